@@ -1,0 +1,91 @@
+"""The one exception tree of the project.
+
+    ContractsError               exit 2
+    ├── ConfigurationError       2   flags, environment, contract.yaml
+    │   └── InvalidSchema        2   an .avsc that is no valid Avro schema
+    ├── ServiceError             3   a server did not answer, or answered with a failure
+    │   └── Refused              3   a server answered, and said no (its own words are in `what`)
+    └── FindingsError            1   the work was done; what it found is not in order
+
+Every error says what happened, where, and how to mend it.  Only the edge of a process (`run_cli`) turns one
+into an exit code.
+"""
+
+from __future__ import annotations
+
+EXIT_OK = 0
+EXIT_FINDINGS = 1
+EXIT_USAGE = 2
+EXIT_SERVICE = 3
+
+
+class ContractsError(Exception):
+    """Base of all errors that a user is meant to read.
+
+    Args:
+        what: what happened, one sentence, no full stop.
+        where: a file with line, an address, a subject; empty when there is none.
+        mend: what the reader can do about it, a command when there is one.
+    """
+
+    exit_code = EXIT_USAGE
+
+    def __init__(self, what: str, *, where: str = "", mend: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.mend = mend
+
+    def __str__(self) -> str:
+        lines = [f"{self.where}: {self.what}" if self.where else self.what]
+        if self.mend:
+            lines.append(f"  mend: {self.mend}")
+        return "\n".join(lines)
+
+
+class ConfigurationError(ContractsError):
+    """A flag, an environment variable or a file of the contract is wrong.  Exit code 2."""
+
+    exit_code = EXIT_USAGE
+
+
+class InvalidSchema(ConfigurationError):
+    """An Avro schema that Confluent Schema Registry would refuse as invalid (42201).  Exit code 2.
+
+    Args:
+        path: position inside the schema, e.g. `user.address.street`; empty for the whole document.
+        line: 1-based line of the node in its text, 0 when unknown.
+        column: 1-based column of the node in its text, 0 when unknown.
+    """
+
+    def __init__(
+        self, what: str, *, where: str = "", mend: str = "", path: str = "", line: int = 0, column: int = 0
+    ) -> None:
+        super().__init__(what, where=where, mend=mend)
+        self.path = path
+        self.line = line
+        self.column = column
+
+
+class ServiceError(ContractsError):
+    """A server could not be reached, or failed.  `where` holds its name and address.  Exit code 3."""
+
+    exit_code = EXIT_SERVICE
+
+
+class Refused(ServiceError):
+    """A server answered and refused.  Trying again without a change will not help.
+
+    Args:
+        code: the server's own error code (e.g. 40403, 409), 0 when it gave none.
+    """
+
+    def __init__(self, what: str, *, where: str = "", mend: str = "", code: int = 0) -> None:
+        super().__init__(what, where=where, mend=mend)
+        self.code = code
+
+
+class FindingsError(ContractsError):
+    """The work ran to its end, and its result is not in order.  Exit code 1."""
+
+    exit_code = EXIT_FINDINGS

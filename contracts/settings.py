@@ -1,0 +1,63 @@
+"""Where the servers are: flags, then environment, then `.env`, then the defaults of the embedded stack."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from contracts.errors import ConfigurationError
+
+
+class Settings(BaseSettings):
+    """Every address, credential and limit that the packages read.  Frozen; made once, at the process edge.
+
+    Each field is read from the environment variable of its name in capitals (`kafka_bootstrap_servers` from
+    `KAFKA_BOOTSTRAP_SERVERS`).  The defaults are the addresses of `python -m stack up`; its generated passwords
+    come from `python -m stack env`.
+    """
+
+    model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True)
+
+    contracts_dir: Path = Field(Path("schemas"), description="Folder that holds one folder per contract.")
+
+    kafka_bootstrap_servers: str = Field("127.0.0.1:19092", description="Comma-separated host:port.")
+    kafka_max_block_ms: int = Field(30_000, gt=0, description="How long a client waits for the broker, ms.")
+    schema_registry_url: str = Field("http://127.0.0.1:18081", description="Base URL, Confluent API.")
+    schema_registry_user: str = Field("", description="Basic authentication; empty for none.")
+    schema_registry_password: str = Field("", repr=False)
+    schema_registry_timeout_s: float = Field(10.0, gt=0, description="Per request, seconds.")
+
+    cassandra_hosts: str = Field("127.0.0.1:19042", description="Comma-separated host or host:port.")
+    cassandra_username: str = ""
+    cassandra_password: str = Field("", repr=False)
+    postgres_dsn: str = Field(
+        "postgresql://127.0.0.1:15432/contracts", repr=False, description="URL form: postgresql://user:pw@host/db"
+    )
+
+    datasource_url: str = Field(
+        "http://127.0.0.1:18000/api/", description="The source API; https://randomuser.me/api/ is the real one."
+    )
+    datasource_timeout_s: float = Field(10.0, gt=0, description="Per request, seconds.")
+    datasource_retries: int = Field(5, ge=0, description="Attempts after the first one.")
+
+    checkpoint_dir: Path = Field(Path(".stack/checkpoints"), description="Spark checkpoints, one folder per sink.")
+    airflow_owner: str = "data-platform"
+
+
+def load(**flags: Any) -> Settings:
+    """Settings with `flags` (those that are not None) over environment over `.env` over defaults.
+
+    Raises:
+        ConfigurationError: a value does not fit; the message names the variable.
+    """
+    try:
+        return Settings(**{name: value for name, value in flags.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]).upper()
+        raise ConfigurationError(
+            f"{name}: {first['msg']}", where="environment", mend=f"set {name}, or remove it to use the default"
+        ) from None
