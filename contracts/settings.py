@@ -25,7 +25,7 @@ class Settings(BaseSettings):
 
     kafka_bootstrap_servers: str = Field("127.0.0.1:19092", description="Comma-separated host:port.")
     kafka_max_block_ms: int = Field(30_000, gt=0, description="How long a client waits for the broker, ms.")
-    schema_registry_url: str = Field("http://127.0.0.1:18081", description="Base URL, Confluent API.")
+    schema_registry_url: str = Field("http://127.0.0.1:18081/apis/ccompat/v7", description="Base URL, Confluent API.")
     schema_registry_user: str = Field("", description="Basic authentication; empty for none.")
     schema_registry_password: str = Field("", repr=False)
     schema_registry_timeout_s: float = Field(10.0, gt=0, description="Per request, seconds.")
