@@ -1,0 +1,103 @@
+"""Does a default fit the type of its field?  Source: Avro 1.12.1, `Schema.isValidDefault`.
+
+A union takes the default of any of its branches.  Text fits string, bytes, enum and fixed alike: neither the
+symbols nor the size are looked at.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, Final
+
+from contracts.nodes import MISSING, AnyType, Array, Map, Record, Reference, Union
+from contracts.trampoline import Step, run
+
+#: From a reference to its type, and from a record to itself; None for one that is not known yet, which takes any
+#: object.
+Resolve = Callable[[Reference | Record], AnyType | None]
+
+_RANGES: Final = {"int": 2**31, "long": 2**63}
+
+
+def fits(node: AnyType, value: Any, resolve: Resolve) -> bool:
+    """True when the JSON `value` is a valid default of `node`."""
+    if not isinstance(value, (dict, list)) and not isinstance(node, (Union, Reference)):
+        return _leaf_fits(node.type, value)
+    return run(_fits(node, value, resolve))
+
+
+def _leaf_fits(kind: str, value: Any) -> bool:
+    if kind in ("string", "bytes", "enum", "fixed"):
+        return isinstance(value, str)
+    if kind in _RANGES:
+        return type(value) is int and -_RANGES[kind] <= value < _RANGES[kind]
+    if kind in ("float", "double"):
+        return type(value) in (int, float)
+    return type(value) is bool if kind == "boolean" else kind == "null" and value is None
+
+
+def _fits(node: AnyType, value: Any, resolve: Resolve) -> Step:
+    if value is MISSING:
+        return False
+    if isinstance(node, Union):
+        for branch in node.branches:
+            if (yield _fits(branch, value, resolve)):
+                return True
+        return False
+    if isinstance(node, Array):
+        return isinstance(value, list) and (yield _all_fit(node.items, value, resolve))
+    if isinstance(node, Map):
+        return isinstance(value, dict) and (yield _all_fit(node.values, list(value.values()), resolve))
+    if isinstance(node, Record):
+        if not isinstance(value, dict):
+            return False
+        resolve(node)
+        return (yield _record_fits(node, value, resolve))
+    if isinstance(node, Reference):
+        known = resolve(node)
+        if known is None:
+            return isinstance(value, dict)
+        return (yield _fits(known, value, resolve))
+    return _leaf_fits(node.type, value)
+
+
+def _all_fit(node: AnyType, values: list[Any], resolve: Resolve) -> Step:
+    for value in values:
+        if not (yield _fits(node, value, resolve)):
+            return False
+    return True
+
+
+def _record_fits(record: Record, value: dict[str, Any], resolve: Resolve) -> Step:
+    for field in record.fields:
+        if not (yield _fits(field.type, value.get(field.name, field.default), resolve)):
+            return False
+    return True
+
+
+_JAVA_DOUBLE: Final = re.compile(
+    r"[+-]?(?:(?P<nan>NaN)|(?P<infinity>Infinity)"
+    r"|(?P<decimal>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)[fFdD]?"
+    r"|(?P<hex>0[xX](?:[0-9a-fA-F]+\.?|[0-9a-fA-F]*\.[0-9a-fA-F]+)[pP][+-]?[0-9]+)[fFdD]?)"
+)
+_JAVA_BLANKS: Final = "".join(map(chr, range(0x21)))
+
+
+def double_from_text(text: str) -> float | None:
+    """The number that a float or double field takes a text default for (`"NaN"`, `"1.5"`); None for none.
+
+    The grammar is that of Java's `Double.parseDouble`.
+    """
+    found = _JAVA_DOUBLE.fullmatch(text.strip(_JAVA_BLANKS))
+    if found is None:
+        return None
+    if found["nan"] or found["infinity"]:
+        return float(found[0])
+    sign = -1.0 if found[0].startswith("-") else 1.0
+    if found["hex"]:
+        try:
+            return sign * float.fromhex(found["hex"])
+        except OverflowError:
+            return sign * float("inf")
+    return sign * float(found["decimal"])

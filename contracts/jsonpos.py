@@ -1,0 +1,326 @@
+"""JSON text as the registry's parser (Jackson, comments allowed) reads it, with the place of every value.
+
+The fast path is the standard library's scanner.  Places are needed only where something is to be reported, so
+they are worked out at the first question, by a second scan that is slower and never recurses.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+#: The limits of Jackson's StreamReadConstraints, which the registry does not change.
+MAX_DEPTH = 1000
+MAX_NUMBER_LENGTH = 1000
+
+#: Where a value is inside its document: `()` is the whole, `((), "fields")` its member, and so on.  Linked, so
+#: that a step costs the same at any depth.
+Pointer = tuple
+
+_TOKEN = re.compile(
+    r"""
+      (?P<space>[ \t\n\r]+)
+    | (?P<comment>/\*[\s\S]*?\*/|//[^\n\r]*)
+    | (?P<string>"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*")
+    | (?P<number>-?(?:0|[1-9][0-9]*)(?P<fraction>\.[0-9]+)?(?P<exponent>[eE][+-]?[0-9]+)?(?![0-9A-Za-z_.]))
+    | (?P<word>(?:true|false|null)(?![0-9A-Za-z_]))
+    | (?P<mark>[\[\]{},:])
+    """,
+    re.VERBOSE,
+)
+_WORDS = {"true": True, "false": False, "null": None}
+
+
+class JsonError(ValueError):
+    """The text is not JSON.  `line` and `column` are 1-based and show where reading stopped."""
+
+    def __init__(self, what: str, line: int, column: int) -> None:
+        super().__init__(what)
+        self.what = what
+        self.line = line
+        self.column = column
+
+
+class Duplicate(NamedTuple):
+    """A key that an object has more than once; the registry keeps the last value without a word."""
+
+    key: str
+    line: int
+    column: int
+
+
+@dataclass(slots=True)
+class _Spot:
+    """Offset of a value, of its key (-1 for none), and the spots inside it."""
+
+    offset: int
+    key: int = -1
+    inner: dict[str | int, _Spot] | None = None  # None for a value with nothing inside
+
+
+class _Scan(NamedTuple):
+    value: Any
+    spot: _Spot
+    duplicates: tuple[Duplicate, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Document:
+    """A JSON text and its value; of two equal keys the last one counts.
+
+    Raised by `load`: JsonError.
+    """
+
+    text: str
+    value: Any
+    has_duplicates: bool
+
+    @cached_property
+    def duplicates(self) -> tuple[Duplicate, ...]:
+        """Every repeated key, in the order of the text."""
+        return self._scan.duplicates if self.has_duplicates else ()
+
+    def position(self, pointer: Pointer) -> tuple[int, int]:
+        """1-based line and column of the value at `pointer`, of the nearest enclosing one if there is none."""
+        return self._at(self._spot(pointer).offset)
+
+    def key_position(self, pointer: Pointer) -> tuple[int, int]:
+        """1-based line and column of the key whose value is at `pointer` (of the value if it has none)."""
+        spot = self._spot(pointer)
+        return self._at(spot.offset if spot.key < 0 else spot.key)
+
+    def _spot(self, pointer: Pointer) -> _Spot:
+        spot = self._scan.spot
+        for step in steps(pointer):
+            inner = spot.inner.get(step) if spot.inner is not None else None
+            if inner is None:
+                break
+            spot = inner
+        return spot
+
+    def _at(self, offset: int) -> tuple[int, int]:
+        line = bisect_right(self._line_starts, offset)
+        return line, offset - self._line_starts[line - 1] + 1
+
+    @cached_property
+    def _scan(self) -> _Scan:
+        return _scan(self.text)
+
+    @cached_property
+    def _line_starts(self) -> list[int]:
+        return [0, *(found.end() for found in re.finditer(r"\r\n|\n|\r", self.text))]
+
+
+def steps(pointer: Pointer) -> list[str | int]:
+    """The keys and indexes from the whole document down to `pointer`."""
+    found = []
+    while pointer:
+        pointer, step = pointer
+        found.append(step)
+    return found[::-1]
+
+
+def load(text: str) -> Document:
+    """Reads one JSON value.
+
+    Raises:
+        JsonError: not JSON, deeper than 1,000 levels, a number of more than 1,000 characters, or something
+            after the value (a comment counts: the registry refuses one there, and allows it elsewhere).
+    """
+    repeated = False
+
+    def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        nonlocal repeated
+        result = dict(pairs)
+        repeated = repeated or len(result) != len(pairs)
+        return result
+
+    try:
+        value = json.loads(text, object_pairs_hook=members, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        # Comments, too deep for the C stack, or really broken: the slow scan knows, and says where.
+        scan = _scan(text)
+        return Document(text, scan.value, bool(scan.duplicates))
+    if _too_deep(text, value) or _has_long_number(text):
+        _scan(text)
+    return Document(text, value, repeated)
+
+
+def dump(value: Any) -> str:
+    """`value` as compact JSON, at any depth."""
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    except RecursionError:
+        return "".join(_pieces(value))
+
+
+def _pieces(value: Any) -> Iterator[str]:
+    """The text of `value` bit by bit; `waiting` holds what is still to be written, the next thing last."""
+    waiting: list[tuple[bool, Any]] = [(False, value)]
+    while waiting:
+        ready, one = waiting.pop()
+        if ready:
+            yield one
+        elif isinstance(one, dict):
+            parts: list[tuple[bool, Any]] = [(True, "{")]
+            for index, (key, inner) in enumerate(one.items()):
+                parts += [(True, ("," if index else "") + json.dumps(key, ensure_ascii=False) + ":"), (False, inner)]
+            waiting += reversed([*parts, (True, "}")])
+        elif isinstance(one, (list, tuple)):
+            parts = [(True, "[")]
+            for index, inner in enumerate(one):
+                parts += [(True, ","), (False, inner)] if index else [(False, inner)]
+            waiting += reversed([*parts, (True, "]")])
+        else:
+            yield json.dumps(one, ensure_ascii=False)
+
+
+def _refuse(name: str) -> Any:
+    raise ValueError(name)
+
+
+def _too_deep(text: str, value: Any) -> bool:
+    if text.count("{") + text.count("[") <= MAX_DEPTH:
+        return False
+    level, depth = [value], 0
+    while True:
+        level = [node for node in level if isinstance(node, (dict, list))]
+        if not level:
+            return depth > MAX_DEPTH
+        depth += 1
+        level = [inner for node in level for inner in (node.values() if isinstance(node, dict) else node)]
+
+
+_LONG_NUMBER = re.compile(rf"[0-9.eE+-]{{{MAX_NUMBER_LENGTH + 1}}}")
+
+
+def _has_long_number(text: str) -> bool:
+    return len(text) > MAX_NUMBER_LENGTH and _LONG_NUMBER.search(text) is not None
+
+
+def _scan(text: str) -> _Scan:
+    """Reads `text` token by token, without recursion, and notes where each value begins."""
+    return _Scanner(text).run()
+
+
+class _Scanner:
+    """One reading of one text.  `open` holds the containers that are not closed yet, innermost last."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.duplicates: list[Duplicate] = []
+        self.open: list[tuple[Any, _Spot]] = []
+        self.key = ""
+        self.key_offset = -1
+        self.root: tuple[Any, _Spot] | None = None
+
+    def run(self) -> _Scan:
+        tokens = self._tokens()
+        # What may come next: a value, a key, a colon, or what follows a value.
+        expect = "value"
+        for kind, start, lexeme in tokens:
+            if self.root is not None and not self.open:
+                raise self._broken("there is something after the end of the schema", start)
+            if expect == "value" or (expect == "value or end" and lexeme != "]"):
+                expect = self._value(kind, start, lexeme)
+            elif expect == "key" or (expect == "key or end" and lexeme != "}"):
+                if kind != "string":
+                    raise self._broken("a key in double quotes was expected", start)
+                self.key, self.key_offset = json.loads(lexeme), start
+                expect = "colon"
+            elif expect == "colon":
+                if lexeme != ":":
+                    raise self._broken("':' was expected after the key", start)
+                expect = "value"
+            elif lexeme == ",":
+                expect = "key" if isinstance(self.open[-1][0], dict) else "value"
+            elif lexeme == ("}" if isinstance(self.open[-1][0], dict) else "]"):
+                self.open.pop()
+                expect = "comma or end"
+            else:
+                closing = "}" if isinstance(self.open[-1][0], dict) else "]"
+                raise self._broken(f"',' or '{closing}' was expected", start)
+        if self.root is None:
+            raise self._broken("the text is empty", len(self.text))
+        if self.open:
+            kind = "object" if isinstance(self.open[-1][0], dict) else "array"
+            line, _ = self._at(self.open[-1][1].offset)
+            raise self._broken(f"the text ends inside the {kind} that begins in line {line}", len(self.text))
+        return _Scan(self.root[0], self.root[1], tuple(self.duplicates))
+
+    def _value(self, kind: str, start: int, lexeme: str) -> str:
+        spot = _Spot(start)
+        value: Any
+        if kind == "string":
+            value = json.loads(lexeme)
+        elif kind in ("integer", "float"):
+            if len(lexeme) > MAX_NUMBER_LENGTH:
+                raise self._broken(f"a number of more than {MAX_NUMBER_LENGTH} characters", start)
+            value = int(lexeme) if kind == "integer" else float(lexeme)
+        elif kind == "word":
+            value = _WORDS[lexeme]
+        elif lexeme in "[{":
+            if len(self.open) >= MAX_DEPTH:
+                raise self._broken(f"nested deeper than {MAX_DEPTH} levels", start)
+            value = {} if lexeme == "{" else []
+            spot.inner = {}
+        else:
+            raise self._broken(f"a value was expected, not {lexeme!r}", start)
+        self._place(value, spot)
+        if spot.inner is None:
+            return "comma or end"
+        self.open.append((value, spot))
+        return "key or end" if lexeme == "{" else "value or end"
+
+    def _place(self, value: Any, spot: _Spot) -> None:
+        if not self.open:
+            self.root = (value, spot)
+            return
+        container, around = self.open[-1]
+        if isinstance(container, dict):
+            spot.key = self.key_offset
+            if self.key in container:
+                self.duplicates.append(Duplicate(self.key, *self._at(self.key_offset)))
+            container[self.key] = value
+            around.inner[self.key] = spot
+        else:
+            around.inner[len(container)] = spot
+            container.append(value)
+
+    def _tokens(self) -> Iterator[tuple[str, int, str]]:
+        offset, end, match = 0, len(self.text), _TOKEN.match
+        while offset < end:
+            found = match(self.text, offset)
+            if found is None:
+                raise self._broken(self._unreadable(offset), offset)
+            kind = found.lastgroup or ""
+            if found["number"] is not None:
+                kind = "integer" if found["fraction"] is None and found["exponent"] is None else "float"
+            if kind == "comment" and self.root is not None and not self.open:
+                raise self._broken("there is something after the end of the schema", offset)
+            if kind not in ("space", "comment"):
+                yield kind, offset, found[0]
+            offset = found.end()
+
+    def _unreadable(self, offset: int) -> str:
+        character = self.text[offset]
+        if character == '"':
+            return "a string that does not end, or has a control character or a bad escape in it"
+        if character == "'":
+            return "strings need double quotes"
+        if character == "\ufeff":
+            return "the text begins with a byte order mark; save it as UTF-8 without one"
+        word = re.compile(r"[^\s\[\]{},:\"]+").match(self.text, offset)
+        return f"{(word[0] if word else character)[:40]!r} is not JSON"
+
+    def _broken(self, what: str, offset: int) -> JsonError:
+        return JsonError(what, *self._at(offset))
+
+    def _at(self, offset: int) -> tuple[int, int]:
+        before = self.text[:offset].replace("\r\n", "\n").replace("\r", "\n")
+        return before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1

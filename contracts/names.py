@@ -1,0 +1,62 @@
+"""Names of Avro: which are allowed, and how a short one becomes a full one."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from operator import or_
+from typing import Final, NamedTuple
+
+_STRICT: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*").fullmatch
+_LETTERS: Final = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo"})
+
+
+class Name(NamedTuple):
+    """A name, split at its last dot.  `namespace` is None for the null namespace."""
+
+    name: str
+    namespace: str | None
+
+    @property
+    def full(self) -> str:
+        return f"{self.namespace}.{self.name}" if self.namespace else self.name
+
+
+def qualify(name: str, namespace: str | None) -> Name:
+    """`name` inside `namespace`; one with a dot in it brings its own namespace (`.Name` the null one)."""
+    space, dot, short = name.rpartition(".")
+    return Name(short, space or None) if dot else Name(name, namespace or None)
+
+
+def fault_of(name: str) -> str:
+    """What the registry has against `name` in a new schema; empty when it is fine.
+
+    A name begins with A-Z, a-z or _, and goes on with these and digits.
+    """
+    if _STRICT(name):
+        return ""
+    return _describe(name, "only A-Z, a-z, 0-9 and _ are allowed")
+
+
+def stored_fault_of(name: str) -> str:
+    """What the registry has against `name` in a schema that it already stores: letters of any script are fine."""
+    if _STRICT(name):
+        return ""
+    letters = [_is_letter_or_underscore(one) for one in name]
+    digits = [one <= "\uffff" and unicodedata.category(one) == "Nd" for one in name]
+    if name and letters[0] and all(map(or_, letters, digits)):
+        return ""
+    return _describe(name, "only letters, digits and _ are allowed")
+
+
+def _is_letter_or_underscore(one: str) -> bool:
+    return one == "_" or (one <= "\uffff" and unicodedata.category(one) in _LETTERS)
+
+
+def _describe(name: str, rule: str) -> str:
+    if not name:
+        return "is empty"
+    if name[0].isdigit():
+        return "begins with a digit"
+    bad = next((one for one in name if not (one == "_" or (one.isascii() and one.isalnum()))), name[0])
+    return f"contains {bad!r}; {rule}"

@@ -1,0 +1,119 @@
+"""The second look at defaults, once every name of a schema is known.  Source: Avro 1.12.1, `SchemaResolver`.
+
+While a schema is read, a type that is not complete yet takes any object as its default.  Afterwards Avro copies
+the schema, record by record, and checks each default again as it completes the copy of its record.  A default
+that leads into a record whose copy is not complete then is refused, even where it would fit: so the order of the
+copies counts, and is followed here.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from contracts.defaults import fits
+from contracts.jsonpos import Pointer, dump
+from contracts.nodes import AnyType, Array, Field, Map, Record, Reference, Schema, Union
+from contracts.trampoline import Step, run
+
+
+class Fault(NamedTuple):
+    """What is wrong, where, and how to mend it."""
+
+    what: str
+    pointer: Pointer
+    mend: str
+
+
+class _IncompleteError(Exception):
+    """A default led into a record that is not complete yet."""
+
+
+def check_resolved(schema: Schema) -> Fault | None:
+    """The first default that does not stand the second look; None when all do."""
+    if not any(isinstance(node, Field) and isinstance(node.default, (dict, list)) for node in schema.walk()):
+        return None
+    return run(_Copying(schema).everything())
+
+
+class _Copying:
+    """Avro's copy of a schema, as far as its order decides: which records are begun, and which complete."""
+
+    def __init__(self, schema: Schema) -> None:
+        self.schema = schema
+        self.begun: set[int] = set()
+        self.complete: set[int] = set()
+
+    def everything(self) -> Step:
+        for start in [*self.schema.named.values(), self.schema.root]:
+            fault = yield self._visit(start)
+            if fault is not None:
+                return fault
+        return None
+
+    def _visit(self, start: AnyType) -> Step:
+        """One depth-first walk.  A record is on `waiting` twice: to be begun, and to be completed (True)."""
+        visited: set[int] = set()
+        waiting: list[tuple[AnyType, bool]] = [(start, False)]
+        while waiting:
+            node, inside_done = waiting.pop()
+            if isinstance(node, Reference):
+                if not node.forward:
+                    waiting.append((self.schema.resolve(node), False))
+                elif id(node) not in self.begun:
+                    target = self.schema.resolve(node)
+                    if id(target) not in self.begun:
+                        fault = yield self._visit(target)
+                        if fault is not None:
+                            return fault
+                    self.begun.add(id(node))
+            elif inside_done:
+                fault = self._finish(node)
+                if fault is not None:
+                    return fault
+            elif id(node) not in visited:
+                visited.add(id(node))
+                waiting.extend(self._begin(node))
+        return None
+
+    def _begin(self, node: AnyType) -> list[tuple[AnyType, bool]]:
+        """What has to be looked at for `node`, the next thing last."""
+        if isinstance(node, Record):
+            self.begun.add(id(node))
+            return [(node, True), *((field.type, False) for field in reversed(node.fields))]
+        if isinstance(node, Union):
+            return [(branch, False) for branch in node.branches]
+        if isinstance(node, Array):
+            return [(node.items, False)]
+        return [(node.values, False)] if isinstance(node, Map) else []
+
+    def _finish(self, node: AnyType) -> Fault | None:
+        if not isinstance(node, Record) or id(node) in self.complete:
+            return None
+        for field in node.fields:
+            if field.has_default:
+                fault = self._check(field)
+                if fault is not None:
+                    return fault
+        self.complete.add(id(node))
+        return None
+
+    def _check(self, field: Field) -> Fault | None:
+        what = f"the default {dump(field.default)[:60]} of the field {field.name!r}"
+        try:
+            if fits(field.type, field.default, self._known):
+                return None
+        except _IncompleteError as incomplete:
+            return Fault(
+                f"{what} leads into the recursive type {incomplete}",
+                (field.pointer, "default"),
+                "make the field a union with null, and null its default",
+            )
+        return Fault(
+            f"{what} does not fit its type", (field.pointer, "default"), "give a default of the field's type"
+        )
+
+    def _known(self, node: Reference | Record) -> AnyType | None:
+        target = self.schema.resolve(node)
+        if isinstance(target, Record) and id(target) not in self.complete:
+            raise _IncompleteError(target.fullname)
+        return target

@@ -1,0 +1,142 @@
+"""A schema as text: self-contained, or in the one form that all texts of the same meaning share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from contracts.jsonpos import dump
+from contracts.nodes import (
+    PRIMITIVES,
+    AnyType,
+    Array,
+    Enum,
+    Field,
+    Fixed,
+    Map,
+    Named,
+    Primitive,
+    Record,
+    Reference,
+    Schema,
+    Union,
+)
+from contracts.trampoline import Step, run
+
+
+def to_json(schema: Schema, inline: bool = True) -> str:
+    """Compact Avro JSON of `schema`.
+
+    Args:
+        inline: define every named type where it is first used, those of other schemas too, so that the text
+            stands for itself; else types of other schemas stay names, as a registry with references wants it.
+    """
+    outside = set() if inline else set(schema.named) - set(schema.own)
+    return dump(run(_Writer(schema, outside).value(schema.root, None)))
+
+
+def normalised(schema: Schema) -> str:
+    """One text for all schemas that the registry takes for the same version.
+
+    Layout, the order of attributes and of aliases, how names are written and where a type is defined do not
+    count; docs, aliases, defaults, order, unknown attributes and the order of fields, symbols and branches do.
+    """
+    return dump(_sorted(run(_Writer(schema, set(), full_names=True).value(schema.root, None))))
+
+
+class _Writer:
+    def __init__(self, schema: Schema, written: set[str], *, full_names: bool = False) -> None:
+        self.schema = schema
+        self.written = written
+        self.full_names = full_names
+
+    def value(self, node: AnyType, space: str | None) -> Step:
+        if isinstance(node, Primitive):
+            return {"type": node.type, **node.props} if node.props else node.type
+        if isinstance(node, Union):
+            branches = []
+            for branch in node.branches:
+                branches.append((yield self.value(branch, space)))
+            return branches
+        if isinstance(node, Array):
+            return {"type": "array", "items": (yield self.value(node.items, space)), **node.props}
+        if isinstance(node, Map):
+            return {"type": "map", "values": (yield self.value(node.values, space)), **node.props}
+        named = self.schema.resolve(node) if isinstance(node, Reference) else node
+        name = node.fullname
+        if name in self.written:
+            return name.rpartition(".")[2] if self._may_be_short(name, space) else name
+        self.written.add(name)
+        return (yield self._definition(named, space))
+
+    def _may_be_short(self, name: str, space: str | None) -> bool:
+        namespace, _, short = name.rpartition(".")
+        return not self.full_names and namespace == (space or "") and short not in _TYPE_WORDS
+
+    def _definition(self, node: Named, space: str | None) -> Step:
+        kind = "error" if isinstance(node, Record) and node.is_error else node.type
+        result: dict[str, Any] = {"type": kind}
+        if self.full_names:
+            result["name"] = node.fullname
+        else:
+            result["name"] = node.name
+            if node.namespace != space:
+                result["namespace"] = node.namespace or ""
+        if node.doc is not None:
+            result["doc"] = node.doc
+        if isinstance(node, Record):
+            fields = []
+            for field in node.fields:
+                fields.append((yield self._field(field, node.namespace)))
+            result["fields"] = fields
+        elif isinstance(node, Enum):
+            result["symbols"] = list(node.symbols)
+            if node.default is not None:
+                result["default"] = node.default
+        elif isinstance(node, Fixed):
+            result["size"] = node.size
+        result.update(node.props)
+        if node.aliases:
+            result["aliases"] = self._aliases(node)
+        return result
+
+    def _aliases(self, node: Named) -> list[str]:
+        if self.full_names:
+            return sorted(node.aliases)
+        around = f"{node.namespace}." if node.namespace else ""
+        return [
+            alias[len(around) :] if around and alias.startswith(around) and "." not in alias[len(around) :] else alias
+            for alias in node.aliases
+        ]
+
+    def _field(self, field: Field, space: str | None) -> Step:
+        result: dict[str, Any] = {"name": field.name, "type": (yield self.value(field.type, space))}
+        if field.doc is not None:
+            result["doc"] = field.doc
+        if field.has_default:
+            result["default"] = field.default
+        if field.order != "ascending":
+            result["order"] = field.order
+        if field.aliases:
+            result["aliases"] = sorted(field.aliases) if self.full_names else list(field.aliases)
+        result.update(field.props)
+        return result
+
+
+#: A type of such a name is written in full, or it would be read as the word.
+_TYPE_WORDS = PRIMITIVES | {"record", "enum", "array", "map", "union", "fixed"}
+
+
+def _sorted(value: Any) -> Any:
+    """`value` with the keys of every object sorted; without recursion, in place."""
+    holder = [value]
+    waiting: list[Any] = [holder]
+    while waiting:
+        one = waiting.pop()
+        for key, inner in one.items() if isinstance(one, dict) else enumerate(one):
+            if isinstance(inner, dict):
+                inner = one[key] = {name: inner[name] for name in sorted(inner)}
+            elif isinstance(inner, list):
+                inner = one[key] = list(inner)
+            if isinstance(inner, (dict, list)):
+                waiting.append(inner)
+    return holder[0]
