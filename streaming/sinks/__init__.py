@@ -1,0 +1,26 @@
+"""Where decoded records go.  Every sink is idempotent: the same batch written twice changes nothing."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from pyspark.sql import DataFrame
+
+
+class Sink(Protocol):
+    """One destination, with a query and a checkpoint of its own.
+
+    Attributes:
+        name: short, stable; names the query, its checkpoint folder and its lines in the log.
+    """
+
+    name: str
+
+    def prepare(self) -> None:
+        """Connects once and creates what is not there.  Raises ServiceError."""
+
+    def write(self, decoded: DataFrame) -> None:
+        """Writes its part of a decoded batch (see `decode.decode`).
+
+        Raises ServiceError when the destination fails; the batch is then written again, from its start.
+        """

@@ -1,0 +1,320 @@
+"""`schemas/` as contracts: reads the files, resolves references between them, says exactly what is wrong and where.
+
+A folder with a `contract.yaml` is a contract.  Every other `.avsc` below the root (whichever folder it is in) defines
+one shared named type, registered under a subject of its own full name and found by that name.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from types import MappingProxyType
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from contracts import avro
+from contracts.contract import Contract, ContractSpec, Subject
+from contracts.errors import ConfigurationError, InvalidSchema
+from contracts.nodes import NamedType, Record, Union
+
+CONTRACT_FILE = "contract.yaml"
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """All contracts of a repository.
+
+    Attributes:
+        root: where the files came from, for messages.
+        contracts: by folder name.
+        types: shared named types that some contract uses, dependencies first.
+    """
+
+    root: str
+    contracts: Mapping[str, Contract]
+    types: tuple[Subject, ...]
+
+    @property
+    def subjects(self) -> tuple[Subject, ...]:
+        """Every subject that the repository owns, references first."""
+        return self.types + tuple(s for contract in self.contracts.values() for s in contract.subjects)
+
+    def get(self, name: str) -> Contract:
+        """The contract of that folder name.
+
+        Raises:
+            ConfigurationError: there is none; the message lists those that exist.
+        """
+        if name not in self.contracts:
+            known = ", ".join(self.contracts) or "none"
+            raise ConfigurationError(
+                f"there is no contract {name!r}", where=self.root, mend=f"contracts here: {known}"
+            )
+        return self.contracts[name]
+
+
+def load(folder: Path) -> Catalog:
+    """The contracts below `folder`.
+
+    Raises:
+        ConfigurationError: no such folder, no contract in it, or a contract.yaml that is not in order.
+        InvalidSchema: an .avsc that is no valid Avro schema.
+    """
+    if not folder.is_dir():
+        raise ConfigurationError(
+            "there is no such folder", where=str(folder), mend="run from the repository's root, or set CONTRACTS_DIR"
+        )
+    return from_files(read_folder(folder), str(folder))
+
+
+def load_one(folder: Path, name: str) -> Contract:
+    """The contract `name` below `folder`; errors as `load` and `Catalog.get`."""
+    return load(folder).get(name)
+
+
+def read_folder(folder: Path) -> dict[str, str]:
+    """Path below `folder` (POSIX) to text, for every contract.yaml and .avsc, sorted."""
+    files = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and (path.name == CONTRACT_FILE or path.suffix == ".avsc"):
+            try:
+                files[path.relative_to(folder).as_posix()] = path.read_text(encoding="utf-8")
+            except UnicodeDecodeError as error:
+                raise ConfigurationError(
+                    f"not UTF-8: {error.reason} at byte {error.start}", where=str(path), mend="save it as UTF-8"
+                ) from None
+    return files
+
+
+def from_files(files: Mapping[str, str], root: str) -> Catalog:
+    """Contracts from file texts (see `read_folder`); `root` is only for messages.  Errors as `load`."""
+    folders = [str(PurePosixPath(path).parent) for path in files if PurePosixPath(path).name == CONTRACT_FILE]
+    if not folders:
+        raise ConfigurationError(
+            f"no {CONTRACT_FILE} in any folder",
+            where=root,
+            mend=f"add {root}/<topic>/{CONTRACT_FILE} (docs/contract.md)",
+        )
+    specs = {
+        folder: _parse_spec(files[_join(folder, CONTRACT_FILE)], _join(root, folder, CONTRACT_FILE))
+        for folder in folders
+    }
+    own = {_join(folder, name) for folder, spec in specs.items() for name in (spec.key, spec.value) if name}
+    shared = _SharedTypes(
+        root, {path: text for path, text in files.items() if path.endswith(".avsc") and path not in own}
+    )
+    contracts = {}
+    topics: dict[str, str] = {}
+    for folder, spec in specs.items():
+        where = _join(root, folder, CONTRACT_FILE)
+        if spec.topic in topics:
+            raise ConfigurationError(
+                f"topic {spec.topic} already has a contract, {topics[spec.topic]}",
+                where=where,
+                mend="one topic has one contract: change the topic of one, or merge the two folders",
+            )
+        topics[spec.topic] = where
+        name = folder if folder != "." else spec.topic
+        contracts[name] = _build(name, folder, spec, files, root, shared)
+    return Catalog(root, MappingProxyType(contracts), shared.used())
+
+
+def _build(
+    name: str, folder: str, spec: ContractSpec, files: Mapping[str, str], root: str, shared: _SharedTypes
+) -> Contract:
+    where = _join(root, folder, CONTRACT_FILE)
+
+    def subject(role: Literal["key", "value"], file_name: str) -> Subject:
+        path = _join(folder, file_name)
+        if path not in files:
+            raise ConfigurationError(
+                f"{role}: there is no file {file_name}",
+                where=where,
+                mend=f"add {_join(root, path)}, or correct `{role}:` in {where}",
+            )
+        schema = avro.parse(files[path], where=_join(root, path), named=shared)
+        return Subject(f"{spec.topic}-{role}", role, _join(root, path), files[path], schema)
+
+    key = subject("key", spec.key) if spec.key else None
+    contract = Contract(name, where, spec, key, subject("value", spec.value))
+    _check_sinks(contract)
+    return contract
+
+
+def _check_sinks(contract: Contract) -> None:
+    if not contract.sinks:
+        return
+    schema = contract.value.schema
+    root = schema.resolve(schema.root)
+    if not isinstance(root, Record):
+        raise ConfigurationError(
+            "a contract with sinks needs a record as its value", where=contract.value.file, mend="wrap it in a record"
+        )
+    names = [f.name for f in root.fields]
+    for sink in contract.sinks:
+        for column in sink.primary_key:
+            if column not in names:
+                raise ConfigurationError(
+                    f"sinks.{sink.kind}.primary_key: there is no field {column!r}",
+                    where=contract.file,
+                    mend=f"fields of {contract.value.file}: {', '.join(names)}",
+                )
+            field = root.by_name[column]
+            if isinstance(schema.resolve(field.type), Union):
+                raise ConfigurationError(
+                    f"sinks.{sink.kind}.primary_key: field {column!r} may be null",
+                    where=f"{contract.value.file}:{field.line}",
+                    mend="a primary key is never null: give the field one type without null",
+                )
+
+
+class _SharedTypes(Mapping[str, NamedType]):
+    """Named types by full name, parsed when a schema first asks for one."""
+
+    def __init__(self, root: str, files: Mapping[str, str]) -> None:
+        self._root = root
+        self._files = files
+        self._paths: dict[str, str] = {}
+        self._parsed: dict[str, Subject] = {}
+        self._open: list[str] = []
+        for path, text in files.items():
+            name = _full_name(text)
+            if name in self._paths:
+                raise ConfigurationError(
+                    f"{name} is already defined in {_join(root, self._paths[name])}",
+                    where=_join(root, path),
+                    mend="a shared type is defined once: delete or rename one of the two",
+                )
+            if name:
+                self._paths[name] = path
+
+    def used(self) -> tuple[Subject, ...]:
+        """The types that were asked for, dependencies first."""
+        return tuple(self._parsed.values())
+
+    def __getitem__(self, name: str) -> NamedType:
+        path = self._paths[name]
+        if name not in self._parsed:
+            where = _join(self._root, path)
+            if name in self._open:
+                circle = " -> ".join([*self._open[self._open.index(name) :], name])
+                raise InvalidSchema(
+                    f"the references form a circle: {circle}",
+                    where=where,
+                    mend="define the types of the circle in one file",
+                )
+            self._open.append(name)
+            schema = avro.parse(self._files[path], where=where, named=self)
+            self._open.pop()
+            self._parsed[name] = Subject(name, "type", where, self._files[path], schema)
+        schema = self._parsed[name].schema
+        return schema.named[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._paths)
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._paths
+
+
+def _full_name(text: str) -> str:
+    """Full name that an .avsc defines; empty where it is not the JSON of a named type (found when it is parsed)."""
+    try:
+        document = json.loads(text)
+    except (json.JSONDecodeError, RecursionError):
+        return ""
+    name = document.get("name") if isinstance(document, dict) else None
+    if not isinstance(name, str):
+        return ""
+    namespace = document.get("namespace")
+    return f"{namespace}.{name}" if "." not in name and isinstance(namespace, str) and namespace else name
+
+
+def _join(*parts: str) -> str:
+    return PurePosixPath(*parts).as_posix()
+
+
+def _parse_spec(text: str, where: str) -> ContractSpec:
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        document = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ConfigurationError(
+            f"not YAML: {error.problem}", where=f"{where}:{line}", mend="correct the line"
+        ) from None
+    if not isinstance(node, yaml.MappingNode):
+        raise ConfigurationError(
+            "is not a mapping", where=where, mend=f"it takes the keys {', '.join(ContractSpec.model_fields)}"
+        )
+    _refuse_duplicates(node, where)
+    try:
+        return ContractSpec.model_validate(document)
+    except ValidationError as error:
+        raise _as_configuration_error(error, node, where) from None
+
+
+def _refuse_duplicates(node: yaml.Node, where: str) -> None:
+    if isinstance(node, yaml.MappingNode):
+        seen: dict[str, int] = {}
+        for key, value in node.value:
+            line = key.start_mark.line + 1
+            if key.value in seen:
+                raise ConfigurationError(
+                    f"{key.value!r} stands twice, first in line {seen[key.value]}",
+                    where=f"{where}:{line}",
+                    mend="keep one of the two",
+                )
+            seen[key.value] = line
+            _refuse_duplicates(value, where)
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            _refuse_duplicates(item, where)
+
+
+def _as_configuration_error(error: ValidationError, node: yaml.Node, where: str) -> ConfigurationError:
+    """The first problem, with its line, and the names that are valid there."""
+    problem = error.errors()[0]
+    location = [part for part in problem["loc"] if isinstance(part, (str, int))]
+    line = _line_of(node, location)
+    path = ".".join(str(part) for part in location)
+    if problem["type"] == "extra_forbidden":
+        return ConfigurationError(
+            f"unknown key {path!r}",
+            where=f"{where}:{line}",
+            mend=f"valid names here: {', '.join(_valid_names(location[:-1]))}",
+        )
+    message = problem["msg"][:1].lower() + problem["msg"][1:]
+    if problem["type"] == "missing":
+        message = "is missing"
+    return ConfigurationError(f"{path}: {message}", where=f"{where}:{line}", mend="see docs/contract.md")
+
+
+def _line_of(node: yaml.Node, location: list[str | int]) -> int:
+    line = node.start_mark.line
+    for part in location:
+        if isinstance(node, yaml.MappingNode):
+            found = next(((key, value) for key, value in node.value if key.value == str(part)), None)
+            if found is None:
+                break
+            line, node = found[0].start_mark.line, found[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line
+    return line + 1
+
+
+def _valid_names(location: list[str | int]) -> list[str]:
+    model: Any = ContractSpec
+    for part in location:
+        annotation = next((f.annotation for name, f in model.model_fields.items() if part in (name, f.alias)), None)
+        candidates = [annotation, *getattr(annotation, "__args__", ())]
+        model = next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), model)
+    return [f.alias or name for name, f in model.model_fields.items()]

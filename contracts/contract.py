@@ -1,0 +1,195 @@
+"""The nouns of a data contract, frozen.
+
+`Contract` is what the rest of the project reads; the `…Spec` models are the shape of `contract.yaml`, and an
+unknown key in one of them is an error (see `catalog`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+
+from contracts.nodes import Record, Schema
+from contracts.writing import to_json
+
+Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=48)]
+TopicName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9._-]+$", max_length=249)]
+
+
+class Compatibility(StrEnum):
+    """The levels of Confluent Schema Registry."""
+
+    NONE = "NONE"
+    BACKWARD = "BACKWARD"
+    BACKWARD_TRANSITIVE = "BACKWARD_TRANSITIVE"
+    FORWARD = "FORWARD"
+    FORWARD_TRANSITIVE = "FORWARD_TRANSITIVE"
+    FULL = "FULL"
+    FULL_TRANSITIVE = "FULL_TRANSITIVE"
+
+
+class Spec(BaseModel):
+    """Base of everything that `contract.yaml` may hold: frozen, and strict about names."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TopicSpec(Spec):
+    """Kafka settings of the topic.  `replication_factor` -1 is the broker's default."""
+
+    partitions: int = Field(1, ge=1)
+    replication_factor: int = Field(-1, ge=-1)
+    config: dict[str, str] = Field(default_factory=dict)
+
+    @field_validator("config", mode="before")
+    @classmethod
+    def _as_kafka_writes_it(cls, value: object) -> object:
+        if not isinstance(value, dict):
+            return value
+        return {key: str(item).lower() if isinstance(item, bool) else str(item) for key, item in value.items()}
+
+
+class DeadLetterSpec(Spec):
+    """Where records go that cannot be stored.  `topic` defaults to `<topic>.dlq`."""
+
+    topic: TopicName = ""
+    partitions: int = Field(1, ge=1)
+    replication_factor: int = Field(-1, ge=-1)
+    config: dict[str, str] = Field(default_factory=dict)
+
+
+class CassandraSink(Spec):
+    """A Cassandra table.  `primary_key`: field names, the first one is the partition key."""
+
+    keyspace: Identifier
+    table: Identifier
+    primary_key: list[str] = Field(min_length=1)
+    replication: dict[str, str | int] = Field(
+        default_factory=lambda: {"class": "SimpleStrategy", "replication_factor": 1}
+    )
+
+    kind: ClassVar[str] = "cassandra"
+
+    @property
+    def qualified(self) -> str:
+        return f"{self.keyspace}.{self.table}"
+
+
+class PostgresSink(Spec):
+    """A PostgreSQL table.  `primary_key`: field names."""
+
+    schema_name: Identifier = Field("public", alias="schema")
+    table: Identifier
+    primary_key: list[str] = Field(min_length=1)
+
+    kind: ClassVar[str] = "postgres"
+
+    @property
+    def qualified(self) -> str:
+        return f"{self.schema_name}.{self.table}"
+
+
+Sink = CassandraSink | PostgresSink
+
+
+class SinksSpec(Spec):
+    """The stores that the stream writes; a contract may name none, one or both."""
+
+    cassandra: CassandraSink | None = None
+    postgres: PostgresSink | None = None
+
+
+class ContractSpec(Spec):
+    """`contract.yaml`, as written."""
+
+    topic: TopicName
+    owner: str = Field(min_length=1)
+    description: str = ""
+    compatibility: Compatibility
+    key: str | None = None
+    value: str = "value.avsc"
+    kafka: TopicSpec = TopicSpec()
+    dead_letter: DeadLetterSpec = DeadLetterSpec()
+    sinks: SinksSpec = SinksSpec()
+
+
+Role = Literal["key", "value", "type"]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One subject of the registry as the repository wants it.
+
+    Attributes:
+        name: the subject's name; TopicNameStrategy for keys and values, the full name for a shared type.
+        role: `key`, `value`, or `type` for a shared named type.
+        file: path of the .avsc, relative to the repository where possible.
+        text: the file's text.
+        schema: the parsed schema, references resolved.
+    """
+
+    name: str
+    role: Role
+    file: str
+    text: str
+    schema: Schema
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """Full names of the shared types that it uses itself; each is also the subject that defines it."""
+        return self.schema.references
+
+    @property
+    def record(self) -> Record:
+        """The schema's root, which is a record (`catalog` refuses sinks for anything else)."""
+        root = self.schema.resolve(self.schema.root)
+        assert isinstance(root, Record)
+        return root
+
+    @property
+    def schema_text(self) -> str:
+        """Self-contained Avro JSON: references inlined."""
+        return to_json(self.schema)
+
+
+@dataclass(frozen=True)
+class Contract:
+    """One folder of `schemas/`.
+
+    Attributes:
+        name: the folder's name.
+        file: path of its contract.yaml.
+        spec: what contract.yaml says.
+        key: the key's subject, None when the topic has no key schema.
+        value: the value's subject.
+    """
+
+    name: str
+    file: str
+    spec: ContractSpec
+    key: Subject | None
+    value: Subject
+
+    @property
+    def topic(self) -> str:
+        return self.spec.topic
+
+    @property
+    def compatibility(self) -> Compatibility:
+        return self.spec.compatibility
+
+    @property
+    def dead_letter_topic(self) -> str:
+        return self.spec.dead_letter.topic or f"{self.spec.topic}.dlq"
+
+    @property
+    def subjects(self) -> tuple[Subject, ...]:
+        """Key first, then value."""
+        return (self.key, self.value) if self.key else (self.value,)
+
+    @property
+    def sinks(self) -> tuple[Sink, ...]:
+        return tuple(sink for sink in (self.spec.sinks.cassandra, self.spec.sinks.postgres) if sink)

@@ -1,0 +1,44 @@
+"""The edge of a process: the one place that turns an error into words on stderr and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from contracts.errors import EXIT_SERVICE, ContractsError
+
+INTERRUPTED = 130
+
+
+def run(main: Callable[[], int | None]) -> NoReturn:
+    """Calls `main` and exits with what it returns (None is 0); errors become a message, never a traceback.
+
+    With `CONTRACTS_DEBUG=1` the traceback of an unexpected error is shown.
+    """
+    try:
+        code = main() or 0
+    except ContractsError as error:
+        _say(f"error: {error}")
+        code = error.exit_code
+    except KeyboardInterrupt:
+        _say("interrupted")
+        code = INTERRUPTED
+    except Exception as error:
+        if os.environ.get("CONTRACTS_DEBUG"):
+            raise
+        place = error.__traceback__
+        while place is not None and place.tb_next is not None:
+            place = place.tb_next
+        at = f"{place.tb_frame.f_code.co_filename}:{place.tb_lineno}" if place else "?"
+        _say(f"error: {at}: {type(error).__name__}: {error}")
+        _say("  mend: this is a bug; CONTRACTS_DEBUG=1 shows the traceback")
+        code = EXIT_SERVICE
+    sys.stdout.flush()
+    sys.exit(code)
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()

@@ -1,0 +1,192 @@
+"""Desired and actual state -> one ordered list of steps.  Pure.  It is what is printed, counted and carried out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from contracts.catalog import Catalog
+from contracts.contract import Contract, DeadLetterSpec, Subject, TopicSpec
+
+
+@dataclass(frozen=True)
+class SubjectState:
+    """A subject as the registry has it.
+
+    Attributes:
+        level: its own compatibility level, None for none.
+        versions: its versions, ascending; empty when it does not exist.
+        found: the version that holds the schema of the repository, None when none does.
+    """
+
+    level: str | None = None
+    versions: tuple[int, ...] = ()
+    found: int | None = None
+
+
+@dataclass(frozen=True)
+class TopicState:
+    """A topic as the cluster has it.  `config`: the settings made on the topic itself, not the broker's defaults."""
+
+    partitions: int
+    replication_factor: int
+    config: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Actual:
+    """What the servers have; subjects and topics by name."""
+
+    subjects: Mapping[str, SubjectState]
+    topics: Mapping[str, TopicState | None]
+
+
+@dataclass(frozen=True)
+class SetLevel:
+    """The subject's compatibility level becomes `new`."""
+
+    subject: str
+    old: str | None
+    new: str
+
+    def __str__(self) -> str:
+        return f"set level of {self.subject}: {self.old or 'none of its own'} -> {self.new}"
+
+
+@dataclass(frozen=True)
+class RegisterSchema:
+    """The repository's schema becomes version `version` of its subject."""
+
+    subject: Subject
+    version: int
+
+    def __str__(self) -> str:
+        return f"register {self.subject.name} version {self.version} from {self.subject.file}"
+
+
+@dataclass(frozen=True)
+class CreateTopic:
+    """A topic that does not exist."""
+
+    topic: str
+    settings: TopicSpec | DeadLetterSpec
+
+    def __str__(self) -> str:
+        spec = self.settings
+        factor = "the broker's default" if spec.replication_factor == -1 else spec.replication_factor
+        config = "".join(f", {key}={value}" for key, value in sorted(spec.config.items()))
+        return f"create topic {self.topic}: {spec.partitions} partitions, replication factor {factor}{config}"
+
+
+@dataclass(frozen=True)
+class ConfigureTopic:
+    """Settings of an existing topic that differ: name -> (old, new)."""
+
+    topic: str
+    changes: Mapping[str, tuple[str | None, str]]
+
+    def __str__(self) -> str:
+        told = ", ".join(f"{key}: {old or 'default'} -> {new}" for key, (old, new) in sorted(self.changes.items()))
+        return f"configure topic {self.topic}: {told}"
+
+
+Step = SetLevel | RegisterSchema | CreateTopic | ConfigureTopic
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to do.
+
+    Attributes:
+        steps: in the order in which they are carried out; empty means that nothing is to be changed.
+        unchanged: names of subjects and topics that are as the repository wants them.
+        notes: what a reader should know although no step comes of it.
+        conflicts: what no step can bring about; while there is one, nothing is carried out.
+    """
+
+    steps: tuple[Step, ...]
+    unchanged: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    conflicts: tuple[str, ...] = ()
+
+
+def make(desired: Catalog, actual: Actual) -> Plan:
+    """The plan that makes `actual` as `desired`: references first, then keys and values, then topics."""
+    steps: list[Step] = []
+    unchanged: list[str] = []
+    notes: list[str] = []
+    conflicts: list[str] = []
+    for subject, level in _subjects(desired):
+        state = actual.subjects[subject.name]
+        new = _subject_steps(subject, level, state)
+        steps += new
+        if not new:
+            unchanged.append(subject.name)
+        if state.found is not None and state.found != state.versions[-1]:
+            notes.append(
+                f"{subject.name}: the repository's schema is version {state.found} already, and {state.versions[-1]} "
+                "stays the latest one: to revert is a no-op in a schema registry. Change the schema (its doc is "
+                "enough) for a new version"
+            )
+    for contract in desired.contracts.values():
+        for name, settings in _topics(contract):
+            state = actual.topics[name]
+            if state is None:
+                steps.append(CreateTopic(name, settings))
+                continue
+            conflicts += _topic_conflicts(name, settings, state)
+            changes = {
+                key: (state.config.get(key), value)
+                for key, value in settings.config.items()
+                if state.config.get(key) != value
+            }
+            if changes:
+                steps.append(ConfigureTopic(name, changes))
+            else:
+                unchanged.append(name)
+    return Plan(tuple(steps), tuple(unchanged), tuple(notes), tuple(conflicts))
+
+
+def topic_names(desired: Catalog) -> list[str]:
+    """Names of all topics that the contracts ask for, dead-letter topics included."""
+    return [name for contract in desired.contracts.values() for name, _ in _topics(contract)]
+
+
+def _subjects(desired: Catalog) -> list[tuple[Subject, str | None]]:
+    levels = {
+        subject.name: contract.compatibility.value
+        for contract in desired.contracts.values()
+        for subject in contract.subjects
+    }
+    return [(subject, levels.get(subject.name)) for subject in desired.subjects]
+
+
+def _subject_steps(subject: Subject, level: str | None, state: SubjectState) -> list[Step]:
+    steps: list[Step] = []
+    if level is not None and state.level != level:
+        steps.append(SetLevel(subject.name, state.level, level))
+    if state.found is None:
+        version = state.versions[-1] + 1 if state.versions else 1
+        register = RegisterSchema(subject, version)
+        # An existing subject gets its level first, so that the new version is judged by it.
+        steps = [*steps, register] if state.versions else [register, *steps]
+    return steps
+
+
+def _topics(contract: Contract) -> list[tuple[str, TopicSpec | DeadLetterSpec]]:
+    return [(contract.topic, contract.spec.kafka), (contract.dead_letter_topic, contract.spec.dead_letter)]
+
+
+def _topic_conflicts(name: str, settings: TopicSpec | DeadLetterSpec, state: TopicState) -> list[str]:
+    conflicts = []
+    if state.partitions != settings.partitions:
+        conflicts.append(
+            f"topic {name} has {state.partitions} partitions, the contract says {settings.partitions}: another "
+            "number moves keys to other partitions and breaks their order. Correct the contract, or use a new topic"
+        )
+    if settings.replication_factor not in (-1, state.replication_factor):
+        conflicts.append(
+            f"topic {name} has replication factor {state.replication_factor}, the contract says "
+            f"{settings.replication_factor}: correct the contract, or reassign with kafka-reassign-partitions"
+        )
+    return conflicts

@@ -1,0 +1,123 @@
+"""Reads what the servers have, carries out a plan step by step, and reads back what it wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from contracts import plan
+from contracts.catalog import Catalog
+from contracts.contract import Subject
+from contracts.errors import ContractsError, FindingsError, ServiceError
+from contracts.plan import Actual, ConfigureTopic, CreateTopic, Plan, RegisterSchema, SetLevel, Step, SubjectState
+from contracts.registry import RegisteredReference, RegisteredSchema, Registry
+from contracts.topics import Topics
+from contracts.writing import normalised, to_json
+
+
+@dataclass
+class Servers:
+    """The registry and the cluster that contracts are registered with."""
+
+    registry: Registry
+    topics: Topics
+    _versions: dict[str, int] = field(default_factory=dict)
+
+    def read(self, desired: Catalog) -> Actual:
+        """Actual state of everything that `desired` names.  Raises ServiceError."""
+        self._versions.clear()
+        subjects = {subject.name: self._subject(subject) for subject in desired.subjects}
+        return Actual(subjects, self.topics.read(plan.topic_names(desired)))
+
+    def carry_out(self, wanted: Plan, done: Callable[[Step], None] = lambda step: None) -> None:
+        """Carries out the plan's steps in their order, and calls `done` after each.
+
+        Raises:
+            FindingsError: the plan has conflicts; nothing was done.
+            ServiceError: a step failed; the message says what was done and what was not.
+        """
+        if wanted.conflicts:
+            raise FindingsError(
+                "nothing was done, for no step can bring this about:\n  " + "\n  ".join(wanted.conflicts),
+                mend="correct the contract, or the servers",
+            )
+        for number, step in enumerate(wanted.steps):
+            try:
+                self._step(step)
+            except ContractsError as error:
+                error.what += _told("done before it", wanted.steps[:number])
+                error.what += _told("not done", wanted.steps[number:])
+                raise
+            done(step)
+
+    def _subject(self, subject: Subject) -> SubjectState:
+        versions = tuple(self.registry.versions(subject.name))
+        found = self.find(subject) if versions else None
+        if found is not None:
+            self._versions[subject.name] = found.version
+        return SubjectState(self.registry.level(subject.name), versions, found.version if found else None)
+
+    def find(self, subject: Subject) -> RegisteredSchema | None:
+        """The version of the subject that holds the repository's schema, None when none does."""
+        references = self._references(subject)
+        if references is None:
+            return None
+        return self.registry.lookup(subject.name, _text(subject), references)
+
+    def _references(self, subject: Subject) -> list[RegisteredReference] | None:
+        """References with the versions that hold the repository's types; None when one is not registered yet."""
+        if any(name not in self._versions for name in subject.references):
+            return None
+        return [RegisteredReference(name, name, self._versions[name]) for name in subject.references]
+
+    def _step(self, step: Step) -> None:
+        match step:
+            case SetLevel(subject=name, new=level):
+                self.registry.set_level(name, level)
+                kept = self.registry.level(name)
+                if kept != level:
+                    raise self._not_kept(f"compatibility level of {name} is {kept}, not {level}")
+            case RegisterSchema(subject=subject):
+                self._register(subject)
+            case CreateTopic(topic=name, settings=settings):
+                self.topics.create(name, settings.partitions, settings.replication_factor, settings.config)
+                self._read_topic_back(name, settings.config)
+            case ConfigureTopic(topic=name, changes=changes):
+                values = {key: new for key, (_, new) in changes.items()}
+                self.topics.set_config(name, values)
+                self._read_topic_back(name, values)
+
+    def _register(self, subject: Subject) -> None:
+        references = self._references(subject)
+        if references is None:
+            raise AssertionError(f"{subject.name} comes before a type that it refers to")
+        schema_id = self.registry.register(subject.name, _text(subject), references)
+        found = self.find(subject)
+        if found is None or found.schema_id != schema_id:
+            raise self._not_kept(f"{subject.name} was registered as id {schema_id}, and cannot be found under it")
+        kept = self.registry.version(subject.name, found.version)
+        if kept is None or normalised(self.registry.parse(kept)) != normalised(subject.schema):
+            raise self._not_kept(f"{subject.name} version {found.version} (id {schema_id}) holds another text")
+        self._versions[subject.name] = found.version
+
+    def _read_topic_back(self, name: str, config: dict[str, str]) -> None:
+        kept = self.topics.read([name])[name]
+        differing = sorted(key for key, value in config.items() if kept is None or kept.config.get(key) != value)
+        if kept is None or differing:
+            raise self._not_kept(f"topic {name} has not kept {', '.join(differing) or 'its creation'}")
+
+    def _not_kept(self, what: str) -> ServiceError:
+        return ServiceError(
+            f"{what}: the server took it and did not keep it",
+            where=f"{self.registry.url}, {self.topics.bootstrap}",
+            mend="run `contracts plan` to see what is there now",
+        )
+
+
+def _text(subject: Subject) -> str:
+    """What is sent to the registry: types of other subjects stay names, and go along as references."""
+    return to_json(subject.schema, inline=False)
+
+
+def _told(title: str, steps: tuple[Step, ...]) -> str:
+    return f"\n  {title}: " + ("; ".join(str(step) for step in steps) if steps else "nothing")

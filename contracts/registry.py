@@ -1,0 +1,224 @@
+"""The only code that talks to the schema registry (Confluent's REST API, v1 media type).
+
+Plain REST rather than a client library, because the answers are the product here: the registry's own words for a
+refusal, `messages` of a compatibility check, error codes that differ between versions (docs/adr/0003).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import requests
+
+from contracts import avro
+from contracts.errors import Refused, ServiceError
+from contracts.nodes import NamedType, Schema
+from contracts.settings import Settings
+
+MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
+SUBJECT_NOT_FOUND, VERSION_NOT_FOUND, SCHEMA_NOT_FOUND, LEVEL_NOT_FOUND = 40401, 40402, 40403, 40408
+MISSING = (404, SUBJECT_NOT_FOUND, VERSION_NOT_FOUND, SCHEMA_NOT_FOUND, LEVEL_NOT_FOUND)
+
+
+@dataclass(frozen=True)
+class RegisteredReference:
+    """A reference as the registry holds it: the named type `name` is version `version` of `subject`."""
+
+    name: str
+    subject: str
+    version: int
+
+
+@dataclass(frozen=True)
+class RegisteredSchema:
+    """One schema of the registry.  `subject` and `version` are "" and 0 where it was asked for by id alone."""
+
+    schema_id: int
+    text: str
+    references: tuple[RegisteredReference, ...] = ()
+    subject: str = ""
+    version: int = 0
+
+
+class Registry:
+    """A schema registry over HTTP.
+
+    Every method raises `ServiceError` when the registry cannot be reached or fails (time-out, 5xx, an answer that is
+    not JSON) and `Refused` when it says no (4xx), its own words included.
+
+    Args:
+        url: base URL, e.g. `http://127.0.0.1:18081/apis/ccompat/v7` or `http://schema-registry:8081`.
+        user, password: basic authentication; an empty user is none.
+        timeout_s: per request, seconds.
+    """
+
+    def __init__(self, url: str, *, user: str = "", password: str = "", timeout_s: float = 10.0) -> None:
+        self.url = url.rstrip("/")
+        self.timeout_s = timeout_s
+        self._session = requests.Session()
+        self._session.headers["Accept"] = f"{MEDIA_TYPE}, application/json"
+        if user:
+            self._session.auth = (user, password)
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Registry:
+        return cls(
+            settings.schema_registry_url,
+            user=settings.schema_registry_user,
+            password=settings.schema_registry_password,
+            timeout_s=settings.schema_registry_timeout_s,
+        )
+
+    def subjects(self) -> list[str]:
+        """Names of all subjects that are not deleted."""
+        return self._call("GET", "/subjects")
+
+    def versions(self, subject: str) -> list[int]:
+        """Versions of the subject, ascending; empty when it does not exist."""
+        return sorted(self._or_missing("GET", f"/subjects/{quote(subject, safe='')}/versions") or [])
+
+    def version(self, subject: str, version: int | str = "latest") -> RegisteredSchema | None:
+        """One version of a subject, None when there is none."""
+        found = self._or_missing("GET", f"/subjects/{quote(subject, safe='')}/versions/{version}")
+        return _schema(found) if found else None
+
+    def by_id(self, schema_id: int) -> RegisteredSchema | None:
+        """The schema of a global id, None when the registry has no such id."""
+        found = self._or_missing("GET", f"/schemas/ids/{schema_id}")
+        return _schema(found, schema_id=schema_id) if found else None
+
+    def subjects_of(self, schema_id: int) -> list[str]:
+        """Subjects that hold the schema of this id, deleted versions included; empty when there is no such id."""
+        found = self._or_missing("GET", f"/schemas/ids/{schema_id}/versions", params={"deleted": "true"})
+        return sorted({item["subject"] for item in found or []})
+
+    def lookup(
+        self, subject: str, text: str, references: Sequence[RegisteredReference] = ()
+    ) -> RegisteredSchema | None:
+        """The version of the subject that holds this schema, None when none does."""
+        body = _body(text, references)
+        found = self._or_missing("POST", f"/subjects/{quote(subject, safe='')}", body=body)
+        return _schema(found) if found else None
+
+    def register(self, subject: str, text: str, references: Sequence[RegisteredReference] = ()) -> int:
+        """Registers a version; the global id of the schema (that of the existing version when nothing is new)."""
+        answer = self._call("POST", f"/subjects/{quote(subject, safe='')}/versions", body=_body(text, references))
+        return int(answer["id"])
+
+    def level(self, subject: str) -> str | None:
+        """The subject's own compatibility level; None when the subject has none and the global one applies."""
+        found = self._or_missing("GET", f"/config/{quote(subject, safe='')}")
+        return found["compatibilityLevel"] if found else None
+
+    def set_level(self, subject: str, level: str) -> None:
+        self._call("PUT", f"/config/{quote(subject, safe='')}", body={"compatibility": level})
+
+    def parse(self, schema: RegisteredSchema) -> Schema:
+        """The schema with its references fetched and resolved.
+
+        Raises:
+            InvalidSchema: it is none, by the rules for schemas that the registry took before.
+        """
+        named: dict[str, NamedType] = {}
+        for reference in schema.references:
+            found = self.version(reference.subject, reference.version)
+            if found is None:
+                raise ServiceError(
+                    f"version {reference.version} of {reference.subject} is not there, and schema id "
+                    f"{schema.schema_id} refers to it",
+                    where=self._where(),
+                    mend="restore it, or register it again",
+                )
+            named.update(self.parse(found).named)
+        return avro.parse_stored(schema.text, where=f"schema id {schema.schema_id}", named=named)
+
+    def _where(self) -> str:
+        return f"schema registry {self.url}"
+
+    def _or_missing(self, method: str, path: str, **arguments: Any) -> Any:
+        try:
+            return self._call(method, path, **arguments)
+        except Refused as error:
+            if error.code in MISSING:
+                return None
+            raise
+
+    def _call(self, method: str, path: str, *, body: Any = None, params: dict[str, str] | None = None) -> Any:
+        where = self._where()
+        try:
+            answer = self._session.request(
+                method,
+                self.url + path,
+                params=params,
+                data=None if body is None else json.dumps(body),
+                headers=None if body is None else {"Content-Type": MEDIA_TYPE},
+                timeout=self.timeout_s,
+                allow_redirects=False,
+            )
+        except requests.Timeout:
+            raise ServiceError(
+                f"no answer within {self.timeout_s:g} s to {method} {path}",
+                where=where,
+                mend="see whether it is up (`make status`), or raise SCHEMA_REGISTRY_TIMEOUT_S",
+            ) from None
+        except requests.RequestException as error:
+            raise ServiceError(
+                f"not reachable: {_cause(error)}",
+                where=where,
+                mend="start it (`make up`), or set SCHEMA_REGISTRY_URL",
+            ) from None
+        try:
+            document = answer.json()
+        except requests.exceptions.JSONDecodeError:
+            raise ServiceError(
+                f"answered {answer.status_code} to {method} {path}, and not in JSON: {answer.text[:120]!r}",
+                where=where,
+                mend="see whether SCHEMA_REGISTRY_URL is the address of a schema registry",
+            ) from None
+        if answer.ok:
+            return document
+        words = document.get("message", document) if isinstance(document, dict) else document
+        code = document.get("error_code", answer.status_code) if isinstance(document, dict) else answer.status_code
+        if answer.status_code >= 500:
+            raise ServiceError(
+                f"failed with {code} on {method} {path}: {words}", where=where, mend="see the registry's log"
+            )
+        mend = "correct the request"
+        if answer.status_code in (401, 403):
+            mend = "set SCHEMA_REGISTRY_USER and SCHEMA_REGISTRY_PASSWORD to an account that may do this"
+        elif answer.status_code == 409:
+            mend = "make the change compatible, or agree on the break: `contracts check` says what and how"
+        raise Refused(f"refused {method} {path} with {code}: {words}", where=where, mend=mend, code=int(code))
+
+
+def _schema(document: dict[str, Any], schema_id: int = 0) -> RegisteredSchema:
+    references = tuple(
+        RegisteredReference(item["name"], item["subject"], int(item["version"]))
+        for item in document.get("references") or ()
+    )
+    return RegisteredSchema(
+        schema_id=int(document.get("id", schema_id)),
+        text=document["schema"],
+        references=references,
+        subject=document.get("subject", ""),
+        version=int(document.get("version", 0)),
+    )
+
+
+def _body(text: str, references: Sequence[RegisteredReference]) -> dict[str, Any]:
+    body: dict[str, Any] = {"schema": text, "schemaType": "AVRO"}
+    if references:
+        body["references"] = [{"name": r.name, "subject": r.subject, "version": r.version} for r in references]
+    return body
+
+
+def _cause(error: BaseException) -> str:
+    """The innermost reason, in one line: requests wraps the operating system's words three times."""
+    while error.__context__ is not None:
+        error = error.__context__
+    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return str(reason).splitlines()[0]

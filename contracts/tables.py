@@ -1,0 +1,151 @@
+"""Contract -> table definition, CQL and SQL.  Pure.
+
+The type table is `COLUMN_TYPES`; docs/types.md is made from it.  Every table also carries the position of the event
+that wrote the row, so that a row leads back to its event and an older event can never overwrite a newer one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from contracts.contract import CassandraSink, Contract, PostgresSink, Sink
+from contracts.errors import ConfigurationError
+from contracts.nodes import AnyType, Field, Schema, Union
+
+EVENT_TIMESTAMP = "kafka_timestamp"
+EVENT_PARTITION = "kafka_partition"
+EVENT_OFFSET = "kafka_offset"
+
+
+@dataclass(frozen=True)
+class ColumnType:
+    """What one Avro type becomes.  `{precision}` and `{scale}` are filled in for decimals."""
+
+    cql: str
+    sql: str
+
+
+COLUMN_TYPES = {
+    "boolean": ColumnType("boolean", "boolean"),
+    "int": ColumnType("int", "integer"),
+    "long": ColumnType("bigint", "bigint"),
+    "float": ColumnType("float", "real"),
+    "double": ColumnType("double", "double precision"),
+    "string": ColumnType("text", "text"),
+    "bytes": ColumnType("blob", "bytea"),
+    "enum": ColumnType("text", "text"),
+    "fixed": ColumnType("blob", "bytea"),
+    "uuid": ColumnType("uuid", "uuid"),
+    "date": ColumnType("date", "date"),
+    "timestamp-millis": ColumnType("timestamp", "timestamp with time zone"),
+    "decimal": ColumnType("decimal", "numeric({precision},{scale})"),
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its name, which is the field's, and its type in the store's own words."""
+
+    name: str
+    type: str
+    nullable: bool
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of one store.  `columns` are the fields of the value, in their order, without the event's position."""
+
+    sink: Sink
+    columns: tuple[Column, ...]
+
+    @property
+    def position(self) -> tuple[Column, ...]:
+        """The bookkeeping columns: Kafka timestamp (ms precision), partition and offset of the row's event."""
+        types = ("timestamp", "int", "bigint")
+        if self.sink.kind == "postgres":
+            types = ("timestamp with time zone", "integer", "bigint")
+        names = (EVENT_TIMESTAMP, EVENT_PARTITION, EVENT_OFFSET)
+        return tuple(Column(name, type_, nullable=False) for name, type_ in zip(names, types, strict=True))
+
+    @property
+    def all_columns(self) -> tuple[Column, ...]:
+        return self.columns + self.position
+
+
+def of(contract: Contract, sink: Sink) -> Table:
+    """The table that `sink` asks for.
+
+    Raises:
+        ConfigurationError: a field has a type that the store has no column for, or the name of a bookkeeping column.
+    """
+    columns = []
+    for field in contract.value.record.fields:
+        if field.name in (EVENT_TIMESTAMP, EVENT_PARTITION, EVENT_OFFSET):
+            raise ConfigurationError(
+                f"field {field.name} has the name of a column that the stream writes itself",
+                where=contract.value.file,
+                mend="rename the field",
+            )
+        node, nullable = nullability(contract.value.schema, field.type)
+        columns.append(Column(field.name, _column_type(field, node, contract, sink), nullable))
+    return Table(sink, tuple(columns))
+
+
+def nullability(schema: Schema, node: AnyType) -> tuple[AnyType, bool]:
+    """`["null", T]` in either order -> (T, True); anything else -> (itself, False).  References are followed."""
+    node = schema.resolve(node)
+    if isinstance(node, Union) and len(node.branches) == 2:
+        others = [branch for branch in node.branches if branch.type != "null"]
+        if len(others) == 1:
+            return schema.resolve(others[0]), True
+    return node, False
+
+
+def type_name(node: AnyType) -> str:
+    """Key of the type table: the logical type where there is one that counts, else the Avro type."""
+    logical = getattr(node, "logical", None)
+    return logical.name if logical is not None else node.type
+
+
+def create(table: Table) -> list[str]:
+    """Statements, without semicolon, that create the table (and its keyspace or schema) where it is not there."""
+    return _create_cql(table, table.sink) if isinstance(table.sink, CassandraSink) else _create_sql(table, table.sink)
+
+
+def _column_type(field: Field, node: AnyType, contract: Contract, sink: Sink) -> str:
+    name = type_name(node)
+    if name not in COLUMN_TYPES:
+        raise ConfigurationError(
+            f"field {field.name}: {sink.kind} has no column for the Avro type {name}",
+            where=f"{contract.value.file}:{field.line}",
+            mend=f"use one of {', '.join(sorted(COLUMN_TYPES))}, alone or with null (docs/types.md)",
+        )
+    known = COLUMN_TYPES[name]
+    template = known.cql if sink.kind == "cassandra" else known.sql
+    logical = getattr(node, "logical", None)
+    return template.format(precision=getattr(logical, "precision", None), scale=getattr(logical, "scale", None))
+
+
+def _create_cql(table: Table, sink: CassandraSink) -> list[str]:
+    replication = ", ".join(f"'{key}': {_cql_literal(value)}" for key, value in sink.replication.items())
+    columns = ",\n  ".join(f'"{column.name}" {column.type}' for column in table.all_columns)
+    key = ", ".join(f'"{name}"' for name in sink.primary_key)
+    return [
+        f"CREATE KEYSPACE IF NOT EXISTS {sink.keyspace} WITH replication = {{{replication}}}",
+        f"CREATE TABLE IF NOT EXISTS {sink.qualified} (\n  {columns},\n  PRIMARY KEY ({key})\n)",
+    ]
+
+
+def _cql_literal(value: str | int) -> str:
+    return str(value) if isinstance(value, int) else "'" + value.replace("'", "''") + "'"
+
+
+def _create_sql(table: Table, sink: PostgresSink) -> list[str]:
+    columns = ",\n  ".join(
+        f'"{column.name}" {column.type}{"" if column.nullable else " NOT NULL"}' for column in table.all_columns
+    )
+    key = ", ".join(f'"{name}"' for name in sink.primary_key)
+    statements = [f"CREATE TABLE IF NOT EXISTS {sink.qualified} (\n  {columns},\n  PRIMARY KEY ({key})\n)"]
+    if sink.schema_name != "public":
+        statements.insert(0, f"CREATE SCHEMA IF NOT EXISTS {sink.schema_name}")
+    return statements

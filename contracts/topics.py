@@ -1,0 +1,99 @@
+"""The only code that talks to Kafka's admin API: what topics are like, and making them so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    ConfigSource,
+    NewTopic,
+    ResourceType,
+)
+
+from contracts.errors import Refused, ServiceError
+from contracts.plan import TopicState
+from contracts.settings import Settings
+
+UNREACHABLE = (KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT, KafkaError._RESOLVE)
+
+
+class Topics:
+    """Topics of one cluster.
+
+    Every method raises `ServiceError` when no broker answers within KAFKA_MAX_BLOCK_MS, and `Refused`, with the
+    broker's words, when it says no.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.bootstrap = settings.kafka_bootstrap_servers
+        self.timeout_s = settings.kafka_max_block_ms / 1000
+        self._admin = AdminClient(
+            {"bootstrap.servers": self.bootstrap, "log_level": 0, "socket.connection.setup.timeout.ms": 5000}
+        )
+
+    def read(self, names: Iterable[str]) -> dict[str, TopicState | None]:
+        """State by topic name; None for a topic that does not exist."""
+        wanted = list(names)
+        try:
+            found = self._admin.list_topics(timeout=self.timeout_s).topics
+        except KafkaException as error:
+            raise self._error(error, "list topics") from None
+        there = [name for name in wanted if name in found]
+        resources = [ConfigResource(ResourceType.TOPIC, name) for name in there]
+        futures = self._admin.describe_configs(resources) if resources else {}
+        configs = {resource.name: self._result(future, "describe topics") for resource, future in futures.items()}
+        return {
+            name: TopicState(
+                partitions=len(found[name].partitions),
+                replication_factor=min((len(p.replicas) for p in found[name].partitions.values()), default=0),
+                config={
+                    key: entry.value
+                    for key, entry in configs[name].items()
+                    if entry.source == ConfigSource.DYNAMIC_TOPIC_CONFIG.value
+                },
+            )
+            if name in configs
+            else None
+            for name in wanted
+        }
+
+    def create(self, name: str, partitions: int, replication_factor: int, config: Mapping[str, str]) -> None:
+        """Creates a topic; `replication_factor` -1 is the broker's default."""
+        topic = NewTopic(name, partitions, replication_factor, config=dict(config))
+        futures = self._admin.create_topics([topic], operation_timeout=self.timeout_s)
+        self._result(futures[name], f"create topic {name}")
+
+    def set_config(self, name: str, values: Mapping[str, str]) -> None:
+        """Sets these settings of a topic and leaves all others as they are."""
+        entries = [
+            ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET) for key, value in values.items()
+        ]
+        resource = ConfigResource(ResourceType.TOPIC, name, incremental_configs=entries)
+        futures = self._admin.incremental_alter_configs([resource])
+        self._result(futures[resource], f"configure topic {name}")
+
+    def _result(self, future: Future[Any], doing: str) -> Any:
+        try:
+            return future.result(timeout=self.timeout_s)
+        except KafkaException as error:
+            raise self._error(error, doing) from None
+
+    def _error(self, error: KafkaException, doing: str) -> ServiceError:
+        cause: KafkaError = error.args[0]
+        where = f"Kafka {self.bootstrap}"
+        if cause.code() in UNREACHABLE:
+            return ServiceError(
+                f"no broker answered within {self.timeout_s:g} s ({doing}: {cause.str()})",
+                where=where,
+                mend="start it (`make up`), or set KAFKA_BOOTSTRAP_SERVERS",
+            )
+        return Refused(
+            f"refused to {doing}: {cause.str()}", where=where, mend="correct the contract", code=cause.code()
+        )

@@ -1,0 +1,41 @@
+"""`python -m streaming`: the stream of a contract, from Kafka into its stores."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from contracts import catalog, edge, logs, settings
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+
+
+@app.callback(invoke_without_command=True)
+def stream(
+    context: typer.Context,
+    contract: Annotated[str, typer.Option(help="Folder of the contract in schemas/.")] = "users_created",
+    available_now: Annotated[bool, typer.Option(help="Write everything that is there, then stop.")] = False,
+    master: Annotated[str | None, typer.Option(help="Spark master (SPARK_MASTER); local[*] by default.")] = None,
+    max_per_batch: Annotated[int | None, typer.Option(help="Most records of one micro-batch.")] = None,
+    retry_for: Annotated[float | None, typer.Option(help="How long a failing server is waited for, seconds.")] = None,
+) -> None:
+    """Decode each record with the schema it was written with, and write it to every store of the contract."""
+    configured = settings.load(spark_master=master, stream_max_per_batch=max_per_batch, stream_retry_for_s=retry_for)
+    context.obj = (configured, contract)
+    if context.invoked_subcommand is not None:
+        return
+    logs.configure()
+    from streaming import session  # loads Spark: only when there is something to stream
+    from streaming.job import Job
+
+    wanted = catalog.load(configured.contracts_dir).get(contract)
+    spark = session.start(configured)
+    try:
+        Job(spark, configured, wanted).run(available_now=available_now)
+    finally:
+        spark.stop()
+
+
+if __name__ == "__main__":
+    edge.run(app)

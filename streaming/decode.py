@@ -1,0 +1,113 @@
+"""Framing -> schema id -> `from_avro`: a frame of Kafka records gets the columns `record`, `reason` and `detail`.
+
+Each record is decoded with the schema it was written with and resolved to the contract's (Avro schema resolution, in
+the JVM).  Exactly one of `record` and `reason` is null.
+
+Two properties of `from_avro` are dealt with here.  In PERMISSIVE mode a broken body gives a struct of nulls, which
+cannot be told from a record of nulls; and bytes after the record's end are ignored.  So the body is decoded as the
+first field of an envelope whose second field is a sentinel that is appended to the body: only a body that ends
+exactly where its schema says leaves the sentinel in its place.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.avro.functions import from_avro
+
+from contracts.contract import Contract
+from streaming import values
+from streaming.reasons import Reason
+from streaming.writers import Writer
+
+MAGIC = b"\x00"
+FRAMING_BYTES = 5
+SENTINEL = bytes.fromhex("c0ffee5eed5ea1ed")
+
+_VALUE = F.col("value")
+_PREFIX = F.substring(_VALUE, 1, FRAMING_BYTES)
+_FRAMED = _VALUE.isNotNull() & (F.length(_VALUE) >= FRAMING_BYTES) & (F.substring(_VALUE, 1, 1) == F.lit(MAGIC))
+
+
+def schema_ids(frame: DataFrame) -> set[int]:
+    """The distinct schema ids of the frame's well-framed records.  Runs a Spark job."""
+    rows = frame.where(_FRAMED).select(_PREFIX.alias("prefix")).distinct().collect()
+    return {int.from_bytes(row.prefix[1:], "big") for row in rows}
+
+
+def decode(frame: DataFrame, writers: Mapping[int, Writer], contract: Contract) -> DataFrame:
+    """`frame` with `record` (struct of the contract's fields), `reason` (a `Reason`) and `detail` (words).
+
+    Args:
+        frame: Kafka records; every schema id in it must be a key of `writers`.
+        writers: see `Writers.of`.
+        contract: its value schema is the reader.
+    """
+    readable = [writer for writer in writers.values() if writer.reason is None]
+    refused = [writer for writer in writers.values() if writer.reason is not None]
+    envelope = _once(_envelope(readable, contract.value.schema_text))
+    framed = frame.withColumn("_envelope", envelope)
+    complete = F.col("_envelope.end").eqNullSafe(F.lit(SENTINEL))
+    record = F.col("_envelope.value")
+    flaws = values.flaws(contract.value.schema, record)
+    verdict = _verdict(refused, complete, flaws)
+    judged = framed.withColumn("_verdict", _once(verdict))
+    return judged.select(
+        *frame.columns,
+        F.when(F.col("_verdict").isNull(), record).alias("record"),
+        F.col("_verdict.reason").alias("reason"),
+        F.col("_verdict.detail").alias("detail"),
+    )
+
+
+def _envelope(readable: Iterable[Writer], reader: str) -> Column:
+    body = F.concat(F.substring(_VALUE, FRAMING_BYTES + 1, 2**31 - 1), F.lit(SENTINEL))
+    options = {"avroSchema": _in_envelope(reader), "mode": "PERMISSIVE"}
+    # A branch that never holds gives the column its type when no record can be read.
+    chain = F.when(F.lit(False), from_avro(body, _in_envelope(reader), options))
+    for writer in readable:
+        decoded = from_avro(body, _in_envelope(writer.text), options)
+        chain = chain.when(F.lit(_framing(writer.schema_id)) == _PREFIX, decoded)
+    return chain
+
+
+def _in_envelope(schema: str) -> str:
+    end = {"type": "fixed", "name": "_End", "size": len(SENTINEL)}
+    fields = [{"name": "value", "type": json.loads(schema)}, {"name": "end", "type": end}]
+    return json.dumps({"type": "record", "name": "_Envelope", "fields": fields})
+
+
+def _once(column: Column) -> Column:
+    """`column`, made non-deterministic so that Spark neither copies nor moves it: each record is decoded once."""
+    return F.when(F.monotonically_increasing_id() >= 0, column)
+
+
+def _framing(schema_id: int) -> bytes:
+    return MAGIC + schema_id.to_bytes(4, "big")
+
+
+def _verdict(refused: Iterable[Writer], complete: Column, flaws: Iterable[tuple[Column, str]]) -> Column:
+    """A struct (reason, detail), null for a good record.  The first of the conditions that holds decides."""
+    chain = F.when(_VALUE.isNull(), _because(Reason.NULL_VALUE, "the record has no value"))
+    short = F.concat(
+        F.lit("the value has "), F.length(_VALUE), F.lit(f" bytes; the framing alone takes {FRAMING_BYTES}")
+    )
+    chain = chain.when(F.length(_VALUE) < FRAMING_BYTES, _because(Reason.TOO_SHORT, short))
+    magic = F.concat(F.lit("the first byte is 0x"), F.hex(F.substring(_VALUE, 1, 1)), F.lit(", not 0x00"))
+    chain = chain.when(~_FRAMED, _because(Reason.BAD_MAGIC, magic))
+    for writer in refused:
+        because = _because(Reason(writer.reason), writer.detail)
+        chain = chain.when(F.lit(_framing(writer.schema_id)) == _PREFIX, because)
+    torn = "the body is no record of its writer schema: cut off, longer than the schema says, or garbage"
+    chain = chain.when(~complete, _because(Reason.DECODE_ERROR, torn))
+    for flaw, words in flaws:
+        chain = chain.when(flaw, _because(Reason.DECODE_ERROR, words))
+    return chain
+
+
+def _because(reason: Reason, detail: str | Column) -> Column:
+    words = F.lit(detail) if isinstance(detail, str) else detail
+    return F.struct(F.lit(reason.value).alias("reason"), words.alias("detail"))

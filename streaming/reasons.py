@@ -1,0 +1,17 @@
+"""Why a record is not stored: the reason codes of the dead-letter topic."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """One stable code per thing that can be wrong with a record; docs/dead-letters.md explains them."""
+
+    NULL_VALUE = "NULL_VALUE"
+    TOO_SHORT = "TOO_SHORT"
+    BAD_MAGIC = "BAD_MAGIC"
+    UNKNOWN_SCHEMA_ID = "UNKNOWN_SCHEMA_ID"
+    WRONG_SUBJECT = "WRONG_SUBJECT"
+    INCOMPATIBLE_SCHEMA = "INCOMPATIBLE_SCHEMA"
+    DECODE_ERROR = "DECODE_ERROR"

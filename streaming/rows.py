@@ -1,0 +1,26 @@
+"""Decoded records -> rows of a table: one row per primary key, the newest event's."""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+from contracts.tables import EVENT_OFFSET, EVENT_PARTITION, EVENT_TIMESTAMP, Table
+
+
+def of(decoded: DataFrame, table: Table) -> DataFrame:
+    """The rows of the good records, columns as `table.all_columns`; a primary key may occur several times."""
+    return decoded.where(F.col("reason").isNull()).select(
+        *(F.col("record").getField(column.name).alias(column.name) for column in table.columns),
+        F.col("timestamp").alias(EVENT_TIMESTAMP),
+        F.col("partition").alias(EVENT_PARTITION),
+        F.col("offset").alias(EVENT_OFFSET),
+    )
+
+
+def newest(rows: DataFrame, table: Table) -> DataFrame:
+    """Of the rows with one primary key the newest: the latest timestamp, and of equal ones the highest offset."""
+    key = [F.col(name) for name in table.sink.primary_key]
+    order = [F.col(EVENT_TIMESTAMP).desc(), F.col(EVENT_OFFSET).desc()]
+    ranked = rows.withColumn("_rank", F.row_number().over(Window.partitionBy(*key).orderBy(*order)))
+    return ranked.where("_rank = 1").drop("_rank")

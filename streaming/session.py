@@ -1,0 +1,72 @@
+"""The Spark session of the stream: jars, memory, time zone, and Spark's log in a file of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from pyspark.errors import PySparkRuntimeError
+from pyspark.sql import SparkSession
+
+from contracts.errors import ConfigurationError
+from contracts.settings import Settings
+from streaming import failures
+from streaming.sinks.cassandra import contact_points
+
+# A broken body may claim a string of 2 GiB, and Avro would allocate it before it reads on.  No record is this large.
+_MOST_BYTES = 64 * 1024 * 1024
+_AVRO_LIMITS = (
+    f"-Dorg.apache.avro.limits.bytes.maxLength={_MOST_BYTES} -Dorg.apache.avro.limits.string.maxLength={_MOST_BYTES}"
+)
+
+
+def start(settings: Settings) -> SparkSession:
+    """A session on `settings.spark_master`.
+
+    Raises:
+        ConfigurationError: there is no Java, or Spark does not start.
+    """
+    if not os.environ.get("JAVA_HOME") and shutil.which("java") is None:
+        raise ConfigurationError(
+            "Spark needs Java, and there is none",
+            where="JAVA_HOME",
+            mend='eval "$(.venv/bin/python -m stack env)" sets the packaged one; `make stream` does so itself',
+        )
+    log_file = settings.spark_log_file.absolute()
+    log_file.parent.mkdir(parents=True, exist_ok=True)
+    log_config = Path(__file__).with_name("log4j2.properties").as_uri()
+    options = f"{_AVRO_LIMITS} -Duser.timezone=UTC"
+    logging = f"-Dlog4j2.configurationFile={log_config} -Dspark.log.file={log_file}"
+    hosts, port = contact_points(settings.cassandra_hosts)
+    builder = SparkSession.builder.appName("contracts-streaming").master(settings.spark_master)
+    configuration = {
+        "spark.jars": settings.spark_jars,
+        "spark.driver.memory": settings.spark_driver_memory,
+        "spark.driver.extraJavaOptions": f"{options} {logging}",
+        "spark.executor.extraJavaOptions": options,
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.shuffle.partitions": "4",
+        "spark.sql.adaptive.enabled": "false",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.sql.streaming.metricsEnabled": "false",
+        "spark.cassandra.connection.host": ",".join(hosts),
+        "spark.cassandra.connection.port": str(port),
+        "spark.cassandra.auth.username": settings.cassandra_username,
+        "spark.cassandra.auth.password": settings.cassandra_password,
+        "spark.cassandra.output.concurrent.writes": "32",
+        "spark.cassandra.output.ignoreNulls": "false",
+        "spark.redaction.regex": "(?i)secret|password|token|access[.]?key",
+    }
+    if settings.spark_master.startswith("local"):
+        configuration |= {"spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1"}
+    for name, value in configuration.items():
+        if value:
+            builder = builder.config(name, value)
+    try:
+        return builder.getOrCreate()
+    except (PySparkRuntimeError, OSError) as error:
+        raise ConfigurationError(
+            f"Spark does not start: {failures.python(error)}", where=settings.spark_master, mend=f"see {log_file}"
+        ) from error

@@ -1,0 +1,118 @@
+"""The dead-letter topic: rejected records as they were, with Kafka Connect's headers for where and why.
+
+Spark's Kafka sink cannot keep a record's timestamp, so rejects are produced by a client of their own, from the
+driver: key, value, headers and timestamp are those of the record, byte for byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, KafkaError, KafkaException, Message, Producer
+from pyspark.sql import DataFrame, Row
+from pyspark.sql import functions as F
+
+from contracts.contract import Contract
+from contracts.settings import Settings
+from streaming import failures
+
+PREFIX = "__connect.errors."
+TOPIC, PARTITION, OFFSET = PREFIX + "topic", PREFIX + "partition", PREFIX + "offset"
+CONNECTOR, STAGE = PREFIX + "connector.name", PREFIX + "stage"
+CLASS, MESSAGE = PREFIX + "exception.class.name", PREFIX + "exception.message"
+REASON = "contracts.reason"
+_OURS = frozenset({TOPIC, PARTITION, OFFSET, CONNECTOR, STAGE, CLASS, MESSAGE, REASON})
+
+
+class DeadLetterSink:
+    """Produces the rejected records of a batch to the contract's dead-letter topic.
+
+    A batch that is written again after a failure may put a record there twice; its position (topic, partition, offset
+    headers) tells that it is the same one.
+    """
+
+    name = "dead_letter"
+
+    def __init__(self, settings: Settings, contract: Contract) -> None:
+        self._settings = settings
+        self._topic = contract.dead_letter_topic
+        self._timeout_s = settings.kafka_max_block_ms / 1000
+
+    def prepare(self) -> None:
+        try:
+            found = self._producer().list_topics(self._topic, timeout=self._timeout_s).topics[self._topic]
+        except KafkaException as error:
+            raise self._failure(error.args[0].str()) from error
+        if found.error is not None:
+            raise self._failure(f"topic {self._topic}: {found.error.str()} (`make register-schemas` creates it)")
+
+    def write(self, decoded: DataFrame) -> None:
+        rejected = decoded.where(F.col("reason").isNotNull())
+        columns = ("key", "value", "topic", "partition", "offset", "headers", "reason", "detail")
+        rows = rejected.select(*columns, F.unix_millis("timestamp").alias("millis"))
+        failed: list[KafkaError] = []
+
+        def on_delivery(error: KafkaError | None, message: Message) -> None:
+            if error is not None:
+                failed.append(error)
+
+        producer = self._producer()
+        for row in rows.toLocalIterator(prefetchPartitions=False):
+            self._produce(producer, row, on_delivery)
+        left = producer.flush(self._timeout_s)
+        if failed or left:
+            raise self._failure(failed[0].str() if failed else f"{left} records were not acknowledged in time")
+
+    def _produce(
+        self, producer: Producer, row: Row, on_delivery: Callable[[KafkaError | None, Message], None]
+    ) -> None:
+        headers = [(header.key, _bytes(header.value)) for header in row.headers or () if header.key not in _OURS]
+        record = {
+            "key": _bytes(row.key),
+            "value": _bytes(row.value),
+            "headers": headers + _headers(row),
+            "on_delivery": on_delivery,
+        }
+        if row.millis is not None and row.millis > TIMESTAMP_NOT_AVAILABLE:
+            record["timestamp"] = row.millis
+        while True:
+            try:
+                producer.produce(self._topic, **record)
+                break
+            except BufferError:
+                producer.poll(1.0)
+        producer.poll(0)
+
+    def _producer(self) -> Producer:
+        return Producer(
+            {
+                "bootstrap.servers": self._settings.kafka_bootstrap_servers,
+                "client.id": "streaming-dead-letter",
+                "enable.idempotence": True,
+                "compression.type": "lz4",
+                "linger.ms": 20,
+                "message.timeout.ms": self._settings.kafka_max_block_ms,
+                "log_level": 0,
+            }
+        )
+
+    def _failure(self, words: str) -> Exception:
+        return failures.service("Kafka", self._settings.kafka_bootstrap_servers, words)
+
+
+def _headers(row: Row) -> list[tuple[str, bytes]]:
+    told = {
+        TOPIC: row.topic,
+        PARTITION: row.partition,
+        OFFSET: row.offset,
+        CONNECTOR: "streaming",
+        STAGE: "VALUE_CONVERTER",
+        CLASS: f"streaming.{row.reason}",
+        MESSAGE: row.detail,
+        REASON: row.reason,
+    }
+    return [(name, str(value).encode()) for name, value in told.items()]
+
+
+def _bytes(value: bytearray | None) -> bytes | None:
+    return None if value is None else bytes(value)

@@ -1,0 +1,126 @@
+"""PostgreSQL: a batch is loaded into a staging table, then one statement upserts it where it is newer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import quote, urlencode
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
+from py4j.protocol import Py4JJavaError
+from pyspark.sql import DataFrame
+
+from contracts import tables
+from contracts.contract import Contract
+from contracts.contract import PostgresSink as PostgresSpec
+from contracts.errors import ConfigurationError
+from contracts.settings import Settings
+from contracts.tables import EVENT_OFFSET, EVENT_TIMESTAMP
+from streaming import failures, rows
+
+
+class PostgresSink:
+    """Writes the contract's PostgreSQL table."""
+
+    name = "postgres"
+
+    def __init__(self, settings: Settings, contract: Contract, spec: PostgresSpec) -> None:
+        self._settings = settings
+        self._spec = spec
+        self._table = tables.of(contract, spec)
+        self._staging = f"{spec.table}__staging"
+        self._url, self._properties = jdbc(settings.postgres_dsn)
+
+    def prepare(self) -> None:
+        with connect(self._settings) as connection:
+            for statement in tables.create(self._table):
+                connection.execute(statement)
+            # Unlogged: what a crash takes from it is loaded again with the batch.
+            connection.execute(
+                sql.SQL("CREATE UNLOGGED TABLE IF NOT EXISTS {staging} (LIKE {table})").format(**self._names())
+            )
+
+    def write(self, decoded: DataFrame) -> None:
+        with connect(self._settings) as connection:
+            connection.execute(sql.SQL("TRUNCATE {staging}").format(**self._names()))
+        try:
+            rows.of(decoded, self._table).write.jdbc(
+                self._url, f"{self._spec.schema_name}.{self._staging}", mode="append", properties=self._properties
+            )
+        except Py4JJavaError as error:
+            raise failures.service("PostgreSQL", address(self._settings), failures.java(error)) from error
+        with connect(self._settings) as connection:
+            connection.execute(self._upsert())
+
+    def _upsert(self) -> sql.Composed:
+        columns = [column.name for column in self._table.all_columns]
+        key = self._spec.primary_key
+        order = [EVENT_TIMESTAMP, EVENT_OFFSET]
+        return sql.SQL(
+            "INSERT INTO {table} AS stored ({columns}) "
+            "SELECT DISTINCT ON ({key}) {columns} FROM {staging} ORDER BY {key}, {newest} "
+            "ON CONFLICT ({key}) DO UPDATE SET {assignments} WHERE ({stored}) < ({excluded})"
+        ).format(
+            **self._names(),
+            columns=_list(columns),
+            key=_list(key),
+            newest=sql.SQL(", ").join(sql.SQL("{} DESC").format(sql.Identifier(name)) for name in order),
+            assignments=sql.SQL(", ").join(
+                sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in columns if name not in key
+            ),
+            stored=sql.SQL(", ").join(sql.Identifier("stored", name) for name in order),
+            excluded=sql.SQL(", ").join(sql.Identifier("excluded", name) for name in order),
+        )
+
+    def _names(self) -> dict[str, sql.Identifier]:
+        schema = self._spec.schema_name
+        return {"table": sql.Identifier(schema, self._spec.table), "staging": sql.Identifier(schema, self._staging)}
+
+
+def _list(names: list[str]) -> sql.Composed:
+    return sql.SQL(", ").join(map(sql.Identifier, names))
+
+
+@contextmanager
+def connect(settings: Settings) -> Iterator[psycopg.Connection]:
+    """A connection in a transaction of its own.  Raises ServiceError when the server cannot be reached or fails."""
+    try:
+        with psycopg.connect(settings.postgres_dsn, connect_timeout=10) as connection:
+            yield connection
+    except psycopg.Error as error:
+        raise failures.service("PostgreSQL", address(settings), failures.python(error)) from error
+
+
+def address(settings: Settings) -> str:
+    """host:port/database of the DSN, without its credentials."""
+    parts = _parts(settings.postgres_dsn)
+    return f"{parts.get('host', 'localhost')}:{parts.get('port', 5432)}/{parts.get('dbname', '')}"
+
+
+def jdbc(dsn: str) -> tuple[str, dict[str, str]]:
+    """JDBC URL and properties of a DSN; the password is a property, never part of the URL, which Spark may log.
+
+    `stringtype=unspecified` lets the server cast text to uuid or jsonb; `reWriteBatchedInserts` sends a batch as one
+    statement.
+    """
+    parts = _parts(dsn)
+    extra = {key: value for key, value in parts.items() if key in ("sslmode", "sslrootcert", "sslcert", "sslkey")}
+    query = urlencode({"reWriteBatchedInserts": "true", "stringtype": "unspecified", **extra})
+    place = f"{parts.get('host', 'localhost')}:{parts.get('port', 5432)}/{quote(str(parts.get('dbname', '')))}"
+    return f"jdbc:postgresql://{place}?{query}", {
+        "driver": "org.postgresql.Driver",
+        "user": str(parts.get("user", "")),
+        "password": str(parts.get("password", "")),
+        "batchsize": "5000",
+    }
+
+
+def _parts(dsn: str) -> dict[str, object]:
+    try:
+        return conninfo_to_dict(dsn)
+    except psycopg.ProgrammingError:  # its words may hold the password
+        raise ConfigurationError(
+            "POSTGRES_DSN is no DSN", where="environment", mend="write postgresql://user:password@host:port/database"
+        ) from None
