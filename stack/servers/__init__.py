@@ -1,0 +1,62 @@
+"""One module per server, behind one small protocol."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from stack.launch import Launcher
+
+
+class Server(Protocol):
+    """What the supervisor needs to know of a server.
+
+    Attributes:
+        name: as in `status`, and of its folder, log and pid file.
+        version: of the server's software.
+        depends_on: names of the servers that must be ready before this one starts.
+        port_names: keys of `stack.ports.FIXED`; the first is the public one.
+        stop_signal: asks it to end in an orderly way.
+        executable: the file its process runs.
+    """
+
+    name: str
+    version: str
+    depends_on: tuple[str, ...]
+    port_names: tuple[str, ...]
+    stop_signal: signal.Signals
+
+    @property
+    def address(self) -> str:
+        """Where clients find it."""
+
+    @property
+    def executable(self) -> Path: ...
+
+    def prepare(self, launcher: Launcher) -> None:
+        """Writes the configuration and, the first time, an empty store.  Safe to repeat after an interruption."""
+
+    def command(self) -> list[str]:
+        """What to run, with the server's own folder as working folder.  Holds no password."""
+
+    def environment(self) -> Mapping[str, str]:
+        """The whole environment of the process."""
+
+    def ready(self) -> bool:
+        """Whether it answers in its own protocol now; takes at most some seconds and never raises."""
+
+    def provision(self) -> None:
+        """Creates accounts and databases once it is ready for the first time.  Safe to repeat."""
+
+    def exports(self) -> Mapping[str, str]:
+        """Environment variables that a client of this server reads."""
+
+
+def base_environment() -> dict[str, str]:
+    """What a server may see of ours: nothing that its software could take for configuration."""
+    kept = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH")
+    return {name: os.environ[name] for name in kept if name in os.environ}

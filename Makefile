@@ -1,0 +1,75 @@
+# What people type.  `make help` is made from the `##` comments.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+# For a step that talks to the servers.
+WITH_STACK := eval "$$($(BIN)/python -m stack env)" &&
+ARGS ?=
+
+.PHONY: help
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: $(STAMP) ## build the environment: packages and jars, no servers
+	@$(BIN)/python -m stack fetch
+
+$(STAMP): requirements.lock pyproject.toml
+	@PYTHON='$(PYTHON)' stack/setup.sh $(VENV)
+	@touch $@
+
+.PHONY: up
+up: setup ## start the servers (ARGS="--ports auto")
+	@$(BIN)/python -m stack up $(ARGS)
+
+.PHONY: down
+down: $(STAMP) ## stop the servers; their data stays in .stack/
+	@$(BIN)/python -m stack down
+
+.PHONY: status
+status: $(STAMP) ## show the servers
+	@$(BIN)/python -m stack status $(ARGS)
+
+.PHONY: env
+env: $(STAMP) ## print the export lines that other tools need
+	@$(BIN)/python -m stack env
+
+.PHONY: register-schemas
+register-schemas: $(STAMP) ## bring topics, subjects and schemas to what schemas/ says
+	@$(WITH_STACK) $(BIN)/contracts register $(ARGS)
+
+.PHONY: produce
+produce: $(STAMP) ## users from the source API into Kafka (ARGS="--count 1000")
+	@$(WITH_STACK) $(BIN)/python -m producers $(ARGS)
+
+.PHONY: stream
+stream: $(STAMP) ## Kafka into Cassandra and PostgreSQL (ARGS="--available-now")
+	@$(WITH_STACK) $(BIN)/python -m streaming $(ARGS)
+
+.PHONY: lint
+lint: $(STAMP) ## style, formatting and the direction of imports
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
+
+.PHONY: test
+test: setup lint ## everything the tests need, then all of them (ARGS="-k stack")
+	@$(BIN)/python -m pytest contracts_tests $(ARGS)
+
+.PHONY: lock
+lock: $(STAMP) ## write requirements.lock and stack/jars.lock anew
+	@uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-header \
+	  --no-annotate --no-emit-index-url --no-emit-find-links --quiet -o requirements.lock
+	@$(BIN)/python -m stack lock
+
+.PHONY: clean
+clean: ## stop the servers, and remove the environment, data and caches of this clone
+	@if [ -x $(BIN)/python ] && [ -d .stack ]; then $(BIN)/python -m stack down; fi
+	@rm -rf $(VENV) .stack spark-warehouse metastore_db derby.log .pytest_cache .hypothesis .ruff_cache \
+	  .import_linter_cache *.egg-info

@@ -1,0 +1,169 @@
+"""Starts processes, and takes back what it started when the start is cancelled or fails."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from stack import process
+from stack.errors import Cancelled, ServerError
+from stack.servers import Server
+from stack.site import Site
+
+_TAIL_LINES = 15
+_LOG_LIMIT = 20_000_000  # bytes; a larger log is set aside at the next start
+
+
+class Launcher:
+    """What one `up` has started.
+
+    Args:
+        site: where logs and pid files go.
+    """
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.cancelled = threading.Event()
+        self._lock = threading.Lock()
+        self._steps: set[subprocess.Popen[bytes]] = set()
+        self._servers: dict[str, subprocess.Popen[bytes]] = {}
+
+    def run(
+        self,
+        server: str,
+        command: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        cwd: Path,
+    ) -> None:
+        """Runs a step of a server's preparation to its end; its output goes to the server's log.
+
+        Raises:
+            ServerError: it failed; with the end of its output.
+            Cancelled: the start was cancelled meanwhile; the step is ended.
+        """
+        with self.site.log(server).open("ab") as log:
+            step = self._spawn(command, environment, cwd, log.fileno(), server="")
+        try:
+            while True:
+                try:
+                    code = step.wait(timeout=0.1)
+                    break
+                except subprocess.TimeoutExpired:
+                    self.check()
+        finally:
+            if step.poll() is None:
+                os.killpg(step.pid, signal.SIGKILL)
+                step.wait()
+            with self._lock:
+                self._steps.discard(step)
+        if code != 0:
+            raise ServerError(
+                f"{Path(command[0]).name} ended with {code} while it was prepared",
+                where=server,
+                detail=tail(self.site.log(server)),
+                mend=f"the whole log: {self.site.log(server)}",
+            )
+
+    def start(self, server: Server) -> process.Identity:
+        """Starts a server, detached: it outlives this command and the terminal.
+
+        Raises:
+            ServerError: the program could not be run.
+            Cancelled: the start was cancelled; nothing was started.
+        """
+        log_file = self.site.log(server.name)
+        if log_file.exists() and log_file.stat().st_size > _LOG_LIMIT:
+            os.replace(log_file, log_file.with_suffix(".log.old"))
+        with log_file.open("ab") as log:
+            started = self._spawn(
+                server.command(),
+                server.environment(),
+                self.site.folder(server.name),
+                log.fileno(),
+                server=server.name,
+            )
+        process.record(self.site, server.name, started.pid)
+        identity = process.Identity.of(started.pid)
+        if identity is None:
+            raise self.died(server)
+        return identity
+
+    @property
+    def started(self) -> frozenset[str]:
+        """Names of the servers this run has started."""
+        with self._lock:
+            return frozenset(self._servers)
+
+    def exit_code(self, server: str) -> int | None:
+        """How a server that we started ended; None while it runs, and when it is not ours."""
+        with self._lock:
+            ours = self._servers.get(server)
+        return ours.poll() if ours else None
+
+    def check(self) -> None:
+        """Raises Cancelled once the start is cancelled."""
+        if self.cancelled.is_set():
+            raise Cancelled("stopped before the stack was up")
+
+    def died(self, server: Server) -> ServerError:
+        """The error for a server that ended while it should start."""
+        code = self.exit_code(server.name)
+        how = "" if code is None else f" (signal {-code})" if code < 0 else f" (exit {code})"
+        return ServerError(
+            f"ended while it was starting{how}",
+            where=f"{server.name} {server.address}",
+            detail=tail(self.site.log(server.name)),
+            mend=f"the whole log: {self.site.log(server.name)}",
+        )
+
+    def _spawn(
+        self, command: Sequence[str], environment: Mapping[str, str], cwd: Path, log: int, *, server: str
+    ) -> subprocess.Popen[bytes]:
+        # Under the lock, so that a cancellation either sees the new process or prevents it.
+        with self._lock:
+            self.check()
+            try:
+                started = subprocess.Popen(
+                    list(command),
+                    cwd=cwd,
+                    env=dict(environment),
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise ServerError(
+                    f"cannot be run ({error.strerror})", where=str(command[0]), mend="run `make setup`"
+                ) from None
+            if server:
+                self._servers[server] = started
+            else:
+                self._steps.add(started)
+        return started
+
+    def cancel(self) -> None:
+        """Prevents further starts and ends the steps at work; the servers are the caller's to stop."""
+        self.cancelled.set()
+        with self._lock:
+            steps = list(self._steps)
+        for step in steps:
+            if step.poll() is None:
+                os.killpg(step.pid, signal.SIGKILL)
+
+
+def tail(log: Path, lines: int = _TAIL_LINES) -> str:
+    """The end of a log."""
+    try:
+        with log.open("rb") as file:
+            file.seek(0, os.SEEK_END)
+            file.seek(max(0, file.tell() - 16_384))
+            text = file.read().decode("utf-8", errors="replace")
+    except FileNotFoundError:
+        return ""
+    return "\n".join(line[:400] for line in text.splitlines()[-lines:])

@@ -1,0 +1,208 @@
+"""Apache Cassandra, one node, authentication on."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from cassandra.auth import PlainTextAuthProvider
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
+from cassandra.policies import WhiteListRoundRobinPolicy
+
+from stack import jars, ports
+from stack.errors import ServerError
+from stack.java import java
+from stack.launch import Launcher
+from stack.pins import server_versions
+from stack.servers import base_environment
+from stack.site import Site
+
+_ADMIN = "stack_admin"
+_PIPELINE = "pipeline"
+# The doors that Cassandra's code needs into the Java runtime (from its own jvm-server.options).
+_EXPORTS = {
+    "java.base": "jdk.internal.misc jdk.internal.ref sun.nio.ch java.lang.ref",
+    "java.management.rmi": "com.sun.jmx.remote.internal.rmi",
+    "java.rmi": "sun.rmi.registry sun.rmi.server",
+    "java.sql": "java.sql",
+    "jdk.unsupported": "sun.misc",
+}
+_OPENS = {
+    "java.base": "java.lang java.lang.module java.lang.reflect java.io java.net java.nio java.math java.util"
+    " java.util.concurrent java.util.concurrent.atomic jdk.internal.loader jdk.internal.ref jdk.internal.reflect"
+    " jdk.internal.math jdk.internal.module jdk.internal.util.jar sun.nio.ch",
+    "jdk.management": "com.sun.management.internal",
+}
+_LOGGING = """\
+<configuration>
+  <appender name="console" class="ch.qos.logback.core.ConsoleAppender">
+    <encoder><pattern>%date{ISO8601} %level %msg \\(%logger{0}\\)%n</pattern></encoder>
+  </appender>
+  <root level="WARN"><appender-ref ref="console"/></root>
+  <logger name="org.apache.cassandra.service" level="INFO"/>
+</configuration>
+"""
+logging.getLogger("cassandra").setLevel(logging.CRITICAL)
+
+
+@dataclass(frozen=True)
+class Cassandra:
+    site: Site
+    ports: Mapping[str, int]
+
+    name = "cassandra"
+    version = server_versions()["cassandra"]
+    depends_on = ()
+    port_names = ("cassandra", "cassandra-storage")
+    stop_signal = signal.SIGTERM
+
+    @property
+    def address(self) -> str:
+        return f"{ports.HOST}:{self.ports['cassandra']}"
+
+    @property
+    def executable(self) -> Path:
+        return Path(java())
+
+    @property
+    def _folder(self) -> Path:
+        return self.site.folder(self.name)
+
+    def prepare(self, launcher: Launcher) -> None:
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        (self._folder / "tmp").mkdir(exist_ok=True)
+        (self._folder / "logback.xml").write_text(_LOGGING, encoding="utf-8")
+        (self._folder / "cassandra.yaml").write_text(self._yaml(), encoding="utf-8")
+
+    def _yaml(self) -> str:
+        return f"""\
+cluster_name: stack
+num_tokens: 1
+partitioner: org.apache.cassandra.dht.Murmur3Partitioner
+endpoint_snitch: SimpleSnitch
+seed_provider:
+  - class_name: org.apache.cassandra.locator.SimpleSeedProvider
+    parameters: [{{seeds: "{ports.HOST}:{self.ports["cassandra-storage"]}"}}]
+listen_address: {ports.HOST}
+rpc_address: {ports.HOST}
+storage_port: {self.ports["cassandra-storage"]}
+native_transport_port: {self.ports["cassandra"]}
+authenticator: PasswordAuthenticator
+authorizer: CassandraAuthorizer
+role_manager: CassandraRoleManager
+# An answered write is on disk: it outlives kill -9.
+commitlog_sync: batch
+commitlog_segment_size: 16MiB
+# Ends the process, so that `status` sees it, where the default keeps a server that answers nothing.
+disk_failure_policy: die
+commit_failure_policy: die
+hinted_handoff_enabled: false
+auto_snapshot: false
+"""
+
+    def command(self) -> list[str]:
+        return [
+            *(java(), "-Xms512m", "-Xmx768m", "-XX:+UseG1GC", "-XX:-UsePerfData", "-XX:+ExitOnOutOfMemoryError"),
+            *(f"--add-exports={module}/{package}=ALL-UNNAMED" for module, package in _pairs(_EXPORTS)),
+            *(f"--add-opens={module}/{package}=ALL-UNNAMED" for module, package in _pairs(_OPENS)),
+            "-Djava.security.manager=allow",
+            "-Djdk.attach.allowAttachSelf=true",
+            f"-Djava.io.tmpdir={self._folder / 'tmp'}",
+            f"-Djna.tmpdir={self._folder / 'tmp'}",
+            f"-Dcassandra.config={(self._folder / 'cassandra.yaml').as_uri()}",
+            f"-Dcassandra.storagedir={self._folder / 'data'}",
+            f"-Dcassandra.logdir={self._folder / 'logs'}",
+            f"-Dlogback.configurationFile={(self._folder / 'logback.xml').as_uri()}",
+            "-Dcassandra.skip_wait_for_gossip_to_settle=0",
+            "-Dcassandra.ring_delay_ms=1",
+            "-Dcassandra.superuser_setup_delay_ms=0",
+            *("-cp", os.pathsep.join(map(str, jars.paths("cassandra")))),
+            "org.apache.cassandra.service.CassandraDaemon",
+        ]
+
+    def environment(self) -> Mapping[str, str]:
+        return base_environment()
+
+    @contextmanager
+    def _session(self, username: str, password: str) -> Iterator[Session]:
+        profile = ExecutionProfile(load_balancing_policy=WhiteListRoundRobinPolicy([ports.HOST]), request_timeout=20)
+        cluster = Cluster(
+            [ports.HOST],
+            port=self.ports["cassandra"],
+            auth_provider=PlainTextAuthProvider(username, password),
+            execution_profiles={EXEC_PROFILE_DEFAULT: profile},
+            protocol_version=5,
+            connect_timeout=5,
+            schema_metadata_enabled=False,
+            token_metadata_enabled=False,
+        )
+        try:
+            yield cluster.connect()
+        finally:
+            cluster.shutdown()
+
+    def _answers(self, username: str, password: str) -> bool:
+        try:
+            with self._session(username, password) as session:
+                return session.execute("SELECT release_version FROM system.local").one() is not None
+        except (NoHostAvailable, OSError):
+            return False
+
+    def _admin(self) -> tuple[str, str]:
+        return _ADMIN, self.site.secrets()["cassandra-admin"]
+
+    @property
+    def _provisioned(self) -> Path:
+        return self._folder / "provisioned"
+
+    def ready(self) -> bool:
+        if not ports.is_open(self.ports["cassandra"]):
+            return False
+        if self._provisioned.exists():
+            return self._answers(*self._admin())
+        # The first time there are no accounts yet but the one it was made with, and that only after a while.
+        return self._answers("cassandra", "cassandra") or self._answers(*self._admin())
+
+    def provision(self) -> None:
+        """Our superuser instead of the one with the well-known password; an account for the pipeline."""
+        if self._provisioned.exists():
+            return
+        name, password = self._admin()
+        if not self._answers(name, password):
+            with self._session("cassandra", "cassandra") as session:
+                session.execute(
+                    f"CREATE ROLE IF NOT EXISTS {name} WITH SUPERUSER = true AND LOGIN = true AND PASSWORD = '{password}'"
+                )
+        deadline = time.monotonic() + 20
+        while not self._answers(name, password):
+            if time.monotonic() > deadline:
+                raise ServerError(
+                    "its first account was not accepted",
+                    where=f"{self.name} {self.address}",
+                    mend="run `make up` again",
+                )
+            time.sleep(0.2)
+        pipeline = self.site.secrets()["cassandra-pipeline"]
+        with self._session(name, password) as session:
+            session.execute("DROP ROLE IF EXISTS cassandra")
+            session.execute(f"CREATE ROLE IF NOT EXISTS {_PIPELINE} WITH LOGIN = true AND PASSWORD = '{pipeline}'")
+            # What it creates is its own, with every permission on it.
+            session.execute(f"GRANT CREATE ON ALL KEYSPACES TO {_PIPELINE}")
+        self._provisioned.touch()
+
+    def exports(self) -> Mapping[str, str]:
+        return {
+            "CASSANDRA_HOSTS": self.address,
+            "CASSANDRA_USERNAME": _PIPELINE,
+            "CASSANDRA_PASSWORD": self.site.secrets()["cassandra-pipeline"],
+        }
+
+
+def _pairs(table: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    return ((module, package) for module, packages in table.items() for package in packages.split())

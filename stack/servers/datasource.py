@@ -1,0 +1,70 @@
+"""The local source API as a server of the stack; `stack.servers.source` is the program."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from stack import ports
+from stack.launch import Launcher
+from stack.servers import base_environment
+from stack.site import Site
+
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+@dataclass(frozen=True)
+class DataSource:
+    """
+    Args:
+        replay: a folder of recorded responses to answer with; None to generate them.
+    """
+
+    site: Site
+    ports: Mapping[str, int]
+    replay: Path | None = None
+
+    name = "source"
+    version = "1.4"  # of the API it speaks
+    depends_on = ()
+    port_names = ("source",)
+    stop_signal = signal.SIGTERM
+
+    @property
+    def address(self) -> str:
+        return f"http://{ports.HOST}:{self.ports['source']}/api/"
+
+    @property
+    def executable(self) -> Path:
+        return Path(sys.executable)
+
+    def prepare(self, launcher: Launcher) -> None:
+        self.site.folder(self.name).mkdir(mode=0o700, exist_ok=True)
+
+    def command(self) -> list[str]:
+        replay = ["--replay", str(self.replay)] if self.replay else []
+        return [sys.executable, "-m", "stack.servers.source", "--port", str(self.ports["source"]), *replay]
+
+    def environment(self) -> Mapping[str, str]:
+        clone = Path(__file__).resolve().parent.parent.parent
+        return base_environment() | {"PYTHONPATH": str(clone), "PYTHONUNBUFFERED": "1"}
+
+    def ready(self) -> bool:
+        if not ports.is_open(self.ports["source"]):
+            return False
+        try:
+            with _DIRECT.open(f"http://{ports.HOST}:{self.ports['source']}/health", timeout=3) as answer:
+                return json.load(answer).get("status") == "ok"
+        except (OSError, ValueError):
+            return False
+
+    def provision(self) -> None:
+        """Nothing."""
+
+    def exports(self) -> Mapping[str, str]:
+        return {"DATASOURCE_URL": self.address}

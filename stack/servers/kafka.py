@@ -1,0 +1,123 @@
+"""Apache Kafka, one node that is broker and controller (KRaft)."""
+
+from __future__ import annotations
+
+import os
+import signal
+import uuid
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from stack import jars, ports
+from stack.java import java
+from stack.launch import Launcher
+from stack.pins import server_versions
+from stack.servers import base_environment
+from stack.site import Site
+
+_LOGGING = """\
+status = error
+appender.console.type = Console
+appender.console.name = console
+appender.console.layout.type = PatternLayout
+appender.console.layout.pattern = %d{ISO8601} %p %m (%c{1})%n
+rootLogger.level = warn
+rootLogger.appenderRef.console.ref = console
+logger.server.name = kafka.server
+logger.server.level = info
+"""
+
+
+@dataclass(frozen=True)
+class Kafka:
+    site: Site
+    ports: Mapping[str, int]
+
+    name = "kafka"
+    version = server_versions()["kafka"]
+    depends_on = ()
+    port_names = ("kafka", "kafka-controller")
+    stop_signal = signal.SIGTERM
+
+    @property
+    def address(self) -> str:
+        return f"{ports.HOST}:{self.ports['kafka']}"
+
+    @property
+    def executable(self) -> Path:
+        return Path(java())
+
+    @property
+    def _folder(self) -> Path:
+        return self.site.folder(self.name)
+
+    def prepare(self, launcher: Launcher) -> None:
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        (self._folder / "tmp").mkdir(exist_ok=True)
+        (self._folder / "log4j2.properties").write_text(_LOGGING, encoding="utf-8")
+        (self._folder / "server.properties").write_text(self._properties(), encoding="utf-8")
+        if not (self._folder / "data" / "meta.properties").exists():
+            cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A")
+            command = [*self._java(), "kafka.tools.StorageTool", "format", "--ignore-formatted"]
+            command += ["--cluster-id", cluster, "--config", "server.properties"]
+            launcher.run(self.name, command, environment=self.environment(), cwd=self._folder)
+
+    def _properties(self) -> str:
+        broker, controller = self.ports["kafka"], self.ports["kafka-controller"]
+        return f"""\
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@{ports.HOST}:{controller}
+listeners=CLIENT://{ports.HOST}:{broker},CONTROLLER://{ports.HOST}:{controller}
+advertised.listeners=CLIENT://{ports.HOST}:{broker}
+listener.security.protocol.map=CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT
+inter.broker.listener.name=CLIENT
+controller.listener.names=CONTROLLER
+log.dirs={self._folder / "data"}
+auto.create.topics.enable=false
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=4
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+share.coordinator.state.topic.num.partitions=2
+group.initial.rebalance.delay.ms=0
+"""
+
+    def _java(self) -> list[str]:
+        return [
+            *(java(), "-Xms256m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-XX:+ExitOnOutOfMemoryError"),
+            f"-Djava.io.tmpdir={self._folder / 'tmp'}",
+            f"-Dlog4j2.configurationFile={(self._folder / 'log4j2.properties').as_uri()}",
+            "-Dlog4j2.disableJmx=true",
+            *("-cp", os.pathsep.join(map(str, jars.paths("kafka")))),
+        ]
+
+    def command(self) -> list[str]:
+        return [*self._java(), "kafka.Kafka", "server.properties"]
+
+    def environment(self) -> Mapping[str, str]:
+        return base_environment()
+
+    def ready(self) -> bool:
+        if not ports.is_open(self.ports["kafka"]):
+            return False
+        # One that fails says so on stderr by itself: the log callback takes that.
+        client = AdminClient({"bootstrap.servers": self.address, "socket.timeout.ms": 3000, "log_level": 0})
+        try:
+            return bool(client.list_topics(timeout=3).brokers)
+        except KafkaException:
+            return False
+
+    def provision(self) -> None:
+        """Nothing: topics are the contracts' business."""
+
+    def exports(self) -> Mapping[str, str]:
+        return {"KAFKA_BOOTSTRAP_SERVERS": self.address}

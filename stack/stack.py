@@ -1,0 +1,180 @@
+"""One stack: its five servers at their ports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from stack import jars, ports, process, supervisor
+from stack.errors import ServerError, UsageError
+from stack.java import java_home
+from stack.servers import Server
+from stack.servers.cassandra import Cassandra
+from stack.servers.datasource import DataSource
+from stack.servers.kafka import Kafka
+from stack.servers.postgres import Postgres
+from stack.servers.registry import Registry
+from stack.site import Site
+
+NAMES = ("kafka", "registry", "cassandra", "postgres", "source")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of `status`.
+
+    Args:
+        pid: None when it does not run.
+        ready: it answered in its own protocol.
+        resident: bytes of memory.
+    """
+
+    name: str
+    address: str
+    pid: int | None
+    ready: bool
+    version: str
+    log: str
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The servers of one site.
+
+    Args:
+        site: the folder they live in.
+        ports: port of each name in `stack.ports.FIXED`.
+        replay: folder of recorded answers for the source API; None to generate them.
+    """
+
+    site: Site
+    ports: Mapping[str, int]
+    replay: Path | None = None
+
+    @classmethod
+    def at(cls, root: Path) -> Stack:
+        """The stack in a folder as it was started last; at the documented ports when it never was."""
+        site = Site(root)
+        options = site.read(site.root / "run" / "options.json") or {}
+        replay = options.get("replay")
+        return cls(site, ports.FIXED | (ports.recorded(site) or {}), Path(replay) if replay else None)
+
+    @property
+    def servers(self) -> tuple[Server, ...]:
+        return (
+            Kafka(self.site, self.ports),
+            Registry(self.site, self.ports),
+            Cassandra(self.site, self.ports),
+            Postgres(self.site, self.ports),
+            DataSource(self.site, self.ports, self.replay),
+        )
+
+    def status(self) -> list[Row]:
+        """Asks every server, all at once."""
+
+        def row(server: Server) -> Row:
+            identity = process.recorded(self.site, server.name)
+            ready = identity is not None and server.ready()
+            pid = identity.pid if identity else None
+            return Row(server.name, server.address, pid, ready, server.version, str(self.site.log(server.name)))
+
+        with ThreadPoolExecutor(len(self.servers)) as pool:
+            return list(pool.map(row, self.servers))
+
+    def exports(self) -> dict[str, str]:
+        """The environment that other tools need to find the servers.
+
+        Raises:
+            ServerError: a server does not run.
+        """
+        down = [server.name for server in self.servers if process.recorded(self.site, server.name) is None]
+        if down:
+            raise ServerError(f"not up: {', '.join(down)}", where=str(self.site.root), mend="run `make up`")
+        exports = {key: value for server in self.servers for key, value in server.exports().items()}
+        return exports | {
+            "JAVA_HOME": str(java_home()),
+            "SPARK_JARS": ",".join(map(str, jars.paths("spark"))),
+        }
+
+
+def up(
+    root: Path,
+    say: Callable[[str], None],
+    *,
+    port_mode: str = "",
+    replay: Path | None = None,
+    only: Collection[str] = (),
+) -> Stack:
+    """Starts what does not run yet of the stack in `root`.
+
+    Args:
+        port_mode: `fixed` or `auto`; empty for what the running or the killed stack has.
+        replay: folder of recorded answers for the source API; None to leave it as it is.
+        only: names of the servers wanted; those they depend on come with them; empty for all.
+    Raises:
+        UsageError: an unknown name, a replay folder that is none.
+        ServerError: a server could not be started.
+    """
+    unknown = set(only) - set(NAMES)
+    if unknown:
+        raise UsageError(f"no such server: {', '.join(sorted(unknown))}", mend=f"valid names: {', '.join(NAMES)}")
+    if replay is not None and not replay.is_dir():
+        raise UsageError("is not a folder of recorded responses", where=str(replay), mend="correct --replay")
+    jars.fetch(say)
+    site = Site(root)
+    try:
+        site.create()
+    except OSError as error:
+        raise UsageError(
+            f"cannot be made ({error.strerror})",
+            where=str(root),
+            mend="set STACK_DIR, or --dir, to a folder of yours",
+        ) from None
+    with site.locked(say):
+        before = Stack.at(root)
+        alive = [server.name for server in before.servers if process.recorded(site, server.name)]
+        stack = Stack(site, _choose_ports(site, port_mode, alive), replay.resolve() if replay else before.replay)
+        if stack.replay != before.replay and "source" in alive:
+            say("source     is started anew, with other answers")
+            supervisor.down(site, [server for server in before.servers if server.name == "source"], lambda _: None)
+        ports.record(site, stack.ports)
+        site.write(site.root / "run" / "options.json", {"replay": str(stack.replay or "")})
+        wanted = _with_dependencies(stack.servers, only or NAMES)
+        if not supervisor.up(site, wanted, say):
+            say("already up")
+    return stack
+
+
+def down(root: Path, say: Callable[[str], None]) -> int:
+    """Stops every server of the stack in `root`; returns how many ran."""
+    site = Site(root)
+    if not (root / "run").is_dir():
+        return 0
+    with site.locked(say):
+        stopped = supervisor.down(site, Stack.at(root).servers, say)
+        for name in ("ports.json", "options.json"):
+            (root / "run" / name).unlink(missing_ok=True)
+    return stopped
+
+
+def _choose_ports(site: Site, mode: str, alive: Collection[str]) -> dict[str, int]:
+    last = ports.recorded(site)
+    if last and (alive or not mode):
+        return ports.FIXED | last
+    if mode == "auto":
+        # The same ones again where that is possible: clients may know them.
+        if last and last != ports.FIXED and all(map(ports.is_free, last.values())):
+            return last
+        return ports.pick(ports.FIXED)
+    return dict(ports.FIXED)
+
+
+def _with_dependencies(servers: Collection[Server], names: Collection[str]) -> list[Server]:
+    wanted = set(names)
+    while True:
+        more = {name for server in servers if server.name in wanted for name in server.depends_on} - wanted
+        if not more:
+            return [server for server in servers if server.name in wanted]
+        wanted |= more
