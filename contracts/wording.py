@@ -1,0 +1,182 @@
+"""A difference between two schemas, told to the one who changed the newer one."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from contracts import reading
+from contracts.jsonpos import Pointer
+from contracts.nodes import AnyType, Enum, Field, Fixed, Node, Record, Schema, Union
+from contracts.reading import Difference, nodes_outwards, reader_path, writer_path
+
+
+class Told(NamedTuple):
+    """See `contracts.compatibility.Violation`."""
+
+    path: str
+    message: str
+    mend: str
+    line: int
+    column: int
+
+
+def describe(one: Difference, new: Schema, *, new_reads: bool) -> Told:
+    """`one` in words.
+
+    Args:
+        new: the newer schema; places are those of its text.
+        new_reads: the newer schema is the reader, the earlier one the writer; else the other way round.
+    """
+    message, mend = (_backward if new_reads else _forward)(one)
+    if one.in_union:
+        message += "; the registry calls this MISSING_UNION_BRANCH"
+    line, column = _position(one, new, new_reads=new_reads)
+    return Told(_path(one, new_reads=new_reads), message, mend, line, column)
+
+
+def _path(one: Difference, *, new_reads: bool) -> str:
+    path = reader_path(one.place) if new_reads else writer_path(one.place)
+    if one.rule in (reading.READER_FIELD_MISSING_DEFAULT_VALUE, reading.READER_FIELD_MATCHES_SEVERAL):
+        return f"{path}.{one.names[0]}".removeprefix(".")
+    return path
+
+
+def _backward(one: Difference) -> tuple[str, str]:
+    """The new schema reads, and the earlier one has written."""
+    new, old = one.reader, one.writer
+    if one.rule == reading.READER_FIELD_MISSING_DEFAULT_VALUE:
+        assert isinstance(new, Record)
+        return (
+            f"the field {one.names[0]!r} is new and has no default: records written before lack it",
+            _mend_missing_default(new.by_name[one.names[0]]),
+        )
+    if one.rule == reading.NAME_MISMATCH:
+        return f"{_was(old)}, and is now {new.label}", f'keep the name, or add "aliases": ["{_full(old)}"]'
+    if one.rule == reading.MISSING_ENUM_SYMBOLS:
+        return (
+            f"the {_symbols(one.names)} removed, and records written before may hold {_them(one.names)}",
+            'keep what was there, or give the enum itself a "default" (that of the field does not count)',
+        )
+    if one.rule == reading.MISSING_UNION_BRANCH:
+        return f"records written before may hold {old.label}, and {_branches(new)}", f"keep {old.label} in the union"
+    if one.rule == reading.TYPE_MISMATCH:
+        return (
+            f"records written before hold {old.label}, which cannot be read as {new.label}",
+            _mend_type(old, new),
+        )
+    return _both(one, old, new)
+
+
+def _forward(one: Difference) -> tuple[str, str]:
+    """The earlier schema reads, and the new one has written."""
+    new, old = one.writer, one.reader
+    if one.rule == reading.READER_FIELD_MISSING_DEFAULT_VALUE:
+        return (
+            f"the field {one.names[0]!r} is gone, and readers with the earlier schema have no default for it",
+            "keep the field; to remove it later, give it a default first and let readers move on",
+        )
+    if one.rule == reading.NAME_MISMATCH:
+        return (
+            f"{_was(old)}, and is now {new.label}, which readers with the earlier schema do not know",
+            f"keep the name {_full(old)}",
+        )
+    if one.rule == reading.MISSING_ENUM_SYMBOLS:
+        return (
+            f"the {_symbols(one.names)} new, and readers with the earlier schema have no symbol to take instead",
+            'give the enum itself a "default" first, let readers move on, then add symbols',
+        )
+    if one.rule == reading.MISSING_UNION_BRANCH:
+        return (
+            f"records may now hold {new.label}, and for readers with the earlier schema {_branches(old)}",
+            f"leave {new.label} out, or let readers move on first (a BACKWARD level)",
+        )
+    if one.rule == reading.TYPE_MISMATCH:
+        return (
+            f"records now hold {new.label}, which readers with the earlier schema cannot read as {old.label}",
+            f"keep {old.label}, or add a field of the new type beside it",
+        )
+    return _both(one, old, new)
+
+
+def _both(one: Difference, old: AnyType, new: AnyType) -> tuple[str, str]:
+    """What reads the same in both directions."""
+    if isinstance(old, Fixed) and isinstance(new, Fixed):
+        return (
+            f"the size of {new.fullname} was {old.size} bytes, and is now {new.size}",
+            "keep the size, or add a field of a new fixed type",
+        )
+    field, *matches = one.names
+    listed = " and ".join(repr(name) for name in dict.fromkeys(matches))
+    if len(set(matches)) == 1:
+        return f"the field {field!r} has its own name as an alias", "remove that alias"
+    return (
+        f"the name and the aliases of the field {field!r} match several fields of the other schema: {listed}",
+        "an alias has to name a field that is no longer there: remove the alias, or keep the old field out",
+    )
+
+
+def _mend_missing_default(field: Field) -> str:
+    if isinstance(field.type, Enum) and field.type.default is not None:
+        return "give the field a default; that of its enum stands for unknown symbols only"
+    if isinstance(field.type, Union):
+        return "give it a default (null, where null is one of its types)"
+    return 'give it a default, or make it ["null", ...] with the default null; if it was renamed, add an alias'
+
+
+def _mend_type(old: AnyType, new: AnyType) -> str:
+    readers = sorted(wide for wide, narrow in reading.PROMOTIONS.items() if old.type in narrow)
+    if old.type == "null":
+        return "keep null among its types"
+    if readers and new.type not in readers:
+        return f"keep {old.label} (only {' or '.join(readers)} could read it), or add a field of the new type"
+    return f"keep {old.label}, or add a field of the new type beside it"
+
+
+def _was(old: AnyType) -> str:
+    return f"it was {old.label}"
+
+
+def _full(node: AnyType) -> str:
+    return getattr(node, "fullname", node.type)
+
+
+def _symbols(names: tuple[str, ...]) -> str:
+    listed = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    return f"symbol {listed} is" if len(names) == 1 else f"symbols {listed} are"
+
+
+def _them(names: tuple[str, ...]) -> str:
+    return "it" if len(names) == 1 else "them"
+
+
+def _branches(node: AnyType) -> str:
+    if not isinstance(node, Union) or not node.branches:
+        return "the union is empty"
+    return f"the union has only {', '.join(branch.label for branch in node.branches)}"
+
+
+#: The attribute of a node that a rule is about.
+_ATTRIBUTES = {
+    reading.NAME_MISMATCH: "name",
+    reading.MISSING_ENUM_SYMBOLS: "symbols",
+    reading.FIXED_SIZE_MISMATCH: "size",
+    reading.READER_FIELD_MISSING_DEFAULT_VALUE: "fields",
+}
+
+
+def _position(one: Difference, new: Schema, *, new_reads: bool) -> tuple[int, int]:
+    """1-based line and column in the text of `new`, of what comes nearest; (0, 0) if it is all elsewhere."""
+    node = one.reader if new_reads else one.writer
+    inside = new_reads and isinstance(node, Record) and one.names
+    if inside and one.names[0] in node.by_name:
+        field = node.by_name[one.names[0]]
+        candidates: list[tuple[Node, Pointer]] = [(field, (field.pointer, "name"))]
+    elif one.rule in _ATTRIBUTES:
+        candidates = [(node, (node.pointer, _ATTRIBUTES[one.rule]))]
+    else:
+        candidates = []
+    candidates += [(outer, outer.pointer) for outer in nodes_outwards(one.place, "reader" if new_reads else "writer")]
+    for place, pointer in candidates:
+        if place.document is new.document:
+            return new.document.position(pointer)
+    return 0, 0
