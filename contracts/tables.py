@@ -15,6 +15,8 @@ from contracts.nodes import AnyType, Field, Schema, Union
 EVENT_TIMESTAMP = "kafka_timestamp"
 EVENT_PARTITION = "kafka_partition"
 EVENT_OFFSET = "kafka_offset"
+WRITE_TIME = "kafka_write_time"  # no column of a table: what Cassandra keeps beside each cell
+RESERVED = (EVENT_TIMESTAMP, EVENT_PARTITION, EVENT_OFFSET, WRITE_TIME)
 
 
 @dataclass(frozen=True)
@@ -80,9 +82,9 @@ def of(contract: Contract, sink: Sink) -> Table:
     """
     columns = []
     for field in contract.value.record.fields:
-        if field.name in (EVENT_TIMESTAMP, EVENT_PARTITION, EVENT_OFFSET):
+        if field.name in RESERVED:
             raise ConfigurationError(
-                f"field {field.name} has the name of a column that the stream writes itself",
+                f"field {field.name} has a name that the stream uses itself",
                 where=contract.value.file,
                 mend="rename the field",
             )

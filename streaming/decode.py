@@ -27,14 +27,10 @@ MAGIC = b"\x00"
 FRAMING_BYTES = 5
 SENTINEL = bytes.fromhex("c0ffee5eed5ea1ed")
 
-_VALUE = F.col("value")
-_PREFIX = F.substring(_VALUE, 1, FRAMING_BYTES)
-_FRAMED = _VALUE.isNotNull() & (F.length(_VALUE) >= FRAMING_BYTES) & (F.substring(_VALUE, 1, 1) == F.lit(MAGIC))
-
 
 def schema_ids(frame: DataFrame) -> set[int]:
     """The distinct schema ids of the frame's well-framed records.  Runs a Spark job."""
-    rows = frame.where(_FRAMED).select(_PREFIX.alias("prefix")).distinct().collect()
+    rows = frame.where(_well_framed()).select(_prefix().alias("prefix")).distinct().collect()
     return {int.from_bytes(row.prefix[1:], "big") for row in rows}
 
 
@@ -63,14 +59,23 @@ def decode(frame: DataFrame, writers: Mapping[int, Writer], contract: Contract) 
     )
 
 
+def _prefix() -> Column:
+    return F.substring("value", 1, FRAMING_BYTES)
+
+
+def _well_framed() -> Column:
+    value = F.col("value")
+    return value.isNotNull() & (F.length(value) >= FRAMING_BYTES) & (F.substring(value, 1, 1) == F.lit(MAGIC))
+
+
 def _envelope(readable: Iterable[Writer], reader: str) -> Column:
-    body = F.concat(F.substring(_VALUE, FRAMING_BYTES + 1, 2**31 - 1), F.lit(SENTINEL))
+    body = F.concat(F.substring(F.col("value"), FRAMING_BYTES + 1, 2**31 - 1), F.lit(SENTINEL))
     options = {"avroSchema": _in_envelope(reader), "mode": "PERMISSIVE"}
     # A branch that never holds gives the column its type when no record can be read.
     chain = F.when(F.lit(False), from_avro(body, _in_envelope(reader), options))
     for writer in readable:
         decoded = from_avro(body, _in_envelope(writer.text), options)
-        chain = chain.when(F.lit(_framing(writer.schema_id)) == _PREFIX, decoded)
+        chain = chain.when(F.lit(_framing(writer.schema_id)) == _prefix(), decoded)
     return chain
 
 
@@ -91,16 +96,16 @@ def _framing(schema_id: int) -> bytes:
 
 def _verdict(refused: Iterable[Writer], complete: Column, flaws: Iterable[tuple[Column, str]]) -> Column:
     """A struct (reason, detail), null for a good record.  The first of the conditions that holds decides."""
-    chain = F.when(_VALUE.isNull(), _because(Reason.NULL_VALUE, "the record has no value"))
+    chain = F.when(F.col("value").isNull(), _because(Reason.NULL_VALUE, "the record has no value"))
     short = F.concat(
-        F.lit("the value has "), F.length(_VALUE), F.lit(f" bytes; the framing alone takes {FRAMING_BYTES}")
+        F.lit("the value has "), F.length(F.col("value")), F.lit(f" bytes; the framing alone takes {FRAMING_BYTES}")
     )
-    chain = chain.when(F.length(_VALUE) < FRAMING_BYTES, _because(Reason.TOO_SHORT, short))
-    magic = F.concat(F.lit("the first byte is 0x"), F.hex(F.substring(_VALUE, 1, 1)), F.lit(", not 0x00"))
-    chain = chain.when(~_FRAMED, _because(Reason.BAD_MAGIC, magic))
+    chain = chain.when(F.length(F.col("value")) < FRAMING_BYTES, _because(Reason.TOO_SHORT, short))
+    magic = F.concat(F.lit("the first byte is 0x"), F.hex(F.substring(F.col("value"), 1, 1)), F.lit(", not 0x00"))
+    chain = chain.when(~_well_framed(), _because(Reason.BAD_MAGIC, magic))
     for writer in refused:
         because = _because(Reason(writer.reason), writer.detail)
-        chain = chain.when(F.lit(_framing(writer.schema_id)) == _PREFIX, because)
+        chain = chain.when(F.lit(_framing(writer.schema_id)) == _prefix(), because)
     torn = "the body is no record of its writer schema: cut off, longer than the schema says, or garbage"
     chain = chain.when(~complete, _because(Reason.DECODE_ERROR, torn))
     for flaw, words in flaws:

@@ -1,31 +1,78 @@
-"""What the JVM and the drivers throw -> `ServiceError`: which server, its address, its own words, how to start it."""
+"""What the JVM and the drivers throw -> `ServiceError`: which server, its address, its own words, how to start it.
+
+An outage is a ServiceError, and worth another try; what the server refuses, and will refuse again, is `Refused`.
+"""
 
 from __future__ import annotations
 
+import psycopg
+from cassandra import AuthenticationFailed, InvalidRequest, Unauthorized
+from cassandra.cluster import NoHostAvailable
+from cassandra.protocol import SyntaxException
+from py4j.java_gateway import JavaObject
 from py4j.protocol import Py4JJavaError
 
-from contracts.errors import ServiceError
+from contracts.errors import Refused, ServiceError
 
 _SETTING = {"Cassandra": "CASSANDRA_HOSTS", "PostgreSQL": "POSTGRES_DSN", "Kafka": "KAFKA_BOOTSTRAP_SERVERS"}
+_REFUSALS = frozenset(
+    {
+        "AuthenticationException",
+        "InvalidConfigurationInQueryException",
+        "InvalidQueryException",
+        "SyntaxError",
+        "UnauthorizedException",
+    }
+)
+# PostgreSQL's classes of conditions that pass: connection, transaction rollback, resources, operator intervention.
+_PASSING_STATES = ("08", "40", "53", "57", "58")
 
 
 def service(name: str, address: str, words: str) -> ServiceError:
-    """A failure of the server `name` at `address`."""
+    """An outage of the server `name` at `address`."""
     mend = f"see whether it is up (`make status`, `make up`), and whether {_SETTING[name]} and its credentials fit"
     return ServiceError(words, where=f"{name} {address}", mend=mend)
 
 
-def java(error: Py4JJavaError) -> str:
-    """The innermost cause of a Java exception, class and message in one line."""
-    cause = error.java_exception
+def refused(name: str, address: str, words: str) -> Refused:
+    """A refusal of the server `name` at `address`."""
+    mend = f"correct what it names, or {_SETTING[name]} and its credentials; the checkpoint is kept, run it again"
+    return Refused(words, where=f"{name} {address}", mend=mend)
+
+
+def of_java(name: str, address: str, error: Py4JJavaError) -> ServiceError:
+    """A Java exception of a sink, told by its innermost cause."""
+    cause = _innermost(error.java_exception)
+    kind = cause.getClass().getSimpleName()
+    words = _one_line(f"{kind}: {cause.getMessage()}")
+    if kind == "PSQLException":
+        passing = (cause.getSQLState() or "08").startswith(_PASSING_STATES)
+    else:
+        passing = kind not in _REFUSALS
+    return (service if passing else refused)(name, address, words)
+
+
+def of_cassandra(address: str, error: Exception) -> ServiceError:
+    """An exception of cassandra-driver."""
+    causes = (
+        error.errors.values() if isinstance(error, NoHostAvailable) and isinstance(error.errors, dict) else [error]
+    )
+    final = (AuthenticationFailed, InvalidRequest, SyntaxException, Unauthorized)
+    told = service if not any(isinstance(cause, final) for cause in causes) else refused
+    return told("Cassandra", address, _one_line(f"{type(error).__name__}: {error}"))
+
+
+def of_postgres(address: str, error: psycopg.Error) -> ServiceError:
+    """An exception of psycopg; one without a state never reached the server.  Its details, which may quote a row, stay."""
+    words = error.diag.message_primary or str(error)
+    passing = (error.sqlstate or "08").startswith(_PASSING_STATES) and "authentication failed" not in str(error)
+    return (service if passing else refused)("PostgreSQL", address, _one_line(f"{type(error).__name__}: {words}"))
+
+
+def _innermost(cause: JavaObject) -> JavaObject:
     while cause.getCause() is not None:
         cause = cause.getCause()
-    return _one_line(f"{cause.getClass().getSimpleName()}: {cause.getMessage()}")
-
-
-def python(error: BaseException) -> str:
-    """The words of a Python exception in one line."""
-    return _one_line(f"{type(error).__name__}: {error}")
+    return cause
 
 
 def _one_line(words: str) -> str:

@@ -12,11 +12,11 @@ import structlog
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming import StreamingQuery
 from pyspark.sql.utils import StreamingQueryException
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_exponential_jitter
 
 from contracts.contract import CassandraSink as CassandraSpec
 from contracts.contract import Contract
-from contracts.errors import ContractsError, ServiceError
+from contracts.errors import ContractsError, Refused, ServiceError
 from contracts.registry import Registry
 from contracts.settings import Settings
 from streaming import decode, source
@@ -128,7 +128,9 @@ class Job:
             )
 
         return Retrying(
-            retry=retry_if_exception_type(ServiceError),
+            retry=retry_if_exception(
+                lambda error: isinstance(error, ServiceError) and not isinstance(error, Refused)
+            ),
             wait=wait_exponential_jitter(initial=0.5, max=15),
             stop=stop_after_delay(self._settings.stream_retry_for_s),
             sleep=self._sleep,

@@ -11,7 +11,6 @@ from pyspark.sql import SparkSession
 
 from contracts.errors import ConfigurationError
 from contracts.settings import Settings
-from streaming import failures
 from streaming.sinks.cassandra import contact_points
 
 # A broken body may claim a string of 2 GiB, and Avro would allocate it before it reads on.  No record is this large.
@@ -68,5 +67,5 @@ def start(settings: Settings) -> SparkSession:
         return builder.getOrCreate()
     except (PySparkRuntimeError, OSError) as error:
         raise ConfigurationError(
-            f"Spark does not start: {failures.python(error)}", where=settings.spark_master, mend=f"see {log_file}"
+            f"Spark does not start: {error}", where=settings.spark_master, mend=f"see {log_file}"
         ) from error

@@ -18,10 +18,9 @@ from contracts.contract import CassandraSink as CassandraSpec
 from contracts.contract import Contract
 from contracts.errors import ConfigurationError
 from contracts.settings import Settings
-from contracts.tables import EVENT_OFFSET, EVENT_TIMESTAMP
+from contracts.tables import EVENT_OFFSET, EVENT_TIMESTAMP, WRITE_TIME
 from streaming import failures, rows
 
-_WRITE_TIME = "_write_time"
 _MICROS = 1000
 
 
@@ -48,18 +47,18 @@ class CassandraSink:
     def write(self, decoded: DataFrame) -> None:
         newest = rows.newest(rows.of(decoded, self._table), self._table)
         millis = F.unix_millis(F.col(EVENT_TIMESTAMP))
-        timed = newest.withColumn(_WRITE_TIME, millis * _MICROS + F.col(EVENT_OFFSET) % _MICROS)
+        timed = newest.withColumn(WRITE_TIME, millis * _MICROS + F.col(EVENT_OFFSET) % _MICROS)
         try:
             (
                 timed.write.format("org.apache.spark.sql.cassandra")
                 .option("keyspace", self._spec.keyspace)
                 .option("table", self._spec.table)
-                .option("writetime", _WRITE_TIME)
+                .option("writetime", WRITE_TIME)
                 .mode("append")
                 .save()
             )
         except Py4JJavaError as error:
-            raise failures.service("Cassandra", self._settings.cassandra_hosts, failures.java(error)) from error
+            raise failures.of_java("Cassandra", self._settings.cassandra_hosts, error) from error
 
 
 @contextmanager
@@ -77,7 +76,7 @@ def connect(settings: Settings) -> Iterator[Session]:
     try:
         yield cluster.connect()
     except (NoHostAvailable, DriverException) as error:
-        raise failures.service("Cassandra", settings.cassandra_hosts, failures.python(error)) from error
+        raise failures.of_cassandra(settings.cassandra_hosts, error) from error
     finally:
         cluster.shutdown()
 

@@ -50,7 +50,7 @@ class PostgresSink:
                 self._url, f"{self._spec.schema_name}.{self._staging}", mode="append", properties=self._properties
             )
         except Py4JJavaError as error:
-            raise failures.service("PostgreSQL", address(self._settings), failures.java(error)) from error
+            raise failures.of_java("PostgreSQL", address(self._settings), error) from error
         with connect(self._settings) as connection:
             connection.execute(self._upsert())
 
@@ -90,7 +90,7 @@ def connect(settings: Settings) -> Iterator[psycopg.Connection]:
         with psycopg.connect(settings.postgres_dsn, connect_timeout=10) as connection:
             yield connection
     except psycopg.Error as error:
-        raise failures.service("PostgreSQL", address(settings), failures.python(error)) from error
+        raise failures.of_postgres(address(settings), error) from error
 
 
 def address(settings: Settings) -> str:
@@ -103,11 +103,12 @@ def jdbc(dsn: str) -> tuple[str, dict[str, str]]:
     """JDBC URL and properties of a DSN; the password is a property, never part of the URL, which Spark may log.
 
     `stringtype=unspecified` lets the server cast text to uuid or jsonb; `reWriteBatchedInserts` sends a batch as one
-    statement.
+    statement; `logServerErrorDetail=false` keeps rows out of error messages.
     """
     parts = _parts(dsn)
     extra = {key: value for key, value in parts.items() if key in ("sslmode", "sslrootcert", "sslcert", "sslkey")}
-    query = urlencode({"reWriteBatchedInserts": "true", "stringtype": "unspecified", **extra})
+    fixed = {"reWriteBatchedInserts": "true", "stringtype": "unspecified", "logServerErrorDetail": "false"}
+    query = urlencode({**fixed, **extra})
     place = f"{parts.get('host', 'localhost')}:{parts.get('port', 5432)}/{quote(str(parts.get('dbname', '')))}"
     return f"jdbc:postgresql://{place}?{query}", {
         "driver": "org.postgresql.Driver",
