@@ -1,0 +1,1 @@
+"""Sources to Kafka: fetches, maps, and publishes records under a contract."""

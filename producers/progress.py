@@ -1,0 +1,65 @@
+"""How far a run is: a bar on a terminal, else a log line every few seconds.  Both on stderr."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+
+import structlog
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from producers.run import Order, Report
+
+log = structlog.get_logger()
+
+LINE_EVERY_S = 3.0
+BAR_EVERY_S = 0.1
+
+
+class RunProgress:
+    """Shows reports while entered; `show` may be called as often as one likes."""
+
+    def __init__(self, order: Order, console: Console | None = None) -> None:
+        console = console or Console(stderr=True)
+        self._bar: Progress | None = None
+        if console.is_terminal:
+            columns = (
+                SpinnerColumn(),
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[speed]:,.0f}/s, {task.fields[refused]} refused"),
+                TimeElapsedColumn(),
+            )
+            self._bar = Progress(*columns, console=console, auto_refresh=False)
+            self._task = self._bar.add_task("produced", total=order.count, speed=0.0, refused=0)
+        self._every_s = BAR_EVERY_S if self._bar else LINE_EVERY_S
+        self._next = 0.0
+
+    def __enter__(self) -> RunProgress:
+        if self._bar:
+            self._bar.start()
+        self._next = time.monotonic() + self._every_s
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar:
+            self._bar.refresh()
+            self._bar.stop()
+
+    def show(self, report: Report) -> None:
+        """Shows the report, if it is time for it."""
+        if time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + self._every_s
+        speed = report.fetched / report.seconds if report.seconds else 0.0
+        refused = report.refused.total()
+        if self._bar:
+            self._bar.update(self._task, completed=report.fetched, speed=speed, refused=refused, refresh=True)
+        else:
+            log.info(
+                "so far", fetched=report.fetched, produced=report.produced, refused=refused, per_second=round(speed)
+            )

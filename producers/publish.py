@@ -1,0 +1,229 @@
+"""Records to Kafka: framed Avro under the contract's registered schemas, each delivery reported and counted."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+import time
+from collections import Counter
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka.serialization import MessageField, SerializationContext, SerializationError
+
+from contracts.contract import Contract
+from contracts.errors import ConfigurationError, ServiceError
+from contracts.registry import Registry
+from contracts.settings import Settings
+from producers import dead_letter, serializer
+from producers.randomuser import Record, RejectedUser
+
+SEND_BETWEEN_POLLS = 500
+SLICE_S = 0.2  # a wait inside librdkafka keeps signals waiting, so it is cut into slices
+
+
+class RejectedRecord(RejectedUser):
+    """A record that does not fit the contract's schema, or is too large for the topic."""
+
+    stage = "VALUE_CONVERTER"
+
+
+class NotDelivered(ServiceError):
+    """Kafka did not acknowledge everything; the numbers are in `what`."""
+
+
+class Publisher:
+    """Sends records of one contract, and refused users to its dead-letter topic.
+
+    Call `open` first, then `send` and `refuse`, at last `flush`.  What counts is what the broker acknowledged.
+
+    Attributes:
+        topic: where records go.
+        dead_letter_topic: where refused users go.
+        produced: records acknowledged.
+        refused: dead letters acknowledged, by reason.
+        sent: records and dead letters handed to the client.
+        undelivered: of these, how many are not acknowledged (yet).
+    """
+
+    def __init__(self, contract: Contract, settings: Settings, *, name: str = "producers.randomuser") -> None:
+        self.topic = contract.topic
+        self.dead_letter_topic = contract.dead_letter_topic
+        self.name = name
+        self.produced = 0
+        self.refused: Counter[str] = Counter()
+        self.sent = 0
+        self._contract = contract
+        self._settings = settings
+        self._where = f"Kafka {settings.kafka_bootstrap_servers}"
+        self._patience_s = settings.kafka_max_block_ms / 1000
+        self._failures: Counter[str] = Counter()
+        self._last_error = ""
+        self._next_poll = SEND_BETWEEN_POLLS
+        self._producer = Producer(self._configuration())
+        self._value_context = SerializationContext(self.topic, MessageField.VALUE)
+        self._key_context = SerializationContext(self.topic, MessageField.KEY)
+
+    def _configuration(self) -> dict[str, Any]:
+        return {
+            "bootstrap.servers": self._settings.kafka_bootstrap_servers,
+            "client.id": self.name,
+            "enable.idempotence": True,
+            "acks": "all",
+            "compression.type": "lz4",
+            "linger.ms": 20,
+            "partitioner": "murmur2_random",  # the Java clients' default: equal keys share a partition with theirs
+            "message.timeout.ms": self._settings.kafka_max_block_ms,
+            "queue.buffering.max.messages": 200_000,
+            "queue.buffering.max.kbytes": 131_072,
+            "log_level": 0,  # what it has to say comes through error_cb and the delivery reports
+            "error_cb": self._on_error,
+        }
+
+    @property
+    def undelivered(self) -> int:
+        return self.sent - self.produced - self.refused.total()
+
+    def open(self) -> None:
+        """Makes sure that everything is there before the first record.
+
+        Raises:
+            ServiceError: Kafka or the registry does not answer.
+            ConfigurationError: a topic or a schema is missing.
+        """
+        self._find_topics()
+        registry = Registry.from_settings(self._settings)
+        key = self._contract.key
+        self._value_serializer = serializer.of(self._contract.value, registry)
+        self._key_serializer = serializer.of(key, registry) if key else None
+        self._key_fields = [field["name"] for field in json.loads(key.schema_text)["fields"]] if key else []
+
+    def send(self, record: Record) -> None:
+        """Serializes a record and hands it to the client; waits while the client's queue is full.
+
+        Raises:
+            RejectedRecord: it does not fit the schema.
+            NotDelivered: the broker has not taken an earlier message, so that going on makes no sense.
+        """
+        try:
+            key = None
+            if self._key_serializer is not None:
+                key = self._key_serializer({name: record[name] for name in self._key_fields}, self._key_context)
+            value = self._value_serializer(record, self._value_context)
+        except (ValueError, TypeError, KeyError, OverflowError, AttributeError, SerializationError) as error:
+            raise RejectedRecord("INVALID_RECORD", _which_field(error)) from None
+        self._produce(self.topic, value, key, None, self._on_record)
+
+    def refuse(self, user: Any, refusal: RejectedUser) -> None:
+        """Hands a user to the client for the dead-letter topic.
+
+        Raises:
+            NotDelivered: as `send`.
+            ServiceError: the client does not take it.
+        """
+        letter = dead_letter.of(user, refusal, topic=self.topic, producer=self.name)
+        report = functools.partial(self._on_dead_letter, letter.reason)
+        try:
+            self._produce(self.dead_letter_topic, letter.value, None, letter.headers, report)
+        except RejectedRecord as error:
+            raise ServiceError(
+                f"a refused user ({letter.reason}) cannot go to {self.dead_letter_topic}: {error.what}",
+                where=self._where,
+                mend=f"raise max.message.bytes of {self.dead_letter_topic}, or correct the user at the source",
+            ) from None
+
+    def wait(self, seconds: float) -> None:
+        """Passes time, serving delivery reports.  Raises as `send`."""
+        self._producer.poll(seconds)
+        self._stop_on_failure()
+
+    def flush(self) -> None:
+        """Waits until everything is acknowledged or given up; at most the message time-out and a little more.
+
+        Raises:
+            NotDelivered: not everything was acknowledged.
+        """
+        deadline = time.monotonic() + self._patience_s + 5
+        while self._producer.flush(SLICE_S) and time.monotonic() < deadline:
+            pass
+        if self.undelivered:
+            raise self._not_delivered()
+
+    def _produce(self, topic: str, value: bytes, key: bytes | None, headers: Any, report: Any) -> None:
+        while True:
+            try:
+                self._producer.produce(topic, value=value, key=key, headers=headers, on_delivery=report)
+            except BufferError:
+                self.wait(SLICE_S)
+                continue
+            except KafkaException as error:
+                reason = error.args[0]
+                if reason.code() == KafkaError.MSG_SIZE_TOO_LARGE:
+                    raise RejectedRecord("TOO_LARGE", f"it is too large for a message ({len(value)} bytes)") from None
+                self._last_error = reason.str()
+                raise self._not_delivered() from None
+            break
+        self.sent += 1
+        if self.sent >= self._next_poll:
+            self._next_poll = self.sent + SEND_BETWEEN_POLLS
+            self.wait(0)
+
+    def _on_record(self, error: KafkaError | None, message: Message) -> None:
+        if error is None:
+            self.produced += 1
+        else:
+            self._failures[error.str()] += 1
+
+    def _on_dead_letter(self, reason: str, error: KafkaError | None, message: Message) -> None:
+        if error is None:
+            self.refused[reason] += 1
+        else:
+            self._failures[f"{error.str()} (dead letter)"] += 1
+
+    def _on_error(self, error: KafkaError) -> None:
+        self._last_error = error.str()
+
+    def _stop_on_failure(self) -> None:
+        if self._failures:
+            raise self._not_delivered()
+
+    def _not_delivered(self) -> NotDelivered:
+        reasons = "; ".join(f"{reason} ({count})" for reason, count in self._failures.most_common())
+        return NotDelivered(
+            f"{self.sent - self.undelivered} messages delivered, {self.undelivered} not: "
+            f"{reasons or self._last_error or f'no acknowledgement within {self._patience_s:g} s'}",
+            where=self._where,
+            mend="see whether it is up (`make status`), then run again: a user that arrives twice is one row",
+        )
+
+    def _find_topics(self) -> None:
+        deadline = time.monotonic() + self._patience_s
+        while True:
+            try:
+                found = self._producer.list_topics(timeout=min(1.0, self._patience_s)).topics
+                break
+            except KafkaException as error:
+                if time.monotonic() >= deadline:
+                    raise ServiceError(
+                        f"no answer within {self._patience_s:g} s: {self._last_error or error.args[0].str()}",
+                        where=self._where,
+                        mend="start it (`make up`), or set KAFKA_BOOTSTRAP_SERVERS",
+                    ) from None
+        missing = [topic for topic in (self.topic, self.dead_letter_topic) if topic not in found]
+        if missing:
+            raise ConfigurationError(
+                f"there is no topic {' and no topic '.join(missing)}", where=self._where, mend="make register-schemas"
+            )
+
+
+def _which_field(error: Exception) -> str:
+    """The field that does not fit.  The serializer's own words hold the value, which may be personal."""
+    if isinstance(error, KeyError):
+        return f"the key needs a field {error.args[0]!r}"
+    named = re.search(r"(?:on field|no default for) (\w+)$", str(error))
+    return (
+        f"field {named[1]} does not fit the schema"
+        if named
+        else f"it does not fit the schema ({type(error).__name__})"
+    )

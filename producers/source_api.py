@@ -1,0 +1,239 @@
+"""The source API over HTTP: pages of users, with time-outs, retries and the patience that `Retry-After` asks for."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import requests
+import structlog
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from contracts.errors import ConfigurationError, Refused, ServiceError
+from contracts.settings import Settings
+
+log = structlog.get_logger()
+
+FIRST_WAIT_S = 0.5
+LONGEST_WAIT_S = 60.0
+_TEMPORARY = (408, 425, 429, 500, 502, 503, 504)
+
+
+class _Temporary(ServiceError):
+    """A failure after which it makes sense to ask again.
+
+    Args:
+        wait_s: how long the server asked to wait, None when it did not say.
+    """
+
+    def __init__(self, what: str, *, where: str, mend: str, wait_s: float | None = None) -> None:
+        super().__init__(what, where=where, mend=mend)
+        self.wait_s = wait_s
+
+
+class SourceApi:
+    """A randomuser.me API.
+
+    Args:
+        url: its address, e.g. `http://127.0.0.1:18000/api/`.
+        timeout_s: for the connection, and for each wait for bytes.
+        retries: attempts after the first one.
+    """
+
+    def __init__(self, url: str, *, timeout_s: float = 10.0, retries: int = 5) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ConfigurationError(
+                "is no http or https address", where=f"DATASOURCE_URL {url!r}", mend="e.g. https://randomuser.me/api/"
+            )
+        self.url = url
+        self.address = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+        self._where = f"source API {self.address}"
+        self._local = _is_loopback(parts.hostname)
+        self._timeout_s = timeout_s
+        self._session = requests.Session()
+        self._session.headers.update({"Accept": "application/json", "User-Agent": "avro-data-contracts"})
+        # A proxy for the outer world cannot reach this machine's loopback.
+        self._session.trust_env = not self._local
+        if bundle := os.environ.get(
+            "SSL_CERT_FILE"
+        ):  # requests itself knows REQUESTS_CA_BUNDLE only, which comes first
+            self._session.verify = bundle
+        self._retrying = Retrying(
+            retry=retry_if_exception_type(_Temporary),
+            stop=stop_after_attempt(retries + 1),
+            wait=_wait,
+            before_sleep=self._say_again,
+            reraise=True,
+        )
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> SourceApi:
+        return cls(
+            settings.datasource_url, timeout_s=settings.datasource_timeout_s, retries=settings.datasource_retries
+        )
+
+    def pages(self, seed: str, size: int) -> Iterator[list[Any]]:
+        """Pages of `size` users of that seed until the source has no more; the last one may be shorter.
+
+        An empty page is asked for once more before it is taken for the end.
+
+        Raises:
+            ServiceError: as `page`, or the very first page is empty.
+        """
+        number = 1
+        while users := self.page(number, size, seed) or self.page(number, size, seed):
+            yield users
+            number += 1
+        if number == 1:
+            raise ServiceError(
+                "answered without any user",
+                where=self._where,
+                mend="see whether it serves users (docs/source-api.md)",
+            )
+        log.info("the source has no more users", pages=number - 1)
+
+    def page(self, number: int, size: int, seed: str) -> list[Any]:
+        """One page as it is in the answer's `results`, possibly empty.
+
+        Raises:
+            ServiceError: no usable answer within the retries.
+            Refused: the API says no, and would say so again.
+        """
+        try:
+            answer = self._retrying(self._ask, {"page": number, "results": size, "seed": seed})
+        except _Temporary as error:
+            attempts = self._retrying.statistics["attempt_number"]
+            what = f"{error.what} (page {number}, {attempts} attempt{'s' if attempts > 1 else ''})"
+            raise ServiceError(what, where=error.where, mend=error.mend) from None
+        info = answer.get("info")
+        answered = info.get("page", number) if isinstance(info, dict) else number
+        if answered != number:
+            raise ServiceError(
+                f"was asked for page {number}, which is not to be had, and answered with page {answered}",
+                where=self._where,
+                mend="fetch larger pages (--page-size), or another --seed",
+            )
+        return answer["results"]
+
+    def _ask(self, params: dict[str, Any]) -> dict[str, Any]:
+        try:
+            response = self._session.get(self.url, params=params, timeout=self._timeout_s)
+        except requests.exceptions.SSLError as error:
+            raise ServiceError(
+                f"its certificate is not trusted: {_cause(error)}",
+                where=self._where,
+                mend="behind a TLS-inspecting proxy, name its CA certificates in SSL_CERT_FILE",
+            ) from None
+        except requests.Timeout:
+            raise self._temporary(f"no answer within {self._timeout_s:g} s") from None
+        except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError) as error:
+            raise self._temporary(f"the answer broke off: {_cause(error)}") from None
+        except requests.exceptions.ConnectionError as error:
+            raise self._temporary(f"not reachable: {_cause(error)}") from None
+        except requests.RequestException as error:
+            raise ServiceError(
+                f"cannot be asked: {_cause(error)}", where=self._where, mend="correct DATASOURCE_URL"
+            ) from None
+        return self._understood(response)
+
+    def _understood(self, response: requests.Response) -> dict[str, Any]:
+        """The answer's document; it has `results`, a list."""
+        status = response.status_code
+        try:
+            document = json.loads(response.content)
+        except (ValueError, RecursionError):
+            document = None
+        words = document.get("error") if isinstance(document, dict) else None
+        said = f": {str(words)[:200]}" if words is not None else ""
+        if status in _TEMPORARY:
+            raise self._temporary(f"answered {status}{said}", self._asked_to_wait(response, said))
+        if not response.ok:
+            mend = "see whether DATASOURCE_URL is the address of a randomuser.me API"
+            raise Refused(f"answered {status}{said}", where=self._where, mend=mend, code=status)
+        if document is None:
+            kind = response.headers.get("Content-Type", "no content type")
+            raise self._temporary(f"the answer is not JSON ({kind}, {len(response.content)} bytes)")
+        if words is not None:
+            raise self._temporary(f"answered with an error{said}")
+        if not isinstance(document, dict) or not isinstance(document.get("results"), list):
+            raise ServiceError(
+                "the answer has no list of results",
+                where=self._where,
+                mend="see whether DATASOURCE_URL is the address of a randomuser.me API",
+            )
+        return document
+
+    def _asked_to_wait(self, response: requests.Response, said: str) -> float | None:
+        seconds = retry_after(response.headers.get("Retry-After"))
+        if seconds is not None and seconds > LONGEST_WAIT_S:
+            raise ServiceError(
+                f"answered {response.status_code}{said}, and asks to wait {seconds:.0f} s",
+                where=self._where,
+                mend=f"try again in {seconds:.0f} s, or fetch less often (--rate)",
+            )
+        return seconds
+
+    def _temporary(self, what: str, wait_s: float | None = None) -> _Temporary:
+        mend = (
+            "start it (`make up`), see its log (`python -m stack logs source`), or set DATASOURCE_URL"
+            if self._local
+            else "see whether the network reaches it, or use the local one (`make up`, and no DATASOURCE_URL)"
+        )
+        return _Temporary(what, where=self._where, mend=mend, wait_s=wait_s)
+
+    def _say_again(self, state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        log.warning(
+            "asking the source again",
+            attempt=state.attempt_number,
+            wait_s=round(state.next_action.sleep, 2) if state.next_action else 0,
+            because=getattr(error, "what", error),
+            page=state.args[0]["page"],
+        )
+
+
+def retry_after(header: str | None) -> float | None:
+    """Seconds to wait by a `Retry-After` header, a number or an HTTP date; None where it makes no sense."""
+    if header is None:
+        return None
+    if re.fullmatch(r"[0-9]{1,9}(\.[0-9]+)?", header.strip()):
+        return float(header)
+    try:
+        when = parsedate_to_datetime(header)
+    except ValueError:
+        return None
+    if when.tzinfo is None:
+        when = when.replace(tzinfo=UTC)
+    return max(0.0, (when - datetime.now(UTC)).total_seconds())
+
+
+_back_off = wait_random_exponential(multiplier=FIRST_WAIT_S, max=LONGEST_WAIT_S)
+
+
+def _wait(state: RetryCallState) -> float:
+    """What the server asked for and a little more (many clients should not come back at once); else the back-off."""
+    error = state.outcome.exception() if state.outcome else None
+    asked = error.wait_s if isinstance(error, _Temporary) else None
+    return _back_off(state) if asked is None else asked + _back_off(state) / 10
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _cause(error: BaseException) -> str:
+    """The innermost reason in one line."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return str(getattr(error, "strerror", None) or error or type(error).__name__).splitlines()[0]

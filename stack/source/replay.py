@@ -1,0 +1,75 @@
+"""Recorded responses, served again: every user of every file, each as it was."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stack.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Recording:
+    """All users of a folder.
+
+    Attributes:
+        users: in the order of the files' names, and in each file as they stand.
+        version: the API version that all files name, `mixed` when they differ or one names none.
+        files: how many files were read.
+    """
+
+    users: tuple[dict[str, Any], ...]
+    version: str
+    files: int
+
+    def page(self, number: int, size: int) -> tuple[dict[str, Any], ...]:
+        """Users of page `number` (from 1); empty after the last one."""
+        return self.users[(number - 1) * size : number * size]
+
+
+def read(folder: Path) -> Recording:
+    """The recording in `folder`: its `*.json`, each a response of the API or a bare list of users.
+
+    Raises:
+        UsageError: no such folder, no such file in it, or a file that holds something else; it is named.
+    """
+    if not folder.is_dir():
+        raise UsageError("there is no such folder", where=str(folder), mend="name a folder of recorded responses")
+    files = sorted(path for path in folder.glob("*.json") if path.is_file())
+    users: list[dict[str, Any]] = []
+    versions = set()
+    for path in files:
+        found, version = _read_file(path)
+        users.extend(found)
+        versions.add(version)
+    if not users:
+        raise UsageError(
+            f"no user in its {len(files)} *.json files", where=str(folder), mend="put recorded responses there"
+        )
+    version = versions.pop() if len(versions) == 1 else ""
+    return Recording(tuple(users), version or "mixed", len(files))
+
+
+def _read_file(path: Path) -> tuple[list[dict[str, Any]], str]:
+    mend = 'a recorded response is {"results": [user, …]} or [user, …], in UTF-8'
+    try:
+        document = json.loads(path.read_bytes().decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise UsageError(f"is not UTF-8 at byte {error.start}", where=str(path), mend=mend) from None
+    except json.JSONDecodeError as error:
+        raise UsageError(f"is not JSON: {error.msg}", where=f"{path}:{error.lineno}", mend=mend) from None
+    except RecursionError:
+        raise UsageError("is nested too deeply", where=str(path), mend=mend) from None
+    except OSError as error:
+        raise UsageError(f"cannot be read: {error.strerror}", where=str(path), mend="see its permissions") from None
+    users = document.get("results") if isinstance(document, dict) else document
+    if not isinstance(users, list):
+        raise UsageError("is JSON, but no response of the API", where=str(path), mend=mend)
+    for position, user in enumerate(users):
+        if not isinstance(user, dict):
+            raise UsageError(f"result {position} is no object", where=str(path), mend=mend)
+    info = document.get("info") if isinstance(document, dict) else None
+    version = info.get("version") if isinstance(info, dict) else None
+    return users, version if isinstance(version, str) else ""
