@@ -1,16 +1,19 @@
 """`python -m stack`: starts, stops and shows the embedded servers."""
 
+# ruff: noqa: T201 - the edge of the process: this is where the stack prints.
 from __future__ import annotations
 
 import argparse
 import json
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import NoReturn
 
-from stack import jars, process, stack
+from stack import classes, jars, process, stack
 from stack.errors import EXIT_CANCELLED, EXIT_OK, EXIT_SERVICE, ServerError, StackError, UsageError
 from stack.site import Site, default_root
 
@@ -59,10 +62,11 @@ def _logs(arguments: argparse.Namespace) -> int:
     if not log.exists():
         raise ServerError("has no log yet", where=arguments.name, mend="run `make up`")
     command = ["tail", "-n", str(arguments.lines), *(["-f"] if arguments.follow else []), str(log)]
-    os.execvp(command[0], command)
+    os.execvp(command[0], command)  # noqa: S606 - nothing of it comes from outside
 
 
 def _fetch(arguments: argparse.Namespace) -> int:
+    classes.make_base()
     if not jars.fetch(_say, verify=arguments.verify):
         _say(f"all jars are in {jars.cache_dir()}")
     return EXIT_OK
@@ -117,9 +121,18 @@ def _folder(text: str) -> Path:
     return Path(text).resolve()
 
 
+def _stop(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
+    # As Ctrl-C: what was begun is cleaned up.
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGHUP, _stop)
     try:
+        if sys.platform != "linux":
+            raise UsageError("the embedded stack runs on Linux only", mend="use docker-compose.yml on other systems")
         return int(arguments.function(arguments))
     except StackError as error:
         _say(f"error: {error}")

@@ -205,7 +205,7 @@ def _module(confs: Sequence[str], tags: Sequence[str]) -> str:
 
 def _report(path: Path) -> Iterable[tuple[Coordinates, Path]]:
     """The artifacts of one of Ivy's resolution reports."""
-    for module in ElementTree.parse(path).getroot().iter("module"):
+    for module in ElementTree.parse(path).getroot().iter("module"):  # noqa: S314 - Ivy wrote it
         for revision in module.iter("revision"):
             for artifact in revision.iter("artifact"):
                 if artifact.get("location"):

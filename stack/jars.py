@@ -170,6 +170,9 @@ def _keep(download: Download, cache: Path) -> list[str]:
         if artifact.is_archive:
             _unpack(file)
             file = file.with_name("unpacked")
+        else:
+            # Java compares the times of the jars with those in an archive of classes.
+            os.utime(file, (0, 0))
         try:
             os.replace(file, target)
         except OSError:  # a folder that another `fetch` has put there in the meantime

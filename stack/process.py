@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -43,10 +44,8 @@ class Identity:
     def signal(self, number: signal.Signals) -> None:
         """Sends a signal if it is still that process."""
         if self.alive:
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, number)
-            except ProcessLookupError:
-                pass
 
     def ends_within(self, seconds: float) -> bool:
         """Waits for the end of the process, up to `seconds`."""

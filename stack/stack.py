@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from stack import jars, ports, process, supervisor
-from stack.errors import ServerError, UsageError
+from stack import classes, jars, ports, process, supervisor
+from stack.errors import ServerError, StackError, UsageError
 from stack.java import java_home
 from stack.servers import Server
 from stack.servers.cassandra import Cassandra
@@ -28,7 +28,6 @@ class Row:
     Args:
         pid: None when it does not run.
         ready: it answered in its own protocol.
-        resident: bytes of memory.
     """
 
     name: str
@@ -57,8 +56,7 @@ class Stack:
     def at(cls, root: Path) -> Stack:
         """The stack in a folder as it was started last; at the documented ports when it never was."""
         site = Site(root)
-        options = site.read(site.root / "run" / "options.json") or {}
-        replay = options.get("replay")
+        replay = (site.read(site.root / "run" / "options.json") or {}).get("replay")
         return cls(site, ports.FIXED | (ports.recorded(site) or {}), Path(replay) if replay else None)
 
     @property
@@ -70,6 +68,11 @@ class Stack:
             Postgres(self.site, self.ports),
             DataSource(self.site, self.ports, self.replay),
         )
+
+    def remember(self) -> None:
+        """Writes down what the next `up`, `status` and `env` need to know."""
+        ports.record(self.site, self.ports)
+        self.site.write(self.site.root / "run" / "options.json", {"replay": str(self.replay or "")})
 
     def status(self) -> list[Row]:
         """Asks every server, all at once."""
@@ -84,14 +87,14 @@ class Stack:
             return list(pool.map(row, self.servers))
 
     def exports(self) -> dict[str, str]:
-        """The environment that other tools need to find the servers.
+        """The environment that other tools need to find the servers.  The addresses of all: one that has died is
+        for its client to report, with the address that it should have.
 
         Raises:
-            ServerError: a server does not run.
+            ServerError: none of them runs.
         """
-        down = [server.name for server in self.servers if process.recorded(self.site, server.name) is None]
-        if down:
-            raise ServerError(f"not up: {', '.join(down)}", where=str(self.site.root), mend="run `make up`")
+        if not any(process.recorded(self.site, name) for name in NAMES):
+            raise ServerError("the stack is not up", where=str(self.site.root), mend="run `make up`")
         exports = {key: value for server in self.servers for key, value in server.exports().items()}
         return exports | {
             "JAVA_HOME": str(java_home()),
@@ -123,6 +126,7 @@ def up(
     if replay is not None and not replay.is_dir():
         raise UsageError("is not a folder of recorded responses", where=str(replay), mend="correct --replay")
     jars.fetch(say)
+    classes.make_base()
     site = Site(root)
     try:
         site.create()
@@ -139,10 +143,16 @@ def up(
         if stack.replay != before.replay and "source" in alive:
             say("source     is started anew, with other answers")
             supervisor.down(site, [server for server in before.servers if server.name == "source"], lambda _: None)
-        ports.record(site, stack.ports)
-        site.write(site.root / "run" / "options.json", {"replay": str(stack.replay or "")})
         wanted = _with_dependencies(stack.servers, only or NAMES)
-        if not supervisor.up(site, wanted, say):
+        # Before the first process: whatever happens to us, the next `up` knows where it listens.
+        stack.remember()
+        try:
+            started = supervisor.up(site, wanted, say)
+        except StackError:
+            if not any(process.recorded(site, name) for name in NAMES):
+                before.remember()
+            raise
+        if not started:
             say("already up")
     return stack
 

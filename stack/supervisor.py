@@ -6,11 +6,12 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from stack import ports, process
+from stack import classes, ports, process
 from stack.errors import Cancelled, ServerError, StackError
 from stack.launch import Launcher, tail
 from stack.servers import Server
@@ -43,77 +44,72 @@ def up(site: Site, servers: Sequence[Server], say: Callable[[str], None], *, sec
         Cancelled: Ctrl-C, SIGTERM or SIGHUP.
     """
     launcher = Launcher(site)
-    alive = {server.name for server in servers if process.recorded(site, server.name)}
-    for server in servers:
-        if server.name not in alive:
-            demand_remnants_gone(site, server)
-            ports.demand_free(server.name, {name: server.ports[name] for name in server.port_names})
-    if len(alive) < len(servers):
-        _demand_disk(site)
-    starts = {server.name: _Start(server, threading.Event()) for server in servers}
     with _cancelling(launcher):
-        threads = [
-            threading.Thread(target=_bring_up, args=(launcher, start, starts, say, seconds), daemon=True)
-            for start in starts.values()
-        ]
-        for thread in threads:
-            thread.start()
         try:
-            while any(thread.is_alive() for thread in threads):
-                time.sleep(0.05)
-                if launcher.cancelled.is_set():
-                    break
-            errors = [start.error for start in starts.values() if start.error]
-            launcher_failed = next((error for error in errors if not isinstance(error, Cancelled)), None)
-            if launcher_failed:
-                raise launcher_failed
-            launcher.check()
+            _check_before_start(site, [server for server in servers if not process.recorded(site, server.name)])
+            _start_all(launcher, servers, say, seconds)
         except StackError:
             launcher.cancel()
             stopping = [server for server in servers if server.name in launcher.started]
             if stopping:
                 say("stopping what was started")
-            down(site, stopping, lambda _: None, grace=5.0)
+            down(site, stopping, lambda _: None, grace=5.0, orderly=False)
             raise
     return len(launcher.started)
 
 
-class _cancelling:
+@contextmanager
+def _cancelling(launcher: Launcher) -> Iterator[None]:
     """Turns Ctrl-C and its like into an orderly stop, for the time of a `with` block."""
-
-    _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-    def __init__(self, launcher: Launcher) -> None:
-        self._launcher = launcher
-        self._before: Mapping[signal.Signals, object] = {}
-
-    def __enter__(self) -> None:
-        if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._on_signal) for number in self._SIGNALS}
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]
-
-    def _on_signal(self, *_: object) -> None:
-        self._launcher.cancelled.set()
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, lambda *_: launcher.cancelled.set()) for number in signals}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
-def demand_remnants_gone(site: Site, server: Server) -> None:
-    """Ends processes of a server that have lost its pid file (an `up` that was killed with -9)."""
-    for orphan in process.remnants(site.folder(server.name), server.executable):
-        orphan.signal(signal.SIGKILL)
-        orphan.ends_within(10)
-
-
-def _demand_disk(site: Site) -> None:
+def _check_before_start(site: Site, servers: Sequence[Server]) -> None:
+    """Looks at ports and disk before the first process starts."""
+    for server in servers:
+        _end_remnants(site, server)
+        ports.demand_free(server.name, {name: server.ports[name] for name in server.port_names})
     free = shutil.disk_usage(site.root).free
-    if free < MINIMUM_FREE:
+    if servers and free < MINIMUM_FREE:
         raise ServerError(
             f"the disk is too full: {free / 1e6:.0f} MB free, {MINIMUM_FREE / 1e6:.0f} MB needed",
             where=str(site.root),
             mend="make room, or put the stack elsewhere: set STACK_DIR, or --dir",
         )
+
+
+def _end_remnants(site: Site, server: Server) -> None:
+    """Ends processes of a server that have lost their head or their pid file (by a kill -9)."""
+    for orphan in process.remnants(site.folder(server.name), server.executable):
+        if not orphan.ends_within(1):
+            orphan.signal(signal.SIGKILL)
+            orphan.ends_within(10)
+
+
+def _start_all(launcher: Launcher, servers: Sequence[Server], say: Callable[[str], None], seconds: float) -> None:
+    starts = {server.name: _Start(server, threading.Event()) for server in servers}
+    threads = [
+        threading.Thread(target=_bring_up, args=(launcher, start, starts, say, seconds), daemon=True)
+        for start in starts.values()
+    ]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads) and not launcher.cancelled.is_set():
+        time.sleep(0.05)
+    errors = [start.error for start in starts.values() if start.error]
+    # The first one that is no mere consequence of another.
+    for error in sorted(errors, key=lambda error: isinstance(error, Cancelled)):
+        raise error
+    launcher.check()
 
 
 def _bring_up(
@@ -134,11 +130,13 @@ def _bring_up(
     except StackError as error:
         start.error = error
         launcher.cancelled.set()
-    except Exception as error:  # noqa: BLE001 - the edge of a thread: nothing else would show it
+    except Exception as error:  # the edge of a thread: nothing else would show it
+        log = launcher.site.log(start.server.name)
         start.error = ServerError(
             f"{type(error).__name__}: {error}",
-            where=start.server.name,
-            detail=tail(launcher.site.log(start.server.name)),
+            where=f"{start.server.name} {start.server.address}",
+            detail=tail(log),
+            mend=f"the whole log: {log}; `make down`, then `make up`",
         )
         launcher.cancelled.set()
     finally:
@@ -171,11 +169,19 @@ def _start_and_wait(launcher: Launcher, server: Server, say: Callable[[str], Non
         say(f"{server.name:<10} {server.version:<8} ready in {time.monotonic() - begin:4.1f} s  {server.address}")
 
 
-def down(site: Site, servers: Sequence[Server], say: Callable[[str], None], *, grace: float = _GRACE_SECONDS) -> int:
+def down(
+    site: Site,
+    servers: Sequence[Server],
+    say: Callable[[str], None],
+    *,
+    grace: float = _GRACE_SECONDS,
+    orderly: bool = True,
+) -> int:
     """Stops the servers that run, those that others depend on last; returns how many.  The caller holds the lock.
 
     Args:
         grace: seconds that each has to end in its own way.
+        orderly: they were up; what they have learnt about their classes is worth keeping.
     """
     stopped = 0
     left = list(servers)
@@ -184,24 +190,23 @@ def down(site: Site, servers: Sequence[Server], say: Callable[[str], None], *, g
         wave = [server for server in left if server.name not in needed]
         left = [server for server in left if server.name in needed]
         with ThreadPoolExecutor(len(wave)) as pool:
-            stopped += sum(pool.map(lambda server: _stop(site, server, say, grace), wave))
+            stopped += sum(pool.map(lambda server: _stop(site, server, say, grace, orderly), wave))
     return stopped
 
 
-def _stop(site: Site, server: Server, say: Callable[[str], None], grace: float) -> bool:
+def _stop(site: Site, server: Server, say: Callable[[str], None], grace: float, orderly: bool) -> bool:
     identity = process.recorded(site, server.name)
     if identity:
         identity.signal(server.stop_signal)
         if identity.ends_within(grace):
             say(f"{server.name:<10} stopped")
+            if orderly:
+                classes.keep(site, server.name)
         else:
             identity.signal(signal.SIGKILL)
             say(f"{server.name:<10} killed: it did not stop within {grace:.0f} s")
             identity.ends_within(10)
     orphans = process.remnants(site.folder(server.name), server.executable)
-    for orphan in orphans:
-        if not orphan.ends_within(1):
-            orphan.signal(signal.SIGKILL)
-            orphan.ends_within(10)
+    _end_remnants(site, server)
     site.pid_file(server.name).unlink(missing_ok=True)
     return bool(identity or orphans)

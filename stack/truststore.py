@@ -23,7 +23,7 @@ _SYSTEM_BUNDLES = (
     "/etc/ssl/ca-bundle.pem",
     "/etc/ssl/cert.pem",
 )
-PASSWORD = "changeit"  # Java's own default: the store holds no secret, public certificates only
+PASSWORD = "changeit"  # noqa: S105 - Java's own default: the store holds no secret, public certificates only
 
 
 def trusted_certificates() -> list[bytes]:

@@ -19,6 +19,7 @@ class Server(Protocol):
         name: as in `status`, and of its folder, log and pid file.
         version: of the server's software.
         depends_on: names of the servers that must be ready before this one starts.
+        ports: number of each port of the stack, by name.
         port_names: keys of `stack.ports.FIXED`; the first is the public one.
         stop_signal: asks it to end in an orderly way.
         executable: the file its process runs.
@@ -26,6 +27,7 @@ class Server(Protocol):
 
     name: str
     version: str
+    ports: Mapping[str, int]
     depends_on: tuple[str, ...]
     port_names: tuple[str, ...]
     stop_signal: signal.Signals

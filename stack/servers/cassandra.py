@@ -15,7 +15,7 @@ from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
 from cassandra.policies import WhiteListRoundRobinPolicy
 
-from stack import jars, ports
+from stack import classes, jars, ports
 from stack.errors import ServerError
 from stack.java import java
 from stack.launch import Launcher
@@ -109,6 +109,7 @@ auto_snapshot: false
     def command(self) -> list[str]:
         return [
             *(java(), "-Xms512m", "-Xmx768m", "-XX:+UseG1GC", "-XX:-UsePerfData", "-XX:+ExitOnOutOfMemoryError"),
+            *classes.options(self.site, self.name),
             *(f"--add-exports={module}/{package}=ALL-UNNAMED" for module, package in _pairs(_EXPORTS)),
             *(f"--add-opens={module}/{package}=ALL-UNNAMED" for module, package in _pairs(_OPENS)),
             "-Djava.security.manager=allow",
@@ -176,9 +177,8 @@ auto_snapshot: false
         name, password = self._admin()
         if not self._answers(name, password):
             with self._session("cassandra", "cassandra") as session:
-                session.execute(
-                    f"CREATE ROLE IF NOT EXISTS {name} WITH SUPERUSER = true AND LOGIN = true AND PASSWORD = '{password}'"
-                )
+                account = f"SUPERUSER = true AND LOGIN = true AND PASSWORD = '{password}'"
+                session.execute(f"CREATE ROLE IF NOT EXISTS {name} WITH {account}")
         deadline = time.monotonic() + 20
         while not self._answers(name, password):
             if time.monotonic() > deadline:

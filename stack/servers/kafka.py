@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import uuid
 from base64 import urlsafe_b64encode
@@ -13,7 +14,7 @@ from pathlib import Path
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from stack import jars, ports
+from stack import classes, jars, ports
 from stack.java import java
 from stack.launch import Launcher
 from stack.pins import server_versions
@@ -61,13 +62,21 @@ class Kafka:
         (self._folder / "tmp").mkdir(exist_ok=True)
         (self._folder / "log4j2.properties").write_text(_LOGGING, encoding="utf-8")
         (self._folder / "server.properties").write_text(self._properties(), encoding="utf-8")
-        if not (self._folder / "data" / "meta.properties").exists():
-            cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A")
-            command = [*self._java(), "kafka.tools.StorageTool", "format", "--ignore-formatted"]
-            command += ["--cluster-id", cluster, "--config", "server.properties"]
-            launcher.run(self.name, command, environment=self.environment(), cwd=self._folder)
+        if not (self._folder / "data").exists():
+            self._format(launcher)
 
-    def _properties(self) -> str:
+    def _format(self, launcher: Launcher) -> None:
+        # Under another name until it is whole: an interrupted one is begun anew.
+        half = self._folder / "data.new"
+        shutil.rmtree(half, ignore_errors=True)
+        (self._folder / "format.properties").write_text(self._properties(half.name), encoding="utf-8")
+        cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A")
+        command = [java(), *self._options(), "kafka.tools.StorageTool", "format"]
+        command += ["--cluster-id", cluster, "--config", "format.properties"]
+        launcher.run(self.name, command, environment=self.environment(), cwd=self._folder)
+        half.rename(self._folder / "data")
+
+    def _properties(self, data: str = "data") -> str:
         broker, controller = self.ports["kafka"], self.ports["kafka-controller"]
         return f"""\
 process.roles=broker,controller
@@ -78,7 +87,7 @@ advertised.listeners=CLIENT://{ports.HOST}:{broker}
 listener.security.protocol.map=CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT
 inter.broker.listener.name=CLIENT
 controller.listener.names=CONTROLLER
-log.dirs={self._folder / "data"}
+log.dirs={data}
 auto.create.topics.enable=false
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=4
@@ -91,9 +100,9 @@ share.coordinator.state.topic.num.partitions=2
 group.initial.rebalance.delay.ms=0
 """
 
-    def _java(self) -> list[str]:
+    def _options(self) -> list[str]:
         return [
-            *(java(), "-Xms256m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-XX:+ExitOnOutOfMemoryError"),
+            *("-Xms256m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-XX:+ExitOnOutOfMemoryError"),
             f"-Djava.io.tmpdir={self._folder / 'tmp'}",
             f"-Dlog4j2.configurationFile={(self._folder / 'log4j2.properties').as_uri()}",
             "-Dlog4j2.disableJmx=true",
@@ -101,7 +110,7 @@ group.initial.rebalance.delay.ms=0
         ]
 
     def command(self) -> list[str]:
-        return [*self._java(), "kafka.Kafka", "server.properties"]
+        return [java(), *classes.options(self.site, self.name), *self._options(), "kafka.Kafka", "server.properties"]
 
     def environment(self) -> Mapping[str, str]:
         return base_environment()
@@ -109,7 +118,7 @@ group.initial.rebalance.delay.ms=0
     def ready(self) -> bool:
         if not ports.is_open(self.ports["kafka"]):
             return False
-        # One that fails says so on stderr by itself: the log callback takes that.
+        # Level 0: the library would complain on stderr of each attempt that is too early.
         client = AdminClient({"bootstrap.servers": self.address, "socket.timeout.ms": 3000, "log_level": 0})
         try:
             return bool(client.list_topics(timeout=3).brokers)

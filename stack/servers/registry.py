@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from stack import jars, ports
+from stack import classes, jars, ports
 from stack.java import java
 from stack.launch import Launcher
 from stack.pins import server_versions
@@ -63,6 +63,7 @@ class Registry:
         return [
             *(java(), "-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-XX:TieredStopAtLevel=1"),
             "-XX:+ExitOnOutOfMemoryError",
+            *classes.options(self.site, self.name),
             *(f"-D{key}={value}" for key, value in settings.items()),
             *("-jar", str(jars.paths("registry")[0] / "quarkus-run.jar")),
         ]
