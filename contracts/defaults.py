@@ -13,8 +13,8 @@ from typing import Any, Final
 from contracts.nodes import MISSING, AnyType, Array, Map, Record, Reference, Union
 from contracts.trampoline import Step, run
 
-#: From a reference to its type, and from a record to itself; None for one that is not known yet, which takes any
-#: object.
+#: From a reference to its type (None for one that is not known yet, which takes any object), and from a record that
+#: an object is the default of to itself; it may refuse that record with an exception of its own.
 Resolve = Callable[[Reference | Record], AnyType | None]
 
 _RANGES: Final = {"int": 2**31, "long": 2**63}

@@ -113,7 +113,6 @@ class _Copying:
         )
 
     def _known(self, node: Reference | Record) -> AnyType | None:
-        target = self.schema.resolve(node)
-        if isinstance(target, Record) and id(target) not in self.complete:
-            raise _IncompleteError(target.fullname)
-        return target
+        if isinstance(node, Record) and id(node) not in self.complete:
+            raise _IncompleteError(node.fullname)
+        return self.schema.resolve(node)
