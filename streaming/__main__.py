@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from contracts import catalog, edge, logs, settings
+from contracts.errors import EXIT_FINDINGS, EXIT_OK
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
@@ -35,6 +37,28 @@ def stream(
         Job(spark, configured, wanted).run(available_now=available_now)
     finally:
         spark.stop()
+
+
+@app.command()
+def reconcile(
+    context: typer.Context,
+    run: Annotated[
+        Path | None, typer.Option(help="Report of `python -m producers --json`; without it the whole topic.")
+    ] = None,
+    sample: Annotated[int, typer.Option(help="How many of the newest rows of each store to show.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="The result as one JSON object.")] = False,
+) -> None:
+    """Compare a topic with what the stores hold, event by event; exit 1 when one is missing."""
+    from streaming import reconcile, report, stored
+
+    configured, name = context.obj
+    wanted = catalog.load(configured.contracts_dir).get(name)
+    produced = reconcile.Produced.read(run) if run else None
+    outcome = reconcile.reconcile(configured, wanted, produced.ranges if produced else None)
+    report.outcome(outcome, produced, as_json=as_json)
+    for sink in wanted.sinks if sample and not as_json else ():
+        report.rows(sink, *stored.newest(configured, wanted, sink, sample))
+    raise typer.Exit(EXIT_OK if outcome.in_order(produced) else EXIT_FINDINGS)
 
 
 if __name__ == "__main__":

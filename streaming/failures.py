@@ -36,7 +36,7 @@ def service(name: str, address: str, words: str) -> ServiceError:
 
 def refused(name: str, address: str, words: str) -> Refused:
     """A refusal of the server `name` at `address`."""
-    mend = f"correct what it names, or {_SETTING[name]} and its credentials; the checkpoint is kept, run it again"
+    mend = f"correct what it names, or {_SETTING[name]} and its credentials (`make env` prints the embedded stack's)"
     return Refused(words, where=f"{name} {address}", mend=mend)
 
 
@@ -63,7 +63,7 @@ def of_cassandra(address: str, error: Exception) -> ServiceError:
 
 
 def of_postgres(address: str, error: psycopg.Error) -> ServiceError:
-    """An exception of psycopg; one without a state never reached the server.  Its details, which may quote a row, stay."""
+    """An exception of psycopg, without its details, which may quote a row; without a state it is the connection's."""
     words = error.diag.message_primary or str(error)
     passing = (error.sqlstate or "08").startswith(_PASSING_STATES) and "authentication failed" not in str(error)
     return (service if passing else refused)("PostgreSQL", address, _one_line(f"{type(error).__name__}: {words}"))

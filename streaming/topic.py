@@ -1,0 +1,65 @@
+"""The topic read afresh, with a plain consumer: no group, no commit, a range of offsets and no more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+
+from contracts.settings import Settings
+from streaming import failures
+
+Ranges = Mapping[int, tuple[int, int]]
+
+
+def whole(settings: Settings, topic: str) -> dict[int, tuple[int, int]]:
+    """First and last offset of each partition of the topic that holds a record."""
+    with _consumer(settings) as consumer:
+        partitions = _partitions(consumer, settings, topic)
+        marks = {p: consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=10) for p in partitions}
+    return {p: (low, high - 1) for p, (low, high) in marks.items() if high > low}
+
+
+@contextmanager
+def _consumer(settings: Settings) -> Iterator[Consumer]:
+    consumer = Consumer(
+        {
+            "bootstrap.servers": settings.kafka_bootstrap_servers,
+            "group.id": "contracts-reconcile",
+            "enable.auto.commit": False,
+            "auto.offset.reset": "error",
+            "log_level": 0,
+        }
+    )
+    try:
+        yield consumer
+    except KafkaException as error:
+        raise failures.service("Kafka", settings.kafka_bootstrap_servers, error.args[0].str()) from error
+    finally:
+        consumer.close()
+
+
+def _partitions(consumer: Consumer, settings: Settings, topic: str) -> list[int]:
+    found = consumer.list_topics(topic, timeout=settings.kafka_max_block_ms / 1000).topics[topic]
+    if found.error is not None:
+        raise failures.service("Kafka", settings.kafka_bootstrap_servers, f"topic {topic}: {found.error.str()}")
+    return sorted(found.partitions)
+
+
+def read(settings: Settings, topic: str, ranges: Ranges) -> Iterator[Message]:
+    """Every record of the ranges, one partition after the other."""
+    with _consumer(settings) as consumer:
+        for partition, (first, last) in sorted(ranges.items()):
+            consumer.assign([TopicPartition(topic, partition, first)])
+            offset = first - 1
+            while offset < last:
+                message = consumer.poll(settings.kafka_max_block_ms / 1000)
+                if message is None:
+                    words = f"nothing came of {topic} [{partition}] after offset {offset}"
+                    raise failures.service("Kafka", settings.kafka_bootstrap_servers, words)
+                if message.error():
+                    raise KafkaException(message.error())
+                offset = message.offset()
+                if offset <= last:
+                    yield message
