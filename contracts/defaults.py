@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
+from contracts.jsonpos import JAVA_BLANKS
 from contracts.nodes import MISSING, AnyType, Array, Map, Record, Reference, Union
 from contracts.trampoline import Step, run
 
@@ -81,7 +82,6 @@ _JAVA_DOUBLE: Final = re.compile(
     r"|(?P<decimal>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)[fFdD]?"
     r"|(?P<hex>0[xX](?:[0-9a-fA-F]+\.?|[0-9a-fA-F]*\.[0-9a-fA-F]+)[pP][+-]?[0-9]+)[fFdD]?)"
 )
-_JAVA_BLANKS: Final = "".join(map(chr, range(0x21)))
 
 
 def double_from_text(text: str) -> float | None:
@@ -89,7 +89,7 @@ def double_from_text(text: str) -> float | None:
 
     The grammar is that of Java's `Double.parseDouble`.
     """
-    found = _JAVA_DOUBLE.fullmatch(text.strip(_JAVA_BLANKS))
+    found = _JAVA_DOUBLE.fullmatch(text.strip(JAVA_BLANKS))
     if found is None:
         return None
     if found["nan"] or found["infinity"]:

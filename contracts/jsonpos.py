@@ -12,27 +12,32 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from math import isfinite, isnan
 from typing import Any, NamedTuple
 
 #: The limits of Jackson's StreamReadConstraints, which the registry does not change.
 MAX_DEPTH = 1000
 MAX_NUMBER_LENGTH = 1000
 
+#: What Java's `String.trim` removes: the registry allows it after the schema, control characters and all.
+JAVA_BLANKS = "".join(map(chr, range(0x21)))
+
 #: Where a value is inside its document: `()` is the whole, `((), "fields")` its member, and so on.  Linked, so
 #: that a step costs the same at any depth.
 Pointer = tuple
 
 _TOKEN = re.compile(
-    r"""
-      (?P<space>[ \t\n\r]+)
-    | (?P<comment>/\*[\s\S]*?\*/|//[^\n\r]*)
-    | (?P<string>"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*")
-    | (?P<number>-?(?:0|[1-9][0-9]*)(?P<fraction>\.[0-9]+)?(?P<exponent>[eE][+-]?[0-9]+)?(?![0-9A-Za-z_.]))
+    r"""[ \t\n\r]*(?:
+      (?P<mark>[\[\]{},:])
+    | (?P<string>"[^"\\\x00-\x1f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*)*")
+    | (?P<integer>-?(?:0|[1-9][0-9]*)(?![0-9A-Za-z_.]))
+    | (?P<float>-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?(?![0-9A-Za-z_.]))
     | (?P<word>(?:true|false|null)(?![0-9A-Za-z_]))
-    | (?P<mark>[\[\]{},:])
-    """,
+    | (?P<comment>/\*[\s\S]*?\*/|//[^\n\r]*)
+    )""",
     re.VERBOSE,
 )
+_BLANKS = re.compile(r"[ \t\n\r]*")
 _WORDS = {"true": True, "false": False, "null": None}
 
 
@@ -130,7 +135,8 @@ def load(text: str) -> Document:
 
     Raises:
         JsonError: not JSON, deeper than 1,000 levels, a number of more than 1,000 characters, or something
-            after the value (a comment counts: the registry refuses one there, and allows it elsewhere).
+            after the value (a comment counts: the registry refuses one there, and allows it elsewhere; of a text
+            over 32 KiB the registry does not look at all that follows, this does).
     """
     repeated = False
 
@@ -141,21 +147,23 @@ def load(text: str) -> Document:
         return result
 
     try:
-        value = json.loads(text, object_pairs_hook=members, parse_constant=_refuse)
+        value = json.loads(
+            text, object_pairs_hook=members, parse_constant=_refuse, parse_int=_integer, parse_float=_float
+        )
     except (ValueError, RecursionError):
         # Comments, too deep for the C stack, or really broken: the slow scan knows, and says where.
         scan = _scan(text)
         return Document(text, scan.value, bool(scan.duplicates))
-    if _too_deep(text, value) or _has_long_number(text):
+    if _too_deep(text, value):
         _scan(text)
     return Document(text, value, repeated)
 
 
 def dump(value: Any) -> str:
-    """`value` as compact JSON, at any depth."""
+    """`value` as compact JSON, at any depth.  JSON has no infinite number: it is written as one too large to hold."""
     try:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    except RecursionError:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    except (RecursionError, ValueError):
         return "".join(_pieces(value))
 
 
@@ -176,6 +184,8 @@ def _pieces(value: Any) -> Iterator[str]:
             for index, inner in enumerate(one):
                 parts += [(True, ","), (False, inner)] if index else [(False, inner)]
             waiting += reversed([*parts, (True, "]")])
+        elif isinstance(one, float) and not isfinite(one):
+            yield '"NaN"' if isnan(one) else "1e999" if one > 0 else "-1e999"
         else:
             yield json.dumps(one, ensure_ascii=False)
 
@@ -196,11 +206,18 @@ def _too_deep(text: str, value: Any) -> bool:
         level = [inner for node in level for inner in (node.values() if isinstance(node, dict) else node)]
 
 
-_LONG_NUMBER = re.compile(rf"[0-9.eE+-]{{{MAX_NUMBER_LENGTH + 1}}}")
+def _integer(digits: str) -> int:
+    return int(_not_too_long(digits))
 
 
-def _has_long_number(text: str) -> bool:
-    return len(text) > MAX_NUMBER_LENGTH and _LONG_NUMBER.search(text) is not None
+def _float(digits: str) -> float:
+    return float(_not_too_long(digits))
+
+
+def _not_too_long(digits: str) -> str:
+    if len(digits) > MAX_NUMBER_LENGTH:
+        raise ValueError(digits)
+    return digits
 
 
 def _scan(text: str) -> _Scan:
@@ -293,19 +310,26 @@ class _Scanner:
             container.append(value)
 
     def _tokens(self) -> Iterator[tuple[str, int, str]]:
-        offset, end, match = 0, len(self.text), _TOKEN.match
+        text, offset, end, match = self.text, 0, len(self.text), _TOKEN.match
         while offset < end:
-            found = match(self.text, offset)
-            if found is None:
-                raise self._broken(self._unreadable(offset), offset)
-            kind = found.lastgroup or ""
-            if found["number"] is not None:
-                kind = "integer" if found["fraction"] is None and found["exponent"] is None else "float"
-            if kind == "comment" and self.root is not None and not self.open:
-                raise self._broken("there is something after the end of the schema", offset)
-            if kind not in ("space", "comment"):
-                yield kind, offset, found[0]
+            if self.root is not None and not self.open and not text[offset:].strip(JAVA_BLANKS):
+                return
+            found = match(text, offset)
+            kind = found.lastgroup if found is not None else None
+            if found is None or kind is None:
+                offset = self._after_blanks(offset)
+                if offset < end:
+                    raise self._broken(self._unreadable(offset), offset)
+                return
+            if kind != "comment":
+                yield kind, found.start(kind), found[kind]
+            elif self.root is not None and not self.open:
+                raise self._broken("there is something after the end of the schema", found.start(kind))
             offset = found.end()
+
+    def _after_blanks(self, offset: int) -> int:
+        blanks = _BLANKS.match(self.text, offset)
+        return blanks.end() if blanks else offset
 
     def _unreadable(self, offset: int) -> str:
         character = self.text[offset]

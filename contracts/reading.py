@@ -153,11 +153,11 @@ class _Comparison:
 
     def _every_branch(self, place: Place, writer: Union) -> Step:
         """Whatever branch was written has to be readable, be the reader a union or not."""
-        result: Differences = ()
+        result: list[Difference] = []
         for branch in writer.branches:
             inner = Place(place, Side("", _type_of(place.reader.node)), Side(branch_segment(writer, branch), branch))
-            result = _merge(result, (yield self.pair(inner)))
-        return result
+            result += yield self.pair(inner)
+        return _once(result)
 
     def _any_branch(self, place: Place, reader: Union, writer: AnyType) -> Step:
         """One branch that can read it is enough.  When none can, the one that was meant says why."""
@@ -193,20 +193,18 @@ class _Comparison:
         return (Difference(MISSING_ENUM_SYMBOLS, place, reader, writer, tuple(missing)),)
 
     def _fields(self, place: Place, reader: Record, writer: Record) -> Step:
-        result: Differences = ()
+        result: list[Difference] = []
         for field in reader.fields:
             written = self._written(place, field, reader, writer)
             if written is None:
                 # The default of an enum stands for unknown symbols, not for a field that is not there.
                 if not field.has_default:
-                    missing = Difference(READER_FIELD_MISSING_DEFAULT_VALUE, place, reader, writer, (field.name,))
-                    result = (*result, missing)
-                continue
-            if _same_primitive(field.type, written.type):
-                continue
-            inner = Place(place, Side(f".{field.name}", field), Side(f".{written.name}", written))
-            result = _merge(result, (yield self.pair(inner)))
-        return result
+                    missing = (field.name,)
+                    result.append(Difference(READER_FIELD_MISSING_DEFAULT_VALUE, place, reader, writer, missing))
+            elif not _plainly_readable(field.type, written.type):
+                inner = Place(place, Side(f".{field.name}", field), Side(f".{written.name}", written))
+                result += yield self.pair(inner)
+        return _once(result)
 
     @staticmethod
     def _written(place: Place, field: Field, reader: Record, writer: Record) -> Field | None:
@@ -224,19 +222,27 @@ def _type_of(node: AnyType | Field) -> AnyType:
     return node.type if isinstance(node, Field) else node
 
 
-def _same_primitive(one: AnyType, other: AnyType) -> bool:
-    return isinstance(one, Primitive) and isinstance(other, Primitive) and one.type == other.type
+def _plainly_readable(reader: AnyType, writer: AnyType) -> bool:
+    """Both are primitives or unions of such, and it fits: no more to look at.  False says nothing."""
+    reads = reader.branches if isinstance(reader, Union) else (reader,)
+    for branch in writer.branches if isinstance(writer, Union) else (writer,):
+        if not isinstance(branch, Primitive):
+            return False
+        for one in reads:
+            if one.type == branch.type or (branch.type in PROMOTIONS.get(one.type, ())):
+                break
+        else:
+            return False
+    return all(isinstance(one, Primitive) for one in reads)
 
 
 def _names_match(reader: Named, writer: Named) -> bool:
     return reader.name == writer.name or writer.fullname in reader.aliases
 
 
-def _merge(some: Differences, more: Differences) -> Differences:
-    """Both, each difference once: a type that is used in many places would multiply its own."""
-    if not some or not more:
-        return some or more
-    return tuple(dict.fromkeys(some + more))
+def _once(found: list[Difference]) -> Differences:
+    """Each difference once: a type that is used in many places would multiply its own."""
+    return tuple(dict.fromkeys(found))
 
 
 def _inside_union(one: Difference) -> Difference:
