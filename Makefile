@@ -1,4 +1,4 @@
-# What people type.  `make help` is made from the `##` comments.
+# What people type.  `make help` is made from the `##` comments; ARGS="…" is handed on to the command behind a target.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -8,8 +8,8 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
-# For a step that talks to the servers.
-WITH_STACK := eval "$$($(BIN)/python -m stack env)" &&
+# For a step that talks to the servers.  In two commands: `eval` alone would hide that the first one failed.
+WITH_STACK := exports=$$($(BIN)/python -m stack env) && eval "$$exports" &&
 ARGS ?=
 
 .PHONY: help
@@ -20,12 +20,12 @@ help: ## show this list
 setup: $(STAMP) ## build the environment: packages and jars, no servers
 	@$(BIN)/python -m stack fetch
 
-$(STAMP): requirements.lock pyproject.toml
+$(STAMP): requirements.lock pyproject.toml stack/setup.sh
 	@PYTHON='$(PYTHON)' stack/setup.sh $(VENV)
 	@touch $@
 
 .PHONY: up
-up: setup ## start the servers (ARGS="--ports auto")
+up: $(STAMP) ## start the servers (ARGS="--ports auto")
 	@$(BIN)/python -m stack up $(ARGS)
 
 .PHONY: down
@@ -60,10 +60,11 @@ lint: $(STAMP) ## style, formatting and the direction of imports
 
 .PHONY: test
 test: setup lint ## everything the tests need, then all of them (ARGS="-k stack")
-	@$(BIN)/python -m pytest contracts_tests $(ARGS)
+	@$(BIN)/python -m pytest $(if $(ARGS),,--complete) $(ARGS)
 
 .PHONY: lock
-lock: $(STAMP) ## write requirements.lock and stack/jars.lock anew
+lock: $(STAMP) ## write requirements.lock and stack/jars.lock anew (needs uv)
+	@command -v uv >/dev/null || { echo "error: uv was not found" >&2; echo "  mend: install uv" >&2; exit 2; }
 	@uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-header \
 	  --no-annotate --no-emit-index-url --no-emit-find-links --quiet -o requirements.lock
 	@$(BIN)/python -m stack lock

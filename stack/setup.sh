@@ -34,6 +34,11 @@ if ! is_311 "$venv/bin/python"; then
     "$python" -m venv "$venv"
 fi
 
+# The pip that Python 3.11 brings along does not know SSL_CERT_FILE.
+if [ -n "${SSL_CERT_FILE:-}" ] && [ -z "${PIP_CERT:-}${REQUESTS_CA_BUNDLE:-}${CURL_CA_BUNDLE:-}" ]; then
+    export PIP_CERT=$SSL_CERT_FILE
+fi
+
 [ -t 2 ] && bar=on || bar=off
 echo "installing the packages of requirements.lock into $venv" >&2
 if ! "$venv/bin/python" -m pip install --require-hashes --progress-bar "$bar" -r requirements.lock; then

@@ -1,0 +1,142 @@
+"""The servers, as a session fixture; and the promise that a complete run is one.
+
+pytest contracts_tests                  starts a stack of its own, on free ports, when a test asks for it
+pytest contracts_tests --use-running    takes the one that `make up` has started
+pytest contracts_tests --complete       fails when tests of a folder did not run (`make test`)
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+TESTS = Path(__file__).parent
+CLONE = TESTS.parent
+# Tests in these folders are about real servers: skipping one is not running it.
+_NEVER_SKIPPED = ("integration", "e2e")
+
+
+@dataclass(frozen=True)
+class RunningStack:
+    """A started stack.
+
+    Args:
+        root: the folder it lives in.
+    """
+
+    root: Path
+
+    def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """`python -m stack ARGUMENTS` on this stack."""
+        return run_stack(self.root, *arguments, check=check)
+
+    @property
+    def exports(self) -> dict[str, str]:
+        """The variables that `python -m stack env` prints."""
+        return dict(re.findall(r"^export (\w+)='(.*)'$", self.run("env").stdout, flags=re.MULTILINE))
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """This process's environment with those variables: for subprocesses."""
+        return {**os.environ, **self.exports}
+
+    @property
+    def status(self) -> dict[str, dict[str, Any]]:
+        """`status --json`, by name."""
+        return {row["name"]: row for row in json.loads(self.run("status", "--json", check=False).stdout)}
+
+
+def run_stack(root: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """`python -m stack ARGUMENTS --dir ROOT`; a failure shows what it said."""
+    command = [sys.executable, "-m", "stack", *arguments, "--dir", str(root)]
+    done = subprocess.run(command, cwd=CLONE, capture_output=True, text=True, check=False)
+    if check and done.returncode != 0:
+        pytest.fail(
+            f"python -m stack {' '.join(arguments)} ended with {done.returncode}:\n{done.stderr}", pytrace=False
+        )
+    return done
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--use-running", action="store_true", help="take the stack that `make up` has started")
+    parser.addoption("--complete", action="store_true", help="fail when the tests of a folder did not run")
+
+
+@pytest.fixture(scope="session")
+def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+    """A stack that is up: all five servers, ready."""
+    if request.config.getoption("--use-running"):
+        running = RunningStack(Path(os.environ.get("STACK_DIR") or CLONE / ".stack"))
+        down = [name for name, row in running.status.items() if not row["ready"]]
+        if down:
+            pytest.exit(f"--use-running, but not up: {', '.join(down)} (in {running.root}); run `make up`", 3)
+        yield running
+        return
+    with private_stack(tmp_path_factory.mktemp("stack")) as started:
+        yield started
+
+
+class private_stack:  # noqa: N801 - used like a function
+    """A stack of one's own on free ports, stopped and removed at the end of a `with` block."""
+
+    def __init__(self, root: Path) -> None:
+        self._stack = RunningStack(root)
+
+    def __enter__(self) -> RunningStack:
+        self._stack.run("up", "--ports", "auto")
+        return self._stack
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.run("down", check=False)
+        shutil.rmtree(self._stack.root, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def private(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+    """A stack that a test may kill: never the one that a person has started."""
+    if not request.config.getoption("--use-running"):
+        yield request.getfixturevalue("stack")
+        return
+    with private_stack(tmp_path_factory.mktemp("private")) as started:
+        yield started
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    if not session.config.getoption("--complete") or exitstatus not in (0, 5):
+        return
+    problems = incomplete(session)
+    if problems:
+        reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+        for problem in problems:
+            reporter.write_line(f"ERROR: {problem}", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def incomplete(session: pytest.Session) -> list[str]:
+    """What is lacking for a complete run: each folder with tests had some that passed, none of them skipped where
+    that means that a server was not tested."""
+    stats = session.config.pluginmanager.get_plugin("terminalreporter").stats
+    passed = {folder_of(report.nodeid) for report in stats.get("passed", ())}
+    problems = [
+        f"no test in contracts_tests/{folder} has run"
+        for folder in sorted({path.relative_to(TESTS).parts[0] for path in TESTS.glob("*/**/test_*.py")} - passed)
+    ]
+    for report in stats.get("skipped", ()):
+        if folder_of(report.nodeid) in _NEVER_SKIPPED:
+            problems.append(f"{report.nodeid} was skipped")
+    return problems
+
+
+def folder_of(nodeid: str) -> str:
+    parts = Path(nodeid.partition("::")[0]).parts
+    return parts[1] if len(parts) > 2 else ""
