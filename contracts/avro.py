@@ -10,12 +10,11 @@ one.  Some of what the registry does is odd, and followed all the same; each odd
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
-from difflib import get_close_matches
 from typing import Any, Final
 
 from contracts.defaults import double_from_text, fits
 from contracts.errors import InvalidSchema
-from contracts.jsonpos import Document, JsonError, Pointer, dump, load
+from contracts.jsonpos import Document, JsonError, Pointer, load
 from contracts.logical import logical_of
 from contracts.names import Name, fault_of, qualify, stored_fault_of
 from contracts.nodes import (
@@ -41,6 +40,7 @@ from contracts.nodes import (
 )
 from contracts.redefinition import same
 from contracts.resolving import check_resolved
+from contracts.slips import kind, mend_unknown, no_type, show
 from contracts.trampoline import Step, run
 from contracts.writing import normalised, to_json
 
@@ -124,13 +124,13 @@ class _Parser:
         value = self.document.value
         root = self._leaf(value, None, ()) or run(self._compound(value, None, ()))
         if isinstance(root, Reference) and root.forward:
-            raise self._invalid(f"nothing defines the type {root.fullname!r}", (), _mend_unknown(root.fullname))
+            raise self._invalid(f"nothing defines the type {root.fullname!r}", (), mend_unknown(root.fullname))
         for reference in self.forward:
             if reference.fullname not in self.known:
                 raise self._invalid(
                     f"nothing defines the type {reference.fullname!r}",
                     reference.pointer,
-                    _mend_unknown(reference.fullname),
+                    mend_unknown(reference.fullname),
                 )
         if isinstance(root, Named):
             # Of two equal definitions of one type the first one counts.
@@ -149,34 +149,34 @@ class _Parser:
         if isinstance(value, str):
             return self._find(value, space, at)
         if isinstance(value, dict):
-            kind = value.get("type")
-            if isinstance(kind, str) and kind in PRIMITIVES:
+            word = value.get("type")
+            if isinstance(word, str) and word in PRIMITIVES:
                 props = self._props(value, _SCHEMA_RESERVED)
-                return Primitive(self.document, at, props, kind, logical_of(kind, props) if props else None)
+                return Primitive(self.document, at, props, word, logical_of(word, props) if props else None)
         return None
 
     def _compound(self, value: Any, space: str | None, at: Pointer) -> Step:
         if isinstance(value, list):
             return (yield self._union(value, space, at))
         if not isinstance(value, dict):
-            raise self._invalid(f"{_show(value)} is not a type", at, "write a type's name, an object or an array")
-        kind = value.get("type")
-        if not isinstance(kind, str):
-            what, mend = _no_type(value)
+            raise self._invalid(f"{show(value)} is not a type", at, "write a type's name, an object or an array")
+        word = value.get("type")
+        if not isinstance(word, str):
+            what, mend = no_type(value)
             raise self._invalid(what, at, mend)
-        if kind in ("record", "error"):
+        if word in ("record", "error"):
             return (yield self._record(value, space, at))
-        if kind == "enum":
+        if word == "enum":
             return self._enum(value, space, at)
-        if kind == "fixed":
+        if word == "fixed":
             return self._fixed(value, space, at)
-        if kind == "array":
+        if word == "array":
             items = yield self._inner(value, "items", space, at)
             return Array(self.document, at, self._copied_props(value, at), items)
-        if kind == "map":
+        if word == "map":
             values = yield self._inner(value, "values", space, at)
             return Map(self.document, at, self._copied_props(value, at), values)
-        return self._find(kind, space, at)
+        return self._find(word, space, at)
 
     def _find(self, name: str, space: str | None, at: Pointer) -> Primitive | Reference:
         if name in PRIMITIVES:
@@ -290,7 +290,7 @@ class _Parser:
 
     def _bad_default(self, default: Any, name: str, node: AnyType, at: Pointer) -> InvalidSchema:
         return self._invalid(
-            f"the default {_show(default)} of the field {name!r} is no {_kind(node)}",
+            f"the default {show(default)} of the field {name!r} does not fit {kind(node)}",
             (at, "default"),
             "give a default of the field's type, or remove it",
         )
@@ -303,7 +303,7 @@ class _Parser:
         known = order.upper().lower() if isinstance(order, str) else None
         if known not in _ORDERS:
             raise self._invalid(
-                f"{_show(order)} is not an order", (at, "order"), "write ascending, descending or ignore"
+                f"{show(order)} is not an order", (at, "order"), "write ascending, descending or ignore"
             )
         return known
 
@@ -317,7 +317,7 @@ class _Parser:
             place = ((at, "symbols"), index)
             fault = self.fault_of(symbol) if isinstance(symbol, str) else "is not a string"
             if fault:
-                raise self._invalid(f"the symbol {_show(symbol)} {fault}", place, "rename the symbol")
+                raise self._invalid(f"the symbol {show(symbol)} {fault}", place, "rename the symbol")
             if symbol in seen:
                 raise self._invalid(f"the symbol {symbol!r} is there twice", place, "remove one of the two")
             seen.add(symbol)
@@ -342,7 +342,7 @@ class _Parser:
         if type(size) is not int or not 0 <= size <= _MAX_FIXED:
             place = (at, "size") if "size" in value else at
             raise self._invalid(
-                f"the size of the fixed {name.full} is {_show(size) if 'size' in value else 'missing'}",
+                f"the size of the fixed {name.full} is {show(size) if 'size' in value else 'missing'}",
                 place,
                 'write "size": a whole number of bytes, at least 0',
             )
@@ -412,7 +412,7 @@ class _Parser:
         for index, alias in enumerate(listed):
             if not isinstance(alias, str):
                 raise self._invalid(
-                    f"the alias {_show(alias)} is not a string", ((at, "aliases"), index), "write it in quotes"
+                    f"the alias {show(alias)} is not a string", ((at, "aliases"), index), "write it in quotes"
                 )
         return tuple(dict.fromkeys(listed))
 
@@ -445,39 +445,6 @@ def _branch_name(branch: AnyType) -> str:
 def _text(value: dict[str, Any], key: str) -> str | None:
     found = value.get(key)
     return found if isinstance(found, str) else None
-
-
-def _no_type(value: dict[str, Any]) -> tuple[str, str]:
-    if "type" not in value:
-        return 'a type without "type"', 'add "type"'
-    return (
-        f'"type" is {_show(value["type"])} where a name belongs',
-        'put that type where this object stands: {"type": {"type": ...}} is one level too many',
-    )
-
-
-def _mend_unknown(name: str) -> str:
-    """A hint for the usual slips: a complex type as a bare word, or a misspelt primitive."""
-    short = name.rpartition(".")[2]
-    if short in ("record", "enum", "array", "map", "fixed"):
-        return f'write {{"type": {{"type": "{short}", ...}}}}: the {short} needs an object of its own'
-    near = get_close_matches(short, PRIMITIVES, 1, 0.75)
-    if near:
-        return f"write {near[0]!r}"
-    return "define it, correct its name or namespace, or declare the schema that defines it as a reference"
-
-
-def _show(value: Any) -> str:
-    """A JSON value, short enough for a message."""
-    text = dump(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _kind(node: AnyType) -> str:
-    if isinstance(node, Union):
-        names = " or ".join(branch.label for branch in node.branches)
-        return f"value of the union ({names})" if names else "value of an empty union"
-    return node.label
 
 
 def _has_huge_integer(value: Any) -> bool:

@@ -125,7 +125,7 @@ class _Comparison:
 
     def _types(self, place: Place) -> tuple[AnyType, AnyType]:
         reader, writer = self.schemas
-        return reader.resolve(_type_of(place.reader.node)), writer.resolve(_type_of(place.writer.node))
+        return reader.resolve(type_of(place.reader.node)), writer.resolve(type_of(place.writer.node))
 
     def _compare(self, place: Place, reader: AnyType, writer: AnyType) -> Step:
         if isinstance(writer, Union):
@@ -155,7 +155,7 @@ class _Comparison:
         """Whatever branch was written has to be readable, be the reader a union or not."""
         result: list[Difference] = []
         for branch in writer.branches:
-            inner = Place(place, Side("", _type_of(place.reader.node)), Side(branch_segment(writer, branch), branch))
+            inner = Place(place, Side("", type_of(place.reader.node)), Side(branch_segment(writer, branch), branch))
             result += yield self.pair(inner)
         return _once(result)
 
@@ -163,7 +163,7 @@ class _Comparison:
         """One branch that can read it is enough.  When none can, the one that was meant says why."""
         meant: Differences = ()
         for branch in reader.branches:
-            inner = Place(place, Side(branch_segment(reader, branch), branch), Side("", _type_of(place.writer.node)))
+            inner = Place(place, Side(branch_segment(reader, branch), branch), Side("", type_of(place.writer.node)))
             found = yield self.pair(inner)
             if not found:
                 return ()
@@ -218,7 +218,8 @@ class _Comparison:
         return writer.by_name[names[0]] if names else None
 
 
-def _type_of(node: AnyType | Field) -> AnyType:
+def type_of(node: AnyType | Field) -> AnyType:
+    """The type of a field; a type itself."""
     return node.type if isinstance(node, Field) else node
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from contracts import reading
 from contracts.jsonpos import Pointer
 from contracts.nodes import AnyType, Enum, Field, Fixed, Node, Record, Schema, Union
-from contracts.reading import Difference, nodes_outwards, reader_path, writer_path
+from contracts.reading import Difference, nodes_outwards, reader_path, type_of, writer_path
 
 
 class Told(NamedTuple):
@@ -28,7 +28,7 @@ def describe(one: Difference, new: Schema, *, new_reads: bool) -> Told:
         new_reads: the newer schema is the reader, the earlier one the writer; else the other way round.
     """
     message, mend = (_backward if new_reads else _forward)(one)
-    if one.in_union:
+    if one.in_union and one.rule != reading.MISSING_UNION_BRANCH:
         message += "; the registry calls this MISSING_UNION_BRANCH"
     line, column = _position(one, new, new_reads=new_reads)
     return Told(_path(one, new_reads=new_reads), message, mend, line, column)
@@ -54,14 +54,14 @@ def _backward(one: Difference) -> tuple[str, str]:
         return f"{_was(old)}, and is now {new.label}", f'keep the name, or add "aliases": ["{_full(old)}"]'
     if one.rule == reading.MISSING_ENUM_SYMBOLS:
         return (
-            f"the {_symbols(one.names)} removed, and records written before may hold {_them(one.names)}",
+            f"the {_symbols(one.names, 'was', 'were')} removed, and records written before may hold {_them(one.names)}",
             'keep what was there, or give the enum itself a "default" (that of the field does not count)',
         )
     if one.rule == reading.MISSING_UNION_BRANCH:
         return f"records written before may hold {old.label}, and {_branches(new)}", f"keep {old.label} in the union"
     if one.rule == reading.TYPE_MISMATCH:
         return (
-            f"records written before hold {old.label}, which cannot be read as {new.label}",
+            f"records written before {_hold(one)} {old.label}, which cannot be read as {new.label}",
             _mend_type(old, new),
         )
     return _both(one, old, new)
@@ -82,7 +82,7 @@ def _forward(one: Difference) -> tuple[str, str]:
         )
     if one.rule == reading.MISSING_ENUM_SYMBOLS:
         return (
-            f"the {_symbols(one.names)} new, and readers with the earlier schema have no symbol to take instead",
+            f"the {_symbols(one.names, 'is', 'are')} new, and readers with the earlier schema have no symbol to take instead",
             'give the enum itself a "default" first, let readers move on, then add symbols',
         )
     if one.rule == reading.MISSING_UNION_BRANCH:
@@ -92,7 +92,7 @@ def _forward(one: Difference) -> tuple[str, str]:
         )
     if one.rule == reading.TYPE_MISMATCH:
         return (
-            f"records now hold {new.label}, which readers with the earlier schema cannot read as {old.label}",
+            f"records {_hold(one, now=True)} {new.label}, which readers with the earlier schema cannot read as {old.label}",
             f"keep {old.label}, or add a field of the new type beside it",
         )
     return _both(one, old, new)
@@ -132,6 +132,12 @@ def _mend_type(old: AnyType, new: AnyType) -> str:
     return f"keep {old.label}, or add a field of the new type beside it"
 
 
+def _hold(one: Difference, *, now: bool = False) -> str:
+    """A branch of a union may be there, a plain type is."""
+    may = isinstance(one.place.outer and type_of(one.place.outer.writer.node), Union)
+    return f"{'may ' if may else ''}{'now ' if now else ''}hold"
+
+
 def _was(old: AnyType) -> str:
     return f"it was {old.label}"
 
@@ -140,9 +146,9 @@ def _full(node: AnyType) -> str:
     return getattr(node, "fullname", node.type)
 
 
-def _symbols(names: tuple[str, ...]) -> str:
+def _symbols(names: tuple[str, ...], one: str, several: str) -> str:
     listed = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-    return f"symbol {listed} is" if len(names) == 1 else f"symbols {listed} are"
+    return f"symbol {listed} {one}" if len(names) == 1 else f"symbols {listed} {several}"
 
 
 def _them(names: tuple[str, ...]) -> str:
