@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from tenacity import Retrying, retry_if_result, stop_after_delay, wait_exponential
+
 from contracts import plan
 from contracts.catalog import Catalog
 from contracts.contract import Subject
@@ -101,10 +103,22 @@ class Servers:
         self._versions[subject.name] = found.version
 
     def _read_topic_back(self, name: str, config: dict[str, str]) -> None:
-        kept = self.topics.read([name])[name]
-        differing = sorted(key for key, value in config.items() if kept is None or kept.config.get(key) != value)
-        if kept is None or differing:
-            raise self._not_kept(f"topic {name} has not kept {', '.join(differing) or 'its creation'}")
+        """A broker answers before all brokers know, so what was written may take a moment to be seen."""
+
+        def lacking() -> list[str]:
+            kept = self.topics.read([name])[name]
+            if kept is None:
+                return ["its creation"]
+            return sorted(key for key, value in config.items() if kept.config.get(key) != value)
+
+        waiting = Retrying(
+            retry=retry_if_result(bool),
+            stop=stop_after_delay(self.topics.timeout_s),
+            wait=wait_exponential(multiplier=0.05, max=1),
+            retry_error_callback=lambda state: state.outcome.result(),
+        )
+        if lack := waiting(lacking):
+            raise self._not_kept(f"topic {name} has not kept {', '.join(lack)}")
 
     def _not_kept(self, what: str) -> ServiceError:
         return ServiceError(

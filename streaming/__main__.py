@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -34,7 +35,10 @@ def stream(
     wanted = catalog.load(configured.contracts_dir).get(contract)
     spark = session.start(configured)
     try:
-        Job(spark, configured, wanted).run(available_now=available_now)
+        job = Job(spark, configured, wanted)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: job.stop())
+        job.run(available_now=available_now)
     finally:
         spark.stop()
 

@@ -70,7 +70,8 @@ def _well_framed() -> Column:
 
 def _envelope(readable: Iterable[Writer], reader: str) -> Column:
     body = F.concat(F.substring(F.col("value"), FRAMING_BYTES + 1, 2**31 - 1), F.lit(SENTINEL))
-    options = {"avroSchema": _in_envelope(reader), "mode": "PERMISSIVE"}
+    # CORRECTED: Avro's calendar is the proleptic Gregorian one; Spark's default refuses days before 1582.
+    options = {"avroSchema": _in_envelope(reader), "mode": "PERMISSIVE", "datetimeRebaseMode": "CORRECTED"}
     # A branch that never holds gives the column its type when no record can be read.
     chain = F.when(F.lit(False), from_avro(body, _in_envelope(reader), options))
     for writer in readable:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 import time
 from collections.abc import Callable
@@ -61,8 +60,12 @@ class Job:
         self._failures: dict[str, ContractsError] = {}
         self._stopping = threading.Event()
 
+    def stop(self) -> None:
+        """Lets the running batches end, and begins no other.  May be called from a signal handler."""
+        self._stopping.set()
+
     def run(self, *, available_now: bool) -> None:
-        """Streams until everything that was there is written (`available_now`), or until SIGTERM or SIGINT.
+        """Streams until everything that was there is written (`available_now`), or until `stop`.
 
         Raises:
             ServiceError: a server did not come back in time; the other sinks have gone on as far as they could.
@@ -70,8 +73,6 @@ class Job:
         wanted = sinks(self._settings, self._contract)
         for sink in wanted:
             sink.prepare()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self._stopping.set())
         queries = [self._start(sink, available_now) for sink in wanted]
         while any(query.isActive for query in queries):
             if self._stopping.wait(0.2):
@@ -131,7 +132,7 @@ class Job:
             retry=retry_if_exception(
                 lambda error: isinstance(error, ServiceError) and not isinstance(error, Refused)
             ),
-            wait=wait_exponential_jitter(initial=0.5, max=15),
+            wait=wait_exponential_jitter(multiplier=0.5, max=15),
             stop=stop_after_delay(self._settings.stream_retry_for_s),
             sleep=self._sleep,
             before_sleep=told,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from cassandra import DriverException
+from cassandra import DriverException, ProtocolVersion
 from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
 from cassandra.policies import RoundRobinPolicy
@@ -72,6 +72,7 @@ def connect(settings: Settings) -> Iterator[Session]:
         auth_provider=PlainTextAuthProvider(settings.cassandra_username, settings.cassandra_password),
         execution_profiles={EXEC_PROFILE_DEFAULT: profile},
         connect_timeout=10,
+        protocol_version=ProtocolVersion.V5,
     )
     try:
         yield cluster.connect()

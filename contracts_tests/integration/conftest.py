@@ -1,0 +1,148 @@
+"""A pipeline of a test's own: its topic, subjects, tables and checkpoints, on the real servers."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import fastavro
+import pytest
+import yaml
+from confluent_kafka import Message, Producer
+from pyspark.sql import SparkSession
+
+from contracts import catalog, plan, settings
+from contracts.contract import Contract
+from contracts.register import Servers
+from contracts.registry import Registry
+from contracts.settings import Settings
+from contracts.topics import Topics
+from contracts_tests.conftest import CLONE, RunningStack
+from streaming import session, topic
+from streaming.job import Job
+from streaming.sinks import cassandra, postgres
+
+_numbers = itertools.count(1)
+
+
+@dataclass
+class Pipeline:
+    """One contract, registered, with an empty topic and no table yet."""
+
+    settings: Settings
+    spark: SparkSession
+    folder: Path
+
+    @property
+    def contract(self) -> Contract:
+        return catalog.load(self.settings.contracts_dir).get(self.folder.name)
+
+    @property
+    def registry(self) -> Registry:
+        return Registry.from_settings(self.settings)
+
+    def register(self) -> int:
+        """Registers the contract as it stands in its folder; the schema id of its value."""
+        desired = catalog.load(self.settings.contracts_dir)
+        servers = Servers(self.registry, Topics(self.settings))
+        servers.carry_out(plan.make(desired, servers.read(desired)))
+        found = servers.find(self.contract.value)
+        assert found is not None
+        return found.schema_id
+
+    def evolve(self, change: Callable[[dict[str, Any]], None]) -> int:
+        """Changes value.avsc, registers it, and returns the new version's schema id."""
+        file = self.folder / "value.avsc"
+        schema = json.loads(file.read_text())
+        change(schema)
+        file.write_text(json.dumps(schema))
+        return self.register()
+
+    def encode(self, schema_id: int, record: dict[str, Any]) -> bytes:
+        """A value in the wire format, written with the schema of that id."""
+        found = self.registry.by_id(schema_id)
+        assert found is not None
+        body = io.BytesIO()
+        fastavro.schemaless_writer(body, fastavro.parse_schema(json.loads(found.text)), record)
+        return b"\x00" + schema_id.to_bytes(4, "big") + body.getvalue()
+
+    def send(self, *records: dict[str, Any]) -> None:
+        """Produces records as they are given: keyword arguments of `Producer.produce`."""
+        producer = Producer(
+            {"bootstrap.servers": self.settings.kafka_bootstrap_servers, "partitioner": "murmur2_random"}
+        )
+        for record in records:
+            producer.produce(self.contract.topic, **record)
+        assert producer.flush(30) == 0
+
+    def stream(self, *, afresh: bool = False) -> None:
+        """Writes everything that is in the topic; `afresh` forgets the checkpoints first."""
+        if afresh:
+            shutil.rmtree(self.settings.checkpoint_dir)
+        Job(self.spark, self.settings, self.contract).run(available_now=True)
+
+    def cassandra_rows(self) -> dict[str, dict[str, Any]]:
+        """Rows of the Cassandra table by id."""
+        with cassandra.connect(self.settings) as connected:
+            rows = connected.execute(f"SELECT * FROM {self.contract.spec.sinks.cassandra.qualified}")
+            return {str(row.id): row._asdict() for row in rows}
+
+    def postgres_rows(self) -> dict[str, dict[str, Any]]:
+        """Rows of the PostgreSQL table by id."""
+        with postgres.connect(self.settings) as connection:
+            cursor = connection.execute(f"SELECT * FROM {self.contract.spec.sinks.postgres.qualified}")
+            names = [column.name for column in cursor.description]
+            return {str(row[0]): dict(zip(names, row, strict=True)) for row in cursor}
+
+    def dead_letters(self) -> list[Message]:
+        """Everything in the dead-letter topic."""
+        letters = self.contract.dead_letter_topic
+        return list(topic.read(self.settings, letters, topic.whole(self.settings, letters)))
+
+
+@pytest.fixture(scope="session")
+def settings_of_stack(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Settings of the running servers."""
+    folder = tmp_path_factory.mktemp("spark")
+    exports = stack.exports
+    os.environ["JAVA_HOME"] = exports["JAVA_HOME"]
+    flags = {name.lower(): value for name, value in exports.items() if name.lower() in Settings.model_fields}
+    return settings.load(
+        **flags, spark_log_file=folder / "spark.log", stream_retry_for_s=60, kafka_max_block_ms=10_000
+    )
+
+
+@pytest.fixture(scope="session")
+def spark(settings_of_stack: Settings) -> Iterator[SparkSession]:
+    """One Spark for all tests."""
+    started = session.start(settings_of_stack)
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def pipeline(settings_of_stack: Settings, spark: SparkSession, tmp_path: Path) -> Pipeline:
+    """The contract users_created under names of the test's own, registered."""
+    name = f"users_{next(_numbers)}_{uuid.uuid4().hex[:8]}"
+    folder = tmp_path / "schemas" / name
+    shutil.copytree(CLONE / "schemas" / "users_created", folder)
+    contract = yaml.safe_load((folder / "contract.yaml").read_text())
+    contract["topic"] = name
+    contract["dead_letter"]["topic"] = f"{name}.dlq"
+    for sink in contract["sinks"].values():
+        sink["table"] = name
+    (folder / "contract.yaml").write_text(yaml.safe_dump(contract))
+    own = settings_of_stack.model_copy(
+        update={"contracts_dir": folder.parent, "checkpoint_dir": tmp_path / "checkpoints"}
+    )
+    made = Pipeline(own, spark, folder)
+    made.register()
+    return made

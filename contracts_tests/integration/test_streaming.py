@@ -1,0 +1,270 @@
+"""The stream on real servers: what is good is in both stores, what is not is in the dead-letter topic, as it was."""
+
+from __future__ import annotations
+
+import datetime as dt
+import struct
+import uuid
+from typing import Any
+
+import pytest
+from confluent_kafka import Message
+from faker import Faker
+
+from contracts_tests.integration.conftest import Pipeline
+from streaming.reconcile import reconcile
+from streaming.sinks import cassandra
+
+FIELDS = ("id", "first_name", "last_name", "gender", "address", "post_code", "email", "username", "dob")
+FIELDS += ("registered_date", "phone", "picture")
+
+
+def user(number: int = 0, **changes: Any) -> dict[str, Any]:
+    """A record of users_created; the same number is the same user."""
+    record = {
+        "id": str(uuid.UUID(int=number + (0x4000 << 64) + (0x8000 << 48))),
+        "first_name": f"First {number}",
+        "last_name": f"Last {number}",
+        "gender": "FEMALE",
+        "address": f"{number} Main Street",
+        "post_code": "01234",
+        "email": f"{number}@example.com",
+        "username": f"user{number}",
+        "dob": dt.date(1990, 1, 31),
+        "registered_date": dt.datetime(2020, 2, 29, 23, 59, 59, 999_000, dt.UTC),
+        "phone": "555",
+        "picture": None,
+    }
+    return {**record, **changes}
+
+
+def headers(message: Message) -> dict[str, str]:
+    return {name: value.decode() for name, value in message.headers() or ()}
+
+
+def reasons(pipeline: Pipeline) -> list[str]:
+    return sorted(headers(message)["contracts.reason"] for message in pipeline.dead_letters())
+
+
+def comparable(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of either store in one form: UTC instants, ISO dates, text ids."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dt.datetime):
+            return value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value.astimezone(dt.UTC)
+        if type(value).__name__ in ("Date", "date", "UUID"):
+            return str(value)
+        return value
+
+    return {name: plain(row[name]) for name in FIELDS}
+
+
+def test_every_value_arrives_in_both_stores_as_it_was_sent(pipeline: Pipeline) -> None:
+    schema_id = pipeline.register()
+    fakers = [Faker(locale) for locale in ("fa_IR", "ja_JP", "ru_RU", "hi_IN", "el_GR", "ar_SA", "de_DE")]
+    for number, faker in enumerate(fakers):
+        faker.seed_instance(number)
+    sent = {}
+    for number in range(700):
+        faker = fakers[number % len(fakers)]
+        record = user(
+            number,
+            first_name=faker.first_name(),
+            last_name=faker.last_name() + "\u200c\U0001f600 '\"\\\n\t ",
+            address=" " + faker.address(),
+            gender=("UNKNOWN", "FEMALE", "MALE")[number % 3],
+            post_code=None if number % 5 == 0 else f"{number:05}",
+            dob=None if number % 7 == 0 else dt.date(1, 1, 1) + dt.timedelta(days=number * 5210),
+            registered_date=dt.datetime(1969, 12, 31, 23, 59, 59, 1_000, dt.UTC)
+            + dt.timedelta(days=number, milliseconds=7),
+            phone=None,
+            picture=None if number % 2 else "",
+        )
+        sent[record["id"]] = record
+    pipeline.send(*({"value": pipeline.encode(schema_id, record)} for record in sent.values()))
+
+    pipeline.stream()
+
+    expected = {key: comparable(record) for key, record in sent.items()}
+    assert {key: comparable(row) for key, row in pipeline.cassandra_rows().items()} == expected
+    assert {key: comparable(row) for key, row in pipeline.postgres_rows().items()} == expected
+    assert pipeline.dead_letters() == []
+
+
+def test_each_record_is_decoded_with_the_schema_that_it_was_written_with(pipeline: Pipeline) -> None:
+    first = pipeline.register()
+
+    def swap_and_rename(schema: dict[str, Any]) -> None:
+        fields = schema["fields"]
+        fields[1], fields[2] = fields[2], fields[1]
+        fields[9]["name"] = "registered_at"
+        fields[9]["aliases"] = ["registered_date"]
+        fields[9]["name"], fields[9]["aliases"] = "registered_date", ["registered_at"]
+        next(f for f in fields if f["name"] == "gender")["type"]["symbols"].append("OTHER")
+
+    second = pipeline.evolve(swap_and_rename)
+    third = pipeline.evolve(
+        lambda schema: schema["fields"].append({"name": "note", "type": "string", "default": "?"})
+    )
+    assert len({first, second, third}) == 3
+    records = []
+    for number in range(300):
+        schema_id = (first, second, third)[number % 3]
+        record = user(number, **({"note": f"note {number}"} if schema_id == third else {}))
+        if schema_id == second:
+            record["gender"] = "OTHER"
+        records.append({"value": pipeline.encode(schema_id, record)})
+    pipeline.send(*records)
+
+    pipeline.stream()
+
+    for rows in (pipeline.cassandra_rows(), pipeline.postgres_rows()):
+        assert len(rows) == 300
+        for number in range(300):
+            row = rows[user(number)["id"]]
+            assert (row["first_name"], row["last_name"]) == (f"First {number}", f"Last {number}")
+            assert row["note"] == (f"note {number}" if number % 3 == 2 else "?")
+            assert row["gender"] == ("OTHER" if number % 3 == 1 else "FEMALE")
+
+
+def test_a_symbol_that_the_reader_does_not_know_becomes_the_default_of_the_enum(pipeline: Pipeline) -> None:
+    file = pipeline.folder / "value.avsc"
+    old = file.read_text()
+    grown = pipeline.evolve(
+        lambda schema: next(f for f in schema["fields"] if f["name"] == "gender")["type"]["symbols"].append("OTHER")
+    )
+    pipeline.send({"value": pipeline.encode(grown, user(1, gender="OTHER"))})
+    file.write_text(old)  # a stream that has not been deployed again yet
+
+    pipeline.stream()
+
+    assert [row["gender"] for row in pipeline.cassandra_rows().values()] == ["UNKNOWN"]
+    assert [row["gender"] for row in pipeline.postgres_rows().values()] == ["UNKNOWN"]
+
+
+def test_bad_records_are_dead_lettered_as_they_were_and_the_good_ones_go_on(pipeline: Pipeline) -> None:
+    schema_id = pipeline.register()
+    other_id = next(
+        found.schema_id for found in [pipeline.registry.version(pipeline.contract.key.name)] if found is not None
+    )
+    framing = b"\x00" + struct.pack(">I", schema_id)
+    good = pipeline.encode(schema_id, user(1))
+    bad = {
+        "NULL_VALUE": [None],
+        "TOO_SHORT": [b"", b"\x00", b"\x00\x00\x00\x00"],
+        "BAD_MAGIC": [b"\x01" + good[1:], b'{"id": "json is not avro"}'],
+        "UNKNOWN_SCHEMA_ID": [b"\x00\x7f\xff\xff\xff" + good[5:], b"\x00\xff\xff\xff\xff" + good[5:]],
+        "WRONG_SUBJECT": [b"\x00" + struct.pack(">I", other_id) + good[5:]],
+        "DECODE_ERROR": [
+            framing,
+            good[:-1],
+            good[: len(good) // 2],
+            good + b"\x00",
+            framing + b"\xff" * 40,
+            framing + b"\xfe\xff\xff\xff\x0f" + b"x" * 40,  # a string of 2 GiB
+            pipeline.encode(schema_id, user(2, id="not-a-uuid")),
+            pipeline.encode(schema_id, user(3, first_name="nul \x00 inside")),
+            _with_date(pipeline, schema_id, 2**31 - 1),
+        ],
+    }
+    sent = [
+        {"value": value, "key": f"key {reason} {number}", "timestamp": 1_600_000_000_000 + number,
+         "headers": [("trace", b"\x00\xff"), ("trace", None)]}
+        for reason, values in bad.items()
+        for number, value in enumerate(values)
+    ]  # fmt: skip
+    pipeline.send({"value": good}, *sent, {"value": pipeline.encode(schema_id, user(4))})
+
+    pipeline.stream()
+
+    assert (
+        sorted(pipeline.cassandra_rows())
+        == sorted(pipeline.postgres_rows())
+        == sorted([user(1)["id"], user(4)["id"]])
+    )
+    letters = {message.key().decode(): message for message in pipeline.dead_letters()}
+    assert sorted(letters) == sorted(record["key"] for record in sent)
+    for record in sent:
+        letter = letters[record["key"]]
+        told = dict(letter.headers())
+        assert letter.value() == record["value"]
+        assert letter.timestamp()[1] == record["timestamp"]
+        assert letter.headers()[:2] == record["headers"]
+        assert told["contracts.reason"].decode() == record["key"].split()[1]
+        assert told["__connect.errors.topic"].decode() == pipeline.contract.topic
+        assert int(told["__connect.errors.partition"]) in range(3)
+        assert int(told["__connect.errors.offset"]) >= 0
+        assert told["__connect.errors.exception.message"]
+    outcome = reconcile(pipeline.settings, pipeline.contract)
+    assert outcome.in_order()
+    assert outcome.dead_lettered == {reason: len(values) for reason, values in bad.items()}
+
+
+def _with_date(pipeline: Pipeline, schema_id: int, days: int) -> bytes:
+    """A value whose dob is that many days after 1970."""
+    marker = pipeline.encode(schema_id, user(5, dob=dt.date(1970, 1, 1) + dt.timedelta(days=100)))
+    zigzag = 2 * days
+    varint = b""
+    while zigzag > 0x7F:
+        varint += bytes([zigzag & 0x7F | 0x80])
+        zigzag >>= 7
+    varint += bytes([zigzag])
+    # 0x02 is the union's branch, 0xc8 0x01 the zigzag of 100.
+    assert marker.count(b"\x02\xc8\x01") == 1
+    return marker.replace(b"\x02\xc8\x01", b"\x02" + varint)
+
+
+def test_replaying_the_topic_changes_nothing(pipeline: Pipeline) -> None:
+    schema_id = pipeline.register()
+    pipeline.send(*({"value": pipeline.encode(schema_id, user(n)), "key": str(n)} for n in range(50)))
+    pipeline.send(*({"value": pipeline.encode(schema_id, user(n, phone=None)), "key": str(n)} for n in range(25)))
+    pipeline.stream()
+    before = pipeline.cassandra_rows(), pipeline.postgres_rows()
+    assert before[0][user(3)["id"]]["phone"] is None
+    assert before[0][user(30)["id"]]["phone"] == "555"
+
+    pipeline.stream(afresh=True)
+
+    assert (pipeline.cassandra_rows(), pipeline.postgres_rows()) == before
+
+
+@pytest.mark.parametrize("batches", [1, 2])
+def test_an_older_event_never_overwrites_a_newer_one(pipeline: Pipeline, batches: int) -> None:
+    schema_id = pipeline.register()
+    newer = {
+        "value": pipeline.encode(schema_id, user(1, phone=None, first_name="newer")),
+        "key": "1",
+        "timestamp": 2_000_000,
+    }
+    older = {
+        "value": pipeline.encode(schema_id, user(1, phone="7", first_name="older")),
+        "key": "1",
+        "timestamp": 1_000_000,
+    }
+    pipeline.send(newer)
+    if batches == 2:
+        pipeline.stream()
+    pipeline.send(older)
+
+    pipeline.stream()
+
+    for rows in (pipeline.cassandra_rows(), pipeline.postgres_rows()):
+        assert [(row["first_name"], row["phone"], row["kafka_offset"]) for row in rows.values()] == [
+            ("newer", None, 0)
+        ]
+
+
+def test_reconciliation_finds_the_row_that_is_missing(pipeline: Pipeline) -> None:
+    schema_id = pipeline.register()
+    pipeline.send(*({"value": pipeline.encode(schema_id, user(n)), "key": str(n)} for n in range(10)))
+    pipeline.stream()
+    assert reconcile(pipeline.settings, pipeline.contract).in_order()
+    with cassandra.connect(pipeline.settings) as connected:
+        table = pipeline.contract.spec.sinks.cassandra.qualified
+        connected.execute(f"DELETE FROM {table} WHERE id = %s", [uuid.UUID(user(7)["id"])])
+
+    outcome = reconcile(pipeline.settings, pipeline.contract)
+
+    assert not outcome.in_order()
+    assert (outcome.stores["cassandra"].rows, outcome.stores["postgres"].rows) == (9, 10)
+    assert len(outcome.stores["cassandra"].missing) == 1
