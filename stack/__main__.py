@@ -15,6 +15,7 @@ from typing import NoReturn
 
 from stack import classes, jars, process, stack
 from stack.errors import EXIT_CANCELLED, EXIT_OK, EXIT_SERVICE, ServerError, StackError, UsageError
+from stack.fetch import fetch
 from stack.site import Site, default_root
 
 
@@ -67,7 +68,7 @@ def _logs(arguments: argparse.Namespace) -> int:
 
 def _fetch(arguments: argparse.Namespace) -> int:
     classes.make_base()
-    if not jars.fetch(_say, verify=arguments.verify):
+    if not fetch(_say, verify=arguments.verify):
         _say(f"all jars are in {jars.cache_dir()}")
     return EXIT_OK
 
@@ -110,8 +111,8 @@ def _parser() -> argparse.ArgumentParser:
     logs.add_argument("name", choices=stack.NAMES)
     logs.add_argument("-f", "--follow", action="store_true", help="go on as it grows")
     logs.add_argument("-n", "--lines", type=int, default=50)
-    fetch = command("fetch", _fetch, "Fetch the jars that are missing.")
-    fetch.add_argument("--verify", action="store_true", help="check those that are there, too")
+    fetching = command("fetch", _fetch, "Fetch the jars that are missing.")
+    fetching.add_argument("--verify", action="store_true", help="check those that are there, too")
     command("lock", _lock, "Write jars.lock from pins.toml.")
     command("jars", _jars, "Print the files of one set, comma separated.").add_argument("set")
     return parser

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import urllib.parse
 import urllib.request
@@ -19,6 +20,8 @@ from stack.pins import JarSet
 _MAVEN_NAMESPACE = 'xmlns:m="http://ant.apache.org/ivy/maven"'
 # Where a download lands, below the folder of its process.
 _PATTERN = "[organisation]/[module]/[revision]/[artifact]-[revision](-[classifier]).[ext]"
+# The cause that Ivy puts in brackets at the end of a line, less its package.
+_FAILURE = re.compile(r"\((?:[a-z]+\.)+(\w*(?:Exception|Error): [^\n]*?)\)?$", re.MULTILINE)
 
 
 class Ivy:
@@ -102,15 +105,14 @@ class Download:
         return sum(_size(path) for path in (self._folder / "cache").rglob("*") if path.suffix != ".xml")
 
     def why(self, artifact: Artifact) -> str:
-        """What Ivy said about `artifact`, in a line; empty when it said nothing."""
+        """Why `artifact` did not arrive, in a few words."""
         log = (self._folder / "ivy.log").read_text(encoding="utf-8", errors="replace")
-        lines = [line.strip() for line in log.splitlines()]
-        name = artifact.coordinates.name
-        for words in (("Exception", ""), ("download failed", name), ("not found", name), ("error", ""), ("ERR", "")):
-            for line in lines:
-                if all(word in line for word in words) and "::::" not in line:
-                    return line.strip(": ")
-        return ""
+        # The first failure of a connection: those after it are its echo.
+        failure = _FAILURE.search(log)
+        if failure:
+            return failure.group(1)
+        at = artifact.coordinates
+        return "not found" if f"module not found: {at.group}#{at.name};{at.version}" in log else "did not arrive"
 
 
 def _size(path: Path) -> int:

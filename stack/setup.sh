@@ -41,8 +41,8 @@ fi
 
 [ -t 2 ] && bar=on || bar=off
 echo "installing the packages of requirements.lock into $venv" >&2
-if ! "$venv/bin/python" -m pip install --require-hashes --progress-bar "$bar" -r requirements.lock; then
+if ! "$venv/bin/python" -m pip install --disable-pip-version-check --require-hashes --progress-bar "$bar" -r requirements.lock; then
     fail "the packages could not be installed; the one that failed is named above" \
         "check the network (HTTPS_PROXY; SSL_CERT_FILE and PIP_CERT behind a proxy that inspects TLS), then run it again"
 fi
-"$venv/bin/python" -m pip install --quiet --no-deps --no-build-isolation -e .
+"$venv/bin/python" -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from stack import classes, jars, ports, process, supervisor
 from stack.errors import ServerError, StackError, UsageError
+from stack.fetch import fetch
 from stack.java import java_home
 from stack.servers import Server
 from stack.servers.cassandra import Cassandra
@@ -125,7 +126,7 @@ def up(
         raise UsageError(f"no such server: {', '.join(sorted(unknown))}", mend=f"valid names: {', '.join(NAMES)}")
     if replay is not None and not replay.is_dir():
         raise UsageError("is not a folder of recorded responses", where=str(replay), mend="correct --replay")
-    jars.fetch(say)
+    fetch(say)
     classes.make_base()
     site = Site(root)
     try:
