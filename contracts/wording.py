@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from contracts import reading
 from contracts.jsonpos import Pointer
-from contracts.nodes import AnyType, Enum, Field, Fixed, Node, Record, Schema, Union
+from contracts.nodes import AnyType, Enum, Field, Fixed, Named, Node, Record, Schema, Union
 from contracts.reading import Difference, nodes_outwards, reader_path, type_of, writer_path
 
 
@@ -47,21 +47,21 @@ def _backward(one: Difference) -> tuple[str, str]:
     if one.rule == reading.READER_FIELD_MISSING_DEFAULT_VALUE:
         assert isinstance(new, Record)
         return (
-            f"the field {one.names[0]!r} is new and has no default: records written before lack it",
+            f"the field {one.names[0]!r} is new and has no default: old records lack it",
             _mend_missing_default(new.by_name[one.names[0]]),
         )
     if one.rule == reading.NAME_MISMATCH:
-        return f"{_was(old)}, and is now {new.label}", f'keep the name, or add "aliases": ["{_full(old)}"]'
+        return f"{_was(old)}, and is now {new.label}", _mend_name(old, new)
     if one.rule == reading.MISSING_ENUM_SYMBOLS:
         return (
-            f"the {_symbols(one.names, 'was', 'were')} removed, and records written before may hold {_them(one.names)}",
+            f"the {_symbols(one.names, 'was', 'were')} removed, and old records may hold {_them(one.names)}",
             'keep what was there, or give the enum itself a "default" (that of the field does not count)',
         )
     if one.rule == reading.MISSING_UNION_BRANCH:
-        return f"records written before may hold {old.label}, and {_branches(new)}", f"keep {old.label} in the union"
+        return f"old records may hold {old.label}, and {_branches(new)}", f"keep {old.label} in the union"
     if one.rule == reading.TYPE_MISMATCH:
         return (
-            f"records written before {_hold(one)} {old.label}, which cannot be read as {new.label}",
+            f"old records {_hold(one)} {old.label}, which cannot be read as {new.label}",
             _mend_type(old, new),
         )
     return _both(one, old, new)
@@ -72,27 +72,27 @@ def _forward(one: Difference) -> tuple[str, str]:
     new, old = one.writer, one.reader
     if one.rule == reading.READER_FIELD_MISSING_DEFAULT_VALUE:
         return (
-            f"the field {one.names[0]!r} is gone, and readers with the earlier schema have no default for it",
-            "keep the field; to remove it later, give it a default first and let readers move on",
+            f"the field {one.names[0]!r} is gone, and old readers have no default for it",
+            "keep the field; to remove it later, give it a default first and let them move on",
         )
     if one.rule == reading.NAME_MISMATCH:
         return (
-            f"{_was(old)}, and is now {new.label}, which readers with the earlier schema do not know",
+            f"{_was(old)}, and is now {new.label}, which old readers do not know",
             f"keep the name {_full(old)}",
         )
     if one.rule == reading.MISSING_ENUM_SYMBOLS:
         return (
-            f"the {_symbols(one.names, 'is', 'are')} new, and readers with the earlier schema have no symbol to take instead",
-            'give the enum itself a "default" first, let readers move on, then add symbols',
+            f"the {_symbols(one.names, 'is', 'are')} new, and old readers have no symbol to take instead",
+            'give the enum itself a "default" first, let them move on, then add symbols',
         )
     if one.rule == reading.MISSING_UNION_BRANCH:
         return (
-            f"records may now hold {new.label}, and for readers with the earlier schema {_branches(old)}",
-            f"leave {new.label} out, or let readers move on first (a BACKWARD level)",
+            f"records may now hold {new.label}, and for old readers {_branches(old)}",
+            f"leave {new.label} out, or let them move on first (a BACKWARD level)",
         )
     if one.rule == reading.TYPE_MISMATCH:
         return (
-            f"records {_hold(one, now=True)} {new.label}, which readers with the earlier schema cannot read as {old.label}",
+            f"records {_hold(one, now=True)} {new.label}, which old readers cannot read as {old.label}",
             f"keep {old.label}, or add a field of the new type beside it",
         )
     return _both(one, old, new)
@@ -121,6 +121,12 @@ def _mend_missing_default(field: Field) -> str:
     if isinstance(field.type, Union):
         return "give it a default (null, where null is one of its types)"
     return 'give it a default, or make it ["null", ...] with the default null; if it was renamed, add an alias'
+
+
+def _mend_name(old: AnyType, new: AnyType) -> str:
+    if isinstance(old, Named) and isinstance(new, Named) and new.namespace and not old.namespace:
+        return "keep the name; no alias reaches a type without a namespace from inside one"
+    return f'keep the name, or add "aliases": ["{_full(old)}"]'
 
 
 def _mend_type(old: AnyType, new: AnyType) -> str:

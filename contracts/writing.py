@@ -69,8 +69,11 @@ class _Writer:
         return (yield self._definition(named, space))
 
     def _may_be_short(self, name: str, space: str | None) -> bool:
+        """A short name is looked up in the null namespace too, before its own type is complete."""
         namespace, _, short = name.rpartition(".")
-        return not self.full_names and namespace == (space or "") and short not in _TYPE_WORDS
+        if self.full_names or namespace != (space or "") or short in _TYPE_WORDS:
+            return False
+        return not namespace or short not in self.schema.named
 
     def _definition(self, node: Named, space: str | None) -> Step:
         kind = "error" if isinstance(node, Record) and node.is_error else node.type

@@ -1,0 +1,67 @@
+"""Each case folder gets the verdict, the rules and the places that it expects."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from contracts import reading
+from contracts.compatibility import LEVELS, check
+from contracts.errors import InvalidSchema
+
+
+def test_verdict(case: Any) -> None:
+    expected = case.expected
+    if expected["verdict"] == "invalid":
+        with pytest.raises(InvalidSchema) as refused:
+            check(case.current, case.previous, expected["level"])
+        assert (refused.value.path, refused.value.line) == (expected["path"], expected["line"])
+        assert refused.value.mend
+        return
+    violations = check(case.current, case.previous, expected["level"])
+    found = [
+        {"rule": one.rule, "path": one.path, "direction": one.direction, "version": one.version} for one in violations
+    ]
+    assert found == expected.get("violations", [])
+    assert bool(found) == (expected["verdict"] == "incompatible")
+    lines = case.current.count("\n") + 1
+    for one in violations:
+        assert one.message
+        assert one.mend
+        assert 1 <= one.line <= lines
+        assert one.column >= 1
+
+
+def test_every_level(case: Any) -> None:
+    if case.expected["verdict"] == "invalid":
+        for level in LEVELS:
+            with pytest.raises(InvalidSchema):
+                check(case.current, case.previous, level)
+        return
+    accepted = [level for level in LEVELS if not check(case.current, case.previous, level)]
+    assert accepted == case.expected["accepted_at"]
+
+
+def test_a_case_for_every_rule_and_promotion(cases: list[Any]) -> None:
+    rules = {(one["rule"], one["direction"]) for case in cases for one in case.expected.get("violations", ())}
+    names = {
+        reading.NAME_MISMATCH,
+        reading.FIXED_SIZE_MISMATCH,
+        reading.MISSING_ENUM_SYMBOLS,
+        reading.READER_FIELD_MISSING_DEFAULT_VALUE,
+        reading.TYPE_MISMATCH,
+        reading.MISSING_UNION_BRANCH,
+        reading.READER_FIELD_MATCHES_SEVERAL,
+    }
+    assert {rule for rule, _ in rules} == names
+    assert {case.expected["level"] for case in cases} == set(LEVELS)
+    folders = {case.name for case in cases}
+    for wide, narrow in reading.PROMOTIONS.items():
+        assert {f"promotion_{one}_to_{wide}" for one in narrow} <= folders
+
+
+def test_the_folder_says_what_it_shows(case: Any) -> None:
+    known = {"why", "level", "verdict", "violations", "accepted_at", "path", "line"}
+    assert set(case.expected) <= known
+    assert case.expected["why"].endswith(".")
