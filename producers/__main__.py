@@ -66,8 +66,9 @@ def produce(
         except Stopped:
             raise typer.Exit(_exit_code(interruption)) from None
         report = Run(api, publisher, order, interruption, progress.show).to_the_end()
+        progress.finish(report)
     told = _document(report, contract, order, api)
-    typer.echo(json.dumps(told, ensure_ascii=False) if as_json else _text(told))
+    typer.echo(json.dumps(told, ensure_ascii=False) if as_json else _text(told, report))
     if report.error is not None:
         raise report.error
     report.check()
@@ -117,15 +118,15 @@ _ENDED = {
 }
 
 
-def _text(told: dict[str, Any]) -> str:
-    refused, seconds = told["refused"], told["seconds"]
+def _text(told: dict[str, Any], report: Report) -> str:
+    refused = told["refused"]
     reasons = ", ".join(f"{reason} {count}" for reason, count in refused["reasons"].items())
     rows = {
         "source": f"{told['source']} seed {told['seed']}",
         "fetched": f"{told['fetched']}, then {_ENDED[told['ended']]}",
         "produced": f"{told['produced']} to {told['topic']}, {told['ids_distinct']} different ids",
         "refused": f"{refused['total']} to {told['dead_letter_topic']}{f' ({reasons})' if reasons else ''}",
-        "seconds": f"{seconds:.1f} ({told['produced'] / seconds if seconds else 0:,.0f} records/s)",
+        "seconds": f"{told['seconds']:.1f} ({report.per_second:,.0f} users/s)",
     }
     if told["undelivered"]:
         rows["undelivered"] = str(told["undelivered"])

@@ -9,6 +9,7 @@ import structlog
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from contracts import logs
 from producers.run import Order, Report
 
 log = structlog.get_logger()
@@ -40,6 +41,7 @@ class RunProgress:
     def __enter__(self) -> RunProgress:
         if self._bar:
             self._bar.start()
+            logs.configure()  # once more: the bar now stands before stderr, and lets lines pass above itself
         self._next = time.monotonic() + self._every_s
         return self
 
@@ -55,11 +57,22 @@ class RunProgress:
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + self._every_s
-        speed = report.fetched / report.seconds if report.seconds else 0.0
-        refused = report.refused.total()
         if self._bar:
-            self._bar.update(self._task, completed=report.fetched, speed=speed, refused=refused, refresh=True)
+            self._draw(self._bar, report)
         else:
             log.info(
-                "so far", fetched=report.fetched, produced=report.produced, refused=refused, per_second=round(speed)
+                "so far",
+                fetched=report.fetched,
+                produced=report.produced,
+                refused=report.refused.total(),
+                per_second=round(report.per_second),
             )
+
+    def finish(self, report: Report) -> None:
+        """Brings the bar to where the run ended; lines need no last one, the report itself follows."""
+        if self._bar:
+            self._draw(self._bar, report)
+
+    def _draw(self, bar: Progress, report: Report) -> None:
+        refused = report.refused.total()
+        bar.update(self._task, completed=report.fetched, speed=report.per_second, refused=refused, refresh=True)

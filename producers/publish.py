@@ -19,6 +19,9 @@ from contracts.settings import Settings
 from producers import dead_letter, serializer
 from producers.randomuser import Record, RejectedUser
 
+QUEUE_MESSAGES = 200_000
+QUEUE_KBYTES = 131_072
+LINGER_MS = 20
 SEND_BETWEEN_POLLS = 500
 SLICE_S = 0.2  # a wait inside librdkafka keeps signals waiting, so it is cut into slices
 
@@ -61,7 +64,12 @@ class Publisher:
         self._failures: Counter[str] = Counter()
         self._last_error = ""
         self._next_poll = SEND_BETWEEN_POLLS
-        self._producer = Producer(self._configuration())
+        try:
+            self._producer = Producer(self._configuration())
+        except KafkaException as error:
+            raise ConfigurationError(
+                error.args[0].str(), where=self._where, mend="correct KAFKA_BOOTSTRAP_SERVERS or KAFKA_MAX_BLOCK_MS"
+            ) from None
         self._value_context = SerializationContext(self.topic, MessageField.VALUE)
         self._key_context = SerializationContext(self.topic, MessageField.KEY)
 
@@ -72,11 +80,11 @@ class Publisher:
             "enable.idempotence": True,
             "acks": "all",
             "compression.type": "lz4",
-            "linger.ms": 20,
+            "linger.ms": LINGER_MS,
             "partitioner": "murmur2_random",  # the Java clients' default: equal keys share a partition with theirs
-            "message.timeout.ms": self._settings.kafka_max_block_ms,
-            "queue.buffering.max.messages": 200_000,
-            "queue.buffering.max.kbytes": 131_072,
+            "message.timeout.ms": max(self._settings.kafka_max_block_ms, 2 * LINGER_MS),
+            "queue.buffering.max.messages": QUEUE_MESSAGES,
+            "queue.buffering.max.kbytes": QUEUE_KBYTES,
             "log_level": 0,  # what it has to say comes through error_cb and the delivery reports
             "error_cb": self._on_error,
         }
@@ -204,6 +212,7 @@ class Publisher:
                 found = self._producer.list_topics(timeout=min(1.0, self._patience_s)).topics
                 break
             except KafkaException as error:
+                self._producer.poll(0)  # for error_cb, which knows why
                 if time.monotonic() >= deadline:
                     raise ServiceError(
                         f"no answer within {self._patience_s:g} s: {self._last_error or error.args[0].str()}",

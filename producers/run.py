@@ -67,6 +67,11 @@ class Report:
     seconds: float = 0.0
     error: ContractsError | None = None
 
+    @property
+    def per_second(self) -> float:
+        """Users per second so far."""
+        return self.fetched / self.seconds if self.seconds else 0.0
+
     def check(self) -> None:
         """Raises FindingsError when a run without an error lost a user on the way."""
         if self.error is None and self.fetched != self.produced + self.refused.total():

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-
 from confluent_kafka.schema_registry import RegisteredSchema, Schema, SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroSerializer
 
 from contracts.contract import Subject
 from contracts.errors import ConfigurationError
 from contracts.registry import RegisteredReference, Registry
+from contracts.writing import to_json
 
 
 def of(subject: Subject, registry: Registry) -> AvroSerializer:
@@ -19,8 +18,8 @@ def of(subject: Subject, registry: Registry) -> AvroSerializer:
         ServiceError: the registry does not answer.
         ConfigurationError: the subject does not hold this schema.
     """
-    references = [_reference(registry, subject, r.name, r.subject) for r in subject.references]
-    found = registry.lookup(subject.name, json.dumps(json.loads(subject.text)), references)
+    references = [_reference(registry, subject, name) for name in subject.references]
+    found = registry.lookup(subject.name, to_json(subject.schema, inline=False), references)
     if found is None:
         raise _unregistered(subject, registry, f"subject {subject.name} does not hold this schema")
     return AvroSerializer(
@@ -50,11 +49,11 @@ class _FoundSchema(SchemaRegistryClient):
         )
 
 
-def _reference(registry: Registry, subject: Subject, name: str, owner: str) -> RegisteredReference:
-    found = registry.version(owner)
+def _reference(registry: Registry, subject: Subject, name: str) -> RegisteredReference:
+    found = registry.version(name)
     if found is None:
         raise _unregistered(subject, registry, f"{name}, to which it refers, is not registered")
-    return RegisteredReference(name, owner, found.version)
+    return RegisteredReference(name, name, found.version)
 
 
 def _unregistered(subject: Subject, registry: Registry, what: str) -> ConfigurationError:

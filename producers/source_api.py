@@ -45,9 +45,12 @@ class SourceApi:
         url: its address, e.g. `http://127.0.0.1:18000/api/`.
         timeout_s: for the connection, and for each wait for bytes.
         retries: attempts after the first one.
+        first_wait_s: the longest wait before the second attempt; the bound doubles from one to the next.
     """
 
-    def __init__(self, url: str, *, timeout_s: float = 10.0, retries: int = 5) -> None:
+    def __init__(
+        self, url: str, *, timeout_s: float = 10.0, retries: int = 5, first_wait_s: float = FIRST_WAIT_S
+    ) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ConfigurationError(
@@ -69,7 +72,7 @@ class SourceApi:
         self._retrying = Retrying(
             retry=retry_if_exception_type(_Temporary),
             stop=stop_after_attempt(retries + 1),
-            wait=_wait,
+            wait=_BackOff(first_wait_s),
             before_sleep=self._say_again,
             reraise=True,
         )
@@ -215,14 +218,16 @@ def retry_after(header: str | None) -> float | None:
     return max(0.0, (when - datetime.now(UTC)).total_seconds())
 
 
-_back_off = wait_random_exponential(multiplier=FIRST_WAIT_S, max=LONGEST_WAIT_S)
+class _BackOff:
+    """What the server asked for and a little more (many clients should not come back at once); else exponential."""
 
+    def __init__(self, first_wait_s: float) -> None:
+        self._jittered = wait_random_exponential(multiplier=first_wait_s, max=LONGEST_WAIT_S)
 
-def _wait(state: RetryCallState) -> float:
-    """What the server asked for and a little more (many clients should not come back at once); else the back-off."""
-    error = state.outcome.exception() if state.outcome else None
-    asked = error.wait_s if isinstance(error, _Temporary) else None
-    return _back_off(state) if asked is None else asked + _back_off(state) / 10
+    def __call__(self, state: RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        asked = error.wait_s if isinstance(error, _Temporary) else None
+        return self._jittered(state) if asked is None else asked + self._jittered(state) / 10
 
 
 def _is_loopback(host: str) -> bool:

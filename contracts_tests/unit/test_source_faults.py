@@ -1,0 +1,74 @@
+"""Specifications of faults, and the queue that they wait in."""
+
+from __future__ import annotations
+
+import pytest
+
+from stack.source.faults import BadFault, Fault, FaultQueue, parse
+
+
+@pytest.mark.parametrize(
+    ("spec", "fault"),
+    [
+        ("500", Fault("500", "status", 500)),
+        ("503*2", Fault("503*2", "status", 503, count=2)),
+        ("429:retry_after=1", Fault("429:retry_after=1", "status", 429, 1.0)),
+        ("429:retry_at=1.5*3", Fault("429:retry_at=1.5*3", "status", 429, 1.5, True, 3)),
+        ("slow:0.2", Fault("slow:0.2", "slow", seconds=0.2)),
+        ("cut*1", Fault("cut*1", "cut", count=1)),
+    ],
+)
+def test_specifications(spec: str, fault: Fault) -> None:
+    assert parse(spec) == fault
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        *(
+            "",
+            "x",
+            "200",
+            "600",
+            "50000",
+            "500:5",
+            "500 ",
+            "429:retry_after=x",
+            "429:retry_after=-1",
+            "slow",
+            "slow:nan",
+        ),
+        *("slow:inf", "cut:1", "cut*0", "cut*", "cut*x", "cut*-1", "*2"),
+    ],
+)
+def test_what_is_none_says_so(spec: str) -> None:
+    with pytest.raises(BadFault) as caught:
+        parse(spec)
+    assert repr(spec) in str(caught.value)
+
+
+def test_faults_are_taken_in_order_as_often_as_they_say() -> None:
+    queue = FaultQueue(["500*2", "cut", "empty"])
+    assert [fault.kind for fault in (queue.take(), queue.take(), queue.take(), queue.take()) if fault] == [
+        "status", "status", "cut", "cut",
+    ]  # fmt: skip
+    assert queue.waiting() == ["cut", "empty"]
+
+
+def test_what_is_left_is_told() -> None:
+    queue = FaultQueue(["429:retry_after=1*3"])
+    queue.take()
+    assert queue.waiting() == ["429:retry_after=1*2"]
+
+
+def test_replacing_with_nothing_ends_all_faults() -> None:
+    queue = FaultQueue(["500"])
+    queue.replace([])
+    assert queue.take() is None
+
+
+def test_a_bad_specification_changes_nothing() -> None:
+    queue = FaultQueue(["500*1"])
+    with pytest.raises(BadFault):
+        queue.replace(["cut", "x"])
+    assert queue.waiting() == ["500*1"]

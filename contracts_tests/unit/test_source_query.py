@@ -1,0 +1,86 @@
+"""Parameters are read as the real API reads them: what does not fit becomes the default."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stack.source.query import FIELDS, Query, UnofferedFormat, parse
+
+
+def test_without_parameters() -> None:
+    assert parse("") == Query(1, 1, "", (), "", FIELDS, False, True, ())
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "5001", "abc", "1.5", "1e3", "٣", "9" * 30])
+def test_results_that_do_not_fit_are_one(text: str) -> None:
+    assert parse(f"results={text}").results == 1
+
+
+@pytest.mark.parametrize(("text", "results"), [("1", 1), ("5000", 5000), ("0010", 10)])
+def test_results(text: str, results: int) -> None:
+    assert parse(f"results={text}").results == results
+
+
+@pytest.mark.parametrize(("text", "page"), [("", 1), ("0", 1), ("-2", 1), ("x", 1), ("12", 12)])
+def test_page(text: str, page: int) -> None:
+    assert parse(f"page={text}").page == page
+
+
+@pytest.mark.parametrize(
+    ("text", "nats"),
+    [("us", ("US",)), ("gb, ir,", ("GB", "IR")), ("us,xx", ()), ("", ()), ("JP,us", ("JP", "US"))],
+)
+def test_nat_is_taken_when_all_of_it_is_known(text: str, nats: tuple[str, ...]) -> None:
+    assert parse(f"nat={text}").nats == nats
+
+
+def test_gender_is_ignored_next_to_a_seed() -> None:
+    assert parse("gender=female").gender == "female"
+    assert parse("gender=other").gender == ""
+    assert parse("gender=female&seed=a").gender == ""
+
+
+@pytest.mark.parametrize(
+    ("query", "fields"),
+    [
+        ("inc=name,email", ("name", "email")),
+        ("inc=EMAIL, Name", ("name", "email")),
+        ("inc=name,unknown", ("name",)),
+        ("inc=", FIELDS),
+        ("exc=login", tuple(field for field in FIELDS if field != "login")),
+        ("inc=name,email&exc=email", ("name",)),
+        ("inc=unknown", ()),
+    ],
+)
+def test_fields(query: str, fields: tuple[str, ...]) -> None:
+    assert parse(query).fields == fields
+
+
+def test_formats() -> None:
+    assert not parse("format=json").pretty
+    assert parse("format=PrettyJSON").pretty
+    assert not parse("format=unheard-of").pretty
+    for form in ("csv", "xml", "YAML"):
+        with pytest.raises(UnofferedFormat):
+            parse(f"fmt={form}")
+
+
+def test_of_a_parameter_that_stands_twice_the_last_counts() -> None:
+    assert parse("seed=a&seed=b").seed == "b"
+
+
+def test_noinfo_needs_no_value() -> None:
+    assert not parse("noinfo").info
+    assert not parse("noinfo=").info
+
+
+@given(st.text())
+def test_no_query_breaks_it(text: str) -> None:
+    try:
+        query = parse(text)
+    except UnofferedFormat:
+        return
+    assert 1 <= query.results <= 5000
+    assert query.page >= 1
