@@ -19,7 +19,7 @@ from pydantic import BaseModel, ValidationError
 from contracts import avro
 from contracts.contract import Contract, ContractSpec, Subject
 from contracts.errors import ConfigurationError, InvalidSchema
-from contracts.nodes import NamedType, Record, Union
+from contracts.nodes import NamedType, Record, Schema, Union
 
 CONTRACT_FILE = "contract.yaml"
 
@@ -136,7 +136,7 @@ def _build(
                 where=where,
                 mend=f"add {_join(root, path)}, or correct `{role}:` in {where}",
             )
-        schema = avro.parse(files[path], where=_join(root, path), named=shared)
+        schema = shared.parse(files[path], _join(root, path))
         return Subject(f"{spec.topic}-{role}", role, _join(root, path), files[path], schema)
 
     key = subject("key", spec.key) if spec.key else None
@@ -196,9 +196,19 @@ class _SharedTypes(Mapping[str, NamedType]):
         """The types that were asked for, dependencies first."""
         return tuple(self._parsed.values())
 
+    def parse(self, text: str, where: str, own: str = "") -> Schema:
+        """A schema whose references are shared types; `own` is the type that the text itself defines."""
+        schema = avro.parse(text, where=where, named=_Others(self, own))
+        for name in schema.references:
+            self._subject(name)
+        return schema
+
     def __getitem__(self, name: str) -> NamedType:
-        path = self._paths[name]
+        return self._subject(name).schema.named[name]
+
+    def _subject(self, name: str) -> Subject:
         if name not in self._parsed:
+            path = self._paths[name]
             where = _join(self._root, path)
             if name in self._open:
                 circle = " -> ".join([*self._open[self._open.index(name) :], name])
@@ -208,11 +218,10 @@ class _SharedTypes(Mapping[str, NamedType]):
                     mend="define the types of the circle in one file",
                 )
             self._open.append(name)
-            schema = avro.parse(self._files[path], where=where, named=self)
+            schema = self.parse(self._files[path], where, own=name)
             self._open.pop()
             self._parsed[name] = Subject(name, "type", where, self._files[path], schema)
-        schema = self._parsed[name].schema
-        return schema.named[name]
+        return self._parsed[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._paths)
@@ -222,6 +231,28 @@ class _SharedTypes(Mapping[str, NamedType]):
 
     def __contains__(self, name: object) -> bool:
         return name in self._paths
+
+
+class _Others(Mapping[str, NamedType]):
+    """All shared types but the one whose file is being read: there it is a definition."""
+
+    def __init__(self, shared: _SharedTypes, own: str) -> None:
+        self._shared = shared
+        self._own = own
+
+    def __getitem__(self, name: str) -> NamedType:
+        if name == self._own:
+            raise KeyError(name)
+        return self._shared[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in self._shared if name != self._own)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __contains__(self, name: object) -> bool:
+        return name != self._own and name in self._shared
 
 
 def _full_name(text: str) -> str:
@@ -281,7 +312,8 @@ def _refuse_duplicates(node: yaml.Node, where: str) -> None:
 
 def _as_configuration_error(error: ValidationError, node: yaml.Node, where: str) -> ConfigurationError:
     """The first problem, with its line, and the names that are valid there."""
-    problem = error.errors()[0]
+    # A key that is unknown comes first: another that is missing is often the same one, misspelt.
+    problem = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
     location = [part for part in problem["loc"] if isinstance(part, (str, int))]
     line = _line_of(node, location)
     path = ".".join(str(part) for part in location)

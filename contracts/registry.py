@@ -21,7 +21,7 @@ from contracts.settings import Settings
 
 MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
 SUBJECT_NOT_FOUND, VERSION_NOT_FOUND, SCHEMA_NOT_FOUND, LEVEL_NOT_FOUND = 40401, 40402, 40403, 40408
-MISSING = (404, SUBJECT_NOT_FOUND, VERSION_NOT_FOUND, SCHEMA_NOT_FOUND, LEVEL_NOT_FOUND)
+MISSING = (SUBJECT_NOT_FOUND, VERSION_NOT_FOUND, SCHEMA_NOT_FOUND, LEVEL_NOT_FOUND)
 
 
 @dataclass(frozen=True)
@@ -188,7 +188,9 @@ class Registry:
                 f"failed with {code} on {method} {path}: {words}", where=where, mend="see the registry's log"
             )
         mend = "correct the request"
-        if answer.status_code in (401, 403):
+        if answer.status_code == 404:
+            mend = "see whether SCHEMA_REGISTRY_URL is the address of a schema registry"
+        elif answer.status_code in (401, 403):
             mend = "set SCHEMA_REGISTRY_USER and SCHEMA_REGISTRY_PASSWORD to an account that may do this"
         elif answer.status_code == 409:
             mend = "make the change compatible, or agree on the break: `contracts check` says what and how"
