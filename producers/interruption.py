@@ -39,10 +39,10 @@ class Interruption:
     @contextmanager
     def waiting(self) -> Iterator[None]:
         """Inside, a signal breaks the wait with `Stopped`."""
-        if self.requested:
-            raise Stopped
-        self._waiting = True
+        self._waiting = True  # before looking: a signal in between must not be missed
         try:
+            if self.requested:
+                raise Stopped
             yield
         finally:
             self._waiting = False

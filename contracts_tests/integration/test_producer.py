@@ -14,7 +14,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 import uuid
 from collections import Counter
@@ -36,10 +35,11 @@ from contracts.register import Servers
 from contracts.registry import Registry
 from contracts.settings import Settings
 from contracts.topics import Topics
+from contracts_tests.source_servers import source_servers
 from producers import publish
 from producers.publish import Publisher
 from producers.randomuser import RejectedUser, to_record
-from stack.servers.source import SourceServer, start
+from stack.servers.source import SourceServer
 from stack.source import replay
 from stack.source.generator import UserGenerator
 
@@ -144,19 +144,8 @@ class Topic:
 
 @pytest.fixture
 def serve() -> Iterator[Callable[..., SourceServer]]:
-    """Starts source APIs as `start` does, on free ports; they end with the test."""
-    running: list[SourceServer] = []
-
-    def serving(**arguments: object) -> SourceServer:
-        server = start("127.0.0.1", 0, **arguments)
-        running.append(server)
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-        return server
-
-    yield serving
-    for server in running:
-        server.shutdown()
-        server.server_close()
+    with source_servers() as serve:
+        yield serve
 
 
 @pytest.fixture

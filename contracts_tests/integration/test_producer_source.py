@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,25 +12,15 @@ import requests
 import structlog
 
 from contracts.errors import ConfigurationError, Refused, ServiceError
+from contracts_tests.source_servers import source_servers
 from producers.source_api import SourceApi, retry_after
-from stack.servers.source import SourceServer, start
+from stack.servers.source import SourceServer
 
 
 @pytest.fixture
 def serve() -> Iterator[Callable[..., SourceServer]]:
-    """Starts source APIs as `start` does, on free ports; they end with the test."""
-    running: list[SourceServer] = []
-
-    def serving(**arguments: object) -> SourceServer:
-        server = start("127.0.0.1", 0, **arguments)
-        running.append(server)
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-        return server
-
-    yield serving
-    for server in running:
-        server.shutdown()
-        server.server_close()
+    with source_servers() as serve:
+        yield serve
 
 
 def client(url: str, retries: int = 3, timeout_s: float = 10.0) -> SourceApi:

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from contracts_tests.source_servers import source_servers
 from stack.errors import PortTaken, UsageError
 from stack.servers.source import SourceServer, start
 
@@ -24,19 +25,8 @@ REPOSITORY = Path(__file__).parents[2]
 
 @pytest.fixture
 def serve() -> Iterator[Callable[..., SourceServer]]:
-    """Starts servers as `start` does, on free ports; they end with the test."""
-    running: list[SourceServer] = []
-
-    def serving(**arguments: object) -> SourceServer:
-        server = start("127.0.0.1", 0, **arguments)
-        running.append(server)
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-        return server
-
-    yield serving
-    for server in running:
-        server.shutdown()
-        server.server_close()
+    with source_servers() as serve:
+        yield serve
 
 
 @pytest.fixture
