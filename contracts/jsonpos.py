@@ -225,6 +225,10 @@ def _scan(text: str) -> _Scan:
     return _Scanner(text).run()
 
 
+def _unquoted(lexeme: str) -> str:
+    return json.loads(lexeme) if "\\" in lexeme else lexeme[1:-1]
+
+
 class _Scanner:
     """One reading of one text.  `open` holds the containers that are not closed yet, innermost last."""
 
@@ -248,7 +252,7 @@ class _Scanner:
             elif expect == "key" or (expect == "key or end" and lexeme != "}"):
                 if kind != "string":
                     raise self._broken("a key in double quotes was expected", start)
-                self.key, self.key_offset = json.loads(lexeme), start
+                self.key, self.key_offset = _unquoted(lexeme), start
                 expect = "colon"
             elif expect == "colon":
                 if lexeme != ":":
@@ -274,7 +278,7 @@ class _Scanner:
         spot = _Spot(start)
         value: Any
         if kind == "string":
-            value = json.loads(lexeme)
+            value = _unquoted(lexeme)
         elif kind in ("integer", "float"):
             if len(lexeme) > MAX_NUMBER_LENGTH:
                 raise self._broken(f"a number of more than {MAX_NUMBER_LENGTH} characters", start)
