@@ -162,9 +162,14 @@ def load(text: str) -> Document:
 def dump(value: Any) -> str:
     """`value` as compact JSON, at any depth.  JSON has no infinite number: it is written as one too large to hold."""
     try:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     except (RecursionError, ValueError):
-        return "".join(_pieces(value))
+        text = "".join(_pieces(value))
+    # Half a surrogate pair is allowed in JSON, and in no encoding that the text could be sent in.
+    return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def _pieces(value: Any) -> Iterator[str]:

@@ -97,3 +97,9 @@ def test_the_slow_scan_reads_what_the_fast_one_reads(value: object, indent: int 
 
 def test_numbers_that_json_has_not_are_written_so_that_they_come_back() -> None:
     assert json.loads(dump([math.inf, -math.inf, math.nan])) == [math.inf, -math.inf, "NaN"]
+
+
+def test_half_a_surrogate_pair_is_written_as_an_escape() -> None:
+    written = dump({"a": load('"\\ud83d"').value, "b": "\U0001f600"})
+    assert written == '{"a":"\\ud83d","b":"\U0001f600"}'
+    assert load(written).value["a"] == "\ud83d"
