@@ -41,7 +41,7 @@ from contracts.nodes import (
 )
 from contracts.redefinition import same
 from contracts.resolving import check_resolved
-from contracts.slips import kind, mend_unknown, no_type, show
+from contracts.slips import kind, mend_unknown, no_type, quoted, show
 from contracts.trampoline import Step, run
 from contracts.writing import normalised, to_json
 
@@ -125,11 +125,11 @@ class _Parser:
         value = self.document.value
         root = self._leaf(value, None, ()) or run(self._compound(value, None, ()))
         if isinstance(root, Reference) and root.forward:
-            raise self._invalid(f"nothing defines the type {root.fullname!r}", (), mend_unknown(root.fullname))
+            raise self._invalid(f"nothing defines the type {quoted(root.fullname)}", (), mend_unknown(root.fullname))
         for reference in self.forward:
             if reference.fullname not in self.known:
                 raise self._invalid(
-                    f"nothing defines the type {reference.fullname!r}",
+                    f"nothing defines the type {quoted(reference.fullname)}",
                     reference.pointer,
                     mend_unknown(reference.fullname),
                 )
@@ -194,7 +194,7 @@ class _Parser:
 
     def _inner(self, value: dict[str, Any], key: str, space: str | None, at: Pointer) -> Step:
         if key not in value:
-            raise self._invalid(f"{value['type']} without {key!r}", at, f'add "{key}": the type of its {key}')
+            raise self._invalid(f"{value['type']} without {quoted(key)}", at, f'add "{key}": the type of its {key}')
         inner = value[key]
         return self._leaf(inner, space, (at, key)) or (yield self._compound(inner, space, (at, key)))
 
@@ -209,7 +209,7 @@ class _Parser:
                 raise self._invalid("a union directly inside a union", branch.pointer, "make it one union")
             name = _branch_name(branch)
             if name in seen:
-                raise self._invalid(f"the union has {name!r} twice", branch.pointer, "remove one of the two")
+                raise self._invalid(f"the union has {quoted(name)} twice", branch.pointer, "remove one of the two")
             seen.add(name)
         return Union(self.document, at, NO_PROPS, tuple(branches))
 
@@ -227,7 +227,7 @@ class _Parser:
             field = yield from self._field(inner, name.namespace, (around, index))
             if field.name in by_name:
                 raise self._invalid(
-                    f"the record {name.full} has the field {field.name!r} twice",
+                    f"the record {name.full} has the field {quoted(field.name)} twice",
                     field.pointer,
                     "rename one of the two",
                 )
@@ -253,12 +253,12 @@ class _Parser:
         if not isinstance(name, str):
             raise self._invalid("a field without a name", at, 'add "name"')
         if "type" not in value:
-            raise self._invalid(f"the field {name!r} has no type", at, 'add "type"')
+            raise self._invalid(f"the field {quoted(name)} has no type", at, 'add "type"')
         inner, place = value["type"], (at, "type")
         node = self._leaf(inner, space, place) or (yield self._compound(inner, space, place))
         fault = self.fault_of(name)
         if fault:
-            raise self._invalid(f"the field name {name!r} {fault}", (at, "name"), "rename the field")
+            raise self._invalid(f"the field name {quoted(name)} {fault}", (at, "name"), "rename the field")
         default = value.get("default", MISSING)
         if default is not MISSING:
             default = self._default(default, name, node, at)
@@ -287,11 +287,15 @@ class _Parser:
     def _complete(self, node: Reference | Record) -> AnyType | None:
         if isinstance(node, Record):
             return node
-        return None if node.forward else self.known[node.fullname]
+        return None if self._is_open(node) else self.known[node.fullname]
+
+    def _is_open(self, node: Reference) -> bool:
+        """What it stands for is not known yet.  The types of other schemas are complete, recursive ones too."""
+        return node.forward and node.document is self.document
 
     def _bad_default(self, default: Any, name: str, node: AnyType, at: Pointer) -> InvalidSchema:
         return self._invalid(
-            f"the default {show(default)} of the field {name!r} does not fit {kind(node)}",
+            f"the default {show(default)} of the field {quoted(name)} does not fit {kind(node)}",
             (at, "default"),
             "give a default of the field's type, or remove it",
         )
@@ -320,13 +324,13 @@ class _Parser:
             if fault:
                 raise self._invalid(f"the symbol {show(symbol)} {fault}", place, "rename the symbol")
             if symbol in seen:
-                raise self._invalid(f"the symbol {symbol!r} is there twice", place, "remove one of the two")
+                raise self._invalid(f"the symbol {quoted(symbol)} is there twice", place, "remove one of the two")
             seen.add(symbol)
         # A default that is no string counts as none.
         default = _text(value, "default")
         if default is not None and default not in seen:
             raise self._invalid(
-                f"the default {default!r} is not a symbol of the enum {name.full}",
+                f"the default {quoted(default)} is not a symbol of the enum {name.full}",
                 (at, "default"),
                 "add the symbol, or take one that is there",
             )
@@ -363,7 +367,7 @@ class _Parser:
         name = qualify(written, namespace if isinstance(namespace, str) else space)
         fault = self.fault_of(name.name)
         if fault:
-            raise self._invalid(f"the name {written!r} {fault}", (at, "name"), "rename the type")
+            raise self._invalid(f"the name {quoted(written)} {fault}", (at, "name"), "rename the type")
         if name.full in PRIMITIVES:
             raise self._invalid(f"a {value['type']} named like the primitive {name.full!r}", at, "rename the type")
         return name
@@ -374,7 +378,7 @@ class _Parser:
                 fault = fault_of(part)
                 if fault:
                     raise self._invalid(
-                        f"in the namespace {node.namespace!r} the part {part!r} {fault}",
+                        f"in the namespace {quoted(node.namespace)} the part {quoted(part)} {fault}",
                         node.pointer,
                         "correct the namespace",
                     )
@@ -382,7 +386,7 @@ class _Parser:
         if full not in self.known:
             self.known[full] = node
             self.own.append(full)
-        elif not same(self.known[full], node, self.known):
+        elif not same(self.known[full], node, self.known, self._is_open):
             raise self._invalid(
                 f"{full} is defined twice, differently", node.pointer, "rename one, or use the first by its name"
             )
@@ -400,7 +404,9 @@ class _Parser:
         for key, inner in props.items():
             if _has_huge_integer(inner):
                 raise self._invalid(
-                    f"the attribute {key!r} holds a whole number beyond 64 bits", (at, key), "write it as a string"
+                    f"the attribute {quoted(key)} holds a whole number beyond 64 bits",
+                    (at, key),
+                    "write it as a string",
                 )
         return props
 
@@ -423,7 +429,9 @@ class _Parser:
             alias = qualify(written, name.namespace)
             fault = fault_of(alias.name) if not self.stored else ""
             if fault:
-                raise self._invalid(f"the alias {written!r} {fault}", ((at, "aliases"), index), "correct the alias")
+                raise self._invalid(
+                    f"the alias {quoted(written)} {fault}", ((at, "aliases"), index), "correct the alias"
+                )
             # An alias in the null namespace of a type in another one keeps its dot, and so never matches a name.
             out_of_reach = alias.namespace is None and name.namespace is not None
             found.setdefault(alias.full, f".{alias.name}" if out_of_reach else alias.full)

@@ -25,7 +25,7 @@ def fits(node: AnyType, value: Any, resolve: Resolve) -> bool:
     """True when the JSON `value` is a valid default of `node`."""
     if not isinstance(value, (dict, list)) and not isinstance(node, (Union, Reference)):
         return _leaf_fits(node.type, value)
-    return run(_fits(node, value, resolve))
+    return run(_Check(resolve).fits(node, value))
 
 
 def _leaf_fits(kind: str, value: Any) -> bool:
@@ -38,43 +38,57 @@ def _leaf_fits(kind: str, value: Any) -> bool:
     return type(value) is bool if kind == "boolean" else kind == "null" and value is None
 
 
-def _fits(node: AnyType, value: Any, resolve: Resolve) -> Step:
-    if value is MISSING:
-        return False
-    if isinstance(node, Union):
-        for branch in node.branches:
-            if (yield _fits(branch, value, resolve)):
-                return True
-        return False
-    if isinstance(node, Array):
-        return isinstance(value, list) and (yield _all_fit(node.items, value, resolve))
-    if isinstance(node, Map):
-        return isinstance(value, dict) and (yield _all_fit(node.values, list(value.values()), resolve))
-    if isinstance(node, Record):
-        if not isinstance(value, dict):
+class _Check:
+    """One check of one default.  `known` remembers each object with each record, and what came of it.
+
+    So unions inside unions do not multiply, and a record whose defaults lead back into it ends (it does not fit:
+    no value could ever be written down).
+    """
+
+    def __init__(self, resolve: Resolve) -> None:
+        self.resolve = resolve
+        self.known: dict[tuple[int, int], bool] = {}
+
+    def fits(self, node: AnyType, value: Any) -> Step:
+        if value is MISSING:
             return False
-        resolve(node)
-        return (yield _record_fits(node, value, resolve))
-    if isinstance(node, Reference):
-        known = resolve(node)
-        if known is None:
-            return isinstance(value, dict)
-        return (yield _fits(known, value, resolve))
-    return _leaf_fits(node.type, value)
-
-
-def _all_fit(node: AnyType, values: list[Any], resolve: Resolve) -> Step:
-    for value in values:
-        if not (yield _fits(node, value, resolve)):
+        if isinstance(node, Union):
+            for branch in node.branches:
+                if (yield self.fits(branch, value)):
+                    return True
             return False
-    return True
+        if isinstance(node, Array):
+            return isinstance(value, list) and (yield self._all_fit(node.items, value))
+        if isinstance(node, Map):
+            return isinstance(value, dict) and (yield self._all_fit(node.values, list(value.values())))
+        if isinstance(node, Record):
+            return isinstance(value, dict) and (yield self._record_fits(node, value))
+        if isinstance(node, Reference):
+            target = self.resolve(node)
+            if target is None:
+                return isinstance(value, dict)
+            return (yield self.fits(target, value))
+        return _leaf_fits(node.type, value)
 
+    def _all_fit(self, node: AnyType, values: list[Any]) -> Step:
+        for value in values:
+            if not (yield self.fits(node, value)):
+                return False
+        return True
 
-def _record_fits(record: Record, value: dict[str, Any], resolve: Resolve) -> Step:
-    for field in record.fields:
-        if not (yield _fits(field.type, value.get(field.name, field.default), resolve)):
-            return False
-    return True
+    def _record_fits(self, record: Record, value: dict[str, Any]) -> Step:
+        self.resolve(record)
+        key = (id(record), id(value))
+        if key not in self.known:
+            self.known[key] = False
+            self.known[key] = yield self._fields_fit(record, value)
+        return self.known[key]
+
+    def _fields_fit(self, record: Record, value: dict[str, Any]) -> Step:
+        for field in record.fields:
+            if not (yield self.fits(field.type, value.get(field.name, field.default))):
+                return False
+        return True
 
 
 _JAVA_DOUBLE: Final = re.compile(

@@ -71,7 +71,7 @@ class _Spot:
 class _Scan(NamedTuple):
     value: Any
     spot: _Spot
-    duplicates: tuple[Duplicate, ...]
+    duplicates: list[tuple[str, int]]  # key and its offset
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +88,9 @@ class Document:
     @cached_property
     def duplicates(self) -> tuple[Duplicate, ...]:
         """Every repeated key, in the order of the text."""
-        return self._scan.duplicates if self.has_duplicates else ()
+        if not self.has_duplicates:
+            return ()
+        return tuple(Duplicate(key, *self._at(offset)) for key, offset in self._scan.duplicates)
 
     def position(self, pointer: Pointer) -> tuple[int, int]:
         """1-based line and column of the value at `pointer`, of the nearest enclosing one if there is none."""
@@ -239,7 +241,7 @@ class _Scanner:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.duplicates: list[Duplicate] = []
+        self.duplicates: list[tuple[str, int]] = []
         self.open: list[tuple[Any, _Spot]] = []
         self.key = ""
         self.key_offset = -1
@@ -277,7 +279,7 @@ class _Scanner:
             kind = "object" if isinstance(self.open[-1][0], dict) else "array"
             line, _ = self._at(self.open[-1][1].offset)
             raise self._broken(f"the text ends inside the {kind} that begins in line {line}", len(self.text))
-        return _Scan(self.root[0], self.root[1], tuple(self.duplicates))
+        return _Scan(self.root[0], self.root[1], self.duplicates)
 
     def _value(self, kind: str, start: int, lexeme: str) -> str:
         spot = _Spot(start)
@@ -311,7 +313,7 @@ class _Scanner:
         if isinstance(container, dict):
             spot.key = self.key_offset
             if self.key in container:
-                self.duplicates.append(Duplicate(self.key, *self._at(self.key_offset)))
+                self.duplicates.append((self.key, self.key_offset))
             container[self.key] = value
             around.inner[self.key] = spot
         else:

@@ -6,7 +6,7 @@ default of an enum do not count.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from contracts.nodes import (
@@ -23,14 +23,18 @@ from contracts.nodes import (
 )
 
 
-def same(one: AnyType, other: AnyType, known: Mapping[str, NamedType]) -> bool:
-    """True when the registry takes `one` and `other` for the same definition."""
+def same(one: AnyType, other: AnyType, known: Mapping[str, NamedType], is_open: Callable[[Reference], bool]) -> bool:
+    """True when the registry takes `one` and `other` for the same definition.
+
+    Args:
+        known: the types that are complete.
+        is_open: a reference whose type is not; such a type equals nothing, not even itself used a second time.
+    """
     waiting: list[tuple[AnyType, AnyType]] = [(one, other)]
     seen: set[tuple[int, int]] = set()
     while waiting:
         left, right = waiting.pop()
-        if _forward(left) or _forward(right):
-            # A type that is not complete yet equals nothing, not even itself used a second time.
+        if any(isinstance(node, Reference) and is_open(node) for node in (left, right)):
             return False
         left, right = _target(left, known), _target(right, known)
         if left is right or (id(left), id(right)) in seen:
@@ -45,10 +49,6 @@ def same(one: AnyType, other: AnyType, known: Mapping[str, NamedType]) -> bool:
             return False
         waiting.extend(inner)
     return True
-
-
-def _forward(node: AnyType) -> bool:
-    return isinstance(node, Reference) and node.forward
 
 
 def _target(node: AnyType, known: Mapping[str, NamedType]) -> AnyType:

@@ -36,6 +36,11 @@ def show(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
+def quoted(name: str) -> str:
+    """A name in quotes, short enough for a message."""
+    return repr(name if len(name) <= 120 else f"{name[:117]}...")
+
+
 def kind(node: AnyType) -> str:
     """What `node` takes, for a message."""
     if isinstance(node, Union):

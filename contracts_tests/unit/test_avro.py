@@ -284,3 +284,41 @@ def test_big_schema() -> None:
     last = field(schema, "f8999")
     assert text.splitlines()[last.line - 1].strip() == "{"
     assert "not valid JSON" in refused(text[:-1]).what
+
+
+def test_recursive_types_of_other_schemas_are_complete() -> None:
+    node = (
+        '{"type": "record", "name": "Node", "fields": [{"name": "next", "type": ["null", "Node"], "default": null}]}'
+    )
+    named = parse(node).named
+    user = {"name": "f", "type": "Node", "default": {"next": {"next": None}}}
+    parse(json.dumps(record(user)), named=named)
+    assert refused(json.dumps(record({**user, "default": {"next": {"next": 1}}})), named=named).path == "f"
+    # Given again word for word it is the same type; inside one text it would not be known to be.
+    assert parse(node, named=named).root is named["Node"]
+    assert "defined twice" in refused(f'[{node}, {{"type": "array", "items": {node}}}]').what
+
+
+def test_hostile_defaults_end() -> None:
+    pair = [record({"name": "f", "type": ["null", "A", "B"], "default": None}, name=name) for name in ("A", "B")]
+    deep: object = 5
+    for _ in range(200):
+        deep = {"f": deep}
+    # Two ways at each of 200 levels.
+    assert "the default" in refused(record({"name": "r", "type": ["A", "B"], "default": deep}),
+                                    named=parse(json.dumps(pair)).named).what  # fmt: skip
+    endless = parse_stored(json.dumps(record({"name": "f", "type": "R", "default": {}})))
+    assert (
+        "the default"
+        in refused(record({"name": "r", "type": "R", "default": {}}, name="N"), named=endless.named).what
+    )
+
+
+def test_many_duplicate_keys() -> None:
+    text = json.dumps(record())[:-1] + "," + ",".join(['"doc": "x"'] * 100_000) + "}"
+    assert len(parse(text).document.duplicates) == 99_999
+
+
+def test_messages_stay_short() -> None:
+    for text in (json.dumps("x" * 100_000), json.dumps(record(name="x y" * 50_000))):
+        assert len(str(refused(text))) < 400
