@@ -25,18 +25,24 @@ if [ -z "$python" ]; then
         "install python3.11, or name it: make setup PYTHON=/path/to/python3.11"
 fi
 
-if ! is_311 "$venv/bin/python"; then
-    if ! "$python" -c 'import venv, ensurepip' 2>/dev/null; then
-        fail "$python cannot make virtual environments (its venv or ensurepip module is missing)" \
+if ! is_311 "$venv/bin/python" || ! "$venv/bin/python" -c 'import pip, ssl' 2>/dev/null; then
+    if ! "$python" -c 'import venv, ensurepip, ssl' 2>/dev/null; then
+        fail "$python cannot make virtual environments (its venv, ensurepip or ssl module is missing or broken)" \
             "install it; on Debian and Ubuntu: apt-get install python3.11-venv"
     fi
     rm -rf "$venv"
     "$python" -m venv "$venv"
 fi
 
-# The pip that Python 3.11 brings along does not know SSL_CERT_FILE.
-if [ -n "${SSL_CERT_FILE:-}" ] && [ -z "${PIP_CERT:-}${REQUESTS_CA_BUNDLE:-}${CURL_CA_BUNDLE:-}" ]; then
-    export PIP_CERT=$SSL_CERT_FILE
+# The pip that Python 3.11 brings along knows neither SSL_CERT_FILE nor what the system trusts.
+if [ -z "${PIP_CERT:-}${REQUESTS_CA_BUNDLE:-}${CURL_CA_BUNDLE:-}" ] &&
+    ! "$venv/bin/python" -m pip config list 2>/dev/null | grep -q 'cert='; then
+    for bundle in "${SSL_CERT_FILE:-}" /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt; do
+        if [ -f "$bundle" ]; then
+            export PIP_CERT=$bundle
+            break
+        fi
+    done
 fi
 
 [ -t 2 ] && bar=on || bar=off
