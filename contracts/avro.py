@@ -137,7 +137,7 @@ class _Parser:
             # Of two equal definitions of one type the first one counts.
             root = self.known[root.fullname]
         schema = Schema(root, self.known, tuple(self.own), self.document, self.where)
-        if self.forward and not self.stored:
+        if not self.stored and (self.forward or len(self.own) < len(self.known)):
             fault = check_resolved(schema)
             if fault is not None:
                 raise self._invalid(fault.what, fault.pointer, fault.mend)

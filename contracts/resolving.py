@@ -11,8 +11,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from contracts.defaults import fits
-from contracts.jsonpos import Pointer, dump
+from contracts.jsonpos import Pointer
 from contracts.nodes import AnyType, Array, Field, Map, Record, Reference, Schema, Union
+from contracts.slips import quoted, show
 from contracts.trampoline import Step, run
 
 
@@ -30,7 +31,8 @@ class _IncompleteError(Exception):
 
 def check_resolved(schema: Schema) -> Fault | None:
     """The first default that does not stand the second look; None when all do."""
-    if not any(isinstance(node, Field) and isinstance(node.default, (dict, list)) for node in schema.walk()):
+    records = (named for named in schema.named.values() if isinstance(named, Record))
+    if not any(isinstance(field.default, (dict, list)) for record in records for field in record.fields):
         return None
     return run(_Copying(schema).everything())
 
@@ -57,7 +59,8 @@ class _Copying:
         while waiting:
             node, inside_done = waiting.pop()
             if isinstance(node, Reference):
-                if not node.forward:
+                # In the types of other schemas, which have been copied once before, no reference is open any more.
+                if not node.forward or node.document is not self.schema.document:
                     waiting.append((self.schema.resolve(node), False))
                 elif id(node) not in self.begun:
                     target = self.schema.resolve(node)
@@ -98,19 +101,16 @@ class _Copying:
         return None
 
     def _check(self, field: Field) -> Fault | None:
-        what = f"the default {dump(field.default)[:60]} of the field {field.name!r}"
+        what = f"the default {show(field.default)} of the field {quoted(field.name)}"
+        # A default of another schema has no place in this text.
+        at = (field.pointer, "default") if field.document is self.schema.document else ()
         try:
             if fits(field.type, field.default, self._known):
                 return None
         except _IncompleteError as incomplete:
-            return Fault(
-                f"{what} leads into the recursive type {incomplete}",
-                (field.pointer, "default"),
-                "make the field a union with null, and null its default",
-            )
-        return Fault(
-            f"{what} does not fit its type", (field.pointer, "default"), "give a default of the field's type"
-        )
+            mend = "make the field a union with null, and null its default"
+            return Fault(f"{what} leads into the recursive type {incomplete}", at, mend)
+        return Fault(f"{what} does not fit its type", at, "give a default of the field's type")
 
     def _known(self, node: Reference | Record) -> AnyType | None:
         if isinstance(node, Record) and id(node) not in self.complete:
