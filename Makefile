@@ -52,6 +52,20 @@ produce: $(STAMP) ## users from the source API into Kafka (ARGS="--count 1000")
 stream: $(STAMP) ## Kafka into Cassandra and PostgreSQL (ARGS="--available-now")
 	@$(WITH_STACK) $(BIN)/python -m streaming $(ARGS)
 
+.PHONY: demo
+demo: setup ## the whole job: servers, schemas, users from the source, Kafka, Spark, both stores, reconciled
+	@$(BIN)/python -m stack up
+	@$(WITH_STACK) $(BIN)/contracts register
+	@$(WITH_STACK) $(BIN)/python -m producers --json $(ARGS) > .stack/demo.json
+	@$(WITH_STACK) $(BIN)/python -m streaming --available-now
+	@$(WITH_STACK) $(BIN)/python -m streaming reconcile --run .stack/demo.json --sample 3
+	@$(BIN)/python -m stack status
+	@echo 'The servers stay up: `make produce`, `make stream`, `make status`; `make down` stops them.'
+
+.PHONY: bench
+bench: setup ## the benchmarks; ARGS="stream --keep" for one of them, and to keep the result
+	@$(BIN)/python -m benchmarks $(ARGS)
+
 .PHONY: lint
 lint: $(STAMP) ## style, formatting and the direction of imports
 	@$(BIN)/ruff check .

@@ -9,7 +9,6 @@ one.  Some of what the registry does is odd, and followed all the same; each odd
 
 from __future__ import annotations
 
-from collections import ChainMap
 from collections.abc import Mapping, Set
 from typing import Any, Final
 
@@ -116,7 +115,7 @@ class _Parser:
         self.document = document
         self.where = where
         self.stored = stored
-        self.known: ChainMap[str, NamedType] = ChainMap({}, named)
+        self.known: dict[str, NamedType] = dict(named)
         self.own: list[str] = []
         self.forward: list[Reference] = []
         self.fault_of = stored_fault_of if stored else fault_of

@@ -7,7 +7,7 @@ one shared named type, registered under a subject of its own full name and found
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
@@ -17,9 +17,9 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from contracts import avro
-from contracts.contract import Contract, ContractSpec, Subject
+from contracts.contract import Contract, ContractSpec, Role, Subject
 from contracts.errors import ConfigurationError, InvalidSchema
-from contracts.nodes import NamedType, Record, Schema, Union
+from contracts.nodes import NamedType, Record, Union
 
 CONTRACT_FILE = "contract.yaml"
 
@@ -120,7 +120,22 @@ def from_files(files: Mapping[str, str], root: str) -> Catalog:
         topics[spec.topic] = where
         name = folder if folder != "." else spec.topic
         contracts[name] = _build(name, folder, spec, files, root, shared)
-    return Catalog(root, MappingProxyType(contracts), shared.used())
+    return Catalog(root, MappingProxyType(contracts), _types_of(contracts.values()))
+
+
+def _types_of(contracts: Iterable[Contract]) -> tuple[Subject, ...]:
+    """The shared types that the contracts use, directly or not, dependencies first."""
+    found: dict[str, Subject] = {}
+
+    def add(subject: Subject) -> None:
+        for one in subject.types:
+            add(one)
+            found.setdefault(one.name, one)
+
+    for contract in contracts:
+        for subject in contract.subjects:
+            add(subject)
+    return tuple(found.values())
 
 
 def _build(
@@ -136,8 +151,7 @@ def _build(
                 where=where,
                 mend=f"add {_join(root, path)}, or correct `{role}:` in {where}",
             )
-        schema = shared.parse(files[path], _join(root, path))
-        return Subject(f"{spec.topic}-{role}", role, _join(root, path), files[path], schema)
+        return shared.subject(f"{spec.topic}-{role}", role, _join(root, path), files[path])
 
     key = subject("key", spec.key) if spec.key else None
     contract = Contract(name, where, spec, key, subject("value", spec.value))
@@ -172,8 +186,8 @@ def _check_sinks(contract: Contract) -> None:
                 )
 
 
-class _SharedTypes(Mapping[str, NamedType]):
-    """Named types by full name, parsed when a schema first asks for one."""
+class _SharedTypes:
+    """Named types by full name, parsed when a schema first names one."""
 
     def __init__(self, root: str, files: Mapping[str, str]) -> None:
         self._root = root
@@ -192,24 +206,22 @@ class _SharedTypes(Mapping[str, NamedType]):
             if name:
                 self._paths[name] = path
 
-    def used(self) -> tuple[Subject, ...]:
-        """The types that were asked for, dependencies first."""
-        return tuple(self._parsed.values())
+    def subject(self, name: str, role: Role, where: str, text: str) -> Subject:
+        """The subject of an .avsc, its references resolved."""
+        named: dict[str, NamedType] = {}
+        for one in self._mentioned(text):
+            if one != name:
+                named.update(self._type(one).schema.named)
+        schema = avro.parse(text, where=where, named=named)
+        return Subject(name, role, where, text, schema, tuple(self._type(one) for one in schema.references))
 
-    def parse(self, text: str, where: str, own: str = "") -> Schema:
-        """A schema whose references are shared types; `own` is the type that the text itself defines."""
-        schema = avro.parse(text, where=where, named=_Others(self, own))
-        for name in schema.references:
-            self._subject(name)
-        return schema
+    def _mentioned(self, text: str) -> list[str]:
+        words = _type_words(text)
+        return [name for name in self._paths if name in words or name.rpartition(".")[2] in words]
 
-    def __getitem__(self, name: str) -> NamedType:
-        return self._subject(name).schema.named[name]
-
-    def _subject(self, name: str) -> Subject:
+    def _type(self, name: str) -> Subject:
         if name not in self._parsed:
-            path = self._paths[name]
-            where = _join(self._root, path)
+            where = _join(self._root, self._paths[name])
             if name in self._open:
                 circle = " -> ".join([*self._open[self._open.index(name) :], name])
                 raise InvalidSchema(
@@ -218,41 +230,33 @@ class _SharedTypes(Mapping[str, NamedType]):
                     mend="define the types of the circle in one file",
                 )
             self._open.append(name)
-            schema = self.parse(self._files[path], where, own=name)
+            subject = self.subject(name, "type", where, self._files[self._paths[name]])
             self._open.pop()
-            self._parsed[name] = Subject(name, "type", where, self._files[path], schema)
+            self._parsed[name] = subject
         return self._parsed[name]
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._paths)
 
-    def __len__(self) -> int:
-        return len(self._paths)
+def _type_words(text: str) -> set[str]:
+    """Every name that stands where a schema has a type, as it is written there."""
+    words: set[str] = set()
+    try:
+        waiting: list[Any] = [json.loads(text)]
+    except (json.JSONDecodeError, RecursionError):
+        return words
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str):
+            words.add(one)
+        elif isinstance(one, list):
+            waiting.extend(one)
+        elif isinstance(one, dict):
+            waiting.extend(one[key] for key in ("type", "items", "values") if key in one)
+            waiting.extend(field for field in _list(one.get("fields")) if isinstance(field, dict))
+    return words
 
-    def __contains__(self, name: object) -> bool:
-        return name in self._paths
 
-
-class _Others(Mapping[str, NamedType]):
-    """All shared types but the one whose file is being read: there it is a definition."""
-
-    def __init__(self, shared: _SharedTypes, own: str) -> None:
-        self._shared = shared
-        self._own = own
-
-    def __getitem__(self, name: str) -> NamedType:
-        if name == self._own:
-            raise KeyError(name)
-        return self._shared[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return (name for name in self._shared if name != self._own)
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-    def __contains__(self, name: object) -> bool:
-        return name != self._own and name in self._shared
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _full_name(text: str) -> str:

@@ -129,6 +129,7 @@ class Subject:
         file: path of the .avsc, relative to the repository where possible.
         text: the file's text.
         schema: the parsed schema, references resolved.
+        types: the shared types that it uses itself; each is a subject of its own.
     """
 
     name: str
@@ -136,11 +137,7 @@ class Subject:
     file: str
     text: str
     schema: Schema
-
-    @property
-    def references(self) -> tuple[str, ...]:
-        """Full names of the shared types that it uses itself; each is also the subject that defines it."""
-        return self.schema.references
+    types: tuple[Subject, ...] = ()
 
     @property
     def record(self) -> Record:
@@ -153,6 +150,11 @@ class Subject:
     def schema_text(self) -> str:
         """Self-contained Avro JSON: references inlined."""
         return to_json(self.schema)
+
+    @property
+    def registered_text(self) -> str:
+        """What the registry gets: shared types stay names, and go along as references."""
+        return to_json(self.schema, inline=False)
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,13 @@ class SubjectState:
         level: its own compatibility level, None for none.
         versions: its versions, ascending; empty when it does not exist.
         found: the version that holds the schema of the repository, None when none does.
+        exact: whether it holds docs and aliases as the repository has them.
     """
 
     level: str | None = None
     versions: tuple[int, ...] = ()
     found: int | None = None
+    exact: bool = True
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,11 @@ def make(desired: Catalog, actual: Actual) -> Plan:
         steps += new
         if not new:
             unchanged.append(subject.name)
+        if not state.exact:
+            notes.append(
+                f"{subject.name}: version {state.found} has other docs or aliases than the repository, and this "
+                "registry takes the two for the same schema; it keeps its own"
+            )
         if state.found is not None and state.found != state.versions[-1]:
             notes.append(
                 f"{subject.name}: the repository's schema is version {state.found} already, and {state.versions[-1]} "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_exponential
 
@@ -12,22 +12,20 @@ from contracts.catalog import Catalog
 from contracts.contract import Subject
 from contracts.errors import ContractsError, FindingsError, ServiceError
 from contracts.plan import Actual, ConfigureTopic, CreateTopic, Plan, RegisterSchema, SetLevel, Step, SubjectState
-from contracts.registry import RegisteredReference, RegisteredSchema, Registry
+from contracts.registry import Registry
 from contracts.topics import Topics
-from contracts.writing import normalised, to_json
+from contracts.writing import normalised
 
 
-@dataclass
+@dataclass(frozen=True)
 class Servers:
     """The registry and the cluster that contracts are registered with."""
 
     registry: Registry
     topics: Topics
-    _versions: dict[str, int] = field(default_factory=dict)
 
     def read(self, desired: Catalog) -> Actual:
         """Actual state of everything that `desired` names.  Raises ServiceError."""
-        self._versions.clear()
         subjects = {subject.name: self._subject(subject) for subject in desired.subjects}
         return Actual(subjects, self.topics.read(plan.topic_names(desired)))
 
@@ -54,23 +52,12 @@ class Servers:
 
     def _subject(self, subject: Subject) -> SubjectState:
         versions = tuple(self.registry.versions(subject.name))
-        found = self.find(subject) if versions else None
-        if found is not None:
-            self._versions[subject.name] = found.version
-        return SubjectState(self.registry.level(subject.name), versions, found.version if found else None)
-
-    def find(self, subject: Subject) -> RegisteredSchema | None:
-        """The version of the subject that holds the repository's schema, None when none does."""
-        references = self._references(subject)
-        if references is None:
-            return None
-        return self.registry.lookup(subject.name, _text(subject), references)
-
-    def _references(self, subject: Subject) -> list[RegisteredReference] | None:
-        """References with the versions that hold the repository's types; None when one is not registered yet."""
-        if any(name not in self._versions for name in subject.references):
-            return None
-        return [RegisteredReference(name, name, self._versions[name]) for name in subject.references]
+        found = self.registry.find(subject) if versions else None
+        level = self.registry.level(subject.name)
+        if found is None:
+            return SubjectState(level, versions)
+        exact = normalised(self.registry.parse(found)) == normalised(subject.schema)
+        return SubjectState(level, versions, found.version, exact)
 
     def _step(self, step: Step) -> None:
         match step:
@@ -90,17 +77,13 @@ class Servers:
                 self._read_topic_back(name, values)
 
     def _register(self, subject: Subject) -> None:
-        references = self._references(subject)
+        references = self.registry.references_of(subject)
         if references is None:
             raise AssertionError(f"{subject.name} comes before a type that it refers to")
-        schema_id = self.registry.register(subject.name, _text(subject), references)
-        found = self.find(subject)
+        schema_id = self.registry.register(subject.name, subject.registered_text, references)
+        found = self.registry.find(subject)
         if found is None or found.schema_id != schema_id:
-            raise self._not_kept(f"{subject.name} was registered as id {schema_id}, and cannot be found under it")
-        kept = self.registry.version(subject.name, found.version)
-        if kept is None or normalised(self.registry.parse(kept)) != normalised(subject.schema):
-            raise self._not_kept(f"{subject.name} version {found.version} (id {schema_id}) holds another text")
-        self._versions[subject.name] = found.version
+            raise self._not_kept(f"{subject.name} was registered as id {schema_id}, and does not read back as it was")
 
     def _read_topic_back(self, name: str, config: dict[str, str]) -> None:
         """A broker answers before all brokers know, so what was written may take a moment to be seen."""
@@ -126,11 +109,6 @@ class Servers:
             where=f"{self.registry.url}, {self.topics.bootstrap}",
             mend="run `contracts plan` to see what is there now",
         )
-
-
-def _text(subject: Subject) -> str:
-    """What is sent to the registry: types of other subjects stay names, and go along as references."""
-    return to_json(subject.schema, inline=False)
 
 
 def _told(title: str, steps: tuple[Step, ...]) -> str:

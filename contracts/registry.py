@@ -10,14 +10,16 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import requests
 
 from contracts import avro
+from contracts.contract import Subject
 from contracts.errors import Refused, ServiceError
 from contracts.nodes import NamedType, Schema
 from contracts.settings import Settings
+from contracts.writing import described_alike, normalised
 
 MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
 SUBJECT_NOT_FOUND, VERSION_NOT_FOUND, SCHEMA_NOT_FOUND, LEVEL_NOT_FOUND = 40401, 40402, 40403, 40408
@@ -60,6 +62,8 @@ class Registry:
         self.url = url.rstrip("/")
         self.timeout_s = timeout_s
         self._session = requests.Session()
+        # A proxy of the environment is for other machines.
+        self._session.trust_env = urlsplit(self.url).hostname not in ("127.0.0.1", "localhost", "::1")
         self._session.headers["Accept"] = f"{MEDIA_TYPE}, application/json"
         if user:
             self._session.auth = (user, password)
@@ -103,6 +107,33 @@ class Registry:
         body = _body(text, references)
         found = self._or_missing("POST", f"/subjects/{quote(subject, safe='')}", body=body)
         return _schema(found) if found else None
+
+    def find(self, subject: Subject) -> RegisteredSchema | None:
+        """The version that holds the repository's schema; None when none does.
+
+        A registry may take schemas that differ in docs and aliases only for the same one (Apicurio does); then that
+        version is the answer, for it can hold no other.
+        """
+        references = self.references_of(subject)
+        if references is None:
+            return None
+        wanted = normalised(subject.schema)
+        found = self.lookup(subject.name, subject.registered_text, references)
+        if found is None or normalised(self.parse(found)) == wanted:
+            return found
+        for version in reversed(self.versions(subject.name)):
+            kept = self.version(subject.name, version)
+            if kept is not None and normalised(self.parse(kept)) == wanted:
+                return kept
+        alike = described_alike(self.parse(found)) == described_alike(subject.schema)
+        return found if alike else None
+
+    def references_of(self, subject: Subject) -> list[RegisteredReference] | None:
+        """The versions that hold the shared types of `subject`; None when one is not registered as it is."""
+        found = [self.find(one) for one in subject.types]
+        if None in found:
+            return None
+        return [RegisteredReference(one.subject, one.subject, one.version) for one in found if one is not None]
 
     def register(self, subject: str, text: str, references: Sequence[RegisteredReference] = ()) -> int:
         """Registers a version; the global id of the schema (that of the existing version when nothing is new)."""

@@ -43,11 +43,19 @@ def normalised(schema: Schema) -> str:
     return dump(_sorted(run(_Writer(schema, set(), full_names=True).value(schema.root, None))))
 
 
+def described_alike(schema: Schema) -> str:
+    """As `normalised`, but docs and aliases do not count either: equal schemas write the same bytes."""
+    return dump(_sorted(run(_Writer(schema, set(), full_names=True, described=False).value(schema.root, None))))
+
+
 class _Writer:
-    def __init__(self, schema: Schema, written: set[str], *, full_names: bool = False) -> None:
+    def __init__(
+        self, schema: Schema, written: set[str], *, full_names: bool = False, described: bool = True
+    ) -> None:
         self.schema = schema
         self.written = written
         self.full_names = full_names
+        self.described = described
 
     def value(self, node: AnyType, space: str | None) -> Step:
         if isinstance(node, Primitive):
@@ -84,7 +92,7 @@ class _Writer:
             result["name"] = node.name
             if node.namespace != space:
                 result["namespace"] = node.namespace or ""
-        if node.doc is not None:
+        if node.doc is not None and self.described:
             result["doc"] = node.doc
         if isinstance(node, Record):
             fields = []
@@ -98,7 +106,7 @@ class _Writer:
         elif isinstance(node, Fixed):
             result["size"] = node.size
         result.update(node.props)
-        if node.aliases:
+        if node.aliases and self.described:
             result["aliases"] = self._aliases(node)
         return result
 
@@ -113,13 +121,13 @@ class _Writer:
 
     def _field(self, field: Field, space: str | None) -> Step:
         result: dict[str, Any] = {"name": field.name, "type": (yield self.value(field.type, space))}
-        if field.doc is not None:
+        if field.doc is not None and self.described:
             result["doc"] = field.doc
         if field.has_default:
             result["default"] = field.default
         if field.order != "ascending":
             result["order"] = field.order
-        if field.aliases:
+        if field.aliases and self.described:
             result["aliases"] = sorted(field.aliases) if self.full_names else list(field.aliases)
         result.update(field.props)
         return result

@@ -99,6 +99,7 @@ def _document(report: Report, contract: Contract, order: Order, api: SourceApi) 
         "refused": {"total": report.refused.total(), "reasons": dict(sorted(report.refused.items()))},
         "undelivered": report.undelivered,
         "ids_distinct": report.ids_distinct,
+        "offsets": report.offsets,
         "ended": report.ended,
         "topic": contract.topic,
         "dead_letter_topic": contract.dead_letter_topic,

@@ -48,6 +48,7 @@ class Publisher:
         refused: dead letters acknowledged, by reason.
         sent: records and dead letters handed to the client.
         undelivered: of these, how many are not acknowledged (yet).
+        offsets: partition -> first and last offset of the records acknowledged.
     """
 
     def __init__(self, contract: Contract, settings: Settings, *, name: str = "producers.randomuser") -> None:
@@ -57,6 +58,7 @@ class Publisher:
         self.produced = 0
         self.refused: Counter[str] = Counter()
         self.sent = 0
+        self.offsets: dict[int, tuple[int, int]] = {}
         self._contract = contract
         self._settings = settings
         self._where = f"Kafka {settings.kafka_bootstrap_servers}"
@@ -180,6 +182,9 @@ class Publisher:
     def _on_record(self, error: KafkaError | None, message: Message) -> None:
         if error is None:
             self.produced += 1
+            partition, offset = message.partition(), message.offset()
+            first, last = self.offsets.get(partition, (offset, offset))
+            self.offsets[partition] = (min(first, offset), max(last, offset))
         else:
             self._failures[error.str()] += 1
 

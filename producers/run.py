@@ -53,6 +53,7 @@ class Report:
         refused: users in the dead-letter topic, acknowledged, by reason.
         undelivered: users of which Kafka acknowledged neither.
         ids_distinct: different ids among the records: the rows that a store will have.
+        offsets: partition -> first and last offset of this run's records.
         ended: `count`, `duration`, `source` (it has no more), `SIGINT`, `SIGTERM`, or `error`.
         seconds: from the first request to the last acknowledgement.
         error: what broke the run off, None for nothing.
@@ -63,6 +64,7 @@ class Report:
     refused: Counter[str] = field(default_factory=Counter)
     undelivered: int = 0
     ids_distinct: int = 0
+    offsets: dict[int, tuple[int, int]] = field(default_factory=dict)
     ended: str = ""
     seconds: float = 0.0
     error: ContractsError | None = None
@@ -184,4 +186,5 @@ class Run:
         report.refused = Counter(publisher.refused)
         report.undelivered = report.fetched - publisher.produced - publisher.refused.total()
         report.ids_distinct = len(self._ids)
+        report.offsets = dict(sorted(publisher.offsets.items()))
         report.seconds = time.monotonic() - self._start

@@ -7,8 +7,7 @@ from confluent_kafka.schema_registry.avro import AvroSerializer
 
 from contracts.contract import Subject
 from contracts.errors import ConfigurationError
-from contracts.registry import RegisteredReference, Registry
-from contracts.writing import to_json
+from contracts.registry import Registry
 
 
 def of(subject: Subject, registry: Registry) -> AvroSerializer:
@@ -18,8 +17,7 @@ def of(subject: Subject, registry: Registry) -> AvroSerializer:
         ServiceError: the registry does not answer.
         ConfigurationError: the subject does not hold this schema.
     """
-    references = [_reference(registry, subject, name) for name in subject.references]
-    found = registry.lookup(subject.name, to_json(subject.schema, inline=False), references)
+    found = registry.find(subject)
     if found is None:
         raise _unregistered(subject, registry, f"subject {subject.name} does not hold this schema")
     return AvroSerializer(
@@ -47,13 +45,6 @@ class _FoundSchema(SchemaRegistryClient):
         return RegisteredSchema(
             subject=subject_name, version=self._found_version, schema_id=self._found_id, schema=schema, guid=None
         )
-
-
-def _reference(registry: Registry, subject: Subject, name: str) -> RegisteredReference:
-    found = registry.version(name)
-    if found is None:
-        raise _unregistered(subject, registry, f"{name}, to which it refers, is not registered")
-    return RegisteredReference(name, name, found.version)
 
 
 def _unregistered(subject: Subject, registry: Registry, what: str) -> ConfigurationError:

@@ -18,6 +18,7 @@ JSON_VERSION = 1
 _NAMES = {"cassandra": "Cassandra", "postgres": "PostgreSQL"}
 _SHOWN = 5
 _COLUMNS = 5
+_LOG_WIDTH = 160
 _WIDEST = 36
 
 
@@ -30,7 +31,7 @@ def outcome(found: Outcome, produced: Produced | None, *, as_json: bool) -> None
             document["produced"] = asdict(produced)
         sys.stdout.write(json.dumps(document, indent=2) + "\n")
         return
-    out = Console(highlight=False)
+    out = _console()
     table = Table(title="Reconciliation", title_justify="left")
     table.add_column("")
     table.add_column("records", justify="right")
@@ -53,7 +54,12 @@ def rows(sink: Sink, names: list[str], found: list[tuple[Any, ...]]) -> None:
         table.add_column(name, no_wrap=True, max_width=_WIDEST)
     for row in found:
         table.add_row(*(escape("" if value is None else str(value)) for value in row))
-    Console(highlight=False).print(table)
+    _console().print(table)
+
+
+def _console() -> Console:
+    """As wide as the terminal; a log has no width, and gets enough for a row."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else _LOG_WIDTH)
 
 
 def _lines(found: Outcome, produced: Produced | None) -> list[tuple[str, int, str]]:

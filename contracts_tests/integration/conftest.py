@@ -54,7 +54,7 @@ class Pipeline:
         desired = catalog.load(self.settings.contracts_dir)
         servers = Servers(self.registry, Topics(self.settings))
         servers.carry_out(plan.make(desired, servers.read(desired)))
-        found = servers.find(self.contract.value)
+        found = self.registry.find(self.contract.value)
         assert found is not None
         return found.schema_id
 

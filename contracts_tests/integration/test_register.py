@@ -105,6 +105,36 @@ def test_dry_run_prints_the_plan_and_changes_nothing(environment: dict[str, str]
         assert step["what"] in dry.stdout
 
 
+def test_a_registry_that_keeps_its_own_docs_is_said_to_do_so(environment: dict[str, str], tmp_path: Path) -> None:
+    """The embedded registry (Apicurio) takes schemas that differ in docs only for the same; Confluent's does not."""
+    assert contracts("register", environment=environment).returncode == 0
+    file = tmp_path / "one" / "value.avsc"
+    schema = json.loads(file.read_text())
+    schema["fields"][0]["doc"] = "What it means."
+    file.write_text(json.dumps(schema))
+
+    again = contracts("register", environment=environment)
+
+    assert again.returncode == 0, again.stderr
+    assert "has other docs or aliases than the repository" in again.stdout
+    assert "no changes" in again.stdout
+
+
+def test_fields_in_another_order_are_another_version(environment: dict[str, str], tmp_path: Path) -> None:
+    file = tmp_path / "one" / "value.avsc"
+    schema = json.loads(file.read_text())
+    schema["fields"].append({"name": "z", "type": "int"})
+    file.write_text(json.dumps(schema))
+    assert contracts("register", environment=environment).returncode == 0
+    schema["fields"].reverse()
+    file.write_text(json.dumps(schema))
+
+    again = contracts("register", environment=environment)
+
+    assert again.returncode == 0, again.stderr
+    assert "version 2" in again.stdout
+
+
 def test_an_incompatible_schema_is_refused_in_the_words_of_the_registry(
     environment: dict[str, str], tmp_path: Path
 ) -> None:

@@ -111,7 +111,7 @@ def test_references_are_resolved_from_the_repository_dependencies_first() -> Non
     )
     assert [subject.name for subject in found.subjects] == ["shop.Country", "shop.Address", "orders-value"]
     value = found.get("orders").value
-    assert value.references == ("shop.Address",)
+    assert [one.name for one in value.types] == ["shop.Address"]
     assert json.loads(value.schema_text)["fields"][1]["type"]["fields"][0]["type"]["name"] == "Country"
 
 

@@ -1,0 +1,78 @@
+"""A stack of the benchmarks' own, on free ports, and a contract with a topic of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from contracts import catalog, plan, settings
+from contracts.contract import Contract
+from contracts.register import Servers
+from contracts.registry import Registry
+from contracts.settings import Settings
+from contracts.topics import Topics
+
+CLONE = Path(__file__).parent.parent
+
+
+def stack(root: Path, *arguments: str) -> str:
+    """Output of `python -m stack ARGUMENTS --dir ROOT`."""
+    command = [sys.executable, "-m", "stack", *arguments, "--dir", str(root)]
+    return subprocess.run(command, cwd=CLONE, stdout=subprocess.PIPE, text=True, check=True).stdout
+
+
+@contextmanager
+def up() -> Iterator[tuple[Path, Settings]]:
+    """A running stack: its folder, and settings that point to it."""
+    root = Path(tempfile.mkdtemp(prefix="bench-"))
+    try:
+        stack(root, "up", "--ports", "auto")
+        exports = dict(re.findall(r"^export (\w+)='(.*)'$", stack(root, "env"), flags=re.MULTILINE))
+        os.environ["JAVA_HOME"] = exports["JAVA_HOME"]
+        flags = {name.lower(): value for name, value in exports.items() if name.lower() in Settings.model_fields}
+        yield root, settings.load(**flags, checkpoint_dir=root / "checkpoints", spark_log_file=root / "spark.log")
+    finally:
+        stack(root, "down")
+        shutil.rmtree(root, ignore_errors=True)
+
+
+def resident_mib(root: Path) -> int:
+    """Resident memory of all servers of a stack, their children included, MiB."""
+    pids = {row["pid"] for row in json.loads(stack(root, "status", "--json"))}
+    parents: dict[int, int] = {}
+    pages: dict[int, int] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            pages[int(folder.name)] = int((folder / "statm").read_text().split()[1])
+        except (FileNotFoundError, ProcessLookupError):  # it ended meanwhile
+            continue
+    ours = {pid for pid in pages if pid in pids or parents[pid] in pids}
+    return sum(pages[pid] for pid in ours) * os.sysconf("SC_PAGE_SIZE") // 2**20
+
+
+def registered(configured: Settings, name: str) -> tuple[Settings, Contract]:
+    """users_created under another name, registered, and settings that point to it."""
+    folder = configured.checkpoint_dir.parent / "schemas" / name
+    shutil.copytree(CLONE / "schemas" / "users_created", folder)
+    contract: dict[str, Any] = yaml.safe_load((folder / "contract.yaml").read_text())
+    contract["topic"], contract["dead_letter"]["topic"] = name, f"{name}.dlq"
+    for sink in contract["sinks"].values():
+        sink["table"] = name
+    (folder / "contract.yaml").write_text(yaml.safe_dump(contract))
+    own = configured.model_copy(update={"contracts_dir": folder.parent})
+    desired = catalog.load(own.contracts_dir)
+    servers = Servers(Registry.from_settings(own), Topics(own))
+    servers.carry_out(plan.make(desired, servers.read(desired)))
+    return own, desired.get(name)
