@@ -138,11 +138,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     except StackError as error:
         _say(f"error: {error}")
         return error.exit_code
+    except BrokenPipeError:  # `… | head`
+        return EXIT_OK
+    except OSError as error:
+        _say(
+            f"error: {error.filename or 'system'}: {error.strerror}\n  mend: check the disk and the permissions there"
+        )
+        return EXIT_SERVICE
     except KeyboardInterrupt:
         _say("stopped")
         return EXIT_CANCELLED
-    except BrokenPipeError:
-        return EXIT_OK
 
 
 if __name__ == "__main__":

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,6 +18,9 @@ from stack.servers import Server
 from stack.site import Site
 
 _TAIL_LINES = 15
+_MARK = "==== started by `stack up`,"
+_FRAMES = ("at ", "... ")
+_FULL_DISK = 100_000_000  # bytes
 _LOG_LIMIT = 20_000_000  # bytes; a larger log is set aside at the next start
 
 
@@ -31,6 +37,14 @@ class Launcher:
         self._lock = threading.Lock()
         self._steps: set[subprocess.Popen[bytes]] = set()
         self._servers: dict[str, subprocess.Popen[bytes]] = {}
+
+    def open_log(self, server: str) -> None:
+        """Marks in a server's log where this start begins; sets a large log aside."""
+        log = self.site.log(server)
+        if log.exists() and log.stat().st_size > _LOG_LIMIT:
+            os.replace(log, log.with_suffix(".log.old"))
+        with log.open("a", encoding="utf-8") as file:
+            file.write(f"{_MARK} {time.strftime('%Y-%m-%d %H:%M:%S %z')}\n")
 
     def run(
         self,
@@ -62,12 +76,7 @@ class Launcher:
             with self._lock:
                 self._steps.discard(step)
         if code != 0:
-            raise ServerError(
-                f"{Path(command[0]).name} ended with {code} while it was prepared",
-                where=server,
-                detail=tail(self.site.log(server)),
-                mend=f"the whole log: {self.site.log(server)}",
-            )
+            raise self.failure(f"its preparation ended with {code}", server, server)
 
     def start(self, server: Server) -> process.Identity:
         """Starts a server, detached: it outlives this command and the terminal.
@@ -76,10 +85,7 @@ class Launcher:
             ServerError: the program could not be run.
             Cancelled: the start was cancelled; nothing was started.
         """
-        log_file = self.site.log(server.name)
-        if log_file.exists() and log_file.stat().st_size > _LOG_LIMIT:
-            os.replace(log_file, log_file.with_suffix(".log.old"))
-        with log_file.open("ab") as log:
+        with self.site.log(server.name).open("ab") as log:
             started = self._spawn(
                 server.command(),
                 server.environment(),
@@ -99,12 +105,6 @@ class Launcher:
         with self._lock:
             return frozenset(self._servers)
 
-    def exit_code(self, server: str) -> int | None:
-        """How a server that we started ended; None while it runs, and when it is not ours."""
-        with self._lock:
-            ours = self._servers.get(server)
-        return ours.poll() if ours else None
-
     def check(self) -> None:
         """Raises Cancelled once the start is cancelled."""
         if self.cancelled.is_set():
@@ -112,14 +112,24 @@ class Launcher:
 
     def died(self, server: Server) -> ServerError:
         """The error for a server that ended while it should start."""
-        code = self.exit_code(server.name)
-        how = "" if code is None else f" (signal {-code})" if code < 0 else f" (exit {code})"
-        return ServerError(
-            f"ended while it was starting{how}",
-            where=f"{server.name} {server.address}",
-            detail=tail(self.site.log(server.name)),
-            mend=f"the whole log: {self.site.log(server.name)}",
-        )
+        with self._lock:
+            ours = self._servers.get(server.name)
+        how = ""
+        if ours:
+            # Its first thread may be gone a moment before the others.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                code = ours.wait(timeout=5)
+                how = f" (signal {-code})" if code < 0 else f" (exit {code})"
+        return self.failure(f"ended while it was starting{how}", f"{server.name} {server.address}", server.name)
+
+    def failure(self, what: str, where: str, server: str) -> ServerError:
+        """An error about a server: with the end of its log, and the disk when that is the likely cause."""
+        log = self.site.log(server)
+        mend = f"the whole log: {log}"
+        free = shutil.disk_usage(self.site.root).free
+        if free < _FULL_DISK:
+            mend = f"the disk is full ({free / 1e6:.0f} MB free): make room, then run the same command again; {mend}"
+        return ServerError(what, where=where, detail=tail(log), mend=mend)
 
     def _spawn(
         self, command: Sequence[str], environment: Mapping[str, str], cwd: Path, log: int, *, server: str
@@ -158,12 +168,15 @@ class Launcher:
 
 
 def tail(log: Path, lines: int = _TAIL_LINES) -> str:
-    """The end of a log."""
+    """The end of a log, no further back than the last start, without the frames of Java's stack traces."""
     try:
         with log.open("rb") as file:
             file.seek(0, os.SEEK_END)
-            file.seek(max(0, file.tell() - 16_384))
+            file.seek(max(0, file.tell() - 65_536))
             text = file.read().decode("utf-8", errors="replace")
     except FileNotFoundError:
         return ""
-    return "\n".join(line[:400] for line in text.splitlines()[-lines:])
+    _, mark, after = text.rpartition(_MARK)
+    text = after.partition("\n")[2] if mark else text
+    telling = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith(_FRAMES)]
+    return "\n".join(line[:400] for line in telling[-lines:])

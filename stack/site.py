@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stack.errors import ServerError, UsageError
+
 _SECRET_NAMES = (
     "cassandra-admin",
     "cassandra-pipeline",
@@ -74,20 +76,39 @@ class Site:
 
     @staticmethod
     def read(path: Path) -> Any:
-        """A JSON file's content; None when there is none."""
+        """A JSON file's content; None when there is none.
+
+        Raises:
+            UsageError: the file is not what was written.
+        """
         try:
             return json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
+        except PermissionError:
+            raise UsageError(
+                "belongs to another account", where=str(path), mend="run this as that account, or set STACK_DIR"
+            ) from None
+        except ValueError:
+            raise UsageError("is damaged", where=str(path), mend="remove this file") from None
 
     @staticmethod
     def write(path: Path, content: Any) -> None:
-        """Writes JSON in one step (mode 0600): a reader sees the old file or the new one, never half of it."""
+        """Writes JSON in one step (mode 0600): a reader sees the old file or the new one, never half of it.
+
+        Raises:
+            ServerError: it could not be written.
+        """
         temporary = path.with_name(path.name + ".new")
-        temporary.unlink(missing_ok=True)
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(content, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        try:
+            temporary.unlink(missing_ok=True)
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                json.dump(content, file, indent=1)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except OSError as error:
+            raise ServerError(
+                f"cannot be written ({error.strerror})", where=str(path), mend="check the disk and its permissions"
+            ) from None

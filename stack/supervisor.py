@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from stack import classes, ports, process
 from stack.errors import Cancelled, ServerError, StackError
-from stack.launch import Launcher, tail
+from stack.launch import Launcher
 from stack.servers import Server
 from stack.site import Site
 
@@ -131,13 +131,9 @@ def _bring_up(
         start.error = error
         launcher.cancelled.set()
     except Exception as error:  # the edge of a thread: nothing else would show it
-        log = launcher.site.log(start.server.name)
-        start.error = ServerError(
-            f"{type(error).__name__}: {error}",
-            where=f"{start.server.name} {start.server.address}",
-            detail=tail(log),
-            mend=f"the whole log: {log}; `make down`, then `make up`",
-        )
+        server = start.server
+        what = f"{type(error).__name__}: {error}"
+        start.error = launcher.failure(what, f"{server.name} {server.address}", server.name)
         launcher.cancelled.set()
     finally:
         start.done.set()
@@ -148,6 +144,7 @@ def _start_and_wait(launcher: Launcher, server: Server, say: Callable[[str], Non
     identity = process.recorded(launcher.site, server.name)
     fresh = identity is None
     if identity is None:
+        launcher.open_log(server.name)
         server.prepare(launcher)
         launcher.check()
         identity = launcher.start(server)
@@ -156,12 +153,8 @@ def _start_and_wait(launcher: Launcher, server: Server, say: Callable[[str], Non
         if not identity.alive:
             raise launcher.died(server)
         if time.monotonic() - begin > seconds:
-            raise ServerError(
-                f"runs (pid {identity.pid}) but has not answered in {seconds:.0f} s",
-                where=f"{server.name} {server.address}",
-                detail=tail(launcher.site.log(server.name)),
-                mend=f"the whole log: {launcher.site.log(server.name)}; `make down`, then `make up`",
-            )
+            what = f"runs (pid {identity.pid}) but has not answered in {seconds:.0f} s; `make down` ends it"
+            raise launcher.failure(what, f"{server.name} {server.address}", server.name)
         time.sleep(0.1)
     launcher.check()
     server.provision()
