@@ -7,6 +7,7 @@ unknown key in one of them is an error (see `catalog`).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from typing import Annotated, ClassVar, Literal
 
@@ -102,6 +103,23 @@ class SinksSpec(Spec):
     postgres: PostgresSink | None = None
 
 
+class ConsumerSpec(Spec):
+    """Somebody who reads the topic.  `fields`: paths inside the value that they use; none means all of it."""
+
+    name: str = Field(min_length=1)
+    owner: str = ""
+    fields: list[str] = Field(default_factory=list)
+
+
+class ApprovalSpec(Spec):
+    """A finding of `contracts check` that is wanted.  `until`: its last day.  `path`: that of the finding."""
+
+    rule: str = Field(min_length=1)
+    path: str = ""
+    reason: str = Field(min_length=1)
+    until: date
+
+
 class ContractSpec(Spec):
     """`contract.yaml`, as written."""
 
@@ -114,6 +132,9 @@ class ContractSpec(Spec):
     kafka: TopicSpec = TopicSpec()
     dead_letter: DeadLetterSpec = DeadLetterSpec()
     sinks: SinksSpec = SinksSpec()
+    consumers: list[ConsumerSpec] = Field(default_factory=list)
+    lint: dict[str, Annotated[str, StringConstraints(min_length=1)]] = Field(default_factory=dict)
+    approvals: list[ApprovalSpec] = Field(default_factory=list)
 
 
 Role = Literal["key", "value", "type"]

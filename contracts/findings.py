@@ -1,0 +1,140 @@
+"""What `lint` and `check` find, and what an approval does to it.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from enum import StrEnum
+
+from contracts.contract import Contract
+from contracts.errors import ConfigurationError
+from contracts.places import Texts
+
+
+class Severity(StrEnum):
+    """`error` is what breaks something or somebody, `warning` what one ought to know."""
+
+    error = "error"
+    warning = "warning"
+
+
+class FailOn(StrEnum):
+    """From which severity on a finding makes the exit code 1."""
+
+    error = "error"
+    warning = "warning"
+    never = "never"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is not in order.
+
+    Args:
+        rule: its id.
+        message: what is wrong and why it matters, one sentence.
+        mend: what to do about it.
+        file, line, column: where; line and column are 1-based, 0 when there is no such place.
+        path: where in the schema (`user.address.street`) or in contract.yaml (`kafka.partitions`).
+        contract, subject: names; `subject` is empty for what is no schema's.
+        approved: the reason of the approval that covers it, empty when none does.
+        until: last day of that approval, ISO.
+    """
+
+    rule: str
+    severity: Severity
+    message: str
+    mend: str
+    file: str = ""
+    line: int = 0
+    column: int = 0
+    path: str = ""
+    contract: str = ""
+    subject: str = ""
+    approved: str = ""
+    until: str = ""
+
+    @property
+    def place(self) -> str:
+        """`file:line:column`, as far as it is known."""
+        return ":".join([self.file, *(str(number) for number in (self.line, self.column) if number)])
+
+    def fails(self, limit: FailOn) -> bool:
+        """True when it makes the exit code 1."""
+        if self.approved or limit is FailOn.never:
+            return False
+        return self.severity is Severity.error or limit is FailOn.warning
+
+
+def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Each finding once, by contract, errors first, then by file and place."""
+    return tuple(
+        sorted(
+            dict.fromkeys(findings),
+            key=lambda one: (one.contract, one.severity is not Severity.error, one.file, one.line, one.column),
+        )
+    )
+
+
+#: The rules that are about approvals themselves: id -> severity.
+APPROVAL_EXPIRED = "APPROVAL_EXPIRED"
+APPROVAL_UNUSED = "APPROVAL_UNUSED"
+
+
+def approve(
+    contract: Contract,
+    findings: Sequence[Finding],
+    *,
+    today: date,
+    known: Iterable[str],
+    texts: Texts,
+    still_needed: Iterable[tuple[str, str]] = (),
+) -> list[Finding]:
+    """`findings` of one contract, those marked that an approval of its contract.yaml covers.
+
+    An approval that has expired, or that covers nothing, is a finding of its own.
+
+    Args:
+        today: an approval counts through its last day.
+        known: ids of the rules that an approval may name.
+        texts: of the contract files, for the line.
+        still_needed: (rule, path) of what the next change would be refused for: an approval of these is in use.
+
+    Raises:
+        ConfigurationError: an approval names a rule that does not exist.
+    """
+    result = list(findings)
+    rules = sorted(known)
+    for number, approval in enumerate(contract.spec.approvals):
+        line, column = texts.position(contract.file, "approvals", number)
+        if approval.rule not in rules:
+            raise ConfigurationError(
+                f"approvals.{number}.rule: there is no rule {approval.rule!r}",
+                where=f"{contract.file}:{line}" if line else contract.file,
+                mend=f"rules of check: {', '.join(rules)}",
+            )
+        covered = [i for i, one in enumerate(result) if (one.rule, one.path) == (approval.rule, approval.path)]
+        at = f"of {approval.rule}" + (f" at {approval.path}" if approval.path else "")
+        found = None
+        if approval.until < today:
+            found = Finding(
+                APPROVAL_EXPIRED,
+                Severity.error,
+                f"the approval {at} ended on {approval.until}",
+                "finish the migration and remove it, or agree on a new date",
+            )
+        elif covered:
+            for index in covered:
+                result[index] = replace(result[index], approved=approval.reason, until=str(approval.until))
+        elif (approval.rule, approval.path) not in still_needed:
+            found = Finding(
+                APPROVAL_UNUSED,
+                Severity.warning,
+                f"the approval {at} covers nothing that this change does",
+                "remove it, or correct its rule or path",
+            )
+        if found is not None:
+            place = {"file": contract.file, "line": line, "column": column, "contract": contract.name}
+            result.append(replace(found, path=f"approvals.{number}", **place))
+    return result

@@ -1,0 +1,273 @@
+"""Lint rules about types, defaults and stores: the functions.  The table is `contracts.lint_rules`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import Any
+from uuid import UUID
+
+from contracts.contract import Subject
+from contracts.defaults import fits
+from contracts.lint_scope import Hit, Scope
+from contracts.logical import BASES, max_precision
+from contracts.nodes import (
+    MISSING,
+    AnyType,
+    Array,
+    Enum,
+    Field,
+    Fixed,
+    Map,
+    Primitive,
+    Record,
+    Reference,
+    Schema,
+    Union,
+    children,
+)
+from contracts.slips import show
+from contracts.tables import COLUMN_TYPES, RESERVED, nullability, type_name
+from contracts.trampoline import Step
+from contracts.trampoline import run as trampoline
+
+POSTGRES_NAME_BYTES = 63
+
+
+def duplicate_keys(scope: Scope) -> Iterator[Hit]:
+    for subject in scope.subjects:
+        for one in subject.schema.document.duplicates:
+            message = f"the key {one.key!r} stands twice in one object, and only the last one counts"
+            yield Hit(message, "", subject.file, one.line, one.column, "", subject.name)
+
+
+def default_of_first_branch(scope: Scope) -> Iterator[Hit]:
+    for subject, field in scope.fields:
+        node = field.type
+        if isinstance(node, Union) and field.has_default and node.branches:
+            first = node.branches[0]
+            if not fits(first, field.default, subject.schema.resolve):
+                what = f"the default {show(field.default)} is not of the union's first type, {first.label}"
+                yield scope.at(subject, field, "default", what)
+
+
+def nullable_order(scope: Scope) -> Iterator[Hit]:
+    for subject, field in scope.fields:
+        if isinstance(field.type, Union):
+            types = [branch.type for branch in field.type.branches]
+            if "null" in types[1:] and not (field.has_default and field.default is not None):
+                yield scope.at(subject, field, "type", "null is not the union's first type")
+
+
+def nullable_default(scope: Scope) -> Iterator[Hit]:
+    for subject, field in scope.fields:
+        if isinstance(field.type, Union) and not field.has_default:
+            types = [branch.type for branch in field.type.branches]
+            if types[:1] == ["null"]:
+                yield scope.at(subject, field, "name", f"{field.name!r} may be null, and is not optional")
+
+
+def enum_default(scope: Scope) -> Iterator[Hit]:
+    for subject, node in scope.named:
+        if isinstance(node, Enum) and node.default is None and subject.role != "key":
+            yield scope.at(subject, node, "name", f"the enum {node.fullname} has no default")
+
+
+def default_symbol(scope: Scope) -> Iterator[Hit]:
+    for subject, field in scope.fields:
+        for node, value in _defaults(subject, field):
+            if isinstance(node, Enum) and value not in node.symbols:
+                yield scope.at(subject, field, "default", f"{show(value)} is not a symbol of {node.fullname}")
+
+
+def default_bytes(scope: Scope) -> Iterator[Hit]:
+    for subject, field in scope.fields:
+        for node, value in _defaults(subject, field):
+            if isinstance(node, Fixed) and len(value) != node.size:
+                what = f"the default has {len(value)} bytes, and {node.fullname} has {node.size}"
+                yield scope.at(subject, field, "default", what)
+            elif (isinstance(node, Fixed) or node.type == "bytes") and any(one > "\xff" for one in value):
+                yield scope.at(subject, field, "default", "the default has a character that is no byte")
+
+
+def default_uuid(scope: Scope) -> Iterator[Hit]:
+    for subject, field in scope.fields:
+        for node, value in _defaults(subject, field):
+            if isinstance(node, Primitive) and type_name(node) == "uuid" and not _is_uuid(value):
+                yield scope.at(subject, field, "default", f"the default {show(value)} is no UUID")
+
+
+def _is_uuid(value: str) -> bool:
+    try:
+        return str(UUID(value)) == value.lower()
+    except ValueError:
+        return False
+
+
+def _defaults(subject: Subject, field: Field) -> list[tuple[AnyType, Any]]:
+    """Each value inside a field's default that is no container, with the type that it is read as."""
+    found: list[tuple[AnyType, Any]] = []
+    if field.has_default and field.default is not None:
+        trampoline(_into(subject, field.type, field.default, found))
+    return found
+
+
+def _into(subject: Subject, node: AnyType, value: Any, found: list[tuple[AnyType, Any]]) -> Step:
+    node = subject.schema.resolve(node)
+    if isinstance(node, Union):
+        branch = next((one for one in node.branches if fits(one, value, subject.schema.resolve)), None)
+        if branch is not None:
+            yield _into(subject, branch, value, found)
+    elif isinstance(node, Array) and isinstance(value, list):
+        for item in value:
+            yield _into(subject, node.items, item, found)
+    elif isinstance(node, Map) and isinstance(value, dict):
+        for item in value.values():
+            yield _into(subject, node.values, item, found)
+    elif isinstance(node, Record) and isinstance(value, dict):
+        for field in node.fields:
+            inner = value.get(field.name, MISSING)
+            if inner is not MISSING:
+                yield _into(subject, field.type, inner, found)
+    elif isinstance(value, str):
+        found.append((node, value))
+
+
+def logical_types(scope: Scope) -> Iterator[Hit]:
+    for subject, node in scope.nodes:
+        # An attribute of the field itself is read by nobody.
+        if "logicalType" in node.props and getattr(node, "logical", None) is None:
+            what, mend = _ignored(node)
+            yield scope.at(subject, node, "logicalType", what, mend)
+
+
+def _ignored(node: Field | AnyType) -> tuple[str, str]:
+    name = node.props["logicalType"]
+    if isinstance(node, Field):
+        return (
+            f"logicalType {show(name)} stands on the field, where nobody reads it",
+            'put it on the type: "type": {"type": …, "logicalType": …}',
+        )
+    if name not in BASES:
+        near = get_close_matches(str(name), BASES, 1)
+        return f"there is no logical type {show(name)}", f"write {near[0]!r}" if near else "remove it"
+    if name == "decimal" and node.type in ("bytes", "fixed"):
+        limit = f", at most {max_precision(node.size)} for its size" if isinstance(node, Fixed) else ""
+        return (
+            "this decimal is ignored, and read as plain bytes: its precision or scale is not in order",
+            f"give it a whole precision above 0{limit}, and a scale from 0 to the precision",
+        )
+    base = "bytes or fixed" if name == "decimal" else BASES[name]
+    return f"logicalType {name} on {node.type} is ignored", f"its base type is {base}"
+
+
+def sink_types(scope: Scope) -> Iterator[Hit]:
+    if not scope.contract.sinks:
+        return
+    kinds = " and ".join(sink.kind for sink in scope.contract.sinks)
+    for field in scope.contract.value.record.fields:
+        node, _ = nullability(scope.value, field.type)
+        if type_name(node) not in COLUMN_TYPES:
+            what = f"{kinds} cannot store {field.name!r}: no column for the Avro type {type_name(node)}"
+            yield scope.at(scope.contract.value, field, "type", what)
+
+
+def column_names(scope: Scope) -> Iterator[Hit]:
+    if not scope.contract.sinks:
+        return
+    for field in scope.contract.value.record.fields:
+        if field.name.lower() in RESERVED:
+            yield scope.at(scope.contract.value, field, "name", f"the stream has a column {field.name!r} of its own")
+        elif scope.contract.spec.sinks.postgres and len(field.name.encode()) > POSTGRES_NAME_BYTES:
+            what = f"PostgreSQL cuts {field.name[:20]!r}… off after {POSTGRES_NAME_BYTES} bytes"
+            yield scope.at(scope.contract.value, field, "name", what)
+
+
+def recursive_types(scope: Scope) -> Iterator[Hit]:
+    if not scope.contract.sinks:
+        return
+    schema = scope.value
+    done: set[str] = set()
+    waiting: list[tuple[AnyType | Field, bool]] = [(schema.root, False)]
+    open_: list[str] = []
+    while waiting:
+        node, inside_done = waiting.pop()
+        if inside_done:
+            done.add(open_.pop())
+            continue
+        if isinstance(node, Reference):
+            if node.fullname in open_:
+                what = f"{node.fullname} contains itself, and Spark has no such type"
+                own = node.document is schema.document
+                yield scope.at(scope.contract.value, node if own else schema.root, "", what)
+                continue
+            node = schema.resolve(node)
+        if isinstance(node, Record):
+            if node.fullname in done or node.fullname in open_:
+                continue
+            open_.append(node.fullname)
+            waiting.append((node, True))
+        waiting.extend((inner, False) for inner in reversed(children(node)))
+
+
+def primary_keys(scope: Scope) -> Iterator[Hit]:
+    for sink in scope.contract.sinks:
+        keys = ["sinks", sink.kind, "primary_key"]
+        for index, name in enumerate(sink.primary_key):
+            if name in sink.primary_key[:index]:
+                yield scope.in_contract([*keys, index], f"the primary key names {name!r} twice", "name it once")
+            node = scope.value.resolve(scope.contract.value.record.by_name[name].type)
+            if node.type in ("float", "double", "boolean"):
+                what = f"{name!r}, a {node.type}, is part of the primary key"
+                yield scope.in_contract([*keys, index], what, "take a field that names one thing: an id, a number")
+
+
+def partition_keys(scope: Scope) -> Iterator[Hit]:
+    contract = scope.contract
+    for sink in contract.sinks:
+        at = ["sinks", sink.kind, "primary_key"]
+        if contract.key is None:
+            yield scope.in_contract(at, "the topic has no key schema: events of one row come from any partition")
+            continue
+        schema = contract.key.schema
+        root = schema.resolve(schema.root)
+        names = [field.name for field in root.fields] if isinstance(root, Record) else []
+        extra = [name for name in names if name not in sink.primary_key]
+        if extra:
+            listed = ", ".join(extra)
+            yield scope.in_contract(
+                at, f"the record key has {listed}, which is not in the primary key: one row has several partitions"
+            )
+
+
+def consumer_fields(scope: Scope) -> Iterator[Hit]:
+    for number, consumer in enumerate(scope.contract.spec.consumers):
+        for index, path in enumerate(consumer.fields):
+            if field_at(scope.value, path) is None:
+                record = scope.value.resolve(scope.value.root)
+                near = get_close_matches(path, record.by_name if isinstance(record, Record) else (), 1)
+                mend = f"write {near[0]}" if near else "name a field of the value, or remove it"
+                what = f"{consumer.name} reads {path!r}, which is not in the value"
+                yield scope.in_contract(["consumers", number, "fields", index], what, mend)
+
+
+def field_at(schema: Schema, path: str) -> Field | None:
+    """The field at `order.items.price`, through arrays, maps and unions; None when there is none."""
+    nodes: list[AnyType] = [schema.root]
+    found: Field | None = None
+    for name in path.replace("[]", "").replace("{}", "").split("."):
+        found = next((node.by_name[name] for node in _records(schema, nodes) if name in node.by_name), None)
+        if found is None:
+            return None
+        nodes = [found.type]
+    return found
+
+
+def _records(schema: Schema, nodes: list[AnyType]) -> Iterator[Record]:
+    waiting = list(nodes)
+    while waiting:
+        node = schema.resolve(waiting.pop())
+        if isinstance(node, Record):
+            yield node
+        else:
+            waiting.extend(one for one in children(node) if not isinstance(one, Field))
