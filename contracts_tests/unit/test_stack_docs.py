@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from stack import ports
-from stack.__main__ import _parser
+from stack.cli import _parser
 from stack.pins import server_versions
 
 CLONE = Path(__file__).parents[2]

@@ -77,6 +77,8 @@ class Cassandra:
     def prepare(self, launcher: Launcher) -> None:
         self._folder.mkdir(mode=0o700, exist_ok=True)
         (self._folder / "tmp").mkdir(exist_ok=True)
+        if not (self._folder / "data").exists():
+            self._provisioned.unlink(missing_ok=True)
         (self._folder / "logback.xml").write_text(_LOGGING, encoding="utf-8")
         (self._folder / "cassandra.yaml").write_text(self._yaml(), encoding="utf-8")
 

@@ -72,6 +72,7 @@ class Postgres:
             self._initialise(launcher)
 
     def _initialise(self, launcher: Launcher) -> None:
+        self._provisioned.unlink(missing_ok=True)
         # Under another name until it is whole: an interrupted initdb is begun anew.
         half = self._folder / "data.new"
         shutil.rmtree(half, ignore_errors=True)
@@ -193,7 +194,13 @@ class Postgres:
         except psycopg.Error:
             return False
 
+    @property
+    def _provisioned(self) -> Path:
+        return self._folder / "provisioned"
+
     def provision(self) -> None:
+        if self._provisioned.exists():
+            return
         with self._connect() as connection:
             for role, database in _OWNERS.items():
                 known = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone()
@@ -208,6 +215,7 @@ class Postgres:
                     )
                 # Each role has its own database and no other.
                 connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(database)))
+        self._provisioned.touch()
 
     def exports(self) -> Mapping[str, str]:
         password = self.site.secrets()["postgres-pipeline"]
