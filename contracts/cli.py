@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from contracts import catalog, edge, report, settings, tables
+from contracts import baselines, catalog, diffs, edge, report, settings, tables
+from contracts import check as checks
+from contracts import lint as linter
 from contracts import plan as plans
 from contracts.errors import EXIT_FINDINGS, EXIT_OK
+from contracts.findings import FailOn
+from contracts.formats import Result
+from contracts.places import Texts
 from contracts.registry import Registry
 from contracts.settings import Settings
 
@@ -36,10 +42,55 @@ class Format(StrEnum):
 Folder = Annotated[Path | None, typer.Option("--schemas", help="Folder of the contracts (CONTRACTS_DIR).")]
 Output = Annotated[Format, typer.Option("--format", help="text for people, json for programs.")]
 
+FindingsFormat = Annotated[
+    report.Format, typer.Option("--format", help="text for people; the others for programs, CI and pull requests.")
+]
+Fail = Annotated[FailOn, typer.Option("--fail-on", help="From which severity on the exit code is 1.")]
+
 
 @app.callback()
 def _options(context: typer.Context, schemas: Folder = None) -> None:
     context.obj = settings.load(contracts_dir=schemas)
+
+
+@app.command()
+def lint(context: typer.Context, output: FindingsFormat = report.Format.text, fail_on: Fail = FailOn.error) -> None:
+    """Find what the registry would take and what hurts later (docs/lint.md)."""
+    current, texts = _current(context.obj)
+    found = Result("lint", tuple(current.contracts), linter.run(current, texts), fail_on)
+    report.result(found, output)
+    raise typer.Exit(EXIT_FINDINGS if found.failed else EXIT_OK)
+
+
+@app.command()
+def check(
+    context: typer.Context,
+    against: Annotated[
+        str | None,
+        typer.Option(metavar="REF|DIR|registry", help="What to compare with; else the merge base with origin/main."),
+    ] = None,
+    output: FindingsFormat = report.Format.text,
+    fail_on: Fail = FailOn.error,
+) -> None:
+    """Say what a change breaks, what it does downstream, and who deploys first (docs/check.md)."""
+    current, texts = _current(context.obj)
+    source = baselines.source(against, context.obj.contracts_dir, current, context.obj)
+    base = source.baseline()
+    histories = source.histories(checks.changed_subjects(current, base), current)
+    checked = checks.run(current, base, histories, texts, datetime.now(UTC).date())
+    found = Result("check", tuple(current.contracts), checked.findings, fail_on, checked)
+    report.result(found, output)
+    raise typer.Exit(EXIT_FINDINGS if found.failed else EXIT_OK)
+
+
+@app.command()
+def diff(
+    old: Annotated[str, typer.Argument(metavar="A", help="A file, a folder, or REF:PATH of git.")],
+    new: Annotated[str, typer.Argument(metavar="B", help="The same, newer.")],
+    output: Output = Format.text,
+) -> None:
+    """Show what changed between two schemas, or two folders of them, by meaning."""
+    report.changes(diffs.compare(old, new), old=old, new=new, as_json=output is Format.json)
 
 
 @app.command()
@@ -73,6 +124,15 @@ def tables_(context: typer.Context) -> None:
             table = tables.of(contract, sink)
             report.text(f"-- {contract.name}: {sink.kind} {sink.qualified}")
             report.text("".join(f"{statement};\n" for statement in tables.create(table)))
+
+
+def _current(configured: Settings) -> tuple[catalog.Catalog, Texts]:
+    """The contracts of the working tree, and the texts that they come from."""
+    folder = configured.contracts_dir
+    if not folder.is_dir():
+        catalog.load(folder)  # says what is wrong
+    files = catalog.read_folder(folder)
+    return catalog.from_files(files, str(folder)), Texts.of(files, str(folder))
 
 
 def _plan(configured: Settings) -> tuple[Servers, plans.Plan]:

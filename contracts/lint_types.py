@@ -22,10 +22,10 @@ from contracts.nodes import (
     Primitive,
     Record,
     Reference,
-    Schema,
     Union,
     children,
 )
+from contracts.paths import field_at
 from contracts.slips import show
 from contracts.tables import COLUMN_TYPES, RESERVED, nullability, type_name
 from contracts.trampoline import Step
@@ -249,25 +249,3 @@ def consumer_fields(scope: Scope) -> Iterator[Hit]:
                 mend = f"write {near[0]}" if near else "name a field of the value, or remove it"
                 what = f"{consumer.name} reads {path!r}, which is not in the value"
                 yield scope.in_contract(["consumers", number, "fields", index], what, mend)
-
-
-def field_at(schema: Schema, path: str) -> Field | None:
-    """The field at `order.items.price`, through arrays, maps and unions; None when there is none."""
-    nodes: list[AnyType] = [schema.root]
-    found: Field | None = None
-    for name in path.replace("[]", "").replace("{}", "").split("."):
-        found = next((node.by_name[name] for node in _records(schema, nodes) if name in node.by_name), None)
-        if found is None:
-            return None
-        nodes = [found.type]
-    return found
-
-
-def _records(schema: Schema, nodes: list[AnyType]) -> Iterator[Record]:
-    waiting = list(nodes)
-    while waiting:
-        node = schema.resolve(waiting.pop())
-        if isinstance(node, Record):
-            yield node
-        else:
-            waiting.extend(one for one in children(node) if not isinstance(one, Field))

@@ -1,17 +1,34 @@
-"""The only module that prints: results -> text or JSON."""
+"""The only module that prints: results -> text for people, or one of the formats of `contracts.formats`."""
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable
+from enum import StrEnum
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 
+from contracts import formats
+from contracts.changes import Change
+from contracts.findings import Finding, Severity
+from contracts.formats import Result, clean
+from contracts.impact import First, Impact, Reads
 from contracts.plan import Plan, Step
 
 JSON_VERSION = 1
+
+
+class Format(StrEnum):
+    """How findings are printed."""
+
+    text = "text"
+    json = "json"
+    junit = "junit"
+    github = "github"
+    markdown = "markdown"
 
 
 def console() -> Console:
@@ -61,3 +78,102 @@ def text(lines: str) -> None:
 def document(content: dict[str, Any]) -> None:
     """Prints one JSON document, with the version of its shape, and nothing else."""
     sys.stdout.write(json.dumps({"version": JSON_VERSION, **content}, indent=2, ensure_ascii=False) + "\n")
+
+
+def result(found: Result, output: Format) -> None:
+    """Prints what `lint` or `check` found."""
+    match output:
+        case Format.json:
+            document(formats.as_document(found))
+        case Format.junit:
+            text(formats.as_junit(found))
+        case Format.github:
+            sys.stdout.write(formats.as_github(found))
+        case Format.markdown:
+            text(formats.as_markdown(found))
+        case Format.text:
+            _result(found)
+
+
+def changes(found: Iterable[Change], *, old: str, new: str, as_json: bool) -> None:
+    """Prints the differences of two schemas; `old` and `new` are what they were called."""
+    listed = list(found)
+    if as_json:
+        fields = [{"path": c.path, "kind": c.kind.value, "old": c.old, "new": c.new} for c in listed]
+        document({"old": old, "new": new, "changes": fields})
+        return
+    out = console()
+    signs = {"added": "[green]+[/]", "removed": "[red]-[/]"}
+    for change in listed:
+        sign = signs.get(change.kind.value, "[yellow]~[/]")
+        out.print(f"  {sign} [bold]{_plain(change.path or '(root)')}[/]  {_plain(str(change))}")
+    if not listed:
+        out.print("no differences")
+
+
+def _result(found: Result) -> None:
+    out = console()
+    impacts = {}
+    if found.checked is not None:
+        for verdict in found.checked.verdicts:
+            impacts[verdict.contract] = verdict
+    names = dict.fromkeys([*(one.contract for one in found.findings), *impacts])
+    for name in names:
+        verdict = impacts.get(name)
+        mine = [one for one in found.findings if one.contract == name]
+        state = f"  [dim]{verdict.status}[/]" if verdict is not None else ""
+        out.print(f"[bold]{_plain(name or 'contracts')}[/]{state}")
+        for one in mine:
+            _finding(out, one)
+        if verdict is not None and verdict.impact is not None:
+            _impact(out, verdict.impact)
+        out.print()
+    colour = "red" if found.failed else "green"
+    out.print(f"[{colour}]{'refused' if found.failed else 'fine'}[/]: {_plain(found.summary)}")
+
+
+def _finding(out: Console, one: Finding) -> None:
+    colour = "red" if one.severity is Severity.error else "yellow"
+    word = "approved" if one.approved else one.severity.value
+    colour = "cyan" if one.approved else colour
+    path = f"  [bold]{_plain(one.path)}[/]" if one.path else ""
+    out.print(f"  [{colour}]{word}[/] {one.rule}{path}  [dim]{_plain(one.place)}[/]")
+    out.print(f"    {_plain(one.message)}")
+    if one.approved:
+        out.print(f"    [dim]approved until {_plain(one.until)}:[/] {_plain(one.approved)}")
+    else:
+        out.print(f"    [dim]mend:[/] {_plain(one.mend)}")
+
+
+_FIRST = {First.consumers: "green", First.producers: "yellow", First.any: "green", First.together: "red"}
+_READS = {Reads.on: "green", Reads.without: "yellow", Reads.breaks: "red"}
+
+
+def _impact(out: Console, effect: Impact) -> None:
+    rows: list[tuple[str, str]] = []
+    if effect.spark is not None:
+        old, new = (
+            "[green]reads[/]" if reads else "[red]cannot read[/]"
+            for reads in (effect.spark.reads_old, effect.spark.reads_new)
+        )
+        rows.append(("Spark", f"{old} old records; as it runs now, {new} new ones"))
+        rows += [("", _plain(note)) for note in effect.spark.notes]
+    for table in effect.tables:
+        lines = [f"{_plain(' '.join(statement.split()))};" for statement in table.migration.statements]
+        lines += [f"[red]no ALTER is possible[/]: {_plain(no.why)}" for no in table.migration.refusals]
+        lines += [f"[dim]{_plain(note)}[/]" for note in table.migration.notes]
+        lines = lines or [f"{_plain(table.table)} stays as it is"]
+        rows += [("Cassandra" if table.kind == "cassandra" else "PostgreSQL", lines[0])]
+        rows += [("", line) for line in lines[1:]]
+    for who in effect.consumers:
+        owner = f" ({_plain(who.owner)})" if who.owner else ""
+        rows.append((_plain(who.name) + owner, f"[{_READS[who.reads]}]{who.reads}[/]: {_plain(who.why)}"))
+    rows.append(("deploy", f"[{_FIRST[effect.first]}]{effect.first}[/]: {_plain(effect.why)}"))
+    width = min(max(len(label) for label, _ in rows), 24)
+    for label, line in rows:
+        out.print(f"  [bold]{label}[/]{' ' * (width - len(label))}  {line}")
+
+
+def _plain(value: str) -> str:
+    """Text of a file or a person, for a line of `rich`."""
+    return escape(clean(value))

@@ -1,4 +1,4 @@
-"""Contract -> table definition, CQL and SQL.  Pure.
+"""Contract -> table definition and additive migration, CQL and SQL.  Pure.
 
 The type table is `COLUMN_TYPES`; docs/types.md is made from it.  Every table also carries the position of the event
 that wrote the row, so that a row leads back to its event and an older event can never overwrite a newer one.
@@ -6,6 +6,7 @@ that wrote the row, so that a row leads back to its event and an older event can
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from contracts.contract import CassandraSink, Contract, PostgresSink, Sink
@@ -151,3 +152,105 @@ def _create_sql(table: Table, sink: PostgresSink) -> list[str]:
     if sink.schema_name != "public":
         statements.insert(0, f"CREATE SCHEMA IF NOT EXISTS {sink.schema_name}")
     return statements
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A change of a table that no statement can bring about.  `column` is empty for one of the whole table."""
+
+    column: str
+    why: str
+    mend: str
+
+
+@dataclass(frozen=True)
+class Migration:
+    """What makes an existing table as the contract wants it.
+
+    Attributes:
+        statements: without semicolon; rows keep what they hold, and a second run changes nothing.
+        refusals: what cannot be done; while there is one, the statements are not enough.
+        notes: what a reader of the table should know.
+    """
+
+    statements: tuple[str, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+#: PostgreSQL's conversions in which every value stays what it is.
+_WIDER = {
+    ("integer", "bigint"),
+    ("integer", "double precision"),
+    ("real", "double precision"),
+    ("uuid", "text"),
+}
+_MEND_TYPE = "add a field of the new type beside it; or name another table, and read the topic from its beginning"
+
+
+def migrate(old: Table | None, new: Table) -> Migration:
+    """Additive statements from `old`, the table as it is (None: there is none), to `new`."""
+    if old is None:
+        return Migration(tuple(create(new)))
+    if old.sink.qualified != new.sink.qualified:
+        note = f"{new.sink.qualified} is a new table, empty until the topic is read again; {old.sink.qualified} stays"
+        return Migration(tuple(create(new)), notes=(note,))
+    if list(old.sink.primary_key) != list(new.sink.primary_key):
+        before, after = ", ".join(old.sink.primary_key), ", ".join(new.sink.primary_key)
+        why = f"the primary key was ({before}), and is now ({after}); a key is fixed when its table is made"
+        return Migration(
+            refusals=(Refusal("", why, "keep the key; or name another table, and read the topic from its beginning"),)
+        )
+    statements: list[str] = []
+    refusals: list[Refusal] = []
+    notes: list[str] = []
+    before_by_name = {column.name: column for column in old.columns}
+    for column in new.columns:
+        before = before_by_name.pop(column.name, None)
+        if before is None:
+            statements.append(_add(new, column))
+            notes.append(f"{column.name} is null in the rows that are there")
+            continue
+        if before.type != column.type:
+            change = _retype(new, before, column)
+            if isinstance(change, Refusal):
+                refusals.append(change)
+            else:
+                statements.append(change)
+        if column.nullable and not before.nullable:
+            statements += _drop_not_null(new, column)
+    for column in before_by_name.values():
+        notes.append(f"{column.name} stays with the values that it has, and is no longer written")
+        if not column.nullable:
+            statements += _drop_not_null(new, column)
+    return Migration(tuple(statements), tuple(refusals), tuple(notes))
+
+
+def _add(table: Table, column: Column) -> str:
+    word = "ADD" if isinstance(table.sink, CassandraSink) else "ADD COLUMN"
+    return f'ALTER TABLE {table.sink.qualified} {word} IF NOT EXISTS "{column.name}" {column.type}'
+
+
+def _retype(table: Table, old: Column, new: Column) -> str | Refusal:
+    what = f"{new.name} was {old.type}, and is now {new.type}"
+    if isinstance(table.sink, CassandraSink):
+        return Refusal(new.name, f"{what}; Cassandra cannot alter the type of a column", _MEND_TYPE)
+    if new.name in table.sink.primary_key:
+        return Refusal(new.name, f"{what}, and it is part of the primary key", _MEND_TYPE)
+    if (old.type, new.type) in _WIDER or _wider_numeric(old.type, new.type):
+        return f'ALTER TABLE {table.sink.qualified} ALTER COLUMN "{new.name}" TYPE {new.type}'
+    return Refusal(new.name, f"{what}; not every value that is stored could become one", _MEND_TYPE)
+
+
+def _wider_numeric(old: str, new: str) -> bool:
+    before, after = (re.fullmatch(r"numeric\((\d+),(\d+)\)", one) for one in (old, new))
+    if before is None or after is None:
+        return False
+    (precision, scale), (wide, fine) = ((int(one[1]), int(one[2])) for one in (before, after))
+    return fine >= scale and wide - fine >= precision - scale
+
+
+def _drop_not_null(table: Table, column: Column) -> list[str]:
+    if isinstance(table.sink, CassandraSink):
+        return []
+    return [f'ALTER TABLE {table.sink.qualified} ALTER COLUMN "{column.name}" DROP NOT NULL']

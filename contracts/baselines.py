@@ -1,0 +1,217 @@
+"""What there was before: in git, in a folder, in the registry.
+
+Each has the baseline itself, and then the histories of those subjects that turn out to need one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from types import MappingProxyType
+from typing import Protocol
+
+from contracts import avro, catalog
+from contracts.catalog import CONTRACT_FILE, Catalog
+from contracts.check import Baseline, Histories
+from contracts.compatibility import LEVELS
+from contracts.contract import Compatibility, Contract, Subject
+from contracts.errors import ConfigurationError, InvalidSchema
+from contracts.git import Commit, Repository
+from contracts.impact import Earlier
+from contracts.registry import Registry
+from contracts.settings import Settings
+from contracts.shared_types import SharedTypes
+from contracts.writing import normalised
+
+
+class Source(Protocol):
+    """Where a baseline comes from."""
+
+    def baseline(self) -> Baseline:
+        """The contracts as they were."""
+
+    def histories(self, wanted: Mapping[str, tuple[Contract, Subject]], current: Catalog) -> Histories:
+        """Earlier versions of these subjects of the baseline; `current` says the levels now asked for."""
+
+
+class FolderSource:
+    """Contracts in another folder, e.g. of a second clone."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def baseline(self) -> Baseline:
+        return Baseline(str(self.folder), _by_topic(_catalog(catalog.read_folder(self.folder), str(self.folder))))
+
+    def histories(self, wanted: Mapping[str, tuple[Contract, Subject]], current: Catalog) -> Histories:
+        return {name: (Earlier(str(self.folder), subject.schema),) for name, (_, subject) in wanted.items()}
+
+
+class GitSource:
+    """Contracts as a commit has them; for a transitive level, and every one before it by first parents."""
+
+    def __init__(self, repository: Repository, folder: Path, commit: Commit, label: str) -> None:
+        self.repository = repository
+        self.commit = commit
+        self.label = label
+        self.shown = folder.as_posix()
+        self.below = repository.relative(folder)
+
+    @classmethod
+    def of(cls, folder: Path, ref: str | None) -> GitSource:
+        """At `ref`; None for where HEAD parted from origin/main."""
+        repository = Repository(folder)
+        if ref is not None:
+            return cls(repository, folder, commit := repository.commit(ref), _label(ref, commit))
+        try:
+            commit = repository.merge_base("origin/main")
+        except ConfigurationError as error:
+            error.mend = f"{error.mend}; or say what to compare with: --against REF|DIR|registry"
+            raise
+        return cls(repository, folder, commit, f"the merge base with origin/main ({commit.short})")
+
+    def baseline(self) -> Baseline:
+        files = self.repository.files(self.commit, self.below)
+        return Baseline(self.label, _by_topic(_catalog(self._texts(files), self.shown, f" of {self.label}")))
+
+    def histories(self, wanted: Mapping[str, tuple[Contract, Subject]], current: Catalog) -> Histories:
+        levels = {contract.topic: contract.compatibility.value for contract in current.contracts.values()}
+        found: dict[str, tuple[Earlier, ...]] = {}
+        whole: dict[str, str] = {}  # path from the contracts' folder -> subject
+        for name, (old, subject) in wanted.items():
+            newest = Earlier(self.label, subject.schema)
+            found[name] = (newest,)
+            if any(LEVELS[level].transitive for level in (old.compatibility.value, levels[old.topic])):
+                whole[PurePosixPath(subject.file).relative_to(self.shown).as_posix()] = name
+        if whole:
+            if self.repository.is_shallow:
+                raise ConfigurationError(
+                    "a transitive level is checked against the whole history, and this clone is shallow",
+                    where=str(self.repository.top),
+                    mend="run: git fetch --unshallow origin",
+                )
+            for name, earlier in self._earlier(whole).items():
+                mine = normalised(found[name][0].schema)
+                before = [one for text, one in earlier.items() if text != mine]
+                found[name] = (*before, *found[name])
+        return found
+
+    def _earlier(self, whole: Mapping[str, str]) -> dict[str, dict[str, Earlier]]:
+        """Versions by subject and normalised text, oldest first.  A text that is no schema was never registered."""
+        found: dict[str, dict[str, Earlier]] = {name: {} for name in whole.values()}
+        states = list(self.repository.history(self.commit, self.below))
+        prefix = f"{self.below}/" if self.below else ""
+        used = {blob for _, state in states for path, blob in state.items() if path.endswith(".avsc")}
+        texts = {blob: data.decode("utf-8", "replace") for blob, data in self.repository.blobs(used).items()}
+        seen: dict[str, tuple[object, ...]] = {}
+        for commit, state in states:
+            avsc = {path[len(prefix) :]: blob for path, blob in state.items() if path.endswith(".avsc")}
+            shared = SharedTypes({path: texts[blob] for path, blob in avsc.items() if path not in whole})
+            for path, name in whole.items():
+                blob = avsc.get(path)
+                if blob is None:
+                    continue
+                used_types = tuple(shared.texts(texts[blob]))
+                if seen.get(name) == (blob, used_types):
+                    continue
+                seen[name] = (blob, used_types)
+                try:
+                    schema = avro.parse_stored(texts[blob], where=path, named=shared.named(texts[blob]))
+                except InvalidSchema:
+                    continue
+                label = f"{commit.short} of {commit.day}"
+                found[name].setdefault(normalised(schema), Earlier(label, schema))
+        return found
+
+    def _texts(self, files: Mapping[str, str]) -> dict[str, str]:
+        prefix = f"{self.below}/" if self.below else ""
+        wanted = {
+            path[len(prefix) :]: blob
+            for path, blob in sorted(files.items())
+            if path.endswith(".avsc") or PurePosixPath(path).name == CONTRACT_FILE
+        }
+        blobs = self.repository.blobs(wanted.values())
+        found = {}
+        for path, blob in wanted.items():
+            try:
+                found[path] = blobs[blob].decode("utf-8")
+            except UnicodeDecodeError:
+                raise ConfigurationError(
+                    "not UTF-8",
+                    where=f"{self.shown}/{path} of {self.label}",
+                    mend="compare with a commit where it is",
+                ) from None
+        return found
+
+
+class RegistrySource:
+    """Every version that the registry has."""
+
+    def __init__(self, registry: Registry, current: Catalog) -> None:
+        self.registry = registry
+        self.current = current
+        self.found: dict[str, tuple[Earlier, ...]] = {}
+
+    @property
+    def label(self) -> str:
+        return f"the registry {self.registry.url}"
+
+    def baseline(self) -> Baseline:
+        contracts = {}
+        for contract in self.current.contracts.values():
+            key = self._newest(contract.key) if contract.key else None
+            value = self._newest(contract.value)
+            if value is None and key is None:
+                continue
+            level = self.registry.level(contract.value.name)
+            spec = contract.spec
+            if level in LEVELS:
+                spec = spec.model_copy(update={"compatibility": Compatibility(level)})
+            contracts[contract.topic] = replace(
+                contract, spec=spec, key=key or contract.key, value=value or contract.value
+            )
+        return Baseline(self.label, MappingProxyType(contracts), complete=False)
+
+    def histories(self, wanted: Mapping[str, tuple[Contract, Subject]], current: Catalog) -> Histories:
+        return {name: self.found[name] for name in wanted if name in self.found}
+
+    def _newest(self, subject: Subject) -> Subject | None:
+        versions = []
+        for number in self.registry.versions(subject.name):
+            kept = self.registry.version(subject.name, number)
+            if kept is not None:
+                versions.append(Earlier(f"version {number}", self.registry.parse(kept)))
+        if not versions:
+            return None
+        self.found[subject.name] = tuple(versions)
+        return replace(subject, schema=versions[-1].schema, text="", types=())
+
+
+def _catalog(files: Mapping[str, str], root: str, of: str = "") -> Catalog:
+    """As `catalog.from_files`; no contract at all is fine in a baseline.  `of` tells whose files they are."""
+    if not any(PurePosixPath(path).name == CONTRACT_FILE for path in files):
+        return Catalog(root, MappingProxyType({}), ())
+    try:
+        return catalog.from_files(files, root)
+    except ConfigurationError as error:
+        error.where += of
+        error.mend = "compare with something that is in order: --against REF|DIR|registry" if of else error.mend
+        raise
+
+
+def _by_topic(found: Catalog) -> Mapping[str, Contract]:
+    return MappingProxyType({contract.topic: contract for contract in found.contracts.values()})
+
+
+def _label(ref: str, commit: Commit) -> str:
+    return ref if commit.sha.startswith(ref) else f"{ref} ({commit.short})"
+
+
+def source(against: str | None, folder: Path, current: Catalog, settings: Settings) -> Source:
+    """What `--against` means: `registry`, a folder where there is one of that name, else a git ref."""
+    if against == "registry":
+        return RegistrySource(Registry.from_settings(settings), current)
+    if against is not None and Path(against).is_dir():
+        return FolderSource(Path(against))
+    return GitSource.of(folder, against)

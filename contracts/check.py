@@ -1,0 +1,423 @@
+"""May these contracts follow those?  Findings at each contract's level, what levels are blind to, and the impact.
+
+Pure: `contracts.baselines` reads what there was before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+from contracts import changes, impact
+from contracts.catalog import Catalog
+from contracts.changes import Change, Kind
+from contracts.check_rules import APPROVABLE, CHECK_RULES
+from contracts.compatibility import FORWARD, LEVELS, Violation, check_schemas
+from contracts.contract import Contract, Subject
+from contracts.findings import Finding, approve, in_order
+from contracts.impact import Earlier, Impact, Reads
+from contracts.nodes import Enum, Node
+from contracts.paths import field_at, plain
+from contracts.places import Texts
+from contracts.writing import normalised
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What there was before.
+
+    Args:
+        label: in words, e.g. `origin/main (1a2b3c4)`.
+        contracts: by topic.
+        complete: a contract that is not in it did not exist (a registry knows of some topics only).
+    """
+
+    label: str
+    contracts: Mapping[str, Contract]
+    complete: bool = True
+
+
+#: Earlier versions by subject, oldest first; the last one is what the baseline has.
+Histories = Mapping[str, tuple[Earlier, ...]]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a contract's change comes to.
+
+    Args:
+        status: `new`, `changed`, `removed`, or `unchanged` (only its approvals were looked at).
+        findings: approved ones included.
+        impact: None where there is nothing to compare.
+    """
+
+    contract: str
+    topic: str
+    status: str
+    findings: tuple[Finding, ...]
+    impact: Impact | None = None
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The result of `run`.  `unchanged`: how many contracts are as they were."""
+
+    against: str
+    verdicts: tuple[Verdict, ...]
+    unchanged: int
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        return in_order(one for verdict in self.verdicts for one in verdict.findings)
+
+
+def changed_subjects(catalog: Catalog, base: Baseline) -> dict[str, tuple[Contract, Subject]]:
+    """The baseline's subjects, by name, that `run` wants a history of, with their contract: those that changed, and
+    those of contracts with approvals."""
+    found = {}
+    for contract in catalog.contracts.values():
+        old = base.contracts.get(contract.topic)
+        if old is None or (contract.spec.compatibility.value == "NONE" and old.spec.compatibility.value == "NONE"):
+            continue
+        for before, after in _pairs(old, contract):
+            if before and after and (contract.spec.approvals or not same(before, after)):
+                found[before.name] = (old, before)
+    return found
+
+
+def run(catalog: Catalog, base: Baseline, histories: Histories, texts: Texts, today: date) -> Checked:
+    """Compares every contract with its predecessor.
+
+    Args:
+        histories: of the subjects of `changed_subjects`; without one, the baseline's own version is all there was.
+        texts: of the contract files, for lines.
+        today: for approvals.
+
+    Raises:
+        ConfigurationError: an approval names a rule that does not exist.
+    """
+    verdicts: list[Verdict] = []
+    unchanged = 0
+    for contract in catalog.contracts.values():
+        old = base.contracts.get(contract.topic)
+        if old is None:
+            found = approve(contract, [], today=today, known=APPROVABLE, texts=texts)
+            verdicts.append(Verdict(contract.name, contract.topic, "new", in_order(found)))
+            continue
+        one = _Comparison(old, contract, histories, texts)
+        is_same = one.is_same
+        found = [] if is_same else list(one.findings())
+        found = approve(
+            contract, found, today=today, known=APPROVABLE, texts=texts, still_needed=one.needed_next_time()
+        )
+        effect = None if is_same else one.impact()
+        if is_same:
+            unchanged += 1
+            if not found:
+                continue
+        status = "unchanged" if is_same else "changed"
+        verdicts.append(Verdict(contract.name, contract.topic, status, in_order(found), effect))
+    if base.complete:
+        verdicts += _removed(catalog, base)
+    return Checked(base.label, tuple(verdicts), unchanged)
+
+
+def same(old: Subject, new: Subject) -> bool:
+    """The registry would take the two for one version."""
+    if old.text == new.text and not old.types and not new.types:
+        return True
+    return normalised(old.schema) == normalised(new.schema)
+
+
+def _pairs(old: Contract, new: Contract) -> list[tuple[Subject | None, Subject | None]]:
+    return [(old.key, new.key), (old.value, new.value)]
+
+
+def _removed(catalog: Catalog, base: Baseline) -> Iterator[Verdict]:
+    topics = {contract.topic for contract in catalog.contracts.values()}
+    for topic, old in base.contracts.items():
+        if topic not in topics:
+            moved = catalog.contracts.get(old.name)
+            message = f"the contract of the topic {topic} is gone"
+            mend = "keep it while anybody reads or writes the topic"
+            if moved is not None:
+                message = f"the topic was {topic}, and is now {moved.topic}: a new one, without history"
+                mend = "add a contract for the new topic beside this one, and remove this one when nobody reads it"
+            rule = CHECK_RULES["CONTRACT_REMOVED"]
+            file = moved.file if moved is not None else old.file
+            finding = Finding(rule.id, rule.severity, message, mend, file, path="topic", contract=old.name)
+            yield Verdict(old.name, topic, "removed", (finding,))
+
+
+@dataclass
+class _Comparison:
+    old: Contract
+    new: Contract
+    histories: Histories
+    texts: Texts
+    _changes: dict[str, tuple[Change, ...]] = field(default_factory=dict)
+
+    @property
+    def is_same(self) -> bool:
+        before, after = (
+            contract.spec.model_dump(exclude={"lint", "approvals", "consumers", "owner", "description"})
+            for contract in (self.old, self.new)
+        )
+        if self.old.spec is not self.new.spec and before != after:
+            return False
+        return all(one is other is None or (one and other and same(one, other)) for one, other in self._subjects)
+
+    @property
+    def _subjects(self) -> list[tuple[Subject | None, Subject | None]]:
+        return _pairs(self.old, self.new)
+
+    def impact(self) -> Impact:
+        value = self.old.value
+        history = self._history(value)
+        return impact.of(self.old, self.new, history, self._between(value, self.new.value))
+
+    def findings(self) -> Iterator[Finding]:
+        """Everything, approvals not looked at."""
+        yield from self._level_lowered()
+        yield from self._key()
+        yield from self._partitions()
+        for before, after in self._subjects:
+            if before and after and not same(before, after):
+                yield from self._by_level(before, after)
+                yield from self._blind(before, after)
+        yield from self._effects()
+
+    def needed_next_time(self) -> set[tuple[str, str]]:
+        """What any next version would be refused for, because an earlier one is still in the history."""
+        if not self.new.spec.approvals or not self.is_same:
+            return set()
+        found = (one for before, after in self._subjects if before and after for one in self._by_level(before, after))
+        return {(one.rule, one.path) for one in found}
+
+    # -- the levels ------------------------------------------------------------------------------------------------
+
+    def _levels(self) -> list[str]:
+        """The contract's level; the old one too where the new one promises less."""
+        old, new = self.old.compatibility.value, self.new.compatibility.value
+        return [new] if _covers(new, old) else [old, new]
+
+    def _level_lowered(self) -> Iterator[Finding]:
+        old, new = self.old.compatibility.value, self.new.compatibility.value
+        if not _covers(new, old):
+            yield self._in_contract(
+                "LEVEL_LOWERED",
+                ["compatibility"],
+                f"the level was {old}, and {new} no longer promises what it did; this change is checked at both",
+                f"keep {old}, or approve the lowering",
+            )
+
+    def _by_level(self, before: Subject, after: Subject) -> Iterator[Finding]:
+        history = self._history(before)
+        schemas = [earlier.schema for earlier in history]
+        merged: dict[tuple[str, str, str, str, int, int], list[int]] = {}
+        for level in self._levels():
+            for one in check_schemas(after.schema, schemas, level):
+                key = (one.rule, one.path, one.message, one.mend, one.line, one.column)
+                versions = merged.setdefault(key, [])
+                if one.version not in versions:
+                    versions.append(one.version)
+        for (rule, path, message, mend, line, column), versions in merged.items():
+            if versions != [len(history) - 1]:
+                message += f" (compared with {', '.join(history[one].label for one in sorted(versions))})"
+            yield self._of_violation(after, Violation(rule, path, message, mend, "", 0, line, column))
+
+    def _of_violation(self, subject: Subject, one: Violation) -> Finding:
+        file, line, column = subject.file, one.line, one.column
+        node = field_at(subject.schema, plain(one.path)) if one.path else None
+        if node is not None and (not line or node.document is not subject.schema.document):
+            # It is a shared type's own, and has no place in this text but that of the type's name.
+            file, line, column = _place(subject, node, "name")
+        return self._finding(one.rule, one.message, one.mend, file, line, column, one.path, subject.name)
+
+    def _history(self, subject: Subject) -> tuple[Earlier, ...]:
+        return self.histories.get(subject.name) or (Earlier("the version before", subject.schema),)
+
+    # -- what levels do not see --------------------------------------------------------------------------------------
+
+    def _between(self, before: Subject, after: Subject) -> tuple[Change, ...]:
+        if after.name not in self._changes:
+            self._changes[after.name] = changes.between(before.schema, after.schema)
+        return self._changes[after.name]
+
+    def _blind(self, before: Subject, after: Subject) -> Iterator[Finding]:
+        forward = any(FORWARD in LEVELS[level].directions for level in self._levels())
+        moved: set[str] = set()
+        for change in self._between(before, after):
+            found = _blind_spot(change)
+            if change.kind is Kind.namespace:
+                # The types inside go along; one finding tells of them all.
+                found = found if change.old not in moved else None
+                moved.add(change.old)
+            if change.kind is Kind.symbols and not forward:
+                found = _grown(change)
+            if found is None:
+                continue
+            rule, message, mend = found
+            file, line, column = _place(after, change.node, change.attribute)
+            yield self._finding(rule, message, mend, file, line, column, change.path, after.name)
+
+    def _key(self) -> Iterator[Finding]:
+        old, new = self.old.key, self.new.key
+        keep = "keep the key as it is; for another key take a new topic"
+        if old is None and new is None:
+            return
+        if old is None or new is None:
+            word = "has a key schema now, and had none" if old is None else "has no key schema any more"
+            yield self._in_contract("KEY_CHANGED", ["key"], f"the topic {word}: {_MOVES}", keep)
+        elif not same(old, new):
+            told = [f"{change.path or 'key'}: {change}" for change in self._between(old, new)] or ["its text"]
+            message = f"the key's schema changed ({told[0]}). The bytes of a key begin with its schema's id: {_MOVES}"
+            file, line, column = _place(new, new.schema.root, "")
+            yield self._finding("KEY_CHANGED", message, keep, file, line, column, "", new.name)
+
+    def _partitions(self) -> Iterator[Finding]:
+        old, new = self.old.spec.kafka.partitions, self.new.spec.kafka.partitions
+        if old != new:
+            yield self._in_contract(
+                "PARTITIONS_CHANGED",
+                ["kafka", "partitions"],
+                f"the topic had {old} partitions, and the contract now says {new}: {_MOVES}",
+                "keep the number; for more, take a new topic and move to it",
+            )
+
+    def _effects(self) -> Iterator[Finding]:
+        """Tables that cannot become what the contract says, and consumers that lose something."""
+        effect = self.impact()
+        for table in effect.tables:
+            for refusal in table.migration.refusals:
+                message = f"{table.kind} {table.table}: {refusal.why}"
+                node = field_at(self.new.value.schema, refusal.column) if refusal.column else None
+                if node is not None:
+                    file, line, column = _place(self.new.value, node, "type")
+                    yield self._finding(
+                        "COLUMN_CANNOT_CHANGE", message, refusal.mend, file, line, column,
+                        refusal.column, self.new.value.name,
+                    )  # fmt: skip
+                else:
+                    at = ["sinks", table.kind, "primary_key"]
+                    yield self._in_contract("TABLE_CANNOT_CHANGE", at, message, refusal.mend)
+        now = {sink.kind: sink.qualified for sink in self.new.sinks}
+        for sink in self.old.sinks:
+            if now.get(sink.kind) != sink.qualified:
+                yield self._in_contract(
+                    "TABLE_ABANDONED",
+                    ["sinks", sink.kind],
+                    f"{sink.kind} {sink.qualified} stays as it is, and is no longer written",
+                    "move its readers, then drop it",
+                )
+        for consumer in effect.consumers:
+            if consumer.reads is Reads.without:
+                number = [one.name for one in self.new.spec.consumers].index(consumer.name)
+                yield self._in_contract(
+                    "CONSUMER_LOSES_FIELD",
+                    ["consumers", number],
+                    f"{consumer.name} {consumer.why}",
+                    "keep the field until its owner"
+                    + (f" ({consumer.owner})" if consumer.owner else "")
+                    + " no longer needs it, and take it off the consumer's fields then",
+                )
+
+    # -- findings ---------------------------------------------------------------------------------------------------
+
+    def _in_contract(self, rule: str, keys: list[str | int], message: str, mend: str) -> Finding:
+        line, column = self.texts.position(self.new.file, *keys)
+        return self._finding(rule, message, mend, self.new.file, line, column, ".".join(map(str, keys)), "")
+
+    def _finding(
+        self, rule: str, message: str, mend: str, file: str, line: int, column: int, path: str, subject: str
+    ) -> Finding:
+        severity = CHECK_RULES[rule].severity
+        return Finding(rule, severity, message, mend, file, line, column, path, self.new.name, subject)
+
+
+_MOVES = "events of one key go to another partition than before, and their order is lost"
+
+
+def _covers(new: str, old: str) -> bool:
+    """`new` promises all that `old` does."""
+    one, other = LEVELS[old], LEVELS[new]
+    return set(one.directions) <= set(other.directions) and (
+        other.transitive or not one.transitive or not one.directions
+    )
+
+
+def _blind_spot(change: Change) -> tuple[str, str, str] | None:
+    """Rule, message and mend, where no level looks."""
+    match change.kind:
+        case Kind.decimal:
+            return (
+                "DECIMAL_CHANGED",
+                f"it was {change.old}, and is now {change.new}: the bytes of one are read as another number",
+                "keep the decimal, or add a field with the new one beside it",
+            )
+        case Kind.logical:
+            return (
+                "LOGICAL_TYPE_CHANGED",
+                f"its logical type was {change.old}, and is now {change.new}: the same bytes mean something else",
+                "keep the type, or add a field with the new one beside it",
+            )
+        case Kind.looks_renamed:
+            return (
+                "LOOKS_RENAMED",
+                f"{change.old!r} is gone and {change.new!r} is new, of the same type: renamed, it needs an alias, or "
+                "old values are not found under the new name",
+                f'add "aliases": ["{change.old}"]; where the two have nothing in common, approve it',
+            )
+        case Kind.namespace:
+            return (
+                "NAMESPACE_CHANGED",
+                f"the namespace was {change.old}, and is now {change.new}: generated classes move",
+                "keep the namespace",
+            )
+        case Kind.default if change.before.has_default and change.after.has_default:
+            return (
+                "DEFAULT_CHANGED",
+                f"the default was {change.old}, and is now {change.new}: readers fill in another value",
+                "keep the default, or tell the consumers",
+            )
+        case Kind.tags if set(_list(change.before)) - set(_list(change.after)):
+            gone = ", ".join(
+                map(str, sorted(set(map(str, _list(change.before))) - set(map(str, _list(change.after)))))
+            )
+            return "TAG_REMOVED", f"the tag {gone} is gone", "keep it while the field holds such data"
+        case Kind.doc if not change.after.strip():
+            return "DOC_REMOVED", "its doc is gone", "keep it"
+    return None
+
+
+def _list(value: object) -> list[str]:
+    return [str(one) for one in value] if isinstance(value, list) else []
+
+
+def _grown(change: Change) -> tuple[str, str, str] | None:
+    old, new = change.before, change.after
+    assert isinstance(old, Enum)
+    assert isinstance(new, Enum)
+    come = [one for one in new.symbols if one not in old.symbols]
+    if not come or old.default is not None:
+        return None
+    return (
+        "ENUM_WITHOUT_DEFAULT",
+        f"{', '.join(come[:5])} is new, and readers that still have the old schema have no default to take instead",
+        'give the enum itself a "default" and let readers move on first; or let them move before producers do',
+    )
+
+
+def _place(subject: Subject, node: Node, attribute: str) -> tuple[str, int, int]:
+    """File, line and column of a node, which may be of a shared type's text."""
+    waiting, seen = [subject], set()
+    while waiting:
+        one = waiting.pop()
+        if one.schema.document is node.document:
+            pointer = (node.pointer, attribute) if attribute else node.pointer
+            return (one.file, *node.document.position(pointer))
+        if one.name not in seen:
+            seen.add(one.name)
+            waiting.extend(one.types)
+    return subject.file, 0, 0

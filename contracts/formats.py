@@ -1,0 +1,282 @@
+"""Findings and impacts as JSON values, JUnit XML, GitHub annotations and Markdown.  Pure; `contracts.report` prints.
+
+What comes from a file is escaped for each of them.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from contracts.check import Checked, Verdict
+from contracts.findings import FailOn, Finding, Severity
+from contracts.impact import Impact
+
+
+@dataclass(frozen=True)
+class Result:
+    """What `lint` or `check` has to say.
+
+    Args:
+        command: its name.
+        contracts: names of those that were looked at.
+        checked: the verdicts of `check`.
+    """
+
+    command: str
+    contracts: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    fail_on: FailOn
+    checked: Checked | None = None
+
+    @property
+    def failed(self) -> bool:
+        return any(one.fails(self.fail_on) for one in self.findings)
+
+    @property
+    def summary(self) -> str:
+        """`2 errors, 1 warning, 1 approved in 3 contracts, compared with origin/main`."""
+        counts = [
+            _count(sum(one.severity is Severity.error and not one.approved for one in self.findings), "error"),
+            _count(sum(one.severity is Severity.warning and not one.approved for one in self.findings), "warning"),
+            _count(sum(bool(one.approved) for one in self.findings), "approved", plural="approved"),
+        ]
+        told = ", ".join(one for one in counts if not one.startswith("0 ")) or "no findings"
+        told += f" in {_count(len(self.contracts), 'contract')}"
+        return f"{told}, compared with {self.checked.against}" if self.checked else told
+
+
+def _count(number: int, word: str, plural: str = "") -> str:
+    return f"{number} {word if number == 1 else plural or word + 's'}"
+
+
+# -- JSON ------------------------------------------------------------------------------------------------------
+
+
+def as_document(result: Result) -> dict[str, Any]:
+    """The content of the JSON document."""
+    document: dict[str, Any] = {
+        "command": result.command,
+        "failed": result.failed,
+        "fail_on": result.fail_on.value,
+        "contracts": list(result.contracts),
+        "findings": [_finding(one) for one in result.findings],
+    }
+    if result.checked is not None:
+        document["against"] = result.checked.against
+        document["unchanged"] = result.checked.unchanged
+        document["changes"] = [_verdict(one) for one in result.checked.verdicts]
+    return document
+
+
+def _finding(one: Finding) -> dict[str, Any]:
+    names = ("rule", "message", "mend", "file", "line", "column", "path", "contract", "subject")
+    approved = {"reason": one.approved, "until": one.until} if one.approved else None
+    return {**{name: getattr(one, name) for name in names}, "severity": one.severity.value, "approved": approved}
+
+
+def _verdict(one: Verdict) -> dict[str, Any]:
+    found: dict[str, Any] = {"contract": one.contract, "topic": one.topic, "status": one.status}
+    if one.impact is not None:
+        found["impact"] = _impact(one.impact)
+    return found
+
+
+def _impact(one: Impact) -> dict[str, Any]:
+    spark = one.spark
+    return {
+        "deploy": {"first": one.first.value, "why": one.why},
+        "spark": spark and {"reads_old": spark.reads_old, "reads_new": spark.reads_new, "notes": list(spark.notes)},
+        "tables": [
+            {
+                "kind": table.kind,
+                "table": table.table,
+                "statements": list(table.migration.statements),
+                "impossible": [
+                    {"column": no.column, "why": no.why, "mend": no.mend} for no in table.migration.refusals
+                ],
+                "notes": list(table.migration.notes),
+            }
+            for table in one.tables
+        ],
+        "consumers": [
+            {
+                "name": who.name,
+                "owner": who.owner,
+                "touched": list(who.touched),
+                "effect": who.reads.value,
+                "why": who.why,
+            }
+            for who in one.consumers
+        ],
+        "fields": [{"path": c.path, "kind": c.kind.value, "old": c.old, "new": c.new} for c in one.changes],
+    }
+
+
+# -- JUnit -----------------------------------------------------------------------------------------------------
+
+_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def as_junit(result: Result) -> str:
+    """One suite; a case for every finding, and one for every contract without any."""
+    from xml.etree import ElementTree as Xml
+
+    suite = Xml.Element("testsuite", name=f"contracts {result.command}")
+    failures = skipped = 0
+    for one in result.findings:
+        name = _xml(f"{one.rule} {one.path}".strip())
+        case = Xml.SubElement(suite, "testcase", classname=_xml(one.contract or "contracts"), name=name)
+        if one.file:
+            case.set("file", _xml(one.file))
+            case.set("line", str(one.line))
+        text = _xml(f"{one.place}: {one.message}\nmend: {one.mend}")
+        if one.approved:
+            skipped += 1
+            Xml.SubElement(case, "skipped", message=_xml(f"approved until {one.until}: {one.approved}")).text = text
+        elif one.fails(result.fail_on):
+            failures += 1
+            failure = Xml.SubElement(case, "failure", type=one.severity.value, message=_xml(one.message))
+            failure.text = text
+        else:
+            Xml.SubElement(case, "system-out").text = text
+    clean = [name for name in result.contracts if name not in {one.contract for one in result.findings}]
+    for name in clean:
+        Xml.SubElement(suite, "testcase", classname=_xml(name), name=result.command)
+    suite.set("tests", str(len(suite)))
+    suite.set("failures", str(failures))
+    suite.set("skipped", str(skipped))
+    suite.set("errors", "0")
+    root = Xml.Element("testsuites")
+    root.append(suite)
+    Xml.indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + Xml.tostring(root, encoding="unicode") + "\n"
+
+
+def _xml(text: str) -> str:
+    return _NOT_XML.sub("?", text)
+
+
+# -- GitHub ----------------------------------------------------------------------------------------------------
+
+
+def as_github(result: Result) -> str:
+    """Workflow commands: one annotation for every finding; approved ones are notices."""
+    lines = []
+    for one in result.findings:
+        word = "notice" if one.approved else one.severity.value
+        known = {"file": one.file, "line": str(one.line or ""), "col": str(one.column or ""), "title": one.rule}
+        properties = ",".join(f"{key}={_property(value)}" for key, value in known.items() if value)
+        at = f"{one.path}: " if one.path else ""
+        approved = f"\napproved until {one.until}: {one.approved}" if one.approved else ""
+        lines.append(f"::{word} {properties}::{_data(f'{at}{one.message}{chr(10)}mend: {one.mend}{approved}')}\n")
+    return "".join(lines)
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+# -- Markdown --------------------------------------------------------------------------------------------------
+
+_ICONS = {"consumers first": "⬇️", "producers first": "⬆️", "any order": "↔️", "together": "⏸️"}
+
+
+def as_markdown(result: Result) -> str:
+    """What a pull request's comment shows: what breaks and what does not apart, and what follows from it."""
+    lines = [f"## {'❌' if result.failed else '✅'} contracts {result.command}: {_md(result.summary)}", ""]
+    breaking = [one for one in result.findings if one.fails(result.fail_on)]
+    approved = [one for one in result.findings if one.approved]
+    rest = [one for one in result.findings if not one.approved and not one.fails(result.fail_on)]
+    for title, some in (("Breaking", breaking), ("Approved", approved), ("Good to know", rest)):
+        if some:
+            lines += [f"### {title}", "", "| rule | where | what | mend |", "|---|---|---|---|"]
+            lines += [_row(one) for one in some]
+            lines.append("")
+    for verdict in result.checked.verdicts if result.checked else ():
+        lines += _section(verdict)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _row(one: Finding) -> str:
+    place = _code(one.place) + (f" {_code(one.path)}" if one.path else "")
+    mend = f"approved until {_md(one.until)}: {_md(one.approved)}" if one.approved else _md(one.mend)
+    return f"| {_code(one.rule)} | {place} | {_md(one.message)} | {mend} |"
+
+
+def _section(verdict: Verdict) -> list[str]:
+    if verdict.status == "new":
+        return [f"### {_code(verdict.contract)}", "", "A new contract.", ""]
+    effect = verdict.impact
+    if effect is None:
+        return []
+    icon = _ICONS[effect.first.value]
+    lines = [f"### {_code(verdict.contract)}: {icon} {effect.first.value}", "", f"{_md(effect.why)}.", ""]
+    if effect.spark is not None:
+        lines += [
+            f"**Spark** reads old records: {_yes(effect.spark.reads_old)}; before it is deployed, new ones: "
+            f"{_yes(effect.spark.reads_new)}",
+            "",
+            *(f"- {_md(note)}" for note in effect.spark.notes),
+            *([""] if effect.spark.notes else []),
+        ]
+    if effect.tables:
+        lines += ["| table | `ALTER` | |", "|---|---|---|"]
+        for table in effect.tables:
+            statements = "<br>".join(f"{_code(' '.join(one.split()))}" for one in table.migration.statements)
+            notes = [f"**none is possible**: {_md(one.why)}" for one in table.migration.refusals]
+            notes += [_md(note) for note in table.migration.notes]
+            nothing = "" if table.migration.refusals else "none needed"
+            lines.append(f"| {table.kind} {_code(table.table)} | {statements or nothing} | {'<br>'.join(notes)} |")
+        lines.append("")
+    if effect.consumers:
+        lines += ["| consumer | effect | fields | |", "|---|---|---|---|"]
+        for who in effect.consumers:
+            owner = f" ({_code(who.owner)})" if who.owner else ""
+            fields = " ".join(_code(path) for path in who.touched)
+            lines.append(f"| {_code(who.name)}{owner} | **{who.reads.value}** | {fields} | {_md(who.why)} |")
+        lines.append("")
+    if effect.changes:
+        lines += ["<details><summary>All changes</summary>", "", "| field | change | before | after |"]
+        lines += ["|---|---|---|---|"]
+        lines += [
+            f"| {_code(one.path or '(root)')} | {one.kind} | {_md(one.old)} | {_md(one.new)} |"
+            for one in effect.changes
+        ]
+        lines += ["", "</details>", ""]
+    return lines
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "**no**"
+
+
+_MD_SPECIAL = re.compile(r"([\\`*_\[\]|~#@])")
+
+
+def _md(text: str) -> str:
+    """Text that stays text inside a table: no markup, no link, no mention, one line."""
+    flat = clean(" ".join(text.split())).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    # A mention is one even with a backslash before it.
+    return _MD_SPECIAL.sub(r"\\\1", flat).replace("\\@", "@&#8203;")
+
+
+def _code(text: str) -> str:
+    """Text as code inside a table."""
+    flat = clean(" ".join(text.split())).replace("`", "'").replace("|", "\\|")
+    return f"`{flat}`" if flat else ""
+
+
+# -- text ------------------------------------------------------------------------------------------------------
+
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def clean(text: str) -> str:
+    """`text` without what would move a terminal's cursor, colour it, or turn the direction of writing."""
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)

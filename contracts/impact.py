@@ -1,0 +1,259 @@
+"""What a change does to Spark, to each table, to each consumer; and who deploys first.  Pure.
+
+All of it is worked out from the two schemas, in both directions, and not from the level: a level says what is
+asked for, not what a change does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from contracts import tables
+from contracts.changes import Change, Kind
+from contracts.contract import Contract, Sink
+from contracts.errors import ConfigurationError
+from contracts.jsonpos import dump
+from contracts.nodes import Field, Schema
+from contracts.paths import overlap, plain
+from contracts.reading import differences
+from contracts.tables import Migration, Refusal
+from contracts.wording import Told, describe
+
+
+class First(StrEnum):
+    """Who deploys first."""
+
+    consumers = "consumers first"
+    producers = "producers first"
+    any = "any order"
+    together = "together"
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """An earlier version of a subject.  `label`: what messages call it, e.g. `origin/main` or `version 3`."""
+
+    label: str
+    schema: Schema
+
+
+@dataclass(frozen=True)
+class SparkEffect:
+    """What the stream does with records.
+
+    Args:
+        reads_old: the new contract reads all that was ever written.
+        reads_new: the stream that runs now, with the old contract, reads what new producers write.
+        notes: which default fills in, what is left out, and why something cannot be read.
+    """
+
+    reads_old: bool
+    reads_new: bool
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TableEffect:
+    """What happens to one table."""
+
+    kind: str
+    table: str
+    migration: Migration
+
+
+class Reads(StrEnum):
+    """What becomes of a consumer that still has the old schema."""
+
+    on = "reads on"
+    without = "loses data"
+    breaks = "breaks"
+
+
+@dataclass(frozen=True)
+class ConsumerEffect:
+    """What a consumer sees that still has the old schema.
+
+    Args:
+        touched: paths that it reads and that change.
+        reads: `breaks` when it cannot read new records, or takes values for something else; `without` when its
+            schema fills in defaults for what is no longer sent.
+    """
+
+    name: str
+    owner: str
+    touched: tuple[str, ...]
+    reads: Reads
+    why: str
+
+
+@dataclass(frozen=True)
+class Impact:
+    """Everything that a change does.  `why` says where `first` comes from."""
+
+    first: First
+    why: str
+    spark: SparkEffect | None = None
+    tables: tuple[TableEffect, ...] = ()
+    consumers: tuple[ConsumerEffect, ...] = ()
+    changes: tuple[Change, ...] = field(default=(), repr=False)
+
+
+def of(old: Contract, new: Contract, history: Sequence[Earlier], changes: Sequence[Change]) -> Impact:
+    """The impact of `new` coming after `old`.
+
+    Args:
+        history: every earlier version of the value whose records may still be in the topic, oldest first, the
+            newest last.
+        changes: those of the value's schema.
+    """
+    backward = tuple(_told(new.value.schema, old.value.schema, new_reads=True))
+    forward = tuple(_told(new.value.schema, old.value.schema, new_reads=False))
+    other = [one for one in changes if one.kind in (Kind.logical, Kind.decimal)]
+    first, why = _first(bool(backward), bool(forward), other, bool(changes))
+    spark = None
+    if new.sinks or old.sinks:
+        spark = _spark(new.value.schema, history, forward, changes)
+    consumers = tuple(_consumers(new, forward, changes))
+    effects = tuple(_tables(old, new))
+    return Impact(first, why, spark, effects, consumers, tuple(changes))
+
+
+def _told(new: Schema, old: Schema, *, new_reads: bool) -> Iterator[Told]:
+    pair = (new, old) if new_reads else (old, new)
+    for one in differences(*pair):
+        yield describe(one, new, new_reads=new_reads)
+
+
+def _first(backward: bool, forward: bool, other: Sequence[Change], changed: bool) -> tuple[First, str]:
+    if other:
+        return First.together, (
+            f"{other[0].path or 'the value'} means something else from now on, and nothing in the bytes tells: stop "
+            "producers, let consumers read to the end, deploy both; or use a new field"
+        )
+    if backward and forward:
+        return First.together, (
+            "neither side reads the other's records: stop producers, let consumers read to the end, deploy both; or "
+            "use a new topic"
+        )
+    if forward:
+        return First.consumers, "the new schema reads old records, and the old one cannot read new records"
+    if backward:
+        return First.producers, "the old schema reads new records, and the new one cannot read old records"
+    if not changed:
+        return First.any, "the value's schema stays the same"
+    return First.any, "each side reads the other's records"
+
+
+def _spark(
+    new: Schema, history: Sequence[Earlier], forward: Sequence[Told], changes: Sequence[Change]
+) -> SparkEffect:
+    notes = []
+    unreadable = False
+    for earlier in reversed(history):
+        for one in _told(new, earlier.schema, new_reads=True):
+            unreadable = True
+            notes.append(
+                f"records of {earlier.label} go to the dead-letter topic (INCOMPATIBLE_SCHEMA): "
+                f"{one.path or 'value'}: {one.message}"
+            )
+            break
+    if not unreadable:
+        for change in changes:
+            if change.kind is Kind.added and isinstance(change.after, Field) and change.after.has_default:
+                notes.append(f"old records get {change.path} = {dump(change.after.default)}, its default")
+    if forward:
+        one = forward[0]
+        notes.append(
+            "until it restarts with the new contract, new records go to the dead-letter topic: "
+            f"{one.path or 'value'}: {one.message}"
+        )
+    else:
+        for change in changes:
+            if change.kind is Kind.added:
+                notes.append(f"until it restarts with the new contract, it leaves {change.path} out")
+    for change in changes:
+        if change.kind in (Kind.logical, Kind.decimal):
+            notes.append(f"{change.path or 'the value'} of old records is read as {change.new}, and was {change.old}")
+    return SparkEffect(not unreadable, not forward, tuple(notes))
+
+
+def _tables(old: Contract, new: Contract) -> Iterator[TableEffect]:
+    before = {sink.kind: sink for sink in old.sinks}
+    for sink in new.sinks:
+        was = before.pop(sink.kind, None)
+        try:
+            table = tables.of(new, sink)
+        except ConfigurationError as error:
+            refusal = Refusal(_unstorable(new), error.what, error.mend)
+            yield TableEffect(sink.kind, sink.qualified, Migration(refusals=(refusal,)))
+            continue
+        migration = tables.migrate(_table(old, was), table)
+        yield TableEffect(sink.kind, sink.qualified, migration)
+    for sink in before.values():
+        note = f"{sink.qualified} stays as it is, and is no longer written"
+        yield TableEffect(sink.kind, sink.qualified, Migration(notes=(note,)))
+
+
+def _unstorable(contract: Contract) -> str:
+    """The field that no store has a column for; empty when it is not a type that stands in the way."""
+    schema = contract.value.schema
+    for one in contract.value.record.fields:
+        node, _ = tables.nullability(schema, one.type)
+        if one.name in tables.RESERVED or tables.type_name(node) not in tables.COLUMN_TYPES:
+            return one.name
+    return ""
+
+
+def _table(contract: Contract, sink: Sink | None) -> tables.Table | None:
+    """The table as it is; None where there can be none."""
+    if sink is None:
+        return None
+    try:
+        return tables.of(contract, sink)
+    except ConfigurationError:
+        return None
+
+
+#: What a consumer does not notice.
+_SILENT = frozenset(
+    {Kind.doc, Kind.alias, Kind.order, Kind.tags, Kind.attribute, Kind.moved, Kind.added, Kind.namespace}
+)
+
+
+def _consumers(new: Contract, forward: Sequence[Told], changes: Sequence[Change]) -> Iterator[ConsumerEffect]:
+    for consumer in new.spec.consumers:
+        fields = consumer.fields or [""]
+        touched: dict[str, Change] = {}
+        for change in changes:
+            if change.kind not in _SILENT:
+                # A renamed field is gone for those who read it by its old name.
+                known = [change.path] if change.kind not in (Kind.renamed, Kind.looks_renamed) else []
+                known += [_old_path(change)] if change.kind in (Kind.renamed, Kind.looks_renamed) else []
+                for path in known:
+                    if any(overlap(plain(path), name) for name in fields):
+                        touched.setdefault(path, change)
+        unreadable = [one for one in forward if any(overlap(plain(one.path), name) for name in fields)]
+        meaning = [one for one in touched.values() if one.kind in (Kind.logical, Kind.decimal)]
+        lost = [path for path, one in touched.items() if one.kind in (Kind.removed, Kind.renamed, Kind.looks_renamed)]
+        if unreadable:
+            reads = Reads.breaks
+            why = f"cannot read new records: {unreadable[0].path or 'value'}: {unreadable[0].message}"
+        elif meaning:
+            reads = Reads.breaks
+            why = f"takes {meaning[0].path or 'the value'} for {meaning[0].old}, and it is {meaning[0].new}"
+        elif lost:
+            reads = Reads.without
+            why = f"no longer gets {', '.join(lost)}: its schema fills in the default"
+        elif forward:
+            reads = Reads.on
+            why = "none of its fields changes; it breaks if it decodes with the whole old schema"
+        else:
+            reads, why = Reads.on, "its fields stay as they are" if not touched else "reads new records"
+        yield ConsumerEffect(consumer.name, consumer.owner, tuple(touched), reads, why)
+
+
+def _old_path(change: Change) -> str:
+    parent = change.path.rpartition(".")[0]
+    return f"{parent}.{change.old}" if parent else change.old

@@ -1,0 +1,578 @@
+"""`contracts check`: every rule by a change that breaks it, approvals, formats, and the command itself."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+import yaml
+
+from contracts import catalog, check, cli, formats
+from contracts.check import Baseline, Checked
+from contracts.check_rules import APPROVABLE, CHECK_RULES
+from contracts.errors import ConfigurationError
+from contracts.findings import FailOn, Finding, Severity
+from contracts.formats import Result
+from contracts.impact import Earlier
+from contracts.places import Texts
+from contracts_tests.conftest import CLONE
+
+TODAY = date(2026, 6, 1)
+
+SPEC: dict[str, Any] = {
+    "topic": "orders",
+    "owner": "shop",
+    "compatibility": "BACKWARD",
+    "key": "key.avsc",
+    "kafka": {"partitions": 3},
+    "sinks": {
+        "cassandra": {"keyspace": "shop", "table": "orders", "primary_key": ["id"]},
+        "postgres": {"table": "orders", "primary_key": ["id"]},
+    },
+    "consumers": [
+        {"name": "billing", "owner": "finance", "fields": ["total"]},
+        {"name": "search", "fields": ["note"]},
+    ],
+}
+KEY: dict[str, Any] = {
+    "type": "record",
+    "name": "OrderKey",
+    "namespace": "com.example",
+    "fields": [{"name": "id", "type": "string"}],
+}
+VALUE: dict[str, Any] = {
+    "type": "record",
+    "name": "Order",
+    "namespace": "com.example",
+    "doc": "An order.",
+    "fields": [
+        {"name": "id", "type": "string", "doc": "Its id."},
+        {
+            "name": "total",
+            "type": {"type": "bytes", "logicalType": "decimal", "precision": 8, "scale": 2},
+            "doc": "T.",
+        },
+        {"name": "note", "type": ["null", "string"], "default": None, "doc": "N.", "confluent:tags": ["PII"]},
+        {"name": "state", "type": {"type": "enum", "name": "State", "symbols": ["OPEN", "PAID"]}, "doc": "S."},
+        {"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "A."},
+        {"name": "count", "type": "int", "default": 1, "doc": "C."},
+    ],
+}
+
+
+class Files:
+    """A contract, to be changed: `spec`, `key` and `value`."""
+
+    def __init__(self) -> None:
+        self.spec, self.key, self.value = (copy.deepcopy(one) for one in (SPEC, KEY, VALUE))
+
+    def field(self, name: str) -> dict[str, Any]:
+        return next(one for one in self.value["fields"] if one["name"] == name)
+
+    def drop(self, name: str) -> None:
+        self.value["fields"] = [one for one in self.value["fields"] if one["name"] != name]
+
+    def add(self, name: str, kind: Any, **more: Any) -> None:
+        self.value["fields"].append({"name": name, "type": kind, "doc": "New.", **more})
+
+    @property
+    def texts(self) -> dict[str, str]:
+        return {
+            "orders/contract.yaml": yaml.safe_dump(self.spec, sort_keys=False),
+            "orders/key.avsc": json.dumps(self.key, indent=1),
+            "orders/value.avsc": json.dumps(self.value, indent=1),
+        }
+
+
+Edit = Callable[[Files], object]
+
+
+def changed(*edits: Edit, history: tuple[Edit, ...] = (), today: date = TODAY) -> Checked:
+    """The last edit compared with the one before (with no change, if there is but one)."""
+    before, after = Files(), Files()
+    for edit in edits[:-1]:
+        edit(before)
+        edit(after)
+    edits[-1](after)
+    old = catalog.from_files(before.texts, "schemas")
+    new = catalog.from_files(after.texts, "schemas")
+    base = Baseline("main", MappingProxyType({one.topic: one for one in old.contracts.values()}))
+    versions = []
+    for number, edit in enumerate(history):
+        files = Files()
+        edit(files)
+        value = catalog.from_files(files.texts, "schemas").contracts["orders"].value
+        versions.append(Earlier(f"version {number}", value.schema))
+    histories = {}
+    if history:
+        histories = {"orders-value": (*versions, Earlier("main", old.contracts["orders"].value.schema))}
+    return check.run(new, base, histories, Texts.of(after.texts, "schemas"), today)
+
+
+def rules(checked: Checked) -> dict[str, Finding]:
+    return {one.rule: one for one in reversed(checked.findings)}
+
+
+def retype(name: str, kind: Any) -> Edit:
+    return lambda files: files.field(name).update(type=kind)
+
+
+def level(name: str) -> Edit:
+    return lambda files: files.spec.update(compatibility=name)
+
+
+def rename(old: str, new: str) -> Edit:
+    return lambda files: files.field(old).update(name=new)
+
+
+def both(*edits: Edit) -> Edit:
+    return lambda files: [edit(files) for edit in edits]
+
+
+def count_is_text(files: Files) -> None:
+    files.field("count").update(type="string", default="1")
+
+
+TO_MICROS = retype("at", {"type": "long", "logicalType": "timestamp-micros"})
+STATES = {"type": "enum", "name": "State", "symbols": ["OPEN", "PAID", "SENT"]}
+PAYMENT = ["null", "string", "int"]
+
+#: Rule -> edits, the path of the finding, and words of its line.
+CASES: dict[str, tuple[tuple[Edit, ...], str, str]] = {
+    "READER_FIELD_MISSING_DEFAULT_VALUE": ((lambda f: f.add("city", "string"),), "city", '"city"'),
+    "TYPE_MISMATCH": ((count_is_text,), "count", "{"),
+    "NAME_MISMATCH": ((lambda f: f.value.update(name="Purchase"),), "", '"Purchase"'),
+    "MISSING_UNION_BRANCH": (
+        (lambda f: (f.spec.pop("sinks"), retype("note", PAYMENT)(f)), retype("note", ["null", "string"])),
+        "note",
+        "[",
+    ),
+    "MISSING_ENUM_SYMBOLS": (
+        (retype("state", {"type": "enum", "name": "State", "symbols": ["OPEN"]}),),
+        "state",
+        "[",
+    ),
+    "FIXED_SIZE_MISMATCH": (
+        (
+            lambda f: f.add("sum", {"type": "fixed", "name": "Sum", "size": 4}),
+            retype("sum", {"type": "fixed", "name": "Sum", "size": 8}),
+        ),
+        "sum",
+        "8",
+    ),
+    "READER_FIELD_MATCHES_SEVERAL": ((lambda f: f.field("count").update(aliases=["id"]),), "count", '"count"'),
+    "DECIMAL_CHANGED": (
+        (retype("total", {"type": "bytes", "logicalType": "decimal", "precision": 8, "scale": 3}),),
+        "total",
+        '"decimal"',
+    ),
+    "LOGICAL_TYPE_CHANGED": ((TO_MICROS,), "at", '"timestamp-micros"'),
+    "LOOKS_RENAMED": ((rename("note", "notes"),), "notes", '"notes"'),
+    "ENUM_WITHOUT_DEFAULT": ((retype("state", STATES),), "state", "["),
+    "KEY_CHANGED": ((lambda f: f.key.update(doc="Key."),), "", "{"),
+    "PARTITIONS_CHANGED": ((lambda f: f.spec["kafka"].update(partitions=6),), "kafka.partitions", "partitions: 6"),
+    "LEVEL_LOWERED": ((level("NONE"),), "compatibility", "compatibility: NONE"),
+    "CONTRACT_REMOVED": ((lambda f: f.spec.update(topic="purchases"),), "topic", ""),
+    "COLUMN_CANNOT_CHANGE": ((retype("count", "long"),), "count", '"long"'),
+    "TABLE_CANNOT_CHANGE": (
+        (lambda f: f.spec["sinks"]["postgres"].update(primary_key=["id", "count"]),),
+        "sinks.postgres.primary_key",
+        "primary_key",
+    ),
+    "TABLE_ABANDONED": ((lambda f: f.spec["sinks"]["postgres"].update(table="o2"),), "sinks.postgres", "postgres"),
+    "CONSUMER_LOSES_FIELD": ((lambda f: f.drop("note"),), "consumers.1", "name: search"),
+    "DEFAULT_CHANGED": ((lambda f: f.field("count").update(default=2),), "count", "2,"),
+    "NAMESPACE_CHANGED": ((lambda f: f.value.update(namespace="org.example"),), "", '"org.example"'),
+    "TAG_REMOVED": ((lambda f: f.field("note").pop("confluent:tags"),), "note", "{"),
+    "DOC_REMOVED": ((lambda f: f.field("count").pop("doc"),), "count", "{"),
+    "APPROVAL_EXPIRED": (
+        (lambda f: f.spec.update(approvals=[approval("DOC_REMOVED", "id", until="2026-05-31")]),),
+        "approvals.0",
+        "rule: DOC_REMOVED",
+    ),
+    "APPROVAL_UNUSED": (
+        (lambda f: f.spec.update(approvals=[approval("DOC_REMOVED", "id")]),),
+        "approvals.0",
+        "rule: DOC_REMOVED",
+    ),
+}
+
+
+def approval(rule: str, path: str, until: str = "2026-06-01") -> dict[str, Any]:
+    return {"rule": rule, "path": path, "reason": "agreed with finance", "until": date.fromisoformat(until)}
+
+
+@pytest.mark.parametrize("rule", CASES)
+def test_each_rule_finds_its_change_and_says_where(rule: str) -> None:
+    edits, path, words = CASES[rule]
+    found = rules(changed(*edits))
+    assert rule in found
+    one = found[rule]
+    assert one.severity is CHECK_RULES[rule].severity
+    assert one.path == path
+    assert one.message
+    assert one.mend
+    after = Files()
+    for edit in edits:
+        edit(after)
+    if words:
+        line = after.texts[one.file.removeprefix("schemas/")].splitlines()[one.line - 1]
+        assert words in line[one.column - 1 :]
+
+
+def test_every_rule_has_a_case_and_is_documented() -> None:
+    assert set(CASES) == set(CHECK_RULES)
+    page = (CLONE / "docs" / "check.md").read_text(encoding="utf-8")
+    for rule in CHECK_RULES.values():
+        assert f"| `{rule.id}` | {rule.severity} | {rule.purpose} |" in page
+
+
+def test_no_change_no_finding() -> None:
+    checked = changed(lambda files: None)
+    assert (checked.verdicts, checked.unchanged) == ((), 1)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda f: f.add("city", ["null", "string"], default=None),
+        lambda f: f.field("count").update(doc="Another doc."),
+        lambda f: f.value["fields"].reverse(),
+        lambda f: f.spec["kafka"].update(config={"retention.ms": "1"}),
+    ],
+)
+def test_what_is_fine_has_no_finding(edit: Edit) -> None:
+    checked = changed(edit)
+    assert checked.findings == ()
+    assert checked.verdicts[0].status == "changed"
+
+
+def test_a_new_contract_is_fine() -> None:
+    new = catalog.from_files(Files().texts, "schemas")
+    checked = check.run(new, Baseline("main", {}), {}, Texts(), TODAY)
+    assert [one.status for one in checked.verdicts] == ["new"]
+    assert checked.findings == ()
+
+
+def test_a_lowered_level_does_not_hide_the_break_that_it_is_for() -> None:
+    found = rules(changed(both(level("NONE"), lambda f: f.add("city", "string"))))
+    assert {"LEVEL_LOWERED", "READER_FIELD_MISSING_DEFAULT_VALUE"} <= set(found)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "lowered"),
+    [
+        ("BACKWARD", "BACKWARD_TRANSITIVE", False),
+        ("BACKWARD_TRANSITIVE", "BACKWARD", True),
+        ("BACKWARD", "FORWARD", True),
+        ("FORWARD", "FULL", False),
+        ("NONE", "BACKWARD", False),
+        ("FULL", "BACKWARD_TRANSITIVE", True),
+        ("BACKWARD_TRANSITIVE", "FULL", True),
+    ],
+)
+def test_which_levels_are_lower(old: str, new: str, lowered: bool) -> None:
+    assert ("LEVEL_LOWERED" in rules(changed(level(old), level(new)))) is lowered
+
+
+def test_a_transitive_level_looks_at_the_whole_history_and_names_the_version() -> None:
+    edits = (level("BACKWARD_TRANSITIVE"), lambda f: f.add("city", "string", default="x"))
+    history = (count_is_text, retype("note", ["null", "string", "long"]))
+    found = [one for one in changed(*edits, history=history).findings if one.rule != "LOGICAL_TYPE_CHANGED"]
+    assert [(one.rule, one.path) for one in found] == [("MISSING_UNION_BRANCH", "note"), ("TYPE_MISMATCH", "count")]
+    assert "version 1" in found[0].message
+    assert "version 0" in found[1].message
+    assert changed(level("BACKWARD"), edits[1], history=history).findings == ()
+
+
+def test_an_enum_that_grows_at_a_level_that_asks_old_readers_is_told_once() -> None:
+    found = rules(changed(level("FULL"), retype("state", STATES)))
+    assert set(found) == {"MISSING_ENUM_SYMBOLS"}
+
+
+def test_an_enum_with_a_default_may_grow() -> None:
+    known = {**STATES, "symbols": ["OPEN", "PAID"], "default": "OPEN"}
+    assert changed(retype("state", known), retype("state", {**STATES, "default": "OPEN"})).findings == ()
+
+
+def test_a_rename_with_an_alias_is_none_that_loses_data() -> None:
+    found = rules(changed(lambda f: f.field("count").update(name="counted", aliases=["count"])))
+    assert "LOOKS_RENAMED" not in found
+
+
+# -- shared types ------------------------------------------------------------------------------------------------
+
+
+def test_a_change_of_a_shared_type_is_told_in_its_own_file() -> None:
+    def catalog_with(size: str) -> tuple[catalog.Catalog, dict[str, str]]:
+        files = Files()
+        files.spec.pop("sinks")
+        files.add("size", "com.example.Size")
+        size_type = {"type": "record", "name": "Size", "namespace": "com.example"}
+        fields = [{"name": "unit", "type": "string", "doc": size}, {"name": "n", "type": size}]
+        texts = {**files.texts, "types/size.avsc": json.dumps({**size_type, "fields": fields}, indent=1)}
+        return catalog.from_files(texts, "schemas"), texts
+
+    old, _ = catalog_with("string")
+    new, texts = catalog_with("int")
+    base = Baseline("main", {"orders": old.contracts["orders"]})
+    (one,) = check.run(new, base, {}, Texts.of(texts, "schemas"), TODAY).findings
+    assert (one.rule, one.file, one.path) == ("TYPE_MISMATCH", "schemas/types/size.avsc", "size.n")
+    assert '"n"' in texts["types/size.avsc"].splitlines()[one.line - 1]
+
+
+# -- approvals ---------------------------------------------------------------------------------------------------
+
+
+def approving(*approvals: dict[str, Any]) -> Edit:
+    return both(lambda f: f.add("city", "string"), lambda f: f.spec.update(approvals=list(approvals)))
+
+
+BREAK = "READER_FIELD_MISSING_DEFAULT_VALUE"
+
+
+def test_an_approved_finding_is_printed_and_does_not_fail() -> None:
+    (one,) = changed(approving(approval(BREAK, "city"))).findings
+    assert (one.rule, one.approved, one.until) == (BREAK, "agreed with finance", "2026-06-01")
+    assert not one.fails(FailOn.warning)
+
+
+def test_an_approval_is_for_one_path() -> None:
+    found = rules(changed(approving(approval(BREAK, "town"))))
+    assert set(found) == {BREAK, "APPROVAL_UNUSED"}
+    assert found[BREAK].fails(FailOn.error)
+
+
+def test_an_expired_approval_approves_nothing() -> None:
+    found = rules(changed(approving(approval(BREAK, "city")), today=date(2026, 6, 2)))
+    assert set(found) == {BREAK, "APPROVAL_EXPIRED"}
+    assert all(one.fails(FailOn.error) for one in found.values())
+
+
+def test_an_approval_of_an_unknown_rule_is_an_error_with_its_line() -> None:
+    with pytest.raises(ConfigurationError, match="NO_SUCH_RULE") as caught:
+        changed(approving(approval("NO_SUCH_RULE", "city")))
+    assert caught.value.where.startswith("schemas/orders/contract.yaml:")
+    assert all(rule in caught.value.mend for rule in APPROVABLE)
+
+
+@pytest.mark.parametrize("missing", ["rule", "reason", "until"])
+def test_an_approval_says_what_why_and_until_when(missing: str) -> None:
+    incomplete = {key: value for key, value in approval(BREAK, "city").items() if key != missing}
+    with pytest.raises(ConfigurationError, match=missing):
+        changed(approving(incomplete))
+
+
+def test_an_approval_of_a_break_in_the_history_of_a_transitive_level_stays_in_use() -> None:
+    kept = both(level("BACKWARD_TRANSITIVE"), lambda f: f.spec.update(approvals=[approval("TYPE_MISMATCH", "count")]))
+    history = (count_is_text,)
+    assert changed(kept, lambda f: None, history=history).findings == ()
+    assert set(rules(changed(kept, lambda f: None))) == {"APPROVAL_UNUSED"}
+
+
+# -- formats -----------------------------------------------------------------------------------------------------
+
+NASTY = "a|b `c` <script>\n::error::x %0A,:\x1b[31m @team [link](x) \x00 ]]>"
+
+
+def result(**more: Any) -> Result:
+    checked = changed(lambda f: f.add("city", "string"))
+    nasty = Finding("RULE", Severity.error, NASTY, NASTY, NASTY, 1, 2, NASTY, NASTY, **more)
+    return Result("check", ("orders", "other", "returns"), (*checked.findings, nasty), FailOn.error, checked)
+
+
+def test_json_is_one_document() -> None:
+    document = json.loads(json.dumps(formats.as_document(result())))
+    assert document["failed"] is True
+    assert document["findings"][0]["rule"] == BREAK
+    assert document["findings"][0]["line"] > 1
+    assert document["findings"][1]["message"] == NASTY
+    (change,) = document["changes"]
+    assert change["impact"]["deploy"]["first"] == "producers first"
+    assert change["impact"]["tables"][0]["statements"] == ['ALTER TABLE shop.orders ADD IF NOT EXISTS "city" text']
+    assert [one["name"] for one in change["impact"]["consumers"]] == ["billing", "search"]
+
+
+def test_junit_is_xml_and_counts() -> None:
+    suite = ElementTree.fromstring(formats.as_junit(result()))[0]
+    assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("4", "2", "0")
+    failure = suite[1].find("failure")
+    assert failure is not None
+    assert "<script>" in failure.get("message", "")
+    assert [case.get("classname") for case in suite if len(case) == 0] == ["other", "returns"]
+
+
+def test_junit_shows_an_approved_finding_as_skipped() -> None:
+    suite = ElementTree.fromstring(formats.as_junit(result(approved="agreed", until="2026-06-01")))[0]
+    assert (suite.get("failures"), suite.get("skipped")) == ("1", "1")
+
+
+def test_github_annotations_are_one_line_each() -> None:
+    lines = formats.as_github(result()).splitlines()
+    assert len(lines) == 2
+    assert lines[0].startswith("::error file=schemas/orders/value.avsc,line=")
+    assert f",title={BREAK}::city: " in lines[0]
+    assert lines[1].startswith("::error ")
+    assert "%0A::error::x" in lines[1]
+    assert "%250A" in lines[1]
+    properties = lines[1].split(" ", 1)[1].split("::", 1)[0]
+    assert "%2C%3A" in properties
+
+
+def test_markdown_keeps_its_tables_and_mentions_nobody() -> None:
+    page = formats.as_markdown(result())
+    (row,) = [line for line in page.splitlines() if line.startswith("| `RULE`")]
+    assert row.replace("\\|", "").count("|") == 5
+    text = re.sub("`[^`]*`", "", row)
+    assert "<script>" not in text
+    assert "@team" not in text
+    assert "\x1b" not in page
+    assert "### Breaking" in page
+    assert "producers first" in page
+    assert 'ALTER TABLE shop.orders ADD IF NOT EXISTS "city" text' in page
+
+
+def test_markdown_of_a_benign_change() -> None:
+    checked = changed(lambda f: f.add("city", "string", default=""))
+    page = formats.as_markdown(Result("check", ("orders",), checked.findings, FailOn.error, checked))
+    assert page.startswith("## ✅")
+    assert "Breaking" not in page
+    assert "any order" in page
+
+
+# -- the command -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Done:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def contracts(two: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
+    """The command, in this process and that folder."""
+    monkeypatch.chdir(two)
+
+    def run(*arguments: str) -> Done:
+        monkeypatch.setattr(sys, "argv", ["contracts", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        said = capsys.readouterr()
+        assert isinstance(ended.value.code, int)
+        return Done(ended.value.code, said.out, said.err)
+
+    return run
+
+
+def write(folder: Path, files: Files, below: str = "schemas") -> None:
+    for path, text in files.texts.items():
+        target = folder / below / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Path:
+    """A folder `old`, and `schemas` where a field without default is new."""
+    files = Files()
+    write(tmp_path, files, "old")
+    files.add("city", "string")
+    write(tmp_path, files)
+    return tmp_path
+
+
+@pytest.mark.parametrize(("fail_on", "code"), [("error", 1), ("warning", 1), ("never", 0)])
+def test_against_a_folder(contracts: Callable[..., Done], fail_on: str, code: int) -> None:
+    done = contracts("check", "--against", "old", "--fail-on", fail_on)
+    assert done.returncode == code
+    assert BREAK in done.stdout
+    assert "producers first" in done.stdout
+    assert "\x1b" not in done.stdout
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("command", [("lint",), ("check", "--against", "old")])
+def test_json_and_nothing_else_on_stdout(contracts: Callable[..., Done], command: tuple[str, ...]) -> None:
+    done = contracts(*command, "--format", "json")
+    document = json.loads(done.stdout)
+    assert document["version"] == 1
+    assert document["command"] == command[0]
+    assert done.returncode == 1
+
+
+@pytest.mark.parametrize("output", ["text", "junit", "github", "markdown"])
+def test_every_format_of_both_commands(contracts: Callable[..., Done], output: str) -> None:
+    for command in (("lint",), ("check", "--against", "old")):
+        done = contracts(*command, "--format", output)
+        assert done.returncode == 1
+        assert "city" in done.stdout or command == ("lint",)
+        assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "told"),
+    [
+        ("value.avsc", '{"type": "record",\n "name": }', "schemas/orders/value.avsc:2:10"),
+        ("value.avsc", "\N{DESERT}" * 3, "not valid JSON"),
+        ("contract.yaml", "topic: [", "not YAML"),
+        ("contract.yaml", "", "is not a mapping"),
+        ("contract.yaml", "topic: orders\ntopic: orders\n", "stands twice"),
+        ("value.avsc", '{"type": "record", "name": "A", "fields": [{"name": "b", "type": "No"}]}', "No"),
+        ("value.avsc", "[" * 3000, "not valid JSON"),
+    ],
+)
+def test_broken_input_is_a_message(
+    contracts: Callable[..., Done], two: Path, path: str, text: str, told: str
+) -> None:
+    (two / "schemas" / "orders" / path).write_text(text, encoding="utf-8")
+    for command in (("lint",), ("check", "--against", "old")):
+        done = contracts(*command)
+        assert done.returncode == 2
+        assert told in done.stderr
+        assert "Traceback" not in done.stderr
+        assert done.stdout == ""
+
+
+def test_a_registry_that_is_not_there_is_exit_3(
+    contracts: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCHEMA_REGISTRY_URL", "http://127.0.0.1:9")
+    done = contracts("check", "--against", "registry")
+    assert done.returncode == 3
+    assert "127.0.0.1:9" in done.stderr
+
+
+def test_diff_of_files_and_of_folders(contracts: Callable[..., Done]) -> None:
+    done = contracts("diff", "old/orders/value.avsc", "schemas/orders/value.avsc")
+    assert (done.returncode, done.stdout.split()) == (0, ["+", "city", "added:", "string,", "no", "default"])
+    done = contracts("diff", "old", "schemas", "--format", "json")
+    (change,) = json.loads(done.stdout)["changes"]
+    assert change == {"path": "orders/value.avsc: city", "kind": "added", "old": "", "new": "string, no default"}
+    assert contracts("diff", "old", "old").stdout == "no differences\n"
+
+
+def test_diff_of_nothing_and_of_unlike_things(contracts: Callable[..., Done]) -> None:
+    for arguments in (("old", "nowhere"), ("old", "schemas/orders/value.avsc"), ("HEAD:x", "old")):
+        done = contracts("diff", *arguments)
+        assert done.returncode == 2
+        assert "mend:" in done.stderr
+
+
+def test_the_command_loads_no_heavy_library() -> None:
+    code = "import sys, contracts.cli; print([m for m in sys.modules if m.split('.')[0] in sys.argv[1:]])"
+    heavy = ("pyspark", "airflow", "confluent_kafka", "cassandra", "psycopg")
+    done = subprocess.run([sys.executable, "-c", code, *heavy], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
