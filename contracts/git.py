@@ -117,7 +117,7 @@ class Repository:
 
     def history(self, commit: Commit, below: str) -> Iterator[tuple[Commit, Mapping[str, str]]]:
         """Every state of the files below a folder, first parents only, oldest first: path -> blob hash."""
-        where = ["--", f"{below}/"] if below else []
+        where = ["--", f":(top,literal){below}"] if below else []
         done = self._checked(
             "log", "--first-parent", "-m", "--reverse", "--raw", "--no-abbrev", "--no-renames", "--no-color",
             "--no-show-signature", "--format=%x01%H %cs", "-z", commit.sha, *where,
