@@ -1,0 +1,272 @@
+"""What a change does: who deploys first (checked against both directions), Spark, tables, consumers."""
+
+from __future__ import annotations
+
+import pytest
+
+from contracts import catalog, changes, impact, tables
+from contracts.impact import Earlier, First, Impact, Reads
+from contracts.paths import field_at, overlap, plain
+from contracts_tests.unit.test_check import STATES, TO_MICROS, Edit, Files, both, level, rename, retype
+
+
+def effect(*edits: Edit, history: tuple[Edit, ...] = ()) -> Impact:
+    """Of the last edit, after the one before."""
+    before, after = Files(), Files()
+    for edit in edits[:-1]:
+        edit(before)
+        edit(after)
+    edits[-1](after)
+    old, new = (catalog.from_files(one.texts, "schemas").contracts["orders"] for one in (before, after))
+    versions = []
+    for number, edit in enumerate(history):
+        files = Files()
+        edit(files)
+        schema = catalog.from_files(files.texts, "schemas").contracts["orders"].value.schema
+        versions.append(Earlier(f"version {number}", schema))
+    told = changes.between(old.value.schema, new.value.schema)
+    return impact.of(old, new, (*versions, Earlier("main", old.value.schema)), told)
+
+
+def migration(kind: str, found: Impact) -> tables.Migration:
+    return next(one.migration for one in found.tables if one.kind == kind)
+
+
+# -- who deploys first -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("edit", "first"),
+    [
+        (lambda f: None, First.any),
+        (lambda f: f.add("city", "string", default=""), First.any),
+        (lambda f: f.add("city", "string"), First.producers),
+        (lambda f: f.drop("total"), First.consumers),
+        (lambda f: f.drop("count"), First.any),
+        (retype("count", "long"), First.consumers),
+        (retype("state", STATES), First.consumers),
+        (retype("state", {**STATES, "symbols": ["OPEN"]}), First.producers),
+        (both(lambda f: f.add("city", "string"), lambda f: f.drop("total")), First.together),
+        (TO_MICROS, First.together),
+        (lambda f: f.field("total").update(doc="Another."), First.any),
+    ],
+)
+@pytest.mark.parametrize("name", ["NONE", "BACKWARD", "FORWARD", "FULL_TRANSITIVE"])
+def test_who_deploys_first_comes_from_the_change_and_not_from_the_level(edit: Edit, first: First, name: str) -> None:
+    found = effect(level(name), edit)
+    assert found.first is first
+    assert found.why
+
+
+# -- Spark -------------------------------------------------------------------------------------------------------
+
+
+def test_spark_says_which_default_fills_in_and_what_it_leaves_out() -> None:
+    spark = effect(lambda f: f.add("city", "string", default="Bonn")).spark
+    assert spark is not None
+    assert (spark.reads_old, spark.reads_new) == (True, True)
+    assert 'old records get city = "Bonn", its default' in spark.notes
+    assert "until it restarts with the new contract, it leaves city out" in spark.notes
+
+
+def test_spark_says_what_goes_to_the_dead_letter_topic() -> None:
+    spark = effect(lambda f: f.add("city", "string")).spark
+    assert spark is not None
+    assert (spark.reads_old, spark.reads_new) == (False, True)
+    assert any("records of main go to the dead-letter topic" in note and "city" in note for note in spark.notes)
+    spark = effect(lambda f: f.drop("total")).spark
+    assert spark is not None
+    assert (spark.reads_old, spark.reads_new) == (True, False)
+    assert any("new records go to the dead-letter topic" in note and "total" in note for note in spark.notes)
+
+
+def test_spark_reads_all_that_was_ever_written_or_not() -> None:
+    spark = effect(
+        lambda f: f.add("city", "string", default=""),
+        history=(lambda f: f.field("count").update(type="string", default="1"), lambda f: None),
+    ).spark
+    assert spark is not None
+    assert not spark.reads_old
+    assert any("records of version 0" in note and "count" in note for note in spark.notes)
+
+
+def test_without_sinks_there_is_no_stream() -> None:
+    found = effect(lambda f: f.spec.pop("sinks"), lambda f: f.add("city", "string"))
+    assert found.spark is None
+    assert found.tables == ()
+
+
+# -- tables ------------------------------------------------------------------------------------------------------
+
+
+def test_a_new_field_is_a_new_column_that_may_be_null() -> None:
+    found = effect(lambda f: f.add("city", "string", default=""))
+    assert migration("cassandra", found).statements == ('ALTER TABLE shop.orders ADD IF NOT EXISTS "city" text',)
+    assert migration("postgres", found).statements == (
+        'ALTER TABLE public.orders ADD COLUMN IF NOT EXISTS "city" text',
+    )
+    assert "city is null in the rows that are there" in migration("postgres", found).notes
+
+
+def test_a_field_that_goes_leaves_its_column() -> None:
+    found = effect(lambda f: f.drop("count"))
+    assert migration("cassandra", found).statements == ()
+    assert migration("postgres", found).statements == (
+        'ALTER TABLE public.orders ALTER COLUMN "count" DROP NOT NULL',
+    )
+    assert migration("cassandra", found).notes == (
+        "count stays with the values that it has, and is no longer written",
+    )
+    assert migration("postgres", effect(lambda f: f.drop("note"))).statements == ()
+
+
+def test_a_field_that_may_be_null_from_now_on() -> None:
+    found = effect(lambda f: f.field("count").update(type=["int", "null"]))
+    assert migration("cassandra", found) == tables.Migration()
+    assert migration("postgres", found).statements == (
+        'ALTER TABLE public.orders ALTER COLUMN "count" DROP NOT NULL',
+    )
+
+
+def test_a_field_that_is_never_null_from_now_on_changes_nothing() -> None:
+    found = effect(lambda f: f.field("note").update(type="string", default=""))
+    assert [one.migration for one in found.tables] == [tables.Migration()] * 2
+
+
+def test_a_wider_type_is_an_alter_in_postgresql_and_impossible_in_cassandra() -> None:
+    found = effect(retype("count", "long"))
+    assert migration("postgres", found).statements == ('ALTER TABLE public.orders ALTER COLUMN "count" TYPE bigint',)
+    (refusal,) = migration("cassandra", found).refusals
+    assert refusal.column == "count"
+    assert "cannot alter" in refusal.why
+    assert refusal.mend
+
+
+@pytest.mark.parametrize(
+    ("precision", "scale", "possible"), [(10, 2, True), (9, 3, True), (8, 3, False), (8, 1, False), (6, 2, False)]
+)
+def test_a_decimal_that_still_holds_what_is_stored(precision: int, scale: int, possible: bool) -> None:
+    kind = {"type": "bytes", "logicalType": "decimal", "precision": precision, "scale": scale}
+    found = migration("postgres", effect(retype("total", kind)))
+    wanted = f'ALTER TABLE public.orders ALTER COLUMN "total" TYPE numeric({precision},{scale})'
+    assert found.statements == ((wanted,) if possible else ())
+    assert bool(found.refusals) is not possible
+
+
+def test_a_type_that_no_value_can_become() -> None:
+    found = effect(lambda f: f.field("count").update(type="string", default="1"))
+    for one in found.tables:
+        assert [refusal.column for refusal in one.migration.refusals] == ["count"]
+        assert one.migration.statements == ()
+
+
+def test_a_type_without_a_column() -> None:
+    for one in effect(TO_MICROS).tables:
+        assert [refusal.column for refusal in one.migration.refusals] == ["at"]
+
+
+def test_an_enum_that_becomes_text_changes_no_column() -> None:
+    assert all(one.migration == tables.Migration() for one in effect(retype("state", "string")).tables)
+
+
+def test_a_primary_key_is_for_ever() -> None:
+    found = effect(lambda f: f.spec["sinks"]["cassandra"].update(primary_key=["id", "at"]))
+    (refusal,) = migration("cassandra", found).refusals
+    assert "(id)" in refusal.why
+    assert "(id, at)" in refusal.why
+    assert migration("postgres", found) == tables.Migration()
+
+
+def test_another_table_is_made_and_the_old_one_stays() -> None:
+    found = migration("postgres", effect(lambda f: f.spec["sinks"]["postgres"].update(table="orders_v2")))
+    assert found.statements[0].startswith("CREATE TABLE IF NOT EXISTS public.orders_v2")
+    assert "public.orders stays" in found.notes[0]
+
+
+def test_a_new_sink_and_one_that_goes() -> None:
+    def without(kind: str) -> Edit:
+        return lambda f: f.spec["sinks"].pop(kind)
+
+    def again(files: Files) -> None:
+        files.spec["sinks"] = Files().spec["sinks"]
+
+    assert migration("postgres", effect(without("postgres"), again)).statements[0].startswith("CREATE TABLE")
+    assert "no longer written" in migration("cassandra", effect(without("cassandra"))).notes[0]
+
+
+# -- consumers ---------------------------------------------------------------------------------------------------
+
+
+def consumers(*edits: Edit) -> dict[str, tuple[Reads, tuple[str, ...]]]:
+    return {one.name: (one.reads, one.touched) for one in effect(*edits).consumers}
+
+
+def test_a_consumer_breaks_where_its_field_can_no_longer_be_read() -> None:
+    found = consumers(lambda f: f.drop("total"))
+    assert found["billing"] == (Reads.breaks, ("total",))
+    assert found["search"] == (Reads.on, ())
+
+
+def test_a_consumer_loses_what_its_default_replaces() -> None:
+    assert consumers(lambda f: f.drop("note"))["search"] == (Reads.without, ("note",))
+    renamed = both(rename("note", "notes"), lambda f: f.field("notes").update(aliases=["note"]))
+    assert consumers(renamed)["search"] == (Reads.without, ("note",))
+
+
+def test_a_consumer_takes_a_number_for_another() -> None:
+    kind = {"type": "bytes", "logicalType": "decimal", "precision": 8, "scale": 3}
+    assert consumers(retype("total", kind))["billing"] == (Reads.breaks, ("total",))
+
+
+def test_a_consumer_of_everything_is_touched_by_everything() -> None:
+    everything = both(lambda f: f.spec.update(consumers=[{"name": "lake"}]))
+    assert consumers(everything, retype("count", "long"))["lake"] == (Reads.breaks, ("count",))
+    assert consumers(everything, lambda f: f.add("city", "string"))["lake"] == (Reads.on, ())
+
+
+def test_a_consumer_reads_inside_of_what_it_names() -> None:
+    def nested(kind: str) -> Edit:
+        inner = {"type": "record", "name": "Item", "fields": [{"name": "price", "type": kind}]}
+
+        def edit(files: Files) -> None:
+            files.spec.pop("sinks", None)
+            files.spec["consumers"] = [{"name": "a", "fields": ["items"]}, {"name": "b", "fields": ["items.price"]}]
+            if not any(one["name"] == "items" for one in files.value["fields"]):
+                files.add("items", None)
+            retype("items", {"type": "array", "items": inner})(files)
+
+        return edit
+
+    found = consumers(nested("int"), nested("long"))
+    assert found == {name: (Reads.breaks, ("items[].price",)) for name in ("a", "b")}
+
+
+# -- paths -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("a.b", "a.b"),
+        ("items[].price", "items.price"),
+        ("rates{}", "rates"),
+        ("payment(Card).number", "payment.number"),
+    ],
+)
+def test_plain_paths(path: str, told: str) -> None:
+    assert plain(path) == told
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [("a", "a", True), ("a.b", "a", True), ("a", "a.b", True), ("ab", "a", False), ("", "a", True)],
+)
+def test_overlapping_paths(one: str, other: str, same: bool) -> None:
+    assert overlap(one, other) is same
+
+
+def test_a_field_by_its_path() -> None:
+    schema = catalog.from_files(Files().texts, "schemas").contracts["orders"].value.schema
+    assert field_at(schema, "total") is not None
+    assert field_at(schema, "total.cents") is None
+    assert field_at(schema, "") is None
