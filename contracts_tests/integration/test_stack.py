@@ -22,6 +22,7 @@ import requests
 from cassandra import Unauthorized
 from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import Cluster, NoHostAvailable
+from cassandra.concurrent import execute_concurrent_with_args
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
@@ -260,6 +261,23 @@ def test_after_kill_9_up_brings_everything_back(private, killed):
     written.check()
 
 
+def test_rows_that_cassandra_has_acknowledged_outlive_a_kill_at_once(private):
+    """With Cassandra's default commit log some dozens of these are gone."""
+    name, rows = f"t{uuid.uuid4().hex}", [(number,) for number in range(3000)]
+    pid = private.status["cassandra"]["pid"]
+    with cassandra(private.exports) as session:
+        session.execute(f"CREATE KEYSPACE {name} WITH replication = {ONE_COPY}")
+        session.execute(f"CREATE TABLE {name}.t (a int PRIMARY KEY)")
+        insert = session.prepare(f"INSERT INTO {name}.t (a) VALUES (?)")
+        acknowledged = [done for done, _ in execute_concurrent_with_args(session, insert, rows, concurrency=100)]
+        os.kill(pid, signal.SIGKILL)
+    assert all(acknowledged)
+    private.run("up")
+    with cassandra(private.exports) as session:
+        assert session.execute(f"SELECT count(*) FROM {name}.t").one()[0] == len(rows)
+        session.execute(f"DROP KEYSPACE {name}")
+
+
 def test_down_leaves_no_process_and_keeps_the_data(tmp_path):
     root = tmp_path / "a stack"
     try:
@@ -346,6 +364,32 @@ def test_two_ups_at_once_start_one_stack(tmp_path):
     finally:
         run(tmp_path, "down")
     assert processes_below(tmp_path) == []
+
+
+def test_recorded_answers_are_replayed_and_stay_so_after_a_kill(tmp_path):
+    root, recorded = tmp_path / "stack", tmp_path / "recorded"
+
+    def emails():
+        row = next(row for row in json.loads(run(root, "status", "--json").stdout) if row["name"] == "source")
+        answer = requests.get(row["address"], params={"results": 3}, timeout=10)
+        return {user["email"] for user in answer.json()["results"]}, row["pid"], answer.text
+
+    try:
+        assert run(root, "up", "--ports", "auto", "--only", "source").returncode == 0
+        generated, first, text = emails()
+        recorded.mkdir()
+        (recorded / "001.json").write_text(text)
+        assert "anew" in run(root, "up", "--only", "source", "--replay", str(recorded)).stderr
+        replayed, second, _ = emails()
+        assert replayed == generated
+        assert second != first
+        os.kill(second, signal.SIGKILL)
+        assert run(root, "up", "--only", "source").returncode == 0
+        assert emails()[0] == generated
+        refused = run(root, "up", "--replay", str(tmp_path / "absent"))
+        assert (refused.returncode, "--replay" in refused.stderr) == (2, True)
+    finally:
+        run(root, "down")
 
 
 def test_logs_prints_the_end_of_a_log(stack):
