@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from contracts import avro, catalog
 from contracts.catalog import CONTRACT_FILE, Catalog
@@ -19,10 +19,11 @@ from contracts.contract import Compatibility, Contract, Subject
 from contracts.errors import ConfigurationError, InvalidSchema
 from contracts.git import Commit, Repository
 from contracts.impact import Earlier
-from contracts.registry import Registry
 from contracts.settings import Settings
 from contracts.shared_types import SharedTypes
-from contracts.writing import normalised
+
+if TYPE_CHECKING:
+    from contracts.registry import Registry
 
 
 class Source(Protocol):
@@ -92,37 +93,48 @@ class GitSource:
                     mend="run: git fetch --unshallow origin",
                 )
             for name, earlier in self._earlier(whole).items():
-                mine = normalised(found[name][0].schema)
-                before = [one for text, one in earlier.items() if text != mine]
-                found[name] = (*before, *found[name])
+                found[name] = (*earlier, *found[name])
         return found
 
-    def _earlier(self, whole: Mapping[str, str]) -> dict[str, dict[str, Earlier]]:
-        """Versions by subject and normalised text, oldest first.  A text that is no schema was never registered."""
-        found: dict[str, dict[str, Earlier]] = {name: {} for name in whole.values()}
-        states = list(self.repository.history(self.commit, self.below))
-        prefix = f"{self.below}/" if self.below else ""
-        used = {blob for _, state in states for path, blob in state.items() if path.endswith(".avsc")}
-        texts = {blob: data.decode("utf-8", "replace") for blob, data in self.repository.blobs(used).items()}
-        seen: dict[str, tuple[object, ...]] = {}
-        for commit, state in states:
-            avsc = {path[len(prefix) :]: blob for path, blob in state.items() if path.endswith(".avsc")}
-            shared = SharedTypes({path: texts[blob] for path, blob in avsc.items() if path not in whole})
-            for path, name in whole.items():
-                blob = avsc.get(path)
-                if blob is None:
+    def _earlier(self, whole: Mapping[str, str]) -> dict[str, list[Earlier]]:
+        """Versions by subject, oldest first, without the commit's own.
+
+        A text that is no schema was never registered, and is left out.
+        """
+        found: dict[str, dict[tuple[str, ...], Earlier | None]] = {name: {} for name in whole.values()}
+        start = len(self.below) + 1 if self.below else 0
+        commits = [
+            (commit, {path[start:]: blob for path, blob in changed.items() if path.endswith(".avsc")})
+            for commit, changed in self.repository.history(self.commit, self.below)
+        ]
+        wanted = {blob for _, changed in commits for blob in changed.values() if blob}
+        texts = {blob: data.decode("utf-8", "replace") for blob, data in self.repository.blobs(wanted).items()}
+        texts[""] = ""
+        state: dict[str, str] = {}
+        others: dict[str, str] = {}
+        shared = SharedTypes(others)
+        for commit, changed in commits:
+            touched = [path for path in whole if path in changed]
+            state |= {path: texts[changed[path]] for path in touched}
+            if len(touched) < len(changed):
+                others |= {path: texts[blob] for path, blob in changed.items() if path not in whole}
+                shared = SharedTypes(others)
+                touched = [path for path in whole if path in state]
+            for path in touched:
+                text, name = state[path], whole[path]
+                version = (text, *shared.texts(text))
+                if not text or version in found[name]:
                     continue
-                used_types = tuple(shared.texts(texts[blob]))
-                if seen.get(name) == (blob, used_types):
-                    continue
-                seen[name] = (blob, used_types)
+                found[name][version] = None
                 try:
-                    schema = avro.parse_stored(texts[blob], where=path, named=shared.named(texts[blob]))
+                    schema = avro.parse_stored(text, where=path, named=shared.named(text))
                 except InvalidSchema:
                     continue
-                label = f"{commit.short} of {commit.day}"
-                found[name].setdefault(normalised(schema), Earlier(label, schema))
-        return found
+                found[name][version] = Earlier(f"{commit.short} of {commit.day}", schema)
+        for path, name in whole.items():
+            own = state.get(path, "")
+            found[name].pop((own, *shared.texts(own)), None)
+        return {name: [one for one in versions.values() if one] for name, versions in found.items()}
 
     def _texts(self, files: Mapping[str, str]) -> dict[str, str]:
         prefix = f"{self.below}/" if self.below else ""
@@ -211,6 +223,8 @@ def _label(ref: str, commit: Commit) -> str:
 def source(against: str | None, folder: Path, current: Catalog, settings: Settings) -> Source:
     """What `--against` means: `registry`, a folder where there is one of that name, else a git ref."""
     if against == "registry":
+        from contracts.registry import Registry  # loads an HTTP client: only where it is needed
+
         return RegistrySource(Registry.from_settings(settings), current)
     if against is not None and Path(against).is_dir():
         return FolderSource(Path(against))

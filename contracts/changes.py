@@ -279,7 +279,7 @@ class _Comparison:
         if len(gone) * len(come) > MOST_PAIRS:
             return []
         pairs = [
-            (SequenceMatcher(None, one.name, other.name).ratio(), index, one, other)
+            (_likeness(one.name, other.name), index, one, other)
             for index, one in enumerate(gone)
             for other in come
             if words(one.type, self.old) == words(other.type, self.new)
@@ -291,6 +291,13 @@ class _Comparison:
                 used |= {id(one), id(other)}
                 found.append((one, other))
         return found
+
+
+def _likeness(one: str, other: str) -> float:
+    """0 to 1; `phone` is much like `phone_number`."""
+    ratio = SequenceMatcher(None, one, other).ratio()
+    first, second = set(one.lower().split("_")), set(other.lower().split("_"))
+    return max(ratio, ALIKE) if first <= second or second <= first else ratio
 
 
 def words(node: AnyType, schema: Schema | None = None) -> str:

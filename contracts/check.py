@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 
 from contracts import changes, impact
 from contracts.catalog import Catalog
@@ -81,7 +82,8 @@ def changed_subjects(catalog: Catalog, base: Baseline) -> dict[str, tuple[Contra
         if old is None or (contract.spec.compatibility.value == "NONE" and old.spec.compatibility.value == "NONE"):
             continue
         for before, after in _pairs(old, contract):
-            if before and after and (contract.spec.approvals or not same(before, after)):
+            # Whether the difference counts is not asked yet: that costs more than a history too many.
+            if before and after and (contract.spec.approvals or before.text != after.text or after.types):
                 found[before.name] = (old, before)
     return found
 
@@ -111,7 +113,7 @@ def run(catalog: Catalog, base: Baseline, histories: Histories, texts: Texts, to
         found = approve(
             contract, found, today=today, known=APPROVABLE, texts=texts, still_needed=one.needed_next_time()
         )
-        effect = None if is_same else one.impact()
+        effect = None if is_same else one.impact
         if is_same:
             unchanged += 1
             if not found:
@@ -157,8 +159,9 @@ class _Comparison:
     histories: Histories
     texts: Texts
     _changes: dict[str, tuple[Change, ...]] = field(default_factory=dict)
+    _known: dict[str, bool] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def is_same(self) -> bool:
         before, after = (
             contract.spec.model_dump(exclude={"lint", "approvals", "consumers", "owner", "description"})
@@ -166,12 +169,18 @@ class _Comparison:
         )
         if self.old.spec is not self.new.spec and before != after:
             return False
-        return all(one is other is None or (one and other and same(one, other)) for one, other in self._subjects)
+        return all(one is other is None or (one and other and self._same(one, other)) for one, other in self._pairs)
+
+    def _same(self, one: Subject, other: Subject) -> bool:
+        if other.name not in self._known:
+            self._known[other.name] = same(one, other)
+        return self._known[other.name]
 
     @property
-    def _subjects(self) -> list[tuple[Subject | None, Subject | None]]:
+    def _pairs(self) -> list[tuple[Subject | None, Subject | None]]:
         return _pairs(self.old, self.new)
 
+    @cached_property
     def impact(self) -> Impact:
         value = self.old.value
         history = self._history(value)
@@ -182,8 +191,8 @@ class _Comparison:
         yield from self._level_lowered()
         yield from self._key()
         yield from self._partitions()
-        for before, after in self._subjects:
-            if before and after and not same(before, after):
+        for before, after in self._pairs:
+            if before and after and not self._same(before, after):
                 yield from self._by_level(before, after)
                 yield from self._blind(before, after)
         yield from self._effects()
@@ -192,7 +201,7 @@ class _Comparison:
         """What any next version would be refused for, because an earlier one is still in the history."""
         if not self.new.spec.approvals or not self.is_same:
             return set()
-        found = (one for before, after in self._subjects if before and after for one in self._by_level(before, after))
+        found = (one for before, after in self._pairs if before and after for one in self._by_level(before, after))
         return {(one.rule, one.path) for one in found}
 
     # -- the levels ------------------------------------------------------------------------------------------------
@@ -270,7 +279,7 @@ class _Comparison:
         if old is None or new is None:
             word = "has a key schema now, and had none" if old is None else "has no key schema any more"
             yield self._in_contract("KEY_CHANGED", ["key"], f"the topic {word}: {_MOVES}", keep)
-        elif not same(old, new):
+        elif not self._same(old, new):
             told = [f"{change.path or 'key'}: {change}" for change in self._between(old, new)] or ["its text"]
             message = f"the key's schema changed ({told[0]}). The bytes of a key begin with its schema's id: {_MOVES}"
             file, line, column = _place(new, new.schema.root, "")
@@ -288,7 +297,7 @@ class _Comparison:
 
     def _effects(self) -> Iterator[Finding]:
         """Tables that cannot become what the contract says, and consumers that lose something."""
-        effect = self.impact()
+        effect = self.impact
         for table in effect.tables:
             for refusal in table.migration.refusals:
                 message = f"{table.kind} {table.table}: {refusal.why}"

@@ -17,7 +17,6 @@ from contracts.errors import EXIT_FINDINGS, EXIT_OK
 from contracts.findings import FailOn
 from contracts.formats import Result
 from contracts.places import Texts
-from contracts.registry import Registry
 from contracts.settings import Settings
 
 if TYPE_CHECKING:
@@ -137,6 +136,7 @@ def _current(configured: Settings) -> tuple[catalog.Catalog, Texts]:
 
 def _plan(configured: Settings) -> tuple[Servers, plans.Plan]:
     from contracts.register import Servers  # loads Kafka's client library: only where it is needed
+    from contracts.registry import Registry
     from contracts.topics import Topics
 
     desired = catalog.load(configured.contracts_dir)

@@ -116,31 +116,29 @@ class Repository:
         return found
 
     def history(self, commit: Commit, below: str) -> Iterator[tuple[Commit, Mapping[str, str]]]:
-        """Every state of the files below a folder, first parents only, oldest first: path -> blob hash."""
+        """Every commit that changed a file below a folder, first parents only, oldest first: path (from the top) ->
+        blob hash of what it changed, empty for what it removed."""
         where = ["--", f":(top,literal){below}"] if below else []
         done = self._checked(
             "log", "--first-parent", "-m", "--reverse", "--raw", "--no-abbrev", "--no-renames", "--no-color",
             "--no-show-signature", "--format=%x01%H %cs", "-z", commit.sha, *where,
         )  # fmt: skip
-        state: dict[str, str] = {}
+        changed: dict[str, str] = {}
         current: Commit | None = None
         parts = iter(done.stdout.split(b"\0"))
         for part in parts:
             part = part.lstrip(b"\n")
             if part.startswith(b"\x01"):
                 if current is not None:
-                    yield current, dict(state)
+                    yield current, changed
                 sha, _, day = part[1:].decode().strip().partition(" ")
-                current = Commit(sha, day)
+                current, changed = Commit(sha, day), {}
             elif part.startswith(b":"):
                 _, mode, _, blob, status = part[1:].decode().split(" ")
                 path = os.fsdecode(next(parts, b""))
-                if status.startswith("D") or mode == _GITLINK:
-                    state.pop(path, None)
-                else:
-                    state[path] = blob
+                changed[path] = "" if status.startswith("D") or mode == _GITLINK else blob
         if current is not None:
-            yield current, dict(state)
+            yield current, changed
 
     def _fetch(self, ref: str) -> str:
         """What may bring a ref here."""

@@ -170,9 +170,9 @@ def _spark(
             f"{one.path or 'value'}: {one.message}"
         )
     else:
-        for change in changes:
-            if change.kind is Kind.added:
-                notes.append(f"until it restarts with the new contract, it leaves {change.path} out")
+        new_paths = [change.path for change in changes if change.kind is Kind.added]
+        if new_paths:
+            notes.append(f"until it restarts with the new contract, it leaves out {', '.join(new_paths)}")
     for change in changes:
         if change.kind in (Kind.logical, Kind.decimal):
             notes.append(f"{change.path or 'the value'} of old records is read as {change.new}, and was {change.old}")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 from contracts import avro
 from contracts.errors import InvalidSchema
@@ -19,6 +21,10 @@ class SharedTypes:
             name = _full_name(text)
             if name:
                 self._by_name.setdefault(name, text)
+        self._by_word: dict[str, list[str]] = {}
+        for name in self._by_name:
+            for word in {name, name.rpartition(".")[2]}:
+                self._by_word.setdefault(word, []).append(name)
         self._parsed: dict[str, Mapping[str, NamedType]] = {}
 
     def texts(self, text: str) -> list[str]:
@@ -49,14 +55,20 @@ class SharedTypes:
         return found
 
     def _mentioned(self, text: str) -> list[str]:
-        own = _full_name(text) if self._by_name else ""
-        return [
-            name
-            for name in self._by_name
-            if name != own and (f'"{name}"' in text or f'"{name.rpartition(".")[2]}"' in text)
-        ]
+        if not self._by_name:
+            return []
+        own = _full_name(text)
+        found = (self._by_word.get(word) for word in _words(text))
+        return sorted({name for names in found for name in names or () if name != own})
 
 
+@lru_cache(maxsize=100_000)
+def _words(text: str) -> frozenset[str]:
+    """Everything in quotes."""
+    return frozenset(re.findall(r'"([^"\\]+)"', text))
+
+
+@lru_cache(maxsize=100_000)
 def _full_name(text: str) -> str:
     try:
         document = json.loads(text)

@@ -204,12 +204,13 @@ def migrate(old: Table | None, new: Table) -> Migration:
     statements: list[str] = []
     refusals: list[Refusal] = []
     notes: list[str] = []
+    added: list[str] = []
     before_by_name = {column.name: column for column in old.columns}
     for column in new.columns:
         before = before_by_name.pop(column.name, None)
         if before is None:
             statements.append(_add(new, column))
-            notes.append(f"{column.name} is null in the rows that are there")
+            added.append(column.name)
             continue
         if before.type != column.type:
             change = _retype(new, before, column)
@@ -219,8 +220,11 @@ def migrate(old: Table | None, new: Table) -> Migration:
                 statements.append(change)
         if column.nullable and not before.nullable:
             statements += _drop_not_null(new, column)
+    if added:
+        notes.append(f"{', '.join(added)}: null in the rows that are there")
+    if before_by_name:
+        notes.append(f"{', '.join(before_by_name)}: stays as it is, and is no longer written")
     for column in before_by_name.values():
-        notes.append(f"{column.name} stays with the values that it has, and is no longer written")
         if not column.nullable:
             statements += _drop_not_null(new, column)
     return Migration(tuple(statements), tuple(refusals), tuple(notes))

@@ -66,7 +66,7 @@ def test_spark_says_which_default_fills_in_and_what_it_leaves_out() -> None:
     assert spark is not None
     assert (spark.reads_old, spark.reads_new) == (True, True)
     assert 'old records get city = "Bonn", its default' in spark.notes
-    assert "until it restarts with the new contract, it leaves city out" in spark.notes
+    assert "until it restarts with the new contract, it leaves out city" in spark.notes
 
 
 def test_spark_says_what_goes_to_the_dead_letter_topic() -> None:
@@ -105,7 +105,7 @@ def test_a_new_field_is_a_new_column_that_may_be_null() -> None:
     assert migration("postgres", found).statements == (
         'ALTER TABLE public.orders ADD COLUMN IF NOT EXISTS "city" text',
     )
-    assert "city is null in the rows that are there" in migration("postgres", found).notes
+    assert "city: null in the rows that are there" in migration("postgres", found).notes
 
 
 def test_a_field_that_goes_leaves_its_column() -> None:
@@ -114,9 +114,7 @@ def test_a_field_that_goes_leaves_its_column() -> None:
     assert migration("postgres", found).statements == (
         'ALTER TABLE public.orders ALTER COLUMN "count" DROP NOT NULL',
     )
-    assert migration("cassandra", found).notes == (
-        "count stays with the values that it has, and is no longer written",
-    )
+    assert migration("cassandra", found).notes == ("count: stays as it is, and is no longer written",)
     assert migration("postgres", effect(lambda f: f.drop("note"))).statements == ()
 
 

@@ -1,0 +1,149 @@
+"""Every kind of difference between two schemas, told once, with its path and its place."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from contracts import avro, changes
+from contracts.changes import Kind
+
+SCHEMA: dict[str, Any] = {
+    "type": "record",
+    "name": "Order",
+    "namespace": "shop",
+    "fields": [
+        {"name": "id", "type": "string"},
+        {"name": "count", "type": "int", "default": 1, "doc": "How many.", "order": "ascending"},
+        {"name": "state", "type": {"type": "enum", "name": "State", "symbols": ["A", "B"], "default": "A"}},
+        {"name": "sum", "type": {"type": "fixed", "name": "Sum", "size": 4}},
+        {"name": "at", "type": ["null", {"type": "long", "logicalType": "timestamp-millis"}], "default": None},
+        {
+            "name": "items",
+            "type": {
+                "type": "array",
+                "items": {"type": "record", "name": "Item", "fields": [{"name": "price", "type": "int"}]},
+            },
+        },
+        {"name": "rates", "type": {"type": "map", "values": "float"}},
+        {"name": "pay", "type": ["null", "string", "int"], "confluent:tags": ["PII"]},
+    ],
+}
+
+Edit = Callable[[dict[str, Any]], object]
+
+
+def between(edit: Edit) -> list[tuple[str, str, str, str]]:
+    after = {name: field for name, field in ((one["name"], one) for one in copy.deepcopy(SCHEMA)["fields"])}
+    new = {**copy.deepcopy(SCHEMA), "fields": list(after.values())}
+    edit({**after, "root": new})
+    found = changes.between(avro.parse(json.dumps(SCHEMA)), avro.parse(json.dumps(new)))
+    return [(one.kind.value, one.path, one.old, one.new) for one in found]
+
+
+def item(fields: dict[str, Any]) -> dict[str, Any]:
+    return fields["items"]["type"]["items"]
+
+
+CASES: list[tuple[Edit, list[tuple[str, str, str, str]]]] = [
+    (lambda f: None, []),
+    (lambda f: f["root"]["fields"].append({"name": "new", "type": "long"}), [
+        ("added", "new", "", "long, no default"),
+    ]),
+    (
+        lambda f: f["root"]["fields"].append({"name": "new", "type": "long", "default": 3}),
+        [("added", "new", "", "long, default 3")],
+    ),
+    (lambda f: f["root"]["fields"].pop(0), [("removed", "id", "string", "")]),
+    (lambda f: f["id"].update(name="key", aliases=["id"]), [
+        ("renamed", "key", "id", "key"), ("alias", "key", "none", "id"),
+    ]),
+    (lambda f: f["count"].update(name="counts"), [
+        ("looks renamed", "counts", "count", "counts"), ("removed", "count", "int", ""),
+        ("added", "counts", "", "int, default 1"),
+    ]),
+    (lambda f: f["id"].update(type="int"), [("retyped", "id", "string", "int")]),
+    (lambda f: item(f)["fields"][0].update(type="long"), [("retyped", "items[].price", "int", "long")]),
+    (lambda f: f["rates"]["type"].update(values="double"), [("retyped", "rates{}", "float", "double")]),
+    (lambda f: f["pay"].update(type=["null", "string", "long"]), [("retyped", "pay(long)", "int", "long")]),
+    (lambda f: f["pay"].update(type=["null", "string"]), [
+        ("retyped", "pay", "null or string or int", "null or string"),
+    ]),
+    (lambda f: f["pay"].update(type=["string", "null", "int"]), [
+        ("moved", "pay", "null or string or int", "string or null or int"),
+    ]),
+    (lambda f: f["id"].update(type=["null", "string"]), [("nullability", "id", "string", "null or string")]),
+    (lambda f: f["at"]["type"][1].update(logicalType="timestamp-micros"), [
+        ("logical type", "at", "timestamp-millis", "timestamp-micros"),
+    ]),
+    (lambda f: f["at"]["type"][1].pop("logicalType"), [("logical type", "at", "timestamp-millis", "none")]),
+    (lambda f: f["count"].update(default=2), [("default", "count", "1", "2")]),
+    (lambda f: f["count"].pop("default"), [("default", "count", "1", "none")]),
+    (lambda f: f["count"].update(doc="Pieces."), [("doc", "count", "'How many.'", "'Pieces.'")]),
+    (lambda f: f["count"].update(order="ignore"), [("order", "count", "ascending", "ignore")]),
+    (lambda f: f["state"]["type"].update(symbols=["A", "C"]), [("symbols", "state", "without B", "with C")]),
+    (lambda f: f["state"]["type"].update(symbols=["B", "A"]), [("moved", "state", "A, B", "B, A")]),
+    (lambda f: f["state"]["type"].pop("default"), [("enum default", "state", "A", "none")]),
+    (lambda f: f["sum"]["type"].update(size=8), [("size", "sum", "4 bytes", "8 bytes")]),
+    (lambda f: item(f).update(name="Line"), [("type name", "items[]", "shop.Item", "shop.Line")]),
+    (lambda f: item(f).update(namespace="other"), [("namespace", "items[]", "shop", "other")]),
+    (lambda f: f["pay"].pop("confluent:tags"), [("tags", "pay", '["PII"]', "none")]),
+    (lambda f: f["id"].update(unit="none"), [("attribute", "id", "none", 'unit "none"')]),
+    (lambda f: f["root"]["fields"].reverse(), [("moved", "", "", "")]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("edit", "told"), CASES)
+def test_a_difference(edit: Edit, told: list[tuple[str, str, str, str]]) -> None:
+    assert between(edit) == told
+
+
+def test_every_kind_of_a_schema_has_a_case() -> None:
+    assert {kind for _, told in CASES for kind, *_ in told} | {Kind.decimal, Kind.setting} == set(Kind)
+
+
+def test_a_decimal() -> None:
+    one, other = (
+        avro.parse(json.dumps({"type": "bytes", "logicalType": "decimal", "precision": 5, "scale": scale}))
+        for scale in (1, 2)
+    )
+    (change,) = changes.between(one, other)
+    assert (change.kind, change.old, change.new) == (Kind.decimal, "decimal(5,1)", "decimal(5,2)")
+
+
+def test_a_recursive_type_ends_and_a_type_that_is_used_twice_is_told_once() -> None:
+    def tree(kind: str) -> avro.Schema:
+        fields = [
+            {"name": "left", "type": ["null", "Tree"]},
+            {"name": "right", "type": ["null", "Tree"]},
+            {"name": "value", "type": kind},
+        ]
+        return avro.parse(json.dumps({"type": "record", "name": "Tree", "fields": fields}))
+
+    (change,) = changes.between(tree("int"), tree("long"))
+    assert (change.kind, change.path) == (Kind.retyped, "value")
+
+
+def test_a_deep_schema() -> None:
+    def deep(inner: Any) -> avro.Schema:
+        for _ in range(150):
+            inner = ["null", {"type": "array", "items": inner}]
+        return avro.parse(json.dumps(inner))
+
+    (change,) = changes.between(deep("int"), deep("string"))
+    assert change.path.count("[]") == 150
+    assert changes.between(deep("int"), deep("int")) == ()
+
+
+def test_a_name_inside_of_another_looks_renamed() -> None:
+    found = between(lambda f: f["id"].update(name="order_id"))
+    assert found[0] == ("looks renamed", "order_id", "id", "order_id")
+
+
+def test_moved_fields_of_unlike_names_are_not_one_renamed() -> None:
+    found = between(lambda f: f["id"].update(name="zzz"))
+    assert [kind for kind, *_ in found] == ["removed", "added"]
