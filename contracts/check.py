@@ -6,7 +6,7 @@ Pure: `contracts.baselines` reads what there was before.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 
@@ -104,7 +104,7 @@ def run(catalog: Catalog, base: Baseline, histories: Histories, texts: Texts, to
     for contract in catalog.contracts.values():
         old = base.contracts.get(contract.topic)
         if old is None:
-            found = approve(contract, [], today=today, known=APPROVABLE, texts=texts)
+            found = approve(contract, [], today=today, known=APPROVABLE, texts=texts, still_needed={_REMOVAL})
             verdicts.append(Verdict(contract.name, contract.topic, "new", in_order(found)))
             continue
         one = _Comparison(old, contract, histories, texts)
@@ -121,7 +121,7 @@ def run(catalog: Catalog, base: Baseline, histories: Histories, texts: Texts, to
         status = "unchanged" if is_same else "changed"
         verdicts.append(Verdict(contract.name, contract.topic, status, in_order(found), effect))
     if base.complete:
-        verdicts += _removed(catalog, base)
+        verdicts += _removed(catalog, base, today)
     return Checked(base.label, tuple(verdicts), unchanged)
 
 
@@ -136,7 +136,11 @@ def _pairs(old: Contract, new: Contract) -> list[tuple[Subject | None, Subject |
     return [(old.key, new.key), (old.value, new.value)]
 
 
-def _removed(catalog: Catalog, base: Baseline) -> Iterator[Verdict]:
+#: Rule and path of a contract that is gone.
+_REMOVAL = ("CONTRACT_REMOVED", "topic")
+
+
+def _removed(catalog: Catalog, base: Baseline, today: date) -> Iterator[Verdict]:
     topics = {contract.topic for contract in catalog.contracts.values()}
     for topic, old in base.contracts.items():
         if topic not in topics:
@@ -149,6 +153,12 @@ def _removed(catalog: Catalog, base: Baseline) -> Iterator[Verdict]:
             rule = CHECK_RULES["CONTRACT_REMOVED"]
             file = moved.file if moved is not None else old.file
             finding = Finding(rule.id, rule.severity, message, mend, file, path="topic", contract=old.name)
+            # It has no contract.yaml any more: it was approved in the last one, or in that of the new topic.
+            for one in (old, moved):
+                known = [each for each in one.spec.approvals if (each.rule, each.path) == _REMOVAL] if one else []
+                for each in known:
+                    if each.until >= today:
+                        finding = replace(finding, approved=each.reason, until=str(each.until))
             yield Verdict(old.name, topic, "removed", (finding,))
 
 
@@ -320,9 +330,8 @@ class _Comparison:
                     f"{sink.kind} {sink.qualified} stays as it is, and is no longer written",
                     "move its readers, then drop it",
                 )
-        for consumer in effect.consumers:
+        for number, consumer in enumerate(effect.consumers):
             if consumer.reads is Reads.without:
-                number = [one.name for one in self.new.spec.consumers].index(consumer.name)
                 yield self._in_contract(
                     "CONSUMER_LOSES_FIELD",
                     ["consumers", number],

@@ -187,6 +187,10 @@ def _property(text: str) -> str:
 _ICONS = {"consumers first": "⬇️", "producers first": "⬆️", "any order": "↔️", "together": "⏸️"}
 
 
+#: Characters; the limit is 65,536.
+MOST_MARKDOWN = 60_000
+
+
 def as_markdown(result: Result) -> str:
     """What a pull request's comment shows: what breaks and what does not apart, and what follows from it."""
     lines = [f"## {'❌' if result.failed else '✅'} contracts {result.command}: {_md(result.summary)}", ""]
@@ -200,7 +204,16 @@ def as_markdown(result: Result) -> str:
             lines.append("")
     for verdict in result.checked.verdicts if result.checked else ():
         lines += _section(verdict)
-    return "\n".join(lines).rstrip() + "\n"
+    return _short_enough("\n".join(lines).rstrip() + "\n")
+
+
+def _short_enough(page: str) -> str:
+    """GitHub takes no longer comment."""
+    if len(page) <= MOST_MARKDOWN:
+        return page
+    cut = page[:MOST_MARKDOWN].rpartition("\n")[0]
+    open_ = "\n\n</details>" * (cut.count("<details>") - cut.count("</details>"))
+    return f"{cut}{open_}\n\n… and more than fits in here: `contracts check` prints all of it.\n"
 
 
 def _row(one: Finding) -> str:

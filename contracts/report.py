@@ -19,6 +19,8 @@ from contracts.impact import First, Impact, Reads
 from contracts.plan import Plan, Step
 
 JSON_VERSION = 1
+#: What is shown of one effect on a terminal.
+MOST_LINES = 20
 
 
 class Format(StrEnum):
@@ -157,12 +159,13 @@ def _impact(out: Console, effect: Impact) -> None:
             for reads in (effect.spark.reads_old, effect.spark.reads_new)
         )
         rows.append(("Spark", f"{old} old records; as it runs now, {new} new ones"))
-        rows += [("", _plain(note)) for note in effect.spark.notes]
+        rows += [("", line) for line in _some([_plain(note) for note in effect.spark.notes])]
     for table in effect.tables:
         lines = [f"{_plain(' '.join(statement.split()))};" for statement in table.migration.statements]
         lines += [f"[red]no ALTER is possible[/]: {_plain(no.why)}" for no in table.migration.refusals]
         lines += [f"[dim]{_plain(note)}[/]" for note in table.migration.notes]
         lines = lines or [f"{_plain(table.table)} stays as it is"]
+        lines = _some(lines)
         rows += [("Cassandra" if table.kind == "cassandra" else "PostgreSQL", lines[0])]
         rows += [("", line) for line in lines[1:]]
     for who in effect.consumers:
@@ -172,6 +175,12 @@ def _impact(out: Console, effect: Impact) -> None:
     width = min(max(len(label) for label, _ in rows), 24)
     for label, line in rows:
         out.print(f"  [bold]{label}[/]{' ' * (width - len(label))}  {line}")
+
+
+def _some(lines: list[str]) -> list[str]:
+    if len(lines) <= MOST_LINES:
+        return lines
+    return [*lines[:MOST_LINES], f"[dim]and {len(lines) - MOST_LINES} more: --format json has all of them[/]"]
 
 
 def _plain(value: str) -> str:

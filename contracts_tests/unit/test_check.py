@@ -18,7 +18,7 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 
-from contracts import catalog, check, cli, formats
+from contracts import catalog, check, cli, formats, report
 from contracts.check import Baseline, Checked
 from contracts.check_rules import APPROVABLE, CHECK_RULES
 from contracts.errors import ConfigurationError
@@ -360,6 +360,29 @@ def test_an_expired_approval_approves_nothing() -> None:
     assert all(one.fails(FailOn.error) for one in found.values())
 
 
+@pytest.mark.parametrize("today", ["2026-06-01", "2026-06-02"])
+def test_a_contract_that_goes_is_approved_before_it_goes(today: str) -> None:
+    approved = approval("CONTRACT_REMOVED", "topic")
+    gone = Files()
+    gone.spec["topic"] = "returns"
+    new = catalog.from_files({path.replace("orders/", "returns/"): text for path, text in gone.texts.items()}, "s")
+    before = Files()
+    before.spec["approvals"] = [approved]
+    base = Baseline("main", {"orders": catalog.from_files(before.texts, "s").contracts["orders"]})
+    (one,) = check.run(new, base, {}, Texts(), date.fromisoformat(today)).findings
+    assert one.rule == "CONTRACT_REMOVED"
+    assert bool(one.approved) is (today == "2026-06-01")
+
+
+def test_another_topic_is_approved_in_its_own_contract() -> None:
+    edit = both(
+        lambda f: f.spec.update(topic="purchases"),
+        lambda f: f.spec.update(approvals=[approval("CONTRACT_REMOVED", "topic")]),
+    )
+    (one,) = changed(edit).findings
+    assert (one.rule, one.approved) == ("CONTRACT_REMOVED", "agreed with finance")
+
+
 def test_an_approval_of_an_unknown_rule_is_an_error_with_its_line() -> None:
     with pytest.raises(ConfigurationError, match="NO_SUCH_RULE") as caught:
         changed(approving(approval("NO_SUCH_RULE", "city")))
@@ -441,6 +464,19 @@ def test_markdown_keeps_its_tables_and_mentions_nobody() -> None:
     assert "### Breaking" in page
     assert "producers first" in page
     assert 'ALTER TABLE shop.orders ADD IF NOT EXISTS "city" text' in page
+
+
+def test_markdown_fits_into_a_comment_and_text_on_a_screen(capsys: pytest.CaptureFixture[str]) -> None:
+    checked = changed(lambda f: [f.add(f"field_{number}", "string", default="") for number in range(1500)])
+    found = Result("check", ("orders",), checked.findings, FailOn.error, checked)
+    page = formats.as_markdown(found)
+    assert len(page) < 65_536
+    assert "more than fits" in page
+    assert page.count("<details>") == page.count("</details>")
+    report.result(found, report.Format.text)
+    told = capsys.readouterr().out
+    assert "1481 more" in told
+    assert len(told.splitlines()) < 100
 
 
 def test_markdown_of_a_benign_change() -> None:
