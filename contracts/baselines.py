@@ -25,6 +25,8 @@ from contracts.shared_types import SharedTypes
 if TYPE_CHECKING:
     from contracts.registry import Registry
 
+_MERGE_BASE = "the merge base with "
+
 
 class Source(Protocol):
     """Where a baseline comes from."""
@@ -70,7 +72,7 @@ class GitSource:
         except ConfigurationError as error:
             error.mend = f"{error.mend}; or say what to compare with: --against REF|DIR|registry"
             raise
-        return cls(repository, folder, commit, f"the merge base with origin/main ({commit.short})")
+        return cls(repository, folder, commit, f"{_MERGE_BASE}origin/main ({commit.short})")
 
     def baseline(self) -> Baseline:
         files = self.repository.files(self.commit, self.below)
@@ -81,7 +83,7 @@ class GitSource:
         found: dict[str, tuple[Earlier, ...]] = {}
         whole: dict[str, str] = {}  # path from the contracts' folder -> subject
         for name, (old, subject) in wanted.items():
-            newest = Earlier(self.label, subject.schema)
+            newest = Earlier(self.label.removeprefix(_MERGE_BASE), subject.schema)
             found[name] = (newest,)
             if any(LEVELS[level].transitive for level in (old.compatibility.value, levels[old.topic])):
                 whole[PurePosixPath(subject.file).relative_to(self.shown).as_posix()] = name

@@ -11,6 +11,7 @@ from pathlib import Path
 from contracts.errors import ConfigurationError
 
 _GITLINK = "160000"
+_OF_HOOKS = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"})
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,9 @@ class Repository:
         return done
 
     def _run(self, *arguments: str, data: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
-        environment = {**os.environ, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
+        # A hook has its own idea of where the repository is; the folder decides.
+        inherited = {name: value for name, value in os.environ.items() if name not in _OF_HOOKS}
+        environment = {**inherited, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
         try:
             return subprocess.run(
                 ["git", "-C", str(self._inside), *arguments],

@@ -138,9 +138,11 @@ def _first(backward: bool, forward: bool, other: Sequence[Change], changed: bool
             "use a new topic"
         )
     if forward:
-        return First.consumers, "the new schema reads old records, and the old one cannot read new records"
+        return First.consumers, "the new schema reads old records, and the old one cannot read new ones"
     if backward:
-        return First.producers, "the old schema reads new records, and the new one cannot read old records"
+        return First.producers, (
+            "the old schema reads new records, and the new one cannot read old ones: consumers follow when those are read"
+        )
     if not changed:
         return First.any, "the value's schema stays the same"
     return First.any, "each side reads the other's records"

@@ -258,6 +258,13 @@ def test_a_subfolder_as_working_folder(clone: Path, monkeypatch: pytest.MonkeyPa
     assert list(source.baseline().contracts) == ["orders"]
 
 
+def test_inside_a_hook(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_DIR", ".git")
+    monkeypatch.setenv("GIT_INDEX_FILE", ".git/index.lock")
+    write(clone, order(city="string"))
+    assert BREAK in found(run(clone))
+
+
 def test_diff_with_refs(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(clone)
     write(clone, order(city="string"))
