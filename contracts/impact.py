@@ -141,7 +141,8 @@ def _first(backward: bool, forward: bool, other: Sequence[Change], changed: bool
         return First.consumers, "the new schema reads old records, and the old one cannot read new ones"
     if backward:
         return First.producers, (
-            "the old schema reads new records, and the new one cannot read old ones: consumers follow when those are read"
+            "the old schema reads new records, and the new one cannot read old ones: "
+            "consumers follow when those are read"
         )
     if not changed:
         return First.any, "the value's schema stays the same"
