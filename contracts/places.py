@@ -8,6 +8,9 @@ from pathlib import PurePosixPath
 
 import yaml
 
+#: The one written in C, eight times as fast, where it is there.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 
 @dataclass(frozen=True)
 class Texts:
@@ -29,7 +32,7 @@ class Texts:
         there; (0, 0) for a file without text."""
         if path not in self.by_path:
             return 0, 0
-        node = yaml.compose(self.by_path[path], Loader=yaml.SafeLoader)
+        node = yaml.compose(self.by_path[path], Loader=_LOADER)
         if node is None:
             return 1, 1
         mark = node.start_mark
