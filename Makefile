@@ -44,6 +44,11 @@ env: $(STAMP) ## print the export lines that other tools need
 register-schemas: $(STAMP) ## bring topics, subjects and schemas to what schemas/ says
 	@$(WITH_STACK) $(BIN)/contracts register $(ARGS)
 
+.PHONY: check-schemas
+check-schemas: $(STAMP) ## lint, and compatibility against the git base (BASE=origin/main), offline
+	@$(BIN)/contracts lint $(ARGS)
+	@$(BIN)/contracts check $(if $(BASE),--against $(BASE)) $(ARGS)
+
 .PHONY: produce
 produce: $(STAMP) ## users from the source API into Kafka (ARGS="--count 1000")
 	@$(WITH_STACK) $(BIN)/python -m producers $(ARGS)

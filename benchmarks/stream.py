@@ -9,7 +9,7 @@ from pyspark.sql.streaming import StreamingQueryListener
 
 from benchmarks import producer, records, servers
 from streaming import session
-from streaming.job import Job
+from streaming.job import Job, prepare
 
 RECORDS = 300_000
 
@@ -42,11 +42,12 @@ def measure() -> dict[str, Any]:
     with servers.up() as (_, configured):
         own, contract = servers.registered(configured, "bench_stream")
         producer._ours(own, contract, records.users(RECORDS))
+        sinks = prepare(own, contract)
         spark = session.start(own)
         listener = _Batches()
         spark.streams.addListener(listener)
         try:
-            Job(spark, own, contract).run(available_now=True)
+            Job(spark, own, contract, sinks).run(available_now=True)
         finally:
             spark.stop()
     stores = {name: batches for name, batches in listener.batches.items() if name != "dead_letter"}

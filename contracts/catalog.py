@@ -22,6 +22,8 @@ from contracts.errors import ConfigurationError, InvalidSchema
 from contracts.nodes import NamedType, Record, Union
 
 CONTRACT_FILE = "contract.yaml"
+# The one in C, where there is one: eight times as fast.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
@@ -278,13 +280,16 @@ def _join(*parts: str) -> str:
 
 def _parse_spec(text: str, where: str) -> ContractSpec:
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        document = yaml.safe_load(text)
+        node = yaml.compose(text, Loader=_LOADER)
+        document = yaml.load(text, Loader=_LOADER)  # noqa: S506 - it is the safe one
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ConfigurationError(
             f"not YAML: {error.problem}", where=f"{where}:{line}", mend="correct the line"
         ) from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        words = "nested too deep" if isinstance(error, RecursionError) else " ".join(str(error).split())
+        raise ConfigurationError(f"not YAML: {words}", where=where, mend="correct the file") from None
     if not isinstance(node, yaml.MappingNode):
         raise ConfigurationError(
             "is not a mapping", where=where, mend=f"it takes the keys {', '.join(ContractSpec.model_fields)}"

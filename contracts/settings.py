@@ -43,7 +43,7 @@ class Settings(BaseSettings):
     datasource_timeout_s: float = Field(10.0, gt=0, description="Per request, seconds.")
     datasource_retries: int = Field(5, ge=0, description="Attempts after the first one.")
 
-    spark_master: str = Field("local[*]", description="Spark's master URL; local by default.")
+    spark_master: str = Field("", description="Spark's master URL; empty: this machine, four tasks a core.")
     spark_jars: str = Field(
         "", description="Comma-separated jars of the sources and sinks; empty: on the class path."
     )
@@ -51,6 +51,7 @@ class Settings(BaseSettings):
     spark_log_file: Path = Field(Path(".stack/logs/spark.log"), description="Where Spark's own log goes.")
     stream_max_per_batch: int = Field(50_000, gt=0, description="Most records of one micro-batch.")
     stream_retry_for_s: float = Field(300, ge=0, description="How long a failing server is waited for, seconds.")
+    stream_write_timeout_s: float = Field(600, gt=0, description="How long one batch may take in one sink, seconds.")
     checkpoint_dir: Path = Field(Path(".stack/checkpoints"), description="Spark checkpoints, one folder per sink.")
     airflow_owner: str = "data-platform"
 

@@ -19,7 +19,7 @@ def stream(
     context: typer.Context,
     contract: Annotated[str, typer.Option(help="Folder of the contract in schemas/.")] = "users_created",
     available_now: Annotated[bool, typer.Option(help="Write everything that is there, then stop.")] = False,
-    master: Annotated[str | None, typer.Option(help="Spark master (SPARK_MASTER); local[*] by default.")] = None,
+    master: Annotated[str | None, typer.Option(help="Spark master (SPARK_MASTER); this machine by default.")] = None,
     max_per_batch: Annotated[int | None, typer.Option(help="Most records of one micro-batch.")] = None,
     retry_for: Annotated[float | None, typer.Option(help="How long a failing server is waited for, seconds.")] = None,
 ) -> None:
@@ -30,12 +30,13 @@ def stream(
         return
     logs.configure()
     from streaming import session  # loads Spark: only when there is something to stream
-    from streaming.job import Job
+    from streaming.job import Job, prepare
 
     wanted = catalog.load(configured.contracts_dir).get(contract)
+    sinks = prepare(configured, wanted)
     spark = session.start(configured)
     try:
-        job = Job(spark, configured, wanted)
+        job = Job(spark, configured, wanted, sinks)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: job.stop())
         job.run(available_now=available_now)

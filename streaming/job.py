@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 
 import structlog
@@ -15,9 +16,10 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_de
 
 from contracts.contract import CassandraSink as CassandraSpec
 from contracts.contract import Contract
-from contracts.errors import ContractsError, Refused, ServiceError
+from contracts.errors import ConfigurationError, ContractsError, Refused, ServiceError
 from contracts.registry import Registry
 from contracts.settings import Settings
+from contracts.topics import Topics
 from streaming import decode, source
 from streaming.sinks import Sink
 from streaming.sinks.cassandra import CassandraSink
@@ -39,6 +41,29 @@ def sinks(settings: Settings, contract: Contract) -> list[Sink]:
     return [*stores, DeadLetterSink(settings, contract)]
 
 
+def prepare(settings: Settings, contract: Contract) -> list[Sink]:
+    """The sinks, ready to be written; before anything heavy starts, every server has answered once.
+
+    Raises:
+        ServiceError: which server does not answer, and its address.
+        ConfigurationError: the topics or the schema are not there yet.
+    """
+    names = (contract.topic, contract.dead_letter_topic)
+    missing = [f"topic {name}" for name, state in Topics(settings).read(names).items() if state is None]
+    if not Registry.from_settings(settings).versions(contract.value.name):
+        missing.append(f"subject {contract.value.name}")
+    if missing:
+        raise ConfigurationError(
+            f"not there: {', '.join(missing)}",
+            where=contract.file,
+            mend="register the contract: make register-schemas",
+        )
+    wanted = sinks(settings, contract)
+    for sink in wanted:
+        sink.prepare()
+    return wanted
+
+
 class _Stopped(Exception):
     """Ends a query that would begin a batch although the job is stopping."""
 
@@ -49,11 +74,13 @@ class Job:
     Args:
         spark: a session that has the Kafka, Avro, Cassandra and JDBC jars.
         settings: addresses and limits; `checkpoint_dir` gets one folder per contract and sink.
-        contract: what to read, how to decode it, where to write it.
+        contract: what to read, and how to decode it.
+        sinks: where to write it, from `prepare`.
     """
 
-    def __init__(self, spark: SparkSession, settings: Settings, contract: Contract) -> None:
+    def __init__(self, spark: SparkSession, settings: Settings, contract: Contract, sinks: list[Sink]) -> None:
         self._spark = spark
+        self._sinks = sinks
         self._settings = settings
         self._contract = contract
         self._writers = Writers(Registry.from_settings(settings), contract)
@@ -70,10 +97,7 @@ class Job:
         Raises:
             ServiceError: a server did not come back in time; the other sinks have gone on as far as they could.
         """
-        wanted = sinks(self._settings, self._contract)
-        for sink in wanted:
-            sink.prepare()
-        queries = [self._start(sink, available_now) for sink in wanted]
+        queries = [self._start(sink, available_now) for sink in self._sinks]
         while any(query.isActive for query in queries):
             if self._stopping.wait(0.2):
                 self._stop_idle(queries)
@@ -104,13 +128,32 @@ class Job:
             if self._stopping.is_set():
                 raise _Stopped(f"batch {number} is not begun")
             try:
-                self._retrying(sink)(self._write, sink, batch)
+                self._retrying(sink)(self._write_in_time, sink, batch)
             except ContractsError as error:
                 self._failures[sink.name] = error
                 raise
             log.info("batch written", sink=sink.name, batch=number)
 
         return handle
+
+    def _write_in_time(self, sink: Sink, batch: DataFrame) -> None:
+        """A write that hangs in a driver is left behind; should it wake up, it writes what is written again."""
+        limit = self._settings.stream_write_timeout_s
+        attempt: Future[None] = Future()
+
+        def work() -> None:
+            try:
+                attempt.set_result(self._write(sink, batch))
+            except BaseException as error:  # handed over to the thread that waits
+                attempt.set_exception(error)
+
+        threading.Thread(target=work, name=f"write-{sink.name}", daemon=True).start()
+        try:
+            attempt.result(limit)
+        except TimeoutError:
+            words = f"the batch was not written within {limit:g} s"
+            mend = "see whether the server answers (`make status`), or raise STREAM_WRITE_TIMEOUT_S"
+            raise ServiceError(words, where=sink.name, mend=mend) from None
 
     def _write(self, sink: Sink, batch: DataFrame) -> None:
         batch.persist()

@@ -26,8 +26,7 @@ from contracts.registry import Registry
 from contracts.settings import Settings
 from contracts.topics import Topics
 from contracts_tests.conftest import CLONE, RunningStack
-from streaming import session, topic
-from streaming.job import Job
+from streaming import job, session, topic
 from streaming.sinks import cassandra, postgres
 
 _numbers = itertools.count(1)
@@ -38,7 +37,7 @@ class Pipeline:
     """One contract, registered, with an empty topic and no table yet."""
 
     settings: Settings
-    spark: SparkSession
+    spark: SparkSession | None
     folder: Path
 
     @property
@@ -87,7 +86,8 @@ class Pipeline:
         """Writes everything that is in the topic; `afresh` forgets the checkpoints first."""
         if afresh:
             shutil.rmtree(self.settings.checkpoint_dir)
-        Job(self.spark, self.settings, self.contract).run(available_now=True)
+        sinks = job.prepare(self.settings, self.contract)
+        job.Job(self.spark, self.settings, self.contract, sinks).run(available_now=True)
 
     def cassandra_rows(self) -> dict[str, dict[str, Any]]:
         """Rows of the Cassandra table by id."""
@@ -108,16 +108,36 @@ class Pipeline:
         return list(topic.read(self.settings, letters, topic.whole(self.settings, letters)))
 
 
-@pytest.fixture(scope="session")
-def settings_of_stack(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Settings of the running servers."""
-    folder = tmp_path_factory.mktemp("spark")
+def settings_for(stack: RunningStack, log_folder: Path) -> Settings:
+    """Settings that point to the servers of `stack`."""
     exports = stack.exports
     os.environ["JAVA_HOME"] = exports["JAVA_HOME"]
     flags = {name.lower(): value for name, value in exports.items() if name.lower() in Settings.model_fields}
-    return settings.load(
-        **flags, spark_log_file=folder / "spark.log", stream_retry_for_s=60, kafka_max_block_ms=10_000
-    )
+    log_file = log_folder / "spark.log"
+    return settings.load(**flags, spark_log_file=log_file, stream_retry_for_s=60, kafka_max_block_ms=10_000)
+
+
+def made(configured: Settings, spark: SparkSession | None, folder: Path) -> Pipeline:
+    """The contract users_created under names of the test's own, registered."""
+    name = f"users_{next(_numbers)}_{uuid.uuid4().hex[:8]}"
+    schemas = folder / "schemas" / name
+    shutil.copytree(CLONE / "schemas" / "users_created", schemas)
+    contract = yaml.safe_load((schemas / "contract.yaml").read_text())
+    contract["topic"] = name
+    contract["dead_letter"]["topic"] = f"{name}.dlq"
+    for sink in contract["sinks"].values():
+        sink["table"] = name
+    (schemas / "contract.yaml").write_text(yaml.safe_dump(contract, sort_keys=False))
+    update = {"contracts_dir": schemas.parent, "checkpoint_dir": folder / "checkpoints"}
+    pipeline = Pipeline(configured.model_copy(update=update), spark, schemas)
+    pipeline.register()
+    return pipeline
+
+
+@pytest.fixture(scope="session")
+def settings_of_stack(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Settings of the running servers."""
+    return settings_for(stack, tmp_path_factory.mktemp("spark"))
 
 
 @pytest.fixture(scope="session")
@@ -130,19 +150,11 @@ def spark(settings_of_stack: Settings) -> Iterator[SparkSession]:
 
 @pytest.fixture
 def pipeline(settings_of_stack: Settings, spark: SparkSession, tmp_path: Path) -> Pipeline:
-    """The contract users_created under names of the test's own, registered."""
-    name = f"users_{next(_numbers)}_{uuid.uuid4().hex[:8]}"
-    folder = tmp_path / "schemas" / name
-    shutil.copytree(CLONE / "schemas" / "users_created", folder)
-    contract = yaml.safe_load((folder / "contract.yaml").read_text())
-    contract["topic"] = name
-    contract["dead_letter"]["topic"] = f"{name}.dlq"
-    for sink in contract["sinks"].values():
-        sink["table"] = name
-    (folder / "contract.yaml").write_text(yaml.safe_dump(contract))
-    own = settings_of_stack.model_copy(
-        update={"contracts_dir": folder.parent, "checkpoint_dir": tmp_path / "checkpoints"}
-    )
-    made = Pipeline(own, spark, folder)
-    made.register()
-    return made
+    """A pipeline on the shared servers."""
+    return made(settings_of_stack, spark, tmp_path)
+
+
+@pytest.fixture
+def own_pipeline(private: RunningStack, tmp_path: Path) -> Pipeline:
+    """A pipeline on servers that the test may kill; it streams in a process of its own."""
+    return made(settings_for(private, tmp_path), None, tmp_path)

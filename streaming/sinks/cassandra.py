@@ -58,6 +58,8 @@ class CassandraSink:
                 .save()
             )
         except Py4JJavaError as error:
+            # A session that has lost its control connection may wait for its schema for ever; the next one is new.
+            decoded.sparkSession._jvm.com.datastax.spark.connector.cql.CassandraConnector.evictCache()
             raise failures.of_java("Cassandra", self._settings.cassandra_hosts, error) from error
 
 

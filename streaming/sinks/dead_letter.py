@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, KafkaError, KafkaException, Message, Producer
+from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, KafkaError, Message, Producer
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
@@ -39,12 +39,7 @@ class DeadLetterSink:
         self._timeout_s = settings.kafka_max_block_ms / 1000
 
     def prepare(self) -> None:
-        try:
-            found = self._producer().list_topics(self._topic, timeout=self._timeout_s).topics[self._topic]
-        except KafkaException as error:
-            raise self._failure(error.args[0].str()) from error
-        if found.error is not None:
-            raise self._failure(f"topic {self._topic}: {found.error.str()} (`make register-schemas` creates it)")
+        """Nothing to do: the topic is the contract's, and `contracts register` creates it."""
 
     def write(self, decoded: DataFrame) -> None:
         rejected = decoded.where(F.col("reason").isNotNull())

@@ -1,0 +1,138 @@
+"""`python -m streaming` as a process: servers that are down, at the start and in the middle, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from contracts_tests.conftest import CLONE, RunningStack
+from contracts_tests.integration.conftest import Pipeline
+from contracts_tests.integration.test_streaming import user
+
+
+def environment(stack: RunningStack, pipeline: Pipeline, **changes: str) -> dict[str, str]:
+    configured = pipeline.settings
+    own = {"CONTRACTS_DIR": str(configured.contracts_dir), "CHECKPOINT_DIR": str(configured.checkpoint_dir)}
+    return {**stack.environment, **own, "SPARK_LOG_FILE": str(configured.spark_log_file), **changes}
+
+
+def command(pipeline: Pipeline, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", "streaming", "--contract", pipeline.folder.name, *arguments]
+
+
+def run(stack: RunningStack, pipeline: Pipeline, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(pipeline, *arguments),
+        cwd=CLONE,
+        env=environment(stack, pipeline, **changes),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@contextmanager
+def running(stack: RunningStack, pipeline: Pipeline, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            command(pipeline),
+            cwd=CLONE,
+            env=environment(stack, pipeline),
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+        )
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+
+def wait_for(what: Callable[[], bool], log: Path, seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline, f"not within {seconds} s; the stream said:\n{log.read_text()}"
+        time.sleep(0.3)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9", "Kafka 127.0.0.1:9"),
+        ("SCHEMA_REGISTRY_URL", "http://127.0.0.1:9", "schema registry http://127.0.0.1:9"),
+        ("CASSANDRA_HOSTS", "127.0.0.1:9", "Cassandra 127.0.0.1:9"),
+        ("POSTGRES_DSN", "postgresql://somebody:s3cret@127.0.0.1:9/contracts", "PostgreSQL 127.0.0.1:9/contracts"),
+    ],
+)
+def test_a_server_that_is_down_at_the_start_is_named(
+    stack: RunningStack, pipeline: Pipeline, variable: str, value: str, words: str
+) -> None:
+    done = run(stack, pipeline, "--available-now", KAFKA_MAX_BLOCK_MS="2000", **{variable: value})
+    assert done.returncode == 3, done.stderr
+    assert words in done.stderr
+    assert "make up" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "s3cret" not in done.stderr
+
+
+def test_wrong_credentials_are_said_to_be_wrong(stack: RunningStack, pipeline: Pipeline) -> None:
+    done = run(stack, pipeline, "--available-now", CASSANDRA_PASSWORD="wrong")
+    assert done.returncode == 3
+    assert "CASSANDRA_HOSTS and its credentials" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_contract_that_is_not_registered_says_how(stack: RunningStack, pipeline: Pipeline) -> None:
+    file = pipeline.folder / "contract.yaml"
+    file.write_text(file.read_text().replace("topic: users_", "topic: unregistered_", 1))
+    done = run(stack, pipeline, "--available-now")
+    assert done.returncode == 2
+    assert "make register-schemas" in done.stderr
+
+
+def test_an_unknown_contract_names_those_that_there_are(stack: RunningStack, pipeline: Pipeline) -> None:
+    done = run(stack, pipeline, "--contract", "nothing")
+    assert done.returncode == 2
+    assert pipeline.folder.name in done.stderr
+
+
+def test_a_store_that_goes_away_in_the_middle_catches_up_and_sigterm_ends_in_order(
+    private: RunningStack, own_pipeline: Pipeline, tmp_path: Path
+) -> None:
+    """Cassandra and PostgreSQL are killed with -9 while the stream runs; every record is in both in the end."""
+    pipeline, log = own_pipeline, tmp_path / "stream.log"
+    schema_id = pipeline.register()
+
+    # Encoded beforehand: the registry is down with PostgreSQL.
+    records = [{"value": pipeline.encode(schema_id, user(n)), "key": user(n)["id"]} for n in range(300)]
+
+    def send(first: int, last: int) -> None:
+        pipeline.send(*records[first:last])
+
+    def both(count: int) -> bool:
+        return len(pipeline.cassandra_rows()) == len(pipeline.postgres_rows()) == count
+
+    send(0, 100)
+    with running(private, pipeline, log) as process:
+        wait_for(lambda: "sink=postgres" in log.read_text() and both(100), log)
+        for number, name in enumerate(("cassandra", "postgres"), start=1):
+            os.kill(private.status[name]["pid"], signal.SIGKILL)
+            send(100 * number, 100 * number + 100)
+            wait_for(lambda: log.read_text().count("attempt failed") >= number, log)  # noqa: B023
+            private.run("up")
+            wait_for(lambda: both(100 * number + 100), log)  # noqa: B023
+        assert pipeline.dead_letters() == []
+        os.killpg(process.pid, signal.SIGTERM)
+        assert process.wait(60) == 0, log.read_text()
+    assert "Traceback" not in log.read_text()
+    assert "First " not in log.read_text(), "a name is in the log"
