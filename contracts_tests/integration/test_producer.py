@@ -177,7 +177,11 @@ def by_id(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def test_every_user_arrives_as_the_source_has_it(topic: Topic) -> None:
     done = topic.produce("--count", "700", "--seed", "s", "--json")
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == {
+    told = json.loads(done.stdout)
+    partitions = {message.partition() for message in topic.messages()}
+    assert {int(number) for number in told["offsets"]} == partitions
+    assert sum(last - first + 1 for first, last in told.pop("offsets").values()) == 700
+    assert told == {
         "version": 1,
         "fetched": 700,
         "produced": 700,
@@ -189,7 +193,7 @@ def test_every_user_arrives_as_the_source_has_it(topic: Topic) -> None:
         "dead_letter_topic": f"{topic.name}.dlq",
         "seed": "s",
         "source": topic.environment["DATASOURCE_URL"],
-        "seconds": json.loads(done.stdout)["seconds"],
+        "seconds": told["seconds"],
     }
     assert by_id(topic.records()) == by_id([to_record(user) for user in generated("s", 700)])
 
