@@ -6,11 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from contracts import dead_letter as names
 from producers.randomuser import RejectedUser
-
-# Names as in org.apache.kafka.connect.runtime.errors.DeadLetterQueueReporter.
-PREFIX = "__connect.errors."
-REASON_HEADER = "contracts.reason"
 
 
 @dataclass(frozen=True)
@@ -38,18 +35,16 @@ def of(user: Any, refusal: RejectedUser, *, topic: str, producer: str) -> DeadLe
     """
     kind = type(refusal)
     headers = {
-        "topic": topic,
-        "connector.name": producer,
-        "stage": refusal.stage,
-        "exception.class.name": f"{kind.__module__}.{kind.__qualname__}",
-        "exception.message": refusal.what,
+        names.TOPIC: topic,
+        names.CONNECTOR: producer,
+        names.STAGE: refusal.stage,
+        names.CLASS: f"{kind.__module__}.{kind.__qualname__}",
+        names.MESSAGE: refusal.what,
+        names.REASON: refusal.reason,
     }
     return DeadLetter(
         value=_as_json(user),
-        headers=[
-            *((PREFIX + name, text.encode()) for name, text in headers.items()),
-            (REASON_HEADER, refusal.reason.encode()),
-        ],
+        headers=[(name, text.encode()) for name, text in headers.items()],
         reason=refusal.reason,
     )
 

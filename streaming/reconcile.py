@@ -16,12 +16,12 @@ from typing import Any
 
 import fastavro
 
+from contracts import dead_letter
 from contracts.contract import Contract
 from contracts.errors import ConfigurationError
 from contracts.registry import Registry
 from contracts.settings import Settings
 from streaming import stored, topic
-from streaming.sinks import dead_letter
 from streaming.stored import Key, Position
 from streaming.topic import Ranges
 from streaming.writers import Writers

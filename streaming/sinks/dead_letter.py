@@ -12,16 +12,10 @@ from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, KafkaError, Message, Produc
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
+from contracts import dead_letter as headers
 from contracts.contract import Contract
 from contracts.settings import Settings
 from streaming import failures
-
-PREFIX = "__connect.errors."
-TOPIC, PARTITION, OFFSET = PREFIX + "topic", PREFIX + "partition", PREFIX + "offset"
-CONNECTOR, STAGE = PREFIX + "connector.name", PREFIX + "stage"
-CLASS, MESSAGE = PREFIX + "exception.class.name", PREFIX + "exception.message"
-REASON = "contracts.reason"
-_OURS = frozenset({TOPIC, PARTITION, OFFSET, CONNECTOR, STAGE, CLASS, MESSAGE, REASON})
 
 
 class DeadLetterSink:
@@ -61,11 +55,11 @@ class DeadLetterSink:
     def _produce(
         self, producer: Producer, row: Row, on_delivery: Callable[[KafkaError | None, Message], None]
     ) -> None:
-        headers = [(header.key, _bytes(header.value)) for header in row.headers or () if header.key not in _OURS]
+        kept = [(header.key, _bytes(header.value)) for header in row.headers or () if header.key not in headers.ALL]
         record = {
             "key": _bytes(row.key),
             "value": _bytes(row.value),
-            "headers": headers + _headers(row),
+            "headers": kept + _headers(row),
             "on_delivery": on_delivery,
         }
         if row.millis is not None and row.millis > TIMESTAMP_NOT_AVAILABLE:
@@ -97,14 +91,14 @@ class DeadLetterSink:
 
 def _headers(row: Row) -> list[tuple[str, bytes]]:
     told = {
-        TOPIC: row.topic,
-        PARTITION: row.partition,
-        OFFSET: row.offset,
-        CONNECTOR: "streaming",
-        STAGE: "VALUE_CONVERTER",
-        CLASS: f"streaming.{row.reason}",
-        MESSAGE: row.detail,
-        REASON: row.reason,
+        headers.TOPIC: row.topic,
+        headers.PARTITION: row.partition,
+        headers.OFFSET: row.offset,
+        headers.CONNECTOR: "streaming",
+        headers.STAGE: "VALUE_CONVERTER",
+        headers.CLASS: f"streaming.{row.reason}",
+        headers.MESSAGE: row.detail,
+        headers.REASON: row.reason,
     }
     return [(name, str(value).encode()) for name, value in told.items()]
 
