@@ -54,12 +54,15 @@ class TopicSpec(Spec):
 
 
 class DeadLetterSpec(Spec):
-    """Where records go that cannot be stored.  `topic` defaults to `<topic>.dlq`."""
+    """Where records go that cannot be stored.  `topic` defaults to `<topic>.dlq`.
+
+    A dead letter keeps its record's timestamp, so retention by age could delete it at once: without limit by default.
+    """
 
     topic: TopicName = ""
     partitions: int = Field(1, ge=1)
     replication_factor: int = Field(-1, ge=-1)
-    config: dict[str, str] = Field(default_factory=dict)
+    config: dict[str, str] = Field(default_factory=lambda: {"retention.ms": "-1"})
 
 
 class CassandraSink(Spec):

@@ -125,6 +125,8 @@ def made(configured: Settings, spark: SparkSession | None, folder: Path) -> Pipe
     contract = yaml.safe_load((schemas / "contract.yaml").read_text())
     contract["topic"] = name
     contract["dead_letter"]["topic"] = f"{name}.dlq"
+    # Tests send records of 1970 and 2020, which retention by age would delete under them.
+    contract["kafka"]["config"]["retention.ms"] = "-1"
     for sink in contract["sinks"].values():
         sink["table"] = name
     (schemas / "contract.yaml").write_text(yaml.safe_dump(contract, sort_keys=False))

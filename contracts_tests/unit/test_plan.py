@@ -22,7 +22,7 @@ def actual(**changes: SubjectState | TopicState | None) -> Actual:
         "address": SubjectState(None, (1,), 1),
         "value": SubjectState("FULL", (1,), 1),
         "topic": TopicState(3, 1, {"retention.ms": "1000"}),
-        "letters": TopicState(1, 1, {}),
+        "letters": TopicState(1, 1, {"retention.ms": "-1"}),
         **changes,
     }
     return Actual(
