@@ -23,6 +23,8 @@ from streaming import values
 from streaming.reasons import Reason
 from streaming.writers import Writer
 
+# What `decode` fails with when it meets a schema id that it was not told of; the id follows.
+UNSEEN = "unseen schema id "
 MAGIC = b"\x00"
 FRAMING_BYTES = 5
 SENTINEL = bytes.fromhex("c0ffee5eed5ea1ed")
@@ -38,8 +40,9 @@ def decode(frame: DataFrame, writers: Mapping[int, Writer], contract: Contract) 
     """`frame` with `record` (struct of the contract's fields), `reason` (a `Reason`) and `detail` (words).
 
     Args:
-        frame: Kafka records; every schema id in it must be a key of `writers`.
-        writers: see `Writers.of`.
+        frame: Kafka records.
+        writers: see `Writers.of`.  A record of any other schema id fails the job that reads the frame, with `UNSEEN`
+            in its words: looking for the ids first would read every batch twice.
         contract: its value schema is the reader.
     """
     readable = [writer for writer in writers.values() if writer.reason is None]
@@ -49,7 +52,8 @@ def decode(frame: DataFrame, writers: Mapping[int, Writer], contract: Contract) 
     complete = F.col("_envelope.end").eqNullSafe(F.lit(SENTINEL))
     record = F.col("_envelope.value")
     flaws = values.flaws(contract.value.schema, record)
-    verdict = _verdict(refused, complete, flaws)
+    known = _prefix().isin([_framing(schema_id) for schema_id in writers])
+    verdict = _verdict(refused, known, complete, flaws)
     judged = framed.withColumn("_verdict", _once(verdict))
     return judged.select(
         *frame.columns,
@@ -95,7 +99,9 @@ def _framing(schema_id: int) -> bytes:
     return MAGIC + schema_id.to_bytes(4, "big")
 
 
-def _verdict(refused: Iterable[Writer], complete: Column, flaws: Iterable[tuple[Column, str]]) -> Column:
+def _verdict(
+    refused: Iterable[Writer], known: Column, complete: Column, flaws: Iterable[tuple[Column, str]]
+) -> Column:
     """A struct (reason, detail), null for a good record.  The first of the conditions that holds decides."""
     chain = F.when(F.col("value").isNull(), _because(Reason.NULL_VALUE, "the record has no value"))
     short = F.concat(
@@ -107,6 +113,8 @@ def _verdict(refused: Iterable[Writer], complete: Column, flaws: Iterable[tuple[
     for writer in refused:
         because = _because(Reason(writer.reason), writer.detail)
         chain = chain.when(F.lit(_framing(writer.schema_id)) == _prefix(), because)
+    unseen = F.raise_error(F.concat(F.lit(UNSEEN), F.conv(F.hex(F.substring("value", 2, 4)), 16, 10)))
+    chain = chain.when(~known, unseen.cast("struct<reason: string, detail: string>"))
     torn = "the body is no record of its writer schema: cut off, longer than the schema says, or garbage"
     chain = chain.when(~complete, _because(Reason.DECODE_ERROR, torn))
     for flaw, words in flaws:

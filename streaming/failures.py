@@ -13,6 +13,7 @@ from py4j.java_gateway import JavaObject
 from py4j.protocol import Py4JJavaError
 
 from contracts.errors import Refused, ServiceError
+from streaming import decode
 
 _SETTING = {"Cassandra": "CASSANDRA_HOSTS", "PostgreSQL": "POSTGRES_DSN", "Kafka": "KAFKA_BOOTSTRAP_SERVERS"}
 _REFUSALS = frozenset(
@@ -26,6 +27,10 @@ _REFUSALS = frozenset(
 )
 # PostgreSQL's classes of conditions that pass: connection, transaction rollback, resources, operator intervention.
 _PASSING_STATES = ("08", "40", "53", "57", "58")
+
+
+class UnseenSchemaId(ServiceError):
+    """A batch holds a schema id that its decoding was not told of; it has to be looked up."""
 
 
 def service(name: str, address: str, words: str) -> ServiceError:
@@ -45,6 +50,8 @@ def of_java(name: str, address: str, error: Py4JJavaError) -> ServiceError:
     cause = _innermost(error.java_exception)
     kind = cause.getClass().getSimpleName()
     words = _one_line(f"{kind}: {cause.getMessage()}")
+    if decode.UNSEEN in words:
+        return UnseenSchemaId(words, where=f"{name} {address}", mend="it is looked up, and the batch written again")
     if kind == "PSQLException":
         passing = (cause.getSQLState() or "08").startswith(_PASSING_STATES)
     else:

@@ -21,6 +21,7 @@ from contracts.registry import Registry
 from contracts.settings import Settings
 from contracts.topics import Topics
 from streaming import decode, source
+from streaming.failures import UnseenSchemaId
 from streaming.sinks import Sink
 from streaming.sinks.cassandra import CassandraSink
 from streaming.sinks.dead_letter import DeadLetterSink
@@ -156,10 +157,18 @@ class Job:
             raise ServiceError(words, where=sink.name, mend=mend) from None
 
     def _write(self, sink: Sink, batch: DataFrame) -> None:
+        known = self._writers.known
+        if known:
+            try:
+                sink.write(decode.decode(batch, known, self._contract))
+                return
+            except UnseenSchemaId:
+                log.info("a schema id not seen before", sink=sink.name)
+        # A sink is idempotent: what the attempt above has written already is written again.
         batch.persist()
         try:
-            writers = self._writers.of(decode.schema_ids(batch))
-            sink.write(decode.decode(batch, writers, self._contract))
+            met = self._writers.of(decode.schema_ids(batch))
+            sink.write(decode.decode(batch, known | met, self._contract))
         finally:
             batch.unpersist()
 

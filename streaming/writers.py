@@ -50,6 +50,12 @@ class Writers:
         self._known: dict[int, Writer] = {}
         self._lock = threading.Lock()
 
+    @property
+    def known(self) -> dict[int, Writer]:
+        """What is remembered, see `of`."""
+        with self._lock:
+            return dict(self._known)
+
     def of(self, schema_ids: Iterable[int]) -> dict[int, Writer]:
         """A `Writer` for each id.  Raises ServiceError when the registry does not answer.
 

@@ -131,8 +131,9 @@ class Topic:
 
     def records(self) -> list[dict[str, Any]]:
         """Every record, decoded with the schema that its message names."""
-        registry = SchemaRegistryClient({"url": self.environment["SCHEMA_REGISTRY_URL"]})
-        decode = AvroDeserializer(registry)
+        registry = SchemaRegistryClient({"url": self.environment["SCHEMA_REGISTRY_URL"], "timeout": 30})
+        # The default asks for /associations, a path that Apicurio leaves without any answer now and then.
+        decode = AvroDeserializer(registry, conf={"subject.name.strategy.type": "TOPIC"})
         decoded = []
         for message in self.messages():
             value = decode(message.value(), SerializationContext(self.name, MessageField.VALUE))

@@ -127,6 +127,25 @@ def test_each_record_is_decoded_with_the_schema_that_it_was_written_with(pipelin
             assert row["gender"] == ("OTHER" if number % 3 == 1 else "FEMALE")
 
 
+def test_schema_ids_that_turn_up_in_a_later_batch_are_looked_up_then(pipeline: Pipeline) -> None:
+    first = pipeline.register()
+    add_note = {"name": "note", "type": "string", "default": "?"}
+    second = pipeline.evolve(lambda schema: schema["fields"].append(add_note))
+    unknown = b"\x00\x7f\xff\xff\xff" + pipeline.encode(first, user(0))[5:]
+    old = [pipeline.encode(first, user(number)) for number in range(6)]
+    new = [pipeline.encode(second, user(number, note="new")) for number in range(6, 12)]
+    values = [*old, unknown, *new, unknown, *old]
+    pipeline.send(*({"value": value, "partition": 0} for value in values))
+    pipeline.settings = pipeline.settings.model_copy(update={"stream_max_per_batch": 3})
+
+    pipeline.stream()
+
+    for rows in (pipeline.cassandra_rows(), pipeline.postgres_rows()):
+        expected = {user(number)["id"]: "?" if number < 6 else "new" for number in range(12)}
+        assert {key: row["note"] for key, row in rows.items()} == expected
+    assert [letter.value() for letter in pipeline.dead_letters()] == [unknown, unknown]
+
+
 def test_a_symbol_that_the_reader_does_not_know_becomes_the_default_of_the_enum(pipeline: Pipeline) -> None:
     file = pipeline.folder / "value.avsc"
     old = file.read_text()

@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from contracts.errors import ServiceError
 from contracts_tests.conftest import CLONE, RunningStack
 from contracts_tests.integration.conftest import Pipeline
 from contracts_tests.integration.test_streaming import user
+from streaming.sinks.cassandra import CassandraSink
 
 
 def environment(stack: RunningStack, pipeline: Pipeline, **changes: str) -> dict[str, str]:
@@ -136,3 +138,23 @@ def test_a_store_that_goes_away_in_the_middle_catches_up_and_sigterm_ends_in_ord
         assert process.wait(60) == 0, log.read_text()
     assert "Traceback" not in log.read_text()
     assert "First " not in log.read_text(), "a name is in the log"
+
+
+def test_a_batch_is_not_taken_for_written_when_cassandra_was_restarted_meanwhile(
+    private: RunningStack, own_pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sink = CassandraSink(own_pipeline.settings, own_pipeline.contract, own_pipeline.contract.spec.sinks.cassandra)
+    sink.prepare()
+
+    def restart(decoded: object) -> None:
+        os.kill(private.status["cassandra"]["pid"], signal.SIGKILL)
+        private.run("up")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(sink, "_upsert", lambda decoded: None)
+        sink.write(None)
+        patched.setattr(sink, "_upsert", restart)
+        with pytest.raises(ServiceError, match="it was restarted"):
+            sink.write(None)
+        patched.setattr(sink, "_upsert", lambda decoded: None)
+        sink.write(None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -22,6 +23,8 @@ from contracts.tables import EVENT_OFFSET, EVENT_TIMESTAMP, WRITE_TIME
 from streaming import failures, rows
 
 _MICROS = 1000
+# What a node has answered is on its disk after this time, or the node is gone; see ADR 7.  Seconds.
+_ON_DISK_AFTER_S = 0.1
 
 
 class CassandraSink:
@@ -45,6 +48,16 @@ class CassandraSink:
                 session.execute(statement)
 
     def write(self, decoded: DataFrame) -> None:
+        before = _generation(self._settings)
+        self._upsert(decoded)
+        time.sleep(_ON_DISK_AFTER_S)
+        if _generation(self._settings) != before:
+            words = (
+                "it was restarted while the batch was written; what it answered last may not have reached its disk"
+            )
+            raise failures.service("Cassandra", self._settings.cassandra_hosts, words)
+
+    def _upsert(self, decoded: DataFrame) -> None:
         newest = rows.newest(rows.of(decoded, self._table), self._table)
         millis = F.unix_millis(F.col(EVENT_TIMESTAMP))
         timed = newest.withColumn(WRITE_TIME, millis * _MICROS + F.col(EVENT_OFFSET) % _MICROS)
@@ -61,6 +74,14 @@ class CassandraSink:
             # A session that has lost its control connection may wait for its schema for ever; the next one is new.
             decoded.sparkSession._jvm.com.datastax.spark.connector.cql.CassandraConnector.evictCache()
             raise failures.of_java("Cassandra", self._settings.cassandra_hosts, error) from error
+
+
+def _generation(settings: Settings) -> int | None:
+    """Another number after each start of the node; None where other nodes hold replicas."""
+    with connect(settings) as session:
+        if session.execute("SELECT peer FROM system.peers_v2 LIMIT 1").one() is not None:
+            return None
+        return int(session.execute("SELECT gossip_generation FROM system.local").one().gossip_generation)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, KafkaError, Message, Producer
+from py4j.protocol import Py4JJavaError
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
@@ -46,8 +47,11 @@ class DeadLetterSink:
                 failed.append(error)
 
         producer = self._producer()
-        for row in rows.toLocalIterator(prefetchPartitions=False):
-            self._produce(producer, row, on_delivery)
+        try:
+            for row in rows.toLocalIterator(prefetchPartitions=False):
+                self._produce(producer, row, on_delivery)
+        except Py4JJavaError as error:
+            raise failures.of_java("Kafka", self._settings.kafka_bootstrap_servers, error) from error
         left = producer.flush(self._timeout_s)
         if failed or left:
             raise self._failure(failed[0].str() if failed else f"{left} records were not acknowledged in time")
