@@ -11,7 +11,7 @@ from benchmarks import producer, records, servers
 from streaming import session
 from streaming.job import Job, prepare
 
-RECORDS = 300_000
+RECORDS = 600_000
 
 
 class _Batches(StreamingQueryListener):

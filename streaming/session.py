@@ -20,6 +20,9 @@ _AVRO_LIMITS = (
     f"-Dorg.apache.avro.limits.bytes.maxLength={_MOST_BYTES} -Dorg.apache.avro.limits.string.maxLength={_MOST_BYTES}"
 )
 
+# Cassandra's driver writes a request that the server warns of to the log, values and all.
+_NO_ROWS_IN_THE_LOG = "-Ddatastax-java-driver.advanced.request.log-warnings=false"
+
 
 def start(settings: Settings) -> SparkSession:
     """A session on `settings.spark_master`.
@@ -36,7 +39,7 @@ def start(settings: Settings) -> SparkSession:
     log_file = settings.spark_log_file.absolute()
     log_file.parent.mkdir(parents=True, exist_ok=True)
     log_config = Path(__file__).with_name("log4j2.properties").as_uri()
-    options = f"{_AVRO_LIMITS} -Duser.timezone=UTC"
+    options = f"{_AVRO_LIMITS} {_NO_ROWS_IN_THE_LOG} -Duser.timezone=UTC"
     logging = f"-Dlog4j2.configurationFile={log_config} -Dspark.log.file={log_file}"
     hosts, port = contact_points(settings.cassandra_hosts)
     # Tasks of a sink mostly wait for its server: with one a core, a slow store would stop the others.
@@ -50,6 +53,8 @@ def start(settings: Settings) -> SparkSession:
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.shuffle.partitions": "4",
         "spark.sql.adaptive.enabled": "false",
+        # Several events of one key in a batch are rare: sorting twice to drop them before the shuffle does not pay.
+        "spark.sql.optimizer.windowGroupLimitThreshold": "-1",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.streaming.metricsEnabled": "false",
