@@ -10,6 +10,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 # For a step that talks to the servers.  In two commands: `eval` alone would hide that the first one failed.
 WITH_STACK := exports=$$($(BIN)/python -m stack env) && eval "$$exports" &&
+# What the demo's producer has to say of its run, for the reconciliation.
+RUN := $(or $(STACK_DIR),.stack)/demo.json
 ARGS ?=
 
 .PHONY: help
@@ -61,9 +63,9 @@ stream: $(STAMP) ## Kafka into Cassandra and PostgreSQL (ARGS="--available-now")
 demo: setup ## the whole job: servers, schemas, users from the source, Kafka, Spark, both stores, reconciled
 	@$(BIN)/python -m stack up
 	@$(WITH_STACK) $(BIN)/contracts register
-	@$(WITH_STACK) $(BIN)/python -m producers --json $(ARGS) > .stack/demo.json
+	@$(WITH_STACK) $(BIN)/python -m producers --json $(ARGS) > '$(RUN)'
 	@$(WITH_STACK) $(BIN)/python -m streaming --available-now
-	@$(WITH_STACK) $(BIN)/python -m streaming reconcile --run .stack/demo.json --sample 3
+	@$(WITH_STACK) $(BIN)/python -m streaming reconcile --run '$(RUN)' --sample 3
 	@$(BIN)/python -m stack status
 	@echo 'The servers stay up: `make produce`, `make stream`, `make status`; `make down` stops them.'
 

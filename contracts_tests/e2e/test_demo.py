@@ -1,0 +1,38 @@
+"""`make demo`, as a user types it: from the source API to rows in both stores, and numbers that agree."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg
+
+from contracts_tests.conftest import CLONE, RunningStack
+
+
+def test_the_demo_reconciles_and_says_so_when_it_would_not(private: RunningStack, tmp_path: Path) -> None:
+    environment = {
+        **private.environment,
+        "STACK_DIR": str(private.root),
+        "CHECKPOINT_DIR": str(tmp_path / "checkpoints"),
+        "SPARK_LOG_FILE": str(tmp_path / "spark.log"),
+    }
+
+    def run(*command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(command, cwd=CLONE, env=environment, capture_output=True, text=True, check=False)
+
+    demo = run("make", "demo", "ARGS=--count 300")
+    assert demo.returncode == 0, demo.stdout + demo.stderr
+    assert "reconciled" in demo.stdout
+    report = private.root / "demo.json"
+    told = json.loads(report.read_text())
+    assert (told["fetched"], told["produced"] + told["refused"]["total"]) == (300, 300)
+
+    reconcile = (sys.executable, "-m", "streaming", "reconcile", "--run", str(report))
+    with psycopg.connect(private.exports["POSTGRES_DSN"]) as connection:
+        table = "created_users"
+        assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (told["produced"],)
+        connection.execute(f"DELETE FROM {table} WHERE id = (SELECT id FROM {table} LIMIT 1)")
+    assert run(*reconcile).returncode == 1
