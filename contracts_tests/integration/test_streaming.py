@@ -11,9 +11,10 @@ import pytest
 from confluent_kafka import Message
 from faker import Faker
 
+from contracts.errors import ConfigurationError
 from contracts_tests.integration.conftest import Pipeline
 from streaming.reconcile import reconcile
-from streaming.sinks import cassandra
+from streaming.sinks import cassandra, postgres
 
 FIELDS = ("id", "first_name", "last_name", "gender", "address", "post_code", "email", "username", "dob")
 FIELDS += ("registered_date", "phone", "picture")
@@ -231,6 +232,47 @@ def _with_date(pipeline: Pipeline, schema_id: int, days: int) -> bytes:
     # 0x02 is the union's branch, 0xc8 0x01 the zigzag of 100.
     assert marker.count(b"\x02\xc8\x01") == 1
     return marker.replace(b"\x02\xc8\x01", b"\x02" + varint)
+
+
+def test_a_field_that_the_contract_gets_becomes_a_column_and_an_old_producer_goes_on(pipeline: Pipeline) -> None:
+    first = pipeline.register()
+    pipeline.send({"value": pipeline.encode(first, user(1))})
+    pipeline.stream()
+
+    def grow(schema: dict[str, Any]) -> None:
+        added = {"name": "score", "type": "int", "default": 7}
+        schema["fields"] = [f for f in schema["fields"] if f["name"] != "username"] + [added]
+
+    second = pipeline.evolve(grow)
+    renewed = {name: value for name, value in user(2, score=9).items() if name != "username"}
+    pipeline.send({"value": pipeline.encode(second, renewed)}, {"value": pipeline.encode(first, user(3))})
+    pipeline.stream()
+    pipeline.stream()
+
+    for rows in (pipeline.cassandra_rows(), pipeline.postgres_rows()):
+        told = {key: (row["score"], row["username"]) for key, row in rows.items()}
+        assert told == {user(1)["id"]: (None, "user1"), user(2)["id"]: (9, None), user(3)["id"]: (7, None)}
+
+
+def test_a_column_that_cannot_be_altered_stops_the_stream_before_it_starts(pipeline: Pipeline) -> None:
+    pipeline.register()
+    pipeline.stream()
+    contract = pipeline.folder / "contract.yaml"
+    before = contract.read_text()
+    contract.write_text(before.replace("- id\n", "- email\n"))
+    assert contract.read_text() != before
+
+    with pytest.raises(ConfigurationError, match="primary key"):
+        pipeline.stream()
+
+
+def test_a_table_of_somebody_else_is_left_alone(pipeline: Pipeline) -> None:
+    table = pipeline.contract.spec.sinks.postgres.qualified
+    with postgres.connect(pipeline.settings) as connection:
+        connection.execute(f"CREATE TABLE {table} (id int PRIMARY KEY)")
+
+    with pytest.raises(ConfigurationError, match="not made for this contract"):
+        pipeline.stream()
 
 
 def test_replaying_the_topic_changes_nothing(pipeline: Pipeline) -> None:

@@ -21,6 +21,7 @@ from contracts.errors import ConfigurationError
 from contracts.settings import Settings
 from contracts.tables import EVENT_OFFSET, EVENT_TIMESTAMP, WRITE_TIME
 from streaming import failures, rows
+from streaming.sinks import existing
 
 _MICROS = 1000
 # What a node has answered is on its disk after this time, or the node is gone; see ADR 7.  Seconds.
@@ -44,7 +45,7 @@ class CassandraSink:
 
     def prepare(self) -> None:
         with connect(self._settings) as session:
-            for statement in tables.create(self._table):
+            for statement in existing.migration(existing.in_cassandra(session, self._spec), self._table):
                 session.execute(statement)
 
     def write(self, decoded: DataFrame) -> None:

@@ -19,6 +19,7 @@ from contracts.errors import ConfigurationError
 from contracts.settings import Settings
 from contracts.tables import EVENT_OFFSET, EVENT_TIMESTAMP
 from streaming import failures, rows
+from streaming.sinks import existing
 
 
 class PostgresSink:
@@ -35,12 +36,11 @@ class PostgresSink:
 
     def prepare(self) -> None:
         with connect(self._settings) as connection:
-            for statement in tables.create(self._table):
+            for statement in existing.migration(existing.in_postgres(connection, self._spec), self._table):
                 connection.execute(statement)
-            # Unlogged: what a crash takes from it is loaded again with the batch.
-            connection.execute(
-                sql.SQL("CREATE UNLOGGED TABLE IF NOT EXISTS {staging} (LIKE {table})").format(**self._names())
-            )
+            # Unlogged: what a crash takes from it is loaded again with the batch.  Made anew: the table may differ.
+            for statement in ("DROP TABLE IF EXISTS {staging}", "CREATE UNLOGGED TABLE {staging} (LIKE {table})"):
+                connection.execute(sql.SQL(statement).format(**self._names()))
 
     def write(self, decoded: DataFrame) -> None:
         with connect(self._settings) as connection:
