@@ -11,6 +11,7 @@ import typer
 
 from contracts import baselines, catalog, diffs, edge, report, settings, tables
 from contracts import check as checks
+from contracts import drift as drifts
 from contracts import lint as linter
 from contracts import plan as plans
 from contracts.errors import EXIT_FINDINGS, EXIT_OK
@@ -104,15 +105,30 @@ def plan(context: typer.Context, output: Output = Format.text) -> None:
 def register(
     context: typer.Context,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and change nothing.")] = False,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Also delete, softly, subjects of a contract's topic that it lacks.")
+    ] = False,
     output: Output = Format.text,
 ) -> None:
     """Make registry and topics as the contracts say; what is so already stays untouched."""
     as_json = output is Format.json
-    servers, wanted = _plan(context.obj)
+    servers, wanted = _plan(context.obj, prune=prune)
     if not dry_run:
         servers.carry_out(wanted, (lambda step: None) if as_json else report.step)
     report.plan(wanted, as_json=as_json, carried_out=not dry_run)
     raise typer.Exit(EXIT_FINDINGS if wanted.conflicts else EXIT_OK)
+
+
+@app.command()
+def drift(context: typer.Context, output: FindingsFormat = report.Format.text, fail_on: Fail = FailOn.error) -> None:
+    """Say where registry and topics differ from the contracts, and what mends it; changes nothing."""
+    current, texts = _current(context.obj)
+    servers = _servers(context.obj)
+    findings = drifts.find(current, servers.read(current), texts)
+    against = f"the registry {servers.registry.url} and Kafka {servers.topics.bootstrap}"
+    found = Result("drift", tuple(current.contracts), findings, fail_on, against=against)
+    report.result(found, output)
+    raise typer.Exit(EXIT_FINDINGS if found.failed else EXIT_OK)
 
 
 @app.command(name="tables")
@@ -134,14 +150,18 @@ def _current(configured: Settings) -> tuple[catalog.Catalog, Texts]:
     return catalog.from_files(files, str(folder)), Texts.of(files, str(folder))
 
 
-def _plan(configured: Settings) -> tuple[Servers, plans.Plan]:
+def _plan(configured: Settings, *, prune: bool = False) -> tuple[Servers, plans.Plan]:
+    desired = catalog.load(configured.contracts_dir)
+    servers = _servers(configured)
+    return servers, plans.make(desired, servers.read(desired), prune=prune)
+
+
+def _servers(configured: Settings) -> Servers:
     from contracts.register import Servers  # loads Kafka's client library: only where it is needed
     from contracts.registry import Registry
     from contracts.topics import Topics
 
-    desired = catalog.load(configured.contracts_dir)
-    servers = Servers(Registry.from_settings(configured), Topics(configured))
-    return servers, plans.make(desired, servers.read(desired))
+    return Servers(Registry.from_settings(configured), Topics(configured))
 
 
 def main() -> NoReturn:

@@ -16,12 +16,13 @@ from contracts.impact import Impact
 
 @dataclass(frozen=True)
 class Result:
-    """What `lint` or `check` has to say.
+    """What `lint`, `check` or `drift` has to say.
 
     Args:
         command: its name.
         contracts: names of those that were looked at.
         checked: the verdicts of `check`.
+        against: what `drift` compared with.
     """
 
     command: str
@@ -29,10 +30,17 @@ class Result:
     findings: tuple[Finding, ...]
     fail_on: FailOn
     checked: Checked | None = None
+    against: str = ""
 
     @property
     def failed(self) -> bool:
         return any(one.fails(self.fail_on) for one in self.findings)
+
+    @property
+    def verdict(self) -> str:
+        """The one word in front of the summary."""
+        good, bad = ("same", "differs") if self.command == "drift" else ("fine", "refused")
+        return bad if self.failed else good
 
     @property
     def summary(self) -> str:
@@ -44,7 +52,8 @@ class Result:
         ]
         told = ", ".join(one for one in counts if not one.startswith("0 ")) or "no findings"
         told += f" in {_count(len(self.contracts), 'contract')}"
-        return f"{told}, compared with {self.checked.against}" if self.checked else told
+        against = self.checked.against if self.checked else self.against
+        return f"{told}, compared with {against}" if against else told
 
 
 def _count(number: int, word: str, plural: str = "") -> str:
@@ -63,6 +72,8 @@ def as_document(result: Result) -> dict[str, Any]:
         "contracts": list(result.contracts),
         "findings": [_finding(one) for one in result.findings],
     }
+    if result.against:
+        document["against"] = result.against
     if result.checked is not None:
         document["against"] = result.checked.against
         document["unchanged"] = result.checked.unchanged
@@ -197,7 +208,8 @@ def as_markdown(result: Result) -> str:
     breaking = [one for one in result.findings if one.fails(result.fail_on)]
     approved = [one for one in result.findings if one.approved]
     rest = [one for one in result.findings if not one.approved and not one.fails(result.fail_on)]
-    for title, some in (("Breaking", breaking), ("Approved", approved), ("Good to know", rest)):
+    first = "Different" if result.command == "drift" else "Breaking"
+    for title, some in ((first, breaking), ("Approved", approved), ("Good to know", rest)):
         if some:
             lines += [f"### {title}", "", "| rule | where | what | mend |", "|---|---|---|---|"]
             lines += [_row(one) for one in some]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from contracts.catalog import Catalog
 from contracts.contract import Contract, DeadLetterSpec, Subject, TopicSpec
@@ -18,12 +18,14 @@ class SubjectState:
         versions: its versions, ascending; empty when it does not exist.
         found: the version that holds the schema of the repository, None when none does.
         exact: whether it holds docs and aliases as the repository has them.
+        references_differ: where none is found: the newest version is the same but for its references.
     """
 
     level: str | None = None
     versions: tuple[int, ...] = ()
     found: int | None = None
     exact: bool = True
+    references_differ: bool = False
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,17 @@ class TopicState:
 
 @dataclass(frozen=True)
 class Actual:
-    """What the servers have; subjects and topics by name."""
+    """What the servers have; subjects and topics by name.
+
+    Attributes:
+        extra: versions of the subjects that the repository owns and does not declare (see `undeclared`).
+        global_level: that of the registry, read only where an existing subject has none of its own.
+    """
 
     subjects: Mapping[str, SubjectState]
     topics: Mapping[str, TopicState | None]
+    extra: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    global_level: str | None = None
 
 
 @dataclass(frozen=True)
@@ -92,7 +101,32 @@ class ConfigureTopic:
         return f"configure topic {self.topic}: {told}"
 
 
-Step = SetLevel | RegisterSchema | CreateTopic | ConfigureTopic
+@dataclass(frozen=True)
+class DeleteSubject:
+    """A subject of the repository's own that no contract declares any more goes, softly: its ids stay readable."""
+
+    subject: str
+    versions: tuple[int, ...]
+
+    def __str__(self) -> str:
+        word = "version" if len(self.versions) == 1 else "versions"
+        return f"delete subject {self.subject}, softly: {word} {', '.join(map(str, self.versions))}"
+
+
+Step = SetLevel | RegisterSchema | CreateTopic | ConfigureTopic | DeleteSubject
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """What no step can bring about.  `key`: the setting of the topic that differs, as contract.yaml calls it."""
+
+    topic: str
+    key: str
+    what: str
+    mend: str
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.mend}"
 
 
 @dataclass(frozen=True)
@@ -109,15 +143,19 @@ class Plan:
     steps: tuple[Step, ...]
     unchanged: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    conflicts: tuple[str, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
 
 
-def make(desired: Catalog, actual: Actual) -> Plan:
-    """The plan that makes `actual` as `desired`: references first, then keys and values, then topics."""
+def make(desired: Catalog, actual: Actual, *, prune: bool = False) -> Plan:
+    """The plan that makes `actual` as `desired`: references first, then keys and values, then topics.
+
+    Args:
+        prune: delete, last of all, the subjects that the repository owns and does not declare.
+    """
     steps: list[Step] = []
     unchanged: list[str] = []
     notes: list[str] = []
-    conflicts: list[str] = []
+    conflicts: list[Conflict] = []
     for subject, level in _subjects(desired):
         state = actual.subjects[subject.name]
         new = _subject_steps(subject, level, state)
@@ -151,12 +189,28 @@ def make(desired: Catalog, actual: Actual) -> Plan:
                 steps.append(ConfigureTopic(name, changes))
             else:
                 unchanged.append(name)
+    for name, versions in actual.extra.items():
+        if prune:
+            steps.append(DeleteSubject(name, versions))
+        else:
+            notes.append(f"{name} is in the registry, and no contract declares it: `register --prune` deletes it")
     return Plan(tuple(steps), tuple(unchanged), tuple(notes), tuple(conflicts))
 
 
 def topic_names(desired: Catalog) -> list[str]:
     """Names of all topics that the contracts ask for, dead-letter topics included."""
     return [name for contract in desired.contracts.values() for name, _ in _topics(contract)]
+
+
+def undeclared(desired: Catalog) -> list[str]:
+    """Names of the subjects that the repository owns and does not declare.
+
+    It owns what Kafka's clients name after a topic of one of its contracts: `<topic>-key` and `<topic>-value`.  Never
+    another: a shared type may be somebody else's too, and a topic without a contract is not known here.
+    """
+    declared = {subject.name for subject in desired.subjects}
+    owned = (f"{contract.topic}-{role}" for contract in desired.contracts.values() for role in ("key", "value"))
+    return [name for name in owned if name not in declared]
 
 
 def _subjects(desired: Catalog) -> list[tuple[Subject, str | None]]:
@@ -184,16 +238,26 @@ def _topics(contract: Contract) -> list[tuple[str, TopicSpec | DeadLetterSpec]]:
     return [(contract.topic, contract.spec.kafka), (contract.dead_letter_topic, contract.spec.dead_letter)]
 
 
-def _topic_conflicts(name: str, settings: TopicSpec | DeadLetterSpec, state: TopicState) -> list[str]:
+def _topic_conflicts(name: str, settings: TopicSpec | DeadLetterSpec, state: TopicState) -> list[Conflict]:
     conflicts = []
     if state.partitions != settings.partitions:
         conflicts.append(
-            f"topic {name} has {state.partitions} partitions, the contract says {settings.partitions}: another "
-            "number moves keys to other partitions and breaks their order. Correct the contract, or use a new topic"
+            Conflict(
+                name,
+                "partitions",
+                f"topic {name} has {state.partitions} partitions, the contract says {settings.partitions}",
+                "another number moves keys to other partitions and breaks their order. Correct the contract, or use "
+                "a new topic",
+            )
         )
     if settings.replication_factor not in (-1, state.replication_factor):
         conflicts.append(
-            f"topic {name} has replication factor {state.replication_factor}, the contract says "
-            f"{settings.replication_factor}: correct the contract, or reassign with kafka-reassign-partitions"
+            Conflict(
+                name,
+                "replication_factor",
+                f"topic {name} has replication factor {state.replication_factor}, the contract says "
+                f"{settings.replication_factor}",
+                "correct the contract, or reassign with kafka-reassign-partitions",
+            )
         )
     return conflicts

@@ -10,8 +10,18 @@ from tenacity import Retrying, retry_if_result, stop_after_delay, wait_exponenti
 from contracts import plan
 from contracts.catalog import Catalog
 from contracts.contract import Subject
-from contracts.errors import ContractsError, FindingsError, ServiceError
-from contracts.plan import Actual, ConfigureTopic, CreateTopic, Plan, RegisterSchema, SetLevel, Step, SubjectState
+from contracts.errors import ContractsError, FindingsError, InvalidSchema, ServiceError
+from contracts.plan import (
+    Actual,
+    ConfigureTopic,
+    CreateTopic,
+    DeleteSubject,
+    Plan,
+    RegisterSchema,
+    SetLevel,
+    Step,
+    SubjectState,
+)
 from contracts.registry import Registry
 from contracts.topics import Topics
 from contracts.writing import normalised
@@ -27,7 +37,11 @@ class Servers:
     def read(self, desired: Catalog) -> Actual:
         """Actual state of everything that `desired` names.  Raises ServiceError."""
         subjects = {subject.name: self._subject(subject) for subject in desired.subjects}
-        return Actual(subjects, self.topics.read(plan.topic_names(desired)))
+        found = ((name, tuple(self.registry.versions(name))) for name in plan.undeclared(desired))
+        extra = {name: versions for name, versions in found if versions}
+        inherits = any(state.versions and state.level is None for state in subjects.values())
+        global_level = self.registry.global_level() if inherits else None
+        return Actual(subjects, self.topics.read(plan.topic_names(desired)), extra, global_level)
 
     def carry_out(self, wanted: Plan, done: Callable[[Step], None] = lambda step: None) -> None:
         """Carries out the plan's steps in their order, and calls `done` after each.
@@ -38,7 +52,7 @@ class Servers:
         """
         if wanted.conflicts:
             raise FindingsError(
-                "nothing was done, for no step can bring this about:\n  " + "\n  ".join(wanted.conflicts),
+                "nothing was done, for no step can bring this about:\n  " + "\n  ".join(map(str, wanted.conflicts)),
                 mend="correct the contract, or the servers",
             )
         for number, step in enumerate(wanted.steps):
@@ -55,9 +69,16 @@ class Servers:
         found = self.registry.find(subject) if versions else None
         level = self.registry.level(subject.name)
         if found is None:
-            return SubjectState(level, versions)
+            return SubjectState(level, versions, references_differ=bool(versions) and self._is_newest(subject))
         exact = normalised(self.registry.parse(found)) == normalised(subject.schema)
         return SubjectState(level, versions, found.version, exact)
+
+    def _is_newest(self, subject: Subject) -> bool:
+        newest = self.registry.version(subject.name)
+        try:
+            return newest is not None and normalised(self.registry.parse(newest)) == normalised(subject.schema)
+        except InvalidSchema:
+            return False  # e.g. it is no Avro schema
 
     def _step(self, step: Step) -> None:
         match step:
@@ -75,6 +96,10 @@ class Servers:
                 values = {key: new for key, (_, new) in changes.items()}
                 self.topics.set_config(name, values)
                 self._read_topic_back(name, values)
+            case DeleteSubject(subject=name):
+                self.registry.delete(name)
+                if left := self.registry.versions(name):
+                    raise self._not_kept(f"{name} was deleted, and still has versions {left}")
 
     def _register(self, subject: Subject) -> None:
         references = self.registry.references_of(subject)

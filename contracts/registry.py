@@ -22,6 +22,7 @@ from contracts.settings import Settings
 from contracts.writing import described_alike, normalised
 
 MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
+SUBJECT_IS_REFERENCED = 42206
 SUBJECT_NOT_FOUND, VERSION_NOT_FOUND, SCHEMA_NOT_FOUND, LEVEL_NOT_FOUND = 40401, 40402, 40403, 40408
 MISSING = (SUBJECT_NOT_FOUND, VERSION_NOT_FOUND, SCHEMA_NOT_FOUND, LEVEL_NOT_FOUND)
 
@@ -145,8 +146,16 @@ class Registry:
         found = self._or_missing("GET", f"/config/{quote(subject, safe='')}")
         return found["compatibilityLevel"] if found else None
 
+    def global_level(self) -> str:
+        """The level of every subject that has none of its own."""
+        return self._call("GET", "/config")["compatibilityLevel"]
+
     def set_level(self, subject: str, level: str) -> None:
         self._call("PUT", f"/config/{quote(subject, safe='')}", body={"compatibility": level})
+
+    def delete(self, subject: str) -> None:
+        """Deletes all versions of a subject softly: ids that records carry stay readable.  Missing is fine."""
+        self._or_missing("DELETE", f"/subjects/{quote(subject, safe='')}")
 
     def parse(self, schema: RegisteredSchema) -> Schema:
         """The schema with its references fetched and resolved.
@@ -219,7 +228,9 @@ class Registry:
                 f"failed with {code} on {method} {path}: {words}", where=where, mend="see the registry's log"
             )
         mend = "correct the request"
-        if answer.status_code == 404:
+        if code == SUBJECT_IS_REFERENCED:
+            mend = "delete what refers to it first"
+        elif answer.status_code == 404:
             mend = "see whether SCHEMA_REGISTRY_URL is the address of a schema registry"
         elif answer.status_code in (401, 403):
             mend = "set SCHEMA_REGISTRY_USER and SCHEMA_REGISTRY_PASSWORD to an account that may do this"

@@ -16,7 +16,7 @@ from contracts.changes import Change
 from contracts.findings import Finding, Severity
 from contracts.formats import Result, clean
 from contracts.impact import First, Impact, Reads
-from contracts.plan import Plan, Step
+from contracts.plan import DeleteSubject, Plan, Step
 
 JSON_VERSION = 1
 #: What is shown of one effect on a terminal.
@@ -46,7 +46,7 @@ def plan(wanted: Plan, *, as_json: bool, carried_out: bool = False) -> None:
                 "steps": [{"action": type(step).__name__, "what": str(step)} for step in wanted.steps],
                 "unchanged": list(wanted.unchanged),
                 "notes": list(wanted.notes),
-                "conflicts": list(wanted.conflicts),
+                "conflicts": [str(conflict) for conflict in wanted.conflicts],
                 "carried_out": carried_out,
             }
         )
@@ -54,11 +54,12 @@ def plan(wanted: Plan, *, as_json: bool, carried_out: bool = False) -> None:
     out = console()
     if not carried_out:
         for step in wanted.steps:
-            out.print(f"  [yellow]+[/] {escape(str(step))}")
+            sign = "[red]-[/]" if isinstance(step, DeleteSubject) else "[yellow]+[/]"
+            out.print(f"  {sign} {escape(str(step))}")
     for note in wanted.notes:
         out.print(f"  note: {escape(note)}")
     for conflict in wanted.conflicts:
-        out.print(f"  [red]conflict[/]: {escape(conflict)}")
+        out.print(f"  [red]conflict[/]: {escape(str(conflict))}")
     unchanged = f"{len(wanted.unchanged)} unchanged: {', '.join(wanted.unchanged)}" if wanted.unchanged else ""
     if not wanted.steps and not wanted.conflicts:
         out.print(f"no changes ({escape(unchanged)})")
@@ -131,7 +132,7 @@ def _result(found: Result) -> None:
             _impact(out, verdict.impact)
         out.print()
     colour = "red" if found.failed else "green"
-    out.print(f"[{colour}]{'refused' if found.failed else 'fine'}[/]: {_plain(found.summary)}")
+    out.print(f"[{colour}]{found.verdict}[/]: {_plain(found.summary)}")
 
 
 def _finding(out: Console, one: Finding) -> None:

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from contracts import plan
 from contracts.catalog import Catalog
-from contracts.plan import Actual, ConfigureTopic, CreateTopic, RegisterSchema, SetLevel, SubjectState, TopicState
+from contracts.plan import (
+    Actual,
+    ConfigureTopic,
+    CreateTopic,
+    DeleteSubject,
+    RegisterSchema,
+    SetLevel,
+    SubjectState,
+    TopicState,
+)
 from contracts_tests.unit.test_catalog import CONTRACT, load, record
 
 
@@ -76,4 +85,23 @@ def test_settings_of_a_topic_that_differ_are_set_and_others_left_alone() -> None
 
 def test_another_number_of_partitions_is_a_conflict() -> None:
     made = plan.make(desired(), actual(topic=TopicState(6, 1, {"retention.ms": "1000"})))
-    assert "moves keys" in made.conflicts[0]
+    assert "moves keys" in made.conflicts[0].mend
+
+
+def test_what_the_repository_owns_and_does_not_declare() -> None:
+    """Only subjects of its own topics: never a shared type, never those of another topic."""
+    assert plan.undeclared(desired()) == ["orders-key"]
+    both = load(orders__contract_yaml=CONTRACT + "key: key.avsc\n", orders__key_avsc=record(name="shop.Key"))
+    assert plan.undeclared(both) == []
+
+
+def test_a_subject_goes_with_prune_only_and_last() -> None:
+    state = actual(value=SubjectState("FULL", (1, 2), None))
+    state = Actual(state.subjects, state.topics, {"orders-key": (1, 2)})
+    kept = plan.make(desired(), state)
+    assert kinds(kept) == [(RegisterSchema, "orders-value")]
+    assert "--prune" in kept.notes[0]
+    pruned = plan.make(desired(), state, prune=True)
+    assert kinds(pruned) == [(RegisterSchema, "orders-value"), (DeleteSubject, "orders-key")]
+    assert str(pruned.steps[-1]) == "delete subject orders-key, softly: versions 1, 2"
+    assert pruned.notes == ()
