@@ -131,6 +131,23 @@ def drift(context: typer.Context, output: FindingsFormat = report.Format.text, f
     raise typer.Exit(EXIT_FINDINGS if found.failed else EXIT_OK)
 
 
+@app.command()
+def pull(
+    context: typer.Context,
+    folder: Annotated[Path | None, typer.Option("--dir", help="Where to write; else the contracts' folder.")] = None,
+    topic: Annotated[list[str] | None, typer.Option(help="Only this topic; may be given several times.")] = None,
+    owner: Annotated[str, typer.Option(help="Who answers for the contracts; a registry does not know.")] = "unknown",
+    output: Output = Format.text,
+) -> None:
+    """Start a repository from what a registry and its topics have; overwrites nothing (docs/pull.md)."""
+    from contracts import pull as pulls  # loads Kafka's client library: only where it is needed
+
+    into = folder or context.obj.contracts_dir
+    pulled = pulls.files_of(pulls.read(_servers(context.obj), topic or ()), owner)
+    pulls.write(into, pulled)
+    report.pulled(pulled, into, as_json=output is Format.json)
+
+
 @app.command(name="tables")
 def tables_(context: typer.Context) -> None:
     """Print the CQL and SQL of the tables that the contracts ask for."""

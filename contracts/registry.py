@@ -21,6 +21,7 @@ from contracts.nodes import NamedType, Schema
 from contracts.settings import Settings
 from contracts.writing import described_alike, normalised
 
+AVRO = "AVRO"  # the registry's own word for the kind of a schema
 MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
 SUBJECT_IS_REFERENCED = 42206
 SUBJECT_NOT_FOUND, VERSION_NOT_FOUND, SCHEMA_NOT_FOUND, LEVEL_NOT_FOUND = 40401, 40402, 40403, 40408
@@ -38,13 +39,17 @@ class RegisteredReference:
 
 @dataclass(frozen=True)
 class RegisteredSchema:
-    """One schema of the registry.  `subject` and `version` are "" and 0 where it was asked for by id alone."""
+    """One schema of the registry.
+
+    `subject` and `version` are "" and 0 where it was asked for by id alone.  `kind`: AVRO, JSON or PROTOBUF.
+    """
 
     schema_id: int
     text: str
     references: tuple[RegisteredReference, ...] = ()
     subject: str = ""
     version: int = 0
+    kind: str = AVRO
 
 
 class Registry:
@@ -250,11 +255,12 @@ def _schema(document: dict[str, Any], schema_id: int = 0) -> RegisteredSchema:
         references=references,
         subject=document.get("subject", ""),
         version=int(document.get("version", 0)),
+        kind=document.get("schemaType") or AVRO,
     )
 
 
 def _body(text: str, references: Sequence[RegisteredReference]) -> dict[str, Any]:
-    body: dict[str, Any] = {"schema": text, "schemaType": "AVRO"}
+    body: dict[str, Any] = {"schema": text, "schemaType": AVRO}
     if references:
         body["references"] = [{"name": r.name, "subject": r.subject, "version": r.version} for r in references]
     return body

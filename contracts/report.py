@@ -6,7 +6,8 @@ import json
 import sys
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -17,6 +18,9 @@ from contracts.findings import Finding, Severity
 from contracts.formats import Result, clean
 from contracts.impact import First, Impact, Reads
 from contracts.plan import DeleteSubject, Plan, Step
+
+if TYPE_CHECKING:
+    from contracts.pull import Pulled
 
 JSON_VERSION = 1
 #: What is shown of one effect on a terminal.
@@ -71,6 +75,23 @@ def plan(wanted: Plan, *, as_json: bool, carried_out: bool = False) -> None:
 def step(done: Step) -> None:
     """Prints a step that has just been carried out."""
     console().print(f"  [green]done[/] {escape(str(done))}")
+
+
+def pulled(found: Pulled, folder: Path, *, as_json: bool) -> None:
+    """Prints what `pull` wrote, and what it could not."""
+    if as_json:
+        files = [(folder / path).as_posix() for path in found.files]
+        document({"files": files, "topics": found.topics, "left_out": found.left_out, "notes": found.notes})
+        return
+    out = console()
+    for path in found.files:
+        out.print(f"  [green]wrote[/] {_plain((folder / path).as_posix())}")
+    for name, why in found.left_out.items():
+        out.print(f"  [yellow]left out[/] {_plain(name)}: {_plain(why)}")
+    for note in found.notes:
+        out.print(f"  note: {_plain(note)}")
+    many = f"{len(found.topics)} contract{'' if len(found.topics) == 1 else 's'}"
+    out.print(escape(f"{many} in {folder}: fill in their owners, then run `contracts drift`"))
 
 
 def text(lines: str) -> None:
