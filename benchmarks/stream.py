@@ -1,24 +1,37 @@
-"""The stream into both stores at once, in steady state: the first batch of each query is left out."""
+"""The stream into both stores at once, beside a bare Spark job that does the same without any of our promises.
+
+Both read the same topic into empty tables, in turns, in one Spark; the first turn of each warms up the servers and
+the JVM, and is left out.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
+import time
 from typing import Any
 
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.avro.functions import from_avro
 from pyspark.sql.streaming import StreamingQueryListener
 
 from benchmarks import producer, records, servers
-from streaming import session
+from contracts.contract import Contract
+from contracts.settings import Settings
+from contracts.tables import EVENT_OFFSET, EVENT_PARTITION, EVENT_TIMESTAMP
+from streaming import session, source
 from streaming.job import Job, prepare
+from streaming.sinks import Sink, cassandra, postgres
 
-RECORDS = 600_000
+RECORDS = 200_000
+ROUNDS = 3
 
 
 class _Batches(StreamingQueryListener):
-    """Start, end and size of every batch, by query."""
+    """End of every batch, seconds since 1970, and its size, by query."""
 
     def __init__(self) -> None:
-        self.batches: dict[str, list[tuple[float, float, int]]] = {}
+        self.batches: dict[str, list[tuple[float, int]]] = {}
 
     def onQueryStarted(self, event: Any) -> None:  # noqa: N802 - Spark's name
         pass
@@ -26,9 +39,8 @@ class _Batches(StreamingQueryListener):
     def onQueryProgress(self, event: Any) -> None:  # noqa: N802
         progress = event.progress
         if progress.numInputRows:
-            start = dt.datetime.fromisoformat(progress.timestamp).timestamp()
-            end = start + progress.batchDuration / 1000
-            self.batches.setdefault(progress.name.rpartition(".")[2], []).append((start, end, progress.numInputRows))
+            end = dt.datetime.fromisoformat(progress.timestamp).timestamp() + progress.batchDuration / 1000
+            self.batches.setdefault(progress.name.rpartition(".")[2], []).append((end, progress.numInputRows))
 
     def onQueryIdle(self, event: Any) -> None:  # noqa: N802
         pass
@@ -38,28 +50,68 @@ class _Batches(StreamingQueryListener):
 
 
 def measure() -> dict[str, Any]:
-    """Records a second, each into both stores, from the end of the first batches to the end of the slower store."""
+    """Records a second, each into both stores, from a turn's start to the last batch of the slower store."""
     with servers.up() as (_, configured):
         own, contract = servers.registered(configured, "bench_stream")
         producer._ours(own, contract, records.users(RECORDS))
-        sinks = prepare(own, contract)
         spark = session.start(own)
-        listener = _Batches()
-        spark.streams.addListener(listener)
+        rounds = []
         try:
-            Job(spark, own, contract, sinks).run(available_now=True)
+            for number in range(ROUNDS + 1):
+                turn = own.model_copy(update={"checkpoint_dir": own.checkpoint_dir / str(number)})
+                bare = _timed(spark, turn, contract, _bare)
+                ours = _timed(spark, turn, contract, _ours)
+                rounds.append({"bare": round(bare), "ours": round(ours), "ratio": round(ours / bare, 3)})
         finally:
             spark.stop()
-    stores = {name: batches for name, batches in listener.batches.items() if name != "dead_letter"}
-    # Conservative: from the first store's first batch to the last store's last one.
-    begin = min(batches[0][1] for batches in stores.values())
-    finish = max(batches[-1][1] for batches in stores.values())
-    rows = RECORDS - max(batches[0][2] for batches in stores.values())
-    return {
-        "records": RECORDS,
-        "records_per_s": round(rows / (finish - begin)),
-        "batches": {
-            name: [{"rows": rows, "s": round(end - start, 2)} for start, end, rows in batches]
-            for name, batches in listener.batches.items()
-        },
-    }
+    return {"records": RECORDS, "warm_up": rounds[0], "rounds": rounds[1:]}
+
+
+def _timed(spark: SparkSession, configured: Settings, contract: Contract, run: Any) -> float:
+    sinks = prepare(configured, contract)
+    with cassandra.connect(configured) as connected:
+        connected.execute(f"TRUNCATE {contract.spec.sinks.cassandra.qualified}")
+    with postgres.connect(configured) as connection:
+        connection.execute(f"TRUNCATE {contract.spec.sinks.postgres.qualified}")
+    listener = _Batches()
+    spark.streams.addListener(listener)
+    start = time.time()
+    run(spark, configured, contract, sinks)
+    time.sleep(1)  # the listener hears of the last batch after the query has ended
+    spark.streams.removeListener(listener)
+    stores = [listener.batches[name] for name in ("cassandra", "postgres")]
+    assert all(sum(rows for _, rows in batches) == RECORDS for batches in stores)
+    return RECORDS / (max(batches[-1][0] for batches in stores) - start)
+
+
+def _ours(spark: SparkSession, configured: Settings, contract: Contract, sinks: list[Sink]) -> None:
+    Job(spark, configured, contract, sinks).run(available_now=True)
+
+
+def _bare(spark: SparkSession, configured: Settings, contract: Contract, _: list[Sink]) -> None:
+    """One schema for all records; no dead letters, no order of events, no second attempt, nothing waited for."""
+    spec = contract.spec.sinks
+    url, properties = postgres.jdbc(configured.postgres_dsn)
+
+    def to_cassandra(rows: DataFrame, _: int) -> None:
+        table = {"keyspace": spec.cassandra.keyspace, "table": spec.cassandra.table}
+        rows.write.format("org.apache.spark.sql.cassandra").options(**table).mode("append").save()
+
+    def to_postgres(rows: DataFrame, _: int) -> None:
+        rows.write.jdbc(url, spec.postgres.qualified, mode="append", properties=properties)
+
+    queries = []
+    for name, write in (("cassandra", to_cassandra), ("postgres", to_postgres)):
+        frame = source.stream(spark, configured, contract.topic, max_per_batch=configured.stream_max_per_batch)
+        record = from_avro(F.expr("substring(value, 6)"), contract.value.schema_text).alias("record")
+        rows = frame.select(
+            record,
+            F.col("timestamp").alias(EVENT_TIMESTAMP),
+            F.col("partition").alias(EVENT_PARTITION),
+            F.col("offset").alias(EVENT_OFFSET),
+        ).select("record.*", EVENT_TIMESTAMP, EVENT_PARTITION, EVENT_OFFSET)
+        checkpoint = (configured.checkpoint_dir / "bare" / name).absolute().as_uri()
+        writer = rows.writeStream.queryName(f"bare.{name}").option("checkpointLocation", checkpoint)
+        queries.append(writer.foreachBatch(write).trigger(availableNow=True).start())
+    for query in queries:
+        query.awaitTermination()
