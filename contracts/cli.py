@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from contracts import baselines, catalog, diffs, edge, report, settings, tables
+from contracts import baselines, catalog, diffs, edge, odcs, report, settings, tables
 from contracts import check as checks
 from contracts import drift as drifts
 from contracts import lint as linter
@@ -30,6 +30,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+export = typer.Typer(help="Write the contracts in other formats.", no_args_is_help=True)
+app.add_typer(export, name="export")
 
 
 class Format(StrEnum):
@@ -156,6 +160,18 @@ def tables_(context: typer.Context) -> None:
             table = tables.of(contract, sink)
             report.text(f"-- {contract.name}: {sink.kind} {sink.qualified}")
             report.text("".join(f"{statement};\n" for statement in tables.create(table)))
+
+
+@export.command(name="odcs")
+def export_odcs(
+    context: typer.Context,
+    contract: Annotated[str | None, typer.Option(help="Only this contract; else all, one document each.")] = None,
+    server: Annotated[str, typer.Option(metavar="HOST:PORT", help="Kafka's address, for `servers`.")] = "",
+) -> None:
+    """Open Data Contract Standard 3.1, as YAML (docs/export.md)."""
+    current = catalog.load(context.obj.contracts_dir)
+    chosen = [current.get(contract)] if contract else current.contracts.values()
+    report.text("---\n".join(odcs.as_yaml(odcs.of(one, server)) for one in chosen))
 
 
 def _current(configured: Settings) -> tuple[catalog.Catalog, Texts]:
