@@ -40,7 +40,8 @@ def start(settings: Settings) -> SparkSession:
     log_file.parent.mkdir(parents=True, exist_ok=True)
     log_config = Path(__file__).with_name("log4j2.properties").as_uri()
     options = f"{_AVRO_LIMITS} {_NO_ROWS_IN_THE_LOG} -Duser.timezone=UTC"
-    logging = f"-Dlog4j2.configurationFile={log_config} -Dspark.log.file={log_file}"
+    # In quotes, for the folder's name may hold a space.
+    logging = f'-Dlog4j2.configurationFile={log_config} "-Dspark.log.file={log_file}"'
     hosts, port = contact_points(settings.cassandra_hosts)
     # Tasks of a sink mostly wait for its server: with one a core, a slow store would stop the others.
     master = settings.spark_master or f"local[{4 * (os.cpu_count() or 1)}]"

@@ -16,8 +16,8 @@ def test_the_demo_reconciles_and_says_so_when_it_would_not(private: RunningStack
     environment = {
         **private.environment,
         "STACK_DIR": str(private.root),
-        "CHECKPOINT_DIR": str(tmp_path / "checkpoints"),
-        "SPARK_LOG_FILE": str(tmp_path / "spark.log"),
+        "CHECKPOINT_DIR": str(tmp_path / "a folder" / "checkpoints"),
+        "SPARK_LOG_FILE": str(tmp_path / "a folder" / "spark.log"),
     }
 
     def run(*command: str) -> subprocess.CompletedProcess[str]:
