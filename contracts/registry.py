@@ -27,6 +27,17 @@ SUBJECT_IS_REFERENCED = 42206
 SUBJECT_NOT_FOUND, VERSION_NOT_FOUND, SCHEMA_NOT_FOUND, LEVEL_NOT_FOUND = 40401, 40402, 40403, 40408
 MISSING = (SUBJECT_NOT_FOUND, VERSION_NOT_FOUND, SCHEMA_NOT_FOUND, LEVEL_NOT_FOUND)
 
+_NO_REGISTRY = "see whether SCHEMA_REGISTRY_URL is the address of a schema registry"
+_LOG_IN = "set SCHEMA_REGISTRY_USER and SCHEMA_REGISTRY_PASSWORD to an account that may do this"
+_MENDS = {
+    401: _LOG_IN,
+    403: _LOG_IN,
+    404: _NO_REGISTRY,
+    409: "make the change compatible, or agree on the break: `contracts check` says what and how",
+}
+#: One of them is in every object that the registry answers with.
+_KEYS = frozenset({"id", "schema", "compatibilityLevel", "compatibility"})
+
 
 @dataclass(frozen=True)
 class RegisteredReference:
@@ -85,11 +96,11 @@ class Registry:
 
     def subjects(self) -> list[str]:
         """Names of all subjects that are not deleted."""
-        return self._call("GET", "/subjects")
+        return self._call("GET", "/subjects", shape=list)
 
     def versions(self, subject: str) -> list[int]:
         """Versions of the subject, ascending; empty when it does not exist."""
-        return sorted(self._or_missing("GET", f"/subjects/{quote(subject, safe='')}/versions") or [])
+        return sorted(self._or_missing("GET", f"/subjects/{quote(subject, safe='')}/versions", shape=list) or [])
 
     def version(self, subject: str, version: int | str = "latest") -> RegisteredSchema | None:
         """One version of a subject, None when there is none."""
@@ -103,7 +114,7 @@ class Registry:
 
     def subjects_of(self, schema_id: int) -> list[str]:
         """Subjects that hold the schema of this id, deleted versions included; empty when there is no such id."""
-        found = self._or_missing("GET", f"/schemas/ids/{schema_id}/versions", params={"deleted": "true"})
+        found = self._or_missing("GET", f"/schemas/ids/{schema_id}/versions", params={"deleted": "true"}, shape=list)
         return sorted({item["subject"] for item in found or []})
 
     def lookup(
@@ -160,7 +171,7 @@ class Registry:
 
     def delete(self, subject: str) -> None:
         """Deletes all versions of a subject softly: ids that records carry stay readable.  Missing is fine."""
-        self._or_missing("DELETE", f"/subjects/{quote(subject, safe='')}")
+        self._or_missing("DELETE", f"/subjects/{quote(subject, safe='')}", shape=list)
 
     def parse(self, schema: RegisteredSchema) -> Schema:
         """The schema with its references fetched and resolved.
@@ -192,7 +203,16 @@ class Registry:
                 return None
             raise
 
-    def _call(self, method: str, path: str, *, body: Any = None, params: dict[str, str] | None = None) -> Any:
+    def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Any = None,
+        params: dict[str, str] | None = None,
+        shape: type = dict,
+    ) -> Any:
+        """The answer, which is a list or an object with one of `_KEYS`, as `shape` says."""
         where = self._where()
         try:
             answer = self._session.request(
@@ -216,15 +236,22 @@ class Registry:
                 where=where,
                 mend="start it (`make up`), or set SCHEMA_REGISTRY_URL",
             ) from None
+        mend = _MENDS.get(answer.status_code, "correct the request")
         try:
             document = answer.json()
         except requests.exceptions.JSONDecodeError:
             raise ServiceError(
                 f"answered {answer.status_code} to {method} {path}, and not in JSON: {answer.text[:120]!r}",
                 where=where,
-                mend="see whether SCHEMA_REGISTRY_URL is the address of a schema registry",
+                mend=_MENDS.get(answer.status_code, _NO_REGISTRY),
             ) from None
         if answer.ok:
+            if not isinstance(document, shape) or (shape is dict and not document.keys() & _KEYS):
+                raise ServiceError(
+                    f"answered {answer.status_code} to {method} {path} as no registry does: {answer.text[:120]!r}",
+                    where=where,
+                    mend=_NO_REGISTRY,
+                )
             return document
         words = document.get("message", document) if isinstance(document, dict) else document
         code = document.get("error_code", answer.status_code) if isinstance(document, dict) else answer.status_code
@@ -232,15 +259,8 @@ class Registry:
             raise ServiceError(
                 f"failed with {code} on {method} {path}: {words}", where=where, mend="see the registry's log"
             )
-        mend = "correct the request"
         if code == SUBJECT_IS_REFERENCED:
             mend = "delete what refers to it first"
-        elif answer.status_code == 404:
-            mend = "see whether SCHEMA_REGISTRY_URL is the address of a schema registry"
-        elif answer.status_code in (401, 403):
-            mend = "set SCHEMA_REGISTRY_USER and SCHEMA_REGISTRY_PASSWORD to an account that may do this"
-        elif answer.status_code == 409:
-            mend = "make the change compatible, or agree on the break: `contracts check` says what and how"
         raise Refused(f"refused {method} {path} with {code}: {words}", where=where, mend=mend, code=int(code))
 
 
