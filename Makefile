@@ -44,12 +44,20 @@ env: $(STAMP) ## print the export lines that other tools need
 
 .PHONY: register-schemas
 register-schemas: $(STAMP) ## bring topics, subjects and schemas to what schemas/ says
-	@$(WITH_STACK) $(BIN)/contracts register $(ARGS)
+	@$(if $(SCHEMA_REGISTRY_URL),,$(WITH_STACK)) $(BIN)/contracts register $(ARGS)
 
 .PHONY: check-schemas
 check-schemas: $(STAMP) ## lint, and compatibility against the git base (BASE=origin/main), offline
-	@$(BIN)/contracts lint $(ARGS)
-	@$(BIN)/contracts check $(if $(BASE),--against $(BASE)) $(ARGS)
+	@code=0; $(BIN)/contracts lint $(ARGS) || code=$$?; \
+	  $(BIN)/contracts check $(if $(BASE),--against $(BASE)) $(ARGS) || code=$$?; exit $$code
+
+.PHONY: ci-summary
+ci-summary: ## in GitHub Actions: the file REPORT as the job's summary
+	@cat '$(REPORT)' >> "$$GITHUB_STEP_SUMMARY"
+
+.PHONY: ci-comment
+ci-comment: ## in GitHub Actions: the file REPORT as the pull request's one comment, updated
+	@head -c 65000 '$(REPORT)' | gh pr comment "$$PULL_REQUEST" --edit-last --create-if-none --body-file -
 
 .PHONY: produce
 produce: $(STAMP) ## users from the source API into Kafka (ARGS="--count 1000")
