@@ -8,8 +8,13 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
-# For a step that talks to the servers.  In two commands: `eval` alone would hide that the first one failed.
-WITH_STACK := exports=$$($(BIN)/python -m stack env) && eval "$$exports" &&
+# For a step that talks to the servers: the stack's addresses, where .env names no other, where the environment names no
+# other.  `eval` alone would hide that a command in it failed.
+ADDRESSES := (KAFKA|SCHEMA_REGISTRY|CASSANDRA|POSTGRES|DATASOURCE)_[A-Z_]+
+WITH_STACK := exports=$$($(BIN)/python -m stack env) \
+  && file=$$(sed -nE "s/^($(ADDRESSES))=[\"']?([^\"']*)[\"']?$$/export \1='\3'/p" .env 2>/dev/null || true) \
+  && own=$$(export -p | grep -E '^declare -x $(ADDRESSES)=' || true) \
+  && eval "$$exports" && eval "$$file" && eval "$$own" &&
 # What the demo's producer has to say of its run, for the reconciliation.
 RUN := $(or $(STACK_DIR),.stack)/demo.json
 ARGS ?=

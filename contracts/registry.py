@@ -256,9 +256,10 @@ class Registry:
         words = document.get("message", document) if isinstance(document, dict) else document
         code = document.get("error_code", answer.status_code) if isinstance(document, dict) else answer.status_code
         if answer.status_code >= 500:
-            raise ServiceError(
-                f"failed with {code} on {method} {path}: {words}", where=where, mend="see the registry's log"
-            )
+            # Apicurio says 0 when it has no code of its own; what it says then is mostly that its database is down.
+            told = f"failed with {code or answer.status_code} on {method} {path}: {words}"
+            mend = "see the registry's log, and whether its database, PostgreSQL, is up (`make status`, `make up`)"
+            raise ServiceError(told, where=where, mend=mend)
         if code == SUBJECT_IS_REFERENCED:
             mend = "delete what refers to it first"
         raise Refused(f"refused {method} {path} with {code}: {words}", where=where, mend=mend, code=int(code))

@@ -52,7 +52,7 @@ class Settings(BaseSettings):
     stream_max_per_batch: int = Field(50_000, gt=0, description="Most records of one micro-batch.")
     stream_retry_for_s: float = Field(300, ge=0, description="How long a failing server is waited for, seconds.")
     stream_write_timeout_s: float = Field(600, gt=0, description="How long one batch may take in one sink, seconds.")
-    checkpoint_dir: Path = Field(Path(".stack/checkpoints"), description="Spark checkpoints, one folder per sink.")
+    checkpoint_dir: Path = Field(Path(".stack/checkpoints"), description="Checkpoints, a folder per topic and sink.")
     airflow_owner: str = "data-platform"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import (
     AdminClient,
     AlterConfigOpType,
@@ -63,6 +63,11 @@ class Topics:
             else None
             for name in wanted
         }
+
+    def id_of(self, name: str) -> str:
+        """The topic's id, URL-safe base64: another one on each cluster, and after it was deleted and made anew."""
+        futures = self._admin.describe_topics(TopicCollection([name]), request_timeout=self.timeout_s)
+        return str(self._result(futures[name], f"describe topic {name}").topic_id)
 
     def create(self, name: str, partitions: int, replication_factor: int, config: Mapping[str, str]) -> None:
         """Creates a topic; `replication_factor` -1 is the broker's default."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from pathlib import Path
 from typing import Annotated
 
@@ -34,12 +35,12 @@ def stream(
 
     wanted = catalog.load(configured.contracts_dir).get(contract)
     sinks = prepare(configured, wanted)
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
     spark = session.start(configured)
     try:
-        job = Job(spark, configured, wanted, sinks)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: job.stop())
-        job.run(available_now=available_now)
+        Job(spark, configured, wanted, sinks, stopping).run(available_now=available_now)
     finally:
         spark.stop()
 

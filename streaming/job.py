@@ -74,26 +74,33 @@ class Job:
 
     Args:
         spark: a session that has the Kafka, Avro, Cassandra and JDBC jars.
-        settings: addresses and limits; `checkpoint_dir` gets one folder per contract and sink.
+        settings: addresses and limits; `checkpoint_dir` gets one folder per contract, topic id and sink.
         contract: what to read, and how to decode it.
         sinks: where to write it, from `prepare`.
+        stopping: once it is set, the running batches end and no other begins.
     """
 
-    def __init__(self, spark: SparkSession, settings: Settings, contract: Contract, sinks: list[Sink]) -> None:
+    def __init__(
+        self,
+        spark: SparkSession,
+        settings: Settings,
+        contract: Contract,
+        sinks: list[Sink],
+        stopping: threading.Event | None = None,
+    ) -> None:
         self._spark = spark
         self._sinks = sinks
         self._settings = settings
         self._contract = contract
+        # Offsets mean nothing in another topic of the same name: on another cluster, or made anew.
+        topic_id = Topics(settings).id_of(contract.topic)
+        self._checkpoints = settings.checkpoint_dir / contract.name / f"topic-{topic_id}"
         self._writers = Writers(Registry.from_settings(settings), contract)
         self._failures: dict[str, ContractsError] = {}
-        self._stopping = threading.Event()
-
-    def stop(self) -> None:
-        """Lets the running batches end, and begins no other.  May be called from a signal handler."""
-        self._stopping.set()
+        self._stopping = stopping or threading.Event()
 
     def run(self, *, available_now: bool) -> None:
-        """Streams until everything that was there is written (`available_now`), or until `stop`.
+        """Streams until everything that was there is written (`available_now`), or until told to stop.
 
         Raises:
             ServiceError: a server did not come back in time; the other sinks have gone on as far as they could.
@@ -115,7 +122,7 @@ class Job:
         frame = source.stream(
             self._spark, self._settings, self._contract.topic, max_per_batch=self._settings.stream_max_per_batch
         )
-        checkpoint = self._settings.checkpoint_dir / self._contract.name / sink.name
+        checkpoint = self._checkpoints / sink.name
         writer = (
             frame.writeStream.queryName(f"{self._contract.name}.{sink.name}")
             .option("checkpointLocation", _location(checkpoint))

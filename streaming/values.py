@@ -45,3 +45,5 @@ def _flaws(schema: Schema, node: AnyType, value: Column, path: str) -> Iterator[
         yield ~value.between(first, last), f"{path} is no time between the years 1 and 9999"
     elif name == "string":
         yield value.contains("\x00"), f"{path} holds the character U+0000, which PostgreSQL cannot store"
+        # What is no UTF-8 comes back from Java's strings as other bytes.
+        yield value.cast("binary") != F.encode(value, "UTF-8"), f"{path} is not valid UTF-8"

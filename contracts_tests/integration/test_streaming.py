@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from confluent_kafka import Message
+from confluent_kafka.admin import AdminClient
 from faker import Faker
 
 from contracts.errors import ConfigurationError
@@ -184,6 +185,7 @@ def test_bad_records_are_dead_lettered_as_they_were_and_the_good_ones_go_on(pipe
             framing + b"\xfe\xff\xff\xff\x0f" + b"x" * 40,  # a string of 2 GiB
             pipeline.encode(schema_id, user(2, id="not-a-uuid")),
             pipeline.encode(schema_id, user(3, first_name="nul \x00 inside")),
+            good.replace(b"First 1", b"First \xff"),  # no UTF-8
             _with_date(pipeline, schema_id, 2**31 - 1),
         ],
     }
@@ -273,6 +275,21 @@ def test_a_table_of_somebody_else_is_left_alone(pipeline: Pipeline) -> None:
 
     with pytest.raises(ConfigurationError, match="not made for this contract"):
         pipeline.stream()
+
+
+def test_a_topic_that_was_made_anew_is_read_from_its_beginning(pipeline: Pipeline) -> None:
+    """Offsets of the checkpoint are those of another topic, though its name and place are the same."""
+    schema_id = pipeline.register()
+    pipeline.send(*({"value": pipeline.encode(schema_id, user(n)), "partition": 0} for n in range(20)))
+    pipeline.stream()
+    admin = AdminClient({"bootstrap.servers": pipeline.settings.kafka_bootstrap_servers})
+    admin.delete_topics([pipeline.contract.topic])[pipeline.contract.topic].result(30)
+    pipeline.register()
+    pipeline.send(*({"value": pipeline.encode(schema_id, user(n)), "partition": 0} for n in range(20, 60)))
+
+    pipeline.stream()
+
+    assert len(pipeline.cassandra_rows()) == len(pipeline.postgres_rows()) == 60
 
 
 def test_replaying_the_topic_changes_nothing(pipeline: Pipeline) -> None:

@@ -140,6 +140,18 @@ def test_a_store_that_goes_away_in_the_middle_catches_up_and_sigterm_ends_in_ord
     assert "First " not in log.read_text(), "a name is in the log"
 
 
+def test_a_sigterm_that_comes_while_spark_starts_is_not_lost(
+    stack: RunningStack, pipeline: Pipeline, tmp_path: Path
+) -> None:
+    log = tmp_path / "stream.log"
+    with running(stack, pipeline, log) as process:
+        java = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        wait_for(lambda: java.read_text().strip() != "", log)
+        os.kill(process.pid, signal.SIGTERM)
+        assert process.wait(120) == 0, log.read_text()
+    assert "batch written" not in log.read_text()
+
+
 def test_a_batch_is_not_taken_for_written_when_cassandra_was_restarted_meanwhile(
     private: RunningStack, own_pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
