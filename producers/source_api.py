@@ -186,7 +186,7 @@ class SourceApi:
 
     def _temporary(self, what: str, wait_s: float | None = None) -> _Temporary:
         mend = (
-            "start it (`make up`), see its log (`python -m stack logs source`), or set DATASOURCE_URL"
+            "see `make status`, start it (`make up`), read its log (`stack logs source`), or set DATASOURCE_URL"
             if self._local
             else "see whether the network reaches it, or use the local one (`make up`, and no DATASOURCE_URL)"
         )

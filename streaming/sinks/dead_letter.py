@@ -39,7 +39,17 @@ class DeadLetterSink:
     def write(self, decoded: DataFrame) -> None:
         rejected = decoded.where(F.col("reason").isNotNull())
         columns = ("key", "value", "topic", "partition", "offset", "headers", "reason", "detail")
-        rows = rejected.select(*columns, F.unix_millis("timestamp").alias("millis"))
+        rows = rejected.select(*columns, F.unix_millis("timestamp").alias("millis")).persist()
+        try:
+            # Found before the first is produced: a batch that cannot be decoded to its end leaves none behind.
+            if rows.count():
+                self._produce_all(rows)
+        except Py4JJavaError as error:
+            raise failures.of_java("Kafka", self._settings.kafka_bootstrap_servers, error) from error
+        finally:
+            rows.unpersist()
+
+    def _produce_all(self, rows: DataFrame) -> None:
         failed: list[KafkaError] = []
 
         def on_delivery(error: KafkaError | None, message: Message) -> None:
@@ -47,11 +57,8 @@ class DeadLetterSink:
                 failed.append(error)
 
         producer = self._producer()
-        try:
-            for row in rows.toLocalIterator(prefetchPartitions=False):
-                self._produce(producer, row, on_delivery)
-        except Py4JJavaError as error:
-            raise failures.of_java("Kafka", self._settings.kafka_bootstrap_servers, error) from error
+        for row in rows.toLocalIterator(prefetchPartitions=False):
+            self._produce(producer, row, on_delivery)
         left = producer.flush(self._timeout_s)
         if failed or left:
             raise self._failure(failed[0].str() if failed else f"{left} records were not acknowledged in time")
