@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from pathlib import Path
@@ -30,19 +31,38 @@ def stream(
     if context.invoked_subcommand is not None:
         return
     logs.configure()
+    stopping = _asked_to_stop()
     from streaming import session  # loads Spark: only when there is something to stream
     from streaming.job import Job, prepare
 
     wanted = catalog.load(configured.contracts_dir).get(contract)
     sinks = prepare(configured, wanted)
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
     spark = session.start(configured)
     try:
         Job(spark, configured, wanted, sinks, stopping).run(available_now=available_now)
     finally:
         spark.stop()
+
+
+def _asked_to_stop() -> threading.Event:
+    """Is set when SIGTERM or Ctrl-C comes, also while Spark starts.  To be called before any other thread is started.
+
+    The JVM inherits that both are ignored: one that is sent to the whole group lets the batch end, and does not take
+    the JVM from under it.  Every thread blocks them, so the kernel keeps them for the one that waits for them here.
+    """
+    stopping, numbers = threading.Event(), {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+    for number in numbers:
+        signal.signal(number, signal.SIG_IGN)
+
+    def wait() -> None:
+        signal.sigwait(numbers)
+        stopping.set()
+        signal.sigwait({signal.SIGINT})  # Ctrl-C once more: at once; what was not written is read again next time
+        os._exit(edge.INTERRUPTED)
+
+    threading.Thread(target=wait, name="asked-to-stop", daemon=True).start()
+    return stopping
 
 
 @app.command()

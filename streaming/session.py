@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 from pathlib import Path
 
 from pyspark.errors import PySparkRuntimeError
@@ -80,14 +79,7 @@ def start(settings: Settings) -> SparkSession:
     for name, value in configuration.items():
         if value:
             builder = builder.config(name, value)
-    # The JVM inherits what is ignored: a SIGTERM to the whole group lets the batch end, and not the JVM under it.
-    # One that comes meanwhile is blocked, thus kept, and reaches our handler afterwards.
-    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-    ours = signal.signal(signal.SIGTERM, signal.SIG_IGN)
     try:
         return builder.getOrCreate()
     except (PySparkRuntimeError, OSError) as error:
         raise ConfigurationError(f"Spark does not start: {error}", where=master, mend=f"see {log_file}") from error
-    finally:
-        signal.signal(signal.SIGTERM, ours)
-        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)

@@ -147,7 +147,7 @@ def test_a_sigterm_that_comes_while_spark_starts_is_not_lost(
     with running(stack, pipeline, log) as process:
         java = Path(f"/proc/{process.pid}/task/{process.pid}/children")
         wait_for(lambda: java.read_text().strip() != "", log)
-        os.kill(process.pid, signal.SIGTERM)
+        os.killpg(process.pid, signal.SIGTERM)
         assert process.wait(120) == 0, log.read_text()
     assert "batch written" not in log.read_text()
 
