@@ -49,7 +49,7 @@ class Settings(BaseSettings):
     )
     spark_driver_memory: str = "2g"
     spark_log_file: Path = Field(Path(".stack/logs/spark.log"), description="Where Spark's own log goes.")
-    stream_max_per_batch: int = Field(50_000, gt=0, description="Most records of one micro-batch.")
+    stream_max_per_batch: int = Field(100_000, gt=0, description="Most records of one micro-batch.")
     stream_retry_for_s: float = Field(300, ge=0, description="How long a failing server is waited for, seconds.")
     stream_write_timeout_s: float = Field(600, gt=0, description="How long one batch may take in one sink, seconds.")
     checkpoint_dir: Path = Field(Path(".stack/checkpoints"), description="Checkpoints, a folder per topic and sink.")

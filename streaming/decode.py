@@ -36,31 +36,44 @@ def schema_ids(frame: DataFrame) -> set[int]:
     return {int.from_bytes(row.prefix[1:], "big") for row in rows}
 
 
-def decode(frame: DataFrame, writers: Mapping[int, Writer], contract: Contract) -> DataFrame:
-    """`frame` with `record` (struct of the contract's fields), `reason` (a `Reason`) and `detail` (words).
+class Decoder:
+    """Decodes frames of Kafka records into a contract's; its value schema is the reader.
 
-    Args:
-        frame: Kafka records.
-        writers: see `Writers.of`.  A record of any other schema id fails the job that reads the frame, with `UNSEEN`
-            in its words: looking for the ids first would read every batch twice.
-        contract: its value schema is the reader.
+    The expressions are made once for each set of writer schemas, not once a batch.
     """
-    readable = [writer for writer in writers.values() if writer.reason is None]
-    refused = [writer for writer in writers.values() if writer.reason is not None]
-    envelope = _once(_envelope(readable, contract.value.schema_text))
-    framed = frame.withColumn("_envelope", envelope)
-    complete = F.col("_envelope.end").eqNullSafe(F.lit(SENTINEL))
-    record = F.col("_envelope.value")
-    flaws = values.flaws(contract.value.schema, record)
-    known = _prefix().isin([_framing(schema_id) for schema_id in writers])
-    verdict = _verdict(refused, known, complete, flaws)
-    judged = framed.withColumn("_verdict", _once(verdict))
-    return judged.select(
-        *frame.columns,
-        F.when(F.col("_verdict").isNull(), record).alias("record"),
-        F.col("_verdict.reason").alias("reason"),
-        F.col("_verdict.detail").alias("detail"),
-    )
+
+    def __init__(self, contract: Contract) -> None:
+        self._contract = contract
+        self._made: tuple[Mapping[int, Writer], Column, Column] | None = None
+
+    def decode(self, frame: DataFrame, writers: Mapping[int, Writer]) -> DataFrame:
+        """`frame` with `record` (struct of the contract's fields), `reason` (a `Reason`) and `detail` (words).
+
+        Args:
+            frame: Kafka records.
+            writers: see `Writers.of`.  A record of any other schema id fails the job that reads the frame, with
+                `UNSEEN` in its words: looking for the ids first would read every batch twice.
+        """
+        made = self._made
+        if made is None or made[0] != writers:
+            made = self._made = (writers, *self._expressions(writers))
+        _, envelope, verdict = made
+        judged = frame.withColumn("_envelope", envelope).withColumn("_verdict", verdict)
+        return judged.select(
+            *frame.columns,
+            F.when(F.col("_verdict").isNull(), F.col("_envelope.value")).alias("record"),
+            F.col("_verdict.reason").alias("reason"),
+            F.col("_verdict.detail").alias("detail"),
+        )
+
+    def _expressions(self, writers: Mapping[int, Writer]) -> tuple[Column, Column]:
+        readable = [writer for writer in writers.values() if writer.reason is None]
+        refused = [writer for writer in writers.values() if writer.reason is not None]
+        known = _prefix().isin([_framing(schema_id) for schema_id in writers])
+        complete = F.col("_envelope.end").eqNullSafe(F.lit(SENTINEL))
+        flaws = values.flaws(self._contract.value.schema, F.col("_envelope.value"))
+        envelope = _envelope(readable, self._contract.value.schema_text)
+        return _once(envelope), _once(_verdict(refused, known, complete, flaws))
 
 
 def _prefix() -> Column:

@@ -1,4 +1,8 @@
-"""source | decode | sinks: one query and one checkpoint per sink, so that one store's outage stops no other."""
+"""source | decode | stores: one query and one checkpoint per store, so that one's outage stops no other.
+
+The query of the first store also sends its batch's rejects to the dead-letter topic, before its checkpoint moves on.
+It counts them while it writes (`observe`): a batch without any, which is nearly every one, is not read again for them.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,8 @@ from concurrent.futures import Future
 from pathlib import Path
 
 import structlog
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, Observation, SparkSession
+from pyspark.sql import functions as F
 from pyspark.sql.streaming import StreamingQuery
 from pyspark.sql.utils import StreamingQueryException
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_exponential_jitter
@@ -31,24 +36,29 @@ from streaming.writers import Writers
 log = structlog.get_logger("streaming")
 
 
-def sinks(settings: Settings, contract: Contract) -> list[Sink]:
-    """The contract's stores, and its dead-letter topic."""
-    stores: list[Sink] = [
+def stores(settings: Settings, contract: Contract) -> list[Sink]:
+    """A sink for each store of the contract."""
+    return [
         CassandraSink(settings, contract, spec)
         if isinstance(spec, CassandraSpec)
         else PostgresSink(settings, contract, spec)
         for spec in contract.sinks
     ]
-    return [*stores, DeadLetterSink(settings, contract)]
 
 
 def prepare(settings: Settings, contract: Contract) -> list[Sink]:
-    """The sinks, ready to be written; before anything heavy starts, every server has answered once.
+    """The stores, ready to be written; before anything heavy starts, every server has answered once.
 
     Raises:
         ServiceError: which server does not answer, and its address.
-        ConfigurationError: the topics or the schema are not there yet.
+        ConfigurationError: the topics or the schema are not there yet, or the contract names no store.
     """
+    if not contract.sinks:
+        raise ConfigurationError(
+            "it names no store to stream into",
+            where=contract.file,
+            mend="add cassandra or postgres to its sinks",
+        )
     names = (contract.topic, contract.dead_letter_topic)
     missing = [f"topic {name}" for name, state in Topics(settings).read(names).items() if state is None]
     if not Registry.from_settings(settings).versions(contract.value.name):
@@ -59,7 +69,7 @@ def prepare(settings: Settings, contract: Contract) -> list[Sink]:
             where=contract.file,
             mend="register the contract: make register-schemas",
         )
-    wanted = sinks(settings, contract)
+    wanted = stores(settings, contract)
     for sink in wanted:
         sink.prepare()
     return wanted
@@ -76,7 +86,7 @@ class Job:
         spark: a session that has the Kafka, Avro, Cassandra and JDBC jars.
         settings: addresses and limits; `checkpoint_dir` gets one folder per contract, topic id and sink.
         contract: what to read, and how to decode it.
-        sinks: where to write it, from `prepare`.
+        sinks: the stores to write, from `prepare`.
         stopping: once it is set, the running batches end and no other begins.
     """
 
@@ -95,6 +105,8 @@ class Job:
         # Offsets mean nothing in another topic of the same name: on another cluster, or made anew.
         topic_id = Topics(settings).id_of(contract.topic)
         self._checkpoints = settings.checkpoint_dir / contract.name / f"topic-{topic_id}"
+        self._dead_letters = DeadLetterSink(settings, contract)
+        self._decoder = decode.Decoder(contract)
         self._writers = Writers(Registry.from_settings(settings), contract)
         self._failures: dict[str, ContractsError] = {}
         self._stopping = stopping or threading.Event()
@@ -167,7 +179,7 @@ class Job:
         known = self._writers.known
         if known:
             try:
-                sink.write(decode.decode(batch, known, self._contract))
+                self._write_decoded(sink, self._decoder.decode(batch, known))
                 return
             except UnseenSchemaId:
                 log.info("a schema id not seen before", sink=sink.name)
@@ -175,9 +187,18 @@ class Job:
         batch.persist()
         try:
             met = self._writers.of(decode.schema_ids(batch))
-            sink.write(decode.decode(batch, known | met, self._contract))
+            self._write_decoded(sink, self._decoder.decode(batch, known | met))
         finally:
             batch.unpersist()
+
+    def _write_decoded(self, sink: Sink, decoded: DataFrame) -> None:
+        if sink is not self._sinks[0]:
+            sink.write(decoded)
+            return
+        rejects = Observation()
+        sink.write(decoded.observe(rejects, F.count("reason").alias("count")))
+        if rejects.get["count"]:
+            self._dead_letters.write(decoded)
 
     def _retrying(self, sink: Sink) -> Retrying:
         def told(state: RetryCallState) -> None:

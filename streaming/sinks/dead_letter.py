@@ -26,17 +26,13 @@ class DeadLetterSink:
     headers) tells that it is the same one.
     """
 
-    name = "dead_letter"
-
     def __init__(self, settings: Settings, contract: Contract) -> None:
         self._settings = settings
         self._topic = contract.dead_letter_topic
         self._timeout_s = settings.kafka_max_block_ms / 1000
 
-    def prepare(self) -> None:
-        """Nothing to do: the topic is the contract's, and `contracts register` creates it."""
-
     def write(self, decoded: DataFrame) -> None:
+        """Produces the rejects of a decoded batch, all acknowledged.  Raises ServiceError."""
         rejected = decoded.where(F.col("reason").isNotNull())
         columns = ("key", "value", "topic", "partition", "offset", "headers", "reason", "detail")
         rows = rejected.select(*columns, F.unix_millis("timestamp").alias("millis")).persist()
