@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
-import subprocess
-import sys
+import os
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 import requests
 import yaml
 
+from contracts import cli
 from contracts.registry import MEDIA_TYPE
 from contracts_tests.conftest import CLONE, RunningStack
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command left: its exit code and what it printed."""
+
+    returncode: int
+    stdout: str
+    stderr: str
 
 
 @dataclass
@@ -61,12 +73,19 @@ class Repository:
         schema["fields"].append(field)
         self.save(self.value, schema)
 
-    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """`contracts ARGUMENTS` on this repository; never a traceback."""
-        command = [str(Path(sys.executable).parent / "contracts"), "--schemas", str(self.folder), *arguments]
-        done = subprocess.run(
-            command, cwd=CLONE, env={**self.environment, **environment}, capture_output=True, text=True, check=False
-        )
+    def run(self, *arguments: str, **environment: str) -> Done:
+        """`contracts ARGUMENTS` on this repository, from its entry point on, in this process; never a traceback."""
+        out, err = io.StringIO(), io.StringIO()
+        with (
+            mock.patch.dict(os.environ, {**self.environment, **environment}, clear=True),
+            mock.patch("sys.argv", ["contracts", "--schemas", str(self.folder), *arguments]),
+            contextlib.chdir(CLONE),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+            pytest.raises(SystemExit) as ended,
+        ):
+            cli.main()
+        done = Done(ended.value.code or 0, out.getvalue(), err.getvalue())
         assert "Traceback" not in done.stderr + done.stdout
         return done
 
