@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from contracts import baselines, catalog, diffs, edge, odcs, report, settings, tables
+from contracts import baselines, catalog, diffs, edge, migrations, odcs, report, settings
 from contracts import check as checks
 from contracts import drift as drifts
 from contracts import lint as linter
@@ -41,6 +41,13 @@ class Format(StrEnum):
 
     text = "text"
     json = "json"
+
+
+class Store(StrEnum):
+    """Where tables are."""
+
+    cassandra = "cassandra"
+    postgres = "postgres"
 
 
 Folder = Annotated[Path | None, typer.Option("--schemas", help="Folder of the contracts (CONTRACTS_DIR).")]
@@ -152,14 +159,30 @@ def pull(
     report.pulled(pulled, into, as_json=output is Format.json)
 
 
-@app.command(name="tables")
-def tables_(context: typer.Context) -> None:
-    """Print the CQL and SQL of the tables that the contracts ask for."""
-    for contract in catalog.load(context.obj.contracts_dir).contracts.values():
-        for sink in contract.sinks:
-            table = tables.of(contract, sink)
-            report.text(f"-- {contract.name}: {sink.kind} {sink.qualified}")
-            report.text("".join(f"{statement};\n" for statement in tables.create(table)))
+@app.command()
+def tables(
+    context: typer.Context,
+    against: Annotated[
+        str | None,
+        typer.Option(metavar="REF|DIR|registry", help="What the tables were made for; else there are none yet."),
+    ] = None,
+    store: Annotated[Store | None, typer.Option(help="Only the tables of this store.")] = None,
+    output: Output = Format.text,
+) -> None:
+    """Print the CQL and SQL that make the tables, or bring them from an earlier state here (docs/types.md)."""
+    current = catalog.load(context.obj.contracts_dir)
+    label = ""
+    if against is None:
+        needed = migrations.create(current.contracts.values())
+    else:
+        base = baselines.source(against, context.obj.contracts_dir, current, context.obj).baseline()
+        label, needed = base.label, migrations.between(base.contracts, current.contracts.values())
+    chosen = [one for one in needed if store is None or one.kind == store]
+    if output is Format.json:
+        report.document(migrations.as_document(chosen, label))
+    else:
+        report.text(migrations.as_script(chosen, label))
+    raise typer.Exit(EXIT_FINDINGS if migrations.failed(chosen) else EXIT_OK)
 
 
 @export.command(name="odcs")
@@ -186,7 +209,7 @@ def _current(configured: Settings) -> tuple[catalog.Catalog, Texts]:
 def _plan(configured: Settings, *, prune: bool = False) -> tuple[Servers, plans.Plan]:
     desired = catalog.load(configured.contracts_dir)
     servers = _servers(configured)
-    return servers, plans.make(desired, servers.read(desired), prune=prune)
+    return servers, plans.make(desired, servers.read(desired), prune=prune, today=datetime.now(UTC).date())
 
 
 def _servers(configured: Settings) -> Servers:

@@ -1,0 +1,131 @@
+"""`contracts tables`: for each table of the contracts, what makes it, or brings it from an earlier state.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from contracts import tables
+from contracts.contract import Contract, Sink
+from contracts.errors import ConfigurationError
+from contracts.formats import clean
+from contracts.tables import Migration, Refusal, Table
+
+
+@dataclass(frozen=True)
+class Needed:
+    """What one table needs.  `contract` is the folder's name, `table` the qualified name."""
+
+    contract: str
+    kind: str
+    table: str
+    migration: Migration
+
+
+def create(contracts: Iterable[Contract]) -> tuple[Needed, ...]:
+    """The tables as they are made where there are none yet.
+
+    Raises:
+        ConfigurationError: a field has a type that the store has no column for.
+    """
+    return tuple(
+        Needed(one.name, sink.kind, sink.qualified, tables.migrate(None, tables.of(one, sink)))
+        for one in contracts
+        for sink in one.sinks
+    )
+
+
+def between(base: Mapping[str, Contract], contracts: Iterable[Contract]) -> tuple[Needed, ...]:
+    """What brings the tables of `base` (by topic) to those of `contracts`; what nobody writes any more comes last.
+
+    Tables are the same when store and name are, also when they have moved to another contract: a store knows of no
+    contract.
+    """
+    before = {(sink.kind, sink.qualified): (one, sink) for one in base.values() for sink in one.sinks}
+    left = dict(before)
+    found = []
+    for contract in contracts:
+        for sink in contract.sinks:
+            key = sink.kind, sink.qualified
+            left.pop(key, None)
+            was = before.get(key) or _other_table(base.get(contract.topic), sink)
+            found.append(Needed(contract.name, *key, _migration(was, contract, sink)))
+    gone = (Needed(one.name, *key, Migration(notes=(_GONE,))) for key, (one, _) in left.items())
+    return (*found, *gone)
+
+
+_GONE = "it stays as it is, and is no longer written: move its readers, then drop it"
+
+
+def _other_table(old: Contract | None, sink: Sink) -> tuple[Contract, Sink] | None:
+    """The one that the contract had in this store, under another name."""
+    return next(((old, was) for was in old.sinks if was.kind == sink.kind), None) if old else None
+
+
+def _migration(was: tuple[Contract, Sink] | None, contract: Contract, sink: Sink) -> Migration:
+    try:
+        table = tables.of(contract, sink)
+    except ConfigurationError as error:
+        return Migration(refusals=(Refusal("", f"{error.where}: {error.what}", error.mend),))
+    return tables.migrate(_as_it_was(was), table)
+
+
+def _as_it_was(was: tuple[Contract, Sink] | None) -> Table | None:
+    """None where there can be none: the stream would not have started."""
+    try:
+        return tables.of(*was) if was else None
+    except ConfigurationError:
+        return None
+
+
+def as_script(needed: Sequence[Needed], against: str = "") -> str:
+    """CQL and SQL that can be run; everything else is a comment, also the statements of a table that no statement
+    can bring here: the stream would run none of them."""
+    return "\n".join("".join(f"{line}\n" for line in _lines(one, against)) for one in needed) or "-- no tables\n"
+
+
+def _lines(one: Needed, against: str) -> Iterator[str]:
+    since = f", since {against}" if against else ""
+    yield _comment(f"{one.contract}: {one.kind} {one.table}{since}")
+    migration = one.migration
+    for no in migration.refusals:
+        yield _comment(f"NOT POSSIBLE: {no.why}")
+        yield _comment(f"mend: {no.mend}")
+    for statement in migration.statements:
+        yield _comment(f"not enough: {statement};") if migration.refusals else f"{statement};"
+    for note in migration.notes:
+        yield _comment(note)
+    if migration == Migration():
+        yield _comment("stays as it is")
+
+
+def _comment(text: str) -> str:
+    return f"-- {clean(' '.join(text.split()))}"
+
+
+def as_document(needed: Sequence[Needed], against: str = "") -> dict[str, Any]:
+    """The content of the JSON document; a table is told as in that of `check`."""
+    return {
+        "command": "tables",
+        "failed": failed(needed),
+        "against": against or None,
+        "tables": [
+            {
+                "contract": one.contract,
+                "kind": one.kind,
+                "table": one.table,
+                "statements": list(one.migration.statements),
+                "impossible": [
+                    {"column": no.column, "why": no.why, "mend": no.mend} for no in one.migration.refusals
+                ],
+                "notes": list(one.migration.notes),
+            }
+            for one in needed
+        ],
+    }
+
+
+def failed(needed: Iterable[Needed]) -> bool:
+    """Some table cannot be brought here."""
+    return any(one.migration.refusals for one in needed)
