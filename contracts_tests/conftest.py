@@ -15,6 +15,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ class RunningStack:
         """`python -m stack ARGUMENTS` on this stack."""
         return run_stack(self.root, *arguments, check=check)
 
-    @property
+    @cached_property
     def exports(self) -> dict[str, str]:
         """The variables that `python -m stack env` prints."""
         return dict(re.findall(r"^export (\w+)='(.*)'$", self.run("env").stdout, flags=re.MULTILINE))
