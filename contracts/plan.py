@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 
 from contracts.catalog import Catalog
-from contracts.contract import Contract, DeadLetterSpec, Subject, TopicSpec
+from contracts.compatibility import check_schemas
+from contracts.contract import ApprovalSpec, Contract, DeadLetterSpec, Subject, TopicSpec
+from contracts.nodes import Schema
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,7 @@ class SubjectState:
         found: the version that holds the schema of the repository, None when none does.
         exact: whether it holds docs and aliases as the repository has them.
         references_differ: where none is found: the newest version is the same but for its references.
+        history: the schemas of the versions, where none is found and its contract has approvals; else empty.
     """
 
     level: str | None = None
@@ -26,6 +30,7 @@ class SubjectState:
     found: int | None = None
     exact: bool = True
     references_differ: bool = False
+    history: tuple[Schema, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -65,14 +70,36 @@ class SetLevel:
 
 
 @dataclass(frozen=True)
+class ApprovedBreak:
+    """What the registry refuses at the contract's level, and contract.yaml approves: all of it.
+
+    Attributes:
+        level: the contract's, which the subject has again afterwards.
+        approvals: those that cover it.
+    """
+
+    level: str
+    approvals: tuple[ApprovalSpec, ...]
+
+    def __str__(self) -> str:
+        told = "; ".join(
+            f"{one.rule}{' at ' + one.path if one.path else ''} until {one.until}: {' '.join(one.reason.split())}"
+            for one in self.approvals
+        )
+        return f"as an approved break of {self.level}, with the level at NONE while it is registered ({told})"
+
+
+@dataclass(frozen=True)
 class RegisterSchema:
     """The repository's schema becomes version `version` of its subject."""
 
     subject: Subject
     version: int
+    approved: ApprovedBreak | None = None
 
     def __str__(self) -> str:
-        return f"register {self.subject.name} version {self.version} from {self.subject.file}"
+        told = f"register {self.subject.name} version {self.version} from {self.subject.file}"
+        return f"{told}, {self.approved}" if self.approved else told
 
 
 @dataclass(frozen=True)
@@ -146,19 +173,20 @@ class Plan:
     conflicts: tuple[Conflict, ...] = ()
 
 
-def make(desired: Catalog, actual: Actual, *, prune: bool = False) -> Plan:
+def make(desired: Catalog, actual: Actual, *, prune: bool = False, today: date | None = None) -> Plan:
     """The plan that makes `actual` as `desired`: references first, then keys and values, then topics.
 
     Args:
         prune: delete, last of all, the subjects that the repository owns and does not declare.
+        today: an approval counts through its last day; None: none counts.
     """
     steps: list[Step] = []
     unchanged: list[str] = []
     notes: list[str] = []
     conflicts: list[Conflict] = []
-    for subject, level in _subjects(desired):
+    for subject, contract in _subjects(desired):
         state = actual.subjects[subject.name]
-        new = _subject_steps(subject, level, state)
+        new = _subject_steps(subject, contract, state, today)
         steps += new
         if not new:
             unchanged.append(subject.name)
@@ -213,25 +241,41 @@ def undeclared(desired: Catalog) -> list[str]:
     return [name for name in owned if name not in declared]
 
 
-def _subjects(desired: Catalog) -> list[tuple[Subject, str | None]]:
-    levels = {
-        subject.name: contract.compatibility.value
-        for contract in desired.contracts.values()
-        for subject in contract.subjects
-    }
-    return [(subject, levels.get(subject.name)) for subject in desired.subjects]
+def _subjects(desired: Catalog) -> list[tuple[Subject, Contract | None]]:
+    """Every subject with its contract; a shared type has none of its own."""
+    owners = {subject.name: contract for contract in desired.contracts.values() for subject in contract.subjects}
+    return [(subject, owners.get(subject.name)) for subject in desired.subjects]
 
 
-def _subject_steps(subject: Subject, level: str | None, state: SubjectState) -> list[Step]:
+def _subject_steps(
+    subject: Subject, contract: Contract | None, state: SubjectState, today: date | None
+) -> list[Step]:
     steps: list[Step] = []
+    level = contract.compatibility.value if contract else None
     if level is not None and state.level != level:
         steps.append(SetLevel(subject.name, state.level, level))
     if state.found is None:
         version = state.versions[-1] + 1 if state.versions else 1
-        register = RegisterSchema(subject, version)
+        approved = _approved_break(subject, contract, state.history, today) if contract and today else None
+        register = RegisterSchema(subject, version, approved)
         # An existing subject gets its level first, so that the new version is judged by it.
         steps = [*steps, register] if state.versions else [register, *steps]
     return steps
+
+
+def _approved_break(
+    subject: Subject, contract: Contract, history: Sequence[Schema], today: date
+) -> ApprovedBreak | None:
+    """None where the level refuses nothing, and where it refuses anything that is not approved: the registry is to
+    say so.  Which finding an approval covers is as in `findings.approve`."""
+    level = contract.compatibility.value
+    refused = {(one.rule, one.path) for one in check_schemas(subject.schema, history, level)}
+    approvals = tuple(
+        one for one in contract.spec.approvals if one.until >= today and (one.rule, one.path) in refused
+    )
+    if not refused or refused - {(one.rule, one.path) for one in approvals}:
+        return None
+    return ApprovedBreak(level, approvals)
 
 
 def _topics(contract: Contract) -> list[tuple[str, TopicSpec | DeadLetterSpec]]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_exponential
 
 from contracts import plan
 from contracts.catalog import Catalog
-from contracts.contract import Subject
+from contracts.contract import Compatibility, Subject
 from contracts.errors import ContractsError, FindingsError, InvalidSchema, ServiceError
+from contracts.nodes import Schema
 from contracts.plan import (
     Actual,
     ConfigureTopic,
@@ -36,7 +37,16 @@ class Servers:
 
     def read(self, desired: Catalog) -> Actual:
         """Actual state of everything that `desired` names.  Raises ServiceError."""
-        subjects = {subject.name: self._subject(subject) for subject in desired.subjects}
+        approving = {
+            subject.name
+            for contract in desired.contracts.values()
+            if contract.spec.approvals
+            for subject in contract.subjects
+        }
+        subjects = {
+            subject.name: self._subject(subject, with_history=subject.name in approving)
+            for subject in desired.subjects
+        }
         found = ((name, tuple(self.registry.versions(name))) for name in plan.undeclared(desired))
         extra = {name: versions for name, versions in found if versions}
         inherits = any(state.versions and state.level is None for state in subjects.values())
@@ -64,12 +74,14 @@ class Servers:
                 raise
             done(step)
 
-    def _subject(self, subject: Subject) -> SubjectState:
+    def _subject(self, subject: Subject, *, with_history: bool) -> SubjectState:
         versions = tuple(self.registry.versions(subject.name))
         found = self.registry.find(subject) if versions else None
         level = self.registry.level(subject.name)
         if found is None:
-            return SubjectState(level, versions, references_differ=bool(versions) and self._is_newest(subject))
+            references_differ = bool(versions) and self._is_newest(subject)
+            history = self._history(subject.name, versions) if with_history else ()
+            return SubjectState(level, versions, references_differ=references_differ, history=history)
         exact = normalised(self.registry.parse(found)) == normalised(subject.schema)
         return SubjectState(level, versions, found.version, exact)
 
@@ -80,15 +92,22 @@ class Servers:
         except InvalidSchema:
             return False  # e.g. it is no Avro schema
 
+    def _history(self, subject: str, versions: Sequence[int]) -> tuple[Schema, ...]:
+        """Schemas of the versions; empty where one cannot be read, for then no break of it can be told."""
+        kept = (self.registry.version(subject, number) for number in versions)
+        try:
+            return tuple(self.registry.parse(one) for one in kept if one is not None)
+        except InvalidSchema:
+            return ()
+
     def _step(self, step: Step) -> None:
         match step:
             case SetLevel(subject=name, new=level):
-                self.registry.set_level(name, level)
-                kept = self.registry.level(name)
-                if kept != level:
-                    raise self._not_kept(f"compatibility level of {name} is {kept}, not {level}")
-            case RegisterSchema(subject=subject):
+                self._set_level(name, level)
+            case RegisterSchema(subject=subject, approved=None):
                 self._register(subject)
+            case RegisterSchema(subject=subject, approved=approved):
+                self._register_break(subject, approved.level)
             case CreateTopic(topic=name, settings=settings):
                 self.topics.create(name, settings.partitions, settings.replication_factor, settings.config)
                 self._read_topic_back(name, settings.config)
@@ -100,6 +119,26 @@ class Servers:
                 self.registry.delete(name)
                 if left := self.registry.versions(name):
                     raise self._not_kept(f"{name} was deleted, and still has versions {left}")
+
+    def _set_level(self, name: str, level: str) -> None:
+        self.registry.set_level(name, level)
+        kept = self.registry.level(name)
+        if kept != level:
+            raise self._not_kept(f"compatibility level of {name} is {kept}, not {level}")
+
+    def _register_break(self, subject: Subject, level: str) -> None:
+        """A registry judges at the level that the subject has: so it has none for as long as this takes.  Where this
+        process dies in between, the level differs from the contract's, and the next plan sets it."""
+        try:
+            self._set_level(subject.name, Compatibility.NONE.value)
+            self._register(subject)
+        finally:
+            try:
+                self._set_level(subject.name, level)
+            except ServiceError as error:
+                error.what += f"\n  the level of {subject.name} may be NONE now, and the contract says {level}"
+                error.mend += "; then run `contracts register`, which sets the level again"
+                raise
 
     def _register(self, subject: Subject) -> None:
         references = self.registry.references_of(subject)

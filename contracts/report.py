@@ -59,7 +59,7 @@ def plan(wanted: Plan, *, as_json: bool, carried_out: bool = False) -> None:
     if not carried_out:
         for step in wanted.steps:
             sign = "[red]-[/]" if isinstance(step, DeleteSubject) else "[yellow]+[/]"
-            out.print(f"  {sign} {escape(str(step))}")
+            out.print(f"  {sign} {_plain(str(step))}")
     for note in wanted.notes:
         out.print(f"  note: {escape(note)}")
     for conflict in wanted.conflicts:
@@ -74,7 +74,7 @@ def plan(wanted: Plan, *, as_json: bool, carried_out: bool = False) -> None:
 
 def step(done: Step) -> None:
     """Prints a step that has just been carried out."""
-    console().print(f"  [green]done[/] {escape(str(done))}")
+    console().print(f"  [green]done[/] {_plain(str(done))}")
 
 
 def pulled(found: Pulled, folder: Path, *, as_json: bool) -> None:

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from contracts import plan
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+
+from contracts import avro, check, plan
 from contracts.catalog import Catalog
+from contracts.check_rules import CHECK_RULES
+from contracts.impact import Earlier
+from contracts.places import Texts
 from contracts.plan import (
     Actual,
     ConfigureTopic,
@@ -105,3 +113,113 @@ def test_a_subject_goes_with_prune_only_and_last() -> None:
     assert kinds(pruned) == [(RegisterSchema, "orders-value"), (DeleteSubject, "orders-key")]
     assert str(pruned.steps[-1]) == "delete subject orders-key, softly: versions 1, 2"
     assert pruned.notes == ()
+
+
+TODAY = date(2026, 6, 1)
+#: What FULL refuses where `total` is new, without a default, and `note` is gone, which had none.
+ADDED, REMOVED = "READER_FIELD_MISSING_DEFAULT_VALUE total", "READER_FIELD_MISSING_DEFAULT_VALUE note"
+
+
+def breaking(*approvals: str, until: date = TODAY, level: str = "FULL") -> Catalog:
+    """Orders as they shall be, with approvals of rules and paths."""
+    lines = [CONTRACT.replace("FULL", level), "approvals:" if approvals else ""]
+    for number, (rule, _, path) in enumerate(one.partition(" ") for one in approvals):
+        lines.append(f"  - {{rule: {rule}, path: '{path}', reason: reason {number}, until: {until}}}")
+    return load(
+        orders__contract_yaml="\n".join(lines), orders__value_avsc=record(("id", "string"), ("total", "string"))
+    )
+
+
+def before(*histories: str, level: str = "FULL") -> Actual:
+    """The value has these versions, none of which is that of the repository."""
+    history = tuple(avro.parse_stored(text, where="", named={}) for text in histories)
+    value = SubjectState(level, tuple(range(1, len(history) + 1)), None, history=history)
+    state = actual(value=value)
+    topics = {"orders": TopicState(1, 1, {}), "orders.dlq": state.topics["orders.dlq"]}
+    return Actual({"orders-value": value}, topics)
+
+
+WITH_NOTE = record(("id", "string"), ("note", "string"))
+
+
+def test_a_break_that_is_approved_says_so_and_why_and_until_when() -> None:
+    [step] = plan.make(breaking(ADDED, REMOVED), before(WITH_NOTE), today=TODAY).steps
+    assert isinstance(step, RegisterSchema)
+    assert step.approved is not None
+    assert step.approved.level == "FULL"
+    assert str(step) == (
+        "register orders-value version 2 from schemas/orders/value.avsc, as an approved break of FULL, with the "
+        "level at NONE while it is registered (READER_FIELD_MISSING_DEFAULT_VALUE at total until 2026-06-01: "
+        "reason 0; READER_FIELD_MISSING_DEFAULT_VALUE at note until 2026-06-01: reason 1)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("desired", "today"),
+    [
+        pytest.param(breaking(), TODAY, id="nothing is approved"),
+        pytest.param(breaking(ADDED), TODAY, id="one of two is approved"),
+        pytest.param(breaking(ADDED, "TYPE_MISMATCH note"), TODAY, id="another rule is approved"),
+        pytest.param(breaking(ADDED, "READER_FIELD_MISSING_DEFAULT_VALUE"), TODAY, id="another path is approved"),
+        pytest.param(breaking(ADDED, REMOVED), TODAY + timedelta(days=1), id="the approvals have expired"),
+        pytest.param(breaking(ADDED, REMOVED), None, id="no day is given"),
+        pytest.param(breaking(ADDED, REMOVED, level="NONE"), TODAY, id="the level refuses nothing"),
+    ],
+)
+def test_what_is_not_approved_as_a_whole_is_left_to_the_registry(desired: Catalog, today: date | None) -> None:
+    steps = plan.make(desired, before(WITH_NOTE), today=today).steps
+    assert isinstance(steps[-1], RegisterSchema)
+    assert steps[-1].approved is None
+    assert str(steps[-1]).endswith("value.avsc")
+
+
+def test_a_compatible_change_is_no_break_whatever_is_approved() -> None:
+    [step] = plan.make(
+        breaking(ADDED, REMOVED), before(record(("id", "string"), ("total", "string"))), today=TODAY
+    ).steps
+    assert step.approved is None
+
+
+@pytest.mark.parametrize(("level", "is_break"), [("FULL", False), ("FULL_TRANSITIVE", True)])
+def test_a_transitive_level_asks_for_the_approval_again(level: str, is_break: bool) -> None:
+    """The newest version went through under the approval, and an older one is what the next breaks again."""
+    newest = record(("id", "string"), ("total", "string"))
+    state = before(WITH_NOTE, newest, level=level)
+    [step] = plan.make(breaking(ADDED, REMOVED, level=level), state, today=TODAY).steps
+    assert (step.approved is not None) is is_break
+
+
+def test_a_level_that_was_left_at_none_is_set_again() -> None:
+    """A process died between the two: before the break was registered, and after."""
+    desired = breaking(ADDED, REMOVED)
+    state = before(WITH_NOTE, level="NONE")
+    assert kinds(plan.make(desired, state, today=TODAY)) == [
+        (SetLevel, "orders-value"),
+        (RegisterSchema, "orders-value"),
+    ]
+    state = Actual({"orders-value": SubjectState("NONE", (1, 2), 2)}, state.topics)
+    made = plan.make(desired, state, today=TODAY)
+    assert [str(step) for step in made.steps] == ["set level of orders-value: NONE -> FULL"]
+
+
+LEVELS = ["BACKWARD", "FORWARD", "FULL", "BACKWARD_TRANSITIVE", "FORWARD_TRANSITIVE", "FULL_TRANSITIVE"]
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("approvals", [(), (ADDED,), (REMOVED,), (ADDED, REMOVED)])
+@pytest.mark.parametrize("day", [TODAY, TODAY + timedelta(days=1)])
+def test_a_break_goes_through_where_check_approves_what_the_level_refuses(
+    level: str, approvals: tuple[str, ...], day: date
+) -> None:
+    desired, state = breaking(*approvals, level=level), before(WITH_NOTE, WITH_NOTE, level=level)
+    contract = desired.contracts["orders"]
+    history = [Earlier(str(number), schema) for number, schema in enumerate(state.subjects["orders-value"].history)]
+    old = replace(contract, value=replace(contract.value, schema=history[-1].schema, text=""))
+    base = check.Baseline("the registry", {"orders": old}, complete=False)
+    checked = check.run(desired, base, {"orders-value": tuple(history)}, Texts(), day)
+    refused = [one for one in checked.findings if CHECK_RULES[one.rule].of_level]
+
+    [step] = plan.make(desired, state, today=day).steps
+
+    assert refused
+    assert (step.approved is not None) is all(one.approved for one in refused)
