@@ -5,8 +5,8 @@ Each has the baseline itself, and then the histories of those subjects that turn
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
@@ -80,30 +80,23 @@ class GitSource:
 
     def histories(self, wanted: Mapping[str, tuple[Contract, Subject]], current: Catalog) -> Histories:
         levels = {contract.topic: contract.compatibility.value for contract in current.contracts.values()}
-        found: dict[str, tuple[Earlier, ...]] = {}
+        newest: dict[str, Earlier] = {}
         whole: dict[str, str] = {}  # path from the contracts' folder -> subject
         for name, (old, subject) in wanted.items():
-            newest = Earlier(self.label.removeprefix(_MERGE_BASE), subject.schema)
-            found[name] = (newest,)
+            newest[name] = Earlier(self.label.removeprefix(_MERGE_BASE), subject.schema)
             if any(LEVELS[level].transitive for level in (old.compatibility.value, levels[old.topic])):
                 whole[PurePosixPath(subject.file).relative_to(self.shown).as_posix()] = name
-        if whole:
-            if self.repository.is_shallow:
-                raise ConfigurationError(
-                    "a transitive level is checked against the whole history, and this clone is shallow",
-                    where=str(self.repository.top),
-                    mend="run: git fetch --unshallow origin",
-                )
-            for name, earlier in self._earlier(whole).items():
-                found[name] = (*earlier, *found[name])
-        return found
+        if whole and self.repository.is_shallow:
+            raise ConfigurationError(
+                "a transitive level is checked against the whole history, and this clone is shallow",
+                where=str(self.repository.top),
+                mend="run: git fetch --unshallow origin",
+            )
+        return _Parsed(newest, self._earlier(whole) if whole else {})
 
-    def _earlier(self, whole: Mapping[str, str]) -> dict[str, list[Earlier]]:
-        """Versions by subject, oldest first, without the commit's own.
-
-        A text that is no schema was never registered, and is left out.
-        """
-        found: dict[str, dict[tuple[str, ...], Earlier | None]] = {name: {} for name in whole.values()}
+    def _earlier(self, whole: Mapping[str, str]) -> dict[str, list[_Text]]:
+        """Texts by subject, oldest first, without the commit's own."""
+        found: dict[str, dict[tuple[str, ...], _Text]] = {name: {} for name in whole.values()}
         start = len(self.below) + 1 if self.below else 0
         commits = [
             (commit, {path[start:]: blob for path, blob in changed.items() if path.endswith(".avsc")})
@@ -124,19 +117,13 @@ class GitSource:
                 touched = [path for path in whole if path in state]
             for path in touched:
                 text, name = state[path], whole[path]
-                version = (text, *shared.texts(text))
-                if not text or version in found[name]:
-                    continue
-                found[name][version] = None
-                try:
-                    schema = avro.parse_stored(text, where=path, named=shared.named(text))
-                except InvalidSchema:
-                    continue
-                found[name][version] = Earlier(f"{commit.short} of {commit.day}", schema)
+                if text:
+                    version = (text, *shared.texts(text))
+                    found[name].setdefault(version, _Text(f"{commit.short} of {commit.day}", path, text, shared))
         for path, name in whole.items():
             own = state.get(path, "")
             found[name].pop((own, *shared.texts(own)), None)
-        return {name: [one for one in versions.values() if one] for name, versions in found.items()}
+        return {name: list(versions.values()) for name, versions in found.items()}
 
     def _texts(self, files: Mapping[str, str]) -> dict[str, str]:
         prefix = f"{self.below}/" if self.below else ""
@@ -157,6 +144,44 @@ class GitSource:
                     mend="compare with a commit where it is",
                 ) from None
         return found
+
+
+@dataclass(frozen=True)
+class _Text:
+    """A version that is not parsed yet.  `shared`: what it may refer to."""
+
+    label: str
+    path: str
+    text: str
+    shared: SharedTypes
+
+
+class _Parsed(Mapping[str, tuple[Earlier, ...]]):
+    """Histories, each parsed when it is asked for: all of a large repository at once would fill the memory.
+
+    A text that is no schema was never registered, and is left out.
+    """
+
+    def __init__(self, newest: Mapping[str, Earlier], earlier: Mapping[str, list[_Text]]) -> None:
+        self._newest = newest
+        self._earlier = earlier
+
+    def __getitem__(self, name: str) -> tuple[Earlier, ...]:
+        newest = self._newest[name]
+        return (*(one for text in self._earlier.get(name, ()) if (one := _parsed(text))), newest)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._newest)
+
+    def __len__(self) -> int:
+        return len(self._newest)
+
+
+def _parsed(one: _Text) -> Earlier | None:
+    try:
+        return Earlier(one.label, avro.parse_stored(one.text, where=one.path, named=one.shared.named(one.text)))
+    except InvalidSchema:
+        return None
 
 
 class RegistrySource:

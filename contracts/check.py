@@ -170,6 +170,7 @@ class _Comparison:
     texts: Texts
     _changes: dict[str, tuple[Change, ...]] = field(default_factory=dict)
     _known: dict[str, bool] = field(default_factory=dict)
+    _histories: dict[str, tuple[Earlier, ...]] = field(default_factory=dict)
 
     @cached_property
     def is_same(self) -> bool:
@@ -255,7 +256,11 @@ class _Comparison:
         return self._finding(one.rule, one.message, one.mend, file, line, column, one.path, subject.name)
 
     def _history(self, subject: Subject) -> tuple[Earlier, ...]:
-        return self.histories.get(subject.name) or (Earlier("the version before", subject.schema),)
+        # Kept for this comparison only: a mapping may parse a history each time, so that it needs not hold them all.
+        if subject.name not in self._histories:
+            found = self.histories.get(subject.name) or (Earlier("the version before", subject.schema),)
+            self._histories[subject.name] = found
+        return self._histories[subject.name]
 
     # -- what levels do not see --------------------------------------------------------------------------------------
 
