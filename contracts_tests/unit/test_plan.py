@@ -143,7 +143,8 @@ WITH_NOTE = record(("id", "string"), ("note", "string"))
 
 
 def test_a_break_that_is_approved_says_so_and_why_and_until_when() -> None:
-    [step] = plan.make(breaking(ADDED, REMOVED), before(WITH_NOTE), today=TODAY).steps
+    others = ("READER_FIELD_MISSING_DEFAULT_VALUE other", "TYPE_MISMATCH total")
+    [step] = plan.make(breaking(ADDED, REMOVED, *others), before(WITH_NOTE), today=TODAY).steps
     assert isinstance(step, RegisterSchema)
     assert step.approved is not None
     assert step.approved.level == "FULL"
