@@ -1,14 +1,12 @@
-"""A contract as a document of the Open Data Contract Standard 3.1.
-
-`SHAPE` says, in this project's words, what the standard's own JSON Schema asks of the parts that are written: each
-object has no other keys than these.
-"""
+"""A contract as a document of the Open Data Contract Standard 3.1, valid against the standard's own JSON Schema."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
+from collections.abc import Callable
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -20,97 +18,8 @@ from contracts import catalog, odcs
 from contracts_tests.conftest import CLONE
 from contracts_tests.unit.test_catalog import CONTRACT, load, record
 
-
-def closed(*required: str, **properties: Any) -> dict[str, Any]:
-    return {"type": "object", "properties": properties, "required": list(required), "additionalProperties": False}
-
-
-STRING = {"type": "string"}
-CUSTOM = {"type": "array", "items": closed("property", "value", property=STRING, value={})}
-OPTIONS = {
-    "string": {"format": STRING},
-    "date": {},
-    "time": {},
-    "timestamp": {"timezone": {"type": "boolean"}, "defaultTimezone": STRING},
-    "integer": {"format": {"enum": ["i8", "i16", "i32", "i64", "i128", "u8", "u16", "u32", "u64", "u128"]}},
-    "number": {"format": {"enum": ["f32", "f64"]}},
-    "object": {},
-    "array": {},
-    "boolean": {},
-}
-ELEMENT = {
-    "physicalType": STRING,
-    "logicalType": {"enum": list(OPTIONS)},
-    "logicalTypeOptions": {"type": "object"},
-    "properties": {"type": "array", "items": {"$ref": "#/$defs/property"}},
-    "items": {"$ref": "#/$defs/item"},
-    "customProperties": CUSTOM,
-}
-PROPERTY = {
-    **ELEMENT,
-    "name": STRING,
-    "description": STRING,
-    "required": {"type": "boolean"},
-    "primaryKey": {"type": "boolean"},
-    "primaryKeyPosition": {"type": "integer", "minimum": 1},
-    "tags": {"type": "array", "items": STRING},
-    "classification": STRING,
-}
-BY_TYPE = [
-    {
-        "if": {"properties": {"logicalType": {"const": name}}, "required": ["logicalType"]},
-        "then": {"properties": {"logicalTypeOptions": closed(**options)}},
-    }
-    for name, options in OPTIONS.items()
-] + [
-    {
-        "if": {"required": [inside]},
-        "then": {"properties": {"logicalType": {"const": kind}}, "required": ["logicalType"]},
-    }
-    for inside, kind in (("properties", "object"), ("items", "array"))
-]
-SHAPE = {
-    **closed(
-        *("version", "apiVersion", "kind", "id", "status"),
-        version=STRING,
-        apiVersion={"const": "v3.1.0"},
-        kind={"const": "DataContract"},
-        id=STRING,
-        name=STRING,
-        status={"enum": ["proposed", "draft", "active", "deprecated", "retired"]},
-        team=closed(name=STRING),
-        description=closed(purpose=STRING),
-        servers={
-            "type": "array",
-            "items": closed(
-                *("server", "type", "host"), server=STRING, type={"const": "kafka"}, host=STRING, format=STRING
-            ),
-        },
-        slaProperties={
-            "type": "array",
-            "items": closed("property", "value", property=STRING, value={"type": "number"}, unit=STRING),
-        },
-        customProperties=CUSTOM,
-        schema={
-            "type": "array",
-            "items": closed(
-                "name",
-                name=STRING,
-                description=STRING,
-                physicalName=STRING,
-                physicalType=STRING,
-                logicalType={"const": "object"},
-                properties=ELEMENT["properties"],
-                customProperties=CUSTOM,
-            ),
-        },
-    ),
-    "$defs": {
-        "property": {**closed("name", **PROPERTY), "allOf": BY_TYPE},
-        "item": {**closed(**ELEMENT), "allOf": BY_TYPE},
-    },
-}
-VALIDATOR = Draft201909Validator(SHAPE)
+STANDARD = json.loads(resources.files("open_data_contract_standard").joinpath("schema.json").read_text("utf-8"))
+VALIDATOR = Draft201909Validator(STANDARD)
 
 LOGICAL = [
     *(("int", name) for name in ("date", "time-millis")),
@@ -166,6 +75,27 @@ def test_every_avro_type_has_a_logical_type() -> None:
     assert without == ["null", ["null", "string", "int"]]
 
 
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda found: found.pop("id"),
+        lambda found: found.update(apiVersion="v9.9.9"),
+        lambda found: found.update(colour="red"),
+        lambda found: found["schema"][0].update(fields=[]),
+        lambda found: found["schema"][0]["properties"][0].update(logicalType="decimal"),
+        lambda found: found["schema"][0]["properties"][0].update(logicalTypeOptions={"format": "i3"}),
+        lambda found: found["schema"][0]["properties"][0].update(primaryKeyPosition="first"),
+        lambda found: found["servers"][0].pop("host"),
+        lambda found: found["team"].update(leader="shop"),
+        lambda found: found["customProperties"][0].pop("value"),
+    ],
+)
+def test_the_standard_refuses_a_document_that_is_broken(spoil: Callable[[dict[str, Any]], object]) -> None:
+    found = document(value("int"))
+    spoil(found)
+    assert not VALIDATOR.is_valid(found)
+
+
 @pytest.mark.parametrize("text", ['"string"', '{"type": "array", "items": "long"}', '["null", "int", "string"]'])
 def test_a_value_that_is_no_record(text: str) -> None:
     assert list(fields(document(text))) == ["value"]
@@ -217,6 +147,7 @@ def test_two_contracts_are_two_documents(tmp_path: Path) -> None:
 
 
 def test_this_repository() -> None:
+    assert odcs.API_VERSION in STANDARD["properties"]["apiVersion"]["enum"]
     for contract in catalog.load(CLONE / "schemas").contracts.values():
         VALIDATOR.validate(odcs.of(contract))
 
