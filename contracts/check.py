@@ -18,7 +18,7 @@ from contracts.compatibility import FORWARD, LEVELS, Violation, check_schemas
 from contracts.contract import Contract, Subject
 from contracts.findings import Finding, approve, in_order
 from contracts.impact import Earlier, Impact, Reads
-from contracts.nodes import Enum, Node
+from contracts.nodes import Enum, Node, Record
 from contracts.paths import field_at, plain
 from contracts.places import Texts
 from contracts.writing import normalised
@@ -129,7 +129,14 @@ def same(old: Subject, new: Subject) -> bool:
     """The registry would take the two for one version."""
     if old.text == new.text and not old.types and not new.types:
         return True
+    if _fields(old) != _fields(new):  # what most changes are, and told without writing both out
+        return False
     return normalised(old.schema) == normalised(new.schema)
+
+
+def _fields(subject: Subject) -> tuple[str, ...]:
+    root = subject.schema.resolve(subject.schema.root)
+    return tuple(root.by_name) if isinstance(root, Record) else ()
 
 
 def _pairs(old: Contract, new: Contract) -> list[tuple[Subject | None, Subject | None]]:
