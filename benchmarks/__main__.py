@@ -11,11 +11,11 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from benchmarks import producer, stack, stream
+from benchmarks import check, producer, stack, stream
 
 RESULTS = Path(__file__).parent / "results"
 CLONE = RESULTS.parent.parent
-BENCHMARKS = {"stack": stack.measure, "producer": producer.measure, "stream": stream.measure}
+BENCHMARKS = {"check": check.measure, "stack": stack.measure, "producer": producer.measure, "stream": stream.measure}
 
 
 def main() -> None:
