@@ -195,8 +195,8 @@ def _impact(out: Console, effect: Impact) -> None:
         rows.append((_plain(who.name) + owner, f"[{_READS[who.reads]}]{who.reads}[/]: {_plain(who.why)}"))
     rows.append(("deploy", f"[{_FIRST[effect.first]}]{effect.first}[/]: {_plain(effect.why)}"))
     width = min(max(len(label) for label, _ in rows), 24)
-    for label, line in rows:
-        out.print(f"  [bold]{label}[/]{' ' * (width - len(label))}  {line}")
+    # At once: `rich` takes as long for a call as for ten lines.
+    out.print("\n".join(f"  [bold]{label}[/]{' ' * (width - len(label))}  {line}" for label, line in rows))
 
 
 def _some(lines: list[str]) -> list[str]:

@@ -20,7 +20,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
+# The same examples in every run: what fails is the change's doing.  `--hypothesis-profile default` looks for others.
+settings.register_profile("repeatable", derandomize=True)
+settings.load_profile("repeatable")
 TESTS = Path(__file__).parent
 CLONE = TESTS.parent
 # Tests in these folders are about real servers: skipping one is not running it.

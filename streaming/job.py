@@ -1,7 +1,7 @@
 """source | decode | stores: one query and one checkpoint per store, so that one's outage stops no other.
 
 The query of the first store also sends its batch's rejects to the dead-letter topic, before its checkpoint moves on.
-It counts them while it writes (`observe`): a batch without any, which is nearly every one, is not read again for them.
+It counts them while it writes (`observe`): a batch without any, as nearly every one is, is not read again for them.
 """
 
 from __future__ import annotations

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -80,6 +81,27 @@ def java_names(one: Difference) -> set[str]:
     return names
 
 
+def looked_for_without_namespace(error: InvalidSchema, text: str) -> bool:
+    """Whether 1.11 took an enclosing type without a namespace for a name in one; 1.12, and the registry, do not."""
+
+    def defined(value: Json, space: str) -> Iterator[str]:
+        if isinstance(value, list):
+            for one in value:
+                yield from defined(one, space)
+        elif isinstance(value, dict):
+            if value.get("type") in ("record", "error", "enum", "fixed"):
+                space, _, name = f"{value.get('namespace', space)}.{value['name']}".rpartition(".")
+                yield f"{space}.{name}".strip(".")
+            for key in ("type", "fields", "items", "values"):
+                yield from defined(value.get(key), space)
+
+    missing = re.search(r"nothing defines the type '(\w+)\.(\w+)'", error.what)
+    if missing is None:
+        return False
+    names = set(defined(json.loads(text), ""))
+    return missing[2] in names and ".".join(missing.groups()) not in names
+
+
 def agree_on_validity(text: str, java: Any) -> tuple[Schema, Any] | None:
     """The schema as both read it; None when both refuse it, or differ as listed above."""
     theirs = java.parse(text)
@@ -87,7 +109,8 @@ def agree_on_validity(text: str, java: Any) -> tuple[Schema, Any] | None:
     try:
         ours = parse(text)
     except InvalidSchema as error:
-        if not refused and not any(words in error.what for words in REFUSED_BY_1_12):
+        known = any(words in error.what for words in REFUSED_BY_1_12) or looked_for_without_namespace(error, text)
+        if not refused and not known:
             pytest.fail(f"only we refuse it: {error}\n{text}")
         return None
     if not refused:
@@ -260,6 +283,8 @@ def _places(holder: Json) -> list[tuple[Json, Any, str]]:
 
 
 TWO = [{"name": "f", "type": "int"}, {"name": "g", "type": "int"}]
+INNER = {"type": "record", "name": "A", "namespace": "n", "fields": [{"name": "f", "type": "B"}]}
+WITHIN = {"type": "record", "name": "B", "fields": [{"name": "f", "type": INNER}]}
 
 
 def test_generated_pairs(java: Any) -> None:
@@ -274,6 +299,7 @@ def test_generated_pairs(java: Any) -> None:
             {"type": "record", "name": "A", "fields": [{"name": "f", "type": "int", "aliases": ["g"]}]},
         )
     )
+    @example((WITHIN, WITHIN))
     def agree(pair: tuple[Json, Json]) -> None:
         first, second = (agree_on_validity(json.dumps(one), java) for one in pair)
         seen.update(["valid" if one else "invalid or listed" for one in (first, second)])
