@@ -10,4 +10,6 @@ TOPIC, PARTITION, OFFSET = PREFIX + "topic", PREFIX + "partition", PREFIX + "off
 CONNECTOR, STAGE = PREFIX + "connector.name", PREFIX + "stage"
 CLASS, MESSAGE = PREFIX + "exception.class.name", PREFIX + "exception.message"
 REASON = "contracts.reason"
-ALL = frozenset({TOPIC, PARTITION, OFFSET, CONNECTOR, STAGE, CLASS, MESSAGE, REASON})
+# Bytes of a value that is too large to be here.
+LEFT_OUT = "contracts.value.left.out"
+ALL = frozenset({TOPIC, PARTITION, OFFSET, CONNECTOR, STAGE, CLASS, MESSAGE, REASON, LEFT_OUT})

@@ -67,7 +67,8 @@ class Topics:
     def id_of(self, name: str) -> str:
         """The topic's id, URL-safe base64: another one on each cluster, and after it was deleted and made anew."""
         futures = self._admin.describe_topics(TopicCollection([name]), request_timeout=self.timeout_s)
-        return str(self._result(futures[name], f"describe topic {name}").topic_id)
+        found = str(self._result(futures[name], f"describe topic {name}").topic_id)
+        return found.replace("+", "-").replace("/", "_")
 
     def create(self, name: str, partitions: int, replication_factor: int, config: Mapping[str, str]) -> None:
         """Creates a topic; `replication_factor` -1 is the broker's default."""

@@ -25,8 +25,9 @@ _REFUSALS = frozenset(
         "UnauthorizedException",
     }
 )
-# PostgreSQL's classes of conditions that pass: connection, transaction rollback, resources, operator intervention.
-_PASSING_STATES = ("08", "40", "53", "57", "58")
+# PostgreSQL's conditions that pass: connection, transaction rollback, resources, operator intervention, a lock that
+# somebody holds.
+_PASSING_STATES = ("08", "40", "53", "57", "58", "55P03")
 
 
 class UnseenSchemaId(ServiceError):

@@ -76,7 +76,7 @@ def prepare(settings: Settings, contract: Contract) -> list[Sink]:
 
 
 class _Stopped(Exception):
-    """Ends a query that would begin a batch although the job is stopping."""
+    """Ends a query that would begin a batch, or another attempt at one, although the job is stopping."""
 
 
 class Job:
@@ -109,25 +109,32 @@ class Job:
         self._decoder = decode.Decoder(contract)
         self._writers = Writers(Registry.from_settings(settings), contract)
         self._failures: dict[str, ContractsError] = {}
+        # Names of the sinks that write at the moment, and of those that stopped when they were told to.
+        self._writing: set[str] = set()
+        self._stopped: set[str] = set()
         self._stopping = stopping or threading.Event()
 
     def run(self, *, available_now: bool) -> None:
         """Streams until everything that was there is written (`available_now`), or until told to stop.
 
         Raises:
-            ServiceError: a server did not come back in time; the other sinks have gone on as far as they could.
+            ServiceError: a server did not come back in time.  With `available_now` the other stores have got
+                everything that was there; otherwise they have finished the batch that was running.
         """
         queries = [self._start(sink, available_now) for sink in self._sinks]
         while any(query.isActive for query in queries):
             if self._stopping.wait(0.2):
                 self._stop_idle(queries)
                 time.sleep(0.2)
+            elif not available_now and not all(query.isActive for query in queries):
+                # A stream that goes on without one of its stores would hide it: it ends, and says why.
+                self._stopping.set()
         self._raise_failures(queries)
 
     def _stop_idle(self, queries: list[StreamingQuery]) -> None:
-        """Stops the queries that are between two batches; a running batch is finished first."""
-        for query in queries:
-            if query.isActive and not query.status["isTriggerActive"]:
+        """Stops the queries that write nothing; a running batch is finished first."""
+        for query, sink in zip(queries, self._sinks, strict=True):
+            if query.isActive and sink.name not in self._writing:
                 query.stop()
 
     def _start(self, sink: Sink, available_now: bool) -> StreamingQuery:
@@ -145,13 +152,20 @@ class Job:
 
     def _handler(self, sink: Sink) -> Callable[[DataFrame, int], None]:
         def handle(batch: DataFrame, number: int) -> None:
-            if self._stopping.is_set():
-                raise _Stopped(f"batch {number} is not begun")
+            self._writing.add(sink.name)
             try:
+                if self._stopping.is_set():
+                    raise _Stopped(f"batch {number} is not begun")
                 self._retrying(sink)(self._write_in_time, sink, batch)
+            except _Stopped:
+                self._stopped.add(sink.name)
+                raise
             except ContractsError as error:
                 self._failures[sink.name] = error
+                log.error("given up", sink=sink.name, batch=number, why=error.what)
                 raise
+            finally:
+                self._writing.discard(sink.name)
             log.info("batch written", sink=sink.name, batch=number)
 
         return handle
@@ -221,14 +235,14 @@ class Job:
 
     def _sleep(self, seconds: float) -> None:
         if self._stopping.wait(seconds):
-            raise ServiceError("stopped while it waited for a server", where=self._contract.name)
+            raise _Stopped("stopped while it waited for a server")
 
     def _raise_failures(self, queries: list[StreamingQuery]) -> None:
         for query in queries:
             failure = query.exception()
-            if failure is None or self._stopping.is_set():
-                continue
             sink = query.name.rpartition(".")[2]
+            if failure is None or sink in self._stopped:
+                continue
             if sink in self._failures:
                 raise self._failures[sink]
             raise _as_service_error(failure, query.name)

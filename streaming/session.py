@@ -61,7 +61,6 @@ def start(settings: Settings) -> SparkSession:
         "spark.cassandra.connection.host": ",".join(hosts),
         "spark.cassandra.connection.port": str(port),
         "spark.cassandra.auth.username": settings.cassandra_username,
-        "spark.cassandra.auth.password": settings.cassandra_password,
         "spark.cassandra.output.ignoreNulls": "false",
         # Rows that live on the same replicas go in one request, some ten at a time: a tenth of the requests.
         "spark.cassandra.output.batch.grouping.key": "replica_set",
@@ -80,6 +79,9 @@ def start(settings: Settings) -> SparkSession:
         if value:
             builder = builder.config(name, value)
     try:
-        return builder.getOrCreate()
+        spark = builder.getOrCreate()
     except (PySparkRuntimeError, OSError) as error:
         raise ConfigurationError(f"Spark does not start: {error}", where=master, mend=f"see {log_file}") from error
+    # Not before: it would stand on the JVM's command line, for every account of the machine to read.
+    spark.conf.set("spark.cassandra.auth.password", settings.cassandra_password)
+    return spark

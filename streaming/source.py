@@ -20,6 +20,7 @@ def stream(spark: SparkSession, settings: Settings, topic: str, *, max_per_batch
         .option("startingOffsets", "earliest")
         .option("includeHeaders", "true")
         .option("failOnDataLoss", "true")
+        .option("kafka.isolation.level", "read_committed")
         .option("maxOffsetsPerTrigger", str(max_per_batch))
         .load()
     )

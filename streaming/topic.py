@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from contracts.settings import Settings
 from streaming import failures
@@ -29,6 +29,7 @@ def _consumer(settings: Settings) -> Iterator[Consumer]:
             "group.id": "contracts-reconcile",
             "enable.auto.commit": False,
             "auto.offset.reset": "error",
+            "enable.partition.eof": True,
             "log_level": 0,
         }
     )
@@ -58,6 +59,8 @@ def read(settings: Settings, topic: str, ranges: Ranges) -> Iterator[Message]:
                 if message is None:
                     words = f"nothing came of {topic} [{partition}] after offset {offset}"
                     raise failures.service("Kafka", settings.kafka_bootstrap_servers, words)
+                if message.error() and message.error().code() == KafkaError._PARTITION_EOF:
+                    break  # what follows is no record: a transaction's marker, or compacted away
                 if message.error():
                     raise KafkaException(message.error())
                 offset = message.offset()

@@ -75,8 +75,9 @@ class Pipeline:
 
     def send(self, *records: dict[str, Any]) -> None:
         """Produces records as they are given: keyword arguments of `Producer.produce`."""
+        servers = self.settings.kafka_bootstrap_servers
         producer = Producer(
-            {"bootstrap.servers": self.settings.kafka_bootstrap_servers, "partitioner": "murmur2_random"}
+            {"bootstrap.servers": servers, "partitioner": "murmur2_random", "message.max.bytes": 2_000_000}
         )
         for record in records:
             producer.produce(self.contract.topic, **record)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import random
 import struct
+import threading
 import uuid
 from typing import Any
 
@@ -11,9 +13,11 @@ import pytest
 from confluent_kafka import Message
 from confluent_kafka.admin import AdminClient
 from faker import Faker
+from psycopg import sql
 
 from contracts.errors import ConfigurationError
 from contracts_tests.integration.conftest import Pipeline
+from streaming import job
 from streaming.reconcile import reconcile
 from streaming.sinks import cassandra, postgres
 
@@ -347,3 +351,45 @@ def test_reconciliation_finds_the_row_that_is_missing(pipeline: Pipeline) -> Non
     assert not outcome.in_order()
     assert (outcome.stores["cassandra"].rows, outcome.stores["postgres"].rows) == (9, 10)
     assert len(outcome.stores["cassandra"].missing) == 1
+
+
+def test_a_second_stream_of_the_contract_that_starts_takes_no_row_from_the_first(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both use one staging table: whoever prepares it waits until what the other has loaded is in the table."""
+    spec = pipeline.contract.spec.sinks.postgres
+    first, second = (postgres.PostgresSink(pipeline.settings, pipeline.contract, spec) for _ in range(2))
+    first.prepare()
+    seen: list[int] = []
+    starting = threading.Thread(target=lambda: (second.prepare(), seen.append(len(pipeline.postgres_rows()))))
+    upsert = first._upsert()
+
+    def between_load_and_upsert() -> sql.Composed:
+        starting.start()
+        starting.join(3)
+        return upsert
+
+    schema_id = pipeline.register()
+    pipeline.send(*({"value": pipeline.encode(schema_id, user(number))} for number in range(50)))
+    monkeypatch.setattr(first, "_upsert", between_load_and_upsert)
+    job.Job(pipeline.spark, pipeline.settings, pipeline.contract, [first]).run(available_now=True)
+
+    starting.join(60)
+    assert len(pipeline.postgres_rows()) == 50
+    assert seen == [50]
+
+
+def test_a_reject_that_is_too_large_for_the_dead_letter_topic_is_told_without_its_value(pipeline: Pipeline) -> None:
+    schema_id = pipeline.register()
+    large = b"{" + random.Random(1).randbytes(1_048_300)
+    pipeline.send({"value": large, "key": "large", "partition": 0}, {"value": b"{small", "partition": 0})
+    pipeline.send({"value": pipeline.encode(schema_id, user(1))})
+
+    pipeline.stream()
+
+    assert len(pipeline.cassandra_rows()) == len(pipeline.postgres_rows()) == 1
+    small, without = sorted(pipeline.dead_letters(), key=lambda letter: letter.key() or b"")
+    assert (small.value(), headers(small)["contracts.reason"]) == (b"{small", "BAD_MAGIC")
+    told = headers(without)
+    assert (without.key(), without.value(), told["contracts.reason"]) == (b"large", None, "BAD_MAGIC")
+    assert (told["contracts.value.left.out"], told["__connect.errors.offset"]) == (str(len(large)), "0")

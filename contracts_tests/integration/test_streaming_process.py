@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -42,12 +43,12 @@ def run(stack: RunningStack, pipeline: Pipeline, *arguments: str, **changes: str
 
 
 @contextmanager
-def running(stack: RunningStack, pipeline: Pipeline, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def running(stack: RunningStack, pipeline: Pipeline, log: Path, **changes: str) -> Iterator[subprocess.Popen[bytes]]:
     with log.open("wb") as out:
         process = subprocess.Popen(
             command(pipeline),
             cwd=CLONE,
-            env=environment(stack, pipeline),
+            env=environment(stack, pipeline, **changes),
             stdout=out,
             stderr=out,
             start_new_session=True,
@@ -138,6 +139,29 @@ def test_a_store_that_goes_away_in_the_middle_catches_up_and_sigterm_ends_in_ord
         assert process.wait(60) == 0, log.read_text()
     assert "Traceback" not in log.read_text()
     assert "First " not in log.read_text(), "a name is in the log"
+
+
+def test_a_store_that_stays_away_ends_the_stream_which_says_so(
+    private: RunningStack, own_pipeline: Pipeline, tmp_path: Path
+) -> None:
+    pipeline, log = own_pipeline, tmp_path / "stream.log"
+    schema_id = pipeline.register()
+    pipeline.send({"value": pipeline.encode(schema_id, user(1))})
+    with running(private, pipeline, log, STREAM_RETRY_FOR_S="3") as process:
+        wait_for(lambda: log.read_text().count("batch written") == 2, log)
+        secrets = json.loads((private.root / "secrets.json").read_text()).values()
+        lines = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+        assert "SparkSubmit" in lines
+        assert not [name for name in secrets if name in lines]
+        os.kill(private.status["cassandra"]["pid"], signal.SIGKILL)
+        pipeline.send({"value": pipeline.encode(schema_id, user(2))})
+        assert process.wait(120) == 3, log.read_text()
+    assert f"error: Cassandra {private.exports['CASSANDRA_HOSTS']}" in log.read_text()
+    assert len(pipeline.postgres_rows()) == 2
+    private.run("up")
+    pipeline_again = run(private, pipeline, "--available-now")
+    assert pipeline_again.returncode == 0, pipeline_again.stderr
+    assert len(pipeline.cassandra_rows()) == 2
 
 
 def test_a_sigterm_that_comes_while_spark_starts_is_not_lost(

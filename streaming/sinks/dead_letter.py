@@ -6,7 +6,8 @@ driver: key, value, headers and timestamp are those of the record, byte for byte
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, KafkaError, Message, Producer
 from py4j.protocol import Py4JJavaError
@@ -17,6 +18,9 @@ from contracts import dead_letter as headers
 from contracts.contract import Contract
 from contracts.settings import Settings
 from streaming import failures
+
+# The topic's limit is the broker's to say; this is the client's largest.
+_MOST_BYTES = 1_000_000_000
 
 
 class DeadLetterSink:
@@ -46,38 +50,40 @@ class DeadLetterSink:
             rows.unpersist()
 
     def _produce_all(self, rows: DataFrame) -> None:
+        producer = self._producer()
+        letters = (_letter(row) for row in rows.toLocalIterator(prefetchPartitions=False))
+        too_large = self._send(producer, letters)
+        # With its headers a record may be larger than the topic takes.  Its position is told, and why it is there.
+        left = self._send(producer, (_without_value(letter) for letter in too_large))
+        if left:
+            raise self._failure(f"{len(left)} records are too large for {self._topic}, even without their values")
+
+    def _send(self, producer: Producer, letters: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Produces them all, and waits; those that are too large for the topic."""
+        too_large: list[dict[str, Any]] = []
         failed: list[KafkaError] = []
 
-        def on_delivery(error: KafkaError | None, message: Message) -> None:
-            if error is not None:
-                failed.append(error)
+        def told(letter: dict[str, Any]) -> Callable[[KafkaError | None, Message], None]:
+            def on_delivery(error: KafkaError | None, _: Message) -> None:
+                if error is not None and error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
+                    too_large.append(letter)
+                elif error is not None:
+                    failed.append(error)
 
-        producer = self._producer()
-        for row in rows.toLocalIterator(prefetchPartitions=False):
-            self._produce(producer, row, on_delivery)
+            return on_delivery
+
+        for letter in letters:
+            while True:
+                try:
+                    producer.produce(self._topic, **letter, on_delivery=told(letter))
+                    break
+                except BufferError:
+                    producer.poll(1.0)
+            producer.poll(0)
         left = producer.flush(self._timeout_s)
         if failed or left:
             raise self._failure(failed[0].str() if failed else f"{left} records were not acknowledged in time")
-
-    def _produce(
-        self, producer: Producer, row: Row, on_delivery: Callable[[KafkaError | None, Message], None]
-    ) -> None:
-        kept = [(header.key, _bytes(header.value)) for header in row.headers or () if header.key not in headers.ALL]
-        record = {
-            "key": _bytes(row.key),
-            "value": _bytes(row.value),
-            "headers": kept + _headers(row),
-            "on_delivery": on_delivery,
-        }
-        if row.millis is not None and row.millis > TIMESTAMP_NOT_AVAILABLE:
-            record["timestamp"] = row.millis
-        while True:
-            try:
-                producer.produce(self._topic, **record)
-                break
-            except BufferError:
-                producer.poll(1.0)
-        producer.poll(0)
+        return too_large
 
     def _producer(self) -> Producer:
         return Producer(
@@ -88,12 +94,27 @@ class DeadLetterSink:
                 "compression.type": "lz4",
                 "linger.ms": 20,
                 "message.timeout.ms": self._settings.kafka_max_block_ms,
+                "message.max.bytes": _MOST_BYTES,
                 "log_level": 0,
             }
         )
 
     def _failure(self, words: str) -> Exception:
         return failures.service("Kafka", self._settings.kafka_bootstrap_servers, words)
+
+
+def _letter(row: Row) -> dict[str, Any]:
+    """Arguments of `Producer.produce`."""
+    kept = [(header.key, _bytes(header.value)) for header in row.headers or () if header.key not in headers.ALL]
+    letter = {"key": _bytes(row.key), "value": _bytes(row.value), "headers": kept + _headers(row)}
+    if row.millis is not None and row.millis > TIMESTAMP_NOT_AVAILABLE:
+        letter["timestamp"] = row.millis
+    return letter
+
+
+def _without_value(letter: dict[str, Any]) -> dict[str, Any]:
+    size = str(len(letter["value"] or b"")).encode()
+    return {**letter, "value": None, "headers": [*letter["headers"], (headers.LEFT_OUT, size)]}
 
 
 def _headers(row: Row) -> list[tuple[str, bytes]]:

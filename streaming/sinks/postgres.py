@@ -21,6 +21,8 @@ from contracts.tables import EVENT_OFFSET, EVENT_TIMESTAMP
 from streaming import failures, rows
 from streaming.sinks import existing
 
+_LOCK_TIMEOUT_S = 60
+
 
 class PostgresSink:
     """Writes the contract's PostgreSQL table."""
@@ -36,6 +38,7 @@ class PostgresSink:
 
     def prepare(self) -> None:
         with connect(self._settings) as connection:
+            self._lock(connection)
             for statement in existing.migration(existing.in_postgres(connection, self._spec), self._table):
                 connection.execute(statement)
             # Unlogged: what a crash takes from it is loaded again with the batch.  Made anew: the table may differ.
@@ -43,16 +46,23 @@ class PostgresSink:
                 connection.execute(sql.SQL(statement).format(**self._names()))
 
     def write(self, decoded: DataFrame) -> None:
-        with connect(self._settings) as connection:
+        with connect(self._settings, autocommit=True) as connection:
+            self._lock(connection)
             connection.execute(sql.SQL("TRUNCATE {staging}").format(**self._names()))
-        try:
-            rows.of(decoded, self._table).write.jdbc(
-                self._url, f"{self._spec.schema_name}.{self._staging}", mode="append", properties=self._properties
-            )
-        except Py4JJavaError as error:
-            raise failures.of_java("PostgreSQL", address(self._settings), error) from error
-        with connect(self._settings) as connection:
+            try:
+                rows.of(decoded, self._table).write.jdbc(
+                    self._url, f"{self._spec.schema_name}.{self._staging}", mode="append", properties=self._properties
+                )
+            except Py4JJavaError as error:
+                raise failures.of_java("PostgreSQL", address(self._settings), error) from error
+            # On the connection that holds the lock: where that was lost, so is this statement.
             connection.execute(self._upsert())
+
+    def _lock(self, connection: psycopg.Connection) -> None:
+        """Keeps others from the staging table until the connection is closed: a second stream of the contract, one
+        that starts, an attempt of our own that was given up.  Raises when it is not free in time."""
+        connection.execute(f"SET lock_timeout = '{_LOCK_TIMEOUT_S}s'")
+        connection.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", (f"stream of {self._spec.qualified}",))
 
     def _upsert(self) -> sql.Composed:
         columns = [column.name for column in self._table.all_columns]
@@ -84,10 +94,11 @@ def _list(names: list[str]) -> sql.Composed:
 
 
 @contextmanager
-def connect(settings: Settings) -> Iterator[psycopg.Connection]:
-    """A connection in a transaction of its own.  Raises ServiceError when the server cannot be reached or fails."""
+def connect(settings: Settings, *, autocommit: bool = False) -> Iterator[psycopg.Connection]:
+    """A connection, in one transaction unless `autocommit`.  Raises ServiceError when the server cannot be reached or
+    fails."""
     try:
-        with psycopg.connect(settings.postgres_dsn, connect_timeout=10) as connection:
+        with psycopg.connect(settings.postgres_dsn, connect_timeout=10, autocommit=autocommit) as connection:
             yield connection
     except psycopg.Error as error:
         raise failures.of_postgres(address(settings), error) from error
