@@ -150,7 +150,7 @@ def test_a_store_that_stays_away_ends_the_stream_which_says_so(
     with running(private, pipeline, log, STREAM_RETRY_FOR_S="3") as process:
         wait_for(lambda: log.read_text().count("batch written") == 2, log)
         secrets = json.loads((private.root / "secrets.json").read_text()).values()
-        lines = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+        lines = subprocess.run(["ps", "-ww", "-eo", "args"], capture_output=True, text=True, check=True).stdout
         assert "SparkSubmit" in lines
         assert not [name for name in secrets if name in lines]
         os.kill(private.status["cassandra"]["pid"], signal.SIGKILL)

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from stack import classes, jars, ports
 from stack.java import java
@@ -121,7 +121,13 @@ group.initial.rebalance.delay.ms=0
         # Level 0: the library would complain on stderr of each attempt that is too early.
         client = AdminClient({"bootstrap.servers": self.address, "socket.timeout.ms": 3000, "log_level": 0})
         try:
-            return bool(client.list_topics(timeout=3).brokers)
+            found = client.list_topics(timeout=3)
+            partitions = [
+                TopicPartition(name, number) for name, topic in found.topics.items() for number in topic.partitions
+            ]
+            # After a restart it answers a moment before it serves its partitions.
+            asked = client.list_offsets({one: OffsetSpec.latest() for one in partitions}, request_timeout=3)
+            return bool(found.brokers) and all(future.result() for future in asked.values())
         except KafkaException:
             return False
 

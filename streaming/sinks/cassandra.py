@@ -49,12 +49,10 @@ class CassandraSink:
                 session.execute(statement)
 
     def write(self, decoded: DataFrame) -> None:
-        with connect(self._settings) as session:
-            before = _generation(session)
-            self._upsert(decoded)
-            time.sleep(_ON_DISK_AFTER_S)
-            same = _generation(session) == before
-        if not same:
+        before = _generation(self._settings)
+        self._upsert(decoded)
+        time.sleep(_ON_DISK_AFTER_S)
+        if _generation(self._settings) != before:
             words = (
                 "it was restarted while the batch was written; what it answered last may not have reached its disk"
             )
@@ -79,11 +77,12 @@ class CassandraSink:
             raise failures.of_java("Cassandra", self._settings.cassandra_hosts, error) from error
 
 
-def _generation(session: Session) -> int | None:
+def _generation(settings: Settings) -> int | None:
     """Another number after each start of the node; None where other nodes hold replicas."""
-    if session.execute("SELECT peer FROM system.peers_v2 LIMIT 1").one() is not None:
-        return None
-    return int(session.execute("SELECT gossip_generation FROM system.local").one().gossip_generation)
+    with connect(settings) as session:
+        if session.execute("SELECT peer FROM system.peers_v2 LIMIT 1").one() is not None:
+            return None
+        return int(session.execute("SELECT gossip_generation FROM system.local").one().gossip_generation)
 
 
 @contextmanager
