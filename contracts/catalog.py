@@ -111,6 +111,7 @@ def from_files(files: Mapping[str, str], root: str) -> Catalog:
     )
     contracts = {}
     topics: dict[str, str] = {}
+    tables: dict[tuple[str, str], str] = {}
     for folder, spec in specs.items():
         where = _join(root, folder, CONTRACT_FILE)
         if spec.topic in topics:
@@ -120,6 +121,13 @@ def from_files(files: Mapping[str, str], root: str) -> Catalog:
                 mend="one topic has one contract: change the topic of one, or merge the two folders",
             )
         topics[spec.topic] = where
+        for sink in filter(None, (spec.sinks.cassandra, spec.sinks.postgres)):
+            if (other := tables.setdefault((sink.kind, sink.qualified), where)) != where:
+                raise ConfigurationError(
+                    f"{sink.kind} table {sink.qualified} is already written by {other}",
+                    where=where,
+                    mend="one table has one contract: name another table in its sinks",
+                )
         name = folder if folder != "." else spec.topic
         contracts[name] = _build(name, folder, spec, files, root, shared)
     return Catalog(root, MappingProxyType(contracts), _types_of(contracts.values()))

@@ -28,7 +28,7 @@ from contracts.nodes import (
     Union,
     join,
 )
-from contracts.reading import branch_segment
+from contracts.reading import PROMOTIONS, branch_segment
 from contracts.redefinition import same_json
 
 #: How alike two names have to be for one to look like the other one renamed.
@@ -127,7 +127,10 @@ class _Comparison:
             return self._unions(old, new, pair.path)
         if old.type != new.type:
             # The new use stands where a reader looks for it, be it a definition or a name.
-            return [Change(Kind.retyped, pair.path, words(old), words(new), pair.new, "", old, new)], []
+            retyped = Change(Kind.retyped, pair.path, words(old), words(new), pair.new, "", old, new)
+            # A number that a wider type reads is the same number, and may be another day.
+            read = old.type in PROMOTIONS.get(new.type, ())
+            return [retyped, *(self._logical(old, new, pair.path) if read else [])], []
         changes = [*self._names(old, new, pair.path), *self._logical(old, new, pair.path)]
         if isinstance(old, Record) and isinstance(new, Record):
             inner_changes, inner = self._fields(old, new, pair.path)

@@ -17,7 +17,7 @@ from contracts.check_rules import APPROVABLE, CHECK_RULES
 from contracts.compatibility import FORWARD, LEVELS, Violation, check_schemas
 from contracts.contract import Contract, Subject
 from contracts.findings import Finding, approve, in_order
-from contracts.impact import Earlier, Impact, Reads
+from contracts.impact import Earlier, Impact
 from contracts.nodes import Enum, Node, Record
 from contracts.paths import field_at, plain
 from contracts.places import Texts
@@ -343,7 +343,7 @@ class _Comparison:
                     "move its readers, then drop it",
                 )
         for number, consumer in enumerate(effect.consumers):
-            if consumer.reads is Reads.without:
+            if consumer.lost:
                 yield self._in_contract(
                     "CONSUMER_LOSES_FIELD",
                     ["consumers", number],

@@ -79,6 +79,7 @@ class ConsumerEffect:
         touched: paths that it reads and that change.
         reads: `breaks` when it cannot read new records, or takes values for something else; `without` when its
             schema fills in defaults for what is no longer sent.
+        lost: paths that it reads and that are gone or renamed: no deployment of its brings them back.
     """
 
     name: str
@@ -86,6 +87,7 @@ class ConsumerEffect:
     touched: tuple[str, ...]
     reads: Reads
     why: str
+    lost: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -254,7 +256,7 @@ def _consumers(new: Contract, forward: Sequence[Told], changes: Sequence[Change]
             why = "none of its fields changes; it breaks if it decodes with the whole old schema"
         else:
             reads, why = Reads.on, "its fields stay as they are" if not touched else "reads new records"
-        yield ConsumerEffect(consumer.name, consumer.owner, tuple(touched), reads, why)
+        yield ConsumerEffect(consumer.name, consumer.owner, tuple(touched), reads, why, tuple(lost))
 
 
 def _old_path(change: Change) -> str:

@@ -96,6 +96,12 @@ def test_a_primary_key_is_never_null() -> None:
     assert "may be null" in refusal(orders__value_avsc=record(("id", ["null", "string"])))
 
 
+def test_two_contracts_that_write_one_table_are_refused() -> None:
+    other = CONTRACT.replace("topic: orders", "topic: copies")
+    told = refusal(copy__contract_yaml=other, copy__value_avsc=record(("id", "string")))
+    assert "orders is already written by schemas/orders/contract.yaml" in told
+
+
 def test_two_contracts_for_one_topic_are_refused() -> None:
     told = refusal(copy__contract_yaml=CONTRACT, copy__value_avsc=record(("id", "string")))
     assert "topic orders already has a contract" in told

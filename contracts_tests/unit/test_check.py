@@ -231,6 +231,29 @@ def test_each_rule_finds_its_change_and_says_where(rule: str) -> None:
         assert words in line[one.column - 1 :]
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ({"type": "int", "logicalType": "date"}, {"type": "long", "logicalType": "timestamp-millis"}),
+        ("int", {"type": "long", "logicalType": "timestamp-millis"}),
+        (
+            ["null", {"type": "int", "logicalType": "time-millis"}],
+            ["null", {"type": "long", "logicalType": "time-micros"}],
+        ),
+        ({"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 2}, "string"),
+    ],
+)
+def test_a_type_that_a_wider_one_reads_may_mean_something_else(old: Any, new: Any) -> None:
+    found = rules(changed(lambda f: (f.spec.pop("sinks"), f.add("late", old)), retype("late", new)))
+    assert found["LOGICAL_TYPE_CHANGED"].path.startswith("late")
+
+
+def test_a_consumer_that_breaks_loses_its_field_too() -> None:
+    read = lambda f: (f.add("city", "string"), f.spec["consumers"][1].update(fields=["city"]))  # noqa: E731
+    found = rules(changed(read, lambda f: f.drop("city")))
+    assert "cannot read new records" in found["CONSUMER_LOSES_FIELD"].message
+
+
 def test_every_rule_has_a_case_and_is_documented() -> None:
     assert set(CASES) == set(CHECK_RULES)
     page = (CLONE / "docs" / "check.md").read_text(encoding="utf-8")
@@ -538,6 +561,15 @@ def test_against_a_folder(contracts: Callable[..., Done], fail_on: str, code: in
     assert "producers first" in done.stdout
     assert "\x1b" not in done.stdout
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("against", ["", " ", ".", "schemas"])
+def test_what_would_compare_the_contracts_with_themselves_is_refused(
+    contracts: Callable[..., Done], against: str
+) -> None:
+    done = contracts("check", "--against", against)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "nothing to compare with" in done.stderr
 
 
 @pytest.mark.parametrize("command", [("lint",), ("check", "--against", "old")])
