@@ -207,4 +207,4 @@ def _some(lines: list[str]) -> list[str]:
 
 def _plain(value: str) -> str:
     """Text of a file or a person, for a line of `rich`."""
-    return escape(clean(value))
+    return escape(clean(" ".join(value.splitlines())))

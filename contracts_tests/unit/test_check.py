@@ -572,6 +572,19 @@ def test_what_would_compare_the_contracts_with_themselves_is_refused(
     assert "nothing to compare with" in done.stderr
 
 
+def test_what_people_write_in_a_contract_begins_no_line_of_the_report(
+    contracts: Callable[..., Done], two: Path
+) -> None:
+    """A line that begins with `::` is a command where GitHub runs it."""
+    files = Files()
+    files.spec["consumers"][0].update(name="bi\n::error::x", owner="me\n::warning::y")
+    files.add("city", "string")
+    write(two, files)
+    done = contracts("check", "--against", "old")
+    assert "::error::x" in done.stdout
+    assert not [line for line in done.stdout.splitlines() if line.strip().startswith("::")]
+
+
 @pytest.mark.parametrize("command", [("lint",), ("check", "--against", "old")])
 def test_json_and_nothing_else_on_stdout(contracts: Callable[..., Done], command: tuple[str, ...]) -> None:
     done = contracts(*command, "--format", "json")
