@@ -253,18 +253,21 @@ def source(against: str | None, folder: Path, current: Catalog, settings: Settin
         from contracts.registry import Registry  # loads an HTTP client: only where it is needed
 
         return RegistrySource(Registry.from_settings(settings), current)
-    if against is not None and not against.strip():
+    if against is None:
+        return GitSource.of(folder, None)
+    if not against.strip():
         raise ConfigurationError(
             "it is empty: there is nothing to compare with",
             where="--against",
             mend="name a git ref, a folder or registry",
         )
-    if against is not None and Path(against).is_dir():
-        if Path(against).resolve() == folder.resolve() or Path(against).resolve() in folder.resolve().parents:
-            raise ConfigurationError(
-                f"{against} holds {folder} itself: there is nothing to compare with",
-                where="--against",
-                mend="name a git ref, another folder or registry",
-            )
-        return FolderSource(Path(against))
-    return GitSource.of(folder, against)
+    other = Path(against)
+    if not other.is_dir():
+        return GitSource.of(folder, against)
+    if folder.resolve().is_relative_to(other.resolve()):
+        raise ConfigurationError(
+            f"{against} holds {folder} itself: there is nothing to compare with",
+            where="--against",
+            mend="name a git ref, another folder or registry",
+        )
+    return FolderSource(other)

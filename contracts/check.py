@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 
-from contracts import changes, impact
+from contracts import blind_spots, changes, impact
 from contracts.catalog import Catalog
 from contracts.changes import Change, Kind
 from contracts.check_rules import APPROVABLE, CHECK_RULES
@@ -18,7 +18,7 @@ from contracts.compatibility import FORWARD, LEVELS, Violation, check_schemas
 from contracts.contract import Contract, Subject
 from contracts.findings import Finding, approve, in_order
 from contracts.impact import Earlier, Impact
-from contracts.nodes import Enum, Node, Record
+from contracts.nodes import Node, Record
 from contracts.paths import field_at, plain
 from contracts.places import Texts
 from contracts.writing import normalised
@@ -162,9 +162,8 @@ def _removed(catalog: Catalog, base: Baseline, today: date) -> Iterator[Verdict]
             finding = Finding(rule.id, rule.severity, message, mend, file, path="topic", contract=old.name)
             # It has no contract.yaml any more: it was approved in the last one, or in that of the new topic.
             for one in (old, moved):
-                known = [each for each in one.spec.approvals if (each.rule, each.path) == _REMOVAL] if one else []
-                for each in known:
-                    if each.until >= today:
+                for each in one.spec.approvals if one else ():
+                    if each.covers == _REMOVAL and each.holds(today):
                         finding = replace(finding, approved=each.reason, until=str(each.until))
             yield Verdict(old.name, topic, "removed", (finding,))
 
@@ -280,13 +279,13 @@ class _Comparison:
         forward = any(FORWARD in LEVELS[level].directions for level in self._levels())
         moved: set[str] = set()
         for change in self._between(before, after):
-            found = _blind_spot(change)
+            found = blind_spots.of(change)
             if change.kind is Kind.namespace:
                 # The types inside go along; one finding tells of them all.
                 found = found if change.old not in moved else None
                 moved.add(change.old)
             if change.kind is Kind.symbols and not forward:
-                found = _grown(change)
+                found = blind_spots.grown(change)
             if found is None:
                 continue
             rule, message, mend = found
@@ -374,68 +373,6 @@ def _covers(new: str, old: str) -> bool:
     one, other = LEVELS[old], LEVELS[new]
     return set(one.directions) <= set(other.directions) and (
         other.transitive or not one.transitive or not one.directions
-    )
-
-
-def _blind_spot(change: Change) -> tuple[str, str, str] | None:
-    """Rule, message and mend, where no level looks."""
-    match change.kind:
-        case Kind.decimal:
-            return (
-                "DECIMAL_CHANGED",
-                f"it was {change.old}, and is now {change.new}: the bytes of one are read as another number",
-                "keep the decimal, or add a field with the new one beside it",
-            )
-        case Kind.logical:
-            return (
-                "LOGICAL_TYPE_CHANGED",
-                f"its logical type was {change.old}, and is now {change.new}: the same bytes mean something else",
-                "keep the type, or add a field with the new one beside it",
-            )
-        case Kind.looks_renamed:
-            return (
-                "LOOKS_RENAMED",
-                f"{change.old!r} is gone and {change.new!r} is new, of the same type: renamed, it needs an alias, or "
-                "old values are not found under the new name",
-                f'add "aliases": ["{change.old}"]; where the two have nothing in common, approve it',
-            )
-        case Kind.namespace:
-            return (
-                "NAMESPACE_CHANGED",
-                f"the namespace was {change.old}, and is now {change.new}: generated classes move",
-                "keep the namespace",
-            )
-        case Kind.default if change.before.has_default and change.after.has_default:
-            return (
-                "DEFAULT_CHANGED",
-                f"the default was {change.old}, and is now {change.new}: readers fill in another value",
-                "keep the default, or tell the consumers",
-            )
-        case Kind.tags if set(_list(change.before)) - set(_list(change.after)):
-            gone = ", ".join(
-                map(str, sorted(set(map(str, _list(change.before))) - set(map(str, _list(change.after)))))
-            )
-            return "TAG_REMOVED", f"the tag {gone} is gone", "keep it while the field holds such data"
-        case Kind.doc if not change.after.strip():
-            return "DOC_REMOVED", "its doc is gone", "keep it"
-    return None
-
-
-def _list(value: object) -> list[str]:
-    return [str(one) for one in value] if isinstance(value, list) else []
-
-
-def _grown(change: Change) -> tuple[str, str, str] | None:
-    old, new = change.before, change.after
-    assert isinstance(old, Enum)
-    assert isinstance(new, Enum)
-    come = [one for one in new.symbols if one not in old.symbols]
-    if not come or old.default is not None:
-        return None
-    return (
-        "ENUM_WITHOUT_DEFAULT",
-        f"{', '.join(come[:5])} is new, and readers that still have the old schema have no default to take instead",
-        'give the enum itself a "default" and let readers move on first; or let them move before producers do',
     )
 
 

@@ -122,6 +122,15 @@ class ApprovalSpec(Spec):
     reason: str = Field(min_length=1)
     until: date
 
+    @property
+    def covers(self) -> tuple[str, str]:
+        """Rule and path of the findings that it is about."""
+        return self.rule, self.path
+
+    def holds(self, today: date) -> bool:
+        """It counts through its last day."""
+        return today <= self.until
+
 
 class ContractSpec(Spec):
     """`contract.yaml`, as written."""

@@ -114,10 +114,10 @@ def approve(
                 where=f"{contract.file}:{line}" if line else contract.file,
                 mend=f"rules of check: {', '.join(rules)}",
             )
-        covered = [i for i, one in enumerate(result) if (one.rule, one.path) == (approval.rule, approval.path)]
+        covered = [i for i, one in enumerate(result) if (one.rule, one.path) == approval.covers]
         at = f"of {approval.rule}" + (f" at {approval.path}" if approval.path else "")
         found = None
-        if approval.until < today:
+        if not approval.holds(today):
             found = Finding(
                 APPROVAL_EXPIRED,
                 Severity.error,
@@ -127,7 +127,7 @@ def approve(
         elif covered:
             for index in covered:
                 result[index] = replace(result[index], approved=approval.reason, until=str(approval.until))
-        elif (approval.rule, approval.path) not in still_needed:
+        elif approval.covers not in still_needed:
             found = Finding(
                 APPROVAL_UNUSED,
                 Severity.warning,

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from contracts import tables
 from contracts.changes import Change, Kind
-from contracts.contract import Contract, Sink
+from contracts.contract import Contract
 from contracts.errors import ConfigurationError
 from contracts.jsonpos import dump
 from contracts.nodes import Field, Schema
@@ -194,7 +194,7 @@ def _tables(old: Contract, new: Contract) -> Iterator[TableEffect]:
             refusal = Refusal(_unstorable(new), error.what, error.mend)
             yield TableEffect(sink.kind, sink.qualified, Migration(refusals=(refusal,)))
             continue
-        migration = tables.migrate(_table(old, was), table)
+        migration = tables.migrate(tables.before(old, was) if was else None, table)
         yield TableEffect(sink.kind, sink.qualified, migration)
     for sink in before.values():
         note = f"{sink.qualified} stays as it is, and is no longer written"
@@ -209,16 +209,6 @@ def _unstorable(contract: Contract) -> str:
         if one.name in tables.RESERVED or tables.type_name(node) not in tables.COLUMN_TYPES:
             return one.name
     return ""
-
-
-def _table(contract: Contract, sink: Sink | None) -> tables.Table | None:
-    """The table as it is; None where there can be none."""
-    if sink is None:
-        return None
-    try:
-        return tables.of(contract, sink)
-    except ConfigurationError:
-        return None
 
 
 #: What a consumer does not notice.

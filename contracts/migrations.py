@@ -10,7 +10,7 @@ from contracts import tables
 from contracts.contract import Contract, Sink
 from contracts.errors import ConfigurationError
 from contracts.formats import clean
-from contracts.tables import Migration, Refusal, Table
+from contracts.tables import Migration, Refusal
 
 
 @dataclass(frozen=True)
@@ -68,15 +68,7 @@ def _migration(was: tuple[Contract, Sink] | None, contract: Contract, sink: Sink
         table = tables.of(contract, sink)
     except ConfigurationError as error:
         return Migration(refusals=(Refusal("", f"{error.where}: {error.what}", error.mend),))
-    return tables.migrate(_as_it_was(was), table)
-
-
-def _as_it_was(was: tuple[Contract, Sink] | None) -> Table | None:
-    """None where there can be none: the stream would not have started."""
-    try:
-        return tables.of(*was) if was else None
-    except ConfigurationError:
-        return None
+    return tables.migrate(tables.before(*was) if was else None, table)
 
 
 def as_script(needed: Sequence[Needed], against: str = "") -> str:

@@ -267,13 +267,11 @@ def _approved_break(
     subject: Subject, contract: Contract, history: Sequence[Schema], today: date
 ) -> ApprovedBreak | None:
     """None where the level refuses nothing, and where it refuses anything that is not approved: the registry is to
-    say so.  Which finding an approval covers is as in `findings.approve`."""
+    say so."""
     level = contract.compatibility.value
     refused = {(one.rule, one.path) for one in check_schemas(subject.schema, history, level)}
-    approvals = tuple(
-        one for one in contract.spec.approvals if one.until >= today and (one.rule, one.path) in refused
-    )
-    if not refused or refused - {(one.rule, one.path) for one in approvals}:
+    approvals = tuple(one for one in contract.spec.approvals if one.holds(today) and one.covers in refused)
+    if not refused or refused - {one.covers for one in approvals}:
         return None
     return ApprovedBreak(level, approvals)
 

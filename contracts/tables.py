@@ -188,6 +188,14 @@ _WIDER = {
 _MEND_TYPE = "add a field of the new type beside it; or name another table, and read the topic from its beginning"
 
 
+def before(contract: Contract, sink: Sink) -> Table | None:
+    """The table of an earlier contract; None where there can be none, for the stream would not have started."""
+    try:
+        return of(contract, sink)
+    except ConfigurationError:
+        return None
+
+
 def migrate(old: Table | None, new: Table) -> Migration:
     """Additive statements from `old`, the table as it is (None: there is none), to `new`."""
     if old is None:

@@ -108,10 +108,9 @@ class Job:
         self._dead_letters = DeadLetterSink(settings, contract)
         self._decoder = decode.Decoder(contract)
         self._writers = Writers(Registry.from_settings(settings), contract)
-        self._failures: dict[str, ContractsError] = {}
-        # Names of the sinks that write at the moment, and of those that stopped when they were told to.
+        # Names of the sinks that write at the moment; and why the others ended, None for: they were told to.
         self._writing: set[str] = set()
-        self._stopped: set[str] = set()
+        self._ended: dict[str, ContractsError | None] = {}
         self._stopping = stopping or threading.Event()
 
     def run(self, *, available_now: bool) -> None:
@@ -158,10 +157,10 @@ class Job:
                     raise _Stopped(f"batch {number} is not begun")
                 self._retrying(sink)(self._write_in_time, sink, batch)
             except _Stopped:
-                self._stopped.add(sink.name)
+                self._ended[sink.name] = None
                 raise
             except ContractsError as error:
-                self._failures[sink.name] = error
+                self._ended[sink.name] = error
                 log.error("given up", sink=sink.name, batch=number, why=error.what)
                 raise
             finally:
@@ -239,13 +238,11 @@ class Job:
 
     def _raise_failures(self, queries: list[StreamingQuery]) -> None:
         for query in queries:
-            failure = query.exception()
-            sink = query.name.rpartition(".")[2]
-            if failure is None or sink in self._stopped:
+            if (failure := query.exception()) is None:
                 continue
-            if sink in self._failures:
-                raise self._failures[sink]
-            raise _as_service_error(failure, query.name)
+            why = self._ended.get(query.name.rpartition(".")[2], _as_service_error(failure, query.name))
+            if why is not None:
+                raise why
 
 
 def _as_service_error(failure: StreamingQueryException, name: str) -> ServiceError:

@@ -59,10 +59,10 @@ def read(settings: Settings, topic: str, ranges: Ranges) -> Iterator[Message]:
                 if message is None:
                     words = f"nothing came of {topic} [{partition}] after offset {offset}"
                     raise failures.service("Kafka", settings.kafka_bootstrap_servers, words)
-                if message.error() and message.error().code() == KafkaError._PARTITION_EOF:
-                    break  # what follows is no record: a transaction's marker, or compacted away
-                if message.error():
-                    raise KafkaException(message.error())
+                if error := message.error():
+                    if error.code() == KafkaError._PARTITION_EOF:
+                        break  # what follows is no record: a transaction's marker, or compacted away
+                    raise KafkaException(error)
                 offset = message.offset()
                 if offset <= last:
                     yield message

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import os
 import uuid
@@ -16,18 +15,9 @@ import pytest
 import requests
 import yaml
 
-from contracts import cli
 from contracts.registry import MEDIA_TYPE
+from contracts_tests.command import Done, run_contracts
 from contracts_tests.conftest import CLONE, RunningStack
-
-
-@dataclass(frozen=True)
-class Done:
-    """What a command left: its exit code and what it printed."""
-
-    returncode: int
-    stdout: str
-    stderr: str
 
 
 @dataclass
@@ -74,18 +64,12 @@ class Repository:
         self.save(self.value, schema)
 
     def run(self, *arguments: str, **environment: str) -> Done:
-        """`contracts ARGUMENTS` on this repository, from its entry point on, in this process; never a traceback."""
-        out, err = io.StringIO(), io.StringIO()
+        """`contracts ARGUMENTS` on this repository, in this process; never a traceback."""
         with (
             mock.patch.dict(os.environ, {**self.environment, **environment}, clear=True),
-            mock.patch("sys.argv", ["contracts", "--schemas", str(self.folder), *arguments]),
             contextlib.chdir(CLONE),
-            contextlib.redirect_stdout(out),
-            contextlib.redirect_stderr(err),
-            pytest.raises(SystemExit) as ended,
         ):
-            cli.main()
-        done = Done(ended.value.code or 0, out.getvalue(), err.getvalue())
+            done = run_contracts("--schemas", str(self.folder), *arguments)
         assert "Traceback" not in done.stderr + done.stdout
         return done
 

@@ -8,7 +8,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from types import MappingProxyType
@@ -18,7 +17,7 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 
-from contracts import catalog, check, cli, formats, report
+from contracts import catalog, check, formats, report
 from contracts.check import Baseline, Checked
 from contracts.check_rules import APPROVABLE, CHECK_RULES
 from contracts.errors import ConfigurationError
@@ -26,6 +25,7 @@ from contracts.findings import FailOn, Finding, Severity
 from contracts.formats import Result
 from contracts.impact import Earlier
 from contracts.places import Texts
+from contracts_tests.command import Done, run_contracts
 from contracts_tests.conftest import CLONE
 
 TODAY = date(2026, 6, 1)
@@ -513,27 +513,11 @@ def test_markdown_of_a_benign_change() -> None:
 # -- the command -------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Done:
-    returncode: int
-    stdout: str
-    stderr: str
-
-
 @pytest.fixture
-def contracts(two: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
+def contracts(two: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Done]:
     """The command, in this process and that folder."""
     monkeypatch.chdir(two)
-
-    def run(*arguments: str) -> Done:
-        monkeypatch.setattr(sys, "argv", ["contracts", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        said = capsys.readouterr()
-        assert isinstance(ended.value.code, int)
-        return Done(ended.value.code, said.out, said.err)
-
-    return run
+    return run_contracts
 
 
 def write(folder: Path, files: Files, below: str = "schemas") -> None:

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from contracts import cli
-from contracts_tests.unit.test_check import Done, Edit, Files, both, count_is_text, retype, write
+from contracts_tests.command import Done, run_contracts
+from contracts_tests.unit.test_check import Edit, Files, both, count_is_text, retype, write
 
 ADD_CQL = 'ALTER TABLE shop.orders ADD IF NOT EXISTS "city" text'
 ADD_SQL = 'ALTER TABLE public.orders ADD COLUMN IF NOT EXISTS "city" text'
 
 
 @pytest.fixture
-def tables(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., Done]:
+def tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Done]:
     """The command in this process, for a contract that was changed by `edit` since the folder `old`."""
     monkeypatch.chdir(tmp_path)
     write(tmp_path, Files(), "old")
@@ -29,12 +26,7 @@ def tables(
         files = Files()
         edit(files)
         write(tmp_path, files)
-        monkeypatch.setattr(sys, "argv", ["contracts", "tables", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        said = capsys.readouterr()
-        assert isinstance(ended.value.code, int)
-        return Done(ended.value.code, said.out, said.err)
+        return run_contracts("tables", *arguments)
 
     return run
 

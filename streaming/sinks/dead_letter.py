@@ -36,18 +36,13 @@ class DeadLetterSink:
         self._timeout_s = settings.kafka_max_block_ms / 1000
 
     def write(self, decoded: DataFrame) -> None:
-        """Produces the rejects of a decoded batch, all acknowledged.  Raises ServiceError."""
+        """Produces the rejects of a batch that was decoded to its end before.  Raises ServiceError."""
         rejected = decoded.where(F.col("reason").isNotNull())
         columns = ("key", "value", "topic", "partition", "offset", "headers", "reason", "detail")
-        rows = rejected.select(*columns, F.unix_millis("timestamp").alias("millis")).persist()
         try:
-            # Found before the first is produced: a batch that cannot be decoded to its end leaves none behind.
-            if rows.count():
-                self._produce_all(rows)
+            self._produce_all(rejected.select(*columns, F.unix_millis("timestamp").alias("millis")))
         except Py4JJavaError as error:
             raise failures.of_java("Kafka", self._settings.kafka_bootstrap_servers, error) from error
-        finally:
-            rows.unpersist()
 
     def _produce_all(self, rows: DataFrame) -> None:
         producer = self._producer()
