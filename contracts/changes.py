@@ -5,10 +5,11 @@ This says what is different; whether it may be is `contracts.compatibility`'s.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from enum import StrEnum
+from math import copysign
 from typing import Any
 
 from contracts.jsonpos import dump
@@ -93,24 +94,28 @@ class Change:
 
 def between(old: Schema, new: Schema) -> tuple[Change, ...]:
     """Every difference, in the order of the newer text; a type that is used twice is told once."""
-    return tuple(_Comparison(old, new).everything())
+    return tuple(Comparison(old, new).everything())
 
 
 @dataclass(frozen=True)
-class _Pair:
+class Pair:
+    """Two types that stand in the same place, and its path."""
+
     old: AnyType
     new: AnyType
     path: str
 
 
-class _Comparison:
+class Comparison:
+    """One comparison of two whole schemas; a pair of types is told once."""
+
     def __init__(self, old: Schema, new: Schema) -> None:
         self.old, self.new = old, new
         self.seen: set[tuple[int, int]] = set()
 
     def everything(self) -> list[Change]:
         found: list[Change] = []
-        waiting = [_Pair(self.old.root, self.new.root, "")]
+        waiting = [Pair(self.old.root, self.new.root, "")]
         while waiting:
             pair = waiting.pop()
             changes, inner = self._pair(pair)
@@ -118,7 +123,7 @@ class _Comparison:
             waiting.extend(reversed(inner))
         return found
 
-    def _pair(self, pair: _Pair) -> tuple[list[Change], list[_Pair]]:
+    def _pair(self, pair: Pair) -> tuple[list[Change], list[Pair]]:
         old, new = self.old.resolve(pair.old), self.new.resolve(pair.new)
         if (id(old), id(new)) in self.seen:
             return [], []
@@ -131,25 +136,25 @@ class _Comparison:
             # A number that a wider type reads is the same number, and may be another day.
             read = old.type in PROMOTIONS.get(new.type, ())
             return [retyped, *(self._logical(old, new, pair.path) if read else [])], []
-        changes = [*self._names(old, new, pair.path), *self._logical(old, new, pair.path)]
+        changes = [*self.names(old, new, pair.path), *self._logical(old, new, pair.path)]
         if isinstance(old, Record) and isinstance(new, Record):
-            inner_changes, inner = self._fields(old, new, pair.path)
+            inner_changes, inner = self.fields(old, new, pair.path)
             return changes + inner_changes, inner
         if isinstance(old, Enum) and isinstance(new, Enum):
-            changes += self._enum(old, new, pair.path)
+            changes += self.enum(old, new, pair.path)
         elif isinstance(old, Fixed) and isinstance(new, Fixed) and old.size != new.size:
             changes.append(
                 Change(Kind.size, pair.path, f"{old.size} bytes", f"{new.size} bytes", new, "size", old, new)
             )
         elif isinstance(old, Array) and isinstance(new, Array):
-            return changes, [_Pair(old.items, new.items, f"{pair.path}[]")]
+            return changes, [Pair(old.items, new.items, f"{pair.path}[]")]
         elif isinstance(old, Map) and isinstance(new, Map):
-            return changes, [_Pair(old.values, new.values, f"{pair.path}{{}}")]
+            return changes, [Pair(old.values, new.values, f"{pair.path}{{}}")]
         return changes, []
 
     # -- unions --------------------------------------------------------------------------------------------------
 
-    def _unions(self, old: AnyType, new: AnyType, path: str) -> tuple[list[Change], list[_Pair]]:
+    def _unions(self, old: AnyType, new: AnyType, path: str) -> tuple[list[Change], list[Pair]]:
         before = self._branches(self.old, old)
         after = self._branches(self.new, new)
         gone = [key for key in before if key not in after]
@@ -168,7 +173,7 @@ class _Comparison:
         if len(rest_old) == len(rest_new) == 1 and len(gone) == len(come):
             # One type became another, as it would without a union around them.
             one, other = before[rest_old[0]], after[rest_new[0]]
-            inner.append(_Pair(one, other, path + self._segment(new, other)))
+            inner.append(Pair(one, other, path + self._segment(new, other)))
             return [], inner
         return [Change(Kind.retyped, path, self._told(before), self._told(after), node, "", old, new)], inner
 
@@ -181,9 +186,9 @@ class _Comparison:
             found.setdefault(key, branch)
         return found
 
-    def _matching(self, new: AnyType, before: dict[str, Any], after: dict[str, Any], path: str) -> list[_Pair]:
+    def _matching(self, new: AnyType, before: dict[str, Any], after: dict[str, Any], path: str) -> list[Pair]:
         both = [key for key in after if key in before]
-        return [_Pair(before[key], after[key], path + self._segment(new, after[key])) for key in both]
+        return [Pair(before[key], after[key], path + self._segment(new, after[key])) for key in both]
 
     @staticmethod
     def _segment(union: AnyType, branch: AnyType) -> str:
@@ -195,7 +200,7 @@ class _Comparison:
 
     # -- named types and logical types -----------------------------------------------------------------------------
 
-    def _names(self, old: AnyType, new: AnyType, path: str) -> list[Change]:
+    def names(self, old: AnyType, new: AnyType, path: str) -> list[Change]:
         found = []
         if isinstance(old, Named) and isinstance(new, Named):
             if old.name != new.name:
@@ -218,7 +223,7 @@ class _Comparison:
         return [Change(kind, path, logical_words(one), logical_words(other), new, "logicalType", one, other)]
 
     @staticmethod
-    def _enum(old: Enum, new: Enum, path: str) -> list[Change]:
+    def enum(old: Enum, new: Enum, path: str) -> list[Change]:
         found = []
         gone = [one for one in old.symbols if one not in new.symbols]
         come = [one for one in new.symbols if one not in old.symbols]
@@ -234,14 +239,10 @@ class _Comparison:
 
     # -- fields ----------------------------------------------------------------------------------------------------
 
-    def _fields(self, old: Record, new: Record, path: str) -> tuple[list[Change], list[_Pair]]:
+    def fields(self, old: Record, new: Record, path: str) -> tuple[list[Change], list[Pair]]:
         found: list[Change] = []
-        inner: list[_Pair] = []
-        matched: dict[str, Field] = {}  # new name -> old field
-        for field in new.fields:
-            names = [name for name in (field.name, *field.aliases) if name in old.by_name]
-            if names and (names[0] == field.name or names[0] not in new.by_name):
-                matched[field.name] = old.by_name[names[0]]
+        inner: list[Pair] = []
+        matched = {field.name: before for field, before in self.matched(old, new)}
         taken = {field.name for field in matched.values()}
         gone = [field for field in old.fields if field.name not in taken]
         come = [field for field in new.fields if field.name not in matched]
@@ -260,11 +261,22 @@ class _Comparison:
             if before.name != field.name:
                 found.append(Change(Kind.renamed, at, before.name, field.name, field, "name", before, field))
             found += self._field(before, field, at)
-            inner.append(_Pair(before.type, field.type, at))
+            inner.append(Pair(before.type, field.type, at))
         order = [matched[field.name].name for field in new.fields if field.name in matched]
         if order != [field.name for field in old.fields if field.name in taken]:
             found.append(Change(Kind.moved, path, "", "", new, "fields"))
         return found, inner
+
+    @staticmethod
+    def matched(old: Record, new: Record) -> Iterator[tuple[Field, Field]]:
+        """Each new field that an old one is found for, by its name or an alias, and that one."""
+        for field in new.fields:
+            if field.name in old.by_name:
+                yield field, old.by_name[field.name]
+                continue
+            known = next((name for name in field.aliases if name in old.by_name), None)
+            if known is not None and known not in new.by_name:
+                yield field, old.by_name[known]
 
     @staticmethod
     def _field(old: Field, new: Field, path: str) -> list[Change]:
@@ -346,7 +358,32 @@ def _default(field: Field) -> str:
 
 
 def _same_default(old: Field, new: Field) -> bool:
-    return old.has_default == new.has_default and (not old.has_default or same_json(old.default, new.default))
+    return old.has_default == new.has_default and (not old.has_default or _same_value(old.default, new.default))
+
+
+def _same_value(one: Any, other: Any) -> bool:
+    """Equality of JSON values, whichever way their numbers are written: 1 is 1.0, and not true."""
+    waiting = [(one, other)]
+    while waiting:
+        left, right = waiting.pop()
+        if isinstance(left, Mapping) and isinstance(right, Mapping):
+            if left.keys() != right.keys():
+                return False
+            waiting.extend((left[key], right[key]) for key in left)
+        elif isinstance(left, list) and isinstance(right, list):
+            if len(left) != len(right):
+                return False
+            waiting.extend(zip(left, right, strict=True))
+        elif type(left) in _NUMBERS and type(right) in _NUMBERS:
+            # A double knows -0.0 from 0.0.
+            if left != right or (not left and copysign(1, left) != copysign(1, right)):
+                return False
+        elif not same_json(left, right):
+            return False
+    return True
+
+
+_NUMBERS = (int, float)
 
 
 def _described(old: Any, new: Any, path: str) -> list[Change]:

@@ -5,15 +5,16 @@ Pure: `contracts.baselines` reads what there was before.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 
-from contracts import blind_spots, changes, impact
+from contracts import blind_spots, changes, impact, meanings
 from contracts.catalog import Catalog
 from contracts.changes import Change, Kind
 from contracts.check_rules import APPROVABLE, CHECK_RULES
+from contracts.compared import Compared
 from contracts.compatibility import FORWARD, LEVELS, Violation, check_schemas
 from contracts.contract import Contract, Subject
 from contracts.findings import Finding, approve, in_order
@@ -79,11 +80,16 @@ def changed_subjects(catalog: Catalog, base: Baseline) -> dict[str, tuple[Contra
     found = {}
     for contract in catalog.contracts.values():
         old = base.contracts.get(contract.topic)
-        if old is None or (contract.spec.compatibility.value == "NONE" and old.spec.compatibility.value == "NONE"):
+        if old is None:
             continue
+        free = contract.spec.compatibility.value == old.spec.compatibility.value == "NONE"
         for before, after in _pairs(old, contract):
+            # What stays in the tables does not ask for a level.
+            if not before or not after or (free and not (after is contract.value and contract.sinks)):
+                continue
             # Whether the difference counts is not asked yet: that costs more than a history too many.
-            if before and after and (contract.spec.approvals or before.text != after.text or after.types):
+            same_text = before.text == after.text and old.spec.sinks == contract.spec.sinks and not after.types
+            if contract.spec.approvals or not same_text:
                 found[before.name] = (old, before)
     return found
 
@@ -177,6 +183,7 @@ class _Comparison:
     _changes: dict[str, tuple[Change, ...]] = field(default_factory=dict)
     _known: dict[str, bool] = field(default_factory=dict)
     _histories: dict[str, tuple[Earlier, ...]] = field(default_factory=dict)
+    _compared: Compared = field(default_factory=Compared)
 
     @cached_property
     def is_same(self) -> bool:
@@ -201,7 +208,7 @@ class _Comparison:
     def impact(self) -> Impact:
         value = self.old.value
         history = self._history(value)
-        return impact.of(self.old, self.new, history, self._between(value, self.new.value))
+        return impact.of(self.old, self.new, history, self._between(value, self.new.value), self._compared)
 
     def findings(self) -> Iterator[Finding]:
         """Everything, approvals not looked at."""
@@ -218,8 +225,10 @@ class _Comparison:
         """What any next version would be refused for, because an earlier one is still in the history."""
         if not self.new.spec.approvals or not self.is_same:
             return set()
-        found = (one for before, after in self._pairs if before and after for one in self._by_level(before, after))
-        return {(one.rule, one.path) for one in found}
+        pairs = [(before, after) for before, after in self._pairs if before and after]
+        by_level = (one for pair in pairs for one in self._by_level(*pair))
+        meaning = (one for pair in pairs for one in self._meanings(*pair))
+        return {(one.rule, one.path) for found in (by_level, meaning) for one in found}
 
     # -- the levels ------------------------------------------------------------------------------------------------
 
@@ -243,14 +252,13 @@ class _Comparison:
         schemas = [earlier.schema for earlier in history]
         merged: dict[tuple[str, str, str, str, int, int], list[int]] = {}
         for level in self._levels():
-            for one in check_schemas(after.schema, schemas, level):
+            for one in check_schemas(after.schema, schemas, level, self._compared.differences):
                 key = (one.rule, one.path, one.message, one.mend, one.line, one.column)
                 versions = merged.setdefault(key, [])
                 if one.version not in versions:
                     versions.append(one.version)
         for (rule, path, message, mend, line, column), versions in merged.items():
-            if versions != [len(history) - 1]:
-                message += f" (compared with {', '.join(history[one].label for one in sorted(versions))})"
+            message += _compared_with(history, versions)
             yield self._of_violation(after, Violation(rule, path, message, mend, "", 0, line, column))
 
     def _of_violation(self, subject: Subject, one: Violation) -> Finding:
@@ -288,9 +296,26 @@ class _Comparison:
                 found = blind_spots.grown(change)
             if found is None:
                 continue
-            rule, message, mend = found
-            file, line, column = _place(after, change.node, change.attribute)
-            yield self._finding(rule, message, mend, file, line, column, change.path, after.name)
+            if change.kind not in meanings.KINDS:
+                yield self._of_change(after, change, *found)
+        yield from self._meanings(before, after)
+
+    def _meanings(self, before: Subject, after: Subject) -> Iterator[Finding]:
+        """Where the bytes of any version that the level is about mean something else."""
+        history = self._history(before)
+        transitive = any(LEVELS[level].transitive for level in self._levels())
+        merged: dict[tuple[str, str, str, str], tuple[Change, list[int]]] = {}
+        for number in range(len(history)) if transitive else range(len(history))[-1:]:
+            for change in self._compared.meanings(history[number].schema, after.schema):
+                found = blind_spots.of(change)
+                assert found is not None
+                merged.setdefault((change.path, *found), (change, []))[1].append(number)
+        for (_, rule, message, mend), (change, versions) in merged.items():
+            yield self._of_change(after, change, rule, message + _compared_with(history, versions), mend)
+
+    def _of_change(self, subject: Subject, change: Change, rule: str, message: str, mend: str) -> Finding:
+        file, line, column = _place(subject, change.node, change.attribute)
+        return self._finding(rule, message, mend, file, line, column, change.path, subject.name)
 
     def _key(self) -> Iterator[Finding]:
         old, new = self.old.key, self.new.key
@@ -366,6 +391,13 @@ class _Comparison:
 
 
 _MOVES = "events of one key go to another partition than before, and their order is lost"
+
+
+def _compared_with(history: Sequence[Earlier], versions: Sequence[int]) -> str:
+    """Which versions a finding is about; nothing where it is the newest, as one expects."""
+    if set(versions) == {len(history) - 1}:
+        return ""
+    return f" (compared with {', '.join(history[one].label for one in sorted(set(versions)))})"
 
 
 def _covers(new: str, old: str) -> bool:

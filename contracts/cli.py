@@ -176,8 +176,10 @@ def tables(
     if against is None:
         needed = migrations.create(current.contracts.values())
     else:
-        base = baselines.source(against, context.obj.contracts_dir, current, context.obj).baseline()
-        label, needed = base.label, migrations.between(base.contracts, current.contracts.values())
+        source = baselines.source(against, context.obj.contracts_dir, current, context.obj)
+        base, wanted = source.baseline(), list(current.contracts.values())
+        histories = source.histories(migrations.stored(base.contracts, wanted), current)
+        label, needed = base.label, migrations.between(base.contracts, wanted, histories)
     chosen = [one for one in needed if store is None or one.kind == store]
     if output is Format.json:
         report.document(migrations.as_document(chosen, label))

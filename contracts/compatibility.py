@@ -7,7 +7,7 @@ Pure: no server, no file.  `contracts.reading` has the algorithm, `docs/compatib
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -16,6 +16,9 @@ from contracts.errors import ConfigurationError
 from contracts.nodes import NamedType, Schema
 from contracts.reading import Difference, differences
 from contracts.wording import describe
+
+#: `contracts.reading.differences`: reader, writer.
+Compare = Callable[[Schema, Schema], Sequence[Difference]]
 
 BACKWARD: Final = "BACKWARD"
 FORWARD: Final = "FORWARD"
@@ -89,11 +92,14 @@ def check(
     return _violations(schema, earlier, wanted)
 
 
-def check_schemas(new: Schema, history: Sequence[Schema], level: str) -> list[Violation]:
-    """`check` for schemas that are parsed already."""
+def check_schemas(
+    new: Schema, history: Sequence[Schema], level: str, compare: Compare = differences
+) -> list[Violation]:
+    """`check` for schemas that are parsed already.  `compare`: a `differences` that remembers, where others ask it
+    for the same pairs."""
     wanted = _level(level)
     versions = range(len(history)) if wanted.transitive else range(len(history))[-1:]
-    return _violations(new, {version: history[version] for version in versions}, wanted)
+    return _violations(new, {version: history[version] for version in versions}, wanted, compare)
 
 
 def _level(level: str) -> _Level:
@@ -105,14 +111,16 @@ def _level(level: str) -> _Level:
         ) from None
 
 
-def _violations(new: Schema, earlier: Mapping[int, Schema], level: _Level) -> list[Violation]:
+def _violations(
+    new: Schema, earlier: Mapping[int, Schema], level: _Level, compare: Compare = differences
+) -> list[Violation]:
     """The newest version first: that is the one most people have."""
     found: list[Violation] = []
     for version in sorted(earlier, reverse=True):
         old = earlier[version]
         for direction in level.directions:
             pair = (new, old) if direction == BACKWARD else (old, new)
-            found += [_violation(one, new, direction, version) for one in differences(*pair)]
+            found += [_violation(one, new, direction, version) for one in compare(*pair)]
     return list(dict.fromkeys(found))
 
 

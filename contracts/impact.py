@@ -10,15 +10,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from contracts import tables
+from contracts import meanings, tables
 from contracts.changes import Change, Kind
-from contracts.contract import Contract
+from contracts.compared import Compared
+from contracts.compatibility import BACKWARD, FORWARD, LEVELS
+from contracts.contract import Contract, Sink
 from contracts.errors import ConfigurationError
 from contracts.jsonpos import dump
 from contracts.nodes import Field, Schema
 from contracts.paths import overlap, plain
-from contracts.reading import differences
-from contracts.tables import Migration, Refusal
+from contracts.tables import Migration, Refusal, Table, Written
 from contracts.wording import Told, describe
 
 
@@ -33,10 +34,16 @@ class First(StrEnum):
 
 @dataclass(frozen=True)
 class Earlier:
-    """An earlier version of a subject.  `label`: what messages call it, e.g. `origin/main` or `version 3`."""
+    """An earlier version of a subject.
+
+    Args:
+        label: what messages call it, e.g. `origin/main` or `version 3`.
+        sinks: the tables that it was stored in; None where that is not known: in those of the baseline.
+    """
 
     label: str
     schema: Schema
+    sinks: tuple[Sink, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -102,30 +109,69 @@ class Impact:
     changes: tuple[Change, ...] = field(default=(), repr=False)
 
 
-def of(old: Contract, new: Contract, history: Sequence[Earlier], changes: Sequence[Change]) -> Impact:
+def of(
+    old: Contract,
+    new: Contract,
+    history: Sequence[Earlier],
+    changes: Sequence[Change],
+    compared: Compared | None = None,
+) -> Impact:
     """The impact of `new` coming after `old`.
 
     Args:
         history: every earlier version of the value whose records may still be in the topic, oldest first, the
             newest last.
         changes: those of the value's schema.
+        compared: what others have found out about these schemas.
     """
-    backward = tuple(_told(new.value.schema, old.value.schema, new_reads=True))
-    forward = tuple(_told(new.value.schema, old.value.schema, new_reads=False))
-    other = [one for one in changes if one.kind in (Kind.logical, Kind.decimal)]
-    first, why = _first(bool(backward), bool(forward), other, bool(changes))
+    compared = compared or Compared()
+    schema = new.value.schema
+    backward = bool(compared.differences(schema, old.value.schema))
+    forward = tuple(_told(schema, old.value.schema, compared, new_reads=False))
+    meaning = [one for one in changes if one.kind in meanings.KINDS]
+    first, why = _first(backward, bool(forward), meaning, bool(changes))
+    if first is not First.together:
+        why += _older(new, history[:-1], compared, read=not backward, readers=not forward)
     spark = None
     if new.sinks or old.sinks:
-        spark = _spark(new.value.schema, history, forward, changes)
+        spark = _spark(schema, history, forward, changes, compared)
     consumers = tuple(_consumers(new, forward, changes))
-    effects = tuple(_tables(old, new))
+    effects = tuple(_tables(old, new, history))
     return Impact(first, why, spark, effects, consumers, tuple(changes))
 
 
-def _told(new: Schema, old: Schema, *, new_reads: bool) -> Iterator[Told]:
+def _told(new: Schema, old: Schema, compared: Compared, *, new_reads: bool) -> Iterator[Told]:
     pair = (new, old) if new_reads else (old, new)
-    for one in differences(*pair):
+    for one in compared.differences(*pair):
         yield describe(one, new, new_reads=new_reads)
+
+
+def _older(new: Contract, older: Sequence[Earlier], compared: Compared, *, read: bool, readers: bool) -> str:
+    """What the order does not solve, at the levels that promise something for the whole history.
+
+    Args:
+        read, readers: whether to look for records that the new schema cannot read, and for old readers that cannot
+            read new ones; those of the newest version are what the order is about.
+    """
+    level = LEVELS[new.compatibility.value]
+    if not level.transitive:
+        return ""
+    schema, told = new.value.schema, ""
+    if read and BACKWARD in level.directions:
+        unread = [one.label for one in older if compared.differences(schema, one.schema)]
+        told += _named("; the new schema cannot read records of {}, in whichever order", unread)
+    if readers and FORWARD in level.directions:
+        unable = [one.label for one in older if compared.differences(one.schema, schema)]
+        told += _named("; readers that still have {} cannot read new records, and have to move first", unable)
+    other = [one.label for one in older if compared.meanings(one.schema, schema)]
+    return told + _named("; values of {} mean something else, and nothing in the bytes tells", other)
+
+
+def _named(told: str, labels: Sequence[str]) -> str:
+    """`told` of the newest of `labels`; nothing where there is none."""
+    if not labels:
+        return ""
+    return told.format(labels[-1] + (f" and {len(labels) - 1} more" if len(labels) > 1 else ""))
 
 
 def _first(backward: bool, forward: bool, other: Sequence[Change], changed: bool) -> tuple[First, str]:
@@ -152,12 +198,12 @@ def _first(backward: bool, forward: bool, other: Sequence[Change], changed: bool
 
 
 def _spark(
-    new: Schema, history: Sequence[Earlier], forward: Sequence[Told], changes: Sequence[Change]
+    new: Schema, history: Sequence[Earlier], forward: Sequence[Told], changes: Sequence[Change], compared: Compared
 ) -> SparkEffect:
     notes = []
     unreadable = False
     for earlier in reversed(history):
-        for one in _told(new, earlier.schema, new_reads=True):
+        for one in _told(new, earlier.schema, compared, new_reads=True):
             unreadable = True
             notes.append(
                 f"records of {earlier.label} go to the dead-letter topic (INCOMPATIBLE_SCHEMA): "
@@ -179,12 +225,23 @@ def _spark(
         if new_paths:
             notes.append(f"until it restarts with the new contract, it leaves out {', '.join(new_paths)}")
     for change in changes:
-        if change.kind in (Kind.logical, Kind.decimal):
+        if change.kind in meanings.KINDS:
             notes.append(f"{change.path or 'the value'} of old records is read as {change.new}, and was {change.old}")
     return SparkEffect(not unreadable, not forward, tuple(notes))
 
 
-def _tables(old: Contract, new: Contract) -> Iterator[TableEffect]:
+def existing(old: Contract, history: Sequence[Earlier], sink: Sink) -> Table | None:
+    """The table of `sink` as these versions of the contract have left it; None where they wrote no such table."""
+    versions = (
+        Written(one.label, one.schema, was)
+        for one in reversed(history)
+        for was in (old.sinks if one.sinks is None else one.sinks)
+        if (was.kind, was.qualified) == (sink.kind, sink.qualified)
+    )
+    return tables.as_written(versions)
+
+
+def _tables(old: Contract, new: Contract, history: Sequence[Earlier]) -> Iterator[TableEffect]:
     before = {sink.kind: sink for sink in old.sinks}
     for sink in new.sinks:
         was = before.pop(sink.kind, None)
@@ -194,7 +251,8 @@ def _tables(old: Contract, new: Contract) -> Iterator[TableEffect]:
             refusal = Refusal(_unstorable(new), error.what, error.mend)
             yield TableEffect(sink.kind, sink.qualified, Migration(refusals=(refusal,)))
             continue
-        migration = tables.migrate(tables.before(old, was) if was else None, table)
+        table_before = existing(old, history, sink) or (existing(old, history, was) if was else None)
+        migration = tables.migrate(table_before, table)
         yield TableEffect(sink.kind, sink.qualified, migration)
     for sink in before.values():
         note = f"{sink.qualified} stays as it is, and is no longer written"
@@ -230,7 +288,7 @@ def _consumers(new: Contract, forward: Sequence[Told], changes: Sequence[Change]
                     if any(overlap(plain(path), name) for name in fields):
                         touched.setdefault(path, change)
         unreadable = [one for one in forward if any(overlap(plain(one.path), name) for name in fields)]
-        meaning = [one for one in touched.values() if one.kind in (Kind.logical, Kind.decimal)]
+        meaning = [one for one in touched.values() if one.kind in meanings.KINDS]
         lost = [path for path, one in touched.items() if one.kind in (Kind.removed, Kind.renamed, Kind.looks_renamed)]
         if unreadable:
             reads = Reads.breaks

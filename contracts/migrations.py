@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from contracts import tables
-from contracts.contract import Contract, Sink
+from contracts import impact, tables
+from contracts.contract import Contract, Sink, Subject
 from contracts.errors import ConfigurationError
 from contracts.formats import clean
-from contracts.tables import Migration, Refusal
+from contracts.impact import Earlier
+from contracts.tables import Migration, Refusal, Table
 
 
 @dataclass(frozen=True)
@@ -36,11 +37,28 @@ def create(contracts: Iterable[Contract]) -> tuple[Needed, ...]:
     )
 
 
-def between(base: Mapping[str, Contract], contracts: Iterable[Contract]) -> tuple[Needed, ...]:
+def stored(base: Mapping[str, Contract], contracts: Iterable[Contract]) -> dict[str, tuple[Contract, Subject]]:
+    """The subjects of `base` (by topic) whose earlier versions say what the tables of `contracts` are like."""
+    wanted = list(contracts)
+    names = {(sink.kind, sink.qualified) for one in wanted for sink in one.sinks}
+    topics = {one.topic for one in wanted if one.sinks}
+    return {
+        one.value.name: (one, one.value)
+        for one in base.values()
+        if one.topic in topics or any((sink.kind, sink.qualified) in names for sink in one.sinks)
+    }
+
+
+def between(
+    base: Mapping[str, Contract], contracts: Iterable[Contract], histories: Mapping[str, Sequence[Earlier]]
+) -> tuple[Needed, ...]:
     """What brings the tables of `base` (by topic) to those of `contracts`; what nobody writes any more comes last.
 
     Tables are the same when store and name are, also when they have moved to another contract: a store knows of no
     contract.
+
+    Args:
+        histories: of the subjects of `stored`; without one, the version of `base` is all there was.
     """
     before = {(sink.kind, sink.qualified): (one, sink) for one in base.values() for sink in one.sinks}
     left = dict(before)
@@ -49,7 +67,8 @@ def between(base: Mapping[str, Contract], contracts: Iterable[Contract]) -> tupl
         for sink in contract.sinks:
             key = sink.kind, sink.qualified
             left.pop(key, None)
-            was = before.get(key) or _other_table(base.get(contract.topic), sink)
+            owner = before.get(key)
+            was = _table(owner[0] if owner else None, base.get(contract.topic), sink, histories)
             found.append(Needed(contract.name, *key, _migration(was, contract, sink)))
     gone = (Needed(one.name, *key, Migration(notes=(_GONE,))) for key, (one, _) in left.items())
     return (*found, *gone)
@@ -58,17 +77,26 @@ def between(base: Mapping[str, Contract], contracts: Iterable[Contract]) -> tupl
 _GONE = "it stays as it is, and is no longer written: move its readers, then drop it"
 
 
-def _other_table(old: Contract | None, sink: Sink) -> tuple[Contract, Sink] | None:
-    """The one that the contract had in this store, under another name."""
-    return next(((old, was) for was in old.sinks if was.kind == sink.kind), None) if old else None
+def _table(
+    owner: Contract | None, own: Contract | None, sink: Sink, histories: Mapping[str, Sequence[Earlier]]
+) -> Table | None:
+    """The table of that name as it is, whoever wrote it; else the one that the contract had in this store under
+    another name."""
+    others = [(own, was) for was in own.sinks if was.kind == sink.kind] if own else []
+    for old, one in [(owner, sink), (own, sink), *others]:
+        if old is not None:
+            history = histories.get(old.value.name) or (Earlier("the version before", old.value.schema),)
+            if found := impact.existing(old, history, one):
+                return found
+    return None
 
 
-def _migration(was: tuple[Contract, Sink] | None, contract: Contract, sink: Sink) -> Migration:
+def _migration(was: Table | None, contract: Contract, sink: Sink) -> Migration:
     try:
         table = tables.of(contract, sink)
     except ConfigurationError as error:
         return Migration(refusals=(Refusal("", f"{error.where}: {error.what}", error.mend),))
-    return tables.migrate(tables.before(*was) if was else None, table)
+    return tables.migrate(was, table)
 
 
 def as_script(needed: Sequence[Needed], against: str = "") -> str:

@@ -7,11 +7,12 @@ that wrote the row, so that a row leads back to its event and an older event can
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from contracts.contract import CassandraSink, Contract, PostgresSink, Sink
 from contracts.errors import ConfigurationError
-from contracts.nodes import AnyType, Field, Schema, Union
+from contracts.nodes import AnyType, Field, Record, Schema, Union
 
 EVENT_TIMESTAMP = "kafka_timestamp"
 EVENT_PARTITION = "kafka_partition"
@@ -55,11 +56,34 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Leftover:
+    """A column whose field is gone.  `label`: the newest version that had the field, in words."""
+
+    column: Column
+    label: str
+
+
+@dataclass(frozen=True)
+class Written:
+    """A version of a contract's value that was stored in a table.  `label`: what messages call the version."""
+
+    label: str
+    schema: Schema
+    sink: Sink
+
+
+@dataclass(frozen=True)
 class Table:
-    """A table of one store.  `columns` are the fields of the value, in their order, without the event's position."""
+    """A table of one store.
+
+    Attributes:
+        columns: the fields of the value, in their order, without the event's position.
+        left: further columns that are there, and that no field writes any more.
+    """
 
     sink: Sink
     columns: tuple[Column, ...]
+    left: tuple[Leftover, ...] = ()
 
     @property
     def position(self) -> tuple[Column, ...]:
@@ -81,17 +105,19 @@ def of(contract: Contract, sink: Sink) -> Table:
     Raises:
         ConfigurationError: a field has a type that the store has no column for, or the name of a bookkeeping column.
     """
+    return Table(sink, _columns(contract.value.record, contract.value.schema, sink, contract.value.file))
+
+
+def _columns(record: Record, schema: Schema, sink: Sink, where: str) -> tuple[Column, ...]:
     columns = []
-    for field in contract.value.record.fields:
+    for field in record.fields:
         if field.name in RESERVED:
             raise ConfigurationError(
-                f"field {field.name} has a name that the stream uses itself",
-                where=contract.value.file,
-                mend="rename the field",
+                f"field {field.name} has a name that the stream uses itself", where=where, mend="rename the field"
             )
-        node, nullable = nullability(contract.value.schema, field.type)
-        columns.append(Column(field.name, _column_type(field, node, contract, sink), nullable))
-    return Table(sink, tuple(columns))
+        node, nullable = nullability(schema, field.type)
+        columns.append(Column(field.name, _column_type(field, node, sink, where), nullable))
+    return tuple(columns)
 
 
 def nullability(schema: Schema, node: AnyType) -> tuple[AnyType, bool]:
@@ -115,12 +141,12 @@ def create(table: Table) -> list[str]:
     return _create_cql(table, table.sink) if isinstance(table.sink, CassandraSink) else _create_sql(table, table.sink)
 
 
-def _column_type(field: Field, node: AnyType, contract: Contract, sink: Sink) -> str:
+def _column_type(field: Field, node: AnyType, sink: Sink, where: str) -> str:
     name = type_name(node)
     if name not in COLUMN_TYPES:
         raise ConfigurationError(
             f"field {field.name}: {sink.kind} has no column for the Avro type {name}",
-            where=f"{contract.value.file}:{field.line}",
+            where=f"{where}:{field.line}",
             mend=f"use one of {', '.join(sorted(COLUMN_TYPES))}, alone or with null (docs/types.md)",
         )
     known = COLUMN_TYPES[name]
@@ -188,12 +214,34 @@ _WIDER = {
 _MEND_TYPE = "add a field of the new type beside it; or name another table, and read the topic from its beginning"
 
 
-def before(contract: Contract, sink: Sink) -> Table | None:
-    """The table of an earlier contract; None where there can be none, for the stream would not have started."""
-    try:
-        return of(contract, sink)
-    except ConfigurationError:
-        return None
+def as_written(versions: Iterable[Written]) -> Table | None:
+    """The table as it is: every column that a version gave it, with the newest type that it had.
+
+    Args:
+        versions: those that were stored in it, newest first.
+
+    Returns:
+        None where there is no table, for with none of the versions the stream would have started.
+    """
+    table: Table | None = None
+    known: set[str] = set()
+    left: list[Leftover] = []
+    for one in versions:
+        record = one.schema.resolve(one.schema.root)
+        if not isinstance(record, Record) or (table is not None and record.by_name.keys() <= known):
+            continue
+        try:
+            columns = _columns(record, one.schema, one.sink, one.label)
+        except ConfigurationError:
+            continue  # the stream did not start with it
+        if table is None:
+            table = Table(one.sink, columns)
+        else:
+            # Where it went, it became nullable: the rows that came since have nothing for it.
+            gone = (replace(column, nullable=True) for column in columns if column.name not in known)
+            left += [Leftover(column, one.label) for column in gone]
+        known |= record.by_name.keys()
+    return replace(table, left=tuple(left)) if table is not None else None
 
 
 def migrate(old: Table | None, new: Table) -> Migration:
@@ -214,14 +262,20 @@ def migrate(old: Table | None, new: Table) -> Migration:
     notes: list[str] = []
     added: list[str] = []
     before_by_name = {column.name: column for column in old.columns}
+    left = {one.column.name: one for one in old.left}
     for column in new.columns:
-        before = before_by_name.pop(column.name, None)
+        before, since = before_by_name.pop(column.name, None), ""
+        if before is None and column.name in left:
+            before, label = left[column.name].column, left[column.name].label
+            since = f" in {label}, whose column is still there"
+            if before.type == column.type:
+                notes.append(f"{column.name}: is there, with what {label} wrote, and is written again")
         if before is None:
             statements.append(_add(new, column))
             added.append(column.name)
             continue
         if before.type != column.type:
-            change = _retype(new, before, column)
+            change = _retype(new, before, column, since)
             if isinstance(change, Refusal):
                 refusals.append(change)
             else:
@@ -243,8 +297,8 @@ def _add(table: Table, column: Column) -> str:
     return f'ALTER TABLE {table.sink.qualified} {word} IF NOT EXISTS "{column.name}" {column.type}'
 
 
-def _retype(table: Table, old: Column, new: Column) -> str | Refusal:
-    what = f"{new.name} was {old.type}, and is now {new.type}"
+def _retype(table: Table, old: Column, new: Column, since: str) -> str | Refusal:
+    what = f"{new.name} was {old.type}{since}, and is now {new.type}"
     if isinstance(table.sink, CassandraSink):
         return Refusal(new.name, f"{what}; Cassandra cannot alter the type of a column", _MEND_TYPE)
     if new.name in table.sink.primary_key:

@@ -319,6 +319,44 @@ def test_a_transitive_level_looks_at_the_whole_history_and_names_the_version() -
     assert changed(level("BACKWARD"), edits[1], history=history).findings == ()
 
 
+def test_a_transitive_level_sees_another_meaning_in_the_whole_history() -> None:
+    added = lambda f: f.add("city", "string", default="x")  # noqa: E731
+    cents = {"type": "bytes", "logicalType": "decimal", "precision": 8, "scale": 4}
+    history = (both(TO_MICROS, retype("total", cents)), TO_MICROS)
+    found = rules(changed(level("BACKWARD_TRANSITIVE"), added, history=history))
+    assert (found["LOGICAL_TYPE_CHANGED"].path, found["DECIMAL_CHANGED"].path) == ("at", "total")
+    assert found["LOGICAL_TYPE_CHANGED"].message.endswith("(compared with version 0, version 1)")
+    assert found["DECIMAL_CHANGED"].message.endswith("(compared with version 0)")
+    assert changed(level("BACKWARD"), added, history=history).findings == ()
+
+
+def test_an_approval_of_another_meaning_in_the_history_stays_in_use() -> None:
+    approved = lambda f: f.spec.update(approvals=[approval("LOGICAL_TYPE_CHANGED", "at")])  # noqa: E731
+    assert changed(both(level("FULL_TRANSITIVE"), approved), lambda f: None, history=(TO_MICROS,)).findings == ()
+    told = rules(changed(both(level("FULL"), approved), lambda f: None, history=(TO_MICROS,)))
+    assert set(told) == {"APPROVAL_UNUSED"}
+
+
+@pytest.mark.parametrize("name", ["NONE", "BACKWARD", "FULL_TRANSITIVE"])
+def test_a_column_that_went_and_comes_back_with_another_type_is_found_at_every_level(name: str) -> None:
+    extra = ["null", "string"]
+    base = level(name)
+    back = lambda f: f.add("extra", extra, default=None)  # noqa: E731
+    number = lambda f: f.add("extra", ["null", "long"], default=None)  # noqa: E731
+    found = [one for one in changed(base, back, history=(number,)).findings if one.rule == "COLUMN_CANNOT_CHANGE"]
+    assert [one.path for one in found] == ["extra", "extra"]
+    assert "extra was bigint in version 0, whose column is still there, and is now text" in found[0].message
+    assert not rules(changed(base, back, history=(back,))).keys() & {"COLUMN_CANNOT_CHANGE"}
+
+
+def test_a_default_that_is_written_another_way_is_the_same() -> None:
+    double = lambda default: lambda f: f.add("rate", "double", default=default)  # noqa: E731
+    again = lambda default: lambda f: f.field("rate").update(default=default)  # noqa: E731
+    assert changed(double(1), again(1.0)).findings == ()
+    assert set(rules(changed(double(0.0), again(-0.0)))) == {"DEFAULT_CHANGED"}
+    assert set(rules(changed(double(1), again(1.5)))) == {"DEFAULT_CHANGED"}
+
+
 def test_an_enum_that_grows_at_a_level_that_asks_old_readers_is_told_once() -> None:
     found = rules(changed(level("FULL"), retype("state", STATES)))
     assert set(found) == {"MISSING_ENUM_SYMBOLS"}

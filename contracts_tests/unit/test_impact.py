@@ -58,6 +58,19 @@ def test_who_deploys_first_comes_from_the_change_and_not_from_the_level(edit: Ed
     assert found.why
 
 
+def test_what_the_order_does_not_solve_is_told_where_the_level_promises_it() -> None:
+    text = lambda f: f.field("count").update(type="string", default="1")  # noqa: E731
+    city = lambda f: f.add("city", "string", default="")  # noqa: E731
+    history = (text, both(text, TO_MICROS), lambda f: None)
+    found = effect(level("FULL_TRANSITIVE"), city, history=history)
+    assert found.first is First.any
+    assert "cannot read records of version 1 and 1 more, in whichever order" in found.why
+    assert "readers that still have version 1 and 1 more cannot read new records" in found.why
+    assert "values of version 1 mean something else" in found.why
+    assert "readers that still" not in effect(level("BACKWARD_TRANSITIVE"), city, history=history).why
+    assert effect(level("FULL"), city, history=history).why == "each side reads the other's records"
+
+
 # -- Spark -------------------------------------------------------------------------------------------------------
 
 
@@ -190,6 +203,52 @@ def test_a_new_sink_and_one_that_goes() -> None:
 
     assert migration("postgres", effect(without("postgres"), again)).statements[0].startswith("CREATE TABLE")
     assert "no longer written" in migration("cassandra", effect(without("cassandra"))).notes[0]
+
+
+def test_a_column_that_went_is_still_in_the_table() -> None:
+    number = lambda f: f.add("extra", "int", default=1)  # noqa: E731
+    text = lambda f: f.add("extra", "string", default="")  # noqa: E731
+    for one in effect(text, history=(number,)).tables:
+        assert one.migration.statements == ()
+        assert [refusal.column for refusal in one.migration.refusals] == ["extra"]
+    for one in effect(number, history=(text, number)).tables:  # the newest type that it had
+        assert one.migration.statements == ()
+        assert one.migration.refusals == ()
+        assert one.migration.notes == ("extra: is there, with what version 1 wrote, and is written again",)
+    wider = effect(lambda f: f.add("extra", "long", default=1), history=(number,))
+    assert migration("postgres", wider).statements == ('ALTER TABLE public.orders ALTER COLUMN "extra" TYPE bigint',)
+    (refusal,) = migration("cassandra", wider).refusals
+    assert "whose column is still there" in refusal.why
+
+
+def test_a_version_that_no_table_was_made_for_leaves_no_column() -> None:
+    def unstorable(files: Files) -> None:
+        files.spec.pop("sinks")
+        files.add("extra", "int", default=1)
+        files.add("other", {"type": "array", "items": "int"}, default=[])
+
+    found = effect(lambda f: f.add("extra", "string", default=""), history=(unstorable,))
+    assert migration("cassandra", found).statements == ('ALTER TABLE shop.orders ADD IF NOT EXISTS "extra" text',)
+
+
+def test_a_table_is_that_of_its_name_however_long_ago() -> None:
+    sinks = {name: catalog.from_files(_named(name).texts, "s").contracts["orders"] for name in ("orders", "o2")}
+    number = _named("orders")
+    number.add("extra", "int", default=1)
+    first = catalog.from_files(number.texts, "s").contracts["orders"]
+    new = _named("orders")
+    new.add("extra", "string", default="")
+    wanted = catalog.from_files(new.texts, "s").contracts["orders"]
+    history = [Earlier("one", first.value.schema, first.sinks), Earlier("two", first.value.schema, sinks["o2"].sinks)]
+    found = impact.of(sinks["o2"], wanted, history, changes.between(sinks["o2"].value.schema, wanted.value.schema))
+    (refusal,) = migration("postgres", found).refusals
+    assert refusal.column == "extra"
+
+
+def _named(table: str) -> Files:
+    files = Files()
+    files.spec["sinks"]["postgres"]["table"] = table
+    return files
 
 
 # -- consumers ---------------------------------------------------------------------------------------------------
