@@ -17,6 +17,8 @@ from contracts.nodes import AnyType, Field, Record, Schema, Union
 EVENT_TIMESTAMP = "kafka_timestamp"
 EVENT_PARTITION = "kafka_partition"
 EVENT_OFFSET = "kafka_offset"
+#: Which of two events is the newer one: these, compared in this order.
+EVENT_ORDER = (EVENT_TIMESTAMP, EVENT_OFFSET, EVENT_PARTITION)
 WRITE_TIME = "kafka_write_time"  # no column of a table: what Cassandra keeps beside each cell
 RESERVED = (EVENT_TIMESTAMP, EVENT_PARTITION, EVENT_OFFSET, WRITE_TIME)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from contracts.tables import EVENT_OFFSET, EVENT_PARTITION, EVENT_TIMESTAMP, Table
+from contracts.tables import EVENT_OFFSET, EVENT_ORDER, EVENT_PARTITION, EVENT_TIMESTAMP, Table
 
 
 def of(decoded: DataFrame, table: Table) -> DataFrame:
@@ -19,8 +19,8 @@ def of(decoded: DataFrame, table: Table) -> DataFrame:
 
 
 def newest(rows: DataFrame, table: Table) -> DataFrame:
-    """Of the rows with one primary key the newest: the latest timestamp, and of equal ones the highest offset."""
+    """Of the rows with one primary key the newest, by `EVENT_ORDER`."""
     key = [F.col(name) for name in table.sink.primary_key]
-    order = [F.col(EVENT_TIMESTAMP).desc(), F.col(EVENT_OFFSET).desc()]
+    order = [F.col(name).desc() for name in EVENT_ORDER]
     ranked = rows.withColumn("_rank", F.row_number().over(Window.partitionBy(*key).orderBy(*order)))
     return ranked.where("_rank = 1").drop("_rank")

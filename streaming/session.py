@@ -58,6 +58,8 @@ def start(settings: Settings) -> SparkSession:
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.streaming.metricsEnabled": "false",
+        # Joins with a Cassandra table by its key read those rows, not the table.
+        "spark.sql.extensions": "com.datastax.spark.connector.CassandraSparkExtensions",
         "spark.cassandra.connection.host": ",".join(hosts),
         "spark.cassandra.connection.port": str(port),
         "spark.cassandra.auth.username": settings.cassandra_username,

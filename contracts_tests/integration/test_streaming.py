@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import random
+import shutil
 import struct
 import threading
 import uuid
@@ -335,6 +336,65 @@ def test_an_older_event_never_overwrites_a_newer_one(pipeline: Pipeline, batches
         assert [(row["first_name"], row["phone"], row["kafka_offset"]) for row in rows.values()] == [
             ("newer", None, 0)
         ]
+
+
+def test_of_two_events_of_one_millisecond_the_later_one_wins_whole(pipeline: Pipeline) -> None:
+    """Their offsets lie on both sides of a thousand, and they come in different batches."""
+    schema_id = pipeline.register()
+    other = {"value": pipeline.encode(schema_id, user(2)), "partition": 0, "timestamp": 1_000_000}
+    earlier = pipeline.encode(schema_id, user(1, phone="7", first_name="z"))
+    later = pipeline.encode(schema_id, user(1, phone=None, first_name="a"))
+    pipeline.send(*[other] * 999, {"value": earlier, "partition": 0, "timestamp": 2_000_000})
+    pipeline.stream()
+    pipeline.send({"value": later, "partition": 0, "timestamp": 2_000_000})
+
+    pipeline.stream()
+
+    for rows in (pipeline.cassandra_rows(), pipeline.postgres_rows()):
+        row = rows[user(1)["id"]]
+        assert (row["first_name"], row["phone"], row["kafka_offset"]) == ("a", None, 1000)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_both_stores_hold_the_newest_event_of_each_row_whatever_the_order(pipeline: Pipeline, seed: int) -> None:
+    """Few keys and milliseconds, any partition, several batches; then again from the middle and from the start."""
+    dice = random.Random(seed)
+    schema_id = pipeline.register()
+    newest: dict[str, tuple[tuple[int, int, int], dict[str, Any]]] = {}
+    offsets = [0, 0, 0]
+    middle = pipeline.settings.checkpoint_dir.with_name("middle")
+    for number in range(5):
+        for _ in range(12):
+            partition, timestamp = dice.randrange(3), 1_000_000 + dice.randrange(3)
+            record = user(dice.randrange(4), phone=dice.choice([None, "5"]), first_name=f"{dice.random()}")
+            value = pipeline.encode(schema_id, record)
+            pipeline.send({"value": value, "partition": partition, "timestamp": timestamp})
+            position = (timestamp, offsets[partition], partition)
+            offsets[partition] += 1
+            if record["id"] not in newest or newest[record["id"]][0] < position:
+                newest[record["id"]] = (position, record)
+        pipeline.stream()
+        if number == 1:
+            shutil.copytree(pipeline.settings.checkpoint_dir, middle)
+
+    def stored() -> list[dict[str, tuple[Any, ...]]]:
+        names = ("kafka_offset", "kafka_partition", "first_name", "phone")
+        tables = (pipeline.cassandra_rows(), pipeline.postgres_rows())
+        return [{key: tuple(row[name] for name in names) for key, row in rows.items()} for rows in tables]
+
+    wanted = {
+        key: (offset, partition, record["first_name"], record["phone"])
+        for key, ((_, offset, partition), record) in newest.items()
+    }
+    assert stored() == [wanted, wanted]
+
+    shutil.rmtree(pipeline.settings.checkpoint_dir)
+    shutil.copytree(middle, pipeline.settings.checkpoint_dir)
+    pipeline.stream()
+    assert stored() == [wanted, wanted]
+
+    pipeline.stream(afresh=True)
+    assert stored() == [wanted, wanted]
 
 
 def test_reconciliation_finds_the_row_that_is_missing(pipeline: Pipeline) -> None:

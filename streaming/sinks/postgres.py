@@ -17,7 +17,7 @@ from contracts.contract import Contract
 from contracts.contract import PostgresSink as PostgresSpec
 from contracts.errors import ConfigurationError
 from contracts.settings import Settings
-from contracts.tables import EVENT_OFFSET, EVENT_TIMESTAMP
+from contracts.tables import EVENT_ORDER
 from streaming import failures, rows
 from streaming.sinks import existing
 
@@ -67,7 +67,6 @@ class PostgresSink:
     def _upsert(self) -> sql.Composed:
         columns = [column.name for column in self._table.all_columns]
         key = self._spec.primary_key
-        order = [EVENT_TIMESTAMP, EVENT_OFFSET]
         return sql.SQL(
             "INSERT INTO {table} AS stored ({columns}) "
             "SELECT DISTINCT ON ({key}) {columns} FROM {staging} ORDER BY {key}, {newest} "
@@ -76,12 +75,12 @@ class PostgresSink:
             **self._names(),
             columns=_list(columns),
             key=_list(key),
-            newest=sql.SQL(", ").join(sql.SQL("{} DESC").format(sql.Identifier(name)) for name in order),
+            newest=sql.SQL(", ").join(sql.SQL("{} DESC").format(sql.Identifier(name)) for name in EVENT_ORDER),
             assignments=sql.SQL(", ").join(
                 sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in columns if name not in key
             ),
-            stored=sql.SQL(", ").join(sql.Identifier("stored", name) for name in order),
-            excluded=sql.SQL(", ").join(sql.Identifier("excluded", name) for name in order),
+            stored=sql.SQL(", ").join(sql.Identifier("stored", name) for name in EVENT_ORDER),
+            excluded=sql.SQL(", ").join(sql.Identifier("excluded", name) for name in EVENT_ORDER),
         )
 
     def _names(self) -> dict[str, sql.Identifier]:
