@@ -11,11 +11,18 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from benchmarks import check, producer, stack, stream
+from benchmarks import check, decode, producer, soak, stack, stream
 
 RESULTS = Path(__file__).parent / "results"
 CLONE = RESULTS.parent.parent
-BENCHMARKS = {"check": check.measure, "stack": stack.measure, "producer": producer.measure, "stream": stream.measure}
+BENCHMARKS = {
+    "check": check.measure,
+    "stack": stack.measure,
+    "producer": producer.measure,
+    "decode": decode.measure,
+    "stream": stream.measure,
+    "soak": soak.measure,
+}
 
 
 def main() -> None:

@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from contracts import catalog, plan, settings
+from contracts.catalog import Catalog
 from contracts.contract import Contract
 from contracts.register import Servers
 from contracts.registry import Registry
@@ -72,7 +73,12 @@ def registered(configured: Settings, name: str) -> tuple[Settings, Contract]:
         sink["table"] = name
     (folder / "contract.yaml").write_text(yaml.safe_dump(contract))
     own = configured.model_copy(update={"contracts_dir": folder.parent})
-    desired = catalog.load(own.contracts_dir)
-    servers = Servers(Registry.from_settings(own), Topics(own))
+    return own, register(own).get(name)
+
+
+def register(configured: Settings) -> Catalog:
+    """Carries out the plan for all contracts of the settings' folder."""
+    desired = catalog.load(configured.contracts_dir)
+    servers = Servers(Registry.from_settings(configured), Topics(configured))
     servers.carry_out(plan.make(desired, servers.read(desired)))
-    return own, desired.get(name)
+    return desired

@@ -1,21 +1,23 @@
-"""The stream into both stores at once, beside a bare Spark job that does the same without any of our promises.
+"""The stream into both stores, beside each store alone and beside what else one could build.
 
-Both read the same topic into empty tables, in turns, in one Spark; the first two turns of each warm up the servers
-and the JVM, and are left out.
+- `bare`: a Spark job with one schema that does the same into both stores without any of our promises.
+- `python`: confluent-kafka's `DeserializingConsumer` and cassandra-driver's concurrent statements, Cassandra only.
+- `json`: the job of the tutorials, `from_json` and the Cassandra connector's defaults, Cassandra only.
+
+All read the same records into empty tables, in turns; the first turns warm up servers and JVM, and are left out.
 """
 
 from __future__ import annotations
 
-import datetime as dt
-import time
+from collections.abc import Callable
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.avro.functions import from_avro
-from pyspark.sql.streaming import StreamingQueryListener
 
-from benchmarks import producer, records, servers
+from benchmarks import batches, peers, producer, records, servers
+from benchmarks.batches import Batch
 from contracts.contract import Contract
 from contracts.settings import Settings
 from contracts.tables import EVENT_OFFSET, EVENT_PARTITION, EVENT_TIMESTAMP
@@ -24,72 +26,70 @@ from streaming.job import Job, prepare
 from streaming.sinks import Sink, cassandra, postgres
 
 RECORDS = 200_000
-WARM_UPS = 2
+WARM_UPS = 1
 ROUNDS = 3
 
 
-class _Batches(StreamingQueryListener):
-    """Start and end of every batch, seconds since 1970, and its size, by query."""
-
-    def __init__(self) -> None:
-        self.batches: dict[str, list[tuple[float, float, int]]] = {}
-
-    def onQueryStarted(self, event: Any) -> None:  # noqa: N802 - Spark's name
-        pass
-
-    def onQueryProgress(self, event: Any) -> None:  # noqa: N802
-        progress = event.progress
-        if progress.numInputRows:
-            start = dt.datetime.fromisoformat(progress.timestamp).timestamp()
-            batch = (start, start + progress.batchDuration / 1000, progress.numInputRows)
-            self.batches.setdefault(progress.name.rpartition(".")[2], []).append(batch)
-
-    def onQueryIdle(self, event: Any) -> None:  # noqa: N802
-        pass
-
-    def onQueryTerminated(self, event: Any) -> None:  # noqa: N802
-        pass
-
-
 def measure() -> dict[str, Any]:
-    """Records a second, each into both stores, from the first batch's start to the end of the slower store's last."""
+    """Records a second of each, and the ratios within each round."""
     with servers.up() as (_, configured):
         own, contract = servers.registered(configured, "bench_stream")
-        producer._ours(own, contract, records.users(RECORDS))
+        users = records.users(RECORDS)
+        producer._ours(own, contract, users)
+        peers.fill_json(own, contract, users)
         spark = session.start(own)
         rounds = []
         try:
             for number in range(WARM_UPS + ROUNDS):
                 turn = own.model_copy(update={"checkpoint_dir": own.checkpoint_dir / str(number)})
-                bare = _timed(spark, turn, contract, _bare)
-                ours = _timed(spark, turn, contract, _ours)
-                rounds.append({"bare": round(bare), "ours": round(ours), "ratio": round(ours / bare, 3)})
+                rounds.append(_round(spark, turn, contract))
         finally:
             spark.stop()
     return {"records": RECORDS, "warm_up": rounds[:WARM_UPS], "rounds": rounds[WARM_UPS:]}
 
 
-def _timed(spark: SparkSession, configured: Settings, contract: Contract, run: Any) -> float:
+def _round(spark: SparkSession, configured: Settings, contract: Contract) -> dict[str, Any]:
+    def ours(*names: str) -> Callable[[list[Sink]], dict[str, list[Batch]]]:
+        own = configured.model_copy(update={"checkpoint_dir": configured.checkpoint_dir / "-".join(names)})
+
+        def run(sinks: list[Sink]) -> dict[str, list[Batch]]:
+            wanted = [sink for sink in sinks if sink.name in names]
+            return batches.listened(spark, lambda: Job(spark, own, contract, wanted).run(available_now=True))
+
+        return run
+
+    contestants = {
+        "bare": lambda _: batches.listened(spark, lambda: _bare(spark, configured, contract)),
+        "ours": ours("cassandra", "postgres"),
+        "cassandra": ours("cassandra"),
+        "postgres": ours("postgres"),
+        "json": lambda _: batches.listened(spark, lambda: peers.json_pipeline(spark, configured, contract)),
+        "python": lambda _: {"python": [peers.python_consumer(configured, contract, RECORDS)]},
+    }
+    rates = {name: _rate(configured, contract, run) for name, run in contestants.items()}
+    ratios = {
+        "ours to bare": rates["ours"] / rates["bare"],
+        "both to the slower alone": rates["ours"] / min(rates["cassandra"], rates["postgres"]),
+        "cassandra to json": rates["cassandra"] / rates["json"],
+        "cassandra to python": rates["cassandra"] / rates["python"],
+    }
+    return {**{name: round(rate) for name, rate in rates.items()}, **{k: round(v, 3) for k, v in ratios.items()}}
+
+
+def _rate(configured: Settings, contract: Contract, run: Any) -> float:
+    """Records a second, from the first batch's start to the end of the last store's last one."""
     sinks = prepare(configured, contract)
     with cassandra.connect(configured) as connected:
         connected.execute(f"TRUNCATE {contract.spec.sinks.cassandra.qualified}")
     with postgres.connect(configured) as connection:
         connection.execute(f"TRUNCATE {contract.spec.sinks.postgres.qualified}")
-    listener = _Batches()
-    spark.streams.addListener(listener)
-    run(spark, configured, contract, sinks)
-    time.sleep(1)  # the listener hears of the last batch after the query has ended
-    spark.streams.removeListener(listener)
-    stores = [listener.batches[name] for name in ("cassandra", "postgres")]
-    assert all(sum(rows for _, _, rows in batches) == RECORDS for batches in stores)
-    return RECORDS / (max(batches[-1][1] for batches in stores) - min(batches[0][0] for batches in stores))
+    stores = list(run(sinks).values())
+    assert stores
+    assert all(sum(batch.records for batch in store) == RECORDS for store in stores)
+    return RECORDS / (max(store[-1].end for store in stores) - min(store[0].start for store in stores))
 
 
-def _ours(spark: SparkSession, configured: Settings, contract: Contract, sinks: list[Sink]) -> None:
-    Job(spark, configured, contract, sinks).run(available_now=True)
-
-
-def _bare(spark: SparkSession, configured: Settings, contract: Contract, _: list[Sink]) -> None:
+def _bare(spark: SparkSession, configured: Settings, contract: Contract) -> None:
     """One schema for all records; no dead letters, no order of events, no second attempt, nothing waited for."""
     spec = contract.spec.sinks
     url, properties = postgres.jdbc(configured.postgres_dsn)

@@ -1,0 +1,68 @@
+"""What Spark tells of the batches that its queries have written."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pyspark.sql import SparkSession
+from pyspark.sql.streaming import StreamingQueryListener
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One written batch.
+
+    Args:
+        start: seconds since 1970.
+        end: likewise; by then its rows are in the store.
+        records: how many.
+        offsets: by partition, its first offset and the one after its last.
+    """
+
+    start: float
+    end: float
+    records: int
+    offsets: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+
+
+class _Listener(StreamingQueryListener):
+    def __init__(self) -> None:
+        self.batches: dict[str, list[Batch]] = {}
+
+    def onQueryStarted(self, event: Any) -> None:  # noqa: N802 - Spark's name
+        pass
+
+    def onQueryProgress(self, event: Any) -> None:  # noqa: N802
+        progress = event.progress
+        if progress.numInputRows:
+            start = dt.datetime.fromisoformat(progress.timestamp).timestamp()
+            end = start + progress.batchDuration / 1000
+            batch = Batch(start, end, progress.numInputRows, _offsets(progress.sources[0]))
+            self.batches.setdefault(progress.name.rpartition(".")[2], []).append(batch)
+
+    def onQueryIdle(self, event: Any) -> None:  # noqa: N802
+        pass
+
+    def onQueryTerminated(self, event: Any) -> None:  # noqa: N802
+        pass
+
+
+def _offsets(source: Any) -> dict[int, tuple[int, int]]:
+    (ends,) = json.loads(source.endOffset).values()
+    (starts,) = json.loads(source.startOffset).values() if source.startOffset else ({},)
+    return {int(partition): (starts.get(partition, 0), end) for partition, end in ends.items()}
+
+
+def listened(spark: SparkSession, run: Callable[[], object]) -> dict[str, list[Batch]]:
+    """Runs queries to their end; their batches, by the last part of the query's name."""
+    listener = _Listener()
+    spark.streams.addListener(listener)
+    run()
+    time.sleep(1)  # it hears of the last batch after the query has ended
+    spark.streams.removeListener(listener)
+    return listener.batches

@@ -1,0 +1,107 @@
+"""The stream under a steady load: from event to both rows, and whether the driver's memory grows."""
+
+from __future__ import annotations
+
+import statistics
+import threading
+import time
+from bisect import bisect_right
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from benchmarks import batches, records, servers
+from benchmarks.batches import Batch
+from contracts.contract import Contract
+from contracts.settings import Settings
+from producers.publish import Publisher
+from streaming import session, topic
+from streaming.job import Job, prepare
+
+RATE = 500
+MINUTES = 20
+# The first batches compile Spark's plans.
+WARM_UP_S = 60
+
+
+def measure() -> dict[str, Any]:
+    """Seconds from an event's Kafka timestamp to the end of the later store's batch; MiB of the heap after a full
+    garbage collection, and of the driver's Java and Python, once a minute."""
+    with servers.up() as (_, configured):
+        own, contract = servers.registered(configured, "bench_soak")
+        spark = session.start(own)
+        stopping = threading.Event()
+        sinks = prepare(own, contract)
+        job = Job(spark, own, contract, sinks, stopping)
+        memory: list[dict[str, int]] = []
+
+        def load() -> None:
+            _produce(own, contract, lambda: memory.append(_memory(spark)))
+            time.sleep(10)
+            stopping.set()
+
+        producing = threading.Thread(target=load)
+        producing.start()
+        try:
+            written = batches.listened(spark, lambda: job.run(available_now=False))
+            producing.join()
+            latencies = _latencies(own, contract, written)
+        finally:
+            spark.stop()
+    counted = sorted(latencies[WARM_UP_S * RATE :])
+    return {
+        "rate": RATE,
+        "minutes": MINUTES,
+        "records": len(latencies),
+        "latency_s": {name: round(counted[int(len(counted) * q)], 2) for name, q in (("p50", 0.5), ("p99", 0.99))},
+        "batches": {name: len(all_of) for name, all_of in written.items()},
+        "heap_mib": {
+            "first five minutes": statistics.mean(one["heap"] for one in memory[:5]),
+            "last five minutes": statistics.mean(one["heap"] for one in memory[-5:]),
+        },
+        "memory_mib": memory,
+    }
+
+
+def _produce(configured: Settings, contract: Contract, each_minute: Any) -> None:
+    publisher = Publisher(contract, configured)
+    publisher.open()
+    start = time.monotonic()
+    for second in range(MINUTES * 60):
+        for user in records.users(RATE, seed=second):
+            publisher.send(user)
+        publisher.flush()
+        if second % 60 == 59:
+            each_minute()
+        time.sleep(max(0.0, start + second + 1 - time.monotonic()))
+
+
+def _memory(spark: SparkSession) -> dict[str, int]:
+    jvm = spark._jvm
+    jvm.System.gc()
+    runtime = jvm.Runtime.getRuntime()
+    heap = (runtime.totalMemory() - runtime.freeMemory()) // 2**20
+    pid = jvm.ProcessHandle.current().pid()
+    return {"heap": heap, "java": _resident_mib(str(pid)), "python": _resident_mib("self")}
+
+
+def _resident_mib(process: str) -> int:
+    with open(f"/proc/{process}/status") as file:
+        return next(int(line.split()[1]) // 1024 for line in file if line.startswith("VmRSS"))
+
+
+def _latencies(configured: Settings, contract: Contract, written: dict[str, list[Batch]]) -> list[float]:
+    """Of every event, in the order of their timestamps."""
+    whole = topic.whole(configured, contract.topic)
+    found = []
+    stores = list(written.values())
+    for message in topic.read(configured, contract.topic, whole):
+        timestamp = message.timestamp()[1] / 1000
+        ends = [_written_at(store, message.partition(), message.offset()) for store in stores]
+        found.append((timestamp, max(ends) - timestamp))
+    return [latency for _, latency in sorted(found)]
+
+
+def _written_at(store: list[Batch], partition: int, offset: int) -> float:
+    at = bisect_right(store, offset, key=lambda batch: batch.offsets[partition][1])
+    return store[at].end
