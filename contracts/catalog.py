@@ -16,7 +16,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from contracts import avro
+from contracts import avro, rule_reading
 from contracts.contract import Contract, ContractSpec, Role, Subject
 from contracts.errors import ConfigurationError, InvalidSchema
 from contracts.nodes import NamedType, Record, Union
@@ -164,7 +164,13 @@ def _build(
         return shared.subject(f"{spec.topic}-{role}", role, _join(root, path), files[path])
 
     key = subject("key", spec.key) if spec.key else None
-    contract = Contract(name, where, spec, key, subject("value", spec.value))
+    value = subject("value", spec.value)
+
+    def line_of_rule(number: int, key: str) -> str:
+        node = yaml.compose(files[_join(folder, CONTRACT_FILE)], Loader=_LOADER)
+        return f"{where}:{_line_of(node, ['rules', number, key])}"
+
+    contract = Contract(name, where, spec, key, value, rule_reading.read(spec.rules, value.schema, line_of_rule))
     _check_sinks(contract)
     return contract
 

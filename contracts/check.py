@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 
-from contracts import blind_spots, changes, impact, meanings
+from contracts import blind_spots, changes, impact, meanings, rule_changes
 from contracts.catalog import Catalog
 from contracts.changes import Change, Kind
 from contracts.check_rules import APPROVABLE, CHECK_RULES
@@ -215,6 +215,7 @@ class _Comparison:
         yield from self._level_lowered()
         yield from self._key()
         yield from self._partitions()
+        yield from self._rules()
         for before, after in self._pairs:
             if before and after and not self._same(before, after):
                 yield from self._by_level(before, after)
@@ -339,6 +340,15 @@ class _Comparison:
                 ["kafka", "partitions"],
                 f"the topic had {old} partitions, and the contract now says {new}: {_MOVES}",
                 "keep the number; for more, take a new topic and move to it",
+            )
+
+    def _rules(self) -> Iterator[Finding]:
+        for number, words in rule_changes.tightened(self.old.spec.rules, self.new.spec.rules):
+            yield self._in_contract(
+                "RULE_TIGHTENED",
+                ["rules", number],
+                f"{words}: records that were sent until now may be refused, and go to {self.new.dead_letter_topic}",
+                "ask its producers; approve it when they keep to it",
             )
 
     def _effects(self) -> Iterator[Finding]:

@@ -44,6 +44,7 @@ CHECK_RULES: Final[dict[str, CheckRule]] = {
         CheckRule("TABLE_CANNOT_CHANGE", _ERROR, "no ALTER makes the table what the contract says (its key, a type)"),
         CheckRule("TABLE_ABANDONED", _WARNING, "another table is named: the old one is no longer written"),
         CheckRule("CONSUMER_LOSES_FIELD", _ERROR, "a declared consumer reads a field that is gone"),
+        CheckRule("RULE_TIGHTENED", _WARNING, "a quality rule is new or asks for more: what was sent may be refused"),
         CheckRule("DEFAULT_CHANGED", _WARNING, "readers fill in another value than before"),
         CheckRule("NAMESPACE_CHANGED", _WARNING, "generated classes change their package, and aliases their meaning"),
         CheckRule("TAG_REMOVED", _WARNING, "a tag such as PII is gone: what relied on it no longer finds the field"),

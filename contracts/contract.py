@@ -14,6 +14,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 from contracts.nodes import Record, Schema
+from contracts.rules import Rule, RuleSpec
 from contracts.writing import to_json
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=48)]
@@ -144,6 +145,7 @@ class ContractSpec(Spec):
     kafka: TopicSpec = TopicSpec()
     dead_letter: DeadLetterSpec = DeadLetterSpec()
     sinks: SinksSpec = SinksSpec()
+    rules: list[RuleSpec] = Field(default_factory=list)
     consumers: list[ConsumerSpec] = Field(default_factory=list)
     lint: dict[str, Annotated[str, StringConstraints(min_length=1)]] = Field(default_factory=dict)
     approvals: list[ApprovalSpec] = Field(default_factory=list)
@@ -200,6 +202,7 @@ class Contract:
         spec: what contract.yaml says.
         key: the key's subject, None when the topic has no key schema.
         value: the value's subject.
+        rules: the quality rules of `spec`, understood.
     """
 
     name: str
@@ -207,6 +210,7 @@ class Contract:
     spec: ContractSpec
     key: Subject | None
     value: Subject
+    rules: tuple[Rule, ...] = ()
 
     @property
     def topic(self) -> str:

@@ -6,12 +6,14 @@ What the standard has no word for goes into its `customProperties`: level, dead 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any, Final
 
 import yaml
 
 from contracts.contract import ConsumerSpec, Contract, Sink
 from contracts.nodes import AnyType, Array, Enum, Field, Map, Named, Record, Schema, Union
+from contracts.rules import RuleSpec
 from contracts.tables import nullability, type_name
 
 API_VERSION: Final = "v3.1.0"
@@ -119,10 +121,32 @@ def _object(contract: Contract) -> dict[str, Any]:
         found["properties"] = [_field(schema, field, (root.fullname,), keys.get(field.name)) for field in root.fields]
     else:
         found["properties"] = [{"name": "value", **_type(schema, root, ())}]
+    _add_quality(found, contract.spec.rules)
     found["customProperties"] = _properties(
         avroFullName=schema.fullname, tables=[_table(sink) for sink in contract.sinks]
     )
     return found
+
+
+def _add_quality(found: dict[str, Any], rules: Sequence[RuleSpec]) -> None:
+    """Each rule at the property that it is about; one about several, or one inside of a record, at the object."""
+    by_name = {one["name"]: one for one in found["properties"]}
+    for rule in rules:
+        by_name.get(rule.field, found).setdefault("quality", []).append(_quality(rule))
+
+
+def _quality(rule: RuleSpec) -> dict[str, Any]:
+    """In the standard's metrics where it has one; what it has none for keeps our own words."""
+    told: dict[str, Any] = {"name": rule.name}
+    if rule.description:
+        told["description"] = rule.description
+    inside = "." in rule.field
+    if rule.required and not inside:
+        return {**told, "type": "library", "metric": "nullValues", "mustBe": 0}
+    if (rule.pattern or rule.one_of) and not inside:
+        asked = {"pattern": rule.pattern} if rule.pattern else {"validValues": rule.asks["one_of"]}
+        return {**told, "type": "library", "metric": "invalidValues", "mustBe": 0, "arguments": asked}
+    return {**told, "type": "custom", "engine": "contracts", "implementation": rule.asks}
 
 
 def _field(schema: Schema, field: Field, around: tuple[str, ...], key: int | None = None) -> dict[str, Any]:

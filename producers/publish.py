@@ -16,6 +16,7 @@ from contracts.contract import Contract
 from contracts.errors import ConfigurationError, ServiceError
 from contracts.registry import Registry
 from contracts.settings import Settings
+from contracts.verdicts import Judge
 from producers import dead_letter, serializer
 from producers.randomuser import Record, RejectedUser
 
@@ -27,7 +28,7 @@ SLICE_S = 0.2  # a wait inside librdkafka keeps signals waiting, so it is cut in
 
 
 class RejectedRecord(RejectedUser):
-    """A record that does not fit the contract's schema, or is too large for the topic."""
+    """A record that does not fit the contract's schema, breaks one of its rules, or is too large for the topic."""
 
     stage = "VALUE_CONVERTER"
 
@@ -61,6 +62,7 @@ class Publisher:
         self.offsets: dict[int, tuple[int, int]] = {}
         self._contract = contract
         self._settings = settings
+        self._judge = Judge(contract.rules)
         self._where = f"Kafka {settings.kafka_bootstrap_servers}"
         self._patience_s = settings.kafka_max_block_ms / 1000
         self._failures: Counter[str] = Counter()
@@ -113,7 +115,7 @@ class Publisher:
         """Serializes a record and hands it to the client; waits while the client's queue is full.
 
         Raises:
-            RejectedRecord: it does not fit the schema.
+            RejectedRecord: it does not fit the schema, or breaks a rule.
             NotDelivered: the broker has not taken an earlier message, so that going on makes no sense.
         """
         try:
@@ -123,6 +125,8 @@ class Publisher:
             value = self._value_serializer(record, self._value_context)
         except (ValueError, TypeError, KeyError, OverflowError, AttributeError, SerializationError) as error:
             raise RejectedRecord("INVALID_RECORD", _which_field(error)) from None
+        if (rule := self._judge.first_broken(record)) is not None:
+            raise RejectedRecord(rule.reason, rule.message)
         self._produce(self.topic, value, key, None, self._on_record)
 
     def refuse(self, user: Any, refusal: RejectedUser) -> None:

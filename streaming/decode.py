@@ -19,7 +19,8 @@ from pyspark.sql import functions as F
 from pyspark.sql.avro.functions import from_avro
 
 from contracts.contract import Contract
-from streaming import values
+from contracts.rules import Rule
+from streaming import rules, values
 from streaming.reasons import Reason
 from streaming.writers import Writer
 
@@ -47,7 +48,7 @@ class Decoder:
         self._made: tuple[Mapping[int, Writer], Column, Column] | None = None
 
     def decode(self, frame: DataFrame, writers: Mapping[int, Writer]) -> DataFrame:
-        """`frame` with `record` (struct of the contract's fields), `reason` (a `Reason`) and `detail` (words).
+        """`frame` with `record` (struct of the contract's fields), `reason` (a `Reason`, or a rule's) and `detail`.
 
         Args:
             frame: Kafka records.
@@ -72,8 +73,9 @@ class Decoder:
         known = _prefix().isin([_framing(schema_id) for schema_id in writers])
         complete = F.col("_envelope.end").eqNullSafe(F.lit(SENTINEL))
         flaws = values.flaws(self._contract.value.schema, F.col("_envelope.value"))
+        broken = rules.broken(self._contract.rules, F.col("_envelope.value"))
         envelope = _envelope(readable, self._contract.value.schema_text)
-        return _once(envelope), _once(_verdict(refused, known, complete, flaws))
+        return _once(envelope), _once(_verdict(refused, known, complete, flaws, broken))
 
 
 def _prefix() -> Column:
@@ -113,7 +115,11 @@ def _framing(schema_id: int) -> bytes:
 
 
 def _verdict(
-    refused: Iterable[Writer], known: Column, complete: Column, flaws: Iterable[tuple[Column, str]]
+    refused: Iterable[Writer],
+    known: Column,
+    complete: Column,
+    flaws: Iterable[tuple[Column, str]],
+    broken: Iterable[tuple[Column, Rule]],
 ) -> Column:
     """A struct (reason, detail), null for a good record.  The first of the conditions that holds decides."""
     chain = F.when(F.col("value").isNull(), _because(Reason.NULL_VALUE, "the record has no value"))
@@ -132,9 +138,11 @@ def _verdict(
     chain = chain.when(~complete, _because(Reason.DECODE_ERROR, torn))
     for flaw, words in flaws:
         chain = chain.when(flaw, _because(Reason.DECODE_ERROR, words))
+    for condition, rule in broken:
+        chain = chain.when(condition, _because(rule.reason, rule.message))
     return chain
 
 
-def _because(reason: Reason, detail: str | Column) -> Column:
+def _because(reason: str, detail: str | Column) -> Column:
     words = F.lit(detail) if isinstance(detail, str) else detail
-    return F.struct(F.lit(reason.value).alias("reason"), words.alias("detail"))
+    return F.struct(F.lit(str(reason)).alias("reason"), words.alias("detail"))

@@ -51,6 +51,7 @@ def test_the_contracts_of_this_repository_load() -> None:
     assert users.dead_letter_topic == "users_created.dlq"
     assert [subject.name for subject in users.subjects] == ["users_created-key", "users_created-value"]
     assert [sink.qualified for sink in users.sinks] == ["spark_streams.created_users", "public.created_users"]
+    assert [rule.name for rule in users.rules] == ["email_form", "dob_plausible", "picture_url"]
     tagged = {f.name for f in users.value.record.fields if "PII" in f.props.get("confluent:tags", ())}
     assert {"first_name", "last_name", "email", "phone", "dob", "address"} <= tagged
     assert all(field.doc for subject in users.subjects for field in subject.record.fields)

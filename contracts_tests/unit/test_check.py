@@ -192,6 +192,11 @@ CASES: dict[str, tuple[tuple[Edit, ...], str, str]] = {
     ),
     "TABLE_ABANDONED": ((lambda f: f.spec["sinks"]["postgres"].update(table="o2"),), "sinks.postgres", "postgres"),
     "CONSUMER_LOSES_FIELD": ((lambda f: f.drop("note"),), "consumers.1", "name: search"),
+    "RULE_TIGHTENED": (
+        (lambda f: f.spec.update(rules=[{"name": "counted", "field": "count", "min": 1}]),),
+        "rules.0",
+        "name: counted",
+    ),
     "DEFAULT_CHANGED": ((lambda f: f.field("count").update(default=2),), "count", "2,"),
     "NAMESPACE_CHANGED": ((lambda f: f.value.update(namespace="org.example"),), "", '"org.example"'),
     "TAG_REMOVED": ((lambda f: f.field("note").pop("confluent:tags"),), "note", "{"),
@@ -252,6 +257,37 @@ def test_a_consumer_that_breaks_loses_its_field_too() -> None:
     read = lambda f: (f.add("city", "string"), f.spec["consumers"][1].update(fields=["city"]))  # noqa: E731
     found = rules(changed(read, lambda f: f.drop("city")))
     assert "cannot read new records" in found["CONSUMER_LOSES_FIELD"].message
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "is_told"),
+    [
+        ({"min": 1}, {"min": 0}, False),
+        ({"min": 1}, {"min": 2}, True),
+        ({"min": 1, "max": 5}, {"max": 6}, False),
+        ({"max": 5}, {"min": 1, "max": 5}, True),
+        ({"max": 5}, {"max": "5"}, True),
+        ({"one_of": [1, 2]}, {"one_of": [3, 2, 1]}, False),
+        ({"one_of": [1, 2]}, {"one_of": [1]}, True),
+        ({"min": 1}, {"min": 1, "description": "told"}, False),
+        ({"min": 1}, {"min": 1, "name": "renamed"}, False),
+        ({"min": 1}, {"required": True}, True),
+        ({"min": 1}, None, False),
+    ],
+)
+def test_only_a_rule_that_asks_for_more_is_told(
+    old: dict[str, Any], new: dict[str, Any] | None, is_told: bool
+) -> None:
+    def with_rule(rule: dict[str, Any] | None) -> Edit:
+        return lambda files: files.spec.update(rules=[{"name": "counted", "field": "count", **rule}] if rule else [])
+
+    before, after = Files(), Files()
+    with_rule(old)(before)
+    with_rule(new)(after)
+    loaded = [catalog.from_files(one.texts, "schemas") for one in (before, after)]
+    base = Baseline("main", MappingProxyType({one.topic: one for one in loaded[0].contracts.values()}))
+    checked = check.run(loaded[1], base, {}, Texts.of(after.texts, "schemas"), TODAY)
+    assert [one.rule for one in checked.findings] == ["RULE_TIGHTENED"] * is_told
 
 
 def test_every_rule_has_a_case_and_is_documented() -> None:

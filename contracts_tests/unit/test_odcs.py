@@ -124,6 +124,38 @@ def test_what_a_field_says() -> None:
     assert (note["required"], note["customProperties"]) == (False, [{"property": "default", "value": None}])
 
 
+RULES = """\
+rules:
+  - {name: there, field: f0, required: true, description: it is there}
+  - {name: form, field: f0, pattern: "[a-z]+"}
+  - {name: listed, field: f0, one_of: [a, b]}
+  - {name: since, field: f1, min: 2020-01-01}
+  - {name: inside, field: f2.a, required: true}
+  - {name: both, expression: "f0 is null or f1 is null"}
+"""
+
+
+def test_rules_are_quality_at_the_property_that_they_are_about() -> None:
+    inner = {"type": "record", "name": "R", "fields": [{"name": "a", "type": ["null", "int"]}]}
+    text = value(["null", "string"], ["null", {"type": "int", "logicalType": "date"}], inner)
+    found = document(text, "topic: orders\nowner: shop\ncompatibility: FULL\n" + RULES)
+    made = fields(found)
+    library = {"type": "library", "mustBe": 0}
+    assert made["f0"]["quality"] == [
+        {"name": "there", "description": "it is there", "metric": "nullValues", **library},
+        {"name": "form", "metric": "invalidValues", "arguments": {"pattern": "[a-z]+"}, **library},
+        {"name": "listed", "metric": "invalidValues", "arguments": {"validValues": ["a", "b"]}, **library},
+    ]
+    custom = {"type": "custom", "engine": "contracts"}
+    asked = {"field": "f1", "min": "2020-01-01"}
+    assert made["f1"]["quality"] == [{"name": "since", "implementation": asked, **custom}]
+    assert "quality" not in made["f2"]
+    assert found["schema"][0]["quality"] == [
+        {"name": "inside", "implementation": {"field": "f2.a", "required": True}, **custom},
+        {"name": "both", "implementation": {"expression": "f0 is null or f1 is null"}, **custom},
+    ]
+
+
 def test_a_recursive_type_and_one_of_200_levels_come_to_an_end() -> None:
     kind: Any = "string"
     for number in range(200):

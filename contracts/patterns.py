@@ -1,0 +1,169 @@
+"""Patterns of rules: regular expressions that mean the same in Python and in Java.  Pure.
+
+A pattern is read by Python's own parser, and what it found is written out for Java, so that nothing depends on how
+Java reads a text.  What is not in both languages, or can take either of them forever, is refused.
+"""
+
+from __future__ import annotations
+
+import re
+import re._constants as sre  # what the standard library's parser answers with; it has no public name
+import re._parser as sre_parser
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from contracts.errors import ConfigurationError
+
+MAX_LENGTH: Final = 500
+#: Java matches each repetition of a group inside the one before it; with many more its stack would not do.
+MAX_GROUP_REPEATS: Final = 1_000
+MAX_CHARACTER_REPEATS: Final = 10_000
+
+_CATEGORIES: Final = {
+    sre.CATEGORY_DIGIT: "0-9",
+    sre.CATEGORY_NOT_DIGIT: r"\D",
+    sre.CATEGORY_SPACE: r" \t\n\x0b\f\r",
+    sre.CATEGORY_NOT_SPACE: r"\S",
+    sre.CATEGORY_WORD: "a-zA-Z0-9_",
+    sre.CATEGORY_NOT_WORD: r"\W",
+}
+_REFUSED: Final = {
+    sre.AT: r"^, $ or \b inside of it",
+    sre.ASSERT: "a look-ahead or look-behind",
+    sre.ASSERT_NOT: "a look-ahead or look-behind",
+    sre.GROUPREF: "a back-reference",
+    sre.GROUPREF_EXISTS: "a conditional group",
+    sre.ATOMIC_GROUP: "an atomic group",
+    sre.POSSESSIVE_REPEAT: "a possessive quantifier",
+}
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A pattern that the whole of a text has to match.
+
+    Attributes:
+        text: as it was written.
+        compiled: for Python; to be used with `fullmatch`.
+        java: for Java, anchored at both ends; to be used with `find`.
+    """
+
+    text: str
+    compiled: re.Pattern[str] = field(compare=False)
+    java: str
+
+
+def parse(text: str) -> Pattern:
+    """The pattern of that text.
+
+    Raises:
+        ConfigurationError: it is no regular expression, or none that both languages understand alike.
+    """
+    if len(text) > MAX_LENGTH:
+        raise ConfigurationError(
+            f"the pattern has {len(text)} characters", mend=f"at most {MAX_LENGTH}: make several rules of it"
+        )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # [[ and && in a class, of which Python says that they may change
+            tree = sre_parser.parse(text, re.ASCII)
+            compiled = re.compile(text, re.ASCII)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ConfigurationError(
+            f"the pattern {text!r} is no regular expression: {error}", mend="docs/rules.md"
+        ) from None
+    except Warning:
+        raise _refused("[, &&, ||, ~~ or -- inside of [...]", r"put \ before it") from None
+    if tree.state.flags != re.ASCII:
+        raise _refused("a flag such as (?i)", "write [aA] for both cases")
+    items = list(tree)
+    # The whole text has to match, with or without them.
+    if items[:1] == [(sre.AT, sre.AT_BEGINNING)]:
+        items = items[1:]
+    if items[-1:] == [(sre.AT, sre.AT_END)]:
+        items = items[:-1]
+    java, repeats = _sequence(items)
+    if repeats > MAX_GROUP_REPEATS:
+        raise ConfigurationError(
+            f"the pattern repeats its groups without end, or more than {MAX_GROUP_REPEATS} times in all",
+            mend="write {0,100} after a group; * and + may stand after a single character or [...]",
+        )
+    return Pattern(text, compiled, rf"\A(?:{java})\z")
+
+
+def _refused(what: str, mend: str) -> ConfigurationError:
+    return ConfigurationError(f"the pattern has {what}, which not every language reads alike", mend=mend)
+
+
+def _sequence(items: Sequence[tuple[Any, Any]]) -> tuple[str, int]:
+    """Java's text, and how often its groups can be repeated inside of each other and one after the other."""
+    parts = [_item(*one) for one in items]
+    return "".join(text for text, _ in parts), sum(repeats for _, repeats in parts)
+
+
+def _item(kind: Any, value: Any) -> tuple[str, int]:
+    if (character := _character(kind, value)) is not None:
+        return character, 0
+    if kind is sre.BRANCH:
+        branches = [_sequence(one) for one in value[1]]
+        return f"(?:{'|'.join(text for text, _ in branches)})", max(repeats for _, repeats in branches)
+    if kind is sre.SUBPATTERN:
+        _, added, removed, inner = value
+        if added or removed:
+            raise _refused("a flag such as (?i:...)", "write [aA] for both cases")
+        text, repeats = _sequence(inner)
+        return f"(?:{text})", repeats
+    if kind in (sre.MAX_REPEAT, sre.MIN_REPEAT):  # which of them matters for what is found, not for whether
+        return _repeat(*value)
+    raise _refused(_REFUSED.get(kind, str(kind)), "docs/rules.md says what a pattern may have")
+
+
+def _repeat(least: int, most: Any, inner: Sequence[tuple[Any, Any]]) -> tuple[str, int]:
+    endless = most is sre.MAXREPEAT
+    if least > MAX_CHARACTER_REPEATS or (not endless and most > MAX_CHARACTER_REPEATS):
+        words = f"the pattern repeats something more than {MAX_CHARACTER_REPEATS} times"
+        raise ConfigurationError(words, mend="use min_length and max_length")
+    times = f"{{{least},}}" if endless else f"{{{least},{most}}}"
+    single = _single(inner)
+    if single is not None:
+        return f"{single}{times}", 0
+    text, repeats = _sequence(inner)
+    return f"(?:{text}){times}", (MAX_GROUP_REPEATS if endless else most) * (1 + repeats) + endless
+
+
+def _single(inner: Sequence[tuple[Any, Any]]) -> str | None:
+    """The one character, or class, that `inner` is, in a group or not."""
+    if len(inner) != 1:
+        return None
+    kind, value = inner[0]
+    if kind is sre.SUBPATTERN and not value[1] and not value[2]:
+        return _single(value[3])
+    return _character(kind, value)
+
+
+def _character(kind: Any, value: Any) -> str | None:
+    if kind is sre.LITERAL:
+        return _code(value)
+    if kind is sre.NOT_LITERAL:
+        return f"[^{_code(value)}]"
+    if kind is sre.ANY:
+        return r"[^\n]"
+    if kind is sre.IN:
+        return f"[{''.join(_member(*one) for one in value)}]"
+    return None
+
+
+def _member(kind: Any, value: Any) -> str:
+    if kind is sre.NEGATE:
+        return "^"
+    if kind is sre.RANGE:
+        return f"{_code(value[0])}-{_code(value[1])}"
+    return _CATEGORIES[value] if kind is sre.CATEGORY else _code(value)
+
+
+def _code(point: int) -> str:
+    if 0xD800 <= point <= 0xDFFF:
+        raise _refused("half of a surrogate pair", "write the character itself")
+    return rf"\x{{{point:x}}}"
