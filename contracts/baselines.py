@@ -5,22 +5,23 @@ Each has the baseline itself, and then the histories of those subjects that turn
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
-from contracts import avro, catalog
-from contracts.catalog import CONTRACT_FILE, Catalog
+from contracts import catalog, file_history
+from contracts.catalog import CONTRACT_FILE, Catalog, is_contract_file
 from contracts.check import Baseline, Histories
 from contracts.compatibility import LEVELS
 from contracts.contract import Compatibility, Contract, Subject
-from contracts.errors import ConfigurationError, InvalidSchema
+from contracts.errors import ConfigurationError
 from contracts.git import Commit, Repository
 from contracts.impact import Earlier
 from contracts.settings import Settings
-from contracts.shared_types import SharedTypes
+from contracts.timeline import Former, Timeline, Version
 
 if TYPE_CHECKING:
     from contracts.registry import Registry
@@ -52,86 +53,140 @@ class FolderSource:
 
 
 class GitSource:
-    """Contracts as a commit has them; for a transitive level, and every one before it by first parents."""
+    """Contracts as a commit has them, and their versions before it by first parents.
 
-    def __init__(self, repository: Repository, folder: Path, commit: Commit, label: str) -> None:
+    A topic that the commit has no contract for, and an earlier one had, counts as it was last: its subject is known.
+    """
+
+    def __init__(
+        self,
+        repository: Repository,
+        folder: Path,
+        commit: Commit,
+        label: str,
+        current: Catalog,
+        below: str | None = None,
+    ) -> None:
         self.repository = repository
+        self.folder = folder
         self.commit = commit
         self.label = label
-        self.shown = folder.as_posix()
-        self.below = repository.relative(folder)
+        self.current = current
+        self._below = below
+        self._former: dict[str, Former] = {}  # by topic
 
     @classmethod
-    def of(cls, folder: Path, ref: str | None) -> GitSource:
-        """At `ref`; None for where HEAD parted from origin/main."""
+    def of(cls, folder: Path, ref: str | None, current: Catalog) -> GitSource:
+        """At `ref`, or `REF:DIR` where the folder had another name; None: where HEAD parted from origin/main."""
         repository = Repository(folder)
         if ref is not None:
-            return cls(repository, folder, commit := repository.commit(ref), _label(ref, commit))
+            name, colon, path = ref.partition(":")
+            commit = repository.commit(name)
+            label = _label(name, commit) + (f" in {path}" if path else "")
+            return cls(repository, folder, commit, label, current, path.strip("/") if colon else None)
         try:
             commit = repository.merge_base("origin/main")
         except ConfigurationError as error:
             error.mend = f"{error.mend}; or say what to compare with: --against REF|DIR|registry"
             raise
-        return cls(repository, folder, commit, f"{_MERGE_BASE}origin/main ({commit.short})")
+        return cls(repository, folder, commit, f"{_MERGE_BASE}origin/main ({commit.short})", current)
+
+    @cached_property
+    def below(self) -> str:
+        """The folder of the contracts at the commit, from the top.
+
+        Raises:
+            ConfigurationError: there are none where it was said, or it had another name that cannot be told.
+        """
+        if self._below is not None:
+            if not self._has_contracts(self._below):
+                raise ConfigurationError(
+                    f"{self.label} has no {CONTRACT_FILE}{self._told_elsewhere()}",
+                    where="--against",
+                    mend="name a folder that has contracts: --against REF:DIR",
+                )
+            return self._below
+        here = self.repository.relative(self.folder)
+        if self._has_contracts(here):
+            return here
+        before = self.repository.files(self.commit, "", _is_contract)
+        gone = sorted(path for path in before if not (self.repository.top / path).exists())
+        root = PurePosixPath(self.current.root)
+        present = {PurePosixPath(one.file).relative_to(root).as_posix() for one in self.current.contracts.values()}
+        roots = file_history.moved_from(gone, present)
+        if len(roots) == 1:
+            self.label += f" in {roots[0] or 'its top folder'}"
+            return roots[0]
+        if gone:
+            raise ConfigurationError(
+                f"{self.label} has no contracts in {self.folder}, and has others that are gone now: {_few(gone)}",
+                where="--against",
+                mend="say in which folder they were: --against REF:DIR; or compare with the registry",
+            )
+        return here
 
     def baseline(self) -> Baseline:
-        files = self.repository.files(self.commit, self.below)
-        return Baseline(self.label, _by_topic(_catalog(self._texts(files), self.shown, f" of {self.label}")))
+        files = self.repository.files(self.commit, self.below, is_contract_file)
+        found = _catalog(self._texts(files), self.shown, f" of {self.label}")
+        contracts = {one.topic: one for one in found.contracts.values()}
+        empty = "" if contracts else self._told_elsewhere()
+        missing = [one.topic for one in self.current.contracts.values() if one.topic not in contracts]
+        for topic in missing:
+            if former := self._timeline.former(topic):
+                self._former[topic] = former
+                contracts[topic] = former.contract
+        return Baseline(self.label, MappingProxyType(contracts), empty=empty, back=frozenset(self._former))
 
     def histories(self, wanted: Mapping[str, tuple[Contract, Subject]], current: Catalog) -> Histories:
-        levels = {contract.topic: contract.compatibility.value for contract in current.contracts.values()}
+        new = {contract.topic: contract for contract in current.contracts.values()}
         newest: dict[str, Earlier] = {}
-        whole: dict[str, str] = {}  # path from the contracts' folder -> subject
+        earlier: dict[str, list[Version]] = {}
+        whole: list[str] = []
         for name, (old, subject) in wanted.items():
-            newest[name] = Earlier(self.label.removeprefix(_MERGE_BASE), subject.schema)
-            if any(LEVELS[level].transitive for level in (old.compatibility.value, levels[old.topic])):
-                whole[PurePosixPath(subject.file).relative_to(self.shown).as_posix()] = name
-        if whole and self.repository.is_shallow:
-            raise ConfigurationError(
-                "a transitive level is checked against the whole history, and this clone is shallow",
-                where=str(self.repository.top),
-                mend="run: git fetch --unshallow origin",
-            )
-        return _Parsed(newest, self._earlier(whole) if whole else {})
+            newest[name] = Earlier(self.label.removeprefix(_MERGE_BASE), subject.schema, old.sinks)
+            both = [one for one in (old, new.get(old.topic)) if one]
+            transitive = any(LEVELS[one.compatibility.value].transitive for one in both)
+            if transitive and self.repository.is_shallow:
+                raise ConfigurationError(
+                    "a transitive level is checked against the whole history, and this clone is shallow",
+                    where=str(self.repository.top),
+                    mend="run: git fetch --unshallow origin",
+                )
+            if former := self._former.get(old.topic):
+                earlier[name] = former.versions.get(name, [])
+            elif transitive or (subject.role == "value" and any(one.sinks for one in both)):
+                whole.append(name)
+        if whole:
+            earlier |= self._timeline.versions(whole)
+        for name, versions in earlier.items():
+            if versions:
+                # The last one is the baseline's own.  The tables that this text had before are its tables too.
+                own, base = versions.pop(), newest[name]
+                sinks = (own.sinks or {}) | {(one.kind, one.qualified): one for one in base.sinks or ()}
+                label = own.label if wanted[name][0].topic in self._former else base.label
+                newest[name] = Earlier(label, base.schema, tuple(sinks.values()))
+        return _Parsed(newest, earlier)
 
-    def _earlier(self, whole: Mapping[str, str]) -> dict[str, list[_Text]]:
-        """Texts by subject, oldest first, without the commit's own."""
-        found: dict[str, dict[tuple[str, ...], _Text]] = {name: {} for name in whole.values()}
-        start = len(self.below) + 1 if self.below else 0
-        commits = [
-            (commit, {path[start:]: blob for path, blob in changed.items() if path.endswith(".avsc")})
-            for commit, changed in self.repository.history(self.commit, self.below)
-        ]
-        wanted = {blob for _, changed in commits for blob in changed.values() if blob}
-        texts = {blob: data.decode("utf-8", "replace") for blob, data in self.repository.blobs(wanted).items()}
-        texts[""] = ""
-        state: dict[str, str] = {}
-        others: dict[str, str] = {}
-        shared = SharedTypes(others)
-        for commit, changed in commits:
-            touched = [path for path in whole if path in changed]
-            state |= {path: texts[changed[path]] for path in touched}
-            if len(touched) < len(changed):
-                others |= {path: texts[blob] for path, blob in changed.items() if path not in whole}
-                shared = SharedTypes(others)
-                touched = [path for path in whole if path in state]
-            for path in touched:
-                text, name = state[path], whole[path]
-                if text:
-                    version = (text, *shared.texts(text))
-                    found[name].setdefault(version, _Text(f"{commit.short} of {commit.day}", path, text, shared))
-        for path, name in whole.items():
-            own = state.get(path, "")
-            found[name].pop((own, *shared.texts(own)), None)
-        return {name: list(versions.values()) for name, versions in found.items()}
+    @cached_property
+    def shown(self) -> str:
+        """The folder at the commit as messages call it."""
+        return self.folder.as_posix() if self.below == self.repository.relative(self.folder) else self.below
+
+    @cached_property
+    def _timeline(self) -> Timeline:
+        return Timeline(self.repository, self.commit, self.below, self.shown)
+
+    def _has_contracts(self, below: str) -> bool:
+        return bool(self.repository.files(self.commit, below, _is_contract))
+
+    def _told_elsewhere(self) -> str:
+        """Which contracts there are in other folders, in words."""
+        found = sorted(self.repository.files(self.commit, "", _is_contract))
+        return f"; it has {_few(found)}" if found else ""
 
     def _texts(self, files: Mapping[str, str]) -> dict[str, str]:
         prefix = f"{self.below}/" if self.below else ""
-        wanted = {
-            path[len(prefix) :]: blob
-            for path, blob in sorted(files.items())
-            if path.endswith(".avsc") or PurePosixPath(path).name == CONTRACT_FILE
-        }
+        wanted = {path[len(prefix) :]: blob for path, blob in sorted(files.items())}
         blobs = self.repository.blobs(wanted.values())
         found = {}
         for path, blob in wanted.items():
@@ -146,42 +201,31 @@ class GitSource:
         return found
 
 
-@dataclass(frozen=True)
-class _Text:
-    """A version that is not parsed yet.  `shared`: what it may refer to."""
+def _is_contract(path: str) -> bool:
+    return PurePosixPath(path).name == CONTRACT_FILE
 
-    label: str
-    path: str
-    text: str
-    shared: SharedTypes
+
+def _few(paths: Sequence[str]) -> str:
+    """A handful of them, and how many more there are."""
+    return ", ".join(paths[:3]) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
 
 
 class _Parsed(Mapping[str, tuple[Earlier, ...]]):
-    """Histories, each parsed when it is asked for: all of a large repository at once would fill the memory.
+    """Histories, each parsed when it is asked for: all of a large repository at once would fill the memory."""
 
-    A text that is no schema was never registered, and is left out.
-    """
-
-    def __init__(self, newest: Mapping[str, Earlier], earlier: Mapping[str, list[_Text]]) -> None:
+    def __init__(self, newest: Mapping[str, Earlier], earlier: Mapping[str, list[Version]]) -> None:
         self._newest = newest
         self._earlier = earlier
 
     def __getitem__(self, name: str) -> tuple[Earlier, ...]:
         newest = self._newest[name]
-        return (*(one for text in self._earlier.get(name, ()) if (one := _parsed(text))), newest)
+        return (*(one for text in self._earlier.get(name, ()) if (one := text.parsed())), newest)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._newest)
 
     def __len__(self) -> int:
         return len(self._newest)
-
-
-def _parsed(one: _Text) -> Earlier | None:
-    try:
-        return Earlier(one.label, avro.parse_stored(one.text, where=one.path, named=one.shared.named(one.text)))
-    except InvalidSchema:
-        return None
 
 
 class RegistrySource:
@@ -248,13 +292,17 @@ def _label(ref: str, commit: Commit) -> str:
 
 
 def source(against: str | None, folder: Path, current: Catalog, settings: Settings) -> Source:
-    """What `--against` means: `registry`, a folder where there is one of that name, else a git ref."""
+    """What `--against` means: `registry`, a folder, a git ref, or `REF:DIR`.
+
+    Raises:
+        ConfigurationError: a folder and a ref have that name, or it says nothing to compare with.
+    """
     if against == "registry":
         from contracts.registry import Registry  # loads an HTTP client: only where it is needed
 
         return RegistrySource(Registry.from_settings(settings), current)
     if against is None:
-        return GitSource.of(folder, None)
+        return GitSource.of(folder, None, current)
     if not against.strip():
         raise ConfigurationError(
             "it is empty: there is nothing to compare with",
@@ -263,7 +311,13 @@ def source(against: str | None, folder: Path, current: Catalog, settings: Settin
         )
     other = Path(against)
     if not other.is_dir():
-        return GitSource.of(folder, against)
+        return GitSource.of(folder, against, current)
+    if ref := _ref_of(folder, against):
+        raise ConfigurationError(
+            f"{against} is a folder, and a git ref too",
+            where="--against",
+            mend=f"say which one: ./{against} or {ref}",
+        )
     if folder.resolve().is_relative_to(other.resolve()):
         raise ConfigurationError(
             f"{against} holds {folder} itself: there is nothing to compare with",
@@ -271,3 +325,11 @@ def source(against: str | None, folder: Path, current: Catalog, settings: Settin
             mend="name a git ref, another folder or registry",
         )
     return FolderSource(other)
+
+
+def _ref_of(folder: Path, name: str) -> str:
+    """What a ref of that name is called in full; empty where there is none, or no git."""
+    try:
+        return Repository(folder).names(name)
+    except ConfigurationError:
+        return ""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Any, Literal
@@ -82,7 +83,7 @@ def read_folder(folder: Path) -> dict[str, str]:
     """Path below `folder` (POSIX) to text, for every contract.yaml and .avsc, sorted."""
     files = {}
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and (path.name == CONTRACT_FILE or path.suffix == ".avsc"):
+        if is_contract_file(path.name) and path.is_file():
             try:
                 files[path.relative_to(folder).as_posix()] = path.read_text(encoding="utf-8")
             except UnicodeDecodeError as error:
@@ -90,6 +91,11 @@ def read_folder(folder: Path) -> dict[str, str]:
                     f"not UTF-8: {error.reason} at byte {error.start}", where=str(path), mend="save it as UTF-8"
                 ) from None
     return files
+
+
+def is_contract_file(path: str) -> bool:
+    """One that `from_files` takes: contract.yaml or an .avsc."""
+    return path.endswith(".avsc") or PurePosixPath(path).name == CONTRACT_FILE
 
 
 def from_files(files: Mapping[str, str], root: str) -> Catalog:
@@ -102,7 +108,7 @@ def from_files(files: Mapping[str, str], root: str) -> Catalog:
             mend=f"add {root}/<topic>/{CONTRACT_FILE} (docs/contract.md)",
         )
     specs = {
-        folder: _parse_spec(files[_join(folder, CONTRACT_FILE)], _join(root, folder, CONTRACT_FILE))
+        folder: parse_spec(files[_join(folder, CONTRACT_FILE)], _join(root, folder, CONTRACT_FILE))
         for folder in folders
     }
     own = {_join(folder, name) for folder, spec in specs.items() for name in (spec.key, spec.value) if name}
@@ -292,7 +298,13 @@ def _join(*parts: str) -> str:
     return PurePosixPath(*parts).as_posix()
 
 
-def _parse_spec(text: str, where: str) -> ContractSpec:
+@lru_cache(maxsize=20_000)  # most are the same in every version that one run reads
+def parse_spec(text: str, where: str) -> ContractSpec:
+    """A contract.yaml; `where` is only for messages.
+
+    Raises:
+        ConfigurationError: it is not in order.
+    """
     try:
         node = yaml.compose(text, Loader=_LOADER)
         document = yaml.load(text, Loader=_LOADER)  # noqa: S506 - it is the safe one

@@ -5,13 +5,13 @@ This says what is different; whether it may be is `contracts.compatibility`'s.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from enum import StrEnum
-from math import copysign
 from typing import Any
 
+from contracts.defaults import same_value
 from contracts.jsonpos import dump
 from contracts.nodes import (
     AnyType,
@@ -358,32 +358,7 @@ def _default(field: Field) -> str:
 
 
 def _same_default(old: Field, new: Field) -> bool:
-    return old.has_default == new.has_default and (not old.has_default or _same_value(old.default, new.default))
-
-
-def _same_value(one: Any, other: Any) -> bool:
-    """Equality of JSON values, whichever way their numbers are written: 1 is 1.0, and not true."""
-    waiting = [(one, other)]
-    while waiting:
-        left, right = waiting.pop()
-        if isinstance(left, Mapping) and isinstance(right, Mapping):
-            if left.keys() != right.keys():
-                return False
-            waiting.extend((left[key], right[key]) for key in left)
-        elif isinstance(left, list) and isinstance(right, list):
-            if len(left) != len(right):
-                return False
-            waiting.extend(zip(left, right, strict=True))
-        elif type(left) in _NUMBERS and type(right) in _NUMBERS:
-            # A double knows -0.0 from 0.0.
-            if left != right or (not left and copysign(1, left) != copysign(1, right)):
-                return False
-        elif not same_json(left, right):
-            return False
-    return True
-
-
-_NUMBERS = (int, float)
+    return old.has_default == new.has_default and (not old.has_default or same_value(old.default, new.default))
 
 
 def _described(old: Any, new: Any, path: str) -> list[Change]:

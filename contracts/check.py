@@ -33,11 +33,15 @@ class Baseline:
         label: in words, e.g. `origin/main (1a2b3c4)`.
         contracts: by topic.
         complete: a contract that is not in it did not exist (a registry knows of some topics only).
+        empty: of one that has no contracts: where there are some instead, in words.
+        back: topics whose contract was gone already, and counts as it was before that.
     """
 
     label: str
     contracts: Mapping[str, Contract]
     complete: bool = True
+    empty: str = ""
+    back: frozenset[str] = frozenset()
 
 
 #: Earlier versions by subject, oldest first; the last one is what the baseline has.
@@ -49,7 +53,8 @@ class Verdict:
     """What a contract's change comes to.
 
     Args:
-        status: `new`, `changed`, `removed`, or `unchanged` (only its approvals were looked at).
+        status: `new`, `changed`, `removed`, `back` (it was gone, and is not what it was before), or `unchanged` (only
+            its approvals were looked at).
         findings: approved ones included.
         impact: None where there is nothing to compare.
     """
@@ -63,15 +68,16 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Checked:
-    """The result of `run`.  `unchanged`: how many contracts are as they were."""
+    """The result of `run`.  `unchanged`: how many contracts are as they were.  `general`: findings of no contract."""
 
     against: str
     verdicts: tuple[Verdict, ...]
     unchanged: int
+    general: tuple[Finding, ...] = ()
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        return in_order(one for verdict in self.verdicts for one in verdict.findings)
+        return in_order([*self.general, *(one for verdict in self.verdicts for one in verdict.findings)])
 
 
 def changed_subjects(catalog: Catalog, base: Baseline) -> dict[str, tuple[Contract, Subject]]:
@@ -113,7 +119,8 @@ def run(catalog: Catalog, base: Baseline, histories: Histories, texts: Texts, to
             found = approve(contract, [], today=today, known=APPROVABLE, texts=texts, still_needed={_REMOVAL})
             verdicts.append(Verdict(contract.name, contract.topic, "new", in_order(found)))
             continue
-        one = _Comparison(old, contract, histories, texts)
+        is_back = contract.topic in base.back
+        one = _Comparison(old, contract, histories, texts, is_back)
         is_same = one.is_same
         found = [] if is_same else list(one.findings())
         found = approve(
@@ -124,11 +131,26 @@ def run(catalog: Catalog, base: Baseline, histories: Histories, texts: Texts, to
             unchanged += 1
             if not found:
                 continue
-        status = "unchanged" if is_same else "changed"
+        status = "unchanged" if is_same else "back" if is_back else "changed"
         verdicts.append(Verdict(contract.name, contract.topic, status, in_order(found), effect))
     if base.complete:
         verdicts += _removed(catalog, base, today)
-    return Checked(base.label, tuple(verdicts), unchanged)
+    return Checked(base.label, tuple(verdicts), unchanged, tuple(_nothing_compared(catalog, base)))
+
+
+def _nothing_compared(catalog: Catalog, base: Baseline) -> Iterator[Finding]:
+    if base.complete and not base.contracts and catalog.contracts:
+        rule = CHECK_RULES["NOTHING_COMPARED"]
+        yield Finding(
+            rule.id,
+            rule.severity,
+            f"{base.label} has no contracts{base.empty}: each counts as new, and nothing was compared",
+            "name what they come from: --against REF|REF:DIR|DIR|registry; the very first ones come from nothing",
+        )
+
+
+def _topics(catalog: Catalog) -> set[str]:
+    return {contract.topic for contract in catalog.contracts.values()}
 
 
 def same(old: Subject, new: Subject) -> bool:
@@ -154,7 +176,7 @@ _REMOVAL = ("CONTRACT_REMOVED", "topic")
 
 
 def _removed(catalog: Catalog, base: Baseline, today: date) -> Iterator[Verdict]:
-    topics = {contract.topic for contract in catalog.contracts.values()}
+    topics = _topics(catalog)
     for topic, old in base.contracts.items():
         if topic not in topics:
             moved = catalog.contracts.get(old.name)
@@ -180,6 +202,7 @@ class _Comparison:
     new: Contract
     histories: Histories
     texts: Texts
+    is_back: bool = False
     _changes: dict[str, tuple[Change, ...]] = field(default_factory=dict)
     _known: dict[str, bool] = field(default_factory=dict)
     _histories: dict[str, tuple[Earlier, ...]] = field(default_factory=dict)
@@ -259,8 +282,14 @@ class _Comparison:
                 if one.version not in versions:
                     versions.append(one.version)
         for (rule, path, message, mend, line, column), versions in merged.items():
-            message += _compared_with(history, versions)
+            message += self._compared_with(history, versions)
             yield self._of_violation(after, Violation(rule, path, message, mend, "", 0, line, column))
+
+    def _compared_with(self, history: Sequence[Earlier], versions: Sequence[int]) -> str:
+        """Which versions a finding is about; nothing where it is the newest, as one expects."""
+        if set(versions) == {len(history) - 1} and not self.is_back:
+            return ""
+        return f" (compared with {', '.join(history[one].label for one in sorted(set(versions)))})"
 
     def _of_violation(self, subject: Subject, one: Violation) -> Finding:
         file, line, column = subject.file, one.line, one.column
@@ -312,7 +341,7 @@ class _Comparison:
                 assert found is not None
                 merged.setdefault((change.path, *found), (change, []))[1].append(number)
         for (_, rule, message, mend), (change, versions) in merged.items():
-            yield self._of_change(after, change, rule, message + _compared_with(history, versions), mend)
+            yield self._of_change(after, change, rule, message + self._compared_with(history, versions), mend)
 
     def _of_change(self, subject: Subject, change: Change, rule: str, message: str, mend: str) -> Finding:
         file, line, column = _place(subject, change.node, change.attribute)
@@ -401,13 +430,6 @@ class _Comparison:
 
 
 _MOVES = "events of one key go to another partition than before, and their order is lost"
-
-
-def _compared_with(history: Sequence[Earlier], versions: Sequence[int]) -> str:
-    """Which versions a finding is about; nothing where it is the newest, as one expects."""
-    if set(versions) == {len(history) - 1}:
-        return ""
-    return f" (compared with {', '.join(history[one].label for one in sorted(set(versions)))})"
 
 
 def _covers(new: str, old: str) -> bool:

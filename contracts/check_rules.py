@@ -49,10 +49,11 @@ CHECK_RULES: Final[dict[str, CheckRule]] = {
         CheckRule("NAMESPACE_CHANGED", _WARNING, "generated classes change their package, and aliases their meaning"),
         CheckRule("TAG_REMOVED", _WARNING, "a tag such as PII is gone: what relied on it no longer finds the field"),
         CheckRule("DOC_REMOVED", _WARNING, "a doc is gone"),
+        CheckRule("NOTHING_COMPARED", _WARNING, "there is no contract at all in what they were compared with"),
         CheckRule(APPROVAL_EXPIRED, _ERROR, "an approval's last day has passed"),
         CheckRule(APPROVAL_UNUSED, _WARNING, "an approval covers nothing"),
     )
 }  # fmt: skip
 
 #: What an approval may name.
-APPROVABLE: Final = frozenset(CHECK_RULES) - {APPROVAL_EXPIRED, APPROVAL_UNUSED}
+APPROVABLE: Final = frozenset(CHECK_RULES) - {"NOTHING_COMPARED", APPROVAL_EXPIRED, APPROVAL_UNUSED}

@@ -79,7 +79,9 @@ def check(
     context: typer.Context,
     against: Annotated[
         str | None,
-        typer.Option(metavar="REF|DIR|registry", help="What to compare with; else the merge base with origin/main."),
+        typer.Option(
+            metavar="REF|REF:DIR|DIR|registry", help="What to compare with; else the merge base with origin/main."
+        ),
     ] = None,
     output: FindingsFormat = report.Format.text,
     fail_on: Fail = FailOn.error,
@@ -165,7 +167,9 @@ def tables(
     context: typer.Context,
     against: Annotated[
         str | None,
-        typer.Option(metavar="REF|DIR|registry", help="What the tables were made for; else there are none yet."),
+        typer.Option(
+            metavar="REF|REF:DIR|DIR|registry", help="What the tables were made for; else there are none yet."
+        ),
     ] = None,
     store: Annotated[Store | None, typer.Option(help="Only the tables of this store.")] = None,
     output: Output = Format.text,

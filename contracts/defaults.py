@@ -7,11 +7,13 @@ symbols nor the size are looked at.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from math import copysign
 from typing import Any, Final
 
 from contracts.jsonpos import JAVA_BLANKS
 from contracts.nodes import MISSING, AnyType, Array, Map, Record, Reference, Union
+from contracts.redefinition import same_json
 from contracts.trampoline import Step, run
 
 #: From a reference to its type (None for one that is not known yet, which takes any object), and from a record that
@@ -115,3 +117,25 @@ def double_from_text(text: str) -> float | None:
         except OverflowError:
             return sign * float("inf")
     return sign * float(found["decimal"])
+
+
+def same_value(one: Any, other: Any) -> bool:
+    """Equality of JSON values, whichever way their numbers are written: 1 is 1.0, and not true."""
+    waiting = [(one, other)]
+    while waiting:
+        left, right = waiting.pop()
+        if isinstance(left, Mapping) and isinstance(right, Mapping):
+            if left.keys() != right.keys():
+                return False
+            waiting.extend((left[key], right[key]) for key in left)
+        elif isinstance(left, list) and isinstance(right, list):
+            if len(left) != len(right):
+                return False
+            waiting.extend(zip(left, right, strict=True))
+        elif type(left) in (int, float) and type(right) in (int, float):
+            # A double knows -0.0 from 0.0.
+            if left != right or (not left and copysign(1, left) != copysign(1, right)):
+                return False
+        elif not same_json(left, right):
+            return False
+    return True

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from contracts import changes
-from contracts.catalog import CONTRACT_FILE, read_folder
+from contracts.catalog import CONTRACT_FILE, is_contract_file, read_folder
 from contracts.changes import Change, Kind
 from contracts.errors import ConfigurationError
 from contracts.git import Repository
@@ -79,12 +79,12 @@ def _side(name: str) -> Side:
 def _in_git(name: str, ref: str, path: str) -> Side:
     repository = Repository(Path())
     commit = repository.commit(ref)
-    here = repository.files(commit, path)
+    here = repository.files(commit, path, is_contract_file)
     if here:
         return Side(name, "", _texts(repository, here, path))
     around = PurePosixPath(path).parent.parent.as_posix()
     below = "" if around == "." else around
-    files = repository.files(commit, below)
+    files = repository.files(commit, below, lambda one: one == path or is_contract_file(one))
     if path not in files:
         raise ConfigurationError(
             f"{ref} has no file or folder {path!r}",
@@ -97,9 +97,7 @@ def _in_git(name: str, ref: str, path: str) -> Side:
 
 def _texts(repository: Repository, files: Mapping[str, str], below: str) -> dict[str, str]:
     start = len(below) + 1 if below else 0
-    wanted = {
-        path[start:]: blob for path, blob in files.items() if path.endswith(".avsc") or path.endswith(CONTRACT_FILE)
-    }
+    wanted = {path[start:]: blob for path, blob in files.items()}
     blobs = repository.blobs(wanted.values())
     return {path: blobs[blob].decode("utf-8", "replace") for path, blob in sorted(wanted.items())}
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from contracts.errors import ConfigurationError
 
 _GITLINK = "160000"
+_LINK = "120000"
 _OF_HOOKS = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"})
 
 
@@ -24,6 +26,13 @@ class Commit:
     @property
     def short(self) -> str:
         return self.sha[:9]
+
+
+class Blob(NamedTuple):
+    """What a path holds.  `hash`: empty for nothing.  `link`: a symbolic link, whose content is its target."""
+
+    hash: str
+    link: bool = False
 
 
 class Repository:
@@ -64,8 +73,29 @@ class Repository:
             raise ConfigurationError(f"{ref!r} is not a git ref", mend="pass a branch, a tag or a commit")
         done = self._run("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
         if done.returncode:
+            unborn = self._run("rev-parse", "--verify", "--quiet", "HEAD").returncode
+            if unborn and (ref == "HEAD" or not self._checked("for-each-ref", "--count=1").stdout):
+                # Without this, the advice would be to fetch what nobody has made.
+                raise ConfigurationError(
+                    "there is no commit yet, so there is nothing to compare with",
+                    where=str(self.top),
+                    mend="commit first (git commit), or compare with a folder or the registry: "
+                    "--against DIR|registry",
+                )
             raise ConfigurationError(f"git has no commit {ref!r}", where=str(self.top), mend=self._fetch(ref))
         return Commit(done.stdout.decode().strip())
+
+    def names(self, ref: str) -> str:
+        """The unmistakable spelling of a ref that is here, e.g. `refs/heads/main`; empty where there is none."""
+        if ref.startswith("-") or self._run("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}").returncode:
+            return ""
+        done = self._run("rev-parse", "--verify", "--quiet", "--symbolic-full-name", ref)
+        return done.stdout.decode().strip() or self.commit(ref).sha
+
+    def parent(self, commit: Commit) -> Commit | None:
+        """The first one that is here."""
+        done = self._run("rev-parse", "--verify", "--quiet", f"{commit.sha}^1")
+        return None if done.returncode else Commit(done.stdout.decode().strip())
 
     def merge_base(self, ref: str) -> Commit:
         """Where HEAD and `ref` parted."""
@@ -84,18 +114,54 @@ class Repository:
         """The clone lacks older commits."""
         return self._run("rev-parse", "--is-shallow-repository").stdout.strip() == b"true"
 
-    def files(self, commit: Commit, below: str) -> dict[str, str]:
-        """Path (from the top) -> blob hash of every file below a folder; empty when there is no such folder."""
+    def files(self, commit: Commit, below: str, wanted: Callable[[str], bool] = lambda path: True) -> dict[str, str]:
+        """Path (from the top) -> blob hash of the files below a folder; empty when there is no such folder.
+
+        A symbolic link stands for the file that it leads to, as in a work tree.
+
+        Args:
+            wanted: which paths; a link that leads out of the repository is an error only where it is wanted.
+        """
         where = ["--", f"{below}/"] if below else []
         done = self._checked("ls-tree", "-r", "-z", "--full-tree", commit.sha, *where)
-        found = {}
+        found, links = {}, []
         for entry in done.stdout.split(b"\0"):
             if entry:
-                meta, _, path = entry.partition(b"\t")
-                _, kind, blob = meta.decode().split()
-                if kind == "blob":
-                    found[os.fsdecode(path)] = blob
+                meta, _, name = entry.partition(b"\t")
+                mode, kind, blob = meta.decode().split()
+                path = os.fsdecode(name)
+                if kind == "blob" and wanted(path):
+                    found[path] = blob
+                    links += [path] if mode == _LINK else []
+        for path in links:
+            target = self._followed(commit, path)
+            if target:
+                found[path] = target
+            else:
+                del found[path]  # it leads to nothing, or to a folder
         return found
+
+    def _followed(self, commit: Commit, path: str) -> str:
+        """The blob that a link leads to; empty for none."""
+        data = os.fsencode(f"{commit.sha}:{path}\n")
+        out = self._checked("cat-file", "--batch-check", "--follow-symlinks", data=data).stdout
+        words = out.split(b"\n", 1)[0].split(b" ")
+        if words[0] == b"symlink":
+            target = os.fsdecode(out.split(b"\n")[1])
+            raise ConfigurationError(
+                f"a symbolic link to {target}, which is outside of the repository",
+                where=f"{path} of {commit.short}",
+                mend="commit the file itself, or a link to a file of the repository",
+            )
+        return words[0].decode() if words[1:2] == [b"blob"] else ""
+
+    def gone(self, old: Commit, new: Commit, name: str) -> list[str]:
+        """Paths (from the top) of the files of that name, anywhere, that `old` has and `new` has not."""
+        done = self._checked(
+            "diff-tree", "-r", "-z", "--no-renames", "--diff-filter=D", "--name-only", old.sha, new.sha,
+            "--", f":(top,glob)**/{name}",
+        )  # fmt: skip
+        return [os.fsdecode(path) for path in done.stdout.split(b"\0") if path]
 
     def blobs(self, hashes: Iterable[str]) -> dict[str, bytes]:
         """Contents by hash, in one call of git."""
@@ -116,15 +182,15 @@ class Repository:
             at = end + 2 + size
         return found
 
-    def history(self, commit: Commit, below: str) -> Iterator[tuple[Commit, Mapping[str, str]]]:
-        """Every commit that changed a file below a folder, first parents only, oldest first: path (from the top) ->
-        blob hash of what it changed, empty for what it removed."""
-        where = ["--", f":(top,literal){below}"] if below else []
+    def history(self, commit: Commit, paths: Sequence[str]) -> Iterator[tuple[Commit, Mapping[str, Blob]]]:
+        """Every commit that changed one of these files, or one below these folders (all files where none is given),
+        first parents only, oldest first: path (from the top) -> what it holds from then on."""
+        where = ["--", *(f":(top,literal){path}" for path in paths)] if paths else []
         done = self._checked(
             "log", "--first-parent", "-m", "--reverse", "--raw", "--no-abbrev", "--no-renames", "--no-color",
             "--no-show-signature", "--format=%x01%H %cs", "-z", commit.sha, *where,
         )  # fmt: skip
-        changed: dict[str, str] = {}
+        changed: dict[str, Blob] = {}
         current: Commit | None = None
         parts = iter(done.stdout.split(b"\0"))
         for part in parts:
@@ -137,7 +203,8 @@ class Repository:
             elif part.startswith(b":"):
                 _, mode, _, blob, status = part[1:].decode().split(" ")
                 path = os.fsdecode(next(parts, b""))
-                changed[path] = "" if status.startswith("D") or mode == _GITLINK else blob
+                gone = status.startswith("D") or mode == _GITLINK
+                changed[path] = Blob("") if gone else Blob(blob, mode == _LINK)
         if current is not None:
             yield current, changed
 

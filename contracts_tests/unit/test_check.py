@@ -291,7 +291,7 @@ def test_only_a_rule_that_asks_for_more_is_told(
 
 
 def test_every_rule_has_a_case_and_is_documented() -> None:
-    assert set(CASES) == set(CHECK_RULES)
+    assert {*CASES, "NOTHING_COMPARED"} == set(CHECK_RULES)
     page = (CLONE / "docs" / "check.md").read_text(encoding="utf-8")
     for rule in CHECK_RULES.values():
         assert f"| `{rule.id}` | {rule.severity} | {rule.purpose} |" in page
@@ -319,9 +319,19 @@ def test_what_is_fine_has_no_finding(edit: Edit) -> None:
 
 def test_a_new_contract_is_fine() -> None:
     new = catalog.from_files(Files().texts, "schemas")
-    checked = check.run(new, Baseline("main", {}), {}, Texts(), TODAY)
-    assert [one.status for one in checked.verdicts] == ["new"]
+    others = {"orders": catalog.from_files(Files().texts, "schemas").contracts["orders"]}
+    files = Files()
+    files.spec.update(topic="returns", sinks={})
+    both = {**Files().texts, **{path.replace("orders/", "returns/"): text for path, text in files.texts.items()}}
+    checked = check.run(catalog.from_files(both, "schemas"), Baseline("main", others), {}, Texts(), TODAY)
+    assert [(one.topic, one.status) for one in checked.verdicts] == [("returns", "new")]
     assert checked.findings == ()
+    (one,) = check.run(new, Baseline("main", {}, empty="; it has a/contract.yaml"), {}, Texts(), TODAY).findings
+    assert (one.rule, one.severity) == ("NOTHING_COMPARED", Severity.warning)
+    assert one.message == (
+        "main has no contracts; it has a/contract.yaml: each counts as new, and nothing was compared"
+    )
+    assert check.run(new, Baseline("the registry", {}, complete=False), {}, Texts(), TODAY).findings == ()
 
 
 def test_a_lowered_level_does_not_hide_the_break_that_it_is_for() -> None:
@@ -619,6 +629,14 @@ def test_against_a_folder(contracts: Callable[..., Done], fail_on: str, code: in
     assert "producers first" in done.stdout
     assert "\x1b" not in done.stdout
     assert done.stderr == ""
+
+
+def test_an_empty_folder_is_told(contracts: Callable[..., Done], two: Path) -> None:
+    (two / "empty").mkdir()
+    done = contracts("check", "--against", "empty", "--fail-on", "warning")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "NOTHING_COMPARED" in done.stdout
+    assert "empty has no contracts" in done.stdout
 
 
 @pytest.mark.parametrize("against", ["", " ", ".", "schemas"])

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from contracts import baselines, catalog, check, diffs
+from contracts import baselines, catalog, check, diffs, settings
 from contracts.baselines import GitSource
 from contracts.check import Checked
 from contracts.errors import ConfigurationError
@@ -78,11 +78,11 @@ def clone(origin: Path, tmp_path: Path) -> Path:
     return tmp_path / "clone"
 
 
-def run(clone: Path, against: str | None = None) -> Checked:
-    folder = clone / "schemas"
+def run(clone: Path, against: str | None = None, below: str = "schemas") -> Checked:
+    folder = clone / below
     files = catalog.read_folder(folder)
     current = catalog.from_files(files, str(folder))
-    source = GitSource.of(folder, against)
+    source = GitSource.of(folder, against, current)
     base = source.baseline()
     histories = source.histories(check.changed_subjects(current, base), current)
     return check.run(current, base, histories, Texts.of(files, str(folder)), date(2026, 6, 1))
@@ -172,11 +172,229 @@ def test_a_folder_that_only_moved_is_the_same_contract(clone: Path) -> None:
     assert run(clone).unchanged == 1
 
 
-def test_no_contracts_before_is_fine(tmp_path: Path) -> None:
+def test_no_contracts_before_is_told(tmp_path: Path) -> None:
     git(tmp_path, "init", "-q", "-b", "main")
     git(tmp_path, "commit", "-q", "--allow-empty", "-m", "empty")
     write(tmp_path, order())
-    assert [one.status for one in run(tmp_path, "HEAD").verdicts] == ["new"]
+    checked = run(tmp_path, "HEAD")
+    assert [one.status for one in checked.verdicts] == ["new"]
+    assert found(checked) == [("NOTHING_COMPARED", "")]
+
+
+# -- what was renamed, and what went and came back ---------------------------------------------------------------
+
+COUNT = order(count=["null", "int"]).replace('"int"]}', '"int"], "default": null}')
+
+
+def history_of_count(clone: Path) -> None:
+    """The count was a text once, and went."""
+    commit(clone, order(count="string"))
+    commit(clone, order())
+
+
+def rename(clone: Path, old: str, new: str) -> None:
+    (clone / new).parent.mkdir(parents=True, exist_ok=True)
+    git(clone, "mv", old, new)
+    git(clone, "commit", "-q", "-m", "rename")
+
+
+def test_a_renamed_contract_keeps_its_history(clone: Path) -> None:
+    history_of_count(clone)
+    rename(clone, "schemas/orders", "schemas/shop/orders")
+    folder = clone / "schemas" / "shop" / "orders"
+    (folder / "value.avsc").write_text(COUNT, encoding="utf-8")
+    assert found(run(clone, "HEAD")) == [("MISSING_UNION_BRANCH", "count")]
+
+
+def test_a_renamed_schema_file_keeps_its_history(clone: Path) -> None:
+    history_of_count(clone)
+    folder = clone / "schemas" / "orders"
+    text = (folder / "contract.yaml").read_text(encoding="utf-8") + "value: order.avsc\n"
+    (folder / "contract.yaml").write_text(text, encoding="utf-8")
+    rename(clone, "schemas/orders/value.avsc", "schemas/orders/order.avsc")
+    git(clone, "commit", "-q", "-a", "-m", "and its contract")
+    (folder / "order.avsc").write_text(COUNT, encoding="utf-8")
+    assert found(run(clone, "HEAD")) == [("MISSING_UNION_BRANCH", "count")]
+
+
+def test_another_subject_in_the_same_file_is_not_its_history(clone: Path) -> None:
+    history_of_count(clone)
+    write(clone, order())
+    path = clone / "schemas" / "orders" / "contract.yaml"
+    path.write_text(path.read_text().replace("topic: orders", "topic: returns"))
+    git(clone, "commit", "-q", "-a", "-m", "another topic")
+    (clone / "schemas" / "orders" / "value.avsc").write_text(COUNT, encoding="utf-8")
+    assert found(run(clone, "HEAD")) == []
+
+
+def test_a_renamed_folder_of_all_contracts_keeps_its_history(clone: Path) -> None:
+    history_of_count(clone)
+    rename(clone, "schemas", "data/contracts")
+    (clone / "data/contracts/orders/value.avsc").write_text(COUNT, encoding="utf-8")
+    assert found(run(clone, "HEAD", "data/contracts")) == [("MISSING_UNION_BRANCH", "count")]
+
+
+def test_a_folder_of_all_contracts_that_the_change_renames(clone: Path) -> None:
+    history_of_count(clone)
+    git(clone, "mv", "schemas", "contracts")
+    checked = run(clone, "HEAD", "contracts")
+    assert (found(checked), checked.unchanged) == ([], 1)
+    assert checked.against.endswith(" in schemas")
+    (clone / "contracts/orders/value.avsc").write_text(COUNT, encoding="utf-8")
+    assert found(run(clone, "HEAD", "contracts")) == [("MISSING_UNION_BRANCH", "count")]
+    assert found(run(clone, "HEAD:schemas", "contracts")) == [("MISSING_UNION_BRANCH", "count")]
+
+
+def test_contracts_that_went_nobody_can_tell_where_to(clone: Path) -> None:
+    git(clone, "mv", "schemas/orders", "purchases")
+    (clone / "contracts").mkdir()
+    git(clone, "mv", "purchases", "contracts/purchases")
+    told = refused(clone, "HEAD", "contracts")
+    assert "has others that are gone now: schemas/orders/contract.yaml" in told
+    assert "--against REF:DIR" in told
+    assert run(clone, "HEAD:schemas", "contracts").unchanged == 1
+    told = refused(clone, "HEAD:nowhere", "contracts")
+    assert "nowhere has no contract.yaml; it has schemas/orders/contract.yaml" in told
+
+
+def test_contracts_elsewhere_are_told_where_there_are_none_to_compare_with(clone: Path) -> None:
+    (clone / "more" / "returns").mkdir(parents=True)
+    (clone / "more" / "returns" / "contract.yaml").write_text(CONTRACT.format(level="NONE").replace("orders", "r"))
+    (clone / "more" / "returns" / "value.avsc").write_text(order(), encoding="utf-8")
+    (one,) = run(clone, "HEAD", "more").findings
+    assert one.rule == "NOTHING_COMPARED"
+    assert "it has schemas/orders/contract.yaml" in one.message
+
+
+def test_a_contract_that_went_and_is_back_has_its_history(clone: Path) -> None:
+    history_of_count(clone)
+    git(clone, "rm", "-q", "-r", "schemas/orders")
+    write(clone, order(), keep="{}")
+    path = clone / "schemas" / "orders" / "contract.yaml"
+    path.write_text(path.read_text().replace("topic: orders", "topic: returns"))
+    git(clone, "add", "-A")
+    git(clone, "commit", "-q", "-m", "another one instead")
+    (clone / "schemas" / "back").mkdir()
+    (clone / "schemas" / "back" / "contract.yaml").write_text(CONTRACT.format(level="BACKWARD_TRANSITIVE"))
+    (clone / "schemas" / "back" / "value.avsc").write_text(COUNT, encoding="utf-8")
+    checked = run(clone, "HEAD")
+    assert found(checked) == [("MISSING_UNION_BRANCH", "count")]
+    assert git(clone, "rev-parse", "--short=9", "HEAD~2") in checked.findings[0].message
+    (clone / "schemas" / "back" / "value.avsc").write_text(order(city="string"), encoding="utf-8")
+    checked = run(clone, "HEAD")
+    assert BREAK in found(checked)
+    assert [one.status for one in checked.verdicts] == ["back"]
+    assert f", {git(clone, 'rev-parse', '--short=9', 'main')} of " in checked.findings[0].message
+    (clone / "schemas" / "back" / "value.avsc").write_text(order(), encoding="utf-8")
+    assert (found(run(clone, "HEAD")), run(clone, "HEAD").unchanged) == ([], 2)
+
+
+def test_a_contract_that_could_not_be_read_was_never_registered(clone: Path) -> None:
+    path = clone / "schemas" / "orders" / "contract.yaml"
+    before = path.read_text()
+    for broken in ("topic: [", "- a list\n", before + "unknown: 1\n"):
+        path.write_text(broken)
+        git(clone, "commit", "-q", "-a", "-m", "broken")
+    path.write_text(before)
+    commit(clone, order(count="string"))
+    commit(clone, order())
+    write(clone, COUNT)
+    assert found(run(clone, "HEAD")) == [("MISSING_UNION_BRANCH", "count")]
+
+
+SINK = "sinks:\n  postgres: {table: orders, primary_key: [id]}\n"
+
+
+@pytest.mark.parametrize("level", ["NONE", "BACKWARD", "FULL_TRANSITIVE"])
+def test_a_column_of_any_version_is_still_in_the_table(clone: Path, level: str) -> None:
+    def stored(text: str) -> None:
+        write(clone, text.replace('"long"]}', '"long"], "default": null}'), level)
+        with (clone / "schemas/orders/contract.yaml").open("a") as file:
+            file.write(SINK)
+
+    stored(order(count=["null", "long"]))
+    git(clone, "commit", "-q", "-a", "-m", "a count")
+    stored(order())
+    git(clone, "commit", "-q", "-a", "-m", "none")
+    stored(COUNT.replace("int", "string"))
+    (one,) = [one for one in run(clone, "HEAD").findings if one.rule == "COLUMN_CANNOT_CHANGE"]
+    assert f"count was bigint in {git(clone, 'rev-parse', '--short=9', 'HEAD~1')} of " in one.message
+    stored(order(count=["null", "long"]))
+    checked = run(clone, "HEAD")
+    assert found(checked) == []
+    assert checked.verdicts[0].impact is not None
+    assert checked.verdicts[0].impact.tables[0].migration.statements == ()
+
+
+# -- links -------------------------------------------------------------------------------------------------------
+
+
+def link(clone: Path, target: str) -> None:
+    path = clone / "schemas" / "orders" / "value.avsc"
+    path.unlink()
+    path.symlink_to(target)
+    git(clone, "add", "-A")
+    git(clone, "commit", "-q", "-m", "link")
+
+
+@pytest.mark.parametrize("target", ["../../shared/order.json", "../order.json"])
+def test_a_link_inside_of_the_repository_is_what_it_leads_to(clone: Path, target: str) -> None:
+    file = (clone / "schemas" / "orders" / target).resolve()
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(order(count="string"), encoding="utf-8")
+    link(clone, target)
+    assert run(clone, "HEAD").unchanged == 1
+    file.write_text(order(), encoding="utf-8")
+    git(clone, "commit", "-q", "-a", "-m", "what it leads to")
+    file.write_text(COUNT, encoding="utf-8")
+    assert found(run(clone, "HEAD")) == [("MISSING_UNION_BRANCH", "count")]
+
+
+def test_a_link_out_of_the_repository_is_told(clone: Path, tmp_path: Path) -> None:
+    (tmp_path / "order.avsc").write_text(order(), encoding="utf-8")
+    link(clone, "../../../order.avsc")
+    told = refused(clone, "HEAD")
+    assert "schemas/orders/value.avsc of " in told
+    assert "outside of the repository" in told
+
+
+def test_a_link_to_nothing_is_no_file(clone: Path) -> None:
+    link(clone, "nothing.avsc")
+    (clone / "schemas/orders/value.avsc").unlink()
+    write(clone, order())
+    assert "there is no file value.avsc" in refused(clone, "HEAD")
+
+
+# -- what --against names ----------------------------------------------------------------------------------------
+
+
+def test_a_folder_and_a_ref_of_one_name(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(clone)
+    git(clone, "branch", "old")
+    current = catalog.load(Path("schemas"))
+
+    def label(against: str) -> str:
+        return baselines.source(against, Path("schemas"), current, settings.load()).baseline().label
+
+    assert label("old").startswith("old (")
+    (clone / "old").mkdir()
+    with pytest.raises(ConfigurationError) as caught:
+        label("old")
+    assert "./old or refs/heads/old" in caught.value.mend
+    assert label("./old") == "old"
+    assert label("refs/heads/old").startswith("refs/heads/old (")
+    git(clone, "branch", "-D", "old")
+    assert label("old") == "old"
+
+
+def test_a_repository_without_a_commit(tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q", "-b", "main")
+    write(tmp_path, order())
+    for against in (None, "HEAD", "main"):
+        told = refused(tmp_path, against)
+        assert "no commit yet" in told
+        assert "git commit" in told
+        assert "git fetch" not in told
 
 
 def test_names_that_git_would_quote(clone: Path) -> None:
@@ -186,9 +404,9 @@ def test_names_that_git_would_quote(clone: Path) -> None:
     assert run(clone, "HEAD").unchanged == 1
 
 
-def refused(clone: Path, against: str | None = None) -> str:
+def refused(clone: Path, against: str | None = None, below: str = "schemas") -> str:
     with pytest.raises(ConfigurationError) as caught:
-        run(clone, against)
+        run(clone, against, below)
     assert caught.value.exit_code == 2
     return str(caught.value)
 
@@ -254,7 +472,7 @@ def test_a_base_that_is_broken_says_whose(clone: Path) -> None:
 def test_a_subfolder_as_working_folder(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(clone, order(city="string"))
     monkeypatch.chdir(clone / "schemas")
-    source = baselines.GitSource.of(Path("."), "HEAD")
+    source = baselines.GitSource.of(Path("."), "HEAD", catalog.load(Path(".")))
     assert list(source.baseline().contracts) == ["orders"]
 
 
