@@ -84,7 +84,12 @@ def parse(text: str) -> Pattern:
         items = items[1:]
     if items[-1:] == [(sre.AT, sre.AT_END)]:
         items = items[:-1]
-    java, repeats = _sequence(items)
+    try:
+        java, repeats = _sequence(items)
+    except RecursionError:
+        raise ConfigurationError(
+            "the pattern is nested too deep", mend="leave out groups that change nothing"
+        ) from None
     if repeats > MAX_GROUP_REPEATS:
         raise ConfigurationError(
             f"the pattern repeats its groups without end, or more than {MAX_GROUP_REPEATS} times in all",

@@ -163,10 +163,12 @@ def _reader(one: Path) -> Callable[[Any], Any]:
         case Kind.text:
             return lambda value: value if type(value) is str else str(value)  # a UUID
         case Kind.exact:
+            if one.type.integral:
+                return int
             scale = one.type.scale
             return lambda value: _decimal(value, scale) if isinstance(value, (bytes, str)) else value
         case Kind.floating:
-            return (lambda value: ctypes.c_float(value).value) if one.type.single else float
+            return (lambda value: ctypes.c_float(float(value)).value) if one.type.single else float
         case Kind.boolean:
             return bool
         case Kind.date:

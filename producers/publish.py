@@ -123,10 +123,11 @@ class Publisher:
             if self._key_serializer is not None:
                 key = self._key_serializer({name: record[name] for name in self._key_fields}, self._key_context)
             value = self._value_serializer(record, self._value_context)
+            broken = self._judge.first_broken(record)
         except (ValueError, TypeError, KeyError, OverflowError, AttributeError, SerializationError) as error:
             raise RejectedRecord("INVALID_RECORD", _which_field(error)) from None
-        if (rule := self._judge.first_broken(record)) is not None:
-            raise RejectedRecord(rule.reason, rule.message)
+        if broken is not None:
+            raise RejectedRecord(broken.reason, broken.message)
         self._produce(self.topic, value, key, None, self._on_record)
 
     def refuse(self, user: Any, refusal: RejectedUser) -> None:
