@@ -6,6 +6,7 @@ import os
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -109,7 +110,7 @@ class Repository:
             raise ConfigurationError(f"HEAD and {ref} have no common commit here", where=str(self.top), mend=mend)
         return Commit(done.stdout.decode().strip())
 
-    @property
+    @cached_property
     def is_shallow(self) -> bool:
         """The clone lacks older commits."""
         return self._run("rev-parse", "--is-shallow-repository").stdout.strip() == b"true"

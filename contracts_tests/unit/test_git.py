@@ -201,9 +201,13 @@ def rename(clone: Path, old: str, new: str) -> None:
 def test_a_renamed_contract_keeps_its_history(clone: Path) -> None:
     history_of_count(clone)
     rename(clone, "schemas/orders", "schemas/shop/orders")
-    folder = clone / "schemas" / "shop" / "orders"
-    (folder / "value.avsc").write_text(COUNT, encoding="utf-8")
-    assert found(run(clone, "HEAD")) == [("MISSING_UNION_BRANCH", "count")]
+    value = clone / "schemas" / "shop" / "orders" / "value.avsc"
+    for later in (order(total="string"), order()):
+        value.write_text(later, encoding="utf-8")
+        git(clone, "commit", "-q", "-a", "-m", "in the new place")
+    both = COUNT.replace('{"name": "count"', '{"name": "total", "type": "int", "default": 1}, {"name": "count"')
+    value.write_text(both, encoding="utf-8")
+    assert sorted(found(run(clone, "HEAD"))) == [("MISSING_UNION_BRANCH", "count"), ("TYPE_MISMATCH", "total")]
 
 
 def test_a_renamed_schema_file_keeps_its_history(clone: Path) -> None:
