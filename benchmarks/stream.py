@@ -80,9 +80,9 @@ def _rate(configured: Settings, contract: Contract, run: Any) -> float:
     """Records a second, from the first batch's start to the end of the last store's last one."""
     sinks = prepare(configured, contract)
     with cassandra.connect(configured) as connected:
-        connected.execute(f"TRUNCATE {contract.spec.sinks.cassandra.qualified}")
+        connected.execute(f"TRUNCATE {contract.spec.sinks.cassandra.quoted}")
     with postgres.connect(configured) as connection:
-        connection.execute(f"TRUNCATE {contract.spec.sinks.postgres.qualified}")
+        connection.execute(f"TRUNCATE {contract.spec.sinks.postgres.quoted}")
     stores = list(run(sinks).values())
     assert stores
     assert all(sum(batch.records for batch in store) == RECORDS for store in stores)
@@ -99,7 +99,7 @@ def _bare(spark: SparkSession, configured: Settings, contract: Contract) -> None
         rows.write.format("org.apache.spark.sql.cassandra").options(**table).mode("append").save()
 
     def to_postgres(rows: DataFrame, _: int) -> None:
-        rows.write.jdbc(url, spec.postgres.qualified, mode="append", properties=properties)
+        rows.write.jdbc(url, spec.postgres.quoted, mode="append", properties=properties)
 
     queries = []
     for name, write in (("cassandra", to_cassandra), ("postgres", to_postgres)):

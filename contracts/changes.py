@@ -5,6 +5,7 @@ This says what is different; whether it may be is `contracts.compatibility`'s.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -32,8 +33,12 @@ from contracts.nodes import (
 from contracts.reading import PROMOTIONS, branch_segment
 from contracts.redefinition import same_json
 
-#: How alike two names have to be for one to look like the other one renamed.
-ALIKE = 0.6
+#: How alike the words have to be in which two names differ, for one to look like the other one renamed.
+ALIKE = 0.75
+#: Letters of a word's beginning that stand for the word.
+SHORTEST = 3
+#: Shorter docs than this stand at fields that have nothing in common, too.
+TELLING_DOC = 12
 #: Beyond that many pairs of fields nobody has renamed anything.
 MOST_PAIRS = 2500
 
@@ -49,6 +54,7 @@ class Kind(StrEnum):
     nullability = "nullability"
     logical = "logical type"
     decimal = "decimal"
+    precision = "precision"
     default = "default"
     symbols = "symbols"
     enum_default = "enum default"
@@ -218,8 +224,9 @@ class Comparison:
         one, other = getattr(old, "logical", None), getattr(new, "logical", None)
         if one == other:
             return []
-        decimals = one is not None and other is not None and one.name == other.name
-        kind = Kind.decimal if decimals else Kind.logical
+        kind = Kind.logical
+        if one is not None and other is not None and one.name == other.name:  # no other type has parameters
+            kind = Kind.precision if one.scale == other.scale else Kind.decimal
         return [Change(kind, path, logical_words(one), logical_words(other), new, "logicalType", one, other)]
 
     @staticmethod
@@ -290,11 +297,11 @@ class Comparison:
         return found
 
     def _alike(self, gone: Sequence[Field], come: Sequence[Field]) -> list[tuple[Field, Field]]:
-        """Removed and added fields of one type and similar names, the most similar first; each field once."""
+        """Removed and added fields that look like one, the most similar first; each field once."""
         if len(gone) * len(come) > MOST_PAIRS:
             return []
         pairs = [
-            (_likeness(one.name, other.name), index, one, other)
+            (_likeness(one, other), index, one, other)
             for index, one in enumerate(gone)
             for other in come
             if words(one.type, self.old) == words(other.type, self.new)
@@ -308,11 +315,31 @@ class Comparison:
         return found
 
 
-def _likeness(one: str, other: str) -> float:
-    """0 to 1; `phone` is much like `phone_number`."""
-    ratio = SequenceMatcher(None, one, other).ratio()
-    first, second = set(one.lower().split("_")), set(other.lower().split("_"))
-    return max(ratio, ALIKE) if first <= second or second <= first else ratio
+def _likeness(one: Field, other: Field) -> float:
+    """0 to 1, of two fields of one type: by their names; 1 where doc and default are the same, and say enough."""
+    if len(one.doc or "") >= TELLING_DOC and one.doc == other.doc and _same_default(one, other):
+        return 1.0
+    return name_likeness(one.name, other.name)
+
+
+def name_likeness(one: str, other: str) -> float:
+    """0 to 1: how alike the words are in which two names differ, as far as one does not merely have more of them.
+
+    `phone` is much like `phone_number`, `user_name` like `username`, `cust_id` like `customer_id`; `created_at` is
+    not like `updated_at`, nor `line_1` like `line_2`, although most of their letters are the same.
+    """
+    first, second = (re.findall("[a-z]+|[0-9]+", _SNAKE.sub("_", name).lower()) for name in (one, other))
+    mine, theirs = ([word for word in some if word not in rest] for some, rest in ((first, second), (second, first)))
+    if not mine or not theirs:
+        return ALIKE
+    short, long = sorted(("".join(mine), "".join(theirs)), key=len)
+    if len(short) >= SHORTEST and long.startswith(short):
+        return ALIKE
+    return SequenceMatcher(None, short, long).ratio()
+
+
+#: Where a word of `camelCase` begins.
+_SNAKE = re.compile("(?<=[a-z0-9])(?=[A-Z])")
 
 
 def words(node: AnyType, schema: Schema | None = None) -> str:

@@ -10,19 +10,20 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 
-from contracts import blind_spots, changes, impact, meanings, rule_changes
+from contracts import blind_spots, changes, impact, meanings, rule_changes, topic_changes
 from contracts.catalog import Catalog
 from contracts.changes import Change, Kind
 from contracts.check_rules import APPROVABLE, CHECK_RULES
 from contracts.compared import Compared
 from contracts.compatibility import FORWARD, LEVELS, Violation, check_schemas
 from contracts.contract import Contract, Subject
-from contracts.findings import Finding, approve, in_order
-from contracts.impact import Earlier, Impact
+from contracts.findings import Finding, approve, in_order, role
+from contracts.impact import ConsumerEffect, Earlier, Impact
 from contracts.nodes import Node, Record
 from contracts.paths import field_at, plain
 from contracts.places import Texts
-from contracts.writing import normalised
+from contracts.topic_changes import MOVES
+from contracts.writing import described_alike, first_difference, normalised
 
 
 @dataclass(frozen=True)
@@ -171,8 +172,8 @@ def _pairs(old: Contract, new: Contract) -> list[tuple[Subject | None, Subject |
     return [(old.key, new.key), (old.value, new.value)]
 
 
-#: Rule and path of a contract that is gone.
-_REMOVAL = ("CONTRACT_REMOVED", "topic")
+#: Rule, path and role of a contract that is gone.
+_REMOVAL = ("CONTRACT_REMOVED", "topic", "")
 
 
 def _removed(catalog: Catalog, base: Baseline, today: date) -> Iterator[Verdict]:
@@ -191,7 +192,7 @@ def _removed(catalog: Catalog, base: Baseline, today: date) -> Iterator[Verdict]
             # It has no contract.yaml any more: it was approved in the last one, or in that of the new topic.
             for one in (old, moved):
                 for each in one.spec.approvals if one else ():
-                    if each.covers == _REMOVAL and each.holds(today):
+                    if each.covers(*_REMOVAL) and each.holds(today):
                         finding = replace(finding, approved=each.reason, until=str(each.until))
             yield Verdict(old.name, topic, "removed", (finding,))
 
@@ -237,7 +238,8 @@ class _Comparison:
         """Everything, approvals not looked at."""
         yield from self._level_lowered()
         yield from self._key()
-        yield from self._partitions()
+        for rule, keys, message, mend in topic_changes.between(self.old, self.new):
+            yield self._in_contract(rule, keys, message, mend)
         yield from self._rules()
         for before, after in self._pairs:
             if before and after and not self._same(before, after):
@@ -245,14 +247,13 @@ class _Comparison:
                 yield from self._blind(before, after)
         yield from self._effects()
 
-    def needed_next_time(self) -> set[tuple[str, str]]:
+    def needed_next_time(self) -> set[tuple[str, str, str]]:
         """What any next version would be refused for, because an earlier one is still in the history."""
         if not self.new.spec.approvals or not self.is_same:
             return set()
         pairs = [(before, after) for before, after in self._pairs if before and after]
-        by_level = (one for pair in pairs for one in self._by_level(*pair))
-        meaning = (one for pair in pairs for one in self._meanings(*pair))
-        return {(one.rule, one.path) for found in (by_level, meaning) for one in found}
+        found = (one for pair in pairs for one in (*self._by_level(*pair), *self._meanings(*pair)))
+        return {(one.rule, one.path, role(self.new, one)) for one in found}
 
     # -- the levels ------------------------------------------------------------------------------------------------
 
@@ -317,17 +318,14 @@ class _Comparison:
         forward = any(FORWARD in LEVELS[level].directions for level in self._levels())
         moved: set[str] = set()
         for change in self._between(before, after):
-            found = blind_spots.of(change)
             if change.kind is Kind.namespace:
                 # The types inside go along; one finding tells of them all.
-                found = found if change.old not in moved else None
+                if change.old in moved:
+                    continue
                 moved.add(change.old)
-            if change.kind is Kind.symbols and not forward:
-                found = blind_spots.grown(change)
-            if found is None:
-                continue
             if change.kind not in meanings.KINDS:
-                yield self._of_change(after, change, *found)
+                for told in blind_spots.of(change, forward=forward):
+                    yield self._of_change(after, change, *told)
         yield from self._meanings(before, after)
 
     def _meanings(self, before: Subject, after: Subject) -> Iterator[Finding]:
@@ -337,9 +335,10 @@ class _Comparison:
         merged: dict[tuple[str, str, str, str], tuple[Change, list[int]]] = {}
         for number in range(len(history)) if transitive else range(len(history))[-1:]:
             for change in self._compared.meanings(history[number].schema, after.schema):
-                found = blind_spots.of(change)
-                assert found is not None
-                merged.setdefault((change.path, *found), (change, []))[1].append(number)
+                if blind_spots.widened(change) and number < len(history) - 1:
+                    continue  # who reads and stores the last version holds the digits of all
+                for told in blind_spots.of(change, forward=False):
+                    merged.setdefault((change.path, *told), (change, []))[1].append(number)
         for (_, rule, message, mend), (change, versions) in merged.items():
             yield self._of_change(after, change, rule, message + self._compared_with(history, versions), mend)
 
@@ -354,21 +353,11 @@ class _Comparison:
             return
         if old is None or new is None:
             word = "has a key schema now, and had none" if old is None else "has no key schema any more"
-            yield self._in_contract("KEY_CHANGED", ["key"], f"the topic {word}: {_MOVES}", keep)
+            yield self._in_contract("KEY_CHANGED", ["key"], f"the topic {word}: {MOVES}", keep)
         elif not self._same(old, new):
-            told = [f"{change.path or 'key'}: {change}" for change in self._between(old, new)] or ["its text"]
-            message = f"the key's schema changed ({told[0]}). The bytes of a key begin with its schema's id: {_MOVES}"
             file, line, column = _place(new, new.schema.root, "")
-            yield self._finding("KEY_CHANGED", message, keep, file, line, column, "", new.name)
-
-    def _partitions(self) -> Iterator[Finding]:
-        old, new = self.old.spec.kafka.partitions, self.new.spec.kafka.partitions
-        if old != new:
-            yield self._in_contract(
-                "PARTITIONS_CHANGED",
-                ["kafka", "partitions"],
-                f"the topic had {old} partitions, and the contract now says {new}: {_MOVES}",
-                "keep the number; for more, take a new topic and move to it",
+            yield self._finding(
+                "KEY_CHANGED", _key_words(old, new, self._between(old, new)), keep, file, line, column
             )
 
     def _rules(self) -> Iterator[Finding]:
@@ -405,15 +394,22 @@ class _Comparison:
                     f"{sink.kind} {sink.qualified} stays as it is, and is no longer written",
                     "move its readers, then drop it",
                 )
+        for consumer in effect.former:
+            what = f"{consumer.name} was taken out here, and {consumer.why}"
+            yield self._in_contract(
+                "CONSUMER_REMOVED",
+                ["consumers"],
+                what,
+                f"make sure that its owner{_of(consumer)} has moved on; best take it out in a change before",
+            )
         for number, consumer in enumerate(effect.consumers):
             if consumer.lost:
                 yield self._in_contract(
                     "CONSUMER_LOSES_FIELD",
                     ["consumers", number],
                     f"{consumer.name} {consumer.why}",
-                    "keep the field until its owner"
-                    + (f" ({consumer.owner})" if consumer.owner else "")
-                    + " no longer needs it, and take it off the consumer's fields then",
+                    f"keep the field until its owner{_of(consumer)} no longer needs it, and take it off the "
+                    "consumer's fields then",
                 )
 
     # -- findings ---------------------------------------------------------------------------------------------------
@@ -423,13 +419,29 @@ class _Comparison:
         return self._finding(rule, message, mend, self.new.file, line, column, ".".join(map(str, keys)), "")
 
     def _finding(
-        self, rule: str, message: str, mend: str, file: str, line: int, column: int, path: str, subject: str
+        self, rule: str, message: str, mend: str, file: str, line: int, column: int, path: str = "", subject: str = ""
     ) -> Finding:
         severity = CHECK_RULES[rule].severity
         return Finding(rule, severity, message, mend, file, line, column, path, self.new.name, subject)
 
 
-_MOVES = "events of one key go to another partition than before, and their order is lost"
+def _key_words(old: Subject, new: Subject, told: Sequence[Change]) -> str:
+    """What changed in a key's schema, and what that does to its bytes."""
+    words = [f"{change.path or 'key'}: {change}" for change in told] or [first_difference(old.schema, new.schema)]
+    more = f" and {len(words) - 3} more" if len(words) > 3 else ""
+    what = f"the key's schema changed ({'; '.join(words[:3])}{more})"
+    if described_alike(old.schema) == described_alike(new.schema):
+        what += (
+            ", and no value of it is written otherwise. But a registry that tells docs and aliases apart gives it a"
+        )
+        what += " new id"
+    else:
+        what += ". It gets a new id in the registry"
+    return f"{what}, and the bytes of a key begin with its schema's id: {MOVES}"
+
+
+def _of(consumer: ConsumerEffect) -> str:
+    return f" ({consumer.owner})" if consumer.owner else ""
 
 
 def _covers(new: str, old: str) -> bool:

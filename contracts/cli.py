@@ -6,7 +6,7 @@ import gc
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -54,6 +54,13 @@ class Store(StrEnum):
 Folder = Annotated[Path | None, typer.Option("--schemas", help="Folder of the contracts (CONTRACTS_DIR).")]
 Output = Annotated[Format, typer.Option("--format", help="text for people, json for programs.")]
 
+
+def _against(default: str) -> Any:
+    """`--against` of every command: the state before, with which the contracts here are compared."""
+    words = f"The state before: a git ref, a folder, or the registry; without it {default}."
+    return typer.Option(metavar="REF|REF:DIR|DIR|registry", help=words)
+
+
 FindingsFormat = Annotated[
     report.Format, typer.Option("--format", help="text for people; the others for programs, CI and pull requests.")
 ]
@@ -77,12 +84,7 @@ def lint(context: typer.Context, output: FindingsFormat = report.Format.text, fa
 @app.command()
 def check(
     context: typer.Context,
-    against: Annotated[
-        str | None,
-        typer.Option(
-            metavar="REF|REF:DIR|DIR|registry", help="What to compare with; else the merge base with origin/main."
-        ),
-    ] = None,
+    against: Annotated[str | None, _against("the merge base with origin/main")] = None,
     output: FindingsFormat = report.Format.text,
     fail_on: Fail = FailOn.error,
 ) -> None:
@@ -165,12 +167,7 @@ def pull(
 @app.command()
 def tables(
     context: typer.Context,
-    against: Annotated[
-        str | None,
-        typer.Option(
-            metavar="REF|REF:DIR|DIR|registry", help="What the tables were made for; else there are none yet."
-        ),
-    ] = None,
+    against: Annotated[str | None, _against("nothing, for which all tables are new")] = None,
     store: Annotated[Store | None, typer.Option(help="Only the tables of this store.")] = None,
     output: Output = Format.text,
 ) -> None:

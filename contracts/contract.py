@@ -80,7 +80,13 @@ class CassandraSink(Spec):
 
     @property
     def qualified(self) -> str:
+        """What people call the table."""
         return f"{self.keyspace}.{self.table}"
+
+    @property
+    def quoted(self) -> str:
+        """The table in CQL: in quotes a reserved word is a name like any other."""
+        return f'"{self.keyspace}"."{self.table}"'
 
 
 class PostgresSink(Spec):
@@ -94,7 +100,13 @@ class PostgresSink(Spec):
 
     @property
     def qualified(self) -> str:
+        """What people call the table."""
         return f"{self.schema_name}.{self.table}"
+
+    @property
+    def quoted(self) -> str:
+        """The table in SQL: in quotes a reserved word is a name like any other."""
+        return f'"{self.schema_name}"."{self.table}"'
 
 
 Sink = CassandraSink | PostgresSink
@@ -116,17 +128,30 @@ class ConsumerSpec(Spec):
 
 
 class ApprovalSpec(Spec):
-    """A finding of `contracts check` that is wanted.  `until`: its last day.  `path`: that of the finding."""
+    """A finding of `contracts check` that is wanted.  `until`: its last day.  `path`: that of the finding.
+
+    `subject`: which schema's findings are meant; those of contract.yaml itself are no schema's, and meant by both.
+    """
 
     rule: str = Field(min_length=1)
     path: str = ""
+    subject: Literal["key", "value"] = "value"
     reason: str = Field(min_length=1)
     until: date
 
-    @property
-    def covers(self) -> tuple[str, str]:
-        """Rule and path of the findings that it is about."""
-        return self.rule, self.path
+    @field_validator("until", mode="before")
+    @classmethod
+    def _a_day(cls, value: object) -> object:
+        try:
+            if type(value) is date:
+                return value
+            return date.fromisoformat(value if isinstance(value, str) else "")
+        except ValueError:
+            raise ValueError(f"{value} is no day: write one as 2026-06-30") from None
+
+    def covers(self, rule: str, path: str, role: str = "") -> bool:
+        """It is about such findings.  `role`: `key` or `value`, empty for those that are no schema's."""
+        return (rule, path) == (self.rule, self.path) and role in ("", self.subject)
 
     def holds(self, today: date) -> bool:
         """It counts through its last day."""

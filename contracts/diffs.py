@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from contracts import changes
+from contracts import changes, yaml_text
 from contracts.catalog import CONTRACT_FILE, is_contract_file, read_folder
 from contracts.changes import Change, Kind
 from contracts.errors import ConfigurationError
@@ -133,7 +133,7 @@ def _settings(path: str, before: Mapping[str, str], after: Mapping[str, str]) ->
 def _flat(side: Side, path: str) -> dict[str, str]:
     """`kafka.partitions` -> `3` for every value of a contract.yaml."""
     try:
-        waiting: list[tuple[str, Any]] = [("", yaml.safe_load(side.files[path]))]
+        waiting: list[tuple[str, Any]] = [("", yaml_text.load(side.files[path]))]
     except yaml.YAMLError as error:
         raise ConfigurationError(
             f"not YAML: {str(error).splitlines()[0]}", where=f"{side.name}/{path}", mend="correct it"

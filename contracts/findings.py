@@ -89,7 +89,7 @@ def approve(
     today: date,
     known: Iterable[str],
     texts: Texts,
-    still_needed: Iterable[tuple[str, str]] = (),
+    still_needed: Iterable[tuple[str, str, str]] = (),
 ) -> list[Finding]:
     """`findings` of one contract, those marked that an approval of its contract.yaml covers.
 
@@ -99,7 +99,7 @@ def approve(
         today: an approval counts through its last day.
         known: ids of the rules that an approval may name.
         texts: of the contract files, for the line.
-        still_needed: (rule, path) of what the next change would be refused for: an approval of these is in use.
+        still_needed: (rule, path, role) of what the next change would be refused for: an approval of these is in use.
 
     Raises:
         ConfigurationError: an approval names a rule that does not exist.
@@ -114,8 +114,9 @@ def approve(
                 where=f"{contract.file}:{line}" if line else contract.file,
                 mend=f"rules of check: {', '.join(rules)}",
             )
-        covered = [i for i, one in enumerate(result) if (one.rule, one.path) == approval.covers]
-        at = f"of {approval.rule}" + (f" at {approval.path}" if approval.path else "")
+        about = [i for i, one in enumerate(result) if (one.rule, one.path) == (approval.rule, approval.path)]
+        covered = [i for i in about if approval.covers(approval.rule, approval.path, role(contract, result[i]))]
+        at = f"of {approval.rule}" + (f" at {approval.path}" if approval.path else "") + f" in the {approval.subject}"
         found = None
         if not approval.holds(today):
             found = Finding(
@@ -127,14 +128,22 @@ def approve(
         elif covered:
             for index in covered:
                 result[index] = replace(result[index], approved=approval.reason, until=str(approval.until))
-        elif approval.covers not in still_needed:
+        elif not any(approval.covers(*one) for one in still_needed):
+            other = next((role(contract, result[i]) for i in about), "")
             found = Finding(
                 APPROVAL_UNUSED,
                 Severity.warning,
                 f"the approval {at} covers nothing that this change does",
-                "remove it, or correct its rule or path",
+                f"the {other} has such a finding: write `subject: {other}` if that is meant, or remove it"
+                if other
+                else "remove it, or correct its rule, path or subject",
             )
         if found is not None:
             place = {"file": contract.file, "line": line, "column": column, "contract": contract.name}
             result.append(replace(found, path=f"approvals.{number}", **place))
     return result
+
+
+def role(contract: Contract, one: Finding) -> str:
+    """`key` or `value`, whose schema it is found in; empty for what is no schema's."""
+    return next((subject.role for subject in contract.subjects if subject.name == one.subject), "")

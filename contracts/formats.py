@@ -98,7 +98,13 @@ def _impact(one: Impact) -> dict[str, Any]:
     spark = one.spark
     return {
         "deploy": {"first": one.first.value, "why": one.why},
-        "spark": spark and {"reads_old": spark.reads_old, "reads_new": spark.reads_new, "notes": list(spark.notes)},
+        "spark": spark
+        and {
+            "starts": spark.starts,
+            "reads_old": spark.reads_old,
+            "reads_new": spark.reads_new,
+            "notes": list(spark.notes),
+        },
         "tables": [
             {
                 "kind": table.kind,
@@ -244,7 +250,8 @@ def _section(verdict: Verdict) -> list[str]:
     lines = [f"### {_code(verdict.contract)}: {icon} {effect.first.value}", "", f"{_md(effect.why)}.", ""]
     if effect.spark is not None:
         lines += [
-            f"**Spark** reads old records: {_yes(effect.spark.reads_old)}; before it is deployed, new ones: "
+            f"**Spark** starts with the new contract: {_yes(effect.spark.starts)}; reads old records: "
+            f"{_yes(effect.spark.reads_old)}; before it is deployed, new ones: "
             f"{_yes(effect.spark.reads_new)}",
             "",
             *(f"- {_md(note)}" for note in effect.spark.notes),

@@ -6,20 +6,20 @@ asked for, not what a change does.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from contracts import meanings, tables
+from contracts.blind_spots import narrowed, widened
 from contracts.changes import Change, Kind
 from contracts.compared import Compared
 from contracts.compatibility import BACKWARD, FORWARD, LEVELS
-from contracts.contract import Contract, Sink
-from contracts.errors import ConfigurationError
+from contracts.contract import ConsumerSpec, Contract, Sink
 from contracts.jsonpos import dump
 from contracts.nodes import Field, Schema
 from contracts.paths import overlap, plain
-from contracts.tables import Migration, Refusal, Table, Written
+from contracts.tables import Migration, Table, Written
 from contracts.wording import Told, describe
 
 
@@ -51,11 +51,13 @@ class SparkEffect:
     """What the stream does with records.
 
     Args:
+        starts: with the new contract it starts: every table can be made as that says.
         reads_old: the new contract reads all that was ever written.
         reads_new: the stream that runs now, with the old contract, reads what new producers write.
         notes: which default fills in, what is left out, and why something cannot be read.
     """
 
+    starts: bool
     reads_old: bool
     reads_new: bool
     notes: tuple[str, ...]
@@ -99,13 +101,20 @@ class ConsumerEffect:
 
 @dataclass(frozen=True)
 class Impact:
-    """Everything that a change does.  `why` says where `first` comes from."""
+    """Everything that a change does.
+
+    Args:
+        why: where `first` comes from.
+        former: consumers of the old contract that the new one leaves out, in whole or with the fields that they read,
+            and that do not read on.
+    """
 
     first: First
     why: str
     spark: SparkEffect | None = None
     tables: tuple[TableEffect, ...] = ()
     consumers: tuple[ConsumerEffect, ...] = ()
+    former: tuple[ConsumerEffect, ...] = ()
     changes: tuple[Change, ...] = field(default=(), repr=False)
 
 
@@ -128,16 +137,19 @@ def of(
     schema = new.value.schema
     backward = bool(compared.differences(schema, old.value.schema))
     forward = tuple(_told(schema, old.value.schema, compared, new_reads=False))
-    meaning = [one for one in changes if one.kind in meanings.KINDS]
-    first, why = _first(backward, bool(forward), meaning, bool(changes))
+    meaning = [one for one in changes if one.kind in meanings.OTHERWISE]
+    longer = next((one for one in changes if widened(one)), None)
+    shorter = next((one for one in changes if narrowed(one)), None)
+    first, why = _first(_reason(backward, shorter), _reason(bool(forward), longer), meaning, bool(changes))
     if first is not First.together:
         why += _older(new, history[:-1], compared, read=not backward, readers=not forward)
+    effects = tuple(_tables(old, new, history))
     spark = None
     if new.sinks or old.sinks:
-        spark = _spark(schema, history, forward, changes, compared)
-    consumers = tuple(_consumers(new, forward, changes))
-    effects = tuple(_tables(old, new, history))
-    return Impact(first, why, spark, effects, consumers, tuple(changes))
+        spark = _spark(schema, history, forward, changes, compared, effects)
+    consumers = tuple(_consumers(new.spec.consumers, forward, changes))
+    former = tuple(_former(old, consumers, forward, changes))
+    return Impact(first, why, spark, effects, consumers, former, tuple(changes))
 
 
 def _told(new: Schema, old: Schema, compared: Compared, *, new_reads: bool) -> Iterator[Told]:
@@ -163,7 +175,11 @@ def _older(new: Contract, older: Sequence[Earlier], compared: Compared, *, read:
     if readers and FORWARD in level.directions:
         unable = [one.label for one in older if compared.differences(one.schema, schema)]
         told += _named("; readers that still have {} cannot read new records, and have to move first", unable)
-    other = [one.label for one in older if compared.meanings(one.schema, schema)]
+    other = [
+        one.label
+        for one in older
+        if any(change.kind in meanings.OTHERWISE for change in compared.meanings(one.schema, schema))
+    ]
     return told + _named("; values of {} mean something else, and nothing in the bytes tells", other)
 
 
@@ -174,7 +190,15 @@ def _named(told: str, labels: Sequence[str]) -> str:
     return told.format(labels[-1] + (f" and {len(labels) - 1} more" if len(labels) > 1 else ""))
 
 
-def _first(backward: bool, forward: bool, other: Sequence[Change], changed: bool) -> tuple[First, str]:
+def _reason(unread: bool, decimal: Change | None) -> str:
+    """Why one side cannot read the other: in general, or because of one decimal's digits; empty when it can."""
+    if unread:
+        return "cannot read"
+    return f"{decimal.path or 'the value'} was {decimal.old}, and is now {decimal.new}" if decimal else ""
+
+
+def _first(backward: str, forward: str, other: Sequence[Change], changed: bool) -> tuple[First, str]:
+    """`backward`, `forward`: why new readers do not read all old records, and old readers not all new ones."""
     if other:
         return First.together, (
             f"{other[0].path or 'the value'} means something else from now on, and nothing in the bytes tells: stop "
@@ -185,22 +209,32 @@ def _first(backward: bool, forward: bool, other: Sequence[Change], changed: bool
             "neither side reads the other's records: stop producers, let consumers read to the end, deploy both; or "
             "use a new topic"
         )
-    if forward:
+    if forward == "cannot read":
         return First.consumers, "the new schema reads old records, and the old one cannot read new ones"
-    if backward:
+    if forward:
+        return First.consumers, f"{forward}: readers and columns hold more digits before producers send them"
+    if backward == "cannot read":
         return First.producers, (
             "the old schema reads new records, and the new one cannot read old ones: "
             "consumers follow when those are read"
         )
+    if backward:
+        return First.producers, f"{backward}: consumers follow when the longer numbers of old records are read"
     if not changed:
         return First.any, "the value's schema stays the same"
     return First.any, "each side reads the other's records"
 
 
 def _spark(
-    new: Schema, history: Sequence[Earlier], forward: Sequence[Told], changes: Sequence[Change], compared: Compared
+    new: Schema,
+    history: Sequence[Earlier],
+    forward: Sequence[Told],
+    changes: Sequence[Change],
+    compared: Compared,
+    effects: Sequence[TableEffect],
 ) -> SparkEffect:
-    notes = []
+    refused = [(one, no) for one in effects for no in one.migration.refusals]
+    notes = [f"with the new contract it does not start: {one.kind} {one.table}: {no.why}" for one, no in refused[:1]]
     unreadable = False
     for earlier in reversed(history):
         for one in _told(new, earlier.schema, compared, new_reads=True):
@@ -225,9 +259,22 @@ def _spark(
         if new_paths:
             notes.append(f"until it restarts with the new contract, it leaves out {', '.join(new_paths)}")
     for change in changes:
-        if change.kind in meanings.KINDS:
-            notes.append(f"{change.path or 'the value'} of old records is read as {change.new}, and was {change.old}")
-    return SparkEffect(not unreadable, not forward, tuple(notes))
+        at = change.path or "the value"
+        if change.kind in meanings.OTHERWISE:
+            notes.append(f"{at} of old records is read as {change.new}, and was {change.old}")
+        elif widened(change):
+            notes.append(
+                "until it restarts with the new contract, new records go to the dead-letter topic (DECODE_ERROR) in "
+                f"which {at} has more digits than {change.old}"
+            )
+        elif narrowed(change):
+            notes.append(
+                f"old records go to the dead-letter topic (DECODE_ERROR) in which {at} has more digits than "
+                f"{change.new}"
+            )
+    longer = any(widened(one) for one in changes)
+    shorter = any(narrowed(one) for one in changes)
+    return SparkEffect(not refused, not (unreadable or shorter), not (forward or longer), tuple(notes))
 
 
 def existing(old: Contract, history: Sequence[Earlier], sink: Sink) -> Table | None:
@@ -245,28 +292,15 @@ def _tables(old: Contract, new: Contract, history: Sequence[Earlier]) -> Iterato
     before = {sink.kind: sink for sink in old.sinks}
     for sink in new.sinks:
         was = before.pop(sink.kind, None)
-        try:
-            table = tables.of(new, sink)
-        except ConfigurationError as error:
-            refusal = Refusal(_unstorable(new), error.what, error.mend)
-            yield TableEffect(sink.kind, sink.qualified, Migration(refusals=(refusal,)))
-            continue
-        table_before = existing(old, history, sink) or (existing(old, history, was) if was else None)
-        migration = tables.migrate(table_before, table)
+        if refusals := tables.refusals(new, sink):
+            migration = Migration(refusals=refusals)
+        else:
+            table_before = existing(old, history, sink) or (existing(old, history, was) if was else None)
+            migration = tables.migrate(table_before, tables.of(new, sink))
         yield TableEffect(sink.kind, sink.qualified, migration)
     for sink in before.values():
         note = f"{sink.qualified} stays as it is, and is no longer written"
         yield TableEffect(sink.kind, sink.qualified, Migration(notes=(note,)))
-
-
-def _unstorable(contract: Contract) -> str:
-    """The field that no store has a column for; empty when it is not a type that stands in the way."""
-    schema = contract.value.schema
-    for one in contract.value.record.fields:
-        node, _ = tables.nullability(schema, one.type)
-        if one.name in tables.RESERVED or tables.type_name(node) not in tables.COLUMN_TYPES:
-            return one.name
-    return ""
 
 
 #: What a consumer does not notice.
@@ -275,8 +309,21 @@ _SILENT = frozenset(
 )
 
 
-def _consumers(new: Contract, forward: Sequence[Told], changes: Sequence[Change]) -> Iterator[ConsumerEffect]:
-    for consumer in new.spec.consumers:
+def _former(
+    old: Contract, now: Sequence[ConsumerEffect], forward: Sequence[Told], changes: Sequence[Change]
+) -> Iterator[ConsumerEffect]:
+    """Consumers as they were, where that was worse for them than it is for them as they are now."""
+    left = {one.name: one for one in now}
+    for was in _consumers(old.spec.consumers, forward, changes):
+        still = left.get(was.name)
+        if was.reads is not Reads.on and (still is None or set(was.touched) - set(still.touched)):
+            yield was
+
+
+def _consumers(
+    consumers: Iterable[ConsumerSpec], forward: Sequence[Told], changes: Sequence[Change]
+) -> Iterator[ConsumerEffect]:
+    for consumer in consumers:
         fields = consumer.fields or [""]
         touched: dict[str, Change] = {}
         for change in changes:
@@ -288,7 +335,8 @@ def _consumers(new: Contract, forward: Sequence[Told], changes: Sequence[Change]
                     if any(overlap(plain(path), name) for name in fields):
                         touched.setdefault(path, change)
         unreadable = [one for one in forward if any(overlap(plain(one.path), name) for name in fields)]
-        meaning = [one for one in touched.values() if one.kind in meanings.KINDS]
+        meaning = [one for one in touched.values() if one.kind in meanings.OTHERWISE]
+        longer = next((one for one in touched.values() if widened(one)), None)
         lost = [path for path, one in touched.items() if one.kind in (Kind.removed, Kind.renamed, Kind.looks_renamed)]
         if unreadable:
             reads = Reads.breaks
@@ -296,6 +344,9 @@ def _consumers(new: Contract, forward: Sequence[Told], changes: Sequence[Change]
         elif meaning:
             reads = Reads.breaks
             why = f"takes {meaning[0].path or 'the value'} for {meaning[0].old}, and it is {meaning[0].new}"
+        elif longer is not None:
+            reads = Reads.breaks
+            why = f"reads {longer.path or 'the value'} as {longer.old}, and {longer.new} may be longer"
         elif lost:
             reads = Reads.without
             why = f"no longer gets {', '.join(lost)}: its schema fills in the default"

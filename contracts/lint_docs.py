@@ -40,7 +40,8 @@ def page() -> str:
         lines.append(f"\n## {rule.id}\n\n{rule.purpose}\n\n")
         lines.append(f"Mend: {rule.mend}.\n\n")
         for word, example in (("Bad", rule.bad), ("Good", rule.good)):
-            lines.append(f"{word}:\n\n```{language}\n{example.text}\n```\n\n"[: None if word == "Bad" else -1])
+            many = f" ({example.times:,} such fields)" if example.times > 1 else ""
+            lines.append(f"{word}{many}:\n\n```{language}\n{example.text}\n```\n\n"[: None if word == "Bad" else -1])
     return "".join(lines)
 
 

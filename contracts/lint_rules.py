@@ -12,8 +12,8 @@ from contracts.lint_scope import Example, Rule
 _ERROR, _WARNING = Severity.error, Severity.warning
 
 
-def _field(text: str) -> Example:
-    return Example("field", text)
+def _field(text: str, times: int = 1) -> Example:
+    return Example("field", text, times)
 
 
 def _schema(text: str) -> Example:
@@ -197,7 +197,8 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         "SINK_TYPE", _ERROR,
-        "A field of a contract with sinks has a type that there is a column for.",
+        "A field of a contract with sinks has a type that there is a column for, and no decimal of more digits than "
+        "the 38 of Spark.",
         "use a type of docs/types.md, alone or with null",
         _field('{"name": "labels", "type": {"type": "array", "items": "string"}, "doc": "Labels."}'),
         _field('{"name": "labels", "type": "string", "doc": "Labels, one a line."}'),
@@ -205,11 +206,28 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         "COLUMN_NAME", _ERROR,
-        "Some column names are taken by the stream itself, and PostgreSQL cuts names after 63 bytes.",
+        "Some column names are taken by the stream itself and by PostgreSQL, which cuts names after 63 bytes.",
         "rename the field",
         _field('{"name": "kafka_offset", "type": "long", "doc": "Where it was read."}'),
         _field('{"name": "source_offset", "type": "long", "doc": "Where it was read."}'),
         types.column_names,
+    ),
+    Rule(
+        "COLUMN_COUNT", _ERROR,
+        "A table of PostgreSQL has at most 1,600 columns, the three of the stream among them.",
+        "split the value into several topics, or leave PostgreSQL out of its sinks",
+        _field('{"name": "reading_%d", "type": "double", "doc": "Celsius."}', times=1597),
+        _field('{"name": "reading_%d", "type": "double", "doc": "Celsius."}', times=1596),
+        types.column_counts,
+    ),
+    Rule(
+        "SINK_NAME", _ERROR,
+        "A keyspace or schema is not one of the store's own, and neither keyspace nor table of Cassandra a reserved "
+        "word of CQL: Spark's connector cannot look it up. (PostgreSQL takes any word: names are in quotes.)",
+        "name it otherwise",
+        _contract("sinks: {cassandra: {keyspace: shop, table: order, primary_key: [id]}}"),
+        _contract("sinks: {cassandra: {keyspace: shop, table: orders, primary_key: [id]}}"),
+        types.sink_names,
     ),
     Rule(
         "RECURSIVE_TYPE", _ERROR,

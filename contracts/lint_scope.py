@@ -32,10 +32,17 @@ class Example:
     Args:
         kind: `field` (a field of the value), `schema` (value.avsc) or `contract` (keys of contract.yaml).
         text: JSON, or YAML for a contract.
+        times: so many fields, each with its number in place of `%d`.
     """
 
     kind: str
     text: str
+    times: int = 1
+
+    @property
+    def full(self) -> str:
+        """All of the text that is put in."""
+        return ",\n".join(self.text % number for number in range(self.times)) if self.times > 1 else self.text
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from typing import Any
 from uuid import UUID
 
+from contracts import tables
 from contracts.contract import Subject
 from contracts.defaults import fits
 from contracts.lint_scope import Hit, Scope
@@ -27,11 +28,9 @@ from contracts.nodes import (
 )
 from contracts.paths import field_at
 from contracts.slips import show
-from contracts.tables import COLUMN_TYPES, RESERVED, nullability, type_name
+from contracts.tables import Refusal, type_name
 from contracts.trampoline import Step
 from contracts.trampoline import run as trampoline
-
-POSTGRES_NAME_BYTES = 63
 
 
 def duplicate_keys(scope: Scope) -> Iterator[Hit]:
@@ -162,25 +161,32 @@ def _ignored(node: Field | AnyType) -> tuple[str, str]:
 
 
 def sink_types(scope: Scope) -> Iterator[Hit]:
-    if not scope.contract.sinks:
-        return
-    kinds = " and ".join(sink.kind for sink in scope.contract.sinks)
-    for field in scope.contract.value.record.fields:
-        node, _ = nullability(scope.value, field.type)
-        if type_name(node) not in COLUMN_TYPES:
-            what = f"{kinds} cannot store {field.name!r}: no column for the Avro type {type_name(node)}"
-            yield scope.at(scope.contract.value, field, "type", what)
+    if scope.contract.sinks:
+        yield from _refused(scope, tables.type_refusals(scope.contract.value.record, scope.value), "type")
 
 
 def column_names(scope: Scope) -> Iterator[Hit]:
-    if not scope.contract.sinks:
-        return
-    for field in scope.contract.value.record.fields:
-        if field.name.lower() in RESERVED:
-            yield scope.at(scope.contract.value, field, "name", f"the stream has a column {field.name!r} of its own")
-        elif scope.contract.spec.sinks.postgres and len(field.name.encode()) > POSTGRES_NAME_BYTES:
-            what = f"PostgreSQL cuts {field.name[:20]!r}… off after {POSTGRES_NAME_BYTES} bytes"
-            yield scope.at(scope.contract.value, field, "name", what)
+    for sink in scope.contract.sinks:
+        yield from _refused(scope, tables.name_refusals(scope.contract.value.record, sink), "name")
+
+
+def column_counts(scope: Scope) -> Iterator[Hit]:
+    for sink in scope.contract.sinks:
+        for one in tables.size_refusals(scope.contract.value.record, sink):
+            yield scope.in_contract(["sinks", sink.kind], one.why, one.mend)
+
+
+def sink_names(scope: Scope) -> Iterator[Hit]:
+    for sink in scope.contract.sinks:
+        for key, one in tables.place_refusals(sink):
+            yield scope.in_contract(["sinks", sink.kind, key], one.why, one.mend)
+
+
+def _refused(scope: Scope, refusals: Iterator[Refusal], attribute: str) -> Iterator[Hit]:
+    """One finding a field, at that attribute of it."""
+    for one in refusals:
+        field = scope.contract.value.record.by_name[one.column]
+        yield scope.at(scope.contract.value, field, attribute, one.why, one.mend)
 
 
 def recursive_types(scope: Scope) -> Iterator[Hit]:

@@ -8,8 +8,10 @@ from __future__ import annotations
 from contracts.changes import Change, Comparison, Kind, Pair
 from contracts.nodes import AnyType, Enum, Primitive, Record, Schema, Union, join
 
-#: What tells that bytes mean something else.
-KINDS = frozenset({Kind.logical, Kind.decimal})
+#: What tells that the same bytes mean something else.
+OTHERWISE = frozenset({Kind.logical, Kind.decimal})
+#: And that they may hold more than one side can take.
+KINDS = OTHERWISE | {Kind.precision}
 
 
 def between(old: Schema, new: Schema) -> tuple[Change, ...]:

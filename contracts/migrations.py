@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from contracts import impact, tables
 from contracts.contract import Contract, Sink, Subject
-from contracts.errors import ConfigurationError
 from contracts.formats import clean
 from contracts.impact import Earlier
-from contracts.tables import Migration, Refusal, Table
+from contracts.tables import Migration, Table
 
 
 @dataclass(frozen=True)
@@ -92,11 +91,11 @@ def _table(
 
 
 def _migration(was: Table | None, contract: Contract, sink: Sink) -> Migration:
-    try:
-        table = tables.of(contract, sink)
-    except ConfigurationError as error:
-        return Migration(refusals=(Refusal("", f"{error.where}: {error.what}", error.mend),))
-    return tables.migrate(was, table)
+    if refusals := tables.refusals(contract, sink):
+        return Migration(
+            refusals=tuple(replace(one, why=f"{tables.place(contract, one)}: {one.why}") for one in refusals)
+        )
+    return tables.migrate(was, tables.of(contract, sink))
 
 
 def as_script(needed: Sequence[Needed], against: str = "") -> str:

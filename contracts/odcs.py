@@ -97,7 +97,11 @@ def as_yaml(document: dict[str, Any]) -> str:
     return yaml.dump(document, Dumper=_Plain, sort_keys=False, allow_unicode=True, width=110)
 
 
-class _Plain(yaml.SafeDumper):
+#: The one in C, where there is one: ten times as fast.
+_FASTEST: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+class _Plain(_FASTEST):  # type: ignore[misc]
     """Writes a value that stands twice in full: anchors are not for readers."""
 
     def ignore_aliases(self, data: Any) -> bool:

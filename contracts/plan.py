@@ -270,8 +270,12 @@ def _approved_break(
     say so."""
     level = contract.compatibility.value
     refused = {(one.rule, one.path) for one in check_schemas(subject.schema, history, level)}
-    approvals = tuple(one for one in contract.spec.approvals if one.holds(today) and one.covers in refused)
-    if not refused or refused - {one.covers for one in approvals}:
+    approvals = tuple(
+        one
+        for one in contract.spec.approvals
+        if one.holds(today) and any(one.covers(*each, subject.role) for each in refused)
+    )
+    if not refused or refused - {(one.rule, one.path) for one in approvals}:
         return None
     return ApprovedBreak(level, approvals)
 

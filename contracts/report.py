@@ -180,7 +180,8 @@ def _impact(out: Console, effect: Impact) -> None:
             "[green]reads[/]" if reads else "[red]cannot read[/]"
             for reads in (effect.spark.reads_old, effect.spark.reads_new)
         )
-        rows.append(("Spark", f"{old} old records; as it runs now, {new} new ones"))
+        told = f"{old} old records; as it runs now, {new} new ones"
+        rows.append(("Spark", told if effect.spark.starts else f"[red]does not start[/]; {told}"))
         rows += [("", line) for line in _some([_plain(note) for note in effect.spark.notes])]
     for table in effect.tables:
         lines = [f"{_plain(' '.join(statement.split()))};" for statement in table.migration.statements]

@@ -7,12 +7,13 @@ that wrote the row, so that a row leads back to its event and an older event can
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from contracts import store_names
 from contracts.contract import CassandraSink, Contract, PostgresSink, Sink
 from contracts.errors import ConfigurationError
-from contracts.nodes import AnyType, Field, Record, Schema, Union
+from contracts.nodes import AnyType, Record, Schema, Union
 
 EVENT_TIMESTAMP = "kafka_timestamp"
 EVENT_PARTITION = "kafka_partition"
@@ -21,6 +22,12 @@ EVENT_OFFSET = "kafka_offset"
 EVENT_ORDER = (EVENT_TIMESTAMP, EVENT_OFFSET, EVENT_PARTITION)
 WRITE_TIME = "kafka_write_time"  # no column of a table: what Cassandra keeps beside each cell
 RESERVED = (EVENT_TIMESTAMP, EVENT_PARTITION, EVENT_OFFSET, WRITE_TIME)
+
+#: Digits of Spark's widest decimal; every record goes through Spark.
+MOST_DIGITS = 38
+#: PostgreSQL's limits: bytes of a name, columns of a table, and the columns that every table has already.
+POSTGRES_NAME_BYTES = 63
+POSTGRES_COLUMNS = 1600
 
 
 @dataclass(frozen=True)
@@ -105,21 +112,103 @@ def of(contract: Contract, sink: Sink) -> Table:
     """The table that `sink` asks for.
 
     Raises:
-        ConfigurationError: a field has a type that the store has no column for, or the name of a bookkeeping column.
+        ConfigurationError: there can be no such table (see `refusals`).
     """
-    return Table(sink, _columns(contract.value.record, contract.value.schema, sink, contract.value.file))
+    for refusal in refusals(contract, sink):
+        raise ConfigurationError(refusal.why, where=place(contract, refusal), mend=refusal.mend)
+    return Table(sink, _columns(contract.value.record, contract.value.schema, sink))
 
 
-def _columns(record: Record, schema: Schema, sink: Sink, where: str) -> tuple[Column, ...]:
-    columns = []
+def _columns(record: Record, schema: Schema, sink: Sink) -> tuple[Column, ...]:
+    found = []
     for field in record.fields:
-        if field.name in RESERVED:
-            raise ConfigurationError(
-                f"field {field.name} has a name that the stream uses itself", where=where, mend="rename the field"
-            )
         node, nullable = nullability(schema, field.type)
-        columns.append(Column(field.name, _column_type(field, node, sink, where), nullable))
-    return tuple(columns)
+        found.append(Column(field.name, _column_type(node, sink), nullable))
+    return tuple(found)
+
+
+def refusals(contract: Contract, sink: Sink) -> tuple[Refusal, ...]:
+    """Why the sink's table cannot be made, or written by the stream; empty when it can.  `lint`, `check` and the
+    stream itself all ask this."""
+    return tuple(_refusals(contract.value.record, contract.value.schema, sink))
+
+
+def _refusals(record: Record, schema: Schema, sink: Sink) -> Iterator[Refusal]:
+    yield from type_refusals(record, schema)
+    yield from name_refusals(record, sink)
+    yield from size_refusals(record, sink)
+    yield from (one for _, one in place_refusals(sink))
+
+
+def place(contract: Contract, refusal: Refusal) -> str:
+    """File, and line where it is a field's."""
+    if not refusal.column:
+        return contract.file
+    return f"{contract.value.file}:{contract.value.record.by_name[refusal.column].line}"
+
+
+def type_refusals(record: Record, schema: Schema) -> Iterator[Refusal]:
+    """Fields of a type that no store has a column for."""
+    for field in record.fields:
+        node, _ = nullability(schema, field.type)
+        name = type_name(node)
+        digits = getattr(getattr(node, "logical", None), "precision", None) or 0
+        if name not in COLUMN_TYPES:
+            yield Refusal(
+                field.name,
+                f"field {field.name}: no store has a column for the Avro type {name}",
+                f"use one of {', '.join(sorted(COLUMN_TYPES))}, alone or with null (docs/types.md)",
+            )
+        elif digits > MOST_DIGITS:
+            yield Refusal(
+                field.name,
+                f"field {field.name}: a decimal of {digits} digits, and Spark, which reads all records, has decimals "
+                f"of at most {MOST_DIGITS}",
+                f"give it a precision of at most {MOST_DIGITS}, or store the number as a string",
+            )
+
+
+def name_refusals(record: Record, sink: Sink) -> Iterator[Refusal]:
+    """Fields whose name cannot be a column's."""
+    for field in record.fields:
+        name = field.name
+        if name.lower() in RESERVED:
+            why = f"field {name}: the stream has a column {name!r} of its own"
+        elif isinstance(sink, PostgresSink) and name in store_names.POSTGRES_COLUMNS:
+            why = f"field {name}: PostgreSQL has a column {name!r} of its own in every table"
+        elif isinstance(sink, PostgresSink) and len(name.encode()) > POSTGRES_NAME_BYTES:
+            why = f"field {name[:20]}…: PostgreSQL cuts the name off after {POSTGRES_NAME_BYTES} bytes"
+        else:
+            continue
+        yield Refusal(name, why, "rename the field")
+
+
+def size_refusals(record: Record, sink: Sink) -> Iterator[Refusal]:
+    """A table of more columns than the store takes."""
+    most = POSTGRES_COLUMNS - len((EVENT_TIMESTAMP, EVENT_PARTITION, EVENT_OFFSET))
+    count = len(record.fields)
+    if isinstance(sink, PostgresSink) and count > most:
+        yield Refusal(
+            "",
+            f"the value has {count:,} fields, and a table of PostgreSQL has at most {POSTGRES_COLUMNS:,} columns, of "
+            f"which the stream takes {POSTGRES_COLUMNS - most}",
+            "split the value into several topics, or leave PostgreSQL out of its sinks",
+        )
+
+
+def place_refusals(sink: Sink) -> Iterator[tuple[str, Refusal]]:
+    """Keys of the sink whose name cannot be used, and why."""
+    if isinstance(sink, PostgresSink):
+        if store_names.is_postgres_schema(sink.schema_name):
+            why = f"the schema {sink.schema_name} is PostgreSQL's own"
+            yield "schema", Refusal("", why, "name another schema")
+        return
+    if sink.keyspace in store_names.CASSANDRA_KEYSPACES:
+        yield "keyspace", Refusal("", f"the keyspace {sink.keyspace} is Cassandra's own", "name another keyspace")
+    for key, name in (("keyspace", sink.keyspace), ("table", sink.table)):
+        if name in store_names.CQL_WORDS:
+            why = f"the {key} {name} is a reserved word of CQL, which Spark's Cassandra connector cannot look up"
+            yield key, Refusal("", why, f"name it otherwise, e.g. {name}_events")
 
 
 def nullability(schema: Schema, node: AnyType) -> tuple[AnyType, bool]:
@@ -143,15 +232,8 @@ def create(table: Table) -> list[str]:
     return _create_cql(table, table.sink) if isinstance(table.sink, CassandraSink) else _create_sql(table, table.sink)
 
 
-def _column_type(field: Field, node: AnyType, sink: Sink, where: str) -> str:
-    name = type_name(node)
-    if name not in COLUMN_TYPES:
-        raise ConfigurationError(
-            f"field {field.name}: {sink.kind} has no column for the Avro type {name}",
-            where=f"{where}:{field.line}",
-            mend=f"use one of {', '.join(sorted(COLUMN_TYPES))}, alone or with null (docs/types.md)",
-        )
-    known = COLUMN_TYPES[name]
+def _column_type(node: AnyType, sink: Sink) -> str:
+    known = COLUMN_TYPES[type_name(node)]
     template = known.cql if sink.kind == "cassandra" else known.sql
     logical = getattr(node, "logical", None)
     return template.format(precision=getattr(logical, "precision", None), scale=getattr(logical, "scale", None))
@@ -162,8 +244,8 @@ def _create_cql(table: Table, sink: CassandraSink) -> list[str]:
     columns = ",\n  ".join(f'"{column.name}" {column.type}' for column in table.all_columns)
     key = ", ".join(f'"{name}"' for name in sink.primary_key)
     return [
-        f"CREATE KEYSPACE IF NOT EXISTS {sink.keyspace} WITH replication = {{{replication}}}",
-        f"CREATE TABLE IF NOT EXISTS {sink.qualified} (\n  {columns},\n  PRIMARY KEY ({key})\n)",
+        f'CREATE KEYSPACE IF NOT EXISTS "{sink.keyspace}" WITH replication = {{{replication}}}',
+        f"CREATE TABLE IF NOT EXISTS {sink.quoted} (\n  {columns},\n  PRIMARY KEY ({key})\n)",
     ]
 
 
@@ -176,15 +258,15 @@ def _create_sql(table: Table, sink: PostgresSink) -> list[str]:
         f'"{column.name}" {column.type}{"" if column.nullable else " NOT NULL"}' for column in table.all_columns
     )
     key = ", ".join(f'"{name}"' for name in sink.primary_key)
-    statements = [f"CREATE TABLE IF NOT EXISTS {sink.qualified} (\n  {columns},\n  PRIMARY KEY ({key})\n)"]
+    statements = [f"CREATE TABLE IF NOT EXISTS {sink.quoted} (\n  {columns},\n  PRIMARY KEY ({key})\n)"]
     if sink.schema_name != "public":
-        statements.insert(0, f"CREATE SCHEMA IF NOT EXISTS {sink.schema_name}")
+        statements.insert(0, f'CREATE SCHEMA IF NOT EXISTS "{sink.schema_name}"')
     return statements
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """A change of a table that no statement can bring about.  `column` is empty for one of the whole table."""
+    """A table, or a change of one, that no statement can bring about.  `column` is empty for the whole table."""
 
     column: str
     why: str
@@ -232,10 +314,9 @@ def as_written(versions: Iterable[Written]) -> Table | None:
         record = one.schema.resolve(one.schema.root)
         if not isinstance(record, Record) or (table is not None and record.by_name.keys() <= known):
             continue
-        try:
-            columns = _columns(record, one.schema, one.sink, one.label)
-        except ConfigurationError:
+        if next(_refusals(record, one.schema, one.sink), None) is not None:
             continue  # the stream did not start with it
+        columns = _columns(record, one.schema, one.sink)
         if table is None:
             table = Table(one.sink, columns)
         else:
@@ -282,6 +363,8 @@ def migrate(old: Table | None, new: Table) -> Migration:
                 refusals.append(change)
             else:
                 statements.append(change)
+                if not _longer_numeric(before.type, column.type):
+                    notes.append(f"{column.name}: PostgreSQL writes the whole table anew, which is locked meanwhile")
         if column.nullable and not before.nullable:
             statements += _drop_not_null(new, column)
     if added:
@@ -296,29 +379,43 @@ def migrate(old: Table | None, new: Table) -> Migration:
 
 def _add(table: Table, column: Column) -> str:
     word = "ADD" if isinstance(table.sink, CassandraSink) else "ADD COLUMN"
-    return f'ALTER TABLE {table.sink.qualified} {word} IF NOT EXISTS "{column.name}" {column.type}'
+    return f'ALTER TABLE {table.sink.quoted} {word} IF NOT EXISTS "{column.name}" {column.type}'
 
 
 def _retype(table: Table, old: Column, new: Column, since: str) -> str | Refusal:
     what = f"{new.name} was {old.type}{since}, and is now {new.type}"
     if isinstance(table.sink, CassandraSink):
         return Refusal(new.name, f"{what}; Cassandra cannot alter the type of a column", _MEND_TYPE)
-    if new.name in table.sink.primary_key:
-        return Refusal(new.name, f"{what}, and it is part of the primary key", _MEND_TYPE)
+    if new.name in table.sink.primary_key and new.type == "text":
+        why = f"{what}, and it is part of the primary key: text tells capitals from small letters, a uuid does not"
+        return Refusal(new.name, why, _MEND_TYPE)
+    # A column of the primary key too: a number stays the same number, and its index is built again.
     if (old.type, new.type) in _WIDER or _wider_numeric(old.type, new.type):
-        return f'ALTER TABLE {table.sink.qualified} ALTER COLUMN "{new.name}" TYPE {new.type}'
+        return f'ALTER TABLE {table.sink.quoted} ALTER COLUMN "{new.name}" TYPE {new.type}'
     return Refusal(new.name, f"{what}; not every value that is stored could become one", _MEND_TYPE)
 
 
 def _wider_numeric(old: str, new: str) -> bool:
-    before, after = (re.fullmatch(r"numeric\((\d+),(\d+)\)", one) for one in (old, new))
-    if before is None or after is None:
+    digits = _digits(old), _digits(new)
+    if digits[0] is None or digits[1] is None:
         return False
-    (precision, scale), (wide, fine) = ((int(one[1]), int(one[2])) for one in (before, after))
+    (precision, scale), (wide, fine) = digits
     return fine >= scale and wide - fine >= precision - scale
+
+
+def _longer_numeric(old: str, new: str) -> bool:
+    """More digits and the same scale: no row is written for it."""
+    before, after = _digits(old), _digits(new)
+    return before is not None and after is not None and before[1] == after[1]
+
+
+def _digits(type_: str) -> tuple[int, int] | None:
+    """Precision and scale of a `numeric`."""
+    found = re.fullmatch(r"numeric\((\d+),(\d+)\)", type_)
+    return (int(found[1]), int(found[2])) if found else None
 
 
 def _drop_not_null(table: Table, column: Column) -> list[str]:
     if isinstance(table.sink, CassandraSink):
         return []
-    return [f'ALTER TABLE {table.sink.qualified} ALTER COLUMN "{column.name}" DROP NOT NULL']
+    return [f'ALTER TABLE {table.sink.quoted} ALTER COLUMN "{column.name}" DROP NOT NULL']

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from typing import Any, Final
 
 from contracts.jsonpos import dump
 from contracts.nodes import (
@@ -46,6 +47,30 @@ def normalised(schema: Schema) -> str:
 def described_alike(schema: Schema) -> str:
     """As `normalised`, but docs and aliases do not count either: equal schemas write the same bytes."""
     return dump(_sorted(run(_Writer(schema, set(), full_names=True, described=False).value(schema.root, None))))
+
+
+def first_difference(old: Schema, new: Schema) -> str:
+    """The first place in which what two schemas mean is written otherwise, e.g. `fields.0.doc: none -> ""`; empty
+    where none is."""
+    waiting: list[tuple[str, Any, Any]] = [("", *(json.loads(normalised(one)) for one in (old, new)))]
+    while waiting:
+        at, one, other = waiting.pop()
+        if one == other and type(one) is type(other):
+            continue
+        pairs: list[tuple[str, Any, Any]] = []
+        if isinstance(one, dict) and isinstance(other, dict):
+            pairs = [(key, one.get(key, _NONE), other.get(key, _NONE)) for key in dict.fromkeys([*one, *other])]
+        elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+            pairs = [(str(index), *pair) for index, pair in enumerate(zip(one, other, strict=True))]
+        else:
+            before, after = ("none" if value is _NONE else dump(value) for value in (one, other))
+            return f"{at or 'the schema'}: {before} -> {after}"
+        waiting.extend((f"{at}.{key}" if at else key, *pair) for key, *pair in reversed(pairs))
+    return ""
+
+
+#: What an object has at a key that it lacks.
+_NONE: Final = object()
 
 
 class _Writer:

@@ -41,7 +41,7 @@ def newest(settings: Settings, contract: Contract, sink: Sink, count: int) -> tu
     if isinstance(sink, CassandraSink):
         listed = ", ".join(f'"{name}"' for name in names)
         with cassandra.connect(settings) as session:
-            statement = f"SELECT {listed} FROM {sink.qualified} LIMIT {int(count)}"  # noqa: S608 - identifiers
+            statement = f"SELECT {listed} FROM {sink.quoted} LIMIT {int(count)}"  # noqa: S608 - identifiers
             return names, [tuple(row) for row in session.execute(statement)]
     query = sql.SQL("SELECT {} FROM {} ORDER BY {} DESC LIMIT {}").format(
         sql.SQL(", ").join(map(sql.Identifier, names)),
@@ -74,7 +74,7 @@ def _cassandra(settings: Settings, sink: CassandraSink, keys: list[Key]) -> Iter
     """Rows of the partitions of `keys`, many partitions in one request: one for each costs ten times as much."""
     names = ", ".join(f'"{name}"' for name in (*sink.primary_key, EVENT_TIMESTAMP, EVENT_PARTITION, EVENT_OFFSET))
     with cassandra.connect(settings) as session:
-        query = f'SELECT {names} FROM {sink.qualified} WHERE "{sink.primary_key[0]}" IN ?'  # noqa: S608 - identifiers
+        query = f'SELECT {names} FROM {sink.quoted} WHERE "{sink.primary_key[0]}" IN ?'  # noqa: S608 - identifiers
         statement = session.prepare(query)
         is_uuid = statement.column_metadata[0].type.subtypes[0].typename == "uuid"
         partitions = list(dict.fromkeys(uuid.UUID(key[0]) if is_uuid else key[0] for key in keys))

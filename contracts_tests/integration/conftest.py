@@ -93,13 +93,13 @@ class Pipeline:
     def cassandra_rows(self) -> dict[str, dict[str, Any]]:
         """Rows of the Cassandra table by id."""
         with cassandra.connect(self.settings) as connected:
-            rows = connected.execute(f"SELECT * FROM {self.contract.spec.sinks.cassandra.qualified}")
+            rows = connected.execute(f"SELECT * FROM {self.contract.spec.sinks.cassandra.quoted}")
             return {str(row.id): row._asdict() for row in rows}
 
     def postgres_rows(self) -> dict[str, dict[str, Any]]:
         """Rows of the PostgreSQL table by id."""
         with postgres.connect(self.settings) as connection:
-            cursor = connection.execute(f"SELECT * FROM {self.contract.spec.sinks.postgres.qualified}")
+            cursor = connection.execute(f"SELECT * FROM {self.contract.spec.sinks.postgres.quoted}")
             names = [column.name for column in cursor.description]
             return {str(row[0]): dict(zip(names, row, strict=True)) for row in cursor}
 

@@ -99,7 +99,7 @@ def test_schema_changes_are_pull_requests(
 ) -> None:
     pipeline = made(settings_of_stack, spark, tmp_path)
     clone = Clone(tmp_path, pipeline, Repository(tmp_path / "schemas", stack.environment))
-    tables = (pipeline.contract.spec.sinks.cassandra.qualified, pipeline.contract.spec.sinks.postgres.qualified)
+    tables = (pipeline.contract.spec.sinks.cassandra.quoted, pipeline.contract.spec.sinks.postgres.quoted)
     value, key = clone.subject, pipeline.contract.key.name
     ids = {number: user(number)["id"] for number in range(1, 9)}
 

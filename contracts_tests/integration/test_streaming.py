@@ -275,7 +275,7 @@ def test_a_column_that_cannot_be_altered_stops_the_stream_before_it_starts(pipel
 
 
 def test_a_table_of_somebody_else_is_left_alone(pipeline: Pipeline) -> None:
-    table = pipeline.contract.spec.sinks.postgres.qualified
+    table = pipeline.contract.spec.sinks.postgres.quoted
     with postgres.connect(pipeline.settings) as connection:
         connection.execute(f"CREATE TABLE {table} (id int PRIMARY KEY)")
 
@@ -403,7 +403,7 @@ def test_reconciliation_finds_the_row_that_is_missing(pipeline: Pipeline) -> Non
     pipeline.stream()
     assert reconcile(pipeline.settings, pipeline.contract).in_order()
     with cassandra.connect(pipeline.settings) as connected:
-        table = pipeline.contract.spec.sinks.cassandra.qualified
+        table = pipeline.contract.spec.sinks.cassandra.quoted
         connected.execute(f"DELETE FROM {table} WHERE id = %s", [uuid.UUID(user(7)["id"])])
 
     outcome = reconcile(pipeline.settings, pipeline.contract)

@@ -79,7 +79,7 @@ def test_an_unknown_key_deep_inside_names_what_is_valid_there() -> None:
         ("owner: shop", "owner: [", ": not YAML: "),
         ("primary_key: [id]", "primary_key: [nr]", "there is no field 'nr'"),
         ("value: value.avsc", "value: other.avsc", "value: there is no file other.avsc"),
-        ("owner: shop", "owner: 2026-13-45", "contract.yaml: not YAML"),
+        ("owner: shop", "owner: 2026-13-45", "contract.yaml:2: not YAML: 2026-13-45 is no date: month must be"),
         ("owner: shop", "owner: \x07", "contract.yaml: not YAML"),
         ("owner: shop", "owner: " + "[" * 3000, "not YAML"),
     ],

@@ -103,7 +103,8 @@ def test_a_difference(edit: Edit, told: list[tuple[str, str, str, str]]) -> None
 
 
 def test_every_kind_of_a_schema_has_a_case() -> None:
-    assert {kind for _, told in CASES for kind, *_ in told} | {Kind.decimal, Kind.setting} == set(Kind)
+    found = {kind for _, told in CASES for kind, *_ in told}
+    assert found | {Kind.decimal, Kind.precision, Kind.setting} == set(Kind)
 
 
 def test_a_decimal() -> None:
@@ -113,6 +114,62 @@ def test_a_decimal() -> None:
     )
     (change,) = changes.between(one, other)
     assert (change.kind, change.old, change.new) == (Kind.decimal, "decimal(5,1)", "decimal(5,2)")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("note", "notes"),
+        ("id", "order_id"),
+        ("phone", "phone_number"),
+        ("user_name", "username"),
+        ("userName", "user_name"),
+        ("cust_id", "customer_id"),
+        ("colour", "color"),
+        ("organisation_id", "organization_id"),
+    ],
+)
+def test_names_that_look_like_one_renamed(old: str, new: str) -> None:
+    assert changes.name_likeness(old, new) >= changes.ALIKE
+    assert changes.name_likeness(new, old) >= changes.ALIKE
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("created_at", "updated_at"),
+        ("first_name", "last_name"),
+        ("billing_address", "shipping_address"),
+        ("address_line_1", "address_line_2"),
+        ("amount_eur", "amount_usd"),
+        ("start_date", "end_date"),
+        ("min", "max"),
+        ("foo", "bar"),
+    ],
+)
+def test_names_that_do_not(old: str, new: str) -> None:
+    assert changes.name_likeness(old, new) < changes.ALIKE
+    assert changes.name_likeness(new, old) < changes.ALIKE
+
+
+def test_the_same_doc_and_default_say_that_a_field_is_the_same() -> None:
+    def edit(old: str, new: str, default: int) -> list[tuple[str, str, str, str]]:
+        one, other = (
+            {
+                "name": "Order",
+                "type": "record",
+                "fields": [{"name": name, "type": "int", "doc": doc, "default": value}],
+            }
+            for name, doc, value in (("qty", old, 1), ("pieces", new, default))
+        )
+        found = changes.between(avro.parse(json.dumps(one)), avro.parse(json.dumps(other)))
+        return [change.kind for change in found]
+
+    doc = "How many pieces were ordered."
+    assert Kind.looks_renamed in edit(doc, doc, 1)
+    assert Kind.looks_renamed not in edit(doc, doc, 2)
+    assert Kind.looks_renamed not in edit(doc, "Something else altogether.", 1)
+    assert Kind.looks_renamed not in edit("Count.", "Count.", 1), "as much as nothing is said of many fields"
 
 
 def test_a_recursive_type_ends_and_a_type_that_is_used_twice_is_told_once() -> None:

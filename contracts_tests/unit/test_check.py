@@ -177,9 +177,44 @@ CASES: dict[str, tuple[tuple[Edit, ...], str, str]] = {
         "total",
         '"decimal"',
     ),
+    "DECIMAL_WIDENED": (
+        (retype("total", {"type": "bytes", "logicalType": "decimal", "precision": 10, "scale": 2}),),
+        "total",
+        '"decimal"',
+    ),
     "LOGICAL_TYPE_CHANGED": ((TO_MICROS,), "at", '"timestamp-micros"'),
     "LOOKS_RENAMED": ((rename("note", "notes"),), "notes", '"notes"'),
     "ENUM_WITHOUT_DEFAULT": ((retype("state", STATES),), "state", "["),
+    "SYMBOL_BECOMES_DEFAULT": (
+        (retype("state", {"type": "enum", "name": "State", "symbols": ["OPEN"], "default": "OPEN"}),),
+        "state",
+        "[",
+    ),
+    "REPLICATION_CHANGED": (
+        (lambda f: f.spec["kafka"].update(replication_factor=3),),
+        "kafka.replication_factor",
+        "replication_factor: 3",
+    ),
+    "RETENTION_SHORTENED": (
+        (lambda f: f.spec["kafka"].update(config={"retention.ms": "3600000"}),),
+        "kafka.config.retention.ms",
+        "retention.ms",
+    ),
+    "CLEANUP_CHANGED": (
+        (lambda f: f.spec["kafka"].update(config={"cleanup.policy": "compact"}),),
+        "kafka.config.cleanup.policy",
+        "cleanup.policy",
+    ),
+    "DEAD_LETTERS_MOVED": (
+        (lambda f: f.spec.update(dead_letter={"topic": "orders.dead"}),),
+        "dead_letter.topic",
+        "topic: orders.dead",
+    ),
+    "CONSUMER_REMOVED": (
+        (lambda f: (f.drop("note"), f.spec.update(consumers=f.spec["consumers"][:1])),),
+        "consumers",
+        "consumers:",
+    ),
     "KEY_CHANGED": ((lambda f: f.key.update(doc="Key."),), "", "{"),
     "PARTITIONS_CHANGED": ((lambda f: f.spec["kafka"].update(partitions=6),), "kafka.partitions", "partitions: 6"),
     "LEVEL_LOWERED": ((level("NONE"),), "compatibility", "compatibility: NONE"),
@@ -253,6 +288,86 @@ def test_a_type_that_a_wider_one_reads_may_mean_something_else(old: Any, new: An
     assert found["LOGICAL_TYPE_CHANGED"].path.startswith("late")
 
 
+def test_a_decimal_that_holds_fewer_digits_or_others() -> None:
+    for precision, scale, words in ((6, 2, "such records cannot be read"), (8, 3, "as another number")):
+        kind = {"type": "bytes", "logicalType": "decimal", "precision": precision, "scale": scale}
+        assert words in rules(changed(retype("total", kind)))["DECIMAL_CHANGED"].message
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        (lambda f: f.key.update(doc="Key."), "key: doc: none -> 'Key.'), and no value of it is written otherwise"),
+        (lambda f: f.key.update(doc=""), 'doc: none -> ""), and no value of it is written otherwise'),
+        (lambda f: f.key.update(type="error"), 'type: "record" -> "error"). It gets a new id'),
+        (
+            lambda f: (f.key["fields"][0].update(type="bytes"), f.key.update(doc="K", name="Other")),
+            "key: type name: com.example.OrderKey -> com.example.Other; key: doc: none -> 'K'; id: retyped: "
+            "string -> bytes). It gets a new id",
+        ),
+    ],
+)
+def test_what_changed_in_a_key_is_said(edit: Edit, words: str) -> None:
+    (one,) = (one for one in changed(level("NONE"), edit).findings if one.rule == "KEY_CHANGED")
+    assert words in one.message
+    assert "the bytes of a key begin with its schema's id" in one.message
+
+
+def config(**settings: Any) -> Edit:
+    return lambda f: f.spec["kafka"].update(config={name.replace("_", "."): one for name, one in settings.items()})
+
+
+@pytest.mark.parametrize(
+    ("edits", "words"),
+    [
+        ((config(retention_ms="10"), config(retention_ms="9")), "retention.ms was 10 ms, and is now 9 ms"),
+        ((config(retention_ms="-1"), config()), "was without limit, and is now Kafka's default (604800000 ms)"),
+        ((config(retention_ms="9"), config(retention_ms="10")), ""),
+        ((config(retention_ms="9"), config(retention_ms="-1")), ""),
+        ((config(retention_bytes="-1"), config(retention_bytes="5")), "retention.bytes was without limit"),
+        (
+            (config(cleanup_policy="compact", retention_ms="9"), config(cleanup_policy="compact", retention_ms="8")),
+            "",
+        ),
+        ((config(cleanup_policy="delete"), config()), ""),
+        ((config(cleanup_policy="compact,delete"), config(cleanup_policy="delete,compact")), ""),
+        ((config(cleanup_policy="compact"),), "one without a key is refused; no record goes because of its age"),
+        ((config(cleanup_policy="compact"), config()), "older records of a key stay from now on; the newest"),
+        ((lambda f: f.spec.update(dead_letter={"config": {}}),), "was without limit, and is now Kafka's default"),
+        ((lambda f: f.spec.update(dead_letter={"partitions": 2}),), "had 1 partitions, and the contract now says 2"),
+        ((lambda f: f.spec.update(dead_letter={"topic": "orders.dlq"}),), ""),
+        ((lambda f: f.spec.update(dead_letter={"topic": "orders.dead", "config": {}}),), "those that are there stay"),
+    ],
+)
+def test_what_a_topic_in_use_loses(edits: tuple[Edit, ...], words: str) -> None:
+    found = changed(*edits).findings
+    assert len(found) == bool(words)
+    assert all(words in one.message for one in found)
+
+
+@pytest.mark.parametrize(
+    ("edit", "told"),
+    [
+        (lambda f: f.spec["consumers"].pop(1), True),
+        (lambda f: f.spec["consumers"][1].update(fields=["id"]), True),
+        (lambda f: f.spec["consumers"].pop(0), False),
+        (lambda f: None, False),
+    ],
+)
+def test_a_consumer_that_is_taken_out_where_it_breaks(edit: Edit, told: bool) -> None:
+    found = rules(changed(both(lambda f: f.drop("note"), edit)))
+    assert ("CONSUMER_REMOVED" in found) is told
+    if told:
+        assert "search was taken out here, and no longer gets note" in found["CONSUMER_REMOVED"].message
+        assert not found["CONSUMER_REMOVED"].fails(FailOn.error)
+
+
+def test_a_consumer_that_is_taken_out_where_nothing_breaks() -> None:
+    assert changed(lambda f: f.spec.update(consumers=[])).findings == ()
+    grows = both(lambda f: f.spec.update(consumers=[]), lambda f: f.add("city", "string", default=""))
+    assert changed(grows).findings == ()
+
+
 def test_a_consumer_that_breaks_loses_its_field_too() -> None:
     read = lambda f: (f.add("city", "string"), f.spec["consumers"][1].update(fields=["city"]))  # noqa: E731
     found = rules(changed(read, lambda f: f.drop("city")))
@@ -308,7 +423,7 @@ def test_no_change_no_finding() -> None:
         lambda f: f.add("city", ["null", "string"], default=None),
         lambda f: f.field("count").update(doc="Another doc."),
         lambda f: f.value["fields"].reverse(),
-        lambda f: f.spec["kafka"].update(config={"retention.ms": "1"}),
+        lambda f: f.spec["kafka"].update(config={"retention.ms": "2000000000"}),
     ],
 )
 def test_what_is_fine_has_no_finding(edit: Edit) -> None:
@@ -403,6 +518,17 @@ def test_a_default_that_is_written_another_way_is_the_same() -> None:
     assert set(rules(changed(double(1), again(1.5)))) == {"DEFAULT_CHANGED"}
 
 
+def test_a_decimal_of_any_version_was_longer() -> None:
+    def digits(precision: int) -> Edit:
+        return retype("total", {"type": "bytes", "logicalType": "decimal", "precision": precision, "scale": 2})
+
+    for name, versions in (("BACKWARD_TRANSITIVE", "version 0"), ("BACKWARD", "")):
+        found = rules(changed(level(name), digits(10), history=(digits(12), digits(4))))
+        assert "compared with" not in found["DECIMAL_WIDENED"].message
+        assert ("DECIMAL_CHANGED" in found) is bool(versions)
+        assert not versions or f"(compared with {versions})" in found["DECIMAL_CHANGED"].message
+
+
 def test_an_enum_that_grows_at_a_level_that_asks_old_readers_is_told_once() -> None:
     found = rules(changed(level("FULL"), retype("state", STATES)))
     assert set(found) == {"MISSING_ENUM_SYMBOLS"}
@@ -459,6 +585,52 @@ def test_an_approval_is_for_one_path() -> None:
     found = rules(changed(approving(approval(BREAK, "town"))))
     assert set(found) == {BREAK, "APPROVAL_UNUSED"}
     assert found[BREAK].fails(FailOn.error)
+
+
+def in_both(files: Files) -> None:
+    """The same break in key and value."""
+    for fields in (files.key["fields"], files.value["fields"]):
+        fields.append({"name": "city", "type": "string", "doc": "City."})
+
+
+@pytest.mark.parametrize(
+    ("subjects", "approved"),
+    [((None,), {"value"}), (("value",), {"value"}), (("key",), {"key"}), (("key", "value"), {"key", "value"})],
+)
+def test_an_approval_is_for_the_key_or_for_the_value(subjects: tuple[str, ...], approved: set[str]) -> None:
+    approvals = [{**approval(BREAK, "city"), **({"subject": one} if one else {})} for one in subjects]
+    found = [
+        one
+        for one in changed(both(in_both, lambda f: f.spec.update(approvals=approvals))).findings
+        if one.rule == BREAK
+    ]
+    assert len(found) == 2
+    assert {one.subject.removeprefix("orders-") for one in found if one.approved} == approved
+
+
+def test_an_approval_of_the_wrong_subject_says_which_is_meant() -> None:
+    found = rules(changed(approving({**approval(BREAK, "city"), "subject": "key"})))
+    assert set(found) == {BREAK, "APPROVAL_UNUSED"}
+    assert "write `subject: value`" in found["APPROVAL_UNUSED"].mend
+
+
+@pytest.mark.parametrize("subject", ["key", "value"])
+def test_a_finding_of_the_contract_is_covered_whatever_the_subject(subject: str) -> None:
+    approvals = [{**approval("KEY_CHANGED", ""), "subject": subject}]
+    edit = both(lambda f: f.key.update(doc="Key."), lambda f: f.spec.update(approvals=approvals))
+    assert [(one.rule, bool(one.approved)) for one in changed(edit).findings] == [("KEY_CHANGED", True)]
+
+
+@pytest.mark.parametrize(
+    "day", ["2026-13-45", "'2026-13-45'", "soon", "20260", "2026-06-01 10:00:00", "2026-06", "1.5"]
+)
+def test_a_day_that_is_none_is_told_with_its_line(day: str) -> None:
+    texts = Files().texts
+    texts["orders/contract.yaml"] += f"approvals:\n- rule: {BREAK}\n  path: city\n  until: {day}\n  reason: x\n"
+    line = next(n for n, text in enumerate(texts["orders/contract.yaml"].splitlines(), 1) if "until:" in text)
+    with pytest.raises(ConfigurationError, match="is no da") as caught:
+        catalog.from_files(texts, "schemas")
+    assert caught.value.where == f"schemas/orders/contract.yaml:{line}"
 
 
 def test_an_expired_approval_approves_nothing() -> None:
@@ -530,7 +702,9 @@ def test_json_is_one_document() -> None:
     assert document["findings"][1]["message"] == NASTY
     (change,) = document["changes"]
     assert change["impact"]["deploy"]["first"] == "producers first"
-    assert change["impact"]["tables"][0]["statements"] == ['ALTER TABLE shop.orders ADD IF NOT EXISTS "city" text']
+    assert change["impact"]["tables"][0]["statements"] == [
+        'ALTER TABLE "shop"."orders" ADD IF NOT EXISTS "city" text'
+    ]
     assert [one["name"] for one in change["impact"]["consumers"]] == ["billing", "search"]
 
 
@@ -570,7 +744,7 @@ def test_markdown_keeps_its_tables_and_mentions_nobody() -> None:
     assert "\x1b" not in page
     assert "### Breaking" in page
     assert "producers first" in page
-    assert 'ALTER TABLE shop.orders ADD IF NOT EXISTS "city" text' in page
+    assert 'ALTER TABLE "shop"."orders" ADD IF NOT EXISTS "city" text' in page
 
 
 def test_markdown_fits_into_a_comment_and_text_on_a_screen(capsys: pytest.CaptureFixture[str]) -> None:
@@ -719,6 +893,21 @@ def test_diff_of_files_and_of_folders(contracts: Callable[..., Done]) -> None:
     (change,) = json.loads(done.stdout)["changes"]
     assert change == {"path": "orders/value.avsc: city", "kind": "added", "old": "", "new": "string, no default"}
     assert contracts("diff", "old", "old").stdout == "no differences\n"
+
+
+def test_the_schemas_option_stands_before_the_command(contracts: Callable[..., Done]) -> None:
+    """As docs/check.md says."""
+    assert contracts("--schemas", "schemas", "check", "--against", "old").returncode == 1
+    assert contracts("--schemas", "old", "check", "--against", "schemas").stdout != ""
+    assert contracts("check", "--schemas", "schemas").returncode == 2
+
+
+def test_a_date_that_is_none_is_a_message_of_diff_too(contracts: Callable[..., Done], two: Path) -> None:
+    with (two / "schemas" / "orders" / "contract.yaml").open("a", encoding="utf-8") as file:
+        file.write("description: 2026-13-45\n")
+    done = contracts("diff", "old", "schemas")
+    assert done.returncode == 2
+    assert "2026-13-45 is no date" in done.stderr
 
 
 def test_diff_of_nothing_and_of_unlike_things(contracts: Callable[..., Done]) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 import pytest
 
-from contracts import catalog, changes, impact, tables
+from contracts import catalog, changes, impact, lint, tables
 from contracts.impact import Earlier, First, Impact, Reads
 from contracts.paths import field_at, overlap, plain
 from contracts_tests.unit.test_check import STATES, TO_MICROS, Edit, Files, both, level, rename, retype
@@ -32,6 +35,10 @@ def migration(kind: str, found: Impact) -> tables.Migration:
     return next(one.migration for one in found.tables if one.kind == kind)
 
 
+def decimal(precision: int) -> dict[str, Any]:
+    return {"type": "bytes", "logicalType": "decimal", "precision": precision, "scale": 2}
+
+
 # -- who deploys first -------------------------------------------------------------------------------------------
 
 
@@ -49,6 +56,10 @@ def migration(kind: str, found: Impact) -> tables.Migration:
         (both(lambda f: f.add("city", "string"), lambda f: f.drop("total")), First.together),
         (TO_MICROS, First.together),
         (lambda f: f.field("total").update(doc="Another."), First.any),
+        (retype("total", decimal(10)), First.consumers),
+        (retype("total", decimal(6)), First.producers),
+        (both(retype("total", decimal(10)), lambda f: f.add("city", "string")), First.together),
+        (both(retype("total", decimal(10)), TO_MICROS), First.together),
     ],
 )
 @pytest.mark.parametrize("name", ["NONE", "BACKWARD", "FORWARD", "FULL_TRANSITIVE"])
@@ -103,6 +114,19 @@ def test_spark_reads_all_that_was_ever_written_or_not() -> None:
     assert any("records of version 0" in note and "count" in note for note in spark.notes)
 
 
+def test_what_becomes_of_a_decimal_that_gets_more_digits_or_fewer() -> None:
+    for precision, reads, words in (
+        (10, (True, False), "new records go to the dead-letter topic (DECODE_ERROR) in which total has more digits"),
+        (6, (False, True), "old records go to the dead-letter topic (DECODE_ERROR) in which total has more digits"),
+    ):
+        spark = effect(retype("total", decimal(precision))).spark
+        assert spark is not None
+        assert (spark.reads_old, spark.reads_new) == reads
+        assert any(words in note for note in spark.notes)
+    assert consumers(retype("total", decimal(10)))["billing"] == (Reads.breaks, ("total",))
+    assert consumers(retype("total", decimal(6)))["billing"] == (Reads.on, ("total",))
+
+
 def test_without_sinks_there_is_no_stream() -> None:
     found = effect(lambda f: f.spec.pop("sinks"), lambda f: f.add("city", "string"))
     assert found.spark is None
@@ -114,9 +138,9 @@ def test_without_sinks_there_is_no_stream() -> None:
 
 def test_a_new_field_is_a_new_column_that_may_be_null() -> None:
     found = effect(lambda f: f.add("city", "string", default=""))
-    assert migration("cassandra", found).statements == ('ALTER TABLE shop.orders ADD IF NOT EXISTS "city" text',)
+    assert migration("cassandra", found).statements == ('ALTER TABLE "shop"."orders" ADD IF NOT EXISTS "city" text',)
     assert migration("postgres", found).statements == (
-        'ALTER TABLE public.orders ADD COLUMN IF NOT EXISTS "city" text',
+        'ALTER TABLE "public"."orders" ADD COLUMN IF NOT EXISTS "city" text',
     )
     assert "city: null in the rows that are there" in migration("postgres", found).notes
 
@@ -125,7 +149,7 @@ def test_a_field_that_goes_leaves_its_column() -> None:
     found = effect(lambda f: f.drop("count"))
     assert migration("cassandra", found).statements == ()
     assert migration("postgres", found).statements == (
-        'ALTER TABLE public.orders ALTER COLUMN "count" DROP NOT NULL',
+        'ALTER TABLE "public"."orders" ALTER COLUMN "count" DROP NOT NULL',
     )
     assert migration("cassandra", found).notes == ("count: stays as it is, and is no longer written",)
     assert migration("postgres", effect(lambda f: f.drop("note"))).statements == ()
@@ -135,7 +159,7 @@ def test_a_field_that_may_be_null_from_now_on() -> None:
     found = effect(lambda f: f.field("count").update(type=["int", "null"]))
     assert migration("cassandra", found) == tables.Migration()
     assert migration("postgres", found).statements == (
-        'ALTER TABLE public.orders ALTER COLUMN "count" DROP NOT NULL',
+        'ALTER TABLE "public"."orders" ALTER COLUMN "count" DROP NOT NULL',
     )
 
 
@@ -146,7 +170,9 @@ def test_a_field_that_is_never_null_from_now_on_changes_nothing() -> None:
 
 def test_a_wider_type_is_an_alter_in_postgresql_and_impossible_in_cassandra() -> None:
     found = effect(retype("count", "long"))
-    assert migration("postgres", found).statements == ('ALTER TABLE public.orders ALTER COLUMN "count" TYPE bigint',)
+    wanted = 'ALTER TABLE "public"."orders" ALTER COLUMN "count" TYPE bigint'
+    assert migration("postgres", found).statements == (wanted,)
+    assert "writes the whole table anew" in migration("postgres", found).notes[0]
     (refusal,) = migration("cassandra", found).refusals
     assert refusal.column == "count"
     assert "cannot alter" in refusal.why
@@ -159,9 +185,10 @@ def test_a_wider_type_is_an_alter_in_postgresql_and_impossible_in_cassandra() ->
 def test_a_decimal_that_still_holds_what_is_stored(precision: int, scale: int, possible: bool) -> None:
     kind = {"type": "bytes", "logicalType": "decimal", "precision": precision, "scale": scale}
     found = migration("postgres", effect(retype("total", kind)))
-    wanted = f'ALTER TABLE public.orders ALTER COLUMN "total" TYPE numeric({precision},{scale})'
+    wanted = f'ALTER TABLE "public"."orders" ALTER COLUMN "total" TYPE numeric({precision},{scale})'
     assert found.statements == ((wanted,) if possible else ())
     assert bool(found.refusals) is not possible
+    assert bool(found.notes) is (possible and scale != 2), "with the same scale no row is written"
 
 
 def test_a_type_that_no_value_can_become() -> None:
@@ -176,8 +203,86 @@ def test_a_type_without_a_column() -> None:
         assert [refusal.column for refusal in one.migration.refusals] == ["at"]
 
 
+@pytest.mark.parametrize(
+    "edit",
+    [
+        TO_MICROS,
+        retype("state", {"type": "array", "items": "int"}),
+        retype("total", {"type": "bytes", "logicalType": "decimal", "precision": 39, "scale": 2}),
+        lambda f: f.add("ctid", "int", default=0),
+        lambda f: f.add("Kafka_Offset", "int", default=0),
+        lambda f: [f.add(f"reading_{number}", "int", default=0) for number in range(1592)],
+        lambda f: f.spec["sinks"]["postgres"].update(schema="pg_orders"),
+        lambda f: f.spec["sinks"]["cassandra"].update(keyspace="system"),
+        lambda f: f.spec["sinks"]["cassandra"].update(table="order"),
+    ],
+)
+def test_lint_the_tables_and_spark_agree_on_what_cannot_be_stored(edit: Edit) -> None:
+    files = Files()
+    edit(files)
+    told = {one.message for one in lint.run(catalog.from_files(files.texts, "schemas")) if one.severity == "error"}
+    found = effect(edit)
+    refused = {no.why for one in found.tables for no in one.migration.refusals}
+    assert refused
+    assert refused <= told
+    assert found.spark is not None
+    assert not found.spark.starts
+
+
+def test_as_many_columns_as_postgresql_takes() -> None:
+    found = effect(lambda f: [f.add(f"reading_{number}", "int", default=0) for number in range(1591)])
+    assert all(one.migration.refusals == () for one in found.tables)
+
+
+def test_the_stream_starts_when_every_table_can_be_made() -> None:
+    for edit, starts in ((lambda f: f.add("city", "string", default=""), True), (retype("count", "long"), False)):
+        spark = effect(edit).spark
+        assert spark is not None
+        assert spark.starts is starts
+        assert any("does not start" in note for note in spark.notes) is not starts
+
+
+@pytest.mark.parametrize("word", ["user", "order", "select"])
+def test_a_reserved_word_is_the_name_of_a_table_in_postgresql(word: str) -> None:
+    def edit(files: Files) -> None:
+        files.spec["sinks"]["postgres"].update(schema=word, table=word)
+
+    for change in ((edit,), (edit, both(edit, lambda f: f.add("city", "string", default="")))):
+        for statement in migration("postgres", effect(*change)).statements:
+            assert f'"{word}"' in statement
+            assert word not in re.sub('"[^"]*"', "", statement)
+
+
 def test_an_enum_that_becomes_text_changes_no_column() -> None:
     assert all(one.migration == tables.Migration() for one in effect(retype("state", "string")).tables)
+
+
+def key_is(kind: Any) -> Edit:
+    return lambda f: (f.key["fields"][0].update(type=kind), f.field("id").update(type=kind))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "type_"),
+    [
+        ("int", "long", "bigint"),
+        (
+            {"type": "bytes", "logicalType": "decimal", "precision": 5, "scale": 0},
+            {"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 0},
+            "numeric(9,0)",
+        ),
+    ],
+)
+def test_a_column_of_the_primary_key_becomes_wider_in_postgresql(old: Any, new: Any, type_: str) -> None:
+    found = effect(key_is(old), key_is(new))
+    wanted = f'ALTER TABLE "public"."orders" ALTER COLUMN "id" TYPE {type_}'
+    assert migration("postgres", found).statements == (wanted,)
+    assert migration("postgres", found).refusals == ()
+
+
+def test_a_key_that_is_a_uuid_does_not_become_text() -> None:
+    found = effect(key_is({"type": "string", "logicalType": "uuid"}), key_is("string"))
+    (refusal,) = migration("postgres", found).refusals
+    assert "capitals" in refusal.why
 
 
 def test_a_primary_key_is_for_ever() -> None:
@@ -190,7 +295,7 @@ def test_a_primary_key_is_for_ever() -> None:
 
 def test_another_table_is_made_and_the_old_one_stays() -> None:
     found = migration("postgres", effect(lambda f: f.spec["sinks"]["postgres"].update(table="orders_v2")))
-    assert found.statements[0].startswith("CREATE TABLE IF NOT EXISTS public.orders_v2")
+    assert found.statements[0].startswith('CREATE TABLE IF NOT EXISTS "public"."orders_v2"')
     assert "public.orders stays" in found.notes[0]
 
 
@@ -216,7 +321,9 @@ def test_a_column_that_went_is_still_in_the_table() -> None:
         assert one.migration.refusals == ()
         assert one.migration.notes == ("extra: is there, with what version 1 wrote, and is written again",)
     wider = effect(lambda f: f.add("extra", "long", default=1), history=(number,))
-    assert migration("postgres", wider).statements == ('ALTER TABLE public.orders ALTER COLUMN "extra" TYPE bigint',)
+    assert migration("postgres", wider).statements == (
+        'ALTER TABLE "public"."orders" ALTER COLUMN "extra" TYPE bigint',
+    )
     (refusal,) = migration("cassandra", wider).refusals
     assert "whose column is still there" in refusal.why
 
@@ -228,7 +335,7 @@ def test_a_version_that_no_table_was_made_for_leaves_no_column() -> None:
         files.add("other", {"type": "array", "items": "int"}, default=[])
 
     found = effect(lambda f: f.add("extra", "string", default=""), history=(unstorable,))
-    assert migration("cassandra", found).statements == ('ALTER TABLE shop.orders ADD IF NOT EXISTS "extra" text',)
+    assert migration("cassandra", found).statements == ('ALTER TABLE "shop"."orders" ADD IF NOT EXISTS "extra" text',)
 
 
 def test_a_table_is_that_of_its_name_however_long_ago() -> None:

@@ -40,7 +40,7 @@ def files(example: Example | None = None, **contract: object) -> dict[str, str]:
     spec = {**CONTRACT, **contract}
     value = VALUE % ""
     if example is not None and example.kind == "field":
-        value = VALUE % f",\n{example.text}"
+        value = VALUE % f",\n{example.full}"
     elif example is not None and example.kind == "schema":
         value = example.text
     elif example is not None:

@@ -120,11 +120,11 @@ TODAY = date(2026, 6, 1)
 ADDED, REMOVED = "READER_FIELD_MISSING_DEFAULT_VALUE total", "READER_FIELD_MISSING_DEFAULT_VALUE note"
 
 
-def breaking(*approvals: str, until: date = TODAY, level: str = "FULL") -> Catalog:
+def breaking(*approvals: str, until: date = TODAY, level: str = "FULL", of: str = "value") -> Catalog:
     """Orders as they shall be, with approvals of rules and paths."""
     lines = [CONTRACT.replace("FULL", level), "approvals:" if approvals else ""]
     for number, (rule, _, path) in enumerate(one.partition(" ") for one in approvals):
-        lines.append(f"  - {{rule: {rule}, path: '{path}', reason: reason {number}, until: {until}}}")
+        lines.append(f"  - {{rule: {rule}, path: '{path}', subject: {of}, reason: reason {number}, until: {until}}}")
     return load(
         orders__contract_yaml="\n".join(lines), orders__value_avsc=record(("id", "string"), ("total", "string"))
     )
@@ -163,6 +163,7 @@ def test_a_break_that_is_approved_says_so_and_why_and_until_when() -> None:
         pytest.param(breaking(ADDED, "TYPE_MISMATCH note"), TODAY, id="another rule is approved"),
         pytest.param(breaking(ADDED, "READER_FIELD_MISSING_DEFAULT_VALUE"), TODAY, id="another path is approved"),
         pytest.param(breaking(ADDED, REMOVED), TODAY + timedelta(days=1), id="the approvals have expired"),
+        pytest.param(breaking(ADDED, REMOVED, of="key"), TODAY, id="that of the key is approved"),
         pytest.param(breaking(ADDED, REMOVED), None, id="no day is given"),
         pytest.param(breaking(ADDED, REMOVED, level="NONE"), TODAY, id="the level refuses nothing"),
     ],

@@ -12,8 +12,8 @@ import pytest
 from contracts_tests.command import Done, run_contracts
 from contracts_tests.unit.test_check import Edit, Files, both, count_is_text, retype, write
 
-ADD_CQL = 'ALTER TABLE shop.orders ADD IF NOT EXISTS "city" text'
-ADD_SQL = 'ALTER TABLE public.orders ADD COLUMN IF NOT EXISTS "city" text'
+ADD_CQL = 'ALTER TABLE "shop"."orders" ADD IF NOT EXISTS "city" text'
+ADD_SQL = 'ALTER TABLE "public"."orders" ADD COLUMN IF NOT EXISTS "city" text'
 
 
 @pytest.fixture
@@ -49,9 +49,9 @@ def test_without_a_base_every_table_is_made(tables: Callable[..., Done]) -> None
     assert done.returncode == 0
     made = [line for line in run_by_a_store(done) if line.startswith("CREATE")]
     assert [line.split(" (")[0].split(" WITH")[0] for line in made] == [
-        "CREATE KEYSPACE IF NOT EXISTS shop",
-        "CREATE TABLE IF NOT EXISTS shop.orders",
-        "CREATE TABLE IF NOT EXISTS public.orders",
+        'CREATE KEYSPACE IF NOT EXISTS "shop"',
+        'CREATE TABLE IF NOT EXISTS "shop"."orders"',
+        'CREATE TABLE IF NOT EXISTS "public"."orders"',
     ]
     assert done.stdout.count('"city" text') == 2
 
@@ -89,7 +89,7 @@ def test_what_no_statement_can_do_is_exit_1_and_nothing_to_run(tables: Callable[
 def test_what_one_store_can_do_and_the_other_cannot(tables: Callable[..., Done]) -> None:
     done = tables(retype("count", "long"), "--against", "old")
     assert done.returncode == 1
-    assert run_by_a_store(done) == ['ALTER TABLE public.orders ALTER COLUMN "count" TYPE bigint;']
+    assert run_by_a_store(done) == ['ALTER TABLE "public"."orders" ALTER COLUMN "count" TYPE bigint;']
     assert tables(retype("count", "long"), "--against", "old", "--store", "postgres").returncode == 0
 
 
@@ -97,12 +97,12 @@ def test_a_type_without_a_column_names_the_line(tables: Callable[..., Done]) -> 
     done = tables(lambda files: files.add("tags", {"type": "array", "items": "string"}), "--against", "old")
     assert done.returncode == 1
     assert "-- NOT POSSIBLE: schemas/orders/value.avsc:" in done.stdout
-    assert "has no column for the Avro type array" in done.stdout
+    assert "no store has a column for the Avro type array" in done.stdout
 
 
 def test_another_table_is_made_and_the_old_one_stays(tables: Callable[..., Done]) -> None:
     done = tables(postgres("purchases"), "--against", "old", "--store", "postgres")
-    assert run_by_a_store(done)[0] == "CREATE TABLE IF NOT EXISTS public.purchases ("
+    assert run_by_a_store(done)[0] == 'CREATE TABLE IF NOT EXISTS "public"."purchases" ('
     assert "public.orders stays" in done.stdout
     assert "postgres public.orders, since old\n-- it stays as it is, and is no longer written" in done.stdout
 
@@ -119,7 +119,7 @@ def test_json_has_the_same_and_nothing_else(tables: Callable[..., Done]) -> None
     cassandra, postgres = document["tables"]
     assert (cassandra["contract"], cassandra["kind"], cassandra["table"]) == ("orders", "cassandra", "shop.orders")
     assert [one["column"] for one in cassandra["impossible"]] == ["count"]
-    assert postgres["statements"] == ['ALTER TABLE public.orders ALTER COLUMN "count" TYPE bigint', ADD_SQL]
+    assert postgres["statements"] == ['ALTER TABLE "public"."orders" ALTER COLUMN "count" TYPE bigint', ADD_SQL]
     assert postgres["impossible"] == []
     alone = json.loads(tables(city, "--format", "json").stdout)
     assert (alone["against"], alone["failed"], len(alone["tables"])) == (None, False, 2)

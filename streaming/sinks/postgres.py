@@ -51,7 +51,7 @@ class PostgresSink:
             connection.execute(sql.SQL("TRUNCATE {staging}").format(**self._names()))
             try:
                 rows.of(decoded, self._table).write.jdbc(
-                    self._url, f"{self._spec.schema_name}.{self._staging}", mode="append", properties=self._properties
+                    self._url, self._names()["staging"].as_string(), mode="append", properties=self._properties
                 )
             except Py4JJavaError as error:
                 raise failures.of_java("PostgreSQL", address(self._settings), error) from error

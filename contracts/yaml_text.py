@@ -1,0 +1,38 @@
+"""The YAML of contract.yaml: read by a loader that says where a value is wrong."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import yaml
+
+#: The one in C, where there is one: eight times as fast.
+_FASTEST: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class Loader(_FASTEST):  # type: ignore[misc]
+    """A safe loader whose every error is a `yaml.YAMLError`, with the place."""
+
+
+def _timestamp(loader: Any, node: yaml.ScalarNode) -> Any:
+    """YAML takes anything of the form 2026-13-45 for a date, and Python has no such day."""
+    try:
+        return loader.construct_yaml_timestamp(node)
+    except ValueError as error:
+        raise yaml.constructor.ConstructorError(
+            None, None, f"{node.value} is no date: {error}", node.start_mark
+        ) from None
+
+
+TIMESTAMP: Final = "tag:yaml.org,2002:timestamp"
+Loader.add_constructor(TIMESTAMP, _timestamp)
+
+
+def load(text: str) -> Any:
+    """The values.  Raises yaml.YAMLError, ValueError (a number too long) or RecursionError."""
+    return yaml.load(text, Loader=Loader)  # noqa: S506 - it is a safe one
+
+
+def compose(text: str) -> yaml.Node | None:
+    """The tree with its places.  Errors as `load`."""
+    return yaml.compose(text, Loader=Loader)

@@ -1,0 +1,79 @@
+"""What `contracts.tables` and `contracts.impact` say of a table, done by the real stores."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import yaml
+
+from contracts_tests.integration.conftest import Pipeline
+from contracts_tests.integration.test_streaming import reasons
+from streaming.reconcile import reconcile
+
+
+def written(pipeline: Pipeline, sinks: dict[str, Any], fields: dict[str, Any]) -> None:
+    """Makes the pipeline's contract one of these fields, `id` first, in a topic of its own."""
+    name = pipeline.folder.name
+    spec = {"topic": f"{name}-own", "owner": "test", "compatibility": "BACKWARD", "key": "key.avsc", "sinks": sinks}
+    spec["kafka"] = {"config": {"retention.ms": "-1"}}
+    (pipeline.folder / "contract.yaml").write_text(yaml.safe_dump(spec, sort_keys=False))
+    key = {"type": "record", "name": f"{name}_key", "fields": [{"name": "id", "type": "string"}]}
+    (pipeline.folder / "key.avsc").write_text(json.dumps(key))
+    value = {"type": "record", "name": name, "fields": [{"name": one, "type": kind} for one, kind in fields.items()]}
+    (pipeline.folder / "value.avsc").write_text(json.dumps(value))
+
+
+def decimal(precision: int) -> dict[str, Any]:
+    return {"type": "bytes", "logicalType": "decimal", "precision": precision, "scale": 2}
+
+
+def test_reserved_words_are_names_of_tables_in_both_stores(pipeline: Pipeline) -> None:
+    # The tables are there already where the servers have seen this test before; its keys are its own.
+    one, other = f"{pipeline.folder.name}_1", f"{pipeline.folder.name}_2"
+    sinks = {
+        "cassandra": {"keyspace": "spark_streams", "table": "user", "primary_key": ["id"]},
+        "postgres": {"schema": "order", "table": "user", "primary_key": ["id"]},
+    }
+    written(pipeline, sinks, {"id": "string", "select": "int"})
+    first = pipeline.register()
+    pipeline.send({"value": pipeline.encode(first, {"id": one, "select": 1}), "key": one})
+    pipeline.stream()
+    written(pipeline, sinks, {"id": "string", "select": ["null", "int"]})
+    second = pipeline.register()
+    pipeline.send({"value": pipeline.encode(second, {"id": other, "select": None}), "key": other})
+    pipeline.stream()
+
+    for rows in (pipeline.cassandra_rows(), pipeline.postgres_rows()):
+        assert (rows[one]["select"], rows[other]["select"]) == (1, None)
+    outcome = reconcile(pipeline.settings, pipeline.contract)
+    assert outcome.in_order()
+    assert {store: found.rows for store, found in outcome.stores.items()} == {"cassandra": 2, "postgres": 2}
+
+
+def test_numbers_become_wider_in_postgresql_also_in_its_primary_key(pipeline: Pipeline) -> None:
+    sinks = {"postgres": {"table": pipeline.folder.name, "primary_key": ["id"]}}
+    narrow, wide = {"id": "int", "total": decimal(4)}, {"id": "int", "total": decimal(9)}
+    written(pipeline, sinks, narrow)
+    first = pipeline.register()
+    pipeline.send({"value": pipeline.encode(first, {"id": 1, "total": Decimal("12.34")}), "key": "1"})
+    pipeline.stream()
+
+    # A producer of the wider decimal before the stream is: DECIMAL_WIDENED says what becomes of it.
+    written(pipeline, sinks, wide)
+    second = pipeline.register()
+    written(pipeline, sinks, narrow)
+    pipeline.send({"value": pipeline.encode(second, {"id": 2, "total": Decimal("12345.67")}), "key": "2"})
+    pipeline.send({"value": pipeline.encode(second, {"id": 3, "total": Decimal("3.00")}), "key": "3"})
+    pipeline.stream()
+    assert reasons(pipeline) == ["DECODE_ERROR"]
+
+    written(pipeline, sinks, {**wide, "id": "long"})
+    third = pipeline.register()
+    pipeline.send({"value": pipeline.encode(third, {"id": 1, "total": Decimal("99999.99")}), "key": "1"})
+    pipeline.send({"value": pipeline.encode(third, {"id": 2**40, "total": Decimal("0.01")}), "key": "4"})
+    pipeline.stream()
+    told = {key: row["total"] for key, row in pipeline.postgres_rows().items()}
+    assert told == {"1": Decimal("99999.99"), "3": Decimal("3.00"), str(2**40): Decimal("0.01")}
+    assert reconcile(pipeline.settings, pipeline.contract).in_order()
