@@ -43,7 +43,7 @@ def python_consumer(configured: Settings, contract: Contract, count: int) -> Bat
     )
     names = [field.name for field in contract.value.record.fields]
     columns = [*names, EVENT_TIMESTAMP, EVENT_PARTITION, EVENT_OFFSET]
-    table = contract.spec.sinks.cassandra.qualified
+    table = contract.spec.sinks.cassandra.quoted
     start = time.time()
     written = 0
     with cassandra.connect(configured) as session:

@@ -108,7 +108,7 @@ class CassandraSink:
     def _newest_stored(self, spark: SparkSession) -> int:
         """As `_upsert`, of a table that this checkpoint has not written: every row is read, once."""
         with connect(self._settings) as session:
-            any_row = f"SELECT {EVENT_TIMESTAMP} FROM {self._spec.qualified} LIMIT 1"  # noqa: S608 - names of the contract
+            any_row = f"SELECT {EVENT_TIMESTAMP} FROM {self._spec.quoted} LIMIT 1"  # noqa: S608 - names of the contract
             if session.execute(any_row).one() is None:
                 return _BEFORE_ALL
         newest = self._stored(spark).agg(F.max(F.unix_millis(F.col(EVENT_TIMESTAMP))).alias("newest")).first()
