@@ -292,11 +292,12 @@ def _tables(old: Contract, new: Contract, history: Sequence[Earlier]) -> Iterato
     before = {sink.kind: sink for sink in old.sinks}
     for sink in new.sinks:
         was = before.pop(sink.kind, None)
-        if refusals := tables.refusals(new, sink):
-            migration = Migration(refusals=refusals)
-        else:
+        wanted = tables.wanted(new, sink)
+        if isinstance(wanted, Table):
             table_before = existing(old, history, sink) or (existing(old, history, was) if was else None)
-            migration = tables.migrate(table_before, tables.of(new, sink))
+            migration = tables.migrate(table_before, wanted)
+        else:
+            migration = Migration(refusals=wanted)
         yield TableEffect(sink.kind, sink.qualified, migration)
     for sink in before.values():
         note = f"{sink.qualified} stays as it is, and is no longer written"

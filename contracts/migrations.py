@@ -91,11 +91,10 @@ def _table(
 
 
 def _migration(was: Table | None, contract: Contract, sink: Sink) -> Migration:
-    if refusals := tables.refusals(contract, sink):
-        return Migration(
-            refusals=tuple(replace(one, why=f"{tables.place(contract, one)}: {one.why}") for one in refusals)
-        )
-    return tables.migrate(was, tables.of(contract, sink))
+    wanted = tables.wanted(contract, sink)
+    if isinstance(wanted, Table):
+        return tables.migrate(was, wanted)
+    return Migration(refusals=tuple(replace(no, why=f"{tables.place(contract, no)}: {no.why}") for no in wanted))
 
 
 def as_script(needed: Sequence[Needed], against: str = "") -> str:

@@ -112,32 +112,31 @@ def of(contract: Contract, sink: Sink) -> Table:
     """The table that `sink` asks for.
 
     Raises:
-        ConfigurationError: there can be no such table (see `refusals`).
+        ConfigurationError: there can be no such table (see `wanted`).
     """
-    for refusal in refusals(contract, sink):
-        raise ConfigurationError(refusal.why, where=place(contract, refusal), mend=refusal.mend)
-    return Table(sink, _columns(contract.value.record, contract.value.schema, sink))
+    found = wanted(contract, sink)
+    if isinstance(found, Table):
+        return found
+    raise ConfigurationError(found[0].why, where=place(contract, found[0]), mend=found[0].mend)
 
 
-def _columns(record: Record, schema: Schema, sink: Sink) -> tuple[Column, ...]:
-    found = []
+def wanted(contract: Contract, sink: Sink) -> Table | tuple[Refusal, ...]:
+    """The table that `sink` asks for, or everything for which it cannot be made, or not be written by the stream.
+    The stream, `check` and `tables` ask this; `lint` asks for each kind of refusal by itself."""
+    return _wanted(contract.value.record, contract.value.schema, sink)
+
+
+def _wanted(record: Record, schema: Schema, sink: Sink) -> Table | tuple[Refusal, ...]:
+    columns: list[Column] = []
+    refused: list[Refusal] = []
     for field in record.fields:
         node, nullable = nullability(schema, field.type)
-        found.append(Column(field.name, _column_type(node, sink), nullable))
-    return tuple(found)
-
-
-def refusals(contract: Contract, sink: Sink) -> tuple[Refusal, ...]:
-    """Why the sink's table cannot be made, or written by the stream; empty when it can.  `lint`, `check` and the
-    stream itself all ask this."""
-    return tuple(_refusals(contract.value.record, contract.value.schema, sink))
-
-
-def _refusals(record: Record, schema: Schema, sink: Sink) -> Iterator[Refusal]:
-    yield from type_refusals(record, schema)
-    yield from name_refusals(record, sink)
-    yield from size_refusals(record, sink)
-    yield from (one for _, one in place_refusals(sink))
+        if refusal := _type_refusal(field.name, node) or _name_refusal(field.name, sink):
+            refused.append(refusal)
+        else:
+            columns.append(Column(field.name, _column_type(node, sink), nullable))
+    refused += [*size_refusals(record, sink), *(one for _, one in place_refusals(sink))]
+    return tuple(refused) or Table(sink, tuple(columns))
 
 
 def place(contract: Contract, refusal: Refusal) -> str:
@@ -149,38 +148,47 @@ def place(contract: Contract, refusal: Refusal) -> str:
 
 def type_refusals(record: Record, schema: Schema) -> Iterator[Refusal]:
     """Fields of a type that no store has a column for."""
-    for field in record.fields:
-        node, _ = nullability(schema, field.type)
-        name = type_name(node)
-        digits = getattr(getattr(node, "logical", None), "precision", None) or 0
-        if name not in COLUMN_TYPES:
-            yield Refusal(
-                field.name,
-                f"field {field.name}: no store has a column for the Avro type {name}",
-                f"use one of {', '.join(sorted(COLUMN_TYPES))}, alone or with null (docs/types.md)",
-            )
-        elif digits > MOST_DIGITS:
-            yield Refusal(
-                field.name,
-                f"field {field.name}: a decimal of {digits} digits, and Spark, which reads all records, has decimals "
-                f"of at most {MOST_DIGITS}",
-                f"give it a precision of at most {MOST_DIGITS}, or store the number as a string",
-            )
+    found = (_type_refusal(field.name, nullability(schema, field.type)[0]) for field in record.fields)
+    return (one for one in found if one is not None)
+
+
+def _type_refusal(field: str, node: AnyType) -> Refusal | None:
+    name = type_name(node)
+    if name not in COLUMN_TYPES:
+        return Refusal(
+            field,
+            f"field {field}: no store has a column for the Avro type {name}",
+            f"use one of {', '.join(sorted(COLUMN_TYPES))}, alone or with null (docs/types.md)",
+        )
+    digits = node.logical.precision if name == "decimal" else 0
+    if digits > MOST_DIGITS:
+        return Refusal(
+            field,
+            f"field {field}: a decimal of {digits} digits, and Spark, which reads all records, has decimals of at "
+            f"most {MOST_DIGITS}",
+            f"give it a precision of at most {MOST_DIGITS}, or store the number as a string",
+        )
+    return None
 
 
 def name_refusals(record: Record, sink: Sink) -> Iterator[Refusal]:
     """Fields whose name cannot be a column's."""
-    for field in record.fields:
-        name = field.name
-        if name.lower() in RESERVED:
-            why = f"field {name}: the stream has a column {name!r} of its own"
-        elif isinstance(sink, PostgresSink) and name in store_names.POSTGRES_COLUMNS:
-            why = f"field {name}: PostgreSQL has a column {name!r} of its own in every table"
-        elif isinstance(sink, PostgresSink) and len(name.encode()) > POSTGRES_NAME_BYTES:
-            why = f"field {name[:20]}…: PostgreSQL cuts the name off after {POSTGRES_NAME_BYTES} bytes"
-        else:
-            continue
-        yield Refusal(name, why, "rename the field")
+    found = (_name_refusal(field.name, sink) for field in record.fields)
+    return (one for one in found if one is not None)
+
+
+def _name_refusal(name: str, sink: Sink) -> Refusal | None:
+    if name.lower() in RESERVED:
+        why = f"field {name}: the stream has a column {name!r} of its own"
+    elif sink.kind != "postgres":
+        return None
+    elif name in store_names.POSTGRES_COLUMNS:
+        why = f"field {name}: PostgreSQL has a column {name!r} of its own in every table"
+    elif len(name.encode()) > POSTGRES_NAME_BYTES:
+        why = f"field {name[:20]}…: PostgreSQL cuts the name off after {POSTGRES_NAME_BYTES} bytes"
+    else:
+        return None
+    return Refusal(name, why, "rename the field")
 
 
 def size_refusals(record: Record, sink: Sink) -> Iterator[Refusal]:
@@ -314,9 +322,10 @@ def as_written(versions: Iterable[Written]) -> Table | None:
         record = one.schema.resolve(one.schema.root)
         if not isinstance(record, Record) or (table is not None and record.by_name.keys() <= known):
             continue
-        if next(_refusals(record, one.schema, one.sink), None) is not None:
+        written = _wanted(record, one.schema, one.sink)
+        if not isinstance(written, Table):
             continue  # the stream did not start with it
-        columns = _columns(record, one.schema, one.sink)
+        columns = written.columns
         if table is None:
             table = Table(one.sink, columns)
         else:
