@@ -20,6 +20,7 @@ from contracts.contract import Compatibility, Contract, Subject
 from contracts.errors import ConfigurationError
 from contracts.git import Commit, Repository
 from contracts.impact import Earlier
+from contracts.nodes import Schema
 from contracts.settings import Settings
 from contracts.timeline import Former, Timeline, Version
 
@@ -235,6 +236,7 @@ class RegistrySource:
         self.registry = registry
         self.current = current
         self.found: dict[str, tuple[Earlier, ...]] = {}
+        self._referred: dict[tuple[str, int], Schema] = {}
 
     @property
     def label(self) -> str:
@@ -247,7 +249,7 @@ class RegistrySource:
             value = self._newest(contract.value)
             if value is None and key is None:
                 continue
-            level = self.registry.level(contract.value.name)
+            level = self.registry.level(contract.value.name) or self.registry.global_level()
             spec = contract.spec
             if level in LEVELS:
                 spec = spec.model_copy(update={"compatibility": Compatibility(level)})
@@ -264,7 +266,7 @@ class RegistrySource:
         for number in self.registry.versions(subject.name):
             kept = self.registry.version(subject.name, number)
             if kept is not None:
-                versions.append(Earlier(f"version {number}", self.registry.parse(kept)))
+                versions.append(Earlier(f"version {number}", self.registry.parse(kept, self._referred)))
         if not versions:
             return None
         self.found[subject.name] = tuple(versions)

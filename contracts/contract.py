@@ -18,7 +18,12 @@ from contracts.rules import Rule, RuleSpec
 from contracts.writing import to_json
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=48)]
-TopicName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9._-]+$", max_length=249)]
+# Any of these letters, but for `.` and `..`, which Kafka refuses.
+TopicName = Annotated[
+    str, StringConstraints(pattern=r"^[a-zA-Z0-9._-]*[a-zA-Z0-9_-][a-zA-Z0-9._-]*$|^\.{3,}$", max_length=249)
+]
+#: As many as Kafka's client library asks a broker for.
+MOST_PARTITIONS, MOST_REPLICAS = 100_000, 10_000
 
 
 class Compatibility(StrEnum):
@@ -42,16 +47,14 @@ class Spec(BaseModel):
 class TopicSpec(Spec):
     """Kafka settings of the topic.  `replication_factor` -1 is the broker's default."""
 
-    partitions: int = Field(1, ge=1)
-    replication_factor: int = Field(-1, ge=-1)
+    partitions: int = Field(1, ge=1, le=MOST_PARTITIONS)
+    replication_factor: int = Field(-1, ge=-1, le=MOST_REPLICAS)
     config: dict[str, str] = Field(default_factory=dict)
 
     @field_validator("config", mode="before")
     @classmethod
     def _as_kafka_writes_it(cls, value: object) -> object:
-        if not isinstance(value, dict):
-            return value
-        return {key: str(item).lower() if isinstance(item, bool) else str(item) for key, item in value.items()}
+        return _config_as_kafka_writes_it(value)
 
 
 class DeadLetterSpec(Spec):
@@ -61,9 +64,29 @@ class DeadLetterSpec(Spec):
     """
 
     topic: TopicName = ""
-    partitions: int = Field(1, ge=1)
-    replication_factor: int = Field(-1, ge=-1)
+    partitions: int = Field(1, ge=1, le=MOST_PARTITIONS)
+    replication_factor: int = Field(-1, ge=-1, le=MOST_REPLICAS)
     config: dict[str, str] = Field(default_factory=lambda: {"retention.ms": "-1"})
+
+    @field_validator("config", mode="before")
+    @classmethod
+    def _as_kafka_writes_it(cls, value: object) -> object:
+        return _config_as_kafka_writes_it(value)
+
+
+def _config_as_kafka_writes_it(value: object) -> object:
+    """Numbers, truth values and lists as text; anything else stays, and pydantic says that it is none."""
+    if not isinstance(value, dict):
+        return value
+    return {key: _setting(item) for key, item in value.items()}
+
+
+def _setting(value: object) -> object:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return ",".join(value)
+    return str(value) if isinstance(value, (int, float)) else value
 
 
 class CassandraSink(Spec):

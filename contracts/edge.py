@@ -7,9 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-from contracts.errors import EXIT_SERVICE, ContractsError
-
-INTERRUPTED = 130
+from contracts.errors import EXIT_INTERRUPTED, EXIT_SERVICE, ContractsError
 
 
 def run(main: Callable[[], int | None]) -> NoReturn:
@@ -24,7 +22,7 @@ def run(main: Callable[[], int | None]) -> NoReturn:
         code = error.exit_code
     except KeyboardInterrupt:
         _say("interrupted")
-        code = INTERRUPTED
+        code = EXIT_INTERRUPTED
     except Exception as error:
         if os.environ.get("CONTRACTS_DEBUG"):
             raise

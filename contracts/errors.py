@@ -5,7 +5,8 @@
     │   └── InvalidSchema        2   an .avsc that is no valid Avro schema
     ├── ServiceError             3   a server did not answer, or answered with a failure
     │   └── Refused              3   a server answered, and said no (its own words are in `what`)
-    └── FindingsError            1   the work was done; what it found is not in order
+    ├── FindingsError            1   the work was done; what it found is not in order
+    └── Interrupted            130   Ctrl-C in the middle of what changes something
 
 Every error says what happened, where, and how to mend it.  Only the edge of a process (`run_cli`) turns one
 into an exit code.
@@ -17,6 +18,7 @@ EXIT_OK = 0
 EXIT_FINDINGS = 1
 EXIT_USAGE = 2
 EXIT_SERVICE = 3
+EXIT_INTERRUPTED = 130
 
 
 class ContractsError(Exception):
@@ -89,3 +91,9 @@ class FindingsError(ContractsError):
     """The work ran to its end, and its result is not in order.  Exit code 1."""
 
     exit_code = EXIT_FINDINGS
+
+
+class Interrupted(ContractsError):
+    """Somebody pressed Ctrl-C between the steps of a plan; `what` says how far it had come.  Exit code 130."""
+
+    exit_code = EXIT_INTERRUPTED

@@ -12,6 +12,7 @@ from typing import Any
 from contracts.check import Checked, Verdict
 from contracts.findings import FailOn, Finding, Severity
 from contracts.impact import Impact
+from contracts.terminal import clean
 
 
 @dataclass(frozen=True)
@@ -302,13 +303,3 @@ def _code(text: str) -> str:
     """Text as code inside a table."""
     flat = clean(" ".join(text.split())).replace("`", "'").replace("|", "\\|")
     return f"`{flat}`" if flat else ""
-
-
-# -- text ------------------------------------------------------------------------------------------------------
-
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-
-
-def clean(text: str) -> str:
-    """`text` without what would move a terminal's cursor, colour it, or turn the direction of writing."""
-    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)

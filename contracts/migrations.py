@@ -8,9 +8,9 @@ from typing import Any
 
 from contracts import impact, tables
 from contracts.contract import Contract, Sink, Subject
-from contracts.formats import clean
 from contracts.impact import Earlier
 from contracts.tables import Migration, Table
+from contracts.terminal import clean
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from enum import StrEnum
+from typing import ClassVar
 
 from contracts.catalog import Catalog
 from contracts.compatibility import check_schemas
@@ -23,6 +25,8 @@ class SubjectState:
         exact: whether it holds docs and aliases as the repository has them.
         references_differ: where none is found: the newest version is the same but for its references.
         history: the schemas of the versions, where none is found and its contract has approvals; else empty.
+        last: the highest version that there ever was, deleted ones included, where none is found: no number is
+            given twice.
     """
 
     level: str | None = None
@@ -31,6 +35,7 @@ class SubjectState:
     exact: bool = True
     references_differ: bool = False
     history: tuple[Schema, ...] = ()
+    last: int = 0
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,14 @@ class Actual:
     global_level: str | None = None
 
 
+class Change(StrEnum):
+    """What a step makes of the subject's schema, its level or the topic: something new, or what is there another."""
+
+    new = "new"
+    changed = "changed"
+    deleted = "deleted"
+
+
 @dataclass(frozen=True)
 class SetLevel:
     """The subject's compatibility level becomes `new`."""
@@ -64,6 +77,10 @@ class SetLevel:
     subject: str
     old: str | None
     new: str
+
+    @property
+    def change(self) -> Change:
+        return Change.changed if self.old else Change.new
 
     def __str__(self) -> str:
         return f"set level of {self.subject}: {self.old or 'none of its own'} -> {self.new}"
@@ -91,11 +108,16 @@ class ApprovedBreak:
 
 @dataclass(frozen=True)
 class RegisterSchema:
-    """The repository's schema becomes version `version` of its subject."""
+    """The repository's schema becomes version `version` of its subject; `exists`: it has others already."""
 
     subject: Subject
     version: int
     approved: ApprovedBreak | None = None
+    exists: bool = False
+
+    @property
+    def change(self) -> Change:
+        return Change.changed if self.exists else Change.new
 
     def __str__(self) -> str:
         told = f"register {self.subject.name} version {self.version} from {self.subject.file}"
@@ -108,6 +130,7 @@ class CreateTopic:
 
     topic: str
     settings: TopicSpec | DeadLetterSpec
+    change: ClassVar[Change] = Change.new
 
     def __str__(self) -> str:
         spec = self.settings
@@ -122,6 +145,7 @@ class ConfigureTopic:
 
     topic: str
     changes: Mapping[str, tuple[str | None, str]]
+    change: ClassVar[Change] = Change.changed
 
     def __str__(self) -> str:
         told = ", ".join(f"{key}: {old or 'default'} -> {new}" for key, (old, new) in sorted(self.changes.items()))
@@ -134,6 +158,7 @@ class DeleteSubject:
 
     subject: str
     versions: tuple[int, ...]
+    change: ClassVar[Change] = Change.deleted
 
     def __str__(self) -> str:
         word = "version" if len(self.versions) == 1 else "versions"
@@ -201,8 +226,13 @@ def make(desired: Catalog, actual: Actual, *, prune: bool = False, today: date |
                 "stays the latest one: to revert is a no-op in a schema registry. Change the schema (its doc is "
                 "enough) for a new version"
             )
+    asked: dict[str, TopicSpec | DeadLetterSpec] = {}
     for contract in desired.contracts.values():
         for name, settings in _topics(contract):
+            if name in asked:
+                conflicts += _asked_twice(name, asked[name], settings)
+                continue
+            asked[name] = settings
             state = actual.topics[name]
             if state is None:
                 steps.append(CreateTopic(name, settings))
@@ -211,7 +241,7 @@ def make(desired: Catalog, actual: Actual, *, prune: bool = False, today: date |
             changes = {
                 key: (state.config.get(key), value)
                 for key, value in settings.config.items()
-                if state.config.get(key) != value
+                if not same_setting(state.config.get(key), value)
             }
             if changes:
                 steps.append(ConfigureTopic(name, changes))
@@ -227,7 +257,26 @@ def make(desired: Catalog, actual: Actual, *, prune: bool = False, today: date |
 
 def topic_names(desired: Catalog) -> list[str]:
     """Names of all topics that the contracts ask for, dead-letter topics included."""
-    return [name for contract in desired.contracts.values() for name, _ in _topics(contract)]
+    return list(dict.fromkeys(name for contract in desired.contracts.values() for name, _ in _topics(contract)))
+
+
+def same_setting(kept: str | None, wanted: str) -> bool:
+    """Whether a topic that has `kept` has what `wanted` asks for: Kafka writes numbers, truth values and lists its
+    own way (`0.50` as `0.5`, `compact, delete` as `compact,delete`)."""
+    return kept is not None and _as_kafka_writes(kept) == _as_kafka_writes(wanted)
+
+
+def _as_kafka_writes(value: str) -> tuple[str | int | float, ...]:
+    return tuple(_item(item.strip()) for item in value.strip().split(","))
+
+
+def _item(text: str) -> str | int | float:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text.lower() if text.lower() in ("true", "false") else text
 
 
 def undeclared(desired: Catalog) -> list[str]:
@@ -255,9 +304,9 @@ def _subject_steps(
     if level is not None and state.level != level:
         steps.append(SetLevel(subject.name, state.level, level))
     if state.found is None:
-        version = state.versions[-1] + 1 if state.versions else 1
+        version = max((*state.versions, state.last), default=0) + 1
         approved = _approved_break(subject, contract, state.history, today) if contract and today else None
-        register = RegisterSchema(subject, version, approved)
+        register = RegisterSchema(subject, version, approved, exists=bool(state.versions))
         # An existing subject gets its level first, so that the new version is judged by it.
         steps = [*steps, register] if state.versions else [register, *steps]
     return steps
@@ -282,6 +331,15 @@ def _approved_break(
 
 def _topics(contract: Contract) -> list[tuple[str, TopicSpec | DeadLetterSpec]]:
     return [(contract.topic, contract.spec.kafka), (contract.dead_letter_topic, contract.spec.dead_letter)]
+
+
+def _asked_twice(name: str, first: TopicSpec | DeadLetterSpec, second: TopicSpec | DeadLetterSpec) -> list[Conflict]:
+    """Contracts may share a topic for dead letters, as long as they agree on what it is like."""
+    shapes = [(one.partitions, one.replication_factor, one.config) for one in (first, second)]
+    if shapes[0] == shapes[1] and isinstance(first, DeadLetterSpec):
+        return []
+    what = f"two contracts, or topic and dead-letter topic of one, ask for topic {name}, and not for the same"
+    return [Conflict(name, "topic", what, "name another `dead_letter.topic`, or give both the same settings")]
 
 
 def _topic_conflicts(name: str, settings: TopicSpec | DeadLetterSpec, state: TopicState) -> list[Conflict]:

@@ -172,6 +172,7 @@ class _Topic:
         self.types = types
         self.owner = owner
         self.pulled = pulled
+        self.parsed: dict[tuple[str, int], Schema] = {}
         self.subjects = {
             role: live.subjects[f"{topic}-{role}"] for role in ("key", "value") if f"{topic}-{role}" in live.subjects
         }
@@ -247,15 +248,23 @@ class _Topic:
         return spec
 
     def _referred(self, kept: RegisteredSchema) -> Iterator[tuple[str, RegisteredSchema]]:
-        for reference in kept.references:
-            one = self.live.referred[reference.subject, reference.version]
-            yield from self._referred(one)
-            yield reference.subject, one
+        """What it refers to, and what that does; each once."""
+        waiting, seen = list(kept.references), set()
+        while waiting:
+            reference = waiting.pop()
+            if (key := (reference.subject, reference.version)) not in seen:
+                seen.add(key)
+                one = self.live.referred[key]
+                waiting += one.references
+                yield reference.subject, one
 
     def _named(self, kept: RegisteredSchema) -> dict[str, NamedType]:
         named: dict[str, NamedType] = {}
         for reference in kept.references:
-            named.update(self._parse(self.live.referred[reference.subject, reference.version]).named)
+            key = (reference.subject, reference.version)
+            if key not in self.parsed:
+                self.parsed[key] = self._parse(self.live.referred[key])
+            named.update(self.parsed[key].named)
         return named
 
     def _parse(self, kept: RegisteredSchema) -> Schema:
@@ -267,9 +276,21 @@ class _Topic:
 def _pretty(kept: RegisteredSchema, schema: Schema, named: Mapping[str, NamedType]) -> str:
     """The schema's text on several lines; as it is, where that would not be the same schema."""
     try:
-        text = json.dumps(json.loads(kept.text), indent=2, ensure_ascii=False)
+        text = _indented(kept.text)
         if normalised(avro.parse_stored(text, named=named)) == normalised(schema):
             return text + "\n"
     except (ValueError, RecursionError, InvalidSchema):
         pass
     return kept.text
+
+
+def _indented(text: str) -> str:
+    document = json.loads(text)
+    found = json.dumps(document, indent=2, ensure_ascii=False)
+    try:
+        found.encode()
+    except (
+        UnicodeEncodeError
+    ):  # half of a character that JSON writes as two: it can stand in a file as an escape only
+        found = json.dumps(document, indent=2)
+    return found

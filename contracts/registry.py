@@ -7,33 +7,44 @@ refusal, `messages` of a compatibility check, error codes that differ between ve
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
-from urllib.parse import quote, urlsplit
+from typing import Any, TypeVar
+from urllib.parse import quote
 
 import requests
 
 from contracts import avro
+from contracts.address import Address
 from contracts.contract import Subject
-from contracts.errors import Refused, ServiceError
+from contracts.errors import InvalidSchema, Refused, ServiceError
 from contracts.nodes import NamedType, Schema
 from contracts.settings import Settings
+from contracts.terminal import clean
 from contracts.writing import described_alike, normalised
 
 AVRO = "AVRO"  # the registry's own word for the kind of a schema
 MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
-SUBJECT_IS_REFERENCED = 42206
+NOT_PERMITTED, SUBJECT_IS_REFERENCED = 42205, 42206
 SUBJECT_NOT_FOUND, VERSION_NOT_FOUND, SCHEMA_NOT_FOUND, LEVEL_NOT_FOUND = 40401, 40402, 40403, 40408
-MISSING = (SUBJECT_NOT_FOUND, VERSION_NOT_FOUND, SCHEMA_NOT_FOUND, LEVEL_NOT_FOUND)
+SUBJECT_DELETED = 40404  # softly, and so it is deleted already
+MISSING = (SUBJECT_NOT_FOUND, VERSION_NOT_FOUND, SCHEMA_NOT_FOUND, LEVEL_NOT_FOUND, SUBJECT_DELETED)
+TOO_MANY_REQUESTS = 429
 
+_T = TypeVar("_T")
 _NO_REGISTRY = "see whether SCHEMA_REGISTRY_URL is the address of a schema registry"
 _LOG_IN = "set SCHEMA_REGISTRY_USER and SCHEMA_REGISTRY_PASSWORD to an account that may do this"
+#: By the registry's own code, else by the HTTP status.
 _MENDS = {
     401: _LOG_IN,
     403: _LOG_IN,
     404: _NO_REGISTRY,
     409: "make the change compatible, or agree on the break: `contracts check` says what and how",
+    422: "correct the schema, or a shared type that it refers to",
+    TOO_MANY_REQUESTS: "wait a minute, then run it again",
+    NOT_PERMITTED: "the registry or the subject is READONLY or in IMPORT mode: have its owner set it to READWRITE "
+    "(`PUT /mode`), or set SCHEMA_REGISTRY_URL to one that may be written",
+    SUBJECT_IS_REFERENCED: "delete what refers to it first",
 }
 #: One of them is in every object that the registry answers with.
 _KEYS = frozenset({"id", "schema", "compatibilityLevel", "compatibility"})
@@ -70,20 +81,27 @@ class Registry:
     not JSON) and `Refused` when it says no (4xx), its own words included.
 
     Args:
-        url: base URL, e.g. `http://127.0.0.1:18081/apis/ccompat/v7` or `http://schema-registry:8081`.
-        user, password: basic authentication; an empty user is none.
+        url: base URL, e.g. `http://127.0.0.1:18081/apis/ccompat/v7` or `http://schema-registry:8081`.  An account in
+            it is used and never shown: the attribute `url` is without.
+        user, password: basic authentication; an empty user is none, or that of the URL.
         timeout_s: per request, seconds.
+
+    Raises:
+        ConfigurationError: `url` is none.
     """
 
     def __init__(self, url: str, *, user: str = "", password: str = "", timeout_s: float = 10.0) -> None:
-        self.url = url.rstrip("/")
+        address = Address.of(url, "SCHEMA_REGISTRY_URL")
+        self.url = address.url
         self.timeout_s = timeout_s
         self._session = requests.Session()
         # A proxy of the environment is for other machines.
-        self._session.trust_env = urlsplit(self.url).hostname not in ("127.0.0.1", "localhost", "::1")
+        self._session.trust_env = address.host not in ("127.0.0.1", "localhost", "::1")
         self._session.headers["Accept"] = f"{MEDIA_TYPE}, application/json"
-        if user:
-            self._session.auth = (user, password)
+        if user or address.user:
+            name, word = (user, password) if user else (address.user, address.password)
+            # As bytes: requests would write letters beyond Latin-1 in a way of its own.
+            self._session.auth = (name.encode(), word.encode())
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Registry:
@@ -98,45 +116,66 @@ class Registry:
         """Names of all subjects that are not deleted."""
         return self._call("GET", "/subjects", shape=list)
 
-    def versions(self, subject: str) -> list[int]:
-        """Versions of the subject, ascending; empty when it does not exist."""
-        return sorted(self._or_missing("GET", f"/subjects/{quote(subject, safe='')}/versions", shape=list) or [])
+    def versions(self, subject: str, *, deleted: bool = False) -> list[int]:
+        """Versions of the subject, ascending, with those that are `deleted` softly or without; empty for none."""
+        path = f"/subjects/{quote(subject, safe='')}/versions"
+        found = self._or_missing("GET", path, params={"deleted": "true"} if deleted else None, shape=list)
+        return self._made(lambda: sorted(int(number) for number in found or []), f"GET {path}", found)
 
     def version(self, subject: str, version: int | str = "latest") -> RegisteredSchema | None:
         """One version of a subject, None when there is none."""
-        found = self._or_missing("GET", f"/subjects/{quote(subject, safe='')}/versions/{version}")
-        return _schema(found) if found else None
+        path = f"/subjects/{quote(subject, safe='')}/versions/{version}"
+        found = self._or_missing("GET", path)
+        return self._made(lambda: _schema(found), f"GET {path}", found) if found else None
 
     def by_id(self, schema_id: int) -> RegisteredSchema | None:
         """The schema of a global id, None when the registry has no such id."""
-        found = self._or_missing("GET", f"/schemas/ids/{schema_id}")
-        return _schema(found, schema_id=schema_id) if found else None
+        path = f"/schemas/ids/{schema_id}"
+        found = self._or_missing("GET", path)
+        return self._made(lambda: _schema(found, schema_id), f"GET {path}", found) if found else None
 
     def subjects_of(self, schema_id: int) -> list[str]:
         """Subjects that hold the schema of this id, deleted versions included; empty when there is no such id."""
-        found = self._or_missing("GET", f"/schemas/ids/{schema_id}/versions", params={"deleted": "true"}, shape=list)
-        return sorted({item["subject"] for item in found or []})
+        path = f"/schemas/ids/{schema_id}/versions"
+        found = self._or_missing("GET", path, params={"deleted": "true"}, shape=list)
+        return self._made(lambda: sorted({item["subject"] for item in found or []}), f"GET {path}", found)
 
     def lookup(
         self, subject: str, text: str, references: Sequence[RegisteredReference] = ()
     ) -> RegisteredSchema | None:
         """The version of the subject that holds this schema, None when none does."""
         body = _body(text, references)
-        found = self._or_missing("POST", f"/subjects/{quote(subject, safe='')}", body=body)
-        return _schema(found) if found else None
+        path = f"/subjects/{quote(subject, safe='')}"
+        found = self._or_missing("POST", path, body=body)
+        return self._made(lambda: _schema(found), f"POST {path}", found) if found else None
 
-    def find(self, subject: Subject) -> RegisteredSchema | None:
+    def find(
+        self, subject: Subject, known: dict[str, RegisteredSchema | None] | None = None
+    ) -> RegisteredSchema | None:
         """The version that holds the repository's schema; None when none does.
 
         A registry may take schemas that differ in docs and aliases only for the same one (Apicurio does); then that
         version is the answer, for it can hold no other.
+
+        Args:
+            known: what was found before, by subject; what is found now is added.  A type that many schemas use is
+                asked for once.
         """
-        references = self.references_of(subject)
+        known = {} if known is None else known
+        if subject.name not in known:
+            known[subject.name] = self._find(subject, known)
+        return known[subject.name]
+
+    def _find(self, subject: Subject, known: dict[str, RegisteredSchema | None]) -> RegisteredSchema | None:
+        references = self.references_of(subject, known)
         if references is None:
             return None
         wanted = normalised(subject.schema)
         found = self.lookup(subject.name, subject.registered_text, references)
-        if found is None or normalised(self.parse(found)) == wanted:
+        if found is None:
+            newest = self.version(subject.name)
+            return newest if newest and self._means(newest, wanted, references) else None
+        if normalised(self.parse(found)) == wanted:
             return found
         for version in reversed(self.versions(subject.name)):
             kept = self.version(subject.name, version)
@@ -145,26 +184,45 @@ class Registry:
         alike = described_alike(self.parse(found)) == described_alike(subject.schema)
         return found if alike else None
 
-    def references_of(self, subject: Subject) -> list[RegisteredReference] | None:
-        """The versions that hold the shared types of `subject`; None when one is not registered as it is."""
-        found = [self.find(one) for one in subject.types]
+    def _means(self, kept: RegisteredSchema, wanted: str, references: Sequence[RegisteredReference]) -> bool:
+        """Whether a schema is the wanted one in another order of attributes: Confluent's registry takes the two for
+        different texts, and whoever registered it by hand or with another client need not have ours."""
+        try:
+            return set(kept.references) == set(references) and normalised(self.parse(kept)) == wanted
+        except InvalidSchema:
+            return False  # e.g. it is no Avro schema
+
+    def references_of(
+        self, subject: Subject, known: dict[str, RegisteredSchema | None] | None = None
+    ) -> list[RegisteredReference] | None:
+        """The versions that hold the shared types of `subject`; None when one is not registered as it is.
+
+        `known` as in `find`.
+        """
+        known = {} if known is None else known
+        found = [self.find(one, known) for one in subject.types]
         if None in found:
             return None
         return [RegisteredReference(one.subject, one.subject, one.version) for one in found if one is not None]
 
     def register(self, subject: str, text: str, references: Sequence[RegisteredReference] = ()) -> int:
         """Registers a version; the global id of the schema (that of the existing version when nothing is new)."""
-        answer = self._call("POST", f"/subjects/{quote(subject, safe='')}/versions", body=_body(text, references))
-        return int(answer["id"])
+        path = f"/subjects/{quote(subject, safe='')}/versions"
+        answer = self._call("POST", path, body=_body(text, references))
+        return self._made(lambda: int(answer["id"]), f"POST {path}", answer)
 
     def level(self, subject: str) -> str | None:
-        """The subject's own compatibility level; None when the subject has none and the global one applies."""
-        found = self._or_missing("GET", f"/config/{quote(subject, safe='')}")
-        return found["compatibilityLevel"] if found else None
+        """The subject's own compatibility level; None when the subject has none and the global one applies.
+
+        Confluent's registry keeps other settings of a subject (`normalize`, an alias …) in the same place, with a
+        level or without.
+        """
+        found = self._or_missing("GET", f"/config/{quote(subject, safe='')}", keys=frozenset())
+        return found.get("compatibilityLevel") if found else None
 
     def global_level(self) -> str:
         """The level of every subject that has none of its own."""
-        return self._call("GET", "/config")["compatibilityLevel"]
+        return self._call("GET", "/config", keys=frozenset({"compatibilityLevel"}))["compatibilityLevel"]
 
     def set_level(self, subject: str, level: str) -> None:
         self._call("PUT", f"/config/{quote(subject, safe='')}", body={"compatibility": level})
@@ -173,24 +231,37 @@ class Registry:
         """Deletes all versions of a subject softly: ids that records carry stay readable.  Missing is fine."""
         self._or_missing("DELETE", f"/subjects/{quote(subject, safe='')}", shape=list)
 
-    def parse(self, schema: RegisteredSchema) -> Schema:
+    def parse(self, schema: RegisteredSchema, known: dict[tuple[str, int], Schema] | None = None) -> Schema:
         """The schema with its references fetched and resolved.
 
+        Args:
+            known: schemas that are referred to and were fetched before, by subject and version; others are added.
+
         Raises:
-            InvalidSchema: it is none, by the rules for schemas that the registry took before.
+            InvalidSchema: it is none, by the rules for schemas that the registry took before; or no Avro schema.
         """
+        known = {} if known is None else known
+        told = f"{schema.subject} version {schema.version}" if schema.subject else f"schema id {schema.schema_id}"
+        if schema.kind != AVRO:
+            raise InvalidSchema(
+                f"it is a {schema.kind} schema, and contracts are Avro",
+                where=f"{told} of {self._where()}",
+                mend="delete the subject, if nobody reads it; or use another topic",
+            )
         named: dict[str, NamedType] = {}
         for reference in schema.references:
-            found = self.version(reference.subject, reference.version)
-            if found is None:
-                raise ServiceError(
-                    f"version {reference.version} of {reference.subject} is not there, and schema id "
-                    f"{schema.schema_id} refers to it",
-                    where=self._where(),
-                    mend="restore it, or register it again",
-                )
-            named.update(self.parse(found).named)
-        return avro.parse_stored(schema.text, where=f"schema id {schema.schema_id}", named=named)
+            key = (reference.subject, reference.version)
+            if key not in known:
+                found = self.version(*key)
+                if found is None:
+                    raise ServiceError(
+                        f"version {reference.version} of {reference.subject} is not there, and {told} refers to it",
+                        where=self._where(),
+                        mend="restore it, or register it again",
+                    )
+                known[key] = self.parse(found, known)
+            named.update(known[key].named)
+        return avro.parse_stored(schema.text, where=told, named=named)
 
     def _where(self) -> str:
         return f"schema registry {self.url}"
@@ -211,8 +282,9 @@ class Registry:
         body: Any = None,
         params: dict[str, str] | None = None,
         shape: type = dict,
+        keys: frozenset[str] = _KEYS,
     ) -> Any:
-        """The answer, which is a list or an object with one of `_KEYS`, as `shape` says."""
+        """The answer, which is a list or an object, as `shape` says; an object with one of `keys`, if there are."""
         where = self._where()
         try:
             answer = self._session.request(
@@ -236,7 +308,6 @@ class Registry:
                 where=where,
                 mend="start it (`make up`), or set SCHEMA_REGISTRY_URL",
             ) from None
-        mend = _MENDS.get(answer.status_code, "correct the request")
         try:
             document = answer.json()
         except requests.exceptions.JSONDecodeError:
@@ -246,23 +317,37 @@ class Registry:
                 mend=_MENDS.get(answer.status_code, _NO_REGISTRY),
             ) from None
         if answer.ok:
-            if not isinstance(document, shape) or (shape is dict and not document.keys() & _KEYS):
-                raise ServiceError(
-                    f"answered {answer.status_code} to {method} {path} as no registry does: {answer.text[:120]!r}",
-                    where=where,
-                    mend=_NO_REGISTRY,
-                )
+            if not isinstance(document, shape) or (keys and shape is dict and not document.keys() & keys):
+                raise self._odd(f"{method} {path}", document)
             return document
-        words = document.get("message", document) if isinstance(document, dict) else document
-        code = document.get("error_code", answer.status_code) if isinstance(document, dict) else answer.status_code
-        if answer.status_code >= 500:
-            # Apicurio says 0 when it has no code of its own; what it says then is mostly that its database is down.
-            told = f"failed with {code or answer.status_code} on {method} {path}: {words}"
-            mend = "see the registry's log, and whether its database, PostgreSQL, is up (`make status`, `make up`)"
-            raise ServiceError(told, where=where, mend=mend)
-        if code == SUBJECT_IS_REFERENCED:
-            mend = "delete what refers to it first"
-        raise Refused(f"refused {method} {path} with {code}: {words}", where=where, mend=mend, code=int(code))
+        raise self._failure(f"{method} {path}", answer.status_code, document)
+
+    def _failure(self, request: str, status: int, document: Any) -> ServiceError:
+        """What the registry says, as the error that it is."""
+        answered = document if isinstance(document, dict) else {}
+        words = clean(str(answered.get("message") or document))
+        code = answered.get("error_code")
+        # Apicurio says 0 when it has no code of its own; what stands in front of a registry says anything.
+        code = code if isinstance(code, int) and code else status
+        if status == TOO_MANY_REQUESTS:
+            told = f"takes no more requests for now ({code}) on {request}: {words}"
+            return ServiceError(told, where=self._where(), mend=_MENDS[status])
+        if status >= 500:
+            mend = "see the registry's log, and whether what it keeps its schemas in is up (`make status`, `make up`)"
+            return ServiceError(f"failed with {code} on {request}: {words}", where=self._where(), mend=mend)
+        mend = _MENDS.get(code) or _MENDS.get(status, "see what it says, and docs/drift.md")
+        return Refused(f"refused {request} with {code}: {words}", where=self._where(), mend=mend, code=code)
+
+    def _made(self, make: Callable[[], _T], request: str, document: Any) -> _T:
+        """What `make` reads from the document; an answer that it cannot be read from is none of a registry's."""
+        try:
+            return make()
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise self._odd(request, document) from None
+
+    def _odd(self, request: str, document: Any) -> ServiceError:
+        told = f"answered {request} as no registry does: {json.dumps(document)[:120]}"
+        return ServiceError(told, where=self._where(), mend=_NO_REGISTRY)
 
 
 def _schema(document: dict[str, Any], schema_id: int = 0) -> RegisteredSchema:
@@ -272,12 +357,18 @@ def _schema(document: dict[str, Any], schema_id: int = 0) -> RegisteredSchema:
     )
     return RegisteredSchema(
         schema_id=int(document.get("id", schema_id)),
-        text=document["schema"],
+        text=_text(document["schema"]),
         references=references,
         subject=document.get("subject", ""),
         version=int(document.get("version", 0)),
         kind=document.get("schemaType") or AVRO,
     )
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(value)
+    return value
 
 
 def _body(text: str, references: Sequence[RegisteredReference]) -> dict[str, Any]:

@@ -15,14 +15,17 @@ from rich.markup import escape
 from contracts import formats
 from contracts.changes import Change
 from contracts.findings import Finding, Severity
-from contracts.formats import Result, clean
+from contracts.formats import Result
 from contracts.impact import First, Impact, Reads
-from contracts.plan import DeleteSubject, Plan, Step
+from contracts.plan import Change as PlanChange
+from contracts.plan import Plan, Step
+from contracts.terminal import clean
 
 if TYPE_CHECKING:
     from contracts.pull import Pulled
 
 JSON_VERSION = 1
+_SIGNS = {PlanChange.new: "[green]+[/]", PlanChange.changed: "[yellow]~[/]", PlanChange.deleted: "[red]-[/]"}
 #: What is shown of one effect on a terminal.
 MOST_LINES = 20
 
@@ -47,7 +50,10 @@ def plan(wanted: Plan, *, as_json: bool, carried_out: bool = False) -> None:
     if as_json:
         document(
             {
-                "steps": [{"action": type(step).__name__, "what": str(step)} for step in wanted.steps],
+                "steps": [
+                    {"action": type(step).__name__, "change": step.change.value, "what": str(step)}
+                    for step in wanted.steps
+                ],
                 "unchanged": list(wanted.unchanged),
                 "notes": list(wanted.notes),
                 "conflicts": [str(conflict) for conflict in wanted.conflicts],
@@ -58,12 +64,11 @@ def plan(wanted: Plan, *, as_json: bool, carried_out: bool = False) -> None:
     out = console()
     if not carried_out:
         for step in wanted.steps:
-            sign = "[red]-[/]" if isinstance(step, DeleteSubject) else "[yellow]+[/]"
-            out.print(f"  {sign} {_plain(str(step))}")
+            out.print(f"  {_SIGNS[step.change]} {_plain(str(step))}")
     for note in wanted.notes:
-        out.print(f"  note: {escape(note)}")
+        out.print(f"  note: {_plain(note)}")
     for conflict in wanted.conflicts:
-        out.print(f"  [red]conflict[/]: {escape(str(conflict))}")
+        out.print(f"  [red]conflict[/]: {_plain(str(conflict))}")
     unchanged = f"{len(wanted.unchanged)} unchanged: {', '.join(wanted.unchanged)}" if wanted.unchanged else ""
     if not wanted.steps and not wanted.conflicts:
         out.print(f"no changes ({escape(unchanged)})")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
+from concurrent.futures import TimeoutError as NoAnswer
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
@@ -21,7 +22,13 @@ from contracts.errors import Refused, ServiceError
 from contracts.plan import TopicState
 from contracts.settings import Settings
 
-UNREACHABLE = (KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT, KafkaError._RESOLVE)
+UNREACHABLE = (
+    KafkaError._TRANSPORT,
+    KafkaError._ALL_BROKERS_DOWN,
+    KafkaError._TIMED_OUT,
+    KafkaError._RESOLVE,
+    KafkaError.REQUEST_TIMED_OUT,
+)
 
 
 class Topics:
@@ -47,7 +54,7 @@ class Topics:
             raise self._error(error, "list topics") from None
         there = [name for name in wanted if name in found]
         resources = [ConfigResource(ResourceType.TOPIC, name) for name in there]
-        futures = self._admin.describe_configs(resources) if resources else {}
+        futures = self._admin.describe_configs(resources, request_timeout=self.timeout_s) if resources else {}
         configs = {resource.name: self._result(future, "describe topics") for resource, future in futures.items()}
         return {
             name: TopicState(
@@ -71,25 +78,52 @@ class Topics:
         return found.replace("+", "-").replace("/", "_")
 
     def create(self, name: str, partitions: int, replication_factor: int, config: Mapping[str, str]) -> None:
-        """Creates a topic; `replication_factor` -1 is the broker's default."""
-        topic = NewTopic(name, partitions, replication_factor, config=dict(config))
-        futures = self._admin.create_topics([topic], operation_timeout=self.timeout_s)
-        self._result(futures[name], f"create topic {name}")
+        """Creates a topic; `replication_factor` -1 is the broker's default.  One that is there already is fine."""
+        self._create(name, partitions, replication_factor, config, only_try=False)
+
+    def try_create(self, name: str, partitions: int, replication_factor: int, config: Mapping[str, str]) -> None:
+        """As `create`, but the broker only says whether it would."""
+        self._create(name, partitions, replication_factor, config, only_try=True)
 
     def set_config(self, name: str, values: Mapping[str, str]) -> None:
         """Sets these settings of a topic and leaves all others as they are."""
+        self._set_config(name, values, only_try=False)
+
+    def try_config(self, name: str, values: Mapping[str, str]) -> None:
+        """As `set_config`, but the broker only says whether it would."""
+        self._set_config(name, values, only_try=True)
+
+    def _create(
+        self, name: str, partitions: int, replication_factor: int, config: Mapping[str, str], *, only_try: bool
+    ) -> None:
+        topic = NewTopic(name, partitions, replication_factor, config=dict(config))
+        futures = self._admin.create_topics(
+            [topic], operation_timeout=self.timeout_s, request_timeout=self.timeout_s, validate_only=only_try
+        )
+        try:
+            self._result(futures[name], f"create topic {name}")
+        except Refused as error:
+            if error.code != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise
+
+    def _set_config(self, name: str, values: Mapping[str, str], *, only_try: bool) -> None:
         entries = [
             ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET) for key, value in values.items()
         ]
         resource = ConfigResource(ResourceType.TOPIC, name, incremental_configs=entries)
-        futures = self._admin.incremental_alter_configs([resource])
+        futures = self._admin.incremental_alter_configs(
+            [resource], request_timeout=self.timeout_s, validate_only=only_try
+        )
         self._result(futures[resource], f"configure topic {name}")
 
     def _result(self, future: Future[Any], doing: str) -> Any:
         try:
-            return future.result(timeout=self.timeout_s)
+            # The client gives up by itself; this is for the case that it does not.
+            return future.result(timeout=self.timeout_s + 5)
         except KafkaException as error:
             raise self._error(error, doing) from None
+        except NoAnswer:
+            raise self._error(KafkaException(KafkaError(KafkaError._TIMED_OUT)), doing) from None
 
     def _error(self, error: KafkaException, doing: str) -> ServiceError:
         cause: KafkaError = error.args[0]

@@ -10,6 +10,7 @@ import structlog
 import typer
 
 from contracts import catalog, edge, logs, settings
+from contracts.address import Address
 from contracts.contract import Contract
 from contracts.errors import EXIT_OK, ConfigurationError
 from producers.interruption import Interruption, Stopped
@@ -55,7 +56,7 @@ def produce(
         "start",
         source=api.address,
         kafka=configured.kafka_bootstrap_servers,
-        registry=configured.schema_registry_url,
+        registry=Address.of(configured.schema_registry_url, "SCHEMA_REGISTRY_URL").url,
         topic=contract.topic,
         seed=order.seed,
     )

@@ -141,3 +141,30 @@ def test_a_missing_reference_is_refused() -> None:
 def test_an_unknown_contract_names_those_that_exist() -> None:
     with pytest.raises(ConfigurationError, match="users_created"):
         catalog.load(CLONE / "schemas").get("user_created")
+
+
+@pytest.mark.parametrize("topic", [".", "..", "a" * 250, "a/b", ""])
+def test_what_kafka_takes_for_no_topic(topic: str) -> None:
+    told = refusal(orders__contract_yaml=CONTRACT.replace("topic: orders", f"topic: {topic!r}"))
+    assert "schemas/orders/contract.yaml:1" in told
+
+
+@pytest.mark.parametrize(
+    "kafka",
+    [
+        "{partitions: 100001}",
+        "{replication_factor: 99999}",
+        "{config: {retention.ms: null}}",
+        "{config: {a: {b: c}}}",
+    ],
+)
+def test_settings_that_no_broker_can_be_asked_for(kafka: str) -> None:
+    for key in ("kafka", "dead_letter"):
+        assert "schemas/orders/contract.yaml" in refusal(orders__contract_yaml=f"{CONTRACT}{key}: {kafka}\n")
+
+
+def test_settings_of_topics_are_text() -> None:
+    config = "{config: {cleanup.policy: [compact, delete], retention.ms: 5, preallocate: true, x: 0.5}}"
+    spec = load(orders__contract_yaml=f"{CONTRACT}kafka: {config}\ndead_letter: {config}\n").get("orders").spec
+    wanted = {"cleanup.policy": "compact,delete", "retention.ms": "5", "preallocate": "true", "x": "0.5"}
+    assert spec.kafka.config == spec.dead_letter.config == wanted

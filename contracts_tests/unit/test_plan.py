@@ -79,6 +79,63 @@ def test_an_existing_subject_gets_its_level_before_its_new_version() -> None:
     assert made.steps[1].version == 3
 
 
+@pytest.mark.parametrize("versions", [(), (1, 2)])
+def test_the_number_of_a_deleted_version_is_not_given_again(versions: tuple[int, ...]) -> None:
+    made = plan.make(desired(), actual(value=SubjectState("FULL", versions, None, last=4)))
+    assert [step.version for step in made.steps] == [5]
+
+
+def test_steps_say_whether_they_make_something_new_or_change_what_is_there() -> None:
+    new = plan.make(desired(), actual(value=SubjectState(), topic=None))
+    assert {step.change.value for step in new.steps} == {"new"}
+    other = TopicState(3, 1, {"retention.ms": "5"})
+    changed = plan.make(desired(), actual(value=SubjectState("NONE", (1,), None), topic=other))
+    assert [step.change.value for step in changed.steps] == ["changed"] * 3
+
+
+@pytest.mark.parametrize(
+    ("kept", "wanted", "same"),
+    [
+        ("1000", "1000", True),
+        ("1000", " 01000 ", True),
+        ("0.5", "0.50", True),
+        ("compact,delete", "compact, delete", True),
+        ("compact,delete", "delete,compact", False),
+        ("true", "TRUE", True),
+        ("zstd", "ZSTD", False),
+        ("9223372036854775807", "9223372036854775806", False),
+        (None, "1000", False),
+        ("", "", True),
+    ],
+)
+def test_settings_are_compared_as_kafka_writes_them(kept: str | None, wanted: str, same: bool) -> None:
+    assert plan.same_setting(kept, wanted) is same
+
+
+def sharing(letters: str) -> Catalog:
+    """Two contracts whose dead letters go to one topic; `letters` are the settings of the second."""
+    dead = "dead_letter: {{topic: dead, partitions: {}}}\n"
+    return load(
+        orders__contract_yaml=CONTRACT + dead.format(2),
+        bills__contract_yaml=CONTRACT.replace("orders", "bills") + letters,
+        bills__value_avsc=record(("id", "string"), name="shop.Bill"),
+    )
+
+
+def test_a_topic_for_dead_letters_may_be_shared_and_is_made_once() -> None:
+    nothing = {name: SubjectState() for name in ("orders-value", "bills-value")}
+    topics = dict.fromkeys(("orders", "bills", "dead"))
+    agreed = sharing("dead_letter: {topic: dead, partitions: 2}\n")
+    assert plan.topic_names(agreed) == ["orders", "dead", "bills"]
+    made = plan.make(agreed, Actual(nothing, topics))
+    assert made.conflicts == ()
+    assert [name for kind, name in kinds(made) if kind is CreateTopic] == ["orders", "dead", "bills"]
+
+    for letters in ("dead_letter: {topic: dead}\n", "dead_letter: {topic: orders}\n"):
+        [conflict] = plan.make(sharing(letters), Actual(nothing, topics)).conflicts
+        assert "dead_letter.topic" in conflict.mend
+
+
 def test_a_revert_is_a_no_op_and_the_plan_says_so() -> None:
     made = plan.make(desired(), actual(value=SubjectState("FULL", (1, 2), 1)))
     assert made.steps == ()

@@ -158,3 +158,20 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigurationError, match="0 of 2 files were written"):
         pull.write(tmp_path / "file" / "below", found)
+
+
+def test_types_that_refer_to_each_other_are_read_once() -> None:
+    """Each of forty types refers to the two before it: nobody lives to see all ways along them."""
+
+    def reference(number: int) -> RegisteredReference:
+        return RegisteredReference(f"shop.T{number}", f"shop.T{number}", 1)
+
+    referred = {}
+    for number in range(40):
+        below = [one for one in (number - 1, number - 2) if one >= 0]
+        text = record(*((f"f{one}", f"shop.T{one}") for one in below), name=f"shop.T{number}")
+        referred[f"shop.T{number}", 1] = kept(text, [reference(one) for one in below])
+    state = live(orders_value=kept(record(("t", "shop.T39"), name="shop.One"), [reference(39)]))
+    found = made(Live(state.subjects, referred, state.topics))
+    assert found.left_out == {}
+    assert sum(path.startswith("types/") for path in found.files) == 40

@@ -1,0 +1,49 @@
+"""The address of a server, apart from the account that may stand in it: only the address is ever shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from urllib.parse import unquote, urlsplit
+
+from contracts.errors import ConfigurationError
+
+
+@dataclass(frozen=True)
+class Address:
+    """An `http://` or `https://` URL.
+
+    Args:
+        url: without account and without a slash at its end.
+        host: name or number; lower case.
+        user, password: decoded; empty where the URL has none.
+    """
+
+    url: str
+    host: str
+    user: str = ""
+    password: str = field(default="", repr=False)
+
+    @classmethod
+    def of(cls, url: str, variable: str) -> Address:
+        """The parts of a URL, the value of the environment variable `variable`.
+
+        Raises:
+            ConfigurationError: it is no such URL.  The message does not repeat it, for there may be a secret in it.
+        """
+        mend = f"set {variable} to one URL such as http://schema-registry:8081"
+        try:
+            parts = urlsplit(url.strip())
+            host, _ = parts.hostname, parts.port
+        except ValueError:
+            raise ConfigurationError(
+                "is no URL: its host or port cannot be read", where=variable, mend=mend
+            ) from None
+        if parts.scheme not in ("http", "https"):
+            raise ConfigurationError("does not begin with http:// or https://", where=variable, mend=mend)
+        if not host or "," in parts.netloc:
+            raise ConfigurationError("names no host" if not host else "is a list", where=variable, mend=mend)
+        if parts.query or parts.fragment:
+            raise ConfigurationError(f"has a {'?' if parts.query else '#'} in it", where=variable, mend=mend)
+        place = parts.netloc.rpartition("@")[2]
+        shown = f"{parts.scheme}://{place}{parts.path.rstrip('/')}"
+        return cls(shown, host, unquote(parts.username or ""), unquote(parts.password or ""))

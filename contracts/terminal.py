@@ -1,0 +1,12 @@
+"""What others have written, fit for a terminal."""
+
+from __future__ import annotations
+
+import re
+
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def clean(text: str) -> str:
+    """`text` without what would move a terminal's cursor, colour it, or turn the direction of writing."""
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
