@@ -20,12 +20,11 @@ from contracts.contract import Compatibility, Contract, Subject
 from contracts.errors import ConfigurationError
 from contracts.git import Commit, Repository
 from contracts.impact import Earlier
-from contracts.nodes import Schema
 from contracts.settings import Settings
 from contracts.timeline import Former, Timeline, Version
 
 if TYPE_CHECKING:
-    from contracts.registry import Registry
+    from contracts.registry import Known, Registry
 
 _MERGE_BASE = "the merge base with "
 
@@ -232,11 +231,11 @@ class _Parsed(Mapping[str, tuple[Earlier, ...]]):
 class RegistrySource:
     """Every version that the registry has."""
 
-    def __init__(self, registry: Registry, current: Catalog) -> None:
+    def __init__(self, registry: Registry, current: Catalog, known: Known) -> None:
         self.registry = registry
+        self.known = known
         self.current = current
         self.found: dict[str, tuple[Earlier, ...]] = {}
-        self._referred: dict[tuple[str, int], Schema] = {}
 
     @property
     def label(self) -> str:
@@ -266,7 +265,7 @@ class RegistrySource:
         for number in self.registry.versions(subject.name):
             kept = self.registry.version(subject.name, number)
             if kept is not None:
-                versions.append(Earlier(f"version {number}", self.registry.parse(kept, self._referred)))
+                versions.append(Earlier(f"version {number}", self.registry.parse(kept, self.known)))
         if not versions:
             return None
         self.found[subject.name] = tuple(versions)
@@ -300,9 +299,9 @@ def source(against: str | None, folder: Path, current: Catalog, settings: Settin
         ConfigurationError: a folder and a ref have that name, or it says nothing to compare with.
     """
     if against == "registry":
-        from contracts.registry import Registry  # loads an HTTP client: only where it is needed
+        from contracts.registry import Known, Registry  # loads an HTTP client: only where it is needed
 
-        return RegistrySource(Registry.from_settings(settings), current)
+        return RegistrySource(Registry.from_settings(settings), current, Known())
     if against is None:
         return GitSource.of(folder, None, current)
     if not against.strip():

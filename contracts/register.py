@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeVar
 
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_exponential
@@ -24,7 +24,7 @@ from contracts.plan import (
     Step,
     SubjectState,
 )
-from contracts.registry import RegisteredSchema, Registry
+from contracts.registry import Known, Registry
 from contracts.topics import Topics
 from contracts.writing import normalised
 
@@ -46,7 +46,7 @@ class Servers:
             if contract.spec.approvals
             for subject in contract.subjects
         }
-        known = _Known()
+        known = Known()
         subjects = {
             subject.name: self._subject(subject, known, with_history=subject.name in approving)
             for subject in desired.subjects
@@ -98,33 +98,33 @@ class Servers:
             error.what += _told("done before it", ()) + _told("not done", steps)
             raise
 
-    def _subject(self, subject: Subject, known: _Known, *, with_history: bool) -> SubjectState:
+    def _subject(self, subject: Subject, known: Known, *, with_history: bool) -> SubjectState:
         name = subject.name
         versions = tuple(self.registry.versions(name))
-        found = self.registry.find(subject, known.found) if versions else known.found.setdefault(name)
+        found = self.registry.find(subject, known) if versions else known.found.setdefault(name)
         level = self.registry.level(name)
         if found is None:
             last = max(self.registry.versions(name, deleted=True), default=0)
             references_differ = bool(versions) and self._is_newest(subject, known)
-            history = self._history(name, versions) if with_history else ()
+            history = self._history(name, versions, known) if with_history else ()
             return SubjectState(level, versions, references_differ=references_differ, history=history, last=last)
-        exact = normalised(self.registry.parse(found, known.referred)) == normalised(subject.schema)
+        exact = normalised(self.registry.parse(found, known)) == normalised(subject.schema)
         return SubjectState(level, versions, found.version, exact)
 
-    def _is_newest(self, subject: Subject, known: _Known) -> bool:
+    def _is_newest(self, subject: Subject, known: Known) -> bool:
         newest = self.registry.version(subject.name)
         try:
             return newest is not None and (
-                normalised(self.registry.parse(newest, known.referred)) == normalised(subject.schema)
+                normalised(self.registry.parse(newest, known)) == normalised(subject.schema)
             )
         except InvalidSchema:
             return False  # e.g. it is no Avro schema
 
-    def _history(self, subject: str, versions: Sequence[int]) -> tuple[Schema, ...]:
+    def _history(self, subject: str, versions: Sequence[int], known: Known) -> tuple[Schema, ...]:
         """Schemas of the versions; empty where one cannot be read, for then no break of it can be told."""
         kept = (self.registry.version(subject, number) for number in versions)
         try:
-            return tuple(self.registry.parse(one) for one in kept if one is not None)
+            return tuple(self.registry.parse(one, known) for one in kept if one is not None)
         except InvalidSchema:
             return ()
 
@@ -207,14 +207,6 @@ class Servers:
             where=f"{self.registry.url}, {self.topics.bootstrap}",
             mend="run `contracts plan` to see what is there now",
         )
-
-
-@dataclass(frozen=True)
-class _Known:
-    """What was read of shared types, so that each is asked for once: by subject, and by subject and version."""
-
-    found: dict[str, RegisteredSchema | None] = field(default_factory=dict)
-    referred: dict[tuple[str, int], Schema] = field(default_factory=dict)
 
 
 def _told_of_half(steps: tuple[Step, ...], number: int, *, refused: bool) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -72,6 +72,19 @@ class RegisteredSchema:
     subject: str = ""
     version: int = 0
     kind: str = AVRO
+
+
+@dataclass(frozen=True)
+class Known:
+    """What was read before, so that a shared type that many refer to is asked for once.
+
+    Args:
+        found: what `Registry.find` said, by subject.
+        referred: schemas that others refer to, by subject and version.
+    """
+
+    found: dict[str, RegisteredSchema | None] = field(default_factory=dict)
+    referred: dict[tuple[str, int], Schema] = field(default_factory=dict)
 
 
 class Registry:
@@ -149,24 +162,21 @@ class Registry:
         found = self._or_missing("POST", path, body=body)
         return self._made(lambda: _schema(found), f"POST {path}", found) if found else None
 
-    def find(
-        self, subject: Subject, known: dict[str, RegisteredSchema | None] | None = None
-    ) -> RegisteredSchema | None:
+    def find(self, subject: Subject, known: Known | None = None) -> RegisteredSchema | None:
         """The version that holds the repository's schema; None when none does.
 
         A registry may take schemas that differ in docs and aliases only for the same one (Apicurio does); then that
         version is the answer, for it can hold no other.
 
         Args:
-            known: what was found before, by subject; what is found now is added.  A type that many schemas use is
-                asked for once.
+            known: what was read before; what is read now is added.
         """
-        known = {} if known is None else known
-        if subject.name not in known:
-            known[subject.name] = self._find(subject, known)
-        return known[subject.name]
+        known = known or Known()
+        if subject.name not in known.found:
+            known.found[subject.name] = self._find(subject, known)
+        return known.found[subject.name]
 
-    def _find(self, subject: Subject, known: dict[str, RegisteredSchema | None]) -> RegisteredSchema | None:
+    def _find(self, subject: Subject, known: Known) -> RegisteredSchema | None:
         references = self.references_of(subject, known)
         if references is None:
             return None
@@ -174,32 +184,32 @@ class Registry:
         found = self.lookup(subject.name, subject.registered_text, references)
         if found is None:
             newest = self.version(subject.name)
-            return newest if newest and self._means(newest, wanted, references) else None
-        if normalised(self.parse(found)) == wanted:
+            return newest if newest and self._means(newest, wanted, references, known) else None
+        if normalised(self.parse(found, known)) == wanted:
             return found
         for version in reversed(self.versions(subject.name)):
             kept = self.version(subject.name, version)
-            if kept is not None and normalised(self.parse(kept)) == wanted:
+            if kept is not None and normalised(self.parse(kept, known)) == wanted:
                 return kept
-        alike = described_alike(self.parse(found)) == described_alike(subject.schema)
+        alike = described_alike(self.parse(found, known)) == described_alike(subject.schema)
         return found if alike else None
 
-    def _means(self, kept: RegisteredSchema, wanted: str, references: Sequence[RegisteredReference]) -> bool:
+    def _means(
+        self, kept: RegisteredSchema, wanted: str, references: Sequence[RegisteredReference], known: Known
+    ) -> bool:
         """Whether a schema is the wanted one in another order of attributes: Confluent's registry takes the two for
         different texts, and whoever registered it by hand or with another client need not have ours."""
         try:
-            return set(kept.references) == set(references) and normalised(self.parse(kept)) == wanted
+            return set(kept.references) == set(references) and normalised(self.parse(kept, known)) == wanted
         except InvalidSchema:
             return False  # e.g. it is no Avro schema
 
-    def references_of(
-        self, subject: Subject, known: dict[str, RegisteredSchema | None] | None = None
-    ) -> list[RegisteredReference] | None:
+    def references_of(self, subject: Subject, known: Known | None = None) -> list[RegisteredReference] | None:
         """The versions that hold the shared types of `subject`; None when one is not registered as it is.
 
         `known` as in `find`.
         """
-        known = {} if known is None else known
+        known = known or Known()
         found = [self.find(one, known) for one in subject.types]
         if None in found:
             return None
@@ -231,16 +241,16 @@ class Registry:
         """Deletes all versions of a subject softly: ids that records carry stay readable.  Missing is fine."""
         self._or_missing("DELETE", f"/subjects/{quote(subject, safe='')}", shape=list)
 
-    def parse(self, schema: RegisteredSchema, known: dict[tuple[str, int], Schema] | None = None) -> Schema:
+    def parse(self, schema: RegisteredSchema, known: Known | None = None) -> Schema:
         """The schema with its references fetched and resolved.
 
         Args:
-            known: schemas that are referred to and were fetched before, by subject and version; others are added.
+            known: what was read before; what is read now is added.
 
         Raises:
             InvalidSchema: it is none, by the rules for schemas that the registry took before; or no Avro schema.
         """
-        known = {} if known is None else known
+        known = known or Known()
         told = f"{schema.subject} version {schema.version}" if schema.subject else f"schema id {schema.schema_id}"
         if schema.kind != AVRO:
             raise InvalidSchema(
@@ -251,7 +261,7 @@ class Registry:
         named: dict[str, NamedType] = {}
         for reference in schema.references:
             key = (reference.subject, reference.version)
-            if key not in known:
+            if key not in known.referred:
                 found = self.version(*key)
                 if found is None:
                     raise ServiceError(
@@ -259,8 +269,8 @@ class Registry:
                         where=self._where(),
                         mend="restore it, or register it again",
                     )
-                known[key] = self.parse(found, known)
-            named.update(known[key].named)
+                known.referred[key] = self.parse(found, known)
+            named.update(known.referred[key].named)
         return avro.parse_stored(schema.text, where=told, named=named)
 
     def _where(self) -> str:
