@@ -102,6 +102,15 @@ def test_a_step_that_failed_may_have_been_done_and_the_next_run_goes_on(
     assert "no changes" in repository.run("plan").stdout
 
 
+#: `contracts`, and Ctrl-C reaches it although the tests may run in the background of a shell, where it is ignored.
+LISTENING = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from contracts import cli
+cli.main()
+"""
+
+
 @pytest.mark.parametrize("output", ["text", "json"])
 def test_who_interrupts_is_told_how_far_it_came(repository: Repository, gateway: Gateway, output: str) -> None:
     asked, ended = threading.Event(), threading.Event()
@@ -114,7 +123,7 @@ def test_who_interrupts_is_told_how_far_it_came(repository: Repository, gateway:
         return None
 
     gateway.before = hold
-    command = [str(Path(sys.executable).parent / "contracts"), "--schemas", str(repository.folder)]
+    command = [sys.executable, "-c", LISTENING, "--schemas", str(repository.folder)]
     with subprocess.Popen(
         [*command, "register", "--format", output],
         cwd=CLONE,
