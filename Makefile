@@ -40,8 +40,9 @@ down: $(STAMP) ## stop the servers; their data stays in .stack/
 	@$(BIN)/python -m stack down
 
 .PHONY: status
-status: $(STAMP) ## show the servers
-	@$(BIN)/python -m stack status $(ARGS)
+status: $(STAMP) ## servers, topics, versions, lag, rows and dead letters (ARGS=--watch: live)
+	@code=0; $(if $(findstring --json,$(ARGS)),,$(BIN)/python -m stack status || code=$$?;) \
+	  ($(WITH_STACK) $(BIN)/python -m streaming status $(ARGS)) || code=$$?; exit $$code
 
 .PHONY: env
 env: $(STAMP) ## print the export lines that other tools need

@@ -1,26 +1,33 @@
-"""Structured logs on stderr: coloured for a terminal, one key=value line each otherwise."""
+"""Structured logs on stderr: coloured for a terminal, one key=value line each otherwise, or one JSON object each."""
 
 from __future__ import annotations
 
 import sys
+from typing import Literal
 
 import structlog
+from structlog.typing import Processor
+
+Format = Literal["auto", "logfmt", "json"]
+_FIRST = ["timestamp", "level", "event"]
 
 
-def configure() -> None:
+def configure(form: Format = "auto") -> None:
     """Sets structlog up for the process.  Log no personal data: ids, counts, reasons and positions only."""
-    terminal = sys.stderr.isatty()
-    renderer = (
-        structlog.dev.ConsoleRenderer(colors=True)
-        if terminal
-        else structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"])
-    )
     structlog.configure(
         processors=[
             structlog.stdlib.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            renderer,
+            _renderer(form),
         ],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+
+
+def _renderer(form: Format) -> Processor:
+    if form == "json":
+        return structlog.processors.JSONRenderer()
+    if form == "auto" and sys.stderr.isatty():
+        return structlog.dev.ConsoleRenderer(colors=True)
+    return structlog.processors.LogfmtRenderer(key_order=_FIRST)

@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contracts.errors import ConfigurationError
+from contracts.logs import Format
 
 
 class Settings(BaseSettings):
@@ -52,7 +53,12 @@ class Settings(BaseSettings):
     stream_max_per_batch: int = Field(100_000, gt=0, description="Most records of one micro-batch.")
     stream_retry_for_s: float = Field(300, ge=0, description="How long a failing server is waited for, seconds.")
     stream_write_timeout_s: float = Field(600, gt=0, description="How long one batch may take in one sink, seconds.")
+    stream_metrics_port: int = Field(0, ge=0, le=65535, description="Where Prometheus finds the stream; 0: nowhere.")
+    stream_metrics_host: str = Field("127.0.0.1", description="The address that it listens on.")
     checkpoint_dir: Path = Field(Path(".stack/checkpoints"), description="Checkpoints, a folder per topic and sink.")
+    log_format: Format = Field(
+        "auto", description="Log lines: auto is coloured in a terminal, logfmt (key=value) otherwise."
+    )
     airflow_owner: str = "data-platform"
 
 

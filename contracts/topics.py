@@ -1,4 +1,4 @@
-"""The only code that talks to Kafka's admin API: what topics are like, and making them so."""
+"""The only code that makes and changes topics: what they are like, and making them so."""
 
 from __future__ import annotations
 

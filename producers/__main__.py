@@ -46,8 +46,8 @@ def produce(
 
     Ctrl-C and SIGTERM end the run in order: what was fetched is delivered, and the report is printed.
     """
-    logs.configure()
     configured = settings.load()
+    logs.configure(configured.log_format)
     contract = catalog.load_one(configured.contracts_dir, contract_name)
     order = Order(seed or secrets.token_hex(8), _count(count, duration), rate, duration, page_size)
     api = SourceApi.from_settings(configured)
@@ -60,7 +60,7 @@ def produce(
         topic=contract.topic,
         seed=order.seed,
     )
-    with Interruption() as interruption, RunProgress(order) as progress:
+    with Interruption() as interruption, RunProgress(order, log_format=configured.log_format) as progress:
         try:
             with interruption.waiting():
                 publisher.open()

@@ -21,9 +21,10 @@ BAR_EVERY_S = 0.1
 class RunProgress:
     """Shows reports while entered; `show` may be called as often as one likes."""
 
-    def __init__(self, order: Order, console: Console | None = None) -> None:
+    def __init__(self, order: Order, console: Console | None = None, *, log_format: logs.Format = "auto") -> None:
         console = console or Console(stderr=True)
         self._bar: Progress | None = None
+        self._log_format = log_format
         if console.is_terminal:
             columns = (
                 SpinnerColumn(),
@@ -41,7 +42,8 @@ class RunProgress:
     def __enter__(self) -> RunProgress:
         if self._bar:
             self._bar.start()
-            logs.configure()  # once more: the bar now stands before stderr, and lets lines pass above itself
+            # Once more: the bar now stands before stderr, and lets lines pass above itself.
+            logs.configure(self._log_format)
         self._next = time.monotonic() + self._every_s
         return self
 

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from click.core import ParameterSource
 
 from contracts import catalog, edge, logs, settings
-from contracts.errors import EXIT_FINDINGS, EXIT_OK
+from contracts.errors import EXIT_FINDINGS, EXIT_OK, EXIT_SERVICE
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
@@ -30,16 +31,19 @@ def stream(
     context.obj = (configured, contract)
     if context.invoked_subcommand is not None:
         return
-    logs.configure()
+    logs.configure(configured.log_format)
     stopping = _asked_to_stop()
     from streaming import session  # loads Spark: only when there is something to stream
     from streaming.job import Job, prepare
+    from streaming.metrics import Metrics
 
     wanted = catalog.load(configured.contracts_dir).get(contract)
+    metrics = Metrics(wanted)
+    metrics.serve(configured)
     sinks = prepare(configured, wanted)
     spark = session.start(configured)
     try:
-        Job(spark, configured, wanted, sinks, stopping).run(available_now=available_now)
+        Job(spark, configured, wanted, sinks, stopping, metrics).run(available_now=available_now)
     finally:
         spark.stop()
 
@@ -85,6 +89,30 @@ def reconcile(
     for sink in wanted.sinks if sample and not as_json else ():
         report.rows(sink, *stored.newest(configured, wanted, sink, sample))
     raise typer.Exit(EXIT_OK if outcome.in_order(produced) else EXIT_FINDINGS)
+
+
+@app.command()
+def status(
+    context: typer.Context,
+    watch: Annotated[bool, typer.Option("--watch", help="Live in the terminal, until Ctrl-C.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Show servers, topics, versions, lag, rows and dead letters of every contract; exit 3 when a server is down.
+
+    With `--contract` of that one only.
+    """
+    from streaming import status_view
+    from streaming.status import Observer
+
+    configured, name = context.obj
+    given = context.parent and context.parent.get_parameter_source("contract") is not ParameterSource.DEFAULT
+    observer = Observer(configured, catalog.load(configured.contracts_dir), name if given else None)
+    if watch and not as_json:
+        found = status_view.watch(observer.look)
+    else:
+        found = observer.look()
+        typer.echo(status_view.document(found)) if as_json else status_view.show(found)
+    raise typer.Exit(EXIT_OK if found.in_order else EXIT_SERVICE)
 
 
 if __name__ == "__main__":

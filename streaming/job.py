@@ -2,6 +2,7 @@
 
 The query of the first store also sends its batch's rejects to the dead-letter topic, before its checkpoint moves on.
 It counts them while it writes (`observe`): a batch without any, as nearly every one is, is not read again for them.
+What is seen from outside of a written batch (log, metrics, the consumer group) comes from the same counts.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from pathlib import Path
 
 import structlog
 from pyspark.sql import DataFrame, Observation, SparkSession
-from pyspark.sql import functions as F
 from pyspark.sql.streaming import StreamingQuery
 from pyspark.sql.utils import StreamingQueryException
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_exponential_jitter
@@ -26,7 +26,10 @@ from contracts.registry import Registry
 from contracts.settings import Settings
 from contracts.topics import Topics
 from streaming import decode, source
+from streaming.counts import Counts, aggregates
 from streaming.failures import UnseenSchemaId
+from streaming.metrics import Metrics
+from streaming.progress import Progress
 from streaming.sinks import Sink
 from streaming.sinks.cassandra import CassandraSink
 from streaming.sinks.dead_letter import DeadLetterSink
@@ -88,6 +91,7 @@ class Job:
         contract: what to read, and how to decode it.
         sinks: the stores to write, from `prepare`.
         stopping: once it is set, the running batches end and no other begins.
+        metrics: counts what is done; its own, seen by nobody, when None.
     """
 
     def __init__(
@@ -97,6 +101,7 @@ class Job:
         contract: Contract,
         sinks: list[Sink],
         stopping: threading.Event | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         self._spark = spark
         self._sinks = sinks
@@ -112,6 +117,11 @@ class Job:
         self._writing: set[str] = set()
         self._ended: dict[str, ContractsError | None] = {}
         self._stopping = stopping or threading.Event()
+        self._log = log.bind(contract=contract.name)
+        self._metrics = metrics or Metrics(contract)
+        checkpoints = {sink.name: self._checkpoints / sink.name for sink in sinks}
+        self._progress = Progress(settings, contract, checkpoints, self._metrics.commit_failed)
+        self._metrics.watch(self._progress.lag)
 
     def run(self, *, available_now: bool) -> None:
         """Streams until everything that was there is written (`available_now`), or until told to stop.
@@ -120,6 +130,7 @@ class Job:
             ServiceError: a server did not come back in time.  With `available_now` the other stores have got
                 everything that was there; otherwise they have finished the batch that was running.
         """
+        self._progress.begin()
         queries = [self._start(sink, available_now) for sink in self._sinks]
         while any(query.isActive for query in queries):
             if self._stopping.wait(0.2):
@@ -128,6 +139,7 @@ class Job:
             elif not available_now and not all(query.isActive for query in queries):
                 # A stream that goes on without one of its stores would hide it: it ends, and says why.
                 self._stopping.set()
+        self._progress.close()
         self._raise_failures(queries)
 
     def _stop_idle(self, queries: list[StreamingQuery]) -> None:
@@ -152,27 +164,39 @@ class Job:
     def _handler(self, sink: Sink) -> Callable[[DataFrame, int], None]:
         def handle(batch: DataFrame, number: int) -> None:
             self._writing.add(sink.name)
+            began = time.monotonic()
             try:
                 if self._stopping.is_set():
                     raise _Stopped(f"batch {number} is not begun")
-                self._retrying(sink)(self._write_in_time, sink, batch)
+                counts = self._retrying(sink)(self._attempt, sink, batch)
             except _Stopped:
                 self._ended[sink.name] = None
                 raise
             except ContractsError as error:
                 self._ended[sink.name] = error
-                log.error("given up", sink=sink.name, batch=number, why=error.what)
+                self._log.error("given up", sink=sink.name, batch=number, why=error.what)
                 raise
             finally:
                 self._writing.discard(sink.name)
-            log.info("batch written", sink=sink.name, batch=number)
+            seconds = time.monotonic() - began
+            self._metrics.written(sink.name, counts, seconds)
+            self._progress.written(sink.name, number)
+            told = {"records": counts.records, "rejected": counts.rejected, "seconds": round(seconds, 3)}
+            self._log.info("batch written", sink=sink.name, batch=number, **told)
 
         return handle
 
-    def _write_in_time(self, sink: Sink, batch: DataFrame) -> None:
+    def _attempt(self, sink: Sink, batch: DataFrame) -> Counts:
+        try:
+            return self._write_in_time(sink, batch)
+        except ServiceError as error:
+            self._metrics.attempt_failed(sink.name, error)
+            raise
+
+    def _write_in_time(self, sink: Sink, batch: DataFrame) -> Counts:
         """A write that hangs in a driver is left behind; should it wake up, it writes what is written again."""
         limit = self._settings.stream_write_timeout_s
-        attempt: Future[None] = Future()
+        attempt: Future[Counts] = Future()
 
         def work() -> None:
             try:
@@ -182,42 +206,39 @@ class Job:
 
         threading.Thread(target=work, name=f"write-{sink.name}", daemon=True).start()
         try:
-            attempt.result(limit)
+            return attempt.result(limit)
         except TimeoutError:
             words = f"the batch was not written within {limit:g} s"
             mend = "see whether the server answers (`make status`), or raise STREAM_WRITE_TIMEOUT_S"
             raise ServiceError(words, where=sink.name, mend=mend) from None
 
-    def _write(self, sink: Sink, batch: DataFrame) -> None:
+    def _write(self, sink: Sink, batch: DataFrame) -> Counts:
         known = self._writers.known
         if known:
             try:
-                self._write_decoded(sink, self._decoder.decode(batch, known))
-                return
+                return self._write_decoded(sink, self._decoder.decode(batch, known))
             except UnseenSchemaId:
-                log.info("a schema id not seen before", sink=sink.name)
+                self._log.info("a schema id not seen before", sink=sink.name)
         # A sink is idempotent: what the attempt above has written already is written again.
         batch.persist()
         try:
             met = self._writers.of(decode.schema_ids(batch))
-            self._write_decoded(sink, self._decoder.decode(batch, known | met))
+            return self._write_decoded(sink, self._decoder.decode(batch, known | met))
         finally:
             batch.unpersist()
 
-    def _write_decoded(self, sink: Sink, decoded: DataFrame) -> None:
-        if sink is not self._sinks[0]:
-            sink.write(decoded)
-            return
-        rejects = Observation()
-        sink.write(decoded.observe(rejects, F.count("reason").alias("count")))
-        if rejects.get["count"]:
-            self._dead_letters.write(decoded)
+    def _write_decoded(self, sink: Sink, decoded: DataFrame) -> Counts:
+        observation = Observation()
+        sink.write(decoded.observe(observation, *aggregates()))
+        observed = observation.get
+        first = sink is self._sinks[0]
+        return Counts.of(observed, self._dead_letters.write(decoded) if first and observed["rejected"] else {})
 
     def _retrying(self, sink: Sink) -> Retrying:
         def told(state: RetryCallState) -> None:
             error = state.outcome.exception() if state.outcome else None
             wait = round(state.next_action.sleep, 1) if state.next_action else 0
-            log.warning(
+            self._log.warning(
                 "attempt failed", sink=sink.name, attempt=state.attempt_number, again_in_s=wait, why=str(error)
             )
 

@@ -6,7 +6,8 @@ driver: key, value, headers and timestamp are those of the record, byte for byte
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, KafkaError, Message, Producer
@@ -35,23 +36,33 @@ class DeadLetterSink:
         self._topic = contract.dead_letter_topic
         self._timeout_s = settings.kafka_max_block_ms / 1000
 
-    def write(self, decoded: DataFrame) -> None:
-        """Produces the rejects of a batch that was decoded to its end before.  Raises ServiceError."""
+    def write(self, decoded: DataFrame) -> Mapping[str, int]:
+        """Produces the rejects of a batch that was decoded to its end before, and says how many, by reason.
+
+        Raises ServiceError.
+        """
         rejected = decoded.where(F.col("reason").isNotNull())
         columns = ("key", "value", "topic", "partition", "offset", "headers", "reason", "detail")
         try:
-            self._produce_all(rejected.select(*columns, F.unix_millis("timestamp").alias("millis")))
+            return self._produce_all(rejected.select(*columns, F.unix_millis("timestamp").alias("millis")))
         except Py4JJavaError as error:
             raise failures.of_java("Kafka", self._settings.kafka_bootstrap_servers, error) from error
 
-    def _produce_all(self, rows: DataFrame) -> None:
+    def _produce_all(self, rows: DataFrame) -> Mapping[str, int]:
         producer = self._producer()
-        letters = (_letter(row) for row in rows.toLocalIterator(prefetchPartitions=False))
+        reasons: Counter[str] = Counter()
+
+        def counted(row: Row) -> dict[str, Any]:
+            reasons[row.reason] += 1
+            return _letter(row)
+
+        letters = (counted(row) for row in rows.toLocalIterator(prefetchPartitions=False))
         too_large = self._send(producer, letters)
         # With its headers a record may be larger than the topic takes.  Its position is told, and why it is there.
         left = self._send(producer, (_without_value(letter) for letter in too_large))
         if left:
             raise self._failure(f"{len(left)} records are too large for {self._topic}, even without their values")
+        return reasons
 
     def _send(self, producer: Producer, letters: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
         """Produces them all, and waits; those that are too large for the topic."""

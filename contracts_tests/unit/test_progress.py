@@ -1,0 +1,42 @@
+"""Positions read from Spark's checkpoint, and lag."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from streaming.groups import lag
+from streaming.progress import position
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    """Two batches have ended and a third has begun, as Spark 3.5.7 writes it."""
+    for folder, numbers in (("offsets", (8, 9, 10)), ("commits", (8, 9))):
+        (tmp_path / folder).mkdir()
+        for number in numbers:
+            lines = ["v1", '{"batchWatermarkMs":0,"conf":{}}', f'{{"users":{{"0":{number},"1":{2 * number}}}}}']
+            text = "\n".join(lines) if folder == "offsets" else 'v1\n{"nextBatchWatermarkMs":0}'
+            (tmp_path / folder / str(number)).write_text(text)
+            (tmp_path / folder / f".{number}.crc").write_bytes(b"crc")
+    return tmp_path
+
+
+def test_the_position_is_that_of_the_last_batch_that_has_ended(checkpoint: Path) -> None:
+    assert position(checkpoint, "users") == {0: 9, 1: 18}
+
+
+def test_the_position_after_a_batch_is_known_before_the_checkpoint_says_that_it_has_ended(checkpoint: Path) -> None:
+    assert position(checkpoint, "users", 10) == {0: 10, 1: 20}
+
+
+def test_without_a_batch_there_is_none(tmp_path: Path) -> None:
+    assert position(tmp_path, "users") is None
+
+
+def test_lag_is_from_the_position_to_the_end_and_what_was_deleted_is_none() -> None:
+    assert lag({0: 5, 1: 2}, {0: 0, 1: 0}, {0: 8, 1: 2}) == 3
+    assert lag({0: 5}, {0: 0, 1: 4}, {0: 8, 1: 10}) == 3 + 6
+    assert lag({0: 5}, {0: 7}, {0: 8}) == 1
+    assert lag({0: 9}, {0: 0}, {0: 8}) == 0
