@@ -91,7 +91,7 @@ def seen(stack: RunningStack, settings_of_stack: Settings, tmp_path_factory: pyt
             log,
             seconds=300,
         )
-        wait_for(lambda: lags(pipeline) == dict.fromkeys(SINKS, 0), log)
+        wait_for(lambda: lags(pipeline) == dict.fromkeys(SINKS, 0), log, seconds=300)
         scraped, ended = samples(port), time.time()
     pipeline.send(*({"value": value} for value in good[:3]))
     lines = [json.loads(line) for line in log.read_text().splitlines()]
@@ -215,13 +215,13 @@ def test_while_a_store_is_down_its_group_lags_alone_and_what_is_attempted_again_
         wait_for(lambda: lags(pipeline) == dict.fromkeys(SINKS, 0), log, seconds=300)
         os.kill(private.status["cassandra"]["pid"], signal.SIGKILL)
         pipeline.send(*records[10:], {"value": b""})
-        wait_for(lambda: "attempt failed" in log.read_text() and lags(pipeline)["postgres"] == 0, log)
+        wait_for(lambda: "attempt failed" in log.read_text() and lags(pipeline)["postgres"] == 0, log, seconds=300)
         assert lags(pipeline) == {"cassandra": 31, "postgres": 0}
         down = samples(port)
         assert by("server", "stream_attempts_failed_total", down).keys() == {"cassandra"}
         assert by("sink", "stream_lag_records", down) == {"cassandra": 31}
         private.run("up")
-        wait_for(lambda: lags(pipeline) == dict.fromkeys(SINKS, 0), log)
+        wait_for(lambda: lags(pipeline) == dict.fromkeys(SINKS, 0), log, seconds=300)
         found = samples(port)
     assert by("sink", "stream_records_in_total", found) == dict.fromkeys(SINKS, 41)
     assert by("sink", "stream_records_out_total", found) == dict.fromkeys(SINKS, 40)
