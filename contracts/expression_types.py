@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
+from contracts.columns import nullability, type_name
 from contracts.errors import ConfigurationError
 from contracts.expressions import (
     DOUBLE,
@@ -29,7 +30,6 @@ from contracts.expressions import (
 )
 from contracts.nodes import AnyType, Enum, Record, Schema
 from contracts.patterns import Pattern
-from contracts.tables import nullability, type_name
 
 MAX_DIGITS: Final = 38  # of Spark's decimal
 #: Digits that a floating number keeps for certain; a constant of more has lost some when YAML made it one.

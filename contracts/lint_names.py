@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from contracts.columns import nullability
 from contracts.contract import Subject
 from contracts.lint_scope import Hit, Scope
 from contracts.nodes import AnyType, Enum, Field, Primitive, Record
-from contracts.tables import nullability
 
 _SNAKE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*").fullmatch
 _PASCAL = re.compile(r"[A-Z][A-Za-z0-9]*").fullmatch

@@ -197,11 +197,11 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         "SINK_TYPE", _ERROR,
-        "A field of a contract with sinks has a type that there is a column for, and no decimal of more digits than "
-        "the 38 of Spark.",
-        "use a type of docs/types.md, alone or with null",
-        _field('{"name": "labels", "type": {"type": "array", "items": "string"}, "doc": "Labels."}'),
-        _field('{"name": "labels", "type": "string", "doc": "Labels, one a line."}'),
+        "Every field of a contract with sinks, and everything in it, has a type that both stores can hold.",
+        "use a type of docs/types.md",
+        _field('{"name": "total", "type": {"type": "bytes", "logicalType": "big-decimal"}, "doc": "Price."}'),
+        _field('{"name": "total", "type": {"type": "bytes", "logicalType": "decimal", "precision": 12, "scale": 2}, '
+               '"doc": "Price."}'),
         types.sink_types,
     ),
     Rule(
@@ -239,8 +239,8 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         "PRIMARY_KEY", _ERROR,
-        "A primary key names each column once, and none whose values do not name one thing. (That its fields are "
-        "there and never null is checked whenever a contract is read.)",
+        "A primary key names each column once, and none whose values do not name one thing in both stores "
+        "(docs/types.md). (That its fields are there and never null is checked whenever a contract is read.)",
         "correct the primary key",
         _contract("sinks: {postgres: {table: orders, primary_key: [id, id]}}"),
         _contract("sinks: {postgres: {table: orders, primary_key: [id]}}"),

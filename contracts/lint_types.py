@@ -7,7 +7,8 @@ from difflib import get_close_matches
 from typing import Any
 from uuid import UUID
 
-from contracts import tables
+from contracts import columns, tables
+from contracts.columns import type_name
 from contracts.contract import Subject
 from contracts.defaults import fits
 from contracts.lint_scope import Hit, Scope
@@ -22,13 +23,11 @@ from contracts.nodes import (
     Map,
     Primitive,
     Record,
-    Reference,
     Union,
-    children,
 )
 from contracts.paths import field_at
 from contracts.slips import show
-from contracts.tables import Refusal, type_name
+from contracts.tables import Refusal
 from contracts.trampoline import Step
 from contracts.trampoline import run as trampoline
 
@@ -192,28 +191,10 @@ def _refused(scope: Scope, refusals: Iterator[Refusal], attribute: str) -> Itera
 def recursive_types(scope: Scope) -> Iterator[Hit]:
     if not scope.contract.sinks:
         return
-    schema = scope.value
-    done: set[str] = set()
-    waiting: list[tuple[AnyType | Field, bool]] = [(schema.root, False)]
-    open_: list[str] = []
-    while waiting:
-        node, inside_done = waiting.pop()
-        if inside_done:
-            done.add(open_.pop())
-            continue
-        if isinstance(node, Reference):
-            if node.fullname in open_:
-                what = f"{node.fullname} contains itself, and Spark has no such type"
-                own = node.document is schema.document
-                yield scope.at(scope.contract.value, node if own else schema.root, "", what)
-                continue
-            node = schema.resolve(node)
-        if isinstance(node, Record):
-            if node.fullname in done or node.fullname in open_:
-                continue
-            open_.append(node.fullname)
-            waiting.append((node, True))
-        waiting.extend((inner, False) for inner in reversed(children(node)))
+    for node in columns.recursions(scope.value):
+        own = node.document is scope.value.document
+        what = f"{node.fullname} contains itself, and Spark has no such type"
+        yield scope.at(scope.contract.value, node if own else scope.value.root, "", what)
 
 
 def primary_keys(scope: Scope) -> Iterator[Hit]:
@@ -222,9 +203,10 @@ def primary_keys(scope: Scope) -> Iterator[Hit]:
         for index, name in enumerate(sink.primary_key):
             if name in sink.primary_key[:index]:
                 yield scope.in_contract([*keys, index], f"the primary key names {name!r} twice", "name it once")
-            node = scope.value.resolve(scope.contract.value.record.by_name[name].type)
-            if node.type in ("float", "double", "boolean"):
-                what = f"{name!r}, a {node.type}, is part of the primary key"
+            field = scope.contract.value.record.by_name[name]
+            if columns.problem(scope.value, field) is None and not columns.of(scope.value, field.type).is_key:
+                kind = type_name(columns.nullability(scope.value, field.type)[0])
+                what = f"{name!r}, {'an' if kind[0] in 'aeiou' else 'a'} {kind}, is part of the primary key"
                 yield scope.in_contract([*keys, index], what, "take a field that names one thing: an id, a number")
 
 

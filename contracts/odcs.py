@@ -11,10 +11,10 @@ from typing import Any, Final
 
 import yaml
 
+from contracts.columns import nullability, type_name
 from contracts.contract import ConsumerSpec, Contract, Sink
 from contracts.nodes import AnyType, Array, Enum, Field, Map, Named, Record, Schema, Union
 from contracts.rules import RuleSpec
-from contracts.tables import nullability, type_name
 
 API_VERSION: Final = "v3.1.0"
 #: Levels of records and arrays that are written out; what lies deeper is told by its name.  Validators of the

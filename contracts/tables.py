@@ -1,7 +1,7 @@
 """Contract -> table definition and additive migration, CQL and SQL.  Pure.
 
-The type table is `COLUMN_TYPES`; docs/types.md is made from it.  Every table also carries the position of the event
-that wrote the row, so that a row leads back to its event and an older event can never overwrite a newer one.
+Which column a field becomes, `contracts.columns` says.  Every table also carries the position of the event that
+wrote the row, so that a row leads back to its event and an older event can never overwrite a newer one.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from contracts import store_names
+from contracts import columns, store_names
 from contracts.contract import CassandraSink, Contract, PostgresSink, Sink
 from contracts.errors import ConfigurationError
-from contracts.nodes import AnyType, Record, Schema, Union
+from contracts.nodes import Field, Record, Schema
 
 EVENT_TIMESTAMP = "kafka_timestamp"
 EVENT_PARTITION = "kafka_partition"
@@ -23,45 +23,22 @@ EVENT_ORDER = (EVENT_TIMESTAMP, EVENT_OFFSET, EVENT_PARTITION)
 WRITE_TIME = "kafka_write_time"  # no column of a table: what Cassandra keeps beside each cell
 RESERVED = (EVENT_TIMESTAMP, EVENT_PARTITION, EVENT_OFFSET, WRITE_TIME)
 
-#: Digits of Spark's widest decimal; every record goes through Spark.
-MOST_DIGITS = 38
 #: PostgreSQL's limits: bytes of a name, columns of a table, and the columns that every table has already.
 POSTGRES_NAME_BYTES = 63
 POSTGRES_COLUMNS = 1600
 
 
 @dataclass(frozen=True)
-class ColumnType:
-    """What one Avro type becomes.  `{precision}` and `{scale}` are filled in for decimals."""
-
-    cql: str
-    sql: str
-
-
-COLUMN_TYPES = {
-    "boolean": ColumnType("boolean", "boolean"),
-    "int": ColumnType("int", "integer"),
-    "long": ColumnType("bigint", "bigint"),
-    "float": ColumnType("float", "real"),
-    "double": ColumnType("double", "double precision"),
-    "string": ColumnType("text", "text"),
-    "bytes": ColumnType("blob", "bytea"),
-    "enum": ColumnType("text", "text"),
-    "fixed": ColumnType("blob", "bytea"),
-    "uuid": ColumnType("uuid", "uuid"),
-    "date": ColumnType("date", "date"),
-    "timestamp-millis": ColumnType("timestamp", "timestamp with time zone"),
-    "decimal": ColumnType("decimal", "numeric({precision},{scale})"),
-}
-
-
-@dataclass(frozen=True)
 class Column:
-    """One column: its name, which is the field's, and its type in the store's own words."""
+    """One column: its name, which is the field's, and its type in the store's own words.
+
+    `is_json`: its text is JSON; None where nobody knows, for a store does not tell.
+    """
 
     name: str
     type: str
     nullable: bool
+    is_json: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -127,16 +104,24 @@ def wanted(contract: Contract, sink: Sink) -> Table | tuple[Refusal, ...]:
 
 
 def _wanted(record: Record, schema: Schema, sink: Sink) -> Table | tuple[Refusal, ...]:
-    columns: list[Column] = []
+    found: list[Column] = []
     refused: list[Refusal] = []
     for field in record.fields:
-        node, nullable = nullability(schema, field.type)
-        if refusal := _type_refusal(field.name, node) or _name_refusal(field.name, sink):
+        if refusal := _type_refusal(schema, field) or _name_refusal(field.name, sink):
             refused.append(refusal)
         else:
-            columns.append(Column(field.name, _column_type(node, sink), nullable))
+            found.append(_column(schema, field, sink))
     refused += [*size_refusals(record, sink), *(one for _, one in place_refusals(sink))]
-    return tuple(refused) or Table(sink, tuple(columns))
+    for node in columns.recursions(schema):
+        why = f"{node.fullname} contains itself, and Spark has no such type"
+        refused.append(Refusal("", why, "put the id of the other one there instead"))
+    return tuple(refused) or Table(sink, tuple(found))
+
+
+def _column(schema: Schema, field: Field, sink: Sink) -> Column:
+    found = columns.of(schema, field.type)
+    _, nullable = columns.nullability(schema, field.type)
+    return Column(field.name, found.cql if sink.kind == "cassandra" else found.sql, nullable, found.is_json)
 
 
 def place(contract: Contract, refusal: Refusal) -> str:
@@ -147,28 +132,14 @@ def place(contract: Contract, refusal: Refusal) -> str:
 
 
 def type_refusals(record: Record, schema: Schema) -> Iterator[Refusal]:
-    """Fields of a type that no store has a column for."""
-    found = (_type_refusal(field.name, nullability(schema, field.type)[0]) for field in record.fields)
+    """Fields of a type that no store can hold."""
+    found = (_type_refusal(schema, field) for field in record.fields)
     return (one for one in found if one is not None)
 
 
-def _type_refusal(field: str, node: AnyType) -> Refusal | None:
-    name = type_name(node)
-    if name not in COLUMN_TYPES:
-        return Refusal(
-            field,
-            f"field {field}: no store has a column for the Avro type {name}",
-            f"use one of {', '.join(sorted(COLUMN_TYPES))}, alone or with null (docs/types.md)",
-        )
-    digits = node.logical.precision if name == "decimal" else 0
-    if digits > MOST_DIGITS:
-        return Refusal(
-            field,
-            f"field {field}: a decimal of {digits} digits, and Spark, which reads all records, has decimals of at "
-            f"most {MOST_DIGITS}",
-            f"give it a precision of at most {MOST_DIGITS}, or store the number as a string",
-        )
-    return None
+def _type_refusal(schema: Schema, field: Field) -> Refusal | None:
+    problem = columns.problem(schema, field)
+    return problem and Refusal(field.name, f"field {field.name}: {problem.what}", problem.mend)
 
 
 def name_refusals(record: Record, sink: Sink) -> Iterator[Refusal]:
@@ -219,32 +190,9 @@ def place_refusals(sink: Sink) -> Iterator[tuple[str, Refusal]]:
             yield key, Refusal("", why, f"name it otherwise, e.g. {name}_events")
 
 
-def nullability(schema: Schema, node: AnyType) -> tuple[AnyType, bool]:
-    """`["null", T]` in either order -> (T, True); anything else -> (itself, False).  References are followed."""
-    node = schema.resolve(node)
-    if isinstance(node, Union) and len(node.branches) == 2:
-        others = [branch for branch in node.branches if branch.type != "null"]
-        if len(others) == 1:
-            return schema.resolve(others[0]), True
-    return node, False
-
-
-def type_name(node: AnyType) -> str:
-    """Key of the type table: the logical type where there is one that counts, else the Avro type."""
-    logical = getattr(node, "logical", None)
-    return logical.name if logical is not None else node.type
-
-
 def create(table: Table) -> list[str]:
     """Statements, without semicolon, that create the table (and its keyspace or schema) where it is not there."""
     return _create_cql(table, table.sink) if isinstance(table.sink, CassandraSink) else _create_sql(table, table.sink)
-
-
-def _column_type(node: AnyType, sink: Sink) -> str:
-    known = COLUMN_TYPES[type_name(node)]
-    template = known.cql if sink.kind == "cassandra" else known.sql
-    logical = getattr(node, "logical", None)
-    return template.format(precision=getattr(logical, "precision", None), scale=getattr(logical, "scale", None))
 
 
 def _create_cql(table: Table, sink: CassandraSink) -> list[str]:
@@ -325,12 +273,11 @@ def as_written(versions: Iterable[Written]) -> Table | None:
         written = _wanted(record, one.schema, one.sink)
         if not isinstance(written, Table):
             continue  # the stream did not start with it
-        columns = written.columns
         if table is None:
-            table = Table(one.sink, columns)
+            table = Table(one.sink, written.columns)
         else:
             # Where it went, it became nullable: the rows that came since have nothing for it.
-            gone = (replace(column, nullable=True) for column in columns if column.name not in known)
+            gone = (replace(column, nullable=True) for column in written.columns if column.name not in known)
             left += [Leftover(column, one.label) for column in gone]
         known |= record.by_name.keys()
     return replace(table, left=tuple(left)) if table is not None else None
@@ -366,6 +313,9 @@ def migrate(old: Table | None, new: Table) -> Migration:
             statements.append(_add(new, column))
             added.append(column.name)
             continue
+        if before.type == column.type and {before.is_json, column.is_json} == {True, False}:
+            was, now = ("JSON", "plain text") if before.is_json else ("plain text", "JSON")
+            refusals.append(Refusal(column.name, f"{column.name} was {was}, and is now {now}", _MEND_TYPE))
         if before.type != column.type:
             change = _retype(new, before, column, since)
             if isinstance(change, Refusal):

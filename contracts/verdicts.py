@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Context, Decimal, Inexact
 from typing import Any, Final
 
+from contracts.columns import type_name
 from contracts.expressions import (
     And,
     Arithmetic,
@@ -30,7 +31,6 @@ from contracts.expressions import (
 )
 from contracts.nodes import Union
 from contracts.rules import Rule
-from contracts.tables import type_name
 
 Record = Mapping[str, Any]
 Evaluate = Callable[[Record], Any]

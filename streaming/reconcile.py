@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import uuid
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ from streaming import stored, topic
 from streaming.stored import Key, Position
 from streaming.topic import Ranges
 from streaming.writers import Writers
+
+# fastavro knows a uuid on text only.
+fastavro.read.LOGICAL_READERS["fixed-uuid"] = lambda value, *_: uuid.UUID(bytes=value)
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,17 @@ from __future__ import annotations
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
+from contracts.contract import Contract
 from contracts.tables import EVENT_OFFSET, EVENT_ORDER, EVENT_PARTITION, EVENT_TIMESTAMP, Table
+from streaming import cells
 
 
-def of(decoded: DataFrame, table: Table) -> DataFrame:
+def of(decoded: DataFrame, contract: Contract, table: Table) -> DataFrame:
     """The rows of the good records, columns as `table.all_columns`; a primary key may occur several times."""
+    record, schema = F.col("record"), contract.value.schema
+    fields = [(field.name, cells.of(schema, field, table.sink)) for field in contract.value.record.fields]
     return decoded.where(F.col("reason").isNull()).select(
-        *(F.col("record").getField(column.name).alias(column.name) for column in table.columns),
+        *(cell(record.getField(name)).alias(name) for name, cell in fields),
         F.col("timestamp").alias(EVENT_TIMESTAMP),
         F.col("partition").alias(EVENT_PARTITION),
         F.col("offset").alias(EVENT_OFFSET),

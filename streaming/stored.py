@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cassandra.concurrent import execute_concurrent_with_args
+from cassandra.util import Date
 from psycopg import sql
 
 from contracts import tables
@@ -19,6 +20,7 @@ from streaming.sinks import cassandra, postgres
 
 Key = tuple[Any, ...]
 _SLICE = 100
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 @dataclass(frozen=True, order=True)
@@ -54,7 +56,14 @@ def newest(settings: Settings, contract: Contract, sink: Sink, count: int) -> tu
 
 
 def _comparable(value: Any) -> Any:
-    return str(value) if isinstance(value, uuid.UUID) else value
+    """One form of what the two drivers and fastavro have several for."""
+    if isinstance(value, uuid.UUID):
+        return str(value)
+    if isinstance(value, Date):
+        return value.date()
+    if isinstance(value, dt.datetime):
+        return _EPOCH + dt.timedelta(milliseconds=_millis(value))
+    return value
 
 
 def positions(settings: Settings, sink: Sink, keys: Iterable[Key]) -> dict[Key, Position]:
@@ -103,4 +112,4 @@ def _postgres(settings: Settings, sink: PostgresSink, keys: list[Key]) -> Iterat
 def _millis(moment: dt.datetime) -> int:
     if moment.tzinfo is None:  # cassandra-driver gives naive UTC
         moment = moment.replace(tzinfo=dt.UTC)
-    return round(moment.timestamp() * 1000)
+    return round((moment - _EPOCH) / dt.timedelta(milliseconds=1))

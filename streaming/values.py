@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from contracts import tables
-from contracts.nodes import AnyType, Record, Schema
+from contracts import columns
+from contracts.nodes import AnyType, Array, Map, Record, Schema, Union, join
+
+Test = Callable[[Column], Column]
 
 _UUID = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
 _FIRST_DAY, _LAST_DAY = "0001-01-01", "9999-12-31"
+_WITH_TIME = ("timestamp-millis", "timestamp-micros", "local-timestamp-millis", "local-timestamp-micros")
+_DAY = {"time-millis": 86_400_000, "time-micros": 86_400_000_000}
 
 
 def flaws(schema: Schema, record: Column) -> list[tuple[Column, str]]:
@@ -21,29 +25,76 @@ def flaws(schema: Schema, record: Column) -> list[tuple[Column, str]]:
         schema: the reader schema, a record.
         record: the decoded struct.
     """
-    return list(_flaws(schema, schema.root, record, ""))
+    return [(test(record), words) for test, words in _flaws(schema, schema.root, "")]
 
 
-def _flaws(schema: Schema, node: AnyType, value: Column, path: str) -> Iterator[tuple[Column, str]]:
-    node, _ = tables.nullability(schema, node)
-    name = tables.type_name(node)
+def _flaws(schema: Schema, node: AnyType, path: str) -> Iterator[tuple[Test, str]]:
+    node, _ = columns.nullability(schema, node)
     if isinstance(node, Record):
         for field in node.fields:
-            yield from _flaws(
-                schema, field.type, value.getField(field.name), f"{path}.{field.name}" if path else field.name
-            )
-    elif name == "uuid":
-        yield ~value.rlike(_UUID), f"{path} is not a UUID"
+            yield from _of(_member(field.name), _flaws(schema, field.type, join(path, field.name)))
+    elif isinstance(node, Union) and not columns.merged(schema, node):
+        for number, branch in enumerate(columns.several(schema, node)):
+            name = getattr(branch, "name", branch.type)
+            yield from _of(_member(f"member{number}"), _flaws(schema, branch, f"{path}({name})"))
+    elif isinstance(node, Array):
+        yield from _in_any(_same, _flaws(schema, node.items, f"{path}[]"))
+    elif isinstance(node, Map):
+        yield from _in_any(F.map_keys, _of_text(f"a key of {path}"))
+        yield from _in_any(F.map_values, _flaws(schema, node.values, f"{path}{{}}"))
+    else:
+        yield from _of_scalar(columns.type_name(node), node, path)
+
+
+def _of_scalar(name: str, node: AnyType, path: str) -> Iterator[tuple[Test, str]]:
+    if name == "uuid" and node.type == "string":
+        yield lambda value: ~value.rlike(_UUID), f"{path} is not a UUID"
     elif name == "date":
+        first, last = (F.lit(day).cast("date") for day in (_FIRST_DAY, _LAST_DAY))
+        yield lambda value: ~value.between(first, last), f"{path} is no date between {_FIRST_DAY} and {_LAST_DAY}"
+    elif name in _WITH_TIME:
+        kind, zone = ("timestamp_ntz", "") if name.startswith("local") else ("timestamp", "+00:00")
+        first = F.lit(f"{_FIRST_DAY} 00:00:00{zone}").cast(kind)
+        last = F.lit(f"{_LAST_DAY} 23:59:59.999999{zone}").cast(kind)
+        yield lambda value: ~value.between(first, last), f"{path} is no time between the years 1 and 9999"
+    elif name in _DAY:
+        yield lambda value: ~value.between(0, _DAY[name] - 1), f"{path} is no time of a day"
+    elif name == "duration":
+        # The highest bit of its months, or of its days.
         yield (
-            ~value.between(F.lit(_FIRST_DAY).cast("date"), F.lit(_LAST_DAY).cast("date")),
-            (f"{path} is no date between {_FIRST_DAY} and {_LAST_DAY}"),
+            lambda value: F.hex(value).rlike("^.{6}[89A-F]|^.{14}[89A-F]"),
+            f"{path} has more than 2147483647 months or days",
         )
-    elif name in ("timestamp-millis", "timestamp-micros"):
-        first = F.lit(f"{_FIRST_DAY} 00:00:00+00:00").cast("timestamp")
-        last = F.lit(f"{_LAST_DAY} 23:59:59.999999+00:00").cast("timestamp")
-        yield ~value.between(first, last), f"{path} is no time between the years 1 and 9999"
     elif name == "string":
-        yield value.contains("\x00"), f"{path} holds the character U+0000, which PostgreSQL cannot store"
-        # What is no UTF-8 comes back from Java's strings as other bytes.
-        yield value.cast("binary") != F.encode(value, "UTF-8"), f"{path} is not valid UTF-8"
+        yield from _of_text(path)
+
+
+def _of_text(path: str) -> Iterator[tuple[Test, str]]:
+    yield lambda value: value.contains("\x00"), f"{path} holds the character U+0000, which PostgreSQL cannot store"
+    # What is no UTF-8 comes back from Java's strings as other bytes.
+    yield lambda value: value.cast("binary") != F.encode(value, "UTF-8"), f"{path} is not valid UTF-8"
+
+
+def _same(value: Column) -> Column:
+    return value
+
+
+def _member(name: str) -> Test:
+    return lambda value: value.getField(name)
+
+
+def _of(part: Test, found: Iterator[tuple[Test, str]]) -> Iterator[tuple[Test, str]]:
+    """Flaws of a part of the value."""
+    for test, words in found:
+        yield (lambda value, test=test: test(part(value))), words
+
+
+def _in_any(part: Test, found: Iterator[tuple[Test, str]]) -> Iterator[tuple[Test, str]]:
+    """Flaws of an array's items."""
+    for test, words in found:
+        yield (lambda value, test=test: F.exists(part(value), _alone(test))), words
+
+
+def _alone(test: Test) -> Test:
+    """Spark looks at the number of a function's parameters."""
+    return lambda item: test(item)

@@ -199,15 +199,23 @@ def test_a_type_that_no_value_can_become() -> None:
 
 
 def test_a_type_without_a_column() -> None:
-    for one in effect(TO_MICROS).tables:
-        assert [refusal.column for refusal in one.migration.refusals] == ["at"]
+    kind = {"type": "bytes", "logicalType": "big-decimal"}
+    for one in effect(lambda f: f.add("amount", ["null", kind], default=None)).tables:
+        assert [refusal.column for refusal in one.migration.refusals] == ["amount"]
+
+
+def test_microseconds_need_another_column_where_a_timestamp_ends_at_milliseconds() -> None:
+    found = effect(TO_MICROS)
+    assert [refusal.column for refusal in migration("cassandra", found).refusals] == ["at"]
+    assert migration("postgres", found) == tables.Migration()
 
 
 @pytest.mark.parametrize(
     "edit",
     [
-        TO_MICROS,
-        retype("state", {"type": "array", "items": "int"}),
+        retype("at", {"type": "bytes", "logicalType": "big-decimal"}),
+        retype("state", {"type": "array", "items": ["null", {"type": "bytes", "logicalType": "big-decimal"}]}),
+        lambda f: f.add("parent", ["null", "Order"], default=None),
         retype("total", {"type": "bytes", "logicalType": "decimal", "precision": 39, "scale": 2}),
         lambda f: f.add("ctid", "int", default=0),
         lambda f: f.add("Kafka_Offset", "int", default=0),
@@ -332,7 +340,7 @@ def test_a_version_that_no_table_was_made_for_leaves_no_column() -> None:
     def unstorable(files: Files) -> None:
         files.spec.pop("sinks")
         files.add("extra", "int", default=1)
-        files.add("other", {"type": "array", "items": "int"}, default=[])
+        files.add("other", "null", default=None)
 
     found = effect(lambda f: f.add("extra", "string", default=""), history=(unstorable,))
     assert migration("cassandra", found).statements == ('ALTER TABLE "shop"."orders" ADD IF NOT EXISTS "extra" text',)

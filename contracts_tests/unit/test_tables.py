@@ -12,6 +12,7 @@ import pytest
 from contracts_tests.command import Done, run_contracts
 from contracts_tests.unit.test_check import Edit, Files, both, count_is_text, retype, write
 
+BIG_DECIMAL = {"type": "bytes", "logicalType": "big-decimal"}
 ADD_CQL = 'ALTER TABLE "shop"."orders" ADD IF NOT EXISTS "city" text'
 ADD_SQL = 'ALTER TABLE "public"."orders" ADD COLUMN IF NOT EXISTS "city" text'
 
@@ -94,10 +95,34 @@ def test_what_one_store_can_do_and_the_other_cannot(tables: Callable[..., Done])
 
 
 def test_a_type_without_a_column_names_the_line(tables: Callable[..., Done]) -> None:
-    done = tables(lambda files: files.add("tags", {"type": "array", "items": "string"}), "--against", "old")
+    done = tables(lambda files: files.add("amount", BIG_DECIMAL), "--against", "old")
     assert done.returncode == 1
     assert "-- NOT POSSIBLE: schemas/orders/value.avsc:" in done.stdout
-    assert "no store has a column for the Avro type array" in done.stdout
+    assert "no store has a column for the Avro type big-decimal" in done.stdout
+
+
+def test_a_member_that_a_nested_record_gets_needs_no_statement(tables: Callable[..., Done], tmp_path: Path) -> None:
+    def nested(*names: str) -> Edit:
+        fields = [{"name": name, "type": "int", "default": 0} for name in names]
+        return lambda files: files.add("size", {"type": "record", "name": "Size", "fields": fields}, default={})
+
+    files = Files()
+    nested("wide")(files)
+    write(tmp_path, files, "old")
+    done = tables(nested("wide", "high"), "--against", "old")
+    assert (done.returncode, run_by_a_store(done)) == (0, [])
+
+
+def test_text_that_becomes_json_is_refused(tables: Callable[..., Done], tmp_path: Path) -> None:
+    """Cassandra has `text` for both: old rows would be no JSON."""
+    files = Files()
+    city(files)
+    write(tmp_path, files, "old")
+    done = tables(lambda files: files.add("city", ["null", "string", "int"], default=None), "--against", "old")
+    assert done.returncode == 1
+    assert run_by_a_store(done) == []
+    assert "-- NOT POSSIBLE: city was plain text, and is now JSON" in done.stdout
+    assert "-- NOT POSSIBLE: city was text, and is now jsonb" in done.stdout
 
 
 def test_another_table_is_made_and_the_old_one_stays(tables: Callable[..., Done]) -> None:

@@ -20,7 +20,7 @@ from contracts.contract import Contract
 from contracts.errors import ConfigurationError
 from contracts.settings import Settings
 from contracts.tables import EVENT_OFFSET, EVENT_ORDER, EVENT_TIMESTAMP, WRITE_TIME
-from streaming import failures, rows
+from streaming import cells, failures, rows
 from streaming.sinks import existing
 from streaming.sinks.newest import NewestWritten
 
@@ -46,6 +46,7 @@ class CassandraSink:
 
     def __init__(self, settings: Settings, contract: Contract, spec: CassandraSpec) -> None:
         self._settings = settings
+        self._contract = contract
         self._table = tables.of(contract, spec)
         self._spec = spec
         self._newest = NewestWritten(
@@ -70,7 +71,7 @@ class CassandraSink:
 
     def _upsert(self, decoded: DataFrame) -> int:
         """The newest timestamp that the table may hold now, in ms."""
-        rows_of_batch = rows.newest(rows.of(decoded, self._table), self._table)
+        rows_of_batch = rows.newest(rows.of(decoded, self._contract, self._table), self._table)
         millis = F.unix_millis(F.col(EVENT_TIMESTAMP))
         try:
             before = self._newest.read()
@@ -120,7 +121,7 @@ class CassandraSink:
 
     def _save(self, timed: DataFrame) -> None:
         options = {"keyspace": self._spec.keyspace, "table": self._spec.table, "writetime": WRITE_TIME}
-        timed.write.format(_FORMAT).options(**options).mode("append").save()
+        cells.in_numbers(timed).write.format(_FORMAT).options(**options).mode("append").save()
 
 
 def _generation(settings: Settings) -> int | None:

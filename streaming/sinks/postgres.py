@@ -32,6 +32,7 @@ class PostgresSink:
     def __init__(self, settings: Settings, contract: Contract, spec: PostgresSpec) -> None:
         self._settings = settings
         self._spec = spec
+        self._contract = contract
         self._table = tables.of(contract, spec)
         self._staging = f"{spec.table}__staging"
         self._url, self._properties = jdbc(settings.postgres_dsn)
@@ -50,7 +51,7 @@ class PostgresSink:
             self._lock(connection)
             connection.execute(sql.SQL("TRUNCATE {staging}").format(**self._names()))
             try:
-                rows.of(decoded, self._table).write.jdbc(
+                rows.of(decoded, self._contract, self._table).write.jdbc(
                     self._url, self._names()["staging"].as_string(), mode="append", properties=self._properties
                 )
             except Py4JJavaError as error:
