@@ -1,0 +1,171 @@
+"""A second contract, `schemas/orders_placed`, with nested types and a shared one: no line of Python is about it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import json
+import shutil
+import subprocess
+import sys
+import uuid
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import fastavro
+import psycopg
+from cassandra.util import Date, Time
+from confluent_kafka import Producer
+from psycopg.types.json import set_json_loads
+
+from contracts import catalog, settings
+from contracts.registry import Registry
+from contracts.settings import Settings
+from contracts_tests.conftest import CLONE, RunningStack
+from streaming import topic
+from streaming.sinks import cassandra
+
+CONTRACT = "orders_placed"
+PLACED = dt.datetime(2024, 2, 29, 13, 5, 0, 123_456, dt.UTC)
+
+
+def order(number: int, **changes: Any) -> dict[str, Any]:
+    """A record; what may be null or empty is in one of two."""
+    item = {"sku": f"é-{number}", "quantity": number, "unit_price": Decimal("0.10"), "note": None}
+    some = number % 2
+    card = ("com.example.orders.Card", {"scheme": "visa", "last_digits": "0001"})
+    invoice = ("com.example.orders.Invoice", {"due_on": dt.date(2024, 3, 31)})
+    record = {
+        "id": str(uuid.UUID(int=number)),
+        "customer_id": str(uuid.UUID(int=2**64 + number)),
+        "status": "PAID",
+        "placed_at": PLACED + dt.timedelta(microseconds=number),
+        "deliver_on": dt.date(2024, 3, 1) if some else None,
+        "deliver_after": dt.time(8, 30) if some else None,
+        "currency": "EUR",
+        "total": Decimal(number) / 10 + Decimal("0.00"),
+        "items": [item, {**item, "note": "\U0001f381"}] if some else [],
+        "delivery": {"street": "1 Main Street", "post_code": None, "city": "Köln", "country": "DE"} if some else None,
+        "payment": (None, card, invoice)[number % 3],
+        "labels": {"erp": f"E{number}", "": ""} if some else {},
+        "coupons": ["SPRING", ""] if some else [],
+    }
+    return {**record, **changes}
+
+
+def as_json(number: int, **members: Any) -> dict[str, Any]:
+    """What JSON is to have of the same order: docs/types.md."""
+    some = number % 2
+    item = {"sku": f"é-{number}", "quantity": number, "unit_price": Decimal("0.10"), **members}
+    card = {"com.example.orders.Card": {"scheme": "visa", "last_digits": "0001"}}
+    return {
+        "items": [item, {**item, "note": "\U0001f381"}] if some else [],
+        "delivery": {"street": "1 Main Street", "city": "Köln", "country": "DE"} if some else None,
+        "payment": (None, card, {"com.example.orders.Invoice": {"due_on": "2024-03-31"}})[number % 3],
+    }
+
+
+def test_orders_go_through_the_same_code(private: RunningStack, tmp_path: Path) -> None:
+    schemas = tmp_path / "schemas"
+    shutil.copytree(CLONE / "schemas", schemas)
+    environment = {
+        **private.environment,
+        "CONTRACTS_DIR": str(schemas),
+        "CHECKPOINT_DIR": str(tmp_path / "checkpoints"),
+        "SPARK_LOG_FILE": str(tmp_path / "spark.log"),
+    }
+
+    def run(*arguments: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", *arguments],
+            cwd=CLONE,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    exports = {name.lower(): one for name, one in private.exports.items() if name.lower() in Settings.model_fields}
+    configured = settings.load(**exports, contracts_dir=schemas)
+    run("contracts", "lint")
+    run("contracts", "register")
+    send(configured, [order(number) for number in range(60)], b"\x00 is no order")
+    run("streaming", "--contract", CONTRACT, "--available-now")
+    assert "reconciled" in run("streaming", "--contract", CONTRACT, "reconcile")
+
+    # A member more in the nested record: no column changes.
+    value = schemas / CONTRACT / "value.avsc"
+    schema = json.loads(value.read_text())
+    [items] = [field for field in schema["fields"] if field["name"] == "items"]
+    gift = {"name": "is_gift", "type": "boolean", "default": False, "doc": "Wrapped."}
+    items["type"]["items"]["fields"].append(gift)
+    value.write_text(json.dumps(schema))
+    run("contracts", "register")
+    gifts = [order(number) for number in range(60, 80)]
+    for one in gifts:
+        one["items"] = [{**item, "is_gift": True} for item in one["items"]]
+    send(configured, gifts)
+    assert "table altered" not in run("streaming", "--contract", CONTRACT, "--available-now")
+
+    in_postgres, in_cassandra = of_postgres(configured), of_cassandra(configured)
+    assert len(in_postgres) == len(in_cassandra) == 80
+    for number in range(80):
+        sent = order(number)
+        told = as_json(number, **({"is_gift": True} if number >= 60 else {}))
+        key = sent["id"]
+        assert in_postgres[key] == {**sent, **told}
+        micros = (sent["placed_at"] - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(microseconds=1)
+        assert in_cassandra[key] == {**sent, **told, "placed_at": micros}
+    letters = topic.read(configured, f"{CONTRACT}.dlq", topic.whole(configured, f"{CONTRACT}.dlq"))
+    assert [letter.value() for letter in letters] == [b"\x00 is no order"]
+
+
+def send(configured: Settings, orders: list[dict[str, Any]], *others: bytes) -> None:
+    """Orders in the wire format, with the schema that the registry has for the contract; and other values."""
+    contract = catalog.load_one(configured.contracts_dir, CONTRACT)
+    found = Registry.from_settings(configured).find(contract.value)
+    assert found is not None
+    schema = fastavro.parse_schema(json.loads(contract.value.schema_text))
+    producer = Producer({"bootstrap.servers": configured.kafka_bootstrap_servers})
+    for one in orders:
+        body = io.BytesIO()
+        fastavro.schemaless_writer(body, schema, one)
+        producer.produce(
+            contract.topic, value=b"\x00" + found.schema_id.to_bytes(4, "big") + body.getvalue(), key=one["id"]
+        )
+    for other in others:
+        producer.produce(contract.topic, value=other)
+    assert producer.flush(30) == 0
+
+
+def of_postgres(configured: Settings) -> dict[str, dict[str, Any]]:
+    with psycopg.connect(configured.postgres_dsn) as connection:
+        set_json_loads(partial(json.loads, parse_float=Decimal), connection)
+        cursor = connection.execute("SELECT * FROM public.placed_orders")
+        names = [column.name for column in cursor.description]
+        rows = [dict(zip(names, row, strict=True)) for row in cursor]
+    return {str(row["id"]): {name: _plain(one) for name, one in row.items() if "kafka" not in name} for row in rows}
+
+
+def of_cassandra(configured: Settings) -> dict[str, dict[str, Any]]:
+    with cassandra.connect(configured) as session:
+        rows = [row._asdict() for row in session.execute("SELECT * FROM spark_streams.placed_orders")]
+    for row in rows:
+        for name in ("items", "delivery", "payment"):
+            row[name] = row[name] and json.loads(row[name], parse_float=Decimal)
+        row["labels"] = dict(row["labels"])
+    return {str(row["id"]): {name: _plain(one) for name, one in row.items() if "kafka" not in name} for row in rows}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, uuid.UUID):
+        return str(value)
+    if isinstance(value, Date):
+        return value.date()
+    if isinstance(value, Time):
+        return value.time()
+    return value.astimezone(dt.UTC) if isinstance(value, dt.datetime) else value
