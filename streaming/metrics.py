@@ -69,8 +69,8 @@ class Metrics:
         for sink in contract.sinks:
             for metric in (self._in, self._out, self._uncommitted, self._seconds, self._last):
                 metric.labels(self._contract, sink.kind)
-        for reason in Reason:
-            self._rejected.labels(self._contract, reason.value)
+        for reason in (*Reason, *(rule.reason for rule in contract.rules)):
+            self._rejected.labels(self._contract, str(reason))
 
     def serve(self, settings: Settings) -> None:
         """Answers scrapes on STREAM_METRICS_HOST and STREAM_METRICS_PORT until the process ends; port 0: not at all.

@@ -59,7 +59,8 @@ def test_every_store_is_there_before_the_first_batch(metrics: Metrics) -> None:
     for sink in ("cassandra", "postgres"):
         for name in ("records_in_total", "records_out_total", "progress_commits_failed_total", "batch_seconds_count"):
             assert value(metrics, f"stream_{name}", sink=sink) == 0
-    assert value(metrics, "stream_records_rejected_total", reason="DECODE_ERROR") == 0
+    for reason in ("DECODE_ERROR", "RULE:email_form"):
+        assert value(metrics, "stream_records_rejected_total", reason=reason) == 0
 
 
 def test_a_batch_is_counted_by_store_and_its_rejects_by_whatever_reason(metrics: Metrics) -> None:
