@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import shutil
+import sys
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -113,6 +114,8 @@ def settings_for(stack: RunningStack, log_folder: Path) -> Settings:
     """Settings that point to the servers of `stack`."""
     exports = stack.exports
     os.environ["JAVA_HOME"] = exports["JAVA_HOME"]
+    # Rows that a test gives to Spark go through a worker; Spark's default is a `python3` on the path, any or none.
+    os.environ["PYSPARK_PYTHON"] = sys.executable
     flags = {name.lower(): value for name, value in exports.items() if name.lower() in Settings.model_fields}
     log_file = log_folder / "spark.log"
     return settings.load(**flags, spark_log_file=log_file, stream_retry_for_s=60, kafka_max_block_ms=10_000)
