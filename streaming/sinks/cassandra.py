@@ -13,6 +13,7 @@ from cassandra.policies import RoundRobinPolicy
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.utils import AnalysisException
 
 from contracts import tables
 from contracts.contract import CassandraSink as CassandraSpec
@@ -84,10 +85,18 @@ class CassandraSink:
             if seen.get["late"]:
                 self._save(self._that_win(rows_of_batch.where(millis <= before)))
         except Py4JJavaError as error:
-            # A session that has lost its control connection may wait for its schema for ever; the next one is new.
-            decoded.sparkSession._jvm.com.datastax.spark.connector.cql.CassandraConnector.evictCache()
+            self._forget_session(decoded.sparkSession)
             raise failures.of_java("Cassandra", self._settings.cassandra_hosts, error) from error
+        except AnalysisException as error:
+            # The session does not hear of new tables since the node that it listened to was restarted.
+            self._forget_session(decoded.sparkSession)
+            words = " ".join(str(error).split())[:400]
+            raise failures.service("Cassandra", self._settings.cassandra_hosts, words) from error
         return max(before, seen.get["newest"] or before)
+
+    def _forget_session(self, spark: SparkSession) -> None:
+        """One that has lost its control connection may wait for its schema for ever; the next one is new."""
+        spark._jvm.com.datastax.spark.connector.cql.CassandraConnector.evictCache()
 
     def _that_win(self, late: DataFrame) -> DataFrame:
         """Those of the rows that are newer than what is stored, each with the write time that makes it win."""
