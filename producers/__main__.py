@@ -12,7 +12,7 @@ import typer
 from contracts import catalog, edge, logs, settings
 from contracts.address import Address
 from contracts.contract import Contract
-from contracts.errors import EXIT_OK, ConfigurationError
+from contracts.errors import EXIT_INTERRUPTED, EXIT_OK, ConfigurationError
 from producers.interruption import Interruption, Stopped
 from producers.progress import RunProgress
 from producers.publish import Publisher
@@ -89,7 +89,7 @@ def _count(text: str | None, duration: float | None) -> int | None:
 def _exit_code(interruption: Interruption) -> int:
     """130 after Ctrl-C, as shells have it; SIGTERM is how a supervisor ends a run, and ends it well."""
     stopped_by = interruption.requested
-    return edge.INTERRUPTED if stopped_by is not None and stopped_by.name == "SIGINT" else EXIT_OK
+    return EXIT_INTERRUPTED if stopped_by is not None and stopped_by.name == "SIGINT" else EXIT_OK
 
 
 def _document(report: Report, contract: Contract, order: Order, api: SourceApi) -> dict[str, Any]:
