@@ -12,7 +12,7 @@ import typer
 from click.core import ParameterSource
 
 from contracts import catalog, edge, logs, settings
-from contracts.errors import EXIT_FINDINGS, EXIT_OK, EXIT_SERVICE
+from contracts.errors import EXIT_FINDINGS, EXIT_INTERRUPTED, EXIT_OK, EXIT_SERVICE
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
@@ -63,7 +63,7 @@ def _asked_to_stop() -> threading.Event:
         signal.sigwait(numbers)
         stopping.set()
         signal.sigwait({signal.SIGINT})  # Ctrl-C once more: at once; what was not written is read again next time
-        os._exit(edge.INTERRUPTED)
+        os._exit(EXIT_INTERRUPTED)
 
     threading.Thread(target=wait, name="asked-to-stop", daemon=True).start()
     return stopping
