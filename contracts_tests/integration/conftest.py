@@ -102,7 +102,7 @@ class Pipeline:
         with postgres.connect(self.settings) as connection:
             cursor = connection.execute(f"SELECT * FROM {self.contract.spec.sinks.postgres.quoted}")
             names = [column.name for column in cursor.description]
-            return {str(row[0]): dict(zip(names, row, strict=True)) for row in cursor}
+            return {str(row[names.index("id")]): dict(zip(names, row, strict=True)) for row in cursor}
 
     def dead_letters(self) -> list[Message]:
         """Everything in the dead-letter topic."""
