@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from click.core import ParameterSource
 
 from contracts import catalog, edge, logs, settings
 from contracts.errors import EXIT_FINDINGS, EXIT_INTERRUPTED, EXIT_OK, EXIT_SERVICE
@@ -105,7 +104,9 @@ def status(
     from streaming.status import Observer
 
     configured, name = context.obj
-    given = context.parent and context.parent.get_parameter_source("contract") is not ParameterSource.DEFAULT
+    # By name: Typer brings a click of its own, whose sources are not those of the package click.
+    source = context.parent and context.parent.get_parameter_source("contract")
+    given = source is not None and source.name != "DEFAULT"
     observer = Observer(configured, catalog.load(configured.contracts_dir), name if given else None)
     if watch and not as_json:
         found = status_view.watch(observer.look)

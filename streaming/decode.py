@@ -13,12 +13,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.avro.functions import from_avro
 
+from contracts.columns import MOST_DIGITS
 from contracts.contract import Contract
+from contracts.logical import logical_of, max_precision
 from contracts.rules import Rule
 from streaming import rules, values
 from streaming.reasons import Reason
@@ -90,6 +93,7 @@ def _well_framed() -> Column:
 def _envelope(readable: Iterable[Writer], reader: str) -> Column:
     body = F.concat(F.substring(F.col("value"), FRAMING_BYTES + 1, 2**31 - 1), F.lit(SENTINEL))
     # CORRECTED: Avro's calendar is the proleptic Gregorian one; Spark's default refuses days before 1582.
+    reader = json.dumps(_with_all_digits(json.loads(reader)))
     options = {"avroSchema": _in_envelope(reader), "mode": "PERMISSIVE", "datetimeRebaseMode": "CORRECTED"}
     # A branch that never holds gives the column its type when no record can be read.
     chain = F.when(F.lit(False), from_avro(body, _in_envelope(reader), options))
@@ -103,6 +107,26 @@ def _in_envelope(schema: str) -> str:
     end = {"type": "fixed", "name": "_End", "size": len(SENTINEL)}
     fields = [{"name": "value", "type": json.loads(schema)}, {"name": "end", "type": end}]
     return json.dumps({"type": "record", "name": "_Envelope", "fields": fields})
+
+
+def _with_all_digits(schema: Any) -> Any:
+    """The schema with every decimal as long as Spark's can be.
+
+    Of one with 18 digits or fewer Spark takes the last eight bytes only, and too large a number would become another
+    one.  `values` finds what the decimal's own digits cannot hold.
+    """
+    if isinstance(schema, list):
+        return [_with_all_digits(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {key: _with_all_digits(one) if key in _WITH_TYPES else one for key, one in schema.items()}
+    base, size = schema.get("type"), schema.get("size", 0)
+    if schema.get("logicalType") == "decimal" and isinstance(base, str) and logical_of(base, schema, size):
+        found["precision"] = min(MOST_DIGITS, max_precision(size) if base == "fixed" else MOST_DIGITS)
+    return found
+
+
+_WITH_TYPES = ("type", "fields", "items", "values")
 
 
 def _once(column: Column) -> Column:

@@ -59,6 +59,9 @@ def _of_scalar(name: str, node: AnyType, path: str) -> Iterator[tuple[Test, str]
         yield lambda value: ~value.between(first, last), f"{path} is no time between the years 1 and 9999"
     elif name in _DAY:
         yield lambda value: ~value.between(0, _DAY[name] - 1), f"{path} is no time of a day"
+    elif name == "decimal":
+        digits = f"decimal({node.logical.precision},{node.logical.scale})"
+        yield lambda value: value.isNotNull() & value.cast(digits).isNull(), f"{path} has more digits than {digits}"
     elif name == "duration":
         # The highest bit of its months, or of its days.
         yield (

@@ -120,6 +120,10 @@ def test_orders_go_through_the_same_code(private: RunningStack, tmp_path: Path) 
         assert in_postgres[key] == {**sent, **told}
         micros = (sent["placed_at"] - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(microseconds=1)
         assert in_cassandra[key] == {**sent, **told, "placed_at": micros}
+    every = json.loads(run("streaming", "status", "--json"))["contracts"]
+    assert {one["name"] for one in every} == {path.parent.name for path in schemas.glob("*/contract.yaml")}
+    [alone] = json.loads(run("streaming", "--contract", CONTRACT, "status", "--json"))["contracts"]
+    assert [sink["rows"] for sink in alone["sinks"]] == [80, 80]
     letters = topic.read(configured, f"{CONTRACT}.dlq", topic.whole(configured, f"{CONTRACT}.dlq"))
     assert [letter.value() for letter in letters] == [b"\x00 is no order"]
 

@@ -23,7 +23,7 @@ from contracts import columns
 from contracts.settings import Settings
 from contracts_tests import types_page
 from contracts_tests.integration.conftest import Pipeline
-from contracts_tests.integration.type_cases import EPOCH, Case, cases, record
+from contracts_tests.integration.type_cases import EPOCH, Case, cases, decimal, record
 from streaming import job
 from streaming.reconcile import reconcile
 from streaming.sinks import cassandra, postgres
@@ -208,10 +208,18 @@ FLAWED = {
     "either": ["null", "int", {"type": "long", "logicalType": "local-timestamp-micros"}, "string"],
     "moment": {"type": "long", "logicalType": "time-micros"},
     "span": {"type": "fixed", "name": "Span", "size": 12, "logicalType": "duration"},
+    "amount": decimal(4, 2),
+    "amounts": {"type": "array", "items": decimal(18, 0)},
+    "wide": {"type": "fixed", "name": "Wide", "size": 9, "logicalType": "decimal", "precision": 4},
 }
 GOOD = {"texts": ["", "ok"], "by_key": {"a": 0}, "deep": {"a": None}, "either": None, "moment": 0, "span": b"\0" * 12}
+GOOD |= {"amount": b"\x01", "amounts": [b"\x02"], "wide": b"\0" * 9}
 #: What both stores cannot hold, wherever it stands -> the words of its dead letter.
 FLAWS: list[tuple[dict[str, Any], str]] = [
+    ({"amount": (10_000).to_bytes(2)}, "amount has more digits than decimal(4,2)"),
+    ({"amount": (2**64 + 1).to_bytes(9)}, "amount has more digits than decimal(4,2)"),
+    ({"amounts": [b"\x01", (2**64 + 1).to_bytes(9)]}, "amounts[] has more digits than decimal(18,0)"),
+    ({"wide": (2**64 + 1).to_bytes(9)}, "wide has more digits than decimal(4,0)"),
     ({"texts": ["ok", "a\x00"]}, "texts[] holds the character U+0000, which PostgreSQL cannot store"),
     ({"by_key": {"\x00": 1}}, "a key of by_key holds the character U+0000, which PostgreSQL cannot store"),
     ({"by_key": {"a": 1, "b": 86_400_000}}, "by_key{} is no time of a day"),
