@@ -26,6 +26,7 @@ from contracts.registry import Registry
 from contracts.settings import Settings
 from contracts.topics import Topics
 from streaming import decode, source
+from streaming.checkpoints import Checkpoints
 from streaming.counts import Counts, aggregates
 from streaming.failures import UnseenSchemaId
 from streaming.metrics import Metrics
@@ -54,7 +55,8 @@ def prepare(settings: Settings, contract: Contract) -> list[Sink]:
 
     Raises:
         ServiceError: which server does not answer, and its address.
-        ConfigurationError: the topics or the schema are not there yet, or the contract names no store.
+        ConfigurationError: the topics or the schema are not there yet, the contract names no store, or a checkpoint
+            is not of this stream.
     """
     if not contract.sinks:
         raise ConfigurationError(
@@ -73,6 +75,7 @@ def prepare(settings: Settings, contract: Contract) -> list[Sink]:
             mend="register the contract: make register-schemas",
         )
     wanted = stores(settings, contract)
+    Checkpoints(settings, contract).claim(sink.name for sink in wanted)
     for sink in wanted:
         sink.prepare()
     return wanted
@@ -107,9 +110,9 @@ class Job:
         self._sinks = sinks
         self._settings = settings
         self._contract = contract
-        # Offsets mean nothing in another topic of the same name: on another cluster, or made anew.
-        topic_id = Topics(settings).id_of(contract.topic)
-        self._checkpoints = settings.checkpoint_dir / contract.name / f"topic-{topic_id}"
+        checkpoints = Checkpoints(settings, contract)
+        checkpoints.claim(sink.name for sink in sinks)
+        self._checkpoints = checkpoints.folder
         self._dead_letters = DeadLetterSink(settings, contract)
         self._decoder = decode.Decoder(contract)
         self._writers = Writers(Registry.from_settings(settings), contract)

@@ -1,0 +1,133 @@
+"""Checkpoints of a contract's stream: a folder for each topic and store, which says itself what it is of.
+
+Spark keeps in it what was read; its offsets mean nothing in another topic, and its files nothing to another layout.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from contracts.contract import Contract
+from contracts.errors import ConfigurationError
+from contracts.settings import Settings
+from contracts.topics import Topics
+
+LAYOUT = 1
+LAYOUT_FILE = "layout.json"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a checkpoint is of.
+
+    Attributes:
+        layout: number of the way in which the folder is laid out.
+        contract: the contract's name.
+        topic, topic_id: the topic; another id is another topic, of the same name or not.
+        partitions: how many it had when the checkpoint was made.
+        sink: the store that the checkpoint is for.
+    """
+
+    layout: int
+    contract: str
+    topic: str
+    topic_id: str
+    partitions: int
+    sink: str
+
+
+class Checkpoints:
+    """The checkpoints of one contract, and of its topic as it is now.
+
+    Args:
+        settings: `checkpoint_dir` gets `<contract>/topic-<id>/<sink>`.  Offsets mean nothing in another topic of the
+            same name: on another cluster, or made anew.
+
+    Attributes:
+        folder: holds a folder for each store.
+    """
+
+    def __init__(self, settings: Settings, contract: Contract) -> None:
+        topics = Topics(settings)
+        self._contract = contract
+        self._topic_id = topics.id_of(contract.topic)
+        state = topics.read([contract.topic])[contract.topic]
+        self._partitions = state.partitions if state else 0
+        self._of_contract = settings.checkpoint_dir / contract.name
+        self.folder = self._of_contract / f"topic-{self._topic_id}"
+
+    def claim(self, sinks: Iterable[str]) -> None:
+        """Makes the folders that are not there, with their layout files.
+
+        Raises:
+            ConfigurationError: one that is there is of something else, or of an older layout; nothing was made.
+        """
+        sinks = list(sinks)
+        for sink in sinks:
+            self._check(sink)
+        for sink in sinks:
+            if not _used(self.folder / sink):
+                _write(self.folder / sink, asdict(self._layout(sink)))
+
+    def _layout(self, sink: str) -> Layout:
+        return Layout(LAYOUT, self._contract.name, self._contract.topic, self._topic_id, self._partitions, sink)
+
+    def _check(self, sink: str) -> None:
+        before_topic_ids = self._of_contract / sink
+        if _used(before_topic_ids):
+            raise _refusal(before_topic_ids, "it is of an older layout, which did not tell topics of one name apart")
+        folder = self.folder / sink
+        if not _used(folder):
+            return
+        found = _read(folder / LAYOUT_FILE)
+        if found is None:
+            raise _refusal(folder, f"it has no readable {LAYOUT_FILE}: it is of an older layout, or not ours")
+        if found.get("layout") != LAYOUT:
+            raise _refusal(folder, f"its layout is number {found.get('layout')}; this version reads number {LAYOUT}")
+        for name, wanted in asdict(self._layout(sink)).items():
+            if name != "partitions" and found.get(name) != wanted:
+                words = f"it belongs to another {name.replace('_', ' ')}: {found.get(name)!r}, not {wanted!r}"
+                raise _refusal(folder, words)
+        if not isinstance(found.get("partitions"), int) or found["partitions"] > self._partitions:
+            words = f"it is of a topic with {found.get('partitions')} partitions; {self._contract.topic} has"
+            raise _refusal(folder, f"{words} {self._partitions}")
+
+
+def _used(folder: Path) -> bool:
+    return folder.is_dir() and any(one.name != f".{LAYOUT_FILE}" for one in folder.iterdir())
+
+
+def _read(file: Path) -> dict[str, Any] | None:
+    try:
+        document = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _write(folder: Path, document: dict[str, Any]) -> None:
+    """All of it or nothing, also when the power goes: without it the folder would be refused."""
+    folder.mkdir(parents=True, exist_ok=True)
+    draft = folder / f".{LAYOUT_FILE}"
+    with draft.open("w", encoding="utf-8") as file:
+        json.dump(document, file, indent=2)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(folder / LAYOUT_FILE)
+
+
+def _refusal(folder: Path, why: str) -> ConfigurationError:
+    names = (folder.with_name(f"{folder.name}.away{number or ''}") for number in count())
+    away = next(name for name in names if not name.exists())
+    return ConfigurationError(
+        f"the checkpoint is not this stream's: {why}",
+        where=str(folder),
+        mend=f"move it away: mv '{folder}' '{away}'. The topic is then read from its beginning; rows are upserts, so"
+        " none is doubled, and nothing that the stores hold is lost",
+    )
