@@ -77,6 +77,11 @@ class Topics:
         found = str(self._result(futures[name], f"describe topic {name}").topic_id)
         return found.replace("+", "-").replace("/", "_")
 
+    def setting(self, name: str, key: str) -> str:
+        """A setting of the topic as it counts, the broker's own default included."""
+        resource = ConfigResource(ResourceType.TOPIC, name)
+        return self._result(self._admin.describe_configs([resource])[resource], "describe topics")[key].value
+
     def create(self, name: str, partitions: int, replication_factor: int, config: Mapping[str, str]) -> None:
         """Creates a topic; `replication_factor` -1 is the broker's default.  One that is there already is fine."""
         self._create(name, partitions, replication_factor, config, only_try=False)

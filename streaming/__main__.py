@@ -12,8 +12,10 @@ import typer
 
 from contracts import catalog, edge, logs, settings
 from contracts.errors import EXIT_FINDINGS, EXIT_INTERRUPTED, EXIT_OK, EXIT_SERVICE
+from streaming import dlq
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+app.add_typer(dlq.app, name="dlq")
 
 
 @app.callback(invoke_without_command=True)

@@ -17,12 +17,12 @@ from typing import Any
 
 import fastavro
 
-from contracts import dead_letter
 from contracts.contract import Contract
 from contracts.errors import ConfigurationError
 from contracts.registry import Registry
 from contracts.settings import Settings
-from streaming import stored, topic
+from streaming import dead_letters, stored, topic
+from streaming.dead_letters import Letters
 from streaming.stored import Key, Position
 from streaming.topic import Ranges
 from streaming.writers import Writers
@@ -83,11 +83,13 @@ class Outcome:
 
     Attributes:
         events: records in the ranges.
+        put_back: of these, how many were put back from the dead letters.
         dead_lettered: records of the ranges that the dead-letter topic holds, by reason.
         stores: by name of the store.
     """
 
     events: int
+    put_back: int
     dead_lettered: Mapping[str, int]
     stores: Mapping[str, Stored]
 
@@ -95,7 +97,7 @@ class Outcome:
         """Whether all numbers agree: fetched = produced + refused, produced = events, each event stored or dead."""
         if produced is not None and produced.fetched != produced.produced + sum(produced.refused.values()):
             return False
-        if produced is not None and produced.produced != self.events:
+        if produced is not None and produced.produced != self.events - self.put_back:
             return False
         return not any(store.missing for store in self.stores.values())
 
@@ -110,7 +112,9 @@ def reconcile(settings: Settings, contract: Contract, ranges: Ranges | None = No
         ServiceError: Kafka, the registry or a store does not answer.
     """
     ranges = ranges if ranges is not None else topic.whole(settings, contract.topic)
-    rejected = _rejected(settings, contract, ranges)
+    letters = dead_letters.read(settings, contract)
+    rejected = _rejected(letters)
+    dead: Counter[str] = Counter()
     newest: dict[str, dict[Key, Position]] = {sink.kind: {} for sink in contract.sinks}
     undecoded: list[Position] = []
     events = 0
@@ -118,7 +122,8 @@ def reconcile(settings: Settings, contract: Contract, ranges: Ranges | None = No
     for message in topic.read(settings, contract.topic, ranges):
         events += 1
         position = Position(message.timestamp()[1], message.offset(), message.partition())
-        if (position.partition, position.offset) in rejected:
+        if (reason := _reason(rejected, position)) is not None:
+            dead[reason] += 1
             continue
         record = decoder.record(message.value())
         if record is None:
@@ -133,7 +138,7 @@ def reconcile(settings: Settings, contract: Contract, ranges: Ranges | None = No
         found = stored.positions(settings, sink, wanted)
         lost = [position for key, position in wanted.items() if key not in found or found[key] < position]
         stores[sink.kind] = Stored(len(wanted), len(wanted) - len(lost), tuple(sorted([*lost, *undecoded])))
-    return Outcome(events, Counter(rejected.values()), stores)
+    return Outcome(events, dead_letters.count_in(ranges, letters.put_back), dead, stores)
 
 
 class _Decoder:
@@ -160,16 +165,18 @@ class _Decoder:
             return None
 
 
-def _rejected(settings: Settings, contract: Contract, ranges: Ranges) -> dict[tuple[int, int], str]:
-    """(partition, offset) -> reason of the events of `ranges` that stand in the dead-letter topic."""
-    found = {}
-    letters = contract.dead_letter_topic
-    for message in topic.read(settings, letters, topic.whole(settings, letters)):
-        headers = dict(message.headers() or ())
-        if headers.get(dead_letter.TOPIC) != contract.topic.encode() or dead_letter.OFFSET not in headers:
-            continue
-        partition, offset = int(headers[dead_letter.PARTITION]), int(headers[dead_letter.OFFSET])
-        first, last = ranges.get(partition, (0, -1))
-        if first <= offset <= last:
-            found[partition, offset] = headers[dead_letter.REASON].decode()
+def _rejected(letters: Letters) -> dict[tuple[int, int], dict[int, str]]:
+    """(partition, offset) -> timestamp -> reason: offsets begin again when a topic is made anew."""
+    found: dict[tuple[int, int], dict[int, str]] = {}
+    for letter in letters.letters:
+        if letter.origin is not None:
+            found.setdefault((letter.origin.partition, letter.origin.offset), {})[letter.millis] = letter.reason
     return found
+
+
+def _reason(rejected: Mapping[tuple[int, int], Mapping[int, str]], event: Position) -> str | None:
+    """Why the event is dead, None when it is not."""
+    reasons = rejected.get((event.partition, event.offset), {})
+    if event.millis == 0:  # the client that writes the letters takes 0 for "now"
+        return next(iter(reasons.values()), None)
+    return reasons.get(event.millis)

@@ -1,4 +1,4 @@
-"""The only module of the stream that prints results: for people a table, for programs one JSON document."""
+"""What the stream prints of its results: for people a table, for programs one JSON document."""
 
 from __future__ import annotations
 
@@ -72,7 +72,10 @@ def _lines(found: Outcome, produced: Produced | None) -> list[tuple[str, int, st
             ("  refused at the source", refused, _reasons(produced.refused)),
         ]
     dead = sum(found.dead_lettered.values())
-    lines.append(("in the topic", found.events, "" if produced is None else "= produced"))
+    put_back = " + put back" if found.put_back else ""
+    lines.append(("in the topic", found.events, "" if produced is None else f"= produced{put_back}"))
+    if found.put_back:
+        lines.append(("  put back from the dead letters", found.put_back, "events once more"))
     for name, store in found.stores.items():
         lines.append((f"  rows in {_NAMES[name]}", store.rows, _note(found, store)))
     lines.append(("  dead-lettered by the stream", dead, _reasons(found.dead_lettered)))

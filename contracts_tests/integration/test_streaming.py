@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import random
 import shutil
 import struct
@@ -11,14 +12,14 @@ import uuid
 from typing import Any
 
 import pytest
-from confluent_kafka import Message
+from confluent_kafka import TIMESTAMP_CREATE_TIME, Message
 from confluent_kafka.admin import AdminClient
 from faker import Faker
 from psycopg import sql
 
 from contracts.errors import ConfigurationError
 from contracts_tests.integration.conftest import Pipeline
-from streaming import job
+from streaming import job, topic
 from streaming.reconcile import reconcile
 from streaming.sinks import cassandra, postgres
 
@@ -182,6 +183,7 @@ def test_bad_records_are_dead_lettered_as_they_were_and_the_good_ones_go_on(pipe
         "BAD_MAGIC": [b"\x01" + good[1:], b'{"id": "json is not avro"}'],
         "UNKNOWN_SCHEMA_ID": [b"\x00\x7f\xff\xff\xff" + good[5:], b"\x00\xff\xff\xff\xff" + good[5:]],
         "WRONG_SUBJECT": [b"\x00" + struct.pack(">I", other_id) + good[5:]],
+        "INCOMPATIBLE_SCHEMA": [b"\x00" + struct.pack(">I", _incompatible(pipeline)) + b"\x02"],
         "DECODE_ERROR": [
             framing,
             good[:-1],
@@ -196,8 +198,9 @@ def test_bad_records_are_dead_lettered_as_they_were_and_the_good_ones_go_on(pipe
         ],
     }
     sent = [
-        {"value": value, "key": f"key {reason} {number}", "timestamp": 1_600_000_000_000 + number,
-         "headers": [("trace", b"\x00\xff"), ("trace", None)]}
+        {"value": value, "key": None if value is None else b"\xff\x00", "timestamp": 1_600_000_000_000 + number,
+         "headers": [("trace", b"\x00\xff"), ("case", f"{reason} {number}".encode()), ("trace", None),
+                     ("__connect.errors.topic", b"another"), ("contracts.reason", b"")]}
         for reason, values in bad.items()
         for number, value in enumerate(values)
     ]  # fmt: skip
@@ -210,22 +213,43 @@ def test_bad_records_are_dead_lettered_as_they_were_and_the_good_ones_go_on(pipe
         == sorted(pipeline.postgres_rows())
         == sorted([user(1)["id"], user(4)["id"]])
     )
-    letters = {message.key().decode(): message for message in pipeline.dead_letters()}
-    assert sorted(letters) == sorted(record["key"] for record in sent)
+    settings, name = pipeline.settings, pipeline.contract.topic
+    places = {case(message): message for message in topic.read(settings, name, topic.whole(settings, name))}
+    letters = {case(message): message for message in pipeline.dead_letters()}
+    assert sorted(letters) == sorted(dict(record["headers"])["case"] for record in sent)
     for record in sent:
-        letter = letters[record["key"]]
-        told = dict(letter.headers())
-        assert letter.value() == record["value"]
-        assert letter.timestamp()[1] == record["timestamp"]
-        assert letter.headers()[:2] == record["headers"]
-        assert told["contracts.reason"].decode() == record["key"].split()[1]
-        assert told["__connect.errors.topic"].decode() == pipeline.contract.topic
-        assert int(told["__connect.errors.partition"]) in range(3)
-        assert int(told["__connect.errors.offset"]) >= 0
-        assert told["__connect.errors.exception.message"]
+        letter, place = (found[dict(record["headers"])["case"]] for found in (letters, places))
+        assert (letter.key(), letter.value()) == (record["key"], record["value"])
+        assert letter.timestamp() == (TIMESTAMP_CREATE_TIME, record["timestamp"])
+        assert letter.headers()[:5] == record["headers"]
+        reason = case(letter).decode().split()[0]
+        assert letter.headers()[5:] == [
+            ("__connect.errors.topic", name.encode()),
+            ("__connect.errors.partition", str(place.partition()).encode()),
+            ("__connect.errors.offset", str(place.offset()).encode()),
+            ("__connect.errors.connector.name", b"streaming"),
+            ("__connect.errors.stage", b"VALUE_CONVERTER"),
+            ("__connect.errors.exception.class.name", f"streaming.{reason}".encode()),
+            ("__connect.errors.exception.message", dict(letter.headers())["__connect.errors.exception.message"]),
+            ("contracts.reason", reason.encode()),
+        ]
+        assert dict(letter.headers())["__connect.errors.exception.message"]
     outcome = reconcile(pipeline.settings, pipeline.contract)
     assert outcome.in_order()
     assert outcome.dead_lettered == {reason: len(values) for reason, values in bad.items()}
+
+
+def case(message: Message) -> bytes:
+    return dict(message.headers() or ()).get("case", b"")
+
+
+def _incompatible(pipeline: Pipeline) -> int:
+    """Schema id of a version of the value's subject that the contract cannot read: it lacks every field."""
+    name = pipeline.contract.value.name
+    schema = {"type": "record", "name": "UserCreated", "namespace": "com.example.users", "fields": []}
+    schema["fields"] = [{"name": "number", "type": "int"}]
+    pipeline.registry.set_level(name, "NONE")
+    return pipeline.registry.register(name, json.dumps(schema))
 
 
 def _with_date(pipeline: Pipeline, schema_id: int, days: int) -> bytes:

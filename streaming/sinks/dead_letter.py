@@ -111,8 +111,8 @@ class DeadLetterSink:
 
 def _letter(row: Row) -> dict[str, Any]:
     """Arguments of `Producer.produce`."""
-    kept = [(header.key, _bytes(header.value)) for header in row.headers or () if header.key not in headers.ALL]
-    letter = {"key": _bytes(row.key), "value": _bytes(row.value), "headers": kept + _headers(row)}
+    own = [(header.key, _bytes(header.value)) for header in row.headers or ()]
+    letter = {"key": _bytes(row.key), "value": _bytes(row.value), "headers": own + _headers(row)}
     if row.millis is not None and row.millis > TIMESTAMP_NOT_AVAILABLE:
         letter["timestamp"] = row.millis
     return letter
@@ -134,7 +134,7 @@ def _headers(row: Row) -> list[tuple[str, bytes]]:
         headers.MESSAGE: row.detail,
         headers.REASON: row.reason,
     }
-    return [(name, str(value).encode()) for name, value in told.items()]
+    return [(name, str(told[name]).encode()) for name in headers.ADDED]
 
 
 def _bytes(value: bytearray | None) -> bytes | None:

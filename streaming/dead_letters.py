@@ -1,0 +1,214 @@
+"""The dead letters of a contract, read afresh: one for each record, what became of it, and nothing of its content.
+
+A record may stand in the dead-letter topic several times: a batch that is written again puts it there once more.  The
+letters of one record have its position, timestamp, key, value and headers in common; a topic that was made anew has
+the same positions with other records.
+
+Where a letter was put back is told by a receipt, a message of the dead-letter topic with neither key nor value: the
+record that was put back is, byte for byte, what it was, and the receipt stays when the topic's retention takes it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from confluent_kafka import Message
+
+from contracts import dead_letter
+from contracts.contract import Contract
+from contracts.errors import ConfigurationError
+from contracts.settings import Settings
+from contracts.topics import Topics
+from streaming import topic
+from streaming.topic import Ranges
+
+_FRAMING_BYTES = 5
+
+
+@dataclass(frozen=True, order=True)
+class Place:
+    """Where a record stands; written `topic-partition-offset`."""
+
+    topic: str
+    partition: int
+    offset: int
+
+    def __str__(self) -> str:
+        return f"{self.topic}-{self.partition}-{self.offset}"
+
+    @classmethod
+    def parse(cls, text: str) -> Place:
+        """Raises ValueError when it is none."""
+        name, partition, offset = text.rsplit("-", 2)
+        return cls(name, int(partition), int(offset))
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A record that was rejected.
+
+    Attributes:
+        at: where the letter stands, in the dead-letter topic.
+        origin: where the record stands; None for what never was a record of the topic (the producer's).
+        by: who wrote the letter, `streaming` or the producer's name.
+        reason: the code.
+        message: the reason in words.
+        millis: the record's timestamp, ms since the epoch.
+        key_bytes, value_bytes: sizes, None for null; the value's is the original one where it was left out.
+        left_out: the value is not in the letter.
+        schema_id: of the value's framing, None where it has none.
+        headers: names of the record's own headers.
+        digest: of timestamp, key, value and own headers.
+        replayed_as: where the record stands once more, None while it was not put back.
+        again: the record had been put back, and was rejected again.
+    """
+
+    at: Place
+    origin: Place | None
+    by: str
+    reason: str
+    message: str
+    millis: int
+    key_bytes: int | None
+    value_bytes: int | None
+    left_out: bool
+    schema_id: int | None
+    headers: tuple[str, ...]
+    digest: str
+    replayed_as: Place | None = None
+    again: bool = False
+
+
+@dataclass(frozen=True)
+class Letters:
+    """What the dead-letter topic holds of one contract.
+
+    Attributes:
+        letters: one for each record, in the order of their places in the dead-letter topic.
+        duplicates: further letters of the same records.
+        put_back: where records stand that were put back.
+    """
+
+    letters: tuple[Letter, ...]
+    duplicates: int
+    put_back: frozenset[Place]
+
+
+def read(settings: Settings, contract: Contract) -> Letters:
+    """Everything that is there now.
+
+    Raises:
+        ConfigurationError: the contract is not registered.
+        ServiceError: Kafka does not answer.
+    """
+    name = contract.dead_letter_topic
+    if Topics(settings).read([name])[name] is None:
+        raise ConfigurationError(
+            f"not there: topic {name}", where=contract.file, mend="register the contract: make register-schemas"
+        )
+    newest: dict[object, Letter] = {}
+    receipts: dict[object, Place] = {}
+    duplicates = 0
+    for message in topic.read(settings, name, topic.whole(settings, name)):
+        if receipt := _receipt(message):
+            identity, place = receipt
+            receipts[identity] = place
+        elif letter := letter_of(message, contract.topic):
+            identity = _identity(letter)
+            duplicates += newest.pop(identity, None) is not None
+            newest[identity] = letter
+    put_back = frozenset(place for place in receipts.values() if place.topic == contract.topic)
+    letters = (
+        replace(letter, replayed_as=receipts.get(identity), again=letter.origin in put_back)
+        for identity, letter in newest.items()
+    )
+    return Letters(tuple(sorted(letters, key=lambda letter: letter.at)), duplicates, put_back)
+
+
+def messages(settings: Settings, letters: Mapping[Place, Letter]) -> Iterator[tuple[Letter, Message]]:
+    """The messages of these letters, by `at`; read once more, for a value may be large."""
+    ranges: dict[str, dict[int, tuple[int, int]]] = {}
+    for at in letters:
+        partitions = ranges.setdefault(at.topic, {})
+        first, last = partitions.get(at.partition, (at.offset, at.offset))
+        partitions[at.partition] = (min(first, at.offset), max(last, at.offset))
+    for name, wanted in ranges.items():
+        for message in topic.read(settings, name, wanted):
+            letter = letters.get(Place(name, message.partition(), message.offset()))
+            if letter is not None:
+                yield letter, message
+
+
+def receipt(letter: Letter, place: Place) -> dict[str, object]:
+    """Arguments of `Producer.produce` that tell that the letter's record was put back, and stands at `place`."""
+    told = {
+        dead_letter.REPLAYED: str(letter.origin),
+        dead_letter.REPLAYED_AS: str(place),
+        dead_letter.DIGEST: letter.digest,
+    }
+    return {"key": None, "value": None, "headers": [(name, told[name].encode()) for name in dead_letter.RECEIPT]}
+
+
+def letter_of(message: Message, of_topic: str) -> Letter | None:
+    """The letter that a message of the dead-letter topic is; None when it is about another topic, or none at all."""
+    headers = message.headers() or []
+    told = {name: (value or b"").decode(errors="replace") for name, value in headers}
+    if told.get(dead_letter.TOPIC) != of_topic:
+        return None
+    own = dead_letter.own(headers)
+    left_out = own is not None and headers[-1][0] == dead_letter.LEFT_OUT
+    key, value = message.key(), message.value()
+    size = int(told[dead_letter.LEFT_OUT]) if left_out else _length(value)
+    framed = value is not None and len(value) >= _FRAMING_BYTES and value[0] == 0
+    return Letter(
+        at=Place(message.topic(), message.partition(), message.offset()),
+        origin=None
+        if own is None
+        else Place(of_topic, int(told[dead_letter.PARTITION]), int(told[dead_letter.OFFSET])),
+        by=told.get(dead_letter.CONNECTOR, ""),
+        reason=told.get(dead_letter.REASON, ""),
+        message=told.get(dead_letter.MESSAGE, ""),
+        millis=message.timestamp()[1],
+        key_bytes=_length(key),
+        value_bytes=size,
+        left_out=left_out,
+        schema_id=int.from_bytes(value[1:_FRAMING_BYTES], "big") if framed else None,
+        headers=tuple(name for name, _ in (headers if own is None else own)),
+        digest=_digest(message.timestamp()[1], key, value, own or []),
+    )
+
+
+def count_in(ranges: Ranges, places: frozenset[Place]) -> int:
+    """How many of the places stand in the ranges."""
+    return sum(
+        first <= place.offset <= last for place in places for first, last in [ranges.get(place.partition, (0, -1))]
+    )
+
+
+def _receipt(message: Message) -> tuple[object, Place] | None:
+    headers = message.headers() or []
+    if message.key() is not None or message.value() is not None:
+        return None
+    if tuple(name for name, _ in headers) != dead_letter.RECEIPT:
+        return None
+    told = {name: (value or b"").decode() for name, value in headers}
+    identity = (Place.parse(told[dead_letter.REPLAYED]), told[dead_letter.DIGEST])
+    return identity, Place.parse(told[dead_letter.REPLAYED_AS])
+
+
+def _identity(letter: Letter) -> object:
+    return (letter.origin, letter.digest) if letter.origin else letter.at
+
+
+def _length(value: bytes | None) -> int | None:
+    return None if value is None else len(value)
+
+
+def _digest(millis: int, key: bytes | None, value: bytes | None, headers: list[dead_letter.Header]) -> str:
+    digest = hashlib.sha256(str(millis).encode())
+    for part in (key, value, *(part for name, content in headers for part in (name.encode(), content))):
+        digest.update(b"-" if part is None else b"%d:" % len(part))
+        digest.update(part or b"")
+    return digest.hexdigest()[:32]

@@ -1,0 +1,200 @@
+"""Dead letters back into their topic, as they were: key, value, headers and timestamp, byte for byte.
+
+At least once: a letter whose receipt was lost (see `dead_letters`) is put back once more.  The timestamp decides
+which event of a key is the newest, so it is still the one row, and a newer event that came since stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from confluent_kafka import KafkaError, Message, Producer
+
+from contracts import dead_letter
+from contracts.contract import Contract
+from contracts.errors import ConfigurationError
+from contracts.settings import Settings
+from contracts.topics import Topics
+from streaming import dead_letters, failures, topic
+from streaming.dead_letters import Letter, Place
+
+_AT_ONCE = 500
+_BYTES_AT_ONCE = 32 * 1024 * 1024
+_MOST_BYTES = 1_000_000_000
+
+
+@dataclass
+class Replayed:
+    """What became of the letters.
+
+    Attributes:
+        put_back: letter, and where its record stands now, of those that Kafka has acknowledged.
+        lost: letters that cannot be put back, and why.
+    """
+
+    put_back: list[tuple[Letter, Place]] = field(default_factory=list)
+    lost: list[tuple[Letter, str]] = field(default_factory=list)
+
+
+def replay(
+    settings: Settings, contract: Contract, letters: Sequence[Letter], progress: Callable[[Replayed], None]
+) -> Replayed:
+    """Puts the records of `letters` back into the contract's topic, each into its partition.
+
+    Args:
+        letters: of the stream: all have an origin.
+        progress: is called now and then.
+
+    Raises:
+        ConfigurationError: the topic would give the records another timestamp.
+        ServiceError: Kafka does not answer, or does not take a record; it says how many were put back.
+    """
+    partitions = _partitions(settings, contract)
+    done = Replayed()
+    producer = _producer(settings)
+    waiting = dead_letters.messages(settings, {letter.at: letter for letter in letters})
+    for some in _portions(waiting):
+        failed = _send(settings, producer, contract, partitions, _records(settings, some, done), done)
+        progress(done)
+        if failed is not None:
+            words = f"{len(done.put_back)} of {len(letters)} records put back, then: {failed}"
+            raise failures.service("Kafka", settings.kafka_bootstrap_servers, words)
+    return done
+
+
+def _portions(waiting: Iterator[tuple[Letter, Message]]) -> Iterator[list[tuple[Letter, Message]]]:
+    """Together so many as are worth waiting for their acknowledgement, and no more bytes than fit into the memory."""
+    some: list[tuple[Letter, Message]] = []
+    size = 0
+    for letter, message in waiting:
+        some.append((letter, message))
+        size += letter.value_bytes or 0
+        if len(some) == _AT_ONCE or size > _BYTES_AT_ONCE:
+            yield some
+            some, size = [], 0
+    if some:
+        yield some
+
+
+def _partitions(settings: Settings, contract: Contract) -> int:
+    topics = Topics(settings)
+    state = topics.read([contract.topic])[contract.topic]
+    if state is None:
+        raise ConfigurationError(
+            f"not there: topic {contract.topic}",
+            where=contract.file,
+            mend="register the contract: make register-schemas",
+        )
+    if topics.setting(contract.topic, "message.timestamp.type") == "LogAppendTime":
+        raise ConfigurationError(
+            "the topic stamps a record with the time at which it comes (message.timestamp.type=LogAppendTime):"
+            " one that is put back would overwrite newer rows",
+            where=contract.topic,
+            mend="set message.timestamp.type=CreateTime in the contract's kafka.config, and register it",
+        )
+    return state.partitions
+
+
+def _records(
+    settings: Settings, letters: Iterable[tuple[Letter, Message]], done: Replayed
+) -> Iterator[tuple[Letter, dict[str, Any]]]:
+    for letter, message in letters:
+        value = message.value()
+        headers = dead_letter.own(message.headers() or [])
+        if letter.left_out:
+            original = _original(settings, letter, message.key(), headers)
+            if original is None:
+                done.lost.append((letter, "its value was left out, and is no longer where the record stood"))
+                continue
+            value = original.value()
+        yield letter, {"key": message.key(), "value": value, "headers": headers, "timestamp": letter.millis}
+
+
+def _original(
+    settings: Settings, letter: Letter, key: bytes | None, headers: list[dead_letter.Header] | None
+) -> Message | None:
+    """The record where it stood, when that is still there."""
+    origin = letter.origin
+    assert origin is not None
+    first, last = topic.whole(settings, origin.topic).get(origin.partition, (0, -1))
+    if not first <= origin.offset <= last:
+        return None
+    for message in topic.read(settings, origin.topic, {origin.partition: (origin.offset, origin.offset)}):
+        same = (message.key(), message.headers() or [], message.timestamp()[1]) == (key, headers, letter.millis)
+        if same and len(message.value() or b"") == letter.value_bytes:
+            return message
+    return None
+
+
+def _send(
+    settings: Settings,
+    producer: Producer,
+    contract: Contract,
+    partitions: int,
+    records: Iterable[tuple[Letter, dict[str, Any]]],
+    done: Replayed,
+) -> str | None:
+    """Puts back, and writes the receipts of those that were acknowledged; why it is not to go on, None: it is."""
+    failed: list[KafkaError] = []
+    before = len(done.put_back)
+
+    def told(letter: Letter) -> Callable[[KafkaError | None, Message], None]:
+        def on_delivery(error: KafkaError | None, message: Message) -> None:
+            if error is None:
+                done.put_back.append((letter, Place(contract.topic, message.partition(), message.offset())))
+            elif error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
+                done.lost.append((letter, f"the topic does not take {letter.value_bytes:,} bytes"))
+            else:
+                failed.append(error)
+
+        return on_delivery
+
+    for letter, record in records:
+        assert letter.origin is not None
+        if letter.origin.partition < partitions:  # fewer: the topic was made anew, the key decides
+            record["partition"] = letter.origin.partition
+        _produce(producer, contract.topic, record, told(letter))
+    timeout_s = settings.kafka_max_block_ms / 1000
+    left = producer.flush(timeout_s)
+    for letter, place in done.put_back[before:]:
+        _produce(producer, contract.dead_letter_topic, dead_letters.receipt(letter, place), _noted(failed))
+    left += producer.flush(timeout_s)
+    if failed:
+        return failed[0].str()
+    return f"{left} records were not acknowledged in time" if left else None
+
+
+def _noted(failed: list[KafkaError]) -> Callable[[KafkaError | None, Message], None]:
+    def on_delivery(error: KafkaError | None, _: Message) -> None:
+        if error is not None:
+            failed.append(error)
+
+    return on_delivery
+
+
+def _produce(producer: Producer, name: str, record: dict[str, Any], on_delivery: Callable[..., None]) -> None:
+    while True:
+        try:
+            producer.produce(name, **record, on_delivery=on_delivery)
+            break
+        except BufferError:
+            producer.poll(1.0)
+    producer.poll(0)
+
+
+def _producer(settings: Settings) -> Producer:
+    return Producer(
+        {
+            "bootstrap.servers": settings.kafka_bootstrap_servers,
+            "client.id": "streaming-replay",
+            "enable.idempotence": True,
+            "compression.type": "lz4",
+            "linger.ms": 20,
+            "partitioner": "murmur2_random",
+            "message.timeout.ms": settings.kafka_max_block_ms,
+            "message.max.bytes": _MOST_BYTES,
+            "log_level": 0,
+        }
+    )
