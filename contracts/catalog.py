@@ -17,12 +17,15 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from contracts import avro, rule_reading, yaml_text
+from contracts import avro, columns, rule_reading, tables, yaml_text
 from contracts.contract import Contract, ContractSpec, Role, Subject
 from contracts.errors import ConfigurationError, InvalidSchema
 from contracts.nodes import NamedType, Record, Union
 
 CONTRACT_FILE = "contract.yaml"
+# A primary key of one of these types is the same value in the key, in both stores and in their drivers.
+_DELETABLE = frozenset({"boolean", "int", "long", "string", "enum", "bytes", "fixed", "uuid", "date"})
+_LONGEST_TABLE = 48  # Cassandra's limit
 
 
 @dataclass(frozen=True)
@@ -203,6 +206,43 @@ def _check_sinks(contract: Contract) -> None:
                     f"sinks.{sink.kind}.primary_key: field {column!r} may be null",
                     where=f"{contract.value.file}:{field.line}",
                     mend="a primary key is never null: give the field one type without null",
+                )
+    if contract.deletes:
+        _check_tombstones(contract)
+
+
+def _check_tombstones(contract: Contract) -> None:
+    """A tombstone is nothing but its key: that has to name one row of each store."""
+    assert contract.key is not None
+    schema, values = contract.key.schema, contract.value.schema
+    root = schema.resolve(schema.root)
+    line = f"{contract.key.file}:{root.line}"
+    if not isinstance(root, Record):
+        raise ConfigurationError(
+            "tombstones: delete needs a record as its key", where=line, mend="wrap it in a record, or set reject"
+        )
+    for sink in contract.sinks:
+        if len(sink.table) > (longest := _LONGEST_TABLE - len(tables.DELETIONS)):
+            raise ConfigurationError(
+                f"tombstones: delete keeps a table <table>{tables.DELETIONS}, and {sink.table} is too long a name",
+                where=contract.file,
+                mend=f"name a table of at most {longest} characters in sinks.{sink.kind}, or set reject",
+            )
+        for column in sink.primary_key:
+            field = root.by_name.get(column)
+            if field is None:
+                raise ConfigurationError(
+                    f"tombstones: delete needs the primary key in the record's key, and it has no field {column!r}",
+                    where=line,
+                    mend=f"add the field ({sink.kind}.primary_key is {', '.join(sink.primary_key)}), or set reject",
+                )
+            nodes = schema.resolve(field.type), values.resolve(contract.value.record.by_name[column].type)
+            mine, theirs = map(columns.type_name, nodes)
+            if mine != theirs or nodes[0].type != nodes[1].type or mine not in _DELETABLE:
+                raise ConfigurationError(
+                    f"tombstones: delete cannot find rows by {column!r}, {mine} in the key and {theirs} in the value",
+                    where=f"{contract.key.file}:{field.line}",
+                    mend=f"give both the same type, one of {', '.join(sorted(_DELETABLE))}; or set reject",
                 )
 
 

@@ -6,12 +6,12 @@ unknown key in one of them is an error (see `catalog`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
 
 from contracts.nodes import Record, Schema
 from contracts.rules import Rule, RuleSpec
@@ -135,6 +135,13 @@ class PostgresSink(Spec):
 Sink = CassandraSink | PostgresSink
 
 
+class Tombstones(StrEnum):
+    """What a record without a value does: it goes to the dead letters, or deletes the row of its key."""
+
+    reject = "reject"
+    delete = "delete"
+
+
 class SinksSpec(Spec):
     """The stores that the stream writes; a contract may name none, one or both."""
 
@@ -193,10 +200,18 @@ class ContractSpec(Spec):
     kafka: TopicSpec = TopicSpec()
     dead_letter: DeadLetterSpec = DeadLetterSpec()
     sinks: SinksSpec = SinksSpec()
+    tombstones: Tombstones = Tombstones.reject
     rules: list[RuleSpec] = Field(default_factory=list)
     consumers: list[ConsumerSpec] = Field(default_factory=list)
     lint: dict[str, Annotated[str, StringConstraints(min_length=1)]] = Field(default_factory=dict)
     approvals: list[ApprovalSpec] = Field(default_factory=list)
+
+    @field_validator("tombstones")
+    @classmethod
+    def _has_a_key(cls, value: Tombstones, info: ValidationInfo) -> Tombstones:
+        if value is Tombstones.delete and not info.data.get("key"):
+            raise ValueError("delete needs a key schema (key: key.avsc) that holds the primary key")
+        return value
 
 
 Role = Literal["key", "value", "type"]
@@ -271,6 +286,17 @@ class Contract:
     @property
     def dead_letter_topic(self) -> str:
         return self.spec.dead_letter.topic or f"{self.spec.topic}.dlq"
+
+    @property
+    def deletes(self) -> bool:
+        """Whether a record without a value deletes the row of its key."""
+        return self.spec.tombstones is Tombstones.delete and bool(self.sinks)
+
+    @property
+    def keys(self) -> Contract:
+        """The contract with its key in the value's place: a tombstone's key is decoded as values are."""
+        assert self.key is not None
+        return replace(self, value=self.key, rules=())
 
     @property
     def subjects(self) -> tuple[Subject, ...]:

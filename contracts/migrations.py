@@ -29,11 +29,21 @@ def create(contracts: Iterable[Contract]) -> tuple[Needed, ...]:
     Raises:
         ConfigurationError: a field has a type that the store has no column for.
     """
-    return tuple(
-        Needed(one.name, sink.kind, sink.qualified, tables.migrate(None, tables.of(one, sink)))
-        for one in contracts
-        for sink in one.sinks
-    )
+    found: list[Needed] = []
+    for one in contracts:
+        for sink in one.sinks:
+            found.append(Needed(one.name, sink.kind, sink.qualified, tables.migrate(None, tables.of(one, sink))))
+            found += _deletions(one, sink)
+    return tuple(found)
+
+
+def _deletions(contract: Contract, sink: Sink) -> list[Needed]:
+    """The table that keeps what was deleted, where tombstones delete."""
+    wanted = tables.wanted(contract, sink)
+    if not contract.deletes or not isinstance(wanted, Table):
+        return []
+    kept = tables.deletions(wanted)
+    return [Needed(contract.name, sink.kind, kept.sink.qualified, tables.migrate(None, kept))]
 
 
 def stored(base: Mapping[str, Contract], contracts: Iterable[Contract]) -> dict[str, tuple[Contract, Subject]]:
@@ -69,6 +79,9 @@ def between(
             owner = before.get(key)
             was = _table(owner[0] if owner else None, base.get(contract.topic), sink, histories)
             found.append(Needed(contract.name, *key, _migration(was, contract, sink)))
+            own = base.get(contract.topic)
+            if own is None or not own.deletes or owner is None:
+                found += _deletions(contract, sink)
     gone = (Needed(one.name, *key, Migration(notes=(_GONE,))) for key, (one, _) in left.items())
     return (*found, *gone)
 

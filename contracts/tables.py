@@ -21,7 +21,10 @@ EVENT_OFFSET = "kafka_offset"
 #: Which of two events is the newer one: these, compared in this order.
 EVENT_ORDER = (EVENT_TIMESTAMP, EVENT_OFFSET, EVENT_PARTITION)
 WRITE_TIME = "kafka_write_time"  # no column of a table: what Cassandra keeps beside each cell
-RESERVED = (EVENT_TIMESTAMP, EVENT_PARTITION, EVENT_OFFSET, WRITE_TIME)
+DELETED = "kafka_deleted"  # likewise: a row that is to be deleted
+RESERVED = (EVENT_TIMESTAMP, EVENT_PARTITION, EVENT_OFFSET, WRITE_TIME, DELETED)
+#: Ends the name of the table that keeps which rows were deleted, and by which event.
+DELETIONS = "__deleted"
 
 #: PostgreSQL's limits: bytes of a name, columns of a table, and the columns that every table has already.
 POSTGRES_NAME_BYTES = 63
@@ -188,6 +191,13 @@ def place_refusals(sink: Sink) -> Iterator[tuple[str, Refusal]]:
         if name in store_names.CQL_WORDS:
             why = f"the {key} {name} is a reserved word of CQL, which Spark's Cassandra connector cannot look up"
             yield key, Refusal("", why, f"name it otherwise, e.g. {name}_events")
+
+
+def deletions(table: Table) -> Table:
+    """The table that keeps of each deleted row its primary key and the position of the event that deleted it."""
+    sink = table.sink.model_copy(update={"table": table.sink.table + DELETIONS})
+    by_name = {column.name: column for column in table.columns}
+    return Table(sink, tuple(by_name[name] for name in table.sink.primary_key))
 
 
 def create(table: Table) -> list[str]:

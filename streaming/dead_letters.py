@@ -110,16 +110,18 @@ def read(settings: Settings, contract: Contract) -> Letters:
         )
     newest: dict[object, Letter] = {}
     receipts: dict[object, Place] = {}
+    places: set[Place] = set()
     duplicates = 0
     for message in topic.read(settings, name, topic.whole(settings, name)):
-        if receipt := _receipt(message):
-            identity, place = receipt
+        if put_back_as := _receipt(message):
+            identity, place = put_back_as
             receipts[identity] = place
+            places.add(place)
         elif letter := letter_of(message, contract.topic):
             identity = _identity(letter)
             duplicates += newest.pop(identity, None) is not None
             newest[identity] = letter
-    put_back = frozenset(place for place in receipts.values() if place.topic == contract.topic)
+    put_back = frozenset(place for place in places if place.topic == contract.topic)
     letters = (
         replace(letter, replayed_as=receipts.get(identity), again=letter.origin in put_back)
         for identity, letter in newest.items()
@@ -159,14 +161,13 @@ def letter_of(message: Message, of_topic: str) -> Letter | None:
         return None
     own = dead_letter.own(headers)
     left_out = own is not None and headers[-1][0] == dead_letter.LEFT_OUT
+    origin = None if own is None else _origin(of_topic, told)
     key, value = message.key(), message.value()
-    size = int(told[dead_letter.LEFT_OUT]) if left_out else _length(value)
+    size = int(told[dead_letter.LEFT_OUT]) if left_out and told[dead_letter.LEFT_OUT].isdecimal() else _length(value)
     framed = value is not None and len(value) >= _FRAMING_BYTES and value[0] == 0
     return Letter(
         at=Place(message.topic(), message.partition(), message.offset()),
-        origin=None
-        if own is None
-        else Place(of_topic, int(told[dead_letter.PARTITION]), int(told[dead_letter.OFFSET])),
+        origin=origin,
         by=told.get(dead_letter.CONNECTOR, ""),
         reason=told.get(dead_letter.REASON, ""),
         message=told.get(dead_letter.MESSAGE, ""),
@@ -193,13 +194,24 @@ def _receipt(message: Message) -> tuple[object, Place] | None:
         return None
     if tuple(name for name, _ in headers) != dead_letter.RECEIPT:
         return None
-    told = {name: (value or b"").decode() for name, value in headers}
-    identity = (Place.parse(told[dead_letter.REPLAYED]), told[dead_letter.DIGEST])
-    return identity, Place.parse(told[dead_letter.REPLAYED_AS])
+    told = {name: (value or b"").decode(errors="replace") for name, value in headers}
+    try:
+        identity = (Place.parse(told[dead_letter.REPLAYED]), told[dead_letter.DIGEST])
+        return identity, Place.parse(told[dead_letter.REPLAYED_AS])
+    except ValueError:  # somebody else's
+        return None
 
 
 def _identity(letter: Letter) -> object:
     return (letter.origin, letter.digest) if letter.origin else letter.at
+
+
+def _origin(of_topic: str, told: Mapping[str, str]) -> Place | None:
+    """None where somebody else wrote headers of the same names."""
+    try:
+        return Place(of_topic, int(told[dead_letter.PARTITION]), int(told[dead_letter.OFFSET]))
+    except ValueError:
+        return None
 
 
 def _length(value: bytes | None) -> int | None:

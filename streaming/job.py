@@ -25,9 +25,10 @@ from contracts.errors import ConfigurationError, ContractsError, Refused, Servic
 from contracts.registry import Registry
 from contracts.settings import Settings
 from contracts.topics import Topics
-from streaming import decode, source
+from streaming import source
 from streaming.checkpoints import Checkpoints
 from streaming.counts import Counts, aggregates
+from streaming.decoding import Decoding
 from streaming.failures import UnseenSchemaId
 from streaming.metrics import Metrics
 from streaming.progress import Progress
@@ -35,7 +36,6 @@ from streaming.sinks import Sink
 from streaming.sinks.cassandra import CassandraSink
 from streaming.sinks.dead_letter import DeadLetterSink
 from streaming.sinks.postgres import PostgresSink
-from streaming.writers import Writers
 
 log = structlog.get_logger("streaming")
 
@@ -114,8 +114,7 @@ class Job:
         checkpoints.claim(sink.name for sink in sinks)
         self._checkpoints = checkpoints.folder
         self._dead_letters = DeadLetterSink(settings, contract)
-        self._decoder = decode.Decoder(contract)
-        self._writers = Writers(Registry.from_settings(settings), contract)
+        self._decoding = Decoding(Registry.from_settings(settings), contract)
         # Names of the sinks that write at the moment; and why the others ended, None for: they were told to.
         self._writing: set[str] = set()
         self._ended: dict[str, ContractsError | None] = {}
@@ -216,17 +215,15 @@ class Job:
             raise ServiceError(words, where=sink.name, mend=mend) from None
 
     def _write(self, sink: Sink, batch: DataFrame) -> Counts:
-        known = self._writers.known
-        if known:
+        if self._decoding.begun:
             try:
-                return self._write_decoded(sink, self._decoder.decode(batch, known))
+                return self._write_decoded(sink, self._decoding.known(batch))
             except UnseenSchemaId:
                 self._log.info("a schema id not seen before", sink=sink.name)
         # A sink is idempotent: what the attempt above has written already is written again.
         batch.persist()
         try:
-            met = self._writers.of(decode.schema_ids(batch))
-            return self._write_decoded(sink, self._decoder.decode(batch, known | met))
+            return self._write_decoded(sink, self._decoding.looked_up(batch))
         finally:
             batch.unpersist()
 

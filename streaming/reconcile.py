@@ -1,7 +1,8 @@
 """Does every event of a run stand in every store?  Reads the topic and both stores afresh, and compares by position.
 
-An event is in order in a store when the row of its primary key was written by it or by a newer event, or when the
-dead-letter topic holds it.  It is read with plain clients and fastavro, not with the code that wrote it.
+An event is in order in a store when the row of its primary key was written by it or by a newer event, a tombstone
+when there is no such row or a newer event's, and either of them when the dead-letter topic holds it.  It is read with
+plain clients and fastavro, not with the code that wrote it.
 """
 
 from __future__ import annotations
@@ -69,11 +70,14 @@ class Stored:
     Attributes:
         keys: distinct primary keys among the events that can be decoded.
         rows: how many of these have the row of their newest event, or of a newer one.
-        missing: positions of the events whose row is missing or older, or that cannot be decoded and are nowhere.
+        deleted: how many of these have no row, for their newest event is a tombstone.
+        missing: positions of the events whose row is missing or older, or there though a tombstone deleted it, or
+            that cannot be decoded and are nowhere.
     """
 
     keys: int
     rows: int
+    deleted: int
     missing: tuple[Position, ...]
 
 
@@ -116,9 +120,11 @@ def reconcile(settings: Settings, contract: Contract, ranges: Ranges | None = No
     rejected = _rejected(letters)
     dead: Counter[str] = Counter()
     newest: dict[str, dict[Key, Position]] = {sink.kind: {} for sink in contract.sinks}
+    tombstones: set[Position] = set()
     undecoded: list[Position] = []
     events = 0
     decoder = _Decoder(settings, contract)
+    of_keys = _Decoder(settings, contract.keys) if contract.deletes else None
     for message in topic.read(settings, contract.topic, ranges):
         events += 1
         position = Position(message.timestamp()[1], message.offset(), message.partition())
@@ -126,6 +132,9 @@ def reconcile(settings: Settings, contract: Contract, ranges: Ranges | None = No
             dead[reason] += 1
             continue
         record = decoder.record(message.value())
+        if message.value() is None and of_keys is not None:
+            record = of_keys.record(message.key())
+            tombstones.add(position)
         if record is None:
             undecoded.append(position)
             continue
@@ -136,9 +145,15 @@ def reconcile(settings: Settings, contract: Contract, ranges: Ranges | None = No
     for sink in contract.sinks:
         wanted = newest[sink.kind]
         found = stored.positions(settings, sink, wanted)
-        lost = [position for key, position in wanted.items() if key not in found or found[key] < position]
-        stores[sink.kind] = Stored(len(wanted), len(wanted) - len(lost), tuple(sorted([*lost, *undecoded])))
-    return Outcome(events, dead_letters.count_in(ranges, letters.put_back), dead, stores)
+        gone = {key for key, position in wanted.items() if position in tombstones and key not in found}
+        lost = [
+            position
+            for key, position in wanted.items()
+            if key not in gone and (key not in found or found[key] < position)
+        ]
+        rows = len(wanted) - len(gone) - len(lost)
+        stores[sink.kind] = Stored(len(wanted), rows, len(gone), tuple(sorted([*lost, *undecoded])))
+    return Outcome(events, dead_letters.count_in(ranges, letters.put_back), dict(dead), stores)
 
 
 class _Decoder:

@@ -85,7 +85,9 @@ def _lines(found: Outcome, produced: Produced | None) -> list[tuple[str, int, st
 def _note(found: Outcome, store: Stored) -> str:
     older = found.events - sum(found.dead_lettered.values()) - store.keys
     note = "= in the topic - dead-lettered"
-    return f"{note} - {older:,} earlier events of the same rows" if older > 0 else note
+    if older > 0:
+        note += f" - {older:,} earlier events of the same rows"
+    return f"{note} - {store.deleted:,} rows that a tombstone deleted" if store.deleted else note
 
 
 def _reasons(counted: Any) -> str:

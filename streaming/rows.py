@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from contracts.contract import Contract
-from contracts.tables import EVENT_OFFSET, EVENT_ORDER, EVENT_PARTITION, EVENT_TIMESTAMP, Table
+from contracts.tables import DELETED, EVENT_OFFSET, EVENT_ORDER, EVENT_PARTITION, EVENT_TIMESTAMP, Table
 from streaming import cells
+from streaming.decoding import TOMBSTONE
 
 
 def of(decoded: DataFrame, contract: Contract, table: Table) -> DataFrame:
-    """The rows of the good records, columns as `table.all_columns`; a primary key may occur several times."""
-    record, schema = F.col("record"), contract.value.schema
+    """The rows of the good records, columns as `table.all_columns`; a primary key may occur several times.
+
+    Where tombstones delete rows there is one column more, `DELETED`; of a row to be deleted only the primary key is
+    there.
+    """
+    deletes, schema = TOMBSTONE in decoded.columns, contract.value.schema
     fields = [(field.name, cells.of(schema, field, table.sink)) for field in contract.value.record.fields]
+
+    def value(name: str) -> Column:
+        of_record = F.col("record").getField(name)
+        if deletes and name in table.sink.primary_key:
+            return F.coalesce(of_record, F.col(TOMBSTONE).getField(name))
+        return of_record
+
     return decoded.where(F.col("reason").isNull()).select(
-        *(cell(record.getField(name)).alias(name) for name, cell in fields),
+        *([F.col(TOMBSTONE).isNotNull().alias(DELETED)] if deletes else []),
+        *(cell(value(name)).alias(name) for name, cell in fields),
         F.col("timestamp").alias(EVENT_TIMESTAMP),
         F.col("partition").alias(EVENT_PARTITION),
         F.col("offset").alias(EVENT_OFFSET),

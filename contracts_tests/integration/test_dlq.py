@@ -149,7 +149,7 @@ def test_what_is_rejected_is_put_back_after_the_mend_as_it_was_and_is_one_row(dl
         }
     reconciled = json.loads(dlq.run("reconcile", "--json"))
     assert reconciled["in_order"]
-    assert (reconciled["events"], reconciled["put_back"]) == (len(sent) + 20, 10)
+    assert (reconciled["events"], reconciled["put_back"]) == (len(sent) + 20, 20)
     assert reconciled["dead_lettered"] == {"WRONG_SUBJECT": 10, "BAD_MAGIC": 1}
     assert "put back from the dead letters" in dlq.run("reconcile")
 

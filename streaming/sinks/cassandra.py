@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
+from typing import Any
+from uuid import UUID
 
-from cassandra import DriverException, ProtocolVersion
+from cassandra import ConsistencyLevel, DriverException, ProtocolVersion
 from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
+from cassandra.concurrent import execute_concurrent_with_args
 from cassandra.policies import RoundRobinPolicy
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import DataFrame, Observation, SparkSession
@@ -20,13 +24,23 @@ from contracts.contract import CassandraSink as CassandraSpec
 from contracts.contract import Contract
 from contracts.errors import ConfigurationError
 from contracts.settings import Settings
-from contracts.tables import EVENT_OFFSET, EVENT_ORDER, EVENT_TIMESTAMP, WRITE_TIME
+from contracts.tables import (
+    DELETED,
+    EVENT_OFFSET,
+    EVENT_ORDER,
+    EVENT_PARTITION,
+    EVENT_TIMESTAMP,
+    WRITE_TIME,
+    Table,
+)
 from streaming import cells, failures, rows
 from streaming.sinks import existing
 from streaming.sinks.newest import NewestWritten
 
 _FORMAT = "org.apache.spark.sql.cassandra"
 _MICROS = 1000
+# Deletions that are handed to the driver together.
+_AT_ONCE = 1000
 # Older than every Kafka timestamp, in ms.
 _BEFORE_ALL = -(2**53)
 # What a node has answered is on its disk after this time, or the node is gone; see ADR 7.  Seconds.
@@ -50,14 +64,16 @@ class CassandraSink:
         self._contract = contract
         self._table = tables.of(contract, spec)
         self._spec = spec
+        self._deletions = tables.deletions(self._table) if contract.deletes else None
         self._newest = NewestWritten(
             settings.checkpoint_dir / contract.name / "cassandra-newest.json", spec.qualified
         )
 
     def prepare(self) -> None:
         with connect(self._settings) as session:
-            for statement in existing.migration(existing.in_cassandra(session, self._spec), self._table):
-                session.execute(statement)
+            for table in filter(None, (self._table, self._deletions)):
+                for statement in existing.migration(existing.in_cassandra(session, table.sink), table):
+                    session.execute(statement)
 
     def write(self, decoded: DataFrame) -> None:
         before = _generation(self._settings)
@@ -80,10 +96,15 @@ class CassandraSink:
                 before = self._newest_stored(decoded.sparkSession)
             seen = Observation()
             late = F.count_if(millis <= before).alias("late")
-            observed = rows_of_batch.observe(seen, F.max(millis).alias("newest"), late)
-            self._save(observed.where(millis > before).withColumn(WRITE_TIME, millis * _MICROS))
+            deleted = F.count_if(F.col(DELETED) if self._deletions else F.lit(False)).alias("deleted")
+            observed = rows_of_batch.observe(seen, F.max(millis).alias("newest"), late, deleted)
+            self._save(_timed(observed.where(millis > before)))
             if seen.get["late"]:
                 self._save(self._that_win(rows_of_batch.where(millis <= before)))
+            if seen.get["deleted"]:
+                self._delete(_timed(rows_of_batch.where(millis > before)))
+            if seen.get["deleted"] and seen.get["late"]:
+                self._delete(self._that_win(rows_of_batch.where(millis <= before)))
         except Py4JJavaError as error:
             self._forget_session(decoded.sparkSession)
             raise failures.of_java("Cassandra", self._settings.cassandra_hosts, error) from error
@@ -101,36 +122,97 @@ class CassandraSink:
     def _that_win(self, late: DataFrame) -> DataFrame:
         """Those of the rows that are newer than what is stored, each with the write time that makes it win."""
         key = self._spec.primary_key
-        stored = self._stored(late.sparkSession).select(
-            *key,
-            *(F.col(name).alias(f"_{name}") for name in EVENT_ORDER),
-            F.expr(f"writetime({EVENT_OFFSET})").alias("_write_time"),
-        )
-        mine, theirs = (F.struct(*(F.col(side + name).alias(name) for name in EVENT_ORDER)) for side in ("", "_"))
-        missing = F.col(f"_{EVENT_TIMESTAMP}").isNull()
-        tie = F.col(EVENT_TIMESTAMP) == F.col(f"_{EVENT_TIMESTAMP}")
+        compared, theirs = late, []
+        for table in filter(None, (self._table, self._deletions)):
+            side = f"_{table.sink.table}_"
+            stored = self._stored(late.sparkSession, table).select(
+                *key,
+                *(F.col(name).alias(side + name) for name in EVENT_ORDER),
+                F.expr(f"writetime({EVENT_OFFSET})").alias(side + WRITE_TIME),
+            )
+            compared = compared.join(stored, key, "left")
+            theirs.append(F.struct(*(F.col(side + name).alias(name) for name in (*EVENT_ORDER, WRITE_TIME))))
+        compared = compared.withColumn("_last", F.greatest(*theirs) if len(theirs) > 1 else theirs[0])
+        last, write_time = F.col("_last"), F.col(f"_last.{WRITE_TIME}")
+        mine = F.struct(*(F.col(name) for name in EVENT_ORDER))
+        missing = last.getField(EVENT_TIMESTAMP).isNull()
+        tie = F.col(EVENT_TIMESTAMP) == last.getField(EVENT_TIMESTAMP)
         full = F.raise_error(F.lit("a thousand events of one key and one millisecond")).cast("bigint")
-        after_it = F.when(F.col("_write_time") % _MICROS == _MICROS - 1, full).otherwise(F.col("_write_time") + 1)
-        write_time = F.when(tie, after_it).otherwise(F.unix_millis(F.col(EVENT_TIMESTAMP)) * _MICROS)
-        winners = late.join(stored, key, "left").where(missing | (mine > theirs))
-        return winners.select(*late.columns, write_time.alias(WRITE_TIME))
+        after_it = F.when(write_time % _MICROS == _MICROS - 1, full).otherwise(write_time + 1)
+        position = F.struct(*(last.getField(name) for name in EVENT_ORDER))
+        # A tombstone that an attempt before has kept: whether its row went, too, nobody knows.
+        again = (F.col(DELETED) & (mine == position)) if self._deletions else F.lit(False)
+        win_time = F.when(again, write_time).when(tie, after_it)
+        win_time = win_time.otherwise(F.unix_millis(F.col(EVENT_TIMESTAMP)) * _MICROS)
+        winners = compared.where(missing | again | (mine > position))
+        return winners.select(*late.columns, win_time.alias(WRITE_TIME))
 
     def _newest_stored(self, spark: SparkSession) -> int:
         """As `_upsert`, of a table that this checkpoint has not written: every row is read, once."""
-        with connect(self._settings) as session:
-            any_row = f"SELECT {EVENT_TIMESTAMP} FROM {self._spec.quoted} LIMIT 1"  # noqa: S608 - names of the contract
-            if session.execute(any_row).one() is None:
-                return _BEFORE_ALL
-        newest = self._stored(spark).agg(F.max(F.unix_millis(F.col(EVENT_TIMESTAMP))).alias("newest")).first()
-        return _BEFORE_ALL if newest is None or newest["newest"] is None else int(newest["newest"])
+        found = _BEFORE_ALL
+        for table in filter(None, (self._table, self._deletions)):
+            with connect(self._settings) as session:
+                any_row = f"SELECT {EVENT_TIMESTAMP} FROM {table.sink.quoted} LIMIT 1"  # noqa: S608 - names
+                if session.execute(any_row).one() is None:
+                    continue
+            of_all = F.max(F.unix_millis(F.col(EVENT_TIMESTAMP))).alias("newest")
+            newest = self._stored(spark, table).agg(of_all).first()
+            if newest is not None and newest["newest"] is not None:
+                found = max(found, int(newest["newest"]))
+        return found
 
-    def _stored(self, spark: SparkSession) -> DataFrame:
-        options = {"keyspace": self._spec.keyspace, "table": self._spec.table, "directJoinSetting": "on"}
+    def _stored(self, spark: SparkSession, table: Table) -> DataFrame:
+        options = {"keyspace": self._spec.keyspace, "table": table.sink.table, "directJoinSetting": "on"}
         return spark.read.format(_FORMAT).options(**options).load()
 
     def _save(self, timed: DataFrame) -> None:
-        options = {"keyspace": self._spec.keyspace, "table": self._spec.table, "writetime": WRITE_TIME}
+        if self._deletions is not None:
+            timed = timed.where(~F.col(DELETED)).drop(DELETED)
+        self._append(timed, self._table)
+
+    def _append(self, timed: DataFrame, table: Table) -> None:
+        options = {"keyspace": self._spec.keyspace, "table": table.sink.table, "writetime": WRITE_TIME}
         cells.in_numbers(timed).write.format(_FORMAT).options(**options).mode("append").save()
+
+    def _delete(self, timed: DataFrame) -> None:
+        """Keeps which rows are deleted, and deletes them, both as of the tombstone's write time.
+
+        The connector cannot delete from Python; tombstones are few, and their keys small.  It is kept first: another
+        attempt finds the same write time there.
+        """
+        assert self._deletions is not None
+        key, kept = self._spec.primary_key, self._deletions.sink.quoted
+        which = " AND ".join(f'"{name}" = ?' for name in key)
+        names = ", ".join(f'"{name}"' for name in (*key, EVENT_TIMESTAMP, EVENT_PARTITION, EVENT_OFFSET))
+        marks = ", ".join("?" for _ in range(len(key) + 3))
+        delete = f"DELETE FROM {self._spec.quoted} USING TIMESTAMP ? WHERE {which}"  # noqa: S608 - names
+        keep = f"INSERT INTO {kept} ({names}) VALUES ({marks}) USING TIMESTAMP ?"  # noqa: S608 - names
+        # Read once: when a row is gone, the write time that makes its tombstone win would be another.
+        position = (F.unix_millis(F.col(EVENT_TIMESTAMP)), F.col(EVENT_PARTITION), F.col(EVENT_OFFSET))
+        gone = timed.where(F.col(DELETED)).select(WRITE_TIME, *key, *position).toLocalIterator()
+        with connect(self._settings) as session:
+            statements = [session.prepare(query) for query in (keep, delete)]
+            for statement in statements:
+                statement.consistency_level = ConsistencyLevel.LOCAL_QUORUM  # the connector's own
+            types = [column.type.typename for column in statements[1].column_metadata[1:]]
+            while some := list(islice(gone, _AT_ONCE)):
+                rows_gone = [(row[0], _bound(row[1:-3], types), row[-3:]) for row in some]
+                deletes = [[write_time, *row] for write_time, row, _ in rows_gone]
+                keeps = [[*row, *place, write_time] for write_time, row, place in rows_gone]
+                for statement, bound in zip(statements, (keeps, deletes), strict=True):
+                    execute_concurrent_with_args(session, statement, bound, concurrency=64)
+
+
+def _timed(rows_of_batch: DataFrame) -> DataFrame:
+    return rows_of_batch.withColumn(WRITE_TIME, F.unix_millis(F.col(EVENT_TIMESTAMP)) * _MICROS)
+
+
+def _bound(values: Iterable[Any], types: Iterable[str]) -> list[Any]:
+    """Values of Spark as cassandra-driver takes them."""
+    return [
+        UUID(value) if name == "uuid" else bytes(value) if isinstance(value, bytearray) else value
+        for value, name in zip(values, types, strict=True)
+    ]
 
 
 def _generation(settings: Settings) -> int | None:

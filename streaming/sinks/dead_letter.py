@@ -19,6 +19,7 @@ from contracts import dead_letter as headers
 from contracts.contract import Contract
 from contracts.settings import Settings
 from streaming import failures
+from streaming.reasons import Reason
 
 # The topic's limit is the broker's to say; this is the client's largest.
 _MOST_BYTES = 1_000_000_000
@@ -124,12 +125,14 @@ def _without_value(letter: dict[str, Any]) -> dict[str, Any]:
 
 
 def _headers(row: Row) -> list[tuple[str, bytes]]:
+    # Without a value it is a tombstone: what is wrong is its key.
+    of_key = row.value is None and row.reason != Reason.NULL_VALUE
     told = {
         headers.TOPIC: row.topic,
         headers.PARTITION: row.partition,
         headers.OFFSET: row.offset,
         headers.CONNECTOR: "streaming",
-        headers.STAGE: "VALUE_CONVERTER",
+        headers.STAGE: "KEY_CONVERTER" if of_key else "VALUE_CONVERTER",
         headers.CLASS: f"streaming.{row.reason}",
         headers.MESSAGE: row.detail,
         headers.REASON: row.reason,

@@ -17,7 +17,7 @@ from contracts.contract import Contract
 from contracts.contract import PostgresSink as PostgresSpec
 from contracts.errors import ConfigurationError
 from contracts.settings import Settings
-from contracts.tables import EVENT_ORDER
+from contracts.tables import DELETED, EVENT_ORDER
 from streaming import failures, rows
 from streaming.sinks import existing
 
@@ -34,17 +34,21 @@ class PostgresSink:
         self._spec = spec
         self._contract = contract
         self._table = tables.of(contract, spec)
+        self._deletions = tables.deletions(self._table) if contract.deletes else None
         self._staging = f"{spec.table}__staging"
         self._url, self._properties = jdbc(settings.postgres_dsn)
 
     def prepare(self) -> None:
         with connect(self._settings) as connection:
             self._lock(connection)
-            for statement in existing.migration(existing.in_postgres(connection, self._spec), self._table):
-                connection.execute(statement)
+            for table in filter(None, (self._table, self._deletions)):
+                for statement in existing.migration(existing.in_postgres(connection, table.sink), table):
+                    connection.execute(statement)
             # Unlogged: what a crash takes from it is loaded again with the batch.  Made anew: the table may differ.
             for statement in ("DROP TABLE IF EXISTS {staging}", "CREATE UNLOGGED TABLE {staging} (LIKE {table})"):
                 connection.execute(sql.SQL(statement).format(**self._names()))
+            if self._deletions is not None:
+                connection.execute(self._room_for_tombstones())
 
     def write(self, decoded: DataFrame) -> None:
         with connect(self._settings, autocommit=True) as connection:
@@ -57,7 +61,10 @@ class PostgresSink:
             except Py4JJavaError as error:
                 raise failures.of_java("PostgreSQL", address(self._settings), error) from error
             # On the connection that holds the lock: where that was lost, so is this statement.
-            connection.execute(self._upsert())
+            with connection.transaction():
+                for statement in self._delete() if self._deletions is not None else ():
+                    connection.execute(statement)
+                connection.execute(self._upsert())
 
     def _lock(self, connection: psycopg.Connection) -> None:
         """Keeps others from the staging table until the connection is closed: a second stream of the contract, one
@@ -70,27 +77,92 @@ class PostgresSink:
         key = self._spec.primary_key
         return sql.SQL(
             "INSERT INTO {table} AS stored ({columns}) "
-            "SELECT DISTINCT ON ({key}) {columns} FROM {staging} ORDER BY {key}, {newest} "
+            "SELECT DISTINCT ON ({key}) {columns} FROM {staging} AS loaded {only} ORDER BY {key}, {newest} "
             "ON CONFLICT ({key}) DO UPDATE SET {assignments} WHERE ({stored}) < ({excluded})"
         ).format(
             **self._names(),
             columns=_list(columns),
             key=_list(key),
+            only=self._not_deleted() if self._deletions is not None else sql.SQL(""),
             newest=sql.SQL(", ").join(sql.SQL("{} DESC").format(sql.Identifier(name)) for name in EVENT_ORDER),
-            assignments=sql.SQL(", ").join(
-                sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in columns if name not in key
-            ),
-            stored=sql.SQL(", ").join(sql.Identifier("stored", name) for name in EVENT_ORDER),
-            excluded=sql.SQL(", ").join(sql.Identifier("excluded", name) for name in EVENT_ORDER),
+            assignments=_assigned([name for name in columns if name not in key]),
+            stored=_order_of("stored"),
+            excluded=_order_of("excluded"),
+        )
+
+    def _room_for_tombstones(self) -> sql.Composed:
+        """A tombstone has a key and nothing else."""
+        nullable = [column.name for column in self._table.columns if column.name not in self._spec.primary_key]
+        changes = [sql.SQL("ALTER {} DROP NOT NULL").format(sql.Identifier(name)) for name in nullable]
+        changes.append(sql.SQL("ADD {} boolean NOT NULL").format(sql.Identifier(DELETED)))
+        return sql.SQL("ALTER TABLE {staging} {changes}").format(**self._names(), changes=sql.SQL(", ").join(changes))
+
+    def _delete(self) -> list[sql.Composed]:
+        """Keeps which rows the tombstones delete, and deletes those that are older."""
+        assert self._deletions is not None
+        kept = [column.name for column in self._deletions.all_columns]
+        key = self._spec.primary_key
+        parts = {
+            **self._names(),
+            "key": _list(key),
+            "kept": _list(kept),
+            "deleted": sql.Identifier(DELETED),
+            "newest": sql.SQL(", ").join(sql.SQL("{} DESC").format(sql.Identifier(name)) for name in EVENT_ORDER),
+            "position": _assigned([name for name in kept if name not in key]),
+            "stored": _order_of("stored"),
+            "excluded": _order_of("excluded"),
+            "gone": _order_of("gone"),
+            "same_row": _same("stored", "gone", key),
+            "in_batch": _same("loaded", "gone", key),
+        }
+        keep = (
+            "INSERT INTO {deletions} AS stored ({kept}) "
+            "SELECT DISTINCT ON ({key}) {kept} FROM {staging} WHERE {deleted} ORDER BY {key}, {newest} "
+            "ON CONFLICT ({key}) DO UPDATE SET {position} WHERE ({stored}) < ({excluded})"
+        )
+        delete = (
+            "DELETE FROM {table} AS stored USING {deletions} AS gone WHERE {same_row} AND ({stored}) < ({gone}) "
+            "AND EXISTS (SELECT FROM {staging} AS loaded WHERE {deleted} AND {in_batch})"
+        )
+        return [sql.SQL(keep).format(**parts), sql.SQL(delete).format(**parts)]
+
+    def _not_deleted(self) -> sql.Composed:
+        """Of the loaded rows those that no newer tombstone has deleted."""
+        return sql.SQL(
+            "WHERE NOT {deleted} AND NOT EXISTS "
+            "(SELECT FROM {deletions} AS gone WHERE {same} AND ({loaded}) < ({gone}))"
+        ).format(
+            **self._names(),
+            deleted=sql.Identifier(DELETED),
+            same=_same("loaded", "gone", self._spec.primary_key),
+            loaded=_order_of("loaded"),
+            gone=_order_of("gone"),
         )
 
     def _names(self) -> dict[str, sql.Identifier]:
         schema = self._spec.schema_name
-        return {"table": sql.Identifier(schema, self._spec.table), "staging": sql.Identifier(schema, self._staging)}
+        names = {"table": self._spec.table, "staging": self._staging}
+        if self._deletions is not None:
+            names["deletions"] = self._deletions.sink.table
+        return {part: sql.Identifier(schema, name) for part, name in names.items()}
 
 
 def _list(names: list[str]) -> sql.Composed:
     return sql.SQL(", ").join(map(sql.Identifier, names))
+
+
+def _assigned(names: list[str]) -> sql.Composed:
+    return sql.SQL(", ").join(sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in names)
+
+
+def _order_of(side: str) -> sql.Composed:
+    return sql.SQL(", ").join(sql.Identifier(side, name) for name in EVENT_ORDER)
+
+
+def _same(one: str, other: str, key: list[str]) -> sql.Composed:
+    return sql.SQL(" AND ").join(
+        sql.SQL("{} = {}").format(sql.Identifier(one, name), sql.Identifier(other, name)) for name in key
+    )
 
 
 @contextmanager

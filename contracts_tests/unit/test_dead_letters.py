@@ -1,0 +1,40 @@
+"""What the stream adds to a dead letter is taken off again, and nothing else: whatever headers the record had."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contracts import dead_letter
+from contracts.errors import ConfigurationError
+from streaming.dead_letters import Place
+from streaming.dlq import Wanted
+
+ADDED = [(name, b"told") for name in dead_letter.ADDED]
+LEFT_OUT = [(dead_letter.LEFT_OUT, b"7")]
+NAMES = st.sampled_from([*dead_letter.ADDED, dead_letter.LEFT_OUT, *dead_letter.RECEIPT, "trace", ""])
+OWN = st.lists(st.tuples(NAMES, st.none() | st.binary(max_size=3)), max_size=12)
+
+
+@given(OWN, st.sampled_from([ADDED, ADDED + LEFT_OUT]))
+def test_a_records_own_headers_are_what_was_there_before(own: list[dead_letter.Header], added: list) -> None:
+    assert dead_letter.own([*own, *added]) == own
+
+
+@pytest.mark.parametrize("headers", [[], ADDED[:-1], ADDED[1:], ADDED[::-1], [*ADDED, ("trace", b"")], LEFT_OUT])
+def test_what_the_stream_did_not_write_has_none(headers: list[dead_letter.Header]) -> None:
+    assert dead_letter.own(headers) is None
+
+
+@given(st.from_regex(r"[a-zA-Z0-9._-]{1,20}", fullmatch=True), st.integers(0, 2**31), st.integers(0, 2**62))
+def test_a_place_is_read_as_it_is_written(topic: str, partition: int, offset: int) -> None:
+    place = Place(topic, partition, offset)
+    assert Place.parse(str(place)) == place
+
+
+def test_times_are_utc_unless_they_say_otherwise() -> None:
+    wanted = Wanted.of(None, "2020-09-13T12:26:40", "2020-09-13T14:26:40+02:00", None)
+    assert (wanted.since, wanted.until) == (1_600_000_000_000, 1_600_000_000_000)
+    with pytest.raises(ConfigurationError, match="is no time"):
+        Wanted.of(None, "noon", None, None)

@@ -1,0 +1,106 @@
+"""`tombstones: delete` is taken only where a record's key names one row of each store; refused with file and line."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import yaml
+
+from contracts import catalog, migrations, tables
+from contracts.contract import Contract, Tombstones
+from contracts.errors import ConfigurationError
+
+ID = {"name": "id", "type": {"type": "string", "logicalType": "uuid"}}
+
+
+def contract(key: list[Any] | None | dict[str, Any] = (ID,), **spec: Any) -> Contract:
+    """A contract with both stores and that key."""
+    value = [ID, {"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}}]
+    document = {
+        "topic": "things",
+        "owner": "test",
+        "compatibility": "FULL",
+        **({} if key is None else {"key": "key.avsc"}),
+        "tombstones": "delete",
+        "sinks": {
+            "cassandra": {"keyspace": "k", "table": "things", "primary_key": ["id"]},
+            "postgres": {"table": "things", "primary_key": ["id"]},
+        },
+    }
+    for name, change in spec.items():
+        document["sinks"]["postgres"][name] = change
+    fields = key if isinstance(key, dict) else {"type": "record", "name": "Key", "fields": list(key or ())}
+    files = {
+        "things/contract.yaml": yaml.safe_dump(document, sort_keys=False),
+        "things/key.avsc": "\n\n" + json.dumps(fields, indent=1),
+        "things/value.avsc": json.dumps({"type": "record", "name": "Thing", "namespace": "n", "fields": value}),
+    }
+    return catalog.from_files(files, "schemas").get("things")
+
+
+def test_it_is_off_unless_it_is_asked_for_and_needs_a_store() -> None:
+    assert contract().deletes
+    files = {
+        "things/contract.yaml": "topic: things\nowner: test\ncompatibility: FULL\n",
+        "things/value.avsc": '{"type": "record", "name": "Thing", "fields": []}',
+    }
+    assert not catalog.from_files(files, "schemas").get("things").deletes
+
+
+@pytest.mark.parametrize(
+    ("key", "spec", "where", "words"),
+    [
+        (None, {}, "contract.yaml:4", "tombstones: delete needs a key schema"),
+        ([], {}, "key.avsc:3", "no field 'id'"),
+        ([{"name": "other", "type": "string"}], {}, "key.avsc:3", "no field 'id'"),
+        ([{"name": "id", "type": "string"}], {}, "key.avsc:7", "string in the key and uuid in the value"),
+        ([{"name": "id", "type": ["null", ID["type"]]}], {}, "key.avsc:7", "union in the key and uuid"),
+        ({"type": "string"}, {}, "key.avsc:3", "a record as its key"),
+        (
+            [ID, {"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}}],
+            {"primary_key": ["id", "at"]},
+            "key.avsc:14",
+            "cannot find rows by 'at'",
+        ),
+        ([ID], {"table": "t" * 40}, "contract.yaml", "at most 39 characters"),
+    ],
+)
+def test_a_key_that_does_not_name_a_row_is_refused(key: Any, spec: dict[str, Any], where: str, words: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        contract(key, **spec)
+    assert refused.value.where == f"schemas/things/{where}"
+    assert words in str(refused.value)
+
+
+def test_an_unknown_word_names_those_that_there_are() -> None:
+    files = {
+        "a/contract.yaml": "topic: a\nowner: t\ncompatibility: FULL\ntombstones: ignore\n",
+        "a/value.avsc": '"int"',
+    }
+    with pytest.raises(ConfigurationError, match="'reject' or 'delete'") as refused:
+        catalog.from_files(files, "schemas")
+    assert refused.value.where == "schemas/a/contract.yaml:4"
+
+
+def test_contracts_tables_prints_the_tables_that_keep_what_was_deleted() -> None:
+    one = contract()
+    names = [needed.table for needed in migrations.create([one])]
+    assert names == ["k.things", "k.things__deleted", "public.things", "public.things__deleted"]
+    before = replace(one, spec=one.spec.model_copy(update={"tombstones": Tombstones.reject}))
+    since = {needed.table: needed.migration for needed in migrations.between({"things": before}, [one], {})}
+    assert list(since) == names
+    assert since["k.things"] == migrations.Migration()
+    assert "CREATE TABLE IF NOT EXISTS" in since["public.things__deleted"].statements[-1]
+    assert len(migrations.between({"things": one}, [one], {})) == len(migrations.create([before])) == 2
+
+
+def test_what_was_deleted_is_kept_by_primary_key_and_position() -> None:
+    for sink in contract().sinks:
+        kept = tables.deletions(tables.of(contract(), sink))
+        names = ["id", "kafka_timestamp", "kafka_partition", "kafka_offset"]
+        assert [column.name for column in kept.all_columns] == names
+        assert kept.sink.qualified.endswith(".things__deleted")
+        assert 'PRIMARY KEY ("id")' in tables.create(kept)[-1]
