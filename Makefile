@@ -87,6 +87,10 @@ demo: setup ## the whole job: servers, schemas, users from the source, Kafka, Sp
 bench: setup ## the benchmarks; ARGS="stream --keep" for one of them, and to keep the result
 	@$(BIN)/python -m benchmarks $(ARGS)
 
+.PHONY: chaos
+chaos: setup ## kill -9 of everything, 25 times, while a producer writes; nothing may be lost (ARGS="--seed 7 --kills 10")
+	@$(BIN)/python -m contracts_tests.chaos $(ARGS)
+
 .PHONY: lint
 lint: $(STAMP) ## style, formatting and the direction of imports
 	@$(BIN)/ruff check .

@@ -42,11 +42,8 @@ def stream(
     metrics = Metrics(wanted)
     metrics.serve(configured)
     sinks = prepare(configured, wanted)
-    spark = session.start(configured)
-    try:
+    with session.running(configured) as spark:
         Job(spark, configured, wanted, sinks, stopping, metrics).run(available_now=available_now)
-    finally:
-        spark.stop()
 
 
 def _asked_to_stop() -> threading.Event:

@@ -11,6 +11,7 @@ from cassandra.cluster import NoHostAvailable
 from cassandra.protocol import SyntaxException
 from py4j.java_gateway import JavaObject
 from py4j.protocol import Py4JJavaError
+from pyspark.errors.exceptions.captured import CapturedException
 
 from contracts.errors import Refused, ServiceError
 from streaming import decode
@@ -28,6 +29,8 @@ _REFUSALS = frozenset(
 # PostgreSQL's conditions that pass: connection, transaction rollback, resources, operator intervention, a lock that
 # somebody holds.
 _PASSING_STATES = ("08", "40", "53", "57", "58", "55P03")
+# Spark's words when a record does not come in time.
+_NOT_READ = "Cannot fetch record for offset"
 
 
 class UnseenSchemaId(ServiceError):
@@ -46,11 +49,16 @@ def refused(name: str, address: str, words: str) -> Refused:
     return Refused(words, where=f"{name} {address}", mend=mend)
 
 
-def of_java(name: str, address: str, error: Py4JJavaError) -> ServiceError:
-    """A Java exception of a sink, told by its innermost cause."""
-    cause = _innermost(error.java_exception)
+def of_java(name: str, address: str, error: Py4JJavaError | CapturedException) -> ServiceError:
+    """A Java exception of a sink, told by its innermost cause; it may be Kafka's, where the batch is read from.
+
+    Some of them PySpark has caught: that a table is not there, for one, which a session says that has not heard of it.
+    """
+    cause = _innermost(error.java_exception if isinstance(error, Py4JJavaError) else error._origin)
     kind = cause.getClass().getSimpleName()
     words = _one_line(f"{kind}: {cause.getMessage()}")
+    if cause.getClass().getName().startswith("org.apache.kafka.") or _NOT_READ in words:
+        return ServiceError(words, where="Kafka", mend="see whether it is up (`make status`, `make up`)")
     if decode.UNSEEN in words:
         return UnseenSchemaId(words, where=f"{name} {address}", mend="it is looked up, and the batch written again")
     if kind == "PSQLException":

@@ -11,13 +11,15 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
+from py4j.protocol import Py4JNetworkError
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql.streaming import StreamingQuery
 from pyspark.sql.utils import StreamingQueryException
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_exponential_jitter
+from tenacity import RetryCallState, Retrying, retry_if_exception, wait_exponential_jitter
 
 from contracts.contract import CassandraSink as CassandraSpec
 from contracts.contract import Contract
@@ -26,6 +28,7 @@ from contracts.registry import Registry
 from contracts.settings import Settings
 from contracts.topics import Topics
 from streaming import source
+from streaming.broker import Watch
 from streaming.checkpoints import Checkpoints
 from streaming.counts import Counts, aggregates
 from streaming.decoding import Decoding
@@ -118,6 +121,7 @@ class Job:
         # Names of the sinks that write at the moment; and why the others ended, None for: they were told to.
         self._writing: set[str] = set()
         self._ended: dict[str, ContractsError | None] = {}
+        self._stops: dict[str, threading.Thread] = {}
         self._stopping = stopping or threading.Event()
         self._log = log.bind(contract=contract.name)
         self._metrics = metrics or Metrics(contract)
@@ -134,21 +138,39 @@ class Job:
         """
         self._progress.begin()
         queries = [self._start(sink, available_now) for sink in self._sinks]
-        while any(query.isActive for query in queries):
-            if self._stopping.wait(0.2):
-                self._stop_idle(queries)
-                time.sleep(0.2)
-            elif not available_now and not all(query.isActive for query in queries):
-                # A stream that goes on without one of its stores would hide it: it ends, and says why.
-                self._stopping.set()
+        lost = self._wait(queries, available_now)
         self._progress.close()
+        if lost is not None:
+            raise lost
         self._raise_failures(queries)
 
+    def _wait(self, queries: list[StreamingQuery], available_now: bool) -> ServiceError | None:
+        """Until all queries have ended; the outage of Kafka that has ended them, if one has."""
+        lost = None
+        with Watch(self._settings, self._contract.topic) as broker:
+            while any(query.isActive for query in queries):
+                if self._stopping.wait(0.2):
+                    self._stop_idle(queries)
+                    time.sleep(0.2)
+                elif (lost := broker.given_up()) is not None or (
+                    # A stream that goes on without one of its stores would hide it: it ends, and says why.
+                    not available_now and not all(query.isActive for query in queries)
+                ):
+                    self._stopping.set()
+        for stop in self._stops.values():
+            stop.join()
+        return lost
+
     def _stop_idle(self, queries: list[StreamingQuery]) -> None:
-        """Stops the queries that write nothing; a running batch is finished first."""
+        """Stops the queries that write nothing, side by side: each waits for what it has asked the broker.
+
+        A running batch is finished first.
+        """
         for query, sink in zip(queries, self._sinks, strict=True):
-            if query.isActive and sink.name not in self._writing:
-                query.stop()
+            if query.isActive and sink.name not in self._writing and sink.name not in self._stops:
+                stop = threading.Thread(target=_stop, args=(query,), name=f"stop-{sink.name}", daemon=True)
+                self._stops[sink.name] = stop
+                stop.start()
 
     def _start(self, sink: Sink, available_now: bool) -> StreamingQuery:
         frame = source.stream(
@@ -247,7 +269,7 @@ class Job:
                 lambda error: isinstance(error, ServiceError) and not isinstance(error, Refused)
             ),
             wait=wait_exponential_jitter(multiplier=0.5, max=15),
-            stop=stop_after_delay(self._settings.stream_retry_for_s),
+            stop=_since_first_failure(self._settings.stream_retry_for_s),
             sleep=self._sleep,
             before_sleep=told,
             reraise=True,
@@ -264,6 +286,22 @@ class Job:
             why = self._ended.get(query.name.rpartition(".")[2], _as_service_error(failure, query.name))
             if why is not None:
                 raise why
+
+
+def _stop(query: StreamingQuery) -> None:
+    with suppress(Py4JNetworkError, ConnectionError):  # its JVM is gone: who waits for the query says so
+        query.stop()
+
+
+def _since_first_failure(seconds: float) -> Callable[[RetryCallState], bool]:
+    """Whether a server has been waited for that long.  An attempt that hung has taken its time before that."""
+    failed: list[float] = []
+
+    def over(_: RetryCallState) -> bool:
+        failed.append(time.monotonic())
+        return failed[-1] - failed[0] >= seconds
+
+    return over
 
 
 def _as_service_error(failure: StreamingQueryException, name: str) -> ServiceError:

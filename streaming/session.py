@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from py4j.protocol import Py4JNetworkError
 from pyspark.errors import PySparkRuntimeError
 from pyspark.sql import SparkSession
 
-from contracts.errors import ConfigurationError
+from contracts.errors import ConfigurationError, ServiceError
 from contracts.settings import Settings
 from streaming.sinks.cassandra import contact_points
 
@@ -21,6 +24,21 @@ _AVRO_LIMITS = (
 
 # Cassandra's driver writes a request that the server warns of to the log, values and all.
 _NO_ROWS_IN_THE_LOG = "-Ddatastax-java-driver.advanced.request.log-warnings=false"
+
+
+@contextmanager
+def running(settings: Settings) -> Iterator[SparkSession]:
+    """A session as `start` makes it, stopped at the end.  Raises ServiceError when its JVM dies meanwhile."""
+    spark = start(settings)
+    try:
+        yield spark
+    except (Py4JNetworkError, ConnectionError) as error:
+        words = "its JVM has ended: killed, or out of memory"
+        mend = f"see {settings.spark_log_file}, SPARK_DRIVER_MEMORY; run it again, it goes on where it stopped"
+        raise ServiceError(words, where="Spark", mend=mend) from error
+    finally:
+        with suppress(Py4JNetworkError, ConnectionError):
+            spark.stop()
 
 
 def start(settings: Settings) -> SparkSession:

@@ -61,7 +61,7 @@ def running(stack: RunningStack, pipeline: Pipeline, log: Path, **changes: str) 
                 process.wait()
 
 
-def wait_for(what: Callable[[], bool], log: Path, seconds: float = 120) -> None:
+def wait_for(what: Callable[[], bool], log: Path, seconds: float = 300) -> None:
     deadline = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < deadline, f"not within {seconds} s; the stream said:\n{log.read_text()}"
@@ -162,6 +162,22 @@ def test_a_store_that_stays_away_ends_the_stream_which_says_so(
     pipeline_again = run(private, pipeline, "--available-now")
     assert pipeline_again.returncode == 0, pipeline_again.stderr
     assert len(pipeline.cassandra_rows()) == 2
+
+
+def test_a_jvm_that_dies_is_told_and_nothing_is_lost(stack: RunningStack, pipeline: Pipeline, tmp_path: Path) -> None:
+    log = tmp_path / "stream.log"
+    schema_id = pipeline.register()
+    pipeline.send({"value": pipeline.encode(schema_id, user(1))})
+    with running(stack, pipeline, log) as process:
+        wait_for(lambda: log.read_text().count("batch written") == 2, log)
+        java = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0]
+        os.kill(int(java), signal.SIGKILL)
+        assert process.wait(60) == 3, log.read_text()
+    assert "error: Spark: its JVM has ended" in log.read_text()
+    assert "Traceback" not in log.read_text()
+    pipeline.send({"value": pipeline.encode(schema_id, user(2))})
+    assert run(stack, pipeline, "--available-now").returncode == 0
+    assert len(pipeline.cassandra_rows()) == len(pipeline.postgres_rows()) == 2
 
 
 def test_a_sigterm_that_comes_while_spark_starts_is_not_lost(

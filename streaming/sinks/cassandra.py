@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from itertools import islice
+from itertools import count, islice
 from typing import Any
 from uuid import UUID
 
@@ -15,9 +15,9 @@ from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, N
 from cassandra.concurrent import execute_concurrent_with_args
 from cassandra.policies import RoundRobinPolicy
 from py4j.protocol import Py4JJavaError
+from pyspark.errors.exceptions.captured import CapturedException
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.utils import AnalysisException
 
 from contracts import tables
 from contracts.contract import CassandraSink as CassandraSpec
@@ -45,6 +45,10 @@ _AT_ONCE = 1000
 _BEFORE_ALL = -(2**53)
 # What a node has answered is on its disk after this time, or the node is gone; see ADR 7.  Seconds.
 _ON_DISK_AFTER_S = 0.1
+# How long the connector keeps a session that nobody uses, ms; at the least, see `_options`.
+KEEP_SESSION_MS = 300_000
+# Numbers of the connector's sessions: it keeps them for the whole JVM, whoever asks.
+_SESSIONS = count(1)
 
 
 class CassandraSink:
@@ -68,6 +72,10 @@ class CassandraSink:
         self._newest = NewestWritten(
             settings.checkpoint_dir / contract.name / "cassandra-newest.json", spec.qualified
         )
+        # Number of the connector's session; whether its last write came to an end; which start of the node it met.
+        self._session = next(_SESSIONS)
+        self._healthy = True
+        self._met: int | None = None
 
     def prepare(self) -> None:
         with connect(self._settings) as session:
@@ -77,7 +85,11 @@ class CassandraSink:
 
     def write(self, decoded: DataFrame) -> None:
         before = _generation(self._settings)
+        if not self._healthy or before != self._met:
+            self._session = next(_SESSIONS)
+        self._healthy, self._met = False, before
         newest = self._upsert(decoded)
+        self._healthy = True
         time.sleep(_ON_DISK_AFTER_S)
         if _generation(self._settings) != before:
             words = (
@@ -105,19 +117,13 @@ class CassandraSink:
                 self._delete(_timed(rows_of_batch.where(millis > before)))
             if seen.get["deleted"] and seen.get["late"]:
                 self._delete(self._that_win(rows_of_batch.where(millis <= before)))
-        except Py4JJavaError as error:
-            self._forget_session(decoded.sparkSession)
-            raise failures.of_java("Cassandra", self._settings.cassandra_hosts, error) from error
-        except AnalysisException as error:
-            # The session does not hear of new tables since the node that it listened to was restarted.
-            self._forget_session(decoded.sparkSession)
-            words = " ".join(str(error).split())[:400]
-            raise failures.service("Cassandra", self._settings.cassandra_hosts, words) from error
+        except (Py4JJavaError, CapturedException) as error:
+            told = failures.of_java("Cassandra", self._settings.cassandra_hosts, error)
+            self._healthy = isinstance(told, failures.UnseenSchemaId)
+            if not self._healthy:
+                decoded.sparkSession._jvm.com.datastax.spark.connector.cql.CassandraConnector.evictCache()
+            raise told from error
         return max(before, seen.get["newest"] or before)
-
-    def _forget_session(self, spark: SparkSession) -> None:
-        """One that has lost its control connection may wait for its schema for ever; the next one is new."""
-        spark._jvm.com.datastax.spark.connector.cql.CassandraConnector.evictCache()
 
     def _that_win(self, late: DataFrame) -> DataFrame:
         """Those of the rows that are newer than what is stored, each with the write time that makes it win."""
@@ -162,8 +168,7 @@ class CassandraSink:
         return found
 
     def _stored(self, spark: SparkSession, table: Table) -> DataFrame:
-        options = {"keyspace": self._spec.keyspace, "table": table.sink.table, "directJoinSetting": "on"}
-        return spark.read.format(_FORMAT).options(**options).load()
+        return spark.read.format(_FORMAT).options(**self._options(table), directJoinSetting="on").load()
 
     def _save(self, timed: DataFrame) -> None:
         if self._deletions is not None:
@@ -171,8 +176,21 @@ class CassandraSink:
         self._append(timed, self._table)
 
     def _append(self, timed: DataFrame, table: Table) -> None:
-        options = {"keyspace": self._spec.keyspace, "table": table.sink.table, "writetime": WRITE_TIME}
+        options = {**self._options(table), "writetime": WRITE_TIME}
         cells.in_numbers(timed).write.format(_FORMAT).options(**options).mode("append").save()
+
+    def _options(self, table: Table) -> dict[str, str]:
+        """Where the table is, and by which session.
+
+        A session that has lost its control connection may wait for its schema for ever, and the connector gives it to
+        whoever has the same settings as long as anybody uses it, a task that hangs for one, on executors too.  So
+        after a failure, and after a restart of the node, the settings are others.
+        """
+        return {
+            "keyspace": self._spec.keyspace,
+            "table": table.sink.table,
+            "spark.cassandra.connection.keepAliveMS": str(KEEP_SESSION_MS + self._session),
+        }
 
     def _delete(self, timed: DataFrame) -> None:
         """Keeps which rows are deleted, and deletes them, both as of the tombstone's write time.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import quote, urlencode
@@ -22,6 +23,8 @@ from streaming import failures, rows
 from streaming.sinks import existing
 
 _LOCK_TIMEOUT_S = 60
+# The server ends the session of a peer that is no more, and with it its lock, after 25 s; TCP itself takes 2 hours.
+_KEEPALIVES = {"tcp_keepalives_idle": 10, "tcp_keepalives_interval": 5, "tcp_keepalives_count": 3}
 
 
 class PostgresSink:
@@ -37,6 +40,8 @@ class PostgresSink:
         self._deletions = tables.deletions(self._table) if contract.deletes else None
         self._staging = f"{spec.table}__staging"
         self._url, self._properties = jdbc(settings.postgres_dsn)
+        # An attempt that was given up leaves no task behind that waits for ever for a server that hangs.
+        self._properties["socketTimeout"] = str(math.ceil(settings.stream_write_timeout_s))
 
     def prepare(self) -> None:
         with connect(self._settings) as connection:
@@ -70,6 +75,8 @@ class PostgresSink:
         """Keeps others from the staging table until the connection is closed: a second stream of the contract, one
         that starts, an attempt of our own that was given up.  Raises when it is not free in time."""
         connection.execute(f"SET lock_timeout = '{_LOCK_TIMEOUT_S}s'")
+        for name, value in _KEEPALIVES.items():
+            connection.execute(f"SET {name} = {value}")
         connection.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", (f"stream of {self._spec.qualified}",))
 
     def _upsert(self) -> sql.Composed:

@@ -1,0 +1,65 @@
+"""`make chaos`: kill -9 of the driver, Kafka, the registry, Cassandra and PostgreSQL while a producer writes."""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from contracts_tests.chaos.run import TARGETS, Outcome, run
+from contracts_tests.conftest import RunningStack
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m contracts_tests.chaos", description=__doc__)
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(2**31), help="of an earlier run")
+    parser.add_argument("--kills", type=int, default=25, help="how many in all (default: %(default)s)")
+    parser.add_argument("--keep", action="store_true", help="leave servers' data and logs there, also of a good run")
+    arguments = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="chaos-"))
+    print(f"seed {arguments.seed}; servers, checkpoints and logs are in {folder}", flush=True)
+    servers, begun = RunningStack(folder / "stack"), time.monotonic()
+    good = False
+    try:
+        servers.run("up", "--ports", "auto")
+        outcome = run(
+            servers, folder, seed=arguments.seed, kills=arguments.kills, say=lambda line: print(line, flush=True)
+        )
+        print(table(outcome, time.monotonic() - begun))
+        good = not outcome.problems
+    except pytest.fail.Exception as error:
+        print(f"error: {error}", file=sys.stderr)
+    finally:
+        servers.run("down", check=False)
+        if good and not arguments.keep:
+            shutil.rmtree(folder, ignore_errors=True)
+    return 0 if good else 1
+
+
+def table(outcome: Outcome, seconds: float) -> str:
+    """What a person reads."""
+    found = outcome.verdict
+    kills = ", ".join(f"{name} {outcome.kills[name]}" for name in TARGETS)
+    lines = [
+        ("seed", outcome.seed, ""),
+        ("kills", outcome.kills.total(), kills),
+        ("acknowledged by Kafka", len(outcome.acknowledged), f"and {outcome.unacknowledged} not"),
+        ("in the topic", found.produced, f"= {found.produced - found.bad} good + {found.bad} bad"),
+        ("distinct ids", found.keys, "of the good ones"),
+        ("rows in Cassandra", found.cassandra, "= distinct ids, each as its last event has it"),
+        ("rows in PostgreSQL", found.postgres, "likewise"),
+        ("dead letters", found.dead, f"= bad; {found.letters - found.dead} of them twice"),
+    ]
+    told = [f"{name:<22} {number:>12}  {note}" for name, number, note in lines]
+    verdict = [f"PROBLEM  {problem}" for problem in outcome.problems] or ["nothing is lost, no row differs"]
+    return "\n".join(["", *told, *verdict, f"{seconds / 60:.1f} minutes"])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

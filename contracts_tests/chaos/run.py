@@ -1,0 +1,160 @@
+"""One run: servers and stream are killed with -9, one after the other, while a producer writes; then the verdict."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from contracts_tests.chaos.stream import HALVES, Stream
+from contracts_tests.chaos.verdict import Verdict, judge
+from contracts_tests.chaos.writer import Place, Writer
+from contracts_tests.conftest import RunningStack
+from contracts_tests.integration.conftest import Pipeline, made, settings_for
+
+DRIVER = "driver"
+TARGETS = (DRIVER, "kafka", "registry", "cassandra", "postgres")
+# Far more than any of them takes: a stream that needs longer hangs.
+_PROGRESS_WITHIN_S = 400
+_STOPS_WITHIN_S = 120
+
+
+@dataclass
+class Outcome:
+    """How a run went.
+
+    Attributes:
+        seed: makes the same traffic and the same order of kills; the moments depend on the machine as well.
+        pipeline: its contract, topics and tables.
+        kills: how often each was killed.
+        acknowledged: what Kafka has taken; see `Writer`.
+        verdict: what is in topic and stores.
+        problems: of the verdict, and of the run.
+    """
+
+    seed: int
+    pipeline: Pipeline
+    kills: Counter[str] = field(default_factory=Counter)
+    acknowledged: dict[Place, bytes] = field(default_factory=dict)
+    unacknowledged: int = 0
+    verdict: Verdict = field(default_factory=Verdict)
+    problems: list[str] = field(default_factory=list)
+
+
+def run(stack: RunningStack, folder: Path, *, seed: int, kills: int, say: Callable[[str], None]) -> Outcome:
+    """Kills `kills` times, each of the five about equally often; a stack that it may kill is up in `stack`.
+
+    Args:
+        folder: an empty one, for the contract, checkpoints and logs.
+    """
+    chance = random.Random(seed)
+    pipeline = made(settings_for(stack, folder), None, folder)
+    stream = Stream(stack, pipeline, folder / "stream.log")
+    writer = Writer(pipeline, _versions(pipeline), random.Random(seed))
+    outcome = Outcome(seed, pipeline)
+    try:
+        writer.start()
+        _Chaos(stack, stream, chance, outcome, say).run(_order(chance, kills))
+        writer.stop()
+        outcome.acknowledged, outcome.unacknowledged = writer.acknowledged, writer.unacknowledged
+        say("the producer has stopped; the stream ends")
+        for what, code in (("SIGTERM", stream.stop(_STOPS_WITHIN_S)), ("--available-now", stream.finish())):
+            if code != 0:
+                outcome.problems.append(f"the stream ended with {code} after {what}, not with 0; see {stream.log}")
+    finally:
+        stream.close()
+    outcome.problems += [f"the stream gave up by itself, exit {code}; see {stream.log}" for code in stream.gave_up]
+    if "Traceback" in stream.log.read_text(errors="replace"):
+        outcome.problems.append(f"there is a traceback in {stream.log}")
+    outcome.verdict = judge(pipeline, outcome.acknowledged)
+    outcome.problems += outcome.verdict.problems
+    return outcome
+
+
+def _versions(pipeline: Pipeline) -> list[int]:
+    """Ids of the contract's schema, and of one with other fields in another order, which its reader resolves."""
+    file = pipeline.folder / "value.avsc"
+    text = file.read_text()
+
+    def change(schema: dict) -> None:
+        schema["fields"][1:4] = reversed(schema["fields"][1:4])
+        schema["fields"].append({"name": "note", "type": "string", "default": "?", "doc": "Not in the table."})
+
+    ids = [pipeline.register(), pipeline.evolve(change)]
+    file.write_text(text)
+    return ids
+
+
+def _order(chance: random.Random, kills: int) -> list[str]:
+    """Each once, in some order, then each once more, and so on."""
+    order: list[str] = []
+    while len(order) < kills:
+        order += chance.sample(TARGETS, len(TARGETS))
+    return order[:kills]
+
+
+class _Chaos:
+    def __init__(
+        self,
+        stack: RunningStack,
+        stream: Stream,
+        chance: random.Random,
+        outcome: Outcome,
+        say: Callable[[str], None],
+    ) -> None:
+        self._stack, self._stream, self._chance, self._outcome, self._say = stack, stream, chance, outcome, say
+        self._begun = time.monotonic()
+
+    def run(self, order: list[str]) -> None:
+        """The kills.  Sometimes the next one comes before the last one is up again."""
+        down: list[str] = []
+        for number, target in enumerate(order, start=1):
+            if not down and not self._progress():
+                return
+            time.sleep(self._chance.uniform(0, 4))
+            pid = self._kill(target)
+            self._outcome.kills[target] += 1
+            self._tell(f"{number:>2}/{len(order)}  kill -9 {target} ({pid})")
+            if target != DRIVER:
+                down.append(target)
+            if self._chance.random() < 0.3:
+                continue
+            self._up(down)
+        self._up(down)
+        self._progress()
+
+    def _kill(self, target: str) -> int:
+        if target == DRIVER:
+            return self._stream.kill(self._chance.choice(HALVES))
+        pid = self._stack.status[target]["pid"]
+        if pid is not None:  # the registry may have ended with PostgreSQL
+            os.kill(pid, signal.SIGKILL)
+        return pid or 0
+
+    def _up(self, down: list[str]) -> None:
+        if not down:
+            return
+        time.sleep(self._chance.uniform(0, 5))
+        self._stack.run("up")
+        self._tell(f"       up again: {', '.join(down)}")
+        down.clear()
+
+    def _progress(self) -> bool:
+        """Waits until each store has got a batch from now on: the stream has come back from the last kill."""
+        before = self._stream.written()
+        deadline = time.monotonic() + _PROGRESS_WITHIN_S
+        while not all(self._stream.written()[store] > before[store] for store in ("cassandra", "postgres")):
+            if time.monotonic() > deadline:
+                words = f"nothing was written for {_PROGRESS_WITHIN_S} s, though all servers were up"
+                self._outcome.problems.append(f"{words}; see {self._stream.log}")
+                return False
+            time.sleep(0.2)
+        return True
+
+    def _tell(self, words: str) -> None:
+        self._say(f"{time.monotonic() - self._begun:6.1f} s  {words}")

@@ -1,0 +1,138 @@
+"""Topic, both stores and the dead-letter topic read afresh, with plain clients: is anything lost, or different?"""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import fastavro
+from confluent_kafka import Message
+
+from contracts_tests.chaos.writer import Place
+from contracts_tests.integration.conftest import Pipeline
+from streaming import topic
+
+_SHOWN = 5
+
+
+@dataclass
+class Verdict:
+    """What became of all records.
+
+    Attributes:
+        produced: records in the topic.
+        bad: those of them that are no record of the contract.
+        keys: distinct ids among the others.
+        cassandra, postgres: rows.
+        dead: distinct records in the dead-letter topic.
+        letters: all records there; a batch that was written again may have put one there twice.
+        problems: one sentence each; none: nothing is lost, and no row differs.
+    """
+
+    produced: int = 0
+    bad: int = 0
+    keys: int = 0
+    cassandra: int = 0
+    postgres: int = 0
+    dead: int = 0
+    letters: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
+def judge(pipeline: Pipeline, acknowledged: Mapping[Place, bytes]) -> Verdict:
+    """Compares what Kafka acknowledged with the topic, and the topic with the stores and the dead letters."""
+    name = pipeline.contract.topic
+    events = list(topic.read(pipeline.settings, name, topic.whole(pipeline.settings, name)))
+    there = {place(event): event.value() for event in events}
+    verdict = Verdict(produced=len(events))
+    lost = [at for at, value in acknowledged.items() if there.get(at) != value]
+    _tell(verdict, "acknowledged, but not in the topic", lost)
+
+    bad, newest = _split(pipeline, events)
+    verdict.bad, verdict.keys = len(bad), len(newest)
+    rows = {"Cassandra": pipeline.cassandra_rows(), "PostgreSQL": pipeline.postgres_rows()}
+    verdict.cassandra, verdict.postgres = len(rows["Cassandra"]), len(rows["PostgreSQL"])
+    for store, found in rows.items():
+        _tell(verdict, f"not in {store}", newest.keys() - found.keys())
+        _tell(verdict, f"in {store}, and never sent", found.keys() - newest.keys())
+        differs = [key for key in newest.keys() & found.keys() if comparable(found[key]) != newest[key]]
+        _tell(verdict, f"in {store}, and not as its last event has it", differs)
+
+    letters = pipeline.dead_letters()
+    dead = {_origin(letter): (letter.key(), letter.value(), letter.timestamp()[1]) for letter in letters}
+    verdict.letters, verdict.dead = len(letters), len(dead)
+    _tell(verdict, "bad, and not in the dead-letter topic", bad.keys() - dead.keys())
+    _tell(verdict, "in the dead-letter topic, though it is good", dead.keys() - bad.keys())
+    _tell(verdict, "dead-lettered, and not as it was", [at for at in bad.keys() & dead.keys() if bad[at] != dead[at]])
+    return verdict
+
+
+def place(message: Message) -> Place:
+    return message.partition(), message.offset()
+
+
+def comparable(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of either store, or an event, in one form: UTC instants, ISO dates, text ids."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dt.datetime):
+            return value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value.astimezone(dt.UTC)
+        if type(value).__name__ in ("Date", "date", "UUID"):
+            return str(value)
+        return value
+
+    return {name: plain(value) for name, value in row.items()}
+
+
+def _split(
+    pipeline: Pipeline, events: Iterable[Message]
+) -> tuple[dict[Place, tuple[bytes | None, bytes | None, int]], dict[str, dict[str, Any]]]:
+    """The bad ones by place, and by id the row that its last event makes."""
+    bad: dict[Place, tuple[bytes | None, bytes | None, int]] = {}
+    newest: dict[str, tuple[tuple[int, int], dict[str, Any]]] = {}
+    reader = fastavro.parse_schema(json.loads(pipeline.contract.value.schema_text))
+    writers: dict[int, Any] = {}
+    for event in events:
+        millis = event.timestamp()[1]
+        record = _decode(pipeline, event.value(), writers, reader)
+        if record is None:
+            bad[place(event)] = (event.key(), event.value(), millis)
+            continue
+        at = (millis, event.offset())
+        if record["id"] not in newest or newest[record["id"]][0] < at:
+            moment = dt.datetime.fromtimestamp(0, dt.UTC) + dt.timedelta(milliseconds=millis)
+            position = {"kafka_timestamp": moment, "kafka_partition": event.partition(), "kafka_offset": at[1]}
+            newest[record["id"]] = (at, {**record, **position})
+    return bad, {key: comparable(row) for key, (_, row) in newest.items()}
+
+
+def _decode(pipeline: Pipeline, value: bytes, writers: dict[int, Any], reader: Any) -> dict[str, Any] | None:
+    if len(value) < 5 or value[0] != 0:
+        return None
+    schema_id = int.from_bytes(value[1:5], "big")
+    if schema_id not in writers:
+        found = pipeline.registry.by_id(schema_id)
+        writers[schema_id] = found and fastavro.parse_schema(json.loads(found.text))
+    if writers[schema_id] is None:
+        return None
+    body = io.BytesIO(value[5:])
+    try:
+        record = fastavro.schemaless_reader(body, writers[schema_id], reader)
+    except (EOFError, ValueError, IndexError, OverflowError):
+        return None
+    return None if body.read(1) else {**record, "id": str(record["id"])}
+
+
+def _origin(letter: Message) -> Place:
+    told = dict(letter.headers())
+    return int(told["__connect.errors.partition"]), int(told["__connect.errors.offset"])
+
+
+def _tell(verdict: Verdict, what: str, found: Iterable[Any]) -> None:
+    some = sorted(found)
+    if some:
+        verdict.problems.append(f"{len(some)} {what}: {', '.join(map(str, some[:_SHOWN]))}")

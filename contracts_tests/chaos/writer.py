@@ -1,0 +1,134 @@
+"""A producer that outlives its broker, and knows of each record whether Kafka has acknowledged it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import json
+import random
+import threading
+import uuid
+from typing import Any
+
+import fastavro
+from confluent_kafka import KafkaError, Message, Producer
+
+from contracts_tests.integration.conftest import Pipeline
+
+PER_SECOND = 60
+_UPDATES, _BAD = 0.25, 0.06
+# Longer than any server stays down: what it produced is acknowledged in the end, in its order.
+_DELIVERY_TIMEOUT_MS = 240_000
+
+Place = tuple[int, int]
+
+
+def encoder(pipeline: Pipeline, schema_id: int) -> Any:
+    """Record -> value in the wire format.  The schema is asked for once: the registry will be killed."""
+    found = pipeline.registry.by_id(schema_id)
+    assert found is not None
+    schema = fastavro.parse_schema(json.loads(found.text))
+
+    def encode(record: dict[str, Any]) -> bytes:
+        body = io.BytesIO()
+        fastavro.schemaless_writer(body, schema, record)
+        return b"\x00" + schema_id.to_bytes(4, "big") + body.getvalue()
+
+    return encode
+
+
+class Writer(threading.Thread):
+    """New users, updates of users that were sent before, and bytes that are no record, until it is told to stop.
+
+    Attributes:
+        acknowledged: (partition, offset) -> value, of the records that Kafka has taken.
+        unacknowledged: how many it may have taken or not.
+    """
+
+    def __init__(self, pipeline: Pipeline, schema_ids: list[int], chance: random.Random) -> None:
+        super().__init__(name="writer", daemon=True)
+        self.acknowledged: dict[Place, bytes] = {}
+        self.unacknowledged = 0
+        self._topic = pipeline.contract.topic
+        self._encode = [encoder(pipeline, schema_id) for schema_id in schema_ids]
+        self._framing = b"\x00" + schema_ids[0].to_bytes(4, "big")
+        self._chance = chance
+        self._ids: list[str] = []
+        self._stopping = threading.Event()
+        self._producer = Producer(
+            {
+                "bootstrap.servers": pipeline.settings.kafka_bootstrap_servers,
+                "enable.idempotence": True,
+                "message.timeout.ms": _DELIVERY_TIMEOUT_MS,
+                "reconnect.backoff.max.ms": 1000,
+                "partitioner": "murmur2_random",
+                "linger.ms": 5,
+                "log_level": 0,
+            }
+        )
+
+    def run(self) -> None:
+        serial = 0
+        while not self._stopping.wait(1 / PER_SECOND):
+            serial += 1
+            key, value = self._next(serial)
+            self._producer.produce(self._topic, key=key, value=value, on_delivery=self._told)
+            self._producer.poll(0)
+
+    def stop(self) -> None:
+        """Ends it, and waits until Kafka has answered for every record."""
+        self._stopping.set()
+        self.join()
+        self.unacknowledged += self._producer.flush(_DELIVERY_TIMEOUT_MS / 1000)
+
+    def _told(self, error: KafkaError | None, message: Message) -> None:
+        if error is not None:
+            self.unacknowledged += 1
+        else:
+            self.acknowledged[message.partition(), message.offset()] = message.value()
+
+    def _next(self, serial: int) -> tuple[str, bytes]:
+        kind = self._chance.random()
+        if kind < _BAD:
+            return f"bad {serial}", self._bad(serial)
+        if kind < _BAD + _UPDATES and self._ids:
+            # Among the last hundred mostly: two events of one key in one batch are what goes wrong first.
+            recent = self._ids[-100:] if self._chance.random() < 0.8 else self._ids
+            identity = self._chance.choice(recent)
+        else:
+            identity = str(uuid.UUID(int=self._chance.getrandbits(128), version=4))
+            self._ids.append(identity)
+        return identity, self._chance.choice(self._encode)(self._record(identity, serial))
+
+    def _record(self, identity: str, serial: int) -> dict[str, Any]:
+        """A user whose every column tells which event wrote it, or that it is null."""
+        chance = self._chance
+        return {
+            "id": identity,
+            "first_name": f"First {serial}",
+            "last_name": f"Last {serial}",
+            "gender": chance.choice(("UNKNOWN", "FEMALE", "MALE")),
+            "address": f"{serial} Main Street",
+            "post_code": chance.choice((None, f"{serial:05}")),
+            "email": f"{serial}@example.com",
+            "username": chance.choice((None, f"user{serial}")),
+            "dob": chance.choice((None, dt.date(1950, 1, 1) + dt.timedelta(days=serial % 20_000))),
+            "registered_date": dt.datetime(2020, 1, 1, tzinfo=dt.UTC) + dt.timedelta(milliseconds=serial),
+            "phone": chance.choice((None, str(serial))),
+            "picture": chance.choice((None, f"https://example.com/{serial}")),
+        }
+
+    def _bad(self, serial: int) -> bytes:
+        tail = str(serial).encode()
+        whole = self._encode[0](self._record(str(uuid.UUID(int=serial, version=4)), serial))
+        if self._chance.random() < 0.05:  # rare, for each batch that has one asks the registry again
+            return b"\x00\x7f\xff\xff\xff" + whole[5:]
+        return self._chance.choice(
+            (
+                b"\x00",
+                b'{"json": ' + tail + b"}",
+                self._framing + b"\xff" * 20 + tail,
+                whole[:-3],
+                whole + b"\x00",
+            )
+        )

@@ -1,0 +1,44 @@
+"""`make chaos`, shorter: each of the five is killed once while a producer writes."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+import pytest
+
+from contracts_tests.chaos.run import TARGETS, run
+from contracts_tests.chaos.verdict import judge
+from contracts_tests.conftest import RunningStack
+from streaming.sinks import cassandra, postgres
+
+
+@pytest.mark.timeout(1500)
+def test_nothing_is_lost_and_no_row_differs_when_everything_is_killed_once(
+    private: RunningStack, tmp_path: Path
+) -> None:
+    said: list[str] = []
+
+    outcome = run(private, tmp_path, seed=5, kills=len(TARGETS), say=said.append)
+
+    assert outcome.problems == [], "\n".join(said)
+    assert all(outcome.kills[name] == 1 for name in TARGETS)
+    found = outcome.verdict
+    assert found.cassandra == found.postgres == found.keys > 0
+    assert found.dead == found.bad > 0
+    assert found.produced >= len(outcome.acknowledged) > 0
+
+    # The verdict would have said so.
+    pipeline = outcome.pipeline
+    first, second = sorted(pipeline.postgres_rows())[:2]
+    with postgres.connect(pipeline.settings) as connection:
+        table = pipeline.contract.spec.sinks.postgres.qualified
+        connection.execute(f"UPDATE {table} SET phone = 'other' WHERE id = %s", [first])
+    with cassandra.connect(pipeline.settings) as session:
+        table = pipeline.contract.spec.sinks.cassandra.qualified
+        session.execute(f"DELETE FROM {table} WHERE id = %s", [uuid.UUID(second)])
+    assert judge(pipeline, {**outcome.acknowledged, (0, 1_000_000): b"lost"}).problems == [
+        "1 acknowledged, but not in the topic: (0, 1000000)",
+        f"1 not in Cassandra: {second}",
+        f"1 in PostgreSQL, and not as its last event has it: {first}",
+    ]
