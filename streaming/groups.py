@@ -6,13 +6,11 @@ Spark keeps its offsets in the checkpoint and commits none to Kafka; without the
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Mapping
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeoutError
-from typing import TypeVar
 
-from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from contracts.contract import Contract
 from contracts.errors import ServiceError
@@ -20,7 +18,10 @@ from contracts.settings import Settings
 from streaming import failures
 
 Offsets = Mapping[int, int]
-T = TypeVar("T")
+
+# A client has to have a group, also one that commits nothing.
+_LOOKS_ONLY = "contracts-lag"
+_ANSWER_EVERY_S = 0.05
 
 
 def name(contract: Contract, sink: str) -> str:
@@ -43,60 +44,93 @@ class Groups:
     """Offsets of one Kafka cluster.
 
     Every method raises ServiceError when it does not answer in `timeout_s`, and Refused when it says no.
+
+    Plain consumers that subscribe to nothing do it, not the admin client: in librdkafka an answer for a group that
+    comes after its time-out, as of a broker that is restarted, ends the whole process with an assertion (its issue
+    4605).  And they commit asynchronously: a synchronous commit that is not answered may take minutes.
     """
 
     def __init__(self, settings: Settings, *, timeout_s: float) -> None:
         self._bootstrap = settings.kafka_bootstrap_servers
         self._timeout_s = timeout_s
-        self._admin = AdminClient(
-            {"bootstrap.servers": self._bootstrap, "log_level": 0, "socket.connection.setup.timeout.ms": 5000}
-        )
+        self._clients: dict[str, Consumer] = {}
+        # What was told of the commits of a group: why one failed, or None, and its offsets.
+        self._answers: dict[str, list[tuple[KafkaError | None, dict[int, int]]]] = {}
+        self._lock = threading.Lock()
 
     def ends(self, topic: str) -> tuple[dict[int, int], dict[int, int]]:
         """Partition -> its first offset, and partition -> the offset after its last committed record."""
+        client = self._client(_LOOKS_ONLY)
         try:
             # All of them: asked for by its name, a topic may be created by that.
-            found = self._admin.list_topics(timeout=self._timeout_s).topics.get(topic)
+            found = client.list_topics(timeout=self._timeout_s).topics.get(topic)
+            if found is None:
+                raise failures.refused("Kafka", self._bootstrap, f"there is no topic {topic}")
+            marks = {
+                partition: client.get_watermark_offsets(TopicPartition(topic, partition), timeout=self._timeout_s)
+                for partition in found.partitions
+            }
         except KafkaException as error:
             raise self._failure(error.args[0].str()) from None
-        if found is None:
-            raise failures.refused("Kafka", self._bootstrap, f"there is no topic {topic}")
-        return (
-            self._listed(topic, found.partitions, OffsetSpec.earliest()),
-            self._listed(topic, found.partitions, OffsetSpec.latest()),
-        )
+        return {one: low for one, (low, _) in marks.items()}, {one: high for one, (_, high) in marks.items()}
 
     def committed(self, group: str, topic: str) -> dict[int, int]:
         """Partition -> offset that the group has committed; partitions without one are left out."""
-        asked = [ConsumerGroupTopicPartitions(group)]
-        futures = self._admin.list_consumer_group_offsets(asked, request_timeout=self._timeout_s)
-        found = self._result(futures[group]).topic_partitions
-        return {one.partition: one.offset for one in found if one.topic == topic and one.offset >= 0}
+        client = self._client(group)
+        try:
+            known = client.list_topics(timeout=self._timeout_s).topics.get(topic)
+            asked = [TopicPartition(topic, partition) for partition in known.partitions] if known else []
+            found = client.committed(asked, timeout=self._timeout_s) if asked else []
+        except KafkaException as error:
+            raise self._failure(error.args[0].str()) from None
+        return {one.partition: one.offset for one in found if one.error is None and one.offset >= 0}
 
     def commit(self, group: str, topic: str, offsets: Offsets) -> None:
         """Sets the group's offsets."""
         wanted = [TopicPartition(topic, partition, offset) for partition, offset in offsets.items()]
-        asked = [ConsumerGroupTopicPartitions(group, wanted)]
-        futures = self._admin.alter_consumer_group_offsets(asked, request_timeout=self._timeout_s)
-        for one in self._result(futures[group]).topic_partitions:
-            if one.error is not None:
-                raise self._failure(f"group {group}: {one.error.str()}")
-
-    def _listed(self, topic: str, partitions: Mapping[int, object], spec: OffsetSpec) -> dict[int, int]:
-        asked = {TopicPartition(topic, partition): spec for partition in partitions}
-        # As the stream reads: what a transaction has not committed is not there yet.
-        futures = self._admin.list_offsets(
-            asked, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=self._timeout_s
-        )
-        return {one.partition: self._result(future).offset for one, future in futures.items()}
-
-    def _result(self, future: Future[T]) -> T:
+        client, answers = self._client(group), self._answers[group]
+        answers.clear()
+        deadline = time.monotonic() + self._timeout_s
         try:
-            return future.result(self._timeout_s)
+            client.commit(offsets=wanted, asynchronous=True)
+            while time.monotonic() < deadline:
+                client.poll(_ANSWER_EVERY_S)
+                # Another's may come late.
+                for error in [error for error, told in answers if told == dict(offsets)]:
+                    if error is not None:
+                        raise self._failure(f"group {group}: {error.str()}")
+                    return
         except KafkaException as error:
-            raise self._failure(error.args[0].str()) from None
-        except FutureTimeoutError:
-            raise self._failure(f"no answer within {self._timeout_s:g} s") from None
+            raise self._failure(f"group {group}: {error.args[0].str()}") from None
+        raise self._failure(f"group {group}: no answer within {self._timeout_s:g} s")
+
+    def _client(self, group: str) -> Consumer:
+        with self._lock:
+            if group not in self._clients:
+                answers = self._answers[group] = []
+                self._clients[group] = Consumer(
+                    {
+                        "bootstrap.servers": self._bootstrap,
+                        "group.id": group,
+                        "enable.auto.commit": False,
+                        "on_commit": lambda error, done: answers.append((error or _first(done), _offsets(done))),
+                        "isolation.level": "read_committed",
+                        # A commit waits that long for the group's coordinator, and for its answer.
+                        "session.timeout.ms": round(self._timeout_s * 1000),
+                        "heartbeat.interval.ms": round(self._timeout_s * 300),
+                        "socket.timeout.ms": round(self._timeout_s * 1000),
+                        "log_level": 0,
+                    }
+                )
+            return self._clients[group]
 
     def _failure(self, words: str) -> ServiceError:
         return failures.service("Kafka", self._bootstrap, words)
+
+
+def _offsets(done: list[TopicPartition]) -> dict[int, int]:
+    return {one.partition: one.offset for one in done}
+
+
+def _first(done: list[TopicPartition]) -> KafkaError | None:
+    return next((one.error for one in done if one.error is not None), None)
