@@ -68,6 +68,12 @@ def of_java(name: str, address: str, error: Py4JJavaError | CapturedException) -
     return (service if passing else refused)(name, address, words)
 
 
+def of_spark(sink: str, error: CapturedException) -> ServiceError:
+    """What Spark says while it plans a sink's write; the table was as the contract has it when the stream began."""
+    mend = "see whether the table is still there, and the server up (`make status`)"
+    return ServiceError(_one_line(f"{type(error).__name__}: {error}"), where=sink, mend=mend)
+
+
 def of_cassandra(address: str, error: Exception) -> ServiceError:
     """An exception of cassandra-driver."""
     causes = (

@@ -15,7 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import structlog
-from py4j.protocol import Py4JNetworkError
+from py4j.protocol import Py4JError, Py4JJavaError
+from pyspark.errors.exceptions.captured import CapturedException
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql.streaming import StreamingQuery
 from pyspark.sql.utils import StreamingQueryException
@@ -27,7 +28,7 @@ from contracts.errors import ConfigurationError, ContractsError, Refused, Servic
 from contracts.registry import Registry
 from contracts.settings import Settings
 from contracts.topics import Topics
-from streaming import source
+from streaming import failures, source
 from streaming.broker import Watch
 from streaming.checkpoints import Checkpoints
 from streaming.counts import Counts, aggregates
@@ -225,6 +226,10 @@ class Job:
         def work() -> None:
             try:
                 attempt.set_result(self._write(sink, batch))
+            except Py4JJavaError as error:  # a sink tells of its own server; what is left has to do with reading
+                attempt.set_exception(failures.of_java("Kafka", self._settings.kafka_bootstrap_servers, error))
+            except CapturedException as error:  # as of a table that a node which has just started does not know yet
+                attempt.set_exception(failures.of_spark(sink.name, error))
             except BaseException as error:  # handed over to the thread that waits
                 attempt.set_exception(error)
 
@@ -289,7 +294,7 @@ class Job:
 
 
 def _stop(query: StreamingQuery) -> None:
-    with suppress(Py4JNetworkError, ConnectionError):  # its JVM is gone: who waits for the query says so
+    with suppress(Py4JError, ConnectionError):  # its JVM is gone: who waits for the query says so
         query.stop()
 
 
