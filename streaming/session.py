@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from py4j.protocol import Py4JNetworkError
+from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark.errors import PySparkRuntimeError
 from pyspark.sql import SparkSession
 
@@ -32,12 +32,14 @@ def running(settings: Settings) -> Iterator[SparkSession]:
     spark = start(settings)
     try:
         yield spark
-    except (Py4JNetworkError, ConnectionError) as error:
+    except (Py4JError, ConnectionError) as error:
+        if isinstance(error, Py4JJavaError):  # it has answered
+            raise
         words = "its JVM has ended: killed, or out of memory"
         mend = f"see {settings.spark_log_file}, SPARK_DRIVER_MEMORY; run it again, it goes on where it stopped"
         raise ServiceError(words, where="Spark", mend=mend) from error
     finally:
-        with suppress(Py4JNetworkError, ConnectionError):
+        with suppress(Py4JError, ConnectionError):
             spark.stop()
 
 
