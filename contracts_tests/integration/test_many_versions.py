@@ -155,9 +155,11 @@ def told(kind: Any, value: Any) -> Any:
 
 
 def plain(kind: Any, found: Any) -> Any:
-    """What a store holds: Cassandra's JSON is text."""
+    """What a store holds: Cassandra's JSON is text, and jsonb writes a whole number without a point."""
     if isinstance(found, Mapping):
         return dict(found)
+    if isinstance(kind, dict) and kind.get("items") in ("float", "double"):
+        return [float(number) for number in found]
     of_json = isinstance(kind, list) and len(kind) > 2
     of_json |= isinstance(kind, dict) and isinstance(kind.get("items"), dict)
     return json.loads(found) if of_json and isinstance(found, str) else found
