@@ -52,7 +52,7 @@ def refused(name: str, address: str, words: str) -> Refused:
 def of_java(name: str, address: str, error: Py4JJavaError | CapturedException) -> ServiceError:
     """A Java exception of a sink, told by its innermost cause; it may be Kafka's, where the batch is read from.
 
-    Some of them PySpark has caught: that a table is not there, for one, which a session says that has not heard of it.
+    Some PySpark has caught: that a table is not there, for one, which a session says that has not heard of it.
     """
     cause = _innermost(error.java_exception if isinstance(error, Py4JJavaError) else error._origin)
     kind = cause.getClass().getSimpleName()

@@ -22,6 +22,7 @@ from contracts_tests.integration.conftest import Pipeline
 from contracts_tests.integration.test_streaming import user
 from contracts_tests.integration.test_streaming_process import run, running, wait_for
 from contracts_tests.proxy import Proxy
+from streaming import job
 from streaming.sinks import cassandra, postgres
 
 # The longest of them has a dozen outages in one run of the stream.
@@ -226,19 +227,21 @@ def test_a_broker_that_stays_away_ends_the_stream_which_says_so(
 def test_a_session_of_cassandra_that_is_dead_is_not_used_again_though_somebody_holds_it(pipeline: Pipeline) -> None:
     """The connector gives one session to all, and drops none that is held: by a task that hangs, for one."""
     schema_id = pipeline.register()
+    settings = pipeline.settings.model_copy(update={"stream_retry_for_s": 20})
+    sinks = job.prepare(settings, pipeline.contract)
+    session_of = next(sink for sink in sinks if isinstance(sink, cassandra.CassandraSink)).session_options
     pipeline.send({"value": pipeline.encode(schema_id, user(1))})
-    pipeline.stream()
+    job.Job(pipeline.spark, settings, pipeline.contract, sinks).run(available_now=True)
     configuration = pipeline.spark.sparkContext._jsc.sc().getConf().clone()
-    configuration.set("spark.cassandra.auth.password", pipeline.settings.cassandra_password)
-    # The first session of every sink.
-    configuration.set("spark.cassandra.connection.keepAliveMS", str(cassandra.KEEP_SESSION_MS + 1))
+    configuration.set("spark.cassandra.auth.password", settings.cassandra_password)
+    for name, value in session_of().items():
+        configuration.set(name, value)
     connector = pipeline.spark._jvm.com.datastax.spark.connector.cql.CassandraConnector
     held = connector.apply(configuration).openSession()
     held.forceCloseAsync().toCompletableFuture().join()
     pipeline.send({"value": pipeline.encode(schema_id, user(2))})
-    pipeline.settings = pipeline.settings.model_copy(update={"stream_retry_for_s": 20})
 
-    pipeline.stream()
+    job.Job(pipeline.spark, settings, pipeline.contract, sinks).run(available_now=True)
 
     held.close()
     assert len(pipeline.cassandra_rows()) == len(pipeline.postgres_rows()) == 2

@@ -45,8 +45,8 @@ _AT_ONCE = 1000
 _BEFORE_ALL = -(2**53)
 # What a node has answered is on its disk after this time, or the node is gone; see ADR 7.  Seconds.
 _ON_DISK_AFTER_S = 0.1
-# How long the connector keeps a session that nobody uses, ms; at the least, see `_options`.
-KEEP_SESSION_MS = 300_000
+# How long the connector keeps a session that nobody uses, ms; at the least, see `session_options`.
+_KEEP_SESSION_MS = 300_000
 # Numbers of the connector's sessions: it keeps them for the whole JVM, whoever asks.
 _SESSIONS = count(1)
 
@@ -179,18 +179,17 @@ class CassandraSink:
         options = {**self._options(table), "writetime": WRITE_TIME}
         cells.in_numbers(timed).write.format(_FORMAT).options(**options).mode("append").save()
 
-    def _options(self, table: Table) -> dict[str, str]:
-        """Where the table is, and by which session.
+    def session_options(self) -> dict[str, str]:
+        """By which of the connector's sessions this sink writes and reads.
 
-        A session that has lost its control connection may wait for its schema for ever, and the connector gives it to
-        whoever has the same settings as long as anybody uses it, a task that hangs for one, on executors too.  So
-        after a failure, and after a restart of the node, the settings are others.
+        A session that has lost its control connection may wait for its schema for ever, or not hear of new tables.
+        The connector gives it to whoever has the same settings as long as anybody uses it, a task that hangs for
+        one, on executors too.  So after a failure, and after a restart of the node, the settings are others.
         """
-        return {
-            "keyspace": self._spec.keyspace,
-            "table": table.sink.table,
-            "spark.cassandra.connection.keepAliveMS": str(KEEP_SESSION_MS + self._session),
-        }
+        return {"spark.cassandra.connection.keepAliveMS": str(_KEEP_SESSION_MS + self._session)}
+
+    def _options(self, table: Table) -> dict[str, str]:
+        return {"keyspace": self._spec.keyspace, "table": table.sink.table, **self.session_options()}
 
     def _delete(self, timed: DataFrame) -> None:
         """Keeps which rows are deleted, and deletes them, both as of the tombstone's write time.
