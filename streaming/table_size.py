@@ -39,7 +39,7 @@ class Counting:
             for sink in sinks:
                 try:
                     if sink.qualified not in self._slow:
-                        count = session.execute(f"SELECT count(*) FROM {sink.qualified}", timeout=_COUNT_FOR_S)  # noqa: S608 - an identifier
+                        count = session.execute(f"SELECT count(*) FROM {sink.quoted}", timeout=_COUNT_FOR_S)  # noqa: S608 - an identifier
                         found[sink.qualified] = Rows(count.one()[0], exact=True)
                         continue
                 except InvalidRequest:  # no such table, or keyspace
@@ -72,7 +72,7 @@ class Counting:
                 except psycopg.errors.QueryCanceled:
                     self._slow.add(sink.qualified)
                 query = "SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = to_regclass(%s)"
-                size = connection.execute(query, (f'"{sink.schema_name}"."{sink.table}"',)).fetchone()
+                size = connection.execute(query, (sink.quoted,)).fetchone()
                 if size is not None:
                     found[sink.qualified] = Rows(size[0], exact=False)
         return found

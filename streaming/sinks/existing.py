@@ -37,7 +37,7 @@ def in_cassandra(session: Session, spec: CassandraSink) -> Table | None:
 
 def in_postgres(connection: psycopg.Connection, spec: PostgresSink) -> Table | None:
     """The table, with the primary key that it has; None when there is none."""
-    found = connection.execute(_POSTGRES_COLUMNS, (f'"{spec.schema_name}"."{spec.table}"',)).fetchall()
+    found = connection.execute(_POSTGRES_COLUMNS, (spec.quoted,)).fetchall()
     key = sorted((place, name) for name, _, _, place in found if place is not None)
     columns = [Column(name, type_, nullable) for name, type_, nullable, _ in found]
     return _table(spec, columns, [name for _, name in key])
