@@ -26,6 +26,8 @@ _REFUSALS = frozenset(
         "UnauthorizedException",
     }
 )
+# What Java throws; some of it PySpark has caught, as that a table is not there.
+JAVA_ERRORS = (Py4JJavaError, CapturedException)
 # PostgreSQL's conditions that pass: connection, transaction rollback, resources, operator intervention, a lock that
 # somebody holds.
 _PASSING_STATES = ("08", "40", "53", "57", "58", "55P03")
@@ -50,10 +52,7 @@ def refused(name: str, address: str, words: str) -> Refused:
 
 
 def of_java(name: str, address: str, error: Py4JJavaError | CapturedException) -> ServiceError:
-    """A Java exception of a sink, told by its innermost cause; it may be Kafka's, where the batch is read from.
-
-    Some PySpark has caught: that a table is not there, for one, which a session says that has not heard of it.
-    """
+    """A Java exception of a sink, told by its innermost cause; it may be Kafka's, where the batch is read from."""
     cause = _innermost(error.java_exception if isinstance(error, Py4JJavaError) else error._origin)
     kind = cause.getClass().getSimpleName()
     words = _one_line(f"{kind}: {cause.getMessage()}")
@@ -66,12 +65,6 @@ def of_java(name: str, address: str, error: Py4JJavaError | CapturedException) -
     else:
         passing = kind not in _REFUSALS
     return (service if passing else refused)(name, address, words)
-
-
-def of_spark(sink: str, error: CapturedException) -> ServiceError:
-    """What Spark says while it plans a sink's write; the table was as the contract has it when the stream began."""
-    mend = "see whether the table is still there, and the server up (`make status`)"
-    return ServiceError(_one_line(f"{type(error).__name__}: {error}"), where=sink, mend=mend)
 
 
 def of_cassandra(address: str, error: Exception) -> ServiceError:

@@ -15,8 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import structlog
-from py4j.protocol import Py4JError, Py4JJavaError
-from pyspark.errors.exceptions.captured import CapturedException
+from py4j.protocol import Py4JError
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql.streaming import StreamingQuery
 from pyspark.sql.utils import StreamingQueryException
@@ -226,10 +225,8 @@ class Job:
         def work() -> None:
             try:
                 attempt.set_result(self._write(sink, batch))
-            except Py4JJavaError as error:  # a sink tells of its own server; what is left has to do with reading
+            except failures.JAVA_ERRORS as error:  # a sink tells of its own server; this is about reading
                 attempt.set_exception(failures.of_java("Kafka", self._settings.kafka_bootstrap_servers, error))
-            except CapturedException as error:  # as of a table that a node which has just started does not know yet
-                attempt.set_exception(failures.of_spark(sink.name, error))
             except BaseException as error:  # handed over to the thread that waits
                 attempt.set_exception(error)
 

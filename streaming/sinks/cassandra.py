@@ -14,8 +14,6 @@ from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
 from cassandra.concurrent import execute_concurrent_with_args
 from cassandra.policies import RoundRobinPolicy
-from py4j.protocol import Py4JJavaError
-from pyspark.errors.exceptions.captured import CapturedException
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
@@ -117,7 +115,7 @@ class CassandraSink:
                 self._delete(_timed(rows_of_batch.where(millis > before)))
             if seen.get["deleted"] and seen.get["late"]:
                 self._delete(self._that_win(rows_of_batch.where(millis <= before)))
-        except (Py4JJavaError, CapturedException) as error:
+        except failures.JAVA_ERRORS as error:
             told = failures.of_java("Cassandra", self._settings.cassandra_hosts, error)
             self._healthy = isinstance(told, failures.UnseenSchemaId)
             if not self._healthy:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, KafkaError, Message, Producer
-from py4j.protocol import Py4JJavaError
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
@@ -46,7 +45,7 @@ class DeadLetterSink:
         columns = ("key", "value", "topic", "partition", "offset", "headers", "reason", "detail")
         try:
             return self._produce_all(rejected.select(*columns, F.unix_millis("timestamp").alias("millis")))
-        except Py4JJavaError as error:
+        except failures.JAVA_ERRORS as error:
             raise failures.of_java("Kafka", self._settings.kafka_bootstrap_servers, error) from error
 
     def _produce_all(self, rows: DataFrame) -> Mapping[str, int]:

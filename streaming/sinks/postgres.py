@@ -10,7 +10,6 @@ from urllib.parse import quote, urlencode
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
-from py4j.protocol import Py4JJavaError
 from pyspark.sql import DataFrame
 
 from contracts import tables
@@ -63,7 +62,7 @@ class PostgresSink:
                 rows.of(decoded, self._contract, self._table).write.jdbc(
                     self._url, self._names()["staging"].as_string(), mode="append", properties=self._properties
                 )
-            except Py4JJavaError as error:
+            except failures.JAVA_ERRORS as error:
                 raise failures.of_java("PostgreSQL", address(self._settings), error) from error
             # On the connection that holds the lock: where that was lost, so is this statement.
             with connection.transaction():
