@@ -49,24 +49,26 @@ def measure() -> dict[str, Any]:
 
 
 def _round(spark: SparkSession, configured: Settings, contract: Contract) -> dict[str, Any]:
-    def ours(*names: str) -> Callable[[list[Sink]], dict[str, list[Batch]]]:
-        own = configured.model_copy(update={"checkpoint_dir": configured.checkpoint_dir / "-".join(names)})
-
-        def run(sinks: list[Sink]) -> dict[str, list[Batch]]:
+    def ours(*names: str) -> Callable[[Settings, list[Sink]], dict[str, list[Batch]]]:
+        def run(own: Settings, sinks: list[Sink]) -> dict[str, list[Batch]]:
             wanted = [sink for sink in sinks if sink.name in names]
             return batches.listened(spark, lambda: Job(spark, own, contract, wanted).run(available_now=True))
 
         return run
 
     contestants = {
-        "bare": lambda _: batches.listened(spark, lambda: _bare(spark, configured, contract)),
+        "bare": lambda own, _: batches.listened(spark, lambda: _bare(spark, own, contract)),
         "ours": ours("cassandra", "postgres"),
         "cassandra": ours("cassandra"),
         "postgres": ours("postgres"),
-        "json": lambda _: batches.listened(spark, lambda: peers.json_pipeline(spark, configured, contract)),
-        "python": lambda _: {"python": [peers.python_consumer(configured, contract, RECORDS)]},
+        "json": lambda own, _: batches.listened(spark, lambda: peers.json_pipeline(spark, own, contract)),
+        "python": lambda own, _: {"python": [peers.python_consumer(own, contract, RECORDS)]},
     }
-    rates = {name: _rate(configured, contract, run) for name, run in contestants.items()}
+    rates = {
+        # Checkpoints of its own: what one knows of its table is not true of the next one's.
+        name: _rate(configured.model_copy(update={"checkpoint_dir": configured.checkpoint_dir / name}), contract, run)
+        for name, run in contestants.items()
+    }
     ratios = {
         "ours to bare": rates["ours"] / rates["bare"],
         "both to the slower alone": rates["ours"] / min(rates["cassandra"], rates["postgres"]),
@@ -83,7 +85,7 @@ def _rate(configured: Settings, contract: Contract, run: Any) -> float:
         connected.execute(f"TRUNCATE {contract.spec.sinks.cassandra.quoted}")
     with postgres.connect(configured) as connection:
         connection.execute(f"TRUNCATE {contract.spec.sinks.postgres.quoted}")
-    stores = list(run(sinks).values())
+    stores = list(run(configured, sinks).values())
     assert stores
     assert all(sum(batch.records for batch in store) == RECORDS for store in stores)
     return RECORDS / (max(store[-1].end for store in stores) - min(store[0].start for store in stores))
