@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from typing import Literal
 
@@ -23,6 +24,21 @@ def configure(form: Format = "auto") -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+    if not any(isinstance(handler, _Libraries) for handler in logging.root.handlers):
+        logging.root.addHandler(_Libraries(logging.WARNING))
+
+
+class _Libraries(logging.Handler):
+    """What libraries log, as one line like ours; of an exception its kind and words, never its traceback."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        why = {"why": f"{type(error).__name__}: {error}"} if error else {}
+        try:
+            event = " ".join(record.getMessage().split())
+            structlog.get_logger().log(record.levelno, event, logger=record.name, **why)
+        except Exception:  # as every handler does: logging fails nobody
+            self.handleError(record)
 
 
 def _renderer(form: Format) -> Processor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import logging
 from collections.abc import Iterator
 
 import pytest
@@ -15,8 +16,10 @@ from contracts import logs
 
 @pytest.fixture(autouse=True)
 def _as_it_was() -> Iterator[None]:
+    handlers = [*logging.root.handlers]
     yield
     structlog.reset_defaults()
+    logging.root.handlers[:] = handlers
 
 
 def line(form: logs.Format) -> str:
@@ -42,3 +45,18 @@ def test_logfmt_is_one_line_of_key_and_value_where_there_is_no_terminal(form: lo
     text = line(form)
     assert text.count("\n") == 1
     assert 'level=info event="batch written" contract=users records=3' in text
+
+
+def test_what_a_library_logs_is_one_line_without_a_traceback() -> None:
+    err = io.StringIO()
+    with contextlib.redirect_stderr(err):
+        for _ in range(2):  # once is enough
+            logs.configure("json")
+        try:
+            raise ConnectionError("gone")
+        except ConnectionError:
+            logging.getLogger("library").exception("while it sent\n%s", "a command")
+        logging.getLogger("library").info("not of interest")
+    told = json.loads(err.getvalue())
+    assert (told["level"], told["event"], told["logger"]) == ("error", "while it sent a command", "library")
+    assert told["why"] == "ConnectionError: gone"
