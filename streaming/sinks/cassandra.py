@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from itertools import count, islice
+from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -45,8 +47,20 @@ _BEFORE_ALL = -(2**53)
 _ON_DISK_AFTER_S = 0.1
 # How long the connector keeps a session that nobody uses, ms; at the least, see `session_options`.
 _KEEP_SESSION_MS = 300_000
-# Numbers of the connector's sessions: it keeps them for the whole JVM, whoever asks.
-_SESSIONS = count(1)
+
+
+@dataclass
+class _Session:
+    """The connector's session that sinks use now: which one, whether its last write came to an end, and which start
+    of the node it has met."""
+
+    number: int = 0
+    healthy: bool = True
+    met: int | None = None
+
+
+# By CASSANDRA_HOSTS.  The connector keeps its sessions for the whole JVM, whoever asks: so must we.
+_SESSIONS: defaultdict[str, _Session] = defaultdict(_Session)
 
 
 class CassandraSink:
@@ -70,10 +84,7 @@ class CassandraSink:
         self._newest = NewestWritten(
             settings.checkpoint_dir / contract.name / "cassandra-newest.json", spec.qualified
         )
-        # Number of the connector's session; whether its last write came to an end; which start of the node it met.
-        self._session = next(_SESSIONS)
-        self._healthy = True
-        self._met: int | None = None
+        self._session = _SESSIONS[settings.cassandra_hosts]
 
     def prepare(self) -> None:
         with connect(self._settings) as session:
@@ -83,11 +94,11 @@ class CassandraSink:
 
     def write(self, decoded: DataFrame) -> None:
         before = _generation(self._settings)
-        if not self._healthy or before != self._met:
-            self._session = next(_SESSIONS)
-        self._healthy, self._met = False, before
+        if not self._session.healthy or before != self._session.met:
+            self._session.number += 1
+        self._session.healthy, self._session.met = False, before
         newest = self._upsert(decoded)
-        self._healthy = True
+        self._session.healthy = True
         time.sleep(_ON_DISK_AFTER_S)
         if _generation(self._settings) != before:
             words = (
@@ -117,8 +128,8 @@ class CassandraSink:
                 self._delete(self._that_win(rows_of_batch.where(millis <= before)))
         except failures.JAVA_ERRORS as error:
             told = failures.of_java("Cassandra", self._settings.cassandra_hosts, error)
-            self._healthy = isinstance(told, failures.UnseenSchemaId)
-            if not self._healthy:
+            self._session.healthy = isinstance(told, failures.UnseenSchemaId)
+            if not self._session.healthy:
                 decoded.sparkSession._jvm.com.datastax.spark.connector.cql.CassandraConnector.evictCache()
             raise told from error
         return max(before, seen.get["newest"] or before)
@@ -184,7 +195,7 @@ class CassandraSink:
         The connector gives it to whoever has the same settings as long as anybody uses it, a task that hangs for
         one, on executors too.  So after a failure, and after a restart of the node, the settings are others.
         """
-        return {"spark.cassandra.connection.keepAliveMS": str(_KEEP_SESSION_MS + self._session)}
+        return {"spark.cassandra.connection.keepAliveMS": str(_KEEP_SESSION_MS + self._session.number)}
 
     def _options(self, table: Table) -> dict[str, str]:
         return {"keyspace": self._spec.keyspace, "table": table.sink.table, **self.session_options()}
