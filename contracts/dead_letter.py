@@ -5,6 +5,7 @@ Names as in org.apache.kafka.connect.runtime.errors.DeadLetterQueueReporter; the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 PREFIX = "__connect.errors."
@@ -12,10 +13,13 @@ TOPIC, PARTITION, OFFSET = PREFIX + "topic", PREFIX + "partition", PREFIX + "off
 CONNECTOR, STAGE = PREFIX + "connector.name", PREFIX + "stage"
 CLASS, MESSAGE = PREFIX + "exception.class.name", PREFIX + "exception.message"
 REASON = "contracts.reason"
-# Bytes of a value that is too large to be here.
-LEFT_OUT = "contracts.value.left.out"
-# What the stream puts after the record's own headers, in this order; LEFT_OUT comes last, where it is needed.
+# The record's timestamp, ms, where the client that writes the letter cannot give it that one.
+TIMESTAMP = "contracts.timestamp"
+# Bytes of a value that is too large to be here; and of a key, where it and the record's own headers are, too.
+LEFT_OUT, KEY_LEFT_OUT = "contracts.value.left.out", "contracts.key.left.out"
+# What the stream puts after the record's own headers, in this order; then those that are needed.
 ADDED = (TOPIC, PARTITION, OFFSET, CONNECTOR, STAGE, CLASS, MESSAGE, REASON)
+NEEDED = (TIMESTAMP, LEFT_OUT, KEY_LEFT_OUT)
 
 # A receipt: the letter (topic-partition-offset of its record, and a digest of it) was put back, and where it stands.
 REPLAYED, REPLAYED_AS = "contracts.replayed", "contracts.replayed.as"
@@ -23,12 +27,22 @@ DIGEST = "contracts.replayed.digest"
 RECEIPT = (REPLAYED, REPLAYED_AS, DIGEST)
 
 Header = tuple[str, bytes | None]
+_NUMBER = re.compile(rb"-?\d{1,19}")
 
 
 def own(headers: Sequence[Header]) -> list[Header] | None:
     """The record's own headers, those of a dead letter of the stream without what it added; None for any other."""
-    names = tuple(name for name, _ in headers)
-    for added in ((*ADDED, LEFT_OUT), ADDED):
-        if names[-len(added) :] == added:
-            return list(headers[: -len(added)])
-    return None
+    added = len(needed(headers)) + len(ADDED)
+    if tuple(name for name, _ in headers[-added : len(headers) - added + len(ADDED)]) != ADDED:
+        return None
+    return list(headers[:-added])
+
+
+def needed(headers: Sequence[Header]) -> dict[str, int]:
+    """Those of `NEEDED` that stand at the end, each a number."""
+    found: dict[str, int] = {}
+    for name in reversed(NEEDED):
+        last, value = headers[-1 - len(found)] if len(headers) > len(found) else ("", None)
+        if last == name and value is not None and _NUMBER.fullmatch(value):
+            found[name] = int(value)
+    return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field, FiniteFloat, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contracts.errors import ConfigurationError
@@ -29,7 +29,7 @@ class Settings(BaseSettings):
     schema_registry_url: str = Field("http://127.0.0.1:18081/apis/ccompat/v7", description="Base URL, Confluent API.")
     schema_registry_user: str = Field("", description="Basic authentication; empty for none.")
     schema_registry_password: str = Field("", repr=False)
-    schema_registry_timeout_s: float = Field(10.0, gt=0, description="Per request, seconds.")
+    schema_registry_timeout_s: FiniteFloat = Field(10.0, gt=0, description="Per request, seconds.")
 
     cassandra_hosts: str = Field("127.0.0.1:19042", description="Comma-separated host or host:port.")
     cassandra_username: str = ""
@@ -41,7 +41,7 @@ class Settings(BaseSettings):
     datasource_url: str = Field(
         "http://127.0.0.1:18000/api/", description="The source API; https://randomuser.me/api/ is the real one."
     )
-    datasource_timeout_s: float = Field(10.0, gt=0, description="Per request, seconds.")
+    datasource_timeout_s: FiniteFloat = Field(10.0, gt=0, description="Per request, seconds.")
     datasource_retries: int = Field(5, ge=0, description="Attempts after the first one.")
 
     spark_master: str = Field("", description="Spark's master URL; empty: this machine, four tasks a core.")
@@ -51,8 +51,12 @@ class Settings(BaseSettings):
     spark_driver_memory: str = "2g"
     spark_log_file: Path = Field(Path(".stack/logs/spark.log"), description="Where Spark's own log goes.")
     stream_max_per_batch: int = Field(100_000, gt=0, description="Most records of one micro-batch.")
-    stream_retry_for_s: float = Field(300, ge=0, description="How long a failing server is waited for, seconds.")
-    stream_write_timeout_s: float = Field(600, gt=0, description="How long one batch may take in one sink, seconds.")
+    stream_retry_for_s: FiniteFloat = Field(
+        300, ge=0, description="How long a failing server is waited for, seconds."
+    )
+    stream_write_timeout_s: FiniteFloat = Field(
+        600, gt=0, description="How long one batch may take in one sink, seconds."
+    )
     stream_metrics_port: int = Field(0, ge=0, le=65535, description="Where Prometheus finds the stream; 0: nowhere.")
     stream_metrics_host: str = Field("127.0.0.1", description="The address that it listens on.")
     checkpoint_dir: Path = Field(Path(".stack/checkpoints"), description="Checkpoints, a folder per topic and sink.")

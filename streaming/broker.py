@@ -1,4 +1,8 @@
-"""Is the broker there?  Spark's Kafka source asks again and again in silence; a stalled stream is never silent."""
+"""Is the broker there, and the topic the same?
+
+Spark's Kafka source asks again and again in silence, and knows names only: a stalled stream is never silent, and none
+goes on in another topic.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +13,9 @@ import structlog
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from contracts.errors import ServiceError
+from contracts.errors import Refused, ServiceError
 from contracts.settings import Settings
+from contracts.topics import Topics
 from streaming import failures
 
 log = structlog.get_logger("streaming")
@@ -19,15 +24,43 @@ EVERY_S = 10.0
 _ANSWERS_WITHIN_S = 5.0
 
 
+class SameTopic:
+    """Is the topic still the one that the stream began with?  Offsets mean nothing in another one of its name, and
+    Spark, which knows names only, would read it from the old topic's offsets on.
+
+    Args:
+        topic_id: see `Topics.id_of`.
+    """
+
+    def __init__(self, settings: Settings, topic: str, topic_id: str) -> None:
+        within = settings.model_copy(update={"kafka_max_block_ms": round(_ANSWERS_WITHIN_S * 1000)})
+        self._topics = Topics(within)
+        self._topic, self._topic_id = topic, topic_id
+
+    def check(self) -> None:
+        """Raises Refused when it was made anew, ServiceError when nobody can say."""
+        try:
+            found = self._topics.id_of(self._topic)
+        except Refused as error:  # it is not there at the moment
+            raise ServiceError(error.what, where=error.where, mend=error.mend) from None
+        if found != self._topic_id:
+            words = f"topic {self._topic} was deleted and made anew while the stream read it"
+            raise Refused(
+                words, where="Kafka", mend="start the stream again: it reads the new one from its beginning"
+            )
+
+
 class Watch:
     """Asks the broker for one topic every `EVERY_S` seconds, and logs a warning each time that it is not served.
 
     Used in a `with` block, for the time of which it has a thread.
     """
 
-    def __init__(self, settings: Settings, topic: str) -> None:
+    def __init__(self, settings: Settings, topic: str, same: SameTopic) -> None:
         self._settings = settings
         self._topic = topic
+        self._same = same
+        self._another: Refused | None = None
         self._served = time.monotonic()
         self._words: str | None = None
         self._closed = threading.Event()
@@ -43,7 +76,9 @@ class Watch:
         self._thread.join()
 
     def given_up(self) -> ServiceError | None:
-        """What to end with once the topic was not served for STREAM_RETRY_FOR_S; None as long as it is waited for."""
+        """What to end with once the topic was not served for STREAM_RETRY_FOR_S, or is another one; else None."""
+        if self._another is not None:
+            return self._another
         words, silent = self._words, time.monotonic() - self._served
         if words is None or silent <= self._settings.stream_retry_for_s:
             return None
@@ -54,6 +89,12 @@ class Watch:
         client = AdminClient({"bootstrap.servers": servers, "client.id": "streaming-broker-watch", "log_level": 0})
         while not self._closed.wait(EVERY_S):
             words = _trouble(client, self._topic)
+            try:
+                self._same.check()
+            except Refused as error:
+                self._another = error
+            except ServiceError as error:
+                words = words or error.what
             silent = round(time.monotonic() - self._served)
             if words is not None:
                 log.warning("Kafka does not serve the topic", where=servers, for_s=silent, why=words)

@@ -20,6 +20,8 @@ from contracts.topics import Topics
 
 LAYOUT = 1
 LAYOUT_FILE = "layout.json"
+# Which store's query sends the dead letters.
+DEAD_LETTERS_FILE = "dead-letters.json"
 
 
 @dataclass(frozen=True)
@@ -51,32 +53,65 @@ class Checkpoints:
 
     Attributes:
         folder: holds a folder for each store.
+        topic_id: of the topic that they are of.
     """
 
     def __init__(self, settings: Settings, contract: Contract) -> None:
         topics = Topics(settings)
         self._contract = contract
-        self._topic_id = topics.id_of(contract.topic)
+        self.topic_id = topics.id_of(contract.topic)
         state = topics.read([contract.topic])[contract.topic]
         self._partitions = state.partitions if state else 0
         self._of_contract = settings.checkpoint_dir / contract.name
-        self.folder = self._of_contract / f"topic-{self._topic_id}"
+        self.folder = self._of_contract / f"topic-{self.topic_id}"
 
     def claim(self, sinks: Iterable[str]) -> None:
         """Makes the folders that are not there, with their layout files.
 
+        Args:
+            sinks: the stores, the one that sends the dead letters first.
+
         Raises:
-            ConfigurationError: one that is there is of something else, or of an older layout; nothing was made.
+            ConfigurationError: one that is there is of something else, or of an older layout; or dead letters were
+                another store's to send, and it has not come as far.  Nothing was made.
         """
         sinks = list(sinks)
         for sink in sinks:
             self._check(sink)
+        self._check_dead_letters(sinks[0])
         for sink in sinks:
             if not _used(self.folder / sink):
-                _write(self.folder / sink, asdict(self._layout(sink)))
+                _write(self.folder / sink / LAYOUT_FILE, asdict(self._layout(sink)))
+        _write(self.folder / DEAD_LETTERS_FILE, {"sink": sinks[0]})
+
+    def begun(self, sink: str) -> bool:
+        """Whether the store's query has ended a batch."""
+        return self._position(sink) is not None
+
+    def _position(self, sink: str) -> dict[int, int] | None:
+        try:
+            return position(self.folder / sink, self._contract.topic)
+        except (OSError, ValueError, KeyError) as error:
+            words = f"it is not as Spark writes it ({type(error).__name__}: {error})"
+            raise _refusal(self.folder / sink, words) from None
+
+    def without_table(self, sink: str, table: str) -> ConfigurationError:
+        """The refusal of a store that has lost its table."""
+        return _refusal(self.folder / sink, f"it says what was written to {table}, and there is no such table")
+
+    def _check_dead_letters(self, first: str) -> None:
+        """A store that takes over from another one sends none of the letters up to where it stands itself."""
+        before = (_read(self.folder / DEAD_LETTERS_FILE) or {}).get("sink", first)
+        if before == first:
+            return
+        theirs, mine = self._position(str(before)) or {}, self._position(first) or {}
+        if behind := sorted(one for one, offset in mine.items() if theirs.get(one, 0) < offset):
+            numbers = ", ".join(map(str, behind))
+            words = f"dead letters were those of {before} to send, which has not come as far in partition {numbers}"
+            raise _refusal(self.folder / first, words, f"Or put sinks.{before} back until it has caught up")
 
     def _layout(self, sink: str) -> Layout:
-        return Layout(LAYOUT, self._contract.name, self._contract.topic, self._topic_id, self._partitions, sink)
+        return Layout(LAYOUT, self._contract.name, self._contract.topic, self.topic_id, self._partitions, sink)
 
     def _check(self, sink: str) -> None:
         before_topic_ids = self._of_contract / sink
@@ -99,6 +134,30 @@ class Checkpoints:
             raise _refusal(folder, f"{words} {self._partitions}")
 
 
+def position(checkpoint: Path, topic: str, batch: int | None = None) -> dict[int, int] | None:
+    """Partition -> the offset after a batch's last record, as Spark's checkpoint has it.
+
+    Args:
+        checkpoint: the query's folder.
+        topic: the topic that it reads.
+        batch: number of a batch that has begun; None for the last one that has ended.
+
+    Returns:
+        None where no batch has ended yet.
+
+    Raises:
+        OSError, ValueError, KeyError: the checkpoint is not as Spark 3.5 writes it.
+    """
+    if batch is None:
+        ended = [int(file.name) for file in (checkpoint / "commits").glob("[0-9]*")]
+        if not ended:
+            return None
+        batch = max(ended)
+    # A version, the batch's settings, then one line for each source.
+    _, _, offsets = (checkpoint / "offsets" / str(batch)).read_text(encoding="utf-8").splitlines()
+    return {int(partition): offset for partition, offset in json.loads(offsets)[topic].items()}
+
+
 def _used(folder: Path) -> bool:
     return folder.is_dir() and any(one.name != f".{LAYOUT_FILE}" for one in folder.iterdir())
 
@@ -111,23 +170,23 @@ def _read(file: Path) -> dict[str, Any] | None:
     return document if isinstance(document, dict) else None
 
 
-def _write(folder: Path, document: dict[str, Any]) -> None:
+def _write(target: Path, document: dict[str, Any]) -> None:
     """All of it or nothing, also when the power goes: without it the folder would be refused."""
-    folder.mkdir(parents=True, exist_ok=True)
-    draft = folder / f".{LAYOUT_FILE}"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = target.with_name(f".{target.name}")
     with draft.open("w", encoding="utf-8") as file:
         json.dump(document, file, indent=2)
         file.flush()
         os.fsync(file.fileno())
-    draft.replace(folder / LAYOUT_FILE)
+    draft.replace(target)
 
 
-def _refusal(folder: Path, why: str) -> ConfigurationError:
+def _refusal(folder: Path, why: str, otherwise: str = "") -> ConfigurationError:
     names = (folder.with_name(f"{folder.name}.away{number or ''}") for number in count())
     away = next(name for name in names if not name.exists())
     return ConfigurationError(
         f"the checkpoint is not this stream's: {why}",
         where=str(folder),
         mend=f"move it away: mv '{folder}' '{away}'. The topic is then read from its beginning; rows are upserts, so"
-        " none is doubled, and nothing that the stores hold is lost",
+        f" none is doubled, and nothing that the stores hold is lost{otherwise and f'. {otherwise}'}",
     )

@@ -58,6 +58,7 @@ class Letter:
         millis: the record's timestamp, ms since the epoch.
         key_bytes, value_bytes: sizes, None for null; the value's is the original one where it was left out.
         left_out: the value is not in the letter.
+        key_left_out: nor are its key and its own headers.
         schema_id: of the value's framing, None where it has none.
         headers: names of the record's own headers.
         digest: of timestamp, key, value and own headers.
@@ -74,6 +75,7 @@ class Letter:
     key_bytes: int | None
     value_bytes: int | None
     left_out: bool
+    key_left_out: bool
     schema_id: int | None
     headers: tuple[str, ...]
     digest: str
@@ -160,10 +162,10 @@ def letter_of(message: Message, of_topic: str) -> Letter | None:
     if told.get(dead_letter.TOPIC) != of_topic:
         return None
     own = dead_letter.own(headers)
-    left_out = own is not None and headers[-1][0] == dead_letter.LEFT_OUT
+    needed = {} if own is None else dead_letter.needed(headers)
     origin = None if own is None else _origin(of_topic, told)
     key, value = message.key(), message.value()
-    size = int(told[dead_letter.LEFT_OUT]) if left_out and told[dead_letter.LEFT_OUT].isdecimal() else _length(value)
+    millis = needed.get(dead_letter.TIMESTAMP, message.timestamp()[1])
     framed = value is not None and len(value) >= _FRAMING_BYTES and value[0] == 0
     return Letter(
         at=Place(message.topic(), message.partition(), message.offset()),
@@ -171,13 +173,14 @@ def letter_of(message: Message, of_topic: str) -> Letter | None:
         by=told.get(dead_letter.CONNECTOR, ""),
         reason=told.get(dead_letter.REASON, ""),
         message=told.get(dead_letter.MESSAGE, ""),
-        millis=message.timestamp()[1],
-        key_bytes=_length(key),
-        value_bytes=size,
-        left_out=left_out,
+        millis=millis,
+        key_bytes=needed.get(dead_letter.KEY_LEFT_OUT, _length(key)),
+        value_bytes=needed.get(dead_letter.LEFT_OUT, _length(value)),
+        left_out=dead_letter.LEFT_OUT in needed,
+        key_left_out=dead_letter.KEY_LEFT_OUT in needed,
         schema_id=int.from_bytes(value[1:_FRAMING_BYTES], "big") if framed else None,
         headers=tuple(name for name, _ in (headers if own is None else own)),
-        digest=_digest(message.timestamp()[1], key, value, own or []),
+        digest=_digest(millis, key, value, own or []),
     )
 
 

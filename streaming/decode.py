@@ -75,8 +75,9 @@ class Decoder:
         refused = [writer for writer in writers.values() if writer.reason is not None]
         known = _prefix().isin([_framing(schema_id) for schema_id in writers])
         complete = F.col("_envelope.end").eqNullSafe(F.lit(SENTINEL))
-        flaws = values.flaws(self._contract.value.schema, F.col("_envelope.value"))
-        broken = rules.broken(self._contract.rules, F.col("_envelope.value"))
+        record = F.col("_envelope.value")
+        flaws = values.flaws(self._contract.value.schema, record) + values.flaws_of_key(self._contract, record)
+        broken = rules.broken(self._contract.rules, record)
         envelope = _envelope(readable, self._contract.value.schema_text)
         return _once(envelope), _once(_verdict(refused, known, complete, flaws, broken))
 

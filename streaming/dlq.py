@@ -11,8 +11,10 @@ import typer
 
 from contracts import catalog, logs
 from contracts.errors import EXIT_FINDINGS, EXIT_OK, ConfigurationError
+from streaming.reasons import Reason
 
 if TYPE_CHECKING:
+    from contracts.contract import Contract
     from streaming.dead_letters import Letter
 
 app = typer.Typer(help=__doc__, no_args_is_help=True)
@@ -31,22 +33,29 @@ class Wanted:
     Attributes:
         reasons: codes, empty for all.
         since, until: of the record's timestamp, ms since the epoch; the second one is not included.
-        at: place of the record, or of the letter; empty for all.
+        at: place of the record, or of the letter; None for all.
     """
 
     reasons: frozenset[str]
     since: int | None
     until: int | None
-    at: str
+    at: str | None
 
     @classmethod
     def of(cls, reasons: list[str] | None, since: str | None, until: str | None, at: str | None) -> Wanted:
-        return cls(frozenset(reasons or ()), _millis("--from", since), _millis("--to", until), at or "")
+        if at == "":
+            raise ConfigurationError("it is empty", where="--at", mend="leave it out to mean all of them")
+        return cls(frozenset(reasons or ()), _millis("--from", since), _millis("--to", until), at)
 
-    def choose(self, letters: Iterable[Letter]) -> list[Letter]:
-        """Raises ConfigurationError when `at` is no place of any of them."""
+    def choose(self, contract: Contract, letters: Iterable[Letter]) -> list[Letter]:
+        """Raises ConfigurationError when `at` is no place of any of them, or a code is none."""
         letters = list(letters)
-        if self.at and not any(self.at in (str(one.origin), str(one.at)) for one in letters):
+        codes = {*(str(one) for one in Reason), *(rule.reason for rule in contract.rules)}
+        codes |= {one.reason for one in letters}
+        if unknown := sorted(self.reasons - codes):
+            words = f"there is no code {', '.join(unknown)}"
+            raise ConfigurationError(words, where="--reason", mend=f"there are {', '.join(sorted(codes))}")
+        if self.at is not None and not any(self.at in (str(one.origin), str(one.at)) for one in letters):
             raise ConfigurationError(
                 f"there is no dead letter of {self.at}", where="--at", mend="`dlq show` lists the places"
             )
@@ -57,7 +66,7 @@ class Wanted:
             (not self.reasons or letter.reason in self.reasons)
             and (self.since is None or letter.millis >= self.since)
             and (self.until is None or letter.millis < self.until)
-            and (not self.at or self.at in (str(letter.origin), str(letter.at)))
+            and (self.at is None or self.at in (str(letter.origin), str(letter.at)))
         )
 
 
@@ -89,7 +98,7 @@ def show(
     configured, name = context.obj
     wanted = Wanted.of(reason, since, until, at)
     contract = catalog.load(configured.contracts_dir).get(name)
-    chosen = wanted.choose(dead_letters.read(configured, contract).letters)
+    chosen = wanted.choose(contract, dead_letters.read(configured, contract).letters)
     shown = {letter.at: letter for letter in chosen[:limit]}
     contents = {}
     if payload:
@@ -120,7 +129,7 @@ def replay(
     logs.configure(configured.log_format)
     wanted = Wanted.of(reason, since, until, at)
     contract = catalog.load(configured.contracts_dir).get(name)
-    chosen = wanted.choose(dead_letters.read(configured, contract).letters)
+    chosen = wanted.choose(contract, dead_letters.read(configured, contract).letters)
     waiting = [one for one in chosen if one.origin is not None and (again or one.replayed_as is None)]
     plan = dlq_report.Plan(
         contract=contract,

@@ -193,6 +193,7 @@ def _letter(one: Letter) -> dict[str, Any]:
         "key_bytes": one.key_bytes,
         "value_bytes": one.value_bytes,
         "value_left_out": one.left_out,
+        "key_left_out": one.key_left_out,
         "schema_id": one.schema_id,
         "headers": list(one.headers),
         "put_back_as": None if one.replayed_as is None else str(one.replayed_as),

@@ -58,6 +58,10 @@ def of_java(name: str, address: str, error: Py4JJavaError | CapturedException) -
     words = _one_line(f"{kind}: {cause.getMessage()}")
     if cause.getClass().getName().startswith("org.apache.kafka.") or _NOT_READ in words:
         return ServiceError(words, where="Kafka", mend="see whether it is up (`make status`, `make up`)")
+    if kind == "ArithmeticException" and "long overflow" in words:
+        words = "a record's timestamp lies more than 290,000 years away, and Spark cannot hold it"
+        mend = "delete the records up to it (kafka-delete-records), and refuse such: message.timestamp.before.max.ms"
+        return Refused(words, where="Kafka", mend=f"{mend} and after.max.ms in the contract's kafka.config")
     if decode.UNSEEN in words:
         return UnseenSchemaId(words, where=f"{name} {address}", mend="it is looked up, and the batch written again")
     if kind == "PSQLException":

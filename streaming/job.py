@@ -28,7 +28,7 @@ from contracts.registry import Registry
 from contracts.settings import Settings
 from contracts.topics import Topics
 from streaming import failures, source
-from streaming.broker import Watch
+from streaming.broker import SameTopic, Watch
 from streaming.checkpoints import Checkpoints
 from streaming.counts import Counts, aggregates
 from streaming.decoding import Decoding
@@ -78,8 +78,11 @@ def prepare(settings: Settings, contract: Contract) -> list[Sink]:
             mend="register the contract: make register-schemas",
         )
     wanted = stores(settings, contract)
-    Checkpoints(settings, contract).claim(sink.name for sink in wanted)
+    checkpoints = Checkpoints(settings, contract)
+    checkpoints.claim(sink.name for sink in wanted)
     for sink in wanted:
+        if checkpoints.begun(sink.name) and not sink.has_table():
+            raise checkpoints.without_table(sink.name, sink.spec.qualified)
         sink.prepare()
     return wanted
 
@@ -116,6 +119,7 @@ class Job:
         checkpoints = Checkpoints(settings, contract)
         checkpoints.claim(sink.name for sink in sinks)
         self._checkpoints = checkpoints.folder
+        self._same_topic = SameTopic(settings, contract.topic, checkpoints.topic_id)
         self._dead_letters = DeadLetterSink(settings, contract)
         self._decoding = Decoding(Registry.from_settings(settings), contract)
         # Names of the sinks that write at the moment; and why the others ended, None for: they were told to.
@@ -147,7 +151,7 @@ class Job:
     def _wait(self, queries: list[StreamingQuery], available_now: bool) -> ServiceError | None:
         """Until all queries have ended; the outage of Kafka that has ended them, if one has."""
         lost = None
-        with Watch(self._settings, self._contract.topic) as broker:
+        with Watch(self._settings, self._contract.topic, self._same_topic) as broker:
             while any(query.isActive for query in queries):
                 if self._stopping.wait(0.2):
                     self._stop_idle(queries)
@@ -212,6 +216,7 @@ class Job:
 
     def _attempt(self, sink: Sink, batch: DataFrame) -> Counts:
         try:
+            self._same_topic.check()
             return self._write_in_time(sink, batch)
         except ServiceError as error:
             self._metrics.attempt_failed(sink.name, error)

@@ -6,7 +6,6 @@ fails is logged and counted, and stops nothing: the next one says it all again.
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +18,7 @@ from contracts.contract import Contract
 from contracts.errors import ServiceError
 from contracts.settings import Settings
 from streaming import groups
+from streaming.checkpoints import position
 from streaming.groups import Groups, Offsets
 
 log = structlog.get_logger("streaming")
@@ -26,30 +26,6 @@ log = structlog.get_logger("streaming")
 _TIMEOUT_S = 5.0
 # A group's coordinator changes, and is first made, within seconds; a broker that is away is the queries' to wait for.
 _RETRY_FOR_S, _RETRY_EVERY_S = 10.0, 0.2
-
-
-def position(checkpoint: Path, topic: str, batch: int | None = None) -> dict[int, int] | None:
-    """Partition -> the offset after a batch's last record, as Spark's checkpoint has it.
-
-    Args:
-        checkpoint: the query's folder.
-        topic: the topic that it reads.
-        batch: number of a batch that has begun; None for the last one that has ended.
-
-    Returns:
-        None where no batch has ended yet.
-
-    Raises:
-        OSError, ValueError, KeyError: the checkpoint is not as Spark 3.5 writes it.
-    """
-    if batch is None:
-        ended = [int(file.name) for file in (checkpoint / "commits").glob("[0-9]*")]
-        if not ended:
-            return None
-        batch = max(ended)
-    # A version, the batch's settings, then one line for each source.
-    _, _, offsets = (checkpoint / "offsets" / str(batch)).read_text(encoding="utf-8").splitlines()
-    return {int(partition): offset for partition, offset in json.loads(offsets)[topic].items()}
 
 
 class Progress:

@@ -128,7 +128,7 @@ def reconcile(settings: Settings, contract: Contract, ranges: Ranges | None = No
     for message in topic.read(settings, contract.topic, ranges):
         events += 1
         position = Position(message.timestamp()[1], message.offset(), message.partition())
-        if (reason := _reason(rejected, position)) is not None:
+        if (reason := rejected.get((position.partition, position.offset), {}).get(position.millis)) is not None:
             dead[reason] += 1
             continue
         record = decoder.record(message.value())
@@ -187,11 +187,3 @@ def _rejected(letters: Letters) -> dict[tuple[int, int], dict[int, str]]:
         if letter.origin is not None:
             found.setdefault((letter.origin.partition, letter.origin.offset), {})[letter.millis] = letter.reason
     return found
-
-
-def _reason(rejected: Mapping[tuple[int, int], Mapping[int, str]], event: Position) -> str | None:
-    """Why the event is dead, None when it is not."""
-    reasons = rejected.get((event.partition, event.offset), {})
-    if event.millis == 0:  # the client that writes the letters takes 0 for "now"
-        return next(iter(reasons.values()), None)
-    return reasons.get(event.millis)

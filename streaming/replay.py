@@ -6,7 +6,7 @@ which event of a key is the newest, so it is still the one row, and a newer even
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,7 @@ from contracts.settings import Settings
 from contracts.topics import Topics
 from streaming import dead_letters, failures, topic
 from streaming.dead_letters import Letter, Place
+from streaming.sinks.dead_letter import topic_limit
 
 _AT_ONCE = 500
 _BYTES_AT_ONCE = 32 * 1024 * 1024
@@ -53,7 +54,7 @@ def replay(
     """
     partitions = _partitions(settings, contract)
     done = Replayed()
-    producer = _producer(settings)
+    producer = _producer(settings, contract)
     waiting = dead_letters.messages(settings, {letter.at: letter for letter in letters})
     for some in _portions(waiting):
         failed = _send(settings, producer, contract, partitions, _records(settings, some, done), done)
@@ -101,20 +102,26 @@ def _records(
     settings: Settings, letters: Iterable[tuple[Letter, Message]], done: Replayed
 ) -> Iterator[tuple[Letter, dict[str, Any]]]:
     for letter, message in letters:
-        value = message.value()
-        headers = dead_letter.own(message.headers() or [])
+        record = {
+            "key": message.key(),
+            "value": message.value(),
+            "headers": dead_letter.own(message.headers() or []),
+            "timestamp": letter.millis,
+        }
+        if letter.millis <= 0:
+            why = f"the client cannot give it its timestamp, {letter.millis} ms, and a later one would win"
+            done.lost.append((letter, why))
+            continue
         if letter.left_out:
-            original = _original(settings, letter, message.key(), headers)
+            original = _original(settings, letter, record)
             if original is None:
                 done.lost.append((letter, "its value was left out, and is no longer where the record stood"))
                 continue
-            value = original.value()
-        yield letter, {"key": message.key(), "value": value, "headers": headers, "timestamp": letter.millis}
+            record |= {"key": original.key(), "value": original.value(), "headers": original.headers() or []}
+        yield letter, record
 
 
-def _original(
-    settings: Settings, letter: Letter, key: bytes | None, headers: list[dead_letter.Header] | None
-) -> Message | None:
+def _original(settings: Settings, letter: Letter, record: Mapping[str, Any]) -> Message | None:
     """The record where it stood, when that is still there."""
     origin = letter.origin
     assert origin is not None
@@ -122,8 +129,9 @@ def _original(
     if not first <= origin.offset <= last:
         return None
     for message in topic.read(settings, origin.topic, {origin.partition: (origin.offset, origin.offset)}):
-        same = (message.key(), message.headers() or [], message.timestamp()[1]) == (key, headers, letter.millis)
-        if same and len(message.value() or b"") == letter.value_bytes:
+        theirs = {"key": message.key(), "headers": message.headers() or []}
+        same = letter.key_left_out or theirs == {name: record[name] for name in theirs}
+        if same and (message.timestamp()[1], len(message.value() or b"")) == (letter.millis, letter.value_bytes):
             return message
     return None
 
@@ -184,7 +192,7 @@ def _produce(producer: Producer, name: str, record: dict[str, Any], on_delivery:
     producer.poll(0)
 
 
-def _producer(settings: Settings) -> Producer:
+def _producer(settings: Settings, contract: Contract) -> Producer:
     return Producer(
         {
             "bootstrap.servers": settings.kafka_bootstrap_servers,
@@ -192,6 +200,7 @@ def _producer(settings: Settings) -> Producer:
             "enable.idempotence": True,
             "compression.type": "lz4",
             "linger.ms": 20,
+            "batch.size": min(topic_limit(settings, name) for name in (contract.topic, contract.dead_letter_topic)),
             "partitioner": "murmur2_random",
             "message.timeout.ms": settings.kafka_max_block_ms,
             "message.max.bytes": _MOST_BYTES,

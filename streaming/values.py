@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator
+from functools import reduce
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from contracts import columns
+from contracts.contract import Contract
 from contracts.nodes import AnyType, Array, Map, Record, Schema, Union, join
 
 Test = Callable[[Column], Column]
@@ -15,6 +18,10 @@ Test = Callable[[Column], Column]
 _UUID = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
 _FIRST_DAY, _LAST_DAY = "0001-01-01", "9999-12-31"
 _WITH_TIME = ("timestamp-millis", "timestamp-micros", "local-timestamp-millis", "local-timestamp-micros")
+# Types of a key whose values have any length.  PostgreSQL's index takes 2,704 bytes, numbers and dates of the key
+# included; Cassandra 65,535 of each.
+_SIZED = ("string", "bytes")
+_MOST_IN_A_KEY = {"postgres": 2_500, "cassandra": 65_535}
 _DAY = {"time-millis": 86_400_000, "time-micros": 86_400_000_000}
 
 
@@ -26,6 +33,27 @@ def flaws(schema: Schema, record: Column) -> list[tuple[Column, str]]:
         record: the decoded struct.
     """
     return [(test(record), words) for test, words in _flaws(schema, schema.root, "")]
+
+
+def flaws_of_key(contract: Contract, record: Column) -> list[tuple[Column, str]]:
+    """As `flaws`: primary keys that a store of the contract cannot have."""
+    found = []
+    for sink in contract.sinks:
+        fields = [field for field in contract.value.record.fields if field.name in sink.primary_key]
+        types = {one.name: columns.nullability(contract.value.schema, one.type)[0] for one in fields}
+        sizes = {
+            name: F.octet_length(record.getField(name))
+            for name, type_ in types.items()
+            if columns.type_name(type_) in _SIZED
+        }
+        first = sink.primary_key[0]
+        if sink.kind == "cassandra" and first in sizes:
+            found.append((sizes[first] == 0, f"{first} is empty, and Cassandra has no such partition key"))
+        if sizes:
+            most = _MOST_IN_A_KEY[sink.kind]
+            words = f"its primary key ({', '.join(sink.primary_key)}) has more than {most:,} bytes"
+            found.append((reduce(operator.add, sizes.values()) > most, f"{words}, the most for {sink.kind}"))
+    return found
 
 
 def _flaws(schema: Schema, node: AnyType, path: str) -> Iterator[tuple[Test, str]]:

@@ -18,6 +18,7 @@ from contracts_tests.integration.conftest import Pipeline, made
 from contracts_tests.integration.test_streaming import user
 from contracts_tests.integration.test_streaming_process import run
 from streaming.checkpoints import LAYOUT, Checkpoints
+from streaming.sinks import postgres
 
 
 @pytest.fixture
@@ -131,3 +132,52 @@ def test_a_folder_that_was_only_begun_is_made_anew(unstreamed: Pipeline) -> None
     claim(unstreamed)
 
     assert json.loads((first / "layout.json").read_text())["layout"] == LAYOUT
+
+
+def ended(checkpoint: Path, topic: str, offset: int) -> None:
+    """As Spark leaves it after a batch that ended there."""
+    for name, text in (("offsets", f"v1\n{{}}\n{json.dumps({topic: {'0': offset}})}"), ("commits", "v1\n{}")):
+        (checkpoint / name).mkdir(exist_ok=True)
+        (checkpoint / name / "0").write_text(text)
+
+
+def test_a_store_takes_over_the_dead_letters_only_from_where_it_stands(unstreamed: Pipeline) -> None:
+    """Those of the records between the two were the other one's to send, and nobody would."""
+    claim(unstreamed)
+    checkpoints = Checkpoints(unstreamed.settings, unstreamed.contract)
+    first, second = folders(unstreamed)
+    ended(first, unstreamed.contract.topic, 2)
+    ended(second, unstreamed.contract.topic, 3)
+
+    with pytest.raises(ConfigurationError, match="those of cassandra to send") as refused:
+        checkpoints.claim(["postgres"])
+    assert refused.value.where == str(second)
+    assert "put sinks.cassandra back" in refused.value.mend
+
+    ended(first, unstreamed.contract.topic, 3)
+    checkpoints.claim(["postgres"])
+    ended(second, unstreamed.contract.topic, 9)
+    checkpoints.claim(["postgres"])
+    checkpoints.claim(["cassandra", "postgres"])
+    ended(first, unstreamed.contract.topic, 10)
+    (second / "offsets" / "0").write_text("")
+    with pytest.raises(ConfigurationError, match="not as Spark writes it"):
+        checkpoints.claim(["postgres"])
+
+
+def test_a_store_that_has_lost_its_table_is_told_and_not_given_an_empty_one(pipeline: Pipeline) -> None:
+    schema_id = pipeline.register()
+    pipeline.send(*({"value": pipeline.encode(schema_id, user(number))} for number in range(3)))
+    pipeline.stream()
+    with postgres.connect(pipeline.settings) as connection:
+        connection.execute(f"DROP TABLE {pipeline.contract.spec.sinks.postgres.quoted}")
+
+    with pytest.raises(ConfigurationError, match="there is no such table") as refused:
+        pipeline.stream()
+
+    command = re.search(r"mv '[^']+' '[^']+'", refused.value.mend)
+    assert command is not None
+    subprocess.run(command[0], shell=True, check=True)
+    pipeline.stream()
+    assert set(pipeline.postgres_rows()) == set(pipeline.cassandra_rows())
+    assert len(pipeline.postgres_rows()) == 3

@@ -12,6 +12,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
+import yaml
 from confluent_kafka import Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
@@ -211,6 +212,9 @@ def test_letters_are_shown_and_chosen_without_what_they_hold(dlq: Dlq) -> None:
     limited = dlq.json("show", "--limit", "2")
     assert (len(limited["letters"]), limited["not_shown"]) == (2, 1)
     assert "there is no dead letter of" in dlq.run("dlq", "replay", "--at", f"{name}-0-7", code=2)
+    assert "it is empty" in dlq.run("dlq", "replay", "--at", "", code=2)
+    assert "there is no code TO_SHORT" in dlq.run("dlq", "replay", "--reason", "TO_SHORT", code=2)
+    assert "0 records put back" in dlq.run("dlq", "replay", "--reason", "WRONG_SUBJECT")
     assert "is no time" in dlq.run("dlq", "show", "--from", "yesterday", code=2)
     told = dlq.json("replay", "--at", f"{name}-1-0")
     assert [one["place"] for one in told["put_back"]] == [f"{name}-1-0"]
@@ -236,6 +240,55 @@ def test_a_value_that_was_left_out_is_taken_from_where_it_stood_or_told_to_be_lo
     assert [one["place"] for one in told["lost"]] == [f"{pipeline.contract.topic}-1-0"]
     assert "not put back" in dlq.run("dlq", "replay", "--again", code=1)
     assert len(dlq.events()) == 1
+
+
+def test_a_key_that_leaves_no_room_for_a_letter_is_taken_from_where_it_stood_too(dlq: Dlq) -> None:
+    key = random.Random(1).randbytes(1_048_480)
+    dlq.pipeline.send({"value": None, "key": key, "headers": OWN_HEADERS, "timestamp": 1_600_000_000_000})
+    dlq.pipeline.stream()
+    [letter] = dlq.json("show")["letters"]
+    assert (letter["key_bytes"], letter["key_left_out"], letter["headers"]) == (len(key), True, [])
+
+    assert len(dlq.json("replay")["put_back"]) == 1
+
+    before, after = dlq.events()
+    assert everything(before) == everything(after)
+
+
+def test_a_topic_with_a_small_limit_gets_every_letter_whole_and_back(dlq: Dlq) -> None:
+    """The client sends many records at once, and the broker refuses them all when they are too large together."""
+    file = dlq.pipeline.folder / "contract.yaml"
+    contract = yaml.safe_load(file.read_text())
+    contract["kafka"]["config"]["max.message.bytes"] = "65536"
+    contract["dead_letter"]["config"] = {"max.message.bytes": "65536"}
+    file.write_text(yaml.safe_dump(contract))
+    dlq.pipeline.register()
+    numbers = random.Random(1)
+    sent = {b"{" + numbers.randbytes(500) for _ in range(600)}
+    for value in sent:
+        dlq.pipeline.send({"value": value, "timestamp": 1_600_000_000_000})
+    dlq.pipeline.stream()
+
+    assert {letter.value() for letter in dlq.pipeline.dead_letters()} == sent
+    assert len(dlq.json("replay")["put_back"]) == 600
+    assert {message.value() for message in dlq.events()} == sent
+
+
+@pytest.mark.parametrize("millis", [-5, 1])
+def test_a_timestamp_that_the_client_cannot_give_is_kept_and_no_later_one_takes_its_place(
+    dlq: Dlq, millis: int
+) -> None:
+    schema_id = dlq.pipeline.register()
+    dlq.pipeline.send({"value": b"{", "timestamp": millis, "partition": 0})
+    dlq.pipeline.send({"value": dlq.pipeline.encode(schema_id, user(1)), "partition": 0})
+    dlq.pipeline.stream()
+    dlq.pipeline.stream(afresh=True)
+
+    [letter] = dlq.json("show")["letters"]
+    assert letter["time"] == ("1969-12-31T23:59:59.995+00:00" if millis < 0 else "1970-01-01T00:00:00.001+00:00")
+    assert json.loads(dlq.run("reconcile", "--json"))["dead_lettered"] == {"BAD_MAGIC": 1}
+    told = dlq.json("replay", code=1 if millis < 0 else 0)
+    assert (len(told["lost"]), len(told["put_back"])) == ((1, 0) if millis < 0 else (0, 1))
 
 
 def test_what_a_producer_could_not_send_has_no_record_to_put_back(dlq: Dlq) -> None:

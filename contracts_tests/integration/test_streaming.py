@@ -17,7 +17,7 @@ from confluent_kafka.admin import AdminClient
 from faker import Faker
 from psycopg import sql
 
-from contracts.errors import ConfigurationError
+from contracts.errors import ConfigurationError, Refused
 from contracts_tests.integration.conftest import Pipeline
 from streaming import job, topic
 from streaming.reconcile import reconcile
@@ -312,10 +312,16 @@ def test_a_topic_that_was_made_anew_is_read_from_its_beginning(pipeline: Pipelin
     schema_id = pipeline.register()
     pipeline.send(*({"value": pipeline.encode(schema_id, user(n)), "partition": 0} for n in range(20)))
     pipeline.stream()
+    running = job.Job(
+        pipeline.spark, pipeline.settings, pipeline.contract, job.prepare(pipeline.settings, pipeline.contract)
+    )
     admin = AdminClient({"bootstrap.servers": pipeline.settings.kafka_bootstrap_servers})
     admin.delete_topics([pipeline.contract.topic])[pipeline.contract.topic].result(30)
     pipeline.register()
     pipeline.send(*({"value": pipeline.encode(schema_id, user(n)), "partition": 0} for n in range(20, 60)))
+    # One that runs meanwhile would go on at offset 20, and nobody would miss the first ones.
+    with pytest.raises(Refused, match="made anew while the stream read it"):
+        running.run(available_now=True)
 
     pipeline.stream()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import random
 import re
 import uuid
 from collections.abc import Mapping
@@ -293,4 +294,27 @@ def test_a_row_is_found_by_a_key_of_any_type_that_may_be_one(
             found = [note for (note,) in connected.execute(f"SELECT note FROM {qualified}")]
         assert found == ["newest"] * len(keys)
     assert complaints(pipeline) == []
+    assert reconcile(pipeline.settings, pipeline.contract).in_order()
+
+
+def test_a_key_that_a_store_cannot_have_is_a_dead_letter(
+    settings_of_stack: Settings, spark: SparkSession, tmp_path: Path
+) -> None:
+    """PostgreSQL compresses what repeats itself, but a limit that depends on that would be none."""
+    pipeline = pipeline_of(settings_of_stack, spark, tmp_path, {"name": "string", "raw": "bytes"}, ("name", "raw"))
+    schema_id = pipeline.register()
+    noise = random.Random(1).randbytes(2_500)
+    sent = [("", b"x"), ("a", b""), ("b", noise[1:]), ("c", noise), ("é" * 1_251, b""), ("d" * 70_000, b"")]
+    pipeline.send(*({"value": pipeline.encode(schema_id, {"name": name, "raw": raw})} for name, raw in sent))
+
+    pipeline.stream()
+
+    long = "its primary key (name, raw) has more than {} bytes, the most for {}"
+    empty = "name is empty, and Cassandra has no such partition key"
+    postgres_most, cassandra_most = long.format("2,500", "postgres"), long.format("65,535", "cassandra")
+    assert complaints(pipeline) == sorted([empty, postgres_most, postgres_most, cassandra_most])
+    for table, connect in (("cassandra", cassandra.connect), ("postgres", postgres.connect)):
+        with connect(pipeline.settings) as connected:
+            rows = connected.execute(f"SELECT name FROM {getattr(pipeline.contract.spec.sinks, table).quoted}")
+            assert sorted(name for (name,) in rows) == ["a", "b"]
     assert reconcile(pipeline.settings, pipeline.contract).in_order()

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from streaming.checkpoints import position
 from streaming.groups import lag
-from streaming.progress import position
 
 
 @pytest.fixture

@@ -6,6 +6,8 @@ from typing import Protocol
 
 from pyspark.sql import DataFrame
 
+from contracts.contract import CassandraSink, PostgresSink
+
 
 class Sink(Protocol):
     """One destination, with a query and a checkpoint of its own.
@@ -15,6 +17,13 @@ class Sink(Protocol):
     """
 
     name: str
+
+    @property
+    def spec(self) -> CassandraSink | PostgresSink:
+        """What the contract says of it."""
+
+    def has_table(self) -> bool:
+        """Whether its table is there.  Raises ServiceError."""
 
     def prepare(self) -> None:
         """Connects once and creates what is not there.  Raises ServiceError."""

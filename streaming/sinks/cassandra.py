@@ -79,12 +79,16 @@ class CassandraSink:
         self._settings = settings
         self._contract = contract
         self._table = tables.of(contract, spec)
-        self._spec = spec
+        self.spec = spec
         self._deletions = tables.deletions(self._table) if contract.deletes else None
         self._newest = NewestWritten(
             settings.checkpoint_dir / contract.name / "cassandra-newest.json", spec.qualified
         )
         self._session = _SESSIONS[settings.cassandra_hosts]
+
+    def has_table(self) -> bool:
+        with connect(self._settings) as session:
+            return existing.in_cassandra(session, self.spec) is not None
 
     def prepare(self) -> None:
         with connect(self._settings) as session:
@@ -136,7 +140,7 @@ class CassandraSink:
 
     def _that_win(self, late: DataFrame) -> DataFrame:
         """Those of the rows that are newer than what is stored, each with the write time that makes it win."""
-        key = self._spec.primary_key
+        key = self.spec.primary_key
         compared, theirs = late, []
         for table in filter(None, (self._table, self._deletions)):
             side = f"_{table.sink.table}_"
@@ -198,7 +202,7 @@ class CassandraSink:
         return {"spark.cassandra.connection.keepAliveMS": str(_KEEP_SESSION_MS + self._session.number)}
 
     def _options(self, table: Table) -> dict[str, str]:
-        return {"keyspace": self._spec.keyspace, "table": table.sink.table, **self.session_options()}
+        return {"keyspace": self.spec.keyspace, "table": table.sink.table, **self.session_options()}
 
     def _delete(self, timed: DataFrame) -> None:
         """Keeps which rows are deleted, and deletes them, both as of the tombstone's write time.
@@ -207,11 +211,11 @@ class CassandraSink:
         attempt finds the same write time there.
         """
         assert self._deletions is not None
-        key, kept = self._spec.primary_key, self._deletions.sink.quoted
+        key, kept = self.spec.primary_key, self._deletions.sink.quoted
         which = " AND ".join(f'"{name}" = ?' for name in key)
         names = ", ".join(f'"{name}"' for name in (*key, EVENT_TIMESTAMP, EVENT_PARTITION, EVENT_OFFSET))
         marks = ", ".join("?" for _ in range(len(key) + 3))
-        delete = f"DELETE FROM {self._spec.quoted} USING TIMESTAMP ? WHERE {which}"  # noqa: S608 - names
+        delete = f"DELETE FROM {self.spec.quoted} USING TIMESTAMP ? WHERE {which}"  # noqa: S608 - names
         keep = f"INSERT INTO {kept} ({names}) VALUES ({marks}) USING TIMESTAMP ?"  # noqa: S608 - names
         # Read once: when a row is gone, the write time that makes its tombstone win would be another.
         position = (F.unix_millis(F.col(EVENT_TIMESTAMP)), F.col(EVENT_PARTITION), F.col(EVENT_OFFSET))

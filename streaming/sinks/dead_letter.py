@@ -10,18 +10,21 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, KafkaError, Message, Producer
+from confluent_kafka import KafkaError, Message, Producer
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from contracts import dead_letter as headers
 from contracts.contract import Contract
 from contracts.settings import Settings
+from contracts.topics import Topics
 from streaming import failures
 from streaming.reasons import Reason
 
 # The topic's limit is the broker's to say; this is the client's largest.
 _MOST_BYTES = 1_000_000_000
+# librdkafka's own limit of a batch.
+_BATCH_BYTES = 1_000_000
 
 
 class DeadLetterSink:
@@ -59,9 +62,10 @@ class DeadLetterSink:
         letters = (counted(row) for row in rows.toLocalIterator(prefetchPartitions=False))
         too_large = self._send(producer, letters)
         # With its headers a record may be larger than the topic takes.  Its position is told, and why it is there.
-        left = self._send(producer, (_without_value(letter) for letter in too_large))
+        too_large = self._send(producer, (_without_value(letter) for letter in too_large))
+        left = self._send(producer, (_without_key(letter) for letter in too_large))
         if left:
-            raise self._failure(f"{len(left)} records are too large for {self._topic}, even without their values")
+            raise self._failure(f"{self._topic} does not take {len(left)} letters, not even without key and value")
         return reasons
 
     def _send(self, producer: Producer, letters: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -99,6 +103,7 @@ class DeadLetterSink:
                 "enable.idempotence": True,
                 "compression.type": "lz4",
                 "linger.ms": 20,
+                "batch.size": topic_limit(self._settings, self._topic),
                 "message.timeout.ms": self._settings.kafka_max_block_ms,
                 "message.max.bytes": _MOST_BYTES,
                 "log_level": 0,
@@ -109,18 +114,33 @@ class DeadLetterSink:
         return failures.service("Kafka", self._settings.kafka_bootstrap_servers, words)
 
 
+def topic_limit(settings: Settings, name: str) -> int:
+    """Most bytes of a batch: the broker refuses a larger one whole, though each record would be taken."""
+    return min(_BATCH_BYTES, int(Topics(settings).setting(name, "max.message.bytes")))
+
+
 def _letter(row: Row) -> dict[str, Any]:
     """Arguments of `Producer.produce`."""
     own = [(header.key, _bytes(header.value)) for header in row.headers or ()]
     letter = {"key": _bytes(row.key), "value": _bytes(row.value), "headers": own + _headers(row)}
-    if row.millis is not None and row.millis > TIMESTAMP_NOT_AVAILABLE:
-        letter["timestamp"] = row.millis
-    return letter
+    if row.millis > 0:
+        return {**letter, "timestamp": row.millis}
+    # The client takes 0 for now, and nothing before it.
+    return _with(letter, headers.TIMESTAMP, row.millis)
 
 
 def _without_value(letter: dict[str, Any]) -> dict[str, Any]:
-    size = str(len(letter["value"] or b"")).encode()
-    return {**letter, "value": None, "headers": [*letter["headers"], (headers.LEFT_OUT, size)]}
+    return _with({**letter, "value": None}, headers.LEFT_OUT, len(letter["value"] or b""))
+
+
+def _without_key(letter: dict[str, Any]) -> dict[str, Any]:
+    """Neither key nor headers of its own: of a letter that has no value already."""
+    ours = letter["headers"][len(headers.own(letter["headers"]) or ()) :]
+    return _with({**letter, "key": None, "headers": ours}, headers.KEY_LEFT_OUT, len(letter["key"] or b""))
+
+
+def _with(letter: dict[str, Any], name: str, number: int) -> dict[str, Any]:
+    return {**letter, "headers": [*letter["headers"], (name, str(number).encode())]}
 
 
 def _headers(row: Row) -> list[tuple[str, bytes]]:

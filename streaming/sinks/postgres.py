@@ -33,7 +33,7 @@ class PostgresSink:
 
     def __init__(self, settings: Settings, contract: Contract, spec: PostgresSpec) -> None:
         self._settings = settings
-        self._spec = spec
+        self.spec = spec
         self._contract = contract
         self._table = tables.of(contract, spec)
         self._deletions = tables.deletions(self._table) if contract.deletes else None
@@ -41,6 +41,10 @@ class PostgresSink:
         self._url, self._properties = jdbc(settings.postgres_dsn)
         # An attempt that was given up leaves no task behind that waits for ever for a server that hangs.
         self._properties["socketTimeout"] = str(math.ceil(settings.stream_write_timeout_s))
+
+    def has_table(self) -> bool:
+        with connect(self._settings) as connection:
+            return existing.in_postgres(connection, self.spec) is not None
 
     def prepare(self) -> None:
         with connect(self._settings) as connection:
@@ -76,11 +80,11 @@ class PostgresSink:
         connection.execute(f"SET lock_timeout = '{_LOCK_TIMEOUT_S}s'")
         for name, value in _KEEPALIVES.items():
             connection.execute(f"SET {name} = {value}")
-        connection.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", (f"stream of {self._spec.qualified}",))
+        connection.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", (f"stream of {self.spec.qualified}",))
 
     def _upsert(self) -> sql.Composed:
         columns = [column.name for column in self._table.all_columns]
-        key = self._spec.primary_key
+        key = self.spec.primary_key
         return sql.SQL(
             "INSERT INTO {table} AS stored ({columns}) "
             "SELECT DISTINCT ON ({key}) {columns} FROM {staging} AS loaded {only} ORDER BY {key}, {newest} "
@@ -98,7 +102,7 @@ class PostgresSink:
 
     def _room_for_tombstones(self) -> sql.Composed:
         """A tombstone has a key and nothing else."""
-        nullable = [column.name for column in self._table.columns if column.name not in self._spec.primary_key]
+        nullable = [column.name for column in self._table.columns if column.name not in self.spec.primary_key]
         changes = [sql.SQL("ALTER {} DROP NOT NULL").format(sql.Identifier(name)) for name in nullable]
         changes.append(sql.SQL("ADD {} boolean NOT NULL").format(sql.Identifier(DELETED)))
         return sql.SQL("ALTER TABLE {staging} {changes}").format(**self._names(), changes=sql.SQL(", ").join(changes))
@@ -107,7 +111,7 @@ class PostgresSink:
         """Keeps which rows the tombstones delete, and deletes those that are older."""
         assert self._deletions is not None
         kept = [column.name for column in self._deletions.all_columns]
-        key = self._spec.primary_key
+        key = self.spec.primary_key
         parts = {
             **self._names(),
             "key": _list(key),
@@ -140,14 +144,14 @@ class PostgresSink:
         ).format(
             **self._names(),
             deleted=sql.Identifier(DELETED),
-            same=_same("loaded", "gone", self._spec.primary_key),
+            same=_same("loaded", "gone", self.spec.primary_key),
             loaded=_order_of("loaded"),
             gone=_order_of("gone"),
         )
 
     def _names(self) -> dict[str, sql.Identifier]:
-        schema = self._spec.schema_name
-        names = {"table": self._spec.table, "staging": self._staging}
+        schema = self.spec.schema_name
+        names = {"table": self.spec.table, "staging": self._staging}
         if self._deletions is not None:
             names["deletions"] = self._deletions.sink.table
         return {part: sql.Identifier(schema, name) for part, name in names.items()}
