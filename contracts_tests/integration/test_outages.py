@@ -182,6 +182,7 @@ def test_each_store_and_the_registry_may_refuse_be_cut_off_hang_and_be_slow(
         assert process.wait(60) == 0, log.read_text()
     assert pipeline.dead_letters() == []
     assert "Traceback" not in log.read_text()
+    assert "First " not in log.read_text(), "a name is in the log"
 
 
 def test_a_broker_that_goes_and_comes_is_told_and_one_that_is_gone_keeps_nobody_from_stopping(

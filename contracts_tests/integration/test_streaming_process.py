@@ -109,38 +109,6 @@ def test_an_unknown_contract_names_those_that_there_are(stack: RunningStack, pip
     assert pipeline.folder.name in done.stderr
 
 
-def test_a_store_that_goes_away_in_the_middle_catches_up_and_sigterm_ends_in_order(
-    private: RunningStack, own_pipeline: Pipeline, tmp_path: Path
-) -> None:
-    """Cassandra and PostgreSQL are killed with -9 while the stream runs; every record is in both in the end."""
-    pipeline, log = own_pipeline, tmp_path / "stream.log"
-    schema_id = pipeline.register()
-
-    # Encoded beforehand: the registry is down with PostgreSQL.
-    records = [{"value": pipeline.encode(schema_id, user(n)), "key": user(n)["id"]} for n in range(300)]
-
-    def send(first: int, last: int) -> None:
-        pipeline.send(*records[first:last])
-
-    def both(count: int) -> bool:
-        return len(pipeline.cassandra_rows()) == len(pipeline.postgres_rows()) == count
-
-    send(0, 100)
-    with running(private, pipeline, log) as process:
-        wait_for(lambda: "sink=postgres" in log.read_text() and both(100), log)
-        for number, name in enumerate(("cassandra", "postgres"), start=1):
-            os.kill(private.status[name]["pid"], signal.SIGKILL)
-            send(100 * number, 100 * number + 100)
-            wait_for(lambda: log.read_text().count("attempt failed") >= number, log)  # noqa: B023
-            private.run("up")
-            wait_for(lambda: both(100 * number + 100), log)  # noqa: B023
-        assert pipeline.dead_letters() == []
-        os.killpg(process.pid, signal.SIGTERM)
-        assert process.wait(60) == 0, log.read_text()
-    assert "Traceback" not in log.read_text()
-    assert "First " not in log.read_text(), "a name is in the log"
-
-
 def test_a_store_that_stays_away_ends_the_stream_which_says_so(
     private: RunningStack, own_pipeline: Pipeline, tmp_path: Path
 ) -> None:
