@@ -88,13 +88,7 @@ class Watch:
         servers = self._settings.kafka_bootstrap_servers
         client = AdminClient({"bootstrap.servers": servers, "client.id": "streaming-broker-watch", "log_level": 0})
         while not self._closed.wait(EVERY_S):
-            words = _trouble(client, self._topic)
-            try:
-                self._same.check()
-            except Refused as error:
-                self._another = error
-            except ServiceError as error:
-                words = words or error.what
+            words = _trouble(client, self._topic) or self._another_topic()
             silent = round(time.monotonic() - self._served)
             if words is not None:
                 log.warning("Kafka does not serve the topic", where=servers, for_s=silent, why=words)
@@ -104,13 +98,26 @@ class Watch:
                 self._served = time.monotonic()
             self._words = words
 
+    def _another_topic(self) -> str | None:
+        """Why nobody can say whether it is the same topic; that it is another one, `given_up` tells."""
+        try:
+            self._same.check()
+        except Refused as error:
+            self._another = error
+        except ServiceError as error:
+            return error.what
+        return None
+
 
 def _trouble(client: AdminClient, topic: str) -> str | None:
     """Why the topic cannot be read at the moment, None when it can."""
     try:
-        found = client.list_topics(topic, timeout=_ANSWERS_WITHIN_S).topics[topic]
+        # All of them: one that is asked for by its name may be created by that.
+        found = client.list_topics(timeout=_ANSWERS_WITHIN_S).topics.get(topic)
     except KafkaException as error:
         return f"no broker answered within {_ANSWERS_WITHIN_S:g} s ({error.args[0].str()})"
+    if found is None:
+        return f"there is no topic {topic}"
     if found.error is not None:
         return f"topic {topic}: {found.error.str()}"
     without = [str(number) for number, partition in found.partitions.items() if partition.leader < 0]
