@@ -166,9 +166,10 @@ def test_each_store_and_the_registry_may_refuse_be_cut_off_hang_and_be_slow(
         assert log.read_text().count("attempt failed") == before_all
 
         # The registry is asked for ids that are new: the batch waits for it, and nothing is dead-lettered.
-        for number, mend in enumerate((between["registry"].refuse, between["registry"].stall)):
-            new = pipeline.evolve(lambda schema: schema.update(doc=f"version {number}"))  # noqa: B023
-            mend()
+        for number, cut in enumerate((between["registry"].refuse, between["registry"].stall)):
+            field = {"name": f"note_{number}", "type": ["null", "string"], "default": None, "doc": "Comes with it."}
+            new = pipeline.evolve(lambda schema: schema["fields"].append(field))  # noqa: B023
+            cut()
             before = {name: failed(log, name, "schema registry") for name in stores}
             feed.send(50, new)
             for name in stores:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -36,6 +37,9 @@ from contracts.tables import (
 from streaming import cells, failures, rows
 from streaming.sinks import existing
 from streaming.sinks.newest import NewestWritten
+
+# What its driver logs it raises as well, and whoever catches that tells of it once.
+logging.getLogger("cassandra").propagate = False
 
 _FORMAT = "org.apache.spark.sql.cassandra"
 _MICROS = 1000
