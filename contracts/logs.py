@@ -37,7 +37,7 @@ class _Libraries(logging.Handler):
         try:
             event = " ".join(record.getMessage().split())
             structlog.get_logger().log(record.levelno, event, logger=record.name, **why)
-        except Exception:  # as every handler does: logging fails nobody
+        except (LookupError, OSError, TypeError, ValueError):  # a line that fits no format, a stderr that is closed
             self.handleError(record)
 
 

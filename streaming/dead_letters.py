@@ -24,8 +24,6 @@ from contracts.topics import Topics
 from streaming import topic
 from streaming.topic import Ranges
 
-_FRAMING_BYTES = 5
-
 
 @dataclass(frozen=True, order=True)
 class Place:
@@ -166,7 +164,6 @@ def letter_of(message: Message, of_topic: str) -> Letter | None:
     origin = None if own is None else _origin(of_topic, told)
     key, value = message.key(), message.value()
     millis = needed.get(dead_letter.TIMESTAMP, message.timestamp()[1])
-    framed = value is not None and len(value) >= _FRAMING_BYTES and value[0] == 0
     return Letter(
         at=Place(message.topic(), message.partition(), message.offset()),
         origin=origin,
@@ -178,7 +175,7 @@ def letter_of(message: Message, of_topic: str) -> Letter | None:
         value_bytes=needed.get(dead_letter.LEFT_OUT, _length(value)),
         left_out=dead_letter.LEFT_OUT in needed,
         key_left_out=dead_letter.KEY_LEFT_OUT in needed,
-        schema_id=int.from_bytes(value[1:_FRAMING_BYTES], "big") if framed else None,
+        schema_id=topic.schema_id(value),
         headers=tuple(name for name, _ in (headers if own is None else own)),
         digest=_digest(millis, key, value, own or []),
     )

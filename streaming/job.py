@@ -129,8 +129,8 @@ class Job:
         self._stopping = stopping or threading.Event()
         self._log = log.bind(contract=contract.name)
         self._metrics = metrics or Metrics(contract)
-        checkpoints = {sink.name: self._checkpoints / sink.name for sink in sinks}
-        self._progress = Progress(settings, contract, checkpoints, self._metrics.commit_failed)
+        folders = {sink.name: self._checkpoints / sink.name for sink in sinks}
+        self._progress = Progress(settings, contract, folders, self._metrics.commit_failed)
         self._metrics.watch(self._progress.lag)
 
     def run(self, *, available_now: bool) -> None:

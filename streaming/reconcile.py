@@ -166,9 +166,9 @@ class _Decoder:
 
     def record(self, value: bytes | None) -> dict[str, Any] | None:
         """The record, None when the value cannot be decoded."""
-        if value is None or len(value) < 5 or value[0] != 0:
+        schema_id = topic.schema_id(value)
+        if value is None or schema_id is None:
             return None
-        schema_id = int.from_bytes(value[1:5], "big")
         if schema_id not in self._parsed:
             writer = self._writers.of([schema_id])[schema_id]
             self._parsed[schema_id] = writer.text and fastavro.parse_schema(json.loads(writer.text))

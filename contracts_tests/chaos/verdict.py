@@ -13,7 +13,7 @@ import fastavro
 from confluent_kafka import Message
 
 from contracts_tests.chaos.writer import Place
-from contracts_tests.integration.conftest import Pipeline
+from contracts_tests.integration.conftest import Pipeline, comparable
 from streaming import topic
 
 _SHOWN = 5
@@ -73,19 +73,6 @@ def judge(pipeline: Pipeline, acknowledged: Mapping[Place, bytes]) -> Verdict:
 
 def place(message: Message) -> Place:
     return message.partition(), message.offset()
-
-
-def comparable(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row of either store, or an event, in one form: UTC instants, ISO dates, text ids."""
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, dt.datetime):
-            return value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value.astimezone(dt.UTC)
-        if type(value).__name__ in ("Date", "date", "UUID"):
-            return str(value)
-        return value
-
-    return {name: plain(value) for name, value in row.items()}
 
 
 def _split(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import itertools
 import json
@@ -9,7 +10,7 @@ import os
 import shutil
 import sys
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -108,6 +109,19 @@ class Pipeline:
         """Everything in the dead-letter topic."""
         letters = self.contract.dead_letter_topic
         return list(topic.read(self.settings, letters, topic.whole(self.settings, letters)))
+
+
+def comparable(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of either store, or an event, in one form: UTC instants, ISO dates, text ids."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dt.datetime):
+            return value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value.astimezone(dt.UTC)
+        if type(value).__name__ in ("Date", "date", "UUID"):
+            return str(value)
+        return value
+
+    return {name: plain(value) for name, value in row.items()}
 
 
 def settings_for(stack: RunningStack, log_folder: Path) -> Settings:
