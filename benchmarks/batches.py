@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import time
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,28 +33,33 @@ class Batch:
 class _Listener(StreamingQueryListener):
     def __init__(self) -> None:
         self.batches: dict[str, list[Batch]] = {}
+        self.ended = threading.Semaphore(0)
+        self.begun = 0
 
     def onQueryStarted(self, event: Any) -> None:  # noqa: N802 - Spark's name
-        pass
+        self.begun += 1
 
     def onQueryProgress(self, event: Any) -> None:  # noqa: N802
         progress = event.progress
         if progress.numInputRows:
             start = dt.datetime.fromisoformat(progress.timestamp).timestamp()
             end = start + progress.batchDuration / 1000
-            batch = Batch(start, end, progress.numInputRows, _offsets(progress.sources[0]))
+            offsets = _offsets(progress.sources[0])
+            # Not its numInputRows, which counts what is read a second time twice.
+            batch = Batch(start, end, sum(last - first for first, last in offsets.values()), offsets)
             self.batches.setdefault(progress.name.rpartition(".")[2], []).append(batch)
 
     def onQueryIdle(self, event: Any) -> None:  # noqa: N802
         pass
 
     def onQueryTerminated(self, event: Any) -> None:  # noqa: N802
-        pass
+        self.ended.release()
 
 
 def _offsets(source: Any) -> dict[int, tuple[int, int]]:
     (ends,) = json.loads(source.endOffset).values()
-    (starts,) = json.loads(source.startOffset).values() if source.startOffset else ({},)
+    begun = source.startOffset not in (None, "None")  # PySpark's word for none
+    (starts,) = json.loads(source.startOffset).values() if begun else ({},)
     return {int(partition): (starts.get(partition, 0), end) for partition, end in ends.items()}
 
 
@@ -63,6 +68,7 @@ def listened(spark: SparkSession, run: Callable[[], object]) -> dict[str, list[B
     listener = _Listener()
     spark.streams.addListener(listener)
     run()
-    time.sleep(1)  # it hears of the last batch after the query has ended
+    for _ in range(listener.begun):  # it hears of the last batch after the query has ended
+        assert listener.ended.acquire(timeout=60)
     spark.streams.removeListener(listener)
     return listener.batches

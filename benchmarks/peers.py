@@ -8,6 +8,7 @@ from typing import Any
 
 from cassandra.concurrent import execute_concurrent_with_args
 from confluent_kafka import DeserializingConsumer, Producer
+from confluent_kafka.admin import AdminClient, NewTopic
 from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer
 from pyspark.sql import SparkSession
@@ -72,6 +73,9 @@ def json_topic(contract: Contract) -> str:
 
 def fill_json(configured: Settings, contract: Contract, users: list[dict[str, Any]]) -> None:
     """The same records as JSON, in a topic of their own."""
+    admin = AdminClient({"bootstrap.servers": configured.kafka_bootstrap_servers})
+    (created,) = admin.create_topics([NewTopic(json_topic(contract), contract.spec.kafka.partitions)]).values()
+    created.result(timeout=30)
     producer = Producer(
         {
             "bootstrap.servers": configured.kafka_bootstrap_servers,

@@ -85,9 +85,10 @@ def _rate(configured: Settings, contract: Contract, run: Any) -> float:
         connected.execute(f"TRUNCATE {contract.spec.sinks.cassandra.quoted}")
     with postgres.connect(configured) as connection:
         connection.execute(f"TRUNCATE {contract.spec.sinks.postgres.quoted}")
-    stores = list(run(configured, sinks).values())
-    assert stores
-    assert all(sum(batch.records for batch in store) == RECORDS for store in stores)
+    written = run(configured, sinks)
+    counts = {name: sum(batch.records for batch in store) for name, store in written.items()}
+    assert set(counts.values()) == {RECORDS}, counts
+    stores = list(written.values())
     return RECORDS / (max(store[-1].end for store in stores) - min(store[0].start for store in stores))
 
 

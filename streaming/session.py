@@ -22,6 +22,10 @@ _AVRO_LIMITS = (
     f"-Dorg.apache.avro.limits.bytes.maxLength={_MOST_BYTES} -Dorg.apache.avro.limits.string.maxLength={_MOST_BYTES}"
 )
 
+# Of one record Spark makes one method, and Java interprets a method of more than 8,000 bytes for ever: with a dozen
+# fields to check, decoding took twice as long.
+_COMPILE_ALL = "-XX:-DontCompileHugeMethods"
+
 # Cassandra's driver writes a request that the server warns of to the log, values and all.
 _NO_ROWS_IN_THE_LOG = "-Ddatastax-java-driver.advanced.request.log-warnings=false"
 
@@ -58,7 +62,7 @@ def start(settings: Settings) -> SparkSession:
     log_file = settings.spark_log_file.absolute()
     log_file.parent.mkdir(parents=True, exist_ok=True)
     log_config = Path(__file__).with_name("log4j2.properties").as_uri()
-    options = f"{_AVRO_LIMITS} {_NO_ROWS_IN_THE_LOG} -Duser.timezone=UTC"
+    options = f"{_COMPILE_ALL} {_AVRO_LIMITS} {_NO_ROWS_IN_THE_LOG} -Duser.timezone=UTC"
     # In quotes, for the folder's name may hold a space.
     logging = f'-Dlog4j2.configurationFile={log_config} "-Dspark.log.file={log_file}"'
     hosts, port = contact_points(settings.cassandra_hosts)
