@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -31,7 +32,7 @@ CLONE = TESTS.parent
 _NEVER_SKIPPED = ("integration", "e2e")
 
 
-@dataclass(frozen=True)
+@dataclass
 class RunningStack:
     """A started stack.
 
@@ -53,7 +54,12 @@ class RunningStack:
     @property
     def environment(self) -> dict[str, str]:
         """This process's environment with those variables: for subprocesses."""
-        return {**os.environ, **self.exports}
+        return {**os.environ, **self.exports, "SPARK_SUBMIT_OPTS": self.spark_options}
+
+    @property
+    def spark_options(self) -> str:
+        """Those of `env`, and the first compiler only: no Spark of a test runs for so long that the second pays."""
+        return f"{self.exports.get('SPARK_SUBMIT_OPTS', '')} -XX:TieredStopAtLevel=1"
 
     @property
     def status(self) -> dict[str, dict[str, Any]]:
@@ -88,7 +94,28 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         yield running
         return
     with private_stack(tmp_path_factory.mktemp("stack")) as started:
+        _teach_spark(started, tmp_path_factory.mktemp("learning"))
         yield started
+
+
+def _teach_spark(stack: RunningStack, folder: Path) -> None:
+    """Streams a little, so that all Sparks of the tests find an archive of classes (stack/classes.py)."""
+    from contracts_tests.integration.conftest import made, settings_for
+    from contracts_tests.integration.test_streaming import user
+    from contracts_tests.integration.test_streaming_process import run
+
+    if "ArchiveClassesAtExit" not in stack.exports["SPARK_SUBMIT_OPTS"]:
+        return
+    pipeline = made(settings_for(stack, folder), None, folder)
+    schema_id = pipeline.register()
+    pipeline.send(*({"value": pipeline.encode(schema_id, user(number))} for number in range(100)), {"value": b"bad"})
+    done = run(stack, pipeline, "--available-now")
+    assert done.returncode == 0, done.stderr
+    deadline = time.monotonic() + 60
+    while "ArchiveClassesAtExit" in stack.exports["SPARK_SUBMIT_OPTS"]:
+        assert time.monotonic() < deadline, "Spark has written no archive of its classes"
+        time.sleep(1)
+        del stack.exports
 
 
 class private_stack:  # noqa: N801 - used like a function

@@ -1,8 +1,10 @@
-"""Archives of loaded classes, which let a Java server start in about half the time.
+"""Archives of loaded classes, which let a Java server start in about half the time, and Spark in two thirds of it.
 
 The runtime of the wheel comes without any, so there are two layers: one of the runtime's own classes, made once,
 and one per server on top, which its Java process writes when it ends in an orderly way for the first time.  Both
 lie in the cache, for every clone.  Java ignores an archive that does not fit.
+
+Spark's lies in the Python environment, whose jars it is of, and no other path of them fits.
 """
 
 from __future__ import annotations
@@ -12,15 +14,18 @@ import importlib.metadata
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from stack.artifact import read_lock
 from stack.jars import cache_dir
-from stack.java import java
+from stack.java import java, pyspark_jars
 from stack.site import Site
 
 _FRESH = "classes.jsa"  # in the server's folder, until it is kept
+_QUIET = "-Xlog:cds*=off"  # which classes cannot be archived, and why an archive does not fit
 
 
 def _folder() -> Path:
@@ -80,3 +85,39 @@ def keep(site: Site, server: str) -> None:
     except OSError:  # a full disk or a cache that is not ours: the next start is slower, and works
         half.unlink(missing_ok=True)
     fresh.unlink()
+
+
+def spark_options(*, learn: bool) -> str:
+    """Value of SPARK_SUBMIT_OPTS: Spark's driver uses its archive, or where there is none yet writes it at its end.
+    Empty when that is not to be, or when the caller has options of his own there.
+
+    Args:
+        learn: whether it may write one.
+    """
+    folder = Path(sys.prefix) / "var" / "classes"
+    theirs = os.environ.get("SPARK_SUBMIT_OPTS", "")
+    if not _base().exists() or (theirs and str(folder) not in theirs):
+        return ""
+    jars = pyspark_jars()
+    key = hashlib.sha256(f"{_runtime()} {_base()} {jars} {jars.stat().st_mtime_ns}".encode()).hexdigest()[:16]
+    kept = folder / f"spark-{key}.jsa"
+    with suppress(OSError):  # an environment that is not ours to write: Spark starts as well, later
+        folder.mkdir(parents=True, exist_ok=True)
+        _adopt(kept)
+    if kept.exists():
+        return f'"-XX:SharedArchiveFile={_base()}:{kept}" {_QUIET}'
+    if not learn or not os.access(folder, os.W_OK):
+        return ""
+    return f'"-XX:SharedArchiveFile={_base()}" "-XX:ArchiveClassesAtExit={kept}.{os.getpid()}" {_QUIET}'
+
+
+def _adopt(kept: Path) -> None:
+    """Keeps an archive that a Spark has written since, and removes those that fit no more."""
+    for written in kept.parent.glob(f"{kept.name}.*"):
+        with written.open("rb") as file:
+            whole = any(file.read(4))  # Java writes the header last
+        if whole:
+            os.replace(written, kept)
+    for other in kept.parent.glob("*.jsa"):
+        if other != kept:
+            other.unlink()

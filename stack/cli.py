@@ -52,7 +52,10 @@ def _status(arguments: argparse.Namespace) -> int:
 
 
 def _env(arguments: argparse.Namespace) -> int:
-    for name, value in stack.Stack.at(arguments.dir).exports().items():
+    exports = stack.Stack.at(arguments.dir).exports()
+    if spark_options := classes.spark_options(learn=True):
+        exports["SPARK_SUBMIT_OPTS"] = spark_options
+    for name, value in exports.items():
         quoted = value.replace("'", "'\\''")
         print(f"export {name}='{quoted}'")
     return EXIT_OK

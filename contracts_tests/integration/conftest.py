@@ -128,6 +128,7 @@ def settings_for(stack: RunningStack, log_folder: Path) -> Settings:
     """Settings that point to the servers of `stack`."""
     exports = stack.exports
     os.environ["JAVA_HOME"] = exports["JAVA_HOME"]
+    os.environ["SPARK_SUBMIT_OPTS"] = stack.spark_options
     # Rows that a test gives to Spark go through a worker; Spark's default is a `python3` on the path, any or none.
     os.environ["PYSPARK_PYTHON"] = sys.executable
     flags = {name.lower(): value for name, value in exports.items() if name.lower() in Settings.model_fields}

@@ -88,7 +88,7 @@ def test_versions_are_what_the_servers_say(stack):
 def test_env_gives_every_variable_in_a_form_that_a_shell_reads(stack):
     wanted = [
         "KAFKA_BOOTSTRAP_SERVERS SCHEMA_REGISTRY_URL CASSANDRA_HOSTS CASSANDRA_USERNAME CASSANDRA_PASSWORD",
-        "POSTGRES_DSN DATASOURCE_URL JAVA_HOME SPARK_JARS",
+        "POSTGRES_DSN DATASOURCE_URL JAVA_HOME SPARK_JARS SPARK_SUBMIT_OPTS",
     ]
     names = " ".join(wanted).split()
     lines = stack.run("env").stdout
