@@ -27,7 +27,7 @@ from streaming.sinks import Sink, cassandra, postgres
 
 RECORDS = 200_000
 WARM_UPS = 1
-ROUNDS = 3
+ROUNDS = 2
 
 
 def measure() -> dict[str, Any]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
 from typing import Any
 from uuid import UUID
@@ -49,6 +51,8 @@ _AT_ONCE = 1000
 _BEFORE_ALL = -(2**53)
 # What a node has answered is on its disk after this time, or the node is gone; see ADR 7.  Seconds.
 _ON_DISK_AFTER_S = 0.1
+# How long a node may take to say which start of it this is, seconds.
+_ANSWERS_WITHIN_S = 10.0
 # How long the connector keeps a session that nobody uses, ms; at the least, see `session_options`.
 _KEEP_SESSION_MS = 300_000
 
@@ -89,6 +93,7 @@ class CassandraSink:
             settings.checkpoint_dir / contract.name / "cassandra-newest.json", spec.qualified
         )
         self._session = _SESSIONS[settings.cassandra_hosts]
+        self._node = _node(settings.cassandra_hosts, settings.cassandra_username, settings.cassandra_password)
 
     def has_table(self) -> bool:
         with connect(self._settings) as session:
@@ -101,14 +106,14 @@ class CassandraSink:
                     session.execute(statement)
 
     def write(self, decoded: DataFrame) -> None:
-        before = _generation(self._settings)
+        before = self._node.generation()
         if not self._session.healthy or before != self._session.met:
             self._session.number += 1
         self._session.healthy, self._session.met = False, before
         newest = self._upsert(decoded)
         self._session.healthy = True
         time.sleep(_ON_DISK_AFTER_S)
-        if _generation(self._settings) != before:
+        if self._node.generation() != before:
             words = (
                 "it was restarted while the batch was written; what it answered last may not have reached its disk"
             )
@@ -249,35 +254,76 @@ def _bound(values: Iterable[Any], types: Iterable[str]) -> list[Any]:
     ]
 
 
-def _generation(settings: Settings) -> int | None:
-    """Another number after each start of the node; None where other nodes hold replicas."""
-    with connect(settings) as session:
-        if session.execute("SELECT peer FROM system.peers_v2 LIMIT 1").one() is not None:
+class _Node:
+    """The node that is asked, before and after each batch, which start of it this is.
+
+    On a connection that stays open: to make one takes a quarter of a second.
+    """
+
+    def __init__(self, hosts: str, username: str, password: str) -> None:
+        self._hosts, self._account = hosts, (username, password)
+        self._cluster: Cluster | None = None
+        self._lock = threading.Lock()
+
+    def generation(self) -> int | None:
+        """Another number after each start of the node; None where other nodes hold replicas.  Raises ServiceError."""
+        with self._lock:
+            if self._cluster is not None:
+                try:
+                    return self._asked()
+                except (NoHostAvailable, DriverException):  # what a new connection says, counts
+                    self._close()
+            self._cluster = _cluster(self._hosts, *self._account)
+            try:
+                self._session = self._cluster.connect()
+                return self._asked()
+            except (NoHostAvailable, DriverException) as error:
+                self._close()
+                raise failures.of_cassandra(self._hosts, error) from error
+
+    def _close(self) -> None:
+        assert self._cluster is not None
+        self._cluster.shutdown()
+        self._cluster = None
+
+    def _asked(self) -> int | None:
+        def one(query: str) -> Any:
+            return self._session.execute(query, timeout=_ANSWERS_WITHIN_S).one()
+
+        if one("SELECT peer FROM system.peers_v2 LIMIT 1") is not None:
             return None
-        return int(session.execute("SELECT gossip_generation FROM system.local").one().gossip_generation)
+        return int(one("SELECT gossip_generation FROM system.local").gossip_generation)
+
+
+# Kept as long as the process, as the connector keeps its sessions.
+_node = cache(_Node)
 
 
 @contextmanager
 def connect(settings: Settings) -> Iterator[Session]:
     """A session of cassandra-driver.  Raises ServiceError when no host can be reached, or one fails meanwhile."""
-    points, port = contact_points(settings.cassandra_hosts)
-    profile = ExecutionProfile(RoundRobinPolicy(), request_timeout=30)
-    cluster = Cluster(
-        points,
-        port=port,
-        auth_provider=PlainTextAuthProvider(settings.cassandra_username, settings.cassandra_password),
-        execution_profiles={EXEC_PROFILE_DEFAULT: profile},
-        connect_timeout=10,
-        protocol_version=ProtocolVersion.V5,
-        schema_metadata_enabled=False,
-        token_metadata_enabled=False,
-    )
+    cluster = _cluster(settings.cassandra_hosts, settings.cassandra_username, settings.cassandra_password)
     try:
         yield cluster.connect()
     except (NoHostAvailable, DriverException) as error:
         raise failures.of_cassandra(settings.cassandra_hosts, error) from error
     finally:
         cluster.shutdown()
+
+
+def _cluster(hosts: str, username: str, password: str) -> Cluster:
+    points, port = contact_points(hosts)
+    profile = ExecutionProfile(RoundRobinPolicy(), request_timeout=30)
+    return Cluster(
+        points,
+        port=port,
+        auth_provider=PlainTextAuthProvider(username, password),
+        execution_profiles={EXEC_PROFILE_DEFAULT: profile},
+        connect_timeout=10,
+        protocol_version=ProtocolVersion.V5,
+        schema_metadata_enabled=False,
+        token_metadata_enabled=False,
+    )
 
 
 def contact_points(hosts: str) -> tuple[list[str], int]:
