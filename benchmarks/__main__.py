@@ -35,13 +35,13 @@ def main() -> None:
         parser.error(f"no benchmark {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
     result: dict[str, Any] = {"version": 1, **_circumstances()}
     print(json.dumps(result, indent=2))
+    file = RESULTS / f"{result['at'][:10]}-{result['commit'][:10]}.json"
     for name in arguments.names or BENCHMARKS:
         result[name] = BENCHMARKS[name]()
         print(json.dumps({name: result[name]}, indent=2), flush=True)
-    if arguments.keep:
-        file = RESULTS / f"{result['at'][:10]}-{result['commit'][:10]}.json"
-        file.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-        print(f"kept in {file.relative_to(CLONE)}")
+        if arguments.keep:
+            file.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+            print(f"kept in {file.relative_to(CLONE)}")
 
 
 def _circumstances() -> dict[str, Any]:

@@ -33,7 +33,7 @@ VERSIONS = (3, 50)
 REJECTS = 100
 # A version has the fields in another order than the one before; every so many of them also has one more.
 FIELD_EACH = 10
-WARM_UPS = 2
+WARM_UPS = 3
 ROUNDS = 5
 
 
