@@ -15,12 +15,13 @@ from typing import NamedTuple
 import yaml
 
 from contracts import avro, file_history
-from contracts.catalog import CONTRACT_FILE, parse_spec
+from contracts.catalog import CONTRACT_FILE
 from contracts.contract import Contract, ContractSpec, Role, Sink, Subject
 from contracts.errors import ConfigurationError, InvalidSchema
 from contracts.git import Commit, Repository
 from contracts.impact import Earlier
 from contracts.shared_types import SharedTypes
+from contracts.spec import parse_spec
 
 
 @dataclass
