@@ -24,7 +24,7 @@ from contracts import catalog
 from contracts.contract import Contract
 from contracts.registry import Registry
 from contracts.settings import Settings
-from streaming import decode, session, source
+from streaming import decode, framing, session, source
 from streaming.writers import Writers
 
 RECORDS = 200_000
@@ -118,6 +118,6 @@ def _fill(configured: Settings, contract: Contract, ids: list[int]) -> None:
         turn = number % len(ids)
         body = io.BytesIO()
         fastavro.schemaless_writer(body, schemas[turn], user)
-        value = b"\x00" + ids[turn].to_bytes(4, "big") + body.getvalue()
+        value = framing.of(ids[turn]) + body.getvalue()
         producer.produce(contract.topic, key=user["id"], value=value[:-9] if number % REJECTS == 0 else value)
     assert producer.flush(60) == 0

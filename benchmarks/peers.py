@@ -8,7 +8,6 @@ from typing import Any
 
 from cassandra.concurrent import execute_concurrent_with_args
 from confluent_kafka import DeserializingConsumer, Producer
-from confluent_kafka.admin import AdminClient, NewTopic
 from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer
 from pyspark.sql import SparkSession
@@ -18,6 +17,7 @@ from benchmarks.batches import Batch
 from contracts.contract import Contract
 from contracts.settings import Settings
 from contracts.tables import EVENT_OFFSET, EVENT_PARTITION, EVENT_TIMESTAMP
+from contracts.topics import Topics
 from streaming.sinks import cassandra
 
 _CHUNK = 1000
@@ -73,9 +73,7 @@ def json_topic(contract: Contract) -> str:
 
 def fill_json(configured: Settings, contract: Contract, users: list[dict[str, Any]]) -> None:
     """The same records as JSON, in a topic of their own."""
-    admin = AdminClient({"bootstrap.servers": configured.kafka_bootstrap_servers})
-    (created,) = admin.create_topics([NewTopic(json_topic(contract), contract.spec.kafka.partitions)]).values()
-    created.result(timeout=30)
+    Topics(configured).create(json_topic(contract), contract.spec.kafka.partitions, -1, {})
     producer = Producer(
         {
             "bootstrap.servers": configured.kafka_bootstrap_servers,

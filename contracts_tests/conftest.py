@@ -104,7 +104,7 @@ def _teach_spark(stack: RunningStack, folder: Path) -> None:
     from contracts_tests.integration.test_streaming import user
     from contracts_tests.integration.test_streaming_process import run
 
-    if "ArchiveClassesAtExit" not in stack.exports["SPARK_SUBMIT_OPTS"]:
+    if "ArchiveClassesAtExit" not in stack.spark_options:
         return
     pipeline = made(settings_for(stack, folder), None, folder)
     schema_id = pipeline.register()
@@ -112,10 +112,12 @@ def _teach_spark(stack: RunningStack, folder: Path) -> None:
     done = run(stack, pipeline, "--available-now")
     assert done.returncode == 0, done.stderr
     deadline = time.monotonic() + 60
-    while "ArchiveClassesAtExit" in stack.exports["SPARK_SUBMIT_OPTS"]:
+    while "ArchiveClassesAtExit" in stack.spark_options:
         assert time.monotonic() < deadline, "Spark has written no archive of its classes"
         time.sleep(1)
         del stack.exports
+    # Where `settings_for` has put those that write one: what inherits them would write it again.
+    os.environ["SPARK_SUBMIT_OPTS"] = stack.spark_options
 
 
 class private_stack:  # noqa: N801 - used like a function

@@ -21,7 +21,7 @@ from contracts.contract import Contract
 from contracts.errors import ConfigurationError
 from contracts.settings import Settings
 from contracts.topics import Topics
-from streaming import topic
+from streaming import framing, topic
 from streaming.topic import Ranges
 
 
@@ -175,7 +175,7 @@ def letter_of(message: Message, of_topic: str) -> Letter | None:
         value_bytes=needed.get(dead_letter.LEFT_OUT, _length(value)),
         left_out=dead_letter.LEFT_OUT in needed,
         key_left_out=dead_letter.KEY_LEFT_OUT in needed,
-        schema_id=topic.schema_id(value),
+        schema_id=framing.schema_id(value),
         headers=tuple(name for name, _ in (headers if own is None else own)),
         digest=_digest(millis, key, value, own or []),
     )

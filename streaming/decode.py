@@ -12,7 +12,7 @@ exactly where its schema says leaves the sentinel in its place.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pyspark.sql import Column, DataFrame
@@ -23,21 +23,19 @@ from contracts.columns import MOST_DIGITS
 from contracts.contract import Contract
 from contracts.logical import logical_of, max_precision
 from contracts.rules import Rule
-from streaming import rules, values
+from streaming import framing, rules, values
 from streaming.reasons import Reason
 from streaming.writers import Writer
 
 # What `decode` fails with when it meets a schema id that it was not told of; the id follows.
 UNSEEN = "unseen schema id "
-MAGIC = b"\x00"
-FRAMING_BYTES = 5
 SENTINEL = bytes.fromhex("c0ffee5eed5ea1ed")
 
 
 def schema_ids(frame: DataFrame) -> set[int]:
     """The distinct schema ids of the frame's well-framed records.  Runs a Spark job."""
     rows = frame.where(_well_framed()).select(_prefix().alias("prefix")).distinct().collect()
-    return {int.from_bytes(row.prefix[1:], "big") for row in rows}
+    return {int.from_bytes(row.prefix[len(framing.MAGIC) :], "big") for row in rows}
 
 
 class Decoder:
@@ -73,7 +71,7 @@ class Decoder:
     def _expressions(self, writers: Mapping[int, Writer]) -> tuple[Column, Column]:
         readable = [writer for writer in writers.values() if writer.reason is None]
         refused = [writer for writer in writers.values() if writer.reason is not None]
-        known = _prefix().isin([_framing(schema_id) for schema_id in writers])
+        known = _prefix().isin([framing.of(schema_id) for schema_id in writers])
         complete = F.col("_envelope.end").eqNullSafe(F.lit(SENTINEL))
         record = F.col("_envelope.value")
         flaws = values.flaws(self._contract.value.schema, record) + values.flaws_of_key(self._contract, record)
@@ -83,39 +81,40 @@ class Decoder:
 
 
 def _prefix() -> Column:
-    return F.substring("value", 1, FRAMING_BYTES)
+    return F.substring("value", 1, framing.BYTES)
 
 
 def _well_framed() -> Column:
     value = F.col("value")
-    return value.isNotNull() & (F.length(value) >= FRAMING_BYTES) & (F.substring(value, 1, 1) == F.lit(MAGIC))
+    return value.isNotNull() & (F.length(value) >= framing.BYTES) & (F.substring(value, 1, 1) == F.lit(framing.MAGIC))
 
 
 def _envelope(readable: Iterable[Writer], reader: str) -> Column:
-    body = F.concat(F.substring(F.col("value"), FRAMING_BYTES + 1, 2**31 - 1), F.lit(SENTINEL))
+    body = F.concat(F.substring(F.col("value"), framing.BYTES + 1, 2**31 - 1), F.lit(SENTINEL))
     # CORRECTED: Avro's calendar is the proleptic Gregorian one; Spark's default refuses days before 1582.
     reader = json.dumps(_with_all_digits(json.loads(reader)))
     options = {"avroSchema": _in_envelope(reader), "mode": "PERMISSIVE", "datetimeRebaseMode": "CORRECTED"}
     decoded = {writer.schema_id: from_avro(body, _in_envelope(writer.text), options) for writer in readable}
     # The branch that never holds gives the column its type when no record can be read.
-    return F.when(F.lit(False), from_avro(body, _in_envelope(reader), options)).otherwise(_of_its_id(decoded))
+    return F.when(F.lit(False), from_avro(body, _in_envelope(reader), options)).otherwise(
+        _of_its_id(sorted(decoded.items()))
+    )
 
 
-def _of_its_id(columns: Mapping[int, Column]) -> Column:
-    """The column of the record's schema id, null when there is none.
+def _of_its_id(columns: Sequence[tuple[int, Column]]) -> Column:
+    """The column of the record's schema id, null when there is none; `columns` in the order of their ids.
 
     Found by halving: among fifty ids each record is compared with six, and no copy is made but for the last.
     """
-    ids = sorted(columns)
-    if not ids:
+    if not columns:
         return F.lit(None)
-    if len(ids) == 1:
-        return F.when(_prefix() == F.lit(_framing(ids[0])), columns[ids[0]])
-    lower, upper = ids[: len(ids) // 2], ids[len(ids) // 2 :]
+    if len(columns) == 1:
+        ((schema_id, column),) = columns
+        return F.when(_prefix() == F.lit(framing.of(schema_id)), column)
+    half = len(columns) // 2
     # Spark compares bytes as unsigned numbers, from the left.
-    below = F.col("value") < F.lit(_framing(upper[0]))
-    found = ({schema_id: columns[schema_id] for schema_id in half} for half in (lower, upper))
-    return F.when(below, _of_its_id(next(found))).otherwise(_of_its_id(next(found)))
+    below = F.col("value") < F.lit(framing.of(columns[half][0]))
+    return F.when(below, _of_its_id(columns[:half])).otherwise(_of_its_id(columns[half:]))
 
 
 def _in_envelope(schema: str) -> str:
@@ -149,10 +148,6 @@ def _once(column: Column) -> Column:
     return F.when(F.monotonically_increasing_id() >= 0, column)
 
 
-def _framing(schema_id: int) -> bytes:
-    return MAGIC + schema_id.to_bytes(4, "big")
-
-
 def _verdict(
     refused: Iterable[Writer],
     known: Column,
@@ -163,14 +158,14 @@ def _verdict(
     """A struct (reason, detail), null for a good record.  The first of the conditions that holds decides."""
     chain = F.when(F.col("value").isNull(), _because(Reason.NULL_VALUE, "the record has no value"))
     short = F.concat(
-        F.lit("the value has "), F.length(F.col("value")), F.lit(f" bytes; the framing alone takes {FRAMING_BYTES}")
+        F.lit("the value has "), F.length(F.col("value")), F.lit(f" bytes; the framing alone takes {framing.BYTES}")
     )
-    chain = chain.when(F.length(F.col("value")) < FRAMING_BYTES, _because(Reason.TOO_SHORT, short))
+    chain = chain.when(F.length(F.col("value")) < framing.BYTES, _because(Reason.TOO_SHORT, short))
     magic = F.concat(F.lit("the first byte is 0x"), F.hex(F.substring(F.col("value"), 1, 1)), F.lit(", not 0x00"))
     chain = chain.when(~_well_framed(), _because(Reason.BAD_MAGIC, magic))
     for writer in refused:
         because = _because(Reason(writer.reason), writer.detail)
-        chain = chain.when(F.lit(_framing(writer.schema_id)) == _prefix(), because)
+        chain = chain.when(F.lit(framing.of(writer.schema_id)) == _prefix(), because)
     unseen = F.raise_error(F.concat(F.lit(UNSEEN), F.conv(F.hex(F.substring("value", 2, 4)), 16, 10)))
     chain = chain.when(~known, unseen.cast("struct<reason: string, detail: string>"))
     torn = "the body is no record of its writer schema: cut off, longer than the schema says, or garbage"

@@ -22,7 +22,7 @@ from contracts.contract import Contract
 from contracts.errors import ConfigurationError
 from contracts.registry import Registry
 from contracts.settings import Settings
-from streaming import dead_letters, stored, topic
+from streaming import dead_letters, framing, stored, topic
 from streaming.dead_letters import Letters
 from streaming.stored import Key, Position
 from streaming.topic import Ranges
@@ -166,7 +166,7 @@ class _Decoder:
 
     def record(self, value: bytes | None) -> dict[str, Any] | None:
         """The record, None when the value cannot be decoded."""
-        schema_id = topic.schema_id(value)
+        schema_id = framing.schema_id(value)
         if value is None or schema_id is None:
             return None
         if schema_id not in self._parsed:

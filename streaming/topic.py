@@ -10,16 +10,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from contracts.settings import Settings
 from streaming import failures
 
-_FRAMING_BYTES = 5
-
 Ranges = Mapping[int, tuple[int, int]]
-
-
-def schema_id(value: bytes | None) -> int | None:
-    """That of the wire format: a zero byte, four bytes of id, the body.  None where it is not framed so."""
-    if value is None or len(value) < _FRAMING_BYTES or value[0] != 0:
-        return None
-    return int.from_bytes(value[1:_FRAMING_BYTES], "big")
 
 
 def whole(settings: Settings, topic: str) -> dict[int, tuple[int, int]]:
