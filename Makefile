@@ -8,13 +8,17 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
+# What .env has of the names in $(1), and what the environment has, which goes first: as lines that set them.
+DOTENV = sed -nE "s/^($(1))=[\"']?([^\"']*)[\"']?$$/export \1='\3'/p" .env 2>/dev/null || true
+OWN = export -p | grep -E '^declare -x $(1)=' || true
 # For a step that talks to the servers: the stack's addresses, where .env names no other, where the environment names no
 # other.  `eval` alone would hide that a command in it failed.
 ADDRESSES := (KAFKA|SCHEMA_REGISTRY|CASSANDRA|POSTGRES|DATASOURCE)_[A-Z_]+
 WITH_STACK := exports=$$($(BIN)/python -m stack env) \
-  && file=$$(sed -nE "s/^($(ADDRESSES))=[\"']?([^\"']*)[\"']?$$/export \1='\3'/p" .env 2>/dev/null || true) \
-  && own=$$(export -p | grep -E '^declare -x $(ADDRESSES)=' || true) \
+  && file=$$($(call DOTENV,$(ADDRESSES))) && own=$$($(call OWN,$(ADDRESSES))) \
   && eval "$$exports" && eval "$$file" && eval "$$own" &&
+# For Airflow, whose tasks work elsewhere, where no .env is: all that is in it.
+WITH_DOTENV := file=$$($(call DOTENV,([A-Z]+)[A-Z_]*)) && own=$$($(call OWN,[A-Z_]+)) && eval "$$file" && eval "$$own" &&
 # What the demo's producer has to say of its run, for the reconciliation.
 RUN := $(or $(STACK_DIR),.stack)/demo.json
 ARGS ?=
@@ -83,6 +87,10 @@ demo: setup ## the whole job: servers, schemas, users from the source, Kafka, Sp
 	@$(BIN)/python -m stack status
 	@echo 'The servers stay up: `make produce`, `make stream`, `make status`; `make down` stops them.'
 
+.PHONY: airflow
+airflow: setup ## Airflow on the embedded servers: the whole job every day (docs/airflow.md)
+	@$(WITH_DOTENV) $(BIN)/python -m stack up --with airflow $(ARGS)
+
 .PHONY: compose-env
 compose-env: $(STAMP) ## for Docker: add the passwords that are missing to .env
 	@$(BIN)/python -m deploy env
@@ -117,9 +125,11 @@ lint: $(STAMP) ## style, formatting and the direction of imports
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports
 
+# Two halves side by side, each with servers of its own, where there is memory for that.
+WORKERS ?= $(shell awk '/^MemAvailable/ {print ($$2 > 14000000 ? 2 : 1)}' /proc/meminfo)
 .PHONY: test
 test: setup lint ## everything the tests need, then all of them (ARGS="-k stack")
-	@$(BIN)/python -m pytest $(if $(ARGS),,--complete) $(ARGS)
+	@$(BIN)/python -m pytest $(or $(ARGS),--complete -n $(WORKERS) --dist loadfile --no-loadscope-reorder)
 
 .PHONY: lock
 lock: $(STAMP) ## write requirements.lock and stack/jars.lock anew (needs uv)

@@ -61,12 +61,14 @@ class DeadLetterSpec(Spec):
     """Where records go that cannot be stored.  `topic` defaults to `<topic>.dlq`.
 
     A dead letter keeps its record's timestamp, so retention by age could delete it at once: without limit by default.
+    `max_rate`: the share of a day's records that may come here before somebody is told (`dlq review`), 0 to 1.
     """
 
     topic: TopicName = ""
     partitions: int = Field(1, ge=1, le=MOST_PARTITIONS)
     replication_factor: int = Field(-1, ge=-1, le=MOST_REPLICAS)
     config: dict[str, str] = Field(default_factory=lambda: {"retention.ms": "-1"})
+    max_rate: float = Field(0.01, ge=0, le=1)
 
     @field_validator("config", mode="before")
     @classmethod
@@ -149,6 +151,13 @@ class SinksSpec(Spec):
     postgres: PostgresSink | None = None
 
 
+class SourceSpec(Spec):
+    """Where `python -m producers` gets the events from.  `api`: how it answers.  `count`: events a day."""
+
+    api: Literal["randomuser"]
+    count: int = Field(1_000, ge=1, le=1_000_000)
+
+
 class ConsumerSpec(Spec):
     """Somebody who reads the topic.  `fields`: paths inside the value that they use; none means all of it."""
 
@@ -197,6 +206,7 @@ class ContractSpec(Spec):
     compatibility: Compatibility
     key: str | None = None
     value: str = "value.avsc"
+    source: SourceSpec | None = None
     kafka: TopicSpec = TopicSpec()
     dead_letter: DeadLetterSpec = DeadLetterSpec()
     sinks: SinksSpec = SinksSpec()

@@ -3,16 +3,20 @@
 pytest contracts_tests                  starts a stack of its own, on free ports, when a test asks for it
 pytest contracts_tests --use-running    takes the one that `make up` has started
 pytest contracts_tests --complete       fails when tests of a folder did not run (`make test`)
+pytest contracts_tests -n 2 --dist loadfile --no-loadscope-reorder
+                                        two halves side by side, each with a stack of its own
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,8 +32,13 @@ settings.register_profile("repeatable", derandomize=True)
 settings.load_profile("repeatable")
 TESTS = Path(__file__).parent
 CLONE = TESTS.parent
+_STARTING = Path(tempfile.gettempdir(), f"avro-data-contracts-tests-{os.getuid()}.lock")
 # Tests in these folders are about real servers: skipping one is not running it.
 _NEVER_SKIPPED = ("integration", "e2e")
+# But for this: it takes a program that no package of Python brings.
+NO_BROWSER = "no Chromium: install it (apt-get install chromium) to see Airflow's pages tested"
+# The longest first, so that of two workers none is left with a long one at the end.
+_ORDER = ("e2e", "integration", "evolution", "unit")
 
 
 @dataclass
@@ -83,6 +92,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--complete", action="store_true", help="fail when the tests of a folder did not run")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: _ORDER.index(folder_of(item.nodeid)))
+
+
 @pytest.fixture(scope="session")
 def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     """A stack that is up: all five servers, ready."""
@@ -127,7 +140,10 @@ class private_stack:  # noqa: N801 - used like a function
         self._stack = RunningStack(root)
 
     def __enter__(self) -> RunningStack:
-        self._stack.run("up", "--ports", "auto")
+        # A port is free until somebody listens: of two stacks that start at once both might choose it.
+        with _STARTING.open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            self._stack.run("up", "--ports", "auto")
         return self._stack
 
     def __exit__(self, *_: object) -> None:
@@ -146,6 +162,9 @@ def private(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    # A worker of several has no overview.
+    if hasattr(session.config, "workerinput"):
+        return
     if not session.config.getoption("--complete") or exitstatus not in (0, 5):
         return
     problems = incomplete(session)
@@ -166,7 +185,7 @@ def incomplete(session: pytest.Session) -> list[str]:
         for folder in sorted({path.relative_to(TESTS).parts[0] for path in TESTS.glob("*/**/test_*.py")} - passed)
     ]
     for report in stats.get("skipped", ()):
-        if folder_of(report.nodeid) in _NEVER_SKIPPED:
+        if folder_of(report.nodeid) in _NEVER_SKIPPED and NO_BROWSER not in str(report.longrepr):
             problems.append(f"{report.nodeid} was skipped")
     return problems
 

@@ -31,9 +31,7 @@ def before_up(
     """
     missing = [name for name in compose.wanted_variables(paths) if not environment.get(name)]
     if missing:
-        raise UsageError(
-            f"not set: {', '.join(missing)}", where=".env", mend="run `make compose-env`"
-        )
+        raise UsageError(f"not set: {', '.join(missing)}", where=".env", mend="run `make compose-env`")
     memory = daemon()
     needed = compose.needed_bytes(paths, profiles)
     if memory < needed:

@@ -26,12 +26,17 @@ def _say(line: str) -> None:
 
 def _up(arguments: argparse.Namespace) -> int:
     only = [name for word in arguments.only or [] for name in word.split(",")]
-    stack.up(arguments.dir, _say, port_mode=arguments.ports, replay=arguments.replay, only=only)
+    extras = arguments.extras or []
+    started = stack.up(
+        arguments.dir, _say, port_mode=arguments.ports, replay=arguments.replay, only=only, extras=extras
+    )
+    if "airflow" in extras:
+        _say(started.airflow.login)
     return EXIT_OK
 
 
 def _down(arguments: argparse.Namespace) -> int:
-    if not stack.down(arguments.dir, _say):
+    if not stack.down(arguments.dir, _say, extras=arguments.extras or []):
         _say("nothing was up")
     return EXIT_OK
 
@@ -41,22 +46,19 @@ def _status(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps([asdict(row) for row in rows], indent=2))
     else:
-        print(f"{'name':<10} {'version':<8} {'state':<12} {'pid':>8} {'MiB':>6}  {'address':<45}  log")
+        print(f"{'name':<21} {'version':<8} {'state':<12} {'pid':>8} {'MiB':>6}  {'address':<45}  log")
         for row in rows:
             state = "ready" if row.ready else "not ready" if row.pid else "down"
             resident = process.resident_bytes(row.pid) >> 20 if row.pid else 0
             print(
-                f"{row.name:<10} {row.version:<8} {state:<12} {row.pid or '-':>8} {resident or '-':>6}"
+                f"{row.name:<21} {row.version:<8} {state:<12} {row.pid or '-':>8} {resident or '-':>6}"
                 f"  {row.address:<45}  {row.log}"
             )
     return EXIT_OK if all(row.ready for row in rows) else EXIT_SERVICE
 
 
 def _env(arguments: argparse.Namespace) -> int:
-    exports = stack.Stack.at(arguments.dir).exports()
-    if spark_options := classes.spark_options(learn=True):
-        exports["SPARK_SUBMIT_OPTS"] = spark_options
-    for name, value in exports.items():
+    for name, value in stack.Stack.at(arguments.dir).exports(learn=True).items():
         quoted = value.replace("'", "'\\''")
         print(f"export {name}='{quoted}'")
     return EXIT_OK
@@ -109,11 +111,16 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("--ports", choices=["fixed", "auto"], default="", help="the documented ports, or free ones")
     up.add_argument("--replay", type=Path, metavar="DIR", help="the source API answers with these recorded responses")
     up.add_argument("--only", nargs="+", metavar="NAME", help="these, and what they depend on")
-    command("down", _down, "Stop the servers; their data stays.")
+    up.add_argument("--with", dest="extras", nargs="+", choices=stack.EXTRAS, help="also start this")
+    down = command("down", _down, "Stop the servers; their data stays.")
+    down.add_argument(
+        "--only", dest="extras", nargs="+", choices=stack.EXTRAS, help="this, and leave the others running"
+    )
     command("status", _status, "Show each server.").add_argument("--json", action="store_true")
     command("env", _env, "Print the export lines that other tools need.")
     logs = command("logs", _logs, "Show the log of a server.")
-    logs.add_argument("name", choices=stack.NAMES)
+    names = [*stack.NAMES, *(name for added in stack.EXTRAS.values() for name in added)]
+    logs.add_argument("name", choices=names)
     logs.add_argument("-f", "--follow", action="store_true", help="go on as it grows")
     logs.add_argument("-n", "--lines", type=int, default=50)
     fetching = command("fetch", _fetch, "Fetch the jars that are missing.")

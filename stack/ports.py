@@ -23,6 +23,8 @@ FIXED = {
     "cassandra-storage": 19043,
     "postgres": 15432,
     "source": 18000,
+    "airflow": 18080,
+    "airflow-health": 18974,
 }
 
 

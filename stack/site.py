@@ -15,9 +15,14 @@ from typing import Any
 from stack.errors import ServerError, UsageError
 
 _SECRET_NAMES = (
+    "airflow-admin",
+    "airflow-connections",
+    "airflow-sessions",
+    "airflow-tasks",
     "cassandra-admin",
     "cassandra-pipeline",
     "postgres-admin",
+    "postgres-airflow",
     "postgres-pipeline",
     "postgres-registry",
 )

@@ -1,10 +1,10 @@
-"""One stack: its five servers at their ports."""
+"""One stack: its five servers at their ports, and Airflow where it is wanted."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stack import classes, jars, ports, process, supervisor
@@ -12,6 +12,7 @@ from stack.errors import ServerError, StackError, UsageError
 from stack.fetch import fetch
 from stack.java import java_home
 from stack.servers import Server
+from stack.servers.airflow import PARTS, Airflow
 from stack.servers.cassandra import Cassandra
 from stack.servers.datasource import DataSource
 from stack.servers.kafka import Kafka
@@ -20,6 +21,8 @@ from stack.servers.registry import Registry
 from stack.site import Site
 
 NAMES = ("kafka", "registry", "cassandra", "postgres", "source")
+# What comes only when it is asked for: a word of `--with`, and the servers that it adds.
+EXTRAS = {"airflow": tuple(PARTS)}
 
 
 @dataclass(frozen=True)
@@ -47,18 +50,21 @@ class Stack:
         site: the folder they live in.
         ports: port of each name in `stack.ports.FIXED`.
         replay: folder of recorded answers for the source API; None to generate them.
+        extras: keys of EXTRAS.
     """
 
     site: Site
     ports: Mapping[str, int]
     replay: Path | None = None
+    extras: tuple[str, ...] = ()
 
     @classmethod
     def at(cls, root: Path) -> Stack:
         """The stack in a folder as it was started last; at the documented ports when it never was."""
         site = Site(root)
-        replay = (site.read(site.root / "run" / "options.json") or {}).get("replay")
-        return cls(site, ports.FIXED | (ports.recorded(site) or {}), Path(replay) if replay else None)
+        options = site.read(site.root / "run" / "options.json") or {}
+        replay = Path(options["replay"]) if options.get("replay") else None
+        return cls(site, ports.FIXED | (ports.recorded(site) or {}), replay, tuple(options.get("extras", ())))
 
     @property
     def servers(self) -> tuple[Server, ...]:
@@ -68,12 +74,19 @@ class Stack:
             Cassandra(self.site, self.ports),
             Postgres(self.site, self.ports),
             DataSource(self.site, self.ports, self.replay),
+            *(Airflow(self.site, self.ports, name, self.exports) for one in self.extras for name in EXTRAS[one]),
         )
+
+    @property
+    def airflow(self) -> Airflow:
+        """The one of Airflow's processes that people talk to."""
+        return Airflow(self.site, self.ports, "airflow", self.exports)
 
     def remember(self) -> None:
         """Writes down what the next `up`, `status` and `env` need to know."""
         ports.record(self.site, self.ports)
-        self.site.write(self.site.root / "run" / "options.json", {"replay": str(self.replay or "")})
+        options = {"replay": str(self.replay or ""), "extras": self.extras}
+        self.site.write(self.site.root / "run" / "options.json", options)
 
     def status(self) -> list[Row]:
         """Asks every server, all at once."""
@@ -87,19 +100,23 @@ class Stack:
         with ThreadPoolExecutor(len(self.servers)) as pool:
             return list(pool.map(row, self.servers))
 
-    def exports(self) -> dict[str, str]:
+    def exports(self, *, learn: bool = False) -> dict[str, str]:
         """The environment that other tools need to find the servers.  The addresses of all: one that has died is
         for its client to report, with the address that it should have.
 
+        Args:
+            learn: whether a Spark that is started with it may write an archive of its classes.
         Raises:
             ServerError: none of them runs.
         """
         if not any(process.recorded(self.site, name) for name in NAMES):
             raise ServerError("the stack is not up", where=str(self.site.root), mend="run `make up`")
         exports = {key: value for server in self.servers for key, value in server.exports().items()}
+        spark_options = classes.spark_options(learn=learn)
         return exports | {
             "JAVA_HOME": str(java_home()),
             "SPARK_JARS": ",".join(map(str, jars.paths("spark"))),
+            **({"SPARK_SUBMIT_OPTS": spark_options} if spark_options else {}),
         }
 
 
@@ -110,6 +127,7 @@ def up(
     port_mode: str = "",
     replay: Path | None = None,
     only: Collection[str] = (),
+    extras: Collection[str] = (),
 ) -> Stack:
     """Starts what does not run yet of the stack in `root`.
 
@@ -117,6 +135,7 @@ def up(
         port_mode: `fixed` or `auto`; empty for what the running or the killed stack has.
         replay: folder of recorded answers for the source API; None to leave it as it is.
         only: names of the servers wanted; those they depend on come with them; empty for all.
+        extras: keys of EXTRAS, beside those that the stack has.
     Raises:
         UsageError: an unknown name, a replay folder that is none.
         ServerError: a server could not be started.
@@ -140,11 +159,14 @@ def up(
     with site.locked(say):
         before = Stack.at(root)
         alive = [server.name for server in before.servers if process.recorded(site, server.name)]
-        stack = Stack(site, _choose_ports(site, port_mode, alive), replay.resolve() if replay else before.replay)
+        together = tuple(one for one in EXTRAS if one in extras or one in before.extras)
+        found = _choose_ports(site, port_mode, alive)
+        stack = Stack(site, found, replay.resolve() if replay else before.replay, together)
         if stack.replay != before.replay and "source" in alive:
             say("source     is started anew, with other answers")
             supervisor.down(site, [server for server in before.servers if server.name == "source"], lambda _: None)
-        wanted = _with_dependencies(stack.servers, only or NAMES)
+        names = {*only, *(name for one in extras for name in EXTRAS[one])} if only else ()
+        wanted = _with_dependencies(stack.servers, names or [server.name for server in stack.servers])
         # Before the first process: whatever happens to us, the next `up` knows where it listens.
         stack.remember()
         try:
@@ -158,13 +180,23 @@ def up(
     return stack
 
 
-def down(root: Path, say: Callable[[str], None]) -> int:
-    """Stops every server of the stack in `root`; returns how many ran."""
+def down(root: Path, say: Callable[[str], None], *, extras: Collection[str] = ()) -> int:
+    """Stops every server of the stack in `root`; returns how many ran.
+
+    Args:
+        extras: keys of EXTRAS: only what they have added, which the stack then has no more.
+    """
     site = Site(root)
     if not (root / "run").is_dir():
         return 0
     with site.locked(say):
-        stopped = supervisor.down(site, Stack.at(root).servers, say)
+        stack = Stack.at(root)
+        if extras:
+            names = [name for one in extras for name in EXTRAS[one]]
+            stopped = supervisor.down(site, [one for one in stack.servers if one.name in names], say)
+            replace(stack, extras=tuple(one for one in stack.extras if one not in extras)).remember()
+            return stopped
+        stopped = supervisor.down(site, stack.servers, say)
         for name in ("ports.json", "options.json"):
             (root / "run" / name).unlink(missing_ok=True)
     return stopped

@@ -159,7 +159,7 @@ def _start_and_wait(launcher: Launcher, server: Server, say: Callable[[str], Non
     launcher.check()
     server.provision()
     if fresh:
-        say(f"{server.name:<10} {server.version:<8} ready in {time.monotonic() - begin:4.1f} s  {server.address}")
+        say(f"{server.name:<21} {server.version:<8} ready in {time.monotonic() - begin:4.1f} s  {server.address}")
 
 
 def down(
@@ -192,12 +192,12 @@ def _stop(site: Site, server: Server, say: Callable[[str], None], grace: float, 
     if identity:
         identity.signal(server.stop_signal)
         if identity.ends_within(grace):
-            say(f"{server.name:<10} stopped")
+            say(f"{server.name:<21} stopped")
             if orderly:
                 classes.keep(site, server.name)
         else:
             identity.signal(signal.SIGKILL)
-            say(f"{server.name:<10} killed: it did not stop within {grace:.0f} s")
+            say(f"{server.name:<21} killed: it did not stop within {grace:.0f} s")
             identity.ends_within(10)
     orphans = process.remnants(site.folder(server.name), server.executable)
     _end_remnants(site, server)

@@ -71,7 +71,8 @@ def _asked_to_stop() -> threading.Event:
 def reconcile(
     context: typer.Context,
     run: Annotated[
-        Path | None, typer.Option(help="Report of `python -m producers --json`; without it the whole topic.")
+        Path | None,
+        typer.Option(metavar="FILE|-", help="Report of `python -m producers --json`; without it the whole topic."),
     ] = None,
     sample: Annotated[int, typer.Option(help="How many of the newest rows of each store to show.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="The result as one JSON object.")] = False,

@@ -107,6 +107,20 @@ def show(
 
 
 @app.command()
+def review(context: typer.Context, since: Since = None, until: Until = None, as_json: Json = False) -> None:
+    """What share of the records was rejected and not put back; exit 1 when it is more than `max_rate`."""
+    from streaming import dlq_report
+    from streaming import review as reviewing
+
+    configured, name = context.obj
+    wanted = Wanted.of(None, since, until, None)
+    contract = catalog.load(configured.contracts_dir).get(name)
+    found = reviewing.review(configured, contract, wanted.since, wanted.until)
+    dlq_report.reviewed(found, as_json=as_json)
+    found.check()
+
+
+@app.command()
 def replay(
     context: typer.Context,
     reason: Reasons = None,

@@ -22,6 +22,7 @@ from rich.table import Table
 from contracts.contract import Contract
 from streaming.dead_letters import Letter, Letters, Place
 from streaming.replay import Replayed
+from streaming.review import Review
 
 JSON_VERSION = 1
 _LOG_WIDTH = 160
@@ -93,6 +94,20 @@ def letters(
         out.print(f"{left:,} more: raise --limit")
     if not documents:
         out.print("no such dead letters")
+
+
+def reviewed(found: Review, *, as_json: bool) -> None:
+    """Prints what share of the records was rejected."""
+    limit = found.contract.spec.dead_letter.max_rate
+    if as_json:
+        told = {"records": found.records, "rejected": dict(found.rejected), "rate": found.rate, "max_rate": limit}
+        _json(found.contract, told)
+        return
+    out = _console()
+    for reason, number in found.rejected.items():
+        out.print(f"{escape(_printable(reason))}: {number:,}")
+    total = sum(found.rejected.values())
+    out.print(f"{total:,} of {found.records:,} records rejected: {found.rate:.2%}, allowed {limit:.2%}")
 
 
 def planned(plan: Plan, *, dry_run: bool, as_json: bool) -> None:

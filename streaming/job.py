@@ -125,6 +125,9 @@ class Job:
         # Names of the sinks that write at the moment; and why the others ended, None for: they were told to.
         self._writing: set[str] = set()
         self._ended: dict[str, ContractsError | None] = {}
+        # Records of the batches that each sink has written.
+        self._written = {sink.name: 0 for sink in sinks}
+        self._rejected = 0
         self._stops: dict[str, threading.Thread] = {}
         self._stopping = stopping or threading.Event()
         self._log = log.bind(contract=contract.name)
@@ -144,6 +147,7 @@ class Job:
         queries = [self._start(sink, available_now) for sink in self._sinks]
         lost = self._wait(queries, available_now)
         self._progress.close()
+        self._log.info("ended", **self._written, rejected=self._rejected)
         if lost is not None:
             raise lost
         self._raise_failures(queries)
@@ -209,6 +213,8 @@ class Job:
             seconds = time.monotonic() - began
             self._metrics.written(sink.name, counts, seconds)
             self._progress.written(sink.name, number)
+            self._written[sink.name] += counts.written
+            self._rejected += sum(counts.dead_lettered.values())
             told = {"records": counts.records, "rejected": counts.rejected, "seconds": round(seconds, 3)}
             self._log.info("batch written", sink=sink.name, batch=number, **told)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 import uuid
 from collections import Counter
 from collections.abc import Mapping
@@ -50,9 +51,10 @@ class Produced:
 
     @classmethod
     def read(cls, path: Path) -> Produced:
-        """The report of `python -m producers --json`.  Raises ConfigurationError when the file is none."""
+        """The report of `python -m producers --json`; `-` is standard input.  Raises ConfigurationError when the
+        file is none."""
         try:
-            document = json.loads(path.read_text(encoding="utf-8"))
+            document = json.loads(sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8"))
             ranges = {int(partition): (first, last) for partition, (first, last) in document["offsets"].items()}
             return cls(document["fetched"], document["produced"], document["refused"]["reasons"], ranges)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

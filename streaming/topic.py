@@ -21,6 +21,21 @@ def whole(settings: Settings, topic: str) -> dict[int, tuple[int, int]]:
     return {p: (low, high - 1) for p, (low, high) in marks.items() if high > low}
 
 
+def count(settings: Settings, topic: str, since: int | None, until: int | None) -> int:
+    """Offsets between two times, ms since the epoch; None is the topic's begin, or its end."""
+    with _consumer(settings) as consumer:
+        partitions = _partitions(consumer, settings, topic)
+        marks = {p: consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=10) for p in partitions}
+        first, last = ({} if at is None else _at(consumer, topic, partitions, at) for at in (since, until))
+    return sum(max(0, last.get(p, high) - first.get(p, low)) for p, (low, high) in marks.items())
+
+
+def _at(consumer: Consumer, topic: str, partitions: list[int], millis: int) -> dict[int, int]:
+    """Partition -> offset of its first record of that time or later; without those that have none."""
+    asked = [TopicPartition(topic, partition, millis) for partition in partitions]
+    return {one.partition: one.offset for one in consumer.offsets_for_times(asked, timeout=10) if one.offset >= 0}
+
+
 @contextmanager
 def _consumer(settings: Settings) -> Iterator[Consumer]:
     consumer = Consumer(

@@ -326,6 +326,29 @@ def test_a_topic_that_stamps_its_records_itself_gets_none_back(dlq: Dlq) -> None
     assert len(dlq.events()) == 1
 
 
+def test_a_share_of_rejects_that_the_contract_does_not_allow_is_a_finding(dlq: Dlq) -> None:
+    pipeline = dlq.pipeline
+    first, day = pipeline.register(), 86_400_000
+    good = ({"value": pipeline.encode(first, user(number)), "timestamp": 2 * day + number} for number in range(98))
+    bad = [{"value": b"bad value", "timestamp": 2 * day}, {"value": b"", "timestamp": 3 * day - 1}]
+    pipeline.send({"value": b"of the day before", "timestamp": 2 * day - 1}, *good, *bad)
+    pipeline.send({"value": b"of the day after", "timestamp": 3 * day})
+    pipeline.stream()
+    of_the_day = ("review", "--from", "1970-01-03", "--to", "1970-01-04")
+    reasons = {"BAD_MAGIC": 1, "TOO_SHORT": 1}
+
+    told = dlq.json(*of_the_day, code=1)
+    assert (told["records"], told["rejected"], told["rate"]) == (100, reasons, 0.02)
+    assert dlq.json("review", code=1)["rejected"] == {"BAD_MAGIC": 3, "TOO_SHORT": 1}
+    assert dlq.json("review", "--from", "1970-01-05")["records"] == 0
+
+    file = pipeline.folder / "contract.yaml"
+    contract = yaml.safe_load(file.read_text())
+    contract["dead_letter"]["max_rate"] = 0.02
+    file.write_text(yaml.safe_dump(contract, sort_keys=False))
+    assert "2 of 100 records rejected: 2.00%, allowed 2.00%" in dlq.run("dlq", *of_the_day)
+
+
 def test_a_broker_that_is_down_and_a_contract_that_is_not_registered_are_told(dlq: Dlq) -> None:
     for command in ("list", "show", "replay"):
         told = dlq.run("dlq", command, code=3, KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:9", KAFKA_MAX_BLOCK_MS="1000")

@@ -198,7 +198,7 @@ def test_what_it_mounts_is_there(overlay: str, name: str):
 
 
 def test_what_runs_our_code_is_told_where_the_servers_are_by_names_that_it_reads():
-    others = {"AIRFLOW_ADMIN_PASSWORD"}
+    others = {"AIRFLOW_ADMIN_PASSWORD", "ALERT_EMAIL_TO", "ALERT_EMAIL_FROM", "ALERT_WEBHOOK_URL"}
     for name, keys in merged().items():
         if keys["image"] not in (f"{OURS}pipeline", f"{OURS}airflow") or "environment" not in keys:
             continue

@@ -100,6 +100,19 @@ def test_java_and_spark_are_where_the_image_says():
         assert folder.is_dir(), version(package)
     assert (folder / "bin" / "spark-class").exists()
     assert TEXT.count("/opt/venv/lib/python3.11/site-packages/pyspark/jars/") == 2
+    assert TEXT.count("/opt/venv/lib/python3.11/site-packages/pyspark/conf/") == 2
+    assert not (folder / "conf" / "spark-defaults.conf").exists()
+
+
+def test_the_airflow_image_has_what_its_dags_import():
+    lines = TEXT.partition(" AS airflow\n")[2]
+    for path in [*CLONE.glob("dags/*.py"), *CLONE.glob("orchestration/*.py")]:
+        for package in re.findall(r"^(?:from|import) (\w+)", path.read_text(), flags=re.MULTILINE):
+            if (CLONE / package).is_dir():
+                assert f"COPY {package}/ /app/{package}/\n" in lines, package
+    # Their tasks are commands: `python -m NAME`.
+    for package in re.findall(r'\["(\w+)"', "".join(path.read_text() for path in CLONE.glob("dags/*.py"))):
+        assert not (CLONE / package).is_dir() or f"COPY {package}/ /app/{package}/\n" in lines, package
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: str(path.relative_to(DEPLOY)))

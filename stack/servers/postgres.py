@@ -25,7 +25,7 @@ from stack.site import Site
 
 _ADMIN = "stack_admin"
 # Role, and the database of the same purpose that it owns.
-_OWNERS = {"pipeline": "contracts", "registry": "registry"}
+_OWNERS = {"pipeline": "contracts", "registry": "registry", "airflow": "airflow"}
 
 
 @dataclass(frozen=True)
@@ -199,7 +199,8 @@ class Postgres:
         return self._folder / "provisioned"
 
     def provision(self) -> None:
-        if self._provisioned.exists():
+        names = " ".join(sorted(_OWNERS))
+        if self._provisioned.exists() and self._provisioned.read_text(encoding="ascii") == names:
             return
         with self._connect() as connection:
             for role, database in _OWNERS.items():
@@ -215,7 +216,7 @@ class Postgres:
                     )
                 # Each role has its own database and no other.
                 connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(database)))
-        self._provisioned.touch()
+        self._provisioned.write_text(names, encoding="ascii")
 
     def exports(self) -> Mapping[str, str]:
         password = self.site.secrets()["postgres-pipeline"]

@@ -1,0 +1,56 @@
+"""Airflow: every contract that has a `source` is produced, streamed and reconciled once a day.
+
+`schemas/users_created` is the DAG `user_automation`; another contract `NAME` is `ingest_NAME`, without Python.
+"""
+
+from airflow.sdk import DAG, Asset, Param
+
+from contracts.contract import Contract
+from orchestration.command import Command
+from orchestration.daily import CONTRACT, COUNT, DAILY, SEED, common, contracts, refuse_a_date_to_come
+
+DAG_IDS = {"users_created": "user_automation"}
+
+
+def daily(contract: Contract, names: list[str]) -> DAG:
+    assert contract.spec.source is not None
+    users = contract.spec.source.count
+    topic = Asset(name=contract.topic, uri=f"kafka://topic/{contract.topic}", group="topics")
+    stream = ["streaming", "--contract", CONTRACT]
+    dag_id = DAG_IDS.get(contract.name, f"ingest_{contract.name}")
+    with DAG(
+        dag_id,
+        schedule=DAILY,
+        **common(dag_id, contract.spec.owner),
+        description=contract.spec.description,
+        doc_md=__doc__,
+        params={
+            "contract": Param(contract.name, enum=names, description="Folder in schemas/."),
+            "count": Param(users, type="integer", minimum=1, maximum=1_000_000, description="Users to fetch."),
+        },
+    ) as dag:
+        gate = Command(
+            task_id="contract_gate",
+            commands=[["contracts", "lint"], ["contracts", "check", "--against", "registry"]],
+            pre_execute=refuse_a_date_to_come,
+        )
+        register = Command(task_id="register_schemas", commands=[["contracts", "register"]])
+        produce = Command(
+            task_id="stream_data_from_api",
+            commands=[["producers", "--json", "--contract", CONTRACT, "--count", COUNT, "--seed", SEED]],
+            as_json=True,
+            outlets=[topic],
+        )
+        store = Command(task_id="stream_into_stores", commands=[[*stream, "--available-now"]], inlets=[topic])
+        reconcile = Command(
+            task_id="reconcile",
+            commands=[[*stream, "reconcile", "--run", "-"]],
+            stdin="{{ ti.xcom_pull('stream_data_from_api') | tojson }}",
+        )
+        gate >> register >> produce >> store >> reconcile
+    return dag
+
+
+sourced = [contract for contract in contracts() if contract.spec.source]
+for one in sourced:
+    daily(one, [contract.name for contract in sourced])

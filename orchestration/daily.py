@@ -1,0 +1,73 @@
+"""What all DAGs of the project have in common, and the words that their commands are given."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pendulum
+from airflow.sdk import AsyncCallback, DeadlineAlert, DeadlineReference
+from airflow.sdk.exceptions import AirflowFailException
+
+from contracts import catalog, settings
+from contracts.contract import Contract
+from orchestration import alerts
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+DAILY = "0 10 * * *"
+START = pendulum.datetime(2023, 9, 3, 10, tz="UTC")
+LATE_AFTER = timedelta(hours=1)
+LONGEST = timedelta(hours=3)
+
+# In a template.  A run that is started by hand may have no logical date: then the day is the one that it runs on.
+CONTRACT = "{{ params.contract }}"
+COUNT = "{{ params.count }}"
+DAY = "{{ (dag_run.logical_date or dag_run.run_after) | ds }}"
+#: The same for every run of a day and a contract: it fetches the same users, which are the same rows.
+SEED = f"{CONTRACT}-{DAY}"
+
+
+def contracts() -> list[Contract]:
+    """All contracts of CONTRACTS_DIR.  Read from disk whenever Airflow reads a DAG file; nothing else is asked."""
+    return list(catalog.load(settings.load().contracts_dir).contracts.values())
+
+
+def common(dag_id: str, *tags: str) -> dict[str, Any]:
+    """Arguments of every DAG: one run at a time, no run of the past, tasks that are tried again and never silent."""
+    configured = settings.load()
+    return {
+        "start_date": START,
+        "catchup": False,
+        "max_active_runs": 1,
+        "dagrun_timeout": LONGEST,
+        "deadline": DeadlineAlert(
+            reference=DeadlineReference.DAGRUN_QUEUED_AT,
+            interval=LATE_AFTER,
+            callback=AsyncCallback(alerts.deadline_missed, kwargs={"dag_id": dag_id}),
+        ),
+        "default_args": {
+            "owner": configured.airflow_owner,
+            "retries": 3,
+            "retry_delay": timedelta(seconds=configured.airflow_retry_delay_s),
+            "retry_exponential_backoff": 2.0,
+            "max_retry_delay": timedelta(minutes=10),
+            "execution_timeout": timedelta(minutes=30),
+            "on_failure_callback": alerts.on_failure(),
+        },
+        "tags": ["contracts", *tags],
+    }
+
+
+def refuse_a_date_to_come(context: Context) -> None:
+    """To be called before a run's first task: users of a day that is not there yet would be overtaken by its own run.
+
+    Raises:
+        AirflowFailException: the run's logical date lies in the future.
+    """
+    date = context["dag_run"].logical_date
+    if date is not None and date > pendulum.now("UTC"):
+        raise AirflowFailException(
+            f"the logical date {date:%Y-%m-%d %H:%M} lies in the future; trigger the DAG with one that has passed"
+        )

@@ -1,0 +1,191 @@
+"""Apache Airflow: its four processes, with their metadata in the stack's PostgreSQL."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import signal
+import sys
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from stack import ports
+from stack.launch import Launcher
+from stack.servers import base_environment
+from stack.site import Site
+
+USER = "admin"
+_CLONE = Path(__file__).resolve().parents[2]
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+# What tasks may be told by whoever starts Airflow: the project's own settings, and Airflow's connections.
+_HANDED_ON = (
+    *("KAFKA_", "SCHEMA_REGISTRY_", "CASSANDRA_", "POSTGRES_", "DATASOURCE_", "SPARK_", "STREAM_", "ALERT_"),
+    *("CONTRACTS_DIR", "CHECKPOINT_DIR", "LOG_FORMAT", "AIRFLOW_OWNER", "AIRFLOW_RETRY_", "AIRFLOW_CONN_"),
+)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One of Airflow's processes.
+
+    Attributes:
+        command: of the `airflow` program, with its flags.
+        health: its name in the answer of the API server's health check.
+    """
+
+    command: tuple[str, ...]
+    health: str
+
+
+PARTS = {
+    "airflow": Part(("api-server",), "metadatabase"),
+    # Logs lie on this machine's disk, where the API server reads them: a log server would listen on every address.
+    "airflow-scheduler": Part(("scheduler", "--skip-serve-logs"), "scheduler"),
+    "airflow-dag-processor": Part(("dag-processor",), "dag_processor"),
+    "airflow-triggerer": Part(("triggerer", "--skip-serve-logs"), "triggerer"),
+}
+
+
+@dataclass(frozen=True)
+class Airflow:
+    """
+    Args:
+        name: a key of PARTS.
+        clients: gives the variables by which the pipeline's commands find the other servers.
+    """
+
+    site: Site
+    ports: Mapping[str, int]
+    name: str
+    clients: Callable[[], Mapping[str, str]]
+
+    stop_signal = signal.SIGTERM
+
+    @property
+    def version(self) -> str:
+        return version("apache-airflow")
+
+    @property
+    def depends_on(self) -> tuple[str, ...]:
+        return ("postgres",) if self._serves else ("postgres", "airflow")
+
+    @property
+    def port_names(self) -> tuple[str, ...]:
+        return {"airflow": ("airflow",), "airflow-scheduler": ("airflow-health",)}.get(self.name, ())
+
+    @property
+    def _serves(self) -> bool:
+        return self.name == "airflow"
+
+    @property
+    def _url(self) -> str:
+        return f"http://{ports.HOST}:{self.ports['airflow']}"
+
+    @property
+    def address(self) -> str:
+        return self._url if self._serves else ""
+
+    @property
+    def executable(self) -> Path:
+        return Path(sys.executable)
+
+    @property
+    def _home(self) -> Path:
+        return self.site.folder("airflow")
+
+    @property
+    def _passwords(self) -> Path:
+        return self._home / "passwords.json"
+
+    def prepare(self, launcher: Launcher) -> None:
+        self.site.folder(self.name).mkdir(mode=0o700, exist_ok=True)
+        if not self._serves:
+            return
+        self.site.write(self._passwords, {USER: self.site.secrets()["airflow-admin"]})
+        migrated = self._home / "migrated"
+        if not migrated.exists() or migrated.read_text(encoding="ascii") != self.version:
+            launcher.run(self.name, [*self._program, "db", "migrate"], environment=self.environment(), cwd=self._home)
+            migrated.write_text(self.version, encoding="ascii")
+
+    @property
+    def _program(self) -> list[str]:
+        return [sys.executable, "-m", "airflow"]
+
+    def command(self) -> list[str]:
+        return [*self._program, *PARTS[self.name].command]
+
+    def environment(self) -> Mapping[str, str]:
+        secrets = self.site.secrets()
+        password = secrets["postgres-airflow"]
+        database = f"postgresql+psycopg2://airflow:{password}@{ports.HOST}:{self.ports['postgres']}/airflow"
+        settings = {
+            "CORE__DAGS_FOLDER": _CLONE / "dags",
+            "CORE__LOAD_EXAMPLES": False,
+            "CORE__EXECUTOR": "LocalExecutor",
+            "CORE__PARALLELISM": 4,
+            "CORE__EXECUTION_API_SERVER_URL": f"{self._url}/execution/",
+            "CORE__FERNET_KEY": base64.urlsafe_b64encode(_bytes(secrets["airflow-connections"])).decode(),
+            "CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
+            "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": self._passwords,
+            "CORE__LAZY_LOAD_PLUGINS": True,
+            "DATABASE__SQL_ALCHEMY_CONN": database,
+            "LOGGING__BASE_LOG_FOLDER": self.site.root / "logs" / "airflow",
+            "API__HOST": ports.HOST,
+            "API__PORT": self.ports["airflow"],
+            "API__WORKERS": 1,
+            "API__BASE_URL": self._url,
+            "API__SECRET_KEY": secrets["airflow-sessions"],
+            "API_AUTH__JWT_SECRET": secrets["airflow-tasks"],
+            "SCHEDULER__ENABLE_HEALTH_CHECK": True,
+            "SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_HOST": ports.HOST,
+            "SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_PORT": self.ports["airflow-health"],
+            "DAG_PROCESSOR__REFRESH_INTERVAL": 30,
+            "USAGE_DATA_COLLECTION__ENABLED": False,
+        }
+        theirs = {name: value for name, value in os.environ.items() if name.startswith(_HANDED_ON)}
+        folders = {
+            "CONTRACTS_DIR": _CLONE / "schemas",
+            "CHECKPOINT_DIR": self.site.root / "checkpoints",
+            "SPARK_LOG_FILE": self.site.root / "logs" / "spark.log",
+        }
+        return {
+            **base_environment(),
+            **{name: str(value) for name, value in folders.items()},
+            **self.clients(),
+            **theirs,
+            "AIRFLOW_HOME": str(self._home),
+            "PYTHONPATH": str(_CLONE),
+            **{f"AIRFLOW__{name}": str(value) for name, value in settings.items()},
+        }
+
+    def ready(self) -> bool:
+        if not ports.is_open(self.ports["airflow"]):
+            return False
+        if self.name == "airflow-scheduler" and not ports.is_open(self.ports["airflow-health"]):
+            return False
+        try:
+            with _DIRECT.open(f"{self._url}/api/v2/monitor/health", timeout=5) as answer:
+                return json.load(answer)[PARTS[self.name].health]["status"] == "healthy"
+        except (OSError, ValueError, KeyError):
+            return False
+
+    def provision(self) -> None:
+        """Nothing: the account is in the file of passwords, the database is PostgreSQL's to make."""
+
+    def exports(self) -> Mapping[str, str]:
+        return {}
+
+    @property
+    def login(self) -> str:
+        """How a person gets in."""
+        return f"Airflow is at {self._url}; log in as {USER} with the password in {self._passwords}"
+
+
+def _bytes(secret: str) -> bytes:
+    """32 bytes of a generated password: what a Fernet key is made of."""
+    return hashlib.sha256(secret.encode()).digest()
