@@ -50,6 +50,11 @@ def merged(*overlays: str) -> dict[str, dict[str, Any]]:
     return found
 
 
+@cache
+def named_volumes(overlay: str) -> set[str]:
+    return {name for path in compose.files([overlay] if overlay else []) for name in compose.read(path)["volumes"]}
+
+
 def _over(below: Any, above: Any) -> Any:
     if isinstance(below, dict) and isinstance(above, dict):
         return {**below, **{key: _over(below.get(key), value) for key, value in above.items()}}
@@ -133,6 +138,10 @@ def test_it_is_shut_in(overlay: str, name: str):
 def test_its_ports_are_those_of_this_machine_only(overlay: str, name: str):
     for port in service(overlay, name).get("ports", ()):
         assert re.fullmatch(r"127\.0\.0\.1:\$\{PORT_[A-Z_]+:-\d+\}:\d+", port), port
+
+
+@pytest.mark.parametrize("overlay", ["", "zookeeper", "secure"])
+def test_no_two_services_want_one_port(overlay: str):
     found = compose.ports(compose.files([overlay] if overlay else []), {}, ["producer", "stream"])
     assert len({port.number for port in found}) == len(found)
 
@@ -184,9 +193,7 @@ def test_no_password_stands_in_a_file(path: Path):
 
 @pytest.mark.parametrize(("overlay", "name"), SERVICES)
 def test_what_it_mounts_is_there(overlay: str, name: str):
-    volumes = {
-        volume for path in compose.files([overlay] if overlay else []) for volume in compose.read(path)["volumes"]
-    }
+    volumes = named_volumes(overlay)
     for mount in service(overlay, name).get("volumes", ()):
         source, target, *_ = mount.split(":")
         assert target.startswith("/")
