@@ -14,7 +14,7 @@ import jsonschema
 import pytest
 
 from contracts.settings import Settings
-from contracts_tests.confluent_images import property_name
+from contracts_tests.confluent_images import properties, property_name
 from deploy import compose
 from stack.pins import image_versions
 
@@ -38,6 +38,17 @@ PROGRAMS = {
 }
 # The images of 7.9 have the Python tool of the same commands.
 PROGRAMS_OF_7_9 = {"cub"}
+# Settings of Confluent's registry, as its documentation names them; what is not among them it would ignore in silence.
+REGISTRY_SETTINGS = {
+    *("host.name", "listeners", "inter.instance.protocol", "schema.compatibility.level"),
+    *("ssl.keystore.type", "ssl.keystore.location", "ssl.truststore.type", "ssl.truststore.location"),
+    *("authentication.method", "authentication.realm", "authentication.roles"),
+    *("kafkastore.bootstrap.servers", "kafkastore.topic.replication.factor", "kafkastore.security.protocol"),
+    *("kafkastore.sasl.mechanism", "kafkastore.sasl.jaas.config"),
+    *("kafkastore.ssl.truststore.type", "kafkastore.ssl.truststore.location"),
+}
+# Read by its start script, and harmless as properties.
+NOT_REGISTRY_SETTINGS = {"heap.opts", "opts"}
 
 
 @cache
@@ -250,6 +261,23 @@ def test_the_checks_of_the_images_let_the_settings_pass():
 )
 def test_names_of_properties(variable: str, name: str):
     assert property_name(variable) == name
+
+
+@pytest.mark.parametrize("overlay", ["", "zookeeper", "secure"])
+def test_the_registry_is_told_only_what_it_knows(overlay: str):
+    made = properties(service(overlay, "schema-registry")["environment"], "SCHEMA_REGISTRY_")
+    assert set(made) - NOT_REGISTRY_SETTINGS <= REGISTRY_SETTINGS
+    assert made["listeners"].startswith("https" if overlay == "secure" else "http:")
+    realm = (CLONE / "deploy" / "secure" / "registry-jaas.conf").read_text().partition(" ")[0]
+    assert made.get("authentication.realm", realm) == realm
+
+
+def test_java_may_load_what_it_unpacks():
+    """Compression in Kafka's clients and in Spark is native code that comes in their jars."""
+    for overlay in ("", "secure"):
+        for name, keys in merged(*filter(None, [overlay])).items():
+            for mount in keys.get("tmpfs", ()):
+                assert "exec" in mount.split(":")[1:], name
 
 
 def test_the_secure_cassandra_is_the_open_one_with_tls():

@@ -27,6 +27,9 @@ done
 as stack_admin "$admin_password" << CQL
 DROP ROLE IF EXISTS cassandra;
 CREATE ROLE IF NOT EXISTS pipeline WITH LOGIN = true AND PASSWORD = '$pipeline_password';
-ALTER ROLE pipeline WITH PASSWORD = '$pipeline_password';
 GRANT CREATE ON ALL KEYSPACES TO pipeline;
 CQL
+# Only when it is another one: Cassandra takes a password every 5 seconds, and not one straight after the role was made.
+if ! as pipeline "$pipeline_password" <<< 'SELECT key FROM system.local;' > /dev/null 2>&1; then
+    as stack_admin "$admin_password" <<< "ALTER ROLE pipeline WITH PASSWORD = '$pipeline_password';"
+fi
