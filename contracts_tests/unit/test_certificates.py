@@ -99,6 +99,10 @@ def test_certs_makes_all_that_the_secure_overlay_mounts(tmp_path: Path):
     certs.demand(tmp_path)
     assert "control-center: pw-CONTROL_CENTER,user\n" in (tmp_path / "users.properties").read_text()
     assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
+    (tmp_path / "users.properties").rename(tmp_path / "users")
+    with pytest.raises(UsageError, match=r"not there: users\.properties"):
+        certs.demand(tmp_path)
+    (tmp_path / "users").unlink()
     # The next ones take the place of the first.
     before = (tmp_path / "ca.pem").read_bytes()
     certs.make(REGISTRY_PASSWORDS, days=1, folder=tmp_path)

@@ -38,7 +38,7 @@ PROGRAMS = {
 }
 # The images of 7.9 have the Python tool of the same commands.
 PROGRAMS_OF_7_9 = {"cub"}
-# Settings of Confluent's registry, as its documentation names them; what is not among them it would ignore in silence.
+# Settings of Confluent's registry, as its documentation names them; others it would ignore in silence.
 REGISTRY_SETTINGS = {
     *("host.name", "listeners", "inter.instance.protocol", "schema.compatibility.level"),
     *("ssl.keystore.type", "ssl.keystore.location", "ssl.truststore.type", "ssl.truststore.location"),
@@ -134,6 +134,7 @@ def test_it_is_shut_in(overlay: str, name: str):
     assert keys["logging"]["options"] == {"max-size": "10m", "max-file": "3"}
     assert 0 < compose.in_bytes(keys["mem_reservation"]) <= compose.in_bytes(keys["mem_limit"])
     assert "container_name" not in keys
+    assert keys["restart"] in ("no", "unless-stopped")
     if (overlay, name) == ("secure", "certificates"):
         # The one that runs as root, to give keys away: without a network, and with three capabilities.
         assert keys["network_mode"] == "none"
