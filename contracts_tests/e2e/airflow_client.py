@@ -16,6 +16,7 @@ import requests
 from aiosmtpd.controller import Controller
 
 from contracts_tests.conftest import RunningStack
+from stack import ports
 
 FINAL = ("success", "failed")
 
@@ -129,7 +130,8 @@ class Sinks:
     def __init__(self) -> None:
         self.mails: list[Message] = []
         self.posts: list[dict[str, Any]] = []
-        self._smtp = Controller(self, hostname="127.0.0.1", port=0)
+        self._mail_port = ports.pick(["mail"])["mail"]
+        self._smtp = Controller(self, hostname=ports.HOST, port=self._mail_port)
         sinks = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -160,10 +162,9 @@ class Sinks:
     @property
     def environment(self) -> dict[str, str]:
         """What Airflow has to be told."""
-        mail = self._smtp.server.sockets[0].getsockname()[1]
         return {
             "ALERT_EMAIL_TO": "team@example.com",
             "ALERT_EMAIL_FROM": "airflow@example.com",
-            "AIRFLOW_CONN_SMTP_DEFAULT": f"smtp://127.0.0.1:{mail}?disable_ssl=true&disable_tls=true",
+            "AIRFLOW_CONN_SMTP_DEFAULT": f"smtp://{ports.HOST}:{self._mail_port}?disable_ssl=true&disable_tls=true",
             "ALERT_WEBHOOK_URL": f"http://127.0.0.1:{self._http.server_port}/hook",
         }

@@ -122,7 +122,7 @@ class Airflow:
     def environment(self) -> Mapping[str, str]:
         secrets = self.site.secrets()
         password = secrets["postgres-airflow"]
-        database = f"postgresql+psycopg2://airflow:{password}@{ports.HOST}:{self.ports['postgres']}/airflow"
+        database = f"airflow:{password}@{ports.HOST}:{self.ports['postgres']}/airflow"
         settings = {
             "CORE__DAGS_FOLDER": _CLONE / "dags",
             "CORE__LOAD_EXAMPLES": False,
@@ -133,7 +133,8 @@ class Airflow:
             "CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
             "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": self._passwords,
             "CORE__LAZY_LOAD_PLUGINS": True,
-            "DATABASE__SQL_ALCHEMY_CONN": database,
+            "DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg2://{database}",
+            "DATABASE__SQL_ALCHEMY_CONN_ASYNC": f"postgresql+psycopg_async://{database}",
             "LOGGING__BASE_LOG_FOLDER": self.site.root / "logs" / "airflow",
             "API__HOST": ports.HOST,
             "API__PORT": self.ports["airflow"],
