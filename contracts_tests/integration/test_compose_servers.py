@@ -100,7 +100,9 @@ def broker(folder: Path, *overlays: str) -> tuple[Running, dict[str, int], set[s
     text = re.sub(
         r"^(advertised\.listeners=.*)$", lambda line: line[0].replace("//broker:", "//127.0.0.1:"), text, flags=re.M
     )
-    (folder / "kafka.properties").write_text(f"{text}log.dirs={folder / 'data'}\n")
+    # Fifty of them, the default, take half a minute to make here.
+    text += f"offsets.topic.num.partitions=1\nlog.dirs={folder / 'data'}\n"
+    (folder / "kafka.properties").write_text(text)
     server = Kafka(Site(folder), {})
     server._folder.mkdir()
     (server._folder / "tmp").mkdir()
