@@ -142,6 +142,9 @@ class Airflow:
             "API__BASE_URL": self._url,
             "API__SECRET_KEY": secrets["airflow-sessions"],
             "API_AUTH__JWT_SECRET": secrets["airflow-tasks"],
+            # A task whose process was killed is tried again after so many seconds, not after five minutes.
+            "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": 45,
+            "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": 30,
             "SCHEDULER__ENABLE_HEALTH_CHECK": True,
             "SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_HOST": ports.HOST,
             "SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_PORT": self.ports["airflow-health"],
