@@ -91,6 +91,26 @@ demo: setup ## the whole job: servers, schemas, users from the source, Kafka, Sp
 airflow: setup ## Airflow on the embedded servers: the whole job every day (docs/airflow.md)
 	@$(WITH_DOTENV) $(BIN)/python -m stack up --with airflow $(ARGS)
 
+.PHONY: compose-env
+compose-env: $(STAMP) ## for Docker: add the passwords that are missing to .env
+	@$(BIN)/python -m deploy env
+
+.PHONY: certs
+certs: $(STAMP) ## for Docker: certificates of the secure overlay, into .certs/ (ARGS="--days 90")
+	@$(BIN)/python -m deploy certs $(ARGS)
+
+.PHONY: compose-up
+compose-up: $(STAMP) ## Confluent Platform and a Spark cluster in Docker (ARGS="--secure --profile stream")
+	@$(BIN)/python -m deploy up $(ARGS)
+
+.PHONY: compose-down
+compose-down: $(STAMP) ## stop and remove the containers; the volumes stay
+	@$(BIN)/python -m deploy down $(ARGS)
+
+.PHONY: compose-status
+compose-status: $(STAMP) ## state and health of each container
+	@$(BIN)/python -m deploy status $(ARGS)
+
 .PHONY: bench
 bench: setup ## the benchmarks; ARGS="stream --keep" for one of them, and to keep the result
 	@$(BIN)/python -m benchmarks $(ARGS)
@@ -116,6 +136,10 @@ lock: $(STAMP) ## write requirements.lock and stack/jars.lock anew (needs uv)
 	@command -v uv >/dev/null || { echo "error: uv was not found" >&2; echo "  mend: install uv" >&2; exit 2; }
 	@uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-header \
 	  --no-annotate --no-emit-index-url --no-emit-find-links --quiet -o requirements.lock
+	@for image in pipeline airflow; do \
+	  uv pip compile pyproject.toml deploy/java.in --extra streaming $$([ $$image = pipeline ] || echo --extra airflow) \
+	    -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	    --no-emit-index-url --no-emit-find-links --quiet -o deploy/$$image.lock; done
 	@$(BIN)/python -m stack lock
 
 .PHONY: clean

@@ -16,6 +16,7 @@ from typing import NoReturn
 from stack import classes, jars, process, stack
 from stack.errors import EXIT_CANCELLED, EXIT_OK, EXIT_SERVICE, ServerError, StackError, UsageError
 from stack.fetch import fetch
+from stack.pins import jar_sets
 from stack.site import Site, default_root
 
 
@@ -72,8 +73,9 @@ def _logs(arguments: argparse.Namespace) -> int:
 
 
 def _fetch(arguments: argparse.Namespace) -> int:
-    classes.make_base()
-    if not fetch(_say, verify=arguments.verify):
+    if not arguments.only:
+        classes.make_base()
+    if not fetch(_say, only=arguments.only, verify=arguments.verify):
         _say(f"all jars are in {jars.cache_dir()}")
     return EXIT_OK
 
@@ -122,6 +124,7 @@ def _parser() -> argparse.ArgumentParser:
     logs.add_argument("-f", "--follow", action="store_true", help="go on as it grows")
     logs.add_argument("-n", "--lines", type=int, default=50)
     fetching = command("fetch", _fetch, "Fetch the jars that are missing.")
+    fetching.add_argument("--only", choices=[one.name for one in jar_sets()], default="", help="one set of jars")
     fetching.add_argument("--verify", action="store_true", help="check those that are there, too")
     command("lock", _lock, "Write jars.lock from pins.toml.")
     command("jars", _jars, "Print the files of one set, comma separated.").add_argument("set")

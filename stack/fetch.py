@@ -26,17 +26,18 @@ _MEND = (
 )
 
 
-def fetch(say: Callable[[str], None], *, verify: bool = False) -> int:
+def fetch(say: Callable[[str], None], *, only: str = "", verify: bool = False) -> int:
     """Brings every artifact of the lock into the cache; returns how many were downloaded.
 
     Args:
         say: prints a line.
+        only: the name of a set; those of the others are left out.
         verify: checks the SHA-256 of what is there already, too.
     Raises:
         ServerError: some could not be fetched, or are not what the lock says; the message names them.
     """
     cache = cache_dir()
-    artifacts = read_lock()
+    artifacts = [artifact for artifact in read_lock() if not only or only in artifact.sets]
     wanted = missing(artifacts, cache, verify=verify)
     if not wanted:
         return 0

@@ -40,9 +40,9 @@ def server_versions() -> dict[str, str]:
     return dict(_document()["servers"])
 
 
-def image_versions() -> dict[str, str]:
-    """Docker image to tag, as docker-compose.yml must have them."""
-    return dict(_document()["images"])
+def image_versions(*, zookeeper: bool = False) -> dict[str, str]:
+    """Docker image to tag, as docker-compose.yml, or docker-compose.zookeeper.yml, must have them."""
+    return dict(_document()["images-zookeeper" if zookeeper else "images"])
 
 
 def jar_sets() -> tuple[JarSet, ...]:

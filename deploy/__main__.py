@@ -1,0 +1,155 @@
+"""The pipeline in Docker: checks first and says what is missing, then calls `docker compose` with the right files."""
+
+# ruff: noqa: T201 - the edge of the process.
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from deploy import certs, checks, compose, passwords
+from stack.errors import EXIT_CANCELLED, EXIT_OK, EXIT_SERVICE, ServerError, StackError, UsageError
+
+ENV_FILE = compose.CLONE / ".env"
+
+
+def _env(_: argparse.Namespace) -> int:
+    added = passwords.add_missing(ENV_FILE, compose.wanted_variables(compose.files(tuple(compose.OVERLAYS))))
+    print(f"{ENV_FILE.name}: " + (f"added {', '.join(added)}" if added else "all are there already"))
+    return EXIT_OK
+
+
+def _certs(arguments: argparse.Namespace) -> int:
+    folder = certs.make(passwords.known(ENV_FILE, os.environ), days=arguments.days)
+    print(f"{folder}: one authority, and a certificate for each of {', '.join(certs.NAMES)}")
+    return EXIT_OK
+
+
+def _up(arguments: argparse.Namespace) -> int:
+    overlays = _overlays(arguments)
+    checks.client()
+    if "secure" in overlays:
+        certs.demand()
+    rows = _rows(_compose(overlays, "ps", "--all", "--format", "json"))
+    running = {row["Service"] for row in rows if row["State"] == "running"}
+    environment = passwords.known(ENV_FILE, os.environ)
+    checks.before_up(compose.files(overlays), environment, arguments.profile, running)
+    profiles = [word for profile in arguments.profile for word in ("--profile", profile)]
+    return _run(overlays, *profiles, "up", "--detach", "--build", *arguments.rest)
+
+
+def _down(arguments: argparse.Namespace) -> int:
+    checks.client()
+    return _run(_overlays(arguments), "--profile", "*", "down", *arguments.rest)
+
+
+def _status(arguments: argparse.Namespace) -> int:
+    checks.client()
+    checks.daemon()
+    rows = _rows(_compose(_overlays(arguments), "--profile", "*", "ps", "--all", "--format", "json"))
+    if arguments.json:
+        print(json.dumps(rows, indent=2))
+    else:
+        print(f"{'service':<24} {'state':<10} {'health':<10} ports")
+        for row in rows:
+            state = f"exit {row['ExitCode']}" if row["State"] == "exited" else row["State"]
+            reached = {one["PublishedPort"] for one in row.get("Publishers") or ()} - {0}
+            ports = ", ".join(f"127.0.0.1:{port}" for port in sorted(reached))
+            print(f"{row['Service']:<24} {state:<10} {row.get('Health') or '-':<10} {ports}")
+    if not rows:
+        raise ServerError("nothing runs", where="docker compose", mend="run `make compose-up`")
+    return EXIT_OK if all(map(in_order, rows)) else EXIT_SERVICE
+
+
+def in_order(row: Mapping[str, Any]) -> bool:
+    """Runs and is healthy, or has done its work."""
+    if row["State"] == "exited":
+        return row["ExitCode"] == 0
+    return row["State"] == "running" and row.get("Health") in (None, "", "healthy")
+
+
+def _overlays(arguments: argparse.Namespace) -> list[str]:
+    chosen = [name for name in compose.OVERLAYS if getattr(arguments, name)]
+    if len(chosen) > 1:
+        raise UsageError(
+            f"--{' and --'.join(chosen)} do not go together",
+            mend="choose one of them",
+        )
+    return chosen
+
+
+def _command(overlays: Sequence[str], *arguments: str) -> list[str]:
+    named = [word for path in compose.files(overlays) for word in ("--file", path.name)]
+    return ["docker", "compose", *named, *arguments]
+
+
+def _compose(overlays: Sequence[str], *arguments: str) -> str:
+    done = subprocess.run(
+        _command(overlays, *arguments), cwd=compose.CLONE, capture_output=True, text=True, check=False
+    )
+    # Without a daemon, or without the variables, it lists nothing: the checks that follow say why.
+    return done.stdout if done.returncode == 0 else ""
+
+
+def _rows(text: str) -> list[dict[str, Any]]:
+    """One JSON object a line since Compose 2.21; a list before."""
+    return [json.loads(line) for line in text.splitlines() if line.strip().startswith("{")]
+
+
+def _run(overlays: Sequence[str], *arguments: str) -> int:
+    done = subprocess.run(_command(overlays, *arguments), cwd=compose.CLONE, check=False)
+    if done.returncode != 0:
+        raise ServerError(
+            f"`docker compose` ended with {done.returncode}; its words are above",
+            where="docker compose",
+            mend="`make compose-status` shows what runs; docker compose logs SERVICE shows why one does not",
+        )
+    return EXIT_OK
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m deploy", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands.add_parser("env", help="add the passwords that are missing to .env").set_defaults(function=_env)
+    certificates = commands.add_parser("certs", help="make the certificates of the secure overlay, in .certs/")
+    certificates.add_argument("--days", type=int, default=397, help="how long they are valid (397)")
+    certificates.set_defaults(function=_certs)
+    for name, function, text in (
+        ("up", _up, "check, build and start; what follows -- goes to docker compose up"),
+        (
+            "down",
+            _down,
+            "stop and remove the containers; the volumes stay; what follows -- goes to docker compose down",
+        ),
+        ("status", _status, "state and health of each service; exit 3 unless all are in order"),
+    ):
+        command = commands.add_parser(name, help=text, description=text)
+        command.add_argument("--zookeeper", action="store_true", help="with docker-compose.zookeeper.yml")
+        command.add_argument("--secure", action="store_true", help="with docker-compose.secure.yml")
+        if name == "up":
+            command.add_argument("--profile", action="append", default=[], choices=["producer", "stream"])
+        if name == "status":
+            command.add_argument("--json", action="store_true")
+        else:
+            command.add_argument("rest", nargs="*", metavar="-- ARGUMENT", help="for docker compose")
+        command.set_defaults(function=function)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = _parser().parse_args(argv)
+    try:
+        return int(arguments.function(arguments))
+    except StackError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return EXIT_CANCELLED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

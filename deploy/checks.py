@@ -1,0 +1,111 @@
+"""What has to be so before `docker compose up`: each check says what is not, and what to do."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from deploy import compose
+from stack import ports
+from stack.errors import PortTaken, ServerError, UsageError
+
+# The first with `!override` in overlays, and the engine that came out with it.
+OLDEST_COMPOSE = (2, 24, 4)
+OLDEST_ENGINE = (25, 0)
+
+
+def before_up(
+    paths: Sequence[Path], environment: Mapping[str, str], profiles: Sequence[str], services_up: set[str]
+) -> None:
+    """All checks that need no Docker but the daemon's own answers.
+
+    Args:
+        services_up: services of this project that run already: their ports are theirs.
+    Raises:
+        UsageError: a variable is missing, Docker is too old, or has too little memory.
+        ServerError: the daemon does not answer, or a port is taken.
+    """
+    missing = [name for name in compose.wanted_variables(paths) if not environment.get(name)]
+    if missing:
+        raise UsageError(f"not set: {', '.join(missing)}", where=".env", mend="run `make compose-env`")
+    memory = daemon()
+    needed = compose.needed_bytes(paths, profiles)
+    if memory < needed:
+        raise UsageError(
+            f"Docker has {memory / 2**30:.1f} GiB of memory, the services take {needed / 2**30:.1f} GiB at rest",
+            where="docker info",
+            mend="give it more (Docker Desktop: Settings, Resources), or start fewer: docker compose up SERVICE...",
+        )
+    for port in compose.ports(paths, environment, profiles):
+        if port.service not in services_up and not ports.is_free(port.number):
+            by = ports.holder(port.number)
+            raise PortTaken(
+                f"port {port.number} is taken" + (f" by {by}" if by else ""),
+                where=f"{port.service} {ports.HOST}:{port.number}",
+                mend=f"stop what listens there, or set {port.variable} in .env to another",
+            )
+
+
+def client() -> None:
+    """The `docker` command is there, with a Compose that knows what the files use.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if shutil.which("docker") is None:
+        raise UsageError(
+            "there is no `docker` command", mend="install Docker Engine 25 or newer with its Compose plugin"
+        )
+    done = _docker("compose", "version", "--short")
+    if done.returncode != 0:
+        raise UsageError("`docker compose` does not work", where="docker", mend="install Docker's Compose plugin")
+    if _version(done.stdout) < OLDEST_COMPOSE:
+        raise UsageError(
+            f"Docker Compose {done.stdout.strip()} is too old",
+            where="docker compose version",
+            mend=f"update it to {'.'.join(map(str, OLDEST_COMPOSE))} or newer",
+        )
+
+
+def daemon() -> int:
+    """The memory that Docker has, in bytes.
+
+    Raises:
+        ServerError: the daemon does not answer.
+        UsageError: it is too old.
+    """
+    done = _docker("info", "--format", "{{json .}}")
+    try:
+        answer = json.loads(done.stdout)
+        version, memory = str(answer["ServerVersion"]), int(answer["MemTotal"])
+    except (ValueError, KeyError, TypeError):
+        raise ServerError(
+            "the daemon does not answer",
+            where="docker",
+            detail=done.stderr.strip()[-500:],
+            mend="start it (systemctl start docker, or Docker Desktop); your account needs the group `docker`",
+        ) from None
+    if done.returncode != 0 or not memory:
+        raise ServerError(
+            "the daemon does not answer", where="docker", detail=done.stderr.strip()[-500:], mend="see `docker info`"
+        )
+    if _version(version) < OLDEST_ENGINE:
+        raise UsageError(
+            f"Docker {version} is too old",
+            where="docker info",
+            mend=f"update it to {'.'.join(map(str, OLDEST_ENGINE))} or newer",
+        )
+    return memory
+
+
+def _version(text: str) -> tuple[int, ...]:
+    found = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", text)
+    return tuple(int(part or 0) for part in found.groups()) if found else (0,)
+
+
+def _docker(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False, cwd=compose.CLONE)

@@ -1,0 +1,118 @@
+"""The compose files, read: services, ports, memory, and the variables that they want."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from stack.errors import UsageError
+
+CLONE = Path(__file__).resolve().parent.parent
+BASE = "docker-compose.yml"
+OVERLAYS = {"zookeeper": "docker-compose.zookeeper.yml", "secure": "docker-compose.secure.yml"}
+_VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?::(?P<kind>[-?])(?P<rest>[^}]*))?\}")
+_UNITS = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+
+
+class _Loader(yaml.SafeLoader):
+    """Compose's own tags say how an overlay is merged; what stands behind them is ordinary YAML."""
+
+
+def _untagged(loader: _Loader, _: str, node: yaml.Node) -> Any:
+    if isinstance(node, yaml.MappingNode):
+        return loader.construct_mapping(node, deep=True)
+    if isinstance(node, yaml.SequenceNode):
+        return loader.construct_sequence(node, deep=True)
+    return loader.construct_yaml_null(node)
+
+
+_Loader.add_multi_constructor("!", _untagged)
+
+
+@dataclass(frozen=True)
+class Port:
+    """A port of this machine that a service is reached at."""
+
+    service: str
+    number: int
+    variable: str
+
+
+def files(overlays: Sequence[str] = ()) -> list[Path]:
+    """The compose files, in the order in which they are laid over each other."""
+    return [CLONE / BASE, *(CLONE / OVERLAYS[name] for name in overlays)]
+
+
+def read(path: Path) -> dict[str, Any]:
+    """One compose file, variables as they stand there."""
+    return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a SafeLoader
+
+
+def wanted_variables(paths: Sequence[Path]) -> list[str]:
+    """Names of the variables without which compose does not start, in the order of the files."""
+    found = (match for path in paths for match in _VARIABLE.finditer(path.read_text(encoding="utf-8")))
+    return list(dict.fromkeys(match["name"] for match in found if match["kind"] == "?"))
+
+
+def interpolate(text: str, environment: Mapping[str, str]) -> str:
+    """`text` with `${NAME}`, `${NAME:-default}` and `${NAME:?why}` as compose puts them in.
+
+    Raises:
+        UsageError: a variable that is wanted is not set.
+    """
+
+    def value(match: re.Match[str]) -> str:
+        found = environment.get(match["name"], "")
+        if not found and match["kind"] == "?":
+            raise UsageError(f"{match['name']} is not set", where=".env", mend=match["rest"] or "set it")
+        return found or (match["rest"] if match["kind"] == "-" else "")
+
+    return _VARIABLE.sub(value, text)
+
+
+def services(paths: Sequence[Path]) -> dict[str, dict[str, Any]]:
+    """Service -> its keys; an overlay's key takes the place of the base's, which is enough for ports and memory."""
+    merged: dict[str, dict[str, Any]] = {}
+    for path in paths:
+        for name, keys in read(path)["services"].items():
+            merged[name] = merged.get(name, {}) | (keys or {})
+    return merged
+
+
+def ports(paths: Sequence[Path], environment: Mapping[str, str], profiles: Sequence[str]) -> list[Port]:
+    """Ports of this machine that the services of these profiles take.
+
+    Raises:
+        UsageError: a variable names no port.
+    """
+    found = []
+    for name, keys in services(paths).items():
+        for text in (keys.get("ports") or ()) if _starts(keys, profiles) else ():
+            variable = _VARIABLE.search(text)
+            number = interpolate(text, environment).split(":")[-2]
+            if not number.isdecimal() or not 0 < int(number) < 65_536:
+                raise UsageError(
+                    f"{number!r} is no port", where=variable["name"] if variable else name, mend="see .env"
+                )
+            found.append(Port(name, int(number), variable["name"] if variable else ""))
+    return found
+
+
+def needed_bytes(paths: Sequence[Path], profiles: Sequence[str]) -> int:
+    """What the services of these profiles take at rest: the sum of their `mem_reservation`."""
+    found = (keys for keys in services(paths).values() if _starts(keys, profiles))
+    return sum(in_bytes(str(keys["mem_reservation"])) for keys in found)
+
+
+def in_bytes(text: str) -> int:
+    """`512m` -> 536870912."""
+    return int(text[:-1]) * _UNITS[text[-1].lower()]
+
+
+def _starts(keys: Mapping[str, Any], profiles: Sequence[str]) -> bool:
+    return not keys.get("profiles") or bool(set(keys["profiles"]) & set(profiles))

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# install.sh SOURCE TARGET: the settings of Prometheus and Alertmanager into the volume that Control Center writes to.
+# Ours come anew with each start.  The two files that Control Center edits itself (alerts made in its pages, and whom
+# they are sent to) stay as they are once they are there.
+set -euo pipefail
+source=$1
+target=$2
+for file in prometheus-generated.yml recording_rules-generated.yml pipeline_rules.yml web-config-prom.yml web-config-am.yml; do
+    cp "$source/$file" "$target/$file"
+done
+for file in trigger_rules-generated.yml alertmanager-generated.yml; do
+    [ -e "$target/$file" ] || cp "$source/$file" "$target/$file"
+done

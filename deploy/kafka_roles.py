@@ -1,0 +1,145 @@
+"""`python -m deploy.kafka_roles`: the accounts of a secure Kafka, and what the contracts let each of them do.
+
+Run by docker-compose.secure.yml after the broker's start, with the administrator's certificate; the second time it
+changes nothing but passwords.  Who may do what is in docs/docker.md.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import (
+    AclBinding,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    ResourcePatternType,
+    ResourceType,
+    ScramCredentialInfo,
+    ScramMechanism,
+    UserScramCredentialUpsertion,
+)
+
+from contracts import catalog, edge, settings
+from contracts.contract import Contract
+from contracts.errors import ConfigurationError, ServiceError
+
+ROLES = ("schema-registry", "control-center", "register", "producer", "stream", "airflow")
+_SCRAM = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 8192)
+_TIMEOUT_S = 30
+_READ = (AclOperation.READ, AclOperation.DESCRIBE)
+_WRITE = (AclOperation.WRITE, AclOperation.DESCRIBE)
+_MANAGE = (
+    AclOperation.CREATE,
+    AclOperation.ALTER,
+    AclOperation.DESCRIBE,
+    AclOperation.DESCRIBE_CONFIGS,
+    AclOperation.ALTER_CONFIGS,
+)
+
+
+def permissions(contracts: Iterable[Contract]) -> list[AclBinding]:
+    """What each role may do; what is not here, nobody may but the broker, the administrator and Control Center."""
+    found = [
+        *_topic("schema-registry", "_schemas", (*_READ, AclOperation.WRITE, *_MANAGE)),
+        *_topic("schema-registry", "__consumer_offsets", (AclOperation.DESCRIBE,)),
+        *_group("schema-registry", "schema-registry", ResourcePatternType.LITERAL),
+    ]
+    for contract in contracts:
+        topics = (contract.topic, contract.dead_letter_topic)
+        for topic in topics:
+            found += _topic("register", topic, _MANAGE)
+        for role in ("producer", "airflow"):
+            # What the producer refuses goes to the dead letters, at once.
+            for topic in topics:
+                found += _topic(role, topic, _WRITE)
+        for role in ("stream", "airflow"):
+            found += _topic(role, contract.topic, (*_READ, AclOperation.DESCRIBE_CONFIGS))
+            found += _topic(role, contract.dead_letter_topic, _WRITE)
+            # Progress for display (docs/monitoring.md).
+            found += _group(role, f"{contract.name}.", ResourcePatternType.PREFIXED)
+        # A DAG registers as well, and looks through the dead letters.
+        for topic in topics:
+            found += _topic("airflow", topic, (*_READ, *_MANAGE))
+    for role in ("stream", "airflow"):
+        # The names that Spark gives its own consumers.
+        found += _group(role, "spark-kafka-", ResourcePatternType.PREFIXED)
+    return list(dict.fromkeys(found))
+
+
+def _topic(role: str, name: str, operations: Sequence[AclOperation]) -> list[AclBinding]:
+    return [_allow(role, ResourceType.TOPIC, name, ResourcePatternType.LITERAL, one) for one in operations]
+
+
+def _group(role: str, name: str, pattern: ResourcePatternType) -> list[AclBinding]:
+    return [_allow(role, ResourceType.GROUP, name, pattern, AclOperation.READ)]
+
+
+def _allow(
+    role: str, kind: ResourceType, name: str, pattern: ResourcePatternType, operation: AclOperation
+) -> AclBinding:
+    return AclBinding(kind, name, pattern, f"User:{role}", "*", operation, AclPermissionType.ALLOW)
+
+
+def passwords(environment: Mapping[str, str]) -> dict[str, str]:
+    """Role -> password.
+
+    Raises:
+        ConfigurationError: one is missing.
+    """
+    variables = {role: f"DEPLOY_KAFKA_{role.upper().replace('-', '_')}_PASSWORD" for role in ROLES}
+    missing = [name for name in variables.values() if not environment.get(name)]
+    if missing:
+        raise ConfigurationError(f"not set: {', '.join(missing)}", where=".env", mend="run `make compose-env`")
+    return {role: environment[variable] for role, variable in variables.items()}
+
+
+def apply(client: AdminClient, where: str, secrets: Mapping[str, str], wanted: Sequence[AclBinding]) -> None:
+    """Makes the accounts and lets them do what `wanted` says.
+
+    Raises:
+        ServiceError: Kafka does not answer, or refuses.
+    """
+    accounts = [UserScramCredentialUpsertion(role, _SCRAM, password.encode()) for role, password in secrets.items()]
+    try:
+        _all(client.alter_user_scram_credentials(accounts, request_timeout=_TIMEOUT_S).values())
+        _all(client.create_acls(list(wanted), request_timeout=_TIMEOUT_S).values())
+    except KafkaException as error:
+        raise ServiceError(
+            error.args[0].str(),
+            where=where,
+            mend="its log says why; the administrator's certificate comes from `make certs`",
+        ) from error
+
+
+def _all(futures: Iterable[Future[None]]) -> None:
+    for future in futures:
+        future.result(_TIMEOUT_S)
+
+
+def main() -> None:
+    configured = settings.load()
+    folder = os.environ.get("KAFKA_ADMIN_CERTIFICATES", ".certs")
+    for name in ("ca.pem", "admin.crt", "admin.key"):
+        if not os.access(os.path.join(folder, name), os.R_OK):
+            raise ConfigurationError(f"{name} cannot be read", where=folder, mend="run `make certs`")
+    secrets = passwords(os.environ)
+    wanted = permissions(catalog.load(configured.contracts_dir).contracts.values())
+    client = AdminClient(
+        {
+            "bootstrap.servers": configured.kafka_bootstrap_servers,
+            "security.protocol": "SSL",
+            "ssl.ca.location": f"{folder}/ca.pem",
+            "ssl.certificate.location": f"{folder}/admin.crt",
+            "ssl.key.location": f"{folder}/admin.key",
+        }
+    )
+    apply(client, f"Kafka {configured.kafka_bootstrap_servers}", secrets, wanted)
+    print(f"{len(secrets)} accounts, {len(wanted)} permissions")  # noqa: T201
+
+
+if __name__ == "__main__":
+    edge.run(main)

@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# hand-out.sh MADE GIVEN: to each server's volume its own key, readable by its own account only; to clients the authority.
+set -euo pipefail
+made=$1
+given=$2
+# give VOLUME OWNER MODE FILE...
+give() {
+    for file in "${@:4}"; do
+        install -m "$3" -o "$2" -g "$2" "$made/$file" "$given/$1/$file"
+    done
+}
+# The accounts that the images run as: appuser, cassandra and postgres, and `pipeline` of ours.
+for volume in broker:1000 schema-registry:1000 cassandra:999 postgres:999 admin:10001 client:10001; do
+    give "${volume%:*}" "${volume#*:}" 644 ca.pem
+done
+give broker 1000 600 broker.pem
+give schema-registry 1000 600 schema-registry.pem users.properties
+give cassandra 999 600 cassandra.pem
+give postgres 999 600 postgres.key postgres.crt
+give admin 10001 600 admin.key admin.crt
