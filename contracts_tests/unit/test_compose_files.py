@@ -217,7 +217,8 @@ def test_what_it_mounts_is_there(overlay: str, name: str):
 
 
 def test_what_runs_our_code_is_told_where_the_servers_are_by_names_that_it_reads():
-    others = {"AIRFLOW_ADMIN_PASSWORD", "ALERT_EMAIL_TO", "ALERT_EMAIL_FROM", "ALERT_WEBHOOK_URL"}
+    others = {"AIRFLOW_ADMIN_PASSWORD", "AIRFLOW_CONN_SMTP_DEFAULT"}
+    others |= {"ALERT_EMAIL_TO", "ALERT_EMAIL_FROM", "ALERT_WEBHOOK_URL"}
     for name, keys in merged().items():
         if keys["image"] not in (f"{OURS}pipeline", f"{OURS}airflow") or "environment" not in keys:
             continue
@@ -226,6 +227,17 @@ def test_what_runs_our_code_is_told_where_the_servers_are_by_names_that_it_reads
                 f"{name}: {variable}"
             )
         assert keys["environment"]["KAFKA_BOOTSTRAP_SERVERS"] == "broker:29092"
+
+
+@pytest.mark.parametrize("overlay", ["", "secure"])
+def test_airflow_reaches_its_database_in_both_ways_with_drivers_that_are_in_the_image(overlay: str):
+    told = service(overlay, "airflow-scheduler")["environment"]
+    name = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
+    assert told[name].startswith("postgresql+psycopg2://")
+    assert told[f"{name}_ASYNC"] == told[name].replace("psycopg2", "psycopg_async")
+    locked = (CLONE / "deploy" / "airflow.lock").read_text()
+    assert "\npsycopg2-binary==" in locked
+    assert "\npsycopg==" in locked
 
 
 def test_the_checks_of_the_images_let_the_settings_pass():
