@@ -35,6 +35,7 @@ def stream(
     logs.configure(configured.log_format)
     stopping = _asked_to_stop()
     from streaming import session  # loads Spark: only when there is something to stream
+    from streaming.checkpoints import Checkpoints
     from streaming.job import Job, prepare
     from streaming.metrics import Metrics
 
@@ -42,7 +43,7 @@ def stream(
     metrics = Metrics(wanted)
     metrics.serve(configured)
     sinks = prepare(configured, wanted)
-    with session.running(configured) as spark:
+    with Checkpoints(configured, wanted).alone(), session.running(configured) as spark:
         Job(spark, configured, wanted, sinks, stopping, metrics).run(available_now=available_now)
 
 

@@ -5,16 +5,18 @@ Spark keeps in it what was read; its offsets mean nothing in another topic, and 
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 from contracts.contract import Contract
-from contracts.errors import ConfigurationError
+from contracts.errors import ConfigurationError, ServiceError
 from contracts.settings import Settings
 from contracts.topics import Topics
 
@@ -83,6 +85,25 @@ class Checkpoints:
             if not _used(self.folder / sink):
                 _write(self.folder / sink / LAYOUT_FILE, asdict(self._layout(sink)))
         _write(self.folder / DEAD_LETTERS_FILE, {"sink": sinks[0]})
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keeps every other stream of this topic and folder out, until the end of a `with` block or of the process.
+
+        Raises:
+            ServiceError: another one is at work.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise ServiceError(
+                    "another stream of this contract writes from these checkpoints",
+                    where=str(self.folder),
+                    mend="wait for its end, or stop it (kill -TERM); two would write everything twice",
+                ) from None
+            yield
 
     def begun(self, sink: str) -> bool:
         """Whether the store's query has ended a batch."""

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from confluent_kafka.admin import AdminClient, NewPartitions
 
 from contracts.errors import ServiceError
 from contracts_tests.conftest import CLONE, RunningStack
@@ -130,6 +131,29 @@ def test_a_store_that_stays_away_ends_the_stream_which_says_so(
     pipeline_again = run(private, pipeline, "--available-now")
     assert pipeline_again.returncode == 0, pipeline_again.stderr
     assert len(pipeline.cassandra_rows()) == 2
+
+
+def test_a_stream_that_runs_is_alone_and_reads_partitions_that_come(
+    stack: RunningStack, pipeline: Pipeline, tmp_path: Path
+) -> None:
+    log = tmp_path / "stream.log"
+    schema_id = pipeline.register()
+    pipeline.send({"value": pipeline.encode(schema_id, user(1))})
+    with running(stack, pipeline, log) as process:
+        wait_for(lambda: log.read_text().count("batch written") == 2, log)
+        second = run(stack, pipeline, "--available-now")
+        assert second.returncode == 3, second.stderr
+        assert "another stream of this contract" in second.stderr
+
+        topic = pipeline.contract.topic
+        admin = AdminClient({"bootstrap.servers": pipeline.settings.kafka_bootstrap_servers})
+        admin.create_partitions([NewPartitions(topic, 5)])[topic].result(30)
+        new = ({"value": pipeline.encode(schema_id, user(2 + one)), "partition": 3 + one} for one in range(2))
+        pipeline.send(*new)
+        wait_for(lambda: len(pipeline.cassandra_rows()) == len(pipeline.postgres_rows()) == 3, log)
+        process.terminate()
+        assert process.wait(120) == 0, log.read_text()
+    assert run(stack, pipeline, "--available-now").returncode == 0
 
 
 def test_a_jvm_that_dies_is_told_and_nothing_is_lost(stack: RunningStack, pipeline: Pipeline, tmp_path: Path) -> None:
