@@ -16,6 +16,7 @@ from typing import NoReturn
 from stack import classes, jars, process, stack
 from stack.errors import EXIT_CANCELLED, EXIT_OK, EXIT_SERVICE, ServerError, StackError, UsageError
 from stack.fetch import fetch
+from stack.shape import MOST_BROKERS
 from stack.site import Site, default_root
 
 
@@ -27,7 +28,13 @@ def _up(arguments: argparse.Namespace) -> int:
     only = [name for word in arguments.only or [] for name in word.split(",")]
     extras = arguments.extras or []
     started = stack.up(
-        arguments.dir, _say, port_mode=arguments.ports, replay=arguments.replay, only=only, extras=extras
+        arguments.dir,
+        _say,
+        port_mode=arguments.ports,
+        replay=arguments.replay,
+        only=only,
+        extras=extras,
+        brokers=arguments.brokers,
     )
     if "airflow" in extras:
         _say(started.airflow.login)
@@ -110,6 +117,12 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("--replay", type=Path, metavar="DIR", help="the source API answers with these recorded responses")
     up.add_argument("--only", nargs="+", metavar="NAME", help="these, and what they depend on")
     up.add_argument("--with", dest="extras", nargs="+", choices=stack.EXTRAS, help="also start this")
+    up.add_argument(
+        "--brokers",
+        type=int,
+        choices=(1, MOST_BROKERS),
+        help="nodes of Kafka; with 3, each record is on three of them, and one may be lost (default: 1)",
+    )
     down = command("down", _down, "Stop the servers; their data stays.")
     down.add_argument(
         "--only", dest="extras", nargs="+", choices=stack.EXTRAS, help="this, and leave the others running"
@@ -117,8 +130,7 @@ def _parser() -> argparse.ArgumentParser:
     command("status", _status, "Show each server.").add_argument("--json", action="store_true")
     command("env", _env, "Print the export lines that other tools need.")
     logs = command("logs", _logs, "Show the log of a server.")
-    names = [*stack.NAMES, *(name for added in stack.EXTRAS.values() for name in added)]
-    logs.add_argument("name", choices=names)
+    logs.add_argument("name", choices=stack.ALL_NAMES)
     logs.add_argument("-f", "--follow", action="store_true", help="go on as it grows")
     logs.add_argument("-n", "--lines", type=int, default=50)
     fetching = command("fetch", _fetch, "Fetch the jars that are missing.")

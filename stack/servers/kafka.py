@@ -1,12 +1,10 @@
-"""Apache Kafka, one node that is broker and controller (KRaft)."""
+"""Apache Kafka (KRaft): one node that is broker and controller, or three of them."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import signal
-import uuid
-from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +17,7 @@ from stack.java import java
 from stack.launch import Launcher
 from stack.pins import server_versions
 from stack.servers import base_environment
+from stack.shape import MOST_BROKERS, Shape
 from stack.site import Site
 
 _LOGGING = """\
@@ -34,20 +33,42 @@ logger.server.level = info
 """
 
 
+# The nodes that there may be; the first one is always there.
+NAMES = ("kafka", *(f"kafka-{number}" for number in range(2, MOST_BROKERS + 1)))
+
+
 @dataclass(frozen=True)
 class Kafka:
+    """
+    Args:
+        shape: how many nodes there are.
+        number: which of them this is, from 1 on.
+    """
+
     site: Site
     ports: Mapping[str, int]
+    shape: Shape
+    number: int = 1
 
-    name = "kafka"
     version = server_versions()["kafka"]
     depends_on = ()
-    port_names = ("kafka", "kafka-controller")
     stop_signal = signal.SIGTERM
 
     @property
+    def name(self) -> str:
+        return NAMES[self.number - 1]
+
+    @property
+    def port_names(self) -> tuple[str, ...]:
+        return (self.name, f"{self.name}-controller")
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        return NAMES[: self.shape.brokers]
+
+    @property
     def address(self) -> str:
-        return f"{ports.HOST}:{self.ports['kafka']}"
+        return f"{ports.HOST}:{self.ports[self.name]}"
 
     @property
     def executable(self) -> Path:
@@ -70,18 +91,21 @@ class Kafka:
         half = self._folder / "data.new"
         shutil.rmtree(half, ignore_errors=True)
         (self._folder / "format.properties").write_text(self._properties(half.name), encoding="utf-8")
-        cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A")
         command = [java(), *self._options(), "kafka.tools.StorageTool", "format"]
-        command += ["--cluster-id", cluster, "--config", "format.properties"]
+        command += ["--cluster-id", self.shape.cluster_id, "--config", "format.properties"]
         launcher.run(self.name, command, environment=self.environment(), cwd=self._folder)
         half.rename(self._folder / "data")
 
     def _properties(self, data: str = "data") -> str:
-        broker, controller = self.ports["kafka"], self.ports["kafka-controller"]
+        broker, controller = (self.ports[name] for name in self.port_names)
+        quorum = [f"{at}@{ports.HOST}:{self.ports[f'{name}-controller']}" for at, name in enumerate(self._names, 1)]
+        copies = len(self._names)
+        # As many as there may be with one node less: then one may be lost, and writes go on.
+        in_sync = max(1, copies - 1)
         return f"""\
 process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@{ports.HOST}:{controller}
+node.id={self.number}
+controller.quorum.voters={",".join(quorum)}
 listeners=CLIENT://{ports.HOST}:{broker},CONTROLLER://{ports.HOST}:{controller}
 advertised.listeners=CLIENT://{ports.HOST}:{broker}
 listener.security.protocol.map=CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT
@@ -89,13 +113,15 @@ inter.broker.listener.name=CLIENT
 controller.listener.names=CONTROLLER
 log.dirs={data}
 auto.create.topics.enable=false
-offsets.topic.replication.factor=1
+default.replication.factor={copies}
+min.insync.replicas={in_sync}
+offsets.topic.replication.factor={copies}
 offsets.topic.num.partitions=4
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
+transaction.state.log.replication.factor={copies}
+transaction.state.log.min.isr={in_sync}
 transaction.state.log.num.partitions=4
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
+share.coordinator.state.topic.replication.factor={copies}
+share.coordinator.state.topic.min.isr={in_sync}
 share.coordinator.state.topic.num.partitions=2
 group.initial.rebalance.delay.ms=0
 """
@@ -109,14 +135,18 @@ group.initial.rebalance.delay.ms=0
             *("-cp", os.pathsep.join(map(str, jars.paths("kafka")))),
         ]
 
+    def _classes(self) -> list[str]:
+        # One node writes the archive, the others use it.
+        return classes.options(self.site, self.name) if self.number == 1 else classes.using(NAMES[0])
+
     def command(self) -> list[str]:
-        return [java(), *classes.options(self.site, self.name), *self._options(), "kafka.Kafka", "server.properties"]
+        return [java(), *self._classes(), *self._options(), "kafka.Kafka", "server.properties"]
 
     def environment(self) -> Mapping[str, str]:
         return base_environment()
 
     def ready(self) -> bool:
-        if not ports.is_open(self.ports["kafka"]):
+        if not ports.is_open(self.ports[self.name]):
             return False
         # Level 0: the library would complain on stderr of each attempt that is too early.
         client = AdminClient({"bootstrap.servers": self.address, "socket.timeout.ms": 3000, "log_level": 0})
@@ -127,7 +157,7 @@ group.initial.rebalance.delay.ms=0
             ]
             # After a restart it answers a moment before it serves its partitions.
             asked = client.list_offsets({one: OffsetSpec.latest() for one in partitions}, request_timeout=3)
-            return bool(found.brokers) and all(future.result() for future in asked.values())
+            return self.number in found.brokers and all(future.result() for future in asked.values())
         except KafkaException:
             return False
 
@@ -135,4 +165,4 @@ group.initial.rebalance.delay.ms=0
         """Nothing: topics are the contracts' business."""
 
     def exports(self) -> Mapping[str, str]:
-        return {"KAFKA_BOOTSTRAP_SERVERS": self.address}
+        return {"KAFKA_BOOTSTRAP_SERVERS": ",".join(f"{ports.HOST}:{self.ports[name]}" for name in self._names)}
