@@ -13,7 +13,7 @@ DOTENV = sed -nE "s/^($(1))=[\"']?([^\"']*)[\"']?$$/export \1='\3'/p" .env 2>/de
 OWN = export -p | grep -E '^declare -x $(1)=' || true
 # For a step that talks to the servers: the stack's addresses, where .env names no other, where the environment names no
 # other.  `eval` alone would hide that a command in it failed.
-ADDRESSES := (KAFKA|SCHEMA_REGISTRY|CASSANDRA|POSTGRES|DATASOURCE)_[A-Z_]+
+ADDRESSES := (KAFKA_|SCHEMA_REGISTRY_|CASSANDRA_|POSTGRES_|DATASOURCE_|SPARK_MASTER)[A-Z_]*
 WITH_STACK := exports=$$($(BIN)/python -m stack env) \
   && file=$$($(call DOTENV,$(ADDRESSES))) && own=$$($(call OWN,$(ADDRESSES))) \
   && eval "$$exports" && eval "$$file" && eval "$$own" &&
