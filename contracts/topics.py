@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NoAnswer
@@ -19,6 +20,7 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
+from contracts import kafka
 from contracts.errors import Refused, ServiceError
 from contracts.plan import TopicState
 from contracts.settings import Settings
@@ -42,8 +44,15 @@ class Topics:
     def __init__(self, settings: Settings) -> None:
         self.bootstrap = settings.kafka_bootstrap_servers
         self.timeout_s = settings.kafka_max_block_ms / 1000
+        # What the client has to complain of while it asks again and again.
+        self._told: deque[KafkaError] = deque(maxlen=20)
         self._admin = AdminClient(
-            {"bootstrap.servers": self.bootstrap, "log_level": 0, "socket.connection.setup.timeout.ms": 5000}
+            {
+                **kafka.client(settings),
+                "log_level": 0,
+                "socket.connection.setup.timeout.ms": 5000,
+                "error_cb": self._told.append,
+            }
         )
 
     def read(self, names: Iterable[str]) -> dict[str, TopicState | None]:
@@ -73,9 +82,11 @@ class Topics:
     def _heard_anew(self) -> ClusterMetadata:
         """What the cluster is like.  Topics are made, changed and described by the controller that the client has
         heard of last; of a dead one it would wait for minutes, so it asks before."""
+        self._told.clear()
         try:
             return self._admin.list_topics(timeout=self.timeout_s)
         except KafkaException as error:
+            self._admin.poll(0)  # for what it has told
             raise self._error(error, "list topics") from None
 
     def _described(self, future: Future[Any]) -> Any:
@@ -152,6 +163,13 @@ class Topics:
     def _error(self, error: KafkaException, doing: str) -> ServiceError:
         cause: KafkaError = error.args[0]
         where = f"Kafka {self.bootstrap}"
+        shut_out = [one.str() for one in self._told if one.code() in (KafkaError._AUTHENTICATION, KafkaError._SSL)]
+        if cause.code() in UNREACHABLE and shut_out:
+            return ServiceError(
+                f"does not let us in ({doing}: {shut_out[0]})",
+                where=where,
+                mend="correct KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD or KAFKA_SSL_CA_FILE",
+            )
         if cause.code() in UNREACHABLE:
             return ServiceError(
                 f"no broker answered within {self.timeout_s:g} s ({doing}: {cause.str()})",

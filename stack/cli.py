@@ -16,6 +16,7 @@ from typing import NoReturn
 from stack import classes, jars, process, stack
 from stack.errors import EXIT_CANCELLED, EXIT_OK, EXIT_SERVICE, ServerError, StackError, UsageError
 from stack.fetch import fetch
+from stack.roles import ROLES
 from stack.shape import MOST_BROKERS
 from stack.site import Site, default_root
 
@@ -35,6 +36,7 @@ def _up(arguments: argparse.Namespace) -> int:
         only=only,
         extras=extras,
         brokers=arguments.brokers,
+        secure=arguments.secure,
     )
     if "airflow" in extras:
         _say(started.airflow.login)
@@ -64,7 +66,7 @@ def _status(arguments: argparse.Namespace) -> int:
 
 
 def _env(arguments: argparse.Namespace) -> int:
-    for name, value in stack.Stack.at(arguments.dir).exports(learn=True).items():
+    for name, value in stack.Stack.at(arguments.dir).exports(role=arguments.role, learn=True).items():
         quoted = value.replace("'", "'\\''")
         print(f"export {name}='{quoted}'")
     return EXIT_OK
@@ -123,12 +125,16 @@ def _parser() -> argparse.ArgumentParser:
         choices=(1, MOST_BROKERS),
         help="nodes of Kafka; with 3, each record is on three of them, and one may be lost (default: 1)",
     )
+    up.add_argument("--secure", action="store_true", help="TLS, and an account for each role")
     down = command("down", _down, "Stop the servers; their data stays.")
     down.add_argument(
         "--only", dest="extras", nargs="+", choices=stack.EXTRAS, help="this, and leave the others running"
     )
     command("status", _status, "Show each server.").add_argument("--json", action="store_true")
-    command("env", _env, "Print the export lines that other tools need.")
+    env = command("env", _env, "Print the export lines that other tools need.")
+    env.add_argument(
+        "--role", choices=ROLES, default="stream", help="whose accounts, on a secure stack (default: %(default)s)"
+    )
     logs = command("logs", _logs, "Show the log of a server.")
     logs.add_argument("name", choices=stack.ALL_NAMES)
     logs.add_argument("-f", "--follow", action="store_true", help="go on as it grows")

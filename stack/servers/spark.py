@@ -132,5 +132,5 @@ class Spark:
     def provision(self) -> None:
         """Nothing: applications bring what they need."""
 
-    def exports(self) -> Mapping[str, str]:
+    def exports(self, role: str) -> Mapping[str, str]:
         return {"SPARK_MASTER": self._master} if self._leads else {}
