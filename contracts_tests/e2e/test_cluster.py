@@ -23,7 +23,6 @@ from contracts_tests.chaos.verdict import judge
 from contracts_tests.chaos.writer import Writer
 from contracts_tests.conftest import CLONE, RunningStack, private_stack
 from contracts_tests.integration.conftest import Pipeline, made, settings_for
-from contracts_tests.integration.test_streaming import user
 
 UP = ("--brokers", "3", "--with", "spark-cluster", "--only", "kafka", "registry", "cassandra")
 BROKERS = ("kafka", "kafka-2", "kafka-3")
@@ -86,6 +85,26 @@ def test_every_record_has_three_copies_of_which_two_are_waited_for(pipeline: Pip
     assert topics.setting(name, "min.insync.replicas") == "2"
 
 
+def submit(stack: RunningStack, pipeline: Pipeline, *flags: str) -> subprocess.CompletedProcess[str]:
+    """The stream by `spark-submit`, until everything is written; the master is told by it alone."""
+    environment = {
+        **stack.environment,
+        "CONTRACTS_DIR": str(pipeline.settings.contracts_dir),
+        "CHECKPOINT_DIR": str(pipeline.settings.checkpoint_dir),
+        "PYTHONPATH": str(CLONE),
+    }
+    master, jars = environment.pop("SPARK_MASTER"), environment.pop("SPARK_JARS")
+    command = [str(Path(sys.executable).with_name("spark-submit")), "--master", master, "--jars", jars, *flags]
+    command += ["streaming/__main__.py", "--contract", pipeline.folder.name, "--available-now"]
+    return subprocess.run(command, cwd=CLONE, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_standalone_takes_no_python_in_cluster_mode(cluster: RunningStack, pipeline: Pipeline) -> None:
+    refused = submit(cluster, pipeline, "--deploy-mode", "cluster")
+    assert refused.returncode != 0
+    assert "Cluster deploy mode is currently not supported for python" in refused.stderr
+
+
 def test_a_worker_and_a_broker_are_killed_and_nothing_is_lost(
     cluster: RunningStack, pipeline: Pipeline, tmp_path: Path
 ) -> None:
@@ -99,49 +118,23 @@ def test_a_worker_and_a_broker_are_killed_and_nothing_is_lost(
         goes_on(stream)
         assert busy_workers(cluster) == 2
         kill(cluster, "spark-worker-2")
-        goes_on(stream)
         # The one that this client takes for the controller, and would ask.
-        victim = topics._heard_anew().controller_id
-        kill(cluster, BROKERS[victim - 1])
+        kill(cluster, BROKERS[topics._heard_anew().controller_id - 1])
         goes_on(stream)
         assert topics.id_of(pipeline.contract.topic) == topic_id
         writer.stop()
         assert stream.stop(60) == 0
-        cluster.run("up", *UP)
-        assert all(cluster.status[name]["ready"] for name in (*BROKERS, *WORKERS))
-        assert stream.finish() == 0
     finally:
         stream.close()
     assert stream.gave_up == []
+    cluster.run("up", *UP)
+    assert all(cluster.status[name]["ready"] for name in (*BROKERS, *WORKERS))
+    known = applications(cluster)
+    done = submit(cluster, pipeline)
+    assert done.returncode == 0, done.stderr
+    assert len(applications(cluster) - known) == 1
     found = judge(pipeline, writer.acknowledged)
     assert found.problems == []
     assert writer.unacknowledged == 0
     assert found.cassandra == found.postgres == found.keys > 0
     assert found.dead == found.bad > 0
-
-
-def test_spark_submit_runs_the_stream_in_client_mode_only(cluster: RunningStack, pipeline: Pipeline) -> None:
-    schema_id, users = pipeline.register(), [user(number) for number in range(100)]
-    pipeline.send(*({"value": pipeline.encode(schema_id, one)} for one in users))
-    environment = {
-        **cluster.environment,
-        "CONTRACTS_DIR": str(pipeline.settings.contracts_dir),
-        "CHECKPOINT_DIR": str(pipeline.settings.checkpoint_dir),
-        "PYTHONPATH": str(CLONE),
-    }
-    master, jars = environment.pop("SPARK_MASTER"), environment.pop("SPARK_JARS")
-
-    def submit(*flags: str) -> subprocess.CompletedProcess[str]:
-        command = [str(Path(sys.executable).with_name("spark-submit")), "--master", master, "--jars", jars, *flags]
-        command += ["streaming/__main__.py", "--contract", pipeline.folder.name, "--available-now"]
-        return subprocess.run(command, cwd=CLONE, env=environment, capture_output=True, text=True, check=False)
-
-    refused = submit("--deploy-mode", "cluster")
-    assert refused.returncode != 0
-    assert "Cluster deploy mode is currently not supported for python" in refused.stderr
-    known = applications(cluster)
-    done = submit()
-    assert done.returncode == 0, done.stderr
-    assert len(applications(cluster) - known) == 1
-    ids = {str(one["id"]) for one in users}
-    assert ids <= pipeline.postgres_rows().keys() & pipeline.cassandra_rows().keys()
