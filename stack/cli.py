@@ -37,6 +37,7 @@ def _up(arguments: argparse.Namespace) -> int:
         extras=extras,
         brokers=arguments.brokers,
         secure=arguments.secure,
+        zookeeper=arguments.zookeeper,
     )
     if "airflow" in extras:
         _say(started.airflow.login)
@@ -126,6 +127,7 @@ def _parser() -> argparse.ArgumentParser:
         help="nodes of Kafka; with 3, each record is on three of them, and one may be lost (default: 1)",
     )
     up.add_argument("--secure", action="store_true", help="TLS, and an account for each role")
+    up.add_argument("--zookeeper", action="store_true", help="Kafka 3.9 with ZooKeeper, as it was before KRaft")
     down = command("down", _down, "Stop the servers; their data stays.")
     down.add_argument(
         "--only", dest="extras", nargs="+", choices=stack.EXTRAS, help="this, and leave the others running"

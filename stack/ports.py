@@ -29,6 +29,7 @@ FIXED = {
     "source": 18000,
     "airflow": 18080,
     "airflow-health": 18974,
+    "zookeeper": 19098,
     "spark-master": 17077,
     "spark-master-ui": 17080,
     "spark-worker-1": 17078,

@@ -24,11 +24,13 @@ class Shape:
     Args:
         brokers: nodes of Kafka; each topic has a replica on all of them.
         secure: TLS, and an account for each role.
+        zookeeper: Kafka of the last line that knows ZooKeeper, one node, and that.
         cluster_id: what the nodes of one cluster have in common.
     """
 
     brokers: int = 1
     secure: bool = False
+    zookeeper: bool = False
     cluster_id: str = field(default_factory=_new_cluster_id)
 
     @classmethod
@@ -41,17 +43,24 @@ class Shape:
         site.write(_file(site), asdict(self))
 
 
-def agreed(site: Site, brokers: int | None = None, secure: bool = False) -> Shape:
+def agreed(site: Site, brokers: int | None = None, secure: bool = False, zookeeper: bool = False) -> Shape:
     """The shape that a stack in `site` gets, or has.
 
     Args:
         brokers: how many are asked for; None for as many as there are.
-        secure: whether that is asked for; what is secure stays so.
+        secure, zookeeper: whether that is asked for; what has it keeps it.
     Raises:
-        UsageError: there are data of another shape.
+        UsageError: there are data of another shape, or it is none.
     """
     before = Shape.of(site)
-    wanted = Shape(before.brokers if brokers is None else brokers, secure or before.secure, before.cluster_id)
+    nodes = before.brokers if brokers is None else brokers
+    wanted = Shape(nodes, secure or before.secure, zookeeper or before.zookeeper, before.cluster_id)
+    if wanted.zookeeper and (wanted.secure or wanted.brokers > 1):
+        raise UsageError(
+            "with ZooKeeper there is one node of Kafka, and no accounts",
+            where=str(site.root),
+            mend="leave out --zookeeper, or --secure and --brokers",
+        )
     if wanted != before and (site.folder("kafka") / "data").exists():
         raise UsageError(
             f"the data here are of Kafka with {_told(before)}, not {_told(wanted)}",
@@ -63,7 +72,8 @@ def agreed(site: Site, brokers: int | None = None, secure: bool = False) -> Shap
 
 def _told(shape: Shape) -> str:
     nodes = "one node" if shape.brokers == 1 else f"{shape.brokers} nodes"
-    return f"{nodes} and accounts" if shape.secure else nodes
+    extras = [*(["accounts"] if shape.secure else ()), *(["ZooKeeper"] if shape.zookeeper else ())]
+    return " and ".join([nodes, *extras])
 
 
 def _file(site: Site) -> Path:

@@ -19,6 +19,7 @@ from stack.servers.kafka import Kafka
 from stack.servers.postgres import Postgres
 from stack.servers.registry import Registry
 from stack.servers.spark import Spark
+from stack.servers.zookeeper import ZooKeeper
 from stack.shape import Shape, agreed
 from stack.site import Site
 
@@ -28,7 +29,7 @@ _WITH_TLS = ("kafka", "registry", "cassandra")
 # What comes only when it is asked for: a word of `--with`, and the servers that it adds.
 EXTRAS = {"airflow": tuple(airflow.PARTS), "spark-cluster": spark.PARTS}
 # Every server that there can be.
-ALL_NAMES = (*NAMES, *kafka.NAMES[1:], *(name for added in EXTRAS.values() for name in added))
+ALL_NAMES = (*NAMES, "zookeeper", *kafka.NAMES[1:], *(name for added in EXTRAS.values() for name in added))
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ class Stack:
     @property
     def servers(self) -> tuple[Server, ...]:
         return (
+            *([ZooKeeper(self.site, self.ports)] if self.shape.zookeeper else ()),
             *(Kafka(self.site, self.ports, self.shape, number) for number in range(1, self.shape.brokers + 1)),
             Registry(self.site, self.ports, self.shape),
             Cassandra(self.site, self.ports, self.shape),
@@ -145,6 +147,7 @@ def up(
     extras: Collection[str] = (),
     brokers: int | None = None,
     secure: bool = False,
+    zookeeper: bool = False,
 ) -> Stack:
     """Starts what does not run yet of the stack in `root`.
 
@@ -155,6 +158,7 @@ def up(
         extras: keys of EXTRAS, beside those that the stack has.
         brokers: nodes of Kafka; None for as many as the stack has.
         secure: TLS, and an account for each role.
+        zookeeper: Kafka as it was before KRaft.
     Raises:
         UsageError: an unknown name, a replay folder that is none, data of another number of nodes.
         ServerError: a server could not be started.
@@ -180,7 +184,7 @@ def up(
         alive = [server.name for server in before.servers if process.recorded(site, server.name)]
         together = tuple(one for one in EXTRAS if one in extras or one in before.extras)
         found = _choose_ports(site, port_mode, alive)
-        shape = agreed(site, brokers, secure)
+        shape = agreed(site, brokers, secure, zookeeper)
         if shape.secure and "airflow" in together:
             raise UsageError(
                 "Airflow's tasks do every step under one account, and a secure stack has one for each",

@@ -40,6 +40,15 @@ def test_what_is_secure_stays_so(tmp_path: Path) -> None:
         agreed(plain, secure=True)
 
 
+def test_zookeeper_goes_with_one_node_and_without_accounts(tmp_path: Path) -> None:
+    agreed(Site(tmp_path), zookeeper=True).keep(Site(tmp_path))
+    names = [server.name for server in Stack.at(tmp_path).servers]
+    assert names[:2] == ["zookeeper", "kafka"]
+    for other in ({"brokers": 3}, {"secure": True}):
+        with pytest.raises(UsageError, match="with ZooKeeper there is one node of Kafka, and no accounts"):
+            agreed(Site(tmp_path), **other)
+
+
 def test_a_stack_from_before_there_was_a_choice_has_one_node(tmp_path: Path) -> None:
     (tmp_path / "kafka" / "data").mkdir(parents=True)
     assert agreed(Site(tmp_path), None).brokers == 1
@@ -64,7 +73,7 @@ def test_nodes_name_each_other_and_keep_one_copy_in_reserve(tmp_path: Path) -> N
 def test_every_server_that_there_can_be_has_a_name_of_its_own(tmp_path: Path) -> None:
     site = Site(tmp_path)
     full = Stack(site, Stack.at(tmp_path).ports, agreed(site, 3), extras=tuple(EXTRAS))
-    assert sorted(server.name for server in full.servers) == sorted(ALL_NAMES)
+    assert sorted([*(server.name for server in full.servers), "zookeeper"]) == sorted(ALL_NAMES)
 
 
 def test_the_page_names_the_packages_that_are_pinned() -> None:

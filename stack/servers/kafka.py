@@ -17,7 +17,7 @@ from stack.errors import ServerError
 from stack.java import java
 from stack.launch import Launcher
 from stack.pins import server_versions
-from stack.servers import base_environment
+from stack.servers import base_environment, zookeeper
 from stack.shape import MOST_BROKERS, Shape
 from stack.site import Site
 
@@ -52,9 +52,15 @@ class Kafka:
     shape: Shape
     number: int = 1
 
-    version = server_versions()["kafka"]
-    depends_on = ()
     stop_signal = signal.SIGTERM
+
+    @property
+    def version(self) -> str:
+        return server_versions()["kafka-zookeeper" if self.shape.zookeeper else "kafka"]
+
+    @property
+    def depends_on(self) -> tuple[str, ...]:
+        return ("zookeeper",) if self.shape.zookeeper else ()
 
     @property
     def name(self) -> str:
@@ -62,7 +68,7 @@ class Kafka:
 
     @property
     def port_names(self) -> tuple[str, ...]:
-        return (self.name, f"{self.name}-controller")
+        return (self.name,) if self.shape.zookeeper else (self.name, f"{self.name}-controller")
 
     @property
     def _names(self) -> tuple[str, ...]:
@@ -85,7 +91,9 @@ class Kafka:
         (self._folder / "tmp").mkdir(exist_ok=True)
         (self._folder / "log4j2.properties").write_text(_LOGGING, encoding="utf-8")
         self._write("server.properties", self._properties())
-        if not (self._folder / "data").exists():
+        if self.shape.zookeeper:
+            (self._folder / "log4j.properties").write_text(zookeeper.LOGGING, encoding="utf-8")
+        elif not (self._folder / "data").exists():
             self._format(launcher)
 
     def _format(self, launcher: Launcher) -> None:
@@ -114,6 +122,22 @@ class Kafka:
             file.write(text)
 
     def _properties(self, data: str = "data") -> str:
+        if self.shape.zookeeper:
+            return f"""\
+broker.id=1
+zookeeper.connect={ports.HOST}:{self.ports["zookeeper"]}
+listeners=CLIENT://{self.address}
+listener.security.protocol.map=CLIENT:PLAINTEXT
+inter.broker.listener.name=CLIENT
+log.dirs=data
+auto.create.topics.enable=false
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=4
+group.initial.rebalance.delay.ms=0
+"""
         broker, controller = (self.ports[name] for name in self.port_names)
         quorum = [f"{at}@{ports.HOST}:{self.ports[f'{name}-controller']}" for at, name in enumerate(self._names, 1)]
         copies = len(self._names)
@@ -168,10 +192,13 @@ super.users=User:broker;User:CN=kafka
             f"-Djava.io.tmpdir={self._folder / 'tmp'}",
             f"-Dlog4j2.configurationFile={(self._folder / 'log4j2.properties').as_uri()}",
             "-Dlog4j2.disableJmx=true",
-            *("-cp", os.pathsep.join(map(str, jars.paths("kafka")))),
+            f"-Dlog4j.configuration={(self._folder / 'log4j.properties').as_uri()}",
+            *("-cp", os.pathsep.join(map(str, jars.paths(zookeeper.JARS if self.shape.zookeeper else "kafka")))),
         ]
 
     def _classes(self) -> list[str]:
+        if self.shape.zookeeper:
+            return classes.base()
         # One node writes the archive, the others use it.
         return classes.options(self.site, self.name) if self.number == 1 else classes.using(NAMES[0])
 
