@@ -11,10 +11,10 @@ STAMP := $(VENV)/.ready
 # What .env has of the names in $(1), and what the environment has, which goes first: as lines that set them.
 DOTENV = sed -nE "s/^($(1))=[\"']?([^\"']*)[\"']?$$/export \1='\3'/p" .env 2>/dev/null || true
 OWN = export -p | grep -E '^declare -x $(1)=' || true
-# For a step that talks to the servers: the stack's addresses, where .env names no other, where the environment names no
+# For a step that talks to the servers, and the account that it has on a secure stack: the stack's addresses, where .env names no other, where the environment names no
 # other.  `eval` alone would hide that a command in it failed.
-ADDRESSES := (KAFKA|SCHEMA_REGISTRY|CASSANDRA|POSTGRES|DATASOURCE)_[A-Z_]+
-WITH_STACK := exports=$$($(BIN)/python -m stack env) \
+ADDRESSES := (KAFKA_|SCHEMA_REGISTRY_|CASSANDRA_|POSTGRES_|DATASOURCE_|SPARK_MASTER)[A-Z_]*
+WITH_STACK = exports=$$($(BIN)/python -m stack env --role $(1)) \
   && file=$$($(call DOTENV,$(ADDRESSES))) && own=$$($(call OWN,$(ADDRESSES))) \
   && eval "$$exports" && eval "$$file" && eval "$$own" &&
 # For Airflow, whose tasks work elsewhere, where no .env is: all that is in it.
@@ -46,7 +46,7 @@ down: $(STAMP) ## stop the servers; their data stays in .stack/
 .PHONY: status
 status: $(STAMP) ## servers, topics, versions, lag, rows and dead letters (ARGS=--watch: live)
 	@code=0; $(if $(findstring --json,$(ARGS)),,$(BIN)/python -m stack status || code=$$?;) \
-	  ($(WITH_STACK) $(BIN)/python -m streaming status $(ARGS)) || code=$$?; exit $$code
+	  ($(call WITH_STACK,stream) $(BIN)/python -m streaming status $(ARGS)) || code=$$?; exit $$code
 
 .PHONY: env
 env: $(STAMP) ## print the export lines that other tools need
@@ -54,7 +54,7 @@ env: $(STAMP) ## print the export lines that other tools need
 
 .PHONY: register-schemas
 register-schemas: $(STAMP) ## bring topics, subjects and schemas to what schemas/ says
-	@$(if $(SCHEMA_REGISTRY_URL),,$(WITH_STACK)) $(BIN)/contracts register $(ARGS)
+	@$(if $(SCHEMA_REGISTRY_URL),,$(call WITH_STACK,admin)) $(BIN)/contracts register $(ARGS)
 
 .PHONY: check-schemas
 check-schemas: $(STAMP) ## lint, and compatibility against the git base (BASE=origin/main), offline
@@ -71,19 +71,19 @@ ci-comment: ## in GitHub Actions: the file REPORT as the pull request's one comm
 
 .PHONY: produce
 produce: $(STAMP) ## users from the source API into Kafka (ARGS="--count 1000")
-	@$(WITH_STACK) $(BIN)/python -m producers $(ARGS)
+	@$(call WITH_STACK,producer) $(BIN)/python -m producers $(ARGS)
 
 .PHONY: stream
 stream: $(STAMP) ## Kafka into Cassandra and PostgreSQL (ARGS="--available-now")
-	@$(WITH_STACK) $(BIN)/python -m streaming $(ARGS)
+	@$(call WITH_STACK,stream) $(BIN)/python -m streaming $(ARGS)
 
 .PHONY: demo
 demo: setup ## the whole job: servers, schemas, users from the source, Kafka, Spark, both stores, reconciled
 	@$(BIN)/python -m stack up
-	@$(WITH_STACK) $(BIN)/contracts register
-	@$(WITH_STACK) $(BIN)/python -m producers --json $(ARGS) > '$(RUN)'
-	@$(WITH_STACK) $(BIN)/python -m streaming --available-now
-	@$(WITH_STACK) $(BIN)/python -m streaming reconcile --run '$(RUN)' --sample 3
+	@$(call WITH_STACK,admin) $(BIN)/contracts register
+	@$(call WITH_STACK,producer) $(BIN)/python -m producers --json $(ARGS) > '$(RUN)'
+	@$(call WITH_STACK,stream) $(BIN)/python -m streaming --available-now
+	@$(call WITH_STACK,stream) $(BIN)/python -m streaming reconcile --run '$(RUN)' --sample 3
 	@$(BIN)/python -m stack status
 	@echo 'The servers stay up: `make produce`, `make stream`, `make status`; `make down` stops them.'
 

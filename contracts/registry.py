@@ -98,15 +98,20 @@ class Registry:
             it is used and never shown: the attribute `url` is without.
         user, password: basic authentication; an empty user is none, or that of the URL.
         timeout_s: per request, seconds.
+        ca_file: PEM file of the authority that an https server is believed by; empty for those of the system.
 
     Raises:
         ConfigurationError: `url` is none.
     """
 
-    def __init__(self, url: str, *, user: str = "", password: str = "", timeout_s: float = 10.0) -> None:
+    def __init__(
+        self, url: str, *, user: str = "", password: str = "", timeout_s: float = 10.0, ca_file: str = ""
+    ) -> None:
         address = Address.of(url, "SCHEMA_REGISTRY_URL")
         self.url = address.url
         self.timeout_s = timeout_s
+        # With each request: REQUESTS_CA_BUNDLE goes before what a session has.
+        self._verify = ca_file or True
         self._session = requests.Session()
         # A proxy of the environment is for other machines.
         self._session.trust_env = address.host not in ("127.0.0.1", "localhost", "::1")
@@ -123,6 +128,7 @@ class Registry:
             user=settings.schema_registry_user,
             password=settings.schema_registry_password,
             timeout_s=settings.schema_registry_timeout_s,
+            ca_file=settings.schema_registry_ca_file,
         )
 
     def subjects(self) -> list[str]:
@@ -304,6 +310,7 @@ class Registry:
                 data=None if body is None else json.dumps(body),
                 headers=None if body is None else {"Content-Type": MEDIA_TYPE},
                 timeout=self.timeout_s,
+                verify=self._verify,
                 allow_redirects=False,
             )
         except requests.Timeout:

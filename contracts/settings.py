@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, FiniteFloat, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -26,14 +26,23 @@ class Settings(BaseSettings):
 
     kafka_bootstrap_servers: str = Field("127.0.0.1:19092", description="Comma-separated host:port.")
     kafka_max_block_ms: int = Field(30_000, gt=0, description="How long a client waits for the broker, ms.")
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    kafka_sasl_mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] = "SCRAM-SHA-512"
+    kafka_sasl_username: str = ""
+    kafka_sasl_password: str = Field("", repr=False)
+    kafka_ssl_ca_file: str = Field(
+        "", description="PEM file of the brokers' authority; empty: what the system trusts."
+    )
     schema_registry_url: str = Field("http://127.0.0.1:18081/apis/ccompat/v7", description="Base URL, Confluent API.")
     schema_registry_user: str = Field("", description="Basic authentication; empty for none.")
     schema_registry_password: str = Field("", repr=False)
+    schema_registry_ca_file: str = Field("", description="As KAFKA_SSL_CA_FILE.")
     schema_registry_timeout_s: FiniteFloat = Field(10.0, gt=0, description="Per request, seconds.")
 
     cassandra_hosts: str = Field("127.0.0.1:19042", description="Comma-separated host or host:port.")
     cassandra_username: str = ""
     cassandra_password: str = Field("", repr=False)
+    cassandra_ca_file: str = Field("", description="PEM file of the nodes' authority; empty: no TLS.")
     postgres_dsn: str = Field(
         "postgresql://127.0.0.1:15432/contracts", repr=False, description="URL form: postgresql://user:pw@host/db"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NoAnswer
@@ -11,6 +12,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import (
     AdminClient,
     AlterConfigOpType,
+    ClusterMetadata,
     ConfigEntry,
     ConfigResource,
     ConfigSource,
@@ -18,6 +20,7 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
+from contracts import kafka
 from contracts.errors import Refused, ServiceError
 from contracts.plan import TopicState
 from contracts.settings import Settings
@@ -41,21 +44,26 @@ class Topics:
     def __init__(self, settings: Settings) -> None:
         self.bootstrap = settings.kafka_bootstrap_servers
         self.timeout_s = settings.kafka_max_block_ms / 1000
+        # What the client has to complain of while it asks again and again.
+        self._told: deque[KafkaError] = deque(maxlen=20)
         self._admin = AdminClient(
-            {"bootstrap.servers": self.bootstrap, "log_level": 0, "socket.connection.setup.timeout.ms": 5000}
+            {
+                **kafka.client(settings),
+                "log_level": 0,
+                "socket.connection.setup.timeout.ms": 5000,
+                "error_cb": self._told.append,
+            }
         )
 
     def read(self, names: Iterable[str]) -> dict[str, TopicState | None]:
         """State by topic name; None for a topic that does not exist."""
         wanted = list(names)
-        try:
-            found = self._admin.list_topics(timeout=self.timeout_s).topics
-        except KafkaException as error:
-            raise self._error(error, "list topics") from None
+        found = self._heard_anew().topics
         there = [name for name in wanted if name in found]
         resources = [ConfigResource(ResourceType.TOPIC, name) for name in there]
         futures = self._admin.describe_configs(resources, request_timeout=self.timeout_s) if resources else {}
-        configs = {resource.name: self._result(future, "describe topics") for resource, future in futures.items()}
+        described = {resource.name: self._described(future) for resource, future in futures.items()}
+        configs = {name: config for name, config in described.items() if config is not None}
         return {
             name: TopicState(
                 partitions=len(found[name].partitions),
@@ -71,8 +79,28 @@ class Topics:
             for name in wanted
         }
 
+    def _heard_anew(self) -> ClusterMetadata:
+        """What the cluster is like.  Topics are made, changed and described by the controller that the client has
+        heard of last; of a dead one it would wait for minutes, so it asks before."""
+        self._told.clear()
+        try:
+            return self._admin.list_topics(timeout=self.timeout_s)
+        except KafkaException as error:
+            self._admin.poll(0)  # for what it has told
+            raise self._error(error, "list topics") from None
+
+    def _described(self, future: Future[Any]) -> Any:
+        """None where the broker that was asked does not know yet, or any more, what another one has told of."""
+        try:
+            return self._result(future, "describe topics")
+        except Refused as error:
+            if error.code == KafkaError.UNKNOWN_TOPIC_OR_PART:
+                return None
+            raise
+
     def id_of(self, name: str) -> str:
         """The topic's id, URL-safe base64: another one on each cluster, and after it was deleted and made anew."""
+        self._heard_anew()
         futures = self._admin.describe_topics(TopicCollection([name]), request_timeout=self.timeout_s)
         found = str(self._result(futures[name], f"describe topic {name}").topic_id)
         return found.replace("+", "-").replace("/", "_")
@@ -101,6 +129,7 @@ class Topics:
     def _create(
         self, name: str, partitions: int, replication_factor: int, config: Mapping[str, str], *, only_try: bool
     ) -> None:
+        self._heard_anew()
         topic = NewTopic(name, partitions, replication_factor, config=dict(config))
         futures = self._admin.create_topics(
             [topic], operation_timeout=self.timeout_s, request_timeout=self.timeout_s, validate_only=only_try
@@ -112,6 +141,7 @@ class Topics:
                 raise
 
     def _set_config(self, name: str, values: Mapping[str, str], *, only_try: bool) -> None:
+        self._heard_anew()
         entries = [
             ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET) for key, value in values.items()
         ]
@@ -133,6 +163,13 @@ class Topics:
     def _error(self, error: KafkaException, doing: str) -> ServiceError:
         cause: KafkaError = error.args[0]
         where = f"Kafka {self.bootstrap}"
+        shut_out = [one.str() for one in self._told if one.code() in (KafkaError._AUTHENTICATION, KafkaError._SSL)]
+        if cause.code() in UNREACHABLE and shut_out:
+            return ServiceError(
+                f"does not let us in ({doing}: {shut_out[0]})",
+                where=where,
+                mend="correct KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD or KAFKA_SSL_CA_FILE",
+            )
         if cause.code() in UNREACHABLE:
             return ServiceError(
                 f"no broker answered within {self.timeout_s:g} s ({doing}: {cause.str()})",

@@ -134,16 +134,21 @@ def _teach_spark(stack: RunningStack, folder: Path) -> None:
 
 
 class private_stack:  # noqa: N801 - used like a function
-    """A stack of one's own on free ports, stopped and removed at the end of a `with` block."""
+    """A stack of one's own on free ports, stopped and removed at the end of a `with` block.
 
-    def __init__(self, root: Path) -> None:
+    Args:
+        flags: of `up`, where it is to be another one than usual.
+    """
+
+    def __init__(self, root: Path, *flags: str) -> None:
         self._stack = RunningStack(root)
+        self._flags = flags
 
     def __enter__(self) -> RunningStack:
         # A port is free until somebody listens: of two stacks that start at once both might choose it.
         with _STARTING.open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            self._stack.run("up", "--ports", "auto")
+            self._stack.run("up", "--ports", "auto", *self._flags)
         return self._stack
 
     def __exit__(self, *_: object) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from confluent_kafka.serialization import MessageField, SerializationContext, SerializationError
 
+from contracts import kafka
 from contracts.contract import Contract
 from contracts.errors import ConfigurationError, ServiceError
 from contracts.registry import Registry
@@ -79,7 +80,7 @@ class Publisher:
 
     def _configuration(self) -> dict[str, Any]:
         return {
-            "bootstrap.servers": self._settings.kafka_bootstrap_servers,
+            **kafka.client(self._settings),
             "client.id": self.name,
             "enable.idempotence": True,
             "acks": "all",

@@ -64,12 +64,22 @@ def options(site: Site, server: str) -> list[str]:
     """Java flags that use the archive of a server, or write it where there is none yet."""
     if not _base().exists():
         return []
-    kept = _of(server)
-    if kept.exists():
-        return [f"-XX:SharedArchiveFile={_base()}:{kept}"]
+    if _of(server).exists():
+        return using(server)
     fresh = site.folder(server) / _FRESH
     fresh.unlink(missing_ok=True)
     return [f"-XX:SharedArchiveFile={_base()}", f"-XX:ArchiveClassesAtExit={fresh}"]
+
+
+def using(server: str) -> list[str]:
+    """Java flags that use the archive of a server as far as there is one."""
+    kept = _of(server)
+    return [f"-XX:SharedArchiveFile={_base()}:{kept}"] if _base().exists() and kept.exists() else base()
+
+
+def base() -> list[str]:
+    """Java flags that use the archive of the runtime's own classes."""
+    return [f"-XX:SharedArchiveFile={_base()}"] if _base().exists() else []
 
 
 def keep(site: Site, server: str) -> None:

@@ -17,6 +17,8 @@ from stack import classes, jars, process, stack
 from stack.errors import EXIT_CANCELLED, EXIT_OK, EXIT_SERVICE, ServerError, StackError, UsageError
 from stack.fetch import fetch
 from stack.pins import jar_sets
+from stack.roles import ROLES
+from stack.shape import MOST_BROKERS
 from stack.site import Site, default_root
 
 
@@ -28,7 +30,15 @@ def _up(arguments: argparse.Namespace) -> int:
     only = [name for word in arguments.only or [] for name in word.split(",")]
     extras = arguments.extras or []
     started = stack.up(
-        arguments.dir, _say, port_mode=arguments.ports, replay=arguments.replay, only=only, extras=extras
+        arguments.dir,
+        _say,
+        port_mode=arguments.ports,
+        replay=arguments.replay,
+        only=only,
+        extras=extras,
+        brokers=arguments.brokers,
+        secure=arguments.secure,
+        zookeeper=arguments.zookeeper,
     )
     if "airflow" in extras:
         _say(started.airflow.login)
@@ -58,7 +68,7 @@ def _status(arguments: argparse.Namespace) -> int:
 
 
 def _env(arguments: argparse.Namespace) -> int:
-    for name, value in stack.Stack.at(arguments.dir).exports(learn=True).items():
+    for name, value in stack.Stack.at(arguments.dir).exports(role=arguments.role, learn=True).items():
         quoted = value.replace("'", "'\\''")
         print(f"export {name}='{quoted}'")
     return EXIT_OK
@@ -112,15 +122,25 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("--replay", type=Path, metavar="DIR", help="the source API answers with these recorded responses")
     up.add_argument("--only", nargs="+", metavar="NAME", help="these, and what they depend on")
     up.add_argument("--with", dest="extras", nargs="+", choices=stack.EXTRAS, help="also start this")
+    up.add_argument(
+        "--brokers",
+        type=int,
+        choices=(1, MOST_BROKERS),
+        help="nodes of Kafka; with 3, each record is on three of them, and one may be lost (default: 1)",
+    )
+    up.add_argument("--secure", action="store_true", help="TLS, and an account for each role")
+    up.add_argument("--zookeeper", action="store_true", help="Kafka 3.9 with ZooKeeper, as it was before KRaft")
     down = command("down", _down, "Stop the servers; their data stays.")
     down.add_argument(
         "--only", dest="extras", nargs="+", choices=stack.EXTRAS, help="this, and leave the others running"
     )
     command("status", _status, "Show each server.").add_argument("--json", action="store_true")
-    command("env", _env, "Print the export lines that other tools need.")
+    env = command("env", _env, "Print the export lines that other tools need.")
+    env.add_argument(
+        "--role", choices=ROLES, default="stream", help="whose accounts, on a secure stack (default: %(default)s)"
+    )
     logs = command("logs", _logs, "Show the log of a server.")
-    names = [*stack.NAMES, *(name for added in stack.EXTRAS.values() for name in added)]
-    logs.add_argument("name", choices=names)
+    logs.add_argument("name", choices=stack.ALL_NAMES)
     logs.add_argument("-f", "--follow", action="store_true", help="go on as it grows")
     logs.add_argument("-n", "--lines", type=int, default=50)
     fetching = command("fetch", _fetch, "Fetch the jars that are missing.")

@@ -17,6 +17,10 @@ HOST = "127.0.0.1"
 FIXED = {
     "kafka": 19092,
     "kafka-controller": 19093,
+    "kafka-2": 19094,
+    "kafka-2-controller": 19095,
+    "kafka-3": 19096,
+    "kafka-3-controller": 19097,
     "registry": 18081,
     "registry-management": 18082,
     "cassandra": 19042,
@@ -25,6 +29,13 @@ FIXED = {
     "source": 18000,
     "airflow": 18080,
     "airflow-health": 18974,
+    "zookeeper": 19098,
+    "spark-master": 17077,
+    "spark-master-ui": 17080,
+    "spark-worker-1": 17078,
+    "spark-worker-1-ui": 17081,
+    "spark-worker-2": 17079,
+    "spark-worker-2-ui": 17082,
 }
 
 

@@ -21,10 +21,19 @@ _SECRET_NAMES = (
     "airflow-tasks",
     "cassandra-admin",
     "cassandra-pipeline",
+    "cassandra-producer",
+    "kafka-admin",
+    "kafka-broker",
+    "kafka-producer",
+    "kafka-stream",
     "postgres-admin",
     "postgres-airflow",
     "postgres-pipeline",
+    "postgres-producer",
     "postgres-registry",
+    "registry-admin",
+    "registry-producer",
+    "registry-stream",
 )
 
 
@@ -50,6 +59,15 @@ class Site:
 
     def folder(self, server: str) -> Path:
         return self.root / server
+
+    @property
+    def certificates(self) -> Path:
+        """Those of a secure stack: `ca.pem`, and `NAME.pem`, `NAME.key` and `NAME.crt` of each server."""
+        return self.root / "certificates"
+
+    @property
+    def authority(self) -> Path:
+        return self.certificates / "ca.pem"
 
     def log(self, server: str) -> Path:
         return self.root / "logs" / f"{server}.log"

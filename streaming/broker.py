@@ -13,6 +13,7 @@ import structlog
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
+from contracts import kafka
 from contracts.errors import Refused, ServiceError
 from contracts.settings import Settings
 from contracts.topics import Topics
@@ -86,7 +87,7 @@ class Watch:
 
     def _run(self) -> None:
         servers = self._settings.kafka_bootstrap_servers
-        client = AdminClient({"bootstrap.servers": servers, "client.id": "streaming-broker-watch", "log_level": 0})
+        client = AdminClient({**kafka.client(self._settings), "client.id": "streaming-broker-watch", "log_level": 0})
         while not self._closed.wait(EVERY_S):
             words = _trouble(client, self._topic) or self._another_topic()
             silent = round(time.monotonic() - self._served)

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from contracts import kafka
 from contracts.contract import Contract
 from contracts.errors import ServiceError
 from contracts.settings import Settings
@@ -52,6 +53,7 @@ class Groups:
 
     def __init__(self, settings: Settings, *, timeout_s: float) -> None:
         self._bootstrap = settings.kafka_bootstrap_servers
+        self._kafka = kafka.client(settings)
         self._timeout_s = timeout_s
         self._clients: dict[str, Consumer] = {}
         # What was told of the commits of a group: why one failed, or None, and its offsets.
@@ -110,7 +112,7 @@ class Groups:
                 answers = self._answers[group] = []
                 self._clients[group] = Consumer(
                     {
-                        "bootstrap.servers": self._bootstrap,
+                        **self._kafka,
                         "group.id": group,
                         "enable.auto.commit": False,
                         "on_commit": lambda error, done: answers.append((error or _first(done), _offsets(done))),

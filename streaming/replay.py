@@ -12,7 +12,7 @@ from typing import Any
 
 from confluent_kafka import KafkaError, Message, Producer
 
-from contracts import dead_letter
+from contracts import dead_letter, kafka
 from contracts.contract import Contract
 from contracts.errors import ConfigurationError
 from contracts.settings import Settings
@@ -195,7 +195,7 @@ def _produce(producer: Producer, name: str, record: dict[str, Any], on_delivery:
 def _producer(settings: Settings, contract: Contract) -> Producer:
     return Producer(
         {
-            "bootstrap.servers": settings.kafka_bootstrap_servers,
+            **kafka.client(settings),
             "client.id": "streaming-replay",
             "enable.idempotence": True,
             "compression.type": "lz4",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,6 +15,7 @@ from pyspark.sql import SparkSession
 
 from contracts.errors import ConfigurationError, ServiceError
 from contracts.settings import Settings
+from streaming import truststore
 from streaming.sinks.cassandra import contact_points
 
 # A broken body may claim a string of 2 GiB, and Avro would allocate it before it reads on.  No record is this large.
@@ -30,6 +32,17 @@ _COMPILE_ALL = "-XX:-DontCompileHugeMethods"
 _NO_ROWS_IN_THE_LOG = "-Ddatastax-java-driver.advanced.request.log-warnings=false"
 
 
+# Masters whose executors reach the driver at the loopback address.
+_ON_THIS_MACHINE = ("local", "spark://127.0.0.1:")
+_CIPHERS = (
+    "TLS_AES_256_GCM_SHA384",
+    "TLS_AES_128_GCM_SHA256",
+    "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+    "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+)
+_MEND = "see whether master and workers are up (`make status`), and what their logs say; or correct SPARK_MASTER"
+
+
 @contextmanager
 def running(settings: Settings) -> Iterator[SparkSession]:
     """A session as `start` makes it, stopped at the end.  Raises ServiceError when its JVM dies meanwhile."""
@@ -38,6 +51,8 @@ def running(settings: Settings) -> Iterator[SparkSession]:
         yield spark
     except (Py4JError, ConnectionError) as error:
         if isinstance(error, Py4JJavaError):  # it has answered
+            if spark.sparkContext._jsc.sc().isStopped():
+                raise _gone(spark.sparkContext.master, settings) from error
             raise
         words = "its JVM has ended: killed, or out of memory"
         mend = f"see {settings.spark_log_file}, SPARK_DRIVER_MEMORY; run it again, it goes on where it stopped"
@@ -48,10 +63,11 @@ def running(settings: Settings) -> Iterator[SparkSession]:
 
 
 def start(settings: Settings) -> SparkSession:
-    """A session on `settings.spark_master`.
+    """A session on `settings.spark_master`; where `spark-submit` has started us, on the master that it was given.
 
     Raises:
         ConfigurationError: there is no Java, or Spark does not start.
+        ServiceError: Spark's cluster does not answer, or does not take the application.
     """
     if not os.environ.get("JAVA_HOME") and shutil.which("java") is None:
         raise ConfigurationError(
@@ -66,10 +82,11 @@ def start(settings: Settings) -> SparkSession:
     # In quotes, for the folder's name may hold a space.
     logging = f'-Dlog4j2.configurationFile={log_config} "-Dspark.log.file={log_file}"'
     hosts, port = contact_points(settings.cassandra_hosts)
-    # Tasks of a sink mostly wait for its server: with one a core, a slow store would stop the others.
-    master = settings.spark_master or f"local[{4 * (os.cpu_count() or 1)}]"
-    builder = SparkSession.builder.appName("contracts-streaming").master(master)
+    master = _master(settings)
+    _reach(master)
+    builder = SparkSession.builder.appName("contracts-streaming")
     configuration = {
+        "spark.master": master,
         "spark.jars": settings.spark_jars,
         "spark.driver.memory": settings.spark_driver_memory,
         "spark.driver.extraJavaOptions": f"{options} {logging}",
@@ -99,7 +116,9 @@ def start(settings: Settings) -> SparkSession:
         "spark.cassandra.connection.reconnectionDelayMS.max": "3000",
         "spark.redaction.regex": "(?i)secret|password|token|access[.]?key",
     }
-    if master.startswith("local"):
+    if settings.cassandra_ca_file:
+        configuration |= _cassandra_over_tls(settings.cassandra_ca_file)
+    if master.startswith(_ON_THIS_MACHINE):
         configuration |= {"spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1"}
     for name, value in configuration.items():
         if value:
@@ -108,6 +127,46 @@ def start(settings: Settings) -> SparkSession:
         spark = builder.getOrCreate()
     except (PySparkRuntimeError, OSError) as error:
         raise ConfigurationError(f"Spark does not start: {error}", where=master, mend=f"see {log_file}") from error
+    except Py4JJavaError as error:
+        raise _gone(master, settings) from error
     # Not before: it would stand on the JVM's command line, for every account of the machine to read.
     spark.conf.set("spark.cassandra.auth.password", settings.cassandra_password)
     return spark
+
+
+def _cassandra_over_tls(ca_file: str) -> dict[str, str]:
+    return {
+        "spark.cassandra.connection.ssl.enabled": "true",
+        "spark.cassandra.connection.ssl.trustStore.path": str(truststore.of(ca_file, "CASSANDRA_CA_FILE")),
+        "spark.cassandra.connection.ssl.trustStore.password": truststore.PASSWORD,
+        "spark.cassandra.connection.ssl.trustStore.type": "PKCS12",
+        # The connector's own default has none that TLS 1.3 knows, and none for keys on elliptic curves.
+        "spark.cassandra.connection.ssl.enabledAlgorithms": ",".join(_CIPHERS),
+    }
+
+
+def _reach(master: str) -> None:
+    """Spark itself would ask for a minute.  Raises ServiceError when no master of a standalone cluster listens."""
+    addresses = [one.rpartition(":") for one in master.removeprefix("spark://").split(",")]
+    if not master.startswith("spark://") or not all(port.isdigit() for _, _, port in addresses):
+        return  # of the form of an address Spark says more
+    for host, _, port in addresses:
+        try:
+            socket.create_connection((host, int(port)), timeout=5).close()
+            return
+        except OSError as error:
+            why = error.strerror or str(error)
+    raise ServiceError(why, where=f"Spark {master}", mend=_MEND)
+
+
+def _gone(master: str, settings: Settings) -> ServiceError:
+    words = f"the cluster has ended the application, or started none of its executors; see {settings.spark_log_file}"
+    return ServiceError(words, where=f"Spark {master}", mend=_MEND)
+
+
+def _master(settings: Settings) -> str:
+    """Empty where `spark-submit` has chosen: what is set here would go before its `--master`."""
+    if settings.spark_master or os.environ.get("PYSPARK_GATEWAY_PORT"):
+        return settings.spark_master
+    # Tasks of a sink mostly wait for its server: with one a core, a slow store would stop the others.
+    return f"local[{4 * (os.cpu_count() or 1)}]"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pyspark.sql import DataFrame, SparkSession
 
+from contracts import kafka
 from contracts.settings import Settings
 
 # How long the driver waits for one answer of the broker, and an executor for a record that is there, ms.  Short: a
@@ -36,7 +37,7 @@ def whole(spark: SparkSession, settings: Settings, topic: str) -> DataFrame:
 
 def _options(settings: Settings, topic: str) -> dict[str, str]:
     return {
-        "kafka.bootstrap.servers": settings.kafka_bootstrap_servers,
+        **{f"kafka.{name}": value for name, value in kafka.java(settings).items()},
         "subscribe": topic,
         "startingOffsets": "earliest",
         "includeHeaders": "true",

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from contracts import kafka
 from contracts.settings import Settings
 from streaming import failures
 
@@ -40,7 +41,7 @@ def _at(consumer: Consumer, topic: str, partitions: list[int], millis: int) -> d
 def _consumer(settings: Settings) -> Iterator[Consumer]:
     consumer = Consumer(
         {
-            "bootstrap.servers": settings.kafka_bootstrap_servers,
+            **kafka.client(settings),
             "group.id": "contracts-reconcile",
             "enable.auto.commit": False,
             "auto.offset.reset": "error",

@@ -136,7 +136,7 @@ def settings_for(stack: RunningStack, log_folder: Path) -> Settings:
     return settings.load(**flags, spark_log_file=log_file, stream_retry_for_s=60, kafka_max_block_ms=10_000)
 
 
-def made(configured: Settings, spark: SparkSession | None, folder: Path) -> Pipeline:
+def made(configured: Settings, spark: SparkSession | None, folder: Path, *, partitions: int = 3) -> Pipeline:
     """The contract users_created under names of the test's own, registered."""
     name = f"users_{next(_numbers)}_{uuid.uuid4().hex[:8]}"
     schemas = folder / "schemas" / name
@@ -144,6 +144,7 @@ def made(configured: Settings, spark: SparkSession | None, folder: Path) -> Pipe
     contract = yaml.safe_load((schemas / "contract.yaml").read_text())
     contract["topic"] = name
     contract["dead_letter"]["topic"] = f"{name}.dlq"
+    contract["kafka"]["partitions"] = partitions
     # Tests send records of 1970 and 2020, which retention by age would delete under them.
     contract["kafka"]["config"]["retention.ms"] = "-1"
     # They also send what no user is like; tests of rules bring their own.

@@ -26,6 +26,8 @@ from cassandra.concurrent import execute_concurrent_with_args
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from stack.stack import Stack
+
 SERVERS = ["kafka", "registry", "cassandra", "postgres", "source"]
 ONE_COPY = "{'class': 'SimpleStrategy', 'replication_factor': 1}"
 CLONE = Path(__file__).parents[2]
@@ -134,8 +136,8 @@ def test_nothing_listens_beyond_the_loopback_addresses(stack):
     pids = processes_below(stack.root.resolve())
     assert set(pids) >= {row["pid"] for row in stack.status.values()}
     listening = listening_addresses(pids)
-    ports = json.loads((stack.root / "run" / "ports.json").read_text())
-    assert {port for _, port in listening} >= set(ports.values())
+    servers = Stack.at(stack.root).servers
+    assert {port for _, port in listening} >= {one.ports[name] for one in servers for name in one.port_names}
     assert {address for address, _ in listening} <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
 
 
@@ -143,7 +145,7 @@ def test_passwords_are_in_one_file_that_only_its_owner_reads(stack):
     file = stack.root / "secrets.json"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     secrets = json.loads(file.read_text())
-    assert len(set(secrets.values())) == len(secrets) == 5
+    assert len(set(secrets.values())) == len(secrets) > 0
     seen = [Path(f"/proc/{pid}/cmdline").read_text() for pid in processes_below(stack.root.resolve())]
     seen += [log.read_text(errors="replace") for log in (stack.root / "logs").iterdir()]
     for secret in secrets.values():

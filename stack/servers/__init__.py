@@ -54,8 +54,12 @@ class Server(Protocol):
     def provision(self) -> None:
         """Creates accounts and databases once it is ready for the first time.  Safe to repeat."""
 
-    def exports(self) -> Mapping[str, str]:
-        """Environment variables that a client of this server reads."""
+    def exports(self, role: str) -> Mapping[str, str]:
+        """Environment variables that a client of this server reads.
+
+        Args:
+            role: one of `stack.roles.ROLES`, whose account they hold where the stack is secure.
+        """
 
 
 def base_environment() -> dict[str, str]:

@@ -181,7 +181,7 @@ class Airflow:
     def provision(self) -> None:
         """Nothing: the account is in the file of passwords, the database is PostgreSQL's to make."""
 
-    def exports(self) -> Mapping[str, str]:
+    def exports(self, role: str) -> Mapping[str, str]:
         return {}
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import ssl
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from stack.java import java
 from stack.launch import Launcher
 from stack.pins import server_versions
 from stack.servers import base_environment
+from stack.shape import Shape
 from stack.site import Site
 
 _ADMIN = "stack_admin"
@@ -55,6 +57,7 @@ logging.getLogger("cassandra").setLevel(logging.CRITICAL)
 class Cassandra:
     site: Site
     ports: Mapping[str, int]
+    shape: Shape
 
     name = "cassandra"
     version = server_versions()["cassandra"]
@@ -109,6 +112,24 @@ disk_failure_policy: die
 commit_failure_policy: die
 hinted_handoff_enabled: false
 auto_snapshot: false
+{self._encryption() if self.shape.secure else ""}"""
+
+    def _encryption(self) -> str:
+        pem = "org.apache.cassandra.security.PEMBasedSslContextFactory"
+        own, trusted = self.site.certificates / "cassandra.pem", self.site.authority
+        return f"""\
+client_encryption_options:
+  enabled: true
+  optional: false
+  ssl_context_factory: {{class_name: {pem}}}
+  keystore: {own}
+  truststore: {trusted}
+server_encryption_options:
+  internode_encryption: all
+  require_client_auth: true
+  ssl_context_factory: {{class_name: {pem}}}
+  keystore: {own}
+  truststore: {trusted}
 """
 
     def command(self) -> list[str]:
@@ -142,6 +163,7 @@ auto_snapshot: false
             [ports.HOST],
             port=self.ports["cassandra"],
             auth_provider=PlainTextAuthProvider(username, password),
+            ssl_context=ssl.create_default_context(cafile=str(self.site.authority)) if self.shape.secure else None,
             execution_profiles={EXEC_PROFILE_DEFAULT: profile},
             protocol_version=5,
             connect_timeout=5,
@@ -199,14 +221,19 @@ auto_snapshot: false
             session.execute(f"CREATE ROLE IF NOT EXISTS {_PIPELINE} WITH LOGIN = true AND PASSWORD = '{pipeline}'")
             # What it creates is its own, with every permission on it.
             session.execute(f"GRANT CREATE ON ALL KEYSPACES TO {_PIPELINE}")
+            if self.shape.secure:
+                account = f"LOGIN = true AND PASSWORD = '{self.site.secrets()['cassandra-producer']}'"
+                session.execute(f"CREATE ROLE IF NOT EXISTS producer WITH {account}")
         self._provisioned.touch()
 
-    def exports(self) -> Mapping[str, str]:
-        return {
+    def exports(self, role: str) -> Mapping[str, str]:
+        user = "producer" if self.shape.secure and role == "producer" else _PIPELINE
+        found = {
             "CASSANDRA_HOSTS": self.address,
-            "CASSANDRA_USERNAME": _PIPELINE,
-            "CASSANDRA_PASSWORD": self.site.secrets()["cassandra-pipeline"],
+            "CASSANDRA_USERNAME": user,
+            "CASSANDRA_PASSWORD": self.site.secrets()[f"cassandra-{user}"],
         }
+        return found | ({"CASSANDRA_CA_FILE": str(self.site.authority)} if self.shape.secure else {})
 
 
 def _pairs(table: Mapping[str, str]) -> Iterator[tuple[str, str]]:

@@ -66,5 +66,5 @@ class DataSource:
     def provision(self) -> None:
         """Nothing."""
 
-    def exports(self) -> Mapping[str, str]:
+    def exports(self, role: str) -> Mapping[str, str]:
         return {"DATASOURCE_URL": self.address}

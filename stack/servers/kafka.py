@@ -1,12 +1,10 @@
-"""Apache Kafka, one node that is broker and controller (KRaft)."""
+"""Apache Kafka (KRaft): one node that is broker and controller, or three of them."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import signal
-import uuid
-from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +12,13 @@ from pathlib import Path
 from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from stack import classes, jars, ports
+from stack import classes, jars, ports, roles
+from stack.errors import ServerError
 from stack.java import java
 from stack.launch import Launcher
 from stack.pins import server_versions
-from stack.servers import base_environment
+from stack.servers import base_environment, zookeeper
+from stack.shape import MOST_BROKERS, Shape
 from stack.site import Site
 
 _LOGGING = """\
@@ -34,20 +34,49 @@ logger.server.level = info
 """
 
 
+_LOGIN = "org.apache.kafka.common.security.scram.ScramLoginModule"
+# The nodes that there may be; the first one is always there.
+NAMES = ("kafka", *(f"kafka-{number}" for number in range(2, MOST_BROKERS + 1)))
+
+
 @dataclass(frozen=True)
 class Kafka:
+    """
+    Args:
+        shape: how many nodes there are.
+        number: which of them this is, from 1 on.
+    """
+
     site: Site
     ports: Mapping[str, int]
+    shape: Shape
+    number: int = 1
 
-    name = "kafka"
-    version = server_versions()["kafka"]
-    depends_on = ()
-    port_names = ("kafka", "kafka-controller")
     stop_signal = signal.SIGTERM
 
     @property
+    def version(self) -> str:
+        return server_versions()["kafka-zookeeper" if self.shape.zookeeper else "kafka"]
+
+    @property
+    def depends_on(self) -> tuple[str, ...]:
+        return ("zookeeper",) if self.shape.zookeeper else ()
+
+    @property
+    def name(self) -> str:
+        return NAMES[self.number - 1]
+
+    @property
+    def port_names(self) -> tuple[str, ...]:
+        return (self.name,) if self.shape.zookeeper else (self.name, f"{self.name}-controller")
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        return NAMES[: self.shape.brokers]
+
+    @property
     def address(self) -> str:
-        return f"{ports.HOST}:{self.ports['kafka']}"
+        return f"{ports.HOST}:{self.ports[self.name]}"
 
     @property
     def executable(self) -> Path:
@@ -61,43 +90,100 @@ class Kafka:
         self._folder.mkdir(mode=0o700, exist_ok=True)
         (self._folder / "tmp").mkdir(exist_ok=True)
         (self._folder / "log4j2.properties").write_text(_LOGGING, encoding="utf-8")
-        (self._folder / "server.properties").write_text(self._properties(), encoding="utf-8")
-        if not (self._folder / "data").exists():
+        self._write("server.properties", self._properties())
+        if self.shape.zookeeper:
+            (self._folder / "log4j.properties").write_text(zookeeper.LOGGING, encoding="utf-8")
+        elif not (self._folder / "data").exists():
             self._format(launcher)
 
     def _format(self, launcher: Launcher) -> None:
         # Under another name until it is whole: an interrupted one is begun anew.
         half = self._folder / "data.new"
         shutil.rmtree(half, ignore_errors=True)
-        (self._folder / "format.properties").write_text(self._properties(half.name), encoding="utf-8")
-        cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A")
-        command = [java(), *self._options(), "kafka.tools.StorageTool", "format"]
-        command += ["--cluster-id", cluster, "--config", "format.properties"]
-        launcher.run(self.name, command, environment=self.environment(), cwd=self._folder)
+        self._write("format.properties", self._properties(half.name))
+        words = [*self._options(), "kafka.tools.StorageTool", "format"]
+        words += ["--cluster-id", self.shape.cluster_id, "--config", "format.properties"]
+        for role in ("broker", *roles.ROLES) if self.shape.secure else ():
+            account = f"[name={role},password={self.site.secrets()[f'kafka-{role}']}]"
+            words += ["--add-scram", f"SCRAM-SHA-512={account}"]
+        # In a file, not on the command line, where every account of this machine could read it.
+        self._write("format.options", "".join(f'"{word}"\n' for word in words))
+        try:
+            launcher.run(self.name, [java(), "@format.options"], environment=self.environment(), cwd=self._folder)
+        finally:
+            (self._folder / "format.options").unlink()
         half.rename(self._folder / "data")
 
+    def _write(self, name: str, text: str) -> None:
+        """A file that may hold passwords."""
+        path = self._folder / name
+        path.unlink(missing_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            file.write(text)
+
     def _properties(self, data: str = "data") -> str:
-        broker, controller = self.ports["kafka"], self.ports["kafka-controller"]
-        return f"""\
-process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@{ports.HOST}:{controller}
-listeners=CLIENT://{ports.HOST}:{broker},CONTROLLER://{ports.HOST}:{controller}
-advertised.listeners=CLIENT://{ports.HOST}:{broker}
-listener.security.protocol.map=CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT
+        if self.shape.zookeeper:
+            return f"""\
+broker.id=1
+zookeeper.connect={ports.HOST}:{self.ports["zookeeper"]}
+listeners=CLIENT://{self.address}
+listener.security.protocol.map=CLIENT:PLAINTEXT
 inter.broker.listener.name=CLIENT
-controller.listener.names=CONTROLLER
-log.dirs={data}
+log.dirs=data
 auto.create.topics.enable=false
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=4
 transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 transaction.state.log.num.partitions=4
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+"""
+        broker, controller = (self.ports[name] for name in self.port_names)
+        quorum = [f"{at}@{ports.HOST}:{self.ports[f'{name}-controller']}" for at, name in enumerate(self._names, 1)]
+        copies = len(self._names)
+        # As many as there may be with one node less: then one may be lost, and writes go on.
+        in_sync = max(1, copies - 1)
+        return f"""\
+process.roles=broker,controller
+node.id={self.number}
+controller.quorum.voters={",".join(quorum)}
+listeners=CLIENT://{ports.HOST}:{broker},CONTROLLER://{ports.HOST}:{controller}
+advertised.listeners=CLIENT://{ports.HOST}:{broker}
+{self._access()}\
+inter.broker.listener.name=CLIENT
+controller.listener.names=CONTROLLER
+log.dirs={data}
+auto.create.topics.enable=false
+default.replication.factor={copies}
+min.insync.replicas={in_sync}
+offsets.topic.replication.factor={copies}
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor={copies}
+transaction.state.log.min.isr={in_sync}
+transaction.state.log.num.partitions=4
+share.coordinator.state.topic.replication.factor={copies}
+share.coordinator.state.topic.min.isr={in_sync}
 share.coordinator.state.topic.num.partitions=2
 group.initial.rebalance.delay.ms=0
+"""
+
+    def _access(self) -> str:
+        """Who is let in.  Controllers know each other by their certificate, all others by a password."""
+        if not self.shape.secure:
+            return "listener.security.protocol.map=CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT\n"
+        return f"""\
+listener.security.protocol.map=CLIENT:SASL_SSL,CONTROLLER:SSL
+listener.name.controller.ssl.client.auth=required
+sasl.enabled.mechanisms=SCRAM-SHA-512
+sasl.mechanism.inter.broker.protocol=SCRAM-SHA-512
+listener.name.client.scram-sha-512.sasl.jaas.config={_LOGIN} required \\
+  username="broker" password="{self.site.secrets()["kafka-broker"]}";
+ssl.keystore.type=PEM
+ssl.keystore.location={self.site.certificates / "kafka.pem"}
+ssl.truststore.type=PEM
+ssl.truststore.location={self.site.authority}
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:broker;User:CN=kafka
 """
 
     def _options(self) -> list[str]:
@@ -106,20 +192,27 @@ group.initial.rebalance.delay.ms=0
             f"-Djava.io.tmpdir={self._folder / 'tmp'}",
             f"-Dlog4j2.configurationFile={(self._folder / 'log4j2.properties').as_uri()}",
             "-Dlog4j2.disableJmx=true",
-            *("-cp", os.pathsep.join(map(str, jars.paths("kafka")))),
+            f"-Dlog4j.configuration={(self._folder / 'log4j.properties').as_uri()}",
+            *("-cp", os.pathsep.join(map(str, jars.paths(zookeeper.JARS if self.shape.zookeeper else "kafka")))),
         ]
 
+    def _classes(self) -> list[str]:
+        if self.shape.zookeeper:
+            return classes.base()
+        # One node writes the archive, the others use it.
+        return classes.options(self.site, self.name) if self.number == 1 else classes.using(NAMES[0])
+
     def command(self) -> list[str]:
-        return [java(), *classes.options(self.site, self.name), *self._options(), "kafka.Kafka", "server.properties"]
+        return [java(), *self._classes(), *self._options(), "kafka.Kafka", "server.properties"]
 
     def environment(self) -> Mapping[str, str]:
         return base_environment()
 
     def ready(self) -> bool:
-        if not ports.is_open(self.ports["kafka"]):
+        if not ports.is_open(self.ports[self.name]):
             return False
         # Level 0: the library would complain on stderr of each attempt that is too early.
-        client = AdminClient({"bootstrap.servers": self.address, "socket.timeout.ms": 3000, "log_level": 0})
+        client = AdminClient(self._client() | {"socket.timeout.ms": 3000, "log_level": 0})
         try:
             found = client.list_topics(timeout=3)
             partitions = [
@@ -127,12 +220,38 @@ group.initial.rebalance.delay.ms=0
             ]
             # After a restart it answers a moment before it serves its partitions.
             asked = client.list_offsets({one: OffsetSpec.latest() for one in partitions}, request_timeout=3)
-            return bool(found.brokers) and all(future.result() for future in asked.values())
+            return self.number in found.brokers and all(future.result() for future in asked.values())
         except KafkaException:
             return False
 
-    def provision(self) -> None:
-        """Nothing: topics are the contracts' business."""
+    def _client(self) -> dict[str, str | int]:
+        """Of a client that may do all."""
+        found: dict[str, str | int] = {"bootstrap.servers": self.address}
+        if self.shape.secure:
+            found |= {"security.protocol": "SASL_SSL", "ssl.ca.location": str(self.site.authority)}
+            found |= {"sasl.mechanism": "SCRAM-SHA-512", "sasl.username": "broker"}
+            found |= {"sasl.password": self.site.secrets()["kafka-broker"]}
+        return found
 
-    def exports(self) -> Mapping[str, str]:
-        return {"KAFKA_BOOTSTRAP_SERVERS": self.address}
+    def provision(self) -> None:
+        """What the roles may do with the contracts' topics; making them is the contracts' business."""
+        if not self.shape.secure or self.number > 1:
+            return
+        client = AdminClient(self._client() | {"log_level": 0})
+        try:
+            for done in client.create_acls(roles.acls(roles.contracts()), request_timeout=20).values():
+                done.result()
+        except KafkaException as error:
+            raise ServerError(
+                f"its roles could not be made: {error.args[0].str()}",
+                where=f"{self.name} {self.address}",
+                mend="run `make up` again",
+            ) from None
+
+    def exports(self, role: str) -> Mapping[str, str]:
+        found = {"KAFKA_BOOTSTRAP_SERVERS": ",".join(f"{ports.HOST}:{self.ports[name]}" for name in self._names)}
+        if self.shape.secure:
+            found |= {"KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_SASL_MECHANISM": "SCRAM-SHA-512"}
+            found |= {"KAFKA_SASL_USERNAME": role, "KAFKA_SASL_PASSWORD": self.site.secrets()[f"kafka-{role}"]}
+            found |= {"KAFKA_SSL_CA_FILE": str(self.site.authority)}
+        return found

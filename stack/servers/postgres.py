@@ -21,6 +21,7 @@ from stack.errors import ServerError, UsageError
 from stack.java import package_dir
 from stack.launch import Launcher
 from stack.servers import base_environment
+from stack.shape import Shape
 from stack.site import Site
 
 _ADMIN = "stack_admin"
@@ -32,6 +33,7 @@ _OWNERS = {"pipeline": "contracts", "registry": "registry", "airflow": "airflow"
 class Postgres:
     site: Site
     ports: Mapping[str, int]
+    shape: Shape
 
     name = "postgres"
     depends_on = ()
@@ -216,11 +218,16 @@ class Postgres:
                     )
                 # Each role has its own database and no other.
                 connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(database)))
+            if self.shape.secure:
+                known = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = 'producer'").fetchone()
+                verb, password = sql.SQL("ALTER" if known else "CREATE"), self.site.secrets()["postgres-producer"]
+                connection.execute(sql.SQL("{} ROLE producer LOGIN PASSWORD {}").format(verb, sql.Literal(password)))
         self._provisioned.write_text(names, encoding="ascii")
 
-    def exports(self) -> Mapping[str, str]:
-        password = self.site.secrets()["postgres-pipeline"]
-        return {"POSTGRES_DSN": f"postgresql://pipeline:{password}@{self.address}/contracts"}
+    def exports(self, role: str) -> Mapping[str, str]:
+        user = "producer" if self.shape.secure and role == "producer" else "pipeline"
+        password = self.site.secrets()[f"postgres-{user}"]
+        return {"POSTGRES_DSN": f"postgresql://{user}:{password}@{self.address}/contracts"}
 
 
 def _unprivileged() -> pwd.struct_passwd:

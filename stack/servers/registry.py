@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+import ssl
 import urllib.error
 import urllib.request
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from stack import classes, jars, ports
 from stack.java import java
 from stack.launch import Launcher
 from stack.pins import server_versions
+from stack.roles import ROLES
 from stack.servers import base_environment
+from stack.shape import Shape
 from stack.site import Site
 
 # Straight to the loopback address, whatever HTTP_PROXY says.
@@ -25,6 +31,7 @@ _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 class Registry:
     site: Site
     ports: Mapping[str, int]
+    shape: Shape
 
     name = "registry"
     version = server_versions()["registry"]
@@ -34,7 +41,8 @@ class Registry:
 
     @property
     def address(self) -> str:
-        return f"http://{ports.HOST}:{self.ports['registry']}/apis/ccompat/v7"
+        scheme = "https" if self.shape.secure else "http"
+        return f"{scheme}://{ports.HOST}:{self.ports['registry']}/apis/ccompat/v7"
 
     @property
     def executable(self) -> Path:
@@ -44,9 +52,55 @@ class Registry:
         folder = self.site.folder(self.name)
         folder.mkdir(mode=0o700, exist_ok=True)
         (folder / "tmp").mkdir(exist_ok=True)
+        if self.shape.secure:
+            self._access.unlink(missing_ok=True)
+            descriptor = os.open(self._access, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.writelines(f"{key}={value}\n" for key, value in self._secured().items())
+
+    @property
+    def _access(self) -> Path:
+        return self.site.folder(self.name) / "access.properties"
+
+    def _secured(self) -> dict[str, object]:
+        """Whom it lets in, and what for: `admin` may do all, the other roles may read, which takes a POST to look up
+        the id of a schema."""
+        api, certificates = "/apis/ccompat/v7", self.site.certificates
+        users, by_role = "quarkus.security.users.embedded", "quarkus.http.auth"
+        accounts = {f'{users}.users."{role}"': self.site.secrets()[f"registry-{role}"] for role in ROLES}
+        rights = {f'{users}.roles."{role}"': "writer" if role == "admin" else "reader" for role in ROLES}
+        rules = {
+            "all": ("/*", "", "writers"),
+            "read": (f"{api}/*", "GET,HEAD", "authenticated"),
+            "write": (f"{api}/*", "POST,PUT,DELETE,PATCH", "writers"),
+            "read-subject": (f"{api}/subjects/*", "GET,HEAD", "authenticated"),
+            "look-up": (f"{api}/subjects/*", "POST", "authenticated"),
+            "write-subject": (f"{api}/subjects/*", "PUT,DELETE,PATCH", "writers"),
+            "read-versions": (f"{api}/subjects/*/versions/*", "GET,HEAD", "authenticated"),
+            "write-versions": (f"{api}/subjects/*/versions/*", "POST,PUT,DELETE,PATCH", "writers"),
+        }
+        permissions = {}
+        for name, (path, methods, policy) in rules.items():
+            permissions[f"{by_role}.permission.{name}.paths"] = path
+            permissions[f"{by_role}.permission.{name}.policy"] = policy
+            if methods:
+                permissions[f"{by_role}.permission.{name}.methods"] = methods
+        return {
+            "quarkus.http.insecure-requests": "disabled",
+            "quarkus.http.ssl-port": self.ports["registry"],
+            "quarkus.http.ssl.certificate.files": certificates / "registry.crt",
+            "quarkus.http.ssl.certificate.key-files": certificates / "registry.key",
+            "quarkus.http.auth.basic": "true",
+            "quarkus.http.auth.proactive": "true",
+            f"{users}.plain-text": "true",
+            f"{by_role}.policy.writers.roles-allowed": "writer",
+            **accounts,
+            **rights,
+            **permissions,
+        }
 
     def command(self) -> list[str]:
-        settings = {
+        settings: dict[str, Any] = {
             "java.io.tmpdir": str(self.site.folder(self.name) / "tmp"),
             "java.util.logging.manager": "org.jboss.logmanager.LogManager",
             "vertx.disableDnsResolver": "true",
@@ -60,6 +114,8 @@ class Registry:
             "apicurio.datasource.username": "registry",
             "apicurio.rules.global.compatibility": "BACKWARD",
         }
+        if self.shape.secure:
+            settings["smallrye.config.locations"] = self._access
         return [
             *(java(), "-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-XX:TieredStopAtLevel=1"),
             "-XX:+ExitOnOutOfMemoryError",
@@ -75,8 +131,15 @@ class Registry:
     def ready(self) -> bool:
         if not ports.is_open(self.ports["registry"]):
             return False
+        request = urllib.request.Request(f"{self.address}/subjects")  # noqa: S310 - our own address
+        opener = _DIRECT
+        if self.shape.secure:
+            account = f"admin:{self.site.secrets()['registry-admin']}"
+            request.add_header("Authorization", f"Basic {b64encode(account.encode()).decode()}")
+            trust = urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=str(self.site.authority)))
+            opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), trust)
         try:
-            with _DIRECT.open(f"{self.address}/subjects", timeout=5) as answer:
+            with opener.open(request, timeout=5) as answer:
                 return isinstance(json.load(answer), list)
         except (OSError, ValueError):
             return False
@@ -84,5 +147,10 @@ class Registry:
     def provision(self) -> None:
         """Nothing: subjects are the contracts' business."""
 
-    def exports(self) -> Mapping[str, str]:
-        return {"SCHEMA_REGISTRY_URL": self.address}
+    def exports(self, role: str) -> Mapping[str, str]:
+        found = {"SCHEMA_REGISTRY_URL": self.address}
+        if self.shape.secure:
+            password = self.site.secrets()[f"registry-{role}"]
+            found |= {"SCHEMA_REGISTRY_USER": role, "SCHEMA_REGISTRY_PASSWORD": password}
+            found |= {"SCHEMA_REGISTRY_CA_FILE": str(self.site.authority)}
+        return found

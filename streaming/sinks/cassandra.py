@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import ssl
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from itertools import islice
 from typing import Any
@@ -93,7 +94,7 @@ class CassandraSink:
             settings.checkpoint_dir / contract.name / "cassandra-newest.json", spec.qualified
         )
         self._session = _SESSIONS[settings.cassandra_hosts]
-        self._node = _node(settings.cassandra_hosts, settings.cassandra_username, settings.cassandra_password)
+        self._node = _node(_Way.of(settings))
 
     def has_table(self) -> bool:
         with connect(self._settings) as session:
@@ -254,14 +255,29 @@ def _bound(values: Iterable[Any], types: Iterable[str]) -> list[Any]:
     ]
 
 
+@dataclass(frozen=True)
+class _Way:
+    """To the nodes, and in: addresses, account, and the authority that vouches for them."""
+
+    hosts: str
+    username: str
+    password: str = field(repr=False)
+    ca_file: str = ""
+
+    @classmethod
+    def of(cls, settings: Settings) -> _Way:
+        account = (settings.cassandra_username, settings.cassandra_password)
+        return cls(settings.cassandra_hosts, *account, settings.cassandra_ca_file)
+
+
 class _Node:
     """The node that is asked, before and after each batch, which start of it this is.
 
     On a connection that stays open: to make one takes a quarter of a second.
     """
 
-    def __init__(self, hosts: str, username: str, password: str) -> None:
-        self._hosts, self._account = hosts, (username, password)
+    def __init__(self, way: _Way) -> None:
+        self._way = way
         self._cluster: Cluster | None = None
         self._lock = threading.Lock()
 
@@ -273,13 +289,13 @@ class _Node:
                     return self._asked()
                 except (NoHostAvailable, DriverException):  # what a new connection says, counts
                     self._close()
-            self._cluster = _cluster(self._hosts, *self._account)
+            self._cluster = _cluster(self._way)
             try:
                 self._session = self._cluster.connect()
                 return self._asked()
             except (NoHostAvailable, DriverException) as error:
                 self._close()
-                raise failures.of_cassandra(self._hosts, error) from error
+                raise failures.of_cassandra(self._way.hosts, error) from error
 
     def _close(self) -> None:
         assert self._cluster is not None
@@ -302,7 +318,7 @@ _node = cache(_Node)
 @contextmanager
 def connect(settings: Settings) -> Iterator[Session]:
     """A session of cassandra-driver.  Raises ServiceError when no host can be reached, or one fails meanwhile."""
-    cluster = _cluster(settings.cassandra_hosts, settings.cassandra_username, settings.cassandra_password)
+    cluster = _cluster(_Way.of(settings))
     try:
         yield cluster.connect()
     except (NoHostAvailable, DriverException) as error:
@@ -311,19 +327,32 @@ def connect(settings: Settings) -> Iterator[Session]:
         cluster.shutdown()
 
 
-def _cluster(hosts: str, username: str, password: str) -> Cluster:
-    points, port = contact_points(hosts)
+def _cluster(way: _Way) -> Cluster:
+    points, port = contact_points(way.hosts)
     profile = ExecutionProfile(RoundRobinPolicy(), request_timeout=30)
     return Cluster(
         points,
         port=port,
-        auth_provider=PlainTextAuthProvider(username, password),
+        auth_provider=PlainTextAuthProvider(way.username, way.password),
+        ssl_context=_trusting(way.ca_file) if way.ca_file else None,
         execution_profiles={EXEC_PROFILE_DEFAULT: profile},
         connect_timeout=10,
         protocol_version=ProtocolVersion.V5,
         schema_metadata_enabled=False,
         token_metadata_enabled=False,
     )
+
+
+def _trusting(ca_file: str) -> ssl.SSLContext:
+    """Raises ConfigurationError when the file is no certificate's."""
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigurationError(
+            f"cannot be read ({error.strerror or error})",
+            where=ca_file,
+            mend="set CASSANDRA_CA_FILE to the authority's certificate, a PEM file",
+        ) from None
 
 
 def contact_points(hosts: str) -> tuple[list[str], int]:

@@ -15,6 +15,7 @@ from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from contracts import dead_letter as headers
+from contracts import kafka
 from contracts.contract import Contract
 from contracts.settings import Settings
 from contracts.topics import Topics
@@ -98,7 +99,7 @@ class DeadLetterSink:
     def _producer(self) -> Producer:
         return Producer(
             {
-                "bootstrap.servers": self._settings.kafka_bootstrap_servers,
+                **kafka.client(self._settings),
                 "client.id": "streaming-dead-letter",
                 "enable.idempotence": True,
                 "compression.type": "lz4",

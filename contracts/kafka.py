@@ -1,0 +1,63 @@
+"""How clients find Kafka and say who they are: the one place where that becomes a client's configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from contracts.errors import ConfigurationError
+from contracts.settings import Settings
+
+
+def client(settings: Settings) -> dict[str, str]:
+    """For librdkafka, which confluent-kafka is made of."""
+    found = {"bootstrap.servers": settings.kafka_bootstrap_servers}
+    protocol = settings.kafka_security_protocol
+    if protocol == "PLAINTEXT":
+        return found
+    found["security.protocol"] = protocol
+    if protocol.endswith("SSL") and settings.kafka_ssl_ca_file:
+        found["ssl.ca.location"] = settings.kafka_ssl_ca_file
+    if protocol.startswith("SASL"):
+        found["sasl.mechanism"] = settings.kafka_sasl_mechanism
+        found["sasl.username"] = settings.kafka_sasl_username
+        found["sasl.password"] = settings.kafka_sasl_password
+    return found
+
+
+def java(settings: Settings) -> dict[str, str]:
+    """For Kafka's Java clients.  The authority's certificate is handed over as text: executors need no file.
+
+    Raises:
+        ConfigurationError: KAFKA_SSL_CA_FILE cannot be read.
+    """
+    found = {"bootstrap.servers": settings.kafka_bootstrap_servers}
+    protocol = settings.kafka_security_protocol
+    if protocol == "PLAINTEXT":
+        return found
+    found["security.protocol"] = protocol
+    if protocol.endswith("SSL") and settings.kafka_ssl_ca_file:
+        found["ssl.truststore.type"] = "PEM"
+        found["ssl.truststore.certificates"] = _text(settings.kafka_ssl_ca_file)
+    if protocol.startswith("SASL"):
+        module = "plain.PlainLoginModule" if settings.kafka_sasl_mechanism == "PLAIN" else "scram.ScramLoginModule"
+        account = f"username={_quoted(settings.kafka_sasl_username)} password={_quoted(settings.kafka_sasl_password)}"
+        found["sasl.mechanism"] = settings.kafka_sasl_mechanism
+        found["sasl.jaas.config"] = f"org.apache.kafka.common.security.{module} required {account};"
+    return found
+
+
+def _quoted(word: str) -> str:
+    """As JAAS has it."""
+    escaped = word.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _text(file: str) -> str:
+    try:
+        return Path(file).read_text(encoding="ascii")
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(
+            f"cannot be read ({getattr(error, 'strerror', None) or 'it is not PEM'})",
+            where=file,
+            mend="set KAFKA_SSL_CA_FILE to the authority's certificate, a PEM file",
+        ) from None

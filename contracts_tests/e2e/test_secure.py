@@ -1,0 +1,235 @@
+"""The secure stack: the job passes with an account for each step; who has none, or another's, is refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+import requests
+from cassandra.cluster import Session
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from contracts import kafka, settings
+from contracts.errors import ServiceError
+from contracts.registry import Registry
+from contracts.settings import Settings
+from contracts_tests.conftest import CLONE, RunningStack, private_stack, run_stack
+from streaming.sinks import cassandra, postgres
+
+TOPIC, TABLE = "users_created", "created_users"
+ROLES = ("admin", "producer", "stream")
+
+
+@dataclass
+class Secure:
+    """A secure stack on which the job was done.
+
+    Args:
+        exports: of `stack env`, by role.
+    """
+
+    stack: RunningStack
+    exports: dict[str, dict[str, str]]
+
+    def of(self, role: str, **changes: str) -> Settings:
+        """Settings of a role, some of them others."""
+        flags = {name.lower(): value for name, value in self.exports[role].items()}
+        known = {name: value for name, value in flags.items() if name in Settings.model_fields}
+        return settings.load(**known | changes, kafka_max_block_ms=5000, schema_registry_timeout_s=5)
+
+
+@pytest.fixture(scope="module")
+def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secure]:
+    """The main job, each step as a user types it, under its own account."""
+    with private_stack(tmp_path_factory.mktemp("secure"), "--secure") as stack:
+        exports = {role: exported(stack, role) for role in ROLES}
+        folder = tmp_path_factory.mktemp("job")
+
+        def step(role: str, *command: str) -> str:
+            own = {"CHECKPOINT_DIR": str(folder / "checkpoints"), "SPARK_LOG_FILE": str(folder / "spark.log")}
+            environment = {**os.environ, **exports[role], **own, "SPARK_SUBMIT_OPTS": stack.spark_options}
+            done = subprocess.run(
+                [sys.executable, "-m", *command], cwd=CLONE, env=environment, capture_output=True, text=True
+            )
+            assert done.returncode == 0, done.stdout + done.stderr
+            return done.stdout
+
+        step("admin", "contracts", "register")
+        report = folder / "run.json"
+        report.write_text(step("producer", "producers", "--count", "200", "--json"))
+        assert json.loads(report.read_text())["produced"] > 0
+        step("stream", "streaming", "--available-now")
+        assert "reconciled" in step("stream", "streaming", "reconcile", "--run", str(report))
+        yield Secure(stack, exports)
+
+
+def exported(stack: RunningStack, role: str) -> dict[str, str]:
+    return dict(re.findall(r"^export (\w+)='(.*)'$", stack.run("env", "--role", role).stdout, flags=re.MULTILINE))
+
+
+def read_topic(configured: Settings) -> str:
+    """What a consumer of the topic is told: a record's topic, or the error that it gets."""
+    told: list[KafkaError] = []
+    consumer = Consumer(
+        {**kafka.client(configured), "group.id": "contracts-test", "log_level": 0, "error_cb": told.append}
+    )
+    try:
+        consumer.assign([TopicPartition(TOPIC, 0, 0)])
+        for _ in range(20):
+            message = consumer.poll(0.5)
+            if message is not None:
+                return message.error().name() if message.error() else message.topic()
+            # That it may not join a group comes first, and is not what is asked.
+            if others := [error for error in told if error.code() != KafkaError.GROUP_AUTHORIZATION_FAILED]:
+                return f"{others[0].name()} {others[0].str()}"
+        return "nothing"
+    finally:
+        consumer.close()
+
+
+def test_kafka_lets_in_who_has_an_account_and_no_one_else(secure: Secure) -> None:
+    assert read_topic(secure.of("stream")) == TOPIC
+    assert read_topic(secure.of("stream", kafka_sasl_password="wrong")).startswith("_AUTHENTICATION ")
+    for protocol in ("SSL", "PLAINTEXT"):
+        closed = read_topic(secure.of("stream", kafka_security_protocol=protocol))
+        assert closed.startswith(("_TRANSPORT ", "_ALL_BROKERS_DOWN ")), protocol
+    assert "certificate verify failed" in read_topic(secure.of("stream", kafka_ssl_ca_file=""))
+
+
+def test_each_role_does_its_own_in_kafka_and_no_more(secure: Secure) -> None:
+    assert read_topic(secure.of("producer")) == "TOPIC_AUTHORIZATION_FAILED"
+    assert read_topic(secure.of("admin")) == "TOPIC_AUTHORIZATION_FAILED"
+    for role, topic, taken in (
+        ("stream", TOPIC, False),
+        ("admin", TOPIC, False),
+        ("stream", f"{TOPIC}.dlq", True),
+        ("producer", f"{TOPIC}.dlq", True),
+        ("producer", "orders_placed", True),
+    ):
+        answers: list[KafkaError | None] = []
+        producer = Producer({**kafka.client(secure.of(role)), "message.timeout.ms": 8000, "log_level": 0})
+        producer.produce(topic, b"x", on_delivery=lambda error, _, answers=answers: answers.append(error))
+        producer.flush(20)
+        told = [error and error.name() for error in answers]
+        assert told == [None if taken else "TOPIC_AUTHORIZATION_FAILED"], (role, topic)
+    for role in ("producer", "stream"):
+        client = AdminClient({**kafka.client(secure.of(role)), "log_level": 0})
+        with pytest.raises(KafkaException, match="AUTHORIZATION_FAILED"):
+            client.create_topics([NewTopic("mine", 1)])["mine"].result(20)
+
+
+def test_nobody_gets_to_the_controller_without_the_broker_s_certificate(secure: Secure) -> None:
+    port = json.loads((secure.stack.root / "run" / "ports.json").read_text())["kafka-controller"]
+    told: list[KafkaError] = []
+    client = AdminClient(
+        {
+            "bootstrap.servers": f"127.0.0.1:{port}",
+            "security.protocol": "SSL",
+            "ssl.ca.location": secure.exports["admin"]["KAFKA_SSL_CA_FILE"],
+            "log_level": 0,
+            "error_cb": told.append,
+        }
+    )
+    with pytest.raises(KafkaException):
+        client.list_topics(timeout=5)
+    client.poll(1)
+    assert any("certificate" in error.str() for error in told), told
+
+
+def test_the_registry_asks_for_an_account_and_lets_only_admin_register(secure: Secure) -> None:
+    schema, subject = '{"type": "string"}', f"{TOPIC}-value"
+    for role in ROLES:
+        assert Registry.from_settings(secure.of(role)).versions(subject) == [1]
+    for changes in ({"schema_registry_user": ""}, {"schema_registry_password": "wrong"}):
+        with pytest.raises(ServiceError, match="401"):
+            Registry.from_settings(secure.of("admin", **changes)).versions(subject)
+    for role in ("producer", "stream"):
+        registry = Registry.from_settings(secure.of(role))
+        for refused in (
+            lambda registry=registry: registry.register("mine-value", schema),
+            lambda registry=registry: registry.set_level(subject, "NONE"),
+            lambda registry=registry: registry.delete(subject),
+        ):
+            with pytest.raises(ServiceError, match="403"):
+                refused()
+    with pytest.raises(ServiceError, match="certificate"):
+        Registry.from_settings(secure.of("admin", schema_registry_ca_file="")).subjects()
+    with pytest.raises(requests.ConnectionError):
+        requests.get(secure.exports["admin"]["SCHEMA_REGISTRY_URL"].replace("https", "http"), timeout=5)
+    account = (
+        secure.exports["producer"]["SCHEMA_REGISTRY_USER"],
+        secure.exports["producer"]["SCHEMA_REGISTRY_PASSWORD"],
+    )
+    own_api = secure.exports["producer"]["SCHEMA_REGISTRY_URL"].replace(
+        "/apis/ccompat/v7", "/apis/registry/v3/groups"
+    )
+    ca_file = secure.exports["producer"]["SCHEMA_REGISTRY_CA_FILE"]
+    assert requests.get(own_api, auth=account, verify=ca_file, timeout=5).status_code == 403
+
+
+def count(session: Session) -> int:
+    return session.execute(f"SELECT count(*) FROM spark_streams.{TABLE}").one()[0]
+
+
+def test_cassandra_shows_the_rows_to_the_stream_only(secure: Secure) -> None:
+    with cassandra.connect(secure.of("stream")) as session:
+        assert count(session) > 0
+    with pytest.raises(ServiceError, match="Unauthorized"), cassandra.connect(secure.of("producer")) as session:
+        count(session)
+    for changes in ({"cassandra_password": "wrong"}, {"cassandra_username": "", "cassandra_password": ""}):
+        refused = pytest.raises(ServiceError, match=r"AuthenticationFailed|Bad credentials|incorrect")
+        with refused, cassandra.connect(secure.of("stream", **changes)):
+            pass
+    with pytest.raises(ServiceError), cassandra.connect(secure.of("stream", cassandra_ca_file="")):
+        pass
+
+
+def test_postgres_shows_the_rows_to_the_stream_only(secure: Secure) -> None:
+    with postgres.connect(secure.of("stream")) as connection:
+        assert connection.execute(f"SELECT count(*) FROM {TABLE}").fetchone() > (0,)
+    dsn = secure.exports["stream"]["POSTGRES_DSN"]
+    for other, words in (
+        (secure.exports["producer"]["POSTGRES_DSN"], "permission denied"),
+        (re.sub(r":\w+@", ":wrong@", dsn), "password authentication failed"),
+        (re.sub(r"//.*@", "//", dsn), "no password supplied|does not exist|authentication failed"),
+    ):
+        with pytest.raises(psycopg.OperationalError, match=words):
+            psycopg.connect(other, connect_timeout=5)
+
+
+def test_no_password_is_on_a_command_line_or_in_a_log(secure: Secure) -> None:
+    secrets = json.loads((secure.stack.root / "secrets.json").read_text()).values()
+    seen = subprocess.run(["ps", "-ww", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    seen += "".join(log.read_text(errors="replace") for log in (secure.stack.root / "logs").glob("*.log"))
+    assert not [secret for secret in secrets if secret in seen]
+
+
+def test_wrong_credentials_end_each_command_with_a_sentence(secure: Secure) -> None:
+    environment = {
+        **os.environ,
+        **secure.exports["producer"],
+        "KAFKA_SASL_PASSWORD": "wrong",
+        "KAFKA_MAX_BLOCK_MS": "3000",
+    }
+    for command in (("producers", "--count", "1"), ("streaming", "--available-now")):
+        done = subprocess.run(
+            [sys.executable, "-m", *command], cwd=CLONE, env=environment, capture_output=True, text=True
+        )
+        assert done.returncode == 3, done.stderr
+        assert "Traceback" not in done.stderr
+        assert "uthentication" in done.stderr
+
+
+def test_airflow_s_one_account_is_no_way_in(tmp_path: Path) -> None:
+    refused = run_stack(tmp_path, "up", "--ports", "auto", "--secure", "--with", "airflow", check=False)
+    assert refused.returncode == 2
+    assert "leave --with airflow out" in refused.stderr

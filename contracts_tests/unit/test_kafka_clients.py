@@ -1,0 +1,56 @@
+"""What clients of Kafka are told of the settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from contracts import kafka, settings
+from contracts.errors import ConfigurationError
+from contracts.settings import Settings
+
+ACCOUNT = {"kafka_sasl_username": "me", "kafka_sasl_password": 'a "b" \\ c'}
+
+
+def configured(**flags: str) -> Settings:
+    return settings.load(kafka_bootstrap_servers="k:9092", **flags)
+
+
+def test_nothing_but_addresses_without_security() -> None:
+    plain = configured(**ACCOUNT, kafka_security_protocol="PLAINTEXT")
+    assert kafka.client(plain) == kafka.java(plain) == {"bootstrap.servers": "k:9092"}
+
+
+def test_an_account_and_an_authority(tmp_path: Path) -> None:
+    file = tmp_path / "ca.pem"
+    file.write_text("-----BEGIN CERTIFICATE-----\n")
+    secure = configured(**ACCOUNT, kafka_security_protocol="SASL_SSL", kafka_ssl_ca_file=str(file))
+    assert kafka.client(secure) == {
+        "bootstrap.servers": "k:9092",
+        "security.protocol": "SASL_SSL",
+        "ssl.ca.location": str(file),
+        "sasl.mechanism": "SCRAM-SHA-512",
+        "sasl.username": "me",
+        "sasl.password": ACCOUNT["kafka_sasl_password"],
+    }
+    told = kafka.java(secure)
+    assert told["ssl.truststore.certificates"] == file.read_text()
+    login = "org.apache.kafka.common.security.scram.ScramLoginModule"
+    assert told["sasl.jaas.config"] == f'{login} required username="me" password="a \\"b\\" \\\\ c";'
+    plain = configured(**ACCOUNT, kafka_security_protocol="SASL_PLAINTEXT", kafka_sasl_mechanism="PLAIN")
+    assert "plain.PlainLoginModule" in kafka.java(plain)["sasl.jaas.config"]
+    assert "ssl.truststore.type" not in kafka.java(plain)
+    assert ACCOUNT["kafka_sasl_password"] not in repr(secure)
+
+
+def test_an_authority_that_is_not_there_is_named(tmp_path: Path) -> None:
+    missing = configured(kafka_security_protocol="SSL", kafka_ssl_ca_file=str(tmp_path / "none.pem"))
+    with pytest.raises(ConfigurationError, match="cannot be read") as told:
+        kafka.java(missing)
+    assert "KAFKA_SSL_CA_FILE" in str(told.value)
+
+
+def test_a_protocol_that_there_is_not_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="KAFKA_SECURITY_PROTOCOL"):
+        configured(kafka_security_protocol="TLS")
