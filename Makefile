@@ -8,17 +8,9 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
-# What .env has of the names in $(1), and what the environment has, which goes first: as lines that set them.
-DOTENV = sed -nE "s/^($(1))=[\"']?([^\"']*)[\"']?$$/export \1='\3'/p" .env 2>/dev/null || true
-OWN = export -p | grep -E '^declare -x $(1)=' || true
-# For a step that talks to the servers, and the account that it has on a secure stack: the stack's addresses, where .env names no other, where the environment names no
-# other.  `eval` alone would hide that a command in it failed.
-ADDRESSES := (KAFKA_|SCHEMA_REGISTRY_|CASSANDRA_|POSTGRES_|DATASOURCE_|SPARK_MASTER)[A-Z_]*
-WITH_STACK = exports=$$($(BIN)/python -m stack env --role $(1)) \
-  && file=$$($(call DOTENV,$(ADDRESSES))) && own=$$($(call OWN,$(ADDRESSES))) \
-  && eval "$$exports" && eval "$$file" && eval "$$own" &&
-# For Airflow, whose tasks work elsewhere, where no .env is: all that is in it.
-WITH_DOTENV := file=$$($(call DOTENV,([A-Z]+)[A-Z_]*)) && own=$$($(call OWN,[A-Z_]+)) && eval "$$file" && eval "$$own" &&
+# For a step that talks to the servers, and the account that it has on a secure stack: the stack's addresses, where neither
+# .env nor the environment names another.  `eval` alone would hide that a command in it failed.
+WITH_STACK = exports=$$($(BIN)/python -m stack env --lacking --role $(1)) && eval "$$exports" &&
 # What the demo's producer has to say of its run, for the reconciliation.
 RUN := $(or $(STACK_DIR),.stack)/demo.json
 ARGS ?=
@@ -89,7 +81,7 @@ demo: setup ## the whole job: servers, schemas, users from the source, Kafka, Sp
 
 .PHONY: airflow
 airflow: setup ## Airflow on the embedded servers: the whole job every day (docs/airflow.md)
-	@$(WITH_DOTENV) $(BIN)/python -m stack up --with airflow $(ARGS)
+	@$(BIN)/python -m stack up --with airflow $(ARGS)
 
 .PHONY: compose-env
 compose-env: $(STAMP) ## for Docker: add the passwords that are missing to .env

@@ -72,7 +72,7 @@ class Settings(BaseSettings):
     log_format: Format = Field(
         "auto", description="Log lines: auto is coloured in a terminal, logfmt (key=value) otherwise."
     )
-    airflow_owner: str = Field("data-platform", description="Owner of the DAGs.")
+    airflow_owner: str = Field("data-platform", min_length=1, description="Owner of the DAGs.")
     airflow_retry_delay_s: FiniteFloat = Field(
         60, gt=0, description="From a task's first failure to its second attempt; doubled from one to the next."
     )

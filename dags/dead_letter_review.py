@@ -1,24 +1,29 @@
 """Airflow: once a day, whether more records were rejected than `dead_letter.max_rate` of their contract allows.
 
-One task for each contract, over the 24 hours before the run; it fails with the reasons and how many records each has.
+One task for each contract, over the 24 hours before the run, two hours after the contracts' own; it fails with the
+reasons and how many records each has.
 """
 
 from airflow.sdk import DAG, Param
 
 from orchestration.command import Command
-from orchestration.daily import DAILY, common, contracts
+from orchestration.daily import LATER, common, contracts, identifier
 
 FROM = "{{ ((dag_run.logical_date or dag_run.run_after) - macros.timedelta(hours=params.hours)).isoformat() }}"
 TO = "{{ (dag_run.logical_date or dag_run.run_after).isoformat() }}"
 
 with DAG(
     "dead_letter_review",
-    schedule=DAILY,
+    schedule=LATER,
     **common("dead_letter_review"),
     description="Fails when too many records of a contract were rejected.",
     doc_md=__doc__,
     params={"hours": Param(24, type="integer", minimum=1, description="How far to look back.")},
 ):
-    for contract in contracts():
+    found = contracts()
+    for contract in found:
         review = ["streaming", "--contract", contract.name, "dlq", "review", "--from", FROM, "--to", TO]
-        Command(task_id=f"review_{contract.name}", commands=[review], params={"contract": contract.name})
+        Command(task_id=f"review_{identifier(contract)}", commands=[review], params={"contract": contract.name})
+    if not found:
+        # Something is not in order, and this says what.
+        Command(task_id="review", commands=[["contracts", "lint"]], params={"contract": "all"})

@@ -6,10 +6,12 @@ ALERT_EMAIL_TO with AIRFLOW_CONN_SMTP_DEFAULT is for the first, ALERT_WEBHOOK_UR
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from asyncio import to_thread
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+import requests
 import structlog
 from airflow.sdk import BaseNotifier
 
@@ -21,17 +23,17 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 EMAIL_TO, EMAIL_FROM, WEBHOOK_URL = "ALERT_EMAIL_TO", "ALERT_EMAIL_FROM", "ALERT_WEBHOOK_URL"
+# How the reader of a message calls Airflow's command.
+AIRFLOW = os.environ.get("AIRFLOW_COMMAND", "airflow")
 WAIT_S = 10.0
-# Airflow tells of what a task raised, but not of a process that was killed.
-_WHAT = "{{ exception or 'its process ended without a word: it was killed, or the machine was out of memory' }}"
 SUBJECT = "{{ dag.dag_id }}: {{ ti.task_id }} failed"
+# Airflow tells of what a task raised, but not of a process that was killed.
 TEXT = f"""\
 {SUBJECT}
 contract  {{{{ params.contract }}}}
 run       {{{{ run_id }}}}, attempt {{{{ ti.try_number }}}}
-reason    {_WHAT}
-again     airflow tasks clear --yes --task-regex '^{{{{ ti.task_id }}}}$' --downstream \
-{{{{ dag.dag_id }}}}{{{{ ' --start-date %s --end-date %s' % (ts, ts) if ts is defined else '' }}}}
+reason    {{{{ (exception or 'its process was killed, or the machine was out of memory') }}}}
+again     {AIRFLOW} dags clear --yes --only-failed --run-id '{{{{ run_id }}}}' {{{{ dag.dag_id }}}}
 log       {{{{ ti.log_url }}}}"""
 
 
@@ -57,30 +59,44 @@ def on_failure() -> list[BaseNotifier]:
     """What a failed task calls, as the environment configures it."""
     found: list[BaseNotifier] = []
     if os.environ.get(EMAIL_TO):
-        found.append(_email(SUBJECT, f"<pre>{TEXT}</pre>"))
+        # A reason may hold words of a foreign server.
+        found.append(_email(SUBJECT, f"<pre>{TEXT.replace(' }}', ' | e }}')}</pre>"))
     if os.environ.get(WEBHOOK_URL):
         found.append(Webhook())
     return found
 
 
-async def deadline_missed(dag_id: str, context: Any = None, **_: Any) -> None:
-    """What a run that takes too long calls, in the triggerer."""
+def run_timed_out(context: Mapping[str, Any]) -> None:
+    """What a failed run calls, in the DAG processor.  Of a task that failed it was told already; one that ran out of
+    time has none that did."""
+    if context.get("reason") != "timed_out":
+        return
+    dag_id, run_id = context["dag"].dag_id, context["run_id"]
+    subject = f"{dag_id}: the run {run_id} was ended, its time was up"
+    text = f"{subject}\nagain     {AIRFLOW} dags clear --yes --run-id '{run_id}' {dag_id}"
+    if os.environ.get(EMAIL_TO):
+        _email(subject, f"<pre>{escape(text)}</pre>").notify({})
+    if os.environ.get(WEBHOOK_URL):
+        post(text)
+
+
+async def deadline_missed(dag_id: str, context: Mapping[str, Any] | None = None) -> None:
+    """What a run that takes too long calls, in the triggerer.  A run that has failed has its deadline still."""
     run = (context or {}).get("dag_run") or {}
-    subject = f"{dag_id}: the run {run.get('dag_run_id', '')} is late".replace("  ", " ")
-    text = f"{subject}\nsee       airflow tasks states-for-dag-run {dag_id} {run.get('dag_run_id', 'RUN')}"
-    log.warning("deadline missed", dag=dag_id, run=run.get("dag_run_id", ""))
+    run_id, state = run.get("dag_run_id", ""), run.get("state", "")
+    if state in ("success", "failed"):
+        return
+    subject = f"{dag_id}: the run {run_id} is late"
+    text = f"{subject}\nsee       {AIRFLOW} tasks states-for-dag-run {dag_id} '{run_id}'"
+    log.warning("deadline missed", dag=dag_id, run=run_id)
     if os.environ.get(EMAIL_TO):
         await _email(subject, f"<pre>{escape(text)}</pre>").async_notify({})
     if os.environ.get(WEBHOOK_URL):
-        from asyncio import to_thread
-
         await to_thread(post, text)
 
 
 def post(text: str) -> None:
     """One message to the webhook."""
-    import requests
-
     try:
         answer = requests.post(os.environ[WEBHOOK_URL], json={"text": text}, timeout=WAIT_S)
     except requests.RequestException as error:
@@ -91,7 +107,7 @@ def post(text: str) -> None:
 
 
 def _email(subject: str, html: str) -> BaseNotifier:
-    from airflow.providers.smtp.notifications.smtp import SmtpNotifier
+    from airflow.providers.smtp.notifications.smtp import SmtpNotifier  # only where there is somebody to write to
 
     to = [one.strip() for one in os.environ[EMAIL_TO].split(",")]
     return SmtpNotifier(to=to, from_email=os.environ.get(EMAIL_FROM) or None, subject=subject, html_content=html)

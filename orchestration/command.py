@@ -9,6 +9,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
@@ -19,7 +20,7 @@ from contracts.errors import EXIT_FINDINGS, EXIT_OK, EXIT_USAGE
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-# A batch that is being written is finished first; a task that is ended waits no longer for that.
+# A task whose time is up waits for its command's end: a batch that is being written is finished first.
 GRACE_S = 60
 _KEPT_LINES = 40
 
@@ -39,6 +40,8 @@ class Command(BaseOperator):
     template_fields: Sequence[str] = ("commands", "stdin")
     template_fields_renderers = {"commands": "json", "stdin": "json"}  # noqa: RUF012 - Airflow declares it so
     ui_color = "#e6f2ee"
+    # The command that is at work.
+    _process: subprocess.Popen[str] | None = None
 
     def __init__(
         self, *, commands: Sequence[Sequence[str]], stdin: str = "", as_json: bool = False, **kwargs: Any
@@ -65,6 +68,12 @@ class Command(BaseOperator):
         self.log.info("%s", json.dumps(document, ensure_ascii=False))
         return document
 
+    def on_kill(self) -> None:
+        """The task was marked failed, or cleared: the command is told to end, and finishes its batch without us, for
+        Airflow ends this process some seconds later."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+
     def _run(self, words: Sequence[str], stdin: str = "", *, quiet: bool = False) -> str:
         """What the command has printed.
 
@@ -73,7 +82,7 @@ class Command(BaseOperator):
         """
         line = " ".join(["python -m", *words])
         self.log.info("$ %s", line)
-        process = subprocess.Popen(
+        process = self._process = subprocess.Popen(
             [sys.executable, "-m", *words],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -81,7 +90,7 @@ class Command(BaseOperator):
             text=True,
             encoding="utf-8",
             errors="replace",
-            # The signals that end a task are for us; we tell the command.
+            # It outlives this process by the batch that it writes.
             start_new_session=True,
         )
         assert process.stdin is not None
@@ -92,8 +101,9 @@ class Command(BaseOperator):
         reading.start()
         printed: list[str] = []
         try:
-            process.stdin.write(stdin)
-            process.stdin.close()
+            with suppress(BrokenPipeError):  # it has ended already, and says why
+                process.stdin.write(stdin)
+                process.stdin.close()
             for one in process.stdout:
                 printed.append(one)
                 if not quiet:
@@ -113,7 +123,7 @@ class Command(BaseOperator):
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """Ends what is still at work: the task was marked failed or cleared, or its time is up."""
+    """Ends what is still at work when the task's time is up."""
     if process.poll() is not None:
         return
     process.send_signal(signal.SIGTERM)

@@ -11,12 +11,14 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from contracts import catalog, settings
 from contracts.contract import Contract
+from contracts.errors import ConfigurationError, ContractsError
+from contracts.settings import Settings
 from orchestration import alerts
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-DAILY = "0 10 * * *"
+DAILY, LATER = "0 10 * * *", "0 12 * * *"
 START = pendulum.datetime(2023, 9, 3, 10, tz="UTC")
 LATE_AFTER = timedelta(minutes=30)
 LONGEST = timedelta(hours=3)
@@ -30,18 +32,39 @@ SEED = f"{CONTRACT}-{DAY}"
 
 
 def contracts() -> list[Contract]:
-    """All contracts of CONTRACTS_DIR.  Read from disk whenever Airflow reads a DAG file; nothing else is asked."""
-    return list(catalog.load(settings.load().contracts_dir).contracts.values())
+    """All contracts of CONTRACTS_DIR.  Read from disk whenever Airflow reads a DAG file; nothing else is asked.
+
+    None where one is not in order: the DAGs are there all the same, and their first task, `contracts lint`, fails
+    with what it is.  A DAG that cannot be read would fail nobody, and tell nobody.
+    """
+    try:
+        return list(catalog.load(settings.load().contracts_dir).contracts.values())
+    except ContractsError:
+        return []
+
+
+def identifier(contract: Contract) -> str:
+    """A contract's name in the id of a DAG or a task."""
+    return contract.name.replace("/", ".")
+
+
+def _configured() -> Settings:
+    """The settings; their defaults where one is not in order, which every command says."""
+    try:
+        return settings.load()
+    except ConfigurationError:
+        return Settings.model_construct()
 
 
 def common(dag_id: str, *tags: str) -> dict[str, Any]:
     """Arguments of every DAG: one run at a time, no run of the past, tasks that are tried again and never silent."""
-    configured = settings.load()
+    configured = _configured()
     return {
         "start_date": START,
         "catchup": False,
         "max_active_runs": 1,
         "dagrun_timeout": LONGEST,
+        "on_failure_callback": alerts.run_timed_out,
         "deadline": DeadlineAlert(
             # Not DAGRUN_QUEUED_AT: with that, Airflow 3.3.2 cannot clear a run that has failed.
             reference=DeadlineReference.AVERAGE_RUNTIME(max_runs=10, min_runs=1),
@@ -55,6 +78,8 @@ def common(dag_id: str, *tags: str) -> dict[str, Any]:
             "retry_exponential_backoff": 2.0,
             "max_retry_delay": timedelta(minutes=10),
             "execution_timeout": timedelta(minutes=30),
+            # A backfill may have several runs at once; no step of it is done by two.
+            "max_active_tis_per_dag": 1,
             "on_failure_callback": alerts.on_failure(),
         },
         "tags": ["contracts", *tags],

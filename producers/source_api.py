@@ -108,6 +108,7 @@ class SourceApi:
 
         Raises:
             ServiceError: no usable answer within the retries.
+            ConfigurationError: the API does not let us in.
             Refused: the API says no, and would say so again.
         """
         try:
@@ -158,6 +159,10 @@ class SourceApi:
         said = f": {str(words)[:200]}" if words is not None else ""
         if status in _TEMPORARY:
             raise self._temporary(f"answered {status}{said}", self._asked_to_wait(response, said))
+        if status in (401, 403):
+            words = f"answered {status}{said}: it does not let us in"
+            mend = "the key or account in DATASOURCE_URL is wrong or has expired: set it to one that is valid"
+            raise ConfigurationError(words, where=self._where, mend=mend)
         if not response.ok:
             mend = "see whether DATASOURCE_URL is the address of a randomuser.me API"
             raise Refused(f"answered {status}{said}", where=self._where, mend=mend, code=status)

@@ -13,13 +13,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import NoReturn
 
+from dotenv import dotenv_values
+
 from stack import classes, jars, process, stack
 from stack.errors import EXIT_CANCELLED, EXIT_OK, EXIT_SERVICE, ServerError, StackError, UsageError
 from stack.fetch import fetch
 from stack.pins import jar_sets
 from stack.roles import ROLES
 from stack.shape import MOST_BROKERS
-from stack.site import Site, default_root
+from stack.site import CLONE, Site, default_root
+
+# Of what `env` exports: where servers are, and who one is there.
+_ADDRESSES = ("KAFKA_", "SCHEMA_REGISTRY_", "CASSANDRA_", "POSTGRES_", "DATASOURCE_", "SPARK_MASTER")
 
 
 def _say(line: str) -> None:
@@ -68,10 +73,18 @@ def _status(arguments: argparse.Namespace) -> int:
 
 
 def _env(arguments: argparse.Namespace) -> int:
+    own = {**dotenv_values(CLONE / ".env"), **os.environ} if arguments.lacking else {}
     for name, value in stack.Stack.at(arguments.dir).exports(role=arguments.role, learn=True).items():
+        if name in own and name.startswith(_ADDRESSES):
+            continue
         quoted = value.replace("'", "'\\''")
         print(f"export {name}='{quoted}'")
     return EXIT_OK
+
+
+def _airflow(arguments: argparse.Namespace) -> int:
+    environment = stack.Stack.at(arguments.dir).airflow.environment()
+    os.execve(sys.executable, [sys.executable, "-m", "airflow", *arguments.words], environment)  # noqa: S606 - as above
 
 
 def _logs(arguments: argparse.Namespace) -> int:
@@ -136,9 +149,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     command("status", _status, "Show each server.").add_argument("--json", action="store_true")
     env = command("env", _env, "Print the export lines that other tools need.")
+    env.add_argument("--lacking", action="store_true", help="no address that the environment or .env has")
     env.add_argument(
         "--role", choices=ROLES, default="stream", help="whose accounts, on a secure stack (default: %(default)s)"
     )
+    airflow = command("airflow", _airflow, "Run a command of Airflow's own, with its settings.")
+    airflow.add_argument("words", nargs=argparse.REMAINDER, help="e.g. dags unpause user_automation")
     logs = command("logs", _logs, "Show the log of a server.")
     logs.add_argument("name", choices=stack.ALL_NAMES)
     logs.add_argument("-f", "--follow", action="store_true", help="go on as it grows")

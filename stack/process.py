@@ -41,6 +41,12 @@ class Identity:
     def alive(self) -> bool:
         return Identity.of(self.pid) == self
 
+    @property
+    def since(self) -> float:
+        """When it was started, seconds since the epoch."""
+        up = float((_PROC / "uptime").read_text(encoding="ascii").split()[0])
+        return time.time() - up + self.started / os.sysconf("SC_CLK_TCK")
+
     def signal(self, number: signal.Signals) -> None:
         """Sends a signal if it is still that process."""
         if self.alive:

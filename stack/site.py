@@ -14,6 +14,7 @@ from typing import Any
 
 from stack.errors import ServerError, UsageError
 
+CLONE = Path(__file__).resolve().parent.parent
 _SECRET_NAMES = (
     "airflow-admin",
     "airflow-connections",
@@ -40,7 +41,7 @@ _SECRET_NAMES = (
 def default_root() -> Path:
     """`STACK_DIR`, or `.stack` in the clone."""
     configured = os.environ.get("STACK_DIR")
-    return Path(configured).resolve() if configured else Path(__file__).resolve().parent.parent / ".stack"
+    return Path(configured).resolve() if configured else CLONE / ".stack"
 
 
 @dataclass(frozen=True)

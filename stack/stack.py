@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -205,6 +206,8 @@ def up(
         shape.keep(site)
         site.secrets()  # made now: the servers' threads would all make them
         stack.remember()
+        if "airflow" in extras:
+            stack.airflow.remember(os.environ)
         try:
             started = supervisor.up(site, wanted, say)
         except StackError:
@@ -232,7 +235,10 @@ def down(root: Path, say: Callable[[str], None], *, extras: Collection[str] = ()
             stopped = supervisor.down(site, [one for one in stack.servers if one.name in names], say)
             replace(stack, extras=tuple(one for one in stack.extras if one not in extras)).remember()
             return stopped
-        stopped = supervisor.down(site, stack.servers, say)
+        # What works on the servers ends before they do.
+        added = [server for server in stack.servers if any(server.name in names for names in EXTRAS.values())]
+        stopped = supervisor.down(site, added, say)
+        stopped += supervisor.down(site, [server for server in stack.servers if server not in added], say)
         for name in ("ports.json", "options.json"):
             (root / "run" / name).unlink(missing_ok=True)
     return stopped

@@ -43,7 +43,9 @@ def outcome(found: Outcome, produced: Produced | None, *, as_json: bool) -> None
         for position in store.missing[:_SHOWN]:
             words = f"partition {position.partition}, offset {position.offset}"
             out.print(f"[red]missing[/] in {_NAMES[name]}: the event at {words}")
-    out.print("[green]reconciled[/]" if in_order else "[red]the numbers do not agree[/]")
+    rows = ", ".join(f"{store.rows:,} in {_NAMES[name]}" for name, store in found.stores.items())
+    numbers = f"{found.events:,} events; rows: {rows}; {sum(found.dead_lettered.values()):,} dead-lettered"
+    out.print(f"[green]reconciled[/]: {numbers}" if in_order else f"[red]the numbers do not agree[/]: {numbers}")
 
 
 def rows(sink: Sink, names: list[str], found: list[tuple[Any, ...]]) -> None:

@@ -116,13 +116,23 @@ def test_no_network_is_an_error_that_says_so() -> None:
 
 
 def test_a_refusal_is_not_asked_again(serve: Callable[..., SourceServer]) -> None:
-    server = serve(faults=("403",))
+    server = serve(faults=("410",))
     with pytest.raises(Refused) as caught:
         client(server.url).page(1, 1, "s")
-    assert caught.value.code == 403
+    assert caught.value.code == 410
     assert server.requests == 1
     with pytest.raises(Refused, match="404"):
         client(server.url.replace("/api/", "/other/")).page(1, 1, "s")
+
+
+@pytest.mark.parametrize("status", ["401", "403"])
+def test_a_key_that_has_expired_is_a_setting_to_be_changed(serve: Callable[..., SourceServer], status: str) -> None:
+    server = serve(faults=(status,))
+    with pytest.raises(ConfigurationError) as caught:
+        client(server.url).page(1, 1, "s")
+    assert status in caught.value.what
+    assert "DATASOURCE_URL" in caught.value.mend
+    assert server.requests == 1
 
 
 def test_an_answer_that_is_not_the_api_s(serve: Callable[..., SourceServer]) -> None:

@@ -42,6 +42,8 @@ print(json.dumps({
                     "backoff": task.retry_exponential_backoff,
                     "ends_s": task.execution_timeout and task.execution_timeout.total_seconds(),
                     "after": sorted(task.upstream_task_ids),
+                    "commands": task.commands,
+                    "at_once": task.max_active_tis_per_dag,
                     "outlets": [one.uri for one in task.outlets],
                     "alerts": [type(one).__name__ for one in task.on_failure_callback],
                 }
@@ -86,8 +88,10 @@ def test_the_dags_are_there_and_import(found: dict[str, Any]) -> None:
 
 
 def test_every_dag_is_daily_and_one_run_at_a_time(found: dict[str, Any]) -> None:
+    assert found["dags"]["user_automation"]["schedule"] == "0 10 * * *"
+    assert found["dags"]["dead_letter_review"]["schedule"] == "0 12 * * *"
     for dag in found["dags"].values():
-        assert (dag["schedule"], dag["start"]) == ("0 10 * * *", "2023-09-03T10:00:00+00:00")
+        assert dag["start"] == "2023-09-03T10:00:00+00:00"
         assert (dag["catchup"], dag["runs"], dag["deadline"]) == (False, 1, True)
         assert 0 < dag["ends_s"] < 24 * 3600
 
@@ -100,6 +104,7 @@ def test_every_task_has_an_owner_retries_and_an_end(found: dict[str, Any]) -> No
             assert task["backoff"]
             assert 0 < task["ends_s"] < dag["ends_s"]
             assert task["alerts"] == []
+            assert task["at_once"] == 1
 
 
 def test_the_steps_of_a_day_follow_each_other(found: dict[str, Any]) -> None:
@@ -128,12 +133,40 @@ def test_a_contract_with_a_source_gets_a_dag_of_its_own(tmp_path: Path) -> None:
     assert dags["ingest_contacts_created"]["params"] == {"contract": "contacts_created", "count": 1000}
 
 
-def test_a_contract_that_is_not_in_order_is_an_import_error_that_names_it(tmp_path: Path) -> None:
+def only_lint_is_left(found: dict[str, Any]) -> None:
+    """The DAGs are there, and what they begin with says what is not in order."""
+    assert found["errors"] == {}
+    tasks = {name: dag["tasks"] for name, dag in found["dags"].items()}
+    assert {name: list(of) for name, of in tasks.items()} == {
+        "user_automation": ["contract_gate"],
+        "dead_letter_review": ["review"],
+    }
+    for [task] in (of.values() for of in tasks.values()):
+        assert task["commands"][0] == ["contracts", "lint"]
+
+
+def test_a_contract_that_is_not_in_order_is_for_the_gate_to_say(tmp_path: Path) -> None:
     schemas = tmp_path / "schemas"
-    copy_of_users(schemas, "users_created", "source", "sauce")
-    errors = facts(tmp_path, CONTRACTS_DIR=str(schemas))["errors"]
-    assert len(errors) == 2
-    assert all("unknown key 'sauce'" in words for words in errors.values())
+    copy_of_users(schemas, "users_created")
+    copy_of_users(schemas, "contacts_created", "source", "sauce")
+    only_lint_is_left(facts(tmp_path, CONTRACTS_DIR=str(schemas)))
+
+
+@pytest.mark.parametrize("variable", ["AIRFLOW_RETRY_DELAY_S", "AIRFLOW_OWNER"])
+def test_a_setting_that_is_not_in_order_is_for_the_gate_to_say(tmp_path: Path, variable: str) -> None:
+    found = facts(tmp_path, **{variable: ""})
+    only_lint_is_left(found)
+    assert all(task["owner"] == "data-platform" for dag in found["dags"].values() for task in dag["tasks"].values())
+
+
+def test_a_contract_in_a_folder_of_folders_has_a_dag(tmp_path: Path) -> None:
+    schemas = tmp_path / "schemas"
+    copy_of_users(schemas, "users_created")
+    copy_of_users(schemas / "team", "events")
+    found = facts(tmp_path, CONTRACTS_DIR=str(schemas))
+    assert found["errors"] == {}
+    assert sorted(found["dags"]) == ["dead_letter_review", "ingest_team.events", "user_automation"]
+    assert sorted(found["dags"]["dead_letter_review"]["tasks"]) == ["review_team.events", "review_users_created"]
 
 
 def copy_of_users(schemas: Path, name: str, *changed: str) -> None:
@@ -143,6 +176,37 @@ def copy_of_users(schemas: Path, name: str, *changed: str) -> None:
     for file in (CLONE / "schemas" / "users_created").iterdir():
         text = file.read_text().replace("users_created", name).replace("created_users", f"{name}_rows")
         (folder / file.name).write_text(text.replace(*changed) if changed else text)
+
+
+# Writes a batch when it is told to end, and says so.
+PATIENT = """
+import pathlib, signal, sys, time
+def end(*_):
+    time.sleep(1)
+    pathlib.Path("finished").touch()
+    sys.exit(0)
+signal.signal(signal.SIGTERM, end)
+pathlib.Path("started").touch()
+time.sleep(60)
+"""
+KILLED = """
+import pathlib, threading, time
+from orchestration.command import Command
+task = Command(task_id="task", commands=[["patient"]])
+def kill():
+    while not pathlib.Path("started").exists():
+        time.sleep(0.05)
+    task.on_kill()
+threading.Thread(target=kill).start()
+task.execute({})
+"""
+
+
+def test_a_task_that_is_killed_tells_its_command_to_end(tmp_path: Path) -> None:
+    (tmp_path / "patient.py").write_text(PATIENT)
+    own = {"AIRFLOW_HOME": str(tmp_path / "airflow"), "PYTHONPATH": str(CLONE)}
+    subprocess.run([sys.executable, "-c", KILLED], cwd=tmp_path, env={**os.environ, **own}, check=True, timeout=60)
+    assert (tmp_path / "finished").exists()
 
 
 def test_airflows_own_rules_of_style_hold() -> None:

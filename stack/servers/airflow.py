@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import hashlib
 import json
-import os
 import signal
 import sys
 import urllib.request
@@ -14,18 +14,20 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from stack import ports
+from dotenv import dotenv_values
+
+from stack import ports, process
 from stack.launch import Launcher
 from stack.servers import base_environment
-from stack.site import Site
+from stack.site import CLONE, Site
 
 USER = "admin"
-_CLONE = Path(__file__).resolve().parents[2]
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-# What tasks may be told by whoever starts Airflow: the project's own settings, and Airflow's connections.
+# What tasks may be told by whoever starts Airflow: the project's settings, Airflow's connections, the way out.
 _HANDED_ON = (
     *("KAFKA_", "SCHEMA_REGISTRY_", "CASSANDRA_", "POSTGRES_", "DATASOURCE_", "SPARK_", "STREAM_", "ALERT_"),
     *("CONTRACTS_DIR", "CHECKPOINT_DIR", "LOG_FORMAT", "AIRFLOW_OWNER", "AIRFLOW_RETRY_", "AIRFLOW_CONN_"),
+    *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"),
 )
 
 
@@ -99,6 +101,16 @@ class Airflow:
         return self.site.folder("airflow")
 
     @property
+    def _told(self) -> Path:
+        return self._home / "environment.json"
+
+    def remember(self, environment: Mapping[str, str]) -> None:
+        """Keeps what tasks are to be told of the environment that Airflow was asked for in: whoever starts it again
+        later, after a crash, may have another one."""
+        self._home.mkdir(mode=0o700, exist_ok=True)
+        self.site.write(self._told, _handed_on(environment))
+
+    @property
     def _passwords(self) -> Path:
         return self._home / "passwords.json"
 
@@ -124,7 +136,7 @@ class Airflow:
         password = secrets["postgres-airflow"]
         database = f"airflow:{password}@{ports.HOST}:{self.ports['postgres']}/airflow"
         settings = {
-            "CORE__DAGS_FOLDER": _CLONE / "dags",
+            "CORE__DAGS_FOLDER": CLONE / "dags",
             "CORE__LOAD_EXAMPLES": False,
             "CORE__EXECUTOR": "LocalExecutor",
             "CORE__PARALLELISM": 4,
@@ -151,9 +163,8 @@ class Airflow:
             "DAG_PROCESSOR__REFRESH_INTERVAL": 30,
             "USAGE_DATA_COLLECTION__ENABLED": False,
         }
-        theirs = {name: value for name, value in os.environ.items() if name.startswith(_HANDED_ON)}
         folders = {
-            "CONTRACTS_DIR": _CLONE / "schemas",
+            "CONTRACTS_DIR": CLONE / "schemas",
             "CHECKPOINT_DIR": self.site.root / "checkpoints",
             "SPARK_LOG_FILE": self.site.root / "logs" / "spark.log",
         }
@@ -161,9 +172,11 @@ class Airflow:
             **base_environment(),
             **{name: str(value) for name, value in folders.items()},
             **self.clients(),
-            **theirs,
+            **_handed_on(dotenv_values(CLONE / ".env")),
+            **(self.site.read(self._told) or {}),
             "AIRFLOW_HOME": str(self._home),
-            "PYTHONPATH": str(_CLONE),
+            "AIRFLOW_COMMAND": f"cd {CLONE} && {sys.executable} -m stack airflow --dir {self.site.root}",
+            "PYTHONPATH": str(CLONE),
             **{f"AIRFLOW__{name}": str(value) for name, value in settings.items()},
         }
 
@@ -174,9 +187,16 @@ class Airflow:
             return False
         try:
             with _DIRECT.open(f"{self._url}/api/v2/monitor/health", timeout=5) as answer:
-                return json.load(answer)[PARTS[self.name].health]["status"] == "healthy"
-        except (OSError, ValueError, KeyError):
+                found = json.load(answer)[PARTS[self.name].health]
+            return found["status"] == "healthy" and (self._serves or self._beats(found))
+        except (OSError, ValueError, KeyError, TypeError):
             return False
+
+    def _beats(self, found: Mapping[str, str]) -> bool:
+        """The last heartbeat is this process's own, and not its predecessor's."""
+        identity = process.recorded(self.site, self.name)
+        beat = dt.datetime.fromisoformat(found[f"latest_{PARTS[self.name].health}_heartbeat"])
+        return identity is not None and beat.timestamp() > identity.since
 
     def provision(self) -> None:
         """Nothing: the account is in the file of passwords, the database is PostgreSQL's to make."""
@@ -188,6 +208,10 @@ class Airflow:
     def login(self) -> str:
         """How a person gets in."""
         return f"Airflow is at {self._url}; log in as {USER} with the password in {self._passwords}"
+
+
+def _handed_on(environment: Mapping[str, str | None]) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if value and name.upper().startswith(_HANDED_ON)}
 
 
 def _bytes(secret: str) -> bytes:
