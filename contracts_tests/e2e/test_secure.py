@@ -44,7 +44,7 @@ class Secure:
         """Settings of a role, some of them others."""
         flags = {name.lower(): value for name, value in self.exports[role].items()}
         known = {name: value for name, value in flags.items() if name in Settings.model_fields}
-        return settings.load(**known | changes, kafka_max_block_ms=5000, schema_registry_timeout_s=5)
+        return settings.load(**known | changes, kafka_max_block_ms=15_000, schema_registry_timeout_s=15)
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def read_topic(configured: Settings) -> str:
     )
     try:
         consumer.assign([TopicPartition(TOPIC, 0, 0)])
-        for _ in range(20):
+        for _ in range(60):
             message = consumer.poll(0.5)
             if message is not None:
                 return message.error().name() if message.error() else message.topic()
@@ -116,15 +116,15 @@ def test_each_role_does_its_own_in_kafka_and_no_more(secure: Secure) -> None:
         ("producer", "orders_placed", True),
     ):
         answers: list[KafkaError | None] = []
-        producer = Producer({**kafka.client(secure.of(role)), "message.timeout.ms": 8000, "log_level": 0})
+        producer = Producer({**kafka.client(secure.of(role)), "message.timeout.ms": 30_000, "log_level": 0})
         producer.produce(topic, b"x", on_delivery=lambda error, _, answers=answers: answers.append(error))
-        producer.flush(20)
+        producer.flush(40)
         told = [error and error.name() for error in answers]
         assert told == [None if taken else "TOPIC_AUTHORIZATION_FAILED"], (role, topic)
     for role in ("producer", "stream"):
         client = AdminClient({**kafka.client(secure.of(role)), "log_level": 0})
         with pytest.raises(KafkaException, match="AUTHORIZATION_FAILED"):
-            client.create_topics([NewTopic("mine", 1)])["mine"].result(20)
+            client.create_topics([NewTopic("mine", 1)])["mine"].result(60)
 
 
 def test_nobody_gets_to_the_controller_without_the_broker_s_certificate(secure: Secure) -> None:
@@ -140,7 +140,7 @@ def test_nobody_gets_to_the_controller_without_the_broker_s_certificate(secure: 
         }
     )
     with pytest.raises(KafkaException):
-        client.list_topics(timeout=5)
+        client.list_topics(timeout=15)
     client.poll(1)
     assert any("certificate" in error.str() for error in told), told
 
@@ -164,7 +164,7 @@ def test_the_registry_asks_for_an_account_and_lets_only_admin_register(secure: S
     with pytest.raises(ServiceError, match="certificate"):
         Registry.from_settings(secure.of("admin", schema_registry_ca_file="")).subjects()
     with pytest.raises(requests.ConnectionError):
-        requests.get(secure.exports["admin"]["SCHEMA_REGISTRY_URL"].replace("https", "http"), timeout=5)
+        requests.get(secure.exports["admin"]["SCHEMA_REGISTRY_URL"].replace("https", "http"), timeout=15)
     account = (
         secure.exports["producer"]["SCHEMA_REGISTRY_USER"],
         secure.exports["producer"]["SCHEMA_REGISTRY_PASSWORD"],
@@ -173,7 +173,7 @@ def test_the_registry_asks_for_an_account_and_lets_only_admin_register(secure: S
         "/apis/ccompat/v7", "/apis/registry/v3/groups"
     )
     ca_file = secure.exports["producer"]["SCHEMA_REGISTRY_CA_FILE"]
-    assert requests.get(own_api, auth=account, verify=ca_file, timeout=5).status_code == 403
+    assert requests.get(own_api, auth=account, verify=ca_file, timeout=15).status_code == 403
 
 
 def count(session: Session) -> int:
@@ -203,7 +203,7 @@ def test_postgres_shows_the_rows_to_the_stream_only(secure: Secure) -> None:
         (re.sub(r"//.*@", "//", dsn), "no password supplied|does not exist|authentication failed"),
     ):
         with pytest.raises(psycopg.OperationalError, match=words):
-            psycopg.connect(other, connect_timeout=5)
+            psycopg.connect(other, connect_timeout=15)
 
 
 def test_no_password_is_on_a_command_line_or_in_a_log(secure: Secure) -> None:

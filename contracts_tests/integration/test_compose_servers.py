@@ -36,6 +36,7 @@ from stack.java import package_dir
 from stack.servers import base_environment
 from stack.servers.cassandra import Cassandra
 from stack.servers.kafka import _LOGGING, Kafka
+from stack.shape import Shape
 from stack.site import Site
 
 # Of Confluent's own broker: Apache Kafka has neither these nor the reporter that sends metrics to Control Center.
@@ -103,7 +104,7 @@ def broker(folder: Path, *overlays: str) -> tuple[Running, dict[str, int], set[s
     # Fifty of them, the default, take half a minute to make here.
     text += f"offsets.topic.num.partitions=1\nlog.dirs={folder / 'data'}\n"
     (folder / "kafka.properties").write_text(text)
-    server = Kafka(Site(folder), {})
+    server = Kafka(Site(folder), {}, Shape())
     server._folder.mkdir()
     (server._folder / "tmp").mkdir()
     (server._folder / "log4j2.properties").write_text(_LOGGING)
@@ -317,7 +318,7 @@ def test_cassandra_starts_with_the_mounted_yaml(tmp_path: Path, where: str):
     text = (CLONE / "deploy" / where / "cassandra.yaml").read_text()
     text = text.replace("/var/lib/cassandra", str(tmp_path / "data")).replace("/certs/", f"{tmp_path / 'certs'}/")
     picked = ports.pick(["cassandra", "cassandra-storage"])
-    server = Cassandra(Site(tmp_path), picked)
+    server = Cassandra(Site(tmp_path), picked, Shape())
     server.prepare(None)  # type: ignore[arg-type] - there is nothing to launch
     (server._folder / "cassandra.yaml").write_text(text)
     # In the image this lies beside the yaml.
