@@ -27,14 +27,17 @@ def count(settings: Settings, topic: str, since: int | None, until: int | None) 
     with _consumer(settings) as consumer:
         partitions = _partitions(consumer, settings, topic)
         marks = {p: consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=10) for p in partitions}
-        first, last = ({} if at is None else _at(consumer, topic, partitions, at) for at in (since, until))
-    return sum(max(0, last.get(p, high) - first.get(p, low)) for p, (low, high) in marks.items())
+        low, high = ({p: mark[number] for p, mark in marks.items()} for number in (0, 1))
+        first = low if since is None else _at(consumer, topic, since, high)
+        last = high if until is None else _at(consumer, topic, until, high)
+    return sum(max(0, last[p] - first[p]) for p in partitions)
 
 
-def _at(consumer: Consumer, topic: str, partitions: list[int], millis: int) -> dict[int, int]:
-    """Partition -> offset of its first record of that time or later; without those that have none."""
-    asked = [TopicPartition(topic, partition, millis) for partition in partitions]
-    return {one.partition: one.offset for one in consumer.offsets_for_times(asked, timeout=10) if one.offset >= 0}
+def _at(consumer: Consumer, topic: str, millis: int, high: Mapping[int, int]) -> dict[int, int]:
+    """Partition -> offset of its first record of that time or later; its end where there is none."""
+    asked = [TopicPartition(topic, partition, millis) for partition in high]
+    found = {one.partition: one.offset for one in consumer.offsets_for_times(asked, timeout=10)}
+    return {partition: offset if offset >= 0 else high[partition] for partition, offset in found.items()}
 
 
 @contextmanager

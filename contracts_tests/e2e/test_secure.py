@@ -86,9 +86,10 @@ def read_topic(configured: Settings) -> str:
         consumer.assign([TopicPartition(TOPIC, 0, 0)])
         for _ in range(60):
             message = consumer.poll(0.5)
-            if message is not None:
-                return message.error().name() if message.error() else message.topic()
-            # That it may not join a group comes first, and is not what is asked.
+            # That it may not join a group comes first, one way or the other, and is not what is asked.
+            error = message and message.error()
+            if message is not None and (error is None or error.code() != KafkaError.GROUP_AUTHORIZATION_FAILED):
+                return error.name() if error else message.topic()
             if others := [error for error in told if error.code() != KafkaError.GROUP_AUTHORIZATION_FAILED]:
                 return f"{others[0].name()} {others[0].str()}"
         return "nothing"
