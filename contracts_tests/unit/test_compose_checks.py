@@ -110,7 +110,7 @@ def test_a_port_that_is_taken(docker: Fake):
         done = docker.run("up", PORT_POSTGRES=port)
         assert done.returncode == 3
         assert re.fullmatch(
-            rf"error: postgres 127\.0\.0\.1:{port}: port {port} is taken by process \S+ \(pid {os.getpid()}\)\n"
+            rf"error: postgres 127\.0\.0\.1:{port}: port {port} is taken by process .+ \(pid {os.getpid()}\)\n"
             r"  mend: stop what listens there, or set PORT_POSTGRES in \.env to another\n",
             done.stderr,
         )
