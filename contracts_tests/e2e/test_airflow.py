@@ -184,20 +184,25 @@ def test_a_registry_that_is_down_is_tried_again_told_of_and_mended_by_the_next_t
     assert len(airflow.told.mails) == 1
 
 
-def test_a_run_that_is_late_is_told_of(airflow: AirflowClient, tmp_path: Path) -> None:
+def test_a_run_that_is_late_or_whose_time_is_up_is_told_of(airflow: AirflowClient, tmp_path: Path) -> None:
     script = """
 import asyncio
-from orchestration.alerts import deadline_missed
+from types import SimpleNamespace
+from orchestration.alerts import deadline_missed, run_timed_out
 for state in ("failed", "running"):
     run = {"dag_run_id": f"manual__{state}", "state": state}
     asyncio.run(deadline_missed("user_automation", context={"dag_run": run}))
+for reason in ("task_failure", "timed_out"):
+    dag = SimpleNamespace(dag_id="user_automation")
+    run_timed_out({"dag": dag, "run_id": f"manual__{reason}", "reason": reason})
 """
     environment = environment_of(airflow.stack, "airflow-triggerer")
     posts, mails = len(airflow.told.posts), len(airflow.told.mails)
     subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=environment, check=True)
-    [post], [mail] = airflow.told.posts[posts:], airflow.told.mails[mails:]
-    assert post["text"].startswith("user_automation: the run manual__running is late\n")
-    assert mail["Subject"] == "user_automation: the run manual__running is late"
+    late = "user_automation: the run manual__running is late"
+    over = "user_automation: the run manual__timed_out was ended, its time was up"
+    assert [post["text"].splitlines()[0] for post in airflow.told.posts[posts:]] == [late, over]
+    assert [mail["Subject"] for mail in airflow.told.mails[mails:]] == [late, over]
 
 
 def test_too_many_dead_letters_fail_the_review_with_reasons_and_counts(airflow: AirflowClient, green: Run) -> None:
