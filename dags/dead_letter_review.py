@@ -7,10 +7,10 @@ reasons and how many records each has.
 from airflow.sdk import DAG, Param
 
 from orchestration.command import Command
-from orchestration.daily import LATER, common, contracts, identifier
+from orchestration.daily import LATER, WHEN, common, contracts, identifier
 
-FROM = "{{ ((dag_run.logical_date or dag_run.run_after) - macros.timedelta(hours=params.hours)).isoformat() }}"
-TO = "{{ (dag_run.logical_date or dag_run.run_after).isoformat() }}"
+FROM = f"{{{{ ({WHEN} - macros.timedelta(hours=params.hours)).isoformat() }}}}"
+TO = f"{{{{ {WHEN}.isoformat() }}}}"
 
 with DAG(
     "dead_letter_review",

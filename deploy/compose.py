@@ -11,8 +11,8 @@ from typing import Any
 import yaml
 
 from stack.errors import UsageError
+from stack.site import CLONE
 
-CLONE = Path(__file__).resolve().parent.parent
 BASE = "docker-compose.yml"
 OVERLAYS = {"zookeeper": "docker-compose.zookeeper.yml", "secure": "docker-compose.secure.yml"}
 _VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?::(?P<kind>[-?])(?P<rest>[^}]*))?\}")

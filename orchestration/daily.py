@@ -26,7 +26,8 @@ LONGEST = timedelta(hours=3)
 # In a template.  A run that is started by hand may have no logical date: then the day is the one that it runs on.
 CONTRACT = "{{ params.contract }}"
 COUNT = "{{ params.count }}"
-DAY = "{{ (dag_run.logical_date or dag_run.run_after) | ds }}"
+WHEN = "(dag_run.logical_date or dag_run.run_after)"
+DAY = f"{{{{ {WHEN} | ds }}}}"
 #: The same for every run of a day and a contract: it fetches the same users, which are the same rows.
 SEED = f"{CONTRACT}-{DAY}"
 

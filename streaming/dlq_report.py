@@ -106,8 +106,7 @@ def reviewed(found: Review, *, as_json: bool) -> None:
     out = _console()
     for reason, number in found.rejected.items():
         out.print(f"{escape(_printable(reason))}: {number:,}")
-    total = sum(found.rejected.values())
-    out.print(f"{total:,} of {found.records:,} records rejected: {found.rate:.2%}, allowed {limit:.2%}")
+    out.print(f"{found.total:,} of {found.records:,} records rejected: {found.rate:.2%}, allowed {limit:.2%}")
 
 
 def planned(plan: Plan, *, dry_run: bool, as_json: bool) -> None:

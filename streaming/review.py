@@ -25,10 +25,14 @@ class Review:
     rejected: Mapping[str, int]
 
     @property
+    def total(self) -> int:
+        """Records that were rejected, for whatever reason."""
+        return sum(self.rejected.values())
+
+    @property
     def rate(self) -> float:
         """The share that was rejected, 0 to 1.  Letters without a record in that time count as all of them."""
-        total = sum(self.rejected.values())
-        return min(1.0, total / self.records) if self.records else float(total > 0)
+        return min(1.0, self.total / self.records) if self.records else float(self.total > 0)
 
     def check(self) -> None:
         """Raises FindingsError when it is more than the contract allows."""
@@ -37,7 +41,7 @@ class Review:
             return
         reasons = ", ".join(f"{reason} {number}" for reason, number in self.rejected.items())
         raise FindingsError(
-            f"{sum(self.rejected.values())} of {self.records} records were rejected ({self.rate:.2%}, allowed are "
+            f"{self.total} of {self.records} records were rejected ({self.rate:.2%}, allowed are "
             f"{limit:.2%}): {reasons}",
             where=f"contract {self.contract.name}",
             mend=f"python -m streaming --contract {self.contract.name} dlq show; after the mend `dlq replay`",

@@ -17,20 +17,24 @@ Ranges = Mapping[int, tuple[int, int]]
 def whole(settings: Settings, topic: str) -> dict[int, tuple[int, int]]:
     """First and last offset of each partition of the topic that holds a record."""
     with _consumer(settings) as consumer:
-        partitions = _partitions(consumer, settings, topic)
-        marks = {p: consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=10) for p in partitions}
+        marks = _marks(consumer, settings, topic)
     return {p: (low, high - 1) for p, (low, high) in marks.items() if high > low}
 
 
 def count(settings: Settings, topic: str, since: int | None, until: int | None) -> int:
     """Offsets between two times, ms since the epoch; None is the topic's begin, or its end."""
     with _consumer(settings) as consumer:
-        partitions = _partitions(consumer, settings, topic)
-        marks = {p: consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=10) for p in partitions}
+        marks = _marks(consumer, settings, topic)
         low, high = ({p: mark[number] for p, mark in marks.items()} for number in (0, 1))
         first = low if since is None else _at(consumer, topic, since, high)
         last = high if until is None else _at(consumer, topic, until, high)
-    return sum(max(0, last[p] - first[p]) for p in partitions)
+    return sum(max(0, last[p] - first[p]) for p in marks)
+
+
+def _marks(consumer: Consumer, settings: Settings, topic: str) -> dict[int, tuple[int, int]]:
+    """Partition -> its first offset, and the one after its last."""
+    partitions = _partitions(consumer, settings, topic)
+    return {p: consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=10) for p in partitions}
 
 
 def _at(consumer: Consumer, topic: str, millis: int, high: Mapping[int, int]) -> dict[int, int]:

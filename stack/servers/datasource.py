@@ -13,7 +13,7 @@ from pathlib import Path
 from stack import ports
 from stack.launch import Launcher
 from stack.servers import base_environment
-from stack.site import Site
+from stack.site import CLONE, Site
 
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -51,8 +51,7 @@ class DataSource:
         return [sys.executable, "-m", "stack.servers.source", "--port", str(self.ports["source"]), *replay]
 
     def environment(self) -> Mapping[str, str]:
-        clone = Path(__file__).resolve().parent.parent.parent
-        return base_environment() | {"PYTHONPATH": str(clone), "PYTHONUNBUFFERED": "1"}
+        return base_environment() | {"PYTHONPATH": str(CLONE), "PYTHONUNBUFFERED": "1"}
 
     def ready(self) -> bool:
         if not ports.is_open(self.ports["source"]):
