@@ -119,6 +119,11 @@ class Proxy:
             _end(client)
             return
         with self._lock:
+            # Accepted before `refuse`, which has closed what it knew of.
+            if self._mode is Mode.REFUSE:
+                _end(client)
+                _end(server)
+                return
             self._connections += [client, server]
         for end in (client, server):
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -20,7 +20,7 @@ from cassandra.cluster import Session
 from contracts_tests.conftest import RunningStack
 from contracts_tests.integration.conftest import Pipeline
 from contracts_tests.integration.test_streaming import user
-from contracts_tests.integration.test_streaming_process import run, running, wait_for
+from contracts_tests.integration.test_streaming_process import ended, run, running, wait_for
 from contracts_tests.proxy import Proxy
 from streaming import job
 from streaming.sinks import cassandra, postgres
@@ -180,7 +180,7 @@ def test_each_store_and_the_registry_may_refuse_be_cut_off_hang_and_be_slow(
             wait_for(lambda: both_written(log) and feed.in_both(), log)
 
         os.killpg(process.pid, signal.SIGTERM)
-        assert process.wait(60) == 0, log.read_text()
+        assert ended(process, log, 60) == 0, log.read_text()
     assert pipeline.dead_letters() == []
     assert "Traceback" not in log.read_text()
     assert "First " not in log.read_text(), "a name is in the log"
@@ -204,7 +204,7 @@ def test_a_broker_that_goes_and_comes_is_told_and_one_that_is_gone_keeps_nobody_
         before = log.read_text().count("Kafka does not serve the topic")
         wait_for(lambda: log.read_text().count("Kafka does not serve the topic") > before, log)
         os.killpg(process.pid, signal.SIGTERM)
-        assert process.wait(45) == 0, log.read_text()
+        assert ended(process, log, 45) == 0, log.read_text()
     assert f"127.0.0.1:{between['kafka'].port}" in log.read_text()
     assert "Traceback" not in log.read_text()
 
@@ -218,7 +218,7 @@ def test_a_broker_that_stays_away_ends_the_stream_which_says_so(
         wait_for(lambda: both_written(log) and feed.in_both(), log)
         between["kafka"].refuse()
         feed.send(50)
-        assert process.wait(120) == 3, log.read_text()
+        assert ended(process, log, 120) == 3, log.read_text()
     assert f"error: Kafka 127.0.0.1:{between['kafka'].port}: for " in log.read_text()
     assert "Traceback" not in log.read_text()
     again = run(stack, pipeline, "--available-now")

@@ -62,6 +62,14 @@ def running(stack: RunningStack, pipeline: Pipeline, log: Path, **changes: str) 
                 process.wait()
 
 
+def ended(process: subprocess.Popen[bytes], log: Path, seconds: float) -> int:
+    """Its exit code."""
+    try:
+        return process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        raise AssertionError(f"it did not end within {seconds} s; the stream said:\n{log.read_text()}") from None
+
+
 def wait_for(what: Callable[[], bool], log: Path, seconds: float = 300) -> None:
     deadline = time.monotonic() + seconds
     while not what():
@@ -124,7 +132,7 @@ def test_a_store_that_stays_away_ends_the_stream_which_says_so(
         assert not [name for name in secrets if name in lines]
         os.kill(private.status["cassandra"]["pid"], signal.SIGKILL)
         pipeline.send({"value": pipeline.encode(schema_id, user(2))})
-        assert process.wait(120) == 3, log.read_text()
+        assert ended(process, log, 120) == 3, log.read_text()
     assert f"error: Cassandra {private.exports['CASSANDRA_HOSTS']}" in log.read_text()
     assert len(pipeline.postgres_rows()) == 2
     private.run("up")
@@ -152,7 +160,7 @@ def test_a_stream_that_runs_is_alone_and_reads_partitions_that_come(
         pipeline.send(*new)
         wait_for(lambda: len(pipeline.cassandra_rows()) == len(pipeline.postgres_rows()) == 3, log)
         process.terminate()
-        assert process.wait(120) == 0, log.read_text()
+        assert ended(process, log, 120) == 0, log.read_text()
     assert run(stack, pipeline, "--available-now").returncode == 0
 
 
@@ -164,7 +172,7 @@ def test_a_jvm_that_dies_is_told_and_nothing_is_lost(stack: RunningStack, pipeli
         wait_for(lambda: log.read_text().count("batch written") == 2, log)
         java = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0]
         os.kill(int(java), signal.SIGKILL)
-        assert process.wait(60) == 3, log.read_text()
+        assert ended(process, log, 60) == 3, log.read_text()
     assert "error: Spark: its JVM has ended" in log.read_text()
     assert "Traceback" not in log.read_text()
     pipeline.send({"value": pipeline.encode(schema_id, user(2))})
@@ -180,7 +188,7 @@ def test_a_sigterm_that_comes_while_spark_starts_is_not_lost(
         java = Path(f"/proc/{process.pid}/task/{process.pid}/children")
         wait_for(lambda: java.read_text().strip() != "", log)
         os.killpg(process.pid, signal.SIGTERM)
-        assert process.wait(120) == 0, log.read_text()
+        assert ended(process, log, 120) == 0, log.read_text()
     assert "batch written" not in log.read_text()
 
 
