@@ -35,10 +35,22 @@ CLONE = TESTS.parent
 _STARTING = Path(tempfile.gettempdir(), f"avro-data-contracts-tests-{os.getuid()}.lock")
 # Tests in these folders are about real servers: skipping one is not running it.
 _NEVER_SKIPPED = ("integration", "e2e")
-# But for this: it takes a program that no package of Python brings.
-NO_BROWSER = "no Chromium: install it (apt-get install chromium) to see Airflow's pages tested"
+_NO_PROGRAM = "there is no program here of the name"
 # The longest first, so that of two workers none is left with a long one at the end.
 _ORDER = ("e2e", "integration", "evolution", "unit")
+
+
+def program(package: str, *names: str) -> str:
+    """Path of a program that no package of Python brings; the test is skipped where there is none.
+
+    Args:
+        package: Debian's, that has it.
+        names: that it may have.
+    """
+    found = next(filter(None, map(shutil.which, names)), None)
+    if found is None:
+        pytest.skip(f"{_NO_PROGRAM} {names[0]}: apt-get install {package}")
+    return found
 
 
 @dataclass
@@ -190,7 +202,7 @@ def incomplete(session: pytest.Session) -> list[str]:
         for folder in sorted({path.relative_to(TESTS).parts[0] for path in TESTS.glob("*/**/test_*.py")} - passed)
     ]
     for report in stats.get("skipped", ()):
-        if folder_of(report.nodeid) in _NEVER_SKIPPED and NO_BROWSER not in str(report.longrepr):
+        if folder_of(report.nodeid) in _NEVER_SKIPPED and _NO_PROGRAM not in str(report.longrepr):
             problems.append(f"{report.nodeid} was skipped")
     return problems
 

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import fcntl
 import os
+import platform
 import shutil
 import sys
 import tarfile
 import tempfile
 import time
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from stack.artifact import Artifact, read_lock
 from stack.errors import ServerError
 from stack.ivy import Download, Ivy
 from stack.jars import cache_dir, missing, sha256_of
+from stack.pins import jar_sets
 
 _PROCESSES = 4
 _WORK_PREFIX = "fetch-"
@@ -27,7 +30,7 @@ _MEND = (
 
 
 def fetch(say: Callable[[str], None], *, only: str = "", verify: bool = False) -> int:
-    """Brings every artifact of the lock into the cache; returns how many were downloaded.
+    """Brings every artifact of the lock that this machine needs into the cache; returns how many were downloaded.
 
     Args:
         say: prints a line.
@@ -37,7 +40,8 @@ def fetch(say: Callable[[str], None], *, only: str = "", verify: bool = False) -
         ServerError: some could not be fetched, or are not what the lock says; the message names them.
     """
     cache = cache_dir()
-    artifacts = [artifact for artifact in read_lock() if not only or only in artifact.sets]
+    sets = {only} if only else {one.name for one in jar_sets() if one.machine in ("", platform.machine())}
+    artifacts = [artifact for artifact in read_lock() if not sets.isdisjoint(artifact.sets)]
     wanted = missing(artifacts, cache, verify=verify)
     if not wanted:
         return 0
@@ -166,7 +170,7 @@ def _keep(download: Download, cache: Path) -> Iterator[tuple[Artifact, str]]:
 
 def _put(file: Path, artifact: Artifact, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    if artifact.is_archive:
+    if artifact.coordinates.is_archive:
         _unpack(file)
         shutil.rmtree(target, ignore_errors=True)
         os.replace(file.with_name("unpacked"), target)
@@ -177,7 +181,12 @@ def _put(file: Path, artifact: Artifact, target: Path) -> None:
 
 
 def _unpack(archive: Path) -> None:
-    with tarfile.open(archive) as tar:
+    with ExitStack() as opened:
+        inside = None
+        if archive.suffix == ".jar":
+            jar = opened.enter_context(zipfile.ZipFile(archive))
+            inside = opened.enter_context(jar.open(next(name for name in jar.namelist() if name.endswith(".txz"))))
+        tar = opened.enter_context(tarfile.open(archive, fileobj=inside))
         tar.extractall(archive.with_name("unpacked"), filter="data")
     archive.unlink()
 

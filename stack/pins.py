@@ -21,6 +21,7 @@ class JarSet:
         exclude: patterns (fnmatch) of artifact names that are not wanted.
         transitive: fetch what the roots need, too.
         provided_by: a Python package whose own jars are left out; empty for none.
+        machine: the only one that it is for, as `uname -m` says it; empty for all.
     """
 
     name: str
@@ -28,6 +29,7 @@ class JarSet:
     exclude: tuple[str, ...] = ()
     transitive: bool = True
     provided_by: str = ""
+    machine: str = ""
 
 
 @cache
@@ -54,6 +56,7 @@ def jar_sets() -> tuple[JarSet, ...]:
             exclude=tuple(table.get("exclude", ())),
             transitive=table.get("transitive", True),
             provided_by=table.get("provided_by", ""),
+            machine=table.get("machine", ""),
         )
         for name, table in _document()["jars"].items()
     )

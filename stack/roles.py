@@ -1,6 +1,7 @@
 """Who may do what on a secure stack: an account for each step of the pipeline, and nobody else.
 
-`admin` makes topics and registers schemas, `producer` writes records, `stream` reads them and writes the stores.
+`admin` makes topics and registers schemas, `producer` writes records, `stream` reads them and writes the stores,
+`replay` puts dead letters back.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ from confluent_kafka.admin import (
 
 from stack.errors import UsageError
 
-ROLES = ("admin", "producer", "stream")
+ROLES = ("admin", "producer", "stream", "replay")
 _CLONE = Path(__file__).resolve().parent.parent
 _LITERAL, _PREFIXED = ResourcePatternType.LITERAL, ResourcePatternType.PREFIXED
 # Of the pipeline's own consumers, and of Spark's source.
-_GROUPS = ("contracts-", "spark-kafka-")
+_OWN, _SPARK = "contracts-", "spark-kafka-"
 _SEE = (AclOperation.DESCRIBE, AclOperation.DESCRIBE_CONFIGS)
 
 
@@ -68,15 +69,24 @@ def acls(wanted: Iterable[Topics]) -> list[AclBinding]:
         _may("admin", ResourceType.TOPIC, "*", _LITERAL, one)
         for one in (AclOperation.CREATE, AclOperation.ALTER, AclOperation.ALTER_CONFIGS, *_SEE)
     ]
-    found += [_may("stream", ResourceType.GROUP, name, _PREFIXED, AclOperation.READ) for name in _GROUPS]
+    for role, group in (("stream", _OWN), ("stream", _SPARK), ("replay", _OWN)):
+        found.append(_may(role, ResourceType.GROUP, group, _PREFIXED, AclOperation.READ))
     for one in wanted:
         for topic in (one.topic, one.dead_letters):
-            found += [_may("producer", ResourceType.TOPIC, topic, _LITERAL, AclOperation.WRITE)]
-            operations = (AclOperation.READ, *_SEE)
-            found += [_may("stream", ResourceType.TOPIC, topic, _LITERAL, operation) for operation in operations]
+            found += [
+                _may(role, ResourceType.TOPIC, topic, _LITERAL, AclOperation.WRITE) for role in ("producer", "replay")
+            ]
+            for role in ("stream", "replay"):
+                operations = (AclOperation.READ, *_SEE)
+                found += [_may(role, ResourceType.TOPIC, topic, _LITERAL, operation) for operation in operations]
         found.append(_may("stream", ResourceType.TOPIC, one.dead_letters, _LITERAL, AclOperation.WRITE))
         found.append(_may("stream", ResourceType.GROUP, f"{one.contract}.", _PREFIXED, AclOperation.READ))
     return found
+
+
+def store_account(role: str) -> str:
+    """The account of a role in Cassandra and PostgreSQL; `producer` is shown nothing there."""
+    return "producer" if role in ("producer", "replay") else "pipeline"
 
 
 def _may(

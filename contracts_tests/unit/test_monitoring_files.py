@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ import yaml
 
 from contracts import catalog
 from contracts.errors import ServiceError
+from contracts_tests.conftest import program
 from deploy import compose
 from streaming.counts import Counts
 from streaming.metrics import Metrics
@@ -135,16 +135,14 @@ def test_prometheus_asks_the_stream_where_it_answers_and_loads_files_that_are_th
 
 
 @pytest.mark.parametrize(
-    ("program", "arguments"),
+    ("package", "name", "arguments"),
     [
-        ("promtool", ["check", "rules", *map(str, sorted(FOLDER.glob("*_rules*.yml")))]),
-        ("amtool", ["check-config", str(FOLDER / "alertmanager-generated.yml")]),
+        ("prometheus", "promtool", ["check", "rules", *map(str, sorted(FOLDER.glob("*_rules*.yml")))]),
+        ("prometheus-alertmanager", "amtool", ["check-config", str(FOLDER / "alertmanager-generated.yml")]),
     ],
 )
-def test_their_own_checkers_take_them(program: str, arguments: list[str]):
-    if not shutil.which(program):
-        pytest.skip(f"there is no {program} here; Debian has it in its package prometheus or prometheus-alertmanager")
-    done = subprocess.run([program, *arguments], capture_output=True, text=True)
+def test_their_own_checkers_take_them(package: str, name: str, arguments: list[str]):
+    done = subprocess.run([program(package, name), *arguments], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -16,7 +16,7 @@ from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
 from cassandra.policies import WhiteListRoundRobinPolicy
 
-from stack import classes, jars, ports
+from stack import classes, jars, ports, roles
 from stack.errors import ServerError
 from stack.java import java
 from stack.launch import Launcher
@@ -227,7 +227,7 @@ server_encryption_options:
         self._provisioned.touch()
 
     def exports(self, role: str) -> Mapping[str, str]:
-        user = "producer" if self.shape.secure and role == "producer" else _PIPELINE
+        user = roles.store_account(role) if self.shape.secure else _PIPELINE
         found = {
             "CASSANDRA_HOSTS": self.address,
             "CASSANDRA_USERNAME": user,

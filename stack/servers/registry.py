@@ -13,13 +13,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from stack import classes, jars, ports
 from stack.java import java
 from stack.launch import Launcher
 from stack.pins import server_versions
 from stack.roles import ROLES
-from stack.servers import base_environment
+from stack.servers import base_environment, postgres
 from stack.shape import Shape
 from stack.site import Site
 
@@ -100,6 +101,7 @@ class Registry:
         }
 
     def command(self) -> list[str]:
+        database = f"jdbc:postgresql://{ports.HOST}:{self.ports['postgres']}/registry"
         settings: dict[str, Any] = {
             "java.io.tmpdir": str(self.site.folder(self.name) / "tmp"),
             "java.util.logging.manager": "org.jboss.logmanager.LogManager",
@@ -110,7 +112,7 @@ class Registry:
             "quarkus.management.port": self.ports["registry-management"],
             "apicurio.storage.kind": "sql",
             "apicurio.storage.sql.kind": "postgresql",
-            "apicurio.datasource.url": f"jdbc:postgresql://{ports.HOST}:{self.ports['postgres']}/registry",
+            "apicurio.datasource.url": f"{database}?{urlencode(postgres.tls(self.site, self.shape))}".rstrip("?"),
             "apicurio.datasource.username": "registry",
             "apicurio.rules.global.compatibility": "BACKWARD",
         }
