@@ -14,10 +14,8 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import (
     AclBinding,
     AclOperation,
-    AclPermissionType,
     AdminClient,
     ResourcePatternType,
-    ResourceType,
     ScramCredentialInfo,
     ScramMechanism,
     UserScramCredentialUpsertion,
@@ -26,62 +24,33 @@ from confluent_kafka.admin import (
 from contracts import catalog, edge, settings
 from contracts.contract import Contract
 from contracts.errors import ConfigurationError, ServiceError
+from stack import acls
 
 ROLES = ("schema-registry", "control-center", "register", "producer", "stream", "airflow")
+# Airflow's tasks do each of them, one after the other.
+_STEPS = {
+    "register": [acls.register],
+    "producer": [acls.produce],
+    "stream": [acls.stream],
+    "airflow": [acls.register, acls.produce, acls.stream],
+}
 _SCRAM = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 8192)
 _TIMEOUT_S = 30
-_READ = (AclOperation.READ, AclOperation.DESCRIBE)
-_WRITE = (AclOperation.WRITE, AclOperation.DESCRIBE)
-_MANAGE = (
-    AclOperation.CREATE,
-    AclOperation.ALTER,
-    AclOperation.DESCRIBE,
-    AclOperation.DESCRIBE_CONFIGS,
-    AclOperation.ALTER_CONFIGS,
-)
 
 
 def permissions(contracts: Iterable[Contract]) -> list[AclBinding]:
     """What each role may do; what is not here, nobody may but the broker, the administrator and Control Center."""
     found = [
-        *_topic("schema-registry", "_schemas", (*_READ, AclOperation.WRITE, *_MANAGE)),
-        *_topic("schema-registry", "__consumer_offsets", (AclOperation.DESCRIBE,)),
-        *_group("schema-registry", "schema-registry", ResourcePatternType.LITERAL),
+        *acls.topic("schema-registry", "_schemas", (*acls.READ, *acls.WRITE, *acls.MANAGE)),
+        *acls.topic("schema-registry", "__consumer_offsets", (AclOperation.DESCRIBE,)),
+        acls.group("schema-registry", "schema-registry", ResourcePatternType.LITERAL),
     ]
     for contract in contracts:
-        topics = (contract.topic, contract.dead_letter_topic)
-        for topic in topics:
-            found += _topic("register", topic, _MANAGE)
-        for role in ("producer", "airflow"):
-            # What the producer refuses goes to the dead letters, at once.
-            for topic in topics:
-                found += _topic(role, topic, _WRITE)
-        for role in ("stream", "airflow"):
-            found += _topic(role, contract.topic, (*_READ, AclOperation.DESCRIBE_CONFIGS))
-            found += _topic(role, contract.dead_letter_topic, _WRITE)
-            # Progress for display (docs/monitoring.md).
-            found += _group(role, f"{contract.name}.", ResourcePatternType.PREFIXED)
-        # A DAG registers as well, and looks through the dead letters.
-        for topic in topics:
-            found += _topic("airflow", topic, (*_READ, *_MANAGE))
-    for role in ("stream", "airflow"):
-        # The names that Spark gives its own consumers.
-        found += _group(role, "spark-kafka-", ResourcePatternType.PREFIXED)
+        topics = acls.Topics(contract.name, contract.topic, contract.dead_letter_topic)
+        for role, steps in _STEPS.items():
+            for step in steps:
+                found += step(role, topics)
     return list(dict.fromkeys(found))
-
-
-def _topic(role: str, name: str, operations: Sequence[AclOperation]) -> list[AclBinding]:
-    return [_allow(role, ResourceType.TOPIC, name, ResourcePatternType.LITERAL, one) for one in operations]
-
-
-def _group(role: str, name: str, pattern: ResourcePatternType) -> list[AclBinding]:
-    return [_allow(role, ResourceType.GROUP, name, pattern, AclOperation.READ)]
-
-
-def _allow(
-    role: str, kind: ResourceType, name: str, pattern: ResourcePatternType, operation: AclOperation
-) -> AclBinding:
-    return AclBinding(kind, name, pattern, f"User:{role}", "*", operation, AclPermissionType.ALLOW)
 
 
 def passwords(environment: Mapping[str, str]) -> dict[str, str]:

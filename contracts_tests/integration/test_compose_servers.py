@@ -25,9 +25,12 @@ from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import Cluster, NoHostAvailable
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
+from psycopg import sql
 
+from contracts.settings import Settings
 from contracts_tests.confluent_images import properties
 from contracts_tests.conftest import CLONE, RunningStack, program
+from contracts_tests.integration import conftest as pipelines
 from contracts_tests.unit.test_compose_files import merged
 from deploy import certs, compose
 from deploy.kafka_roles import ROLES
@@ -197,7 +200,9 @@ def scram(role: str, password: str, ca: Path) -> dict[str, str]:
     }
 
 
-def test_a_secure_kafka_lets_each_role_do_what_it_may_and_nobody_else(tmp_path: Path):
+def test_on_a_secure_kafka_each_role_does_its_work_and_no_more(
+    stack: RunningStack, settings_of_stack: Settings, tmp_path: Path
+):
     made = certs.make(REGISTRY_PASSWORDS, days=2, folder=tmp_path / "certs")
     (tmp_path / "secrets").mkdir()
     for name in ("ca.pem", "broker.pem"):
@@ -210,21 +215,34 @@ def test_a_secure_kafka_lets_each_role_do_what_it_may_and_nobody_else(tmp_path: 
         "ssl.certificate.location": str(made / "admin.crt"),
         "ssl.key.location": str(made / "admin.key"),
     }
-    with running.up(lambda: answers(client(listening["INTERNAL"], **by_certificate))):
+    # The other servers are those of the stack, where this contract is registered already.
+    pipeline = pipelines.made(settings_of_stack, None, tmp_path, partitions=1)
+    contract = pipeline.contract
+    topic, letters = contract.topic, contract.dead_letter_topic
+
+    def run(*command: str, **variables: str) -> str:
+        own = {
+            "CONTRACTS_DIR": str(pipeline.settings.contracts_dir),
+            "CHECKPOINT_DIR": str(pipeline.settings.checkpoint_dir),
+        }
         done = subprocess.run(
-            [sys.executable, "-m", "deploy.kafka_roles"],
+            [sys.executable, "-m", *command],
             cwd=CLONE,
-            env={
-                **os.environ,
-                **PASSWORDS,
-                "KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{listening['INTERNAL']}",
-                "KAFKA_ADMIN_CERTIFICATES": str(made),
-            },
+            env={**stack.environment, **own, **variables},
             capture_output=True,
             text=True,
         )
-        assert done.returncode == 0, done.stderr
-        assert re.match(r"6 accounts, \d+ permissions\n", done.stdout)
+        assert done.returncode == 0, (command, done.stdout + done.stderr)
+        return done.stdout
+
+    with running.up(lambda: answers(client(listening["INTERNAL"], **by_certificate))):
+        told = run(
+            "deploy.kafka_roles",
+            **PASSWORDS,
+            KAFKA_BOOTSTRAP_SERVERS=f"127.0.0.1:{listening['INTERNAL']}",
+            KAFKA_ADMIN_CERTIFICATES=str(made),
+        )
+        assert re.match(r"6 accounts, \d+ permissions\n", told)
 
         def account(role: str, password: str = "") -> dict[str, str | int]:
             return client(listening["HOST"], **scram(role, password or f"pw-of-{role}", ca))
@@ -238,22 +256,40 @@ def test_a_secure_kafka_lets_each_role_do_what_it_may_and_nobody_else(tmp_path: 
         assert refusal(client(listening["HOST"])) in gone
         assert refusal(client(listening["INTERNAL"], **without_certificate)) in gone
 
-        register, producer = AdminClient(account("register")), AdminClient(account("producer"))
-        for name in ("users_created", "users_created.dlq"):
-            register.create_topics([NewTopic(name, 1)])[name].result(20)
+        def work(role: str, *command: str) -> str:
+            """One of the commands of docker-compose.secure.yml, under its account."""
+            return run(
+                *command,
+                KAFKA_BOOTSTRAP_SERVERS=f"127.0.0.1:{listening['HOST']}",
+                KAFKA_SECURITY_PROTOCOL="SASL_SSL",
+                KAFKA_SASL_USERNAME=role,
+                KAFKA_SASL_PASSWORD=f"pw-of-{role}",
+                KAFKA_SSL_CA_FILE=str(ca),
+            )
+
+        streaming = ("streaming", "--contract", contract.name)
+        work("register", "contracts", "register")
+        for producer in ("producer", "airflow"):
+            work(producer, "producers", "--contract", contract.name, "--count", "20")
+        # What is no record becomes a dead letter.
+        assert sent(account("producer"), topic) is None
+        work("stream", *streaming, "--available-now")
+        for role in ("stream", "airflow"):
+            assert "reconciled: 41 events" in work(role, *streaming, "reconcile")
+            assert json.loads(work(role, *streaming, "dlq", "list", "--json"))
+        work("airflow", *streaming, "--available-now")
+        work("airflow", *streaming, "dlq", "replay")
+
+        maker = AdminClient(account("producer"))
         with pytest.raises(KafkaException, match=r"(?i)authorization"):
-            producer.create_topics([NewTopic("mine", 1)])["mine"].result(20)
-        assert sent(account("producer"), "users_created") is None
-        assert sent(account("producer"), "users_created.dlq") is None
-        assert sent(account("stream"), "users_created.dlq") is None
-        assert sent(account("stream"), "users_created") == KafkaError.TOPIC_AUTHORIZATION_FAILED
-        assert sent(account("register"), "users_created") == KafkaError.TOPIC_AUTHORIZATION_FAILED
-        assert read(account("stream"), "users_created.cassandra", "users_created") is None
-        assert read(account("airflow"), "users_created.postgres", "users_created") is None
-        assert read(account("control-center"), "any", "users_created") is None
+            maker.create_topics([NewTopic("mine", 1)])["mine"].result(20)
+        assert sent(account("producer"), letters) is None
+        assert sent(account("stream"), topic) == KafkaError.TOPIC_AUTHORIZATION_FAILED
+        assert sent(account("register"), topic) == KafkaError.TOPIC_AUTHORIZATION_FAILED
+        assert read(account("control-center"), "any", topic) is None
         # The producer's account, trying to read.
-        assert read(account("producer"), "users_created.cassandra", "users_created") is not None
-        assert read(account("stream"), "somebody-elses-group", "users_created") is not None
+        assert read(account("producer"), f"{contract.name}.cassandra", topic) is not None
+        assert read(account("stream"), "somebody-elses-group", topic) is not None
 
 
 def sent(config: Mapping[str, str | int], topic: str) -> int | None:
@@ -419,9 +455,8 @@ def test_postgres_makes_its_accounts_and_refuses_who_comes_without_tls(postgres:
 
     def opens(user: str, password: str, database: str, **more: str) -> bool:
         try:
-            psycopg.connect(
-                host="127.0.0.1", port=port, user=user, password=password, dbname=database, **more
-            ).close()
+            where = {"host": "127.0.0.1", "port": port, **more}
+            psycopg.connect(user=user, password=password, dbname=database, **where).close()
             return True
         except psycopg.OperationalError:
             return False
@@ -431,32 +466,35 @@ def test_postgres_makes_its_accounts_and_refuses_who_comes_without_tls(postgres:
     assert not opens("pipeline", "it's", "airflow")
     assert not opens("airflow", "flow", "contracts")
 
-    # This PostgreSQL is built without TLS: what it can show is that it reads the file, and lets nobody in without.
+    # The settings of the secure overlay; all but the place of the rules may be changed while it runs.
+    words = merged("secure")["postgres"]["command"]
+    settings = dict(word.split("=") for word in words if "=" in word)
+    assert words == ["postgres", *(word for name, value in settings.items() for word in ("-c", f"{name}={value}"))]
     rules = postgres.root / "postgres" / "data" / "pg_hba.conf"
+    assert settings.pop("hba_file") == "/etc/postgresql/pg_hba.conf"
     rules.write_text((CLONE / "deploy" / "secure" / "pg_hba.conf").read_text())
+    made, owner = certs.make(REGISTRY_PASSWORDS, days=2, folder=tmp_path / "certs"), rules.stat()
+    for name in ("postgres.crt", "postgres.key"):
+        given = shutil.copy(made / name, rules.with_name(name))
+        os.chown(given, owner.st_uid, owner.st_gid)
     with psycopg.connect(**admin, dbname="postgres", autocommit=True) as connection:
-        read = connection.execute(
-            "SELECT type, auth_method, error FROM pg_hba_file_rules ORDER BY line_number"
-        ).fetchall()
-        words = merged("secure")["postgres"]["command"]
-        settings = dict(word.split("=") for word in words if "=" in word)
-        assert words == [
-            "postgres",
-            *(word for name, value in settings.items() for word in ("-c", f"{name}={value}")),
-        ]
-        known = connection.execute("SELECT name FROM pg_settings WHERE name = ANY(%s)", [list(settings)]).fetchall()
+        for name, value in settings.items():
+            value = value.replace("/certs", str(rules.parent))
+            connection.execute(sql.SQL("ALTER SYSTEM SET {} = {}").format(sql.Identifier(name), sql.Literal(value)))
         connection.execute("SELECT pg_reload_conf()")
-    assert [row[:2] for row in read] == [
-        ("local", "scram-sha-256"),
-        ("hostssl", "scram-sha-256"),
-        ("hostnossl", "reject"),
-    ]
-    assert {error for *_, error in read} <= {
-        None,
-        "hostssl record cannot match because SSL is not supported by this build",
-    }
-    assert {name for (name,) in known} == set(settings)
+    # As a client in the network of the containers, where the server's name is its service's.
+    trusting = {"hostaddr": "127.0.0.1", "sslmode": "verify-full", "sslrootcert": str(made / "ca.pem")}
     deadline = time.monotonic() + 10
-    while opens("pipeline", "it's", "contracts") and time.monotonic() < deadline:
+    while opens("pipeline", "it's", "contracts", sslmode="disable") and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert not opens("pipeline", "it's", "contracts")
+    assert not opens("pipeline", "it's", "contracts", sslmode="disable")
+    assert opens("pipeline", "it's", "contracts", **trusting, host="postgres")
+    assert not opens("pipeline", "it's", "contracts", **trusting, host="cassandra")
+    assert not opens("pipeline", "wrong", "contracts", **trusting, host="postgres")
+    with psycopg.connect(**admin | trusting | {"host": "postgres"}, dbname="postgres") as connection:
+        read = connection.execute("SELECT type, auth_method, error FROM pg_hba_file_rules ORDER BY line_number")
+        assert read.fetchall() == [
+            ("local", "scram-sha-256", None),
+            ("hostssl", "scram-sha-256", None),
+            ("hostnossl", "reject", None),
+        ]

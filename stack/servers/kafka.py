@@ -239,7 +239,7 @@ super.users=User:broker;User:CN=kafka
             return
         client = AdminClient(self._client() | {"log_level": 0})
         try:
-            for done in client.create_acls(roles.acls(roles.contracts()), request_timeout=20).values():
+            for done in client.create_acls(roles.permissions(roles.contracts()), request_timeout=20).values():
                 done.result()
         except KafkaException as error:
             raise ServerError(
