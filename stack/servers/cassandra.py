@@ -146,6 +146,8 @@ server_encryption_options:
             f"-Dcassandra.storagedir={self._folder / 'data'}",
             f"-Dcassandra.logdir={self._folder / 'logs'}",
             f"-Dlogback.configurationFile={(self._folder / 'logback.xml').as_uri()}",
+            # Else it closes its output once it is up, and the log ends there.
+            "-Dcassandra-foreground=yes",
             "-Dcassandra.skip_wait_for_gossip_to_settle=0",
             "-Dcassandra.ring_delay_ms=1",
             "-Dcassandra.superuser_setup_delay_ms=0",
