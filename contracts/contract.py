@@ -92,14 +92,15 @@ def _setting(value: object) -> object:
 
 
 class CassandraSink(Spec):
-    """A Cassandra table.  `primary_key`: field names, the first one is the partition key."""
+    """A Cassandra table.  `primary_key`: field names, the first one is the partition key.
+
+    `replication`: without a factor it is the cluster's `default_keyspace_rf`.
+    """
 
     keyspace: Identifier
     table: Identifier
     primary_key: list[str] = Field(min_length=1)
-    replication: dict[str, str | int] = Field(
-        default_factory=lambda: {"class": "SimpleStrategy", "replication_factor": 1}
-    )
+    replication: dict[str, str | int] = Field(default_factory=lambda: {"class": "SimpleStrategy"})
 
     kind: ClassVar[str] = "cassandra"
 

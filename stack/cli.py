@@ -20,7 +20,7 @@ from stack.errors import EXIT_CANCELLED, EXIT_OK, EXIT_SERVICE, ServerError, Sta
 from stack.fetch import fetch
 from stack.pins import jar_sets
 from stack.roles import ROLES
-from stack.shape import MOST_BROKERS
+from stack.shape import MOST_BROKERS, MOST_CASSANDRA_NODES
 from stack.site import CLONE, Site, default_root
 
 # Of what `env` exports: where servers are, and who one is there.
@@ -42,6 +42,7 @@ def _up(arguments: argparse.Namespace) -> int:
         only=only,
         extras=extras,
         brokers=arguments.brokers,
+        cassandra_nodes=arguments.cassandra_nodes,
         secure=arguments.secure,
         zookeeper=arguments.zookeeper,
     )
@@ -140,6 +141,12 @@ def _parser() -> argparse.ArgumentParser:
         type=int,
         choices=(1, MOST_BROKERS),
         help="nodes of Kafka; with 3, each record is on three of them, and one may be lost (default: 1)",
+    )
+    up.add_argument(
+        "--cassandra-nodes",
+        type=int,
+        choices=range(1, MOST_CASSANDRA_NODES + 1),
+        help="with 2, each row is on both of them; the second one is at 127.0.0.2 (default: 1)",
     )
     up.add_argument("--secure", action="store_true", help="TLS, and an account for each role")
     up.add_argument("--zookeeper", action="store_true", help="Kafka 3.9 with ZooKeeper, as it was before KRaft")

@@ -6,13 +6,16 @@ import errno
 import os
 import random
 import socket
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
-from stack.errors import PortTaken
+from stack.errors import PortTaken, UsageError
 from stack.site import Site
 
 HOST = "127.0.0.1"
+# The nodes of one Cassandra have the same ports: a second one needs an address of its own.
+_HOSTS = {"cassandra-2": "127.0.0.2"}
 # The documented addresses.  Those with a dash are for the server's own use.
 FIXED = {
     "kafka": 19092,
@@ -39,12 +42,36 @@ FIXED = {
 }
 
 
-def is_free(port: int) -> bool:
+def host(server: str) -> str:
+    """The address that a server listens on."""
+    return _HOSTS.get(server, HOST)
+
+
+def demand_host(server: str) -> None:
+    """Checks that this machine has a server's address.
+
+    Raises:
+        UsageError: it has not.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        try:
+            probe.bind((host(server), 0))
+        except OSError as error:
+            if error.errno != errno.EADDRNOTAVAIL:
+                raise
+            raise UsageError(
+                "this machine's loopback has no such address",
+                where=f"{server} {host(server)}",
+                mend=f"start without it, or have it added: ip address add {host(server)}/8 dev lo",
+            ) from None
+
+
+def is_free(port: int, at: str = HOST) -> bool:
     """Whether a server could listen there.  What only waits for a closed connection's time-out does not count."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((HOST, port))
+            probe.bind((at, port))
             probe.listen()
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
@@ -53,15 +80,15 @@ def is_free(port: int) -> bool:
         return True
 
 
-def is_open(port: int) -> bool:
+def is_open(port: int, at: str = HOST) -> bool:
     """Whether something accepts connections there."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.settimeout(1)
-        return probe.connect_ex((HOST, port)) == 0
+        return probe.connect_ex((at, port)) == 0
 
 
-def pick(names: Iterable[str], taken: Iterable[int] = ()) -> dict[str, int]:
-    """A free port for each name.
+def pick(names: Iterable[str], taken: Iterable[int] = (), at: Collection[str] = (HOST,)) -> dict[str, int]:
+    """A port for each name that is free at all addresses.
 
     Below the range that the system gives to outgoing connections: one of those could take the port between this
     look and the server's start, or while a server that was killed is down.
@@ -79,7 +106,7 @@ def pick(names: Iterable[str], taken: Iterable[int] = ()) -> dict[str, int]:
             if not candidates:
                 raise PortTaken("no free port is left", mend="stop what listens on so many")
             port = candidates.pop()
-            if port not in reserved and is_free(port):
+            if port not in reserved and all(is_free(port, address) for address in at):
                 picked[name] = port
                 break
     return picked
@@ -102,17 +129,19 @@ def demand_free(server: str, ports: Mapping[str, int]) -> None:
         PortTaken: names the port, and the process that holds it when /proc tells.
     """
     for name, port in ports.items():
-        if not is_free(port):
-            by = holder(port)
+        if not is_free(port, host(server)):
+            by = holder(port, host(server))
             raise PortTaken(
                 f"port {port} ({name}) is taken" + (f" by {by}" if by else ""),
-                where=f"{server} {HOST}:{port}",
+                where=f"{server} {host(server)}:{port}",
                 mend="stop that process, or start the stack on free ports: python -m stack up --ports auto",
             )
 
 
-def holder(port: int) -> str:
+def holder(port: int, at: str = HOST) -> str:
     """`process NAME (pid N)` that listens on a port; empty when this account may not know."""
+    # As the kernel prints it, also at the end of an IPv6 address; or of who listens on all.
+    addresses = (f"{int.from_bytes(socket.inet_aton(at), sys.byteorder):08X}", "00000000")
     inodes = set()
     for table in ("tcp", "tcp6"):
         try:
@@ -121,7 +150,8 @@ def holder(port: int) -> str:
             continue
         for line in lines:
             fields = line.split()
-            if fields[3] == "0A" and int(fields[1].rpartition(":")[2], 16) == port:
+            address, _, number = fields[1].rpartition(":")
+            if fields[3] == "0A" and int(number, 16) == port and address.endswith(addresses):
                 inodes.add(f"socket:[{fields[9]}]")
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():

@@ -12,7 +12,7 @@ from stack import certificates, classes, jars, ports, process, supervisor
 from stack.errors import ServerError, StackError, UsageError
 from stack.fetch import fetch
 from stack.java import java_home
-from stack.servers import Server, airflow, kafka, spark
+from stack.servers import Server, airflow, cassandra, kafka, spark
 from stack.servers.airflow import Airflow
 from stack.servers.cassandra import Cassandra
 from stack.servers.datasource import DataSource
@@ -29,7 +29,13 @@ _WITH_TLS = ("kafka", "registry", "cassandra", "postgres")
 # What comes only when it is asked for: a word of `--with`, and the servers that it adds.
 EXTRAS = {"airflow": tuple(airflow.PARTS), "spark-cluster": spark.PARTS}
 # Every server that there can be.
-ALL_NAMES = (*NAMES, "zookeeper", *kafka.NAMES[1:], *(name for added in EXTRAS.values() for name in added))
+ALL_NAMES = (
+    *NAMES,
+    "zookeeper",
+    *kafka.NAMES[1:],
+    *cassandra.NAMES[1:],
+    *(name for added in EXTRAS.values() for name in added),
+)
 
 
 @dataclass(frozen=True)
@@ -82,7 +88,7 @@ class Stack:
             *([ZooKeeper(self.site, self.ports)] if self.shape.zookeeper else ()),
             *(Kafka(self.site, self.ports, self.shape, number) for number in range(1, self.shape.brokers + 1)),
             Registry(self.site, self.ports, self.shape),
-            Cassandra(self.site, self.ports, self.shape),
+            *(Cassandra(self.site, self.ports, self.shape, at) for at in range(1, self.shape.cassandra_nodes + 1)),
             Postgres(self.site, self.ports, self.shape),
             DataSource(self.site, self.ports, self.replay),
             *(self._added(name) for one in self.extras for name in EXTRAS[one]),
@@ -146,6 +152,7 @@ def up(
     only: Collection[str] = (),
     extras: Collection[str] = (),
     brokers: int | None = None,
+    cassandra_nodes: int | None = None,
     secure: bool = False,
     zookeeper: bool = False,
 ) -> Stack:
@@ -156,11 +163,12 @@ def up(
         replay: folder of recorded answers for the source API; None to leave it as it is.
         only: names of the servers wanted; those they depend on come with them; empty for all.
         extras: keys of EXTRAS, beside those that the stack has.
-        brokers: nodes of Kafka; None for as many as the stack has.
+        brokers, cassandra_nodes: how many there are; None for as many as the stack has.
         secure: TLS, and an account for each role.
         zookeeper: Kafka as it was before KRaft.
     Raises:
-        UsageError: an unknown name, a replay folder that is none, data of another number of nodes.
+        UsageError: an unknown name, a replay folder that is none, data of another number of nodes, no address for
+            a node.
         ServerError: a server could not be started.
     """
     unknown = set(only) - set(NAMES)
@@ -183,8 +191,11 @@ def up(
         before = Stack.at(root)
         alive = [server.name for server in before.servers if process.recorded(site, server.name)]
         together = tuple(one for one in EXTRAS if one in extras or one in before.extras)
-        found = _choose_ports(site, port_mode, alive)
-        shape = agreed(site, brokers, secure, zookeeper)
+        shape = agreed(site, brokers, secure, zookeeper, cassandra_nodes)
+        nodes = cassandra.NAMES[: shape.cassandra_nodes]
+        for name in nodes:
+            ports.demand_host(name)
+        found = _choose_ports(site, port_mode, alive, [ports.host(name) for name in nodes])
         if shape.secure and "airflow" in together:
             raise UsageError(
                 "Airflow's tasks do every step under one account, and a secure stack has one for each",
@@ -192,14 +203,17 @@ def up(
                 mend="leave --with airflow out",
             )
         if shape.secure and not site.authority.exists():
-            certificates.make(site.certificates, {name: [ports.HOST, "localhost"] for name in _WITH_TLS})
+            hosts = {name: [ports.HOST, "localhost"] for name in _WITH_TLS}
+            hosts["cassandra"] += map(ports.host, cassandra.NAMES[1:])
+            certificates.make(site.certificates, hosts)
         stack = Stack(site, found, shape, replay.resolve() if replay else before.replay, together)
         if stack.replay != before.replay and "source" in alive:
             say("source     is started anew, with other answers")
             supervisor.down(site, [server for server in before.servers if server.name == "source"], lambda _: None)
         names = {*only, *(name for one in extras for name in EXTRAS[one])} if only else set()
-        if "kafka" in names:
-            names |= set(kafka.NAMES)
+        for nodes in (kafka.NAMES, cassandra.NAMES):
+            if nodes[0] in names:
+                names |= set(nodes)
         wanted = _with_dependencies(stack.servers, names or [server.name for server in stack.servers])
         # Before the first process: whatever happens to us, the next `up` knows where it listens, and of what nodes.
         shape.keep(site)
@@ -243,15 +257,15 @@ def down(root: Path, say: Callable[[str], None], *, extras: Collection[str] = ()
     return stopped
 
 
-def _choose_ports(site: Site, mode: str, alive: Collection[str]) -> dict[str, int]:
+def _choose_ports(site: Site, mode: str, alive: Collection[str], hosts: Collection[str]) -> dict[str, int]:
     last = ports.recorded(site)
     if last and (alive or not mode):
         return ports.FIXED | last
     if mode == "auto":
         # The same ones again where that is possible: clients may know them.
-        if last and last != ports.FIXED and all(map(ports.is_free, last.values())):
+        if last and last != ports.FIXED and all(ports.is_free(port, at) for port in last.values() for at in hosts):
             return last
-        return ports.pick(ports.FIXED)
+        return ports.pick(ports.FIXED, at=hosts)
     return dict(ports.FIXED)
 
 

@@ -112,6 +112,8 @@ def start(settings: Settings) -> SparkSession:
         # Ours is the retry (job.py); the connector's own would hide an outage for two minutes.
         "spark.cassandra.query.retry.count": "2",
         "spark.cassandra.read.timeoutMS": "20000",
+        # As it writes: what is compared with a late event is what was written last, whatever replica has it.
+        "spark.cassandra.input.consistency.level": "LOCAL_QUORUM",
         "spark.cassandra.connection.reconnectionDelayMS.min": "500",
         "spark.cassandra.connection.reconnectionDelayMS.max": "3000",
         "spark.redaction.regex": "(?i)secret|password|token|access[.]?key",

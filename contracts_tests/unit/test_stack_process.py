@@ -79,6 +79,18 @@ def test_a_taken_port_names_its_holder():
     assert ports.is_free(number)
 
 
+def test_a_port_may_be_taken_at_one_address_and_free_at_another():
+    with closing(socket.socket()) as holder:
+        holder.bind((ports.host("cassandra-2"), 0))
+        holder.listen()
+        number = holder.getsockname()[1]
+        assert ports.is_free(number)
+        ports.demand_free("cassandra", {"cassandra": number})
+        with pytest.raises(PortTaken, match=rf"cassandra-2 127\.0\.0\.2:{number}: .*\(pid {os.getpid()}\)"):
+            ports.demand_free("cassandra-2", {"cassandra": number})
+        assert ports.holder(number) == ""
+
+
 def test_picked_ports_are_free_different_and_not_the_documented_ones():
     picked = ports.pick(ports.FIXED)
     assert list(picked) == list(ports.FIXED)

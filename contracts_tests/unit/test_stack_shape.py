@@ -1,4 +1,4 @@
-"""How many nodes Kafka has is decided once."""
+"""How many nodes Kafka and Cassandra have is decided once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
+from stack import ports
 from stack.errors import UsageError
 from stack.pins import jar_sets
 from stack.shape import Shape, agreed
@@ -70,9 +72,57 @@ def test_nodes_name_each_other_and_keep_one_copy_in_reserve(tmp_path: Path) -> N
         }
 
 
+def test_two_nodes_of_cassandra_stay_two_whatever_kafka_has(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    (site.folder("kafka") / "data").mkdir(parents=True)
+    shape = agreed(site, cassandra_nodes=2)
+    shape.keep(site)
+    (site.folder("cassandra") / "data").mkdir(parents=True)
+    assert agreed(site) == agreed(site, cassandra_nodes=2) == Shape.of(site) == shape
+    with pytest.raises(UsageError, match="of Cassandra with 2 nodes, not one node") as told:
+        agreed(site, cassandra_nodes=1)
+    assert "--dir" in str(told.value)
+    with pytest.raises(UsageError, match="of Kafka with one node, not 3 nodes"):
+        agreed(site, 3)
+
+
+def test_a_shape_from_before_there_was_a_choice_has_one_node_of_cassandra(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.write(tmp_path / "shape.json", {"brokers": 3, "secure": False, "zookeeper": False, "cluster_id": "abc"})
+    (site.folder("cassandra") / "data").mkdir(parents=True)
+    assert agreed(site) == Shape(brokers=3, cluster_id="abc")
+    with pytest.raises(UsageError):
+        agreed(site, cassandra_nodes=2)
+
+
+def test_nodes_of_cassandra_have_the_same_ports_and_addresses_of_their_own(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    agreed(site, cassandra_nodes=2).keep(site)
+    first, second = (server for server in Stack.at(tmp_path).servers if server.name.startswith("cassandra"))
+    assert (first.address, second.address) == ("127.0.0.1:19042", "127.0.0.2:19042")
+    assert (first.depends_on, second.depends_on) == ((), ("cassandra",))
+    for node, host in ((first, "127.0.0.1"), (second, "127.0.0.2")):
+        found = yaml.safe_load(node._yaml())
+        assert found["listen_address"] == found["rpc_address"] == host
+        assert (found["native_transport_port"], found["storage_port"]) == (19042, 19043)
+        assert found["seed_provider"][0]["parameters"] == [{"seeds": "127.0.0.1:19043"}]
+        assert found["default_keyspace_rf"] == 2
+        assert node.exports("stream")["CASSANDRA_HOSTS"] == "127.0.0.1:19042,127.0.0.2:19042"
+
+
+def test_a_machine_without_the_second_address_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    ports.demand_host("cassandra-2")
+    # Reserved for documentation (RFC 5737): nobody's.
+    monkeypatch.setitem(ports._HOSTS, "cassandra-2", "192.0.2.1")
+    with pytest.raises(UsageError, match="loopback has no such address") as told:
+        ports.demand_host("cassandra-2")
+    assert str(told.value).startswith("cassandra-2 192.0.2.1: ")
+    assert "ip address add" in str(told.value)
+
+
 def test_every_server_that_there_can_be_has_a_name_of_its_own(tmp_path: Path) -> None:
     site = Site(tmp_path)
-    full = Stack(site, Stack.at(tmp_path).ports, agreed(site, 3), extras=tuple(EXTRAS))
+    full = Stack(site, Stack.at(tmp_path).ports, agreed(site, 3, cassandra_nodes=2), extras=tuple(EXTRAS))
     assert sorted([*(server.name for server in full.servers), "zookeeper"]) == sorted(ALL_NAMES)
 
 

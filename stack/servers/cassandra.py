@@ -1,4 +1,4 @@
-"""Apache Cassandra, one node, authentication on."""
+"""Apache Cassandra, one node or two, authentication on."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ import ssl
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from cassandra import ConsistencyLevel, DriverException
 from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
 from cassandra.policies import WhiteListRoundRobinPolicy
+from cassandra.query import SimpleStatement
 
 from stack import classes, jars, ports, roles
 from stack.errors import ServerError
@@ -22,11 +24,14 @@ from stack.java import java
 from stack.launch import Launcher
 from stack.pins import server_versions
 from stack.servers import base_environment
-from stack.shape import Shape
+from stack.shape import MOST_CASSANDRA_NODES, Shape
 from stack.site import Site
 
 _ADMIN = "stack_admin"
 _PIPELINE = "pipeline"
+# The nodes that there may be; the first one is always there.
+NAMES = ("cassandra", *(f"cassandra-{number}" for number in range(2, MOST_CASSANDRA_NODES + 1)))
+_EACH_OTHER_SECONDS = 60.0
 # The doors that Cassandra's code needs into the Java runtime (from its own jvm-server.options).
 _EXPORTS = {
     "java.base": "jdk.internal.misc jdk.internal.ref sun.nio.ch java.lang.ref",
@@ -55,19 +60,45 @@ logging.getLogger("cassandra").setLevel(logging.CRITICAL)
 
 @dataclass(frozen=True)
 class Cassandra:
+    """
+    Args:
+        shape: how many nodes there are.
+        number: which of them this is, from 1 on.
+    """
+
     site: Site
     ports: Mapping[str, int]
     shape: Shape
+    number: int = 1
 
-    name = "cassandra"
     version = server_versions()["cassandra"]
-    depends_on = ()
+    # The nodes of a cluster have the same ports.
     port_names = ("cassandra", "cassandra-storage")
     stop_signal = signal.SIGTERM
 
     @property
+    def depends_on(self) -> tuple[str, ...]:
+        return NAMES[: self.number - 1]
+
+    @property
+    def name(self) -> str:
+        return NAMES[self.number - 1]
+
+    @property
+    def _host(self) -> str:
+        return ports.host(self.name)
+
+    @property
+    def _hosts(self) -> list[str]:
+        return [ports.host(name) for name in NAMES[: self.shape.cassandra_nodes]]
+
+    @property
+    def _last(self) -> bool:
+        return self.number == self.shape.cassandra_nodes
+
+    @property
     def address(self) -> str:
-        return f"{ports.HOST}:{self.ports['cassandra']}"
+        return f"{self._host}:{self.ports['cassandra']}"
 
     @property
     def executable(self) -> Path:
@@ -80,7 +111,7 @@ class Cassandra:
     def prepare(self, launcher: Launcher) -> None:
         self._folder.mkdir(mode=0o700, exist_ok=True)
         (self._folder / "tmp").mkdir(exist_ok=True)
-        if not (self._folder / "data").exists():
+        if self.number == 1 and not (self._folder / "data").exists():
             self._provisioned.unlink(missing_ok=True)
         (self._folder / "logback.xml").write_text(_LOGGING, encoding="utf-8")
         (self._folder / "cassandra.yaml").write_text(self._yaml(), encoding="utf-8")
@@ -94,13 +125,17 @@ endpoint_snitch: SimpleSnitch
 seed_provider:
   - class_name: org.apache.cassandra.locator.SimpleSeedProvider
     parameters: [{{seeds: "{ports.HOST}:{self.ports["cassandra-storage"]}"}}]
-listen_address: {ports.HOST}
-rpc_address: {ports.HOST}
+listen_address: {self._host}
+rpc_address: {self._host}
 storage_port: {self.ports["cassandra-storage"]}
 native_transport_port: {self.ports["cassandra"]}
 authenticator: PasswordAuthenticator
 authorizer: CassandraAuthorizer
 role_manager: CassandraRoleManager
+# A keyspace that says nothing else is on all nodes, that of the accounts among them, so that one of them is enough to
+# log in.
+default_keyspace_rf: {self.shape.cassandra_nodes}
+auth_read_consistency_level: LOCAL_ONE
 # Waiting for the disk with each write (`batch`) costs more than half of the throughput.  A write that was answered is
 # on disk a few milliseconds later; when the disk lags behind, writes wait for it.
 commitlog_sync: periodic
@@ -135,7 +170,7 @@ server_encryption_options:
     def command(self) -> list[str]:
         return [
             *(java(), "-Xms512m", "-Xmx768m", "-XX:+UseG1GC", "-XX:-UsePerfData", "-XX:+ExitOnOutOfMemoryError"),
-            *classes.options(self.site, self.name),
+            *self._classes(),
             *(f"--add-exports={module}/{package}=ALL-UNNAMED" for module, package in _pairs(_EXPORTS)),
             *(f"--add-opens={module}/{package}=ALL-UNNAMED" for module, package in _pairs(_OPENS)),
             "-Djava.security.manager=allow",
@@ -146,21 +181,38 @@ server_encryption_options:
             f"-Dcassandra.storagedir={self._folder / 'data'}",
             f"-Dcassandra.logdir={self._folder / 'logs'}",
             f"-Dlogback.configurationFile={(self._folder / 'logback.xml').as_uri()}",
+            # Else it closes its output once it is up, and the log ends there.
+            "-Dcassandra-foreground=yes",
             "-Dcassandra.skip_wait_for_gossip_to_settle=0",
-            "-Dcassandra.ring_delay_ms=1",
-            "-Dcassandra.superuser_setup_delay_ms=0",
+            *self._delays(),
             *("-cp", os.pathsep.join(map(str, jars.paths("cassandra")))),
             "org.apache.cassandra.service.CassandraDaemon",
         ]
+
+    def _classes(self) -> list[str]:
+        # One node writes the archive, the others use it.
+        return classes.options(self.site, self.name) if self.number == 1 else classes.using(NAMES[0])
+
+    def _delays(self) -> list[str]:
+        """How long it waits, ms, for what other nodes have to say; and before it tries (again) to make the first
+        account, which takes a majority of all nodes."""
+        if self.shape.cassandra_nodes == 1:
+            ring, account = 1, 0
+        elif self.number == 1:
+            ring, account = 1, 1_000
+        else:
+            # The first node makes it.  Made by two, it could come back after it was dropped.
+            ring, account = 5_000, 120_000
+        return [f"-Dcassandra.ring_delay_ms={ring}", f"-Dcassandra.superuser_setup_delay_ms={account}"]
 
     def environment(self) -> Mapping[str, str]:
         return base_environment()
 
     @contextmanager
     def _session(self, username: str, password: str) -> Iterator[Session]:
-        profile = ExecutionProfile(load_balancing_policy=WhiteListRoundRobinPolicy([ports.HOST]), request_timeout=20)
+        profile = ExecutionProfile(load_balancing_policy=WhiteListRoundRobinPolicy([self._host]), request_timeout=20)
         cluster = Cluster(
-            [ports.HOST],
+            [self._host],
             port=self.ports["cassandra"],
             auth_provider=PlainTextAuthProvider(username, password),
             ssl_context=ssl.create_default_context(cafile=str(self.site.authority)) if self.shape.secure else None,
@@ -179,7 +231,7 @@ server_encryption_options:
         try:
             with self._session(username, password) as session:
                 return session.execute("SELECT release_version FROM system.local").one() is not None
-        except (NoHostAvailable, OSError):
+        except (NoHostAvailable, DriverException, OSError):
             return False
 
     def _admin(self) -> tuple[str, str]:
@@ -187,20 +239,30 @@ server_encryption_options:
 
     @property
     def _provisioned(self) -> Path:
-        return self._folder / "provisioned"
+        return self.site.folder(NAMES[0]) / "provisioned"
 
     def ready(self) -> bool:
-        if not ports.is_open(self.ports["cassandra"]):
+        if not ports.is_open(self.ports["cassandra"], self._host):
             return False
         if self._provisioned.exists():
             return self._answers(*self._admin())
+        if not self._last:  # there is no account before all nodes are there
+            return True
         # The first time there are no accounts yet but the one it was made with, and that only after a while.
         return self._answers("cassandra", "cassandra") or self._answers(*self._admin())
 
     def provision(self) -> None:
-        """Our superuser instead of the one with the well-known password; an account for the pipeline."""
-        if self._provisioned.exists():
+        """Once all nodes are there: our superuser instead of the one with the well-known password, and an account for
+        the pipeline.  Each time: the nodes have heard of each other, and take what is to be written on all."""
+        if not self._last:
             return
+        nodes = [replace(self, number=number) for number in range(1, self.number + 1)]
+        if not self._provisioned.exists():
+            nodes[0]._make_accounts()
+        for node in nodes if len(nodes) > 1 else ():
+            node._hears_all()
+
+    def _make_accounts(self) -> None:
         name, password = self._admin()
         if not self._answers(name, password):
             with self._session("cassandra", "cassandra") as session:
@@ -226,10 +288,28 @@ server_encryption_options:
                 session.execute(f"CREATE ROLE IF NOT EXISTS producer WITH {account}")
         self._provisioned.touch()
 
+    def _hears_all(self) -> None:
+        """Waits until this node reads from all of them."""
+        deadline = time.monotonic() + _EACH_OTHER_SECONDS
+        query = SimpleStatement("SELECT role FROM system_auth.roles", consistency_level=ConsistencyLevel.ALL)
+        while True:
+            try:
+                with self._session(*self._admin()) as session:
+                    session.execute(query)
+                    return
+            except (NoHostAvailable, DriverException) as error:
+                if time.monotonic() > deadline:
+                    raise ServerError(
+                        f"does not reach the other nodes: {error}",
+                        where=f"{self.name} {self.address}",
+                        mend=f"run `make up` again; the logs: {self.site.log(self.name).parent}",
+                    ) from None
+            time.sleep(0.2)
+
     def exports(self, role: str) -> Mapping[str, str]:
         user = roles.store_account(role) if self.shape.secure else _PIPELINE
         found = {
-            "CASSANDRA_HOSTS": self.address,
+            "CASSANDRA_HOSTS": ",".join(f"{host}:{self.ports['cassandra']}" for host in self._hosts),
             "CASSANDRA_USERNAME": user,
             "CASSANDRA_PASSWORD": self.site.secrets()[f"cassandra-{user}"],
         }

@@ -232,8 +232,6 @@ class CassandraSink:
         gone = timed.where(F.col(DELETED)).select(WRITE_TIME, *key, *position).toLocalIterator()
         with connect(self._settings) as session:
             statements = [session.prepare(query) for query in (keep, delete)]
-            for statement in statements:
-                statement.consistency_level = ConsistencyLevel.LOCAL_QUORUM  # the connector's own
             types = [column.type.typename for column in statements[1].column_metadata[1:]]
             while some := list(islice(gone, _AT_ONCE)):
                 rows_gone = [(row[0], _bound(row[1:-3], types), row[-3:]) for row in some]
@@ -329,7 +327,9 @@ def connect(settings: Settings) -> Iterator[Session]:
 
 def _cluster(way: _Way) -> Cluster:
     points, port = contact_points(way.hosts)
-    profile = ExecutionProfile(RoundRobinPolicy(), request_timeout=30)
+    # As the connector writes: what one replica lacks, another has.
+    quorum = ConsistencyLevel.LOCAL_QUORUM
+    profile = ExecutionProfile(RoundRobinPolicy(), consistency_level=quorum, request_timeout=30)
     return Cluster(
         points,
         port=port,
