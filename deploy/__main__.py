@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,16 +16,31 @@ from deploy import certs, checks, compose, passwords
 from stack.errors import EXIT_CANCELLED, EXIT_OK, EXIT_SERVICE, ServerError, StackError, UsageError
 
 ENV_FILE = compose.CLONE / ".env"
+# States of a container that holds neither a port nor a file.
+_GONE = ("created", "exited", "dead")
 
 
 def _env(_: argparse.Namespace) -> int:
-    added = passwords.add_missing(ENV_FILE, compose.wanted_variables(compose.files(tuple(compose.OVERLAYS))))
+    wanted = compose.wanted_variables(compose.files(tuple(compose.OVERLAYS)))
+    added = passwords.add_missing(ENV_FILE, wanted)
+    passwords.demand(wanted, passwords.read(ENV_FILE))
     print(f"{ENV_FILE.name}: " + (f"added {', '.join(added)}" if added else "all are there already"))
     return EXIT_OK
 
 
 def _certs(arguments: argparse.Namespace) -> int:
-    folder = certs.make(passwords.known(ENV_FILE, os.environ), days=arguments.days)
+    environment = passwords.known(ENV_FILE, os.environ)
+    passwords.demand(compose.wanted_variables(compose.files(["secure"])), environment)
+    rows = _rows(_compose(["secure"], "ps", "--all", "--format", "json"))
+    secure = any(row["Service"] in compose.only_of("secure") for row in rows)
+    running = [row["Service"] for row in rows if row["State"] not in _GONE]
+    if secure and running:
+        raise UsageError(
+            f"containers run with those that are there and would not know new ones: {', '.join(running)}",
+            where=str(certs.FOLDER),
+            mend=certs.ANEW,
+        )
+    folder = certs.make(environment, days=arguments.days)
     print(f"{folder}: one authority, and a certificate for each of {', '.join(certs.NAMES)}")
     return EXIT_OK
 
@@ -35,16 +51,31 @@ def _up(arguments: argparse.Namespace) -> int:
     if "secure" in overlays:
         certs.demand()
     rows = _rows(_compose(overlays, "ps", "--all", "--format", "json"))
+    others = {
+        name: sorted(compose.only_of(name) & {row["Service"] for row in rows})
+        for name in compose.OVERLAYS
+        if name not in overlays
+    }
+    for name, services in others.items():
+        if services:
+            raise UsageError(
+                f"there are containers of --{name}: {', '.join(services)}",
+                where="docker compose",
+                mend="run `make compose-down`, then this again; volumes stay",
+            )
     running = {row["Service"] for row in rows if row["State"] == "running"}
     environment = passwords.known(ENV_FILE, os.environ)
     checks.before_up(compose.files(overlays), environment, arguments.profile, running)
     profiles = [word for profile in arguments.profile for word in ("--profile", profile)]
-    return _run(overlays, *profiles, "up", "--detach", "--build", *arguments.rest)
+    scale = [word for one in arguments.scale for word in ("--scale", one)]
+    return _run(overlays, *profiles, "up", "--detach", "--build", *scale, *arguments.rest)
 
 
 def _down(arguments: argparse.Namespace) -> int:
     checks.client()
-    return _run(_overlays(arguments), "--profile", "*", "down", *arguments.rest)
+    _overlays(arguments)
+    # Of all of them, whichever was started: what a file does not name, compose leaves running.
+    return _run(tuple(compose.OVERLAYS), "--profile", "*", "down", *arguments.rest)
 
 
 def _status(arguments: argparse.Namespace) -> int:
@@ -87,11 +118,25 @@ def _command(overlays: Sequence[str], *arguments: str) -> list[str]:
     return ["docker", "compose", *named, *arguments]
 
 
+def _environment(overlays: Sequence[str]) -> dict[str, str]:
+    """This process's, and something for each password that is not set: only `up` needs them, and has checked them."""
+    known = passwords.known(ENV_FILE, os.environ)
+    lacking = (name for name in compose.wanted_variables(compose.files(overlays)) if not known.get(name))
+    return {**os.environ, **dict.fromkeys(lacking, "unset")}
+
+
 def _compose(overlays: Sequence[str], *arguments: str) -> str:
+    if shutil.which("docker") is None:
+        return ""
     done = subprocess.run(
-        _command(overlays, *arguments), cwd=compose.CLONE, capture_output=True, text=True, check=False
+        _command(overlays, *arguments),
+        cwd=compose.CLONE,
+        env=_environment(overlays),
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    # Without a daemon, or without the variables, it lists nothing: the checks that follow say why.
+    # Without a daemon nothing runs; the checks that follow say so.
     return done.stdout if done.returncode == 0 else ""
 
 
@@ -101,7 +146,7 @@ def _rows(text: str) -> list[dict[str, Any]]:
 
 
 def _run(overlays: Sequence[str], *arguments: str) -> int:
-    done = subprocess.run(_command(overlays, *arguments), cwd=compose.CLONE, check=False)
+    done = subprocess.run(_command(overlays, *arguments), cwd=compose.CLONE, env=_environment(overlays), check=False)
     if done.returncode != 0:
         raise ServerError(
             f"`docker compose` ended with {done.returncode}; its words are above",
@@ -123,7 +168,7 @@ def _parser() -> argparse.ArgumentParser:
         (
             "down",
             _down,
-            "stop and remove the containers; the volumes stay; what follows -- goes to docker compose down",
+            "stop and remove the containers of every overlay; volumes stay; what follows -- goes to docker compose",
         ),
         ("status", _status, "state and health of each service; exit 3 unless all are in order"),
     ):
@@ -132,6 +177,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--secure", action="store_true", help="with docker-compose.secure.yml")
         if name == "up":
             command.add_argument("--profile", action="append", default=[], choices=["producer", "stream"])
+            command.add_argument("--scale", action="append", default=[], metavar="SERVICE=NUMBER", help="how many")
         if name == "status":
             command.add_argument("--json", action="store_true")
         else:

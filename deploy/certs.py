@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from deploy import passwords
 from deploy.compose import CLONE
 from stack import certificates
 from stack.errors import UsageError
@@ -13,6 +14,8 @@ from stack.errors import UsageError
 FOLDER = CLONE / ".certs"
 _SERVERS = ("broker", "schema-registry", "cassandra", "postgres")
 NAMES = (*_SERVERS, "admin")
+# Certificates of one authority go together, and who runs keeps what it has read.
+ANEW = "run `make compose-down`, then `make certs`, then `make compose-up ARGS=--secure`"
 _REGISTRY_USERS = ("register", "producer", "stream", "airflow", "control-center")
 
 
@@ -22,22 +25,26 @@ def make(environment: Mapping[str, str], *, days: int, folder: Path = FOLDER) ->
     Args:
         environment: has the registry's passwords.
     Raises:
-        UsageError: one is missing, or `days` is out of range.
+        UsageError: one is missing or cannot be one, or `days` is out of range.
     """
     variables = {user: f"DEPLOY_REGISTRY_{user.upper().replace('-', '_')}_PASSWORD" for user in _REGISTRY_USERS}
-    missing = [name for name in variables.values() if not environment.get(name)]
-    if missing:
-        raise UsageError(
-            f"not set: {', '.join(missing)}", where=".env", mend="run `make compose-env`, then this again"
-        )
+    passwords.demand(list(variables.values()), environment)
     # In the network by the service's name, from this machine by the loopback.
     hosts = {name: (name, "localhost", "127.0.0.1") for name in _SERVERS}
     certificates.make(folder, {**hosts, "admin": ()}, days=days)
-    users = folder / "users.properties"
-    users.unlink(missing_ok=True)
-    with os.fdopen(os.open(users, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.writelines(f"{user}: {environment[variable]},user\n" for user, variable in variables.items())
+    lines = [f"{user}: {environment[variable]},user\n" for user, variable in variables.items()]
+    _write(folder / "users.properties", *lines)
+    # Who logs in to Control Center: the account that it has at the registry itself, should it hand on who asks.
+    _write(
+        folder / "login.properties", f"control-center: {environment[variables['control-center']]},Administrators\n"
+    )
     return folder
+
+
+def _write(path: Path, *lines: str) -> None:
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.writelines(lines)
 
 
 def demand(folder: Path = FOLDER) -> None:
@@ -46,12 +53,11 @@ def demand(folder: Path = FOLDER) -> None:
     Raises:
         UsageError: they are not.
     """
-    wanted = ("ca.pem", "users.properties", *(f"{name}.pem" for name in NAMES))
+    wanted = ("ca.pem", "users.properties", "login.properties", *(f"{name}.pem" for name in NAMES))
     lacking = [name for name in wanted if not (folder / name).exists()]
     if lacking:
-        raise UsageError(f"not there: {', '.join(lacking)}", where=str(folder), mend="run `make certs`")
+        mend = ANEW if (folder / "ca.pem").exists() else "run `make certs`"
+        raise UsageError(f"not there: {', '.join(lacking)}", where=str(folder), mend=mend)
     left = certificates.days_left(folder / "ca.pem")
     if left < 1:
-        raise UsageError(
-            f"the certificates end in {left:.0f} days", where=str(folder), mend="run `make certs`, then this again"
-        )
+        raise UsageError(f"the certificates end in {max(left, 0):.0f} days", where=str(folder), mend=ANEW)

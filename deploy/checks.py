@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from deploy import compose
+from deploy import compose, passwords
 from stack import ports
 from stack.errors import PortTaken, ServerError, UsageError
 
@@ -26,12 +26,14 @@ def before_up(
     Args:
         services_up: services of this project that run already: their ports are theirs.
     Raises:
-        UsageError: a variable is missing, Docker is too old, or has too little memory.
+        UsageError: a variable is missing, a file cannot be read in a container, two services want one port, Docker is
+            too old, or has too little memory.
         ServerError: the daemon does not answer, or a port is taken.
     """
-    missing = [name for name in compose.wanted_variables(paths) if not environment.get(name)]
-    if missing:
-        raise UsageError(f"not set: {', '.join(missing)}", where=".env", mend="run `make compose-env`")
+    passwords.demand(compose.wanted_variables(paths), environment)
+    readable(compose.mounts(paths))
+    wanted = compose.ports(paths, environment, profiles)
+    apart(wanted)
     memory = daemon()
     needed = compose.needed_bytes(paths, profiles)
     if memory < needed:
@@ -40,13 +42,47 @@ def before_up(
             where="docker info",
             mend="give it more (Docker Desktop: Settings, Resources), or start fewer: docker compose up SERVICE...",
         )
-    for port in compose.ports(paths, environment, profiles):
+    for port in wanted:
         if port.service not in services_up and not ports.is_free(port.number):
             by = ports.holder(port.number)
             raise PortTaken(
                 f"port {port.number} is taken" + (f" by {by}" if by else ""),
                 where=f"{port.service} {ports.HOST}:{port.number}",
                 mend=f"stop what listens there, or set {port.variable} in .env to another",
+            )
+
+
+def readable(sources: Sequence[Path]) -> None:
+    """Everybody may read them: containers do not run as whoever made the clone.
+
+    Raises:
+        UsageError: one of them is not so, as after `umask 077`.
+    """
+    for source in sources:
+        for path in (source, *(source.rglob("*") if source.is_dir() else ())):
+            needed = 0o005 if path.is_dir() else 0o004
+            if path.stat().st_mode & needed != needed:
+                raise UsageError(
+                    "the account in the container may not read it",
+                    where=str(path),
+                    mend=f"run chmod -R o+rX {compose.CLONE / 'deploy'}",
+                )
+
+
+def apart(wanted: Sequence[compose.Port]) -> None:
+    """No port is wanted twice.
+
+    Raises:
+        UsageError: two services want the same.
+    """
+    taken: dict[int, compose.Port] = {}
+    for port in wanted:
+        other = taken.setdefault(port.number, port)
+        if other is not port:
+            raise UsageError(
+                f"{other.service} and {port.service} both want port {port.number}",
+                where=".env",
+                mend=f"set {other.variable} or {port.variable} to another",
             )
 
 

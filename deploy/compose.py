@@ -103,6 +103,22 @@ def ports(paths: Sequence[Path], environment: Mapping[str, str], profiles: Seque
     return found
 
 
+def only_of(overlay: str) -> set[str]:
+    """Services that this overlay adds."""
+    return set(read(CLONE / OVERLAYS[overlay])["services"]) - set(read(CLONE / BASE)["services"])
+
+
+def mounts(paths: Sequence[Path]) -> list[Path]:
+    """Files and folders of the clone that containers see; not `.certs/`, which one hands out that may read all."""
+    sources = {
+        mount.partition(":")[0]
+        for path in paths
+        for keys in read(path)["services"].values()
+        for mount in (keys or {}).get("volumes") or ()
+    }
+    return [CLONE / source for source in sorted(sources) if source.startswith("./deploy/")]
+
+
 def needed_bytes(paths: Sequence[Path], profiles: Sequence[str]) -> int:
     """What the services of these profiles take at rest: the sum of their `mem_reservation`."""
     found = (keys for keys in services(paths).values() if _starts(keys, profiles))

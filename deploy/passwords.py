@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import os
 import re
 import secrets
@@ -10,16 +11,38 @@ import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-_LINE = re.compile(r"""^\s*(?:export\s+)?(?P<name>\w+)=(?P<quote>["']?)(?P<value>.*?)(?P=quote)\s*$""")
+from dotenv import dotenv_values
+
+from stack.errors import UsageError
+
+# They stand in URLs, properties, CQL and YAML as they are; `=` ends a key in base64.
+_PLAIN = re.compile(r"[A-Za-z0-9_-]+=*")
 
 
 def read(path: Path) -> dict[str, str]:
-    """Name -> value of the lines of an `.env`; empty when there is none."""
-    if not path.exists():
-        return {}
-    lines = path.read_text(encoding="utf-8").splitlines()
-    found = (_LINE.match(line) for line in lines if not line.lstrip().startswith("#"))
-    return {match["name"]: match["value"] for match in found if match}
+    """Name -> value of the lines of an `.env`, read as compose does but for `$`, which stays; empty without the file.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    found = dotenv_values(stream=io.StringIO(_text(path)), interpolate=False)
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        return ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unusable(path, error) from None
+
+
+def _unusable(path: Path, error: Exception) -> UsageError:
+    why = (
+        "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else getattr(error, "strerror", None) or str(error)
+    )
+    return UsageError(f"no use as a file of passwords: {why}", where=str(path), mend="make it a text file of yours")
 
 
 def known(path: Path, environment: Mapping[str, str]) -> dict[str, str]:
@@ -27,23 +50,53 @@ def known(path: Path, environment: Mapping[str, str]) -> dict[str, str]:
     return {**read(path), **environment}
 
 
+def demand(names: Sequence[str], environment: Mapping[str, str]) -> None:
+    """All of them are set, to what can stand wherever the compose files put it.
+
+    Raises:
+        UsageError: they are not.
+    """
+    missing = [name for name in names if not environment.get(name)]
+    if missing:
+        raise UsageError(f"not set: {', '.join(missing)}", where=".env", mend="run `make compose-env`")
+    odd = [name for name in names if not _PLAIN.fullmatch(environment[name])]
+    if odd:
+        raise UsageError(
+            f"characters that a URL or a file of properties would change: {', '.join(odd)}",
+            where=".env",
+            mend="choose letters, digits, _ and -; where a server has the old one: docs/operations.md, Rotate",
+        )
+
+
 def add_missing(path: Path, wanted: Sequence[str]) -> list[str]:
-    """Appends a generated value for each wanted name that has none; returns the names.  The file is mode 0600."""
+    """Appends a generated value for each wanted name that has none; returns the names.  The file is mode 0600.
+
+    Raises:
+        UsageError: it cannot be read or written.
+    """
+    text = _text(path)
     have = read(path)
     missing = [name for name in wanted if not have.get(name)]
-    if not missing:
-        return []
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
     if text and not text.endswith("\n"):
         text += "\n"
     text += "".join(f"{name}={_generated(name)}\n" for name in missing)
+    try:
+        if missing:
+            _replace(path, text)
+        elif path.exists():
+            path.chmod(0o600)
+    except OSError as error:
+        raise _unusable(path, error) from None
+    return missing
+
+
+def _replace(path: Path, text: str) -> None:
     # Under another name until it is whole: passwords that are in use must not get lost.
     half = path.with_name(f"{path.name}.new")
     half.unlink(missing_ok=True)
     with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         file.write(text)
     half.replace(path)
-    return missing
 
 
 def _generated(name: str) -> str:

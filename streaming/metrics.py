@@ -69,6 +69,9 @@ class Metrics:
         for sink in contract.sinks:
             for metric in (self._in, self._out, self._uncommitted, self._seconds, self._last):
                 metric.labels(self._contract, sink.kind)
+            # A series that begins at 1 has no increase, and the first failure would wake nobody.
+            for server in (sink.kind, "kafka", "registry"):
+                self._failed.labels(self._contract, sink.kind, server)
         for reason in (*Reason, *(rule.reason for rule in contract.rules)):
             self._rejected.labels(self._contract, str(reason))
 

@@ -15,7 +15,7 @@ from unittest import mock
 
 import pytest
 
-from deploy import compose, passwords
+from deploy import certs, checks, compose, passwords
 from deploy.__main__ import main
 
 CLONE = Path(__file__).parents[2]
@@ -24,6 +24,7 @@ GIB = 1 << 30
 DOCKER = """\
 #!/bin/sh
 echo "$@" >> "$FAKE/called"
+echo "$DEPLOY_KAFKA_STREAM_PASSWORD" > "$FAKE/password"
 case "$*" in
   "compose version --short") cat "$FAKE/compose" ;;
   "info --format"*) cat "$FAKE/info"; test ! -e "$FAKE/down" ;;
@@ -90,8 +91,97 @@ def test_up_calls_compose_with_the_right_files(docker: Fake):
     assert docker.last_call == (
         "compose --file docker-compose.yml --file docker-compose.zookeeper.yml up --detach --build"
     )
-    assert docker.run("down", "--", "--volumes").returncode == 0
-    assert docker.last_call == "compose --file docker-compose.yml --profile * down --volumes"
+    assert docker.run("up", "--scale", "spark-worker=3").returncode == 0
+    assert docker.last_call.endswith(" up --detach --build --scale spark-worker=3")
+
+
+@pytest.mark.parametrize("flag", [[], ["--zookeeper"], ["--secure"]])
+def test_down_ends_what_any_overlay_has_started_and_needs_no_password(docker: Fake, flag: list[str]):
+    docker.environment.clear()
+    assert docker.run("down", *flag, "--", "--volumes").returncode == 0
+    files = "".join(f" --file {path.name}" for path in compose.files(tuple(compose.OVERLAYS)))
+    assert docker.last_call == f"compose{files} --profile * down --volumes"
+    # Without a value of some kind compose would not read the files.
+    assert (docker.folder / "password").read_text() == "unset\n"
+
+
+@pytest.mark.parametrize(
+    ("left", "flags", "named"),
+    [("zookeeper", [], "--zookeeper: zookeeper"), ("kafka-roles", ["--zookeeper"], "--secure: kafka-roles")],
+)
+def test_one_overlay_does_not_start_over_another(docker: Fake, left: str, flags: list[str], named: str):
+    docker.answer(ps=json.dumps({"Service": left, "State": "exited"}) + "\n")
+    done = docker.run("up", *flags)
+    assert done.returncode == 2
+    assert f"there are containers of {named}\n  mend: run `make compose-down`" in done.stderr
+
+
+@pytest.mark.parametrize(("state", "code"), [("running", 2), ("restarting", 2), ("exited", 0)])
+def test_certificates_are_not_made_anew_under_containers_that_run(
+    docker: Fake, monkeypatch: pytest.MonkeyPatch, state: str, code: int
+):
+    made = mock.Mock(return_value=docker.folder)
+    monkeypatch.setattr("deploy.certs.make", made)
+    rows = [{"Service": "certificates", "State": "exited"}, {"Service": "broker", "State": state}]
+    docker.answer(ps="".join(json.dumps(row) + "\n" for row in rows))
+    done = docker.run("certs")
+    assert done.returncode == code, done.stderr
+    assert made.called == (code == 0)
+    if code:
+        assert "broker\n" in done.stderr
+        assert "mend: run `make compose-down`, then `make certs`, then `make compose-up ARGS=--secure`" in done.stderr
+    # Those of the plain files have none.
+    docker.answer(ps=json.dumps(rows[1]) + "\n")
+    assert docker.run("certs").returncode == 0
+    # No Docker here, no container.
+    assert docker.run("certs", PATH="/nowhere").returncode == 0
+
+
+def test_who_may_log_in_where(docker: Fake, tmp_path: Path):
+    folder = tmp_path / "certs"
+    certs.make(docker.environment, days=2, folder=folder)
+    certs.demand(folder)
+    login = folder / "login.properties"
+    assert login.read_text() == "control-center: 0123456789abcdef,Administrators\n"
+    assert login.read_text().partition(",")[0] in (folder / "users.properties").read_text()
+    assert login.stat().st_mode & 0o777 == 0o600
+    # Made by a version that had no such file.
+    login.unlink()
+    with pytest.raises(
+        compose.UsageError, match=r"not there: login.properties\n  mend: run `make compose-down`, then"
+    ):
+        certs.demand(folder)
+
+
+@pytest.mark.parametrize("password", ["p@ss/wo rd%", "a$b", "pass#word", "p'w", "ä"])
+def test_a_password_that_would_break_what_it_stands_in(docker: Fake, password: str):
+    done = docker.run("up", DEPLOY_POSTGRES_PASSWORD=password)
+    assert done.returncode == 2
+    assert "would change: DEPLOY_POSTGRES_PASSWORD\n  mend: choose letters, digits" in done.stderr
+    assert password not in done.stderr
+
+
+def test_one_port_for_two(docker: Fake):
+    done = docker.run("up", PORT_BROKER=docker.environment["PORT_CASSANDRA"])
+    assert done.returncode == 2
+    assert "broker and cassandra both want port" in done.stderr
+    assert "mend: set PORT_BROKER or PORT_CASSANDRA to another" in done.stderr
+
+
+@pytest.mark.parametrize("private", ["mounted/file", "mounted"])
+def test_a_clone_that_only_its_owner_may_read(tmp_path: Path, private: str):
+    (tmp_path / "mounted").mkdir()
+    (tmp_path / "mounted" / "file").touch()
+    checks.readable([tmp_path / "mounted"])
+    checks.readable([tmp_path / "mounted" / "file"])
+    (tmp_path / private).chmod(0o700)
+    with pytest.raises(compose.UsageError, match="may not read it\n  mend: run chmod -R o\\+rX "):
+        checks.readable([tmp_path / "mounted"])
+
+
+def test_everything_that_is_mounted_is_looked_at():
+    names = {str(path.relative_to(CLONE)) for path in compose.mounts(compose.files(tuple(compose.OVERLAYS)))}
+    assert {"deploy/control-center", "deploy/postgres/roles.sql", "deploy/secure/registry-jaas.conf"} <= names
 
 
 def test_a_missing_variable(docker: Fake):
@@ -215,8 +305,43 @@ def test_env_adds_what_is_missing_and_changes_nothing(tmp_path: Path):
     assert len(base64.urlsafe_b64decode(found["DEPLOY_KAFKA_CLUSTER_ID"] + "==")) == 16
     assert file.stat().st_mode & 0o777 == 0o600
     before = file.read_bytes()
+    file.chmod(0o644)
     assert passwords.add_missing(file, wanted) == []
     assert file.read_bytes() == before
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_env_is_read_as_compose_reads_it(tmp_path: Path):
+    file = tmp_path / ".env"
+    file.write_text(
+        "\ufeffPORT_BROKER=19292   # taken\nNAME = value\nA='single # no comment'\n"
+        'B="a$HOME,b"\nexport C=x\n# D=1\nE=\nF=https://example.org/#there\n'
+    )
+    assert passwords.read(file) == {
+        "PORT_BROKER": "19292",
+        "NAME": "value",
+        "A": "single # no comment",
+        # Not what compose makes of it: as a password it is refused, and nothing else here is looked at.
+        "B": "a$HOME,b",
+        "C": "x",
+        "E": "",
+        "F": "https://example.org/#there",
+    }
+    assert passwords.read(tmp_path / "nowhere") == {}
+
+
+@pytest.mark.parametrize("kind", ["folder", "latin-1"])
+@pytest.mark.parametrize("command", ["env", "up", "certs", "down"])
+def test_an_env_that_cannot_be_read(docker: Fake, monkeypatch: pytest.MonkeyPatch, kind: str, command: str):
+    file = docker.folder / ".env"
+    file.mkdir() if kind == "folder" else file.write_bytes("A=ä\n".encode("latin-1"))
+    monkeypatch.setattr("deploy.__main__.ENV_FILE", file)
+    done = docker.run(command)
+    assert (done.returncode, done.stderr.splitlines()[0]) == (
+        2,
+        f"error: {file}: no use as a file of passwords: "
+        + ("Is a directory" if kind == "folder" else "it is not UTF-8"),
+    )
 
 
 def test_variables_are_put_in_as_compose_does():

@@ -27,7 +27,7 @@ OURS = "avro-data-contracts/"
 PROGRAMS = {
     "confluentinc/cp-server": {"ub"},
     "confluentinc/cp-schema-registry": {"ub", "bash"},
-    "confluentinc/cp-enterprise-control-center-next-gen": {"ub"},
+    "confluentinc/cp-enterprise-control-center-next-gen": {"ub", "bash"},
     "confluentinc/cp-enterprise-prometheus": {"bash"},
     "confluentinc/cp-enterprise-alertmanager": {"bash"},
     "cassandra": {"bash"},

@@ -64,6 +64,14 @@ def test_what_is_copied_is_there_and_not_ignored():
             assert source.partition("/")[0] in allowed, f"{source} is in .dockerignore"
 
 
+def test_whoever_runs_may_read_what_is_copied():
+    """Whatever the umask was under which the clone was made."""
+    for target in TARGETS:
+        lines = TEXT.partition(f" AS {target}\n")[2].partition("\nFROM ")[0]
+        for words in re.findall(r"^COPY (?!--from)(.*)$", lines, flags=re.MULTILINE):
+            assert words.startswith(("--chmod=755 ", "--chown=1000:1000 deploy/control-center/ ")), words
+
+
 def test_packages_come_with_their_hashes_and_leave_no_cache():
     for keyword, words in INSTRUCTIONS:
         if keyword == "RUN" and "pip install" in words:
@@ -109,10 +117,10 @@ def test_the_airflow_image_has_what_its_dags_import():
     for path in [*CLONE.glob("dags/*.py"), *CLONE.glob("orchestration/*.py")]:
         for package in re.findall(r"^(?:from|import) (\w+)", path.read_text(), flags=re.MULTILINE):
             if (CLONE / package).is_dir():
-                assert f"COPY {package}/ /app/{package}/\n" in lines, package
+                assert f"COPY --chmod=755 {package}/ /app/{package}/\n" in lines, package
     # Their tasks are commands: `python -m NAME`.
     for package in re.findall(r'\["(\w+)"', "".join(path.read_text() for path in CLONE.glob("dags/*.py"))):
-        assert not (CLONE / package).is_dir() or f"COPY {package}/ /app/{package}/\n" in lines, package
+        assert not (CLONE / package).is_dir() or f"COPY --chmod=755 {package}/ /app/{package}/\n" in lines, package
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: str(path.relative_to(DEPLOY)))
@@ -174,6 +182,7 @@ def test_each_server_is_given_its_own_key_and_nobody_else(tmp_path: Path):
         ("broker", "1000", "broker.pem"),
         ("schema-registry", "1000", "schema-registry.pem"),
         ("schema-registry", "1000", "users.properties"),
+        ("control-center", "1000", "login.properties"),
         ("cassandra", "999", "cassandra.pem"),
         ("postgres", "999", "postgres.key"),
         ("postgres", "999", "postgres.crt"),

@@ -24,6 +24,7 @@ DASHBOARD = json.loads((CLONE / "deploy" / "grafana" / "contracts-stream.json").
 RULES = {path.name: yaml.safe_load(path.read_text()) for path in FOLDER.glob("*_rules*.yml")}
 PAGE = (CLONE / "docs" / "control-center.md").read_text()
 FUNCTIONS = {"sum", "max", "count", "rate", "increase", "histogram_quantile", "time", "label_values"}
+FUNCTIONS |= {"delta", "max_over_time"}
 WORDS = {"by", "and"}
 TELEMETRY = "io_confluent_kafka_server_"
 
@@ -63,7 +64,7 @@ def names_in(query: str) -> tuple[set[str], set[str]]:
     labels = set(re.findall(r"(\w+)\s*(?:=~|!=|=)\s*\"\"", plain))
     for names in re.findall(r"\bby \(([^)]*)\)", plain):
         labels |= {name.strip() for name in names.split(",")}
-    plain = re.sub(r"\bby \([^)]*\)|\{[^}]*\}|\[\d+[smh]\]", " ", plain)
+    plain = re.sub(r"\bby \([^)]*\)|\{[^}]*\}|\[\d+[smhd]\]", " ", plain)
     label_of = re.match(r"label_values\((\w+), (\w+)\)", query)
     if label_of:
         return {label_of[1]}, {label_of[2]}
@@ -144,6 +145,61 @@ def test_prometheus_asks_the_stream_where_it_answers_and_loads_files_that_are_th
 def test_their_own_checkers_take_them(package: str, name: str, arguments: list[str]):
     done = subprocess.run([program(package, name), *arguments], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+STREAM = 'contract="c", sink="cassandra"'
+CASES = {
+    # alert: series -> its samples, one in 30 seconds from the beginning; minutes -> whether it fires then.
+    "AttemptsFail": (
+        {f'stream_attempts_failed_total{{{STREAM}, server="cassandra"}}': "0x3 1x40"},
+        {1: False, 2: True, 15: False},
+    ),
+    "StreamStands": (
+        # It starts with records waiting, writes a first batch after four minutes, and no other.
+        {f"stream_batch_seconds_count{{{STREAM}}}": "0x7 1x60", f"stream_lag_records{{{STREAM}}}": "5x67"},
+        {4: False, 9: False, 12: True},
+    ),
+    "StreamIsDown": (
+        {'up{job="stream", instance="ran"}': "1x4 0x40", 'up{job="stream", instance="never"}': "0x44"},
+        {2: False, 10: True},
+    ),
+    "DeadLetterTopicGrows": (
+        {
+            'io_confluent_kafka_server_log_size{topic="users_created.dlq", partition="0"}': "0x10 90x60",
+            'io_confluent_kafka_server_log_size{topic="users_created", partition="0"}': "0+50x70",
+        },
+        {4: False, 8: True, 30: False},
+    ),
+}
+
+
+@pytest.mark.parametrize("alert", CASES)
+def test_an_alert_fires_when_it_should(tmp_path: Path, alert: str):
+    promtool = program("prometheus", "promtool")
+    series, expected = CASES[alert]
+    (rule,) = (one for one in alerts() if one["alert"] == alert)
+    checks = [
+        {
+            "expr": f'count(ALERTS{{alertname="{alert}", alertstate="firing"}}) or vector(0)',
+            "eval_time": f"{minutes}m",
+            "exp_samples": [{"labels": "{}", "value": int(fires)}],
+        }
+        for minutes, fires in expected.items()
+    ]
+    document = {
+        "rule_files": [str(FOLDER / "pipeline_rules.yml")],
+        "evaluation_interval": "30s",
+        "tests": [
+            {
+                "interval": "30s",
+                "input_series": [{"series": name, "values": values} for name, values in series.items()],
+                "promql_expr_test": checks,
+            }
+        ],
+    }
+    (tmp_path / "test.yml").write_text(yaml.safe_dump(document))
+    done = subprocess.run([promtool, "test", "rules", tmp_path / "test.yml"], capture_output=True, text=True)
+    assert done.returncode == 0, f"{rule['expr']}\n{done.stdout}{done.stderr}"
 
 
 def test_what_control_center_has_written_stays(tmp_path: Path):

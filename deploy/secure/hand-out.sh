@@ -10,11 +10,12 @@ give() {
     done
 }
 # The accounts that the images run as: appuser, cassandra and postgres, and `pipeline` of ours.
-for volume in broker:1000 schema-registry:1000 cassandra:999 postgres:999 admin:10001 client:10001; do
+for volume in broker:1000 schema-registry:1000 control-center:1000 cassandra:999 postgres:999 admin:10001 client:10001; do
     give "${volume%:*}" "${volume#*:}" 644 ca.pem
 done
 give broker 1000 600 broker.pem
 give schema-registry 1000 600 schema-registry.pem users.properties
+give control-center 1000 600 login.properties
 give cassandra 999 600 cassandra.pem
 give postgres 999 600 postgres.key postgres.crt
 give admin 10001 600 admin.key admin.crt
