@@ -126,6 +126,9 @@ class CassandraSink:
         rows_of_batch = rows.newest(rows.of(decoded, self._contract, self._table), self._table)
         millis = F.unix_millis(F.col(EVENT_TIMESTAMP))
         try:
+            # Asks for the schema, which fails where the node of the control connection is gone.  In an observed write
+            # Spark's listeners would then ask again, the driver would never answer, and all sinks wait for them.
+            self._stored(decoded.sparkSession, self._table)
             before = self._newest.read()
             if before is None:
                 before = self._newest_stored(decoded.sparkSession)
