@@ -31,7 +31,14 @@ def _env(_: argparse.Namespace) -> int:
 def _certs(arguments: argparse.Namespace) -> int:
     environment = passwords.known(ENV_FILE, os.environ)
     passwords.demand(compose.wanted_variables(compose.files(["secure"])), environment)
-    rows = _rows(_compose(["secure"], "ps", "--all", "--format", "json"))
+    listed = _compose(["secure"], "ps", "--all", "--format", "json")
+    if listed is None and certs.made():
+        raise UsageError(
+            "Docker does not say whether containers run with those that are there, and would not know new ones",
+            where=str(certs.FOLDER),
+            mend="see `docker compose ps`; or remove the folder, then this again",
+        )
+    rows = _rows(listed)
     secure = any(row["Service"] in compose.only_of("secure") for row in rows)
     running = [row["Service"] for row in rows if row["State"] not in _GONE]
     if secure and running:
@@ -125,7 +132,8 @@ def _environment(overlays: Sequence[str]) -> dict[str, str]:
     return {**os.environ, **dict.fromkeys(lacking, "unset")}
 
 
-def _compose(overlays: Sequence[str], *arguments: str) -> str:
+def _compose(overlays: Sequence[str], *arguments: str) -> str | None:
+    """What it prints; nothing where there is no Docker, None where it fails."""
     if shutil.which("docker") is None:
         return ""
     done = subprocess.run(
@@ -136,13 +144,12 @@ def _compose(overlays: Sequence[str], *arguments: str) -> str:
         text=True,
         check=False,
     )
-    # Without a daemon nothing runs; the checks that follow say so.
-    return done.stdout if done.returncode == 0 else ""
+    return done.stdout if done.returncode == 0 else None
 
 
-def _rows(text: str) -> list[dict[str, Any]]:
+def _rows(text: str | None) -> list[dict[str, Any]]:
     """One JSON object a line since Compose 2.21; a list before."""
-    return [json.loads(line) for line in text.splitlines() if line.strip().startswith("{")]
+    return [json.loads(line) for line in (text or "").splitlines() if line.strip().startswith("{")]
 
 
 def _run(overlays: Sequence[str], *arguments: str) -> int:

@@ -47,6 +47,11 @@ def _write(path: Path, *lines: str) -> None:
         file.writelines(lines)
 
 
+def made(folder: Path = FOLDER) -> bool:
+    """Whether there are any."""
+    return (folder / "ca.pem").exists()
+
+
 def demand(folder: Path = FOLDER) -> None:
     """They are there, and valid for a day at least.
 
@@ -56,7 +61,7 @@ def demand(folder: Path = FOLDER) -> None:
     wanted = ("ca.pem", "users.properties", "login.properties", *(f"{name}.pem" for name in NAMES))
     lacking = [name for name in wanted if not (folder / name).exists()]
     if lacking:
-        mend = ANEW if (folder / "ca.pem").exists() else "run `make certs`"
+        mend = ANEW if made(folder) else "run `make certs`"
         raise UsageError(f"not there: {', '.join(lacking)}", where=str(folder), mend=mend)
     left = certificates.days_left(folder / "ca.pem")
     if left < 1:

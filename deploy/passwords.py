@@ -15,8 +15,9 @@ from dotenv import dotenv_values
 
 from stack.errors import UsageError
 
-# They stand in URLs, properties, CQL and YAML as they are; `=` ends a key in base64.
-_PLAIN = re.compile(r"[A-Za-z0-9_-]+=*")
+# They stand in URLs, properties, CQL and YAML as they are.  `=` ends a key in base64; while keys are
+# rotated there are two.
+_PLAIN = re.compile(r"[A-Za-z0-9_-]+=*(,[A-Za-z0-9_-]+=*)?")
 
 
 def read(path: Path) -> dict[str, str]:

@@ -34,13 +34,14 @@ def fetch(say: Callable[[str], None], *, only: str = "", verify: bool = False) -
 
     Args:
         say: prints a line.
-        only: the name of a set; those of the others are left out.
+        only: the name of a set; those of the others are left out.  Without it all but those for tests.
         verify: checks the SHA-256 of what is there already, too.
     Raises:
         ServerError: some could not be fetched, or are not what the lock says; the message names them.
     """
     cache = cache_dir()
-    sets = {only} if only else {one.name for one in jar_sets() if one.machine in ("", platform.machine())}
+    here = {one.name for one in jar_sets() if one.machine in ("", platform.machine()) and not one.for_tests}
+    sets = {only} if only else here
     artifacts = [artifact for artifact in read_lock() if not sets.isdisjoint(artifact.sets)]
     wanted = missing(artifacts, cache, verify=verify)
     if not wanted:

@@ -17,13 +17,18 @@ def cache_dir() -> Path:
     return Path(base).resolve() / "avro-data-contracts"
 
 
+def places(set_name: str) -> list[Path]:
+    """Where the files of one set are, or will be, in the order of the lock."""
+    return [artifact.path(cache_dir()) for artifact in read_lock() if set_name in artifact.sets]
+
+
 def paths(set_name: str) -> list[Path]:
     """Files of one set, in the order of the lock.
 
     Raises:
         ServerError: one of them is not in the cache.
     """
-    found = [artifact.path(cache_dir()) for artifact in read_lock() if set_name in artifact.sets]
+    found = places(set_name)
     for path in found:
         if not path.exists():
             raise ServerError("is not in the cache", where=str(path), mend="run `make setup`")

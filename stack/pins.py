@@ -22,6 +22,7 @@ class JarSet:
         transitive: fetch what the roots need, too.
         provided_by: a Python package whose own jars are left out; empty for none.
         machine: the only one that it is for, as `uname -m` says it; empty for all.
+        for_tests: who only runs the servers does without.
     """
 
     name: str
@@ -30,6 +31,7 @@ class JarSet:
     transitive: bool = True
     provided_by: str = ""
     machine: str = ""
+    for_tests: bool = False
 
 
 @cache
@@ -57,6 +59,7 @@ def jar_sets() -> tuple[JarSet, ...]:
             transitive=table.get("transitive", True),
             provided_by=table.get("provided_by", ""),
             machine=table.get("machine", ""),
+            for_tests=table.get("for_tests", False),
         )
         for name, table in _document()["jars"].items()
     )

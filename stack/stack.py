@@ -192,17 +192,24 @@ def up(
         alive = [server.name for server in before.servers if process.recorded(site, server.name)]
         together = tuple(one for one in EXTRAS if one in extras or one in before.extras)
         shape = agreed(site, brokers, secure, zookeeper, cassandra_nodes)
-        nodes = cassandra.NAMES[: shape.cassandra_nodes]
-        for name in nodes:
+        addressed = cassandra.NAMES[: shape.cassandra_nodes]
+        for name in addressed:
             ports.demand_host(name)
-        found = _choose_ports(site, port_mode, alive, [ports.host(name) for name in nodes])
+        found = _choose_ports(site, port_mode, alive, [ports.host(name) for name in addressed])
         if shape.secure and "airflow" in together:
             raise UsageError(
                 "Airflow's tasks do every step under one account, and a secure stack has one for each",
                 where=str(root),
                 mend="leave --with airflow out",
             )
-        if shape.secure and not site.authority.exists():
+        lacking = [name for name in _WITH_TLS if not (site.certificates / f"{name}.pem").exists()]
+        if shape.secure and lacking and alive:
+            raise UsageError(
+                f"there is no certificate for {', '.join(lacking)}, and the servers that run would not know new ones",
+                where=str(site.certificates),
+                mend="run `make down`, then this again",
+            )
+        if shape.secure and lacking:
             hosts = {name: [ports.HOST, "localhost"] for name in _WITH_TLS}
             hosts["cassandra"] += map(ports.host, cassandra.NAMES[1:])
             certificates.make(site.certificates, hosts)

@@ -62,6 +62,7 @@ class Node:
                 return self._asked()
             except (NoHostAvailable, DriverException):  # it has not noticed yet that the other is dead
                 assert time.monotonic() < deadline, f"{self._host} does not answer alone"
+                time.sleep(1)
 
     def _asked(self) -> dict[str, dict[str, Any]]:
         settings = self._pipeline.settings

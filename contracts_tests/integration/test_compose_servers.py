@@ -422,28 +422,51 @@ def test_cassandra_starts_with_the_mounted_yaml(tmp_path: Path, where: str):
         assert not opens("pipeline", "pipelines", None)
 
 
+@dataclass
+class Postgres:
+    """A PostgreSQL of a test's own.
+
+    Args:
+        data: its folder.
+        admin: how the administrator connects.
+        secrets: passwords of the embedded stack's accounts.
+    """
+
+    data: Path
+    admin: dict[str, str]
+    secrets: dict[str, str]
+
+    def opens(self, user: str, password: str, database: str, **more: str) -> bool:
+        where = {"host": "127.0.0.1", "port": self.admin["port"], **more}
+        try:
+            psycopg.connect(user=user, password=password, dbname=database, **where).close()
+            return True
+        except psycopg.OperationalError:
+            return False
+
+
 @pytest.fixture
-def postgres(tmp_path: Path) -> Iterator[RunningStack]:
+def postgres(tmp_path: Path) -> Iterator[Postgres]:
     running = RunningStack(tmp_path / "stack")
     running.run("up", "--ports", "auto", "--only", "postgres")
-    yield running
+    secrets = json.loads((running.root / "secrets.json").read_text())
+    port = running.status["postgres"]["address"].rpartition(":")[2]
+    admin = {"host": "127.0.0.1", "port": port, "user": "stack_admin", "password": secrets["postgres-admin"]}
+    yield Postgres(running.root / "postgres" / "data", admin, secrets)
     running.run("down", check=False)
 
 
-def test_postgres_makes_its_accounts_and_refuses_who_comes_without_tls(postgres: RunningStack, tmp_path: Path):
-    secrets = json.loads((postgres.root / "secrets.json").read_text())
-    port = postgres.status["postgres"]["address"].rpartition(":")[2]
-    admin = {"host": "127.0.0.1", "port": port, "user": "stack_admin", "password": secrets["postgres-admin"]}
-    with psycopg.connect(**admin, dbname="postgres", autocommit=True) as connection:
+def test_postgres_makes_its_accounts(postgres: Postgres):
+    psql = program("postgresql-client", "psql")
+    with psycopg.connect(**postgres.admin, dbname="postgres", autocommit=True) as connection:
         for database in ("contracts", "registry", "airflow"):
             connection.execute(f"DROP DATABASE IF EXISTS {database}")
         for role in ("pipeline", "registry", "airflow"):
             connection.execute(f"DROP ROLE IF EXISTS {role}")
-    psql = program("postgresql-client", "psql")
     done = subprocess.run(
         [psql, "--no-psqlrc", "--file", CLONE / "deploy" / "postgres" / "roles.sql"],
         env={
-            **{f"PG{name.upper()}": value for name, value in admin.items() if name != "dbname"},
+            **{f"PG{name.upper()}": value for name, value in postgres.admin.items()},
             "PGDATABASE": "postgres",
             "PIPELINE_PASSWORD": "it's",
             "AIRFLOW_PASSWORD": "flow",
@@ -452,32 +475,26 @@ def test_postgres_makes_its_accounts_and_refuses_who_comes_without_tls(postgres:
         text=True,
     )
     assert done.returncode == 0, done.stderr
+    assert postgres.opens("pipeline", "it's", "contracts")
+    assert postgres.opens("airflow", "flow", "airflow")
+    assert not postgres.opens("pipeline", "it's", "airflow")
+    assert not postgres.opens("airflow", "flow", "contracts")
 
-    def opens(user: str, password: str, database: str, **more: str) -> bool:
-        try:
-            where = {"host": "127.0.0.1", "port": port, **more}
-            psycopg.connect(user=user, password=password, dbname=database, **where).close()
-            return True
-        except psycopg.OperationalError:
-            return False
 
-    assert opens("pipeline", "it's", "contracts")
-    assert opens("airflow", "flow", "airflow")
-    assert not opens("pipeline", "it's", "airflow")
-    assert not opens("airflow", "flow", "contracts")
-
+def test_a_secure_postgres_refuses_who_comes_without_tls(postgres: Postgres, tmp_path: Path):
+    password = postgres.secrets["postgres-pipeline"]
     # The settings of the secure overlay; all but the place of the rules may be changed while it runs.
     words = merged("secure")["postgres"]["command"]
     settings = dict(word.split("=") for word in words if "=" in word)
     assert words == ["postgres", *(word for name, value in settings.items() for word in ("-c", f"{name}={value}"))]
-    rules = postgres.root / "postgres" / "data" / "pg_hba.conf"
+    rules = postgres.data / "pg_hba.conf"
     assert settings.pop("hba_file") == "/etc/postgresql/pg_hba.conf"
     rules.write_text((CLONE / "deploy" / "secure" / "pg_hba.conf").read_text())
     made, owner = certs.make(REGISTRY_PASSWORDS, days=2, folder=tmp_path / "certs"), rules.stat()
     for name in ("postgres.crt", "postgres.key"):
         given = shutil.copy(made / name, rules.with_name(name))
         os.chown(given, owner.st_uid, owner.st_gid)
-    with psycopg.connect(**admin, dbname="postgres", autocommit=True) as connection:
+    with psycopg.connect(**postgres.admin, dbname="postgres", autocommit=True) as connection:
         for name, value in settings.items():
             value = value.replace("/certs", str(rules.parent))
             connection.execute(sql.SQL("ALTER SYSTEM SET {} = {}").format(sql.Identifier(name), sql.Literal(value)))
@@ -485,13 +502,13 @@ def test_postgres_makes_its_accounts_and_refuses_who_comes_without_tls(postgres:
     # As a client in the network of the containers, where the server's name is its service's.
     trusting = {"hostaddr": "127.0.0.1", "sslmode": "verify-full", "sslrootcert": str(made / "ca.pem")}
     deadline = time.monotonic() + 10
-    while opens("pipeline", "it's", "contracts", sslmode="disable") and time.monotonic() < deadline:
+    while postgres.opens("pipeline", password, "contracts", sslmode="disable") and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert not opens("pipeline", "it's", "contracts", sslmode="disable")
-    assert opens("pipeline", "it's", "contracts", **trusting, host="postgres")
-    assert not opens("pipeline", "it's", "contracts", **trusting, host="cassandra")
-    assert not opens("pipeline", "wrong", "contracts", **trusting, host="postgres")
-    with psycopg.connect(**admin | trusting | {"host": "postgres"}, dbname="postgres") as connection:
+    assert not postgres.opens("pipeline", password, "contracts", sslmode="disable")
+    assert postgres.opens("pipeline", password, "contracts", **trusting, host="postgres")
+    assert not postgres.opens("pipeline", password, "contracts", **trusting, host="cassandra")
+    assert not postgres.opens("pipeline", "wrong", "contracts", **trusting, host="postgres")
+    with psycopg.connect(**postgres.admin | trusting | {"host": "postgres"}, dbname="postgres") as connection:
         read = connection.execute("SELECT type, auth_method, error FROM pg_hba_file_rules ORDER BY line_number")
         assert read.fetchall() == [
             ("local", "scram-sha-256", None),

@@ -25,7 +25,7 @@ from confluent_kafka.admin import AdminClient
 from contracts_tests.conftest import CLONE, RunningStack, program
 from contracts_tests.integration.test_compose_servers import Running, hosts_file
 from deploy import compose
-from stack import jars, ports
+from stack import fetch, jars, ports
 from stack.java import java
 from stack.servers import base_environment
 from stack.servers.cassandra import Cassandra
@@ -61,6 +61,12 @@ def commands(word: str) -> list[str]:
     return [match[2] for match in found if match]
 
 
+def fetched(name: str) -> list[Path]:
+    """A set of jars that the servers do without."""
+    fetch.fetch(print, only=name)
+    return jars.paths(name)
+
+
 def run(command: str, folder: Path, **environment: str) -> None:
     done = subprocess.run(
         ["bash", "-c", command],
@@ -92,14 +98,12 @@ def kafka(tmp_path: Path) -> Iterator[RunningStack]:
 
 def test_the_registrys_topic(kafka: RunningStack, tmp_path: Path):
     address = kafka.status["kafka"]["address"]
-    classes = os.pathsep.join(map(str, [*jars.paths("kafka-tools"), *jars.paths("kafka")]))
+    classes = os.pathsep.join(map(str, [*fetched("kafka-tools"), *jars.paths("kafka")]))
     for name, main in TOOLS.items():
         script(tmp_path / name, java(), "-XX:TieredStopAtLevel=1", "-cp", classes, main)
     (create,) = commands("kafka-topics")
     (dump,) = commands("kafka-console-consumer")
     (restore,) = commands("kafka-console-producer")
-    # The last record is long past when this many milliseconds went by without one.
-    dump = dump.replace("--timeout-ms 10000", "--timeout-ms 4000")
 
     def here(command: str) -> None:
         assert "broker:29092" in command
@@ -143,7 +147,7 @@ def test_kafkas_commands_take_what_the_secure_overlay_needs(tmp_path: Path):
     (option,) = re.findall(r"With `--secure` each of Kafka's takes one option more: `(--[\w-]+ \S+)`", PAGE)
     flag, _, file = option.partition(" ")
     assert file in mounted
-    classes = os.pathsep.join(map(str, [*jars.paths("kafka-tools"), *jars.paths("kafka")]))
+    classes = os.pathsep.join(map(str, [*fetched("kafka-tools"), *jars.paths("kafka")]))
     for main in TOOLS.values():
         done = subprocess.run([java(), "-cp", classes, main, "--help"], capture_output=True, text=True)
         assert re.search(rf"^{flag} <", done.stdout + done.stderr, flags=re.MULTILINE), main
@@ -230,7 +234,7 @@ def test_cassandra(tmp_path: Path):
     # JMX looks its server up by RMI, which the Java of the wheel does not know (`jdk.naming.rmi`).
     jre = program("default-jre-headless", "java")
     tool = [jre, "-XX:TieredStopAtLevel=1", *(word for word in options if word.startswith("--add-"))]
-    more = os.pathsep.join([classes, *map(str, jars.paths("nodetool"))])
+    more = os.pathsep.join([classes, *map(str, fetched("nodetool"))])
     tool += [f"-Dcassandra.storagedir={tmp_path / 'tool'}", flag, more, "org.apache.cassandra.tools.NodeTool"]
     script(tmp_path / "nodetool", *tool, "-h", "127.0.0.1", "-p", str(picked["jmx"]))
     snapshot, clear, load = commands("nodetool")

@@ -28,7 +28,7 @@ echo "$DEPLOY_KAFKA_STREAM_PASSWORD" > "$FAKE/password"
 case "$*" in
   "compose version --short") cat "$FAKE/compose" ;;
   "info --format"*) cat "$FAKE/info"; test ! -e "$FAKE/down" ;;
-  *" ps --all --format json") cat "$FAKE/ps" ;;
+  *" ps --all --format json") cat "$FAKE/ps"; test ! -e "$FAKE/ps_fails" ;;
   *" up --detach"*) exit "$(cat "$FAKE/up")" ;;
 esac
 """
@@ -133,6 +133,11 @@ def test_certificates_are_not_made_anew_under_containers_that_run(
     # Those of the plain files have none.
     docker.answer(ps=json.dumps(rows[1]) + "\n")
     assert docker.run("certs").returncode == 0
+    # Where Docker does not say what runs, those that are there stay; the first ones may be made.
+    docker.answer(ps_fails="")
+    for there, wanted in ((True, 2), (False, 0)):
+        monkeypatch.setattr("deploy.certs.made", lambda there=there: there)
+        assert docker.run("certs").returncode == wanted
     # No Docker here, no container.
     assert docker.run("certs", PATH="/nowhere").returncode == 0
 
@@ -159,6 +164,10 @@ def test_a_password_that_would_break_what_it_stands_in(docker: Fake, password: s
     assert done.returncode == 2
     assert "would change: DEPLOY_POSTGRES_PASSWORD\n  mend: choose letters, digits" in done.stderr
     assert password not in done.stderr
+
+
+def test_a_key_may_have_its_successor_before_it():
+    passwords.demand(["KEY"], {"KEY": "bmV3LWtleQ==,b2xkLWtleQ=="})
 
 
 def test_one_port_for_two(docker: Fake):

@@ -160,8 +160,8 @@ CASES = {
         {4: False, 9: False, 12: True},
     ),
     "StreamIsDown": (
-        {'up{job="stream", instance="ran"}': "1x4 0x40", 'up{job="stream", instance="never"}': "0x44"},
-        {2: False, 10: True},
+        {'up{job="stream", instance="ran"}': "1x4 0x9000", 'up{job="stream", instance="never"}': "0x9004"},
+        {2: False, 10: True, 4320: True},
     ),
     "DeadLetterTopicGrows": (
         {

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from psycopg.conninfo import conninfo_to_dict
 
 from stack import ports
 from stack.errors import UsageError
@@ -108,6 +109,15 @@ def test_nodes_of_cassandra_have_the_same_ports_and_addresses_of_their_own(tmp_p
         assert found["seed_provider"][0]["parameters"] == [{"seeds": "127.0.0.1:19043"}]
         assert found["default_keyspace_rf"] == 2
         assert node.exports("stream")["CASSANDRA_HOSTS"] == "127.0.0.1:19042,127.0.0.2:19042"
+
+
+def test_a_secure_stack_may_lie_in_a_folder_with_a_blank(tmp_path: Path) -> None:
+    site = Site(tmp_path / "a folder")
+    site.create()
+    agreed(site, secure=True).keep(site)
+    (postgres,) = (server for server in Stack.at(site.root).servers if server.name == "postgres")
+    parameters = conninfo_to_dict(postgres.exports("stream")["POSTGRES_DSN"])
+    assert (parameters["sslmode"], parameters["sslrootcert"]) == ("verify-full", str(site.authority))
 
 
 def test_a_machine_without_the_second_address_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from confluent_kafka import KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import (
+    AdminClient,
+    OffsetSpec,
+    ScramCredentialInfo,
+    ScramMechanism,
+    UserScramCredentialUpsertion,
+)
 
 from stack import classes, jars, ports, roles
 from stack.errors import ServerError
@@ -34,6 +40,8 @@ logger.server.level = info
 """
 
 
+# As many rounds as StorageTool's own.
+_SCRAM = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
 _LOGIN = "org.apache.kafka.common.security.scram.ScramLoginModule"
 # The nodes that there may be; the first one is always there.
 NAMES = ("kafka", *(f"kafka-{number}" for number in range(2, MOST_BROKERS + 1)))
@@ -103,9 +111,8 @@ class Kafka:
         self._write("format.properties", self._properties(half.name))
         words = [*self._options(), "kafka.tools.StorageTool", "format"]
         words += ["--cluster-id", self.shape.cluster_id, "--config", "format.properties"]
-        for role in ("broker", *roles.ROLES) if self.shape.secure else ():
-            account = f"[name={role},password={self.site.secrets()[f'kafka-{role}']}]"
-            words += ["--add-scram", f"SCRAM-SHA-512={account}"]
+        if self.shape.secure:  # the others' accounts it makes itself
+            words += ["--add-scram", f"SCRAM-SHA-512=[name=broker,password={self.site.secrets()['kafka-broker']}]"]
         # In a file, not on the command line, where every account of this machine could read it.
         self._write("format.options", "".join(f'"{word}"\n' for word in words))
         try:
@@ -234,11 +241,18 @@ super.users=User:broker;User:CN=kafka
         return found
 
     def provision(self) -> None:
-        """What the roles may do with the contracts' topics; making them is the contracts' business."""
+        """The accounts of the roles, and what they may do with the contracts' topics; making those is the contracts'
+        business."""
         if not self.shape.secure or self.number > 1:
             return
         client = AdminClient(self._client() | {"log_level": 0})
+        accounts = [
+            UserScramCredentialUpsertion(role, _SCRAM, self.site.secrets()[f"kafka-{role}"].encode())
+            for role in roles.ROLES
+        ]
         try:
+            for done in client.alter_user_scram_credentials(accounts, request_timeout=20).values():
+                done.result()
             for done in client.create_acls(roles.permissions(roles.contracts()), request_timeout=20).values():
                 done.result()
         except KafkaException as error:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import psycopg
 from psycopg import sql
@@ -49,7 +49,7 @@ class Postgres:
     @property
     def executable(self) -> Path:
         machine = platform.machine()
-        found = jars.paths(f"postgres-{machine}")
+        found = jars.places(f"postgres-{machine}")
         if not found:
             raise UsageError(f"there are no binaries for {machine}", where=self.name, mend="use docker-compose.yml")
         return found[0] / "bin" / "postgres"
@@ -247,12 +247,18 @@ class Postgres:
         user = roles.store_account(role) if self.shape.secure else "pipeline"
         password = self.site.secrets()[f"postgres-{user}"]
         dsn = f"postgresql://{user}:{password}@{self.address}/contracts"
-        return {"POSTGRES_DSN": f"{dsn}?{urlencode(tls(self.site, self.shape))}".rstrip("?")}
+        return {"POSTGRES_DSN": dsn + query(self.site, self.shape)}
 
 
 def tls(site: Site, shape: Shape) -> dict[str, str]:
     """Parameters of a connection that takes no other server for this one; none where it has no TLS."""
     return {"sslmode": "verify-full", "sslrootcert": str(site.authority)} if shape.secure else {}
+
+
+def query(site: Site, shape: Shape) -> str:
+    """The same at the end of a URL; libpq takes a `+` for one, and no blank."""
+    parameters = tls(site, shape)
+    return f"?{urlencode(parameters, quote_via=quote)}" if parameters else ""
 
 
 def _unprivileged() -> pwd.struct_passwd:

@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 from stack import classes, jars, ports
 from stack.java import java
@@ -112,7 +111,7 @@ class Registry:
             "quarkus.management.port": self.ports["registry-management"],
             "apicurio.storage.kind": "sql",
             "apicurio.storage.sql.kind": "postgresql",
-            "apicurio.datasource.url": f"{database}?{urlencode(postgres.tls(self.site, self.shape))}".rstrip("?"),
+            "apicurio.datasource.url": database + postgres.query(self.site, self.shape),
             "apicurio.datasource.username": "registry",
             "apicurio.rules.global.compatibility": "BACKWARD",
         }
