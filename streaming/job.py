@@ -325,4 +325,5 @@ def _as_service_error(failure: StreamingQueryException, name: str) -> ServiceErr
 
 
 def _location(checkpoint: Path) -> str:
-    return checkpoint.absolute().as_uri()
+    # No URI: Spark takes the `%20` of one for three letters of the name.
+    return f"file://{checkpoint.absolute()}"

@@ -152,7 +152,7 @@ def made(configured: Settings, spark: SparkSession | None, folder: Path, *, part
     for sink in contract["sinks"].values():
         sink["table"] = name
     (schemas / "contract.yaml").write_text(yaml.safe_dump(contract, sort_keys=False))
-    update = {"contracts_dir": schemas.parent, "checkpoint_dir": folder / "checkpoints"}
+    update = {"contracts_dir": schemas.parent, "checkpoint_dir": folder / "check points"}
     pipeline = Pipeline(configured.model_copy(update=update), spark, schemas)
     pipeline.register()
     return pipeline

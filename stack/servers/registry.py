@@ -116,7 +116,7 @@ class Registry:
             "apicurio.rules.global.compatibility": "BACKWARD",
         }
         if self.shape.secure:
-            settings["smallrye.config.locations"] = self._access
+            settings["smallrye.config.locations"] = self._access.as_uri()
         return [
             *(java(), "-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-XX:TieredStopAtLevel=1"),
             "-XX:+ExitOnOutOfMemoryError",
