@@ -147,7 +147,7 @@ def test_passwords_are_in_one_file_that_only_its_owner_reads(stack):
     secrets = json.loads(file.read_text())
     assert len(set(secrets.values())) == len(secrets) > 0
     seen = [Path(f"/proc/{pid}/cmdline").read_text() for pid in processes_below(stack.root.resolve())]
-    seen += [log.read_text(errors="replace") for log in (stack.root / "logs").iterdir()]
+    seen += [log.read_text(errors="replace") for log in (stack.root / "logs").rglob("*") if log.is_file()]
     for secret in secrets.values():
         assert not any(secret in text for text in seen)
     assert stat.S_IMODE((stack.root / "logs").stat().st_mode) == 0o700
