@@ -45,11 +45,6 @@ class Coordinates:
         return text if self.ext == "jar" else f"{text}@{self.ext}"
 
     @property
-    def is_archive(self) -> bool:
-        """Kept in the cache as the folder that was in it: a tar, or Zonky's jars, each of which holds one."""
-        return self.ext == "tar.gz" or self.name.startswith("embedded-postgres-binaries-")
-
-    @property
     def file_name(self) -> str:
         classifier = f"-{self.classifier}" if self.classifier else ""
         return f"{self.name}-{self.version}{classifier}.{self.ext}"
@@ -71,10 +66,16 @@ class Artifact:
     size: int
     sha256: str
 
+    @property
+    def is_archive(self) -> bool:
+        """Kept in the cache as the folder that was in it: a tar, or Zonky's jars, each of which holds one."""
+        at = self.coordinates
+        return at.ext == "tar.gz" or at.name.startswith("embedded-postgres-binaries-")
+
     def path(self, cache: Path) -> Path:
         """Where it lies in the cache; the checksum in the path makes a changed pin another file."""
         name = self.coordinates.file_name
-        if self.coordinates.is_archive:
+        if self.is_archive:
             name = name.removesuffix(f".{self.coordinates.ext}")
         return cache / "jars" / self.sha256[:16] / name
 

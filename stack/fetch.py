@@ -171,7 +171,7 @@ def _keep(download: Download, cache: Path) -> Iterator[tuple[Artifact, str]]:
 
 def _put(file: Path, artifact: Artifact, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    if artifact.coordinates.is_archive:
+    if artifact.is_archive:
         _unpack(file)
         shutil.rmtree(target, ignore_errors=True)
         os.replace(file.with_name("unpacked"), target)

@@ -46,7 +46,7 @@ def missing(artifacts: Sequence[Artifact], cache: Path, *, verify: bool = False)
 
     def present(artifact: Artifact) -> bool:
         path = artifact.path(cache)
-        if artifact.coordinates.is_archive:
+        if artifact.is_archive:
             return path.is_dir()
         if not path.exists() or path.stat().st_size != artifact.size:
             return False

@@ -29,7 +29,7 @@ from psycopg import sql
 
 from contracts.settings import Settings
 from contracts_tests.confluent_images import properties
-from contracts_tests.conftest import CLONE, RunningStack, program
+from contracts_tests.conftest import CLONE, RunningStack, private_stack, program
 from contracts_tests.integration import conftest as pipelines
 from contracts_tests.unit.test_compose_files import merged
 from deploy import certs, compose
@@ -447,13 +447,11 @@ class Postgres:
 
 @pytest.fixture
 def postgres(tmp_path: Path) -> Iterator[Postgres]:
-    running = RunningStack(tmp_path / "stack")
-    running.run("up", "--ports", "auto", "--only", "postgres")
-    secrets = json.loads((running.root / "secrets.json").read_text())
-    port = running.status["postgres"]["address"].rpartition(":")[2]
-    admin = {"host": "127.0.0.1", "port": port, "user": "stack_admin", "password": secrets["postgres-admin"]}
-    yield Postgres(running.root / "postgres" / "data", admin, secrets)
-    running.run("down", check=False)
+    with private_stack(tmp_path / "stack", "--only", "postgres") as running:
+        secrets = json.loads((running.root / "secrets.json").read_text())
+        port = running.status["postgres"]["address"].rpartition(":")[2]
+        admin = {"host": "127.0.0.1", "port": port, "user": "stack_admin", "password": secrets["postgres-admin"]}
+        yield Postgres(running.root / "postgres" / "data", admin, secrets)
 
 
 def test_postgres_makes_its_accounts(postgres: Postgres):

@@ -22,7 +22,7 @@ from cassandra.cluster import Cluster, NoHostAvailable, Session
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from contracts_tests.conftest import CLONE, RunningStack, program
+from contracts_tests.conftest import CLONE, RunningStack, private_stack, program
 from contracts_tests.integration.test_compose_servers import Running, hosts_file
 from deploy import compose
 from stack import fetch, jars, ports
@@ -84,16 +84,10 @@ def script(path: Path, *command: str | Path) -> None:
     path.chmod(0o755)
 
 
-def only(root: Path, server: str) -> Iterator[RunningStack]:
-    running = RunningStack(root)
-    running.run("up", "--ports", "auto", "--only", server)
-    yield running
-    running.run("down", check=False)
-
-
 @pytest.fixture
 def kafka(tmp_path: Path) -> Iterator[RunningStack]:
-    yield from only(tmp_path / "stack", "kafka")
+    with private_stack(tmp_path / "stack", "--only", "kafka") as running:
+        yield running
 
 
 def test_the_registrys_topic(kafka: RunningStack, tmp_path: Path):
