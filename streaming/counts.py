@@ -1,25 +1,29 @@
-"""What a batch held, observed while it was written: no record is read or decoded once more for it."""
+"""What a batch held, counted while it was written: no record is read or decoded once more for it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from pyspark.sql import Column
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from streaming.observed import Observed
 
-def aggregates() -> list[Column]:
-    """To be observed (`DataFrame.observe`) of a decoded batch; `Counts.of` reads them."""
+_BATCH = "batch"
+
+
+def counted(decoded: DataFrame) -> DataFrame:
+    """The same batch, counted where it is read; `Counts.of` tells."""
     written = F.when(F.col("reason").isNull(), F.unix_millis("timestamp"))
-    return [
+    return decoded.observe(
+        _BATCH,
         F.count(F.lit(1)).alias("records"),
         F.count("reason").alias("rejected"),
         F.min(written).alias("oldest"),
         F.max(written).alias("newest"),
         F.avg(written).alias("mean"),
-    ]
+    )
 
 
 @dataclass(frozen=True)
@@ -41,8 +45,9 @@ class Counts:
     dead_lettered: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, observed: Mapping[str, Any], dead_lettered: Mapping[str, int]) -> Counts:
-        return cls(**observed, dead_lettered=dead_lettered)
+    def of(cls, observed: Observed) -> Counts:
+        """Of a frame that is made of `counted`, and was written."""
+        return cls(**observed[_BATCH])
 
     @property
     def written(self) -> int:

@@ -1,7 +1,7 @@
 """source | decode | stores: one query and one checkpoint per store, so that one's outage stops no other.
 
 The query of the first store also sends its batch's rejects to the dead-letter topic, before its checkpoint moves on.
-It counts them while it writes (`observe`): a batch without any, as nearly every one is, is not read again for them.
+Each counts its batch while it writes it: a batch without any, as nearly every one is, is not read again for them.
 What is seen from outside of a written batch (log, metrics, the consumer group) comes from the same counts.
 """
 
@@ -12,11 +12,12 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
 from py4j.protocol import Py4JError
-from pyspark.sql import DataFrame, Observation, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming import StreamingQuery
 from pyspark.sql.utils import StreamingQueryException
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_exponential_jitter
@@ -30,7 +31,7 @@ from contracts.topics import Topics
 from streaming import failures, source
 from streaming.broker import SameTopic, Watch
 from streaming.checkpoints import Checkpoints
-from streaming.counts import Counts, aggregates
+from streaming.counts import Counts
 from streaming.decoding import Decoding
 from streaming.failures import UnseenSchemaId
 from streaming.metrics import Metrics
@@ -263,11 +264,10 @@ class Job:
             batch.unpersist()
 
     def _write_decoded(self, sink: Sink, decoded: DataFrame) -> Counts:
-        observation = Observation()
-        sink.write(decoded.observe(observation, *aggregates()))
-        observed = observation.get
-        first = sink is self._sinks[0]
-        return Counts.of(observed, self._dead_letters.write(decoded) if first and observed["rejected"] else {})
+        counts = sink.write(decoded)
+        if sink is self._sinks[0] and counts.rejected:
+            return replace(counts, dead_lettered=self._dead_letters.write(decoded))
+        return counts
 
     def _retrying(self, sink: Sink) -> Retrying:
         def told(state: RetryCallState) -> None:
@@ -302,7 +302,9 @@ class Job:
 
 
 def _stop(query: StreamingQuery) -> None:
-    with suppress(Py4JError, ConnectionError):  # its JVM is gone: who waits for the query says so
+    # Its JVM is gone: who waits for the query says so.  Or the query has ended, and Kafka's client waits for a broker
+    # that is away, without an end (`stopTimeout` in session.py): it is left behind.
+    with suppress(Py4JError, ConnectionError):
         query.stop()
 
 

@@ -16,10 +16,13 @@ from confluent_kafka import TIMESTAMP_CREATE_TIME, Message
 from confluent_kafka.admin import AdminClient
 from faker import Faker
 from psycopg import sql
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from contracts.errors import ConfigurationError, Refused
 from contracts_tests.integration.conftest import Pipeline, comparable
 from streaming import job, topic
+from streaming.observed import Observed
 from streaming.reconcile import reconcile
 from streaming.sinks import cassandra, postgres
 
@@ -475,3 +478,17 @@ def test_a_reject_that_is_too_large_for_the_dead_letter_topic_is_told_without_it
     told = headers(without)
     assert (without.key(), without.value(), told["contracts.reason"]) == (b"large", None, "BAD_MAGIC")
     assert (told["contracts.value.left.out"], told["__connect.errors.offset"]) == (str(len(large)), "0")
+
+
+def test_what_is_observed_is_counted_as_it_is_written_and_the_writer_has_no_listener_to_tell(
+    spark: SparkSession,
+) -> None:
+    batch = spark.range(0, 1000, numPartitions=3).observe(
+        "batch", F.count(F.lit(1)).alias("records"), F.avg("id").alias("mean")
+    )
+    rows = batch.where("id % 2 = 0").repartition("id").observe("rows", F.max("id").alias("newest"))
+    observed = Observed(rows)
+    observed.rows.where("id < 100").write.format("noop").mode("append").save()
+    assert observed["batch"] == {"records": 1000, "mean": 499.5}
+    assert observed["rows"] == {"newest": 998}
+    assert observed.rows._jdf.queryExecution().observedMetrics().isEmpty()

@@ -19,6 +19,7 @@ from contracts.errors import ServiceError
 from contracts_tests.conftest import CLONE, RunningStack
 from contracts_tests.integration.conftest import Pipeline
 from contracts_tests.integration.test_streaming import user
+from streaming.counts import Counts
 from streaming.sinks.cassandra import CassandraSink
 
 
@@ -49,7 +50,7 @@ def running(stack: RunningStack, pipeline: Pipeline, log: Path, **changes: str) 
         process = subprocess.Popen(
             command(pipeline),
             cwd=CLONE,
-            env=environment(stack, pipeline, **changes),
+            env=environment(stack, pipeline, PYTHONFAULTHANDLER="1", **changes),
             stdout=out,
             stderr=out,
             start_new_session=True,
@@ -67,7 +68,8 @@ def ended(process: subprocess.Popen[bytes], log: Path, seconds: float) -> int:
     try:
         return process.wait(seconds)
     except subprocess.TimeoutExpired:
-        raise AssertionError(f"it did not end within {seconds} s; the stream said:\n{log.read_text()}") from None
+        why = f"it did not end within {seconds} s; the stream said"
+        raise AssertionError(f"{why}:\n{log.read_text()}\nand its threads:\n{threads(process, log)}") from None
 
 
 def wait_for(what: Callable[[], bool], log: Path, seconds: float = 300) -> None:
@@ -75,6 +77,25 @@ def wait_for(what: Callable[[], bool], log: Path, seconds: float = 300) -> None:
     while not what():
         assert time.monotonic() < deadline, f"not within {seconds} s; the stream said:\n{log.read_text()}"
         time.sleep(0.3)
+
+
+def threads(process: subprocess.Popen[bytes], log: Path) -> str:
+    """What those of a stream that hangs are at, in its JVM and in Python; ends it."""
+    said = log.stat().st_size
+    group = [int(one.name) for one in Path("/proc").iterdir() if one.name.isdigit()]
+    for pid in (pid for pid in group if pid != process.pid and _group_of(pid) == process.pid):
+        os.kill(pid, signal.SIGQUIT)
+    time.sleep(3)
+    process.send_signal(signal.SIGABRT)
+    process.wait()
+    return log.read_bytes()[said:].decode(errors="replace")
+
+
+def _group_of(pid: int) -> int | None:
+    try:
+        return os.getpgid(pid)
+    except ProcessLookupError:
+        return None
 
 
 @pytest.mark.parametrize(
@@ -198,15 +219,18 @@ def test_a_batch_is_not_taken_for_written_when_cassandra_was_restarted_meanwhile
     sink = CassandraSink(own_pipeline.settings, own_pipeline.contract, own_pipeline.contract.spec.sinks.cassandra)
     sink.prepare()
 
-    def restart(decoded: object) -> None:
+    nothing = Counts(0, 0, None, None, None)
+
+    def restart(decoded: object) -> tuple[int, Counts]:
         os.kill(private.status["cassandra"]["pid"], signal.SIGKILL)
         private.run("up")
+        return 0, nothing
 
     with monkeypatch.context() as patched:
-        patched.setattr(sink, "_upsert", lambda decoded: None)
+        patched.setattr(sink, "_upsert", lambda decoded: (0, nothing))
         sink.write(None)
         patched.setattr(sink, "_upsert", restart)
         with pytest.raises(ServiceError, match="it was restarted"):
             sink.write(None)
-        patched.setattr(sink, "_upsert", lambda decoded: None)
+        patched.setattr(sink, "_upsert", lambda decoded: (0, nothing))
         sink.write(None)

@@ -7,6 +7,7 @@ from typing import Protocol
 from pyspark.sql import DataFrame
 
 from contracts.contract import CassandraSink, PostgresSink
+from streaming.counts import Counts
 
 
 class Sink(Protocol):
@@ -28,8 +29,8 @@ class Sink(Protocol):
     def prepare(self) -> None:
         """Connects once and creates what is not there.  Raises ServiceError."""
 
-    def write(self, decoded: DataFrame) -> None:
-        """Writes its part of a decoded batch (see `decode.decode`).
+    def write(self, decoded: DataFrame) -> Counts:
+        """Writes its part of a decoded batch (see `decode.decode`), and says what there was.
 
         Raises ServiceError when the destination fails; the batch is then written again, from its start.
         """

@@ -20,7 +20,7 @@ from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
 from cassandra.concurrent import execute_concurrent_with_args
 from cassandra.policies import RoundRobinPolicy
-from pyspark.sql import DataFrame, Observation, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from contracts import tables
@@ -38,6 +38,8 @@ from contracts.tables import (
     Table,
 )
 from streaming import cells, failures, rows
+from streaming.counts import Counts, counted
+from streaming.observed import Observed
 from streaming.sinks import existing
 from streaming.sinks.newest import NewestWritten
 
@@ -106,12 +108,12 @@ class CassandraSink:
                 for statement in existing.migration(existing.in_cassandra(session, table.sink), table):
                     session.execute(statement)
 
-    def write(self, decoded: DataFrame) -> None:
+    def write(self, decoded: DataFrame) -> Counts:
         before = self._node.generation()
         if not self._session.healthy or before != self._session.met:
             self._session.number += 1
         self._session.healthy, self._session.met = False, before
-        newest = self._upsert(decoded)
+        newest, counts = self._upsert(decoded)
         self._session.healthy = True
         time.sleep(_ON_DISK_AFTER_S)
         if self._node.generation() != before:
@@ -120,28 +122,27 @@ class CassandraSink:
             )
             raise failures.service("Cassandra", self._settings.cassandra_hosts, words)
         self._newest.keep(newest)
+        return counts
 
-    def _upsert(self, decoded: DataFrame) -> int:
-        """The newest timestamp that the table may hold now, in ms."""
-        rows_of_batch = rows.newest(rows.of(decoded, self._contract, self._table), self._table)
+    def _upsert(self, decoded: DataFrame) -> tuple[int, Counts]:
+        """The newest timestamp that the table may hold now, in ms; and what there was."""
+        rows_of_batch = self._rows(decoded)
         millis = F.unix_millis(F.col(EVENT_TIMESTAMP))
         try:
-            # Asks for the schema, which fails where the node of the control connection is gone.  In an observed write
-            # Spark's listeners would then ask again, the driver would never answer, and all sinks wait for them.
-            self._stored(decoded.sparkSession, self._table)
             before = self._newest.read()
             if before is None:
                 before = self._newest_stored(decoded.sparkSession)
-            seen = Observation()
             late = F.count_if(millis <= before).alias("late")
             deleted = F.count_if(F.col(DELETED) if self._deletions else F.lit(False)).alias("deleted")
-            observed = rows_of_batch.observe(seen, F.max(millis).alias("newest"), late, deleted)
-            self._save(_timed(observed.where(millis > before)))
-            if seen.get["late"]:
+            newest = F.max(millis).alias("newest")
+            written = Observed(self._rows(counted(decoded)).observe("rows", newest, late, deleted))
+            self._save(_timed(written.rows.where(millis > before)))
+            seen, counts = written["rows"], Counts.of(written)
+            if seen["late"]:
                 self._save(self._that_win(rows_of_batch.where(millis <= before)))
-            if seen.get["deleted"]:
+            if seen["deleted"]:
                 self._delete(_timed(rows_of_batch.where(millis > before)))
-            if seen.get["deleted"] and seen.get["late"]:
+            if seen["deleted"] and seen["late"]:
                 self._delete(self._that_win(rows_of_batch.where(millis <= before)))
         except failures.JAVA_ERRORS as error:
             told = failures.of_java("Cassandra", self._settings.cassandra_hosts, error)
@@ -149,7 +150,10 @@ class CassandraSink:
             if not self._session.healthy:
                 decoded.sparkSession._jvm.com.datastax.spark.connector.cql.CassandraConnector.evictCache()
             raise told from error
-        return max(before, seen.get["newest"] or before)
+        return max(before, seen["newest"] or before), counts
+
+    def _rows(self, decoded: DataFrame) -> DataFrame:
+        return rows.newest(rows.of(decoded, self._contract, self._table), self._table)
 
     def _that_win(self, late: DataFrame) -> DataFrame:
         """Those of the rows that are newer than what is stored, each with the write time that makes it win."""

@@ -19,6 +19,8 @@ from contracts.errors import ConfigurationError
 from contracts.settings import Settings
 from contracts.tables import DELETED, EVENT_ORDER
 from streaming import failures, rows
+from streaming.counts import Counts, counted
+from streaming.observed import Observed
 from streaming.sinks import existing
 
 _LOCK_TIMEOUT_S = 60
@@ -58,12 +60,13 @@ class PostgresSink:
             if self._deletions is not None:
                 connection.execute(self._room_for_tombstones())
 
-    def write(self, decoded: DataFrame) -> None:
+    def write(self, decoded: DataFrame) -> Counts:
+        loaded = Observed(rows.of(counted(decoded), self._contract, self._table))
         with connect(self._settings, autocommit=True) as connection:
             self._lock(connection)
             connection.execute(sql.SQL("TRUNCATE {staging}").format(**self._names()))
             try:
-                rows.of(decoded, self._contract, self._table).write.jdbc(
+                loaded.rows.write.jdbc(
                     self._url, self._names()["staging"].as_string(), mode="append", properties=self._properties
                 )
             except failures.JAVA_ERRORS as error:
@@ -73,6 +76,7 @@ class PostgresSink:
                 for statement in self._delete() if self._deletions is not None else ():
                     connection.execute(statement)
                 connection.execute(self._upsert())
+        return Counts.of(loaded)
 
     def _lock(self, connection: psycopg.Connection) -> None:
         """Keeps others from the staging table until the connection is closed: a second stream of the contract, one
