@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from contracts import catalog, file_history
 from contracts.catalog import CONTRACT_FILE, Catalog, is_contract_file
-from contracts.check import Baseline, Histories
+from contracts.check import Baseline
+from contracts.comparison import Histories
 from contracts.compatibility import LEVELS
 from contracts.contract import Compatibility, Contract, Subject
 from contracts.errors import ConfigurationError

@@ -5,13 +5,12 @@ This says what is different; whether it may be is `contracts.compatibility`'s.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from enum import StrEnum
 from typing import Any
 
+from contracts import likeness
 from contracts.defaults import same_value
 from contracts.jsonpos import dump
 from contracts.nodes import (
@@ -20,23 +19,18 @@ from contracts.nodes import (
     Enum,
     Field,
     Fixed,
-    Logical,
     Map,
     Named,
     Node,
     Record,
-    Reference,
     Schema,
     Union,
     join,
 )
 from contracts.reading import PROMOTIONS, branch_segment
 from contracts.redefinition import same_json
+from contracts.type_words import logical_words, words
 
-#: How alike the words have to be in which two names differ, for one to look like the other one renamed.
-ALIKE = 0.75
-#: Letters of a word's beginning that stand for the word.
-SHORTEST = 3
 #: Shorter docs than this stand at fields that have nothing in common, too.
 TELLING_DOC = 12
 #: Beyond that many pairs of fields nobody has renamed anything.
@@ -309,7 +303,7 @@ class Comparison:
         found: list[tuple[Field, Field]] = []
         used: set[int] = set()
         for ratio, _, one, other in sorted(pairs, key=lambda pair: (-pair[0], pair[1])):
-            if ratio >= ALIKE and id(one) not in used and id(other) not in used:
+            if ratio >= likeness.ALIKE and id(one) not in used and id(other) not in used:
                 used |= {id(one), id(other)}
                 found.append((one, other))
         return found
@@ -319,58 +313,7 @@ def _likeness(one: Field, other: Field) -> float:
     """0 to 1, of two fields of one type: by their names; 1 where doc and default are the same, and say enough."""
     if len(one.doc or "") >= TELLING_DOC and one.doc == other.doc and _same_default(one, other):
         return 1.0
-    return name_likeness(one.name, other.name)
-
-
-def name_likeness(one: str, other: str) -> float:
-    """0 to 1: how alike the words are in which two names differ, as far as one does not merely have more of them.
-
-    `phone` is much like `phone_number`, `user_name` like `username`, `cust_id` like `customer_id`; `created_at` is
-    not like `updated_at`, nor `line_1` like `line_2`, although most of their letters are the same.
-    """
-    first, second = (re.findall("[a-z]+|[0-9]+", _SNAKE.sub("_", name).lower()) for name in (one, other))
-    mine, theirs = ([word for word in some if word not in rest] for some, rest in ((first, second), (second, first)))
-    if not mine or not theirs:
-        return ALIKE
-    short, long = sorted(("".join(mine), "".join(theirs)), key=len)
-    if len(short) >= SHORTEST and long.startswith(short):
-        return ALIKE
-    return SequenceMatcher(None, short, long).ratio()
-
-
-#: Where a word of `camelCase` begins.
-_SNAKE = re.compile("(?<=[a-z0-9])(?=[A-Z])")
-
-
-def words(node: AnyType, schema: Schema | None = None) -> str:
-    """A type as a reader calls it: `null or string`, `decimal(10,2)`, `array of com.example.Item`."""
-    if schema is not None:
-        node = schema.resolve(node)
-    if isinstance(node, (Array, Map)):
-        return f"{node.type} of {_inner_words(node.items if isinstance(node, Array) else node.values, schema)}"
-    if isinstance(node, Union):
-        return " or ".join(words(branch) for branch in node.branches)
-    if isinstance(node, Reference):
-        return node.fullname
-    if isinstance(node, Named):
-        return node.fullname
-    logical = getattr(node, "logical", None)
-    return f"{node.label.split(' ')[0]} ({logical_words(logical)})" if logical else node.label
-
-
-def _inner_words(node: AnyType, schema: Schema | None) -> str:
-    """What a container holds; a container inside it goes without saying what that one holds."""
-    branches = node.branches if isinstance(node, Union) else (node,)
-    return " or ".join(
-        f"{one.type}s" if isinstance(one, (Array, Map, Union)) else words(one, schema) for one in branches
-    )
-
-
-def logical_words(logical: Logical | None) -> str:
-    """`timestamp-millis`, `decimal(10,2)`, `none`."""
-    if logical is None:
-        return "none"
-    return f"{logical.name}({logical.precision},{logical.scale})" if logical.precision else logical.name
+    return likeness.of_names(one.name, other.name)
 
 
 def _added(field: Field, schema: Schema) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from contracts import avro, changes
+from contracts import avro, changes, likeness
 from contracts.changes import Kind
 
 SCHEMA: dict[str, Any] = {
@@ -130,8 +130,8 @@ def test_a_decimal() -> None:
     ],
 )
 def test_names_that_look_like_one_renamed(old: str, new: str) -> None:
-    assert changes.name_likeness(old, new) >= changes.ALIKE
-    assert changes.name_likeness(new, old) >= changes.ALIKE
+    assert likeness.of_names(old, new) >= likeness.ALIKE
+    assert likeness.of_names(new, old) >= likeness.ALIKE
 
 
 @pytest.mark.parametrize(
@@ -148,8 +148,8 @@ def test_names_that_look_like_one_renamed(old: str, new: str) -> None:
     ],
 )
 def test_names_that_do_not(old: str, new: str) -> None:
-    assert changes.name_likeness(old, new) < changes.ALIKE
-    assert changes.name_likeness(new, old) < changes.ALIKE
+    assert likeness.of_names(old, new) < likeness.ALIKE
+    assert likeness.of_names(new, old) < likeness.ALIKE
 
 
 def test_the_same_doc_and_default_say_that_a_field_is_the_same() -> None:
