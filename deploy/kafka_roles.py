@@ -8,18 +8,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import Future
 
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import (
-    AclBinding,
-    AclOperation,
-    AdminClient,
-    ResourcePatternType,
-    ScramCredentialInfo,
-    ScramMechanism,
-    UserScramCredentialUpsertion,
-)
+from confluent_kafka.admin import AclBinding, AclOperation, AdminClient, ResourcePatternType
 
 from contracts import catalog, edge, settings
 from contracts.contract import Contract
@@ -34,8 +25,6 @@ _STEPS = {
     "stream": [acls.stream],
     "airflow": [acls.register, acls.produce, acls.stream],
 }
-_SCRAM = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 8192)
-_TIMEOUT_S = 30
 
 
 def permissions(contracts: Iterable[Contract]) -> list[AclBinding]:
@@ -72,21 +61,14 @@ def apply(client: AdminClient, where: str, secrets: Mapping[str, str], wanted: S
     Raises:
         ServiceError: Kafka does not answer, or refuses.
     """
-    accounts = [UserScramCredentialUpsertion(role, _SCRAM, password.encode()) for role, password in secrets.items()]
     try:
-        _all(client.alter_user_scram_credentials(accounts, request_timeout=_TIMEOUT_S).values())
-        _all(client.create_acls(list(wanted), request_timeout=_TIMEOUT_S).values())
+        acls.apply(client, secrets, wanted)
     except KafkaException as error:
         raise ServiceError(
             error.args[0].str(),
             where=where,
             mend="its log says why; the administrator's certificate comes from `make certs`",
         ) from error
-
-
-def _all(futures: Iterable[Future[None]]) -> None:
-    for future in futures:
-        future.result(_TIMEOUT_S)
 
 
 def main() -> None:

@@ -1,16 +1,21 @@
-"""What each step of the pipeline may do in Kafka, here and with Docker; what is not allowed is refused."""
+"""Accounts in Kafka, and what each step of the pipeline may do there, here and with Docker; what is not allowed is
+refused."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from confluent_kafka.admin import (
     AclBinding,
     AclOperation,
     AclPermissionType,
+    AdminClient,
     ResourcePatternType,
     ResourceType,
+    ScramCredentialInfo,
+    ScramMechanism,
+    UserScramCredentialUpsertion,
 )
 
 READ = (AclOperation.READ, AclOperation.DESCRIBE, AclOperation.DESCRIBE_CONFIGS)
@@ -24,6 +29,8 @@ MANAGE = (
 )
 # Groups of the pipeline's own consumers, and those that Spark makes for its source.
 _OWN, _SPARK = "contracts-", "spark-kafka-"
+_SCRAM = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 8192)
+_ANSWERS_WITHIN_S = 30
 
 
 @dataclass(frozen=True)
@@ -78,6 +85,23 @@ def topic(account: str, name: str, operations: Iterable[AclOperation]) -> list[A
 def group(account: str, name: str, pattern: ResourcePatternType) -> AclBinding:
     """A consumer group, or all whose names begin so."""
     return _allow(account, ResourceType.GROUP, name, pattern, AclOperation.READ)
+
+
+def apply(client: AdminClient, passwords: Mapping[str, str], allowed: Iterable[AclBinding]) -> None:
+    """Makes the accounts and lets them do that; a second time it changes nothing but passwords.
+
+    Args:
+        client: an administrator's.
+        passwords: by account.
+
+    Raises:
+        KafkaException: Kafka does not answer, or refuses.
+    """
+    accounts = [UserScramCredentialUpsertion(name, _SCRAM, word.encode()) for name, word in passwords.items()]
+    for made in client.alter_user_scram_credentials(accounts, request_timeout=_ANSWERS_WITHIN_S).values():
+        made.result()
+    for allows in client.create_acls(list(allowed), request_timeout=_ANSWERS_WITHIN_S).values():
+        allows.result()
 
 
 def _allow(

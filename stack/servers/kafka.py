@@ -13,12 +13,9 @@ from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import (
     AdminClient,
     OffsetSpec,
-    ScramCredentialInfo,
-    ScramMechanism,
-    UserScramCredentialUpsertion,
 )
 
-from stack import classes, jars, ports, roles
+from stack import acls, classes, jars, ports, roles
 from stack.errors import ServerError
 from stack.java import java
 from stack.launch import Launcher
@@ -41,7 +38,6 @@ logger.server.level = info
 
 
 # As many rounds as StorageTool's own.
-_SCRAM = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
 _LOGIN = "org.apache.kafka.common.security.scram.ScramLoginModule"
 # The nodes that there may be; the first one is always there.
 NAMES = ("kafka", *(f"kafka-{number}" for number in range(2, MOST_BROKERS + 1)))
@@ -246,15 +242,9 @@ super.users=User:broker;User:CN=kafka
         if not self.shape.secure or self.number > 1:
             return
         client = AdminClient(self._client() | {"log_level": 0})
-        accounts = [
-            UserScramCredentialUpsertion(role, _SCRAM, self.site.secrets()[f"kafka-{role}"].encode())
-            for role in roles.ROLES
-        ]
+        passwords = {role: self.site.secrets()[f"kafka-{role}"] for role in roles.ROLES}
         try:
-            for done in client.alter_user_scram_credentials(accounts, request_timeout=20).values():
-                done.result()
-            for done in client.create_acls(roles.permissions(roles.contracts()), request_timeout=20).values():
-                done.result()
+            acls.apply(client, passwords, roles.permissions(roles.contracts()))
         except KafkaException as error:
             raise ServerError(
                 f"its roles could not be made: {error.args[0].str()}",
