@@ -126,8 +126,8 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 def _teach_spark(stack: RunningStack, folder: Path) -> None:
     """Streams a little, so that all Sparks of the tests find an archive of classes (stack/classes.py)."""
     from contracts_tests.integration.conftest import made, settings_for
-    from contracts_tests.integration.test_streaming import user
-    from contracts_tests.integration.test_streaming_process import run
+    from contracts_tests.integration.processes import run
+    from contracts_tests.integration.users import user
 
     if "ArchiveClassesAtExit" not in stack.spark_options:
         return

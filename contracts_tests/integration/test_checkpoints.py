@@ -15,8 +15,8 @@ from contracts.errors import ConfigurationError
 from contracts.settings import Settings
 from contracts_tests.conftest import RunningStack
 from contracts_tests.integration.conftest import Pipeline, made
-from contracts_tests.integration.test_streaming import user
-from contracts_tests.integration.test_streaming_process import run
+from contracts_tests.integration.processes import run
+from contracts_tests.integration.users import user
 from streaming.checkpoints import LAYOUT, Checkpoints
 from streaming.sinks import postgres
 

@@ -19,7 +19,7 @@ from confluent_kafka.admin import AdminClient
 from contracts import edge
 from contracts_tests.conftest import CLONE, RunningStack
 from contracts_tests.integration.conftest import Pipeline
-from contracts_tests.integration.test_streaming import user
+from contracts_tests.integration.users import user
 from producers import dead_letter
 from producers.randomuser import RejectedUser
 from streaming import topic

@@ -19,8 +19,8 @@ from cassandra.cluster import Session
 
 from contracts_tests.conftest import RunningStack
 from contracts_tests.integration.conftest import Pipeline
-from contracts_tests.integration.test_streaming import user
-from contracts_tests.integration.test_streaming_process import ended, run, running, wait_for
+from contracts_tests.integration.processes import ended, run, running, wait_for
+from contracts_tests.integration.users import user
 from contracts_tests.proxy import Proxy
 from streaming import job
 from streaming.sinks import cassandra, postgres

@@ -24,7 +24,7 @@ from contracts.contract import Contract
 from contracts.errors import ConfigurationError
 from contracts.verdicts import Judge
 from contracts_tests.integration.conftest import Pipeline
-from contracts_tests.integration.test_streaming import headers, user
+from contracts_tests.integration.users import headers, user
 from producers.publish import Publisher, RejectedRecord
 from streaming import rules
 from streaming.decode import Decoder

@@ -20,8 +20,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from contracts.settings import Settings
 from contracts_tests.conftest import RunningStack
 from contracts_tests.integration.conftest import Pipeline, made
-from contracts_tests.integration.test_streaming import user
-from contracts_tests.integration.test_streaming_process import run, running, wait_for
+from contracts_tests.integration.processes import run, running, wait_for
+from contracts_tests.integration.users import user
 from streaming import groups
 from streaming.groups import Groups
 from streaming.sinks import postgres

@@ -22,7 +22,7 @@ from contracts.settings import Settings
 from contracts_tests.conftest import RunningStack
 from contracts_tests.integration.conftest import Pipeline, made
 from contracts_tests.integration.repository import Done, Repository
-from contracts_tests.integration.test_streaming import headers, user
+from contracts_tests.integration.users import headers, user
 from contracts_tests.unit.test_git import git
 from streaming.reconcile import reconcile
 from streaming.sinks import postgres

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from contracts_tests.integration.conftest import Pipeline
-from contracts_tests.integration.test_streaming import reasons
+from contracts_tests.integration.users import reasons
 from streaming.reconcile import reconcile
 
 

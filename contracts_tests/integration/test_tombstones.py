@@ -11,7 +11,7 @@ import yaml
 from contracts_tests.conftest import RunningStack
 from contracts_tests.integration.conftest import Pipeline
 from contracts_tests.integration.test_dlq import Dlq
-from contracts_tests.integration.test_streaming import headers, user
+from contracts_tests.integration.users import headers, user
 from streaming.reconcile import reconcile
 from streaming.sinks import postgres
 

@@ -1,0 +1,90 @@
+"""`python -m streaming` as a process of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from contracts_tests.conftest import CLONE, RunningStack
+from contracts_tests.integration.conftest import Pipeline
+
+
+def environment(stack: RunningStack, pipeline: Pipeline, **changes: str) -> dict[str, str]:
+    configured = pipeline.settings
+    own = {"CONTRACTS_DIR": str(configured.contracts_dir), "CHECKPOINT_DIR": str(configured.checkpoint_dir)}
+    return {**stack.environment, **own, "SPARK_LOG_FILE": str(configured.spark_log_file), **changes}
+
+
+def command(pipeline: Pipeline, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", "streaming", "--contract", pipeline.folder.name, *arguments]
+
+
+def run(stack: RunningStack, pipeline: Pipeline, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(pipeline, *arguments),
+        cwd=CLONE,
+        env=environment(stack, pipeline, **changes),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@contextmanager
+def running(stack: RunningStack, pipeline: Pipeline, log: Path, **changes: str) -> Iterator[subprocess.Popen[bytes]]:
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            command(pipeline),
+            cwd=CLONE,
+            env=environment(stack, pipeline, PYTHONFAULTHANDLER="1", **changes),
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+        )
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+
+def ended(process: subprocess.Popen[bytes], log: Path, seconds: float) -> int:
+    """Its exit code."""
+    try:
+        return process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        why = f"it did not end within {seconds} s; the stream said"
+        raise AssertionError(f"{why}:\n{log.read_text()}\nand its threads:\n{threads(process, log)}") from None
+
+
+def wait_for(what: Callable[[], bool], log: Path, seconds: float = 300) -> None:
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline, f"not within {seconds} s; the stream said:\n{log.read_text()}"
+        time.sleep(0.3)
+
+
+def threads(process: subprocess.Popen[bytes], log: Path) -> str:
+    """What those of a stream that hangs are at, in its JVM and in Python; ends it."""
+    said = log.stat().st_size
+    group = [int(one.name) for one in Path("/proc").iterdir() if one.name.isdigit()]
+    for pid in (pid for pid in group if pid != process.pid and _group_of(pid) == process.pid):
+        os.kill(pid, signal.SIGQUIT)
+    time.sleep(3)
+    process.send_signal(signal.SIGABRT)
+    process.wait()
+    return log.read_bytes()[said:].decode(errors="replace")
+
+
+def _group_of(pid: int) -> int | None:
+    try:
+        return os.getpgid(pid)
+    except ProcessLookupError:
+        return None
