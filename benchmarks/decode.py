@@ -1,4 +1,4 @@
-"""Decoding a topic of many schema versions, beside reading that topic alone, in turns, in one Spark.
+"""Decoding a topic of many schema versions, or fields, beside reading that topic alone, in turns, in one Spark.
 
 `from_avro` is Spark's own with one schema for all: what decoding costs at the least, and wrong about the others.
 """
@@ -28,7 +28,8 @@ from streaming import decode, framing, session, source
 from streaming.writers import Writers
 
 RECORDS = 200_000
-VERSIONS = (3, 50)
+# Schema versions, and fields that a record has beside its own twelve.
+CASES = {"3_versions": (3, 0), "50_versions": (50, 0), "60_fields": (3, 48)}
 # Every so many records is a reject: a body that is cut off.
 REJECTS = 100
 # A version has the fields in another order than the one before; every so many of them also has one more.
@@ -38,20 +39,23 @@ ROUNDS = 5
 
 
 def measure() -> dict[str, Any]:
-    """Records a second of each, and the medians of the rounds' ratios, for each number of versions."""
+    """Records a second of each, and the medians of the rounds' ratios, for each case."""
     result: dict[str, Any] = {"records": RECORDS}
     with servers.up() as (_, configured):
         spark = session.start(configured)
         try:
-            for versions in VERSIONS:
-                result[f"{versions}_versions"] = _of(spark, configured, versions)
+            for name, (versions, more) in CASES.items():
+                result[name] = _of(spark, configured, name, versions, more)
         finally:
             spark.stop()
     return result
 
 
-def _of(spark: SparkSession, configured: Settings, versions: int) -> dict[str, Any]:
-    own, contract = servers.registered(configured, f"bench_decode_{versions}")
+def _of(spark: SparkSession, configured: Settings, name: str, versions: int, more: int) -> dict[str, Any]:
+    own, contract = servers.registered(configured, f"bench_decode_{name}")
+    if more:
+        fields = [{"name": f"more_{n}", "type": "string", "default": "", "doc": "More of it."} for n in range(more)]
+        contract = _with(own, contract, fields)
     ids = []
     for version in range(versions):
         if version:
@@ -59,7 +63,7 @@ def _of(spark: SparkSession, configured: Settings, versions: int) -> dict[str, A
         found = Registry.from_settings(own).find(contract.value)
         assert found is not None
         ids.append(found.schema_id)
-    _fill(own, contract, ids)
+    _fill(own, contract, ids, {f"more_{number}": f"text {number} of it" for number in range(more)})
     decoder = decode.Decoder(contract)
     writers = Writers(Registry.from_settings(own), contract).of(ids)
     topic = source.whole(spark, own, contract.topic)
@@ -92,18 +96,21 @@ def _timed(frame: Callable[[], DataFrame]) -> float:
 
 
 def _evolved(configured: Settings, contract: Contract, version: int) -> Contract:
+    field = {"name": f"added_{version}", "type": ["null", "string"], "default": None, "doc": "Comes with it."}
+    return _with(configured, contract, [field] if version % FIELD_EACH == 0 else [], first=1)
+
+
+def _with(configured: Settings, contract: Contract, fields: list[dict[str, Any]], first: int = 0) -> Contract:
+    """Registered with more fields, and with those before `first` behind the others."""
     file = Path(contract.value.file)
     schema = json.loads(file.read_text())
-    schema["fields"] = schema["fields"][1:] + schema["fields"][:1]
-    if version % FIELD_EACH == 0:
-        field = {"name": f"added_{version}", "type": ["null", "string"], "default": None, "doc": "Comes with it."}
-        schema["fields"].append(field)
+    schema["fields"] = [*schema["fields"][first:], *schema["fields"][:first], *fields]
     file.write_text(json.dumps(schema))
     servers.register(configured)
     return catalog.load_one(configured.contracts_dir, contract.name)
 
 
-def _fill(configured: Settings, contract: Contract, ids: list[int]) -> None:
+def _fill(configured: Settings, contract: Contract, ids: list[int], more: dict[str, str]) -> None:
     """Every version as often as every other, one after the other."""
     registry = Registry.from_settings(configured)
     schemas = [fastavro.parse_schema(json.loads(registry.by_id(one).text)) for one in ids]
@@ -117,7 +124,7 @@ def _fill(configured: Settings, contract: Contract, ids: list[int]) -> None:
     for number, user in enumerate(records.users(RECORDS)):
         turn = number % len(ids)
         body = io.BytesIO()
-        fastavro.schemaless_writer(body, schemas[turn], user)
+        fastavro.schemaless_writer(body, schemas[turn], user | more)
         value = framing.of(ids[turn]) + body.getvalue()
         producer.produce(contract.topic, key=user["id"], value=value[:-9] if number % REJECTS == 0 else value)
     assert producer.flush(60) == 0

@@ -27,6 +27,9 @@ _AVRO_LIMITS = (
 # Of one record Spark makes one method, and Java interprets a method of more than 8,000 bytes for ever: with a dozen
 # fields to check, decoding took twice as long.
 _COMPILE_ALL = "-XX:-DontCompileHugeMethods"
+# Some 45 fields: Java's second compiler gives a longer method up.  Spark makes many small ones instead; they are slower
+# than one that is compiled well, so a limit of 8,000 bytes, HotSpot's own, would cost more than it brings.
+_ONE_METHOD_UP_TO_BYTES = 32_000
 
 # Cassandra's driver writes a request that the server warns of to the log, values and all.
 _NO_ROWS_IN_THE_LOG = "-Ddatastax-java-driver.advanced.request.log-warnings=false"
@@ -96,6 +99,7 @@ def start(settings: Settings) -> SparkSession:
         "spark.sql.adaptive.enabled": "false",
         # Several events of one key in a batch are rare: sorting twice to drop them before the shuffle does not pay.
         "spark.sql.optimizer.windowGroupLimitThreshold": "-1",
+        "spark.sql.codegen.hugeMethodLimit": str(_ONE_METHOD_UP_TO_BYTES),
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.streaming.metricsEnabled": "false",
