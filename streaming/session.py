@@ -27,8 +27,8 @@ _AVRO_LIMITS = (
 # Of one record Spark makes one method, and Java interprets a method of more than 8,000 bytes for ever: with a dozen
 # fields to check, decoding took twice as long.
 _COMPILE_ALL = "-XX:-DontCompileHugeMethods"
-# Some 45 fields: Java's second compiler gives a longer method up.  Spark makes many small ones instead; they are slower
-# than one that is compiled well, so a limit of 8,000 bytes, HotSpot's own, would cost more than it brings.
+# Some 45 fields: Java's second compiler gives a longer method up, and Spark makes many small ones instead.  Those are
+# slower than one that is compiled well, so a limit of 8,000 bytes, HotSpot's own, would cost more than it brings.
 _ONE_METHOD_UP_TO_BYTES = 32_000
 
 # Cassandra's driver writes a request that the server warns of to the log, values and all.
