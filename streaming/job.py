@@ -11,12 +11,11 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import structlog
-from py4j.protocol import Py4JError
+from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming import StreamingQuery
 from pyspark.sql.utils import StreamingQueryException
@@ -163,7 +162,8 @@ class Job:
                     time.sleep(0.2)
                 elif (lost := broker.given_up()) is not None or (
                     # A stream that goes on without one of its stores would hide it: it ends, and says why.
-                    not available_now and not all(query.isActive for query in queries)
+                    # One that has given up may be kept by Kafka's client before Spark calls it ended.
+                    not available_now and (self._ended or not all(query.isActive for query in queries))
                 ):
                     self._stopping.set()
         for stop in self._stops.values():
@@ -177,9 +177,20 @@ class Job:
         """
         for query, sink in zip(queries, self._sinks, strict=True):
             if query.isActive and sink.name not in self._writing and sink.name not in self._stops:
-                stop = threading.Thread(target=_stop, args=(query,), name=f"stop-{sink.name}", daemon=True)
+                stop = threading.Thread(target=self._stop, args=(query, sink), name=f"stop-{sink.name}", daemon=True)
                 self._stops[sink.name] = stop
                 stop.start()
+
+    def _stop(self, query: StreamingQuery, sink: Sink) -> None:
+        try:
+            try:
+                query.stop()
+            except Py4JJavaError as error:
+                # Nothing is left to be written, and Kafka's client waits, without an end, for a broker that is away
+                # (`stopTimeout` in session.py).
+                self._log.info("stopped, and left behind", sink=sink.name, why=error.java_exception.toString())
+        except (Py4JError, ConnectionError):
+            pass  # its JVM is gone: who waits for the query says so
 
     def _start(self, sink: Sink, available_now: bool) -> StreamingQuery:
         frame = source.stream(
@@ -293,19 +304,13 @@ class Job:
             raise _Stopped("stopped while it waited for a server")
 
     def _raise_failures(self, queries: list[StreamingQuery]) -> None:
-        for query in queries:
-            if (failure := query.exception()) is None:
-                continue
-            why = self._ended.get(query.name.rpartition(".")[2], _as_service_error(failure, query.name))
+        for query, sink in zip(queries, self._sinks, strict=True):
+            if sink.name in self._ended:
+                why = self._ended[sink.name]
+            else:
+                why = (failure := query.exception()) and _as_service_error(failure, query.name)
             if why is not None:
                 raise why
-
-
-def _stop(query: StreamingQuery) -> None:
-    # Its JVM is gone: who waits for the query says so.  Or the query has ended, and Kafka's client waits for a broker
-    # that is away, without an end (`stopTimeout` in session.py): it is left behind.
-    with suppress(Py4JError, ConnectionError):
-        query.stop()
 
 
 def _since_first_failure(seconds: float) -> Callable[[RetryCallState], bool]:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from contracts_tests.conftest import CLONE, RunningStack
@@ -76,9 +76,13 @@ def threads(process: subprocess.Popen[bytes], log: Path) -> str:
     said = log.stat().st_size
     group = [int(one.name) for one in Path("/proc").iterdir() if one.name.isdigit()]
     for pid in (pid for pid in group if pid != process.pid and _group_of(pid) == process.pid):
-        os.kill(pid, signal.SIGQUIT)
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGQUIT)
     time.sleep(3)
     process.send_signal(signal.SIGABRT)
+    time.sleep(1)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     return log.read_bytes()[said:].decode(errors="replace")
 

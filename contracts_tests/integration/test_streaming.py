@@ -354,6 +354,29 @@ def test_of_two_events_of_one_millisecond_the_later_one_wins_whole(pipeline: Pip
         assert (row["first_name"], row["phone"], row["kafka_offset"]) == ("a", None, 1000)
 
 
+def test_two_events_of_the_first_millisecond_of_1970_are_told_apart_as_others_are(pipeline: Pipeline) -> None:
+    """librdkafka takes 0 for now; Java's client sends it."""
+    schema_id = pipeline.register()
+    jvm = pipeline.spark._jvm
+    bytes_ = "org.apache.kafka.common.serialization.ByteArraySerializer"
+    servers = pipeline.settings.kafka_bootstrap_servers
+    configuration = {"bootstrap.servers": servers, "key.serializer": bytes_, "value.serializer": bytes_}
+    producer = jvm.org.apache.kafka.clients.producer.KafkaProducer(configuration)
+    for record in (user(1, phone="7", first_name="z"), user(1, phone=None, first_name="a")):
+        value = pipeline.encode(schema_id, record)
+        producer.send(
+            jvm.org.apache.kafka.clients.producer.ProducerRecord(pipeline.contract.topic, 0, 0, None, value)
+        )
+        producer.flush()
+        pipeline.stream()
+    producer.close()
+
+    for rows in (pipeline.cassandra_rows(), pipeline.postgres_rows()):
+        row = rows[user(1)["id"]]
+        assert row["kafka_timestamp"].year in (1969, 1970)
+        assert (row["first_name"], row["phone"], row["kafka_offset"]) == ("a", None, 1)
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 def test_both_stores_hold_the_newest_event_of_each_row_whatever_the_order(pipeline: Pipeline, seed: int) -> None:
     """Few keys and milliseconds, any partition, several batches; then again from the middle and from the start."""

@@ -10,10 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from confluent_kafka import KafkaException, TopicPartition
-from confluent_kafka.admin import (
-    AdminClient,
-    OffsetSpec,
-)
+from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from stack import acls, classes, jars, ports, roles
 from stack.errors import ServerError
@@ -37,7 +34,6 @@ logger.server.level = info
 """
 
 
-# As many rounds as StorageTool's own.
 _LOGIN = "org.apache.kafka.common.security.scram.ScramLoginModule"
 # The nodes that there may be; the first one is always there.
 NAMES = ("kafka", *(f"kafka-{number}" for number in range(2, MOST_BROKERS + 1)))

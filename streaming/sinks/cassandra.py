@@ -126,7 +126,6 @@ class CassandraSink:
 
     def _upsert(self, decoded: DataFrame) -> tuple[int, Counts]:
         """The newest timestamp that the table may hold now, in ms; and what there was."""
-        rows_of_batch = self._rows(decoded)
         millis = F.unix_millis(F.col(EVENT_TIMESTAMP))
         try:
             before = self._newest.read()
@@ -138,19 +137,20 @@ class CassandraSink:
             written = Observed(self._rows(counted(decoded)).observe("rows", newest, late, deleted))
             self._save(_timed(written.rows.where(millis > before)))
             seen, counts = written["rows"], Counts.of(written)
+            # Few batches have any of these, so not counted, and read once more.
             if seen["late"]:
-                self._save(self._that_win(rows_of_batch.where(millis <= before)))
+                self._save(self._that_win(self._rows(decoded).where(millis <= before)))
             if seen["deleted"]:
-                self._delete(_timed(rows_of_batch.where(millis > before)))
+                self._delete(_timed(self._rows(decoded).where(millis > before)))
             if seen["deleted"] and seen["late"]:
-                self._delete(self._that_win(rows_of_batch.where(millis <= before)))
+                self._delete(self._that_win(self._rows(decoded).where(millis <= before)))
         except failures.JAVA_ERRORS as error:
             told = failures.of_java("Cassandra", self._settings.cassandra_hosts, error)
             self._session.healthy = isinstance(told, failures.UnseenSchemaId)
             if not self._session.healthy:
                 decoded.sparkSession._jvm.com.datastax.spark.connector.cql.CassandraConnector.evictCache()
             raise told from error
-        return max(before, seen["newest"] or before), counts
+        return before if seen["newest"] is None else max(before, seen["newest"]), counts
 
     def _rows(self, decoded: DataFrame) -> DataFrame:
         return rows.newest(rows.of(decoded, self._contract, self._table), self._table)

@@ -31,7 +31,10 @@ class NewestWritten:
         return int(kept["timestamp_ms"]) if kept["table"] == self._table else None
 
     def keep(self, timestamp_ms: int) -> None:
-        """Writes it whole or not at all."""
+        """Writes it whole or not at all; not a lower one, as of an attempt that was given up and went on."""
+        kept = self.read()
+        if kept is not None and kept >= timestamp_ms:
+            return
         self._file.parent.mkdir(parents=True, exist_ok=True)
         new = self._file.with_suffix(f".{os.getpid()}")
         new.write_text(json.dumps({"table": self._table, "timestamp_ms": timestamp_ms}))

@@ -61,14 +61,15 @@ class PostgresSink:
                 connection.execute(self._room_for_tombstones())
 
     def write(self, decoded: DataFrame) -> Counts:
-        loaded = Observed(rows.of(counted(decoded), self._contract, self._table))
         with connect(self._settings, autocommit=True) as connection:
             self._lock(connection)
             connection.execute(sql.SQL("TRUNCATE {staging}").format(**self._names()))
             try:
+                loaded = Observed(rows.of(counted(decoded), self._contract, self._table))
                 loaded.rows.write.jdbc(
                     self._url, self._names()["staging"].as_string(), mode="append", properties=self._properties
                 )
+                counts = Counts.of(loaded)
             except failures.JAVA_ERRORS as error:
                 raise failures.of_java("PostgreSQL", address(self._settings), error) from error
             # On the connection that holds the lock: where that was lost, so is this statement.
@@ -76,7 +77,7 @@ class PostgresSink:
                 for statement in self._delete() if self._deletions is not None else ():
                     connection.execute(statement)
                 connection.execute(self._upsert())
-        return Counts.of(loaded)
+        return counts
 
     def _lock(self, connection: psycopg.Connection) -> None:
         """Keeps others from the staging table until the connection is closed: a second stream of the contract, one
