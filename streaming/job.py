@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -182,15 +183,13 @@ class Job:
                 stop.start()
 
     def _stop(self, query: StreamingQuery, sink: Sink) -> None:
-        try:
+        with suppress(Py4JError, ConnectionError):  # its JVM is gone: who waits for the query says so
             try:
                 query.stop()
             except Py4JJavaError as error:
                 # Nothing is left to be written, and Kafka's client waits, without an end, for a broker that is away
                 # (`stopTimeout` in session.py).
                 self._log.info("stopped, and left behind", sink=sink.name, why=error.java_exception.toString())
-        except (Py4JError, ConnectionError):
-            pass  # its JVM is gone: who waits for the query says so
 
     def _start(self, sink: Sink, available_now: bool) -> StreamingQuery:
         frame = source.stream(

@@ -74,10 +74,10 @@ def wait_for(what: Callable[[], bool], log: Path, seconds: float = 300) -> None:
 def threads(process: subprocess.Popen[bytes], log: Path) -> str:
     """What those of a stream that hangs are at, in its JVM and in Python; ends it."""
     said = log.stat().st_size
-    group = [int(one.name) for one in Path("/proc").iterdir() if one.name.isdigit()]
-    for pid in (pid for pid in group if pid != process.pid and _group_of(pid) == process.pid):
+    for pid in (int(one.name) for one in Path("/proc").iterdir() if one.name.isdigit()):
         with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGQUIT)
+            if pid != process.pid and os.getpgid(pid) == process.pid:
+                os.kill(pid, signal.SIGQUIT)
     time.sleep(3)
     process.send_signal(signal.SIGABRT)
     time.sleep(1)
@@ -85,10 +85,3 @@ def threads(process: subprocess.Popen[bytes], log: Path) -> str:
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     return log.read_bytes()[said:].decode(errors="replace")
-
-
-def _group_of(pid: int) -> int | None:
-    try:
-        return os.getpgid(pid)
-    except ProcessLookupError:
-        return None
