@@ -76,7 +76,7 @@ class Writers:
         if found is None:
             return Writer(schema_id, "", Reason.UNKNOWN_SCHEMA_ID, f"the registry has no schema id {schema_id}")
         subjects = self._registry.subjects_of(schema_id)
-        if self._subject not in subjects:
+        if not self._registry.is_one_of(self._subject, subjects):
             told = ", ".join(subjects) or "no subject"
             detail = f"schema id {schema_id} belongs to {told}, not to {self._subject}"
             return Writer(schema_id, "", Reason.WRONG_SUBJECT, detail)
