@@ -265,7 +265,8 @@ class Registry:
             found = self.find(one, known)
             if found is None:
                 return None
-            references.append(RegisteredReference(one.name, one.name, found.version))
+            # Where the type's subject is an alias, a registry knows the version under its target's name only.
+            references.append(RegisteredReference(one.name, found.subject, found.version))
         return references
 
     def register(self, subject: str, text: str, references: Sequence[RegisteredReference] = ()) -> int:

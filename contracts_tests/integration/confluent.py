@@ -52,7 +52,7 @@ class Confluent(Gateway):
     """A gateway that answers as Confluent's registry; `before` and `after` go on top.
 
     Args:
-        configs: what was set, by qualified subject; "" for all.
+        configs: what was set, by qualified subject; `:.staging:` for a context, "" for all.
         modes: likewise.
         metadata: by qualified subject and version.
         guids: (context, id) of those that were seen, and the schema, by GUID.
@@ -88,9 +88,9 @@ class Confluent(Gateway):
                 path = "/".join(("/subjects", *(quote(one, safe="") for one in (name, *what))))
                 return self._subject(replace(asked, path=path + query), context, name, what)
             case "config", _:
-                return self._config(asked, "".join(_qualified(context, one) for one in rest), context)
+                return self._config(asked, _qualified(context, "".join(rest)))
             case "mode", _:
-                return self._mode(asked, "".join(_qualified(context, one) for one in rest))
+                return self._mode(asked, _qualified(context, "".join(rest)))
             case _:
                 return super().real(asked)
 
@@ -141,22 +141,24 @@ class Confluent(Gateway):
 
     # -- settings
 
-    def _config(self, asked: Request, name: str, context: str) -> Answer:
+    def _config(self, asked: Request, name: str) -> Answer:
+        is_context = name.endswith(":")
         if asked.method == "PUT":
             wanted = json.loads(asked.body)
             if level := wanted.get("compatibility"):
+                self.configs.setdefault(name, {})["compatibilityLevel"] = level
+            if level and not is_context:
                 body = json.dumps({"compatibility": level}).encode()
                 path = f"/config/{quote(name, safe='')}" if name else "/config"
                 there = super().real(replace(asked, path=path, body=body))
                 if there.status != 200:
                     return there
-                self.configs.setdefault(name, {})["compatibilityLevel"] = level
             self.configs.setdefault(name, {}).update({key: wanted[key] for key in _SETTINGS if key in wanted})
             return answer(wanted)
         kept = dict(self.configs.get(name, {}))
-        if not name and context == ".":
+        if not name:
             return answer({**self._json(asked), **kept})
-        if name and "compatibilityLevel" not in kept and (level := self._own_level(name)):
+        if not is_context and "compatibilityLevel" not in kept and (level := self._own_level(name)):
             kept["compatibilityLevel"] = level
         return answer(kept) if kept else failure(40408, f"{name} has no level configured")
 
