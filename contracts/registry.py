@@ -114,7 +114,7 @@ class Registry:
         self._verify = ca_file or True
         self._session = requests.Session()
         # A proxy of the environment is for other machines.
-        self._session.trust_env = address.host not in ("127.0.0.1", "localhost", "::1")
+        self._session.trust_env = not address.is_loopback
         self._session.headers["Accept"] = f"{MEDIA_TYPE}, application/json"
         if user or address.user:
             name, word = (user, password) if user else (address.user, address.password)

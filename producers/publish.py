@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import functools
-import json
 import re
 import time
 from collections import Counter
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
-from confluent_kafka.serialization import MessageField, SerializationContext, SerializationError
 
 from contracts import kafka
 from contracts.contract import Contract
@@ -75,8 +73,6 @@ class Publisher:
             raise ConfigurationError(
                 error.args[0].str(), where=self._where, mend="correct KAFKA_BOOTSTRAP_SERVERS or KAFKA_MAX_BLOCK_MS"
             ) from None
-        self._value_context = SerializationContext(self.topic, MessageField.VALUE)
-        self._key_context = SerializationContext(self.topic, MessageField.KEY)
 
     def _configuration(self) -> dict[str, Any]:
         return {
@@ -110,7 +106,6 @@ class Publisher:
         key = self._contract.key
         self._value_serializer = serializer.of(self._contract.value, registry)
         self._key_serializer = serializer.of(key, registry) if key else None
-        self._key_fields = [field["name"] for field in json.loads(key.schema_text)["fields"]] if key else []
 
     def send(self, record: Record) -> None:
         """Serializes a record and hands it to the client; waits while the client's queue is full.
@@ -122,10 +117,10 @@ class Publisher:
         try:
             key = None
             if self._key_serializer is not None:
-                key = self._key_serializer({name: record[name] for name in self._key_fields}, self._key_context)
-            value = self._value_serializer(record, self._value_context)
+                key = self._key_serializer({name: record[name] for name in self._key_serializer.fields})
+            value = self._value_serializer(record)
             broken = self._judge.first_broken(record)
-        except (ValueError, TypeError, KeyError, OverflowError, AttributeError, SerializationError) as error:
+        except (ValueError, TypeError, KeyError, OverflowError, AttributeError) as error:
             raise RejectedRecord("INVALID_RECORD", _which_field(error)) from None
         if broken is not None:
             raise RejectedRecord(broken.reason, broken.message)

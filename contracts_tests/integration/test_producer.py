@@ -199,6 +199,15 @@ def test_every_user_arrives_as_the_source_has_it(topic: Topic) -> None:
     assert by_id(topic.records()) == by_id([to_record(user) for user in generated("s", 700)])
 
 
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:9", "http://127.0.0.1:9"])
+def test_proxies_of_the_environment_are_not_asked(topic: Topic, proxy: str) -> None:
+    names = ("ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY")
+    variables = dict.fromkeys([*names, *map(str.lower, names)], proxy)
+    done = topic.produce("--count", "5", **variables, NO_PROXY="", no_proxy="")
+    assert done.returncode == 0, done.stderr
+    assert len(topic.records()) == 5
+
+
 def test_a_second_run_sends_the_same_ids_to_the_same_partitions(topic: Topic) -> None:
     for _ in range(2):
         assert topic.produce("--count", "50", "--seed", "s").returncode == 0
@@ -285,7 +294,8 @@ def test_a_dead_letter_is_the_user_and_says_why(
     (tmp_path / "1.json").write_text(json.dumps(users), encoding="utf-8")
     topic = unregistered.register()
     done = topic.produce("--count", "all", DATASOURCE_URL=serve(replay=tmp_path).url)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 1, done.stderr
+    assert "every user was refused: fetched 4, produced 0, refused 4" in done.stderr
     letters = topic.messages(dead=True)
     assert letters[0].value() == json.dumps(users[0], ensure_ascii=False).encode()
     assert dict(letters[0].headers()) == {
@@ -304,7 +314,7 @@ def test_a_record_that_does_not_fit_the_contract_is_dead_lettered(unregistered: 
     change_value_schema(unregistered, lambda schema: schema["fields"].append({"name": "shoe_size", "type": "int"}))
     topic = unregistered.register()
     done = topic.produce("--count", "5", "--json")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 1, done.stderr
     report = json.loads(done.stdout)
     assert (report["produced"], report["refused"]) == (0, {"total": 5, "reasons": {"INVALID_RECORD": 5}})
     for letter in topic.messages(dead=True):
