@@ -13,6 +13,7 @@ from contracts.contract import Subject
 from contracts.errors import ConfigurationError
 from contracts.nodes import Record
 from contracts.registry import Registry
+from producers import strict
 
 _MAGIC = b"\x00"
 
@@ -20,25 +21,30 @@ _MAGIC = b"\x00"
 class Serializer:
     """Writes records as Avro in Confluent's framing: a zero byte, the schema's id in four bytes, the body.
 
+    What it writes is what it was given: a value that its type does not hold exactly is refused (`producers.strict`).
+
     It talks to nobody: the id was looked up when it was made, so a registry that goes away meanwhile stops no record.
 
     Args:
-        schema_text: self-contained Avro JSON of a record.
+        subject: its schema is a record.
         schema_id: the registry's id of that schema.
 
     Attributes:
         fields: names of the record's fields.
     """
 
-    def __init__(self, schema_text: str, schema_id: int) -> None:
-        self._schema = fastavro.parse_schema(json.loads(schema_text))
+    def __init__(self, subject: Subject, schema_id: int) -> None:
+        self._strict = strict.compile_record(subject.schema)
+        self._schema = fastavro.parse_schema(json.loads(subject.schema_text))
         self._framing = _MAGIC + schema_id.to_bytes(4, "big")
-        self.fields = [field["name"] for field in self._schema["fields"]]
+        self.fields = list(subject.record.by_name)
 
     def __call__(self, record: dict[str, Any]) -> bytes:
+        """The message's bytes.  Raises Misfit, and RecursionError when the record is nested too deep."""
+        written = self._strict(record)
         message = io.BytesIO()
         message.write(self._framing)
-        fastavro.schemaless_writer(message, self._schema, record)
+        fastavro.schemaless_writer(message, self._schema, written)
         return message.getvalue()
 
 
@@ -64,8 +70,8 @@ def of(subject: Subject, registry: Registry) -> Serializer:
             mend="make register-schemas",
         )
     try:
-        return Serializer(subject.schema_text, found.schema_id)
-    except (SchemaParseException, UnknownType) as error:
+        return Serializer(subject, found.schema_id)
+    except (SchemaParseException, UnknownType, RecursionError) as error:
         raise ConfigurationError(
             f"fastavro cannot write with this schema: {error}", where=subject.file, mend="correct the schema"
         ) from None

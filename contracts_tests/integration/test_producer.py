@@ -5,6 +5,7 @@ Each test has a topic of its own, under a contract that differs from `users_crea
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import pty
@@ -320,7 +321,38 @@ def test_a_record_that_does_not_fit_the_contract_is_dead_lettered(unregistered: 
     for letter in topic.messages(dead=True):
         headers = dict(letter.headers())
         assert headers["__connect.errors.stage"] == b"VALUE_CONVERTER"
-        assert headers["__connect.errors.exception.message"] == b"field shoe_size does not fit the schema"
+        assert (
+            headers["__connect.errors.exception.message"] == b"field shoe_size does not fit the schema: it is missing"
+        )
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("registered_date", dt.datetime(2024, 2, 29, 12), "the schema: it has no zone"),
+        (
+            "registered_date",
+            dt.datetime(2024, 2, 29, 12, 0, 0, 1, dt.UTC),
+            "the schema: it has parts of a millisecond",
+        ),
+        ("dob", dt.datetime(2024, 2, 29, 12, tzinfo=dt.UTC), "the schema: it is a date with a time"),
+        ("id", "not a UUID", "the schema: it is not a UUID"),
+        ("gender", "OTHER", "the schema: it is not a symbol"),
+        ("email", b"a@example.com", "the schema: it is not text"),
+    ],
+)
+def test_value_that_would_be_altered_is_refused(topic: Topic, field: str, value: Any, words: str) -> None:
+    publisher = Publisher(topic.contract, topic.settings)
+    publisher.open()
+    record = to_record(generated("s", 1)[0])
+    publisher.send(record)
+    with pytest.raises(publish.RejectedRecord) as caught:
+        publisher.send(record | {field: value})
+    assert caught.value.reason == "INVALID_RECORD"
+    assert f"field {field} does not fit {words}" in caught.value.what
+    assert str(value) not in caught.value.what
+    publisher.flush()
+    assert topic.records() == [record]
 
 
 def test_a_full_queue_holds_the_producer_up_and_loses_nothing(topic: Topic, monkeypatch: pytest.MonkeyPatch) -> None:
