@@ -336,7 +336,7 @@ def test_a_record_that_does_not_fit_the_contract_is_dead_lettered(unregistered: 
             "the schema: it has parts of a millisecond",
         ),
         ("dob", dt.datetime(2024, 2, 29, 12, tzinfo=dt.UTC), "the schema: it is a date with a time"),
-        ("id", "not a UUID", "the schema: it is not a UUID"),
+        ("id", "somebody", "the schema: it is not a UUID"),
         ("gender", "OTHER", "the schema: it is not a symbol"),
         ("email", b"a@example.com", "the schema: it is not text"),
     ],
