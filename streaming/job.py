@@ -28,14 +28,15 @@ from contracts.errors import ConfigurationError, ContractsError, Refused, Servic
 from contracts.registry import Registry
 from contracts.settings import Settings
 from contracts.topics import Topics
-from streaming import failures, source
+from streaming import failures, refusals, source
 from streaming.broker import SameTopic, Watch
 from streaming.checkpoints import Checkpoints
 from streaming.counts import Counts
-from streaming.decoding import Decoding
+from streaming.decoding import Asked, Decoding
 from streaming.failures import UnseenSchemaId
 from streaming.metrics import Metrics
 from streaming.progress import Progress
+from streaming.refusals import RowsRefused
 from streaming.sinks import Sink
 from streaming.sinks.cassandra import CassandraSink
 from streaming.sinks.dead_letter import DeadLetterSink
@@ -211,7 +212,7 @@ class Job:
             try:
                 if self._stopping.is_set():
                     raise _Stopped(f"batch {number} is not begun")
-                counts = self._retrying(sink)(self._attempt, sink, batch)
+                counts = self._retrying(sink)(self._attempt, sink, batch, Asked())
             except _Stopped:
                 self._ended[sink.name] = None
                 raise
@@ -231,22 +232,22 @@ class Job:
 
         return handle
 
-    def _attempt(self, sink: Sink, batch: DataFrame) -> Counts:
+    def _attempt(self, sink: Sink, batch: DataFrame, asked: Asked) -> Counts:
         try:
             self._same_topic.check()
-            return self._write_in_time(sink, batch)
+            return self._write_in_time(sink, batch, asked)
         except ServiceError as error:
             self._metrics.attempt_failed(sink.name, error)
             raise
 
-    def _write_in_time(self, sink: Sink, batch: DataFrame) -> Counts:
+    def _write_in_time(self, sink: Sink, batch: DataFrame, asked: Asked) -> Counts:
         """A write that hangs in a driver is left behind; should it wake up, it writes what is written again."""
         limit = self._settings.stream_write_timeout_s
         attempt: Future[Counts] = Future()
 
         def work() -> None:
             try:
-                attempt.set_result(self._write(sink, batch))
+                attempt.set_result(self._write(sink, batch, asked))
             except failures.JAVA_ERRORS as error:  # a sink tells of its own server; this is about reading
                 attempt.set_exception(failures.of_java("Kafka", self._settings.kafka_bootstrap_servers, error))
             except BaseException as error:  # handed over to the thread that waits
@@ -260,7 +261,7 @@ class Job:
             mend = "see whether the server answers (`make status`), or raise STREAM_WRITE_TIMEOUT_S"
             raise ServiceError(words, where=sink.name, mend=mend) from None
 
-    def _write(self, sink: Sink, batch: DataFrame) -> Counts:
+    def _write(self, sink: Sink, batch: DataFrame, asked: Asked) -> Counts:
         if self._decoding.begun:
             try:
                 return self._write_decoded(sink, self._decoding.known(batch))
@@ -269,15 +270,30 @@ class Job:
         # A sink is idempotent: what the attempt above has written already is written again.
         batch.persist()
         try:
-            return self._write_decoded(sink, self._decoding.looked_up(batch))
+            return self._write_decoded(sink, self._decoding.looked_up(batch, asked))
         finally:
             batch.unpersist()
 
     def _write_decoded(self, sink: Sink, decoded: DataFrame) -> Counts:
-        counts = sink.write(decoded)
-        if sink is self._sinks[0] and counts.rejected:
-            return replace(counts, dead_lettered=self._dead_letters.write(decoded))
-        return counts
+        refused: dict[refusals.Place, str] = {}
+        while True:
+            marked = refusals.marked(decoded, sink.name, refused)
+            try:
+                counts = sink.write(marked)
+                break
+            except RowsRefused as found:
+                # Without these rows the batch is written again: an older event of the same key may be the newest now.
+                if not found.rows.keys() - refused.keys():
+                    raise
+                refused |= found.rows
+                self._log.warning(
+                    "rows refused", sink=sink.name, rows=len(found.rows), why=next(iter(found.rows.values()))
+                )
+        if sink is self._sinks[0]:
+            letters = self._dead_letters.write(marked) if counts.rejected else {}
+        else:
+            letters = self._dead_letters.write(marked, refusals.reason(sink.name)) if refused else {}
+        return replace(counts, dead_lettered=letters)
 
     def _retrying(self, sink: Sink) -> Retrying:
         def told(state: RetryCallState) -> None:
