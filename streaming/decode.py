@@ -3,10 +3,10 @@
 Each record is decoded with the schema it was written with and resolved to the contract's (Avro schema resolution, in
 the JVM).  Exactly one of `record` and `reason` is null.
 
-The strict reader (`streaming.strict`) sees the bytes first: what it refuses never reaches Avro.  What it passes,
-`from_avro` decodes to the values that were written.  Even so one thing is checked: in PERMISSIVE mode a body that cannot
-be decoded becomes a struct of nulls, which looks like a record of nulls.  So the body is decoded as the first field of
-an envelope whose second field is a sentinel that is appended to the body.
+The strict reader (`streaming.strict`) sees the bytes first: what it refuses never reaches Avro.  What it
+passes, `from_avro` decodes to the values that were written.  Even so one thing is checked: in PERMISSIVE mode a body
+that cannot be decoded becomes a struct of nulls, which looks like a record of nulls.  So the body is decoded as the
+first field of an envelope whose second field is a sentinel that is appended to the body.
 """
 
 from __future__ import annotations

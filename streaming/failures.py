@@ -17,6 +17,8 @@ from contracts.errors import Refused, ServiceError
 from streaming import strict
 
 _SETTING = {"Cassandra": "CASSANDRA_HOSTS", "PostgreSQL": "POSTGRES_DSN", "Kafka": "KAFKA_BOOTSTRAP_SERVERS"}
+# As messages name a server -> `ServiceError.server`.
+_SERVER = {"Cassandra": "cassandra", "PostgreSQL": "postgres", "Kafka": "kafka"}
 _REFUSALS = frozenset(
     {
         "AuthenticationException",
@@ -48,13 +50,13 @@ class UnseenSchemaId(ServiceError):
 def service(name: str, address: str, words: str) -> ServiceError:
     """An outage of the server `name` at `address`."""
     mend = f"see whether it is up (`make status`, `make up`), and whether {_SETTING[name]} and its credentials fit"
-    return ServiceError(words, where=f"{name} {address}", mend=mend)
+    return ServiceError(words, where=f"{name} {address}", mend=mend, server=_SERVER[name])
 
 
 def refused(name: str, address: str, words: str) -> Refused:
     """A refusal of the server `name` at `address`."""
     mend = f"correct what it names, or {_SETTING[name]} and its credentials (`make env` prints the embedded stack's)"
-    return Refused(words, where=f"{name} {address}", mend=mend)
+    return Refused(words, where=f"{name} {address}", mend=mend, server=_SERVER[name])
 
 
 def of_java(name: str, address: str, error: Py4JJavaError | CapturedException) -> ServiceError:
@@ -63,13 +65,16 @@ def of_java(name: str, address: str, error: Py4JJavaError | CapturedException) -
     kind = cause.getClass().getSimpleName()
     words = _one_line(f"{kind}: {cause.getMessage()}")
     if cause.getClass().getName().startswith("org.apache.kafka.") or _NOT_READ in words:
-        return ServiceError(words, where="Kafka", mend="see whether it is up (`make status`, `make up`)")
+        mend = "see whether it is up (`make status`, `make up`)"
+        return ServiceError(words, where="Kafka", mend=mend, server="kafka")
     if kind == "ArithmeticException" and "long overflow" in words:
         words = "a record's timestamp lies more than 290,000 years away, and Spark cannot hold it"
         mend = "delete the records up to it (kafka-delete-records), and refuse such: message.timestamp.before.max.ms"
-        return Refused(words, where="Kafka", mend=f"{mend} and after.max.ms in the contract's kafka.config")
+        mend = f"{mend} and after.max.ms in the contract's kafka.config"
+        return Refused(words, where="Kafka", mend=mend, server="kafka")
     if cause.getClass().getName() == strict.UNSEEN:
-        return UnseenSchemaId(words, where=f"{name} {address}", mend="it is looked up, and the batch written again")
+        mend = "it is looked up, and the batch written again"
+        return UnseenSchemaId(words, where=f"{name} {address}", mend=mend, server="registry")
     if kind == "PSQLException":
         return _of_state(address, cause.getSQLState() or "08", words)
     return (refused if kind in _REFUSALS else service)(name, address, words)
@@ -113,7 +118,7 @@ def _of_state(
     if state.startswith("54"):
         told = words
     mend = "see the record (`python -m streaming dlq show`); correct it, or what the table asks for"
-    return RowRefused(told, where=f"PostgreSQL {address}", mend=mend)
+    return RowRefused(told, where=f"PostgreSQL {address}", mend=mend, server="postgres")
 
 
 def _innermost(cause: JavaObject) -> JavaObject:

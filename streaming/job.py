@@ -259,7 +259,7 @@ class Job:
         except TimeoutError:
             words = f"the batch was not written within {limit:g} s"
             mend = "see whether the server answers (`make status`), or raise STREAM_WRITE_TIMEOUT_S"
-            raise ServiceError(words, where=sink.name, mend=mend) from None
+            raise ServiceError(words, where=sink.name, mend=mend, server=sink.name) from None
 
     def _write(self, sink: Sink, batch: DataFrame, asked: Asked) -> Counts:
         if self._decoding.begun:
@@ -341,9 +341,8 @@ def _since_first_failure(seconds: float) -> Callable[[RetryCallState], bool]:
 
 def _as_service_error(failure: StreamingQueryException, name: str) -> ServiceError:
     words = " ".join(str(failure).split())
-    return ServiceError(
-        f"the query failed: {words[:400]}", where=name, mend="see Spark's log; the checkpoint is kept, run it again"
-    )
+    mend = "see Spark's log; the checkpoint is kept, run it again"
+    return ServiceError(f"the query failed: {words[:400]}", where=name, mend=mend, server="spark")
 
 
 def _location(checkpoint: Path) -> str:

@@ -21,8 +21,6 @@ from streaming.reasons import Reason
 BATCH_BUCKETS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 LATENCY_BUCKETS = (0.1, 0.25, 0.5, 1, 1.5, 2, 3, 4, 5, 7.5, 10, 30, 60, 300, 1800, 3600, 21600, 86400)
 _OF_A_SINK = ("contract", "sink")
-# The first words of `ServiceError.where` -> the label.
-_SERVERS = {"schema registry": "registry", "postgresql": "postgres"}
 
 
 class Metrics:
@@ -112,8 +110,7 @@ class Metrics:
 
     def attempt_failed(self, sink: str, error: ServiceError) -> None:
         """An attempt at a batch failed, whether another follows or not."""
-        name = error.where.rpartition(" ")[0].lower()
-        self._failed.labels(self._contract, sink, _SERVERS.get(name, name) or sink).inc()
+        self._failed.labels(self._contract, sink, error.server or sink).inc()
 
     def commit_failed(self, sink: str) -> None:
         self._uncommitted.labels(self._contract, sink).inc()

@@ -60,7 +60,7 @@ def running(settings: Settings) -> Iterator[SparkSession]:
             raise
         words = "its JVM has ended: killed, or out of memory"
         mend = f"see {settings.spark_log_file}, SPARK_DRIVER_MEMORY; run it again, it goes on where it stopped"
-        raise ServiceError(words, where="Spark", mend=mend) from error
+        raise ServiceError(words, where="Spark", mend=mend, server="spark") from error
     finally:
         with suppress(Py4JError, ConnectionError):
             spark.stop()
@@ -167,12 +167,12 @@ def _reach(master: str) -> None:
             return
         except OSError as error:
             why = error.strerror or str(error)
-    raise ServiceError(why, where=f"Spark {master}", mend=_MEND)
+    raise ServiceError(why, where=f"Spark {master}", mend=_MEND, server="spark")
 
 
 def _gone(master: str, settings: Settings) -> ServiceError:
     words = f"the cluster has ended the application, or started none of its executors; see {settings.spark_log_file}"
-    return ServiceError(words, where=f"Spark {master}", mend=_MEND)
+    return ServiceError(words, where=f"Spark {master}", mend=_MEND, server="spark")
 
 
 def _master(settings: Settings) -> str:

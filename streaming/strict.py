@@ -1,11 +1,11 @@
 """The strict reader: what a record's bytes must be like, before `from_avro` sees them.
 
-`java/StrictReader.java` reads the framing and walks the body with its writer schema, inside Spark's JVM and a record at
-a time.  Why it exists, and why it is Java, is in docs/adr/0016: Avro's own reader alters what it should refuse, and no
+`java/StrictReader.java` reads the framing and walks the body with its writer schema, record by record inside Spark's
+JVM.  docs/adr/0016 says why it exists and why it is Java: Avro's own reader alters what it should refuse, and no
 expression of Spark's can look at the bytes of an enum's index or a union's branch number.
 
-Here are its two ends: the class, compiled by the compiler that Spark has with it, and `program`, a writer schema as the
-list of nodes that it walks.
+This module has its two ends: the class, compiled by the compiler that Spark ships, and `program`, a writer schema as
+the list of nodes to walk.
 """
 
 from __future__ import annotations
@@ -176,7 +176,7 @@ class _Program:
         if name in ("bytes", "string"):
             text = base == "string"
             least = int(base == "bytes" and logical is not None and logical.name == "decimal")
-            return "s" if text or base == "" and name == "string" else "y", least, 0, int(text), []
+            return "s" if text else "y", least, 0, int(text), []
         return _KINDS[name], 0, 0, 0, []
 
     def _field(self, field: Field, read_as: AnyType | None, path: str) -> int:

@@ -98,8 +98,8 @@ class Writers:
                 ours = self._registry.keys_in(self._subject)
                 new = [*(key for key in new if key in ours), *[key for key in new if key not in ours][:MOST_ASKED]]
                 unknown = (
-                    f"schema {{}} is none of {self._subject}'s; a batch holds more than {MOST_ASKED} unknown ids, and "
-                    "the registry was not asked for each"
+                    f"schema {{}} is none of {self._subject}'s; a batch holds more than {MOST_ASKED} unknown ids, "
+                    "and the registry was not asked for each"
                 )
             for key in new:
                 asked[key] = self._look_up(key)

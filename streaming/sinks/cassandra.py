@@ -9,7 +9,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import islice
@@ -226,7 +226,7 @@ class CassandraSink:
                 raise RowsRefused(self.name, refused) from None
 
     def _one_by_one(self, numbers: DataFrame, table: Table) -> dict[Place, str] | None:
-        """Sends each row with cassandra-driver; those that are refused, and why.  None where the nodes do not answer."""
+        """Sends each row with cassandra-driver; those that it refuses, and why.  None where no node answers."""
         names = numbers.columns
         columns = [name for name in names if name != WRITE_TIME]
         marks = ", ".join("?" for _ in columns)
