@@ -24,16 +24,17 @@ from contracts.columns import MOST_DIGITS
 from contracts.contract import Contract
 from contracts.logical import logical_of, max_precision
 from contracts.rules import Rule
-from streaming import rules, strict, values
+from streaming import framing, rules, strict, values
+from streaming.framing import SchemaKey
 from streaming.reasons import Reason
 from streaming.strict import StrictReader
-from streaming.writers import Key, Writer
+from streaming.writers import Writer
 
 SENTINEL = bytes.fromhex("c0ffee5eed5ea1ed")
 _NO_RECORD = "the body is a record of its writer schema, and Avro cannot make it one of the contract's"
 
 
-def schema_ids(frame: DataFrame, header: str = strict.VALUE_HEADER) -> list[Key]:
+def schema_ids(frame: DataFrame, header: str = framing.VALUE_HEADER) -> list[SchemaKey]:
     """The distinct schema ids and GUIDs that the records of a frame name, the most frequent first.  Runs a Spark job.
 
     Args:
@@ -55,12 +56,12 @@ class Decoder:
         header: the Kafka header that may carry the schema id.
     """
 
-    def __init__(self, contract: Contract, header: str = strict.VALUE_HEADER) -> None:
+    def __init__(self, contract: Contract, header: str = framing.VALUE_HEADER) -> None:
         self._contract = contract
         self._header = header
-        self._made: tuple[Mapping[Key, Writer], str | None, Column, Column, Column] | None = None
+        self._made: tuple[Mapping[SchemaKey, Writer], str | None, Column, Column, Column] | None = None
 
-    def decode(self, frame: DataFrame, writers: Mapping[Key, Writer], unknown: str | None = None) -> DataFrame:
+    def decode(self, frame: DataFrame, writers: Mapping[SchemaKey, Writer], unknown: str | None = None) -> DataFrame:
         """`frame` with `record` (struct of the contract's fields), `reason` (a `Reason`, or a rule's) and `detail`.
 
         Args:
@@ -83,7 +84,7 @@ class Decoder:
         )
 
     def _expressions(
-        self, frame: DataFrame, writers: Mapping[Key, Writer], unknown: str | None
+        self, frame: DataFrame, writers: Mapping[SchemaKey, Writer], unknown: str | None
     ) -> tuple[Column, Column, Column]:
         reader = self._contract.value.schema
         texts = sorted({writer.text for writer in writers.values() if writer.reason is None})

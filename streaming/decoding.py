@@ -13,9 +13,10 @@ from pyspark.sql import functions as F
 
 from contracts.contract import Contract
 from contracts.registry import Registry
-from streaming import decode, strict
+from streaming import decode, framing
+from streaming.framing import SchemaKey
 from streaming.reasons import Reason
-from streaming.writers import Key, LookedUp, Writer, Writers
+from streaming.writers import LookedUp, Writer, Writers
 
 TOMBSTONE = "tombstone"
 _JUDGED = ("record", "reason", "detail")
@@ -26,8 +27,8 @@ class Asked:
     """What the registry has answered for one batch: an id that it does not know is asked for once, not once an
     attempt."""
 
-    values: dict[Key, Writer] = field(default_factory=dict)
-    keys: dict[Key, Writer] = field(default_factory=dict)
+    values: dict[SchemaKey, Writer] = field(default_factory=dict)
+    keys: dict[SchemaKey, Writer] = field(default_factory=dict)
 
 
 class Decoding:
@@ -41,7 +42,7 @@ class Decoding:
         self._values, self._value_writers = decode.Decoder(contract), Writers(registry, contract)
         self._keys: decode.Decoder | None = None
         if contract.deletes:
-            self._keys = decode.Decoder(contract.keys, strict.KEY_HEADER)
+            self._keys = decode.Decoder(contract.keys, framing.KEY_HEADER)
             self._key_writers = Writers(registry, contract.keys)
 
     @property
@@ -64,7 +65,7 @@ class Decoding:
         of_values = self._value_writers.of(decode.schema_ids(batch), asked.values)
         of_keys = None
         if self._keys is not None:
-            found = decode.schema_ids(_keys_of_tombstones(batch), strict.KEY_HEADER)
+            found = decode.schema_ids(_keys_of_tombstones(batch), framing.KEY_HEADER)
             of_keys = self._key_writers.of(found, asked.keys)
         return self._decoded(batch, of_values, of_keys)
 

@@ -1,7 +1,8 @@
 """Rows that a store refuses, each by itself: which ones they are, and how a batch is marked with them.
 
 A store may refuse what Avro and the contract take: a row that is too large for its protocol, or one that fails a
-CHECK which somebody has added.  Such a record is a dead letter of that store, `REFUSED:<store>`; the other store has its row.
+CHECK which somebody has added.  Such a record is a dead letter of that store, `REFUSED:<store>`; the other store has
+its row.
 """
 
 from __future__ import annotations

@@ -19,8 +19,6 @@ from pyspark.sql import Column, SparkSession
 from contracts.nodes import AnyType, Array, Enum, Field, Fixed, Map, Named, Record, Schema, Union, join
 from contracts.reading import PROMOTIONS
 
-#: Kafka headers that may carry the schema id (Confluent's `HeaderSchemaIdSerializer`).
-VALUE_HEADER, KEY_HEADER = "__value_schema_id", "__key_schema_id"
 #: The class of the exception that a schema id which was not made known fails a job with; its message is the id.
 UNSEEN = "datacontracts.UnseenSchema"
 

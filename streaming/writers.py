@@ -15,10 +15,8 @@ from contracts.contract import Contract
 from contracts.errors import InvalidSchema
 from contracts.registry import NoGuids, RegisteredSchema, Registry
 from contracts.writing import to_json
+from streaming.framing import SchemaKey
 from streaming.reasons import Reason
-
-#: What a record names its schema by: the registry's id, or a GUID.
-Key = int | str
 
 #: Ids of a batch that are asked for one by one, besides those of the subject itself.
 MOST_ASKED = 100
@@ -35,20 +33,20 @@ class Writer:
         detail: the same in words, without personal data.
     """
 
-    key: Key
+    key: SchemaKey
     text: str
     reason: Reason | None = None
     detail: str = ""
 
 
-class LookedUp(dict[Key, Writer]):
+class LookedUp(dict[SchemaKey, Writer]):
     """Writers by their key.
 
     Attributes:
         unknown: why every other schema id is rejected, with `{}` in the place of the id; None: it was not looked up.
     """
 
-    def __init__(self, writers: dict[Key, Writer], unknown: str | None) -> None:
+    def __init__(self, writers: dict[SchemaKey, Writer], unknown: str | None) -> None:
         super().__init__(writers)
         self.unknown = unknown
 
@@ -65,16 +63,16 @@ class Writers:
         self._registry = registry
         self._subject = contract.value.name
         self._reader = contract.value.schema_text
-        self._known: dict[Key, Writer] = {}
+        self._known: dict[SchemaKey, Writer] = {}
         self._lock = threading.Lock()
 
     @property
-    def known(self) -> dict[Key, Writer]:
+    def known(self) -> dict[SchemaKey, Writer]:
         """What is remembered, see `of`."""
         with self._lock:
             return dict(self._known)
 
-    def of(self, keys: Iterable[Key], asked: dict[Key, Writer] | None = None) -> LookedUp:
+    def of(self, keys: Iterable[SchemaKey], asked: dict[SchemaKey, Writer] | None = None) -> LookedUp:
         """What is known, and what the registry says of `keys`.
 
         What can be read, and what never will be, is remembered; an id that the registry does not know, or knows under
@@ -108,7 +106,7 @@ class Writers:
             }
             return LookedUp(self._known | asked, unknown)
 
-    def _look_up(self, key: Key) -> Writer:
+    def _look_up(self, key: SchemaKey) -> Writer:
         try:
             found, name = self._find(key)
         except NoGuids:
@@ -132,7 +130,7 @@ class Writers:
             return Writer(key, "", Reason.INCOMPATIBLE_SCHEMA, detail)
         return Writer(key, text)
 
-    def _find(self, key: Key) -> tuple[RegisteredSchema | None, str]:
+    def _find(self, key: SchemaKey) -> tuple[RegisteredSchema | None, str]:
         """The schema, and what the record calls it."""
         if isinstance(key, int):
             return self._registry.by_id(key), f"schema id {key}"
