@@ -229,8 +229,12 @@ public final class StrictReader implements Serializable {
         private final String what;
 
         Malformed(Node node, String what) {
+            this(node.path, what);
+        }
+
+        Malformed(String path, String what) {
             super(what, null, false, false);
-            this.path = node.path;
+            this.path = path;
             this.what = what;
         }
 
@@ -442,16 +446,17 @@ public final class StrictReader implements Serializable {
     private static void text(Node node, byte[] bytes, int from, int to) {
         int place = StrictReader.odd(bytes, from, to);
         if (place < 0) return;
-        throw new Malformed(node, bytes[place] == 0
-            ? "holds the character U+0000, which PostgreSQL cannot store" : "is not valid UTF-8");
+        throw new Malformed(node, StrictReader.oddity(bytes[place]));
     }
 
     private static void textOfKey(Node node, byte[] bytes, int from, int to) {
         int place = StrictReader.odd(bytes, from, to);
         if (place < 0) return;
-        throw new Malformed(node, bytes[place] == 0
-            ? "has a key that holds the character U+0000, which PostgreSQL cannot store"
-            : "has a key that is not valid UTF-8");
+        throw new Malformed("a key of " + node.path, StrictReader.oddity(bytes[place]));
+    }
+
+    private static String oddity(byte one) {
+        return one == 0 ? "holds the character U+0000, which PostgreSQL cannot store" : "is not valid UTF-8";
     }
 
     /** The first byte that is U+0000, or begins what is no UTF-8; -1 for none. */
