@@ -105,8 +105,7 @@ class CassandraSink:
     def prepare(self) -> None:
         with connect(self._settings) as session:
             for table in filter(None, (self._table, self._deletions)):
-                for statement in existing.migration(existing.in_cassandra(session, table.sink), table):
-                    session.execute(statement)
+                existing.bring_cassandra(session, table)
 
     def write(self, decoded: DataFrame) -> Counts:
         before = self._node.generation()

@@ -49,16 +49,17 @@ class PostgresSink:
             return existing.in_postgres(connection, self.spec) is not None
 
     def prepare(self) -> None:
+        wanted = [table for table in (self._table, self._deletions) if table is not None]
         with connect(self._settings) as connection:
             self._lock(connection)
-            for table in filter(None, (self._table, self._deletions)):
-                for statement in existing.migration(existing.in_postgres(connection, table.sink), table):
-                    connection.execute(statement)
+            altered = [existing.bring_postgres(connection, table) for table in wanted]
             # Unlogged: what a crash takes from it is loaded again with the batch.  Made anew: the table may differ.
             for statement in ("DROP TABLE IF EXISTS {staging}", "CREATE UNLOGGED TABLE {staging} (LIKE {table})"):
                 connection.execute(sql.SQL(statement).format(**self._names()))
             if self._deletions is not None:
                 connection.execute(self._room_for_tombstones())
+        for table, statements in zip(wanted, altered, strict=True):
+            existing.tell(table, statements)
 
     def write(self, decoded: DataFrame) -> Counts:
         with connect(self._settings, autocommit=True) as connection:
