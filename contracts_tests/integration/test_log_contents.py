@@ -70,15 +70,31 @@ def test_what_a_driver_says_of_a_value_stands_in_no_log(
         frame.write.jdbc(url, "told_of", mode="append", properties=properties)
     told.append(failures.of_java("PostgreSQL", postgres.address(settings_of_stack), caught.value))
     with pytest.raises(failures.JAVA_ERRORS) as caught:
-        frame.write.format("org.apache.spark.sql.cassandra").options(
-            keyspace="spark_streams", table="told_of"
-        ).mode("append").save()
+        frame.write.format("org.apache.spark.sql.cassandra").options(keyspace="spark_streams", table="told_of").mode(
+            "append"
+        ).save()
     told.append(failures.of_java("Cassandra", settings_of_stack.cassandra_hosts, caught.value))
     log = settings_of_stack.spark_log_file.read_text()
-    print(told)
     for word in words_of(MARKER):
         assert [str(one) for one in told if word in str(one)] == []
         assert word not in log
         assert holding(stack, word) == []
-    for kind in ("PSQLException", "TypeConversionException"):
+    for kind in ("org.postgresql.util.PSQLException\n\tat ", "java.lang.IllegalArgumentException\n\tat "):
         assert kind in log
+
+
+def test_a_read_that_cassandra_warns_of_leaves_no_key_in_its_log(
+    stack: RunningStack, settings_of_stack: Settings
+) -> None:
+    log = stack.root / "logs" / "cassandra.log"
+    with cassandra.connect(settings_of_stack) as session:
+        session.execute(
+            "CREATE TABLE IF NOT EXISTS spark_streams.warned_of (k text, n int, v text, PRIMARY KEY (k, n))"
+        )
+        put = session.prepare("INSERT INTO spark_streams.warned_of (k, n, v) VALUES (?, ?, ?)")
+        for number in range(1100):
+            session.execute(put, (MARKER, number, None))
+        session.execute("SELECT * FROM spark_streams.warned_of WHERE k = %s", (MARKER,))
+    assert "tombstone cells for query SELECT * FROM spark_streams.warned_of WHERE ..." in log.read_text()
+    for word in words_of(MARKER):
+        assert holding(stack, word) == []

@@ -94,7 +94,7 @@ class PostgresSink:
             )
             return Counts.of(loaded)
         except failures.JAVA_ERRORS as error:
-            raise failures.of_java("PostgreSQL", address(self._settings), error) from error
+            raise failures.of_java("PostgreSQL", address(self._settings), error) from None
 
     def _apply(self, connection: psycopg.Connection) -> None:
         """What is loaded, into the table."""
@@ -147,7 +147,7 @@ class PostgresSink:
                 while some := [[_for_driver(value) for value in row] for row in islice(left, _AT_ONCE)]:
                     attempt(some)
         except failures.JAVA_ERRORS as error:
-            raise failures.of_java("PostgreSQL", address(self._settings), error) from error
+            raise failures.of_java("PostgreSQL", address(self._settings), error) from None
         if taken == 0 and len(refused) >= refusals.TOO_MANY:
             words = f"it refuses each of the {len(refused)} rows of a batch: {next(iter(refused.values()))}"
             raise failures.refused("PostgreSQL", address(self._settings), words)
@@ -266,7 +266,7 @@ def connect(settings: Settings, *, autocommit: bool = False) -> Iterator[psycopg
         with psycopg.connect(settings.postgres_dsn, connect_timeout=10, autocommit=autocommit) as connection:
             yield connection
     except psycopg.Error as error:
-        raise failures.of_postgres(address(settings), error) from error
+        raise failures.of_postgres(address(settings), error) from None
 
 
 def address(settings: Settings) -> str:
