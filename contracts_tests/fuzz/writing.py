@@ -155,7 +155,9 @@ class Values:
                 return rng.choice((text + "\n", text[1:], text.replace("-", ""), f"{{{text}}}", "")) if odd else text
             case "int" | "timestamp-nanos" | "local-timestamp-nanos" | "long":
                 low, high = _INT if node.kind == "int" else _LONG
-                return rng.choice((low, high, 0, -1, 2**24, 2**24 + 1, rng.randint(low, high), rng.randint(-9, 9)))
+                if rng.random() < 0.6:
+                    return rng.randint(-(2**20), 2**20)
+                return rng.choice((low, high, 0, -1, 2**24, 2**24 + 1, 2**30, rng.randint(low, high)))
             case "float":
                 return struct.unpack("<f", rng.randbytes(4) if odd else struct.pack("<f", rng.uniform(-9, 9)))[0]
             case "double":
@@ -164,7 +166,7 @@ class Values:
             case "string":
                 return rng.choice(("a\0b", "\0")) if odd else rng.choice((*_TEXTS, f"{rng.random()}"))
             case "bytes":
-                return rng.randbytes(rng.choice((0, 1, 2, 9, 40)))
+                return rng.choice((*_TEXTS, "x")).encode() if not odd else rng.randbytes(rng.choice((1, 2, 9, 40)))
             case "fixed":
                 return rng.randbytes(node.size)
             case "enum":
