@@ -274,6 +274,7 @@ class Registry:
                         f"version {reference.version} of {reference.subject} is not there, and {told} refers to it",
                         where=self._where(),
                         mend="restore it, or register it again",
+                        server="registry",
                     )
                 known.referred[key] = self.parse(found, known)
             named.update(known.referred[key].named)
@@ -318,12 +319,14 @@ class Registry:
                 f"no answer within {self.timeout_s:g} s to {method} {path}",
                 where=where,
                 mend="see whether it is up (`make status`), or raise SCHEMA_REGISTRY_TIMEOUT_S",
+                server="registry",
             ) from None
         except requests.RequestException as error:
             raise ServiceError(
                 f"not reachable: {_cause(error)}",
                 where=where,
                 mend="start it (`make up`), or set SCHEMA_REGISTRY_URL",
+                server="registry",
             ) from None
         try:
             document = answer.json()
@@ -332,6 +335,7 @@ class Registry:
                 f"answered {answer.status_code} to {method} {path}, and not in JSON: {answer.text[:120]!r}",
                 where=where,
                 mend=_MENDS.get(answer.status_code, _NO_REGISTRY),
+                server="registry",
             ) from None
         if answer.ok:
             if not isinstance(document, shape) or (keys and shape is dict and not document.keys() & keys):
@@ -348,12 +352,16 @@ class Registry:
         code = code if isinstance(code, int) and code else status
         if status == TOO_MANY_REQUESTS:
             told = f"takes no more requests for now ({code}) on {request}: {words}"
-            return ServiceError(told, where=self._where(), mend=_MENDS[status])
+            return ServiceError(told, where=self._where(), mend=_MENDS[status], server="registry")
         if status >= 500:
             mend = "see the registry's log, and whether what it keeps its schemas in is up (`make status`, `make up`)"
-            return ServiceError(f"failed with {code} on {request}: {words}", where=self._where(), mend=mend)
+            return ServiceError(
+                f"failed with {code} on {request}: {words}", where=self._where(), mend=mend, server="registry"
+            )
         mend = _MENDS.get(code) or _MENDS.get(status, "see what it says, and docs/drift.md")
-        return Refused(f"refused {request} with {code}: {words}", where=self._where(), mend=mend, code=code)
+        return Refused(
+            f"refused {request} with {code}: {words}", where=self._where(), mend=mend, server="registry", code=code
+        )
 
     def _made(self, make: Callable[[], _T], request: str, document: Any) -> _T:
         """What `make` reads from the document; an answer that it cannot be read from is none of a registry's."""
@@ -364,7 +372,7 @@ class Registry:
 
     def _odd(self, request: str, document: Any) -> ServiceError:
         told = f"answered {request} as no registry does: {json.dumps(document)[:120]}"
-        return ServiceError(told, where=self._where(), mend=_NO_REGISTRY)
+        return ServiceError(told, where=self._where(), mend=_NO_REGISTRY, server="registry")
 
 
 def _schema(document: dict[str, Any], schema_id: int = 0) -> RegisteredSchema:

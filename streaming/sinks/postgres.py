@@ -5,25 +5,32 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
+from typing import Any
 from urllib.parse import quote, urlencode
 
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from contracts import tables
 from contracts.contract import Contract
 from contracts.contract import PostgresSink as PostgresSpec
 from contracts.errors import ConfigurationError
 from contracts.settings import Settings
-from contracts.tables import DELETED, EVENT_ORDER
-from streaming import failures, rows
+from contracts.tables import DELETED, EVENT_OFFSET, EVENT_ORDER, EVENT_PARTITION, EVENT_TIMESTAMP
+from streaming import failures, refusals, rows
 from streaming.counts import Counts, counted
+from streaming.failures import RowRefused
 from streaming.observed import Observed
+from streaming.refusals import Place, RowsRefused
 from streaming.sinks import existing
 
 _LOCK_TIMEOUT_S = 60
+# Rows that are tried together when some of a batch are refused.
+_AT_ONCE = 500
 # The server ends the session of a peer that is no more, and with it its lock, after 25 s; TCP itself takes 2 hours.
 _KEEPALIVES = {"tcp_keepalives_idle": 10, "tcp_keepalives_interval": 5, "tcp_keepalives_count": 3}
 
@@ -63,21 +70,87 @@ class PostgresSink:
     def write(self, decoded: DataFrame) -> Counts:
         with connect(self._settings, autocommit=True) as connection:
             self._lock(connection)
-            connection.execute(sql.SQL("TRUNCATE {staging}").format(**self._names()))
             try:
-                loaded = Observed(rows.of(counted(decoded), self._contract, self._table))
-                loaded.rows.write.jdbc(
-                    self._url, self._names()["staging"].as_string(), mode="append", properties=self._properties
-                )
-                counts = Counts.of(loaded)
-            except failures.JAVA_ERRORS as error:
-                raise failures.of_java("PostgreSQL", address(self._settings), error) from error
-            # On the connection that holds the lock: where that was lost, so is this statement.
-            with connection.transaction():
-                for statement in self._delete() if self._deletions is not None else ():
-                    connection.execute(statement)
-                connection.execute(self._upsert())
-        return counts
+                connection.execute(self._empty())
+                counts = self._load(decoded)
+                # On the connection that holds the lock: where that was lost, so is this statement.
+                with connection.transaction():
+                    self._apply(connection)
+            except RowRefused:
+                pass
+            except psycopg.Error as error:
+                if not isinstance(failures.of_postgres(address(self._settings), error), RowRefused):
+                    raise
+            else:
+                return counts
+            raise RowsRefused(self.name, self._refused(connection, decoded))
+
+    def _load(self, decoded: DataFrame) -> Counts:
+        try:
+            loaded = Observed(rows.of(counted(decoded), self._contract, self._table))
+            loaded.rows.write.jdbc(
+                self._url, self._names()["staging"].as_string(), mode="append", properties=self._properties
+            )
+            return Counts.of(loaded)
+        except failures.JAVA_ERRORS as error:
+            raise failures.of_java("PostgreSQL", address(self._settings), error) from error
+
+    def _apply(self, connection: psycopg.Connection) -> None:
+        """What is loaded, into the table."""
+        for statement in self._delete() if self._deletions is not None else ():
+            connection.execute(statement)
+        connection.execute(self._upsert())
+
+    def _empty(self) -> sql.Composed:
+        return sql.SQL("TRUNCATE {staging}").format(**self._names())
+
+    def _refused(self, connection: psycopg.Connection, decoded: DataFrame) -> dict[Place, str]:
+        """The rows that PostgreSQL refuses, and why: found by halves, and nothing is kept of the attempt.
+
+        In the order of the batch: of two rows that only together break a constraint the later one is refused.
+        """
+        frame = rows.of(decoded, self._contract, self._table)
+        moment = F.concat(F.col(EVENT_TIMESTAMP).cast("string"), F.lit("+00"))
+        frame = frame.withColumn(EVENT_TIMESTAMP, moment).orderBy(EVENT_PARTITION, EVENT_OFFSET)
+        insert = sql.SQL("INSERT INTO {staging} ({columns}) VALUES ({values})").format(
+            **self._names(),
+            columns=_list(frame.columns),
+            values=sql.SQL(", ").join([sql.Placeholder()] * len(frame.columns)),
+        )
+        at = (frame.columns.index(EVENT_PARTITION), frame.columns.index(EVENT_OFFSET))
+        refused: dict[Place, str] = {}
+        taken = 0
+
+        def attempt(some: list[list[Any]]) -> None:
+            nonlocal taken
+            try:
+                with connection.transaction(), connection.cursor() as cursor:
+                    cursor.execute(self._empty())
+                    cursor.executemany(insert, some)
+                    self._apply(connection)
+                taken += len(some)
+            except psycopg.Error as error:
+                told = failures.of_postgres(address(self._settings), error)
+                if not isinstance(told, RowRefused):
+                    raise
+                if len(some) == 1:
+                    refused[some[0][at[0]], some[0][at[1]]] = told.what
+                    return
+                half = len(some) // 2
+                attempt(some[:half])
+                attempt(some[half:])
+
+        try:
+            left = frame.toLocalIterator()
+            with connection.transaction(force_rollback=True):
+                while some := [[_for_driver(value) for value in row] for row in islice(left, _AT_ONCE)]:
+                    attempt(some)
+        except failures.JAVA_ERRORS as error:
+            raise failures.of_java("PostgreSQL", address(self._settings), error) from error
+        if taken == 0 and len(refused) >= refusals.TOO_MANY:
+            words = f"it refuses each of the {len(refused)} rows of a batch: {next(iter(refused.values()))}"
+            raise failures.refused("PostgreSQL", address(self._settings), words)
+        return refused
 
     def _lock(self, connection: psycopg.Connection) -> None:
         """Keeps others from the staging table until the connection is closed: a second stream of the contract, one
@@ -160,6 +233,10 @@ class PostgresSink:
         if self._deletions is not None:
             names["deletions"] = self._deletions.sink.table
         return {part: sql.Identifier(schema, name) for part, name in names.items()}
+
+
+def _for_driver(value: Any) -> Any:
+    return bytes(value) if isinstance(value, bytearray) else value
 
 
 def _list(names: list[str]) -> sql.Composed:
