@@ -146,7 +146,7 @@ def _ruled() -> Shape:
         {"name": "email_form", "field": "email", "pattern": "[^@]*@?[^@]*"},
         {"name": "count_range", "field": "count", "min": -2_000_000_000, "max": 2_000_000_000},
         {"name": "plausible", "field": "day", "min": "0100-01-01"},
-        {"name": "few_tags", "field": "tags", "max_length": 2},
+        {"name": "short_note", "field": "note", "max_length": 12},
         {"name": "level_not_one", "expression": "place.level is null or place.level != 1"},
         {"name": "not_nan", "field": "ratio", "min": -1e30, "max": 1e30},
         {"name": "adds_up", "expression": "amount + count != 0"},
