@@ -320,11 +320,9 @@ public final class StrictReader implements Serializable {
             if (value < node.low || value > node.high) {
                 throw new Malformed(node, "is no time between the years 1 and 9999");
             }
-            if (node.kept == 24 && (float) value != value || node.kept == 24 && (long) (float) value != value) {
-                throw new Malformed(node, "is a number that the contract's float cannot hold exactly");
-            }
-            if (node.kept == 53 && (long) (double) value != value) {
-                throw new Malformed(node, "is a number that the contract's double cannot hold exactly");
+            if (node.kept > 0 && StrictReader.bits(value) > node.kept) {
+                throw new Malformed(node, "is a number that the contract's " + (node.kept == 24 ? "float" : "double")
+                    + " cannot hold exactly");
             }
         }
 
@@ -426,6 +424,12 @@ public final class StrictReader implements Serializable {
             }
             throw new Malformed(node, StrictReader.beyond(node, 64));
         }
+    }
+
+    /** From the highest to the lowest bit of a number that is set. */
+    private static int bits(long value) {
+        long magnitude = Math.abs(value);
+        return value == 0 ? 0 : 64 - Long.numberOfLeadingZeros(magnitude) - Long.numberOfTrailingZeros(magnitude);
     }
 
     private static String beyond(Node node, int bits) {
