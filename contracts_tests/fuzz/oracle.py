@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from contracts_tests.fuzz.nodes import NOTHING, Member, Node, takes_bytes
 
-MOST_EMPTY_ITEMS = 1_000_000
+MOST_EMPTY_ITEMS = 10_000
 DEEPEST = 200
 MOST_BYTES = 64 * 1024 * 1024
 _ROOM = 1_000_000
