@@ -334,7 +334,8 @@ public final class StrictReader implements Serializable {
             while (true) {
                 long count = this.varlong(node);
                 if (count == 0) return;
-                long size = -1;
+                boolean sized = count < 0;
+                long size = 0;
                 if (count < 0) {
                     size = this.varlong(node);
                     count = -count;
@@ -369,7 +370,7 @@ public final class StrictReader implements Serializable {
                     }
                 }
                 // Who skips the collection believes the size; who reads it does not look.
-                if (size != -1 && node.kept == 0 && size != this.at - begin) {
+                if (sized && node.kept == 0 && size != this.at - begin) {
                     throw new Malformed(node, "has a block whose size is not that of its items");
                 }
             }
