@@ -82,7 +82,7 @@ def read(servers: Servers, only: Collection[str] = ()) -> Live:
         newest = registry.version(name)
         if newest is None:
             continue
-        subjects[name] = (newest, registry.level(name) or registry.global_level())
+        subjects[name] = (newest, registry.level(name) or registry.global_config().level)
         waiting = list(newest.references)
         while waiting:
             one = waiting.pop()
@@ -93,6 +93,7 @@ def read(servers: Servers, only: Collection[str] = ()) -> Live:
                         f"version {one.version} of {one.subject} is not there, and {name} refers to it",
                         where=f"schema registry {registry.url}",
                         mend="restore it in the registry, or leave the topic out: `contracts pull --topic …`",
+                        server="registry",
                     )
                 referred[one.subject, one.version] = found
                 waiting += found.references

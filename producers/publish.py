@@ -156,6 +156,7 @@ class Publisher:
                 f"a refused user ({letter.reason}) cannot go to {self.dead_letter_topic}: {error.what}",
                 where=self._where,
                 mend=f"raise max.message.bytes of {self.dead_letter_topic}, or correct the user at the source",
+                server="kafka",
             ) from None
 
     def wait(self, seconds: float) -> None:
@@ -223,6 +224,7 @@ class Publisher:
             f"{reasons or self._last_error or f'no acknowledgement within {self._patience_s:g} s'}",
             where=self._where,
             mend="see whether it is up (`make status`), then run again: a user that arrives twice is one row",
+            server="kafka",
         )
 
     def _find_topics(self) -> None:
@@ -238,6 +240,7 @@ class Publisher:
                         f"no answer within {self._patience_s:g} s: {self._last_error or error.args[0].str()}",
                         where=self._where,
                         mend="start it (`make up`), or set KAFKA_BOOTSTRAP_SERVERS",
+                        server="kafka",
                     ) from None
         missing = [topic for topic in (self.topic, self.dead_letter_topic) if topic not in found]
         if missing:

@@ -25,6 +25,9 @@ def stream(
     available_now: Annotated[bool, typer.Option(help="Write everything that is there, then stop.")] = False,
     master: Annotated[str | None, typer.Option(help="Spark master (SPARK_MASTER); this machine by default.")] = None,
     max_per_batch: Annotated[int | None, typer.Option(help="Most records of one micro-batch.")] = None,
+    accept_loss: Annotated[
+        bool, typer.Option(help="Go on behind records that Kafka deleted before they were read.")
+    ] = False,
     retry_for: Annotated[float | None, typer.Option(help="How long a failing server is waited for, seconds.")] = None,
 ) -> None:
     """Decode each record with the schema it was written with, and write it to every store of the contract."""
@@ -42,7 +45,7 @@ def stream(
     wanted = catalog.load(configured.contracts_dir).get(contract)
     metrics = Metrics(wanted)
     metrics.serve(configured)
-    sinks = prepare(configured, wanted)
+    sinks = prepare(configured, wanted, accept_loss=accept_loss)
     with Checkpoints(configured, wanted).alone(), session.running(configured) as spark:
         Job(spark, configured, wanted, sinks, stopping, metrics).run(available_now=available_now)
 

@@ -15,13 +15,14 @@ from pyspark.sql import SparkSession
 
 from contracts.errors import ConfigurationError, ServiceError
 from contracts.settings import Settings
-from streaming import truststore
+from streaming import strict, truststore
 from streaming.sinks.cassandra import contact_points
 
-# A broken body may claim a string of 2 GiB, and Avro would allocate it before it reads on.  No record is this large.
-_MOST_BYTES = 64 * 1024 * 1024
-_AVRO_LIMITS = (
-    f"-Dorg.apache.avro.limits.bytes.maxLength={_MOST_BYTES} -Dorg.apache.avro.limits.string.maxLength={_MOST_BYTES}"
+# A broken body may claim a string of 2 GiB, or as many items, and Avro would allocate them before it reads on.  The
+# strict reader (strict.py) finds that before; no record is this large.
+_MOST = 64 * 1024 * 1024
+_AVRO_LIMITS = " ".join(
+    f"-Dorg.apache.avro.limits.{one}.maxLength={_MOST}" for one in ("bytes", "string", "collectionItems")
 )
 
 # Of one record Spark makes one method, and Java interprets a method of more than 8,000 bytes for ever: with a dozen
@@ -59,7 +60,7 @@ def running(settings: Settings) -> Iterator[SparkSession]:
             raise
         words = "its JVM has ended: killed, or out of memory"
         mend = f"see {settings.spark_log_file}, SPARK_DRIVER_MEMORY; run it again, it goes on where it stopped"
-        raise ServiceError(words, where="Spark", mend=mend) from error
+        raise ServiceError(words, where="Spark", mend=mend, server="spark") from error
     finally:
         with suppress(Py4JError, ConnectionError):
             spark.stop()
@@ -99,6 +100,8 @@ def start(settings: Settings) -> SparkSession:
         "spark.sql.adaptive.enabled": "false",
         # Several events of one key in a batch are rare: sorting twice to drop them before the shuffle does not pay.
         "spark.sql.optimizer.windowGroupLimitThreshold": "-1",
+        # Of events of one key that are kept in memory; 4,096 of a megabyte each would not fit.
+        "spark.sql.windowExec.buffer.in.memory.threshold": "64",
         "spark.sql.codegen.hugeMethodLimit": str(_ONE_METHOD_UP_TO_BYTES),
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
@@ -140,6 +143,7 @@ def start(settings: Settings) -> SparkSession:
         raise _gone(master, settings) from error
     # Not before: it would stand on the JVM's command line, for every account of the machine to read.
     spark.conf.set("spark.cassandra.auth.password", settings.cassandra_password)
+    strict.install(spark)
     return spark
 
 
@@ -165,12 +169,12 @@ def _reach(master: str) -> None:
             return
         except OSError as error:
             why = error.strerror or str(error)
-    raise ServiceError(why, where=f"Spark {master}", mend=_MEND)
+    raise ServiceError(why, where=f"Spark {master}", mend=_MEND, server="spark")
 
 
 def _gone(master: str, settings: Settings) -> ServiceError:
     words = f"the cluster has ended the application, or started none of its executors; see {settings.spark_log_file}"
-    return ServiceError(words, where=f"Spark {master}", mend=_MEND)
+    return ServiceError(words, where=f"Spark {master}", mend=_MEND, server="spark")
 
 
 def _master(settings: Settings) -> str:

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import json
-import random
-import uuid
-from bisect import bisect_left
 from decimal import Decimal
 from typing import Any
 
-import psycopg
 import pytest
 import yaml
+from structlog.testing import capture_logs
 
-from contracts import avro, tables
-from contracts.contract import PostgresSink
-from contracts.nodes import Schema
-from contracts_tests.conftest import RunningStack
+from contracts.errors import Refused, ServiceError
 from contracts_tests.integration.conftest import Pipeline
 from contracts_tests.integration.users import reasons
+from streaming import job
 from streaming.reconcile import reconcile
+from streaming.sinks import cassandra, postgres
 
 
 def written(pipeline: Pipeline, sinks: dict[str, Any], fields: dict[str, Any]) -> None:
@@ -88,85 +84,75 @@ def test_numbers_become_wider_in_postgresql_also_in_its_primary_key(pipeline: Pi
     assert reconcile(pipeline.settings, pipeline.contract).in_order()
 
 
-ENUM = {"type": "enum", "name": "E", "symbols": ["A", "MUCH_LONGER_THAN_A"]}
-WIDE = {
-    "double": ("double", 1.5),
-    "nullable double": (["null", "double"], 1.5),
-    "integers between": (
-        ["int", {"type": "string", "logicalType": "uuid"}, "boolean"],
-        [5, str(uuid.UUID(int=1)), True],
-    ),
-    "double after boolean": (["boolean", "double"], [True, 5.5]),
-    "text": ("string", "x"),
-    "nullable text": (["null", "string"], "x"),
-    "enum": (ENUM, "MUCH_LONGER_THAN_A"),
-    "short fixed": ({"type": "fixed", "name": "F", "size": 23}, bytes(range(23))),
-    "long fixed": ({"type": "fixed", "name": "F", "size": 24}, bytes(range(24))),
-    "uuid": ({"type": "string", "logicalType": "uuid"}, "f81d4fae-7dec-11d0-a765-00a0c91e6bf6"),
-    "decimal of few digits": (decimal(4), Decimal("99.99")),
-    "decimal of many digits": ({**decimal(38), "scale": 19}, Decimal("1234567890123456789.1234567890123456789")),
-    "duration": ({"type": "fixed", "name": "D", "size": 12, "logicalType": "duration"}, "1 mon 1 day 00:00:01"),
-    "json": ({"type": "array", "items": "string"}, "json"),
-}
-
-
-def wide(kind: Any, number: int) -> list[dict[str, Any]]:
-    """So many fields; of a list of scalars in turns.  A named type is defined once."""
-    turns = kind if isinstance(kind, list) and "null" not in kind else [kind]
-    found = []
-    for at in range(number):
-        one = turns[at % len(turns)]
-        again = at >= len(turns) and isinstance(one, dict) and "name" in one
-        found.append({"name": f"f{at}", "type": one["name"] if again else one})
-    return found
-
-
-def filled(value: Any, at: int) -> Any:
-    """A value of the column: where it may be long, long and not to be compressed."""
-    value = value[at % len(value)] if isinstance(value, list) else value
-    chance = random.Random(at)
-    return (
-        chance.randbytes(60).hex()
-        if value == "x"
-        else json.dumps(chance.randbytes(60).hex())
-        if value == "json"
-        else value
+def test_an_alteration_is_told_once_done_and_what_stands_in_its_way_is_named(pipeline: Pipeline) -> None:
+    name = pipeline.folder.name
+    sinks = {
+        "cassandra": {"keyspace": "spark_streams", "table": name, "primary_key": ["id"]},
+        "postgres": {"table": name, "primary_key": ["id"]},
+    }
+    narrow = {"id": "string", "count": "int"}
+    written(pipeline, sinks, narrow)
+    pipeline.register()
+    job.prepare(pipeline.settings, pipeline.contract)
+    obstacles = {
+        f"view {name}_seen": f"CREATE VIEW {name}_seen AS SELECT id, count FROM {name}",
+        f"view {name}_doubled": f"CREATE VIEW {name}_doubled AS SELECT count * 2 AS twice FROM {name}_seen",
+        f"materialized view {name}_kept": f"CREATE MATERIALIZED VIEW {name}_kept AS SELECT count FROM {name}",
+        f"rule {name}_quiet on table {name}": f"CREATE RULE {name}_quiet AS ON UPDATE TO {name}"
+        " WHERE new.count < 0 DO INSTEAD NOTHING",
+    }
+    # Neither is in the way.
+    harmless = (
+        f"CREATE VIEW {name}_ids AS SELECT id FROM {name}",
+        f"CREATE INDEX {name}_counts ON {name} (count) WHERE count > 0",
+        f"ALTER TABLE {name} ADD CHECK (count < 1000)",
     )
+    with postgres.connect(pipeline.settings) as connection:
+        for statement in (*obstacles.values(), *harmless):
+            connection.execute(statement)
+
+    # `note` can be added, and is told only where the whole of it has been done.
+    written(pipeline, {"postgres": sinks["postgres"]}, {**narrow, "count": "long", "note": ["null", "string"]})
+    with capture_logs() as logs, pytest.raises(Refused) as caught:
+        job.prepare(pipeline.settings, pipeline.contract)
+    assert [line for line in logs if line["event"] == "table altered"] == []
+    for obstacle in obstacles:
+        assert obstacle in caught.value.what
+    for word in ("_ids", "_counts", "check"):
+        assert f"{name}{word}" not in caught.value.what
+    assert caught.value.server == "postgres"
+    with postgres.connect(pipeline.settings) as connection:
+        assert [column.name for column in connection.execute(f"SELECT * FROM {name}").description][:2] == [
+            "id",
+            "count",
+        ]
+        for statement in (
+            f"DROP VIEW {name}_doubled",
+            f"DROP VIEW {name}_seen",
+            f"DROP MATERIALIZED VIEW {name}_kept",
+            f"DROP RULE {name}_quiet ON {name}",
+        ):
+            connection.execute(statement)
+    with capture_logs() as logs:
+        job.prepare(pipeline.settings, pipeline.contract)
+    assert [line["statement"] for line in logs if line["event"] == "table altered"] == [
+        f'ALTER TABLE "public"."{name}" ALTER COLUMN "count" TYPE bigint',
+        f'ALTER TABLE "public"."{name}" ADD COLUMN IF NOT EXISTS "note" text',
+    ]
 
 
-@pytest.mark.parametrize("what", WIDE)
-def test_largest_table_that_lint_passes_takes_a_full_row(stack: RunningStack, what: str) -> None:
-    kind, value = WIDE[what]
-    sink = PostgresSink(table=f"wide_{uuid.uuid4().hex[:12]}", primary_key=["id"])
-
-    def schema(number: int) -> Schema:
-        fields = [{"name": "id", "type": "int"}, *wide(kind, number)]
-        return avro.parse(json.dumps({"type": "record", "name": "Wide", "fields": fields}))
-
-    def too_wide(number: int) -> bool:
-        found = schema(number)
-        refusals = (tables.size_refusals, tables.full_row_refusals)
-        return any(one for refused in refusals for one in refused(found.root, found, sink))
-
-    # One more is refused; of columns in turns, one more of each.
-    most = bisect_left(range(1, 1594), True, key=too_wide)
-    assert 300 < most < 1593
-    with psycopg.connect(stack.exports["POSTGRES_DSN"], autocommit=True) as connection:
-        for number, fits in ((most, True), (most + (len(value) if isinstance(value, list) else 1), False)):
-            found = schema(number)
-            table = tables._wanted(found.root, found, sink.model_copy(update={"table": f"{sink.table}_{number}"}))
-            for statement in tables.create(table):
-                connection.execute(statement)
-            row = [1, *(filled(value, at) for at in range(number)), "2024-02-29T00:00:00Z", 1, 1]
-            marks = ", ".join("%s" for _ in row)
-            insert = f"INSERT INTO {table.sink.quoted} VALUES ({marks})"
-            try:
-                if fits:
-                    connection.execute(insert, row)
-                    if "nullable" in what:  # a null makes it larger
-                        connection.execute(insert, [2, None, *row[2:]])
-                else:
-                    with pytest.raises(psycopg.errors.ProgramLimitExceeded, match="row is too big"):
-                        connection.execute(insert, [2, None, *row[2:]] if "nullable" in what else row)
-            finally:
-                connection.execute(f"DROP TABLE {table.sink.quoted}")
+def test_an_alteration_of_cassandra_is_told_only_when_the_store_has_taken_it(pipeline: Pipeline) -> None:
+    name = pipeline.folder.name
+    sinks = {"cassandra": {"keyspace": "spark_streams", "table": name, "primary_key": ["id"]}}
+    written(pipeline, sinks, {"id": "string"})
+    pipeline.register()
+    job.prepare(pipeline.settings, pipeline.contract)
+    with cassandra.connect(pipeline.settings) as session:
+        # Cassandra does not take the name again for another type.
+        session.execute(f'ALTER TABLE "spark_streams"."{name}" ADD b int')
+        session.execute(f'ALTER TABLE "spark_streams"."{name}" DROP b')
+    written(pipeline, sinks, {"id": "string", "a": ["null", "string"], "b": ["null", "string"]})
+    with capture_logs() as logs, pytest.raises(ServiceError):
+        job.prepare(pipeline.settings, pipeline.contract)
+    told = [line["statement"] for line in logs if line["event"] == "table altered"]
+    assert told == [f'ALTER TABLE "spark_streams"."{name}" ADD IF NOT EXISTS "a" text']
