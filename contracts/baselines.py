@@ -249,7 +249,7 @@ class RegistrySource:
             value = self._newest(contract.value)
             if value is None and key is None:
                 continue
-            level = self.registry.level(contract.value.name) or self.registry.global_level()
+            level = self.registry.level(contract.value.name) or self.registry.global_config().level
             spec = contract.spec
             if level in LEVELS:
                 spec = spec.model_copy(update={"compatibility": Compatibility(level)})

@@ -82,7 +82,7 @@ def read(servers: Servers, only: Collection[str] = ()) -> Live:
         newest = registry.version(name)
         if newest is None:
             continue
-        subjects[name] = (newest, registry.level(name) or registry.global_level())
+        subjects[name] = (newest, registry.level(name) or registry.global_config().level)
         waiting = list(newest.references)
         while waiting:
             one = waiting.pop()

@@ -54,7 +54,7 @@ class Servers:
         found = ((name, tuple(self.registry.versions(name))) for name in plan.undeclared(desired))
         extra = {name: versions for name, versions in found if versions}
         inherits = any(state.versions and state.level is None for state in subjects.values())
-        global_level = self.registry.global_level() if inherits else None
+        global_level = self.registry.global_config().level if inherits else None
         return Actual(subjects, self.topics.read(plan.topic_names(desired)), extra, global_level)
 
     def carry_out(self, wanted: Plan, done: Callable[[Step], None] = lambda step: None) -> None:
@@ -101,7 +101,7 @@ class Servers:
     def _subject(self, subject: Subject, known: Known, *, with_history: bool) -> SubjectState:
         name = subject.name
         versions = tuple(self.registry.versions(name))
-        found = self.registry.find(subject, known) if versions else known.found.setdefault(name)
+        found = self.registry.find(subject, known) if versions else None
         level = self.registry.level(name)
         if found is None:
             last = max(self.registry.versions(name, deleted=True), default=0)

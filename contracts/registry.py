@@ -1,53 +1,41 @@
-"""The only code that talks to the schema registry (Confluent's REST API, v1 media type).
+"""The schema registry: its subjects, versions, ids and settings (Confluent's REST API, v1 media type).
 
 Plain REST rather than a client library, because the answers are the product here: the registry's own words for a
-refusal, `messages` of a compatibility check, error codes that differ between versions (docs/adr/0003).
+refusal, `messages` of a compatibility check, error codes that differ between versions (docs/adr/0003).  The requests
+themselves are `contracts.registry_http`'s.
+
+Subjects have the names here that contracts give them, whatever context the URL means.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import quote
 
-import requests
-
-from contracts import avro
-from contracts.address import Address
+from contracts import avro, tags
+from contracts.contexts import Context
 from contracts.contract import Subject
 from contracts.errors import InvalidSchema, Refused, ServiceError
 from contracts.nodes import NamedType, Schema
+from contracts.parallel import Once, each
+from contracts.registry_http import (
+    NOT_FOUND,
+    SCHEMA_NOT_FOUND,
+    NotJson,
+    RegistryHttp,
+)
 from contracts.settings import Settings
-from contracts.terminal import clean
 from contracts.writing import described_alike, normalised
 
 AVRO = "AVRO"  # the registry's own word for the kind of a schema
-MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
-NOT_PERMITTED, SUBJECT_IS_REFERENCED = 42205, 42206
-SUBJECT_NOT_FOUND, VERSION_NOT_FOUND, SCHEMA_NOT_FOUND, LEVEL_NOT_FOUND = 40401, 40402, 40403, 40408
-SUBJECT_DELETED = 40404  # softly, and so it is deleted already
-MISSING = (SUBJECT_NOT_FOUND, VERSION_NOT_FOUND, SCHEMA_NOT_FOUND, LEVEL_NOT_FOUND, SUBJECT_DELETED)
-TOO_MANY_REQUESTS = 429
+#: As many subjects as Apicurio lists at most, unless it is told otherwise.
+MOST_LISTED = 1000
 
-_T = TypeVar("_T")
-_NO_REGISTRY = "see whether SCHEMA_REGISTRY_URL is the address of a schema registry"
-_LOG_IN = "set SCHEMA_REGISTRY_USER and SCHEMA_REGISTRY_PASSWORD to an account that may do this"
-#: By the registry's own code, else by the HTTP status.
-_MENDS = {
-    401: _LOG_IN,
-    403: _LOG_IN,
-    404: _NO_REGISTRY,
-    409: "make the change compatible, or agree on the break: `contracts check` says what and how",
-    422: "correct the schema, or a shared type that it refers to",
-    TOO_MANY_REQUESTS: "wait a minute, then run it again",
-    NOT_PERMITTED: "the registry or the subject is READONLY or in IMPORT mode: have its owner set it to READWRITE "
-    "(`PUT /mode`), or set SCHEMA_REGISTRY_URL to one that may be written",
-    SUBJECT_IS_REFERENCED: "delete what refers to it first",
-}
-#: One of them is in every object that the registry answers with.
-_KEYS = frozenset({"id", "schema", "compatibilityLevel", "compatibility"})
+
+class NoGuidEndpoint(Refused):
+    """The registry answers, and has no schemas by GUID: it is older than Confluent's 8.0, or another make."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +51,12 @@ class RegisteredReference:
 class RegisteredSchema:
     """One schema of the registry.
 
-    `subject` and `version` are "" and 0 where it was asked for by id alone.  `kind`: AVRO, JSON or PROTOBUF.
+    Attributes:
+        schema_id: 0 where it was asked for by GUID.
+        subject, version: "" and 0 where it was asked for by id or GUID; an alias has the name of its target.
+        kind: AVRO, JSON or PROTOBUF.
+        guid: of the schema, where the registry has GUIDs and told it.
+        metadata: properties, tags and sensitive names that were registered with it.
     """
 
     schema_id: int
@@ -72,54 +65,85 @@ class RegisteredSchema:
     subject: str = ""
     version: int = 0
     kind: str = AVRO
+    guid: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    def property(self, name: str) -> str | None:
+        """A property of the metadata; None for none."""
+        properties = self.metadata.get("properties")
+        value = properties.get(name) if isinstance(properties, Mapping) else None
+        return None if value is None else str(value)
 
 
 @dataclass(frozen=True)
-class Known:
-    """What was read before, so that a shared type that many refer to is asked for once.
+class Config:
+    """What a registry keeps for a subject, or for all that have nothing of their own; empty for what is not set.
 
-    Args:
-        found: what `Registry.find` said, by subject.
-        referred: schemas that others refer to, by subject and version.
+    Attributes:
+        level: of compatibility.
+        alias: the subject whose versions this one has.
+        group: the property of the metadata whose value versions share that are compared.
+        normalizes: whether a schema's text is brought into one form first.
     """
 
-    found: dict[str, RegisteredSchema | None] = field(default_factory=dict)
-    referred: dict[tuple[str, int], Schema] = field(default_factory=dict)
+    level: str | None = None
+    alias: str = ""
+    group: str = ""
+    normalizes: bool = False
+
+
+class Known:
+    """What was read before, so that nothing is asked for twice in one run.  Safe for several threads."""
+
+    def __init__(self) -> None:
+        self.newest: Once[str, RegisteredSchema | None] = Once()
+        self.found: Once[str, RegisteredSchema | None] = Once()
+        self.parsed: Once[tuple[str, int], Schema] = Once()
+        self.configs: Once[str, Config] = Once()
 
 
 class Registry:
-    """A schema registry over HTTP.
+    """A schema registry over HTTP.  Safe for several threads.
 
     Every method raises `ServiceError` when the registry cannot be reached or fails (time-out, 5xx, an answer that is
     not JSON) and `Refused` when it says no (4xx), its own words included.
 
     Args:
-        url: base URL, e.g. `http://127.0.0.1:18081/apis/ccompat/v7` or `http://schema-registry:8081`.  An account in
-            it is used and never shown: the attribute `url` is without.
+        url: base URL, e.g. `http://127.0.0.1:18081/apis/ccompat/v7` or `http://schema-registry:8081`; with
+            `/contexts/.staging` at its end it means that context.  An account in it is used and never shown: the
+            attribute `url` is without.
         user, password: basic authentication; an empty user is none, or that of the URL.
         timeout_s: per request, seconds.
         ca_file: PEM file of the authority that an https server is believed by; empty for those of the system.
+        retry_for_s: how long a busy registry is asked again, seconds.
+        parallel: most requests at once, where many are needed.
+        keep_tags: register so that tags which were added at the registry stay.
 
     Raises:
         ConfigurationError: `url` is none.
     """
 
     def __init__(
-        self, url: str, *, user: str = "", password: str = "", timeout_s: float = 10.0, ca_file: str = ""
+        self,
+        url: str,
+        *,
+        user: str = "",
+        password: str = "",
+        timeout_s: float = 10.0,
+        ca_file: str = "",
+        retry_for_s: float = 30.0,
+        parallel: int = 16,
+        keep_tags: bool = False,
     ) -> None:
-        address = Address.of(url, "SCHEMA_REGISTRY_URL")
-        self.url = address.url
-        self.timeout_s = timeout_s
-        # With each request: REQUESTS_CA_BUNDLE goes before what a session has.
-        self._verify = ca_file or True
-        self._session = requests.Session()
-        # A proxy of the environment is for other machines.
-        self._session.trust_env = address.host not in ("127.0.0.1", "localhost", "::1")
-        self._session.headers["Accept"] = f"{MEDIA_TYPE}, application/json"
-        if user or address.user:
-            name, word = (user, password) if user else (address.user, address.password)
-            # As bytes: requests would write letters beyond Latin-1 in a way of its own.
-            self._session.auth = (name.encode(), word.encode())
+        self._http = RegistryHttp(
+            url, user=user, password=password, timeout_s=timeout_s, ca_file=ca_file, retry_for_s=retry_for_s
+        )
+        self.url = self._http.url
+        self.parallel = parallel
+        self.keeps_tags = keep_tags
+        self._context = Context.of(self.url)
+        # By subject and version, which never change.
+        self._versions: dict[str, dict[int, RegisteredSchema]] = {}
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Registry:
@@ -129,47 +153,119 @@ class Registry:
             password=settings.schema_registry_password,
             timeout_s=settings.schema_registry_timeout_s,
             ca_file=settings.schema_registry_ca_file,
+            retry_for_s=settings.schema_registry_retry_for_s,
+            parallel=settings.schema_registry_parallel,
+            keep_tags=settings.schema_registry_keep_tags,
         )
 
     def subjects(self) -> list[str]:
-        """Names of all subjects that are not deleted."""
-        return self._call("GET", "/subjects", shape=list)
+        """Names of all subjects that are not deleted; qualified where they are of another context."""
+        found = self._http.call("GET", "/subjects", shape=list)
+        return self._http.made(lambda: [self._context.own(name) for name in found], "GET /subjects", found)
 
     def versions(self, subject: str, *, deleted: bool = False) -> list[int]:
         """Versions of the subject, ascending, with those that are `deleted` softly or without; empty for none."""
-        path = f"/subjects/{quote(subject, safe='')}/versions"
-        found = self._or_missing("GET", path, params={"deleted": "true"} if deleted else None, shape=list)
-        return self._made(lambda: sorted(int(number) for number in found or []), f"GET {path}", found)
+        path = f"{_of(subject)}/versions"
+        found = self._http.or_missing("GET", path, params=_deleted(deleted), shape=list)
+        return self._http.made(lambda: sorted(int(number) for number in found or []), f"GET {path}", found)
 
-    def version(self, subject: str, version: int | str = "latest") -> RegisteredSchema | None:
-        """One version of a subject, None when there is none."""
-        path = f"/subjects/{quote(subject, safe='')}/versions/{version}"
-        found = self._or_missing("GET", path)
-        return self._made(lambda: _schema(found), f"GET {path}", found) if found else None
+    def version(
+        self, subject: str, version: int | str = "latest", *, deleted: bool = False
+    ) -> RegisteredSchema | None:
+        """One version of a subject, None when there is none; `deleted` finds those that are so softly, too."""
+        path = f"{_of(subject)}/versions/{version}"
+        return self._schema(f"GET {path}", self._http.or_missing("GET", path, params=_deleted(deleted)))
+
+    def newest(self, subject: str, known: Known) -> RegisteredSchema | None:
+        """The newest version of a subject, None for none; asked for once."""
+        return known.newest.get(subject, lambda: self.version(subject))
+
+    def all_of(self, subject: str) -> list[RegisteredSchema]:
+        """Every version of the subject, deleted ones included.
+
+        One request, and one for each version that was not seen before.
+        """
+        seen = self._versions.setdefault(subject, {})
+        numbers = self.versions(subject, deleted=True)
+        new = [number for number in numbers if number not in seen]
+        found = each(lambda number: self.version(subject, number, deleted=True), new, self.parallel)
+        seen.update({number: one for number, one in zip(new, found, strict=True) if one is not None})
+        return [seen[number] for number in numbers if number in seen]
 
     def by_id(self, schema_id: int) -> RegisteredSchema | None:
-        """The schema of a global id, None when the registry has no such id."""
+        """The schema of an id, None when the registry has no such id.
+
+        Only its own word for that (40403) counts: any other 404 is a wrong URL, and `Refused`.
+        """
         path = f"/schemas/ids/{schema_id}"
-        found = self._or_missing("GET", path)
-        return self._made(lambda: _schema(found, schema_id), f"GET {path}", found) if found else None
+        return self._schema(f"GET {path}", self._http.or_missing("GET", path, missing=(SCHEMA_NOT_FOUND,)), schema_id)
+
+    def by_guid(self, guid: str) -> RegisteredSchema | None:
+        """The schema of a GUID (`01234567-89ab-…`), None when the registry has no such GUID.
+
+        Raises:
+            NoGuidEndpoint: the registry answers, and knows no GUIDs at all.
+        """
+        path = f"/schemas/guids/{quote(guid, safe='')}"
+        return self._schema(f"GET {path}", self._of_guid(path, dict))
+
+    def ids_of_guid(self, guid: str) -> list[int]:
+        """Ids that a GUID has in the context of the URL, ascending; empty for none.  Raises as `by_guid`."""
+        path = f"/schemas/guids/{quote(guid, safe='')}/ids"
+        found = self._of_guid(path, list) or []
+
+        def ids() -> list[int]:
+            return sorted(int(one["id"]) for one in found if one.get("context", ".") == self._context.name)
+
+        return self._http.made(ids, f"GET {path}", found)
+
+    def _of_guid(self, path: str, shape: type) -> Any:
+        try:
+            return self._http.or_missing("GET", path, missing=(SCHEMA_NOT_FOUND,), shape=shape)
+        except (Refused, NotJson) as error:
+            if (error.code if isinstance(error, Refused) else error.status) != NOT_FOUND:
+                raise
+            # Behind a wrong URL everything is 404, this too: then that is the error.
+            self._http.call("GET", "/schemas/types", shape=list)
+            raise NoGuidEndpoint(
+                "the registry has no schemas by GUID",
+                where=self._http.where,
+                server="registry",
+                mend="use one that has (Confluent's from 8.0 on), or send schema ids as a prefix of the value",
+                code=NOT_FOUND,
+            ) from None
 
     def subjects_of(self, schema_id: int) -> list[str]:
-        """Subjects that hold the schema of this id, deleted versions included; empty when there is no such id."""
+        """Subjects that hold the schema of this id, deleted versions included; empty when there is no such id.
+
+        A subject that is an alias is not among them, its target is: see `is_one_of`.
+        """
         path = f"/schemas/ids/{schema_id}/versions"
-        found = self._or_missing("GET", path, params={"deleted": "true"}, shape=list)
-        return self._made(lambda: sorted({item["subject"] for item in found or []}), f"GET {path}", found)
+        found = self._http.or_missing("GET", path, params=_deleted(True), shape=list)
+        return self._http.made(
+            lambda: sorted({self._context.own(item["subject"]) for item in found or []}), f"GET {path}", found
+        )
+
+    def is_one_of(self, subject: str, subjects: Collection[str]) -> bool:
+        """Whether the subject, or the one that it is an alias of, is among `subjects` (of `subjects_of`)."""
+        if subject in subjects or not subjects:
+            return subject in subjects
+        alias = self.config(subject).alias
+        return alias != "" and alias in subjects
+
+    def holds(self, subject: str, schema_id: int) -> bool:
+        """Whether a version of the subject has this id, by the subject's name or as an alias."""
+        return self.is_one_of(subject, self.subjects_of(schema_id))
 
     def lookup(
         self, subject: str, text: str, references: Sequence[RegisteredReference] = ()
     ) -> RegisteredSchema | None:
         """The version of the subject that holds this schema, None when none does."""
         body = _body(text, references)
-        path = f"/subjects/{quote(subject, safe='')}"
-        found = self._or_missing("POST", path, body=body)
-        return self._made(lambda: _schema(found), f"POST {path}", found) if found else None
+        return self._schema(f"POST {_of(subject)}", self._http.or_missing("POST", _of(subject), body=body))
 
     def find(self, subject: Subject, known: Known | None = None) -> RegisteredSchema | None:
-        """The version that holds the repository's schema; None when none does.
+        """The version that holds the repository's schema, the newest if that does; None when none does.
 
         A registry may take schemas that differ in docs and aliases only for the same one (Apicurio does); then that
         version is the answer, for it can hold no other.
@@ -178,19 +274,19 @@ class Registry:
             known: what was read before; what is read now is added.
         """
         known = known or Known()
-        if subject.name not in known.found:
-            known.found[subject.name] = self._find(subject, known)
-        return known.found[subject.name]
+        return known.found.get(subject.name, lambda: self._find(subject, known))
 
     def _find(self, subject: Subject, known: Known) -> RegisteredSchema | None:
-        references = self.references_of(subject, known)
-        if references is None:
+        newest = self.newest(subject.name, known)
+        references = self.references_of(subject, known) if newest else None
+        if newest is None or references is None:
             return None
-        wanted = normalised(subject.schema)
+        if self._means(newest, subject.schema, references, known):
+            return newest
         found = self.lookup(subject.name, subject.registered_text, references)
         if found is None:
-            newest = self.version(subject.name)
-            return newest if newest and self._means(newest, wanted, references, known) else None
+            return None
+        wanted = normalised(subject.schema)
         if normalised(self.parse(found, known)) == wanted:
             return found
         for version in reversed(self.versions(subject.name)):
@@ -201,14 +297,19 @@ class Registry:
         return found if alike else None
 
     def _means(
-        self, kept: RegisteredSchema, wanted: str, references: Sequence[RegisteredReference], known: Known
+        self, kept: RegisteredSchema, wanted: Schema, references: Sequence[RegisteredReference], known: Known
     ) -> bool:
-        """Whether a schema is the wanted one in another order of attributes: Confluent's registry takes the two for
-        different texts, and whoever registered it by hand or with another client need not have ours."""
+        """Whether a schema is the wanted one, perhaps in another order of attributes: Confluent's registry takes the
+        two for different texts, and whoever registered it by hand or with another client need not have ours."""
         try:
-            return set(kept.references) == set(references) and normalised(self.parse(kept, known)) == wanted
+            return set(kept.references) == set(references) and self.same(self.parse(kept, known), wanted)
         except InvalidSchema:
             return False  # e.g. it is no Avro schema
+
+    def same(self, kept: Schema, wanted: Schema) -> bool:
+        """Whether the registry's schema is the repository's; tags that the registry adds do not count where they are
+        kept."""
+        return tags.same_but_more(kept, wanted) if self.keeps_tags else normalised(kept) == normalised(wanted)
 
     def references_of(self, subject: Subject, known: Known | None = None) -> list[RegisteredReference] | None:
         """The versions that hold the shared types of `subject`; None when one is not registered as it is.
@@ -216,16 +317,52 @@ class Registry:
         `known` as in `find`.
         """
         known = known or Known()
-        found = [self.find(one, known) for one in subject.types]
-        if None in found:
-            return None
-        return [RegisteredReference(one.subject, one.subject, one.version) for one in found if one is not None]
+        references = []
+        for one in subject.types:
+            found = self.find(one, known)
+            if found is None:
+                return None
+            references.append(RegisteredReference(one.name, one.name, found.version))
+        return references
 
     def register(self, subject: str, text: str, references: Sequence[RegisteredReference] = ()) -> int:
-        """Registers a version; the global id of the schema (that of the existing version when nothing is new)."""
-        path = f"/subjects/{quote(subject, safe='')}/versions"
-        answer = self._call("POST", path, body=_body(text, references))
-        return self._made(lambda: int(answer["id"]), f"POST {path}", answer)
+        """Registers a version; the id of the schema (that of the existing version when nothing is new)."""
+        path = f"{_of(subject)}/versions"
+        body = _body(text, references)
+        if self.keeps_tags:
+            body["propagateSchemaTags"] = True
+        answer = self._http.call("POST", path, body=body)
+        return self._http.made(lambda: int(answer["id"]), f"POST {path}", answer)
+
+    def config(self, subject: str, known: Known | None = None) -> Config:
+        """What the registry keeps for the subject itself."""
+        return (known or Known()).configs.get(
+            subject, lambda: self._config(self._http.or_missing("GET", f"/config{_named(subject)}", keys=frozenset()))
+        )
+
+    def global_config(self, known: Known | None = None) -> Config:
+        """What counts for every subject that has nothing of its own: the context's, else the registry's."""
+        return (known or Known()).configs.get("", self._global_config)
+
+    def _global_config(self) -> Config:
+        found = self._config(self._http.or_missing("GET", "/config", keys=frozenset()))
+        if found.level is not None:
+            return found
+        above = self._http.call("GET", "/config", keys=frozenset({"compatibilityLevel"}), base=self._context.root)
+        return Config(self._config(above).level, found.alias, found.group, found.normalizes)
+
+    def _config(self, document: Any) -> Config:
+        found = document or {}
+
+        def config() -> Config:
+            return Config(
+                found.get("compatibilityLevel"),
+                self._context.own(found.get("alias") or ""),
+                found.get("compatibilityGroup") or "",
+                bool(found.get("normalize")),
+            )
+
+        return self._http.made(config, "GET /config", document)
 
     def level(self, subject: str) -> str | None:
         """The subject's own compatibility level; None when the subject has none and the global one applies.
@@ -233,19 +370,27 @@ class Registry:
         Confluent's registry keeps other settings of a subject (`normalize`, an alias …) in the same place, with a
         level or without.
         """
-        found = self._or_missing("GET", f"/config/{quote(subject, safe='')}", keys=frozenset())
-        return found.get("compatibilityLevel") if found else None
+        return self.config(subject).level
 
-    def global_level(self) -> str:
-        """The level of every subject that has none of its own."""
-        return self._call("GET", "/config", keys=frozenset({"compatibilityLevel"}))["compatibilityLevel"]
+    def group(self, subject: str, known: Known) -> str:
+        """The property of the metadata whose value versions share that are compared; empty for all versions."""
+        return self.config(subject, known).group or self.global_config(known).group
 
     def set_level(self, subject: str, level: str) -> None:
-        self._call("PUT", f"/config/{quote(subject, safe='')}", body={"compatibility": level})
+        self._http.call("PUT", f"/config{_named(subject)}", body={"compatibility": level})
+
+    def mode(self, subject: str = "") -> str:
+        """READWRITE, READONLY, IMPORT …: of the subject itself, empty for none; of all without one."""
+        path = f"/mode{_named(subject) if subject else ''}"
+        keys = frozenset({"mode"})
+        found = self._http.or_missing("GET", path, keys=keys)
+        if found is None and not subject:
+            found = self._http.call("GET", path, keys=keys, base=self._context.root)
+        return self._http.made(lambda: str(found["mode"]) if found else "", f"GET {path}", found)
 
     def delete(self, subject: str) -> None:
         """Deletes all versions of a subject softly: ids that records carry stay readable.  Missing is fine."""
-        self._or_missing("DELETE", f"/subjects/{quote(subject, safe='')}", shape=list)
+        self._http.or_missing("DELETE", _of(subject), shape=list)
 
     def parse(self, schema: RegisteredSchema, known: Known | None = None) -> Schema:
         """The schema with its references fetched and resolved.
@@ -257,137 +402,71 @@ class Registry:
             InvalidSchema: it is none, by the rules for schemas that the registry took before; or no Avro schema.
         """
         known = known or Known()
+        if not schema.subject:
+            return self._parse(schema, known)
+        return known.parsed.get((schema.subject, schema.version), lambda: self._parse(schema, known))
+
+    def _parse(self, schema: RegisteredSchema, known: Known) -> Schema:
         told = f"{schema.subject} version {schema.version}" if schema.subject else f"schema id {schema.schema_id}"
         if schema.kind != AVRO:
             raise InvalidSchema(
                 f"it is a {schema.kind} schema, and contracts are Avro",
-                where=f"{told} of {self._where()}",
+                where=f"{told} of {self._http.where}",
                 mend="delete the subject, if nobody reads it; or use another topic",
             )
         named: dict[str, NamedType] = {}
         for reference in schema.references:
-            key = (reference.subject, reference.version)
-            if key not in known.referred:
-                found = self.version(*key)
-                if found is None:
-                    raise ServiceError(
-                        f"version {reference.version} of {reference.subject} is not there, and {told} refers to it",
-                        where=self._where(),
-                        mend="restore it, or register it again",
-                        server="registry",
-                    )
-                known.referred[key] = self.parse(found, known)
-            named.update(known.referred[key].named)
+            named.update(self._referred(reference, told, known).named)
         return avro.parse_stored(schema.text, where=told, named=named)
 
-    def _where(self) -> str:
-        return f"schema registry {self.url}"
+    def _referred(self, reference: RegisteredReference, told: str, known: Known) -> Schema:
+        def read() -> Schema:
+            found = self.version(reference.subject, reference.version)
+            if found is None:
+                raise ServiceError(
+                    f"version {reference.version} of {reference.subject} is not there, and {told} refers to it",
+                    where=self._http.where,
+                    server="registry",
+                    mend="restore it, or register it again",
+                )
+            return self._parse(found, known)
 
-    def _or_missing(self, method: str, path: str, **arguments: Any) -> Any:
-        try:
-            return self._call(method, path, **arguments)
-        except Refused as error:
-            if error.code in MISSING:
-                return None
-            raise
+        return known.parsed.get((reference.subject, reference.version), read)
 
-    def _call(
-        self,
-        method: str,
-        path: str,
-        *,
-        body: Any = None,
-        params: dict[str, str] | None = None,
-        shape: type = dict,
-        keys: frozenset[str] = _KEYS,
-    ) -> Any:
-        """The answer, which is a list or an object, as `shape` says; an object with one of `keys`, if there are."""
-        where = self._where()
-        try:
-            answer = self._session.request(
-                method,
-                self.url + path,
-                params=params,
-                data=None if body is None else json.dumps(body),
-                headers=None if body is None else {"Content-Type": MEDIA_TYPE},
-                timeout=self.timeout_s,
-                verify=self._verify,
-                allow_redirects=False,
+    def _schema(self, request: str, document: Any, schema_id: int = 0) -> RegisteredSchema | None:
+        """The schema that a document holds, None for none."""
+        if document is None:
+            return None
+
+        def schema() -> RegisteredSchema:
+            references = tuple(
+                RegisteredReference(item["name"], self._context.own(item["subject"]), int(item["version"]))
+                for item in document.get("references") or ()
             )
-        except requests.Timeout:
-            raise ServiceError(
-                f"no answer within {self.timeout_s:g} s to {method} {path}",
-                where=where,
-                mend="see whether it is up (`make status`), or raise SCHEMA_REGISTRY_TIMEOUT_S",
-                server="registry",
-            ) from None
-        except requests.RequestException as error:
-            raise ServiceError(
-                f"not reachable: {_cause(error)}",
-                where=where,
-                mend="start it (`make up`), or set SCHEMA_REGISTRY_URL",
-                server="registry",
-            ) from None
-        try:
-            document = answer.json()
-        except requests.exceptions.JSONDecodeError:
-            raise ServiceError(
-                f"answered {answer.status_code} to {method} {path}, and not in JSON: {answer.text[:120]!r}",
-                where=where,
-                mend=_MENDS.get(answer.status_code, _NO_REGISTRY),
-                server="registry",
-            ) from None
-        if answer.ok:
-            if not isinstance(document, shape) or (keys and shape is dict and not document.keys() & keys):
-                raise self._odd(f"{method} {path}", document)
-            return document
-        raise self._failure(f"{method} {path}", answer.status_code, document)
-
-    def _failure(self, request: str, status: int, document: Any) -> ServiceError:
-        """What the registry says, as the error that it is."""
-        answered = document if isinstance(document, dict) else {}
-        words = clean(str(answered.get("message") or document))
-        code = answered.get("error_code")
-        # Apicurio says 0 when it has no code of its own; what stands in front of a registry says anything.
-        code = code if isinstance(code, int) and code else status
-        if status == TOO_MANY_REQUESTS:
-            told = f"takes no more requests for now ({code}) on {request}: {words}"
-            return ServiceError(told, where=self._where(), mend=_MENDS[status], server="registry")
-        if status >= 500:
-            mend = "see the registry's log, and whether what it keeps its schemas in is up (`make status`, `make up`)"
-            return ServiceError(
-                f"failed with {code} on {request}: {words}", where=self._where(), mend=mend, server="registry"
+            return RegisteredSchema(
+                schema_id=int(document.get("id", schema_id)),
+                text=_text(document["schema"]),
+                references=references,
+                subject=self._context.own(document.get("subject", "")) if not schema_id else "",
+                version=int(document.get("version", 0)) if not schema_id else 0,
+                kind=document.get("schemaType") or AVRO,
+                guid=document.get("guid") or "",
+                metadata=dict(document.get("metadata") or {}),
             )
-        mend = _MENDS.get(code) or _MENDS.get(status, "see what it says, and docs/drift.md")
-        return Refused(
-            f"refused {request} with {code}: {words}", where=self._where(), mend=mend, server="registry", code=code
-        )
 
-    def _made(self, make: Callable[[], _T], request: str, document: Any) -> _T:
-        """What `make` reads from the document; an answer that it cannot be read from is none of a registry's."""
-        try:
-            return make()
-        except (KeyError, TypeError, ValueError, AttributeError):
-            raise self._odd(request, document) from None
-
-    def _odd(self, request: str, document: Any) -> ServiceError:
-        told = f"answered {request} as no registry does: {json.dumps(document)[:120]}"
-        return ServiceError(told, where=self._where(), mend=_NO_REGISTRY, server="registry")
+        return self._http.made(schema, request, document)
 
 
-def _schema(document: dict[str, Any], schema_id: int = 0) -> RegisteredSchema:
-    references = tuple(
-        RegisteredReference(item["name"], item["subject"], int(item["version"]))
-        for item in document.get("references") or ()
-    )
-    return RegisteredSchema(
-        schema_id=int(document.get("id", schema_id)),
-        text=_text(document["schema"]),
-        references=references,
-        subject=document.get("subject", ""),
-        version=int(document.get("version", 0)),
-        kind=document.get("schemaType") or AVRO,
-    )
+def _of(subject: str) -> str:
+    return f"/subjects{_named(subject)}"
+
+
+def _named(subject: str) -> str:
+    return f"/{quote(subject, safe='')}"
+
+
+def _deleted(included: bool) -> dict[str, str] | None:
+    return {"deleted": "true"} if included else None
 
 
 def _text(value: Any) -> str:
@@ -396,16 +475,8 @@ def _text(value: Any) -> str:
     return value
 
 
-def _body(text: str, references: Sequence[RegisteredReference]) -> dict[str, Any]:
+def _body(text: str, references: Iterable[RegisteredReference]) -> dict[str, Any]:
     body: dict[str, Any] = {"schema": text, "schemaType": AVRO}
-    if references:
-        body["references"] = [{"name": r.name, "subject": r.subject, "version": r.version} for r in references]
+    if listed := [{"name": r.name, "subject": r.subject, "version": r.version} for r in references]:
+        body["references"] = listed
     return body
-
-
-def _cause(error: BaseException) -> str:
-    """The innermost reason, in one line: requests wraps the operating system's words three times."""
-    while error.__context__ is not None:
-        error = error.__context__
-    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return str(reason).splitlines()[0]

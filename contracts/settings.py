@@ -38,6 +38,11 @@ class Settings(BaseSettings):
     schema_registry_password: str = Field("", repr=False)
     schema_registry_ca_file: str = Field("", description="As KAFKA_SSL_CA_FILE.")
     schema_registry_timeout_s: FiniteFloat = Field(10.0, gt=0, description="Per request, seconds.")
+    schema_registry_retry_for_s: FiniteFloat = Field(
+        30, ge=0, description="How long a busy registry (429, no leader) is asked again, seconds."
+    )
+    schema_registry_parallel: int = Field(16, ge=1, le=256, description="Most requests at once.")
+    schema_registry_keep_tags: bool = Field(False, description="Keep tags that were added at the registry.")
 
     cassandra_hosts: str = Field("127.0.0.1:19042", description="Comma-separated host or host:port.")
     cassandra_username: str = ""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any, Final
 
+from contracts.defaults import fits
 from contracts.jsonpos import dump
 from contracts.nodes import (
     PRIMITIVES,
@@ -15,6 +17,7 @@ from contracts.nodes import (
     Fixed,
     Map,
     Named,
+    Node,
     Primitive,
     Record,
     Reference,
@@ -35,13 +38,22 @@ def to_json(schema: Schema, inline: bool = True) -> str:
     return dump(run(_Writer(schema, outside).value(schema.root, None)))
 
 
-def normalised(schema: Schema) -> str:
+#: The attribute in which a registry keeps the tags of a record or a field.
+TAGS: Final = "confluent:tags"
+
+
+def normalised(schema: Schema, *, tags: bool = True) -> str:
     """One text for all schemas that the registry takes for the same version.
 
     Layout, the order of attributes and of aliases, how names are written and where a type is defined do not
     count; docs, aliases, defaults, order, unknown attributes and the order of fields, symbols and branches do.
+    A whole-number default of a float or double is written `1.0`, as a registry with `normalize` keeps it.
+
+    Args:
+        tags: False leaves out the tags of records and fields.
     """
-    return dump(_sorted(run(_Writer(schema, set(), full_names=True).value(schema.root, None))))
+    without = frozenset() if tags else frozenset({TAGS})
+    return dump(_sorted(run(_Writer(schema, set(), full_names=True, without=without).value(schema.root, None))))
 
 
 def described_alike(schema: Schema) -> str:
@@ -75,25 +87,33 @@ _NONE: Final = object()
 
 class _Writer:
     def __init__(
-        self, schema: Schema, written: set[str], *, full_names: bool = False, described: bool = True
+        self,
+        schema: Schema,
+        written: set[str],
+        *,
+        full_names: bool = False,
+        described: bool = True,
+        without: frozenset[str] = frozenset(),
     ) -> None:
         self.schema = schema
+        self.without = without
         self.written = written
         self.full_names = full_names
         self.described = described
 
     def value(self, node: AnyType, space: str | None) -> Step:
         if isinstance(node, Primitive):
-            return {"type": node.type, **node.props} if node.props else node.type
+            props = self._props(node)
+            return {"type": node.type, **props} if props else node.type
         if isinstance(node, Union):
             branches = []
             for branch in node.branches:
                 branches.append((yield self.value(branch, space)))
             return branches
         if isinstance(node, Array):
-            return {"type": "array", "items": (yield self.value(node.items, space)), **node.props}
+            return {"type": "array", "items": (yield self.value(node.items, space)), **self._props(node)}
         if isinstance(node, Map):
-            return {"type": "map", "values": (yield self.value(node.values, space)), **node.props}
+            return {"type": "map", "values": (yield self.value(node.values, space)), **self._props(node)}
         named = self.schema.resolve(node) if isinstance(node, Reference) else node
         name = node.fullname
         if name in self.written:
@@ -130,7 +150,7 @@ class _Writer:
                 result["default"] = node.default
         elif isinstance(node, Fixed):
             result["size"] = node.size
-        result.update(node.props)
+        result.update(self._props(node))
         if node.aliases and self.described:
             result["aliases"] = self._aliases(node)
         return result
@@ -149,14 +169,51 @@ class _Writer:
         if field.doc is not None and self.described:
             result["doc"] = field.doc
         if field.has_default:
-            result["default"] = field.default
+            is_plain = not self.full_names or not isinstance(field.default, (int, list, dict))
+            result["default"] = field.default if is_plain else (yield self._default(field.type, field.default))
         if field.order != "ascending":
             result["order"] = field.order
         if field.aliases and self.described:
             result["aliases"] = sorted(field.aliases) if self.full_names else list(field.aliases)
-        result.update(field.props)
+        result.update(self._props(field))
         return result
 
+    def _props(self, node: Node) -> Mapping[str, Any]:
+        if not self.without & node.props.keys():
+            return node.props
+        return {name: value for name, value in node.props.items() if name not in self.without}
+
+    def _default(self, node: AnyType, value: Any) -> Step:
+        """The default of a type with its whole numbers as floats where the type is float or double."""
+        if isinstance(node, Reference):
+            node = self.schema.resolve(node)
+        if isinstance(node, Union):
+            resolve = self.schema.resolve
+            branch = next((one for one in node.branches if fits(one, value, resolve)), None)
+            return value if branch is None else (yield self._default(branch, value))
+        if isinstance(node, Array) and isinstance(value, list):
+            items = []
+            for item in value:
+                items.append((yield self._default(node.items, item)))
+            return items
+        if isinstance(node, Map) and isinstance(value, dict):
+            values = {}
+            for key, item in value.items():
+                values[key] = yield self._default(node.values, item)
+            return values
+        if isinstance(node, Record) and isinstance(value, dict):
+            inner = {}
+            for key, item in value.items():
+                known = node.by_name.get(key)
+                inner[key] = item if known is None else (yield self._default(known.type, item))
+            return inner
+        if node.type in ("float", "double") and type(value) is int and abs(value) < _TOO_LARGE:
+            return float(value)
+        return value
+
+
+#: From here on a whole number is no double.
+_TOO_LARGE: Final = 2**1023
 
 #: A type of such a name is written in full, or it would be read as the word.
 _TYPE_WORDS = PRIMITIVES | {"record", "enum", "array", "map", "union", "fixed"}

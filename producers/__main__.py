@@ -49,6 +49,7 @@ def produce(
     configured = settings.load()
     logs.configure(configured.log_format)
     contract = catalog.load_one(configured.contracts_dir, contract_name)
+    _refuse_without_source(contract)
     order = Order(seed or secrets.token_hex(8), _count(count, duration), rate, duration, page_size)
     api = SourceApi.from_settings(configured)
     publisher = Publisher(contract, configured)
@@ -75,6 +76,17 @@ def produce(
         raise report.error
     report.check()
     raise typer.Exit(_exit_code(interruption))
+
+
+def _refuse_without_source(contract: Contract) -> None:
+    """Raises ConfigurationError when nothing says that users are what this topic holds."""
+    if contract.spec.source is None:
+        raise ConfigurationError(
+            f"contract {contract.name} has no source",
+            where=contract.file,
+            mend="if its events are users of a randomuser.me API, add `source: {api: randomuser}` to it "
+            "(docs/contract.md); else send records from your own program (docs/producer.md, Records of your own)",
+        )
 
 
 def _count(text: str | None, duration: float | None) -> int | None:

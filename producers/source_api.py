@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import os
 import re
@@ -16,6 +15,7 @@ import requests
 import structlog
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
+from contracts.address import is_loopback
 from contracts.errors import ConfigurationError, Refused, ServiceError
 from contracts.settings import Settings
 
@@ -59,7 +59,7 @@ class SourceApi:
         self.url = url
         self.address = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
         self._where = f"source API {self.address}"
-        self._local = _is_loopback(parts.hostname)
+        self._local = is_loopback(parts.hostname)
         self._timeout_s = timeout_s
         self._session = requests.Session()
         self._session.headers.update({"Accept": "application/json", "User-Agent": "avro-data-contracts"})
@@ -238,13 +238,6 @@ class _BackOff:
         error = state.outcome.exception() if state.outcome else None
         asked = error.wait_s if isinstance(error, _Temporary) else None
         return self._jittered(state) if asked is None else asked + self._jittered(state) / 10
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _cause(error: BaseException) -> str:

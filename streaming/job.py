@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import replace
@@ -327,10 +327,11 @@ class Job:
                 self._log.warning(
                     "rows refused", sink=sink.name, rows=len(found.rows), why=next(iter(found.rows.values()))
                 )
-        if sink is self._sinks[0]:
-            letters = self._dead_letters.write(marked) if counts.rejected else {}
-        else:
-            letters = self._dead_letters.write(marked, refusals.reason(sink.name)) if refused else {}
+        letters: Mapping[str, int] = {}
+        first = sink is self._sinks[0]
+        if refused or (first and counts.rejected):
+            only = None if first else refusals.reason(sink.name)
+            letters = self._dead_letters.write(marked, counts.rejected_bytes or 0, only)
         return replace(counts, dead_lettered=letters)
 
     def _retrying(self, sink: Sink) -> Retrying:

@@ -18,6 +18,8 @@ from contracts.errors import ContractsError
 PREFIX = "REFUSED:"
 #: Where all rows of a batch are refused, and there are so many, it is the table's fault, and no row's.
 TOO_MANY = 20
+#: The parts in which a batch's rows are brought to the driver: Spark brings a whole one at a time.
+PARTS = 64
 #: Partition and offset of a record in the contract's topic.
 Place = tuple[int, int]
 _ENTRIES = "array<struct<partition: int, offset: bigint, words: string>>"

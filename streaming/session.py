@@ -104,6 +104,8 @@ def start(settings: Settings) -> SparkSession:
         "spark.sql.adaptive.enabled": "false",
         # Several events of one key in a batch are rare: sorting twice to drop them before the shuffle does not pay.
         "spark.sql.optimizer.windowGroupLimitThreshold": "-1",
+        # Of events of one key that are kept in memory; 4,096 of a megabyte each would not fit.
+        "spark.sql.windowExec.buffer.in.memory.threshold": "64",
         "spark.sql.codegen.hugeMethodLimit": str(_ONE_METHOD_UP_TO_BYTES),
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",

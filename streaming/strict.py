@@ -116,8 +116,9 @@ class _Program:
     def __init__(self, writer: Schema, reader: Schema) -> None:
         self._writer, self._reader = writer, reader
         self._lines: list[str] = []
-        self._open: dict[int, int] = {}
-        self._dropped: dict[int, int] = {}
+        # A type, and what it is read as (None: dropped) -> its line.  A record may be kept, and be dropped inside of
+        # itself.
+        self._made: dict[tuple[int, int | None], int] = {}
         self._add(writer.root, reader.root, "")
 
     @property
@@ -127,20 +128,16 @@ class _Program:
     def _add(self, node: AnyType, read_as: AnyType | None, path: str) -> int:
         """The number of the line of a type that the reader reads as `read_as`, None where it drops it."""
         node = self._writer.resolve(node)
-        if id(node) in self._open:
-            return self._open[id(node)]
-        if read_as is None and id(node) in self._dropped:
-            return self._dropped[id(node)]
-        number = len(self._lines)
-        self._lines.append("")
-        if read_as is None:
-            self._dropped[id(node)] = number
-        if isinstance(node, Record):
-            self._open[id(node)] = number
         read_as = None if read_as is None else self._match(node, self._reader.resolve(read_as))
+        key = (id(node), None if read_as is None else id(read_as))
+        if key in self._made:
+            return self._made[key]
+        number = self._made[key] = len(self._lines)
+        self._lines.append("")
         kind, low, high, kept, parts = self._of(node, read_as, path)
         self._lines[number] = "\t".join(map(str, (kind, path, low, high, kept, ",".join(map(str, parts)))))
-        self._open.pop(id(node), None)
+        if read_as is not None:  # elsewhere it has another path
+            del self._made[key]
         return number
 
     def _of(self, node: AnyType, read_as: AnyType | None, path: str) -> tuple[str, int, int, int, list[int]]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from contracts import compatibility
 from contracts.contract import Contract
 from contracts.errors import InvalidSchema
-from contracts.registry import NoGuids, RegisteredSchema, Registry
+from contracts.registry import NoGuidEndpoint, RegisteredSchema, Registry
 from contracts.writing import to_json
 from streaming.framing import SchemaKey
 from streaming.reasons import Reason
@@ -93,7 +93,7 @@ class Writers:
             new = [key for key in keys if key not in self._known and key not in asked]
             unknown = "the registry has no schema {}"
             if len(new) > MOST_ASKED:
-                ours = self._registry.keys_in(self._subject)
+                ours = self._ours()
                 new = [*(key for key in new if key in ours), *[key for key in new if key not in ours][:MOST_ASKED]]
                 unknown = (
                     f"schema {{}} is none of {self._subject}'s; a batch holds more than {MOST_ASKED} unknown ids, "
@@ -106,16 +106,20 @@ class Writers:
             }
             return LookedUp(self._known | asked, unknown)
 
+    def _ours(self) -> set[SchemaKey]:
+        """Every id and GUID of the subject's own versions."""
+        return {key for one in self._registry.all_of(self._subject) for key in (one.schema_id, one.guid) if key}
+
     def _look_up(self, key: SchemaKey) -> Writer:
         try:
-            found, name = self._find(key)
-        except NoGuids:
+            found, ids, name = self._find(key)
+        except NoGuidEndpoint:
             detail = f"the record names its schema by GUID {key}, and the registry has no endpoint for GUIDs"
             return Writer(key, "", Reason.NO_GUID_ENDPOINT, detail)
         if found is None:
             return Writer(key, "", Reason.UNKNOWN_SCHEMA_ID, f"the registry has no {name}")
-        held, subjects = self._registry.held(found.schema_id, self._subject)
-        if not held:
+        subjects = sorted({subject for schema_id in ids for subject in self._registry.subjects_of(schema_id)})
+        if not self._registry.is_one_of(self._subject, subjects):
             told = ", ".join(subjects) or "no subject"
             return Writer(key, "", Reason.WRONG_SUBJECT, f"{name} belongs to {told}, not to {self._subject}")
         try:
@@ -130,8 +134,9 @@ class Writers:
             return Writer(key, "", Reason.INCOMPATIBLE_SCHEMA, detail)
         return Writer(key, text)
 
-    def _find(self, key: SchemaKey) -> tuple[RegisteredSchema | None, str]:
-        """The schema, and what the record calls it."""
+    def _find(self, key: SchemaKey) -> tuple[RegisteredSchema | None, list[int], str]:
+        """The schema, its ids, and what the record calls it."""
         if isinstance(key, int):
-            return self._registry.by_id(key), f"schema id {key}"
-        return self._registry.by_guid(key), f"schema GUID {key}"
+            return self._registry.by_id(key), [key], f"schema id {key}"
+        found = self._registry.by_guid(key)
+        return found, self._registry.ids_of_guid(key) if found else [], f"schema GUID {key}"

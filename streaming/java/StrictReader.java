@@ -320,11 +320,9 @@ public final class StrictReader implements Serializable {
             if (value < node.low || value > node.high) {
                 throw new Malformed(node, "is no time between the years 1 and 9999");
             }
-            if (node.kept == 24 && (float) value != value || node.kept == 24 && (long) (float) value != value) {
-                throw new Malformed(node, "is a number that the contract's float cannot hold exactly");
-            }
-            if (node.kept == 53 && (long) (double) value != value) {
-                throw new Malformed(node, "is a number that the contract's double cannot hold exactly");
+            if (node.kept > 0 && StrictReader.bits(value) > node.kept) {
+                throw new Malformed(node, "is a number that the contract's " + (node.kept == 24 ? "float" : "double")
+                    + " cannot hold exactly");
             }
         }
 
@@ -336,7 +334,8 @@ public final class StrictReader implements Serializable {
             while (true) {
                 long count = this.varlong(node);
                 if (count == 0) return;
-                long size = -1;
+                boolean sized = count < 0;
+                long size = 0;
                 if (count < 0) {
                     size = this.varlong(node);
                     count = -count;
@@ -371,7 +370,7 @@ public final class StrictReader implements Serializable {
                     }
                 }
                 // Who skips the collection believes the size; who reads it does not look.
-                if (size != -1 && node.kept == 0 && size != this.at - begin) {
+                if (sized && node.kept == 0 && size != this.at - begin) {
                     throw new Malformed(node, "has a block whose size is not that of its items");
                 }
             }
@@ -426,6 +425,12 @@ public final class StrictReader implements Serializable {
             }
             throw new Malformed(node, StrictReader.beyond(node, 64));
         }
+    }
+
+    /** From the highest to the lowest bit of a number that is set. */
+    private static int bits(long value) {
+        long magnitude = Math.abs(value);
+        return value == 0 ? 0 : 64 - Long.numberOfLeadingZeros(magnitude) - Long.numberOfTrailingZeros(magnitude);
     }
 
     private static String beyond(Node node, int bits) {

@@ -233,7 +233,8 @@ class CassandraSink:
         insert = f"INSERT INTO {table.sink.quoted} ({listed}) VALUES ({marks}) USING TIMESTAMP ?"  # noqa: S608 - names
         at = (columns.index(EVENT_PARTITION), columns.index(EVENT_OFFSET))
         refused: dict[Place, str] = {}
-        written, left = 0, numbers.select(*columns, WRITE_TIME).toLocalIterator()
+        written = 0
+        left = numbers.select(*columns, WRITE_TIME).repartition(refusals.PARTS).toLocalIterator()
         try:
             with connect(self._settings) as session:
                 statement = session.prepare(insert)

@@ -24,6 +24,8 @@ from streaming.reasons import Reason
 
 # The topic's limit is the broker's to say; this is the client's largest.
 _MOST_BYTES = 1_000_000_000
+# Of rejects that are brought to the driver together.
+_MOST_AT_ONCE_BYTES = 32 * 1024 * 1024
 # librdkafka's own limit of a batch.
 _BATCH_BYTES = 1_000_000
 
@@ -40,10 +42,11 @@ class DeadLetterSink:
         self._topic = contract.dead_letter_topic
         self._timeout_s = settings.kafka_max_block_ms / 1000
 
-    def write(self, decoded: DataFrame, only: str | None = None) -> Mapping[str, int]:
+    def write(self, decoded: DataFrame, size: int, only: str | None = None) -> Mapping[str, int]:
         """Produces the rejects of a batch that was decoded to its end before, and says how many, by reason.
 
         Args:
+            size: of the rejects' values together, bytes.
             only: the one reason whose records are sent; None: all.
 
         Raises:
@@ -51,6 +54,9 @@ class DeadLetterSink:
         """
         wanted = F.col("reason").isNotNull() if only is None else F.col("reason").eqNullSafe(only)
         rejected = decoded.where(wanted)
+        # Spark brings a whole partition to the driver at a time.
+        if size > _MOST_AT_ONCE_BYTES:
+            rejected = rejected.repartition(-(-size // _MOST_AT_ONCE_BYTES))
         columns = ("key", "value", "topic", "partition", "offset", "headers", "reason", "detail")
         try:
             return self._produce_all(rejected.select(*columns, F.unix_millis("timestamp").alias("millis")))

@@ -29,6 +29,8 @@ from streaming.refusals import Place, RowsRefused
 from streaming.sinks import existing
 
 _LOCK_TIMEOUT_S = 60
+# The JDBC driver keeps the rows of a request in memory: large ones, by their record's size, go with few others.
+_LARGE_BYTES, _ROWS_A_REQUEST, _LARGE_ROWS_A_REQUEST = 16_384, 5_000, 16
 # Rows that are tried together when some of a batch are refused.
 _AT_ONCE = 500
 # The server ends the session of a peer that is no more, and with it its lock, after 25 s; TCP itself takes 2 hours.
@@ -88,13 +90,25 @@ class PostgresSink:
 
     def _load(self, decoded: DataFrame) -> Counts:
         try:
-            loaded = Observed(rows.of(counted(decoded), self._contract, self._table))
-            loaded.rows.write.jdbc(
-                self._url, self._names()["staging"].as_string(), mode="append", properties=self._properties
+            is_large = F.octet_length("value") > _LARGE_BYTES
+            large = F.count_if(is_large).alias("large")
+            loaded = Observed(
+                self._rows(counted(decoded).observe("sizes", large).where(~is_large | F.col("value").isNull()))
             )
+            self._append(loaded.rows, _ROWS_A_REQUEST)
+            # Few batches have any, so not counted, and read once more.
+            if loaded["sizes"]["large"]:
+                self._append(self._rows(decoded.where(is_large)), _LARGE_ROWS_A_REQUEST)
             return Counts.of(loaded)
         except failures.JAVA_ERRORS as error:
             raise failures.of_java("PostgreSQL", address(self._settings), error) from None
+
+    def _rows(self, decoded: DataFrame) -> DataFrame:
+        return rows.of(decoded, self._contract, self._table)
+
+    def _append(self, some: DataFrame, at_once: int) -> None:
+        properties = {**self._properties, "batchsize": str(at_once)}
+        some.write.jdbc(self._url, self._names()["staging"].as_string(), mode="append", properties=properties)
 
     def _apply(self, connection: psycopg.Connection) -> None:
         """What is loaded, into the table."""
@@ -110,9 +124,10 @@ class PostgresSink:
 
         In the order of the batch: of two rows that only together break a constraint the later one is refused.
         """
-        frame = rows.of(decoded, self._contract, self._table)
+        order = (EVENT_PARTITION, EVENT_OFFSET)
         moment = F.concat(F.col(EVENT_TIMESTAMP).cast("string"), F.lit("+00"))
-        frame = frame.withColumn(EVENT_TIMESTAMP, moment).orderBy(EVENT_PARTITION, EVENT_OFFSET)
+        frame = self._rows(decoded).withColumn(EVENT_TIMESTAMP, moment)
+        frame = frame.repartitionByRange(refusals.PARTS, *order).sortWithinPartitions(*order)
         insert = sql.SQL("INSERT INTO {staging} ({columns}) VALUES ({values})").format(
             **self._names(),
             columns=_list(frame.columns),
@@ -290,7 +305,6 @@ def jdbc(dsn: str) -> tuple[str, dict[str, str]]:
         "driver": "org.postgresql.Driver",
         "user": str(parts.get("user", "")),
         "password": str(parts.get("password", "")),
-        "batchsize": "5000",
     }
 
 
