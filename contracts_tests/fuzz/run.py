@@ -29,11 +29,13 @@ class Outcome:
 
     Attributes:
         seed: makes the same records again, on a registry that gives the same ids.
-        found: by contract.
+        topics: the contracts that were fuzzed.
+        found: what became of each of them.
         problems: of the streams themselves.
     """
 
     seed: int
+    topics: list[Fuzzed] = field(default_factory=list)
     found: list[Found] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
@@ -68,6 +70,7 @@ def run(
     total = sum(SHARES[name] for name in names)
     for name in names:
         fuzzed = prepare(SHAPES[name], settings, folder, spark)
+        outcome.topics.append(fuzzed)
         sent = send(fuzzed, seed, round(records * SHARES[name] / total))
         tell(f"{name}: {sent} records are in {fuzzed.pipeline.contract.topic}")
         if problem := stream(fuzzed.pipeline):
