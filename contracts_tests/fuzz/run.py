@@ -14,11 +14,13 @@ from contracts.settings import Settings
 from contracts_tests.fuzz.contracts import SHAPES, Fuzzed, prepare
 from contracts_tests.fuzz.java import JavaReader
 from contracts_tests.fuzz.mutations import Records
-from contracts_tests.fuzz.verdict import Found, judged
+from contracts_tests.fuzz.verdict import Found, counted, judged
 from contracts_tests.integration.conftest import Pipeline
 
 #: Of all records, how many are of which contract.
 SHARES = {"changing": 0.45, "ruled": 0.25, "named": 0.22, "types": 0.08}
+#: In the folder of a run: all differences.
+DIFFERENCES = "differences"
 #: Streams a pipeline to the end of its topic; what went wrong, empty for nothing.
 Stream = Callable[[Pipeline], str]
 
@@ -78,8 +80,12 @@ def run(
             tell(f"{name}: {problem}")
         else:
             tell(f"{name}: streamed")
-        outcome.found.append(judged(fuzzed, java))
-        tell(f"{name}: compared, {len(outcome.found[-1].differences)} differences")
+        found = judged(fuzzed, java)
+        outcome.found.append(found)
+        with (folder / DIFFERENCES).open("a") as file:
+            file.writelines(f"{one}\n" for one in found.differences)
+        kinds = ", ".join(f"{what} {count}" for what, count in counted(found.differences).items())
+        tell(f"{name}: compared; {kinds or 'no difference'}")
     return outcome
 
 
