@@ -110,7 +110,7 @@ class RegistryHttp:
         if not hasattr(self._local, "session"):
             session = requests.Session()
             # A proxy of the environment is for other machines.
-            session.trust_env = self._address.host not in ("127.0.0.1", "localhost", "::1")
+            session.trust_env = not self._address.is_loopback
             session.headers["Accept"] = f"{MEDIA_TYPE}, application/json"
             session.auth = self._auth
             self._local.session = session

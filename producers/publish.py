@@ -104,8 +104,11 @@ class Publisher:
         self._find_topics()
         registry = Registry.from_settings(self._settings)
         key = self._contract.key
-        self._value_serializer = serializer.of(self._contract.value, registry)
-        self._key_serializer = serializer.of(key, registry) if key else None
+        place = self._contract.spec.producer.schema_id
+        self._value_serializer = serializer.of(self._contract.value, registry, place)
+        self._key_serializer = serializer.of(key, registry, place) if key else None
+        serializers = (self._key_serializer, self._value_serializer)
+        self._headers = [header for one in serializers if one is not None for header in one.headers] or None
 
     def send(self, record: Record) -> None:
         """Serializes a record and hands it to the client; waits while the client's queue is full.
@@ -126,7 +129,7 @@ class Publisher:
             raise RejectedRecord("INVALID_RECORD", words) from None
         if broken is not None:
             raise RejectedRecord(broken.reason, broken.message)
-        self._produce(self.topic, value, key, None, self._on_record)
+        self._produce(self.topic, value, key, self._headers, self._on_record)
 
     def _key(self, record: Record) -> bytes | None:
         serialize = self._key_serializer

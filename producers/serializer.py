@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import io
 import json
+import uuid
 from typing import Any
 
 import fastavro
 from fastavro.schema import SchemaParseException, UnknownType
 
-from contracts.contract import Subject
+from contracts.contract import SchemaIdPlace, Subject
 from contracts.errors import ConfigurationError
 from contracts.nodes import Record
-from contracts.registry import Registry
+from contracts.registry import RegisteredSchema, Registry
 from producers import strict
 
-_MAGIC = b"\x00"
+_ID, _GUID = b"\x00", b"\x01"
+#: Confluent's names of the headers, by the subject's role.
+_HEADERS = {"key": "__key_schema_id", "value": "__value_schema_id"}
 
 
 class Serializer:
-    """Writes records as Avro in Confluent's framing: a zero byte, the schema's id in four bytes, the body.
+    """Writes records as Avro, and names their schema as Confluent's serializers do.
+
+    In front of the body: a zero byte, and the schema's id in four bytes.  Or in a header, and the message is the body
+    alone: a one and the 16 bytes of the schema's GUID; a zero and the id where the registry has no GUIDs.
 
     What it writes is what it was given: a value that its type does not hold exactly is refused (`producers.strict`).
 
@@ -27,28 +33,36 @@ class Serializer:
 
     Args:
         subject: its schema is a record.
-        schema_id: the registry's id of that schema.
+        registered: that schema in the registry.
+        place: where its id goes.
 
     Attributes:
         fields: names of the record's fields.
+        headers: what each message needs; none where the id stands in front.
     """
 
-    def __init__(self, subject: Subject, schema_id: int) -> None:
+    def __init__(self, subject: Subject, registered: RegisteredSchema, place: SchemaIdPlace) -> None:
         self._strict = strict.compile_record(subject.schema)
         self._schema = fastavro.parse_schema(json.loads(subject.schema_text))
-        self._framing = _MAGIC + schema_id.to_bytes(4, "big")
+        schema_id = _ID + registered.schema_id.to_bytes(4, "big")
+        self.headers: tuple[tuple[str, bytes], ...] = ()
+        self._prefix = schema_id
+        if place is SchemaIdPlace.header:
+            guid = registered.guid
+            self.headers = ((_HEADERS[subject.role], _GUID + uuid.UUID(guid).bytes if guid else schema_id),)
+            self._prefix = b""
         self.fields = list(subject.record.by_name)
 
     def __call__(self, record: dict[str, Any]) -> bytes:
         """The message's bytes.  Raises Misfit, and RecursionError when the record is nested too deep."""
         written = self._strict(record)
         message = io.BytesIO()
-        message.write(self._framing)
+        message.write(self._prefix)
         fastavro.schemaless_writer(message, self._schema, written)
         return message.getvalue()
 
 
-def of(subject: Subject, registry: Registry) -> Serializer:
+def of(subject: Subject, registry: Registry, place: SchemaIdPlace) -> Serializer:
     """A serializer that writes with `subject`'s schema and never registers anything.
 
     Raises:
@@ -70,7 +84,7 @@ def of(subject: Subject, registry: Registry) -> Serializer:
             mend="make register-schemas",
         )
     try:
-        return Serializer(subject, found.schema_id)
+        return Serializer(subject, found, place)
     except (SchemaParseException, UnknownType, RecursionError) as error:
         raise ConfigurationError(
             f"fastavro cannot write with this schema: {error}", where=subject.file, mend="correct the schema"

@@ -35,6 +35,11 @@ JAVA_ERRORS = (Py4JJavaError, CapturedException)
 _PASSING_STATES = ("08", "40", "53", "57", "58", "55P03")
 # Those that are about the row: data, a constraint, a limit of the program, what a trigger raises.
 _ROW_STATES = ("22", "23", "54", "P0")
+# Whose words are about servers.  Any other may quote the value that it could not take ("Invalid UUID string: …").
+_OF_SERVERS = (
+    *("com.datastax.oss.driver.", "java.io.", "java.net.", "java.nio.", "java.util.concurrent.", "javax.net."),
+    *("org.apache.kafka.", "org.apache.spark.SparkException", "org.postgresql."),
+)
 # Spark's words when a record does not come in time.
 _NOT_READ = "Cannot fetch record for offset"
 
@@ -77,6 +82,9 @@ def of_java(name: str, address: str, error: Py4JJavaError | CapturedException) -
         return UnseenSchemaId(words, where=f"{name} {address}", mend=mend, server="registry")
     if kind == "PSQLException":
         return _of_state(address, cause.getSQLState() or "08", words)
+    if not cause.getClass().getName().startswith(_OF_SERVERS) and not kind.endswith("Error"):
+        frames = cause.getStackTrace()
+        words = f"{kind} at {frames[0].toString()}" if len(frames) else kind
     return (refused if kind in _REFUSALS else service)(name, address, words)
 
 

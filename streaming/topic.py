@@ -65,7 +65,7 @@ def _consumer(settings: Settings) -> Iterator[Consumer]:
     try:
         yield consumer
     except KafkaException as error:
-        raise failures.service("Kafka", settings.kafka_bootstrap_servers, error.args[0].str()) from error
+        raise failures.service("Kafka", settings.kafka_bootstrap_servers, error.args[0].str()) from None
     finally:
         consumer.close()
 

@@ -137,8 +137,9 @@ class Topic:
         decode = AvroDeserializer(registry, conf={"subject.name.strategy.type": "TOPIC"})
         decoded = []
         for message in self.messages():
-            value = decode(message.value(), SerializationContext(self.name, MessageField.VALUE))
-            key = decode(message.key(), SerializationContext(self.name, MessageField.KEY))
+            headers = message.headers()
+            value = decode(message.value(), SerializationContext(self.name, MessageField.VALUE, headers))
+            key = decode(message.key(), SerializationContext(self.name, MessageField.KEY, headers))
             assert key == {"id": value["id"]}
             decoded.append(value | {"id": str(value["id"])})
         return decoded
@@ -336,7 +337,7 @@ def test_a_record_that_does_not_fit_the_contract_is_dead_lettered(unregistered: 
             "the schema: it has parts of a millisecond",
         ),
         ("dob", dt.datetime(2024, 2, 29, 12, tzinfo=dt.UTC), "the schema: it is a date with a time"),
-        ("id", "not a UUID", "the schema: it is not a UUID"),
+        ("id", "somebody", "the schema: it is not a UUID"),
         ("gender", "OTHER", "the schema: it is not a symbol"),
         ("email", b"a@example.com", "the schema: it is not text"),
     ],
@@ -353,6 +354,24 @@ def test_value_that_would_be_altered_is_refused(topic: Topic, field: str, value:
     assert str(value) not in caught.value.what
     publisher.flush()
     assert topic.records() == [record]
+
+
+def test_schema_ids_in_headers_are_read_by_confluents_deserializer(unregistered: Topic) -> None:
+    spec = unregistered.folder / "users_created" / "contract.yaml"
+    spec.write_text(spec.read_text(encoding="utf-8") + "\nproducer: {schema_id: header}\n", encoding="utf-8")
+    topic = unregistered.register()
+    assert topic.produce("--count", "20", "--seed", "s").returncode == 0
+    contract, registry = topic.contract, Registry.from_settings(topic.settings)
+    ids = {subject.role: registry.find(subject).schema_id.to_bytes(4, "big") for subject in contract.subjects}
+    for message in topic.messages():
+        # The embedded registry has no GUIDs.
+        assert sorted(message.headers()) == [
+            ("__key_schema_id", b"\x00" + ids["key"]),
+            ("__value_schema_id", b"\x00" + ids["value"]),
+        ]
+        length = len(message.key()) - 1
+        assert message.key()[0] == 2 * length  # an id, and no framing before it
+    assert by_id(topic.records()) == by_id([to_record(user) for user in generated("s", 20)])
 
 
 def test_a_full_queue_holds_the_producer_up_and_loses_nothing(topic: Topic, monkeypatch: pytest.MonkeyPatch) -> None:

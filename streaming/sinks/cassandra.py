@@ -110,8 +110,7 @@ class CassandraSink:
     def prepare(self) -> None:
         with connect(self._settings) as session:
             for table in filter(None, (self._table, self._deletions)):
-                for statement in existing.migration(existing.in_cassandra(session, table.sink), table):
-                    session.execute(statement)
+                existing.bring_cassandra(session, table)
 
     def write(self, decoded: DataFrame) -> Counts:
         before = self._node.generation()
@@ -154,7 +153,7 @@ class CassandraSink:
             self._session.healthy = isinstance(told, failures.UnseenSchemaId)
             if not self._session.healthy:
                 decoded.sparkSession._jvm.com.datastax.spark.connector.cql.CassandraConnector.evictCache()
-            raise told from error
+            raise told from None
         return before if seen["newest"] is None else max(before, seen["newest"]), counts
 
     def _rows(self, decoded: DataFrame) -> DataFrame:
@@ -371,7 +370,7 @@ class _Node:
                 return self._asked()
             except (NoHostAvailable, DriverException) as error:
                 self._close()
-                raise failures.of_cassandra(self._way.hosts, error) from error
+                raise failures.of_cassandra(self._way.hosts, error) from None
 
     def _close(self) -> None:
         assert self._cluster is not None
@@ -398,7 +397,7 @@ def connect(settings: Settings) -> Iterator[Session]:
     try:
         yield cluster.connect()
     except (NoHostAvailable, DriverException) as error:
-        raise failures.of_cassandra(settings.cassandra_hosts, error) from error
+        raise failures.of_cassandra(settings.cassandra_hosts, error) from None
     finally:
         cluster.shutdown()
 

@@ -61,7 +61,7 @@ class DeadLetterSink:
         try:
             return self._produce_all(rejected.select(*columns, F.unix_millis("timestamp").alias("millis")))
         except failures.JAVA_ERRORS as error:
-            raise failures.of_java("Kafka", self._settings.kafka_bootstrap_servers, error) from error
+            raise failures.of_java("Kafka", self._settings.kafka_bootstrap_servers, error) from None
 
     def _produce_all(self, rows: DataFrame) -> Mapping[str, int]:
         producer = self._producer()

@@ -58,16 +58,17 @@ class PostgresSink:
             return existing.in_postgres(connection, self.spec) is not None
 
     def prepare(self) -> None:
+        wanted = [table for table in (self._table, self._deletions) if table is not None]
         with connect(self._settings) as connection:
             self._lock(connection)
-            for table in filter(None, (self._table, self._deletions)):
-                for statement in existing.migration(existing.in_postgres(connection, table.sink), table):
-                    connection.execute(statement)
+            altered = [existing.bring_postgres(connection, table) for table in wanted]
             # Unlogged: what a crash takes from it is loaded again with the batch.  Made anew: the table may differ.
             for statement in ("DROP TABLE IF EXISTS {staging}", "CREATE UNLOGGED TABLE {staging} (LIKE {table})"):
                 connection.execute(sql.SQL(statement).format(**self._names()))
             if self._deletions is not None:
                 connection.execute(self._room_for_tombstones())
+        for table, statements in zip(wanted, altered, strict=True):
+            existing.tell(table, statements)
 
     def write(self, decoded: DataFrame) -> Counts:
         with connect(self._settings, autocommit=True) as connection:
@@ -100,7 +101,7 @@ class PostgresSink:
                 self._append(self._rows(decoded.where(is_large)), _LARGE_ROWS_A_REQUEST)
             return Counts.of(loaded)
         except failures.JAVA_ERRORS as error:
-            raise failures.of_java("PostgreSQL", address(self._settings), error) from error
+            raise failures.of_java("PostgreSQL", address(self._settings), error) from None
 
     def _rows(self, decoded: DataFrame) -> DataFrame:
         return rows.of(decoded, self._contract, self._table)
@@ -161,7 +162,7 @@ class PostgresSink:
                 while some := [[_for_driver(value) for value in row] for row in islice(left, _AT_ONCE)]:
                     attempt(some)
         except failures.JAVA_ERRORS as error:
-            raise failures.of_java("PostgreSQL", address(self._settings), error) from error
+            raise failures.of_java("PostgreSQL", address(self._settings), error) from None
         if taken == 0 and len(refused) >= refusals.TOO_MANY:
             words = f"it refuses each of the {len(refused)} rows of a batch: {next(iter(refused.values()))}"
             raise failures.refused("PostgreSQL", address(self._settings), words)
@@ -280,7 +281,7 @@ def connect(settings: Settings, *, autocommit: bool = False) -> Iterator[psycopg
         with psycopg.connect(settings.postgres_dsn, connect_timeout=10, autocommit=autocommit) as connection:
             yield connection
     except psycopg.Error as error:
-        raise failures.of_postgres(address(settings), error) from error
+        raise failures.of_postgres(address(settings), error) from None
 
 
 def address(settings: Settings) -> str:
