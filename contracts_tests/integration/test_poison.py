@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 from pyspark.sql import SparkSession
 
 from contracts.settings import Settings
 from contracts_tests.conftest import RunningStack
+from contracts_tests.integration.confluent import Confluent, confluent  # noqa: F401 - a fixture
 from contracts_tests.integration.conftest import Pipeline
 from contracts_tests.integration.gateway import Gateway, gateway  # noqa: F401 - a fixture
 from contracts_tests.integration.pipelines import pipeline_of
@@ -419,3 +421,59 @@ def test_a_schema_id_in_a_header_goes_before_what_the_value_begins_with(pipeline
         assert set(rows) == {user(number)["id"] for number in range(3)}
     assert told(pipeline, "contracts.reason") == {record["value"]: reason for record, reason in bad}
     assert reconcile(pipeline.settings, pipeline.contract).in_order()
+
+
+@pytest.mark.parametrize("context", ["", ".staging"])
+def test_a_guid_in_a_header_is_looked_up_where_the_registry_has_guids(
+    pipeline: Pipeline,
+    confluent: Confluent,  # noqa: F811
+    context: str,
+) -> None:
+    url = confluent.context(context) if context else confluent.url
+    pipeline.settings = pipeline.settings.model_copy(update={"schema_registry_url": url})
+    schema_id = pipeline.register()
+    name, guid = "__value_schema_id", confluent.guid_of(schema_id, context or ".")
+    by_guid = b"\x01" + uuid.UUID(guid).bytes
+    body = {number: pipeline.encode(schema_id, user(number))[5:] for number in range(4)}
+    key_id = pipeline.registry.version(f"{pipeline.contract.topic}-key").schema_id
+    foreign = b"\x01" + uuid.UUID(confluent.guid_of(key_id, context or ".")).bytes
+    unknown = b"\x01" + uuid.uuid4().bytes
+    pipeline.send(
+        {"value": body[0], "headers": [(name, by_guid)]},
+        {"value": pipeline.encode(schema_id, user(1))},
+        {"value": body[2], "headers": [(name, unknown)]},
+        {"value": body[3], "headers": [(name, foreign)]},
+        {"value": b"\x00\xff\xff\xff\xff" + body[3]},
+    )
+
+    pipeline.stream()
+
+    for rows in (pipeline.cassandra_rows(), pipeline.postgres_rows()):
+        assert set(rows) == {user(number)["id"] for number in range(2)}
+    assert told(pipeline, "contracts.reason") == {
+        body[2]: "UNKNOWN_SCHEMA_ID",
+        body[3]: "WRONG_SUBJECT",
+        b"\x00\xff\xff\xff\xff" + body[3]: "UNKNOWN_SCHEMA_ID",
+    }
+    assert f"belongs to {pipeline.contract.topic}-key" in told(pipeline)[body[3]]
+    assert reconcile(pipeline.settings, pipeline.contract).in_order()
+
+
+def test_records_of_an_aliased_subject_are_its_own(
+    settings_of_stack: Settings,
+    spark: SparkSession,
+    tmp_path: Path,
+    confluent: Confluent,  # noqa: F811
+) -> None:
+    own = settings_of_stack.model_copy(update={"schema_registry_url": confluent.url})
+    pipeline = pipeline_of(own, spark, tmp_path, {"id": "int", "n": "int"}, ("id",))
+    subject = pipeline.contract.value.name
+    target = f"{subject}-of-others"
+    requests.put(f"{confluent.url}/config/{subject}", json={"alias": target}, timeout=10).raise_for_status()
+    schema_id = pipeline.register()
+    assert pipeline.registry.subjects_of(schema_id) == [target]
+    pipeline.send({"value": pipeline.encode(schema_id, {"id": 1, "n": 2})})
+
+    pipeline.stream()
+
+    assert set(pipeline.cassandra_rows()) == set(pipeline.postgres_rows()) == {"1"}
