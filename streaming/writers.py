@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from contracts import compatibility
 from contracts.contract import Contract
 from contracts.errors import InvalidSchema
-from contracts.registry import NoGuidEndpoint, RegisteredSchema, Registry
+from contracts.registered import RegisteredSchema
+from contracts.registry import NoGuidEndpoint, Registry
 from contracts.writing import to_json
 from streaming.framing import SchemaKey
 from streaming.reasons import Reason

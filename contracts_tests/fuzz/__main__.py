@@ -14,7 +14,7 @@ import pytest
 
 from contracts_tests.conftest import RunningStack
 from contracts_tests.fuzz.heap import grown
-from contracts_tests.fuzz.run import SHARES, Outcome, run
+from contracts_tests.fuzz.run import DIFFERENCES, SHARES, Outcome, run
 from contracts_tests.fuzz.verdict import counted
 from contracts_tests.integration import processes
 from contracts_tests.integration.conftest import Pipeline, settings_for
@@ -41,9 +41,7 @@ def main() -> int:
         if arguments.stack is None:
             servers.run("up", "--ports", "auto")
         outcome = _outcome(servers, folder, arguments)
-        told = [str(one) for found in outcome.found for one in found.differences]
-        (folder / "differences").write_text("\n".join(told))
-        print(table(outcome, time.monotonic() - begun, folder / "differences"))
+        print(table(outcome, time.monotonic() - begun, folder / DIFFERENCES))
         good = outcome.good
     except pytest.fail.Exception as error:
         print(f"error: {error}", file=sys.stderr)

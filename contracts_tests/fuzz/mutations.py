@@ -236,6 +236,8 @@ class Records:
         body = self._body(known, schema_id)
         if rng.random() < 0.08:
             return self._badly_framed(known, header, schema_id, body)
+        if rng.random() < 0.025:
+            return framing(self._new_id()) + body, []
         if rng.random() < 0.15:
             return body, [(header, framing(schema_id))]
         return framing(schema_id) + body, []

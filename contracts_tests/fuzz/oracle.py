@@ -165,9 +165,9 @@ class _Walk:
             jumped = sized and not kept
             begin, self._unseen = self.at, self._unseen + jumped
             if abs(count) * least > len(self.body) - self.at:
-                # Of the lowest count of all Java makes 0: the array is empty, and ends.  Of some millions it makes
-                # room first, which may be more than there is.
-                told = abs(count) <= _ROOM or MOST_BYTES < abs(count) < 2**63
+                # What is skipped Java skips item by item, and backwards where a length is negative: it need not end.
+                # Of the lowest count of all it makes 0; for some millions it makes room, maybe more than there is.
+                told = kept and (abs(count) <= _ROOM or MOST_BYTES < abs(count) < 2**63)
                 self._fail("more items than the body has bytes", java_too=told)
             for _ in range(abs(count)):
                 one()

@@ -14,11 +14,13 @@ from contracts.settings import Settings
 from contracts_tests.fuzz.contracts import SHAPES, Fuzzed, prepare
 from contracts_tests.fuzz.java import JavaReader
 from contracts_tests.fuzz.mutations import Records
-from contracts_tests.fuzz.verdict import Found, judged
+from contracts_tests.fuzz.verdict import Found, counted, judged
 from contracts_tests.integration.conftest import Pipeline
 
 #: Of all records, how many are of which contract.
 SHARES = {"changing": 0.45, "ruled": 0.25, "named": 0.22, "types": 0.08}
+#: In the folder of a run: all differences.
+DIFFERENCES = "differences"
 #: Streams a pipeline to the end of its topic; what went wrong, empty for nothing.
 Stream = Callable[[Pipeline], str]
 
@@ -29,11 +31,13 @@ class Outcome:
 
     Attributes:
         seed: makes the same records again, on a registry that gives the same ids.
-        found: by contract.
+        topics: the contracts that were fuzzed.
+        found: what became of each of them.
         problems: of the streams themselves.
     """
 
     seed: int
+    topics: list[Fuzzed] = field(default_factory=list)
     found: list[Found] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
@@ -68,6 +72,7 @@ def run(
     total = sum(SHARES[name] for name in names)
     for name in names:
         fuzzed = prepare(SHAPES[name], settings, folder, spark)
+        outcome.topics.append(fuzzed)
         sent = send(fuzzed, seed, round(records * SHARES[name] / total))
         tell(f"{name}: {sent} records are in {fuzzed.pipeline.contract.topic}")
         if problem := stream(fuzzed.pipeline):
@@ -75,8 +80,12 @@ def run(
             tell(f"{name}: {problem}")
         else:
             tell(f"{name}: streamed")
-        outcome.found.append(judged(fuzzed, java))
-        tell(f"{name}: compared, {len(outcome.found[-1].differences)} differences")
+        found = judged(fuzzed, java)
+        outcome.found.append(found)
+        with (folder / DIFFERENCES).open("a") as file:
+            file.writelines(f"{one}\n" for one in found.differences)
+        kinds = ", ".join(f"{what} {count}" for what, count in counted(found.differences).items())
+        tell(f"{name}: compared; {kinds or 'no difference'}")
     return outcome
 
 

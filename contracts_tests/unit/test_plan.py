@@ -12,16 +12,8 @@ from contracts.catalog import Catalog
 from contracts.check_rules import CHECK_RULES
 from contracts.impact import Earlier
 from contracts.places import Texts
-from contracts.plan import (
-    Actual,
-    ConfigureTopic,
-    CreateTopic,
-    DeleteSubject,
-    RegisterSchema,
-    SetLevel,
-    SubjectState,
-    TopicState,
-)
+from contracts.plan import Actual, SubjectState, TopicState
+from contracts.steps import ConfigureTopic, CreateTopic, DeleteSubject, RegisterSchema, SetLevel
 from contracts_tests.unit.test_catalog import CONTRACT, load, record
 
 
