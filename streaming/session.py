@@ -15,7 +15,7 @@ from pyspark.sql import SparkSession
 
 from contracts.errors import ConfigurationError, ServiceError
 from contracts.settings import Settings
-from streaming import scratch, strict, truststore
+from streaming import gateway, scratch, strict, truststore
 from streaming.sinks.cassandra import contact_points
 
 # A broken body may claim a string of 2 GiB, or as many items, and Avro would allocate them before it reads on.  The
@@ -139,12 +139,13 @@ def start(settings: Settings) -> SparkSession:
         # Executors log as the driver does, each in its own folder of its worker.
         executors = f"{options} -Dlog4j2.configurationFile={log_config} -Dlog.file=executor.log"
         configuration["spark.executor.extraJavaOptions"] = executors
+    configuration = {name: value for name, value in configuration.items() if value}
     for name, value in configuration.items():
-        if value:
-            builder = builder.config(name, value)
+        builder = builder.config(name, value)
     try:
-        with _environment(SPARK_LOCAL_DIRS=local_dirs):  # for the JVM
-            spark = builder.getOrCreate()
+        with _environment(SPARK_LOCAL_DIRS=local_dirs):
+            gateway.launch(configuration, log_file)
+        spark = builder.getOrCreate()
     except (PySparkRuntimeError, OSError) as error:
         raise ConfigurationError(f"Spark does not start: {error}", where=master, mend=f"see {log_file}") from error
     except Py4JJavaError as error:

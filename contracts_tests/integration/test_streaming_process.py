@@ -15,7 +15,7 @@ from confluent_kafka.admin import AdminClient, NewPartitions
 from contracts.errors import ServiceError
 from contracts_tests.conftest import RunningStack
 from contracts_tests.integration.conftest import Pipeline
-from contracts_tests.integration.processes import ended, run, running, wait_for
+from contracts_tests.integration.processes import ended, noise, run, running, wait_for
 from contracts_tests.integration.users import user
 from streaming.counts import Counts
 from streaming.sinks import postgres
@@ -79,6 +79,9 @@ def test_a_store_that_stays_away_ends_the_stream_which_says_so(
         pipeline.send({"value": pipeline.encode(schema_id, user(2))})
         assert ended(process, log, 120) == 3, log.read_text()
     assert f"error: Cassandra {private.exports['CASSANDRA_HOSTS']}" in log.read_text()
+    assert noise(log) == []
+    assert "py4j" not in log.read_text()
+    assert "Exception in thread" in pipeline.settings.spark_log_file.read_text()
     assert len(pipeline.postgres_rows()) == 2
     private.run("up")
     pipeline_again = run(private, pipeline, "--available-now")
@@ -119,7 +122,9 @@ def test_a_jvm_that_dies_is_told_and_nothing_is_lost(stack: RunningStack, pipeli
         os.kill(int(java), signal.SIGKILL)
         assert ended(process, log, 60) == 3, log.read_text()
     assert "error: Spark: its JVM has ended" in log.read_text()
-    assert "Traceback" not in log.read_text()
+    assert noise(log) == []
+    assert "py4j" not in log.read_text()
+    assert "py4j" in pipeline.settings.spark_log_file.read_text()
     pipeline.send({"value": pipeline.encode(schema_id, user(2))})
     assert run(stack, pipeline, "--available-now").returncode == 0
     assert len(pipeline.cassandra_rows()) == len(pipeline.postgres_rows()) == 2
