@@ -111,6 +111,10 @@ bench: setup ## the benchmarks; ARGS="stream --keep" for one of them, and to kee
 chaos: setup ## kill -9 of everything, 25 times, while a producer writes; nothing may be lost (ARGS="--seed 7 --kills 10")
 	@$(BIN)/python -m contracts_tests.chaos $(ARGS)
 
+.PHONY: fuzz
+fuzz: setup ## 200,000 mutated records: each must be the row or the dead letter that its bytes say (ARGS="--seed 7")
+	@$(BIN)/python -m contracts_tests.fuzz $(ARGS)
+
 .PHONY: lint
 lint: $(STAMP) ## style, formatting and the direction of imports
 	@$(BIN)/ruff check .

@@ -41,8 +41,14 @@ def up() -> Iterator[tuple[Path, Settings]]:
         stack(root, "up", "--ports", "auto")
         exports = dict(re.findall(r"^export (\w+)='(.*)'$", stack(root, "env"), flags=re.MULTILINE))
         os.environ["JAVA_HOME"] = exports["JAVA_HOME"]
+        # Whatever is measured is on this machine, and confluent-kafka's client reads these.
+        for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+            del os.environ[name]
         flags = {name.lower(): value for name, value in exports.items() if name.lower() in Settings.model_fields}
         yield root, settings.load(**flags, checkpoint_dir=root / "checkpoints", spark_log_file=root / "spark.log")
+    except KeyboardInterrupt:
+        print("stopping: waits for the servers to end", file=sys.stderr, flush=True)
+        raise
     finally:
         stack(root, "down")
         shutil.rmtree(root, ignore_errors=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
@@ -22,6 +23,11 @@ class Address:
     host: str
     user: str = ""
     password: str = field(default="", repr=False)
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether it is this machine's own, which no proxy of the environment can reach."""
+        return is_loopback(self.host)
 
     @classmethod
     def of(cls, url: str, variable: str) -> Address:
@@ -47,3 +53,11 @@ class Address:
         place = parts.netloc.rpartition("@")[2]
         shown = f"{parts.scheme}://{place}{parts.path.rstrip('/')}"
         return cls(shown, host, unquote(parts.username or ""), unquote(parts.password or ""))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host`, a name or a number, is this machine's loopback."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -40,6 +40,7 @@ CHECK_RULES: Final[dict[str, CheckRule]] = {
         CheckRule("SYMBOL_BECOMES_DEFAULT", _WARNING, "symbols were removed: what holds them is read as the default"),
         CheckRule("KEY_CHANGED", _ERROR, "the bytes of the record key change: keys move to other partitions"),
         CheckRule("PARTITIONS_CHANGED", _ERROR, "keys move to other partitions"),
+        CheckRule("SCHEMA_ID_MOVED", _ERROR, "`producer.schema_id`: consumers look elsewhere for it, and keys move"),
         CheckRule("REPLICATION_CHANGED", _WARNING, "the replication factor, which no step of `register` changes"),
         CheckRule("RETENTION_SHORTENED", _WARNING, "records go earlier than before"),
         CheckRule("CLEANUP_CHANGED", _WARNING, "`cleanup.policy`: other records are kept than before"),

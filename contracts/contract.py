@@ -159,6 +159,19 @@ class SourceSpec(Spec):
     count: int = Field(1_000, ge=1, le=1_000_000)
 
 
+class SchemaIdPlace(StrEnum):
+    """Where a record of the producer names its schema: in front of key and value, or in headers of the message."""
+
+    prefix = "prefix"
+    header = "header"
+
+
+class ProducerSpec(Spec):
+    """How `python -m producers` and `producers.publish` write records; the stream reads both ways."""
+
+    schema_id: SchemaIdPlace = SchemaIdPlace.prefix
+
+
 class ConsumerSpec(Spec):
     """Somebody who reads the topic.  `fields`: paths inside the value that they use; none means all of it."""
 
@@ -208,6 +221,7 @@ class ContractSpec(Spec):
     key: str | None = None
     value: str = "value.avsc"
     source: SourceSpec | None = None
+    producer: ProducerSpec = ProducerSpec()
     kafka: TopicSpec = TopicSpec()
     dead_letter: DeadLetterSpec = DeadLetterSpec()
     sinks: SinksSpec = SinksSpec()

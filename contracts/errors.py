@@ -70,9 +70,18 @@ class InvalidSchema(ConfigurationError):
 
 
 class ServiceError(ContractsError):
-    """A server could not be reached, or failed.  `where` holds its name and address.  Exit code 3."""
+    """A server could not be reached, or failed.  `where` holds its name and address.  Exit code 3.
+
+    Args:
+        server: which one: "kafka", "registry", "cassandra", "postgres", "spark", "source"; empty when it may be
+            several, or none that has an address.
+    """
 
     exit_code = EXIT_SERVICE
+
+    def __init__(self, what: str, *, where: str = "", mend: str = "", server: str = "") -> None:
+        super().__init__(what, where=where, mend=mend)
+        self.server = server
 
 
 class Refused(ServiceError):
@@ -82,8 +91,8 @@ class Refused(ServiceError):
         code: the server's own error code (e.g. 40403, 409), 0 when it gave none.
     """
 
-    def __init__(self, what: str, *, where: str = "", mend: str = "", code: int = 0) -> None:
-        super().__init__(what, where=where, mend=mend)
+    def __init__(self, what: str, *, where: str = "", mend: str = "", server: str = "", code: int = 0) -> None:
+        super().__init__(what, where=where, mend=mend, server=server)
         self.code = code
 
 

@@ -214,10 +214,13 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         "COLUMN_COUNT", _ERROR,
-        "A table of PostgreSQL has at most 1,600 columns, the three of the stream among them.",
+        "A table of PostgreSQL has at most 1,600 columns, the three of the stream among them, and a row of it at "
+        "most 8,160 bytes, a value in every field. (A text, bytes or JSON that is long counts 18: it lies elsewhere. "
+        "Switch the rule off where few fields of a record have a value; the stream refuses only what can have no row "
+        "at all.)",
         "split the value into several topics, or leave PostgreSQL out of its sinks",
-        _field('{"name": "reading_%d", "type": "double", "doc": "Celsius."}', times=1597),
-        _field('{"name": "reading_%d", "type": "double", "doc": "Celsius."}', times=1596),
+        _field('{"name": "reading_%d", "type": "double", "doc": "Celsius."}', times=1100),
+        _field('{"name": "reading_%d", "type": "double", "doc": "Celsius."}', times=1000),
         types.column_counts,
     ),
     Rule(

@@ -171,7 +171,9 @@ def column_names(scope: Scope) -> Iterator[Hit]:
 
 def column_counts(scope: Scope) -> Iterator[Hit]:
     for sink in scope.contract.sinks:
-        for one in tables.size_refusals(scope.contract.value.record, sink):
+        record = scope.contract.value.record
+        refusals = (tables.size_refusals, tables.full_row_refusals)
+        for one in (found for refused in refusals for found in refused(record, scope.value, sink)):
             yield scope.in_contract(["sinks", sink.kind], one.why, one.mend)
 
 

@@ -99,6 +99,7 @@ def read(servers: Servers, only: Collection[str] = ()) -> Live:
                         f"version {one.version} of {one.subject} is not there, and {name} refers to it",
                         where=f"schema registry {registry.url}",
                         mend="restore it in the registry, or leave the topic out: `contracts pull --topic …`",
+                        server="registry",
                     )
                 referred[one.subject, one.version] = type_
                 waiting += type_.references

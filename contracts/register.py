@@ -137,7 +137,7 @@ class Servers:
             return sorted(lack + ["partitions"] * (partitions not in (0, kept.partitions)))
 
         if lack := self._until(lacking, lambda lack: not lack):
-            raise self._not_kept(f"topic {name} has not kept {', '.join(lack)}")
+            raise self._not_kept(f"topic {name} has not kept {', '.join(lack)}", server="kafka")
 
     def _until(self, read: Callable[[], _T], settled: Callable[[_T], bool]) -> _T:
         """What `read` says, as soon as it is `settled`; else what it says in the end.
@@ -152,11 +152,12 @@ class Servers:
         )
         return waiting(read)
 
-    def _not_kept(self, what: str) -> ServiceError:
+    def _not_kept(self, what: str, server: str = "registry") -> ServiceError:
         return ServiceError(
             f"{what}: the server took it and did not keep it",
             where=f"{self.registry.url}, {self.topics.bootstrap}",
             mend="run `contracts plan` to see what is there now",
+            server=server,
         )
 
 

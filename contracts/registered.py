@@ -26,6 +26,7 @@ class RegisteredSchema:
         schema_id: 0 where it was asked for by GUID.
         subject, version: "" and 0 where it was asked for by id or GUID; an alias has the name of its target.
         kind: AVRO, JSON or PROTOBUF.
+        guid: of the schema, where the registry has GUIDs and told it.
         metadata: properties, tags and sensitive names that were registered with it.
     """
 
@@ -35,6 +36,7 @@ class RegisteredSchema:
     subject: str = ""
     version: int = 0
     kind: str = AVRO
+    guid: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def property(self, name: str) -> str | None:

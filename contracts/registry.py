@@ -87,7 +87,8 @@ class Registry:
         self.parallel = parallel
         self.keeps_tags = keep_tags
         self._context = Context.of(self.url)
-        self._ids: dict[str, dict[int, int]] = {}  # by subject: version -> id, which never changes
+        # By subject and version, which never change.
+        self._versions: dict[str, dict[int, RegisteredSchema]] = {}
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Registry:
@@ -124,17 +125,17 @@ class Registry:
         """The newest version of a subject, None for none; asked for once."""
         return known.newest.get(subject, lambda: self.version(subject))
 
-    def ids_in(self, subject: str) -> dict[int, int]:
-        """Schema id -> version for every version of the subject, deleted ones included.
+    def all_of(self, subject: str) -> list[RegisteredSchema]:
+        """Every version of the subject, deleted ones included.
 
-        One request, and one for each version that was not seen before.  Of an id with several versions, the newest.
+        One request, and one for each version that was not seen before.
         """
-        seen = self._ids.setdefault(subject, {})
+        seen = self._versions.setdefault(subject, {})
         numbers = self.versions(subject, deleted=True)
         new = [number for number in numbers if number not in seen]
         found = each(lambda number: self.version(subject, number, deleted=True), new, self.parallel)
-        seen.update({number: one.schema_id for number, one in zip(new, found, strict=True) if one is not None})
-        return {seen[number]: number for number in numbers if number in seen}
+        seen.update({number: one for number, one in zip(new, found, strict=True) if one is not None})
+        return [seen[number] for number in numbers if number in seen]
 
     def by_id(self, schema_id: int) -> RegisteredSchema | None:
         """The schema of an id, None when the registry has no such id.
@@ -174,6 +175,7 @@ class Registry:
             raise NoGuidEndpoint(
                 "the registry has no schemas by GUID",
                 where=self._http.where,
+                server="registry",
                 mend="use one that has (Confluent's from 8.0 on), or send schema ids as a prefix of the value",
                 code=NOT_FOUND,
             ) from None
@@ -371,6 +373,7 @@ class Registry:
                 raise ServiceError(
                     f"version {reference.version} of {reference.subject} is not there, and {told} refers to it",
                     where=self._http.where,
+                    server="registry",
                     mend="restore it, or register it again",
                 )
             return self._parse(found, known)
@@ -394,6 +397,7 @@ class Registry:
                 subject=self._context.own(document.get("subject", "")) if not schema_id else "",
                 version=int(document.get("version", 0)) if not schema_id else 0,
                 kind=document.get("schemaType") or AVRO,
+                guid=document.get("guid") or "",
                 metadata=dict(document.get("metadata") or {}),
             )
 

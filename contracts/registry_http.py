@@ -63,7 +63,7 @@ class NotJson(ServiceError):
     """
 
     def __init__(self, what: str, *, where: str, mend: str, status: int) -> None:
-        super().__init__(what, where=where, mend=mend)
+        super().__init__(what, where=where, mend=mend, server="registry")
         self.status = status
 
 
@@ -71,7 +71,7 @@ class Busy(ServiceError):
     """The registry takes no request for now: too many, or its nodes have no leader."""
 
     def __init__(self, what: str, *, where: str, mend: str, after_s: float) -> None:
-        super().__init__(what, where=where, mend=mend)
+        super().__init__(what, where=where, mend=mend, server="registry")
         self.after_s = after_s
 
 
@@ -110,7 +110,7 @@ class RegistryHttp:
         if not hasattr(self._local, "session"):
             session = requests.Session()
             # A proxy of the environment is for other machines.
-            session.trust_env = self._address.host not in ("127.0.0.1", "localhost", "::1")
+            session.trust_env = not self._address.is_loopback
             session.headers["Accept"] = f"{MEDIA_TYPE}, application/json"
             session.auth = self._auth
             self._local.session = session
@@ -187,12 +187,14 @@ class RegistryHttp:
             raise ServiceError(
                 f"no answer within {self._timeout_s:g} s to {method} {path}",
                 where=self.where,
+                server="registry",
                 mend="see whether it is up (`make status`), or raise SCHEMA_REGISTRY_TIMEOUT_S",
             ) from None
         except requests.RequestException as error:
             raise ServiceError(
                 f"not reachable: {_cause(error)}",
                 where=self.where,
+                server="registry",
                 mend="start it (`make up`), or set SCHEMA_REGISTRY_URL",
             ) from None
         try:
@@ -226,13 +228,15 @@ class RegistryHttp:
                 mend = "its nodes have no leader, and finding one takes some 10 s: run it again, or see its log"
                 return Busy(told, where=self.where, mend=mend, after_s=_retry_after(answer))
             mend = "see the registry's log, and whether what it keeps its schemas in is up (`make status`, `make up`)"
-            return ServiceError(told, where=self.where, mend=mend)
+            return ServiceError(told, where=self.where, server="registry", mend=mend)
         mend = _MENDS.get(code) or _MENDS.get(status, "see what it says, and docs/drift.md")
-        return Refused(f"refused {request} with {code}: {words}", where=self.where, mend=mend, code=code)
+        return Refused(
+            f"refused {request} with {code}: {words}", where=self.where, server="registry", mend=mend, code=code
+        )
 
     def _odd(self, request: str, document: Any) -> ServiceError:
         told = f"answered {request} as no registry does: {json.dumps(document)[:120]}"
-        return ServiceError(told, where=self.where, mend=_NO_REGISTRY)
+        return ServiceError(told, where=self.where, server="registry", mend=_NO_REGISTRY)
 
 
 def concerns_all(error: Refused) -> bool:

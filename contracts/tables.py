@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from contracts import columns, store_names
+from contracts import columns, row_size, store_names
 from contracts.contract import CassandraSink, Contract, PostgresSink, Sink
 from contracts.errors import ConfigurationError
 from contracts.nodes import Field, Record, Schema
@@ -114,7 +114,7 @@ def _wanted(record: Record, schema: Schema, sink: Sink) -> Table | tuple[Refusal
             refused.append(refusal)
         else:
             found.append(_column(schema, field, sink))
-    refused += [*size_refusals(record, sink), *(one for _, one in place_refusals(sink))]
+    refused += [*size_refusals(record, schema, sink), *(one for _, one in place_refusals(sink))]
     for node in columns.recursions(schema):
         why = f"{node.fullname} contains itself, and Spark has no such type"
         refused.append(Refusal("", why, "put the id of the other one there instead"))
@@ -165,17 +165,42 @@ def _name_refusal(name: str, sink: Sink) -> Refusal | None:
     return Refusal(name, why, "rename the field")
 
 
-def size_refusals(record: Record, sink: Sink) -> Iterator[Refusal]:
-    """A table of more columns than the store takes."""
+_TOO_WIDE = "split the value into several topics, or leave PostgreSQL out of its sinks"
+
+
+def size_refusals(record: Record, schema: Schema, sink: Sink) -> Iterator[Refusal]:
+    """A table of more columns than the store takes, or one that can never have a row."""
+    if not isinstance(sink, PostgresSink):
+        return
     most = POSTGRES_COLUMNS - len((EVENT_TIMESTAMP, EVENT_PARTITION, EVENT_OFFSET))
     count = len(record.fields)
-    if isinstance(sink, PostgresSink) and count > most:
+    if count > most:
         yield Refusal(
             "",
             f"the value has {count:,} fields, and a table of PostgreSQL has at most {POSTGRES_COLUMNS:,} columns, of "
             f"which the stream takes {POSTGRES_COLUMNS - most}",
-            "split the value into several topics, or leave PostgreSQL out of its sinks",
+            _TOO_WIDE,
         )
+    elif _has_columns(record, schema) and (size := row_size.least(record, schema)) > row_size.MOST:
+        why = f"even the smallest row takes {size:,} bytes, and a row of PostgreSQL has at most {row_size.MOST:,}"
+        yield Refusal("", why, _TOO_WIDE)
+
+
+def full_row_refusals(record: Record, schema: Schema, sink: Sink) -> Iterator[Refusal]:
+    """A table, of those that `size_refusals` lets pass, that has no room for a row whose every field has a value."""
+    if not isinstance(sink, PostgresSink) or not _has_columns(record, schema):
+        return
+    if not any(size_refusals(record, schema, sink)) and (size := row_size.full(record, schema)) > row_size.MOST:
+        why = (
+            f"a row with a value in every field takes {size:,} bytes, and a row of PostgreSQL has at most "
+            f"{row_size.MOST:,}: such a record could not be stored"
+        )
+        yield Refusal("", why, _TOO_WIDE)
+
+
+def _has_columns(record: Record, schema: Schema) -> bool:
+    """Whether every field can be a column; for others there is no row to measure."""
+    return not any(type_refusals(record, schema))
 
 
 def place_refusals(sink: Sink) -> Iterator[tuple[str, Refusal]]:

@@ -19,6 +19,15 @@ _NO_STEP = "change the topic first (kafka-reassign-partitions), then the contrac
 
 def between(old: Contract, new: Contract) -> Iterator[Told]:
     """Everything that there is to say of the topic and of its dead letters."""
+    before, after = old.spec.producer.schema_id, new.spec.producer.schema_id
+    if before is not after:
+        yield (
+            "SCHEMA_ID_MOVED",
+            ["producer", "schema_id"],
+            f"the schema id was in the {before}, and is now in the {after}: a consumer that looks elsewhere reads "
+            "no record" + (f"; the bytes of the key change with it: {MOVES}" if new.key else ""),
+            "let every consumer read both ways first (confluent-kafka 2.10 and later do), then approve it",
+        )
     yield from _partitions("kafka", old.spec.kafka, new.spec.kafka)
     yield from _settings("kafka", old.spec.kafka, new.spec.kafka)
     if old.dead_letter_topic == new.dead_letter_topic:

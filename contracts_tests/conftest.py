@@ -37,7 +37,7 @@ _STARTING = Path(tempfile.gettempdir(), f"avro-data-contracts-tests-{os.getuid()
 _NEVER_SKIPPED = ("integration", "e2e")
 _NO_PROGRAM = "there is no program here of the name"
 # The longest first, so that of two workers none is left with a long one at the end.
-_ORDER = ("e2e", "integration", "evolution", "unit")
+_ORDER = ("e2e", "integration", "evolution", "fuzz", "unit")
 
 
 def program(package: str, *names: str) -> str:

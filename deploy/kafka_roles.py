@@ -68,6 +68,7 @@ def apply(client: AdminClient, where: str, secrets: Mapping[str, str], wanted: S
             error.args[0].str(),
             where=where,
             mend="its log says why; the administrator's certificate comes from `make certs`",
+            server="kafka",
         ) from error
 
 

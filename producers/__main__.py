@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import structlog
 import typer
 
-from contracts import catalog, edge, logs, settings
+from contracts import catalog, edge, interrupts, logs, settings
 from contracts.address import Address
 from contracts.contract import Contract
 from contracts.errors import EXIT_INTERRUPTED, EXIT_OK, ConfigurationError
@@ -49,6 +49,7 @@ def produce(
     configured = settings.load()
     logs.configure(configured.log_format)
     contract = catalog.load_one(configured.contracts_dir, contract_name)
+    _refuse_without_source(contract)
     order = Order(seed or secrets.token_hex(8), _count(count, duration), rate, duration, page_size)
     api = SourceApi.from_settings(configured)
     publisher = Publisher(contract, configured)
@@ -60,6 +61,7 @@ def produce(
         topic=contract.topic,
         seed=order.seed,
     )
+    interrupts.waits_for("Kafka to acknowledge what was sent")
     with Interruption() as interruption, RunProgress(order, log_format=configured.log_format) as progress:
         try:
             with interruption.waiting():
@@ -74,6 +76,17 @@ def produce(
         raise report.error
     report.check()
     raise typer.Exit(_exit_code(interruption))
+
+
+def _refuse_without_source(contract: Contract) -> None:
+    """Raises ConfigurationError when nothing says that users are what this topic holds."""
+    if contract.spec.source is None:
+        raise ConfigurationError(
+            f"contract {contract.name} has no source",
+            where=contract.file,
+            mend="if its events are users of a randomuser.me API, add `source: {api: randomuser}` to it "
+            "(docs/contract.md); else send records from your own program (docs/producer.md, Records of your own)",
+        )
 
 
 def _count(text: str | None, duration: float | None) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -51,6 +52,11 @@ def of(user: Any, refusal: RejectedUser, *, topic: str, producer: str) -> DeadLe
 
 def _as_json(user: Any) -> bytes:
     try:
-        return json.dumps(user, ensure_ascii=False).encode()
+        return json.dumps(user, ensure_ascii=False, default=_as_text).encode()
     except UnicodeEncodeError:  # half of a surrogate pair has no UTF-8: it stays the escape that it came as
-        return json.dumps(user).encode()
+        return json.dumps(user, default=_as_text).encode()
+
+
+def _as_text(value: Any) -> str:
+    """What JSON has no form for: bytes in base64; a date, a decimal or a UUID as Python writes it."""
+    return base64.b64encode(value).decode() if isinstance(value, (bytes, bytearray)) else str(value)

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import functools
-import json
-import re
 import time
 from collections import Counter
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
-from confluent_kafka.serialization import MessageField, SerializationContext, SerializationError
 
 from contracts import kafka
 from contracts.contract import Contract
@@ -20,6 +17,7 @@ from contracts.settings import Settings
 from contracts.verdicts import Judge
 from producers import dead_letter, serializer
 from producers.randomuser import Record, RejectedUser
+from producers.scalars import Misfit
 
 QUEUE_MESSAGES = 200_000
 QUEUE_KBYTES = 131_072
@@ -75,8 +73,6 @@ class Publisher:
             raise ConfigurationError(
                 error.args[0].str(), where=self._where, mend="correct KAFKA_BOOTSTRAP_SERVERS or KAFKA_MAX_BLOCK_MS"
             ) from None
-        self._value_context = SerializationContext(self.topic, MessageField.VALUE)
-        self._key_context = SerializationContext(self.topic, MessageField.KEY)
 
     def _configuration(self) -> dict[str, Any]:
         return {
@@ -108,9 +104,11 @@ class Publisher:
         self._find_topics()
         registry = Registry.from_settings(self._settings)
         key = self._contract.key
-        self._value_serializer = serializer.of(self._contract.value, registry)
-        self._key_serializer = serializer.of(key, registry) if key else None
-        self._key_fields = [field["name"] for field in json.loads(key.schema_text)["fields"]] if key else []
+        place = self._contract.spec.producer.schema_id
+        self._value_serializer = serializer.of(self._contract.value, registry, place)
+        self._key_serializer = serializer.of(key, registry, place) if key else None
+        serializers = (self._key_serializer, self._value_serializer)
+        self._headers = [header for one in serializers if one is not None for header in one.headers] or None
 
     def send(self, record: Record) -> None:
         """Serializes a record and hands it to the client; waits while the client's queue is full.
@@ -120,16 +118,30 @@ class Publisher:
             NotDelivered: the broker has not taken an earlier message, so that going on makes no sense.
         """
         try:
-            key = None
-            if self._key_serializer is not None:
-                key = self._key_serializer({name: record[name] for name in self._key_fields}, self._key_context)
-            value = self._value_serializer(record, self._value_context)
+            key = self._key(record)
+            value = self._value_serializer(record)
             broken = self._judge.first_broken(record)
-        except (ValueError, TypeError, KeyError, OverflowError, AttributeError, SerializationError) as error:
-            raise RejectedRecord("INVALID_RECORD", _which_field(error)) from None
+        except Misfit as misfit:
+            raise RejectedRecord("INVALID_RECORD", _unfit("field", misfit)) from None
+        except (ValueError, TypeError, KeyError, OverflowError, AttributeError, RecursionError) as error:
+            # The words of others hold the value, which may be personal.
+            words = f"it does not fit the schema ({type(error).__name__})"
+            raise RejectedRecord("INVALID_RECORD", words) from None
         if broken is not None:
             raise RejectedRecord(broken.reason, broken.message)
-        self._produce(self.topic, value, key, None, self._on_record)
+        self._produce(self.topic, value, key, self._headers, self._on_record)
+
+    def _key(self, record: Record) -> bytes | None:
+        serialize = self._key_serializer
+        if serialize is None:
+            return None
+        missing = [name for name in serialize.fields if name not in record]
+        if missing:
+            raise RejectedRecord("INVALID_RECORD", f"the key needs a field {missing[0]!r}")
+        try:
+            return serialize({name: record[name] for name in serialize.fields})
+        except Misfit as misfit:
+            raise RejectedRecord("INVALID_RECORD", _unfit("the key's field", misfit)) from None
 
     def refuse(self, user: Any, refusal: RejectedUser) -> None:
         """Hands a user to the client for the dead-letter topic.
@@ -147,6 +159,7 @@ class Publisher:
                 f"a refused user ({letter.reason}) cannot go to {self.dead_letter_topic}: {error.what}",
                 where=self._where,
                 mend=f"raise max.message.bytes of {self.dead_letter_topic}, or correct the user at the source",
+                server="kafka",
             ) from None
 
     def wait(self, seconds: float) -> None:
@@ -214,6 +227,7 @@ class Publisher:
             f"{reasons or self._last_error or f'no acknowledgement within {self._patience_s:g} s'}",
             where=self._where,
             mend="see whether it is up (`make status`), then run again: a user that arrives twice is one row",
+            server="kafka",
         )
 
     def _find_topics(self) -> None:
@@ -229,6 +243,7 @@ class Publisher:
                         f"no answer within {self._patience_s:g} s: {self._last_error or error.args[0].str()}",
                         where=self._where,
                         mend="start it (`make up`), or set KAFKA_BOOTSTRAP_SERVERS",
+                        server="kafka",
                     ) from None
         missing = [topic for topic in (self.topic, self.dead_letter_topic) if topic not in found]
         if missing:
@@ -237,13 +252,6 @@ class Publisher:
             )
 
 
-def _which_field(error: Exception) -> str:
-    """The field that does not fit.  The serializer's own words hold the value, which may be personal."""
-    if isinstance(error, KeyError):
-        return f"the key needs a field {error.args[0]!r}"
-    named = re.search(r"(?:on field|no default for) (\w+)$", str(error))
-    return (
-        f"field {named[1]} does not fit the schema"
-        if named
-        else f"it does not fit the schema ({type(error).__name__})"
-    )
+def _unfit(what: str, misfit: Misfit) -> str:
+    """The field and why; its value, which may be personal, is not in it."""
+    return f"{what} {misfit.path} does not fit the schema: it {misfit.why}"

@@ -20,6 +20,7 @@ UNKNOWN_GENDER = "UNKNOWN"
 _GENDERS = {"male": "MALE", "female": "FEMALE"}
 _PICTURES = ("large", "medium", "thumbnail")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FINER = re.compile(r"[.,][0-9]{6}[0-9]*[1-9]")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 # Never change it: ids of users without a login.uuid are made in it.
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://randomuser.me/api/")
@@ -160,6 +161,8 @@ def _moment(value: Any, field: str) -> datetime | None:
         if type(value) is int:
             return _EPOCH + timedelta(seconds=value)
         if isinstance(value, str):
+            if _FINER.search(value):  # fromisoformat would cut it off
+                raise RejectedUser(f"INVALID_{field.upper()}", f"{field} is finer than a microsecond")
             moment = datetime.fromisoformat(value)
             return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):

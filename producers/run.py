@@ -75,12 +75,21 @@ class Report:
         return self.fetched / self.seconds if self.seconds else 0.0
 
     def check(self) -> None:
-        """Raises FindingsError when a run without an error lost a user on the way."""
-        if self.error is None and self.fetched != self.produced + self.refused.total():
+        """Raises FindingsError when a run without an error lost a user on the way, or produced nothing at all."""
+        refused = self.refused.total()
+        if self.error is None and self.fetched != self.produced + refused:
             raise FindingsError(
-                f"fetched {self.fetched} is not produced {self.produced} + refused {self.refused.total()}",
+                f"fetched {self.fetched} is not produced {self.produced} + refused {refused}",
                 where="producer",
                 mend="this is a bug in producers/; run again, a user that arrives twice is one row",
+            )
+        if refused and not self.produced and self.ended != "SIGINT":
+            reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(self.refused.items()))
+            raise FindingsError(
+                f"every user was refused: fetched {self.fetched}, produced 0, refused {refused} ({reasons})",
+                where="producer",
+                mend="`python -m streaming dlq show` has the reasons (docs/producer.md, Refused users): correct the "
+                "contract's schema or rules, or DATASOURCE_URL",
             )
 
 

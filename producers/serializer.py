@@ -2,52 +2,90 @@
 
 from __future__ import annotations
 
-from confluent_kafka.schema_registry import RegisteredSchema, Schema, SchemaRegistryClient
-from confluent_kafka.schema_registry.avro import AvroSerializer
+import io
+import json
+import uuid
+from typing import Any
 
-from contracts.contract import Subject
+import fastavro
+from fastavro.schema import SchemaParseException, UnknownType
+
+from contracts.contract import SchemaIdPlace, Subject
 from contracts.errors import ConfigurationError
-from contracts.registry import Registry
+from contracts.nodes import Record
+from contracts.registry import RegisteredSchema, Registry
+from producers import strict
+
+_ID, _GUID = b"\x00", b"\x01"
+#: Confluent's names of the headers, by the subject's role.
+_HEADERS = {"key": "__key_schema_id", "value": "__value_schema_id"}
 
 
-def of(subject: Subject, registry: Registry) -> AvroSerializer:
+class Serializer:
+    """Writes records as Avro, and names their schema as Confluent's serializers do.
+
+    In front of the body: a zero byte, and the schema's id in four bytes.  Or in a header, and the message is the body
+    alone: a one and the 16 bytes of the schema's GUID; a zero and the id where the registry has no GUIDs.
+
+    What it writes is what it was given: a value that its type does not hold exactly is refused (`producers.strict`).
+
+    It talks to nobody: the id was looked up when it was made, so a registry that goes away meanwhile stops no record.
+
+    Args:
+        subject: its schema is a record.
+        registered: that schema in the registry.
+        place: where its id goes.
+
+    Attributes:
+        fields: names of the record's fields.
+        headers: what each message needs; none where the id stands in front.
+    """
+
+    def __init__(self, subject: Subject, registered: RegisteredSchema, place: SchemaIdPlace) -> None:
+        self._strict = strict.compile_record(subject.schema)
+        self._schema = fastavro.parse_schema(json.loads(subject.schema_text))
+        schema_id = _ID + registered.schema_id.to_bytes(4, "big")
+        self.headers: tuple[tuple[str, bytes], ...] = ()
+        self._prefix = schema_id
+        if place is SchemaIdPlace.header:
+            guid = registered.guid
+            self.headers = ((_HEADERS[subject.role], _GUID + uuid.UUID(guid).bytes if guid else schema_id),)
+            self._prefix = b""
+        self.fields = list(subject.record.by_name)
+
+    def __call__(self, record: dict[str, Any]) -> bytes:
+        """The message's bytes.  Raises Misfit, and RecursionError when the record is nested too deep."""
+        written = self._strict(record)
+        message = io.BytesIO()
+        message.write(self._prefix)
+        fastavro.schemaless_writer(message, self._schema, written)
+        return message.getvalue()
+
+
+def of(subject: Subject, registry: Registry, place: SchemaIdPlace) -> Serializer:
     """A serializer that writes with `subject`'s schema and never registers anything.
 
     Raises:
         ServiceError: the registry does not answer.
-        ConfigurationError: the subject does not hold this schema.
+        ConfigurationError: the subject does not hold this schema, or it is one that cannot be written with.
     """
+    schema = subject.schema
+    if not isinstance(schema.resolve(schema.root), Record):
+        raise ConfigurationError(
+            f"the {subject.role} is a {schema.fullname}, and the producer sends records",
+            where=subject.file,
+            mend="wrap it in a record",
+        )
     found = registry.find(subject)
     if found is None:
-        raise _unregistered(subject, registry, f"subject {subject.name} does not hold this schema")
-    return AvroSerializer(
-        _FoundSchema(registry.url, found.schema_id, found.version),
-        subject.schema_text,
-        conf={"auto.register.schemas": False, "subject.name.strategy.type": "TOPIC"},
-    )
-
-
-class _FoundSchema(SchemaRegistryClient):
-    """Tells the serializer the one thing that it asks for, its schema's id.
-
-    It was looked up already, through the client whose errors say what to do; so a registry that goes away meanwhile
-    stops no record, and schemas with references need no second way to resolve them.
-    """
-
-    def __init__(self, url: str, schema_id: int, version: int) -> None:
-        super().__init__({"url": url})
-        self._found_id = schema_id
-        self._found_version = version
-
-    def lookup_schema(
-        self, subject_name: str, schema: Schema, normalize_schemas: bool = False, deleted: bool = False
-    ) -> RegisteredSchema:
-        return RegisteredSchema(
-            subject=subject_name, version=self._found_version, schema_id=self._found_id, schema=schema, guid=None
+        raise ConfigurationError(
+            f"subject {subject.name} does not hold this schema (schema registry {registry.url})",
+            where=subject.file,
+            mend="make register-schemas",
         )
-
-
-def _unregistered(subject: Subject, registry: Registry, what: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"{what} (schema registry {registry.url})", where=subject.file, mend="make register-schemas"
-    )
+    try:
+        return Serializer(subject, found, place)
+    except (SchemaParseException, UnknownType, RecursionError) as error:
+        raise ConfigurationError(
+            f"fastavro cannot write with this schema: {error}", where=subject.file, mend="correct the schema"
+        ) from None

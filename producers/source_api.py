@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import os
 import re
@@ -16,6 +15,7 @@ import requests
 import structlog
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
+from contracts.address import is_loopback
 from contracts.errors import ConfigurationError, Refused, ServiceError
 from contracts.settings import Settings
 
@@ -34,7 +34,7 @@ class _Temporary(ServiceError):
     """
 
     def __init__(self, what: str, *, where: str, mend: str, wait_s: float | None = None) -> None:
-        super().__init__(what, where=where, mend=mend)
+        super().__init__(what, where=where, mend=mend, server="source")
         self.wait_s = wait_s
 
 
@@ -59,7 +59,7 @@ class SourceApi:
         self.url = url
         self.address = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
         self._where = f"source API {self.address}"
-        self._local = _is_loopback(parts.hostname)
+        self._local = is_loopback(parts.hostname)
         self._timeout_s = timeout_s
         self._session = requests.Session()
         self._session.headers.update({"Accept": "application/json", "User-Agent": "avro-data-contracts"})
@@ -100,6 +100,7 @@ class SourceApi:
                 "answered without any user",
                 where=self._where,
                 mend="see whether it serves users (docs/source-api.md)",
+                server="source",
             )
         log.info("the source has no more users", pages=number - 1)
 
@@ -116,7 +117,7 @@ class SourceApi:
         except _Temporary as error:
             attempts = self._retrying.statistics["attempt_number"]
             what = f"{error.what} (page {number}, {attempts} attempt{'s' if attempts > 1 else ''})"
-            raise ServiceError(what, where=error.where, mend=error.mend) from None
+            raise ServiceError(what, where=error.where, mend=error.mend, server=error.server) from None
         info = answer.get("info")
         answered = info.get("page", number) if isinstance(info, dict) else number
         if answered != number:
@@ -124,6 +125,7 @@ class SourceApi:
                 f"was asked for page {number}, which is not to be had, and answered with page {answered}",
                 where=self._where,
                 mend="fetch larger pages (--page-size), or another --seed",
+                server="source",
             )
         return answer["results"]
 
@@ -135,6 +137,7 @@ class SourceApi:
                 f"its certificate is not trusted: {_cause(error)}",
                 where=self._where,
                 mend="behind a TLS-inspecting proxy, name its CA certificates in SSL_CERT_FILE",
+                server="source",
             ) from None
         except requests.Timeout:
             raise self._temporary(f"no answer within {self._timeout_s:g} s") from None
@@ -144,7 +147,7 @@ class SourceApi:
             raise self._temporary(f"not reachable: {_cause(error)}") from None
         except requests.RequestException as error:
             raise ServiceError(
-                f"cannot be asked: {_cause(error)}", where=self._where, mend="correct DATASOURCE_URL"
+                f"cannot be asked: {_cause(error)}", where=self._where, mend="correct DATASOURCE_URL", server="source"
             ) from None
         return self._understood(response)
 
@@ -165,7 +168,7 @@ class SourceApi:
             raise ConfigurationError(words, where=self._where, mend=mend)
         if not response.ok:
             mend = "see whether DATASOURCE_URL is the address of a randomuser.me API"
-            raise Refused(f"answered {status}{said}", where=self._where, mend=mend, code=status)
+            raise Refused(f"answered {status}{said}", where=self._where, mend=mend, server="source", code=status)
         if document is None:
             kind = response.headers.get("Content-Type", "no content type")
             raise self._temporary(f"the answer is not JSON ({kind}, {len(response.content)} bytes)")
@@ -176,6 +179,7 @@ class SourceApi:
                 "the answer has no list of results",
                 where=self._where,
                 mend="see whether DATASOURCE_URL is the address of a randomuser.me API",
+                server="source",
             )
         return document
 
@@ -186,6 +190,7 @@ class SourceApi:
                 f"answered {response.status_code}{said}, and asks to wait {seconds:.0f} s",
                 where=self._where,
                 mend=f"try again in {seconds:.0f} s, or fetch less often (--rate)",
+                server="source",
             )
         return seconds
 
@@ -233,13 +238,6 @@ class _BackOff:
         error = state.outcome.exception() if state.outcome else None
         asked = error.wait_s if isinstance(error, _Temporary) else None
         return self._jittered(state) if asked is None else asked + self._jittered(state) / 10
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _cause(error: BaseException) -> str:

@@ -102,6 +102,7 @@ class Checkpoints:
                     "another stream of this contract writes from these checkpoints",
                     where=str(self.folder),
                     mend="wait for its end, or stop it (kill -TERM); two would write everything twice",
+                    server="",
                 ) from None
             yield
 

@@ -20,6 +20,7 @@ def counted(decoded: DataFrame) -> DataFrame:
         _BATCH,
         F.count(F.lit(1)).alias("records"),
         F.count("reason").alias("rejected"),
+        F.sum(F.when(F.col("reason").isNotNull(), F.octet_length("value"))).alias("rejected_bytes"),
         F.min(written).alias("oldest"),
         F.max(written).alias("newest"),
         F.avg(written).alias("mean"),
@@ -35,6 +36,7 @@ class Counts:
         rejected: of these, not for the store.
         oldest, newest, mean: Kafka timestamps of the others, ms since the epoch; None when there are none.
         dead_lettered: records sent to the dead-letter topic, by reason; empty but for the contract's first store.
+        rejected_bytes: size of the rejected values together; None when there are none.
     """
 
     records: int
@@ -43,6 +45,7 @@ class Counts:
     newest: int | None
     mean: float | None
     dead_lettered: Mapping[str, int] = field(default_factory=dict)
+    rejected_bytes: int | None = None
 
     @classmethod
     def of(cls, observed: Observed) -> Counts:

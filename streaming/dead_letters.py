@@ -21,7 +21,7 @@ from contracts.contract import Contract
 from contracts.errors import ConfigurationError
 from contracts.settings import Settings
 from contracts.topics import Topics
-from streaming import framing, topic
+from streaming import framing, refusals, topic
 from streaming.topic import Ranges
 
 
@@ -57,7 +57,7 @@ class Letter:
         key_bytes, value_bytes: sizes, None for null; the value's is the original one where it was left out.
         left_out: the value is not in the letter.
         key_left_out: nor are its key and its own headers.
-        schema_id: of the value's framing, None where it has none.
+        schema_id: id or GUID that the value was written with, None where nothing names one.
         headers: names of the record's own headers.
         digest: of timestamp, key, value and own headers.
         replayed_as: where the record stands once more, None while it was not put back.
@@ -74,7 +74,7 @@ class Letter:
     value_bytes: int | None
     left_out: bool
     key_left_out: bool
-    schema_id: int | None
+    schema_id: framing.SchemaKey | None
     headers: tuple[str, ...]
     digest: str
     replayed_as: Place | None = None
@@ -123,8 +123,8 @@ def read(settings: Settings, contract: Contract) -> Letters:
             newest[identity] = letter
     put_back = frozenset(place for place in places if place.topic == contract.topic)
     letters = (
-        replace(letter, replayed_as=receipts.get(identity), again=letter.origin in put_back)
-        for identity, letter in newest.items()
+        replace(letter, replayed_as=receipts.get(record_of(letter)), again=letter.origin in put_back)
+        for letter in newest.values()
     )
     return Letters(tuple(sorted(letters, key=lambda letter: letter.at)), duplicates, put_back)
 
@@ -175,7 +175,7 @@ def letter_of(message: Message, of_topic: str) -> Letter | None:
         value_bytes=needed.get(dead_letter.LEFT_OUT, _length(value)),
         left_out=dead_letter.LEFT_OUT in needed,
         key_left_out=dead_letter.KEY_LEFT_OUT in needed,
-        schema_id=framing.schema_id(value),
+        schema_id=framing.parted(value, headers if own is None else own, framing.VALUE_HEADER)[0],
         headers=tuple(name for name, _ in (headers if own is None else own)),
         digest=_digest(millis, key, value, own or []),
     )
@@ -202,8 +202,14 @@ def _receipt(message: Message) -> tuple[object, Place] | None:
         return None
 
 
-def _identity(letter: Letter) -> object:
+def record_of(letter: Letter) -> object:
+    """What is the same for all letters of one record."""
     return (letter.origin, letter.digest) if letter.origin else letter.at
+
+
+def _identity(letter: Letter) -> object:
+    """As `record_of`, and each store may refuse a record for itself."""
+    return record_of(letter), refusals.store_of(letter.reason)
 
 
 def _origin(of_topic: str, told: Mapping[str, str]) -> Place | None:

@@ -3,10 +3,10 @@
 Each record is decoded with the schema it was written with and resolved to the contract's (Avro schema resolution, in
 the JVM).  Exactly one of `record` and `reason` is null.
 
-Two properties of `from_avro` are dealt with here.  In PERMISSIVE mode a broken body gives a struct of nulls, which
-cannot be told from a record of nulls; and bytes after the record's end are ignored.  So the body is decoded as the
-first field of an envelope whose second field is a sentinel that is appended to the body: only a body that ends
-exactly where its schema says leaves the sentinel in its place.
+The strict reader (`streaming.strict`) sees the bytes first: what it refuses never reaches Avro.  What it
+passes, `from_avro` decodes to the values that were written.  Even so one thing is checked: in PERMISSIVE mode a body
+that cannot be decoded becomes a struct of nulls, which looks like a record of nulls.  So the body is decoded as the
+first field of an envelope whose second field is a sentinel that is appended to the body.
 """
 
 from __future__ import annotations
@@ -19,48 +19,63 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.avro.functions import from_avro
 
+from contracts import avro
 from contracts.columns import MOST_DIGITS
 from contracts.contract import Contract
 from contracts.logical import logical_of, max_precision
 from contracts.rules import Rule
-from streaming import framing, rules, values
+from streaming import framing, rules, strict, values
+from streaming.framing import SchemaKey
 from streaming.reasons import Reason
+from streaming.strict import StrictReader
 from streaming.writers import Writer
 
-# What `decode` fails with when it meets a schema id that it was not told of; the id follows.
-UNSEEN = "unseen schema id "
 SENTINEL = bytes.fromhex("c0ffee5eed5ea1ed")
+_NO_RECORD = "the body is a record of its writer schema, and Avro cannot make it one of the contract's"
 
 
-def schema_ids(frame: DataFrame) -> set[int]:
-    """The distinct schema ids of the frame's well-framed records.  Runs a Spark job."""
-    rows = frame.where(_well_framed()).select(_prefix().alias("prefix")).distinct().collect()
-    return {int.from_bytes(row.prefix[len(framing.MAGIC) :], "big") for row in rows}
+def schema_ids(frame: DataFrame, header: str = framing.VALUE_HEADER) -> list[SchemaKey]:
+    """The distinct schema ids and GUIDs that the records of a frame name, the most frequent first.  Runs a Spark job.
+
+    Args:
+        frame: Kafka records, of which `value` and `headers` are looked at.
+        header: the Kafka header that may carry the schema id.
+    """
+    key = StrictReader(frame.sparkSession, header, {}, {}, None).key()
+    found = frame.select(key.alias("key")).where("key IS NOT NULL").groupBy("key").count()
+    rows = found.orderBy(F.col("count").desc(), "key").collect()
+    return [int(row.key) if row.key.isdecimal() else row.key for row in rows]
 
 
 class Decoder:
     """Decodes frames of Kafka records into a contract's; its value schema is the reader.
 
     The expressions are made once for each set of writer schemas, not once a batch.
+
+    Args:
+        header: the Kafka header that may carry the schema id.
     """
 
-    def __init__(self, contract: Contract) -> None:
+    def __init__(self, contract: Contract, header: str = framing.VALUE_HEADER) -> None:
         self._contract = contract
-        self._made: tuple[Mapping[int, Writer], Column, Column] | None = None
+        self._header = header
+        self._made: tuple[Mapping[SchemaKey, Writer], str | None, Column, Column, Column] | None = None
 
-    def decode(self, frame: DataFrame, writers: Mapping[int, Writer]) -> DataFrame:
+    def decode(self, frame: DataFrame, writers: Mapping[SchemaKey, Writer], unknown: str | None = None) -> DataFrame:
         """`frame` with `record` (struct of the contract's fields), `reason` (a `Reason`, or a rule's) and `detail`.
 
         Args:
-            frame: Kafka records.
-            writers: see `Writers.of`.  A record of any other schema id fails the job that reads the frame, with
-                `UNSEEN` in its words: looking for the ids first would read every batch twice.
+            frame: Kafka records, also as a stream.
+            writers: see `Writers.of`.
+            unknown: why a record of any other schema id is rejected, with `{}` for the id.  None: such a record
+                fails the job that reads the frame (`strict.UNSEEN`), because looking for the ids first would read
+                every batch twice.
         """
         made = self._made
-        if made is None or made[0] != writers:
-            made = self._made = (writers, *self._expressions(writers))
-        _, envelope, verdict = made
-        judged = frame.withColumn("_envelope", envelope).withColumn("_verdict", verdict)
+        if made is None or made[0] != writers or made[1] != unknown:
+            made = self._made = (dict(writers), unknown, *self._expressions(frame, writers, unknown))
+        _, _, read, envelope, verdict = made
+        judged = frame.withColumn("_read", read).withColumn("_envelope", envelope).withColumn("_verdict", verdict)
         return judged.select(
             *frame.columns,
             F.when(F.col("_verdict").isNull(), F.col("_envelope.value")).alias("record"),
@@ -68,53 +83,52 @@ class Decoder:
             F.col("_verdict.detail").alias("detail"),
         )
 
-    def _expressions(self, writers: Mapping[int, Writer]) -> tuple[Column, Column]:
-        readable = [writer for writer in writers.values() if writer.reason is None]
-        refused = [writer for writer in writers.values() if writer.reason is not None]
-        known = _prefix().isin([framing.of(schema_id) for schema_id in writers])
-        complete = F.col("_envelope.end").eqNullSafe(F.lit(SENTINEL))
+    def _expressions(
+        self, frame: DataFrame, writers: Mapping[SchemaKey, Writer], unknown: str | None
+    ) -> tuple[Column, Column, Column]:
+        reader = self._contract.value.schema
+        texts = sorted({writer.text for writer in writers.values() if writer.reason is None})
+        numbers = {text: number for number, text in enumerate(texts)}
+        programs = {text: strict.program(avro.parse_stored(text), reader) for text in texts}
+        strict_reader = StrictReader(
+            frame.sparkSession,
+            self._header,
+            {key: (numbers[one.text], programs[one.text]) for key, one in writers.items() if one.reason is None},
+            {key: (one.reason, one.detail) for key, one in writers.items() if one.reason is not None},
+            unknown,
+        )
         record = F.col("_envelope.value")
-        flaws = values.flaws(self._contract.value.schema, record) + values.flaws_of_key(self._contract, record)
+        flaws = values.flaws(reader, record) + values.flaws_of_key(self._contract, record)
         broken = rules.broken(self._contract.rules, record)
-        envelope = _envelope(readable, self._contract.value.schema_text)
-        return _once(envelope), _once(_verdict(refused, known, complete, flaws, broken))
+        envelope = _envelope(texts, self._contract.value.schema_text)
+        return strict_reader.read(), _once(envelope), _once(_verdict(flaws, broken))
 
 
-def _prefix() -> Column:
-    return F.substring("value", 1, framing.BYTES)
-
-
-def _well_framed() -> Column:
-    value = F.col("value")
-    return value.isNotNull() & (F.length(value) >= framing.BYTES) & (F.substring(value, 1, 1) == F.lit(framing.MAGIC))
-
-
-def _envelope(readable: Iterable[Writer], reader: str) -> Column:
-    body = F.concat(F.substring(F.col("value"), framing.BYTES + 1, 2**31 - 1), F.lit(SENTINEL))
+def _envelope(texts: Sequence[str], reader: str) -> Column:
+    """The record and the sentinel behind it; null where the strict reader has found a reason."""
+    body = F.concat(F.col("value").substr(F.col("_read.start") + 1, F.lit(2**31 - 1)), F.lit(SENTINEL))
     # CORRECTED: Avro's calendar is the proleptic Gregorian one; Spark's default refuses days before 1582.
     reader = json.dumps(_with_all_digits(json.loads(reader)))
     options = {"avroSchema": _in_envelope(reader), "mode": "PERMISSIVE", "datetimeRebaseMode": "CORRECTED"}
-    decoded = {writer.schema_id: from_avro(body, _in_envelope(writer.text), options) for writer in readable}
+    decoded = [from_avro(body, _in_envelope(text), options) for text in texts]
     # The branch that never holds gives the column its type when no record can be read.
     return F.when(F.lit(False), from_avro(body, _in_envelope(reader), options)).otherwise(
-        _of_its_id(sorted(decoded.items()))
+        F.when(F.col("_read.reason").isNull(), _of_its_number(decoded, 0))
     )
 
 
-def _of_its_id(columns: Sequence[tuple[int, Column]]) -> Column:
-    """The column of the record's schema id, null when there is none; `columns` in the order of their ids.
+def _of_its_number(columns: Sequence[Column], first: int) -> Column:
+    """The column of the record's writer schema, of those with the numbers from `first` on.
 
-    Found by halving: among fifty ids each record is compared with six, and no copy is made but for the last.
+    Found by halving: among fifty schemas each record is compared with six.
     """
-    if not columns:
-        return F.lit(None)
-    if len(columns) == 1:
-        ((schema_id, column),) = columns
-        return F.when(_prefix() == F.lit(framing.of(schema_id)), column)
+    if len(columns) < 2:
+        return columns[0] if columns else F.lit(None)
     half = len(columns) // 2
-    # Spark compares bytes as unsigned numbers, from the left.
-    below = F.col("value") < F.lit(framing.of(columns[half][0]))
-    return F.when(below, _of_its_id(columns[:half])).otherwise(_of_its_id(columns[half:]))
+    below = F.col("_read.writer") < first + half
+    return F.when(below, _of_its_number(columns[:half], first)).otherwise(
+        _of_its_number(columns[half:], first + half)
+    )
 
 
 def _in_envelope(schema: str) -> str:
@@ -145,31 +159,15 @@ _WITH_TYPES = ("type", "fields", "items", "values")
 
 def _once(column: Column) -> Column:
     """`column`, made non-deterministic so that Spark neither copies nor moves it: each record is decoded once."""
-    return F.when(F.monotonically_increasing_id() >= 0, column)
+    return F.when(F.spark_partition_id() >= 0, column)
 
 
-def _verdict(
-    refused: Iterable[Writer],
-    known: Column,
-    complete: Column,
-    flaws: Iterable[tuple[Column, str]],
-    broken: Iterable[tuple[Column, Rule]],
-) -> Column:
+def _verdict(flaws: Iterable[tuple[Column, str]], broken: Iterable[tuple[Column, Rule]]) -> Column:
     """A struct (reason, detail), null for a good record.  The first of the conditions that holds decides."""
-    chain = F.when(F.col("value").isNull(), _because(Reason.NULL_VALUE, "the record has no value"))
-    short = F.concat(
-        F.lit("the value has "), F.length(F.col("value")), F.lit(f" bytes; the framing alone takes {framing.BYTES}")
-    )
-    chain = chain.when(F.length(F.col("value")) < framing.BYTES, _because(Reason.TOO_SHORT, short))
-    magic = F.concat(F.lit("the first byte is 0x"), F.hex(F.substring(F.col("value"), 1, 1)), F.lit(", not 0x00"))
-    chain = chain.when(~_well_framed(), _because(Reason.BAD_MAGIC, magic))
-    for writer in refused:
-        because = _because(Reason(writer.reason), writer.detail)
-        chain = chain.when(F.lit(framing.of(writer.schema_id)) == _prefix(), because)
-    unseen = F.raise_error(F.concat(F.lit(UNSEEN), F.conv(F.hex(F.substring("value", 2, 4)), 16, 10)))
-    chain = chain.when(~known, unseen.cast("struct<reason: string, detail: string>"))
-    torn = "the body is no record of its writer schema: cut off, longer than the schema says, or garbage"
-    chain = chain.when(~complete, _because(Reason.DECODE_ERROR, torn))
+    read = F.struct(F.col("_read.reason").alias("reason"), F.col("_read.detail").alias("detail"))
+    chain = F.when(F.col("_read.reason").isNotNull(), read)
+    complete = F.col("_envelope.end").eqNullSafe(F.lit(SENTINEL))
+    chain = chain.when(~complete, _because(Reason.DECODE_ERROR, _NO_RECORD))
     for flaw, words in flaws:
         chain = chain.when(flaw, _because(Reason.DECODE_ERROR, words))
     for condition, rule in broken:
@@ -177,6 +175,5 @@ def _verdict(
     return chain
 
 
-def _because(reason: str, detail: str | Column) -> Column:
-    words = F.lit(detail) if isinstance(detail, str) else detail
-    return F.struct(F.lit(str(reason)).alias("reason"), words.alias("detail"))
+def _because(reason: str, detail: str) -> Column:
+    return F.struct(F.lit(str(reason)).alias("reason"), F.lit(detail).alias("detail"))

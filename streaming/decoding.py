@@ -6,19 +6,30 @@ the key's fields, null for everything else.  Exactly one of `record`, `tombstone
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from contracts.contract import Contract
 from contracts.registry import Registry
-from streaming import decode
+from contracts.settings import Settings
+from streaming import decode, framing, source
+from streaming.framing import SchemaKey
 from streaming.reasons import Reason
-from streaming.writers import Writer, Writers
+from streaming.writers import LookedUp, Writer, Writers
 
 TOMBSTONE = "tombstone"
 _JUDGED = ("record", "reason", "detail")
+
+
+@dataclass
+class Asked:
+    """What the registry has answered for one batch: an id that it does not know is asked for once, not once an
+    attempt."""
+
+    values: dict[SchemaKey, Writer] = field(default_factory=dict)
+    keys: dict[SchemaKey, Writer] = field(default_factory=dict)
 
 
 class Decoding:
@@ -32,7 +43,8 @@ class Decoding:
         self._values, self._value_writers = decode.Decoder(contract), Writers(registry, contract)
         self._keys: decode.Decoder | None = None
         if contract.deletes:
-            self._keys, self._key_writers = decode.Decoder(contract.keys), Writers(registry, contract.keys)
+            self._keys = decode.Decoder(contract.keys, framing.KEY_HEADER)
+            self._key_writers = Writers(registry, contract.keys)
 
     @property
     def begun(self) -> bool:
@@ -40,26 +52,35 @@ class Decoding:
         return bool(self._value_writers.known)
 
     def known(self, batch: DataFrame) -> DataFrame:
-        """The batch decoded with what is known; an id that is not fails the job that reads the frame (`UNSEEN`)."""
-        return self._decoded(batch, {}, {})
+        """The batch decoded with what is known; an id that is not fails the job that reads the frame
+        (`strict.UNSEEN`)."""
+        of_keys = LookedUp(self._key_writers.known, None) if self._keys is not None else None
+        return self._decoded(batch, LookedUp(self._value_writers.known, None), of_keys)
 
-    def looked_up(self, batch: DataFrame) -> DataFrame:
-        """The batch, its schema ids looked up first: reads it twice.  Raises ServiceError."""
-        of_values = self._value_writers.of(decode.schema_ids(batch))
-        if self._keys is None:
-            return self._decoded(batch, of_values, {})
-        return self._decoded(batch, of_values, self._key_writers.of(decode.schema_ids(_keys_of_tombstones(batch))))
+    def looked_up(self, batch: DataFrame, asked: Asked) -> DataFrame:
+        """The batch, its schema ids looked up first: reads it twice.  Raises ServiceError.
 
-    def _decoded(self, batch: DataFrame, of_values: Mapping[int, Writer], of_keys: Mapping[int, Writer]) -> DataFrame:
-        values = self._values.decode(batch, self._value_writers.known | of_values)
-        if self._keys is None:
+        Args:
+            asked: what was answered at an earlier attempt at the batch; what is answered now is added.
+        """
+        of_values = self._value_writers.of(decode.schema_ids(batch), asked.values)
+        of_keys = None
+        if self._keys is not None:
+            found = decode.schema_ids(_keys_of_tombstones(batch), framing.KEY_HEADER)
+            of_keys = self._key_writers.of(found, asked.keys)
+        return self._decoded(batch, of_values, of_keys)
+
+    def _decoded(self, batch: DataFrame, of_values: LookedUp, of_keys: LookedUp | None) -> DataFrame:
+        values = self._values.decode(batch, of_values, of_values.unknown)
+        if self._keys is None or of_keys is None:
             return values
         judged = values.withColumnsRenamed({name: f"_{name}" for name in _JUDGED}).withColumn(
             "_value", F.col("value")
         )
         keys = self._keys.decode(
             judged.withColumn("value", F.when(F.col("_value").isNull(), F.col("key"))),
-            self._key_writers.known | of_keys,
+            of_keys,
+            of_keys.unknown,
         )
         dead = F.col("_reason").eqNullSafe(Reason.NULL_VALUE.value)
         because = F.when(F.col("key").isNull(), F.lit("a tombstone without a key deletes no row")).otherwise(
@@ -72,6 +93,27 @@ class Decoding:
             F.when(dead, F.col("reason")).otherwise(F.col("_reason")).alias("reason"),
             F.when(dead, because).otherwise(F.col("_detail")).alias("detail"),
         )
+
+
+def stream(spark: SparkSession, settings: Settings, contract: Contract) -> DataFrame:
+    """The contract's topic, decoded, as a stream for a query of one's own (docs/own-queries.md).
+
+    Columns as `source.stream`, and those of `decode.Decoder.decode`.  It knows the versions that the subject has now;
+    a record of a later one fails the query (`strict.UNSEEN`), which is then to be started again.
+    """
+    topic = source.stream(spark, settings, contract.topic, max_per_batch=settings.stream_max_per_batch)
+    return _with_all_versions(topic, settings, contract)
+
+
+def whole(spark: SparkSession, settings: Settings, contract: Contract) -> DataFrame:
+    """As `stream`, of what the topic holds now."""
+    return _with_all_versions(source.whole(spark, settings, contract.topic), settings, contract)
+
+
+def _with_all_versions(topic: DataFrame, settings: Settings, contract: Contract) -> DataFrame:
+    registry = Registry.from_settings(settings)
+    ours = [key for one in registry.all_of(contract.value.name) for key in (one.schema_id, one.guid) if key]
+    return decode.Decoder(contract).decode(topic, Writers(registry, contract).of(ours))
 
 
 def _keys_of_tombstones(batch: DataFrame) -> DataFrame:

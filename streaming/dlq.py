@@ -144,7 +144,9 @@ def replay(
     wanted = Wanted.of(reason, since, until, at)
     contract = catalog.load(configured.contracts_dir).get(name)
     chosen = wanted.choose(contract, dead_letters.read(configured, contract).letters)
-    waiting = [one for one in chosen if one.origin is not None and (again or one.replayed_as is None)]
+    # A record that each of the stores refused has a letter for each.
+    records = {dead_letters.record_of(one): one for one in chosen}
+    waiting = [one for one in records.values() if one.origin is not None and (again or one.replayed_as is None)]
     plan = dlq_report.Plan(
         contract=contract,
         waiting=tuple(waiting),

@@ -14,9 +14,11 @@ from py4j.protocol import Py4JJavaError
 from pyspark.errors.exceptions.captured import CapturedException
 
 from contracts.errors import Refused, ServiceError
-from streaming import decode
+from streaming import strict
 
 _SETTING = {"Cassandra": "CASSANDRA_HOSTS", "PostgreSQL": "POSTGRES_DSN", "Kafka": "KAFKA_BOOTSTRAP_SERVERS"}
+# As messages name a server -> `ServiceError.server`.
+_SERVER = {"Cassandra": "cassandra", "PostgreSQL": "postgres", "Kafka": "kafka"}
 _REFUSALS = frozenset(
     {
         "AuthenticationException",
@@ -31,8 +33,19 @@ JAVA_ERRORS = (Py4JJavaError, CapturedException)
 # PostgreSQL's conditions that pass: connection, transaction rollback, resources, operator intervention, a lock that
 # somebody holds.
 _PASSING_STATES = ("08", "40", "53", "57", "58", "55P03")
+# Those that are about the row: data, a constraint, a limit of the program, what a trigger raises.
+_ROW_STATES = ("22", "23", "54", "P0")
+# Whose words are about servers.  Any other may quote the value that it could not take ("Invalid UUID string: …").
+_OF_SERVERS = (
+    *("com.datastax.oss.driver.", "java.io.", "java.net.", "java.nio.", "java.util.concurrent.", "javax.net."),
+    *("org.apache.kafka.", "org.apache.spark.SparkException", "org.postgresql."),
+)
 # Spark's words when a record does not come in time.
 _NOT_READ = "Cannot fetch record for offset"
+
+
+class RowRefused(Refused):
+    """PostgreSQL refuses a row for what is in it; another row may be taken."""
 
 
 class UnseenSchemaId(ServiceError):
@@ -42,13 +55,13 @@ class UnseenSchemaId(ServiceError):
 def service(name: str, address: str, words: str) -> ServiceError:
     """An outage of the server `name` at `address`."""
     mend = f"see whether it is up (`make status`, `make up`), and whether {_SETTING[name]} and its credentials fit"
-    return ServiceError(words, where=f"{name} {address}", mend=mend)
+    return ServiceError(words, where=f"{name} {address}", mend=mend, server=_SERVER[name])
 
 
 def refused(name: str, address: str, words: str) -> Refused:
     """A refusal of the server `name` at `address`."""
     mend = f"correct what it names, or {_SETTING[name]} and its credentials (`make env` prints the embedded stack's)"
-    return Refused(words, where=f"{name} {address}", mend=mend)
+    return Refused(words, where=f"{name} {address}", mend=mend, server=_SERVER[name])
 
 
 def of_java(name: str, address: str, error: Py4JJavaError | CapturedException) -> ServiceError:
@@ -57,18 +70,22 @@ def of_java(name: str, address: str, error: Py4JJavaError | CapturedException) -
     kind = cause.getClass().getSimpleName()
     words = _one_line(f"{kind}: {cause.getMessage()}")
     if cause.getClass().getName().startswith("org.apache.kafka.") or _NOT_READ in words:
-        return ServiceError(words, where="Kafka", mend="see whether it is up (`make status`, `make up`)")
+        mend = "see whether it is up (`make status`, `make up`)"
+        return ServiceError(words, where="Kafka", mend=mend, server="kafka")
     if kind == "ArithmeticException" and "long overflow" in words:
         words = "a record's timestamp lies more than 290,000 years away, and Spark cannot hold it"
         mend = "delete the records up to it (kafka-delete-records), and refuse such: message.timestamp.before.max.ms"
-        return Refused(words, where="Kafka", mend=f"{mend} and after.max.ms in the contract's kafka.config")
-    if decode.UNSEEN in words:
-        return UnseenSchemaId(words, where=f"{name} {address}", mend="it is looked up, and the batch written again")
+        mend = f"{mend} and after.max.ms in the contract's kafka.config"
+        return Refused(words, where="Kafka", mend=mend, server="kafka")
+    if cause.getClass().getName() == strict.UNSEEN:
+        mend = "it is looked up, and the batch written again"
+        return UnseenSchemaId(words, where=f"{name} {address}", mend=mend, server="registry")
     if kind == "PSQLException":
-        passing = (cause.getSQLState() or "08").startswith(_PASSING_STATES)
-    else:
-        passing = kind not in _REFUSALS
-    return (service if passing else refused)(name, address, words)
+        return _of_state(address, cause.getSQLState() or "08", words)
+    if not cause.getClass().getName().startswith(_OF_SERVERS) and not kind.endswith("Error"):
+        frames = cause.getStackTrace()
+        words = f"{kind} at {frames[0].toString()}" if len(frames) else kind
+    return (refused if kind in _REFUSALS else service)(name, address, words)
 
 
 def of_cassandra(address: str, error: Exception) -> ServiceError:
@@ -84,8 +101,32 @@ def of_cassandra(address: str, error: Exception) -> ServiceError:
 def of_postgres(address: str, error: psycopg.Error) -> ServiceError:
     """An exception of psycopg, without its details, which may quote a row; without a state it is the connection's."""
     words = error.diag.message_primary or str(error)
-    passing = (error.sqlstate or "08").startswith(_PASSING_STATES) and "authentication failed" not in str(error)
-    return (service if passing else refused)("PostgreSQL", address, _one_line(f"{type(error).__name__}: {words}"))
+    if "authentication failed" in str(error):
+        return refused("PostgreSQL", address, _one_line(f"{type(error).__name__}: {words}"))
+    named = (error.diag.constraint_name, error.diag.column_name)
+    return _of_state(address, error.sqlstate or "08", _one_line(f"{type(error).__name__}: {words}"), named)
+
+
+def _of_state(
+    address: str, state: str, words: str, named: tuple[str | None, str | None] = (None, None)
+) -> ServiceError:
+    """By PostgreSQL's condition.
+
+    Args:
+        named: constraint and column, where the server says so.
+    """
+    if state.startswith(_PASSING_STATES):
+        return service("PostgreSQL", address, words)
+    if not state.startswith(_ROW_STATES):
+        return refused("PostgreSQL", address, words)
+    # The server's words may quote the value, but where they are about sizes.
+    constraint, column = named
+    told = f"{psycopg.errors.lookup(state).__name__} ({state})"
+    told += f", constraint {constraint}" if constraint else f", column {column}" if column else ""
+    if state.startswith("54"):
+        told = words
+    mend = "see the record (`python -m streaming dlq show`); correct it, or what the table asks for"
+    return RowRefused(told, where=f"PostgreSQL {address}", mend=mend, server="postgres")
 
 
 def _innermost(cause: JavaObject) -> JavaObject:

@@ -1,9 +1,24 @@
-"""The wire format of Confluent's serializers: a zero byte, four bytes of schema id, the body."""
+"""How a record names the schema that it was written with: in front of the body, or in a header.
+
+This is what Confluent's serializers do.
+In front: a zero byte, and four bytes of schema id.  In a header: a zero byte and the id, or a one and the 16 bytes of
+the schema's GUID; then the value is the body and nothing else.
+"""
 
 from __future__ import annotations
 
-MAGIC = b"\x00"
+import uuid
+from collections.abc import Sequence
+
+MAGIC, GUID_MAGIC = b"\x00", b"\x01"
 BYTES = 5
+_GUID_BYTES = 17
+#: Kafka headers that may carry the schema id (Confluent's `HeaderSchemaIdSerializer`).
+VALUE_HEADER, KEY_HEADER = "__value_schema_id", "__key_schema_id"
+
+#: What a record names its schema by: the registry's id, or a GUID.
+SchemaKey = int | str
+Headers = Sequence[tuple[str, bytes | None]]
 
 
 def of(schema_id: int) -> bytes:
@@ -11,8 +26,26 @@ def of(schema_id: int) -> bytes:
     return MAGIC + schema_id.to_bytes(BYTES - len(MAGIC), "big")
 
 
-def schema_id(value: bytes | None) -> int | None:
-    """The schema id of a value; None where it is not framed so."""
-    if value is None or len(value) < BYTES or not value.startswith(MAGIC):
-        return None
-    return int.from_bytes(value[len(MAGIC) : BYTES], "big")
+def parted(value: bytes | None, headers: Headers | None, header: str) -> tuple[SchemaKey | None, bytes]:
+    """What a value names its schema by, None where nothing does; and its body.
+
+    Args:
+        headers: of the record; the last one of a name counts.
+        header: `VALUE_HEADER`, or `KEY_HEADER` where the value is a record's key.
+    """
+    if value is None:
+        return None, b""
+    named = [content for name, content in headers or () if name == header]
+    if named:
+        return _key(named[-1] or b""), value
+    return _key(value[:BYTES]) if value.startswith(MAGIC) else None, value[BYTES:]
+
+
+def _key(framed: bytes) -> SchemaKey | None:
+    if len(framed) == BYTES and framed.startswith(MAGIC):
+        # Java's int: what is larger than 2^31 - 1 no registry gives.
+        schema_id = int.from_bytes(framed[len(MAGIC) :], "big", signed=True)
+        return schema_id if schema_id >= 0 else None
+    if len(framed) == _GUID_BYTES and framed.startswith(GUID_MAGIC):
+        return str(uuid.UUID(bytes=framed[len(GUID_MAGIC) :]))
+    return None

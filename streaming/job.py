@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import replace
@@ -28,14 +28,16 @@ from contracts.errors import ConfigurationError, ContractsError, Refused, Servic
 from contracts.registry import Registry
 from contracts.settings import Settings
 from contracts.topics import Topics
-from streaming import failures, source
+from streaming import failures, gaps, refusals, source, topic
 from streaming.broker import SameTopic, Watch
 from streaming.checkpoints import Checkpoints
 from streaming.counts import Counts
-from streaming.decoding import Decoding
+from streaming.decoding import Asked, Decoding
 from streaming.failures import UnseenSchemaId
+from streaming.gaps import RecordsLost
 from streaming.metrics import Metrics
 from streaming.progress import Progress
+from streaming.refusals import RowsRefused
 from streaming.sinks import Sink
 from streaming.sinks.cassandra import CassandraSink
 from streaming.sinks.dead_letter import DeadLetterSink
@@ -54,10 +56,14 @@ def stores(settings: Settings, contract: Contract) -> list[Sink]:
     ]
 
 
-def prepare(settings: Settings, contract: Contract) -> list[Sink]:
+def prepare(settings: Settings, contract: Contract, *, accept_loss: bool = False) -> list[Sink]:
     """The stores, ready to be written; before anything heavy starts, every server has answered once.
 
+    Args:
+        accept_loss: go on behind records that Kafka deleted before a store read them (see `streaming.gaps`).
+
     Raises:
+        RecordsLost: Kafka deleted such records, and nobody has accepted it.
         ServiceError: which server does not answer, and its address.
         ConfigurationError: the topics or the schema are not there yet, the contract names no store, or a checkpoint
             is not of this stream.
@@ -85,7 +91,23 @@ def prepare(settings: Settings, contract: Contract) -> list[Sink]:
         if checkpoints.begun(sink.name) and not sink.has_table():
             raise checkpoints.without_table(sink.name, sink.spec.qualified)
         sink.prepare()
+    _pass_gaps(settings, contract, checkpoints, wanted, accept_loss)
     return wanted
+
+
+def _pass_gaps(
+    settings: Settings, contract: Contract, checkpoints: Checkpoints, sinks: list[Sink], accept_loss: bool
+) -> None:
+    begins = topic.begins(settings, contract.topic)
+    found = {sink.name: gaps.of(checkpoints.folder, sink.name, contract.topic, begins) for sink in sinks}
+    lost = [gap for some in found.values() for gap in some]
+    if lost and not accept_loss:
+        raise RecordsLost(lost, contract.name, checkpoints.folder)
+    for name, some in found.items():
+        if some:
+            gaps.accept(checkpoints.folder, name, some)
+        for gap in some:
+            log.warning("records lost", contract=contract.name, sink=name, records=gap.records, what=str(gap))
 
 
 class _Stopped(Exception):
@@ -123,8 +145,8 @@ class Job:
         self._same_topic = SameTopic(settings, contract.topic, checkpoints.topic_id)
         self._dead_letters = DeadLetterSink(settings, contract)
         self._decoding = Decoding(Registry.from_settings(settings), contract)
-        # Names of the sinks that write at the moment; and why the others ended, None for: they were told to.
-        self._writing: set[str] = set()
+        # Sinks that write at the moment, and which batch; and why the others ended, None for: they were told to.
+        self._writing: dict[str, int] = {}
         self._ended: dict[str, ContractsError | None] = {}
         # Records of the batches that each sink has written.
         self._written = {sink.name: 0 for sink in sinks}
@@ -136,6 +158,8 @@ class Job:
         folders = {sink.name: self._checkpoints / sink.name for sink in sinks}
         self._progress = Progress(settings, contract, folders, self._metrics.commit_failed)
         self._metrics.watch(self._progress.lag)
+        for gap in gaps.losses(self._checkpoints):
+            self._metrics.lost(gap.sink, gap.records)
 
     def run(self, *, available_now: bool) -> None:
         """Streams until everything that was there is written (`available_now`), or until told to stop.
@@ -152,6 +176,11 @@ class Job:
         if lost is not None:
             raise lost
         self._raise_failures(queries)
+
+    def at_work(self) -> str:
+        """What is being done, for whoever waits for its end."""
+        writing = [f"{sink} to write batch {number}" for sink, number in dict(self._writing).items()]
+        return ", ".join(writing) or "the queries to end"
 
     def _wait(self, queries: list[StreamingQuery], available_now: bool) -> ServiceError | None:
         """Until all queries have ended; the outage of Kafka that has ended them, if one has."""
@@ -206,12 +235,12 @@ class Job:
 
     def _handler(self, sink: Sink) -> Callable[[DataFrame, int], None]:
         def handle(batch: DataFrame, number: int) -> None:
-            self._writing.add(sink.name)
+            self._writing[sink.name] = number
             began = time.monotonic()
             try:
                 if self._stopping.is_set():
                     raise _Stopped(f"batch {number} is not begun")
-                counts = self._retrying(sink)(self._attempt, sink, batch)
+                counts = self._retrying(sink)(self._attempt, sink, batch, Asked())
             except _Stopped:
                 self._ended[sink.name] = None
                 raise
@@ -220,7 +249,7 @@ class Job:
                 self._log.error("given up", sink=sink.name, batch=number, why=error.what)
                 raise
             finally:
-                self._writing.discard(sink.name)
+                del self._writing[sink.name]
             seconds = time.monotonic() - began
             self._metrics.written(sink.name, counts, seconds)
             self._progress.written(sink.name, number)
@@ -231,22 +260,32 @@ class Job:
 
         return handle
 
-    def _attempt(self, sink: Sink, batch: DataFrame) -> Counts:
+    def _attempt(self, sink: Sink, batch: DataFrame, asked: Asked) -> Counts:
         try:
             self._same_topic.check()
-            return self._write_in_time(sink, batch)
+            return self._write_in_time(sink, batch, asked)
         except ServiceError as error:
             self._metrics.attempt_failed(sink.name, error)
+            self._check_gaps(sink)
             raise
 
-    def _write_in_time(self, sink: Sink, batch: DataFrame) -> Counts:
+    def _check_gaps(self, sink: Sink) -> None:
+        """Raises RecordsLost where Kafka has deleted what the store is to read: no other attempt helps."""
+        try:
+            begins = topic.begins(self._settings, self._contract.topic)
+        except ServiceError:
+            return  # then nobody can say, and what has failed is told
+        if lost := gaps.of(self._checkpoints, sink.name, self._contract.topic, begins):
+            raise RecordsLost(lost, self._contract.name, self._checkpoints)
+
+    def _write_in_time(self, sink: Sink, batch: DataFrame, asked: Asked) -> Counts:
         """A write that hangs in a driver is left behind; should it wake up, it writes what is written again."""
         limit = self._settings.stream_write_timeout_s
         attempt: Future[Counts] = Future()
 
         def work() -> None:
             try:
-                attempt.set_result(self._write(sink, batch))
+                attempt.set_result(self._write(sink, batch, asked))
             except failures.JAVA_ERRORS as error:  # a sink tells of its own server; this is about reading
                 attempt.set_exception(failures.of_java("Kafka", self._settings.kafka_bootstrap_servers, error))
             except BaseException as error:  # handed over to the thread that waits
@@ -258,9 +297,9 @@ class Job:
         except TimeoutError:
             words = f"the batch was not written within {limit:g} s"
             mend = "see whether the server answers (`make status`), or raise STREAM_WRITE_TIMEOUT_S"
-            raise ServiceError(words, where=sink.name, mend=mend) from None
+            raise ServiceError(words, where=sink.name, mend=mend, server=sink.name) from None
 
-    def _write(self, sink: Sink, batch: DataFrame) -> Counts:
+    def _write(self, sink: Sink, batch: DataFrame, asked: Asked) -> Counts:
         if self._decoding.begun:
             try:
                 return self._write_decoded(sink, self._decoding.known(batch))
@@ -269,15 +308,31 @@ class Job:
         # A sink is idempotent: what the attempt above has written already is written again.
         batch.persist()
         try:
-            return self._write_decoded(sink, self._decoding.looked_up(batch))
+            return self._write_decoded(sink, self._decoding.looked_up(batch, asked))
         finally:
             batch.unpersist()
 
     def _write_decoded(self, sink: Sink, decoded: DataFrame) -> Counts:
-        counts = sink.write(decoded)
-        if sink is self._sinks[0] and counts.rejected:
-            return replace(counts, dead_lettered=self._dead_letters.write(decoded))
-        return counts
+        refused: dict[refusals.Place, str] = {}
+        while True:
+            marked = refusals.marked(decoded, sink.name, refused)
+            try:
+                counts = sink.write(marked)
+                break
+            except RowsRefused as found:
+                # Without these rows the batch is written again: an older event of the same key may be the newest now.
+                if not found.rows.keys() - refused.keys():
+                    raise
+                refused |= found.rows
+                self._log.warning(
+                    "rows refused", sink=sink.name, rows=len(found.rows), why=next(iter(found.rows.values()))
+                )
+        letters: Mapping[str, int] = {}
+        first = sink is self._sinks[0]
+        if refused or (first and counts.rejected):
+            only = None if first else refusals.reason(sink.name)
+            letters = self._dead_letters.write(marked, counts.rejected_bytes or 0, only)
+        return replace(counts, dead_lettered=letters)
 
     def _retrying(self, sink: Sink) -> Retrying:
         def told(state: RetryCallState) -> None:
@@ -308,6 +363,8 @@ class Job:
                 why = self._ended[sink.name]
             else:
                 why = (failure := query.exception()) and _as_service_error(failure, query.name)
+                if why is not None:
+                    self._check_gaps(sink)
             if why is not None:
                 raise why
 
@@ -325,9 +382,8 @@ def _since_first_failure(seconds: float) -> Callable[[RetryCallState], bool]:
 
 def _as_service_error(failure: StreamingQueryException, name: str) -> ServiceError:
     words = " ".join(str(failure).split())
-    return ServiceError(
-        f"the query failed: {words[:400]}", where=name, mend="see Spark's log; the checkpoint is kept, run it again"
-    )
+    mend = "see Spark's log; the checkpoint is kept, run it again"
+    return ServiceError(f"the query failed: {words[:400]}", where=name, mend=mend, server="spark")
 
 
 def _location(checkpoint: Path) -> str:

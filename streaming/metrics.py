@@ -15,14 +15,13 @@ from prometheus_client.registry import Collector
 from contracts.contract import Contract
 from contracts.errors import ConfigurationError, ServiceError
 from contracts.settings import Settings
+from streaming import refusals
 from streaming.counts import Counts
 from streaming.reasons import Reason
 
 BATCH_BUCKETS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 LATENCY_BUCKETS = (0.1, 0.25, 0.5, 1, 1.5, 2, 3, 4, 5, 7.5, 10, 30, 60, 300, 1800, 3600, 21600, 86400)
 _OF_A_SINK = ("contract", "sink")
-# The first words of `ServiceError.where` -> the label.
-_SERVERS = {"schema registry": "registry", "postgresql": "postgres"}
 
 
 class Metrics:
@@ -49,6 +48,9 @@ class Metrics:
         self._uncommitted = self._counter(
             "stream_progress_commits_failed", "Times that the consumer group could not be told; nothing else fails."
         )
+        self._lost = self._counter(
+            "stream_records_lost", "Records that Kafka deleted before the store read them, accepted by --accept-loss."
+        )
         self._seconds = Histogram(
             "stream_batch_seconds",
             "Time from a batch's begin until it is written, failed attempts and waits included.",
@@ -67,12 +69,13 @@ class Metrics:
         self.registry.register(self._latency)
         self.registry.register(self._lag)
         for sink in contract.sinks:
-            for metric in (self._in, self._out, self._uncommitted, self._seconds, self._last):
+            for metric in (self._in, self._out, self._uncommitted, self._lost, self._seconds, self._last):
                 metric.labels(self._contract, sink.kind)
             # A series that begins at 1 has no increase, and the first failure would wake nobody.
             for server in (sink.kind, "kafka", "registry"):
                 self._failed.labels(self._contract, sink.kind, server)
-        for reason in (*Reason, *(rule.reason for rule in contract.rules)):
+        of_stores = (refusals.reason(sink.kind) for sink in contract.sinks)
+        for reason in (*Reason, *of_stores, *(rule.reason for rule in contract.rules)):
             self._rejected.labels(self._contract, str(reason))
 
     def serve(self, settings: Settings) -> None:
@@ -112,8 +115,11 @@ class Metrics:
 
     def attempt_failed(self, sink: str, error: ServiceError) -> None:
         """An attempt at a batch failed, whether another follows or not."""
-        name = error.where.rpartition(" ")[0].lower()
-        self._failed.labels(self._contract, sink, _SERVERS.get(name, name) or sink).inc()
+        self._failed.labels(self._contract, sink, error.server or sink).inc()
+
+    def lost(self, sink: str, records: int) -> None:
+        """Records that the store will never have, in this run or an earlier one."""
+        self._lost.labels(self._contract, sink).inc(records)
 
     def commit_failed(self, sink: str) -> None:
         self._uncommitted.labels(self._contract, sink).inc()

@@ -13,7 +13,7 @@ import sys
 import uuid
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,10 @@ from contracts.contract import Contract
 from contracts.errors import ConfigurationError
 from contracts.registry import Registry
 from contracts.settings import Settings
-from streaming import dead_letters, framing, stored, topic
+from streaming import dead_letters, framing, gaps, refusals, stored, topic
+from streaming.checkpoints import Checkpoints
 from streaming.dead_letters import Letters
+from streaming.framing import Headers, SchemaKey
 from streaming.stored import Key, Position
 from streaming.topic import Ranges
 from streaming.writers import Writers
@@ -90,14 +92,24 @@ class Outcome:
     Attributes:
         events: records in the ranges.
         put_back: of these, how many were put back from the dead letters.
-        dead_lettered: records of the ranges that the dead-letter topic holds, by reason.
+        dead_lettered: records of the ranges that the dead-letter topic holds, by reason; one that a store refused
+            counts there, and is looked for in the others.
         stores: by name of the store.
+        lost: store -> records that Kafka deleted before it had read them, accepted by `--accept-loss`; they are in
+            no range any more.
     """
 
     events: int
     put_back: int
     dead_lettered: Mapping[str, int]
     stores: Mapping[str, Stored]
+    lost: Mapping[str, int] = field(default_factory=dict)
+
+    def dead_for(self, store: str) -> int:
+        """Records of the ranges that the store is not to have: those that all reject, and those that it refused."""
+        return sum(
+            number for reason, number in self.dead_lettered.items() if refusals.store_of(reason) in (None, store)
+        )
 
     def in_order(self, produced: Produced | None = None) -> bool:
         """Whether all numbers agree: fetched = produced + refused, produced = events, each event stored or dead."""
@@ -126,21 +138,25 @@ def reconcile(settings: Settings, contract: Contract, ranges: Ranges | None = No
     undecoded: list[Position] = []
     events = 0
     decoder = _Decoder(settings, contract)
-    of_keys = _Decoder(settings, contract.keys) if contract.deletes else None
+    of_keys = _Decoder(settings, contract.keys, framing.KEY_HEADER) if contract.deletes else None
     for message in topic.read(settings, contract.topic, ranges):
         events += 1
         position = Position(message.timestamp()[1], message.offset(), message.partition())
-        if (reason := rejected.get((position.partition, position.offset), {}).get(position.millis)) is not None:
-            dead[reason] += 1
+        reasons = rejected.get((position.partition, position.offset), {}).get(position.millis, frozenset())
+        dead.update(reasons)
+        refused_by = {store for reason in reasons if (store := refusals.store_of(reason)) is not None}
+        if len(refused_by) < len(reasons):
             continue
-        record = decoder.record(message.value())
+        record = decoder.record(message.value(), message.headers())
         if message.value() is None and of_keys is not None:
-            record = of_keys.record(message.key())
+            record = of_keys.record(message.key(), message.headers())
             tombstones.add(position)
         if record is None:
             undecoded.append(position)
             continue
         for sink in contract.sinks:
+            if sink.kind in refused_by:
+                continue
             key = stored.key(record, sink)
             newest[sink.kind][key] = max(position, newest[sink.kind].get(key, position))
     stores = {}
@@ -155,37 +171,46 @@ def reconcile(settings: Settings, contract: Contract, ranges: Ranges | None = No
         ]
         rows = len(wanted) - len(gone) - len(lost)
         stores[sink.kind] = Stored(len(wanted), rows, len(gone), tuple(sorted([*lost, *undecoded])))
-    return Outcome(events, dead_letters.count_in(ranges, letters.put_back), dict(dead), stores)
+    lost: Counter[str] = Counter()
+    for gap in gaps.losses(Checkpoints(settings, contract).folder):
+        lost[gap.sink] += gap.records
+    return Outcome(events, dead_letters.count_in(ranges, letters.put_back), dict(dead), stores, dict(lost))
 
 
 class _Decoder:
-    """Values -> records, with fastavro."""
+    """Values -> records, with fastavro.
 
-    def __init__(self, settings: Settings, contract: Contract) -> None:
+    Args:
+        header: the Kafka header that may carry the schema id.
+    """
+
+    def __init__(self, settings: Settings, contract: Contract, header: str = framing.VALUE_HEADER) -> None:
         self._writers = Writers(Registry.from_settings(settings), contract)
         self._reader = fastavro.parse_schema(json.loads(contract.value.schema_text))
-        self._parsed: dict[int, Any] = {}
+        self._header = header
+        self._parsed: dict[SchemaKey, Any] = {}
 
-    def record(self, value: bytes | None) -> dict[str, Any] | None:
+    def record(self, value: bytes | None, headers: Headers | None) -> dict[str, Any] | None:
         """The record, None when the value cannot be decoded."""
-        schema_id = framing.schema_id(value)
-        if value is None or schema_id is None:
+        key, body = framing.parted(value, headers, self._header)
+        if key is None:
             return None
-        if schema_id not in self._parsed:
-            writer = self._writers.of([schema_id])[schema_id]
-            self._parsed[schema_id] = writer.text and fastavro.parse_schema(json.loads(writer.text))
-        if not self._parsed[schema_id]:
+        if key not in self._parsed:
+            writer = self._writers.of([key])[key]
+            self._parsed[key] = writer.text and fastavro.parse_schema(json.loads(writer.text))
+        if not self._parsed[key]:
             return None
         try:
-            return fastavro.schemaless_reader(io.BytesIO(value[5:]), self._parsed[schema_id], self._reader)
+            return fastavro.schemaless_reader(io.BytesIO(body), self._parsed[key], self._reader)
         except (EOFError, ValueError, IndexError, OverflowError):
             return None
 
 
-def _rejected(letters: Letters) -> dict[tuple[int, int], dict[int, str]]:
-    """(partition, offset) -> timestamp -> reason: offsets begin again when a topic is made anew."""
-    found: dict[tuple[int, int], dict[int, str]] = {}
+def _rejected(letters: Letters) -> dict[tuple[int, int], dict[int, frozenset[str]]]:
+    """(partition, offset) -> timestamp -> reasons: offsets begin again when a topic is made anew."""
+    found: dict[tuple[int, int], dict[int, frozenset[str]]] = {}
     for letter in letters.letters:
         if letter.origin is not None:
-            found.setdefault((letter.origin.partition, letter.origin.offset), {})[letter.millis] = letter.reason
+            of_place = found.setdefault((letter.origin.partition, letter.origin.offset), {})
+            of_place[letter.millis] = of_place.get(letter.millis, frozenset()) | {letter.reason}
     return found

@@ -21,6 +21,12 @@ def whole(settings: Settings, topic: str) -> dict[int, tuple[int, int]]:
     return {p: (low, high - 1) for p, (low, high) in marks.items() if high > low}
 
 
+def begins(settings: Settings, topic: str) -> dict[int, int]:
+    """Partition -> the first offset that it has, or will have."""
+    with _consumer(settings) as consumer:
+        return {partition: low for partition, (low, _) in _marks(consumer, settings, topic).items()}
+
+
 def count(settings: Settings, topic: str, since: int | None, until: int | None) -> int:
     """Offsets between two times, ms since the epoch; None is the topic's begin, or its end."""
     with _consumer(settings) as consumer:
@@ -59,7 +65,7 @@ def _consumer(settings: Settings) -> Iterator[Consumer]:
     try:
         yield consumer
     except KafkaException as error:
-        raise failures.service("Kafka", settings.kafka_bootstrap_servers, error.args[0].str()) from error
+        raise failures.service("Kafka", settings.kafka_bootstrap_servers, error.args[0].str()) from None
     finally:
         consumer.close()
 

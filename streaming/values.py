@@ -1,4 +1,7 @@
-"""Values that Avro can carry and a store cannot: found before the sink, where one would stop the whole batch."""
+"""Values that Avro can carry and a store cannot: found before the sink, where one would stop the whole batch.
+
+What is wrong with the text of a string is found before, in its bytes (`streaming.strict`).
+"""
 
 from __future__ import annotations
 
@@ -68,7 +71,6 @@ def _flaws(schema: Schema, node: AnyType, path: str) -> Iterator[tuple[Test, str
     elif isinstance(node, Array):
         yield from _in_any(_same, _flaws(schema, node.items, f"{path}[]"))
     elif isinstance(node, Map):
-        yield from _in_any(F.map_keys, _of_text(f"a key of {path}"))
         yield from _in_any(F.map_values, _flaws(schema, node.values, f"{path}{{}}"))
     else:
         yield from _of_scalar(columns.type_name(node), node, path)
@@ -96,14 +98,6 @@ def _of_scalar(name: str, node: AnyType, path: str) -> Iterator[tuple[Test, str]
             lambda value: F.hex(value).rlike("^.{6}[89A-F]|^.{14}[89A-F]"),
             f"{path} has more than 2147483647 months or days",
         )
-    elif name == "string":
-        yield from _of_text(path)
-
-
-def _of_text(path: str) -> Iterator[tuple[Test, str]]:
-    yield lambda value: value.contains("\x00"), f"{path} holds the character U+0000, which PostgreSQL cannot store"
-    # What is no UTF-8 comes back from Java's strings as other bytes.
-    yield lambda value: value.cast("binary") != F.encode(value, "UTF-8"), f"{path} is not valid UTF-8"
 
 
 def _same(value: Column) -> Column:

@@ -13,26 +13,43 @@ from dataclasses import dataclass
 from contracts import compatibility
 from contracts.contract import Contract
 from contracts.errors import InvalidSchema
-from contracts.registry import Registry
+from contracts.registered import RegisteredSchema
+from contracts.registry import NoGuidEndpoint, Registry
 from contracts.writing import to_json
+from streaming.framing import SchemaKey
 from streaming.reasons import Reason
+
+#: Ids of a batch that are asked for one by one, besides those of the subject itself.
+MOST_ASKED = 100
 
 
 @dataclass(frozen=True)
 class Writer:
-    """What is known of one schema id.
+    """What is known of one schema id or GUID.
 
     Attributes:
-        schema_id: the id in the record's framing.
-        text: self-contained Avro JSON of the writer schema; empty when records of this id are rejected.
+        key: the id, or GUID, that records name.
+        text: self-contained Avro JSON of the writer schema; empty when records of it are rejected.
         reason: why they are rejected, None when they can be read.
         detail: the same in words, without personal data.
     """
 
-    schema_id: int
+    key: SchemaKey
     text: str
     reason: Reason | None = None
     detail: str = ""
+
+
+class LookedUp(dict[SchemaKey, Writer]):
+    """Writers by their key.
+
+    Attributes:
+        unknown: why every other schema id is rejected, with `{}` in the place of the id; None: it was not looked up.
+    """
+
+    def __init__(self, writers: dict[SchemaKey, Writer], unknown: str | None) -> None:
+        super().__init__(writers)
+        self.unknown = unknown
 
 
 class Writers:
@@ -47,49 +64,80 @@ class Writers:
         self._registry = registry
         self._subject = contract.value.name
         self._reader = contract.value.schema_text
-        self._known: dict[int, Writer] = {}
+        self._known: dict[SchemaKey, Writer] = {}
         self._lock = threading.Lock()
 
     @property
-    def known(self) -> dict[int, Writer]:
+    def known(self) -> dict[SchemaKey, Writer]:
         """What is remembered, see `of`."""
         with self._lock:
             return dict(self._known)
 
-    def of(self, schema_ids: Iterable[int]) -> dict[int, Writer]:
-        """A `Writer` for each id.  Raises ServiceError when the registry does not answer.
+    def of(self, keys: Iterable[SchemaKey], asked: dict[SchemaKey, Writer] | None = None) -> LookedUp:
+        """What is known, and what the registry says of `keys`.
 
         What can be read, and what never will be, is remembered; an id that the registry does not know, or knows under
         another subject only, is asked for again in the next batch, for it may be registered meanwhile.
-        """
-        with self._lock:
-            answers = {schema_id: self._known.get(schema_id) or self._look_up(schema_id) for schema_id in schema_ids}
-            self._known |= {
-                schema_id: writer
-                for schema_id, writer in answers.items()
-                if writer.reason in (None, Reason.INCOMPATIBLE_SCHEMA)
-            }
-        return answers
 
-    def _look_up(self, schema_id: int) -> Writer:
-        found = self._registry.by_id(schema_id)
+        A batch may name thousands of ids that do not exist.  Beyond `MOST_ASKED` of them the subject's own list of
+        versions decides: the number of requests stays bounded, and no record of the subject is rejected.
+
+        Args:
+            keys: the most frequent first.
+            asked: answers of an earlier attempt at the batch; what is answered now is added.
+
+        Raises:
+            ServiceError: the registry does not answer.
+        """
+        asked = {} if asked is None else asked
+        with self._lock:
+            new = [key for key in keys if key not in self._known and key not in asked]
+            unknown = "the registry has no schema {}"
+            if len(new) > MOST_ASKED:
+                ours = self._ours()
+                new = [*(key for key in new if key in ours), *[key for key in new if key not in ours][:MOST_ASKED]]
+                unknown = (
+                    f"schema {{}} is none of {self._subject}'s; a batch holds more than {MOST_ASKED} unknown ids, "
+                    "and the registry was not asked for each"
+                )
+            for key in new:
+                asked[key] = self._look_up(key)
+            self._known |= {
+                key: one for key, one in asked.items() if one.reason in (None, Reason.INCOMPATIBLE_SCHEMA)
+            }
+            return LookedUp(self._known | asked, unknown)
+
+    def _ours(self) -> set[SchemaKey]:
+        """Every id and GUID of the subject's own versions."""
+        return {key for one in self._registry.all_of(self._subject) for key in (one.schema_id, one.guid) if key}
+
+    def _look_up(self, key: SchemaKey) -> Writer:
+        try:
+            found, ids, name = self._find(key)
+        except NoGuidEndpoint:
+            detail = f"the record names its schema by GUID {key}, and the registry has no endpoint for GUIDs"
+            return Writer(key, "", Reason.NO_GUID_ENDPOINT, detail)
         if found is None:
-            return Writer(schema_id, "", Reason.UNKNOWN_SCHEMA_ID, f"the registry has no schema id {schema_id}")
-        subjects = self._registry.subjects_of(schema_id)
+            return Writer(key, "", Reason.UNKNOWN_SCHEMA_ID, f"the registry has no {name}")
+        subjects = sorted({subject for schema_id in ids for subject in self._registry.subjects_of(schema_id)})
         if not self._registry.is_one_of(self._subject, subjects):
             told = ", ".join(subjects) or "no subject"
-            detail = f"schema id {schema_id} belongs to {told}, not to {self._subject}"
-            return Writer(schema_id, "", Reason.WRONG_SUBJECT, detail)
+            return Writer(key, "", Reason.WRONG_SUBJECT, f"{name} belongs to {told}, not to {self._subject}")
         try:
             text = to_json(self._registry.parse(found))
             violations = compatibility.check(self._reader, [text], "BACKWARD")
         except InvalidSchema as error:
-            detail = f"schema id {schema_id} is not a valid Avro schema: {error.what}"
-            return Writer(schema_id, "", Reason.INCOMPATIBLE_SCHEMA, detail)
+            detail = f"{name} is not a valid Avro schema: {error.what}"
+            return Writer(key, "", Reason.INCOMPATIBLE_SCHEMA, detail)
         if violations:
             first = violations[0]
-            detail = (
-                f"schema id {schema_id} cannot be read with the contract: {first.rule} at {first.path or 'the root'}"
-            )
-            return Writer(schema_id, "", Reason.INCOMPATIBLE_SCHEMA, detail)
-        return Writer(schema_id, text)
+            detail = f"{name} cannot be read with the contract: {first.rule} at {first.path or 'the root'}"
+            return Writer(key, "", Reason.INCOMPATIBLE_SCHEMA, detail)
+        return Writer(key, text)
+
+    def _find(self, key: SchemaKey) -> tuple[RegisteredSchema | None, list[int], str]:
+        """The schema, its ids, and what the record calls it."""
+        if isinstance(key, int):
+            return self._registry.by_id(key), [key], f"schema id {key}"
+        found = self._registry.by_guid(key)
+        return found, self._registry.ids_of_guid(key) if found else [], f"schema GUID {key}"

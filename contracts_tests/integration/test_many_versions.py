@@ -18,7 +18,8 @@ from pyspark.sql import SparkSession
 from contracts.errors import ContractsError
 from contracts.settings import Settings
 from contracts_tests.integration.conftest import Pipeline
-from contracts_tests.integration.test_types import complaints, pipeline_of
+from contracts_tests.integration.pipelines import pipeline_of
+from contracts_tests.integration.test_types import complaints
 from contracts_tests.integration.versions import history, later, value
 from streaming import job
 from streaming.sinks import cassandra, postgres

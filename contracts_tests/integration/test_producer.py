@@ -5,6 +5,7 @@ Each test has a topic of its own, under a contract that differs from `users_crea
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import pty
@@ -136,8 +137,9 @@ class Topic:
         decode = AvroDeserializer(registry, conf={"subject.name.strategy.type": "TOPIC"})
         decoded = []
         for message in self.messages():
-            value = decode(message.value(), SerializationContext(self.name, MessageField.VALUE))
-            key = decode(message.key(), SerializationContext(self.name, MessageField.KEY))
+            headers = message.headers()
+            value = decode(message.value(), SerializationContext(self.name, MessageField.VALUE, headers))
+            key = decode(message.key(), SerializationContext(self.name, MessageField.KEY, headers))
             assert key == {"id": value["id"]}
             decoded.append(value | {"id": str(value["id"])})
         return decoded
@@ -197,6 +199,15 @@ def test_every_user_arrives_as_the_source_has_it(topic: Topic) -> None:
         "seconds": told["seconds"],
     }
     assert by_id(topic.records()) == by_id([to_record(user) for user in generated("s", 700)])
+
+
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:9", "http://127.0.0.1:9"])
+def test_proxies_of_the_environment_are_not_asked(topic: Topic, proxy: str) -> None:
+    names = ("ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY")
+    variables = dict.fromkeys([*names, *map(str.lower, names)], proxy)
+    done = topic.produce("--count", "5", **variables, NO_PROXY="", no_proxy="")
+    assert done.returncode == 0, done.stderr
+    assert len(topic.records()) == 5
 
 
 def test_a_second_run_sends_the_same_ids_to_the_same_partitions(topic: Topic) -> None:
@@ -285,7 +296,8 @@ def test_a_dead_letter_is_the_user_and_says_why(
     (tmp_path / "1.json").write_text(json.dumps(users), encoding="utf-8")
     topic = unregistered.register()
     done = topic.produce("--count", "all", DATASOURCE_URL=serve(replay=tmp_path).url)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 1, done.stderr
+    assert "every user was refused: fetched 4, produced 0, refused 4" in done.stderr
     letters = topic.messages(dead=True)
     assert letters[0].value() == json.dumps(users[0], ensure_ascii=False).encode()
     assert dict(letters[0].headers()) == {
@@ -304,13 +316,62 @@ def test_a_record_that_does_not_fit_the_contract_is_dead_lettered(unregistered: 
     change_value_schema(unregistered, lambda schema: schema["fields"].append({"name": "shoe_size", "type": "int"}))
     topic = unregistered.register()
     done = topic.produce("--count", "5", "--json")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 1, done.stderr
     report = json.loads(done.stdout)
     assert (report["produced"], report["refused"]) == (0, {"total": 5, "reasons": {"INVALID_RECORD": 5}})
     for letter in topic.messages(dead=True):
         headers = dict(letter.headers())
         assert headers["__connect.errors.stage"] == b"VALUE_CONVERTER"
-        assert headers["__connect.errors.exception.message"] == b"field shoe_size does not fit the schema"
+        assert (
+            headers["__connect.errors.exception.message"] == b"field shoe_size does not fit the schema: it is missing"
+        )
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("registered_date", dt.datetime(2024, 2, 29, 12), "the schema: it has no zone"),
+        (
+            "registered_date",
+            dt.datetime(2024, 2, 29, 12, 0, 0, 1, dt.UTC),
+            "the schema: it has parts of a millisecond",
+        ),
+        ("dob", dt.datetime(2024, 2, 29, 12, tzinfo=dt.UTC), "the schema: it is a date with a time"),
+        ("id", "somebody", "the schema: it is not a UUID"),
+        ("gender", "OTHER", "the schema: it is not a symbol"),
+        ("email", b"a@example.com", "the schema: it is not text"),
+    ],
+)
+def test_value_that_would_be_altered_is_refused(topic: Topic, field: str, value: Any, words: str) -> None:
+    publisher = Publisher(topic.contract, topic.settings)
+    publisher.open()
+    record = to_record(generated("s", 1)[0])
+    publisher.send(record)
+    with pytest.raises(publish.RejectedRecord) as caught:
+        publisher.send(record | {field: value})
+    assert caught.value.reason == "INVALID_RECORD"
+    assert f"field {field} does not fit {words}" in caught.value.what
+    assert str(value) not in caught.value.what
+    publisher.flush()
+    assert topic.records() == [record]
+
+
+def test_schema_ids_in_headers_are_read_by_confluents_deserializer(unregistered: Topic) -> None:
+    spec = unregistered.folder / "users_created" / "contract.yaml"
+    spec.write_text(spec.read_text(encoding="utf-8") + "\nproducer: {schema_id: header}\n", encoding="utf-8")
+    topic = unregistered.register()
+    assert topic.produce("--count", "20", "--seed", "s").returncode == 0
+    contract, registry = topic.contract, Registry.from_settings(topic.settings)
+    ids = {subject.role: registry.find(subject).schema_id.to_bytes(4, "big") for subject in contract.subjects}
+    for message in topic.messages():
+        # The embedded registry has no GUIDs.
+        assert sorted(message.headers()) == [
+            ("__key_schema_id", b"\x00" + ids["key"]),
+            ("__value_schema_id", b"\x00" + ids["value"]),
+        ]
+        length = len(message.key()) - 1
+        assert message.key()[0] == 2 * length  # an id, and no framing before it
+    assert by_id(topic.records()) == by_id([to_record(user) for user in generated("s", 20)])
 
 
 def test_a_full_queue_holds_the_producer_up_and_loses_nothing(topic: Topic, monkeypatch: pytest.MonkeyPatch) -> None:

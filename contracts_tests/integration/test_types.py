@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from cassandra.util import Date, Duration, Time
 from psycopg.types.json import set_json_loads
 from pyspark.sql import SparkSession
@@ -24,6 +23,7 @@ from contracts import columns
 from contracts.settings import Settings
 from contracts_tests import types_page
 from contracts_tests.integration.conftest import Pipeline
+from contracts_tests.integration.pipelines import pipeline_of
 from contracts_tests.integration.type_cases import EPOCH, Case, cases, decimal, record
 from streaming import job
 from streaming.reconcile import reconcile
@@ -33,24 +33,6 @@ CASES = list(cases())
 RECORDS = max(len(case.values) for case in CASES)
 COLUMNS = [f"field_{number}" for number in range(len(CASES))]
 IDS = [f"{case.row}-{name}" for name, case in zip(COLUMNS, CASES, strict=True)]
-
-
-def pipeline_of(
-    settings: Settings, spark: SparkSession, folder: Path, fields: Mapping[str, Any], key: tuple[str, ...]
-) -> Pipeline:
-    """A pipeline whose value has these fields; `key` is the primary key."""
-    name = f"types_{uuid.uuid4().hex[:8]}"
-    schemas = folder / "schemas" / name
-    schemas.mkdir(parents=True)
-    sinks = {
-        "cassandra": {"keyspace": "spark_streams", "table": name, "primary_key": list(key)},
-        "postgres": {"table": name, "primary_key": list(key)},
-    }
-    contract = {"topic": name, "owner": "test", "compatibility": "BACKWARD", "sinks": sinks}
-    (schemas / "contract.yaml").write_text(yaml.safe_dump(contract))
-    (schemas / "value.avsc").write_text(json.dumps(record("Everyone", *fields.items())))
-    update = {"contracts_dir": schemas.parent, "checkpoint_dir": folder / "checkpoints"}
-    return Pipeline(settings.model_copy(update=update), spark, schemas)
 
 
 @dataclass(frozen=True)

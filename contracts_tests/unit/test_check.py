@@ -217,6 +217,11 @@ CASES: dict[str, tuple[tuple[Edit, ...], str, str]] = {
     ),
     "KEY_CHANGED": ((lambda f: f.key.update(doc="Key."),), "", "{"),
     "PARTITIONS_CHANGED": ((lambda f: f.spec["kafka"].update(partitions=6),), "kafka.partitions", "partitions: 6"),
+    "SCHEMA_ID_MOVED": (
+        (lambda f: f.spec.update(producer={"schema_id": "header"}),),
+        "producer.schema_id",
+        "schema_id: header",
+    ),
     "LEVEL_LOWERED": ((level("NONE"),), "compatibility", "compatibility: NONE"),
     "CONTRACT_REMOVED": ((lambda f: f.spec.update(topic="purchases"),), "topic", ""),
     "COLUMN_CANNOT_CHANGE": ((retype("count", "long"),), "count", '"long"'),

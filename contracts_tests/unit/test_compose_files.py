@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import shutil
@@ -17,6 +18,7 @@ from contracts.settings import Settings
 from contracts_tests.confluent_images import properties, property_name
 from deploy import compose
 from stack.pins import image_versions
+from stack.servers import cassandra, postgres
 
 CLONE = Path(__file__).parents[2]
 SCHEMA = json.loads((CLONE / "contracts_tests" / "vendored" / "compose-spec.json").read_text())
@@ -302,3 +304,14 @@ def test_the_secure_cassandra_is_the_open_one_with_tls():
     settings, _, tls = secure.partition("client_encryption_options:")
     assert settings.partition("\n")[2] == plain.partition("\n")[2]
     assert "optional: false" in tls
+
+
+@pytest.mark.parametrize("overlay", ["", "secure"])
+def test_the_logs_of_the_stores_hold_no_value_as_those_of_the_embedded_ones(overlay: str):
+    command = service(overlay, "postgres")["command"]
+    given = dict(word.split("=", 1) for option, word in itertools.pairwise(command) if option == "-c")
+    assert postgres.NO_ROWS_IN_THE_LOG.items() <= given.items()
+    assert "ALTER ROLE pipeline SET log_min_messages = 'fatal'" in (CLONE / "deploy/postgres/roles.sql").read_text()
+    mounted = dict(volume.split(":")[:2] for volume in service(overlay, "cassandra")["volumes"])
+    assert mounted["./deploy/cassandra/logback.xml"] == "/etc/cassandra/logback.xml"
+    assert (CLONE / "deploy/cassandra/logback.xml").read_text() == cassandra.LOGGING

@@ -35,7 +35,7 @@ def exported() -> dict[str, set[str]]:
     metrics = Metrics(contract)
     metrics.watch(lambda: {"cassandra": 3})
     metrics.written("cassandra", Counts(2, 1, 1, 2, 1.5, {"TOO_SHORT": 1}), 0.5)
-    metrics.attempt_failed("cassandra", ServiceError("out", where="Cassandra 127.0.0.1:9"))
+    metrics.attempt_failed("cassandra", ServiceError("out", server="cassandra"))
     metrics.commit_failed("cassandra")
     found: dict[str, set[str]] = {}
     for family in metrics.registry.collect():

@@ -226,6 +226,7 @@ def test_the_given_id_is_used_in_its_canonical_form() -> None:
         ("dob", True, "INVALID_DOB"),
         ("dob", 10**30, "INVALID_DOB"),
         ("registered", [], "INVALID_REGISTERED_DATE"),
+        ("registered", "2020-01-01T00:00:00.1234567Z", "INVALID_REGISTERED_DATE"),
         ("registered", "0001-01-01T00:00:00+23:00", "INVALID_REGISTERED_DATE"),
         ("phone", 5, "INVALID_PHONE"),
         ("picture", "url", "INVALID_PICTURE"),

@@ -199,6 +199,63 @@ def test_a_body_without_an_end_is_not_waited_for(api: str) -> None:
     assert connection.getresponse().status == 400
 
 
+def asked(api: str, method: str, path: str, **headers: str) -> int:
+    """The status of a request with these headers, `_` for `-`; a POST takes all faults back."""
+    body = json.dumps({"faults": []}) if method == "POST" else None
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    host, _, port = api.removeprefix("http://").removesuffix("/api/").rpartition(":")
+    connection = http.client.HTTPConnection(host.strip("[]"), int(port), timeout=10)
+    connection.request(method, path, body, sent)
+    return connection.getresponse().status
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "/_control"), ("GET", "/_control"), ("GET", "/api/"), ("HEAD", "/")]
+)
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": ""},
+        {"Origin": "http://127.0.0.1"},
+        {"Origin": "http://localhost:3000"},
+        {"Host": "evil.example"},
+        {"Host": "evil.example:18000", "Origin": "http://evil.example:18000"},
+        {"Host": "127.0.0.1.evil.example"},
+        {"Host": "evil.example@127.0.0.1.evil.example"},
+        {"Host": ""},
+        {"Host": "[::1"},
+        {"Sec_Fetch_Site": "cross-site"},
+        {"Sec_Fetch_Site": "same-site"},
+    ],
+)
+def test_web_pages_of_others_are_refused(
+    serve: Callable[..., SourceServer], method: str, path: str, headers: dict[str, str]
+) -> None:
+    server = serve(faults=("500*3",))
+    assert asked(server.url, method, path, **headers) == 403
+    assert (server.faults.waiting(), server.requests) == (["500*3"], 0)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Host": "localhost"},
+        {"Host": "127.0.0.1:9"},
+        {"Host": "[::1]:18000"},
+        {"Host": "localhost:18000", "Origin": "http://localhost:18000", "Sec_Fetch_Site": "same-origin"},
+        {"Sec_Fetch_Site": "none"},
+    ],
+)
+def test_programs_of_this_machine_are_answered(serve: Callable[..., SourceServer], headers: dict[str, str]) -> None:
+    server = serve(faults=("500*3",))
+    assert asked(server.url, "POST", "/_control", **headers) == 200
+    assert server.faults.waiting() == []
+    assert asked(server.url, "GET", "/api/?results=1", **headers) == 200
+
+
 def test_a_taken_port_is_an_error_that_names_it(serve: Callable[..., SourceServer]) -> None:
     port = serve().server_address[1]
     with pytest.raises(PortTaken) as caught:
@@ -229,7 +286,7 @@ def test_a_signal_ends_the_program_even_while_it_answers_slowly(number: signal.S
             assert running.stdout is not None
             port = int(running.stdout.readline().split("/")[2].split(":")[1])
             with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
-                client.sendall(b"GET /api/ HTTP/1.1\r\nHost: x\r\n\r\n")
+                client.sendall(b"GET /api/ HTTP/1.1\r\nHost: localhost\r\n\r\n")
                 client.settimeout(0.2)
                 with pytest.raises(TimeoutError):
                     client.recv(1)

@@ -167,13 +167,16 @@ class Airflow:
             "CONTRACTS_DIR": CLONE / "schemas",
             "CHECKPOINT_DIR": self.site.root / "checkpoints",
             "SPARK_LOG_FILE": self.site.root / "logs" / "spark.log",
+            "SPARK_LOCAL_DIRS": self.site.root / "scratch",
         }
+        told = {**_handed_on(dotenv_values(CLONE / ".env")), **(self.site.read(self._told) or {})}
         return {
             **base_environment(),
             **{name: str(value) for name, value in folders.items()},
             **self.clients(),
-            **_handed_on(dotenv_values(CLONE / ".env")),
-            **(self.site.read(self._told) or {}),
+            **told,
+            # In both cases of letters: programs differ in which of the two they believe.
+            **dict.fromkeys(("NO_PROXY", "no_proxy"), _without_proxy(told)),
             "AIRFLOW_HOME": str(self._home),
             "AIRFLOW_COMMAND": f"cd {CLONE} && {sys.executable} -m stack airflow --dir {self.site.root}",
             "PYTHONPATH": str(CLONE),
@@ -210,8 +213,26 @@ class Airflow:
         return f"Airflow is at {self._url}; log in as {USER} with the password in {self._passwords}"
 
 
+def _without_proxy(environment: Mapping[str, str]) -> str:
+    """NO_PROXY for Airflow: its processes ask each other at the loopback address, where no proxy can reach them."""
+    named = environment.get("no_proxy") or environment.get("NO_PROXY", "")
+    return "*" if named.strip() == "*" else ",".join(filter(None, (named, ports.HOST, "localhost", "::1")))
+
+
 def _handed_on(environment: Mapping[str, str | None]) -> dict[str, str]:
-    return {name: value for name, value in environment.items() if value and name.upper().startswith(_HANDED_ON)}
+    """Of these variables those that tasks are told, without a SOCKS proxy: no client of Python here speaks SOCKS, and
+    Airflow's own dies of one, also where it asks nobody but this machine."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if value
+        and name.upper().startswith(_HANDED_ON)
+        and not (name.upper().endswith("_PROXY") and _is_socks(value))
+    }
+
+
+def _is_socks(proxy: str) -> bool:
+    return proxy.partition("://")[0].lower().startswith("socks")
 
 
 def _bytes(secret: str) -> bytes:

@@ -46,10 +46,13 @@ _OPENS = {
     " jdk.internal.math jdk.internal.module jdk.internal.util.jar sun.nio.ch",
     "jdk.management": "com.sun.management.internal",
 }
-_LOGGING = """\
+LOGGING = """\
 <configuration>
   <appender name="console" class="ch.qos.logback.core.ConsoleAppender">
-    <encoder><pattern>%date{ISO8601} %level %msg \\(%logger{0}\\)%n</pattern></encoder>
+    <!-- Of a slow or a large read it would say the key. -->
+    <encoder>
+      <pattern>%date{ISO8601} %level %replace(%msg){'(?s) WHERE .*', ' WHERE ...'} \\(%logger{0}\\)%n</pattern>
+    </encoder>
   </appender>
   <root level="WARN"><appender-ref ref="console"/></root>
   <logger name="org.apache.cassandra.service" level="INFO"/>
@@ -113,7 +116,7 @@ class Cassandra:
         (self._folder / "tmp").mkdir(exist_ok=True)
         if self.number == 1 and not (self._folder / "data").exists():
             self._provisioned.unlink(missing_ok=True)
-        (self._folder / "logback.xml").write_text(_LOGGING, encoding="utf-8")
+        (self._folder / "logback.xml").write_text(LOGGING, encoding="utf-8")
         (self._folder / "cassandra.yaml").write_text(self._yaml(), encoding="utf-8")
 
     def _yaml(self) -> str:

@@ -28,6 +28,14 @@ from stack.site import Site
 _ADMIN = "stack_admin"
 # Role, and the database of the same purpose that it owns.
 _OWNERS = {"pipeline": "contracts", "registry": "registry", "airflow": "airflow"}
+# Details quote the row that was refused, and a statement may hold values.  The words of an error may quote one too
+# ("invalid input syntax for type uuid: …"): of the role that writes rows no error is logged, it gets them as answers.
+_QUIET = "pipeline"
+NO_ROWS_IN_THE_LOG = {
+    "log_error_verbosity": "terse",
+    "log_min_error_statement": "panic",
+    "log_parameter_max_length_on_error": "0",
+}
 
 
 @dataclass(frozen=True)
@@ -178,6 +186,7 @@ class Postgres:
             "max_connections": "100",
             "shared_buffers": "128MB",
             "log_line_prefix": "%m [%p] ",
+            **NO_ROWS_IN_THE_LOG,
         }
         if self.shape.secure:
             settings |= {
@@ -220,7 +229,7 @@ class Postgres:
         return self._folder / "provisioned"
 
     def provision(self) -> None:
-        names = " ".join(sorted(_OWNERS))
+        names = f"{' '.join(sorted(_OWNERS))}, {_QUIET} is quiet"
         if self._provisioned.exists() and self._provisioned.read_text(encoding="ascii") == names:
             return
         with self._connect() as connection:
@@ -237,6 +246,7 @@ class Postgres:
                     )
                 # Each role has its own database and no other.
                 connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(database)))
+            connection.execute(sql.SQL("ALTER ROLE {} SET log_min_messages = 'fatal'").format(sql.Identifier(_QUIET)))
             if self.shape.secure:
                 known = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = 'producer'").fetchone()
                 verb, password = sql.SQL("ALTER" if known else "CREATE"), self.site.secrets()["postgres-producer"]

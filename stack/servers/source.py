@@ -19,6 +19,7 @@ import socket
 import sys
 import threading
 import time
+from email.message import Message
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -99,6 +100,16 @@ class SourceHandler(BaseHTTPRequestHandler):
     # Head and body leave in one packet: else each answer on a kept connection waits 40 ms for an acknowledgement.
     wbufsize = -1
     disable_nagle_algorithm = True
+
+    def parse_request(self) -> bool:
+        """As the base, and refuses what a web page of somebody else's sends by way of a browser on this machine."""
+        if not super().parse_request():
+            return False
+        foreign = _foreign(self.headers)
+        if foreign:
+            self.close_connection = True  # a body was not read
+            self._json(403, {"error": f"{foreign}: this server answers programs on its own machine only."})
+        return not foreign
 
     def do_GET(self) -> None:
         path = urlsplit(self.path).path
@@ -211,6 +222,31 @@ class SourceHandler(BaseHTTPRequestHandler):
             self.wfile.write(body[: len(body) // 2] if cut else body)
         self.wfile.flush()
         self.close_connection = self.close_connection or cut
+
+
+def _foreign(headers: Message) -> str:
+    """What shows that a request comes from a web page of another site; empty for none.
+
+    A page that asks 127.0.0.1 has an Origin of its own, or, for an image or a link, a Sec-Fetch-Site.  One whose name
+    was turned into 127.0.0.1 meanwhile (DNS rebinding) has that name as its Host, and it is not ours.
+    """
+    hosts = headers.get_all("Host", [])
+    for host in hosts:
+        if not _is_loopback(_host_of(f"//{host}")):
+            return "The Host is not a loopback address"
+    for origin in headers.get_all("Origin", []):
+        if [origin] != [f"http://{host}" for host in hosts]:
+            return "The Origin is another one"
+    if headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
+        return "The request comes from another site"
+    return ""
+
+
+def _host_of(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
 
 
 def _as_json(document: Any, pretty: bool = False) -> bytes:

@@ -32,5 +32,7 @@ class Sink(Protocol):
     def write(self, decoded: DataFrame) -> Counts:
         """Writes its part of a decoded batch (see `decode.decode`), and says what there was.
 
-        Raises ServiceError when the destination fails; the batch is then written again, from its start.
+        Raises:
+            ServiceError: the destination fails; the batch is then written again, from its start.
+            RowsRefused: it refuses some of the rows (see `streaming.refusals`); the batch is written again without.
         """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import ssl
 import threading
 import time
@@ -15,18 +16,19 @@ from itertools import islice
 from typing import Any
 from uuid import UUID
 
-from cassandra import ConsistencyLevel, DriverException, ProtocolVersion
+from cassandra import ConsistencyLevel, DriverException, InvalidRequest, ProtocolVersion
 from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
 from cassandra.concurrent import execute_concurrent_with_args
 from cassandra.policies import RoundRobinPolicy
+from cassandra.util import Date, Duration
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from contracts import tables
 from contracts.contract import CassandraSink as CassandraSpec
 from contracts.contract import Contract
-from contracts.errors import ConfigurationError
+from contracts.errors import ConfigurationError, ServiceError
 from contracts.settings import Settings
 from contracts.tables import (
     DELETED,
@@ -37,9 +39,10 @@ from contracts.tables import (
     WRITE_TIME,
     Table,
 )
-from streaming import cells, failures, rows
+from streaming import cells, failures, refusals, rows
 from streaming.counts import Counts, counted
 from streaming.observed import Observed
+from streaming.refusals import Place, RowsRefused
 from streaming.sinks import existing
 from streaming.sinks.newest import NewestWritten
 
@@ -50,6 +53,8 @@ _FORMAT = "org.apache.spark.sql.cassandra"
 _MICROS = 1000
 # Deletions that are handed to the driver together.
 _AT_ONCE = 1000
+# Rows that are sent again, one by one; they may be large.
+_FEW_AT_ONCE = 100
 # Older than every Kafka timestamp, in ms.
 _BEFORE_ALL = -(2**53)
 # What a node has answered is on its disk after this time, or the node is gone; see ADR 7.  Seconds.
@@ -105,8 +110,7 @@ class CassandraSink:
     def prepare(self) -> None:
         with connect(self._settings) as session:
             for table in filter(None, (self._table, self._deletions)):
-                for statement in existing.migration(existing.in_cassandra(session, table.sink), table):
-                    session.execute(statement)
+                existing.bring_cassandra(session, table)
 
     def write(self, decoded: DataFrame) -> Counts:
         before = self._node.generation()
@@ -149,7 +153,7 @@ class CassandraSink:
             self._session.healthy = isinstance(told, failures.UnseenSchemaId)
             if not self._session.healthy:
                 decoded.sparkSession._jvm.com.datastax.spark.connector.cql.CassandraConnector.evictCache()
-            raise told from error
+            raise told from None
         return before if seen["newest"] is None else max(before, seen["newest"]), counts
 
     def _rows(self, decoded: DataFrame) -> DataFrame:
@@ -207,7 +211,50 @@ class CassandraSink:
 
     def _append(self, timed: DataFrame, table: Table) -> None:
         options = {**self._options(table), "writetime": WRITE_TIME}
-        cells.in_numbers(timed).write.format(_FORMAT).options(**options).mode("append").save()
+        numbers = cells.in_numbers(timed)
+        try:
+            numbers.write.format(_FORMAT).options(**options).mode("append").save()
+        except failures.JAVA_ERRORS as error:
+            if failures.of_java("Cassandra", self._settings.cassandra_hosts, error).server != "cassandra":
+                raise
+            # The connector keeps to itself what a node has said of a row.
+            refused = self._one_by_one(numbers, table)
+            if refused is None:
+                raise
+            if refused:
+                raise RowsRefused(self.name, refused) from None
+
+    def _one_by_one(self, numbers: DataFrame, table: Table) -> dict[Place, str] | None:
+        """Sends each row with cassandra-driver; those that it refuses, and why.  None where no node answers."""
+        names = numbers.columns
+        columns = [name for name in names if name != WRITE_TIME]
+        marks = ", ".join("?" for _ in columns)
+        listed = ", ".join(f'"{name}"' for name in columns)
+        insert = f"INSERT INTO {table.sink.quoted} ({listed}) VALUES ({marks}) USING TIMESTAMP ?"  # noqa: S608 - names
+        at = (columns.index(EVENT_PARTITION), columns.index(EVENT_OFFSET))
+        refused: dict[Place, str] = {}
+        written = 0
+        left = numbers.select(*columns, WRITE_TIME).repartition(refusals.PARTS).toLocalIterator()
+        try:
+            with connect(self._settings) as session:
+                statement = session.prepare(insert)
+                types = [column.type for column in statement.column_metadata]
+                while some := list(islice(left, _FEW_AT_ONCE)):
+                    bound = [[_for_driver(*pair) for pair in zip(row, types, strict=True)] for row in some]
+                    answers = execute_concurrent_with_args(session, statement, bound, raise_on_first_error=False)
+                    for row, (done, answer) in zip(some, answers, strict=True):
+                        if done:
+                            written += 1
+                        elif isinstance(answer, InvalidRequest):
+                            refused[row[at[0]], row[at[1]]] = failures.of_cassandra("", answer).what
+                        else:
+                            raise answer
+        except ServiceError:
+            return None
+        if written == 0 and len(refused) >= refusals.TOO_MANY:
+            words = f"it refuses each of the {len(refused)} rows of a batch: {next(iter(refused.values()))}"
+            raise failures.refused("Cassandra", self._settings.cassandra_hosts, words)
+        return refused
 
     def session_options(self) -> dict[str, str]:
         """By which of the connector's sessions this sink writes and reads.
@@ -250,6 +297,29 @@ class CassandraSink:
 
 def _timed(rows_of_batch: DataFrame) -> DataFrame:
     return rows_of_batch.withColumn(WRITE_TIME, F.unix_millis(F.col(EVENT_TIMESTAMP)) * _MICROS)
+
+
+def _for_driver(value: Any, type_: Any) -> Any:
+    """A cell of `cells.in_numbers` as cassandra-driver takes it for a column of that type."""
+    if value is None:
+        return None
+    match type_.typename:
+        case "frozen":
+            return _for_driver(value, type_.subtypes[0])
+        case "list":
+            return [_for_driver(item, type_.subtypes[0]) for item in value]
+        case "map":
+            return {key: _for_driver(item, type_.subtypes[1]) for key, item in value.items()}
+        case "uuid":
+            return UUID(value)
+        case "blob":
+            return bytes(value)
+        case "date":
+            return Date(value)
+        case "duration":
+            months, days, millis = map(int, re.findall(r"\d+", value))
+            return Duration(months, days, millis * 1_000_000)
+    return value
 
 
 def _bound(values: Iterable[Any], types: Iterable[str]) -> list[Any]:
@@ -300,7 +370,7 @@ class _Node:
                 return self._asked()
             except (NoHostAvailable, DriverException) as error:
                 self._close()
-                raise failures.of_cassandra(self._way.hosts, error) from error
+                raise failures.of_cassandra(self._way.hosts, error) from None
 
     def _close(self) -> None:
         assert self._cluster is not None
@@ -327,7 +397,7 @@ def connect(settings: Settings) -> Iterator[Session]:
     try:
         yield cluster.connect()
     except (NoHostAvailable, DriverException) as error:
-        raise failures.of_cassandra(settings.cassandra_hosts, error) from error
+        raise failures.of_cassandra(settings.cassandra_hosts, error) from None
     finally:
         cluster.shutdown()
 

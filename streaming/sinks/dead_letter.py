@@ -19,11 +19,13 @@ from contracts import kafka
 from contracts.contract import Contract
 from contracts.settings import Settings
 from contracts.topics import Topics
-from streaming import failures
+from streaming import failures, refusals
 from streaming.reasons import Reason
 
 # The topic's limit is the broker's to say; this is the client's largest.
 _MOST_BYTES = 1_000_000_000
+# Of rejects that are brought to the driver together.
+_MOST_AT_ONCE_BYTES = 32 * 1024 * 1024
 # librdkafka's own limit of a batch.
 _BATCH_BYTES = 1_000_000
 
@@ -40,17 +42,26 @@ class DeadLetterSink:
         self._topic = contract.dead_letter_topic
         self._timeout_s = settings.kafka_max_block_ms / 1000
 
-    def write(self, decoded: DataFrame) -> Mapping[str, int]:
+    def write(self, decoded: DataFrame, size: int, only: str | None = None) -> Mapping[str, int]:
         """Produces the rejects of a batch that was decoded to its end before, and says how many, by reason.
 
-        Raises ServiceError.
+        Args:
+            size: of the rejects' values together, bytes.
+            only: the one reason whose records are sent; None: all.
+
+        Raises:
+            ServiceError: Kafka does not take them.
         """
-        rejected = decoded.where(F.col("reason").isNotNull())
+        wanted = F.col("reason").isNotNull() if only is None else F.col("reason").eqNullSafe(only)
+        rejected = decoded.where(wanted)
+        # Spark brings a whole partition to the driver at a time.
+        if size > _MOST_AT_ONCE_BYTES:
+            rejected = rejected.repartition(-(-size // _MOST_AT_ONCE_BYTES))
         columns = ("key", "value", "topic", "partition", "offset", "headers", "reason", "detail")
         try:
             return self._produce_all(rejected.select(*columns, F.unix_millis("timestamp").alias("millis")))
         except failures.JAVA_ERRORS as error:
-            raise failures.of_java("Kafka", self._settings.kafka_bootstrap_servers, error) from error
+            raise failures.of_java("Kafka", self._settings.kafka_bootstrap_servers, error) from None
 
     def _produce_all(self, rows: DataFrame) -> Mapping[str, int]:
         producer = self._producer()
@@ -147,12 +158,13 @@ def _with(letter: dict[str, Any], name: str, number: int) -> dict[str, Any]:
 def _headers(row: Row) -> list[tuple[str, bytes]]:
     # Without a value it is a tombstone: what is wrong is its key.
     of_key = row.value is None and row.reason != Reason.NULL_VALUE
+    of_store = refusals.store_of(row.reason) is not None
     told = {
         headers.TOPIC: row.topic,
         headers.PARTITION: row.partition,
         headers.OFFSET: row.offset,
         headers.CONNECTOR: "streaming",
-        headers.STAGE: "KEY_CONVERTER" if of_key else "VALUE_CONVERTER",
+        headers.STAGE: "TASK_PUT" if of_store else "KEY_CONVERTER" if of_key else "VALUE_CONVERTER",
         headers.CLASS: f"streaming.{row.reason}",
         headers.MESSAGE: row.detail,
         headers.REASON: row.reason,

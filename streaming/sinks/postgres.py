@@ -5,25 +5,34 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
+from typing import Any
 from urllib.parse import quote, urlencode
 
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from contracts import tables
 from contracts.contract import Contract
 from contracts.contract import PostgresSink as PostgresSpec
 from contracts.errors import ConfigurationError
 from contracts.settings import Settings
-from contracts.tables import DELETED, EVENT_ORDER
-from streaming import failures, rows
+from contracts.tables import DELETED, EVENT_OFFSET, EVENT_ORDER, EVENT_PARTITION, EVENT_TIMESTAMP
+from streaming import failures, refusals, rows
 from streaming.counts import Counts, counted
+from streaming.failures import RowRefused
 from streaming.observed import Observed
+from streaming.refusals import Place, RowsRefused
 from streaming.sinks import existing
 
 _LOCK_TIMEOUT_S = 60
+# The JDBC driver keeps the rows of a request in memory: large ones, by their record's size, go with few others.
+_LARGE_BYTES, _ROWS_A_REQUEST, _LARGE_ROWS_A_REQUEST = 16_384, 5_000, 16
+# Rows that are tried together when some of a batch are refused.
+_AT_ONCE = 500
 # The server ends the session of a peer that is no more, and with it its lock, after 25 s; TCP itself takes 2 hours.
 _KEEPALIVES = {"tcp_keepalives_idle": 10, "tcp_keepalives_interval": 5, "tcp_keepalives_count": 3}
 
@@ -49,35 +58,115 @@ class PostgresSink:
             return existing.in_postgres(connection, self.spec) is not None
 
     def prepare(self) -> None:
+        wanted = [table for table in (self._table, self._deletions) if table is not None]
         with connect(self._settings) as connection:
             self._lock(connection)
-            for table in filter(None, (self._table, self._deletions)):
-                for statement in existing.migration(existing.in_postgres(connection, table.sink), table):
-                    connection.execute(statement)
+            altered = [existing.bring_postgres(connection, table) for table in wanted]
             # Unlogged: what a crash takes from it is loaded again with the batch.  Made anew: the table may differ.
             for statement in ("DROP TABLE IF EXISTS {staging}", "CREATE UNLOGGED TABLE {staging} (LIKE {table})"):
                 connection.execute(sql.SQL(statement).format(**self._names()))
             if self._deletions is not None:
                 connection.execute(self._room_for_tombstones())
+        for table, statements in zip(wanted, altered, strict=True):
+            existing.tell(table, statements)
 
     def write(self, decoded: DataFrame) -> Counts:
         with connect(self._settings, autocommit=True) as connection:
             self._lock(connection)
-            connection.execute(sql.SQL("TRUNCATE {staging}").format(**self._names()))
             try:
-                loaded = Observed(rows.of(counted(decoded), self._contract, self._table))
-                loaded.rows.write.jdbc(
-                    self._url, self._names()["staging"].as_string(), mode="append", properties=self._properties
-                )
-                counts = Counts.of(loaded)
-            except failures.JAVA_ERRORS as error:
-                raise failures.of_java("PostgreSQL", address(self._settings), error) from error
-            # On the connection that holds the lock: where that was lost, so is this statement.
-            with connection.transaction():
-                for statement in self._delete() if self._deletions is not None else ():
-                    connection.execute(statement)
-                connection.execute(self._upsert())
-        return counts
+                connection.execute(self._empty())
+                counts = self._load(decoded)
+                # On the connection that holds the lock: where that was lost, so is this statement.
+                with connection.transaction():
+                    self._apply(connection)
+            except RowRefused:
+                pass
+            except psycopg.Error as error:
+                if not isinstance(failures.of_postgres(address(self._settings), error), RowRefused):
+                    raise
+            else:
+                return counts
+            raise RowsRefused(self.name, self._refused(connection, decoded))
+
+    def _load(self, decoded: DataFrame) -> Counts:
+        try:
+            is_large = F.octet_length("value") > _LARGE_BYTES
+            large = F.count_if(is_large).alias("large")
+            loaded = Observed(
+                self._rows(counted(decoded).observe("sizes", large).where(~is_large | F.col("value").isNull()))
+            )
+            self._append(loaded.rows, _ROWS_A_REQUEST)
+            # Few batches have any, so not counted, and read once more.
+            if loaded["sizes"]["large"]:
+                self._append(self._rows(decoded.where(is_large)), _LARGE_ROWS_A_REQUEST)
+            return Counts.of(loaded)
+        except failures.JAVA_ERRORS as error:
+            raise failures.of_java("PostgreSQL", address(self._settings), error) from None
+
+    def _rows(self, decoded: DataFrame) -> DataFrame:
+        return rows.of(decoded, self._contract, self._table)
+
+    def _append(self, some: DataFrame, at_once: int) -> None:
+        properties = {**self._properties, "batchsize": str(at_once)}
+        some.write.jdbc(self._url, self._names()["staging"].as_string(), mode="append", properties=properties)
+
+    def _apply(self, connection: psycopg.Connection) -> None:
+        """What is loaded, into the table."""
+        for statement in self._delete() if self._deletions is not None else ():
+            connection.execute(statement)
+        connection.execute(self._upsert())
+
+    def _empty(self) -> sql.Composed:
+        return sql.SQL("TRUNCATE {staging}").format(**self._names())
+
+    def _refused(self, connection: psycopg.Connection, decoded: DataFrame) -> dict[Place, str]:
+        """The rows that PostgreSQL refuses, and why: found by halves, and nothing is kept of the attempt.
+
+        In the order of the batch: of two rows that only together break a constraint the later one is refused.
+        """
+        order = (EVENT_PARTITION, EVENT_OFFSET)
+        moment = F.concat(F.col(EVENT_TIMESTAMP).cast("string"), F.lit("+00"))
+        frame = self._rows(decoded).withColumn(EVENT_TIMESTAMP, moment)
+        frame = frame.repartitionByRange(refusals.PARTS, *order).sortWithinPartitions(*order)
+        insert = sql.SQL("INSERT INTO {staging} ({columns}) VALUES ({values})").format(
+            **self._names(),
+            columns=_list(frame.columns),
+            values=sql.SQL(", ").join([sql.Placeholder()] * len(frame.columns)),
+        )
+        at = (frame.columns.index(EVENT_PARTITION), frame.columns.index(EVENT_OFFSET))
+        refused: dict[Place, str] = {}
+        taken = 0
+
+        def attempt(some: list[list[Any]]) -> None:
+            nonlocal taken
+            try:
+                with connection.transaction(), connection.cursor() as cursor:
+                    cursor.execute(self._empty())
+                    cursor.executemany(insert, some)
+                    self._apply(connection)
+                taken += len(some)
+            except psycopg.Error as error:
+                told = failures.of_postgres(address(self._settings), error)
+                if not isinstance(told, RowRefused):
+                    raise
+                if len(some) == 1:
+                    refused[some[0][at[0]], some[0][at[1]]] = told.what
+                    return
+                half = len(some) // 2
+                attempt(some[:half])
+                attempt(some[half:])
+
+        try:
+            left = frame.toLocalIterator()
+            with connection.transaction(force_rollback=True):
+                while some := [[_for_driver(value) for value in row] for row in islice(left, _AT_ONCE)]:
+                    attempt(some)
+        except failures.JAVA_ERRORS as error:
+            raise failures.of_java("PostgreSQL", address(self._settings), error) from None
+        if taken == 0 and len(refused) >= refusals.TOO_MANY:
+            words = f"it refuses each of the {len(refused)} rows of a batch: {next(iter(refused.values()))}"
+            raise failures.refused("PostgreSQL", address(self._settings), words)
+        return refused
 
     def _lock(self, connection: psycopg.Connection) -> None:
         """Keeps others from the staging table until the connection is closed: a second stream of the contract, one
@@ -162,6 +251,10 @@ class PostgresSink:
         return {part: sql.Identifier(schema, name) for part, name in names.items()}
 
 
+def _for_driver(value: Any) -> Any:
+    return bytes(value) if isinstance(value, bytearray) else value
+
+
 def _list(names: list[str]) -> sql.Composed:
     return sql.SQL(", ").join(map(sql.Identifier, names))
 
@@ -188,7 +281,7 @@ def connect(settings: Settings, *, autocommit: bool = False) -> Iterator[psycopg
         with psycopg.connect(settings.postgres_dsn, connect_timeout=10, autocommit=autocommit) as connection:
             yield connection
     except psycopg.Error as error:
-        raise failures.of_postgres(address(settings), error) from error
+        raise failures.of_postgres(address(settings), error) from None
 
 
 def address(settings: Settings) -> str:
@@ -212,7 +305,6 @@ def jdbc(dsn: str) -> tuple[str, dict[str, str]]:
         "driver": "org.postgresql.Driver",
         "user": str(parts.get("user", "")),
         "password": str(parts.get("password", "")),
-        "batchsize": "5000",
     }
 
 

@@ -1,0 +1,89 @@
+"""Whether a stream that runs for long keeps anything of the records that it has written."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from contracts.errors import ContractsError
+from contracts.settings import Settings
+from contracts_tests.fuzz.contracts import SHAPES, prepare
+from contracts_tests.fuzz.run import send
+from streaming import job, topic
+
+ROUNDS = 6
+#: What the driver may have more after the last round than after the second: caches of Spark's own, that have an end.
+SLACK_BYTES = 64 * 1024 * 1024
+_WITHIN_S = 600
+
+
+def grown(
+    settings: Settings, spark: SparkSession, folder: Path, *, seed: int, records: int, say: Callable[[str], None]
+) -> str:
+    """One stream, fed in rounds; what is wrong, empty where the heap is back where it was after each.
+
+    Args:
+        records: of all rounds.
+    """
+    fuzzed = prepare(SHAPES["changing"], settings, folder, spark)
+    pipeline, stopping, ended = fuzzed.pipeline, threading.Event(), list[str]()
+    sinks = job.prepare(pipeline.settings, pipeline.contract)
+
+    def run() -> None:
+        try:
+            job.Job(spark, pipeline.settings, pipeline.contract, sinks, stopping).run(available_now=False)
+        except ContractsError as error:
+            ended.append(f"the stream that runs on gave up: {error}")
+
+    stream = threading.Thread(target=run, name="fuzzed", daemon=True)
+    stream.start()
+    used: list[int] = []
+    try:
+        for number in range(ROUNDS):
+            send(fuzzed, seed + number, records // ROUNDS)
+            if not _caught_up(spark, pipeline.contract.name, len(sinks), settings, pipeline.contract.topic, stream):
+                return ended[0] if ended else f"the stream that runs on did not come to the end in {_WITHIN_S} s"
+            used.append(_used(spark))
+            say(f"heap after round {number + 1} of {ROUNDS}: {used[-1] / 1e6:.0f} MB")
+    finally:
+        stopping.set()
+        stream.join(120)
+    if ended:
+        return ended[0]
+    more = used[-1] - used[1]
+    return f"the driver's heap grew by {more / 1e6:.0f} MB after the second round" if more > SLACK_BYTES else ""
+
+
+def _caught_up(
+    spark: SparkSession, name: str, queries: int, settings: Settings, topic_name: str, stream: threading.Thread
+) -> bool:
+    """Waits until all queries have written all that is in the topic."""
+    ends = {str(partition): last + 1 for partition, (_, last) in topic.whole(settings, topic_name).items()}
+    deadline = time.monotonic() + _WITHIN_S
+    while stream.is_alive() and time.monotonic() < deadline:
+        done = 0
+        for query in spark.streams.active:
+            progress = query.lastProgress if query.name.startswith(f"{name}.") else None
+            reached = progress and progress["sources"][0]["endOffset"]
+            reached = json.loads(reached) if isinstance(reached, str) else reached
+            done += bool(reached) and ends.items() <= reached[topic_name].items()
+        if done == queries:
+            return True
+        time.sleep(0.5)
+    return False
+
+
+def _used(spark: SparkSession) -> int:
+    """Bytes of the driver's heap that are in use after all garbage is gone."""
+    jvm = spark.sparkContext._jvm
+    runtime, found = jvm.java.lang.Runtime.getRuntime(), []
+    for _ in range(4):
+        jvm.java.lang.System.gc()
+        time.sleep(0.5)
+        found.append(runtime.totalMemory() - runtime.freeMemory())
+    return min(found)

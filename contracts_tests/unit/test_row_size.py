@@ -1,0 +1,63 @@
+"""Bytes of a row of PostgreSQL, as `contracts lint` and the stream count them; the real one: integration."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from contracts import avro, row_size, tables
+from contracts.contract import CassandraSink, PostgresSink
+from contracts.nodes import Schema
+
+POSTGRES = PostgresSink(table="wide", primary_key=["f0"])
+CASSANDRA = CassandraSink(keyspace="k", table="wide", primary_key=["f0"])
+
+
+def schema(*kinds: Any) -> Schema:
+    fields = [{"name": f"f{at}", "type": kind} for at, kind in enumerate(kinds)]
+    return avro.parse(json.dumps({"type": "record", "name": "Wide", "fields": fields}))
+
+
+@pytest.mark.parametrize(
+    ("kinds", "full", "least"),
+    [
+        # Header 24, the fields, the event's position (8, 4, 4 of padding, 8): a multiple of 8.
+        (["long"], 24 + 8 + 24, 56),
+        (["int"], 24 + 8 + 24, 56),
+        (["boolean", "long"], 24 + 16 + 24, 64),
+        (["long", "boolean", "boolean"], 24 + 16 + 24, 64),
+        (["string"], 24 + 24 + 24, 24 + 8 + 24),
+        (["string", "string", "string"], 24 + 56 + 24, 24 + 8 + 24),
+        (["long", ["null", "long"]], 24 + 16 + 24, 24 + 8 + 24),
+        ([["null", "long"]] * 9, 32 + 72 + 24, 32 + 24),
+    ],
+)
+def test_row_is_measured_as_postgresql_does(kinds: list[Any], full: int, least: int) -> None:
+    found = schema(*kinds)
+    assert (row_size.full(found.root, found), row_size.least(found.root, found)) == (full, least)
+
+
+@pytest.mark.parametrize(
+    ("kind", "count", "can_be_made", "is_full"),
+    [
+        ("double", 1014, True, False),
+        ("double", 1015, False, False),
+        ("double", 1100, False, False),
+        (["null", "double"], 999, True, False),
+        (["null", "double"], 1000, True, True),
+        ("string", 450, True, False),
+        ("string", 451, True, True),
+        ("boolean", 1597, True, False),
+        ("boolean", 1598, False, False),
+    ],
+)
+def test_only_what_can_have_no_row_is_refused_to_the_stream(
+    kind: Any, count: int, can_be_made: bool, is_full: bool
+) -> None:
+    found = schema(*[kind] * count)
+    assert any(tables.size_refusals(found.root, found, POSTGRES)) is not can_be_made
+    assert any(tables.full_row_refusals(found.root, found, POSTGRES)) is is_full
+    assert not any(tables.size_refusals(found.root, found, CASSANDRA))
+    assert not any(tables.full_row_refusals(found.root, found, CASSANDRA))

@@ -1,0 +1,249 @@
+"""Does a Python value fit its Avro type exactly?  fastavro writes many that do not, as something else.
+
+`compile_record` turns a schema into one function, once.  It gives the record back, ready for fastavro: a decimal as
+its bytes, the branch of a union by its name.  A value that Avro would hold as another one is a `Misfit`: a number out
+of range, a fraction for an int, a local time without its zone, microseconds for milliseconds, a text for a list.
+
+Only Python's own types count, and their subclasses: docs/producer.md has the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from contracts.defaults import double_from_text, fits
+from contracts.nodes import (
+    MISSING,
+    AnyType,
+    Array,
+    Enum,
+    Field,
+    Fixed,
+    Map,
+    Named,
+    Primitive,
+    Record,
+    Schema,
+    Union,
+)
+from producers.scalars import Check, Misfit, null, scalar, text
+
+#: Name, check, what is written where it is missing, whether it is text or null only, whether it may be null.
+_Field = tuple[str, Check, Callable[[], Any], bool, bool]
+
+_TEXTS: Final = ({"string"}, {"string", "null"})
+#: Of the branches that hold a number, the one that keeps most of it comes first.
+_NUMBERS: Final = ("int", "long", "double", "float")
+
+
+def compile_record(schema: Schema) -> Check:
+    """The check of a schema whose root is a record."""
+    return _Compiler(schema).check(schema.root)
+
+
+class _Compiler:
+    """Makes the functions of one schema; those of a named type once, so a recursive type ends."""
+
+    def __init__(self, schema: Schema) -> None:
+        self._resolve = schema.resolve
+        self._named: dict[str, Check] = {}
+
+    def check(self, node: AnyType) -> Check:
+        node = self._resolve(node)
+        if not isinstance(node, Named):
+            return self._made(node)
+        if node.fullname not in self._named:
+            # Whoever needs it while it is made, itself for one, calls it later.
+            self._named[node.fullname] = lambda value: self._named[node.fullname](value)
+            self._named[node.fullname] = self._made(node)
+        return self._named[node.fullname]
+
+    def _made(self, node: AnyType) -> Check:
+        if isinstance(node, Record):
+            return _record(tuple(self._field(field) for field in node.fields))
+        if isinstance(node, Array):
+            return _array(self.check(node.items))
+        if isinstance(node, Map):
+            return _map(self.check(node.values))
+        if isinstance(node, Union):
+            return self._union(node)
+        assert isinstance(node, (Primitive, Enum, Fixed))
+        return scalar(node)
+
+    def _union(self, node: Union) -> Check:
+        branches = [self._resolve(branch) for branch in node.branches]
+        real = [branch for branch in branches if branch.type != "null"]
+        if len(real) == 1 and len(branches) == 2:
+            # Without its name fastavro would look through a container once more, to find the branch.
+            return _nullable(self.check(real[0]), _name(real[0]), named=isinstance(real[0], (Record, Array, Map)))
+        ordered = sorted(branches, key=_rank)
+        return _several({_name(branch): (branch, self.check(branch)) for branch in ordered})
+
+    def _field(self, field: Field) -> _Field:
+        node = self._resolve(field.type)
+        branches = [self._resolve(one) for one in node.branches] if isinstance(node, Union) else [node]
+        kinds = {one.label for one in branches}
+        may_be_null = "null" in kinds
+        return field.name, self.check(field.type), self._fill(field, may_be_null), kinds in _TEXTS, may_be_null
+
+    def _fill(self, field: Field, may_be_null: bool) -> Callable[[], Any]:
+        """What is written where a record does not have the field: made when it is needed for the first time."""
+        known: list[Any] = []
+
+        def fill() -> Any:
+            if not field.has_default:
+                if may_be_null:
+                    return None
+                raise Misfit("is missing")
+            if not known:
+                try:
+                    known.append(self.check(field.type)(self._value(field.type, field.default)))
+                except (Misfit, UnicodeEncodeError):
+                    raise Misfit("is missing, and its default does not fit") from None
+            return known[0]
+
+        return fill
+
+    def _value(self, node: AnyType, default: Any) -> Any:
+        """The Python value of a default in JSON."""
+        node = self._resolve(node)
+        if isinstance(node, Union):
+            branch = next((one for one in node.branches if fits(one, default, self._resolve)), None)
+            if branch is None:
+                raise Misfit("does not fit")
+            return None if default is None else (_name(self._resolve(branch)), self._value(branch, default))
+        if isinstance(node, Record):
+            given = {field.name: default.get(field.name, field.default) for field in node.fields}
+            return {field.name: self._value(field.type, given[field.name]) for field in node.fields}
+        if isinstance(node, Array):
+            return [self._value(node.items, item) for item in default]
+        if isinstance(node, Map):
+            return {key: self._value(node.values, item) for key, item in default.items()}
+        if node.type in ("bytes", "fixed"):
+            return default.encode("latin-1")
+        if node.type in ("float", "double") and isinstance(default, str):
+            return double_from_text(default)
+        return default
+
+
+def _name(node: AnyType) -> str:
+    """What fastavro calls a branch."""
+    return node.fullname if isinstance(node, Named) else node.type
+
+
+def _rank(node: AnyType) -> int:
+    plain = isinstance(node, Primitive) and node.logical is None and node.type in _NUMBERS
+    return _NUMBERS.index(node.type) if plain else len(_NUMBERS)
+
+
+def _record(fields: tuple[_Field, ...]) -> Check:
+    def record(value: Any) -> Any:
+        if type(value) is not dict:
+            value = _as_dict(value, "is not a record")
+        changed = None
+        name = ""
+        try:
+            for name, check, fill, is_text, may_be_null in fields:
+                given = value.get(name, MISSING)
+                # Most values are these two, and a call for each would cost more than the rest of the check.
+                if (is_text and type(given) is str and given.isascii()) or (may_be_null and given is None):
+                    continue
+                written = fill() if given is MISSING else check(given)
+                if written is not given:
+                    if changed is None:
+                        changed = dict(value)
+                    changed[name] = written
+        except Misfit as misfit:
+            raise misfit.inside(name) from None
+        return value if changed is None else changed
+
+    return record
+
+
+def _as_dict(value: Any, why: str) -> dict[Any, Any]:
+    if not isinstance(value, Mapping):
+        raise Misfit(why)
+    return dict(value)
+
+
+def _array(check: Check) -> Check:
+    def array(value: Any) -> Any:
+        if not isinstance(value, (list, tuple)):
+            raise Misfit("is not a list")
+        try:
+            return [check(item) for item in value]
+        except Misfit as misfit:
+            raise misfit.inside("[]") from None
+
+    return array
+
+
+def _map(check: Check) -> Check:
+    def mapping(value: Any) -> Any:
+        value = _as_dict(value, "is not a map")
+        try:
+            return {text(key): check(item) for key, item in value.items()}
+        except Misfit as misfit:
+            raise misfit.inside("{}") from None
+
+    return mapping
+
+
+def _nullable(check: Check, name: str, *, named: bool) -> Check:
+    def nullable(value: Any) -> Any:
+        if value is None:
+            return None
+        if type(value) is tuple:
+            chosen, value = _named(value, ("null", name))
+            if chosen == "null":
+                return null(value)
+        return (name, check(value)) if named else check(value)
+
+    return nullable
+
+
+def _named(value: tuple[Any, ...], names: Any) -> tuple[str, Any]:
+    """A branch that the caller chose, fastavro's way: its name and the value."""
+    if len(value) != 2 or not isinstance(value[0], str) or value[0] not in names:
+        raise Misfit("is a tuple, which in a union is the name of one of its types with the value")
+    return value[0], value[1]
+
+
+def _several(branches: dict[str, tuple[AnyType, Check]]) -> Check:
+    """A union of several types besides null.  Its first type that holds the value wins, after `_rank`; of records and
+    maps the one that holds most of it."""
+    containers = {name: check for name, (node, check) in branches.items() if isinstance(node, (Record, Map))}
+    fields = {name: set(node.by_name) for name, (node, _) in branches.items() if isinstance(node, Record)}
+    others = {name: check for name, (_, check) in branches.items() if name not in containers}
+    hinted = "map" not in containers
+
+    def chosen(name: str, value: Any) -> Any:
+        try:
+            return (name, branches[name][1](value))
+        except Misfit as misfit:
+            raise misfit.inside(f"({name.rpartition('.')[2]})") from None
+
+    def several(value: Any) -> Any:
+        if type(value) is tuple:
+            return chosen(*_named(value, branches))
+        if isinstance(value, Mapping):
+            if hinted and value.get("-type") in containers:  # fastavro's other way to name a branch
+                return chosen(value["-type"], value)
+            keys = set(value)
+
+            def lost(name: str) -> tuple[int, int]:
+                """How many items of the value a branch would leave out, and how many it would add."""
+                return (len(keys - fields[name]), len(fields[name] - keys)) if name in fields else (0, 0)
+
+            tried = {name: containers[name] for name in sorted(containers, key=lost)}
+        else:
+            tried = others
+        for name, check in tried.items():
+            try:
+                return (name, check(value))
+            except Misfit:
+                continue
+        raise Misfit(f"fits none of the types {', '.join(branches)}")
+
+    return several

@@ -1,0 +1,75 @@
+"""Rows that a store refuses, each by itself: which ones they are, and how a batch is marked with them.
+
+A store may refuse what Avro and the contract take: a row that is too large for its protocol, or one that fails a
+CHECK which somebody has added.  Such a record is a dead letter of that store, `REFUSED:<store>`; the other store has
+its row.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from contracts.errors import ContractsError
+
+PREFIX = "REFUSED:"
+#: Where all rows of a batch are refused, and there are so many, it is the table's fault, and no row's.
+TOO_MANY = 20
+#: The parts in which a batch's rows are brought to the driver: Spark brings a whole one at a time.
+PARTS = 64
+#: Partition and offset of a record in the contract's topic.
+Place = tuple[int, int]
+_ENTRIES = "array<struct<partition: int, offset: bigint, words: string>>"
+
+
+class RowsRefused(ContractsError):
+    """A store has refused rows of a batch, and said so of each.
+
+    Attributes:
+        rows: the place of each record and the store's words, which hold no value of it.
+        store: short name of the store.
+    """
+
+    def __init__(self, store: str, rows: Mapping[Place, str]) -> None:
+        super().__init__(f"{store} refuses {len(rows)} rows of a batch")
+        self.store = store
+        self.rows = rows
+
+
+def reason(store: str) -> str:
+    """The code of a record that the store refuses."""
+    return PREFIX + store
+
+
+def store_of(code: str) -> str | None:
+    """The store whose refusal a dead letter's code tells of; None for every other code."""
+    return code.removeprefix(PREFIX) if code.startswith(PREFIX) else None
+
+
+def marked(decoded: DataFrame, store: str, rows: Mapping[Place, str]) -> DataFrame:
+    """The batch, with the reason of a refusal at the places of `rows`: a good record there becomes a rejected one.
+
+    The plan does not grow with them: they are joined as one small table.
+    """
+    if not rows:
+        return decoded
+    entries = [{"partition": place[0], "offset": place[1], "words": words} for place, words in rows.items()]
+    told = decoded.sparkSession.range(1).select(
+        F.explode(F.from_json(F.lit(json.dumps(entries)), _ENTRIES)).alias("refused")
+    )
+    told = told.select(
+        F.col("refused.partition").alias("partition"),
+        F.col("refused.offset").alias("offset"),
+        F.col("refused.words").alias("_words"),
+    )
+    joined = decoded.join(F.broadcast(told), ["partition", "offset"], "left")
+    refused = F.col("reason").isNull() & F.col("_words").isNotNull()
+    columns = {
+        **{name: F.col(name) for name in decoded.columns},
+        "reason": F.when(refused, F.lit(reason(store))).otherwise(F.col("reason")),
+        "detail": F.when(refused, F.col("_words")).otherwise(F.col("detail")),
+    }
+    return joined.select(*(column.alias(name) for name, column in columns.items()))

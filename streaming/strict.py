@@ -1,0 +1,217 @@
+"""The strict reader: what a record's bytes must be like, before `from_avro` sees them.
+
+`java/StrictReader.java` reads the framing and walks the body with its writer schema, record by record inside Spark's
+JVM.  docs/adr/0016 says why it exists and why it is Java: Avro's own reader alters what it should refuse, and no
+expression of Spark's can look at the bytes of an enum's index or a union's branch number.
+
+This module has its two ends: the class, compiled by the compiler that Spark ships, and `program`, a writer schema as
+the list of nodes to walk.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from pyspark.sql import Column, SparkSession
+
+from contracts.nodes import AnyType, Array, Enum, Field, Fixed, Map, Named, Record, Schema, Union, join
+from contracts.reading import PROMOTIONS
+
+#: The class of the exception that a schema id which was not made known fails a job with; its message is the id.
+UNSEEN = "datacontracts.UnseenSchema"
+
+_SOURCE = Path(__file__).with_name("java") / "StrictReader.java"
+_READ = "struct<writer: int, start: int, reason: string, detail: string>"
+_INT, _LONG = (-(2**31), 2**31 - 1), (-(2**63), 2**63 - 1)
+# Milliseconds from the year 1 to the end of 9999: Spark makes microseconds of them, which may overflow.
+_MILLIS = (-62_135_596_800_000, 253_402_300_799_999)
+_IN_MILLIS = ("timestamp-millis", "local-timestamp-millis")
+# Bits of a whole number that a floating one holds.
+_EXACT_BITS = {"float": 24, "double": 53}
+_KINDS = {"null": "n", "boolean": "b", "int": "i", "long": "l", "bytes": "y", "string": "s"}
+
+
+def install(spark: SparkSession) -> None:
+    """Compiles the reader into the session's JVM, and hands it to its executors.  Once for each session."""
+    jvm, context = spark._jvm, spark.sparkContext
+    compiler = jvm.org.codehaus.janino.SimpleCompiler()
+    loader = jvm.java.lang.Thread.currentThread().getContextClassLoader()
+    compiler.setParentClassLoader(loader)
+    compiler.cook(_SOURCE.name, jvm.java.io.StringReader(_SOURCE.read_text(encoding="utf-8")))
+    jar = Path(context._temp_dir, "strict-reader.jar")
+    with zipfile.ZipFile(jar, "w") as archive:
+        for name, code in compiler.getBytecodes().items():
+            archive.writestr(f"{name.replace('.', '/')}.class", code)
+    loader.addURL(jvm.java.io.File(str(jar)).toURI().toURL())
+    context._jsc.addJar(str(jar))
+
+
+class StrictReader:
+    """What is read of records whose schema is in the prefix or in a header.
+
+    Args:
+        header: `VALUE_HEADER` or `KEY_HEADER`.
+        programs: schema id or GUID -> number of the writer and its `program`.
+        refused: schema id or GUID -> reason and detail.
+        unknown: detail for every other id, with `{}` for the id itself; None: such an id fails the job (`UNSEEN`).
+    """
+
+    def __init__(
+        self,
+        spark: SparkSession,
+        header: str,
+        programs: Mapping[int | str, tuple[int, str]],
+        refused: Mapping[int | str, tuple[str, str]],
+        unknown: str | None,
+    ) -> None:
+        self._spark = spark
+        self._reader = spark._jvm.datacontracts.StrictReader(header)
+        for key, (number, text) in programs.items():
+            self._reader.add(str(key), number, text)
+        for key, (reason, detail) in refused.items():
+            self._reader.refuse(str(key), reason, detail)
+        if unknown is not None:
+            self._reader.close(unknown)
+
+    def read(self) -> Column:
+        """A struct of the frame's `value` and `headers`: writer (number), start (of the body), reason and detail.
+
+        It is made once for each record: to Spark it is not deterministic, so that it neither copies nor moves it.
+        """
+        return self._call("read", _READ)
+
+    def key(self) -> Column:
+        """The schema id (digits) or GUID of a record; null where it names none."""
+        return self._call("key", "string")
+
+    def _call(self, method: str, returned: str) -> Column:
+        jvm = self._spark._jvm
+        catalyst = jvm.org.apache.spark.sql.catalyst.expressions
+        types = jvm.org.apache.spark.sql.types
+        this = catalyst.Literal.create(self._reader, types.ObjectType(self._reader.getClass()))
+        columns = [jvm.org.apache.spark.sql.functions.col(name).expr() for name in ("value", "headers")]
+        # target, method, type, arguments, their types, null for null, may be null, deterministic
+        call = catalyst.objects.Invoke(
+            this, method, types.DataType.fromDDL(returned), _seq(jvm, columns), _seq(jvm, []), False, True, False
+        )
+        return Column(jvm.org.apache.spark.sql.Column(call))
+
+
+def _seq(jvm: object, items: Iterable[object]) -> object:
+    return jvm.PythonUtils.toSeq(list(items))
+
+
+def program(writer: Schema, reader: Schema) -> str:
+    """`writer` as the reader in Java walks it: a line a node, the root first.
+
+    A line has, apart by tabs: kind, path, least and largest number, what is kept, numbers of the nodes it is made of
+    (see `Node` in StrictReader.java).  `reader` decides what of a value is kept, and what a number is read as.
+    """
+    return _Program(writer, reader).text
+
+
+class _Program:
+    def __init__(self, writer: Schema, reader: Schema) -> None:
+        self._writer, self._reader = writer, reader
+        self._lines: list[str] = []
+        # A type, and what it is read as (None: dropped) -> its line.  A record may be kept, and be dropped inside of
+        # itself.
+        self._made: dict[tuple[int, int | None], int] = {}
+        self._add(writer.root, reader.root, "")
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self._lines)
+
+    def _add(self, node: AnyType, read_as: AnyType | None, path: str) -> int:
+        """The number of the line of a type that the reader reads as `read_as`, None where it drops it."""
+        node = self._writer.resolve(node)
+        read_as = None if read_as is None else self._match(node, self._reader.resolve(read_as))
+        key = (id(node), None if read_as is None else id(read_as))
+        if key in self._made:
+            return self._made[key]
+        number = self._made[key] = len(self._lines)
+        self._lines.append("")
+        kind, low, high, kept, parts = self._of(node, read_as, path)
+        self._lines[number] = "\t".join(map(str, (kind, path, low, high, kept, ",".join(map(str, parts)))))
+        if read_as is not None:  # elsewhere it has another path
+            del self._made[key]
+        return number
+
+    def _of(self, node: AnyType, read_as: AnyType | None, path: str) -> tuple[str, int, int, int, list[int]]:
+        kept = int(read_as is not None)
+        if isinstance(node, Record):
+            return "r", 0, 0, kept, [self._field(one, read_as, path) for one in node.fields]
+        if isinstance(node, Union):
+            return "u", 0, 0, kept, [self._branch(node, one, read_as, path) for one in node.branches]
+        if isinstance(node, Array):
+            items = read_as.items if isinstance(read_as, Array) else None
+            return "a", least_bytes(self._writer, node.items), 0, kept, [self._add(node.items, items, f"{path}[]")]
+        if isinstance(node, Map):
+            values = read_as.values if isinstance(read_as, Map) else None
+            return "m", 0, 0, kept, [self._add(node.values, values, f"{path}{{}}")]
+        if isinstance(node, Enum):
+            return "e", 0, len(node.symbols), kept, []
+        if isinstance(node, Fixed):
+            return "x", 0, node.size, kept, []
+        return self._of_primitive(node.type, read_as)
+
+    def _of_primitive(self, name: str, read_as: AnyType | None) -> tuple[str, int, int, int, list[int]]:
+        base = "" if read_as is None else read_as.type
+        logical = getattr(read_as, "logical", None)
+        if name in ("float", "double"):
+            return "x", 0, 4 if name == "float" else 8, 0, []
+        if name in ("int", "long"):
+            low, high = _INT if name == "int" else _LONG
+            if logical is not None and logical.name in _IN_MILLIS:
+                low, high = max(low, _MILLIS[0]), min(high, _MILLIS[1])
+            return _KINDS[name], low, high, _EXACT_BITS.get(base, 0), []
+        if name in ("bytes", "string"):
+            text = base == "string"
+            least = int(base == "bytes" and logical is not None and logical.name == "decimal")
+            return "s" if text else "y", least, 0, int(text), []
+        return _KINDS[name], 0, 0, 0, []
+
+    def _field(self, field: Field, read_as: AnyType | None, path: str) -> int:
+        found = None
+        if isinstance(read_as, Record):
+            found = read_as.by_name.get(field.name) or next(
+                (one for one in read_as.fields if field.name in one.aliases), None
+            )
+        name = field.name if found is None else found.name
+        return self._add(field.type, None if found is None else found.type, join(path, name))
+
+    def _branch(self, union: Union, branch: AnyType, read_as: AnyType | None, path: str) -> int:
+        """One type beside null is told by the field's name alone."""
+        several = sum(one.type != "null" for one in union.branches) > 1
+        branch = self._writer.resolve(branch)
+        name = getattr(branch, "name", branch.type)
+        return self._add(branch, read_as, f"{path}({name})" if several else path)
+
+    def _match(self, node: AnyType, read_as: AnyType) -> AnyType | None:
+        """The branch of the reader's union that reads a type, as Avro chooses it; for whatever is no union itself."""
+        if isinstance(node, Union) or not isinstance(read_as, Union):
+            return read_as
+        branches = [self._reader.resolve(one) for one in read_as.branches]
+        same = [one for one in branches if one.type == node.type]
+        if isinstance(node, Named):
+            names = [one for one in same if one.fullname == node.fullname or node.fullname in one.aliases]
+            same = names or [one for one in same if one.name == node.name] or same
+        promoted = [one for one in branches if node.type in PROMOTIONS.get(one.type, ())]
+        return next(iter([*same, *promoted]), None)
+
+
+def least_bytes(schema: Schema, node: AnyType) -> int:
+    """1 when every value of the type takes a byte, else 0."""
+    waiting, seen = [node], set()
+    while waiting:
+        one = schema.resolve(waiting.pop())
+        if isinstance(one, Record):
+            if one.fullname not in seen:
+                seen.add(one.fullname)
+                waiting.extend(field.type for field in one.fields)
+        elif one.type != "null" and not (isinstance(one, Fixed) and one.size == 0):
+            return 1
+    return 0
