@@ -57,7 +57,7 @@ class _Reading:
         if not owned:
             return {}
         listed = self.registry.subjects()
-        if len(listed) < MOST_LISTED:
+        if len(listed) != MOST_LISTED:  # else there may be more
             owned = [name for name in owned if name in set(listed)]
         found = each(self.registry.versions, owned, self.registry.parallel)
         return {name: tuple(versions) for name, versions in zip(owned, found, strict=True) if versions}
@@ -72,7 +72,7 @@ class _Reading:
         if not all(found.values()):
             everywhere = self.registry.mode()
             found = {name: mode or everywhere for name, mode in found.items()}
-        return {name: mode for name, mode in found.items() if mode != READWRITE}
+        return {name: mode for name, mode in found.items() if mode not in ("", READWRITE)}
 
     def _level_differs(self, name: str, state: SubjectState) -> bool:
         owner = self.owners.get(name)

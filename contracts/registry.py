@@ -25,6 +25,7 @@ from contracts.registry_http import (
     SCHEMA_NOT_FOUND,
     NotJson,
     RegistryHttp,
+    is_forbidden,
 )
 from contracts.settings import Settings
 from contracts.writing import described_alike, normalised
@@ -326,13 +327,21 @@ class Registry:
         self._http.call("PUT", f"/config{_named(subject)}", body={"compatibility": level})
 
     def mode(self, subject: str = "") -> str:
-        """READWRITE, READONLY, IMPORT …: of the subject, or that of all; empty for a registry that says only the
-        subject's own, of one that has none.  Without a subject, that of all."""
+        """READWRITE, READONLY, IMPORT …: of the subject, or that of all; without a subject, that of all.
+
+        Empty where it is not told: a registry may say only the subject's own, and it has none; and an account may
+        write schemas and not ask for modes.
+        """
         path = f"/mode{_named(subject) if subject else ''}"
-        keys = frozenset({"mode"})
-        found = self._http.or_missing("GET", path, keys=keys, params={"defaultToGlobal": "true"} if subject else None)
-        if found is None and not subject:
-            found = self._http.call("GET", path, keys=keys, base=self._context.root)
+        keys, params = frozenset({"mode"}), {"defaultToGlobal": "true"} if subject else None
+        try:
+            found = self._http.or_missing("GET", path, keys=keys, params=params)
+            if found is None and not subject:
+                found = self._http.call("GET", path, keys=keys, base=self._context.root)
+        except Refused as error:
+            if not is_forbidden(error):
+                raise
+            found = None
         return self._http.made(lambda: str(found["mode"]) if found else "", f"GET {path}", found)
 
     def delete(self, subject: str) -> None:

@@ -241,7 +241,12 @@ class RegistryHttp:
 
 def concerns_all(error: Refused) -> bool:
     """Whether a refusal is not about what was sent: who is not let in, and who asks no registry, is refused all."""
-    return error.code in (401, 403, NOT_FOUND) or 40100 <= error.code < 40400
+    return error.code in (401, NOT_FOUND) or 40100 <= error.code < 40200 or is_forbidden(error)
+
+
+def is_forbidden(error: Refused) -> bool:
+    """Whether an account is known, and may not do this (403)."""
+    return error.code == 403 or 40300 <= error.code < 40400
 
 
 def _what_matters(words: str) -> str:

@@ -12,7 +12,7 @@ import pytest
 from contracts import catalog
 from contracts.contract import Contract
 from contracts.registry import Registry
-from contracts_tests.integration.confluent import TAGS, Confluent, confluent
+from contracts_tests.integration.confluent import TAGS, Confluent, confluent, failure
 from contracts_tests.integration.repository import Repository, repository
 from streaming.reasons import Reason
 from streaming.writers import Writers
@@ -270,6 +270,16 @@ def test_a_mode_that_is_not_foreseen_refuses_in_words(repository: Repository, co
     assert done.returncode == 3
     assert "42205" in done.stderr
     assert "set it to READWRITE" in done.stderr
+
+
+@pytest.mark.parametrize("code", [403, 40301])
+def test_an_account_that_may_not_ask_for_modes_may_register(
+    repository: Repository, confluent: Confluent, code: int
+) -> None:
+    one = at(repository, confluent.url)
+    confluent.before = lambda asked: failure(code, "no") if asked.path.startswith("/mode") else None
+    one.registered()
+    assert "no changes" in one.run("plan").stdout
 
 
 def in_group(one: Repository, group: str, **field: Any) -> None:
