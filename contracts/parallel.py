@@ -55,20 +55,25 @@ def each(work: Callable[[_T], _U], items: Iterable[_T], most: int) -> list[_U]:
 class Once(Generic[_K, _T]):
     """Answers by key, each made once although several threads ask: the others wait for the first one's.
 
-    What was asked for must not depend on itself.  A failure is not kept.
+    A failure is not kept.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._answers: dict[_K, Future[_T]] = {}
+        self._makers: dict[_K, int] = {}  # the thread, while it makes the answer
 
     def get(self, key: _K, make: Callable[[], _T]) -> _T:
-        """The answer for `key`, made by `make` if there is none yet."""
+        """The answer for `key`, made by `make` if there is none yet.  RecursionError: it asks for itself."""
+        me = threading.get_ident()
         with self._lock:
             answer = self._answers.get(key)
             is_first = answer is None
             if answer is None:
                 answer = self._answers[key] = Future()
+                self._makers[key] = me
+            elif self._makers.get(key) == me:
+                raise RecursionError(f"{key} depends on itself")
         if is_first:
             try:
                 answer.set_result(make())
@@ -76,4 +81,7 @@ class Once(Generic[_K, _T]):
                 with self._lock:
                     del self._answers[key]
                 answer.set_exception(error)
+            finally:
+                with self._lock:
+                    del self._makers[key]
         return answer.result()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
 
@@ -47,10 +46,8 @@ def test_what_passes_is_asked_again(repository: Repository, gateway: Gateway, st
 @pytest.mark.parametrize(("status", "code"), BUSY)
 def test_it_is_asked_again_within_a_limit(gateway: Gateway, status: int, code: int) -> None:
     gateway.before = lambda _: answer(status, code)
-    began = time.monotonic()
     with pytest.raises(Busy, match=str(code)):
         Registry(gateway.url, retry_for_s=2).subjects()
-    assert time.monotonic() - began < 5
     assert 2 <= len(gateway.seen) < 40
 
 

@@ -70,3 +70,14 @@ def test_a_failure_is_not_kept() -> None:
     with pytest.raises(ZeroDivisionError):
         once.get("a", lambda: 1 // 0)
     assert once.get("a", lambda: 3) == 3
+
+
+def test_what_asks_for_itself_is_no_standstill() -> None:
+    once: Once[str, int] = Once()
+
+    def ask(key: str) -> int:
+        return once.get(key, lambda: ask("b" if key == "a" else "a"))
+
+    with pytest.raises(RecursionError, match="depends on itself"):
+        ask("a")
+    assert once.get("a", lambda: 3) == 3
