@@ -92,6 +92,8 @@ class Writers:
         asked = {} if asked is None else asked
         with self._lock:
             new = [key for key in keys if key not in self._known and key not in asked]
+            asked |= self._without_guid_endpoint([key for key in new if isinstance(key, str)])
+            new = [key for key in new if key not in asked]
             unknown = "the registry has no schema {}"
             if len(new) > MOST_ASKED:
                 ours = self._ours()
@@ -111,12 +113,20 @@ class Writers:
         """Every id and GUID of the subject's own versions."""
         return {key for one in self._registry.all_of(self._subject) for key in (one.schema_id, one.guid) if key}
 
+    def _without_guid_endpoint(self, guids: list[str]) -> dict[SchemaKey, Writer]:
+        """The answer for the first GUID; where the registry has none to give, it is the same for all of them."""
+        if not guids:
+            return {}
+        first = self._look_up(guids[0])
+        if first.reason is not Reason.NO_GUID_ENDPOINT:
+            return {guids[0]: first}
+        return {guid: _no_guid_endpoint(guid) for guid in guids}
+
     def _look_up(self, key: SchemaKey) -> Writer:
         try:
             found, ids, name = self._find(key)
         except NoGuidEndpoint:
-            detail = f"the record names its schema by GUID {key}, and the registry has no endpoint for GUIDs"
-            return Writer(key, "", Reason.NO_GUID_ENDPOINT, detail)
+            return _no_guid_endpoint(str(key))
         if found is None:
             return Writer(key, "", Reason.UNKNOWN_SCHEMA_ID, f"the registry has no {name}")
         subjects = sorted({subject for schema_id in ids for subject in self._registry.subjects_of(schema_id)})
@@ -141,3 +151,8 @@ class Writers:
             return self._registry.by_id(key), [key], f"schema id {key}"
         found = self._registry.by_guid(key)
         return found, self._registry.ids_of_guid(key) if found else [], f"schema GUID {key}"
+
+
+def _no_guid_endpoint(guid: str) -> Writer:
+    detail = f"the record names its schema by GUID {guid}, and the registry has no endpoint for GUIDs"
+    return Writer(guid, "", Reason.NO_GUID_ENDPOINT, detail)
