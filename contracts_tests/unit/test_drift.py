@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from contracts import drift, plan
@@ -73,6 +74,20 @@ def test_a_level_that_is_the_global_one_is_no_difference_yet() -> None:
 def test_other_docs_warn_only_for_nothing_can_be_done() -> None:
     [one] = found(actual(value=SubjectState("FULL", (1,), 1, exact=False)))
     assert (one.rule, one.severity) == ("DOCS_DIFFER", Severity.warning)
+
+
+def test_what_the_registry_has_beside_the_schema_warns() -> None:
+    [one] = found(actual(value=SubjectState("FULL", (1,), 1, metadata="properties team")))
+    assert (one.rule, one.severity, "properties team" in one.message) == ("METADATA_EXTRA", Severity.warning, True)
+    both = found(actual(value=SubjectState("FULL", (1, 2), 1, lost_tags="shop.Order.id: PII")))
+    assert [one.rule for one in both] == ["NOT_LATEST", "TAGS_DIFFER"]
+
+
+def test_a_mode_in_which_the_step_is_refused_warns_beside_the_difference() -> None:
+    state = replace(actual(value=SubjectState("FULL", (1,), None)), modes={"orders-value": "READONLY"})
+    assert rules(state) == ["SCHEMA_DIFFERS", "MODE_REFUSES"]
+    extra = replace(actual(), extra={"orders-key": (1,)}, modes={"orders-key": "READONLY"})
+    assert rules(extra) == ["SUBJECT_EXTRA"]
 
 
 def test_a_subject_that_the_contract_lacks() -> None:
