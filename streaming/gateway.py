@@ -12,8 +12,11 @@ import traceback
 from collections.abc import Mapping
 from pathlib import Path
 
+import py4j
 from pyspark import SparkConf, SparkContext
 from pyspark.java_gateway import launch_gateway
+
+_PY4J = Path(py4j.__file__).parent
 
 
 def launch(configuration: Mapping[str, str], log_file: Path) -> None:
@@ -31,16 +34,33 @@ def launch(configuration: Mapping[str, str], log_file: Path) -> None:
 
 
 def _hand_over(log_file: Path) -> None:
-    """Py4J tells of each call that a dead JVM does not answer, and of each batch that fails."""
+    """Py4J tells of each call that a dead JVM does not answer, and of each batch that fails: of some as `root`."""
     logger = logging.getLogger("py4j")
     logger.propagate = False
-    for handler in list(logger.handlers):
-        if isinstance(handler, _Frames):
-            logger.removeHandler(handler)
-            handler.close()
-    handler = _Frames(log_file, delay=True)
-    handler.setLevel(logging.WARNING)
-    logger.addHandler(handler)
+    for handler in [one for one in logger.handlers if isinstance(one, _Frames)]:
+        logger.removeHandler(handler)
+        handler.close()
+    for filtered in [one for one in logging.root.filters if isinstance(one, _NotOfPy4J)]:
+        logging.root.removeFilter(filtered)
+    frames = _Frames(log_file, delay=True)
+    frames.setLevel(logging.WARNING)
+    logger.addHandler(frames)
+    logging.root.addFilter(_NotOfPy4J(frames))
+
+
+class _NotOfPy4J(logging.Filter):
+    """Hands what Py4J logs under no name of its own to `frames`."""
+
+    def __init__(self, frames: logging.Handler) -> None:
+        super().__init__()
+        self._frames = frames
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not Path(record.pathname).is_relative_to(_PY4J):
+            return True
+        if record.levelno >= self._frames.level:
+            self._frames.handle(record)
+        return False
 
 
 class _Frames(logging.FileHandler):

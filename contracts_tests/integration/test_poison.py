@@ -188,6 +188,37 @@ def test_a_number_that_the_readers_type_cannot_hold_is_a_dead_letter(
         assert {name: stored["1"][name] for name in zero} == rows[1][0]
 
 
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        ({"type": "long", "logicalType": STAMP}, {"type": "long", "logicalType": "timestamp-micros"}),
+        (
+            {"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 2},
+            {"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 3},
+        ),
+    ],
+)
+def test_a_writer_whose_logical_type_means_other_values_cannot_be_read(
+    settings_of_stack: Settings, spark: SparkSession, tmp_path: Path, ours: Any, theirs: Any
+) -> None:
+    pipeline = pipeline_of(settings_of_stack, spark, tmp_path, {"id": "int", "x": ours}, ("id",))
+    first = pipeline.register()
+    old = (pipeline.folder / "value.avsc").read_text()
+    contract = pipeline.folder / "contract.yaml"
+    contract.write_text(contract.read_text().replace("BACKWARD", "NONE"))
+    second = pipeline.evolve(lambda schema: schema["fields"][1].update(type=theirs))
+    (pipeline.folder / "value.avsc").write_text(old)
+    body = b"\x02\x02\x02"
+    pipeline.send(*({"value": b"\x00" + struct.pack(">i", one) + body} for one in (first, second)))
+
+    pipeline.stream()
+
+    assert set(pipeline.postgres_rows()) == {"1"}
+    [(value, reason)] = told(pipeline, "contracts.reason").items()
+    assert (value[:5], reason) == (b"\x00" + struct.pack(">i", second), "INCOMPATIBLE_SCHEMA")
+    assert "x is " in told(pipeline)[value]
+
+
 def test_what_a_record_claims_is_bounded_also_in_fields_that_the_reader_drops(
     settings_of_stack: Settings, spark: SparkSession, tmp_path: Path
 ) -> None:

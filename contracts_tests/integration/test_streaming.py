@@ -275,9 +275,14 @@ def test_a_table_of_somebody_else_is_left_alone(pipeline: Pipeline) -> None:
     table = pipeline.contract.spec.sinks.postgres.quoted
     with postgres.connect(pipeline.settings) as connection:
         connection.execute(f"CREATE TABLE {table} (id int PRIMARY KEY)")
+        connection.execute(f"INSERT INTO {table} VALUES (7)")
 
     with pytest.raises(ConfigurationError, match="not made for this contract"):
         pipeline.stream()
+
+    with postgres.connect(pipeline.settings) as connection:
+        found = connection.execute(f"SELECT * FROM {table}")
+        assert ([column.name for column in found.description or ()], found.fetchall()) == (["id"], [(7,)])
 
 
 def test_a_topic_that_was_made_anew_is_read_from_its_beginning(pipeline: Pipeline) -> None:
