@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from contracts import avro, check, plan
 from contracts.catalog import Catalog
@@ -230,6 +232,47 @@ def test_a_conflict_holds_up_its_own_contract_only() -> None:
     }
     assert {name_of(step) for step in made.held} == {"orders-value", "orders.dlq"}
     assert len(made.conflicts) == 1
+
+
+NAMES = ("orders", "bills", "carts", "goods")
+TYPES = ("shop.A", "shop.B", "shop.C")
+
+
+@given(
+    uses=st.lists(st.sets(st.sampled_from(TYPES)), min_size=4, max_size=4),
+    partitioned=st.sets(st.sampled_from(NAMES)),
+    read_only=st.sets(st.sampled_from([*TYPES, *(f"{name}-value" for name in NAMES)])),
+)
+def test_what_is_carried_out_is_all_that_some_contract_without_conflict_needs(
+    uses: list[set[str]], partitioned: set[str], read_only: set[str]
+) -> None:
+    files = {f"types__{kind[-1]}_avsc": record(("x", "int"), name=kind) for kind in sorted(set().union(*uses))}
+    for name, kinds_used in zip(NAMES, uses, strict=True):
+        listed = [("id", "string"), *((kind[-1].lower(), kind) for kind in sorted(kinds_used))]
+        files[f"{name}__contract_yaml"] = CONTRACT.replace("orders", name)
+        files[f"{name}__value_avsc"] = record(*listed, name=f"shop.{name.title()}")
+    catalog = load(**files)
+    free = nothing_of(catalog)
+    everything = plan.make(catalog, free)
+    topics = {name: TopicState(6, 1, {}) for name in partitioned}
+    state = replace(nothing_of(catalog, **topics), modes=dict.fromkeys(read_only, "READONLY"))
+
+    made = plan.make(catalog, state)
+
+    stuck = {
+        name
+        for name, kinds_used in zip(NAMES, uses, strict=True)
+        if name in partitioned or f"{name}-value" in read_only or kinds_used & read_only
+    }
+    going = {
+        name_of(step)
+        for step, owners in zip(everything.steps, everything.owners, strict=True)
+        if not owners <= stuck and name_of(step) not in partitioned
+    }
+    assert {name_of(step) for step in made.steps} == going
+    left = {name_of(step) for step in everything.steps} - going - partitioned
+    assert {name_of(step) for step in made.held} == left
+    assert bool(made.conflicts) is bool(stuck)
 
 
 def test_a_part_of_the_repository_is_planned_in_view_of_the_whole() -> None:
