@@ -11,12 +11,13 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from benchmarks import check, decode, producer, soak, stack, stream
+from benchmarks import check, decode, producer, registry, soak, stack, stream
 
 RESULTS = Path(__file__).parent / "results"
 CLONE = RESULTS.parent.parent
 BENCHMARKS = {
     "check": check.measure,
+    "registry": registry.measure,
     "stack": stack.measure,
     "producer": producer.measure,
     "decode": decode.measure,

@@ -46,6 +46,9 @@ def up() -> Iterator[tuple[Path, Settings]]:
             del os.environ[name]
         flags = {name.lower(): value for name, value in exports.items() if name.lower() in Settings.model_fields}
         yield root, settings.load(**flags, checkpoint_dir=root / "checkpoints", spark_log_file=root / "spark.log")
+    except KeyboardInterrupt:
+        print("stopping: waits for the servers to end", file=sys.stderr, flush=True)
+        raise
     finally:
         stack(root, "down")
         shutil.rmtree(root, ignore_errors=True)

@@ -21,6 +21,8 @@ from contracts.contract import Compatibility, Contract, Subject
 from contracts.errors import ConfigurationError
 from contracts.git import Commit, Repository
 from contracts.impact import Earlier
+from contracts.parallel import each
+from contracts.registered import RegisteredSchema, comparable
 from contracts.settings import Settings
 from contracts.timeline import Former, Timeline, Version
 
@@ -230,47 +232,62 @@ class _Parsed(Mapping[str, tuple[Earlier, ...]]):
 
 
 class RegistrySource:
-    """Every version that the registry has."""
+    """The newest versions that the registry has; every version of those that changed."""
 
     def __init__(self, registry: Registry, current: Catalog, known: Known) -> None:
         self.registry = registry
         self.known = known
         self.current = current
-        self.found: dict[str, tuple[Earlier, ...]] = {}
 
     @property
     def label(self) -> str:
         return f"the registry {self.registry.url}"
 
     def baseline(self) -> Baseline:
-        contracts = {}
-        for contract in self.current.contracts.values():
-            key = self._newest(contract.key) if contract.key else None
-            value = self._newest(contract.value)
-            if value is None and key is None:
-                continue
-            level = self.registry.level(contract.value.name) or self.registry.global_config().level
-            spec = contract.spec
-            if level in LEVELS:
-                spec = spec.model_copy(update={"compatibility": Compatibility(level)})
-            contracts[contract.topic] = replace(
-                contract, spec=spec, key=key or contract.key, value=value or contract.value
-            )
+        found = each(self._contract, self.current.contracts.values(), self.registry.parallel)
+        contracts = {contract.topic: contract for contract in found if contract is not None}
         return Baseline(self.label, MappingProxyType(contracts), complete=False)
 
     def histories(self, wanted: Mapping[str, tuple[Contract, Subject]], current: Catalog) -> Histories:
-        return {name: self.found[name] for name in wanted if name in self.found}
+        """Of a subject with a `compatibilityGroup`, versions of other groups are not compared; tables had them."""
+        numbers = each(self.registry.versions, wanted, self.registry.parallel)
+        asked = [(name, number) for name, listed in zip(wanted, numbers, strict=True) for number in listed]
+        found = each(lambda one: self.registry.version(*one), asked, self.registry.parallel)
+        kept: dict[str, list[RegisteredSchema]] = {}
+        for (name, _), version in zip(asked, found, strict=True):
+            if version is not None:
+                kept.setdefault(name, []).append(version)
+        return {name: self._earlier(name, versions) for name, versions in kept.items()}
+
+    def _contract(self, contract: Contract) -> Contract | None:
+        """The contract as the registry has it; None where it has neither key nor value."""
+        key = self._newest(contract.key) if contract.key else None
+        value = self._newest(contract.value)
+        if value is None and key is None:
+            return None
+        name = contract.value.name
+        level = self.registry.config(name, self.known).level or self.registry.global_config(self.known).level
+        spec = contract.spec
+        if level in LEVELS:
+            spec = spec.model_copy(update={"compatibility": Compatibility(level)})
+        return replace(contract, spec=spec, key=key or contract.key, value=value or contract.value)
 
     def _newest(self, subject: Subject) -> Subject | None:
-        versions = []
-        for number in self.registry.versions(subject.name):
-            kept = self.registry.version(subject.name, number)
-            if kept is not None:
-                versions.append(Earlier(f"version {number}", self.registry.parse(kept, self.known)))
-        if not versions:
+        """The subject with its newest version; itself, where that is the repository's."""
+        newest = self.registry.newest(subject.name, self.known)
+        if newest is None:
             return None
-        self.found[subject.name] = tuple(versions)
-        return replace(subject, schema=versions[-1].schema, text="", types=())
+        schema = self.registry.parse(newest, self.known)
+        if self.registry.same(schema, subject.schema):
+            return subject
+        return replace(subject, schema=schema, text="", types=())
+
+    def _earlier(self, name: str, versions: Sequence[RegisteredSchema]) -> tuple[Earlier, ...]:
+        compared = {one.version for one in comparable(versions, self.registry.group(name, self.known))}
+        return tuple(
+            Earlier(f"version {one.version}", self.registry.parse(one, self.known), compared=one.version in compared)
+            for one in versions
+        )
 
 
 def _catalog(files: Mapping[str, str], root: str, of: str = "") -> Catalog:

@@ -7,7 +7,7 @@ one shared named type, registered under a subject of its own full name and found
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
@@ -56,6 +56,20 @@ class Catalog:
                 f"there is no contract {name!r}", where=self.root, mend=f"contracts here: {known}"
             )
         return self.contracts[name]
+
+    def only(self, names: Collection[str]) -> Catalog:
+        """The contracts of these names, and the types that they use; all without a name.  Raises as `get`."""
+        if not names:
+            return self
+        chosen = {name: self.get(name) for name in dict.fromkeys(names)}
+        used: set[str] = set()
+        waiting = [subject for contract in chosen.values() for subject in contract.subjects]
+        while waiting:
+            for one in waiting.pop().types:
+                if one.name not in used:
+                    used.add(one.name)
+                    waiting.append(one)
+        return Catalog(self.root, MappingProxyType(chosen), tuple(one for one in self.types if one.name in used))
 
 
 def load(folder: Path) -> Catalog:

@@ -83,7 +83,9 @@ def changed_subjects(catalog: Catalog, base: Baseline) -> dict[str, tuple[Contra
             if not before or not after or (free and not (after is contract.value and contract.sinks)):
                 continue
             # Whether the difference counts is not asked yet: that costs more than a history too many.
-            same_text = before.text == after.text and old.spec.sinks == contract.spec.sinks and not after.types
+            same_text = before is after or (
+                before.text == after.text and old.spec.sinks == contract.spec.sinks and not after.types
+            )
             if contract.spec.approvals or not same_text:
                 found[before.name] = (old, before)
     return found

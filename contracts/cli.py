@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -52,6 +53,9 @@ class Store(StrEnum):
 
 
 Folder = Annotated[Path | None, typer.Option("--schemas", help="Folder of the contracts (CONTRACTS_DIR).")]
+Names = Annotated[
+    list[str] | None, typer.Argument(metavar="[NAME]...", help="Only these contracts, by their folders; else all.")
+]
 Output = Annotated[Format, typer.Option("--format", help="text for people, json for programs.")]
 
 
@@ -110,9 +114,9 @@ def diff(
 
 
 @app.command()
-def plan(context: typer.Context, output: Output = Format.text) -> None:
+def plan(context: typer.Context, names: Names = None, output: Output = Format.text) -> None:
     """Say, step by step, what `register` would do."""
-    _, wanted = _plan(context.obj)
+    _, wanted = _plan(context.obj, names or ())
     report.plan(wanted, as_json=output is Format.json)
     raise typer.Exit(EXIT_FINDINGS if wanted.conflicts else EXIT_OK)
 
@@ -120,6 +124,7 @@ def plan(context: typer.Context, output: Output = Format.text) -> None:
 @app.command()
 def register(
     context: typer.Context,
+    names: Names = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and change nothing.")] = False,
     prune: Annotated[
         bool, typer.Option("--prune", help="Also delete, softly, subjects of a contract's topic that it lacks.")
@@ -128,7 +133,7 @@ def register(
 ) -> None:
     """Make registry and topics as the contracts say; what is so already stays untouched."""
     as_json = output is Format.json
-    servers, wanted = _plan(context.obj, prune=prune)
+    servers, wanted = _plan(context.obj, names or (), prune=prune)
     if not dry_run:
         servers.carry_out(wanted, (lambda step: None) if as_json else report.step)
     report.plan(wanted, as_json=as_json, carried_out=not dry_run)
@@ -210,10 +215,12 @@ def _current(configured: Settings) -> tuple[catalog.Catalog, Texts]:
     return catalog.from_files(files, str(folder)), Texts.of(files, str(folder))
 
 
-def _plan(configured: Settings, *, prune: bool = False) -> tuple[Servers, plans.Plan]:
-    desired = catalog.load(configured.contracts_dir)
+def _plan(configured: Settings, names: Sequence[str], *, prune: bool = False) -> tuple[Servers, plans.Plan]:
+    everything = catalog.load(configured.contracts_dir)
+    desired = everything.only(names)
     servers = _servers(configured)
-    return servers, plans.make(desired, servers.read(desired), prune=prune, today=datetime.now(UTC).date())
+    today = datetime.now(UTC).date()
+    return servers, plans.make(desired, servers.read(desired), prune=prune, today=today, among=everything)
 
 
 def _servers(configured: Settings) -> Servers:

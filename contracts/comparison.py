@@ -126,7 +126,7 @@ class ContractComparison:
             )
 
     def _by_level(self, before: Subject, after: Subject) -> Iterator[Finding]:
-        history = self._history(before)
+        history = [earlier for earlier in self._history(before) if earlier.compared]
         schemas = [earlier.schema for earlier in history]
         merged: dict[tuple[str, str, str, str, int, int], list[int]] = {}
         for level in self._levels():

@@ -13,7 +13,8 @@ from contracts.catalog import Catalog
 from contracts.contract import Contract, Subject
 from contracts.findings import Finding, Severity, in_order
 from contracts.places import Texts
-from contracts.plan import Actual, ConfigureTopic, Conflict, CreateTopic, RegisterSchema, SetLevel
+from contracts.plan import Actual, Conflict
+from contracts.steps import ConfigureTopic, CreateTopic, RegisterSchema, SetLevel, Step
 
 _ERROR, _WARNING = Severity.error, Severity.warning
 
@@ -31,6 +32,9 @@ DRIFT_RULES: Final[dict[str, tuple[Severity, str]]] = {
     "TYPE_NOT_LATEST": (_WARNING, "a shared type has a newer version; what refers to the older one keeps it"),
     "LEVEL_INHERITED": (_WARNING, "the level is the registry's global one: the same, as long as nobody changes that"),
     "DOCS_DIFFER": (_WARNING, "the registry kept other docs or aliases, and takes the two schemas for the same"),
+    "TAGS_DIFFER": (_WARNING, "the newest version has tags that the repository lacks; the next one is without"),
+    "METADATA_EXTRA": (_WARNING, "the registry keeps metadata beside the schema, which no contract holds"),
+    "MODE_REFUSES": (_WARNING, "the registry or the subject is in a mode in which `register` is refused"),
     "DEAD_LETTERS_MISSING": (_WARNING, "no topic for the dead letters of a contract without sinks"),
 }
 
@@ -46,7 +50,7 @@ def find(desired: Catalog, actual: Actual, texts: Texts) -> tuple[Finding, ...]:
     """
     wanted = plan.make(desired, actual)
     drift = _Drift(desired, actual, texts)
-    found = [one for step in wanted.steps for one in drift.of_step(step)]
+    found = [one for step in (*wanted.steps, *wanted.held) for one in drift.of_step(step)]
     found += [drift.of_conflict(conflict) for conflict in wanted.conflicts]
     found += [one for subject in desired.subjects for one in drift.of_versions(subject)]
     found += [drift.of_extra(name) for name in actual.extra]
@@ -68,7 +72,7 @@ class _Drift:
                 self.by_subject.setdefault(subject.name, contract)
                 waiting.extend(subject.types)
 
-    def of_step(self, step: plan.Step) -> Iterator[Finding]:
+    def of_step(self, step: Step) -> Iterator[Finding]:
         match step:
             case RegisterSchema(subject=subject):
                 yield self._of_schema(subject)
@@ -124,6 +128,20 @@ class _Drift:
                 f"take version {state.versions[-1]} into the file; or change the schema (its doc is enough) and run "
                 "`contracts register`: an old version never becomes the latest again",
             )
+        if state.lost_tags:
+            yield self._in_schema(
+                "TAGS_DIFFER",
+                subject,
+                f"version {state.versions[-1]} has tags that the repository's schema lacks: {state.lost_tags}",
+                plan.KEEP_TAGS[:1].lower() + plan.KEEP_TAGS[1:],
+            )
+        if state.metadata:
+            yield self._in_schema(
+                "METADATA_EXTRA",
+                subject,
+                f"version {state.versions[-1]} has metadata: {state.metadata}",
+                "nothing has to: a new version inherits it; it is gone after a deletion and a new registration",
+            )
         if not state.exact:
             yield self._in_schema(
                 "DOCS_DIFFER",
@@ -145,7 +163,11 @@ class _Drift:
         )
 
     def of_conflict(self, conflict: Conflict) -> Finding:
-        contract, place = self.by_topic[conflict.topic]
+        if conflict.key == "mode":
+            name = conflict.name
+            contract = self.by_subject.get(name) or self.by_topic[name.rpartition("-")[0]][0]
+            return self._finding("MODE_REFUSES", contract, conflict.what, conflict.mend, ["topic"], name)
+        contract, place = self.by_topic[conflict.name]
         return self._finding("TOPIC_DIFFERS", contract, conflict.what, conflict.mend, [place, conflict.key])
 
     def _in_schema(self, rule: str, subject: Subject, message: str, mend: str) -> Finding:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
+from contracts import interrupts
 from contracts.errors import EXIT_INTERRUPTED, EXIT_SERVICE, ContractsError
 
 
@@ -16,7 +17,8 @@ def run(main: Callable[[], int | None]) -> NoReturn:
     With `CONTRACTS_DEBUG=1` the traceback of an unexpected error is shown.
     """
     try:
-        code = main() or 0
+        with interrupts.told(_say):
+            code = main() or 0
     except ContractsError as error:
         _say(f"error: {error}")
         code = error.exit_code

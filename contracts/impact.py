@@ -39,11 +39,13 @@ class Earlier:
     Args:
         label: what messages call it, e.g. `origin/main` or `version 3`.
         sinks: the tables that it was stored in; None where that is not known: in those of the baseline.
+        compared: levels of compatibility are about it; a registry may compare some versions only.
     """
 
     label: str
     schema: Schema
     sinks: tuple[Sink, ...] | None = None
+    compared: bool = True
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from enum import StrEnum
-from typing import ClassVar
 
 from contracts.catalog import Catalog
 from contracts.compatibility import check_schemas
-from contracts.contract import ApprovalSpec, Contract, DeadLetterSpec, Subject, TopicSpec
+from contracts.contract import Contract, DeadLetterSpec, Subject, TopicSpec
 from contracts.nodes import Schema
+from contracts.steps import (
+    ApprovedBreak,
+    ConfigureTopic,
+    CreateTopic,
+    DeleteSubject,
+    RegisterSchema,
+    SetLevel,
+    Step,
+    name_of,
+)
 
 
 @dataclass(frozen=True)
@@ -20,13 +28,16 @@ class SubjectState:
 
     Attributes:
         level: its own compatibility level, None for none.
-        versions: its versions, ascending; empty when it does not exist.
+        versions: its versions, ascending, or the newest alone where that is `found`; empty when it does not exist.
         found: the version that holds the schema of the repository, None when none does.
         exact: whether it holds docs and aliases as the repository has them.
         references_differ: where none is found: the newest version is the same but for its references.
         history: the schemas of the versions, where none is found and its contract has approvals; else empty.
         last: the highest version that there ever was, deleted ones included, where none is found: no number is
             given twice.
+        lost_tags: in words, the tags of the newest version that the repository's schema has not, unless the registry
+            is asked to keep them.
+        metadata: in words, what is kept beside the schema of the newest version; no contract holds it.
     """
 
     level: str | None = None
@@ -36,6 +47,8 @@ class SubjectState:
     references_differ: bool = False
     history: tuple[Schema, ...] = ()
     last: int = 0
+    lost_tags: str = ""
+    metadata: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,131 +67,41 @@ class Actual:
     Attributes:
         extra: versions of the subjects that the repository owns and does not declare (see `undeclared`).
         global_level: that of the registry, read only where an existing subject has none of its own.
+        modes: of the subjects that are to be written, where it is not READWRITE.
     """
 
     subjects: Mapping[str, SubjectState]
     topics: Mapping[str, TopicState | None]
     extra: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     global_level: str | None = None
+    modes: Mapping[str, str] = field(default_factory=dict)
 
 
-class Change(StrEnum):
-    """What a step makes of the subject's schema, its level or the topic: something new, or what is there another."""
-
-    new = "new"
-    changed = "changed"
-    deleted = "deleted"
-
-
-@dataclass(frozen=True)
-class SetLevel:
-    """The subject's compatibility level becomes `new`."""
-
-    subject: str
-    old: str | None
-    new: str
-
-    @property
-    def change(self) -> Change:
-        return Change.changed if self.old else Change.new
-
-    def __str__(self) -> str:
-        return f"set level of {self.subject}: {self.old or 'none of its own'} -> {self.new}"
-
-
-@dataclass(frozen=True)
-class ApprovedBreak:
-    """What the registry refuses at the contract's level, and contract.yaml approves: all of it.
-
-    Attributes:
-        level: the contract's, which the subject has again afterwards.
-        approvals: those that cover it.
-    """
-
-    level: str
-    approvals: tuple[ApprovalSpec, ...]
-
-    def __str__(self) -> str:
-        told = "; ".join(
-            f"{one.rule}{' at ' + one.path if one.path else ''} until {one.until}: {' '.join(one.reason.split())}"
-            for one in self.approvals
-        )
-        return f"as an approved break of {self.level}, with the level at NONE while it is registered ({told})"
-
-
-@dataclass(frozen=True)
-class RegisterSchema:
-    """The repository's schema becomes version `version` of its subject; `exists`: it has others already."""
-
-    subject: Subject
-    version: int
-    approved: ApprovedBreak | None = None
-    exists: bool = False
-
-    @property
-    def change(self) -> Change:
-        return Change.changed if self.exists else Change.new
-
-    def __str__(self) -> str:
-        told = f"register {self.subject.name} version {self.version} from {self.subject.file}"
-        return f"{told}, {self.approved}" if self.approved else told
-
-
-@dataclass(frozen=True)
-class CreateTopic:
-    """A topic that does not exist."""
-
-    topic: str
-    settings: TopicSpec | DeadLetterSpec
-    change: ClassVar[Change] = Change.new
-
-    def __str__(self) -> str:
-        spec = self.settings
-        factor = "the broker's default" if spec.replication_factor == -1 else spec.replication_factor
-        config = "".join(f", {key}={value}" for key, value in sorted(spec.config.items()))
-        return f"create topic {self.topic}: {spec.partitions} partitions, replication factor {factor}{config}"
-
-
-@dataclass(frozen=True)
-class ConfigureTopic:
-    """Settings of an existing topic that differ: name -> (old, new)."""
-
-    topic: str
-    changes: Mapping[str, tuple[str | None, str]]
-    change: ClassVar[Change] = Change.changed
-
-    def __str__(self) -> str:
-        told = ", ".join(f"{key}: {old or 'default'} -> {new}" for key, (old, new) in sorted(self.changes.items()))
-        return f"configure topic {self.topic}: {told}"
-
-
-@dataclass(frozen=True)
-class DeleteSubject:
-    """A subject of the repository's own that no contract declares any more goes, softly: its ids stay readable."""
-
-    subject: str
-    versions: tuple[int, ...]
-    change: ClassVar[Change] = Change.deleted
-
-    def __str__(self) -> str:
-        word = "version" if len(self.versions) == 1 else "versions"
-        return f"delete subject {self.subject}, softly: {word} {', '.join(map(str, self.versions))}"
-
-
-Step = SetLevel | RegisterSchema | CreateTopic | ConfigureTopic | DeleteSubject
+#: Modes of a registry or a subject: nothing is written; and nothing is registered without an id.
+READ_ONLY, IMPORT = ("READONLY", "READONLY_OVERRIDE"), "IMPORT"
+KEEP_TAGS = "Take them into the file, or set SCHEMA_REGISTRY_KEEP_TAGS=true to keep them in the registry"
 
 
 @dataclass(frozen=True)
 class Conflict:
-    """What no step can bring about.  `key`: the setting of the topic that differs, as contract.yaml calls it."""
+    """What no step can bring about.
 
-    topic: str
+    Attributes:
+        name: of the topic or the subject.
+        key: the setting of the topic that differs, as contract.yaml calls it; `mode` for a subject that cannot be
+            written.
+    """
+
+    name: str
     key: str
     what: str
     mend: str
 
     def __str__(self) -> str:
         return f"{self.what}: {self.mend}"
+
+
+Owners = frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -189,70 +112,142 @@ class Plan:
         steps: in the order in which they are carried out; empty means that nothing is to be changed.
         unchanged: names of subjects and topics that are as the repository wants them.
         notes: what a reader should know although no step comes of it.
-        conflicts: what no step can bring about; while there is one, nothing is carried out.
+        conflicts: what no step can bring about.
+        held: steps of contracts that a conflict holds up; they are not carried out.
+        owners: of each of `steps`, the names of the contracts that need it.
     """
 
     steps: tuple[Step, ...]
     unchanged: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
+    held: tuple[Step, ...] = ()
+    owners: tuple[Owners, ...] = ()
 
 
-def make(desired: Catalog, actual: Actual, *, prune: bool = False, today: date | None = None) -> Plan:
+def make(
+    desired: Catalog, actual: Actual, *, prune: bool = False, today: date | None = None, among: Catalog | None = None
+) -> Plan:
     """The plan that makes `actual` as `desired`: references first, then keys and values, then topics.
+
+    A conflict holds up all steps of its contract, and none of the others'.
 
     Args:
         prune: delete, last of all, the subjects that the repository owns and does not declare.
         today: an approval counts through its last day; None: none counts.
+        among: the whole repository, where `desired` is a part of it.
     """
-    steps: list[Step] = []
-    unchanged: list[str] = []
-    notes: list[str] = []
-    conflicts: list[Conflict] = []
+    making = _Making(desired, actual, today)
     for subject, contract in _subjects(desired):
-        state = actual.subjects[subject.name]
-        new = _subject_steps(subject, contract, state, today)
-        steps += new
+        making.add_subject(subject, contract)
+    making.add_topics(among or desired)
+    for name, versions in actual.extra.items():
+        if prune:
+            making.add(DeleteSubject(name, versions), making.owners_of_extra(name))
+        else:
+            making.notes.append(
+                f"{name} is in the registry, and no contract declares it: `register --prune` deletes it"
+            )
+    return making.made()
+
+
+class _Making:
+    """A plan that is being made."""
+
+    def __init__(self, desired: Catalog, actual: Actual, today: date | None) -> None:
+        self.desired = desired
+        self.actual = actual
+        self.today = today
+        self.steps: list[tuple[Step, Owners]] = []
+        self.unchanged: list[str] = []
+        self.notes: list[str] = []
+        self.conflicts: list[tuple[Conflict, Owners]] = []
+        self.users = _users(desired)
+
+    def add(self, step: Step, owners: Owners) -> None:
+        self.steps.append((step, owners))
+        if isinstance(step, (RegisterSchema, SetLevel, DeleteSubject)):
+            name = name_of(step)
+            mode = self.actual.modes.get(name)
+            # In IMPORT mode a level can be set and a subject deleted.
+            if mode in READ_ONLY or (mode == IMPORT and isinstance(step, RegisterSchema)):
+                self.conflicts.append((_mode_conflict(name, mode), owners))
+
+    def owners_of_extra(self, name: str) -> Owners:
+        topic = name.rpartition("-")[0]
+        return frozenset(one.name for one in self.desired.contracts.values() if one.topic == topic)
+
+    def add_subject(self, subject: Subject, contract: Contract | None) -> None:
+        name, state = subject.name, self.actual.subjects[subject.name]
+        new = _subject_steps(subject, contract, state, self.today)
+        for step in new:
+            self.add(step, self.users.get(name, frozenset()))
         if not new:
-            unchanged.append(subject.name)
+            self.unchanged.append(name)
         if not state.exact:
-            notes.append(
-                f"{subject.name}: version {state.found} has other docs or aliases than the repository, and this "
+            self.notes.append(
+                f"{name}: version {state.found} has other docs or aliases than the repository, and this "
                 "registry takes the two for the same schema; it keeps its own"
             )
         if state.found is not None and state.found != state.versions[-1]:
-            notes.append(
-                f"{subject.name}: the repository's schema is version {state.found} already, and {state.versions[-1]} "
+            self.notes.append(
+                f"{name}: the repository's schema is version {state.found} already, and {state.versions[-1]} "
                 "stays the latest one: to revert is a no-op in a schema registry. Change the schema (its doc is "
                 "enough) for a new version"
             )
-    asked: dict[str, TopicSpec | DeadLetterSpec] = {}
-    for contract in desired.contracts.values():
-        for name, settings in _topics(contract):
-            if name in asked:
-                conflicts += _asked_twice(name, asked[name], settings)
-                continue
-            asked[name] = settings
-            state = actual.topics[name]
-            if state is None:
-                steps.append(CreateTopic(name, settings))
-                continue
-            conflicts += _topic_conflicts(name, settings, state)
-            changes = {
-                key: (state.config.get(key), value)
-                for key, value in settings.config.items()
-                if not same_setting(state.config.get(key), value)
-            }
-            if changes:
-                steps.append(ConfigureTopic(name, changes))
-            else:
-                unchanged.append(name)
-    for name, versions in actual.extra.items():
-        if prune:
-            steps.append(DeleteSubject(name, versions))
+        if state.lost_tags:
+            version = next((step.version for step in new if isinstance(step, RegisterSchema)), None)
+            lost = f"version {version} will be without" if version else "the repository's schema is without"
+            self.notes.append(
+                f"{name}: version {state.versions[-1]} has tags from the registry, and {lost}: {state.lost_tags}. "
+                f"{KEEP_TAGS}"
+            )
+
+    def add_topics(self, among: Catalog) -> None:
+        asked: dict[str, tuple[TopicSpec | DeadLetterSpec, Owners]] = {}
+        for contract in among.contracts.values():
+            for name, settings in _topics(contract):
+                first, owners = asked.get(name, (settings, frozenset()))
+                asked[name] = (first, owners | {contract.name})
+                if owners:
+                    self.conflicts += [(one, asked[name][1]) for one in _asked_twice(name, first, settings)]
+        for name in topic_names(self.desired):
+            self._add_topic(name, *asked[name])
+
+    def _add_topic(self, name: str, settings: TopicSpec | DeadLetterSpec, owners: Owners) -> None:
+        state = self.actual.topics[name]
+        if state is None:
+            self.add(CreateTopic(name, settings), owners)
+            return
+        self.conflicts += [(one, owners) for one in _topic_conflicts(name, settings, state)]
+        changes = {
+            key: (state.config.get(key), value)
+            for key, value in settings.config.items()
+            if not same_setting(state.config.get(key), value)
+        }
+        if changes:
+            self.add(ConfigureTopic(name, changes), owners)
         else:
-            notes.append(f"{name} is in the registry, and no contract declares it: `register --prune` deletes it")
-    return Plan(tuple(steps), tuple(unchanged), tuple(notes), tuple(conflicts))
+            self.unchanged.append(name)
+
+    def made(self) -> Plan:
+        """What nobody needs whose contract goes on is held; so is what belongs to no contract and has a conflict."""
+        here = set(self.desired.contracts)
+        conflicts = [(one, owners) for one, owners in self.conflicts if owners & here or not owners]
+        stuck = frozenset().union(*(owners for _, owners in conflicts))
+        names = {one.name for one, owners in conflicts if not owners}
+        goes, held = [], []
+        for step, owners in self.steps:
+            is_held = owners <= stuck if owners else name_of(step) in names
+            (held if is_held else goes).append((step, owners))
+        return Plan(
+            tuple(step for step, _ in goes),
+            tuple(self.unchanged),
+            tuple(self.notes),
+            tuple(dict.fromkeys(one for one, _ in conflicts)),
+            tuple(step for step, _ in held),
+            tuple(owners for _, owners in goes),
+        )
 
 
 def topic_names(desired: Catalog) -> list[str]:
@@ -288,6 +283,29 @@ def undeclared(desired: Catalog) -> list[str]:
     declared = {subject.name for subject in desired.subjects}
     owned = (f"{contract.topic}-{role}" for contract in desired.contracts.values() for role in ("key", "value"))
     return [name for name in owned if name not in declared]
+
+
+def _users(desired: Catalog) -> dict[str, Owners]:
+    """Names of the contracts that need a subject, by its name: one for a key or value, any number for a type."""
+    users: dict[str, set[str]] = {}
+    for contract in desired.contracts.values():
+        waiting = list(contract.subjects)
+        while waiting:
+            subject = waiting.pop()
+            names = users.setdefault(subject.name, set())
+            if contract.name not in names:
+                names.add(contract.name)
+                waiting += subject.types
+    return {name: frozenset(names) for name, names in users.items()}
+
+
+def _mode_conflict(name: str, mode: str) -> Conflict:
+    return Conflict(
+        name,
+        "mode",
+        f"the registry will not take {name}, for it or the subject is in {mode} mode",
+        "have the registry's owner set it to READWRITE (`PUT /mode`), or set SCHEMA_REGISTRY_URL to another one",
+    )
 
 
 def _subjects(desired: Catalog) -> list[tuple[Subject, Contract | None]]:

@@ -16,16 +16,16 @@ from typing import Any
 import yaml
 
 from contracts import avro, catalog
+from contracts.contexts import is_qualified
 from contracts.contract import Compatibility
 from contracts.errors import ConfigurationError, ContractsError, InvalidSchema, ServiceError
 from contracts.nodes import NamedType, Schema
+from contracts.parallel import each
 from contracts.plan import TopicState
 from contracts.register import Servers
-from contracts.registry import AVRO, RegisteredSchema
+from contracts.registered import AVRO, Config, RegisteredSchema, metadata_in_words
+from contracts.registry import MOST_LISTED, Known
 from contracts.writing import normalised
-
-#: As many subjects as Apicurio lists at most, unless it is told otherwise.
-MOST_LISTED = 1000
 
 _TOPIC = re.compile(r"(?!\.{1,2}-)([a-zA-Z0-9._-]{1,249})-(key|value)")
 _HEAD = """\
@@ -42,12 +42,14 @@ class Live:
         referred: what these refer to, and what that refers to, by subject and version.
         topics: by name, None for one that does not exist; dead-letter topics included.
         others: subjects that are no topic's.
+        configs: what the registry keeps for a subject itself.
     """
 
     subjects: Mapping[str, tuple[RegisteredSchema, str]]
     referred: Mapping[tuple[str, int], RegisteredSchema]
     topics: Mapping[str, TopicState | None]
     others: tuple[str, ...] = ()
+    configs: Mapping[str, Config] = field(default_factory=dict)
 
 
 @dataclass
@@ -78,25 +80,29 @@ def read(servers: Servers, only: Collection[str] = ()) -> Live:
     names = registry.subjects() if not only else [f"{topic}-{role}" for topic in only for role in ("key", "value")]
     subjects: dict[str, tuple[RegisteredSchema, str]] = {}
     referred: dict[tuple[str, int], RegisteredSchema] = {}
-    for name in sorted(name for name in names if _TOPIC.fullmatch(name)):
-        newest = registry.version(name)
-        if newest is None:
-            continue
-        subjects[name] = (newest, registry.level(name) or registry.global_config().level)
+    configs: dict[str, Config] = {}
+    known = Known()
+    wanted = sorted(name for name in names if _TOPIC.fullmatch(name))
+    found = each(registry.version, wanted, registry.parallel)
+    there = [(name, newest) for name, newest in zip(wanted, found, strict=True) if newest is not None]
+    settings = each(lambda one: registry.config(one[0], known), there, registry.parallel)
+    for (name, newest), config in zip(there, settings, strict=True):
+        configs[name] = config
+        subjects[name] = (newest, config.level or registry.global_config(known).level or "")
         waiting = list(newest.references)
         while waiting:
             one = waiting.pop()
             if (one.subject, one.version) not in referred:
-                found = registry.version(one.subject, one.version)
-                if found is None:
+                type_ = registry.version(one.subject, one.version)
+                if type_ is None:
                     raise ServiceError(
                         f"version {one.version} of {one.subject} is not there, and {name} refers to it",
                         where=f"schema registry {registry.url}",
                         mend="restore it in the registry, or leave the topic out: `contracts pull --topic …`",
                         server="registry",
                     )
-                referred[one.subject, one.version] = found
-                waiting += found.references
+                referred[one.subject, one.version] = type_
+                waiting += type_.references
     missing = [topic for topic in only if f"{topic}-value" not in subjects]
     if missing or not subjects:
         told = f"{', '.join(f'{topic}-value' for topic in missing)}" if missing else "TOPIC-value"
@@ -108,7 +114,7 @@ def read(servers: Servers, only: Collection[str] = ()) -> Live:
     topics = dict.fromkeys(match[1] for match in map(_TOPIC.fullmatch, subjects) if match)
     states = servers.topics.read([name for topic in topics for name in (topic, f"{topic}.dlq")])
     others = tuple(sorted(name for name in names if not only and not _TOPIC.fullmatch(name)))
-    return Live(subjects, referred, states, others)
+    return Live(subjects, referred, states, others, configs)
 
 
 def files_of(live: Live, owner: str) -> Pulled:
@@ -117,7 +123,11 @@ def files_of(live: Live, owner: str) -> Pulled:
     named = {subject for subject, _ in live.referred}
     for name in live.others:
         if name not in named:
-            pulled.left_out[name] = "it is no topic's, and none of these refers to it"
+            pulled.left_out[name] = (
+                "it is of another context: pull from the URL of that one"
+                if is_qualified(name)
+                else "it is no topic's, and none of these refers to it"
+            )
     if len(live.subjects) + len(live.others) == MOST_LISTED:
         pulled.notes.append(f"the registry listed exactly {MOST_LISTED:,} subjects: it may have more")
     topics = dict.fromkeys(match[1] for match in map(_TOPIC.fullmatch, live.subjects) if match)
@@ -202,6 +212,7 @@ class _Topic:
         if len(set(levels.values())) > 1:
             notes.append(f"{self.topic}-key has level {levels['key']}; a contract has one, that of the value")
         for role, (kept, _) in self.subjects.items():
+            notes += self._left_behind(f"{self.topic}-{role}", kept)
             schema = self._parse(kept)
             files[f"{self.topic}/{role}.avsc"] = _pretty(kept, schema, self._named(kept))
             for subject, one in self._referred(kept):
@@ -221,6 +232,20 @@ class _Topic:
         )
         self._same(files)
         return files, notes
+
+    def _left_behind(self, subject: str, kept: RegisteredSchema) -> Iterator[str]:
+        """What the registry keeps for a subject that no file can hold."""
+        config = self.live.configs.get(subject, Config())
+        settings = {
+            "alias": config.alias,
+            "compatibilityGroup": config.group,
+            "normalize": "true" if config.normalizes else "",
+        }
+        listed = [f"{name} {value}" for name, value in settings.items() if value]
+        if listed:
+            yield f"{subject}: its settings {', '.join(listed)} stay in the registry alone"
+        if metadata := metadata_in_words(kept.metadata):
+            yield f"{subject}: its metadata ({metadata}) stays in the registry alone"
 
     def _same(self, files: Mapping[str, str]) -> None:
         """Today's rules take the schemas, and read in them what the registry has."""

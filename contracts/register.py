@@ -8,25 +8,15 @@ from typing import TypeVar
 
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_exponential
 
-from contracts import plan
+from contracts import actual, plan
 from contracts.catalog import Catalog
 from contracts.contract import Compatibility, Subject
-from contracts.errors import ContractsError, FindingsError, Interrupted, InvalidSchema, Refused, ServiceError
-from contracts.nodes import Schema
-from contracts.plan import (
-    Actual,
-    ConfigureTopic,
-    CreateTopic,
-    DeleteSubject,
-    Plan,
-    RegisterSchema,
-    SetLevel,
-    Step,
-    SubjectState,
-)
-from contracts.registry import Known, Registry
+from contracts.errors import ContractsError, Interrupted, Refused, ServiceError
+from contracts.plan import Actual, Plan
+from contracts.registry import Registry
+from contracts.registry_http import concerns_all
+from contracts.steps import ConfigureTopic, CreateTopic, DeleteSubject, RegisterSchema, SetLevel, Step
 from contracts.topics import Topics
-from contracts.writing import normalised
 
 _T = TypeVar("_T")
 
@@ -40,53 +30,42 @@ class Servers:
 
     def read(self, desired: Catalog) -> Actual:
         """Actual state of everything that `desired` names.  Raises ServiceError."""
-        approving = {
-            subject.name
-            for contract in desired.contracts.values()
-            if contract.spec.approvals
-            for subject in contract.subjects
-        }
-        known = Known()
-        subjects = {
-            subject.name: self._subject(subject, known, with_history=subject.name in approving)
-            for subject in desired.subjects
-        }
-        found = ((name, tuple(self.registry.versions(name))) for name in plan.undeclared(desired))
-        extra = {name: versions for name, versions in found if versions}
-        inherits = any(state.versions and state.level is None for state in subjects.values())
-        global_level = self.registry.global_config().level if inherits else None
-        return Actual(subjects, self.topics.read(plan.topic_names(desired)), extra, global_level)
+        return actual.read(self.registry, self.topics, desired)
 
     def carry_out(self, wanted: Plan, done: Callable[[Step], None] = lambda step: None) -> None:
         """Carries out the plan's steps in their order, and calls `done` after each.
 
-        What the brokers would refuse is asked for before the first step, for they can be asked.
+        What the brokers would refuse is asked for before the first step, for they can be asked.  Where a server
+        refuses a step, the others of its contracts are left, and those of all other contracts are done.
 
         Raises:
-            FindingsError: the plan has conflicts; nothing was done.
-            ServiceError: a step failed; the message says what was done and what was not.
+            Refused: a server refused one or more steps; the message says what was done and what was not.
+            ServiceError: a step failed, and with it the server for all that follow; likewise.
             Interrupted: Ctrl-C; likewise.
         """
-        if wanted.conflicts:
-            raise FindingsError(
-                "nothing was done, for no step can bring this about:\n  " + "\n  ".join(map(str, wanted.conflicts)),
-                mend="correct the contract, or the servers",
-            )
-        self._try_topics(wanted.steps)
+        run = _Run(wanted)
+        self._try_topics(run)
         for number, step in enumerate(wanted.steps):
+            if not run.goes_on(number):
+                continue
             try:
                 self._step(step)
             except ContractsError as error:
-                error.what += _told_of_half(wanted.steps, number, refused=isinstance(error, Refused))
+                if isinstance(error, Refused) and not concerns_all(error):
+                    run.refuse(number, error)
+                    continue
+                error.what += run.told_of_half(number, refused=isinstance(error, Refused))
                 raise
             except KeyboardInterrupt:
-                told = "interrupted" + _told_of_half(wanted.steps, number, refused=False)
+                told = "interrupted" + run.told_of_half(number, refused=False)
                 raise Interrupted(told, mend="run `contracts plan` to see what is there now") from None
+            run.done.append(number)
             done(step)
+        run.end()
 
-    def _try_topics(self, steps: tuple[Step, ...]) -> None:
-        try:
-            for step in steps:
+    def _try_topics(self, run: _Run) -> None:
+        for number, step in enumerate(run.wanted.steps):
+            try:
                 match step:
                     case CreateTopic(topic=name, settings=settings):
                         self.topics.try_create(
@@ -94,39 +73,11 @@ class Servers:
                         )
                     case ConfigureTopic(topic=name, changes=changes):
                         self.topics.try_config(name, {key: new for key, (_, new) in changes.items()})
-        except ServiceError as error:
-            error.what += _told("done before it", ()) + _told("not done", steps)
-            raise
-
-    def _subject(self, subject: Subject, known: Known, *, with_history: bool) -> SubjectState:
-        name = subject.name
-        versions = tuple(self.registry.versions(name))
-        found = self.registry.find(subject, known) if versions else None
-        level = self.registry.level(name)
-        if found is None:
-            last = max(self.registry.versions(name, deleted=True), default=0)
-            references_differ = bool(versions) and self._is_newest(subject, known)
-            history = self._history(name, versions, known) if with_history else ()
-            return SubjectState(level, versions, references_differ=references_differ, history=history, last=last)
-        exact = normalised(self.registry.parse(found, known)) == normalised(subject.schema)
-        return SubjectState(level, versions, found.version, exact)
-
-    def _is_newest(self, subject: Subject, known: Known) -> bool:
-        newest = self.registry.version(subject.name)
-        try:
-            return newest is not None and (
-                normalised(self.registry.parse(newest, known)) == normalised(subject.schema)
-            )
-        except InvalidSchema:
-            return False  # e.g. it is no Avro schema
-
-    def _history(self, subject: str, versions: Sequence[int], known: Known) -> tuple[Schema, ...]:
-        """Schemas of the versions; empty where one cannot be read, for then no break of it can be told."""
-        kept = (self.registry.version(subject, number) for number in versions)
-        try:
-            return tuple(self.registry.parse(one, known) for one in kept if one is not None)
-        except InvalidSchema:
-            return ()
+            except Refused as error:
+                run.refuse(number, error)
+            except ServiceError as error:
+                error.what += _told("done before it", ()) + _told("not done", run.wanted.steps)
+                raise
 
     def _step(self, step: Step) -> None:
         match step:
@@ -210,13 +161,61 @@ class Servers:
         )
 
 
-def _told_of_half(steps: tuple[Step, ...], number: int, *, refused: bool) -> str:
-    """What became of the plan: a step that was refused was not done, of one that failed nobody knows."""
-    before, at, after = steps[:number], steps[number : number + 1], steps[number + 1 :]
-    told = _told("done before it", before)
-    if refused:
-        return told + _told("not done", at + after)
-    return told + _told("may be done or not", at) + _told("not done", after)
+class _Run:
+    """How far a plan has come.
+
+    Attributes:
+        done: numbers of the steps that were done.
+        refused: number of the step, the refusal, and how many steps were done by then.
+    """
+
+    def __init__(self, wanted: Plan) -> None:
+        self.wanted = wanted
+        self.done: list[int] = []
+        self.refused: list[tuple[int, Refused, int]] = []
+        self._stopped: set[str] = set()
+
+    def goes_on(self, number: int) -> bool:
+        """Whether somebody needs the step whose contract was not refused anything."""
+        owners = self.wanted.owners[number]
+        return all(number != one for one, _, _ in self.refused) and (not owners or not owners <= self._stopped)
+
+    def refuse(self, number: int, error: Refused) -> None:
+        self.refused.append((number, error, len(self.done)))
+        self._stopped |= self.wanted.owners[number]
+
+    def told_of_half(self, number: int, *, refused: bool) -> str:
+        """What became of the plan: a step that was refused was not done, of one that failed nobody knows."""
+        steps = self.wanted.steps
+        left = [one for one in range(len(steps)) if one != number and one not in self.done]
+        told = _told("done before it", self._steps(self.done))
+        if refused:
+            return told + _told("not done", self._steps(sorted([number, *left])))
+        return told + _told("may be done or not", (steps[number],)) + _told("not done", self._steps(left))
+
+    def end(self) -> None:
+        """Raises what was refused, as one error."""
+        if not self.refused:
+            return
+        left = [number for number in range(len(self.wanted.steps)) if number not in self.done]
+        _, error, by_then = self.refused[0]
+        if len(self.refused) == 1:
+            error.what += _told("done before it", self._steps(self.done[:by_then]))
+            if after := self._steps(self.done[by_then:]):
+                error.what += _told("done after it, for other contracts", after)
+        else:
+            error.what = f"{len(self.refused)} steps were refused" + "".join(
+                f"\n  {one.what}" for _, one, _ in self.refused
+            )
+            error.what += _told("done", self._steps(self.done))
+            error.mend = "; ".join(dict.fromkeys(one.mend for _, one, _ in self.refused))
+        error.what += _told("not done", self._steps(left))
+        if self.wanted.conflicts:
+            error.what += "".join(f"\n  conflict: {one}" for one in self.wanted.conflicts)
+        raise error
+
+    def _steps(self, numbers: Sequence[int]) -> tuple[Step, ...]:
+        return tuple(self.wanted.steps[number] for number in numbers)
 
 
 def _told(title: str, steps: tuple[Step, ...]) -> str:

@@ -9,8 +9,7 @@ Subjects have the names here that contracts give them, whatever context the URL 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -20,6 +19,7 @@ from contracts.contract import Subject
 from contracts.errors import InvalidSchema, Refused, ServiceError
 from contracts.nodes import NamedType, Schema
 from contracts.parallel import Once, each
+from contracts.registered import AVRO, Config, RegisteredReference, RegisteredSchema
 from contracts.registry_http import (
     NOT_FOUND,
     SCHEMA_NOT_FOUND,
@@ -29,67 +29,12 @@ from contracts.registry_http import (
 from contracts.settings import Settings
 from contracts.writing import described_alike, normalised
 
-AVRO = "AVRO"  # the registry's own word for the kind of a schema
 #: As many subjects as Apicurio lists at most, unless it is told otherwise.
 MOST_LISTED = 1000
 
 
 class NoGuidEndpoint(Refused):
     """The registry answers, and has no schemas by GUID: it is older than Confluent's 8.0, or another make."""
-
-
-@dataclass(frozen=True)
-class RegisteredReference:
-    """A reference as the registry holds it: the named type `name` is version `version` of `subject`."""
-
-    name: str
-    subject: str
-    version: int
-
-
-@dataclass(frozen=True)
-class RegisteredSchema:
-    """One schema of the registry.
-
-    Attributes:
-        schema_id: 0 where it was asked for by GUID.
-        subject, version: "" and 0 where it was asked for by id or GUID; an alias has the name of its target.
-        kind: AVRO, JSON or PROTOBUF.
-        guid: of the schema, where the registry has GUIDs and told it.
-        metadata: properties, tags and sensitive names that were registered with it.
-    """
-
-    schema_id: int
-    text: str
-    references: tuple[RegisteredReference, ...] = ()
-    subject: str = ""
-    version: int = 0
-    kind: str = AVRO
-    guid: str = ""
-    metadata: Mapping[str, Any] = field(default_factory=dict, hash=False)
-
-    def property(self, name: str) -> str | None:
-        """A property of the metadata; None for none."""
-        properties = self.metadata.get("properties")
-        value = properties.get(name) if isinstance(properties, Mapping) else None
-        return None if value is None else str(value)
-
-
-@dataclass(frozen=True)
-class Config:
-    """What a registry keeps for a subject, or for all that have nothing of their own; empty for what is not set.
-
-    Attributes:
-        level: of compatibility.
-        alias: the subject whose versions this one has.
-        group: the property of the metadata whose value versions share that are compared.
-        normalizes: whether a schema's text is brought into one form first.
-    """
-
-    level: str | None = None
-    alias: str = ""
-    group: str = ""
-    normalizes: bool = False
 
 
 class Known:
@@ -322,7 +267,8 @@ class Registry:
             found = self.find(one, known)
             if found is None:
                 return None
-            references.append(RegisteredReference(one.name, one.name, found.version))
+            # Where the type's subject is an alias, a registry knows the version under its target's name only.
+            references.append(RegisteredReference(one.name, found.subject, found.version))
         return references
 
     def register(self, subject: str, text: str, references: Sequence[RegisteredReference] = ()) -> int:
@@ -380,10 +326,11 @@ class Registry:
         self._http.call("PUT", f"/config{_named(subject)}", body={"compatibility": level})
 
     def mode(self, subject: str = "") -> str:
-        """READWRITE, READONLY, IMPORT …: of the subject itself, empty for none; of all without one."""
+        """READWRITE, READONLY, IMPORT …: of the subject, or that of all; empty for a registry that says only the
+        subject's own, of one that has none.  Without a subject, that of all."""
         path = f"/mode{_named(subject) if subject else ''}"
         keys = frozenset({"mode"})
-        found = self._http.or_missing("GET", path, keys=keys)
+        found = self._http.or_missing("GET", path, keys=keys, params={"defaultToGlobal": "true"} if subject else None)
         if found is None and not subject:
             found = self._http.call("GET", path, keys=keys, base=self._context.root)
         return self._http.made(lambda: str(found["mode"]) if found else "", f"GET {path}", found)

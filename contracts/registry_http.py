@@ -239,6 +239,11 @@ class RegistryHttp:
         return ServiceError(told, where=self.where, server="registry", mend=_NO_REGISTRY)
 
 
+def concerns_all(error: Refused) -> bool:
+    """Whether a refusal is not about what was sent: who is not let in, and who asks no registry, is refused all."""
+    return error.code in (401, 403, NOT_FOUND) or 40100 <= error.code < 40400
+
+
 def _what_matters(words: str) -> str:
     """The registry's words without the schemas that it repeats, and not endless."""
     words = _OLD_SCHEMA.sub("", words)

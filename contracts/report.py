@@ -17,15 +17,16 @@ from contracts.changes import Change
 from contracts.findings import Finding, Severity
 from contracts.formats import Result
 from contracts.impact import First, Impact, Reads
-from contracts.plan import Change as PlanChange
-from contracts.plan import Plan, Step
+from contracts.plan import Plan
+from contracts.steps import Change as StepChange
+from contracts.steps import Step
 from contracts.terminal import clean
 
 if TYPE_CHECKING:
     from contracts.pull import Pulled
 
 JSON_VERSION = 1
-_SIGNS = {PlanChange.new: "[green]+[/]", PlanChange.changed: "[yellow]~[/]", PlanChange.deleted: "[red]-[/]"}
+_SIGNS = {StepChange.new: "[green]+[/]", StepChange.changed: "[yellow]~[/]", StepChange.deleted: "[red]-[/]"}
 #: What is shown of one effect on a terminal.
 MOST_LINES = 20
 
@@ -57,6 +58,7 @@ def plan(wanted: Plan, *, as_json: bool, carried_out: bool = False) -> None:
                 "unchanged": list(wanted.unchanged),
                 "notes": list(wanted.notes),
                 "conflicts": [str(conflict) for conflict in wanted.conflicts],
+                "held": [str(step) for step in wanted.held],
                 "carried_out": carried_out,
             }
         )
@@ -69,6 +71,8 @@ def plan(wanted: Plan, *, as_json: bool, carried_out: bool = False) -> None:
         out.print(f"  note: {_plain(note)}")
     for conflict in wanted.conflicts:
         out.print(f"  [red]conflict[/]: {_plain(str(conflict))}")
+    for held in wanted.held:
+        out.print(f"  [red]held up[/] {_plain(str(held))}")
     unchanged = f"{len(wanted.unchanged)} unchanged: {', '.join(wanted.unchanged)}" if wanted.unchanged else ""
     if not wanted.steps and not wanted.conflicts:
         out.print(f"no changes ({escape(unchanged)})")

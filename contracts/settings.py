@@ -64,6 +64,9 @@ class Settings(BaseSettings):
     )
     spark_driver_memory: str = "2g"
     spark_log_file: Path = Field(Path(".stack/logs/spark.log"), description="Where Spark's own log goes.")
+    spark_local_dirs: str = Field(
+        ".stack/scratch", description="Where Spark keeps what does not fit into memory; comma-separated folders."
+    )
     stream_max_per_batch: int = Field(100_000, gt=0, description="Most records of one micro-batch.")
     stream_retry_for_s: FiniteFloat = Field(
         300, ge=0, description="How long a failing server is waited for, seconds."

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import structlog
 import typer
 
-from contracts import catalog, edge, logs, settings
+from contracts import catalog, edge, interrupts, logs, settings
 from contracts.address import Address
 from contracts.contract import Contract
 from contracts.errors import EXIT_INTERRUPTED, EXIT_OK, ConfigurationError
@@ -61,6 +61,7 @@ def produce(
         topic=contract.topic,
         seed=order.seed,
     )
+    interrupts.waits_for("Kafka to acknowledge what was sent")
     with Interruption() as interruption, RunProgress(order, log_format=configured.log_format) as progress:
         try:
             with interruption.waiting():

@@ -135,11 +135,12 @@ class Publisher:
         serialize = self._key_serializer
         if serialize is None:
             return None
-        missing = [name for name in serialize.fields if name not in record]
-        if missing:
-            raise RejectedRecord("INVALID_RECORD", f"the key needs a field {missing[0]!r}")
         try:
-            return serialize({name: record[name] for name in serialize.fields})
+            key = {name: record[name] for name in serialize.fields}
+        except KeyError as error:
+            raise RejectedRecord("INVALID_RECORD", f"the key needs a field {error.args[0]!r}") from None
+        try:
+            return serialize(key)
         except Misfit as misfit:
             raise RejectedRecord("INVALID_RECORD", _unfit("the key's field", misfit)) from None
 

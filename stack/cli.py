@@ -92,7 +92,7 @@ def _logs(arguments: argparse.Namespace) -> int:
     log = Site(arguments.dir).log(arguments.name)
     if not log.exists():
         raise ServerError("has no log yet", where=arguments.name, mend="run `make up`")
-    command = ["tail", "-n", str(arguments.lines), *(["-f"] if arguments.follow else []), str(log)]
+    command = ["tail", "-n", str(arguments.lines), *(["-F"] if arguments.follow else []), str(log)]
     os.execvp(command[0], command)  # noqa: S606 - nothing of it comes from outside
 
 

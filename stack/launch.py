@@ -11,8 +11,9 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO, cast
 
-from stack import process
+from stack import process, rotation
 from stack.errors import Cancelled, ServerError
 from stack.servers import Server
 from stack.site import Site
@@ -21,7 +22,7 @@ _TAIL_LINES = 15
 _MARK = "==== started by `stack up`,"
 _FRAMES = ("at ", "... ")
 _FULL_DISK = 100_000_000  # bytes
-_LOG_LIMIT = 20_000_000  # bytes; a larger log is set aside at the next start
+_LAST_WORDS_S = 5  # until what a server that died has said is in its log
 
 
 class Launcher:
@@ -37,13 +38,11 @@ class Launcher:
         self._lock = threading.Lock()
         self._steps: set[subprocess.Popen[bytes]] = set()
         self._servers: dict[str, subprocess.Popen[bytes]] = {}
+        self._writers: dict[str, subprocess.Popen[bytes]] = {}
 
     def open_log(self, server: str) -> None:
-        """Marks in a server's log where this start begins; sets a large log aside."""
-        log = self.site.log(server)
-        if log.exists() and log.stat().st_size > _LOG_LIMIT:
-            os.replace(log, log.with_suffix(".log.old"))
-        with log.open("a", encoding="utf-8") as file:
+        """Marks in a server's log where this start begins."""
+        with self.site.log(server).open("a", encoding="utf-8") as file:
             file.write(f"{_MARK} {time.strftime('%Y-%m-%d %H:%M:%S %z')}\n")
 
     def run(
@@ -85,7 +84,7 @@ class Launcher:
             ServerError: the program could not be run.
             Cancelled: the start was cancelled; nothing was started.
         """
-        with self.site.log(server.name).open("ab") as log:
+        with self._writer(server.name) as log:
             started = self._spawn(
                 server.command(),
                 server.environment(),
@@ -98,6 +97,21 @@ class Launcher:
         if identity is None:
             raise self.died(server)
         return identity
+
+    def _writer(self, server: str) -> BinaryIO:
+        """The end of a pipe for a server's output; the process behind it writes the log while the server lives."""
+        # Not in the server's folder: what runs there is the server's.
+        writer = subprocess.Popen(
+            rotation.command(str(self.site.log(server))),
+            cwd="/",
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        with self._lock:
+            self._writers[server] = writer
+        return cast(BinaryIO, writer.stdin)
 
     @property
     def started(self) -> frozenset[str]:
@@ -113,13 +127,16 @@ class Launcher:
     def died(self, server: Server) -> ServerError:
         """The error for a server that ended while it should start."""
         with self._lock:
-            ours = self._servers.get(server.name)
+            ours, writer = self._servers.get(server.name), self._writers.get(server.name)
         how = ""
         if ours:
             # Its first thread may be gone a moment before the others.
             with contextlib.suppress(subprocess.TimeoutExpired):
                 code = ours.wait(timeout=5)
                 how = f" (signal {-code})" if code < 0 else f" (exit {code})"
+        if writer:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                writer.wait(timeout=_LAST_WORDS_S)
         return self.failure(f"ended while it was starting{how}", f"{server.name} {server.address}", server.name)
 
     def failure(self, what: str, where: str, server: str) -> ServerError:

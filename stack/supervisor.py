@@ -52,7 +52,7 @@ def up(site: Site, servers: Sequence[Server], say: Callable[[str], None], *, sec
             launcher.cancel()
             stopping = [server for server in servers if server.name in launcher.started]
             if stopping:
-                say("stopping what was started")
+                say(f"stopping what was started: {', '.join(server.name for server in stopping)}")
             down(site, stopping, lambda _: None, grace=5.0, orderly=False)
             raise
     return len(launcher.started)
@@ -183,7 +183,12 @@ def down(
         wave = [server for server in left if server.name not in needed]
         left = [server for server in left if server.name in needed]
         with ThreadPoolExecutor(len(wave)) as pool:
-            stopped += sum(pool.map(lambda server: _stop(site, server, say, grace, orderly), wave))
+            stops = pool.map(lambda server: _stop(site, server, say, grace, orderly), wave)
+            try:
+                stopped += sum(stops)
+            except KeyboardInterrupt:
+                say(f"stopping: waits for {', '.join(server.name for server in wave)}; the others stay up")
+                raise
     return stopped
 
 

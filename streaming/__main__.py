@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from contracts import catalog, edge, logs, settings
-from contracts.errors import EXIT_FINDINGS, EXIT_INTERRUPTED, EXIT_OK, EXIT_SERVICE
+from contracts.errors import EXIT_FINDINGS, EXIT_OK, EXIT_SERVICE
 from streaming import dlq
+from streaming.stopping import Stopping
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 app.add_typer(dlq.app, name="dlq")
@@ -36,7 +34,7 @@ def stream(
     if context.invoked_subcommand is not None:
         return
     logs.configure(configured.log_format)
-    stopping = _asked_to_stop()
+    stopping = Stopping.on_signals()
     from streaming import session  # loads Spark: only when there is something to stream
     from streaming.checkpoints import Checkpoints
     from streaming.job import Job, prepare
@@ -46,29 +44,11 @@ def stream(
     metrics = Metrics(wanted)
     metrics.serve(configured)
     sinks = prepare(configured, wanted, accept_loss=accept_loss)
+    stopping.waits_for = lambda: "Spark to start"
     with Checkpoints(configured, wanted).alone(), session.running(configured) as spark:
-        Job(spark, configured, wanted, sinks, stopping, metrics).run(available_now=available_now)
-
-
-def _asked_to_stop() -> threading.Event:
-    """Is set when SIGTERM or Ctrl-C comes, also while Spark starts.  To be called before any other thread is started.
-
-    The JVM inherits that both are ignored: one that is sent to the whole group lets the batch end, and does not take
-    the JVM from under it.  Every thread blocks them, so the kernel keeps them for the one that waits for them here.
-    """
-    stopping, numbers = threading.Event(), {signal.SIGTERM, signal.SIGINT}
-    signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
-    for number in numbers:
-        signal.signal(number, signal.SIG_IGN)
-
-    def wait() -> None:
-        signal.sigwait(numbers)
-        stopping.set()
-        signal.sigwait({signal.SIGINT})  # Ctrl-C once more: at once; what was not written is read again next time
-        os._exit(EXIT_INTERRUPTED)
-
-    threading.Thread(target=wait, name="asked-to-stop", daemon=True).start()
-    return stopping
+        job = Job(spark, configured, wanted, sinks, stopping, metrics)
+        stopping.waits_for = job.at_work
+        job.run(available_now=available_now)
 
 
 @app.command()

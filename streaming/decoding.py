@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from contracts.contract import Contract
 from contracts.registry import Registry
-from streaming import decode, framing
+from contracts.settings import Settings
+from streaming import decode, framing, source
 from streaming.framing import SchemaKey
 from streaming.reasons import Reason
 from streaming.writers import LookedUp, Writer, Writers
@@ -92,6 +93,27 @@ class Decoding:
             F.when(dead, F.col("reason")).otherwise(F.col("_reason")).alias("reason"),
             F.when(dead, because).otherwise(F.col("_detail")).alias("detail"),
         )
+
+
+def stream(spark: SparkSession, settings: Settings, contract: Contract) -> DataFrame:
+    """The contract's topic, decoded, as a stream for a query of one's own (docs/own-queries.md).
+
+    Columns as `source.stream`, and those of `decode.Decoder.decode`.  It knows the versions that the subject has now;
+    a record of a later one fails the query (`strict.UNSEEN`), which is then to be started again.
+    """
+    topic = source.stream(spark, settings, contract.topic, max_per_batch=settings.stream_max_per_batch)
+    return _with_all_versions(topic, settings, contract)
+
+
+def whole(spark: SparkSession, settings: Settings, contract: Contract) -> DataFrame:
+    """As `stream`, of what the topic holds now."""
+    return _with_all_versions(source.whole(spark, settings, contract.topic), settings, contract)
+
+
+def _with_all_versions(topic: DataFrame, settings: Settings, contract: Contract) -> DataFrame:
+    registry = Registry.from_settings(settings)
+    ours = [key for one in registry.all_of(contract.value.name) for key in (one.schema_id, one.guid) if key]
+    return decode.Decoder(contract).decode(topic, Writers(registry, contract).of(ours))
 
 
 def _keys_of_tombstones(batch: DataFrame) -> DataFrame:

@@ -145,8 +145,8 @@ class Job:
         self._same_topic = SameTopic(settings, contract.topic, checkpoints.topic_id)
         self._dead_letters = DeadLetterSink(settings, contract)
         self._decoding = Decoding(Registry.from_settings(settings), contract)
-        # Names of the sinks that write at the moment; and why the others ended, None for: they were told to.
-        self._writing: set[str] = set()
+        # Sinks that write at the moment, and which batch; and why the others ended, None for: they were told to.
+        self._writing: dict[str, int] = {}
         self._ended: dict[str, ContractsError | None] = {}
         # Records of the batches that each sink has written.
         self._written = {sink.name: 0 for sink in sinks}
@@ -176,6 +176,11 @@ class Job:
         if lost is not None:
             raise lost
         self._raise_failures(queries)
+
+    def at_work(self) -> str:
+        """What is being done, for whoever waits for its end."""
+        writing = [f"{sink} to write batch {number}" for sink, number in dict(self._writing).items()]
+        return ", ".join(writing) or "the queries to end"
 
     def _wait(self, queries: list[StreamingQuery], available_now: bool) -> ServiceError | None:
         """Until all queries have ended; the outage of Kafka that has ended them, if one has."""
@@ -230,7 +235,7 @@ class Job:
 
     def _handler(self, sink: Sink) -> Callable[[DataFrame, int], None]:
         def handle(batch: DataFrame, number: int) -> None:
-            self._writing.add(sink.name)
+            self._writing[sink.name] = number
             began = time.monotonic()
             try:
                 if self._stopping.is_set():
@@ -244,7 +249,7 @@ class Job:
                 self._log.error("given up", sink=sink.name, batch=number, why=error.what)
                 raise
             finally:
-                self._writing.discard(sink.name)
+                del self._writing[sink.name]
             seconds = time.monotonic() - began
             self._metrics.written(sink.name, counts, seconds)
             self._progress.written(sink.name, number)

@@ -105,6 +105,12 @@ class Outcome:
     stores: Mapping[str, Stored]
     lost: Mapping[str, int] = field(default_factory=dict)
 
+    def dead_for(self, store: str) -> int:
+        """Records of the ranges that the store is not to have: those that all reject, and those that it refused."""
+        return sum(
+            number for reason, number in self.dead_lettered.items() if refusals.store_of(reason) in (None, store)
+        )
+
     def in_order(self, produced: Produced | None = None) -> bool:
         """Whether all numbers agree: fetched = produced + refused, produced = events, each event stored or dead."""
         if produced is not None and produced.fetched != produced.produced + sum(produced.refused.values()):

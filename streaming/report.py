@@ -79,13 +79,15 @@ def _lines(found: Outcome, produced: Produced | None) -> list[tuple[str, int, st
     if found.put_back:
         lines.append(("  put back from the dead letters", found.put_back, "events once more"))
     for name, store in found.stores.items():
-        lines.append((f"  rows in {_NAMES[name]}", store.rows, _note(found, store)))
+        lines.append((f"  rows in {_NAMES[name]}", store.rows, _note(found, name, store)))
     lines.append(("  dead-lettered by the stream", dead, _reasons(found.dead_lettered)))
+    for name, number in found.lost.items():
+        lines.append((f"lost to {_NAMES[name]}", number, "deleted by Kafka before they were read; --accept-loss"))
     return lines
 
 
-def _note(found: Outcome, store: Stored) -> str:
-    older = found.events - sum(found.dead_lettered.values()) - store.keys
+def _note(found: Outcome, name: str, store: Stored) -> str:
+    older = found.events - found.dead_for(name) - store.keys
     note = "= in the topic - dead-lettered"
     if older > 0:
         note += f" - {older:,} earlier events of the same rows"

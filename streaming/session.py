@@ -15,7 +15,7 @@ from pyspark.sql import SparkSession
 
 from contracts.errors import ConfigurationError, ServiceError
 from contracts.settings import Settings
-from streaming import strict, truststore
+from streaming import gateway, scratch, strict, truststore
 from streaming.sinks.cassandra import contact_points
 
 # A broken body may claim a string of 2 GiB, or as many items, and Avro would allocate them before it reads on.  The
@@ -83,8 +83,10 @@ def start(settings: Settings) -> SparkSession:
     log_file.parent.mkdir(parents=True, exist_ok=True)
     log_config = Path(__file__).with_name("log4j2.properties").as_uri()
     options = f"{_COMPILE_ALL} {_AVRO_LIMITS} {_NO_ROWS_IN_THE_LOG} -Duser.timezone=UTC"
-    # In quotes, for the folder's name may hold a space.
-    logging = f'-Dlog4j2.configurationFile={log_config} "-Dspark.log.file={log_file}"'
+    folders = scratch.of(settings.spark_local_dirs)
+    local_dirs = ",".join(map(str, folders))
+    # In quotes, for a folder's name may hold a space.
+    own = f'-Dlog4j2.configurationFile={log_config} "-Dlog.file={log_file}" "-Djava.io.tmpdir={folders[0]}"'
     hosts, port = contact_points(settings.cassandra_hosts)
     master = _master(settings)
     _reach(master)
@@ -93,7 +95,9 @@ def start(settings: Settings) -> SparkSession:
         "spark.master": master,
         "spark.jars": settings.spark_jars,
         "spark.driver.memory": settings.spark_driver_memory,
-        "spark.driver.extraJavaOptions": f"{options} {logging}",
+        "spark.driver.extraJavaOptions": f"{options} {own}",
+        # Where a JVM runs already; ours gets it as a variable, which goes before.
+        "spark.local.dir": local_dirs if os.environ.get("PYSPARK_GATEWAY_PORT") else "",
         "spark.executor.extraJavaOptions": options,
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.shuffle.partitions": "4",
@@ -132,10 +136,15 @@ def start(settings: Settings) -> SparkSession:
         configuration |= _cassandra_over_tls(settings.cassandra_ca_file)
     if master.startswith(_ON_THIS_MACHINE):
         configuration |= {"spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1"}
+        # Executors log as the driver does, each in its own folder of its worker.
+        executors = f"{options} -Dlog4j2.configurationFile={log_config} -Dlog.file=executor.log"
+        configuration["spark.executor.extraJavaOptions"] = executors
+    configuration = {name: value for name, value in configuration.items() if value}
     for name, value in configuration.items():
-        if value:
-            builder = builder.config(name, value)
+        builder = builder.config(name, value)
     try:
+        with _environment(SPARK_LOCAL_DIRS=local_dirs):
+            gateway.launch(configuration, log_file)
         spark = builder.getOrCreate()
     except (PySparkRuntimeError, OSError) as error:
         raise ConfigurationError(f"Spark does not start: {error}", where=master, mend=f"see {log_file}") from error
@@ -175,6 +184,21 @@ def _reach(master: str) -> None:
 def _gone(master: str, settings: Settings) -> ServiceError:
     words = f"the cluster has ended the application, or started none of its executors; see {settings.spark_log_file}"
     return ServiceError(words, where=f"Spark {master}", mend=_MEND, server="spark")
+
+
+@contextmanager
+def _environment(**variables: str) -> Iterator[None]:
+    """Those variables, for the time of a `with` block."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _master(settings: Settings) -> str:

@@ -10,10 +10,14 @@ import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from contracts import compatibility
+from contracts import compatibility, meanings
+from contracts.changes import Change, Kind
 from contracts.contract import Contract
 from contracts.errors import InvalidSchema
-from contracts.registry import NoGuidEndpoint, RegisteredSchema, Registry
+from contracts.nodes import Logical
+from contracts.parallel import each
+from contracts.registered import RegisteredSchema
+from contracts.registry import NoGuidEndpoint, Registry
 from contracts.writing import to_json
 from streaming.framing import SchemaKey
 from streaming.reasons import Reason
@@ -62,6 +66,7 @@ class Writers:
     def __init__(self, registry: Registry, contract: Contract) -> None:
         self._registry = registry
         self._subject = contract.value.name
+        self._contract = contract
         self._reader = contract.value.schema_text
         self._known: dict[SchemaKey, Writer] = {}
         self._lock = threading.Lock()
@@ -101,8 +106,11 @@ class Writers:
                     f"schema {{}} is none of {self._subject}'s; a batch holds more than {MOST_ASKED} unknown ids, "
                     "and the registry was not asked for each"
                 )
-            for key in new:
+
+            def look_up(key: SchemaKey) -> None:
                 asked[key] = self._look_up(key)
+
+            each(look_up, new, self._registry.parallel)
             self._known |= {
                 key: one for key, one in asked.items() if one.reason in (None, Reason.INCOMPATIBLE_SCHEMA)
             }
@@ -133,7 +141,8 @@ class Writers:
             told = ", ".join(subjects) or "no subject"
             return Writer(key, "", Reason.WRONG_SUBJECT, f"{name} belongs to {told}, not to {self._subject}")
         try:
-            text = to_json(self._registry.parse(found))
+            parsed = self._registry.parse(found)
+            text = to_json(parsed)
             violations = compatibility.check(self._reader, [text], "BACKWARD")
         except InvalidSchema as error:
             detail = f"{name} is not a valid Avro schema: {error.what}"
@@ -141,6 +150,9 @@ class Writers:
         if violations:
             first = violations[0]
             detail = f"{name} cannot be read with the contract: {first.rule} at {first.path or 'the root'}"
+            return Writer(key, "", Reason.INCOMPATIBLE_SCHEMA, detail)
+        if bent := next(filter(_is_bent, meanings.between(parsed, self._contract.value.schema)), None):
+            detail = f"{name} means other values: {bent.path} is {bent.old} there, and {bent.new} in the contract"
             return Writer(key, "", Reason.INCOMPATIBLE_SCHEMA, detail)
         return Writer(key, text)
 
@@ -150,6 +162,18 @@ class Writers:
             return self._registry.by_id(key), [key], f"schema id {key}"
         found = self._registry.by_guid(key)
         return found, self._registry.ids_of_guid(key) if found else [], f"schema GUID {key}"
+
+
+def _is_bent(change: Change) -> bool:
+    """Whether the contract's logical type makes other values of the writer's numbers; Avro looks at neither."""
+    if change.kind is Kind.decimal:
+        return True
+    both = change.before is not None and change.after is not None
+    return change.kind is Kind.logical and both and _unit(change.before) != _unit(change.after)
+
+
+def _unit(logical: Logical) -> str:
+    return logical.name.removeprefix("local-")
 
 
 def _no_guid_endpoint(guid: str) -> Writer:

@@ -35,6 +35,8 @@ def main() -> int:
         good = not outcome.problems
     except pytest.fail.Exception as error:
         print(f"error: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("stopping: waits for the servers to end", file=sys.stderr, flush=True)
     finally:
         servers.run("down", check=False)
         if good and not arguments.keep:

@@ -117,6 +117,10 @@ def test_a_worker_and_a_broker_are_killed_and_nothing_is_lost(
         writer.start()
         goes_on(stream)
         assert busy_workers(cluster) == 2
+        for worker in WORKERS:  # what executors log and keep is for nobody else to read
+            assert list((cluster.root / worker).rglob("executor.log")) != []
+            assert list((cluster.root / worker / "tmp").rglob("blockmgr-*")) != []
+            assert (cluster.root / worker).stat().st_mode & 0o077 == 0
         kill(cluster, "spark-worker-2")
         # The one that this client takes for the controller, and would ask.
         kill(cluster, BROKERS[topics._heard_anew().controller_id - 1])

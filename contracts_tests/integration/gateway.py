@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -63,11 +64,16 @@ class Gateway:
         self.seen.append(asked)
         if early := self.before(asked):
             return early
+        real = self.real(asked)
+        return self.after(asked) or real
+
+    def real(self, asked: Request) -> Answer:
+        """The registry's own answer."""
         headers = {"Content-Type": "application/vnd.schemaregistry.v1+json"} if asked.body else {}
         real = requests.request(
             asked.method, self.registry + asked.path, data=asked.body, headers=headers, timeout=30
         )
-        return self.after(asked) or Answer(real.status_code, real.content, real.headers.get("Content-Type", JSON))
+        return Answer(real.status_code, real.content, real.headers.get("Content-Type", JSON))
 
 
 class Server(ThreadingHTTPServer):
@@ -77,9 +83,9 @@ class Server(ThreadingHTTPServer):
         pass
 
 
-@pytest.fixture
-def gateway(stack: RunningStack) -> Iterator[Gateway]:
-    made = Gateway(stack.exports["SCHEMA_REGISTRY_URL"])
+@contextmanager
+def served(made: Gateway) -> Iterator[Gateway]:
+    """The gateway at a URL of its own."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -101,7 +107,15 @@ def gateway(stack: RunningStack) -> Iterator[Gateway]:
     made.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    yield made
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    try:
+        yield made
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture
+def gateway(stack: RunningStack) -> Iterator[Gateway]:
+    with served(Gateway(stack.exports["SCHEMA_REGISTRY_URL"])) as made:
+        yield made

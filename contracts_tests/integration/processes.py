@@ -64,6 +64,12 @@ def ended(process: subprocess.Popen[bytes], log: Path, seconds: float) -> int:
         raise AssertionError(f"{why}:\n{log.read_text()}\nand its threads:\n{threads(process, log)}") from None
 
 
+def noise(log: Path) -> list[str]:
+    """What stands in a stream's output that is neither a line of its log nor its last words."""
+    ours = ("timestamp=", "error: ", "  mend: ")
+    return [line for line in log.read_text().splitlines() if not line.startswith(ours)]
+
+
 def wait_for(what: Callable[[], bool], log: Path, seconds: float = 300) -> None:
     deadline = time.monotonic() + seconds
     while not what():

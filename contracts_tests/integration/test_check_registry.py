@@ -120,7 +120,8 @@ def test_an_answer_that_no_registry_gives(
     repository: Repository, answering: HTTPServer, answer: tuple[int, str, bytes], words: list[str]
 ) -> None:
     answering.answer = answer
-    done = repository.run(*AGAINST, SCHEMA_REGISTRY_URL=f"http://127.0.0.1:{answering.server_port}")
+    url = f"http://127.0.0.1:{answering.server_port}"
+    done = repository.run(*AGAINST, SCHEMA_REGISTRY_URL=url, SCHEMA_REGISTRY_RETRY_FOR_S="0.5")
     assert (done.returncode, done.stdout) == (3, "")
     assert "schema registry http://127.0.0.1" in done.stderr
     assert "bug" not in done.stderr

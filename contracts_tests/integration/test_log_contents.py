@@ -83,6 +83,34 @@ def test_what_a_driver_says_of_a_value_stands_in_no_log(
         assert kind in log
 
 
+def test_spark_s_log_keeps_the_words_of_servers_and_no_others(
+    spark: SparkSession, settings_of_stack: Settings
+) -> None:
+    said = {
+        "org.apache.kafka.common.errors.TimeoutException": True,
+        "java.net.ConnectException": True,
+        "java.lang.IllegalStateException": True,
+        "java.lang.Exception": True,
+        "java.lang.OutOfMemoryError": True,
+        "org.apache.spark.SparkException": True,
+        "com.datastax.oss.driver.api.core.AllNodesFailedException": True,
+        "org.postgresql.util.PSQLException": False,
+        "java.sql.BatchUpdateException": False,
+        "java.lang.NumberFormatException": False,
+        "java.time.DateTimeException": False,
+        "org.apache.spark.SparkArithmeticException": False,
+        "com.datastax.spark.connector.types.TypeConversionException": False,
+    }
+    logger = spark._jvm.org.apache.logging.log4j.LogManager.getLogger("told")
+    for number, kind in enumerate(said):
+        logger.warn(f"Lost task: {kind}: one{number}\ntwo{number}\n\tat a.b.c(D.java:1)\nthree{number}")
+    log = settings_of_stack.spark_log_file.read_text()
+    for number, (kind, kept) in enumerate(said.items()):
+        assert f"Lost task: {kind}" in log
+        assert (f"one{number}\ntwo{number}\n" in log) == kept, kind
+        assert f"\n\tat a.b.c(D.java:1)\nthree{number}" in log
+
+
 def test_a_read_that_cassandra_warns_of_leaves_no_key_in_its_log(
     stack: RunningStack, settings_of_stack: Settings
 ) -> None:

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 from pyspark.sql import SparkSession
 
 from contracts.settings import Settings
 from contracts_tests.conftest import RunningStack
+from contracts_tests.integration.confluent import Confluent, confluent  # noqa: F401 - a fixture
 from contracts_tests.integration.conftest import Pipeline
 from contracts_tests.integration.gateway import Gateway, gateway  # noqa: F401 - a fixture
 from contracts_tests.integration.pipelines import pipeline_of
@@ -184,6 +186,37 @@ def test_a_number_that_the_readers_type_cannot_hold_is_a_dead_letter(
     for stored in (pipeline.cassandra_rows(), pipeline.postgres_rows()):
         assert set(stored) == {"0", "1"}
         assert {name: stored["1"][name] for name in zero} == rows[1][0]
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        ({"type": "long", "logicalType": STAMP}, {"type": "long", "logicalType": "timestamp-micros"}),
+        (
+            {"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 2},
+            {"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 3},
+        ),
+    ],
+)
+def test_a_writer_whose_logical_type_means_other_values_cannot_be_read(
+    settings_of_stack: Settings, spark: SparkSession, tmp_path: Path, ours: Any, theirs: Any
+) -> None:
+    pipeline = pipeline_of(settings_of_stack, spark, tmp_path, {"id": "int", "x": ours}, ("id",))
+    first = pipeline.register()
+    old = (pipeline.folder / "value.avsc").read_text()
+    contract = pipeline.folder / "contract.yaml"
+    contract.write_text(contract.read_text().replace("BACKWARD", "NONE"))
+    second = pipeline.evolve(lambda schema: schema["fields"][1].update(type=theirs))
+    (pipeline.folder / "value.avsc").write_text(old)
+    body = b"\x02\x02\x02"
+    pipeline.send(*({"value": b"\x00" + struct.pack(">i", one) + body} for one in (first, second)))
+
+    pipeline.stream()
+
+    assert set(pipeline.postgres_rows()) == {"1"}
+    [(value, reason)] = told(pipeline, "contracts.reason").items()
+    assert (value[:5], reason) == (b"\x00" + struct.pack(">i", second), "INCOMPATIBLE_SCHEMA")
+    assert "x is " in told(pipeline)[value]
 
 
 def test_what_a_record_claims_is_bounded_also_in_fields_that_the_reader_drops(
@@ -423,3 +456,59 @@ def test_a_schema_id_in_a_header_goes_before_what_the_value_begins_with(pipeline
         assert set(rows) == {user(number)["id"] for number in range(3)}
     assert told(pipeline, "contracts.reason") == {record["value"]: reason for record, reason in bad}
     assert reconcile(pipeline.settings, pipeline.contract).in_order()
+
+
+@pytest.mark.parametrize("context", ["", ".staging"])
+def test_a_guid_in_a_header_is_looked_up_where_the_registry_has_guids(
+    pipeline: Pipeline,
+    confluent: Confluent,  # noqa: F811
+    context: str,
+) -> None:
+    url = confluent.context(context) if context else confluent.url
+    pipeline.settings = pipeline.settings.model_copy(update={"schema_registry_url": url})
+    schema_id = pipeline.register()
+    name, guid = "__value_schema_id", confluent.guid_of(schema_id, context or ".")
+    by_guid = b"\x01" + uuid.UUID(guid).bytes
+    body = {number: pipeline.encode(schema_id, user(number))[5:] for number in range(4)}
+    key_id = pipeline.registry.version(f"{pipeline.contract.topic}-key").schema_id
+    foreign = b"\x01" + uuid.UUID(confluent.guid_of(key_id, context or ".")).bytes
+    unknown = b"\x01" + uuid.uuid4().bytes
+    pipeline.send(
+        {"value": body[0], "headers": [(name, by_guid)]},
+        {"value": pipeline.encode(schema_id, user(1))},
+        {"value": body[2], "headers": [(name, unknown)]},
+        {"value": body[3], "headers": [(name, foreign)]},
+        {"value": b"\x00\xff\xff\xff\xff" + body[3]},
+    )
+
+    pipeline.stream()
+
+    for rows in (pipeline.cassandra_rows(), pipeline.postgres_rows()):
+        assert set(rows) == {user(number)["id"] for number in range(2)}
+    assert told(pipeline, "contracts.reason") == {
+        body[2]: "UNKNOWN_SCHEMA_ID",
+        body[3]: "WRONG_SUBJECT",
+        b"\x00\xff\xff\xff\xff" + body[3]: "UNKNOWN_SCHEMA_ID",
+    }
+    assert f"belongs to {pipeline.contract.topic}-key" in told(pipeline)[body[3]]
+    assert reconcile(pipeline.settings, pipeline.contract).in_order()
+
+
+def test_records_of_an_aliased_subject_are_its_own(
+    settings_of_stack: Settings,
+    spark: SparkSession,
+    tmp_path: Path,
+    confluent: Confluent,  # noqa: F811
+) -> None:
+    own = settings_of_stack.model_copy(update={"schema_registry_url": confluent.url})
+    pipeline = pipeline_of(own, spark, tmp_path, {"id": "int", "n": "int"}, ("id",))
+    subject = pipeline.contract.value.name
+    target = f"{subject}-of-others"
+    requests.put(f"{confluent.url}/config/{subject}", json={"alias": target}, timeout=10).raise_for_status()
+    schema_id = pipeline.register()
+    assert pipeline.registry.subjects_of(schema_id) == [target]
+    pipeline.send({"value": pipeline.encode(schema_id, {"id": 1, "n": 2})})
+
+    pipeline.stream()
+
+    assert set(pipeline.cassandra_rows()) == set(pipeline.postgres_rows()) == {"1"}

@@ -91,7 +91,7 @@ def test_a_step_that_failed_may_have_been_done_and_the_next_run_goes_on(
         lambda asked: answer if (asked.method, asked.path) == ("POST", f"/subjects/{name}/versions") else None
     )
 
-    done = repository.run("register", SCHEMA_REGISTRY_URL=gateway.url)
+    done = repository.run("register", SCHEMA_REGISTRY_URL=gateway.url, SCHEMA_REGISTRY_RETRY_FOR_S="0.5")
 
     assert done.returncode == 3
     assert words in done.stderr

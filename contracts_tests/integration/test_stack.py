@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import re
@@ -392,6 +393,39 @@ def test_recorded_answers_are_replayed_and_stay_so_after_a_kill(tmp_path):
         assert (refused.returncode, "--replay" in refused.stderr) == (2, True)
     finally:
         run(root, "down")
+
+
+def test_a_log_that_is_full_becomes_an_older_one_and_the_server_goes_on_in_the_next(tmp_path):
+    try:
+        assert run(tmp_path, "up", "--ports", "auto", "--only", "postgres").returncode == 0
+        stack = Stack.at(tmp_path)
+        with psycopg.connect(
+            stack.exports()["POSTGRES_DSN"]
+            .replace("pipeline", "stack_admin")
+            .replace(stack.site.secrets()["postgres-pipeline"], stack.site.secrets()["postgres-admin"])
+        ) as connection:
+            connection.execute(f"DO $$ BEGIN FOR i IN 1..25000 LOOP RAISE LOG '% {'x' * 1000}', i; END LOOP; END $$")
+            connection.execute("DO $$ BEGIN RAISE LOG 'the last one'; END $$")
+        log = stack.site.log("postgres")
+        deadline = time.monotonic() + 30
+        while "the last one" not in log.read_text():
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        older = [log.with_name(f"postgres.log.{number}") for number in (1, 2)]
+        assert [path.stat().st_size > 9_900_000 for path in older] == [True, True]
+        told = "".join(path.read_text() for path in (*reversed(older), log))
+        assert [int(number) for number in re.findall(r"LOG:  (\d+) x", told)] == list(range(1, 25001))
+    finally:
+        run(tmp_path, "down")
+    assert processes_below(tmp_path) == []
+
+
+def test_dates_of_the_registry_s_log_are_dates(stack):
+    text = (stack.root / "logs" / "registry.log").read_text()
+    dates = re.findall(r"^(\S+) INFO ", text, flags=re.M)
+    assert len(dates) > 5
+    now = dt.datetime.now(dt.UTC)
+    assert all(dt.timedelta(0) <= now - dt.datetime.fromisoformat(date) < dt.timedelta(days=1) for date in dates)
 
 
 def test_logs_prints_the_end_of_a_log(stack):

@@ -74,9 +74,7 @@ def test_each_record_is_decoded_with_the_schema_that_it_was_written_with(pipelin
     def swap_and_rename(schema: dict[str, Any]) -> None:
         fields = schema["fields"]
         fields[1], fields[2] = fields[2], fields[1]
-        fields[9]["name"] = "registered_at"
-        fields[9]["aliases"] = ["registered_date"]
-        fields[9]["name"], fields[9]["aliases"] = "registered_date", ["registered_at"]
+        fields[9]["name"], fields[9]["aliases"] = "registered_at", ["registered_date"]
         next(f for f in fields if f["name"] == "gender")["type"]["symbols"].append("OTHER")
 
     second = pipeline.evolve(swap_and_rename)
@@ -87,7 +85,10 @@ def test_each_record_is_decoded_with_the_schema_that_it_was_written_with(pipelin
     records = []
     for number in range(300):
         schema_id = (first, second, third)[number % 3]
+        moment = dt.datetime(2020, 1, 1, tzinfo=dt.UTC) + dt.timedelta(seconds=number)
         record = user(number, **({"note": f"note {number}"} if schema_id == third else {}))
+        del record["registered_date"]
+        record["registered_date" if schema_id == first else "registered_at"] = moment
         if schema_id == second:
             record["gender"] = "OTHER"
         records.append({"value": pipeline.encode(schema_id, record)})
@@ -100,6 +101,9 @@ def test_each_record_is_decoded_with_the_schema_that_it_was_written_with(pipelin
         for number in range(300):
             row = rows[user(number)["id"]]
             assert (row["first_name"], row["last_name"]) == (f"First {number}", f"Last {number}")
+            moment = dt.datetime(2020, 1, 1, tzinfo=dt.UTC) + dt.timedelta(seconds=number)
+            assert comparable(row)["registered_at"] == moment
+            assert "registered_date" not in row
             assert row["note"] == (f"note {number}" if number % 3 == 2 else "?")
             assert row["gender"] == ("OTHER" if number % 3 == 1 else "FEMALE")
 
@@ -271,9 +275,14 @@ def test_a_table_of_somebody_else_is_left_alone(pipeline: Pipeline) -> None:
     table = pipeline.contract.spec.sinks.postgres.quoted
     with postgres.connect(pipeline.settings) as connection:
         connection.execute(f"CREATE TABLE {table} (id int PRIMARY KEY)")
+        connection.execute(f"INSERT INTO {table} VALUES (7)")
 
     with pytest.raises(ConfigurationError, match="not made for this contract"):
         pipeline.stream()
+
+    with postgres.connect(pipeline.settings) as connection:
+        found = connection.execute(f"SELECT * FROM {table}")
+        assert ([column.name for column in found.description or ()], found.fetchall()) == (["id"], [(7,)])
 
 
 def test_a_topic_that_was_made_anew_is_read_from_its_beginning(pipeline: Pipeline) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,10 @@ from confluent_kafka.admin import AdminClient, NewPartitions
 from contracts.errors import ServiceError
 from contracts_tests.conftest import RunningStack
 from contracts_tests.integration.conftest import Pipeline
-from contracts_tests.integration.processes import ended, run, running, wait_for
+from contracts_tests.integration.processes import ended, noise, run, running, wait_for
 from contracts_tests.integration.users import user
 from streaming.counts import Counts
+from streaming.sinks import postgres
 from streaming.sinks.cassandra import CassandraSink
 
 
@@ -43,7 +45,9 @@ def test_a_server_that_is_down_at_the_start_is_named(
 def test_wrong_credentials_are_said_to_be_wrong(stack: RunningStack, pipeline: Pipeline) -> None:
     done = run(stack, pipeline, "--available-now", CASSANDRA_PASSWORD="wrong")
     assert done.returncode == 3
-    assert "CASSANDRA_HOSTS and its credentials" in done.stderr
+    # An outage names the credentials too, among what else it may be.
+    assert "correct what it names, or CASSANDRA_HOSTS and its credentials" in done.stderr
+    assert "see whether it is up" not in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -77,6 +81,9 @@ def test_a_store_that_stays_away_ends_the_stream_which_says_so(
         pipeline.send({"value": pipeline.encode(schema_id, user(2))})
         assert ended(process, log, 120) == 3, log.read_text()
     assert f"error: Cassandra {private.exports['CASSANDRA_HOSTS']}" in log.read_text()
+    assert noise(log) == []
+    assert "Py4J" not in log.read_text()
+    assert "MicroBatchExecution" in pipeline.settings.spark_log_file.read_text()
     assert len(pipeline.postgres_rows()) == 2
     private.run("up")
     pipeline_again = run(private, pipeline, "--available-now")
@@ -117,7 +124,9 @@ def test_a_jvm_that_dies_is_told_and_nothing_is_lost(stack: RunningStack, pipeli
         os.kill(int(java), signal.SIGKILL)
         assert ended(process, log, 60) == 3, log.read_text()
     assert "error: Spark: its JVM has ended" in log.read_text()
-    assert "Traceback" not in log.read_text()
+    assert noise(log) == []
+    assert "Py4J" not in log.read_text()
+    assert "Py4JNetworkError" in pipeline.settings.spark_log_file.read_text()
     pipeline.send({"value": pipeline.encode(schema_id, user(2))})
     assert run(stack, pipeline, "--available-now").returncode == 0
     assert len(pipeline.cassandra_rows()) == len(pipeline.postgres_rows()) == 2
@@ -133,6 +142,33 @@ def test_a_sigterm_that_comes_while_spark_starts_is_not_lost(
         os.killpg(process.pid, signal.SIGTERM)
         assert ended(process, log, 120) == 0, log.read_text()
     assert "batch written" not in log.read_text()
+
+
+def test_ctrl_c_says_within_a_second_which_batch_it_waits_for_and_again_it_stops(
+    stack: RunningStack, pipeline: Pipeline, tmp_path: Path
+) -> None:
+    log, table = tmp_path / "stream.log", pipeline.contract.spec.sinks.postgres.quoted
+    schema_id = pipeline.register()
+    pipeline.send({"value": pipeline.encode(schema_id, user(1))})
+    waiting = "SELECT count(*) FROM pg_locks WHERE relation = to_regclass(%s) AND NOT granted"
+    with running(stack, pipeline, log) as process, postgres.connect(pipeline.settings) as connection:
+        wait_for(lambda: log.read_text().count("batch written") == 2, log)
+        connection.execute(f"LOCK TABLE {table} IN EXCLUSIVE MODE")
+        pipeline.send({"value": pipeline.encode(schema_id, user(2))})
+        wait_for(lambda: connection.execute(waiting, [table]).fetchone() == (1,), log)
+        wait_for(lambda: log.read_text().count("batch written") == 3, log)
+        asked = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        wait_for(lambda: "stopping" in log.read_text(), log, seconds=5)
+        assert time.monotonic() - asked < 1.5  # `wait_for` looks every 0.3 s
+        (line,) = [line for line in log.read_text().splitlines() if "stopping" in line]
+        assert 'waits_for="postgres to write batch 1"' in line
+        assert "Ctrl-C again stops at once" in line
+        process.send_signal(signal.SIGINT)
+        assert ended(process, log, 5) == 130
+    assert "Traceback" not in log.read_text()
+    assert run(stack, pipeline, "--available-now").returncode == 0
+    assert len(pipeline.postgres_rows()) == len(pipeline.cassandra_rows()) == 2
 
 
 def test_a_batch_is_not_taken_for_written_when_cassandra_was_restarted_meanwhile(

@@ -117,6 +117,54 @@ def test_another_version(before: str, after: str) -> None:
     assert normalise(text.replace(before, after)) != normalise(text)
 
 
+IN = {"type": "record", "name": "In", "fields": [{"name": "d", "type": "double"}, {"name": "i", "type": "int"}]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "whole", "written"),
+    [
+        ("double", 1, 1.0),
+        ("float", -3, -3.0),
+        ("double", 0, 0.0),
+        ("double", 10**300, 1e300),
+        (["double", "null"], 2, 2.0),
+        (["null", "double"], 2, 2.0),
+        ({"type": "array", "items": "float"}, [1, 2.5], [1.0, 2.5]),
+        ({"type": "map", "values": ["double", "null"]}, {"a": 7, "b": None}, {"a": 7.0, "b": None}),
+        (IN, {"d": 4, "i": 5}, {"d": 4.0, "i": 5}),
+        ({"type": "array", "items": {"type": "map", "values": IN}},
+         [{"k": {"d": 1, "i": 1}}], [{"k": {"d": 1.0, "i": 1}}]),
+    ],
+)  # fmt: skip
+def test_a_whole_number_default_of_a_float_is_one_number_however_it_is_written(
+    kind: object, whole: object, written: object
+) -> None:
+    """A registry with `normalize` keeps the second form."""
+    one, other = (json.dumps(changed(fields=[{"name": "f", "type": kind, "default": d}])) for d in (whole, written))
+    assert one != other
+    assert normalise(one) == normalise(other)
+
+
+@pytest.mark.parametrize(
+    ("kind", "one", "other"),
+    [
+        ("double", 1, 2),
+        ("double", 1, 1.5),
+        ("double", 0.0, -0.0),
+        ({"type": "array", "items": "double"}, [1], [1, 1]),
+        (["int", "double"], 1, 1.0),
+    ],
+)
+def test_other_defaults_are_other_versions(kind: object, one: object, other: object) -> None:
+    first, second = (json.dumps(changed(fields=[{"name": "f", "type": kind, "default": d}])) for d in (one, other))
+    assert normalise(first) != normalise(second)
+
+
+def test_a_whole_number_that_is_no_double_stays_as_it_is() -> None:
+    text = json.dumps(changed(fields=[{"name": "f", "type": "double", "default": 10**400}]))
+    assert normalise(normalise(text)) == normalise(text)
+
+
 def test_deep_schemas() -> None:
     text = '{"type": "array", "items": ' * 900 + '"int"' + "}" * 900
     assert to_json(parse(text)) == text.replace(": ", ":").replace(", ", ",")

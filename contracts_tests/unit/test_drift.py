@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from contracts import drift, plan
 from contracts.findings import FailOn, Finding, Severity
 from contracts.places import Texts
 from contracts.plan import Actual, SubjectState, TopicState
+from contracts.steps import SetLevel
 from contracts_tests.conftest import CLONE
 from contracts_tests.unit.test_catalog import CONTRACT, load, record
 from contracts_tests.unit.test_plan import actual, desired
@@ -74,6 +76,20 @@ def test_other_docs_warn_only_for_nothing_can_be_done() -> None:
     assert (one.rule, one.severity) == ("DOCS_DIFFER", Severity.warning)
 
 
+def test_what_the_registry_has_beside_the_schema_warns() -> None:
+    [one] = found(actual(value=SubjectState("FULL", (1,), 1, metadata="properties team")))
+    assert (one.rule, one.severity, "properties team" in one.message) == ("METADATA_EXTRA", Severity.warning, True)
+    both = found(actual(value=SubjectState("FULL", (1, 2), 1, lost_tags="shop.Order.id: PII")))
+    assert [one.rule for one in both] == ["NOT_LATEST", "TAGS_DIFFER"]
+
+
+def test_a_mode_in_which_the_step_is_refused_warns_beside_the_difference() -> None:
+    state = replace(actual(value=SubjectState("FULL", (1,), None)), modes={"orders-value": "READONLY"})
+    assert rules(state) == ["SCHEMA_DIFFERS", "MODE_REFUSES"]
+    extra = replace(actual(), extra={"orders-key": (1,)}, modes={"orders-key": "READONLY"})
+    assert rules(extra) == ["SUBJECT_EXTRA"]
+
+
 def test_a_subject_that_the_contract_lacks() -> None:
     state = actual()
     [one] = found(Actual(state.subjects, state.topics, {"orders-key": (1, 2)}))
@@ -110,8 +126,9 @@ def test_every_step_and_conflict_is_a_finding() -> None:
     other = actual(value=SubjectState("NONE", (1,), None), topic=TopicState(1, 3, {}), letters=TopicState(2, 1, {}))
     for state in (nothing, other):
         made = plan.make(desired(), state)
-        assert made.steps
-        assert len(rules(state)) >= len(made.conflicts) + sum(type(s) is not plan.SetLevel for s in made.steps)
+        steps = (*made.steps, *made.held)
+        assert steps
+        assert len(rules(state)) >= len(made.conflicts) + sum(type(s) is not SetLevel for s in steps)
 
 
 def test_each_rule_is_in_the_docs() -> None:

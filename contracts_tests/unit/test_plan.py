@@ -12,16 +12,8 @@ from contracts.catalog import Catalog
 from contracts.check_rules import CHECK_RULES
 from contracts.impact import Earlier
 from contracts.places import Texts
-from contracts.plan import (
-    Actual,
-    ConfigureTopic,
-    CreateTopic,
-    DeleteSubject,
-    RegisterSchema,
-    SetLevel,
-    SubjectState,
-    TopicState,
-)
+from contracts.plan import Actual, SubjectState, TopicState
+from contracts.steps import ConfigureTopic, CreateTopic, DeleteSubject, RegisterSchema, SetLevel, name_of
 from contracts_tests.unit.test_catalog import CONTRACT, load, record
 
 
@@ -170,6 +162,94 @@ def test_a_subject_goes_with_prune_only_and_last() -> None:
     assert kinds(pruned) == [(RegisterSchema, "orders-value"), (DeleteSubject, "orders-key")]
     assert str(pruned.steps[-1]) == "delete subject orders-key, softly: versions 1, 2"
     assert pruned.notes == ()
+
+
+def in_mode(mode: str, *names: str, **changes: SubjectState | TopicState | None) -> Actual:
+    return replace(actual(**changes), modes=dict.fromkeys(names, mode))
+
+
+NEWER = SubjectState("FULL", (1,), None)
+LOWER = SubjectState("NONE", (1,), 1)
+
+
+@pytest.mark.parametrize(
+    ("mode", "state", "is_held"),
+    [
+        ("READONLY", NEWER, True),
+        ("READONLY_OVERRIDE", NEWER, True),
+        ("IMPORT", NEWER, True),
+        ("FORWARD", NEWER, False),
+        ("READONLY", LOWER, True),
+        ("IMPORT", LOWER, False),
+    ],
+)
+def test_a_mode_that_refuses_is_a_conflict(mode: str, state: SubjectState, is_held: bool) -> None:
+    made = plan.make(desired(), in_mode(mode, "orders-value", value=state))
+    assert len(made.steps) + len(made.held) == 1
+    assert bool(made.held) is is_held
+    assert [(one.name, one.key) for one in made.conflicts] == [("orders-value", "mode")] * is_held
+    assert all(mode in str(one) for one in made.conflicts)
+
+
+def test_a_mode_holds_up_a_deletion_and_a_shared_type_with_all_that_need_it() -> None:
+    state = replace(in_mode("READONLY", "orders-key", topic=None), extra={"orders-key": (1,)})
+    assert plan.make(desired(), state).held == ()
+    pruned = plan.make(desired(), state, prune=True)
+    assert [type(step) for step in pruned.held] == [CreateTopic, DeleteSubject]
+
+    held = plan.make(desired(), in_mode("READONLY", "shop.Address", address=SubjectState(), topic=None))
+    assert (held.steps, len(held.held)) == ((), 2)
+
+
+def two(**spec: str) -> Catalog:
+    """Orders and bills, which share a type; `spec`: more lines of contract.yaml."""
+    return load(
+        orders__contract_yaml=CONTRACT + spec.get("orders", ""),
+        orders__value_avsc=record(("id", "string"), ("to", "shop.Address")),
+        bills__contract_yaml=CONTRACT.replace("orders", "bills") + spec.get("bills", ""),
+        bills__value_avsc=record(("id", "string"), ("to", "shop.Address"), name="shop.Bill"),
+        types__address_avsc=record(("street", "string"), name="shop.Address"),
+    )
+
+
+def nothing_of(desired: Catalog, **topics: TopicState) -> Actual:
+    names = plan.topic_names(desired)
+    subjects = {subject.name: SubjectState() for subject in desired.subjects}
+    return Actual(subjects, {name: topics.get(name) for name in names})
+
+
+def test_a_conflict_holds_up_its_own_contract_only() -> None:
+    catalog = two(orders="kafka: {partitions: 3}\n")
+    made = plan.make(catalog, nothing_of(catalog, orders=TopicState(6, 1, {})))
+    named = {name_of(step): owners for step, owners in zip(made.steps, made.owners, strict=True)}
+    assert named == {
+        "shop.Address": {"orders", "bills"},
+        "bills-value": {"bills"},
+        "bills": {"bills"},
+        "bills.dlq": {"bills"},
+    }
+    assert {name_of(step) for step in made.held} == {"orders-value", "orders.dlq"}
+    assert len(made.conflicts) == 1
+
+
+def test_a_part_of_the_repository_is_planned_in_view_of_the_whole() -> None:
+    whole = two(bills="dead_letter: {topic: orders}\n")
+    part = whole.only(["orders"])
+    assert list(part.contracts) == ["orders"]
+    assert [one.name for one in part.types] == ["shop.Address"]
+    state = nothing_of(part)
+    assert len(plan.make(part, state).steps) == 5
+    made = plan.make(part, state, among=whole)
+    assert (made.steps, len(made.held), len(made.conflicts)) == ((), 5, 1)
+
+
+def test_tags_that_would_be_lost_are_told() -> None:
+    told = "shop.Order.id: PII"
+    registers = plan.make(desired(), actual(value=SubjectState("FULL", (1, 2), None, last=2, lost_tags=told)))
+    assert any(f"version 3 will be without: {told}" in note for note in registers.notes)
+    older = plan.make(desired(), actual(value=SubjectState("FULL", (1, 2), 1, lost_tags=told)))
+    assert any(f"the repository's schema is without: {told}" in note for note in older.notes)
+    assert all("SCHEMA_REGISTRY_KEEP_TAGS" in made.notes[-1] for made in (registers, older))
 
 
 TODAY = date(2026, 6, 1)

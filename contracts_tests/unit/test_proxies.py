@@ -75,7 +75,7 @@ def test_loopback_hosts_are_known(host: str, own: bool) -> None:
     assert is_loopback(host) is own
     if host:
         url = f"http://[{host}]/" if ":" in host else f"http://{host}/"
-        assert Registry(url)._session.trust_env is not own
+        assert Registry(url)._http._session.trust_env is not own
         assert SourceApi(url)._session.trust_env is not own
 
 
@@ -90,7 +90,7 @@ def test_only_known_modules_make_http_clients() -> None:
         for path in (CLONE / package).rglob("*.py")
     }
     clients = {name for name, text in found.items() if client.search(text)}
-    assert clients == {"contracts/registry.py", "producers/source_api.py", "orchestration/alerts.py"}
+    assert clients == {"contracts/registry_http.py", "producers/source_api.py", "orchestration/alerts.py"}
     assert all("trust_env = not" in found[name] for name in clients)
     openers = [line for text in found.values() for line in text.splitlines() if "build_opener(" in line]
     assert openers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from contracts import catalog, pull
 from contracts.errors import ConfigurationError
 from contracts.plan import TopicState
 from contracts.pull import Live, Pulled
-from contracts.registry import RegisteredReference, RegisteredSchema
+from contracts.registered import Config, RegisteredReference, RegisteredSchema
 from contracts.writing import normalised
 from contracts_tests.unit.test_catalog import record
 
@@ -49,6 +50,19 @@ def test_a_topic_with_a_key_and_a_shared_type() -> None:
     assert (contract.spec.owner, contract.compatibility.value) == ("shop", "FULL")
     assert [one.name for one in contract.value.types] == ["shop.Kind"]
     assert found.left_out == {}
+
+
+def test_what_no_file_can_hold_is_said() -> None:
+    state = live(orders_value=replace(kept(record(("id", "string"))), metadata={"properties": {"team": "x"}}))
+    config = Config("FULL", "target-value", "major", True)
+    found = made(replace(state, configs={"orders-value": config}, others=(":.staging:a-value", "stray")))
+    assert "alias target-value, compatibilityGroup major, normalize true stay in the registry" in found.notes[0]
+    assert "metadata (properties team) stays in the registry" in found.notes[1]
+    assert "another context" in found.left_out[":.staging:a-value"]
+    assert "no topic's" in found.left_out["stray"]
+    assert made(live(orders_value=kept(record(("id", "string"))))).notes == [
+        note for note in found.notes if "registry" not in note
+    ]
 
 
 def test_the_topic_is_as_the_cluster_has_it() -> None:

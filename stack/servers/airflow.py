@@ -167,6 +167,7 @@ class Airflow:
             "CONTRACTS_DIR": CLONE / "schemas",
             "CHECKPOINT_DIR": self.site.root / "checkpoints",
             "SPARK_LOG_FILE": self.site.root / "logs" / "spark.log",
+            "SPARK_LOCAL_DIRS": self.site.root / "scratch",
         }
         told = {**_handed_on(dotenv_values(CLONE / ".env")), **(self.site.read(self._told) or {})}
         return {

@@ -105,6 +105,9 @@ class Registry:
             "java.io.tmpdir": str(self.site.folder(self.name) / "tmp"),
             "java.util.logging.manager": "org.jboss.logmanager.LogManager",
             "vertx.disableDnsResolver": "true",
+            # Its own has the zone in the middle of the date.
+            "quarkus.log.console.format": "%d{yyyy-MM-dd'T'HH:mm:ss.SSSXXX} %p [%c{3.}] (%t) %s%e%n",
+            "quarkus.banner.enabled": "false",
             "quarkus.http.host": ports.HOST,
             "quarkus.http.port": self.ports["registry"],
             "quarkus.management.host": ports.HOST,

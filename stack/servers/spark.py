@@ -81,8 +81,10 @@ class Spark:
 
     def prepare(self, launcher: Launcher) -> None:
         self._folder.mkdir(mode=0o700, exist_ok=True)
-        (self._folder / "tmp").mkdir(exist_ok=True)
-        shutil.rmtree(self._work, ignore_errors=True)
+        # Of a worker that was killed: both hold records.
+        for left in (self._work, self._folder / "tmp"):
+            shutil.rmtree(left, ignore_errors=True)
+        (self._folder / "tmp").mkdir(mode=0o700)
 
     def command(self) -> list[str]:
         at = ("--host", ports.HOST, "--port", str(self.ports[self.name]))

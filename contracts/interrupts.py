@@ -1,0 +1,64 @@
+"""Ctrl-C is answered at once, also while the main thread waits in a library that lets no handler run."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from contracts.errors import EXIT_INTERRUPTED
+
+# So long the main thread has to end by itself, before it is told for; seconds.
+_SILENT_FOR_S = 0.4
+_AT_ONCE_WITHIN_S = 1.0
+_waits_for = ["the call that is running"]
+
+
+def waits_for(what: str) -> None:
+    """Says what a command waits for when it is interrupted from now on: "Kafka to acknowledge what was sent"."""
+    _waits_for[0] = what
+
+
+@contextmanager
+def told(say: Callable[[str], None]) -> Iterator[None]:
+    """Answers Ctrl-C and SIGTERM, where a handler takes them, for the time of a `with` block.
+
+    A second Ctrl-C ends the process, whatever it is at.
+
+    Args:
+        say: called from another thread, with one line.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    reading, writing = socket.socketpair()
+    writing.setblocking(False)
+    over = threading.Event()
+
+    def watch() -> None:
+        asked = False
+        while number := reading.recv(1):
+            if asked and number[0] == signal.SIGINT and not over.wait(_AT_ONCE_WITHIN_S):
+                say("stopped at once")
+                os._exit(EXIT_INTERRUPTED)
+            if not asked and not over.wait(_SILENT_FOR_S):
+                say(f"stopping: waits for {_waits_for[0]}; Ctrl-C again stops at once")
+            asked = True
+
+    thread = threading.Thread(target=watch, name="interrupts", daemon=True)
+    # It inherits that they are blocked: the stream waits for them elsewhere (streaming/stopping.py).
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+    thread.start()
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    before = signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
+    try:
+        yield
+    finally:
+        over.set()
+        signal.set_wakeup_fd(before)
+        writing.close()
+        thread.join()
+        reading.close()

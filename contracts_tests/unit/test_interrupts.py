@@ -1,0 +1,66 @@
+"""Ctrl-C is answered within a second, also by a command that waits inside a library, and a second one ends it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+# The first of them waits in C, where no handler of Python's runs.
+WAYS = {
+    "in a library": "from contracts.topics import Topics; Topics(settings.load()).read(['t'])",
+    "in another thread": "from concurrent.futures import ThreadPoolExecutor as Pool; import time\n"
+    "with Pool(1) as pool: pool.submit(time.sleep, 60).result()",
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_ctrl_c_is_answered_at_once_and_a_second_one_ends(way: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        main = WAYS[way].replace("\n", "\n    ")
+        program = f"""
+import signal
+from contracts import edge, interrupts, settings
+signal.signal(signal.SIGINT, signal.default_int_handler)
+def main():
+    interrupts.waits_for("Godot")
+    print("begun", flush=True)
+    {main}
+edge.run(main)
+"""
+        environment = {**os.environ, "KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{silent.getsockname()[1]}"}
+        running = subprocess.Popen(
+            [sys.executable, "-c", program],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert running.stdout is not None and running.stderr is not None  # noqa: PT018 - for the type
+        assert running.stdout.readline() == "begun\n"
+        time.sleep(1.0)  # until it waits
+        asked = time.monotonic()
+        running.send_signal(signal.SIGINT)
+        said = running.stderr.readline()
+        while "stopping" not in said:  # the client's own words about a broker that says nothing
+            assert said, "it ended without a word"
+            said = running.stderr.readline()
+        assert time.monotonic() - asked < 1.0
+        assert said == "stopping: waits for Godot; Ctrl-C again stops at once\n"
+        running.send_signal(signal.SIGINT)
+        _, rest = running.communicate(timeout=5)
+        assert running.returncode == 130
+        assert "Traceback" not in rest
+
+
+def test_a_command_that_ends_by_itself_says_nothing_more() -> None:
+    program = "import os, signal, time; from contracts import edge\n"
+    program += "def main(): os.kill(os.getpid(), signal.SIGINT); time.sleep(5)\nedge.run(main)"
+    program = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n{program}"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=20, check=False)
+    assert (done.returncode, done.stderr) == (130, "interrupted\n")

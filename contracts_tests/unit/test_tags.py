@@ -1,0 +1,60 @@
+"""Tags in a schema's text: which there are, which are lost, and schemas that differ in them only."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from contracts import tags
+from contracts.avro import parse
+
+PII, SECRET = ["PII"], ["PII", "SECRET"]
+
+
+def schema(of_id: Any = None, of_record: Any = None, of_inner: Any = None, **extra: Any) -> Any:
+    inner = {"type": "record", "name": "In", "fields": [{"name": "x", "type": "int", **marked(of_inner)}]}
+    fields = [{"name": "id", "type": "string", **marked(of_id)}, {"name": "in", "type": inner}]
+    document = {"type": "record", "name": "Out", "namespace": "n", "fields": fields, **marked(of_record), **extra}
+    return parse(json.dumps(document))
+
+
+def marked(listed: Any) -> dict[str, Any]:
+    return {} if listed is None else {"confluent:tags": listed}
+
+
+@pytest.mark.parametrize(
+    ("kept", "wanted", "lost"),
+    [
+        (schema(), schema(), ""),
+        (schema(PII), schema(), "n.Out.id: PII"),
+        (schema(SECRET), schema(PII), "n.Out.id: SECRET"),
+        (schema(PII), schema(SECRET), ""),
+        (schema(PII, SECRET, PII), schema(), "n.In.x: PII; n.Out: PII, SECRET; n.Out.id: PII"),
+        (schema(PII, doc="other"), schema(), "n.Out.id: PII"),
+        (schema("PII"), schema(), ""),
+        (schema([1]), schema(), ""),
+        (schema(PII), parse('"string"'), ""),
+        (schema(PII), parse('{"type": "record", "name": "n.Out", "fields": []}'), ""),
+    ],
+)
+def test_what_is_lost(kept: Any, wanted: Any, lost: str) -> None:
+    """At places that are still there; a field that goes takes its tags along."""
+    assert tags.told(tags.lost(kept, wanted)) == lost
+
+
+@pytest.mark.parametrize(
+    ("kept", "wanted", "same"),
+    [
+        (schema(), schema(), True),
+        (schema(PII, SECRET, PII), schema(), True),
+        (schema(SECRET), schema(PII), True),
+        (schema(PII), schema(SECRET), False),
+        (schema(), schema(of_inner=PII), False),
+        (schema(PII), schema(PII, doc="other"), False),
+        (schema(PII, x=1), schema(PII), False),
+    ],
+)
+def test_the_same_but_for_tags_that_the_registry_added(kept: Any, wanted: Any, same: bool) -> None:
+    assert tags.same_but_more(kept, wanted) is same
