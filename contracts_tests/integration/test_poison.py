@@ -274,13 +274,17 @@ def test_thousands_of_unknown_ids_cost_a_bounded_number_of_requests(
     unknown = [b"\x00" + struct.pack(">I", number) + body for number in range(1_000_000, 1_006_000)]
     beyond = [b"\x00" + struct.pack(">I", number) + body for number in (2**31, 2**32 - 1)]
     pipeline.send(*({"value": value} for value in [*unknown, *beyond]))
+    # The embedded registry has no endpoint for GUIDs, and that is asked for once.
+    guids = {b"guid %d" % number: [("__value_schema_id", b"\x01" + uuid.uuid4().bytes)] for number in range(200)}
+    pipeline.send(*({"value": value, "headers": named} for value, named in guids.items()))
     pipeline.send({"value": pipeline.encode(schema_id, user(1))})
 
     pipeline.stream()
 
     assert set(pipeline.cassandra_rows()) == set(pipeline.postgres_rows()) == {user(1)["id"]}
     reasons = told(pipeline, "contracts.reason")
-    assert reasons == dict.fromkeys([*unknown, *beyond], "UNKNOWN_SCHEMA_ID")
+    expected = dict.fromkeys([*unknown, *beyond], "UNKNOWN_SCHEMA_ID")
+    assert reasons == expected | dict.fromkeys(guids, "NO_GUID_ENDPOINT")
     asked = [request.path for request in gateway.seen if request.path.startswith("/schemas/ids/")]
     # Each store's query looks them up for itself.
     assert len(asked) <= 2 * (MOST_ASKED + 2)

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import random
 import uuid
 from pathlib import Path
+from typing import Any
 
 import pytest
 from confluent_kafka import Producer
 from pyspark.sql import SparkSession
 
 from contracts.settings import Settings
+from contracts_tests.fuzz.contracts import SHAPES, prepare
+from contracts_tests.fuzz.java import JavaReader
+from contracts_tests.fuzz.mutations import framing
+from contracts_tests.fuzz.nodes import Node
+from contracts_tests.fuzz.oracle import Branch
 from contracts_tests.fuzz.run import SHARES, Outcome, run
 from contracts_tests.fuzz.verdict import counted, judged
+from contracts_tests.fuzz.writing import Values, joined, varint, write
 from contracts_tests.integration.conftest import Pipeline
 from streaming.sinks import cassandra, postgres
 
@@ -38,6 +46,46 @@ def test_every_record_is_the_row_or_the_letter_that_its_bytes_say(
     assert found.letters == records - found.good > records / 10
     assert found.compared > records / 2
     assert found.rows["cassandra"] == found.rows["postgres"] > records / 20
+
+
+def test_dropped_parts_are_walked_as_dropped_and_their_sizes_are_true(
+    settings_of_stack: Settings, spark: SparkSession, tmp_path: Path
+) -> None:
+    """A record that is kept, and dropped inside of itself; and the size -1, at which Avro's reader goes backwards."""
+    topic = prepare(SHAPES["changing"], settings_of_stack, tmp_path, spark)
+    rng = random.Random(14)
+    values = Values(rng, odd=0)
+    first, second = (topic.values.readable[topic.ids[number]] for number in (0, 1))
+
+    def body(node: Node, value: dict[str, Any], **parts: bytes) -> bytes:
+        return b"".join(parts.get(one.name, joined(write(one.type, value[one.name], rng))) for one in node.fields)
+
+    def record(number: int, **changes: Any) -> dict[str, Any]:
+        made = topic.identify(second, {**values.of(second), "ratio": 1, "part": Branch(0, None), "numbers": []}, rng)
+        return {**made, "id": number, "parent": Branch(0, None), **changes}
+
+    unlike = record(0, text="a\0", ratio=2**63 - 1)
+    older = {**values.of(first), "id": 3, "text": b"", "ratio": 1, "part": 1}
+    backwards = varint(-2) + varint(-1) + b"\0"
+    bodies = [
+        (1, body(second, record(1, parent=Branch(1, unlike)))),
+        (
+            1,
+            body(
+                second, record(2), parent=varint(1) + body(second, unlike, numbers=varint(-1) + varint(2) + b"\2\0")
+            ),
+        ),
+        (0, body(first, older)),
+        (0, body(first, {**older, "id": 4}, nothing=backwards)),
+        (1, body(second, record(5), numbers=backwards[:2] + b"\2\4\0")),
+    ]
+    topic.pipeline.send(*({"value": framing(topic.ids[number]) + one} for number, one in bodies))
+
+    topic.pipeline.stream()
+
+    found = judged(topic, JavaReader(spark))
+    assert counted(found.differences) == {}, "\n".join(map(str, found.differences))
+    assert sorted(topic.pipeline.postgres_rows()) == ["1", "3", "5"]
 
 
 def test_the_verdict_finds_what_is_lost_added_and_altered(
