@@ -28,8 +28,6 @@ _INT, _LONG = (-(2**31), 2**31 - 1), (-(2**63), 2**63 - 1)
 # Milliseconds from the year 1 to the end of 9999: Spark makes microseconds of them, which may overflow.
 _MILLIS = (-62_135_596_800_000, 253_402_300_799_999)
 _IN_MILLIS = ("timestamp-millis", "local-timestamp-millis")
-# Bits of a whole number that a floating one holds.
-_EXACT_BITS = {"float": 24, "double": 53}
 _KINDS = {"null": "n", "boolean": "b", "int": "i", "long": "l", "bytes": "y", "string": "s"}
 
 
@@ -167,7 +165,7 @@ class _Program:
             low, high = _INT if name == "int" else _LONG
             if logical is not None and logical.name in _IN_MILLIS:
                 low, high = max(low, _MILLIS[0]), min(high, _MILLIS[1])
-            return _KINDS[name], low, high, _EXACT_BITS.get(base, 0), []
+            return _KINDS[name], low, high, 0, []
         if name in ("bytes", "string"):
             text = base == "string"
             least = int(base == "bytes" and logical is not None and logical.name == "decimal")

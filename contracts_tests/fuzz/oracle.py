@@ -10,6 +10,7 @@ import re
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 from contracts_tests.fuzz.nodes import NOTHING, Member, Node, takes_bytes
@@ -277,14 +278,11 @@ def text_of(raw: bytes) -> str:
 
 
 def _promoted(value: int, reader: Node | None) -> int | float:
+    """As the specification promotes it: rounded to the nearest number of the type, of two to the even one."""
     if reader is None or reader.kind not in ("float", "double"):
         return value
-    number = float(value)
-    if reader.kind == "float":
-        number = struct.unpack("f", struct.pack("f", number))[0]
-    if int(number) != value:
-        raise Malformed(f"no {reader.kind} is this number", java_too=False)
-    return number
+    more = max(0, value.bit_length() - (24 if reader.kind == "float" else 53))
+    return float(round(Fraction(value, 1 << more)) << more)
 
 
 # -- what no store can hold ----------------------------------------------------------------------------------------

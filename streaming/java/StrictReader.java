@@ -209,8 +209,8 @@ public final class StrictReader implements Serializable {
         // of an array, `low` is the least size of an item.
         final long low;
         final long high;
-        // Of a number: bits that the reader's floating type has for it.  Of text: 1, when it is kept and looked at.
-        // Of a collection: 1, when it is kept, so that Avro ignores the sizes of its blocks.
+        // Of text: 1, when it is kept and looked at.  Of a collection: 1, when it is kept, so that Avro ignores the
+        // sizes of its blocks.
         final int kept;
         Node[] parts;
 
@@ -320,10 +320,6 @@ public final class StrictReader implements Serializable {
             if (value < node.low || value > node.high) {
                 throw new Malformed(node, "is no time between the years 1 and 9999");
             }
-            if (node.kept > 0 && StrictReader.bits(value) > node.kept) {
-                throw new Malformed(node, "is a number that the contract's " + (node.kept == 24 ? "float" : "double")
-                    + " cannot hold exactly");
-            }
         }
 
         private void collection(Node node, int depth) {
@@ -425,12 +421,6 @@ public final class StrictReader implements Serializable {
             }
             throw new Malformed(node, StrictReader.beyond(node, 64));
         }
-    }
-
-    /** From the highest to the lowest bit of a number that is set. */
-    private static int bits(long value) {
-        long magnitude = Math.abs(value);
-        return value == 0 ? 0 : 64 - Long.numberOfLeadingZeros(magnitude) - Long.numberOfTrailingZeros(magnitude);
     }
 
     private static String beyond(Node node, int bits) {
