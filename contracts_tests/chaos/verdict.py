@@ -13,6 +13,10 @@ import fastavro
 from confluent_kafka import Message
 
 from contracts_tests.chaos.writer import Place
+from contracts_tests.fuzz.mutations import VALUE_HEADER
+from contracts_tests.fuzz.nodes import parse
+from contracts_tests.fuzz.oracle import Known
+from contracts_tests.fuzz.oracle import judge as judge_record
 from contracts_tests.integration.conftest import Pipeline, comparable
 from streaming import topic
 
@@ -82,10 +86,11 @@ def _split(
     bad: dict[Place, tuple[bytes | None, bytes | None, int]] = {}
     newest: dict[str, tuple[tuple[int, int], dict[str, Any]]] = {}
     reader = fastavro.parse_schema(json.loads(pipeline.contract.value.schema_text))
+    known = Known(parse(json.loads(pipeline.contract.value.schema_text)))
     writers: dict[int, Any] = {}
     for event in events:
         millis = event.timestamp()[1]
-        record = _decode(pipeline, event.value(), writers, reader)
+        record = _decode(pipeline, event.value(), known, writers, reader)
         if record is None:
             bad[place(event)] = (event.key(), event.value(), millis)
             continue
@@ -97,21 +102,20 @@ def _split(
     return bad, {key: comparable(row) for key, (_, row) in newest.items()}
 
 
-def _decode(pipeline: Pipeline, value: bytes, writers: dict[int, Any], reader: Any) -> dict[str, Any] | None:
-    if len(value) < 5 or value[0] != 0:
-        return None
-    schema_id = int.from_bytes(value[1:5], "big")
-    if schema_id not in writers:
+def _decode(
+    pipeline: Pipeline, value: bytes, known: Known, writers: dict[int, Any], reader: Any
+) -> dict[str, Any] | None:
+    """The record as fastavro reads it; None for what the fuzzer's oracle does not take for one."""
+    schema_id = int.from_bytes(value[1:5], "big", signed=True)
+    if schema_id >= 0 and schema_id not in writers:
         found = pipeline.registry.by_id(schema_id)
         writers[schema_id] = found and fastavro.parse_schema(json.loads(found.text))
-    if writers[schema_id] is None:
+        if found:
+            known.readable[schema_id] = parse(json.loads(found.text))
+    if judge_record(value, (), VALUE_HEADER, known).reason:
         return None
-    body = io.BytesIO(value[5:])
-    try:
-        record = fastavro.schemaless_reader(body, writers[schema_id], reader)
-    except (EOFError, ValueError, IndexError, OverflowError):
-        return None
-    return None if body.read(1) else {**record, "id": str(record["id"])}
+    record = fastavro.schemaless_reader(io.BytesIO(value[5:]), writers[schema_id], reader)
+    return {**record, "id": str(record["id"])}
 
 
 def _origin(letter: Message) -> Place:

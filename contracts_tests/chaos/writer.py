@@ -13,6 +13,9 @@ from typing import Any
 import fastavro
 from confluent_kafka import KafkaError, Message, Producer
 
+from contracts_tests.fuzz.mutations import BYTEWISE, PIECEWISE
+from contracts_tests.fuzz.nodes import parse
+from contracts_tests.fuzz.writing import Values, joined, write
 from contracts_tests.integration.conftest import Pipeline
 
 PER_SECOND = 60
@@ -51,6 +54,9 @@ class Writer(threading.Thread):
         self.unacknowledged = 0
         self._topic = pipeline.contract.topic
         self._encode = [encoder(pipeline, schema_id) for schema_id in schema_ids]
+        found = pipeline.registry.by_id(schema_ids[0])
+        assert found is not None
+        self._schema = parse(json.loads(found.text))
         self._framing = b"\x00" + schema_ids[0].to_bytes(4, "big")
         self._chance = chance
         self._ids: list[str] = []
@@ -121,6 +127,8 @@ class Writer(threading.Thread):
     def _bad(self, serial: int) -> bytes:
         tail = str(serial).encode()
         whole = self._encode[0](self._record(str(uuid.UUID(int=serial, version=4)), serial))
+        if self._chance.random() < 0.5:
+            return self._mutated(serial)
         if self._chance.random() < 0.05:  # rare, for each batch that has one asks the registry again
             return b"\x00\x7f\xff\xff\xff" + whole[5:]
         return self._chance.choice(
@@ -132,3 +140,12 @@ class Writer(threading.Thread):
                 whole + b"\x00",
             )
         )
+
+    def _mutated(self, serial: int) -> bytes:
+        """A record under one or two mishaps of the fuzzer's; whether it is one even so, the verdict says."""
+        chance = self._chance
+        value = {**Values(chance, odd=0).of(self._schema), "id": str(uuid.UUID(int=serial, version=4))}
+        body = write(self._schema, value, chance)
+        if chance.random() < 0.5:
+            return self._framing + joined(chance.choice(PIECEWISE)(body, chance))
+        return self._framing + chance.choice(BYTEWISE)(joined(body), chance)
