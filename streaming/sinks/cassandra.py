@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import ssl
 import threading
 import time
@@ -16,12 +15,11 @@ from itertools import islice
 from typing import Any
 from uuid import UUID
 
-from cassandra import ConsistencyLevel, DriverException, InvalidRequest, ProtocolVersion
+from cassandra import ConsistencyLevel, DriverException, ProtocolVersion
 from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
 from cassandra.concurrent import execute_concurrent_with_args
 from cassandra.policies import RoundRobinPolicy
-from cassandra.util import Date, Duration
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -42,8 +40,8 @@ from contracts.tables import (
 from streaming import cells, failures, refusals, rows
 from streaming.counts import Counts, counted
 from streaming.observed import Observed
-from streaming.refusals import Place, RowsRefused
-from streaming.sinks import existing
+from streaming.refusals import RowsRefused
+from streaming.sinks import existing, row_by_row
 from streaming.sinks.newest import NewestWritten
 
 # What its driver logs it raises as well, and whoever catches that tells of it once.
@@ -53,8 +51,6 @@ _FORMAT = "org.apache.spark.sql.cassandra"
 _MICROS = 1000
 # Deletions that are handed to the driver together.
 _AT_ONCE = 1000
-# Rows that are sent again, one by one; they may be large.
-_FEW_AT_ONCE = 100
 # Older than every Kafka timestamp, in ms.
 _BEFORE_ALL = -(2**53)
 # What a node has answered is on its disk after this time, or the node is gone; see ADR 7.  Seconds.
@@ -102,6 +98,7 @@ class CassandraSink:
         )
         self._session = _SESSIONS[settings.cassandra_hosts]
         self._node = _node(_Way.of(settings))
+        self._failed_without_refusal = False
 
     def has_table(self) -> bool:
         with connect(self._settings) as session:
@@ -214,47 +211,31 @@ class CassandraSink:
         numbers = cells.in_numbers(timed)
         try:
             numbers.write.format(_FORMAT).options(**options).mode("append").save()
+            self._failed_without_refusal = False
         except failures.JAVA_ERRORS as error:
             if failures.of_java("Cassandra", self._settings.cassandra_hosts, error).server != "cassandra":
                 raise
-            # The connector keeps to itself what a node has said of a row.
-            refused = self._one_by_one(numbers, table)
-            if refused is None:
+            if not self._taken_row_by_row(numbers, table):
                 raise
-            if refused:
-                raise RowsRefused(self.name, refused) from None
 
-    def _one_by_one(self, numbers: DataFrame, table: Table) -> dict[Place, str] | None:
-        """Sends each row with cassandra-driver; those that it refuses, and why.  None where no node answers."""
-        names = numbers.columns
-        columns = [name for name in names if name != WRITE_TIME]
-        marks = ", ".join("?" for _ in columns)
-        listed = ", ".join(f'"{name}"' for name in columns)
-        insert = f"INSERT INTO {table.sink.quoted} ({listed}) VALUES ({marks}) USING TIMESTAMP ?"  # noqa: S608 - names
-        at = (columns.index(EVENT_PARTITION), columns.index(EVENT_OFFSET))
-        refused: dict[Place, str] = {}
-        written = 0
-        left = numbers.select(*columns, WRITE_TIME).repartition(refusals.PARTS).toLocalIterator()
+    def _taken_row_by_row(self, numbers: DataFrame, table: Table) -> bool:
+        """Whether rows that the connector failed to write are written.  Raises RowsRefused for those that are not.
+
+        Where the nodes refuse no row, the attempt has failed by chance, and the next one counts its rows anew.  Only
+        when that fails as well, it is the connector's doing, and what is written is written.
+        """
         try:
             with connect(self._settings) as session:
-                statement = session.prepare(insert)
-                types = [column.type for column in statement.column_metadata]
-                while some := list(islice(left, _FEW_AT_ONCE)):
-                    bound = [[_for_driver(*pair) for pair in zip(row, types, strict=True)] for row in some]
-                    answers = execute_concurrent_with_args(session, statement, bound, raise_on_first_error=False)
-                    for row, (done, answer) in zip(some, answers, strict=True):
-                        if done:
-                            written += 1
-                        elif isinstance(answer, InvalidRequest):
-                            refused[row[at[0]], row[at[1]]] = failures.of_cassandra("", answer).what
-                        else:
-                            raise answer
+                taken, refused = row_by_row.send(session, numbers, table)
         except ServiceError:
-            return None
-        if written == 0 and len(refused) >= refusals.TOO_MANY:
+            return False  # what the connector said of the outage is told
+        if taken == 0 and len(refused) >= refusals.TOO_MANY:
             words = f"it refuses each of the {len(refused)} rows of a batch: {next(iter(refused.values()))}"
             raise failures.refused("Cassandra", self._settings.cassandra_hosts, words)
-        return refused
+        if refused:
+            raise RowsRefused(self.name, refused)
+        again, self._failed_without_refusal = self._failed_without_refusal, True
+        return again
 
     def session_options(self) -> dict[str, str]:
         """By which of the connector's sessions this sink writes and reads.
@@ -297,29 +278,6 @@ class CassandraSink:
 
 def _timed(rows_of_batch: DataFrame) -> DataFrame:
     return rows_of_batch.withColumn(WRITE_TIME, F.unix_millis(F.col(EVENT_TIMESTAMP)) * _MICROS)
-
-
-def _for_driver(value: Any, type_: Any) -> Any:
-    """A cell of `cells.in_numbers` as cassandra-driver takes it for a column of that type."""
-    if value is None:
-        return None
-    match type_.typename:
-        case "frozen":
-            return _for_driver(value, type_.subtypes[0])
-        case "list":
-            return [_for_driver(item, type_.subtypes[0]) for item in value]
-        case "map":
-            return {key: _for_driver(item, type_.subtypes[1]) for key, item in value.items()}
-        case "uuid":
-            return UUID(value)
-        case "blob":
-            return bytes(value)
-        case "date":
-            return Date(value)
-        case "duration":
-            months, days, millis = map(int, re.findall(r"\d+", value))
-            return Duration(months, days, millis * 1_000_000)
-    return value
 
 
 def _bound(values: Iterable[Any], types: Iterable[str]) -> list[Any]:

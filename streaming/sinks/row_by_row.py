@@ -1,0 +1,75 @@
+"""What Cassandra says of each row: sent with cassandra-driver, as the connector keeps to itself what a node said."""
+
+from __future__ import annotations
+
+import re
+from itertools import islice
+from typing import Any
+from uuid import UUID
+
+from cassandra import InvalidRequest
+from cassandra.cluster import Session
+from cassandra.concurrent import execute_concurrent_with_args
+from cassandra.util import Date, Duration
+from pyspark.sql import DataFrame
+
+from contracts.tables import EVENT_OFFSET, EVENT_PARTITION, WRITE_TIME, Table
+from streaming import failures, refusals
+from streaming.refusals import Place
+
+# They may be large.
+_AT_ONCE = 100
+
+
+def send(session: Session, numbers: DataFrame, table: Table) -> tuple[int, dict[Place, str]]:
+    """Writes each row, and says how many were taken, and which were refused and why.
+
+    Args:
+        numbers: rows of `cells.in_numbers`, each with its write time.
+
+    Raises:
+        DriverException, NoHostAvailable: the nodes fail, or refuse what is no row's fault.
+    """
+    columns = [name for name in numbers.columns if name != WRITE_TIME]
+    marks = ", ".join("?" for _ in columns)
+    listed = ", ".join(f'"{name}"' for name in columns)
+    insert = f"INSERT INTO {table.sink.quoted} ({listed}) VALUES ({marks}) USING TIMESTAMP ?"  # noqa: S608 - names
+    at = (columns.index(EVENT_PARTITION), columns.index(EVENT_OFFSET))
+    statement = session.prepare(insert)
+    types = [column.type for column in statement.column_metadata]
+    taken, refused = 0, {}
+    left = numbers.select(*columns, WRITE_TIME).repartition(refusals.PARTS).toLocalIterator()
+    while some := list(islice(left, _AT_ONCE)):
+        bound = [[_for_driver(*pair) for pair in zip(row, types, strict=True)] for row in some]
+        answers = execute_concurrent_with_args(session, statement, bound, raise_on_first_error=False)
+        for row, (done, answer) in zip(some, answers, strict=True):
+            if done:
+                taken += 1
+            elif isinstance(answer, InvalidRequest):
+                refused[row[at[0]], row[at[1]]] = failures.of_cassandra("", answer).what
+            else:
+                raise answer
+    return taken, refused
+
+
+def _for_driver(value: Any, type_: Any) -> Any:
+    """A cell as cassandra-driver takes it for a column of that type."""
+    if value is None:
+        return None
+    match type_.typename:
+        case "frozen":
+            return _for_driver(value, type_.subtypes[0])
+        case "list":
+            return [_for_driver(item, type_.subtypes[0]) for item in value]
+        case "map":
+            return {key: _for_driver(item, type_.subtypes[1]) for key, item in value.items()}
+        case "uuid":
+            return UUID(value)
+        case "blob":
+            return bytes(value)
+        case "date":
+            return Date(value)
+        case "duration":
+            months, days, millis = map(int, re.findall(r"\d+", value))
+            return Duration(months, days, millis * 1_000_000)
+    return value
