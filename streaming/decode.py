@@ -42,7 +42,7 @@ def schema_ids(frame: DataFrame, header: str = framing.VALUE_HEADER) -> list[Sch
         header: the Kafka header that may carry the schema id.
     """
     key = StrictReader(frame.sparkSession, header, {}, {}, None).key()
-    found = frame.select(key.alias("key")).where("key IS NOT NULL").groupBy("key").count()
+    found = _with_headers(frame).select(key.alias("key")).where("key IS NOT NULL").groupBy("key").count()
     rows = found.orderBy(F.col("count").desc(), "key").collect()
     return [int(row.key) if row.key.isdecimal() else row.key for row in rows]
 
@@ -75,7 +75,12 @@ class Decoder:
         if made is None or made[0] != writers or made[1] != unknown:
             made = self._made = (dict(writers), unknown, *self._expressions(frame, writers, unknown))
         _, _, read, envelope, verdict = made
-        judged = frame.withColumn("_read", read).withColumn("_envelope", envelope).withColumn("_verdict", verdict)
+        judged = (
+            _with_headers(frame)
+            .withColumn("_read", read)
+            .withColumn("_envelope", envelope)
+            .withColumn("_verdict", verdict)
+        )
         return judged.select(
             *frame.columns,
             F.when(F.col("_verdict").isNull(), F.col("_envelope.value")).alias("record"),
@@ -102,6 +107,13 @@ class Decoder:
         broken = rules.broken(self._contract.rules, record)
         envelope = _envelope(texts, self._contract.value.schema_text)
         return strict_reader.read(), _once(envelope), _once(_verdict(flaws, broken))
+
+
+def _with_headers(frame: DataFrame) -> DataFrame:
+    """The frame; where it was read without headers, no record has any."""
+    if "headers" in frame.columns:
+        return frame
+    return frame.withColumn("headers", F.lit(None).cast("array<struct<key: string, value: binary>>"))
 
 
 def _envelope(texts: Sequence[str], reader: str) -> Column:

@@ -24,6 +24,8 @@ from streaming.reasons import Reason
 
 #: Ids of a batch that are asked for one by one, besides those of the subject itself.
 MOST_ASKED = 100
+# Subjects that a dead letter names.
+_TOLD = 5
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,8 @@ class Writers:
             return Writer(key, "", Reason.UNKNOWN_SCHEMA_ID, f"the registry has no {name}")
         subjects = sorted({subject for schema_id in ids for subject in self._registry.subjects_of(schema_id)})
         if not self._registry.is_one_of(self._subject, subjects):
-            told = ", ".join(subjects) or "no subject"
+            more = f" and {len(subjects) - _TOLD} more" if len(subjects) > _TOLD else ""
+            told = ", ".join(subjects[:_TOLD]) + more or "no subject"
             return Writer(key, "", Reason.WRONG_SUBJECT, f"{name} belongs to {told}, not to {self._subject}")
         try:
             parsed = self._registry.parse(found)

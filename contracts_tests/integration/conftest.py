@@ -116,7 +116,11 @@ def comparable(row: Mapping[str, Any]) -> dict[str, Any]:
 
     def plain(value: Any) -> Any:
         if isinstance(value, dt.datetime):
-            return value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value.astimezone(dt.UTC)
+            if value.tzinfo is not None:
+                return value.astimezone(dt.UTC)
+            # cassandra-driver's: milliseconds by way of a float, which is some microseconds off in far years.
+            millis = dt.timedelta(milliseconds=round(value.microsecond / 1000))
+            return value.replace(tzinfo=dt.UTC, microsecond=0) + millis
         if type(value).__name__ in ("Date", "date", "UUID"):
             return str(value)
         return value

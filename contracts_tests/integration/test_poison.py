@@ -486,7 +486,7 @@ def test_a_guid_in_a_header_is_looked_up_where_the_registry_has_guids(
         body[3]: "WRONG_SUBJECT",
         b"\x00\xff\xff\xff\xff" + body[3]: "UNKNOWN_SCHEMA_ID",
     }
-    assert f"belongs to {pipeline.contract.topic}-key" in told(pipeline)[body[3]]
+    assert f"not to {pipeline.contract.value.name}" in told(pipeline)[body[3]]
     assert reconcile(pipeline.settings, pipeline.contract).in_order()
 
 
