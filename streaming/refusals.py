@@ -16,8 +16,8 @@ from pyspark.sql import functions as F
 from contracts.errors import ContractsError
 
 PREFIX = "REFUSED:"
-#: Where all rows of a batch are refused, and there are so many, it is the table's fault, and no row's.
-TOO_MANY = 20
+# Where all rows of a batch are refused, and there are so many, it is the table's fault, and not a row's.
+_TOO_MANY = 20
 #: The parts in which a batch's rows are brought to the driver: Spark brings a whole one at a time.
 PARTS = 64
 #: Partition and offset of a record in the contract's topic.
@@ -37,6 +37,17 @@ class RowsRefused(ContractsError):
         super().__init__(f"{store} refuses {len(rows)} rows of a batch")
         self.store = store
         self.rows = rows
+
+
+def of_the_table(taken: int, refused: Mapping[Place, str]) -> str:
+    """What to say where a store refuses every row of a batch, which is the table's fault; empty where it is not so.
+
+    Args:
+        taken: rows of the batch that the store takes.
+    """
+    if taken or len(refused) < _TOO_MANY:
+        return ""
+    return f"it refuses each of the {len(refused)} rows of a batch: {next(iter(refused.values()))}"
 
 
 def reason(store: str) -> str:

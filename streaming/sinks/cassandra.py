@@ -229,8 +229,7 @@ class CassandraSink:
                 taken, refused = row_by_row.send(session, numbers, table)
         except ServiceError:
             return False  # what the connector said of the outage is told
-        if taken == 0 and len(refused) >= refusals.TOO_MANY:
-            words = f"it refuses each of the {len(refused)} rows of a batch: {next(iter(refused.values()))}"
+        if words := refusals.of_the_table(taken, refused):
             raise failures.refused("Cassandra", self._settings.cassandra_hosts, words)
         if refused:
             raise RowsRefused(self.name, refused)

@@ -18,7 +18,7 @@ from pyspark.sql import functions as F
 from contracts import tables
 from contracts.contract import Contract
 from contracts.contract import PostgresSink as PostgresSpec
-from contracts.errors import ConfigurationError
+from contracts.errors import ConfigurationError, ServiceError
 from contracts.settings import Settings
 from contracts.tables import DELETED, EVENT_OFFSET, EVENT_ORDER, EVENT_PARTITION, EVENT_TIMESTAMP
 from streaming import failures, refusals, rows
@@ -79,14 +79,17 @@ class PostgresSink:
                 # On the connection that holds the lock: where that was lost, so is this statement.
                 with connection.transaction():
                     self._apply(connection)
-            except RowRefused:
-                pass
+            except RowRefused as error:
+                told: ServiceError = error
             except psycopg.Error as error:
-                if not isinstance(failures.of_postgres(address(self._settings), error), RowRefused):
+                told = failures.of_postgres(address(self._settings), error)
+                if not isinstance(told, RowRefused):
                     raise
             else:
                 return counts
-            raise RowsRefused(self.name, self._refused(connection, decoded))
+            if refused := self._refused(connection, decoded):
+                raise RowsRefused(self.name, refused)
+            raise told  # of no row by itself
 
     def _load(self, decoded: DataFrame) -> Counts:
         try:
@@ -163,8 +166,7 @@ class PostgresSink:
                     attempt(some)
         except failures.JAVA_ERRORS as error:
             raise failures.of_java("PostgreSQL", address(self._settings), error) from None
-        if taken == 0 and len(refused) >= refusals.TOO_MANY:
-            words = f"it refuses each of the {len(refused)} rows of a batch: {next(iter(refused.values()))}"
+        if words := refusals.of_the_table(taken, refused):
             raise failures.refused("PostgreSQL", address(self._settings), words)
         return refused
 
