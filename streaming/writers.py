@@ -138,7 +138,10 @@ class Writers:
             return _no_guid_endpoint(str(key))
         if found is None:
             return Writer(key, "", Reason.UNKNOWN_SCHEMA_ID, f"the registry has no {name}")
-        subjects = sorted({subject for schema_id in ids for subject in self._registry.subjects_of(schema_id)})
+        found_in = {subject for schema_id in ids for subject in self._registry.subjects_of(schema_id)}
+        # Those of the same topic first: a value with its key's schema is what happens most.
+        topic = self._subject.removesuffix("-value").removesuffix("-key")
+        subjects = sorted(found_in, key=lambda subject: (not subject.startswith(topic), subject))
         if not self._registry.is_one_of(self._subject, subjects):
             more = f" and {len(subjects) - _TOLD} more" if len(subjects) > _TOLD else ""
             told = ", ".join(subjects[:_TOLD]) + more or "no subject"

@@ -54,8 +54,10 @@ def run(stack: RunningStack, folder: Path, *, seed: int, kills: int, say: Callab
     """
     chance = random.Random(seed)
     pipeline = made(settings_for(stack, folder), None, folder)
+    # Before the stream starts: they rewrite the file from which it makes its tables.
+    versions = _versions(pipeline)
     stream = Stream(stack, pipeline, folder / "stream.log")
-    writer = Writer(pipeline, _versions(pipeline), random.Random(seed))
+    writer = Writer(pipeline, versions, random.Random(seed))
     outcome = Outcome(seed, pipeline)
     try:
         writer.start()

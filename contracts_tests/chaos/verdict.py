@@ -63,8 +63,10 @@ def judge(pipeline: Pipeline, acknowledged: Mapping[Place, bytes]) -> Verdict:
     for store, found in rows.items():
         _tell(verdict, f"not in {store}", newest.keys() - found.keys())
         _tell(verdict, f"in {store}, and never sent", found.keys() - newest.keys())
-        differs = [key for key in newest.keys() & found.keys() if comparable(found[key]) != newest[key]]
-        _tell(verdict, f"in {store}, and not as its last event has it", differs)
+        compared = {key: _differing(newest[key], comparable(found[key])) for key in newest.keys() & found.keys()}
+        differs = {key: columns for key, columns in compared.items() if columns}
+        names = ", ".join(sorted(set().union(*differs.values())))
+        _tell(verdict, f"in {store}, and not as its last event has it ({names})", differs)
 
     letters = pipeline.dead_letters()
     dead = {_origin(letter): (letter.key(), letter.value(), letter.timestamp()[1]) for letter in letters}
@@ -73,6 +75,11 @@ def judge(pipeline: Pipeline, acknowledged: Mapping[Place, bytes]) -> Verdict:
     _tell(verdict, "in the dead-letter topic, though it is good", dead.keys() - bad.keys())
     _tell(verdict, "dead-lettered, and not as it was", [at for at in bad.keys() & dead.keys() if bad[at] != dead[at]])
     return verdict
+
+
+def _differing(event: Mapping[str, Any], row: Mapping[str, Any]) -> set[str]:
+    """Columns that are not the same in both, or in one of them only."""
+    return event.keys() ^ row.keys() | {name for name in event.keys() & row.keys() if event[name] != row[name]}
 
 
 def place(message: Message) -> Place:

@@ -40,5 +40,5 @@ def test_nothing_is_lost_and_no_row_differs_when_everything_is_killed_once(
     assert judge(pipeline, {**outcome.acknowledged, (0, 1_000_000): b"lost"}).problems == [
         "1 acknowledged, but not in the topic: (0, 1000000)",
         f"1 not in Cassandra: {second}",
-        f"1 in PostgreSQL, and not as its last event has it: {first}",
+        f"1 in PostgreSQL, and not as its last event has it (phone): {first}",
     ]
