@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -51,6 +52,21 @@ class Counts:
     def of(cls, observed: Observed) -> Counts:
         """Of a frame that is made of `counted`, and was written."""
         return cls(**observed[_BATCH])
+
+    def __add__(self, other: Counts) -> Counts:
+        """Of two parts of a batch."""
+        of_both = [one for one in (self, other) if one.mean is not None]
+        written = sum(one.written for one in of_both)
+        sizes = [one.rejected_bytes for one in (self, other) if one.rejected_bytes is not None]
+        return Counts(
+            records=self.records + other.records,
+            rejected=self.rejected + other.rejected,
+            oldest=min((one.oldest for one in of_both), default=None),
+            newest=max((one.newest for one in of_both), default=None),
+            mean=sum(one.mean * one.written for one in of_both) / written if of_both else None,
+            dead_lettered=Counter(self.dead_lettered) + Counter(other.dead_lettered),
+            rejected_bytes=sum(sizes) if sizes else None,
+        )
 
     @property
     def written(self) -> int:

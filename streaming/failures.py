@@ -40,12 +40,16 @@ _OF_SERVERS = (
     *("com.datastax.oss.driver.", "java.io.", "java.net.", "java.nio.", "java.util.concurrent.", "javax.net."),
     *("org.apache.kafka.", "org.apache.spark.SparkException", "org.postgresql."),
 )
-# Spark's words when a record does not come in time.
-_NOT_READ = "Cannot fetch record for offset"
+# Where Spark reads a batch from Kafka.  Its sink for Kafka is of the same package, and on other stacks as well.
+_READS_KAFKA = ("org.apache.spark.sql.kafka010.consumer.", "org.apache.spark.sql.kafka010.KafkaRecordToRowConverter")
 
 
 class RowRefused(Refused):
     """PostgreSQL refuses a row for what is in it; another row may be taken."""
+
+
+class UnreadableTimestamp(ServiceError):
+    """A batch holds a timestamp that Spark's Kafka source cannot give as it is (see `streaming.pieces`)."""
 
 
 class UnseenSchemaId(ServiceError):
@@ -69,14 +73,15 @@ def of_java(name: str, address: str, error: Py4JJavaError | CapturedException) -
     cause = _innermost(error.java_exception if isinstance(error, Py4JJavaError) else error._origin)
     kind = cause.getClass().getSimpleName()
     words = _one_line(f"{kind}: {cause.getMessage()}")
-    if cause.getClass().getName().startswith("org.apache.kafka.") or _NOT_READ in words:
+    reads = kind in ("TimeoutException", "ArithmeticException") and _reads_kafka(cause)
+    if cause.getClass().getName().startswith("org.apache.kafka.") or (reads and kind == "TimeoutException"):
         mend = "see whether it is up (`make status`, `make up`)"
         return ServiceError(words, where="Kafka", mend=mend, server="kafka")
-    if kind == "ArithmeticException" and "long overflow" in words:
-        words = "a record's timestamp lies more than 290,000 years away, and Spark cannot hold it"
-        mend = "delete the records up to it (kafka-delete-records), and refuse such: message.timestamp.before.max.ms"
-        mend = f"{mend} and after.max.ms in the contract's kafka.config"
-        return Refused(words, where="Kafka", mend=mend, server="kafka")
+    # Of all that is made of a record where Kafka is read, only its timestamp is calculated.
+    if reads or cause.getClass().getName() == strict.UNREADABLE_TIMESTAMP:
+        mend = "a plain consumer brings the batch, and it is written again"
+        words = "a record's timestamp is not one that Spark can hold"
+        return UnreadableTimestamp(words, where="Kafka", mend=mend, server="kafka")
     if cause.getClass().getName() == strict.UNSEEN:
         mend = "it is looked up, and the batch written again"
         return UnseenSchemaId(words, where=f"{name} {address}", mend=mend, server="registry")
@@ -133,6 +138,10 @@ def _innermost(cause: JavaObject) -> JavaObject:
     while cause.getCause() is not None:
         cause = cause.getCause()
     return cause
+
+
+def _reads_kafka(cause: JavaObject) -> bool:
+    return any(frame.getClassName().startswith(_READS_KAFKA) for frame in cause.getStackTrace())
 
 
 def _one_line(words: str) -> str:

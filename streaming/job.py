@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import replace
+from functools import reduce
+from operator import add
 from pathlib import Path
 
 import structlog
@@ -28,12 +30,12 @@ from contracts.errors import ConfigurationError, ContractsError, Refused, Servic
 from contracts.registry import Registry
 from contracts.settings import Settings
 from contracts.topics import Topics
-from streaming import failures, gaps, refusals, source, topic
+from streaming import failures, gaps, pieces, refusals, source, topic
 from streaming.broker import SameTopic, Watch
-from streaming.checkpoints import Checkpoints
+from streaming.checkpoints import Checkpoints, position
 from streaming.counts import Counts
 from streaming.decoding import Asked, Decoding
-from streaming.failures import UnseenSchemaId
+from streaming.failures import UnreadableTimestamp, UnseenSchemaId
 from streaming.gaps import RecordsLost
 from streaming.metrics import Metrics
 from streaming.progress import Progress
@@ -240,7 +242,7 @@ class Job:
             try:
                 if self._stopping.is_set():
                     raise _Stopped(f"batch {number} is not begun")
-                counts = self._retrying(sink)(self._attempt, sink, batch, Asked())
+                counts = self._retrying(sink)(self._attempt, sink, pieces.guarded(batch), number, Asked())
             except _Stopped:
                 self._ended[sink.name] = None
                 raise
@@ -260,10 +262,14 @@ class Job:
 
         return handle
 
-    def _attempt(self, sink: Sink, batch: DataFrame, asked: Asked) -> Counts:
+    def _attempt(self, sink: Sink, batch: DataFrame, number: int, asked: Asked) -> Counts:
         try:
             self._same_topic.check()
-            return self._write_in_time(sink, batch, asked)
+            try:
+                return self._write_in_time(sink, lambda: self._write(sink, batch, asked))
+            except UnreadableTimestamp as error:
+                self._log.info("brought by a plain consumer", sink=sink.name, batch=number, why=error.what)
+                return self._write_in_time(sink, lambda: self._write_pieces(sink, number, asked))
         except ServiceError as error:
             self._metrics.attempt_failed(sink.name, error)
             self._check_gaps(sink)
@@ -278,14 +284,14 @@ class Job:
         if lost := gaps.of(self._checkpoints, sink.name, self._contract.topic, begins):
             raise RecordsLost(lost, self._contract.name, self._checkpoints)
 
-    def _write_in_time(self, sink: Sink, batch: DataFrame, asked: Asked) -> Counts:
+    def _write_in_time(self, sink: Sink, write: Callable[[], Counts]) -> Counts:
         """A write that hangs in a driver is left behind; should it wake up, it writes what is written again."""
         limit = self._settings.stream_write_timeout_s
         attempt: Future[Counts] = Future()
 
         def work() -> None:
             try:
-                attempt.set_result(self._write(sink, batch, asked))
+                attempt.set_result(write())
             except failures.JAVA_ERRORS as error:  # a sink tells of its own server; this is about reading
                 attempt.set_exception(failures.of_java("Kafka", self._settings.kafka_bootstrap_servers, error))
             except BaseException as error:  # handed over to the thread that waits
@@ -312,7 +318,16 @@ class Job:
         finally:
             batch.unpersist()
 
+    def _write_pieces(self, sink: Sink, number: int, asked: Asked) -> Counts:
+        """A batch whose records Spark's source cannot give as they are, in parts, each as if it were a batch."""
+        begin = gaps.next_offsets(self._checkpoints / sink.name, self._contract.topic) or {}
+        end = position(self._checkpoints / sink.name, self._contract.topic, number) or {}
+        ranges = {at: (begin.get(at, 0), last - 1) for at, last in end.items() if begin.get(at, 0) < last}
+        frames = pieces.read(self._spark, self._settings, self._contract.topic, ranges)
+        return reduce(add, (self._write(sink, frame, asked) for frame in frames))
+
     def _write_decoded(self, sink: Sink, decoded: DataFrame) -> Counts:
+        decoded = pieces.judged(decoded)
         refused: dict[refusals.Place, str] = {}
         while True:
             marked = refusals.marked(decoded, sink.name, refused)

@@ -19,7 +19,7 @@ from contracts.settings import Settings
 from contracts.topics import Topics
 from streaming import dead_letters, failures, topic
 from streaming.dead_letters import Letter, Place
-from streaming.sinks.dead_letter import topic_limit
+from streaming.sinks.dead_letter import BESIDE_ANOTHER, INVALID_TIMESTAMP, topic_limit
 
 _AT_ONCE = 500
 _BYTES_AT_ONCE = 32 * 1024 * 1024
@@ -146,14 +146,21 @@ def _send(
 ) -> str | None:
     """Puts back, and writes the receipts of those that were acknowledged; why it is not to go on, None: it is."""
     failed: list[KafkaError] = []
+    # The broker refuses a batch whole for one timestamp that it does not take.
+    one_by_one: list[tuple[Letter, dict[str, Any]]] = []
     before = len(done.put_back)
 
-    def told(letter: Letter) -> Callable[[KafkaError | None, Message], None]:
+    def told(letter: Letter, record: dict[str, Any], alone: bool) -> Callable[[KafkaError | None, Message], None]:
         def on_delivery(error: KafkaError | None, message: Message) -> None:
             if error is None:
                 done.put_back.append((letter, Place(contract.topic, message.partition(), message.offset())))
             elif error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
                 done.lost.append((letter, f"the topic does not take {letter.value_bytes:,} bytes"))
+            elif error.code() in (*INVALID_TIMESTAMP, BESIDE_ANOTHER) and not alone:
+                one_by_one.append((letter, record))
+            elif error.code() in INVALID_TIMESTAMP:
+                why = f"the topic does not take its timestamp, {letter.millis} ms ({error.str()})"
+                done.lost.append((letter, why))
             else:
                 failed.append(error)
 
@@ -163,9 +170,12 @@ def _send(
         assert letter.origin is not None
         if letter.origin.partition < partitions:  # fewer: the topic was made anew, the key decides
             record["partition"] = letter.origin.partition
-        _produce(producer, contract.topic, record, told(letter))
+        _produce(producer, contract.topic, record, told(letter, record, False))
     timeout_s = settings.kafka_max_block_ms / 1000
     left = producer.flush(timeout_s)
+    for letter, record in one_by_one:
+        _produce(producer, contract.topic, record, told(letter, record, True))
+        left += producer.flush(timeout_s)
     for letter, place in done.put_back[before:]:
         _produce(producer, contract.dead_letter_topic, dead_letters.receipt(letter, place), _noted(failed))
     left += producer.flush(timeout_s)

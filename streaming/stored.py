@@ -38,8 +38,8 @@ def key(record: Mapping[str, Any], sink: Sink) -> Key:
 
 
 def newest(settings: Settings, contract: Contract, sink: Sink, count: int) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """Names of the columns, and some rows: PostgreSQL's newest, Cassandra's first (it has no order to ask for)."""
-    names = [column.name for column in tables.of(contract, sink).columns]
+    """Names of the contract's columns, and some rows: PostgreSQL's newest, Cassandra's first (it has no order)."""
+    names = [column.name for column in tables.of(contract, sink).columns if column.name not in tables.RESERVED]
     if isinstance(sink, CassandraSink):
         listed = ", ".join(f'"{name}"' for name in names)
         with cassandra.connect(settings) as session:
@@ -74,14 +74,14 @@ def positions(settings: Settings, sink: Sink, keys: Iterable[Key]) -> dict[Key, 
     rows = (
         _cassandra(settings, sink, wanted) if isinstance(sink, CassandraSink) else _postgres(settings, sink, wanted)
     )
-    return {
-        tuple(_comparable(part) for part in row[:-3]): Position(_millis(row[-3]), row[-1], row[-2]) for row in rows
-    }
+    return {tuple(_comparable(part) for part in row[:-3]): Position(row[-3], row[-1], row[-2]) for row in rows}
 
 
 def _cassandra(settings: Settings, sink: CassandraSink, keys: list[Key]) -> Iterator[tuple[Any, ...]]:
     """Rows of the partitions of `keys`, many partitions in one request: one for each costs ten times as much."""
-    names = ", ".join(f'"{name}"' for name in (*sink.primary_key, EVENT_TIMESTAMP, EVENT_PARTITION, EVENT_OFFSET))
+    # Milliseconds: no year after 9999 is one of Python's.
+    millis = f'toUnixTimestamp("{EVENT_TIMESTAMP}")'
+    names = ", ".join((*(f'"{name}"' for name in sink.primary_key), millis, EVENT_PARTITION, EVENT_OFFSET))
     with cassandra.connect(settings) as session:
         query = f'SELECT {names} FROM {sink.quoted} WHERE "{sink.primary_key[0]}" IN ?'  # noqa: S608 - identifiers
         statement = session.prepare(query)
@@ -94,9 +94,11 @@ def _cassandra(settings: Settings, sink: CassandraSink, keys: list[Key]) -> Iter
 
 
 def _postgres(settings: Settings, sink: PostgresSink, keys: list[Key]) -> Iterator[tuple[Any, ...]]:
-    names = (*sink.primary_key, EVENT_TIMESTAMP, EVENT_PARTITION, EVENT_OFFSET)
+    millis = sql.SQL("(extract(epoch FROM {}) * 1000)::bigint").format(sql.Identifier(EVENT_TIMESTAMP))
     with postgres.connect(settings) as connection:
-        columns = sql.SQL(", ").join(map(sql.Identifier, names))
+        columns = sql.SQL(", ").join(
+            [*map(sql.Identifier, sink.primary_key), millis, *map(sql.Identifier, (EVENT_PARTITION, EVENT_OFFSET))]
+        )
         table = sql.Identifier(sink.schema_name, sink.table)
         kept = sql.SQL("CREATE TEMPORARY TABLE wanted ON COMMIT DROP AS SELECT {} FROM {} LIMIT 0")
         key = sql.SQL(", ").join(map(sql.Identifier, sink.primary_key))

@@ -11,9 +11,10 @@ the list of nodes to walk.
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from py4j.java_gateway import JavaObject
 from pyspark.sql import Column, SparkSession
 
 from contracts.nodes import AnyType, Array, Enum, Field, Fixed, Map, Named, Record, Schema, Union, join
@@ -21,6 +22,8 @@ from contracts.reading import PROMOTIONS
 
 #: The class of the exception that a schema id which was not made known fails a job with; its message is the id.
 UNSEEN = "datacontracts.UnseenSchema"
+#: Of the exception that a timestamp fails a job with which Spark's Kafka source does not give as it is.
+UNREADABLE_TIMESTAMP = "datacontracts.UnreadableTimestamp"
 
 _SOURCE = Path(__file__).with_name("java") / "StrictReader.java"
 _READ = "struct<writer: int, start: int, reason: string, detail: string>"
@@ -78,23 +81,29 @@ class StrictReader:
 
         It is made once for each record: to Spark it is not deterministic, so that it neither copies nor moves it.
         """
-        return self._call("read", _READ)
+        return _call(self._spark, self._reader, "read", _READ, ("value", "headers"))
 
     def key(self) -> Column:
         """The schema id (digits) or GUID of a record; null where it names none."""
-        return self._call("key", "string")
+        return _call(self._spark, self._reader, "key", "string", ("value", "headers"))
 
-    def _call(self, method: str, returned: str) -> Column:
-        jvm = self._spark._jvm
-        catalyst = jvm.org.apache.spark.sql.catalyst.expressions
-        types = jvm.org.apache.spark.sql.types
-        this = catalyst.Literal.create(self._reader, types.ObjectType(self._reader.getClass()))
-        columns = [jvm.org.apache.spark.sql.functions.col(name).expr() for name in ("value", "headers")]
-        # target, method, type, arguments, their types, null for null, may be null, deterministic
-        call = catalyst.objects.Invoke(
-            this, method, types.DataType.fromDDL(returned), _seq(jvm, columns), _seq(jvm, []), False, True, False
-        )
-        return Column(jvm.org.apache.spark.sql.Column(call))
+
+def timestamp(spark: SparkSession) -> Column:
+    """The frame's `timestamp`; one that Spark's Kafka source has altered fails the job (`UNREADABLE_TIMESTAMP`)."""
+    return _call(spark, spark._jvm.datacontracts.StrictReader(""), "timestamp", "timestamp", ("timestamp",))
+
+
+def _call(spark: SparkSession, reader: JavaObject, method: str, returned: str, names: Sequence[str]) -> Column:
+    jvm = spark._jvm
+    catalyst = jvm.org.apache.spark.sql.catalyst.expressions
+    types = jvm.org.apache.spark.sql.types
+    this = catalyst.Literal.create(reader, types.ObjectType(reader.getClass()))
+    columns = [jvm.org.apache.spark.sql.functions.col(name).expr() for name in names]
+    # target, method, type, arguments, their types, null for null, may be null, deterministic
+    call = catalyst.objects.Invoke(
+        this, method, types.DataType.fromDDL(returned), _seq(jvm, columns), _seq(jvm, []), False, True, False
+    )
+    return Column(jvm.org.apache.spark.sql.Column(call))
 
 
 def _seq(jvm: object, items: Iterable[object]) -> object:

@@ -30,6 +30,8 @@ public final class StrictReader implements Serializable {
     private static final String BAD_HEADER = "BAD_SCHEMA_ID_HEADER";
     private static final String UNKNOWN = "UNKNOWN_SCHEMA_ID";
     private static final String DECODE_ERROR = "DECODE_ERROR";
+    // 1582-10-15, µs: what was before it, Spark's Kafka source has moved by the days between the two calendars.
+    private static final long GREGORIAN = -12219292800000000L;
 
     private final UTF8String header;
     // Schema id, or GUID as text -> what is known of it.
@@ -61,6 +63,16 @@ public final class StrictReader implements Serializable {
     /** Every other schema id is unknown to the registry: `detail`, with the id in the place of {}. */
     public void close(String detail) {
         this.unknown = detail;
+    }
+
+    /**
+     * A record's timestamp as Spark's Kafka source gives it, µs since the epoch.
+     *
+     * @throws UnreadableTimestamp the record had another one
+     */
+    public long timestamp(long micros) {
+        if (micros < GREGORIAN) throw new UnreadableTimestamp();
+        return micros;
     }
 
     /**
@@ -485,4 +497,8 @@ final class UnseenSchema extends RuntimeException {
     UnseenSchema(String key) {
         super(key);
     }
+}
+
+/** A record's timestamp is not the one that it was sent with. */
+final class UnreadableTimestamp extends RuntimeException {
 }

@@ -19,13 +19,19 @@ from contracts import kafka
 from contracts.contract import Contract
 from contracts.settings import Settings
 from contracts.topics import Topics
-from streaming import failures, refusals
+from streaming import failures, pieces, refusals
 from streaming.reasons import Reason
 
 # The topic's limit is the broker's to say; this is the client's largest.
 _MOST_BYTES = 1_000_000_000
 # Of rejects that are brought to the driver together.
 _MOST_AT_ONCE_BYTES = 32 * 1024 * 1024
+#: What a broker says of a batch with a timestamp that it does not take: of the record, or of all records.
+INVALID_TIMESTAMP = (KafkaError.INVALID_TIMESTAMP, KafkaError.INVALID_RECORD)
+#: And of those that are in one batch with it.
+BESIDE_ANOTHER = KafkaError._INVALID_DIFFERENT_RECORD
+# What is about the letter itself, or about one that was sent with it.
+_OF_THE_LETTER = (KafkaError.MSG_SIZE_TOO_LARGE, *INVALID_TIMESTAMP, BESIDE_ANOTHER)
 # librdkafka's own limit of a batch.
 _BATCH_BYTES = 1_000_000
 
@@ -59,7 +65,7 @@ class DeadLetterSink:
             rejected = rejected.repartition(-(-size // _MOST_AT_ONCE_BYTES))
         columns = ("key", "value", "topic", "partition", "offset", "headers", "reason", "detail")
         try:
-            return self._produce_all(rejected.select(*columns, F.unix_millis("timestamp").alias("millis")))
+            return self._produce_all(rejected.select(*columns, pieces.millis(decoded).alias("millis")))
         except failures.JAVA_ERRORS as error:
             raise failures.of_java("Kafka", self._settings.kafka_bootstrap_servers, error) from None
 
@@ -72,23 +78,32 @@ class DeadLetterSink:
             return _letter(row)
 
         letters = (counted(row) for row in rows.toLocalIterator(prefetchPartitions=False))
-        too_large = self._send(producer, letters)
-        # With its headers a record may be larger than the topic takes.  Its position is told, and why it is there.
-        too_large = self._send(producer, (_without_value(letter) for letter in too_large))
-        left = self._send(producer, (_without_key(letter) for letter in too_large))
-        if left:
-            raise self._failure(f"{self._topic} does not take {len(left)} letters, not even without key and value")
+        refused = self._send(producer, letters)
+        while refused:
+            refused = self._send(producer, [self._less(*one) for one in refused])
         return reasons
 
-    def _send(self, producer: Producer, letters: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Produces them all, and waits; those that are too large for the topic."""
-        too_large: list[dict[str, Any]] = []
+    def _less(self, letter: dict[str, Any], code: int) -> dict[str, Any]:
+        """What the topic may take of a letter that it has refused.  Its position is told in any case, and why."""
+        left_out = headers.needed(letter["headers"])
+        if code == BESIDE_ANOTHER:
+            return letter
+        if code in INVALID_TIMESTAMP and headers.TIMESTAMP not in left_out:
+            return _without_timestamp(letter)
+        if code == KafkaError.MSG_SIZE_TOO_LARGE and headers.KEY_LEFT_OUT not in left_out:
+            return _without_key(letter) if headers.LEFT_OUT in left_out else _without_value(letter)
+        words = "does not take a letter, not even without the record's timestamp, key and value"
+        raise self._failure(f"{self._topic} {words}: {KafkaError(code).str()}")
+
+    def _send(self, producer: Producer, letters: Iterable[dict[str, Any]]) -> list[tuple[dict[str, Any], int]]:
+        """Produces them all, and waits; those that the topic does not take as they are, and the error's code."""
+        refused: list[tuple[dict[str, Any], int]] = []
         failed: list[KafkaError] = []
 
         def told(letter: dict[str, Any]) -> Callable[[KafkaError | None, Message], None]:
             def on_delivery(error: KafkaError | None, _: Message) -> None:
-                if error is not None and error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
-                    too_large.append(letter)
+                if error is not None and error.code() in _OF_THE_LETTER:
+                    refused.append((letter, error.code()))
                 elif error is not None:
                     failed.append(error)
 
@@ -105,7 +120,7 @@ class DeadLetterSink:
         left = producer.flush(self._timeout_s)
         if failed or left:
             raise self._failure(failed[0].str() if failed else f"{left} records were not acknowledged in time")
-        return too_large
+        return refused
 
     def _producer(self) -> Producer:
         return Producer(
@@ -135,10 +150,16 @@ def _letter(row: Row) -> dict[str, Any]:
     """Arguments of `Producer.produce`."""
     own = [(header.key, _bytes(header.value)) for header in row.headers or ()]
     letter = {"key": _bytes(row.key), "value": _bytes(row.value), "headers": own + _headers(row)}
-    if row.millis > 0:
+    # The client takes 0 for now, and nothing before it; and whoever reads letters with Spark cannot hold every time.
+    if 0 < row.millis <= pieces.MOST_MILLIS:
         return {**letter, "timestamp": row.millis}
-    # The client takes 0 for now, and nothing before it.
-    return _with(letter, headers.TIMESTAMP, row.millis)
+    return _without_timestamp({**letter, "timestamp": row.millis})
+
+
+def _without_timestamp(letter: dict[str, Any]) -> dict[str, Any]:
+    """The time is told in a header instead."""
+    others = {name: value for name, value in letter.items() if name != "timestamp"}
+    return _with(others, headers.TIMESTAMP, letter["timestamp"])
 
 
 def _without_value(letter: dict[str, Any]) -> dict[str, Any]:
@@ -152,7 +173,11 @@ def _without_key(letter: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with(letter: dict[str, Any], name: str, number: int) -> dict[str, Any]:
-    return {**letter, "headers": [*letter["headers"], (name, str(number).encode())]}
+    needed = headers.needed(letter["headers"])
+    others = letter["headers"][: len(letter["headers"]) - len(needed)]
+    needed[name] = number
+    ours = [(one, str(needed[one]).encode()) for one in headers.NEEDED if one in needed]
+    return {**letter, "headers": [*others, *ours]}
 
 
 def _headers(row: Row) -> list[tuple[str, bytes]]:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from itertools import islice
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from contracts import tables
@@ -31,8 +30,10 @@ from streaming.sinks import existing
 _LOCK_TIMEOUT_S = 60
 # The JDBC driver keeps the rows of a request in memory: large ones, by their record's size, go with few others.
 _LARGE_BYTES, _ROWS_A_REQUEST, _LARGE_ROWS_A_REQUEST = 16_384, 5_000, 16
-# Rows that are tried together when some of a batch are refused.
-_AT_ONCE = 500
+# Rows that are tried together when some of a batch are refused, and characters or bytes of them.
+_AT_ONCE, _SIZE_AT_ONCE = 500, 16_000_000
+# The time of an event as PostgreSQL reads it.
+_MOMENT = "yyyyyy-MM-dd HH:mm:ss.SSS G '+00'"
 # The server ends the session of a peer that is no more, and with it its lock, after 25 s; TCP itself takes 2 hours.
 _KEEPALIVES = {"tcp_keepalives_idle": 10, "tcp_keepalives_interval": 5, "tcp_keepalives_count": 3}
 
@@ -107,7 +108,9 @@ class PostgresSink:
             raise failures.of_java("PostgreSQL", address(self._settings), error) from None
 
     def _rows(self, decoded: DataFrame) -> DataFrame:
-        return rows.of(decoded, self._contract, self._table)
+        """As text, which the server reads, also the time of the event, in any year that PostgreSQL has."""
+        moment = F.date_format(EVENT_TIMESTAMP, _MOMENT)
+        return rows.of(decoded, self._contract, self._table).withColumn(EVENT_TIMESTAMP, moment)
 
     def _append(self, some: DataFrame, at_once: int) -> None:
         properties = {**self._properties, "batchsize": str(at_once)}
@@ -128,9 +131,7 @@ class PostgresSink:
         In the order of the batch: of two rows that only together break a constraint the later one is refused.
         """
         order = (EVENT_PARTITION, EVENT_OFFSET)
-        moment = F.concat(F.col(EVENT_TIMESTAMP).cast("string"), F.lit("+00"))
-        frame = self._rows(decoded).withColumn(EVENT_TIMESTAMP, moment)
-        frame = frame.repartitionByRange(refusals.PARTS, *order).sortWithinPartitions(*order)
+        frame = self._rows(decoded).repartitionByRange(refusals.PARTS, *order).sortWithinPartitions(*order)
         insert = sql.SQL("INSERT INTO {staging} ({columns}) VALUES ({values})").format(
             **self._names(),
             columns=_list(frame.columns),
@@ -160,9 +161,8 @@ class PostgresSink:
                 attempt(some[half:])
 
         try:
-            left = frame.toLocalIterator()
             with connection.transaction(force_rollback=True):
-                while some := [[_for_driver(value) for value in row] for row in islice(left, _AT_ONCE)]:
+                for some in _portions(frame.toLocalIterator()):
                     attempt(some)
         except failures.JAVA_ERRORS as error:
             raise failures.of_java("PostgreSQL", address(self._settings), error) from None
@@ -251,6 +251,19 @@ class PostgresSink:
         if self._deletions is not None:
             names["deletions"] = self._deletions.sink.table
         return {part: sql.Identifier(schema, name) for part, name in names.items()}
+
+
+def _portions(rows_of_batch: Iterable[Row]) -> Iterator[list[list[Any]]]:
+    some: list[list[Any]] = []
+    size = 0
+    for row in rows_of_batch:
+        some.append([_for_driver(value) for value in row])
+        size += sum(len(value) for value in row if isinstance(value, (str, bytearray)))
+        if len(some) == _AT_ONCE or size > _SIZE_AT_ONCE:
+            yield some
+            some, size = [], 0
+    if some:
+        yield some
 
 
 def _for_driver(value: Any) -> Any:
