@@ -19,6 +19,7 @@ from pathlib import Path
 
 import structlog
 from py4j.protocol import Py4JError, Py4JJavaError
+from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming import StreamingQuery
 from pyspark.sql.utils import StreamingQueryException
@@ -312,7 +313,8 @@ class Job:
             except UnseenSchemaId:
                 self._log.info("a schema id not seen before", sink=sink.name)
         # A sink is idempotent: what the attempt above has written already is written again.
-        batch.persist()
+        # On disk: what Spark keeps in memory beyond what it counts, some 80 MB a task, is too much of large records.
+        batch.persist(StorageLevel.DISK_ONLY)
         try:
             return self._write_decoded(sink, self._decoding.looked_up(batch, asked))
         finally:

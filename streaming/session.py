@@ -106,6 +106,8 @@ def start(settings: Settings) -> SparkSession:
         "spark.sql.optimizer.windowGroupLimitThreshold": "-1",
         # Of events of one key that are kept in memory; 4,096 of a megabyte each would not fit.
         "spark.sql.windowExec.buffer.in.memory.threshold": "64",
+        # Java's serializer holds on to what it has written, a hundred pieces of 4 MB, so that it may refer to it.
+        "spark.serializer.objectStreamReset": "1",
         "spark.sql.codegen.hugeMethodLimit": str(_ONE_METHOD_UP_TO_BYTES),
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",

@@ -12,7 +12,7 @@ from streaming.reconcile import reconcile
 
 MEMORY = "640m"
 SIZE = 900_000
-OF_ONE_KEY, OF_OTHERS, BAD = 700, 60, 700
+OF_ONE_KEY, OF_OTHERS, BAD = 400, 30, 400
 
 
 def test_a_batch_that_is_larger_than_the_memory_is_written(pipeline: Pipeline, stack: RunningStack) -> None:
