@@ -18,7 +18,8 @@ from contracts.nodes import AnyType, Array, Map, Record, Schema, Union, join
 
 Test = Callable[[Column], Column]
 
-_UUID = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
+# `$` would also stand before a line's end.
+_UUID = r"\A[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\z"
 _FIRST_DAY, _LAST_DAY = "0001-01-01", "9999-12-31"
 _WITH_TIME = ("timestamp-millis", "timestamp-micros", "local-timestamp-millis", "local-timestamp-micros")
 # Types of a key whose values have any length.  PostgreSQL's index takes 2,704 bytes, numbers and dates of the key

@@ -41,6 +41,7 @@ FIELDS: dict[str, Any] = {
     "list": {"type": "array", "items": "int"},
     "by": {"type": "map", "values": "int"},
     "inner": {"type": "record", "name": "Inner", "fields": [{"name": "deep", "type": "int"}]},
+    "ids": {"type": "array", "items": {"type": "string", "logicalType": "uuid"}},
     "text": "string",
 }
 
@@ -67,8 +68,10 @@ GOOD = {
     "list": var(2) + var(1) + var(2) + var(0),
     "by": var(1) + var(1) + b"k" + var(5) + var(0),
     "inner": var(3),
+    "ids": var(0),
     "text": var(1) + b"x",
 }
+UUID = b"00000000-0000-4000-8000-000000000001"
 NO_BRANCH = "it is of none of the union's types"
 CUT = "is cut off: the body ends in it"
 #: Bytes of a field that differ from `GOOD`, and what is said of them; None: they are a value like any other.
@@ -110,7 +113,12 @@ BYTES = [
     ("text", var(2) + b"\xc0\x80", "text is not valid UTF-8"),
     ("text", var(3) + b"\xed\xa0\x80", "text is not valid UTF-8"),
     ("text", var(1) + b"\x00", "text holds the character U+0000, which PostgreSQL cannot store"),
-    ("text", var(1) + b"xx", "1 byte is left after the record's end"),
+    ("ids", var(1) + var(36) + UUID + var(0), None),
+    ("ids", var(1) + var(36) + UUID.upper() + var(0), None),
+    ("ids", var(1) + var(37) + UUID + b"\n" + var(0), "ids[] is not a UUID"),
+    ("ids", var(1) + var(37) + UUID + b"\r" + var(0), "ids[] is not a UUID"),
+    ("ids", var(1) + var(37) + b"\n" + UUID + var(0), "ids[] is not a UUID"),
+    ("ids", var(1) + var(35) + UUID[1:] + var(0), "ids[] is not a UUID"),
 ]
 
 
