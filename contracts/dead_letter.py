@@ -43,6 +43,6 @@ def needed(headers: Sequence[Header]) -> dict[str, int]:
     found: dict[str, int] = {}
     for name in reversed(NEEDED):
         last, value = headers[-1 - len(found)] if len(headers) > len(found) else ("", None)
-        if last == name and value is not None and _NUMBER.fullmatch(value):
+        if last == name and value is not None and _NUMBER.fullmatch(value) and -(2**63) <= int(value) < 2**63:
             found[name] = int(value)
     return found

@@ -159,7 +159,7 @@ class RegistryHttp:
         """What `make` reads from the document; an answer that it cannot be read from is none of a registry's."""
         try:
             return make()
-        except (KeyError, TypeError, ValueError, AttributeError):
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError):
             raise self._odd(request, document) from None
 
     def _once(
@@ -199,7 +199,7 @@ class RegistryHttp:
             ) from None
         try:
             document = answer.json()
-        except requests.exceptions.JSONDecodeError:
+        except (ValueError, RecursionError):  # no JSON, or a number of 5,000 digits, or lists in lists in lists
             told = f"answered {answer.status_code} to {method} {path}, and not in JSON: {answer.text[:120]!r}"
             mend = _MENDS.get(answer.status_code, _NO_REGISTRY)
             if answer.status_code == TOO_MANY_REQUESTS:

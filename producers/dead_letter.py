@@ -52,11 +52,25 @@ def of(user: Any, refusal: RejectedUser, *, topic: str, producer: str) -> DeadLe
 
 def _as_json(user: Any) -> bytes:
     try:
-        return json.dumps(user, ensure_ascii=False, default=_as_text).encode()
+        return json.dumps(user, ensure_ascii=False, allow_nan=False, default=_as_text).encode()
     except UnicodeEncodeError:  # half of a surrogate pair has no UTF-8: it stays the escape that it came as
-        return json.dumps(user, default=_as_text).encode()
+        return json.dumps(user, allow_nan=False, default=_as_text).encode()
+    except (
+        TypeError,
+        ValueError,
+        RecursionError,
+    ):  # keys that are no text, NaN, a thousand levels
+        return json.dumps(_as_written(user), ensure_ascii=True).encode()
 
 
 def _as_text(value: Any) -> str:
     """What JSON has no form for: bytes in base64; a date, a decimal or a UUID as Python writes it."""
     return base64.b64encode(value).decode() if isinstance(value, (bytes, bytearray)) else str(value)
+
+
+def _as_written(value: Any) -> str:
+    """As Python writes it: no JSON, but all that can be kept of a value that JSON has no form for."""
+    try:
+        return repr(value)
+    except RecursionError:
+        return f"a {type(value).__name__} that is nested too deeply to be written"

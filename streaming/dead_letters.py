@@ -155,7 +155,7 @@ def receipt(letter: Letter, place: Place) -> dict[str, object]:
 
 def letter_of(message: Message, of_topic: str) -> Letter | None:
     """The letter that a message of the dead-letter topic is; None when it is about another topic, or none at all."""
-    headers = message.headers() or []
+    headers = topic.headers(message)
     told = {name: (value or b"").decode(errors="replace") for name, value in headers}
     if told.get(dead_letter.TOPIC) != of_topic:
         return None
@@ -189,7 +189,7 @@ def count_in(ranges: Ranges, places: frozenset[Place]) -> int:
 
 
 def _receipt(message: Message) -> tuple[object, Place] | None:
-    headers = message.headers() or []
+    headers = topic.headers(message)
     if message.key() is not None or message.value() is not None:
         return None
     if tuple(name for name, _ in headers) != dead_letter.RECEIPT:

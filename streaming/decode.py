@@ -144,9 +144,9 @@ def _of_its_number(columns: Sequence[Column], first: int) -> Column:
 
 
 def _in_envelope(schema: str) -> str:
-    end = {"type": "fixed", "name": "_End", "size": len(SENTINEL)}
+    end = {"type": "fixed", "name": "_DataContractsEnd", "size": len(SENTINEL)}
     fields = [{"name": "value", "type": json.loads(schema)}, {"name": "end", "type": end}]
-    return json.dumps({"type": "record", "name": "_Envelope", "fields": fields})
+    return json.dumps({"type": "record", "name": "_DataContractsEnvelope", "fields": fields})
 
 
 def _with_all_digits(schema: Any) -> Any:

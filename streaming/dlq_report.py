@@ -23,6 +23,7 @@ from contracts.contract import Contract
 from streaming.dead_letters import Letter, Letters, Place
 from streaming.replay import Replayed
 from streaming.review import Review
+from streaming.topic import headers
 
 JSON_VERSION = 1
 _LOG_WIDTH = 160
@@ -221,7 +222,7 @@ def _content(message: Message | None) -> dict[str, Any]:
     return {
         "key_hex": _hex(message.key()),
         "value_hex": _hex(message.value()),
-        "header_hex": [[name, _hex(value)] for name, value in message.headers() or []],
+        "header_hex": [[name, _hex(value)] for name, value in headers(message)],
     }
 
 

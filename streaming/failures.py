@@ -41,6 +41,7 @@ _OF_SERVERS = (
     *("org.apache.kafka.", "org.apache.spark.SparkException", "org.postgresql."),
 )
 # Where Spark reads a batch from Kafka.  Its sink for Kafka is of the same package, and on other stacks as well.
+_GENERATED = "org.apache.spark.sql.catalyst.expressions.GeneratedClass"
 _READS_KAFKA = ("org.apache.spark.sql.kafka010.consumer.", "org.apache.spark.sql.kafka010.KafkaRecordToRowConverter")
 
 
@@ -82,6 +83,10 @@ def of_java(name: str, address: str, error: Py4JJavaError | CapturedException) -
         mend = "a plain consumer brings the batch, and it is written again"
         words = "a record's timestamp is not one that Spark can hold"
         return UnreadableTimestamp(words, where="Kafka", mend=mend, server="kafka")
+    if kind == "RuntimeException" and cause.getStackTrace()[0].getClassName().startswith(_GENERATED):
+        # Of an expression of ours (`raise_error`), in words of ours.
+        mend = "it is the same at every attempt; docs/outages.md has what a stream stops at"
+        return Refused(cause.getMessage(), where=f"{name} {address}", mend=mend, server=_SERVER[name])
     if cause.getClass().getName() == strict.UNSEEN:
         mend = "it is looked up, and the batch written again"
         return UnseenSchemaId(words, where=f"{name} {address}", mend=mend, server="registry")
@@ -122,16 +127,25 @@ def _of_state(
     """
     if state.startswith(_PASSING_STATES):
         return service("PostgreSQL", address, words)
-    if not state.startswith(_ROW_STATES):
+    known = _condition(state)
+    if known and not state.startswith(_ROW_STATES):
         return refused("PostgreSQL", address, words)
     # The server's words may quote the value, but where they are about sizes.
     constraint, column = named
-    told = f"{psycopg.errors.lookup(state).__name__} ({state})"
+    told = f"{known or 'a condition of a trigger'} ({state})"
     told += f", constraint {constraint}" if constraint else f", column {column}" if column else ""
     if state.startswith("54"):
         told = words
     mend = "see the record (`python -m streaming dlq show`); correct it, or what the table asks for"
     return RowRefused(told, where=f"PostgreSQL {address}", mend=mend, server="postgres")
+
+
+def _condition(state: str) -> str:
+    """PostgreSQL's name of a condition; empty for one that it does not have: a trigger has raised it."""
+    try:
+        return psycopg.errors.lookup(state).__name__
+    except KeyError:
+        return ""
 
 
 def _innermost(cause: JavaObject) -> JavaObject:

@@ -150,7 +150,7 @@ class Job:
         self._decoding = Decoding(Registry.from_settings(settings), contract)
         # Sinks that write at the moment, and which batch; and why the others ended, None for: they were told to.
         self._writing: dict[str, int] = {}
-        self._ended: dict[str, ContractsError | None] = {}
+        self._ended: dict[str, Exception | None] = {}
         # Records of the batches that each sink has written.
         self._written = {sink.name: 0 for sink in sinks}
         self._rejected = 0
@@ -250,6 +250,11 @@ class Job:
             except ContractsError as error:
                 self._ended[sink.name] = error
                 self._log.error("given up", sink=sink.name, batch=number, why=error.what)
+                raise
+            except (Py4JError, ConnectionError):  # its JVM is gone: who waits for the query says so
+                raise
+            except Exception as error:  # a bug, which Spark would tell by the first lines of its traceback
+                self._ended[sink.name] = error
                 raise
             finally:
                 del self._writing[sink.name]

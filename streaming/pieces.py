@@ -98,7 +98,7 @@ def _portions(messages: Iterator[Message]) -> Iterator[list[Message]]:
     for message in messages:
         some.append(message)
         size += len(message.value() or b"") + len(message.key() or b"")
-        size += sum(len(name) + len(value or b"") for name, value in message.headers() or ())
+        size += sum(len(name) + len(value or b"") for name, value in topic.headers(message))
         if size > _MOST_BYTES or len(some) == _MOST_RECORDS:
             yield some
             some, size = [], 0
@@ -133,7 +133,7 @@ def _frame(spark: SparkSession, name: str, messages: list[Message]) -> DataFrame
 
 
 def _record(message: Message) -> dict[str, object]:
-    headers = message.headers()
+    headers = topic.headers(message)
     return {
         "key": message.key(),
         "value": message.value(),

@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import fastavro
+from fastavro import _read_py
 
+from contracts import avro, columns
 from contracts.contract import Contract
 from contracts.errors import ConfigurationError
 from contracts.registry import Registry
@@ -32,7 +34,8 @@ from streaming.topic import Ranges
 from streaming.writers import Writers
 
 # fastavro knows a uuid on text only.
-fastavro.read.LOGICAL_READERS["fixed-uuid"] = lambda value, *_: uuid.UUID(bytes=value)
+for _readers in (fastavro.read.LOGICAL_READERS, _read_py.LOGICAL_READERS):
+    _readers["fixed-uuid"] = lambda value, *_: uuid.UUID(bytes=value)
 
 
 @dataclass(frozen=True)
@@ -147,9 +150,9 @@ def reconcile(settings: Settings, contract: Contract, ranges: Ranges | None = No
         refused_by = {store for reason in reasons if (store := refusals.store_of(reason)) is not None}
         if len(refused_by) < len(reasons):
             continue
-        record = decoder.record(message.value(), message.headers())
+        record = decoder.record(message.value(), topic.headers(message))
         if message.value() is None and of_keys is not None:
-            record = of_keys.record(message.key(), message.headers())
+            record = of_keys.record(message.key(), topic.headers(message))
             tombstones.add(position)
         if record is None:
             undecoded.append(position)
@@ -189,6 +192,7 @@ class _Decoder:
         self._reader = fastavro.parse_schema(json.loads(contract.value.schema_text))
         self._header = header
         self._parsed: dict[SchemaKey, Any] = {}
+        self._recursive: set[SchemaKey] = set()
 
     def record(self, value: bytes | None, headers: Headers | None) -> dict[str, Any] | None:
         """The record, None when the value cannot be decoded."""
@@ -198,11 +202,15 @@ class _Decoder:
         if key not in self._parsed:
             writer = self._writers.of([key])[key]
             self._parsed[key] = writer.text and fastavro.parse_schema(json.loads(writer.text))
+            if writer.text and any(columns.recursions(avro.parse_stored(writer.text))):
+                self._recursive.add(key)
         if not self._parsed[key]:
             return None
+        # The one in C has no limit: a body that goes deep enough ends the process.
+        read = _read_py.schemaless_reader if key in self._recursive else fastavro.schemaless_reader
         try:
-            return fastavro.schemaless_reader(io.BytesIO(body), self._parsed[key], self._reader)
-        except (EOFError, ValueError, IndexError, OverflowError):
+            return read(io.BytesIO(body), self._parsed[key], self._reader)
+        except (EOFError, ValueError, IndexError, OverflowError, RecursionError):
             return None
 
 

@@ -16,8 +16,8 @@ from pyspark.sql import functions as F
 from contracts.errors import ContractsError
 
 PREFIX = "REFUSED:"
-# Where all rows of a batch are refused, and there are so many, it is the table's fault, and not a row's.
-_TOO_MANY = 20
+#: Where all rows of a batch are refused, and there are so many, it is the table's fault, and not a row's.
+TOO_MANY = 20
 #: The parts in which a batch's rows are brought to the driver: Spark brings a whole one at a time.
 PARTS = 64
 #: Partition and offset of a record in the contract's topic.
@@ -45,7 +45,7 @@ def of_the_table(taken: int, refused: Mapping[Place, str]) -> str:
     Args:
         taken: rows of the batch that the store takes.
     """
-    if taken or len(refused) < _TOO_MANY:
+    if taken or len(refused) < TOO_MANY:
         return ""
     return f"it refuses each of the {len(refused)} rows of a batch: {next(iter(refused.values()))}"
 

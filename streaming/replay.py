@@ -105,7 +105,7 @@ def _records(
         record = {
             "key": message.key(),
             "value": message.value(),
-            "headers": dead_letter.own(message.headers() or []),
+            "headers": dead_letter.own(topic.headers(message)),
             "timestamp": letter.millis,
         }
         if letter.millis <= 0:
@@ -117,7 +117,7 @@ def _records(
             if original is None:
                 done.lost.append((letter, "its value was left out, and is no longer where the record stood"))
                 continue
-            record |= {"key": original.key(), "value": original.value(), "headers": original.headers() or []}
+            record |= {"key": original.key(), "value": original.value(), "headers": topic.headers(original)}
         yield letter, record
 
 
@@ -129,7 +129,7 @@ def _original(settings: Settings, letter: Letter, record: Mapping[str, Any]) -> 
     if not first <= origin.offset <= last:
         return None
     for message in topic.read(settings, origin.topic, {origin.partition: (origin.offset, origin.offset)}):
-        theirs = {"key": message.key(), "headers": message.headers() or []}
+        theirs = {"key": message.key(), "headers": topic.headers(message)}
         same = letter.key_left_out or theirs == {name: record[name] for name in theirs}
         if same and (message.timestamp()[1], len(message.value() or b"")) == (letter.millis, letter.value_bytes):
             return message

@@ -17,7 +17,7 @@ from pathlib import Path
 from py4j.java_gateway import JavaObject
 from pyspark.sql import Column, SparkSession
 
-from contracts.nodes import AnyType, Array, Enum, Field, Fixed, Map, Named, Record, Schema, Union, join
+from contracts.nodes import AnyType, Array, Enum, Field, Fixed, Map, Named, Record, Schema, Union, children, join
 from contracts.reading import PROMOTIONS
 
 #: The class of the exception that a schema id which was not made known fails a job with; its message is the id.
@@ -222,3 +222,20 @@ def least_bytes(schema: Schema, node: AnyType) -> int:
         elif one.type != "null" and not (isinstance(one, Fixed) and one.size == 0):
             return 1
     return 0
+
+
+def nesting(schema: Schema) -> int:
+    """Levels of records, arrays, maps and unions that a type has; a reference is followed, but not into itself."""
+    levels: dict[int, int] = {}  # of a node, by its id; 0 while those in it are looked at
+    waiting: list[tuple[AnyType, bool]] = [(schema.root, False)]
+    while waiting:
+        node, inside_done = waiting.pop()
+        node = schema.resolve(node)
+        inside = [schema.resolve(one.type if isinstance(one, Field) else one) for one in children(node)]
+        if inside_done:
+            levels[id(node)] = 1 + max((levels[id(one)] for one in inside), default=0)
+        elif id(node) not in levels:
+            levels[id(node)] = 0
+            waiting.append((node, True))
+            waiting.extend((one, False) for one in inside)
+    return levels[id(schema.resolve(schema.root))]

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from operator import methodcaller
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from contracts import kafka
+from contracts.dead_letter import Header
 from contracts.settings import Settings
 from streaming import failures
 
 Ranges = Mapping[int, tuple[int, int]]
+_HEADERS = methodcaller("headers")
 
 
 def whole(settings: Settings, topic: str) -> dict[int, tuple[int, int]]:
@@ -95,3 +98,16 @@ def read(settings: Settings, topic: str, ranges: Ranges) -> Iterator[Message]:
                 offset = message.offset()
                 if offset <= last:
                     yield message
+
+
+def headers(message: Message) -> list[Header]:
+    """The headers of a message; none where a name is not UTF-8, which the client has no form for.
+
+    It returns a broken list for such, which Python's interpreter would use, and end.  A call from C is checked; the
+    client keeps the list, and would return it once more.
+    """
+    try:
+        return _HEADERS(message) or []
+    except SystemError:
+        message.set_headers([])
+        return []

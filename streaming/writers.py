@@ -21,9 +21,12 @@ from contracts.registry import NoGuidEndpoint, Registry
 from contracts.writing import to_json
 from streaming.framing import SchemaKey
 from streaming.reasons import Reason
+from streaming.strict import nesting
 
 #: Ids of a batch that are asked for one by one, besides those of the subject itself.
 MOST_ASKED = 100
+#: Levels of a writer schema; StrictReader.java goes as deep into a body.
+MOST_NESTED = 200
 # Subjects that a dead letter names.
 _TOLD = 5
 
@@ -149,6 +152,9 @@ class Writers:
         try:
             parsed = self._registry.parse(found)
             text = to_json(parsed)
+            if nesting(parsed) > MOST_NESTED:
+                detail = f"{name} is nested more than {MOST_NESTED} levels deep, and Spark can read no such schema"
+                return Writer(key, "", Reason.INCOMPATIBLE_SCHEMA, detail)
             violations = compatibility.check(self._reader, [text], "BACKWARD")
         except InvalidSchema as error:
             detail = f"{name} is not a valid Avro schema: {error.what}"

@@ -118,3 +118,25 @@ def test_who_holds_an_id(repository: Repository, confluent: Confluent) -> None:
     assert not registry.holds(name, 2**31 - 1)
     repository.rest("DELETE", f"/subjects/{name}")
     assert registry.holds(name, known), "ids of deleted versions stay readable"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"schema": "\\"string\\"", "id": ' + b"9" * 5_000 + b"}",
+        b'{"schema": "\\"string\\"", "version": Infinity}',
+        b"[" * 20_000,
+        b"\xff",
+    ],
+    ids=["thousands of digits", "infinity", "lists without end", "no text"],
+)
+def test_an_answer_that_no_registry_gives_is_an_outage(gateway: Gateway, body: bytes) -> None:
+    gateway.before = lambda _: Answer(200, body)
+    registry = Registry(gateway.url)
+    asks = [lambda: registry.version("a-value"), lambda: registry.versions("a-value")]
+    if b"Infinity" not in body:  # whose version nobody looks at there
+        asks.append(lambda: registry.by_id(1))
+    for ask in asks:
+        with pytest.raises(ServiceError) as caught:
+            ask()
+        assert not isinstance(caught.value, Refused)

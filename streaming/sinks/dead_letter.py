@@ -148,7 +148,8 @@ def topic_limit(settings: Settings, name: str) -> int:
 
 def _letter(row: Row) -> dict[str, Any]:
     """Arguments of `Producer.produce`."""
-    own = [(header.key, _bytes(header.value)) for header in row.headers or ()]
+    # The client would end a name at U+0000.
+    own = [(header.key.replace("\0", "\ufffd"), _bytes(header.value)) for header in row.headers or ()]
     letter = {"key": _bytes(row.key), "value": _bytes(row.value), "headers": own + _headers(row)}
     # The client takes 0 for now, and nothing before it; and whoever reads letters with Spark cannot hold every time.
     if 0 < row.millis <= pieces.MOST_MILLIS:

@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 from contracts import tables
 from contracts.contract import Contract
 from contracts.contract import PostgresSink as PostgresSpec
-from contracts.errors import ConfigurationError, ServiceError
+from contracts.errors import ConfigurationError, Refused, ServiceError
 from contracts.settings import Settings
 from contracts.tables import DELETED, EVENT_OFFSET, EVENT_ORDER, EVENT_PARTITION, EVENT_TIMESTAMP
 from streaming import failures, refusals, rows
@@ -84,7 +84,7 @@ class PostgresSink:
                 told: ServiceError = error
             except psycopg.Error as error:
                 told = failures.of_postgres(address(self._settings), error)
-                if not isinstance(told, RowRefused):
+                if not isinstance(told, Refused):
                     raise
             else:
                 return counts
@@ -140,9 +140,11 @@ class PostgresSink:
         at = (frame.columns.index(EVENT_PARTITION), frame.columns.index(EVENT_OFFSET))
         refused: dict[Place, str] = {}
         taken = 0
+        # With a condition that is not about rows; a trigger or a policy may mean one by it where others are taken.
+        others: Refused | None = None
 
         def attempt(some: list[list[Any]]) -> None:
-            nonlocal taken
+            nonlocal taken, others
             try:
                 with connection.transaction(), connection.cursor() as cursor:
                     cursor.execute(self._empty())
@@ -151,8 +153,12 @@ class PostgresSink:
                 taken += len(some)
             except psycopg.Error as error:
                 told = failures.of_postgres(address(self._settings), error)
-                if not isinstance(told, RowRefused):
+                if not isinstance(told, Refused):
                     raise
+                if not isinstance(told, RowRefused):
+                    others = told
+                if others is not None and not taken and len(refused) >= refusals.TOO_MANY:
+                    raise others from None
                 if len(some) == 1:
                     refused[some[0][at[0]], some[0][at[1]]] = told.what
                     return
@@ -162,10 +168,14 @@ class PostgresSink:
 
         try:
             with connection.transaction(force_rollback=True):
+                # One that waits for the end of the transaction would never be looked at.
+                connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
                 for some in _portions(frame.toLocalIterator()):
                     attempt(some)
         except failures.JAVA_ERRORS as error:
             raise failures.of_java("PostgreSQL", address(self._settings), error) from None
+        if others is not None and not taken:
+            raise others
         if words := refusals.of_the_table(taken, refused):
             raise failures.refused("PostgreSQL", address(self._settings), words)
         return refused

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+import struct
 from itertools import islice
 from typing import Any
 from uuid import UUID
 
 from cassandra import InvalidRequest
 from cassandra.cluster import Session
-from cassandra.concurrent import execute_concurrent_with_args
+from cassandra.concurrent import execute_concurrent
+from cassandra.query import BoundStatement
 from cassandra.util import Date, Duration
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Row
 
 from contracts.tables import EVENT_OFFSET, EVENT_PARTITION, WRITE_TIME, Table
 from streaming import failures, refusals
@@ -37,12 +39,19 @@ def send(session: Session, numbers: DataFrame, table: Table) -> tuple[int, dict[
     at = (columns.index(EVENT_PARTITION), columns.index(EVENT_OFFSET))
     statement = session.prepare(insert)
     types = [column.type for column in statement.column_metadata]
-    taken, refused = 0, {}
+    taken = 0
+    refused: dict[Place, str] = {}
     left = numbers.select(*columns, WRITE_TIME).repartition(refusals.PARTS).toLocalIterator()
     while some := list(islice(left, _AT_ONCE)):
-        bound = [[_for_driver(*pair) for pair in zip(row, types, strict=True)] for row in some]
-        answers = execute_concurrent_with_args(session, statement, bound, raise_on_first_error=False)
-        for row, (done, answer) in zip(some, answers, strict=True):
+        bound: list[tuple[Row, BoundStatement]] = []
+        for row in some:
+            try:
+                cells = [_for_driver(*pair) for pair in zip(row, types, strict=True)]
+                bound.append((row, statement.bind(cells)))
+            except (TypeError, ValueError, OverflowError, struct.error) as error:  # its words may quote the value
+                refused[row[at[0]], row[at[1]]] = f"{type(error).__name__}: the driver has no form for it"
+        answers = execute_concurrent(session, [(one, ()) for _, one in bound], raise_on_first_error=False)
+        for (row, _), (done, answer) in zip(bound, answers, strict=True):
             if done:
                 taken += 1
             elif isinstance(answer, InvalidRequest):
