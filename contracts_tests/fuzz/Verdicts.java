@@ -1,5 +1,6 @@
 import java.io.ByteArrayOutputStream;
 import java.io.DataOutputStream;
+import java.io.IOException;
 import java.nio.ByteBuffer;
 
 import org.apache.avro.Schema;
@@ -42,7 +43,7 @@ public final class Verdicts {
     private static byte[] read(GenericDatumReader reading, GenericDatumWriter writing, byte[] body) throws Exception {
         Object record;
         try {
-            BinaryDecoder decoder = DecoderFactory.get().binaryDecoder(body, null);
+            BinaryDecoder decoder = DecoderFactory.get().binaryDecoder(body, new Patient());
             record = reading.read(null, decoder);
             if (!decoder.isEnd()) return null;
         } catch (Exception refused) {
@@ -53,6 +54,22 @@ public final class Verdicts {
         writing.write(record, encoder);
         encoder.flush();
         return written.toByteArray();
+    }
+
+    /** Items that are skipped, and take no bytes. */
+    private static final class Patient extends BinaryDecoder {
+        public long skipArray() throws IOException {
+            return this.checked(super.skipArray());
+        }
+
+        public long skipMap() throws IOException {
+            return this.checked(super.skipMap());
+        }
+
+        private long checked(long items) {
+            if (items > MOST_ITEMS) throw new IllegalStateException("too many items");
+            return items;
+        }
     }
 
     private static final class Bounded extends GenericDatumReader {
