@@ -22,7 +22,8 @@ def configure(form: Format = "auto") -> None:
             _renderer(form),
         ],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
+        # A logger that was used before is to follow the next call: a progress bar has taken its place before stderr.
+        cache_logger_on_first_use=False,
     )
     if not any(isinstance(handler, _Libraries) for handler in logging.root.handlers):
         logging.root.addHandler(_Libraries(logging.WARNING))

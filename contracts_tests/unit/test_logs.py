@@ -60,3 +60,16 @@ def test_what_a_library_logs_is_one_line_without_a_traceback() -> None:
     told = json.loads(err.getvalue())
     assert (told["level"], told["event"], told["logger"]) == ("error", "while it sent a command", "library")
     assert told["why"] == "ConnectionError: gone"
+
+
+def test_a_logger_that_was_used_follows_the_next_call() -> None:
+    used = structlog.get_logger("used")
+    first, second = io.StringIO(), io.StringIO()
+    for err in (first, second):
+        with contextlib.redirect_stderr(err):
+            logs.configure("json")
+            used.info("here")
+    assert first.getvalue().count("here") == second.getvalue().count("here") == 1
+    with structlog.testing.capture_logs() as seen:
+        used.info("seen")
+    assert [line["event"] for line in seen] == ["seen"]
