@@ -55,12 +55,8 @@ def _as_json(user: Any) -> bytes:
         return json.dumps(user, ensure_ascii=False, allow_nan=False, default=_as_text).encode()
     except UnicodeEncodeError:  # half of a surrogate pair has no UTF-8: it stays the escape that it came as
         return json.dumps(user, allow_nan=False, default=_as_text).encode()
-    except (
-        TypeError,
-        ValueError,
-        RecursionError,
-    ):  # keys that are no text, NaN, a thousand levels
-        return json.dumps(_as_written(user), ensure_ascii=True).encode()
+    except (TypeError, ValueError, RecursionError):  # a key that is not text, NaN, a cycle, too many levels
+        return json.dumps(_as_written(user)).encode()
 
 
 def _as_text(value: Any) -> str:
@@ -69,7 +65,7 @@ def _as_text(value: Any) -> str:
 
 
 def _as_written(value: Any) -> str:
-    """As Python writes it: no JSON, but all that can be kept of a value that JSON has no form for."""
+    """Return Python's own text of a value that JSON cannot express."""
     try:
         return repr(value)
     except RecursionError:

@@ -180,6 +180,29 @@ def position(checkpoint: Path, topic: str, batch: int | None = None) -> dict[int
     return {int(partition): offset for partition, offset in json.loads(offsets)[topic].items()}
 
 
+def next_offsets(checkpoint: Path, topic: str) -> dict[int, int] | None:
+    """Partition -> the offset that a query reads next; None where it has not begun."""
+    ended = position(checkpoint, topic)
+    if ended is not None:
+        return ended
+    initial = checkpoint / "sources" / "0" / "0"
+    if not initial.is_file():
+        return None
+    # A zero byte, a version, one line.
+    _, offsets = initial.read_text(encoding="utf-8").lstrip("\0").splitlines()
+    return {int(partition): offset for partition, offset in json.loads(offsets)[topic].items()}
+
+
+def ranges(checkpoint: Path, topic: str, batch: int) -> dict[int, tuple[int, int]]:
+    """Partition -> first and last offset of the batch that has begun, for each partition that it reads from.
+
+    Raises:
+        OSError, ValueError, KeyError: the checkpoint is not as Spark 3.5 writes it.
+    """
+    begin, end = next_offsets(checkpoint, topic) or {}, position(checkpoint, topic, batch) or {}
+    return {at: (begin.get(at, 0), last - 1) for at, last in end.items() if begin.get(at, 0) < last}
+
+
 def _used(folder: Path) -> bool:
     return folder.is_dir() and any(one.name != f".{LAYOUT_FILE}" for one in folder.iterdir())
 

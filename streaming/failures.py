@@ -40,8 +40,9 @@ _OF_SERVERS = (
     *("com.datastax.oss.driver.", "java.io.", "java.net.", "java.nio.", "java.util.concurrent.", "javax.net."),
     *("org.apache.kafka.", "org.apache.spark.SparkException", "org.postgresql."),
 )
-# Where Spark reads a batch from Kafka.  Its sink for Kafka is of the same package, and on other stacks as well.
+# `raise_error` throws from here.
 _GENERATED = "org.apache.spark.sql.catalyst.expressions.GeneratedClass"
+# Where Spark reads a batch from Kafka.  Its sink for Kafka is in the same package, and may be on any task's stack.
 _READS_KAFKA = ("org.apache.spark.sql.kafka010.consumer.", "org.apache.spark.sql.kafka010.KafkaRecordToRowConverter")
 
 
@@ -74,7 +75,10 @@ def of_java(name: str, address: str, error: Py4JJavaError | CapturedException) -
     cause = _innermost(error.java_exception if isinstance(error, Py4JJavaError) else error._origin)
     kind = cause.getClass().getSimpleName()
     words = _one_line(f"{kind}: {cause.getMessage()}")
-    reads = kind in ("TimeoutException", "ArithmeticException") and _reads_kafka(cause)
+    frames = cause.getStackTrace()
+    reads = kind in ("TimeoutException", "ArithmeticException") and any(
+        frame.getClassName().startswith(_READS_KAFKA) for frame in frames
+    )
     if cause.getClass().getName().startswith("org.apache.kafka.") or (reads and kind == "TimeoutException"):
         mend = "see whether it is up (`make status`, `make up`)"
         return ServiceError(words, where="Kafka", mend=mend, server="kafka")
@@ -83,7 +87,7 @@ def of_java(name: str, address: str, error: Py4JJavaError | CapturedException) -
         mend = "a plain consumer brings the batch, and it is written again"
         words = "a record's timestamp is not one that Spark can hold"
         return UnreadableTimestamp(words, where="Kafka", mend=mend, server="kafka")
-    if kind == "RuntimeException" and cause.getStackTrace()[0].getClassName().startswith(_GENERATED):
+    if kind == "RuntimeException" and len(frames) and frames[0].getClassName().startswith(_GENERATED):
         # Of an expression of ours (`raise_error`), in words of ours.
         mend = "it is the same at every attempt; docs/outages.md has what a stream stops at"
         return Refused(cause.getMessage(), where=f"{name} {address}", mend=mend, server=_SERVER[name])
@@ -93,7 +97,6 @@ def of_java(name: str, address: str, error: Py4JJavaError | CapturedException) -
     if kind == "PSQLException":
         return _of_state(address, cause.getSQLState() or "08", words)
     if not cause.getClass().getName().startswith(_OF_SERVERS) and not kind.endswith("Error"):
-        frames = cause.getStackTrace()
         words = f"{kind} at {frames[0].toString()}" if len(frames) else kind
     return (refused if kind in _REFUSALS else service)(name, address, words)
 
@@ -152,10 +155,6 @@ def _innermost(cause: JavaObject) -> JavaObject:
     while cause.getCause() is not None:
         cause = cause.getCause()
     return cause
-
-
-def _reads_kafka(cause: JavaObject) -> bool:
-    return any(frame.getClassName().startswith(_READS_KAFKA) for frame in cause.getStackTrace())
 
 
 def _one_line(words: str) -> str:

@@ -13,8 +13,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import structlog
+
+from contracts.contract import Contract
 from contracts.errors import ConfigurationError
-from streaming.checkpoints import position
+from contracts.settings import Settings
+from streaming import topic
+from streaming.checkpoints import next_offsets
+
+log = structlog.get_logger("streaming")
 
 LOSSES_FILE = "losses.json"
 
@@ -59,6 +66,29 @@ class RecordsLost(ConfigurationError):
         )
 
 
+def pass_over(settings: Settings, contract: Contract, folder: Path, sinks: Iterable[str], accept_loss: bool) -> None:
+    """Move each store's checkpoint behind its gaps and log what is lost, if somebody has accepted the loss.
+
+    Args:
+        folder: holds a folder for each store, see `Checkpoints.folder`.
+        sinks: names of the stores.
+
+    Raises:
+        RecordsLost: there are gaps, and nobody has accepted them.
+        ServiceError: Kafka does not answer.
+    """
+    begins = topic.begins(settings, contract.topic)
+    found = {sink: of(folder, sink, contract.topic, begins) for sink in sinks}
+    lost = [gap for some in found.values() for gap in some]
+    if lost and not accept_loss:
+        raise RecordsLost(lost, contract.name, folder)
+    for sink, some in found.items():
+        if some:
+            accept(folder, sink, some)
+        for gap in some:
+            log.warning("records lost", contract=contract.name, sink=sink, records=gap.records, what=str(gap))
+
+
 def of(folder: Path, sink: str, topic: str, begins: Mapping[int, int]) -> list[Gap]:
     """The gaps between a store's checkpoint and the topic.
 
@@ -79,19 +109,6 @@ def of(folder: Path, sink: str, topic: str, begins: Mapping[int, int]) -> list[G
         for partition, begin in sorted(begins.items())
         if wanted[partition] < begin
     ]
-
-
-def next_offsets(checkpoint: Path, topic: str) -> dict[int, int] | None:
-    """Partition -> the offset that a query reads next; None where it has not begun."""
-    ended = position(checkpoint, topic)
-    if ended is not None:
-        return ended
-    initial = checkpoint / "sources" / "0" / "0"
-    if not initial.is_file():
-        return None
-    # A zero byte, a version, one line.
-    _, offsets = initial.read_text(encoding="utf-8").lstrip("\0").splitlines()
-    return {int(partition): offset for partition, offset in json.loads(offsets)[topic].items()}
 
 
 def accept(folder: Path, sink: str, gaps: Iterable[Gap]) -> None:

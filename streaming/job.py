@@ -31,13 +31,12 @@ from contracts.errors import ConfigurationError, ContractsError, Refused, Servic
 from contracts.registry import Registry
 from contracts.settings import Settings
 from contracts.topics import Topics
-from streaming import failures, gaps, pieces, refusals, source, topic
+from streaming import failures, gaps, pieces, refusals, source, strict
 from streaming.broker import SameTopic, Watch
-from streaming.checkpoints import Checkpoints, position
+from streaming.checkpoints import Checkpoints, ranges
 from streaming.counts import Counts
 from streaming.decoding import Asked, Decoding
 from streaming.failures import UnreadableTimestamp, UnseenSchemaId
-from streaming.gaps import RecordsLost
 from streaming.metrics import Metrics
 from streaming.progress import Progress
 from streaming.refusals import RowsRefused
@@ -94,23 +93,8 @@ def prepare(settings: Settings, contract: Contract, *, accept_loss: bool = False
         if checkpoints.begun(sink.name) and not sink.has_table():
             raise checkpoints.without_table(sink.name, sink.spec.qualified)
         sink.prepare()
-    _pass_gaps(settings, contract, checkpoints, wanted, accept_loss)
+    gaps.pass_over(settings, contract, checkpoints.folder, [sink.name for sink in wanted], accept_loss)
     return wanted
-
-
-def _pass_gaps(
-    settings: Settings, contract: Contract, checkpoints: Checkpoints, sinks: list[Sink], accept_loss: bool
-) -> None:
-    begins = topic.begins(settings, contract.topic)
-    found = {sink.name: gaps.of(checkpoints.folder, sink.name, contract.topic, begins) for sink in sinks}
-    lost = [gap for some in found.values() for gap in some]
-    if lost and not accept_loss:
-        raise RecordsLost(lost, contract.name, checkpoints.folder)
-    for name, some in found.items():
-        if some:
-            gaps.accept(checkpoints.folder, name, some)
-        for gap in some:
-            log.warning("records lost", contract=contract.name, sink=name, records=gap.records, what=str(gap))
 
 
 class _Stopped(Exception):
@@ -148,6 +132,7 @@ class Job:
         self._same_topic = SameTopic(settings, contract.topic, checkpoints.topic_id)
         self._dead_letters = DeadLetterSink(settings, contract)
         self._decoding = Decoding(Registry.from_settings(settings), contract)
+        self._timestamp = strict.timestamp(spark)
         # Sinks that write at the moment, and which batch; and why the others ended, None for: they were told to.
         self._writing: dict[str, int] = {}
         self._ended: dict[str, Exception | None] = {}
@@ -243,7 +228,8 @@ class Job:
             try:
                 if self._stopping.is_set():
                     raise _Stopped(f"batch {number} is not begun")
-                counts = self._retrying(sink)(self._attempt, sink, pieces.guarded(batch), number, Asked())
+                guarded = batch.withColumn("timestamp", self._timestamp)
+                counts = self._retrying(sink)(self._attempt, sink, guarded, number, Asked())
             except _Stopped:
                 self._ended[sink.name] = None
                 raise
@@ -253,7 +239,7 @@ class Job:
                 raise
             except (Py4JError, ConnectionError):  # its JVM is gone: who waits for the query says so
                 raise
-            except Exception as error:  # a bug, which Spark would tell by the first lines of its traceback
+            except Exception as error:  # a bug; Spark would report only the first lines of its traceback
                 self._ended[sink.name] = error
                 raise
             finally:
@@ -283,12 +269,9 @@ class Job:
 
     def _check_gaps(self, sink: Sink) -> None:
         """Raises RecordsLost where Kafka has deleted what the store is to read: no other attempt helps."""
-        try:
-            begins = topic.begins(self._settings, self._contract.topic)
-        except ServiceError:
-            return  # then nobody can say, and what has failed is told
-        if lost := gaps.of(self._checkpoints, sink.name, self._contract.topic, begins):
-            raise RecordsLost(lost, self._contract.name, self._checkpoints)
+        # Without an answer from Kafka nobody can say, and the error that brought us here is reported.
+        with suppress(ServiceError):
+            gaps.pass_over(self._settings, self._contract, self._checkpoints, [sink.name], accept_loss=False)
 
     def _write_in_time(self, sink: Sink, write: Callable[[], Counts]) -> Counts:
         """A write that hangs in a driver is left behind; should it wake up, it writes what is written again."""
@@ -326,11 +309,9 @@ class Job:
             batch.unpersist()
 
     def _write_pieces(self, sink: Sink, number: int, asked: Asked) -> Counts:
-        """A batch whose records Spark's source cannot give as they are, in parts, each as if it were a batch."""
-        begin = gaps.next_offsets(self._checkpoints / sink.name, self._contract.topic) or {}
-        end = position(self._checkpoints / sink.name, self._contract.topic, number) or {}
-        ranges = {at: (begin.get(at, 0), last - 1) for at, last in end.items() if begin.get(at, 0) < last}
-        frames = pieces.read(self._spark, self._settings, self._contract.topic, ranges)
+        """Write a batch that Spark's source cannot read, piece by piece, each as if it were a batch."""
+        name = self._contract.topic
+        frames = pieces.read(self._spark, self._settings, name, ranges(self._checkpoints / sink.name, name, number))
         return reduce(add, (self._write(sink, frame, asked) for frame in frames))
 
     def _write_decoded(self, sink: Sink, decoded: DataFrame) -> Counts:

@@ -1,9 +1,9 @@
-"""A batch that Spark's Kafka source cannot read, in pieces that a plain consumer brings.
+"""Read a batch with a plain consumer, in pieces, when Spark's Kafka source cannot read it.
 
-The source makes microseconds of each record's timestamp, by way of a calendar that changes in 1582.  A timestamp that
-lies more than 290,000 years away (nanoseconds taken for milliseconds, say) fails the whole batch, whatever is read
-of it, and one before 1582 becomes another.  Such a batch is rare, and read here: every record as it is, its timestamp
-a number.  What Spark cannot hold of them is a dead letter, and the others are records like any.
+The source converts each record's timestamp to microseconds, through a calendar that changes in 1582.  A timestamp
+more than 290,000 years away (nanoseconds sent as milliseconds, for example) fails the whole batch, and one before
+1582 becomes a different time.  This module reads such a rare batch instead and keeps each timestamp as a number.
+Records whose timestamp Spark cannot hold become dead letters; all others are decoded as usual.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from pyspark.sql import functions as F
 from pyspark.sql.avro.functions import from_avro
 
 from contracts.settings import Settings
-from streaming import strict, topic
+from streaming import topic
+from streaming.portions import portions
 from streaming.reasons import Reason
 from streaming.topic import Ranges
 
@@ -47,18 +48,14 @@ _RECORDS = {
         ],
     },
 }
-
-
-def guarded(batch: DataFrame) -> DataFrame:
-    """A batch of Spark's Kafka source; a timestamp that is not the record's fails the job that reads it."""
-    return batch.withColumn("timestamp", strict.timestamp(batch.sparkSession))
+_TEXT, _PARSED = json.dumps(_RECORDS), fastavro.parse_schema(_RECORDS)
 
 
 def read(spark: SparkSession, settings: Settings, name: str, ranges: Ranges) -> Iterator[DataFrame]:
-    """The records of a batch as frames, in the order of each partition.
+    """Yield the records of a batch as frames, in the order of each partition.
 
-    Columns as `source.stream` but for `timestampType`, and `far_millis`: of a record whose timestamp Spark cannot
-    hold, which has null for it.
+    They have the columns of `source.stream` except `timestampType`, and `far_millis`: the timestamp of a record when
+    Spark cannot hold it; `timestamp` is null in that row.
 
     Args:
         name: of the topic.
@@ -67,12 +64,13 @@ def read(spark: SparkSession, settings: Settings, name: str, ranges: Ranges) -> 
     Raises:
         ServiceError: Kafka does not answer.
     """
-    for some in _portions(topic.read(settings, name, ranges)):
+    messages = topic.read(settings, name, ranges)
+    for some in portions(messages, _size, most=_MOST_RECORDS, most_bytes=_MOST_BYTES):
         yield _frame(spark, name, some)
 
 
 def judged(decoded: DataFrame) -> DataFrame:
-    """A frame that was decoded; of `read`, with a reason for each record whose timestamp Spark cannot hold."""
+    """Reject the records of a decoded frame whose timestamp Spark cannot hold; other frames stay as they are."""
     if FAR_MILLIS not in decoded.columns:
         return decoded
     far = F.col(FAR_MILLIS).isNotNull()
@@ -87,29 +85,20 @@ def judged(decoded: DataFrame) -> DataFrame:
 
 
 def millis(frame: DataFrame) -> Column:
-    """The records' timestamps, ms since the epoch, of any frame."""
+    """Return the timestamps of any frame's records, in ms since the epoch."""
     held = F.unix_millis("timestamp")
     return F.coalesce(held, FAR_MILLIS) if FAR_MILLIS in frame.columns else held
 
 
-def _portions(messages: Iterator[Message]) -> Iterator[list[Message]]:
-    some: list[Message] = []
-    size = 0
-    for message in messages:
-        some.append(message)
-        size += len(message.value() or b"") + len(message.key() or b"")
-        size += sum(len(name) + len(value or b"") for name, value in topic.headers(message))
-        if size > _MOST_BYTES or len(some) == _MOST_RECORDS:
-            yield some
-            some, size = [], 0
-    if some:
-        yield some
+def _size(message: Message) -> int:
+    own = sum(len(name) + len(value or b"") for name, value in topic.headers(message))
+    return own + len(message.key() or b"") + len(message.value() or b"")
 
 
 def _frame(spark: SparkSession, name: str, messages: list[Message]) -> DataFrame:
-    """All of them as one value, which Spark decodes: a plan, and what is logged of it, holds none."""
+    """Pass the records to Spark as one Avro value, so that neither a plan nor a log of it contains them."""
     raw = io.BytesIO()
-    fastavro.schemaless_writer(raw, fastavro.parse_schema(_RECORDS), [_record(message) for message in messages])
+    fastavro.schemaless_writer(raw, _PARSED, [_record(message) for message in messages])
     jvm = spark._jvm
     cells = spark.sparkContext._gateway.new_array(jvm.java.lang.Object, 1)
     cells[0] = raw.getvalue()
@@ -118,7 +107,7 @@ def _frame(spark: SparkSession, name: str, messages: list[Message]) -> DataFrame
     frame = DataFrame(
         spark._jsparkSession.createDataFrame(jvm.java.util.Collections.singletonList(row), schema), spark
     )
-    one = frame.select(F.explode(from_avro("raw", json.dumps(_RECORDS))).alias("one"))
+    one = frame.select(F.explode(from_avro("raw", _TEXT)).alias("one"))
     held = F.col("one.millis").between(LEAST_MILLIS, MOST_MILLIS)
     return one.select(
         F.col("one.key").alias("key"),

@@ -12,7 +12,7 @@ import json
 import sys
 import uuid
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -191,27 +191,32 @@ class _Decoder:
         self._writers = Writers(Registry.from_settings(settings), contract)
         self._reader = fastavro.parse_schema(json.loads(contract.value.schema_text))
         self._header = header
-        self._parsed: dict[SchemaKey, Any] = {}
-        self._recursive: set[SchemaKey] = set()
+        self._reads: dict[SchemaKey, Callable[[bytes], dict[str, Any]] | None] = {}
 
     def record(self, value: bytes | None, headers: Headers | None) -> dict[str, Any] | None:
         """The record, None when the value cannot be decoded."""
         key, body = framing.parted(value, headers, self._header)
         if key is None:
             return None
-        if key not in self._parsed:
-            writer = self._writers.of([key])[key]
-            self._parsed[key] = writer.text and fastavro.parse_schema(json.loads(writer.text))
-            if writer.text and any(columns.recursions(avro.parse_stored(writer.text))):
-                self._recursive.add(key)
-        if not self._parsed[key]:
+        if key not in self._reads:
+            self._reads[key] = self._reading(self._writers.of([key])[key].text)
+        read = self._reads[key]
+        if read is None:
             return None
-        # The one in C has no limit: a body that goes deep enough ends the process.
-        read = _read_py.schemaless_reader if key in self._recursive else fastavro.schemaless_reader
         try:
-            return read(io.BytesIO(body), self._parsed[key], self._reader)
+            return read(body)
         except (EOFError, ValueError, IndexError, OverflowError, RecursionError):
             return None
+
+    def _reading(self, text: str) -> Callable[[bytes], dict[str, Any]] | None:
+        """How a body is read that this schema wrote; None for an empty text: it cannot be read."""
+        if not text:
+            return None
+        writer = fastavro.parse_schema(json.loads(text))
+        # fastavro's reader in C has no limit: a recursive type that nests deeply enough crashes the process.
+        recursive = any(columns.recursions(avro.parse_stored(text)))
+        read = _read_py.schemaless_reader if recursive else fastavro.schemaless_reader
+        return lambda body: read(io.BytesIO(body), writer, self._reader)
 
 
 def _rejected(letters: Letters) -> dict[tuple[int, int], dict[int, frozenset[str]]]:

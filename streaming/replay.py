@@ -19,6 +19,7 @@ from contracts.settings import Settings
 from contracts.topics import Topics
 from streaming import dead_letters, failures, topic
 from streaming.dead_letters import Letter, Place
+from streaming.portions import portions
 from streaming.sinks.dead_letter import BESIDE_ANOTHER, INVALID_TIMESTAMP, topic_limit
 
 _AT_ONCE = 500
@@ -56,27 +57,14 @@ def replay(
     done = Replayed()
     producer = _producer(settings, contract)
     waiting = dead_letters.messages(settings, {letter.at: letter for letter in letters})
-    for some in _portions(waiting):
+    # Together so many as are worth waiting for their acknowledgement, and no more bytes than fit into the memory.
+    for some in portions(waiting, lambda one: one[0].value_bytes or 0, most=_AT_ONCE, most_bytes=_BYTES_AT_ONCE):
         failed = _send(settings, producer, contract, partitions, _records(settings, some, done), done)
         progress(done)
         if failed is not None:
             words = f"{len(done.put_back)} of {len(letters)} records put back, then: {failed}"
             raise failures.service("Kafka", settings.kafka_bootstrap_servers, words)
     return done
-
-
-def _portions(waiting: Iterator[tuple[Letter, Message]]) -> Iterator[list[tuple[Letter, Message]]]:
-    """Together so many as are worth waiting for their acknowledgement, and no more bytes than fit into the memory."""
-    some: list[tuple[Letter, Message]] = []
-    size = 0
-    for letter, message in waiting:
-        some.append((letter, message))
-        size += letter.value_bytes or 0
-        if len(some) == _AT_ONCE or size > _BYTES_AT_ONCE:
-            yield some
-            some, size = [], 0
-    if some:
-        yield some
 
 
 def _partitions(settings: Settings, contract: Contract) -> int:

@@ -141,13 +141,13 @@ class Writers:
             return _no_guid_endpoint(str(key))
         if found is None:
             return Writer(key, "", Reason.UNKNOWN_SCHEMA_ID, f"the registry has no {name}")
-        found_in = {subject for schema_id in ids for subject in self._registry.subjects_of(schema_id)}
-        # Those of the same topic first: a value with its key's schema is what happens most.
-        topic = self._subject.removesuffix("-value").removesuffix("-key")
-        subjects = sorted(found_in, key=lambda subject: (not subject.startswith(topic), subject))
+        subjects = {subject for schema_id in ids for subject in self._registry.subjects_of(schema_id)}
         if not self._registry.is_one_of(self._subject, subjects):
             more = f" and {len(subjects) - _TOLD} more" if len(subjects) > _TOLD else ""
-            told = ", ".join(subjects[:_TOLD]) + more or "no subject"
+            # Those of the same topic come first: most often a value was written with its key's schema.
+            topic = self._subject.removesuffix("-value").removesuffix("-key")
+            ordered = sorted(subjects, key=lambda subject: (not subject.startswith(topic), subject))
+            told = ", ".join(ordered[:_TOLD]) + more or "no subject"
             return Writer(key, "", Reason.WRONG_SUBJECT, f"{name} belongs to {told}, not to {self._subject}")
         try:
             parsed = self._registry.parse(found)

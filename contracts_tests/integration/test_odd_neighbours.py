@@ -1,4 +1,4 @@
-"""What nobody foresees beside a record: header names that are no text, constraints and triggers of others, depths."""
+"""Odd surroundings of a record: header names that are not UTF-8, others' constraints and triggers, deep schemas."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_a_letter_with_a_forged_timestamp_is_one_as_before(pipeline: Pipeline, s
 @pytest.mark.parametrize(
     "statement",
     [
-        "ALTER TABLE {} ADD CONSTRAINT one_email UNIQUE (email) DEFERRABLE INITIALLY DEFERRED",
+        "ALTER TABLE {} ADD CONSTRAINT {}_email UNIQUE (email) DEFERRABLE INITIALLY DEFERRED",
         *(
             "CREATE FUNCTION {}_no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.email = 'twice@example.com' "
             "AND EXISTS (SELECT FROM {} WHERE email = NEW.email) THEN RAISE EXCEPTION 'x' USING ERRCODE = "

@@ -24,6 +24,7 @@ from contracts_tests.integration.pipelines import pipeline_of
 from contracts_tests.integration.processes import run
 from contracts_tests.integration.users import headers, user
 from streaming import job
+from streaming.gaps import RecordsLost
 from streaming.reconcile import reconcile
 from streaming.sinks import postgres
 from streaming.writers import MOST_ASKED
@@ -417,7 +418,7 @@ def test_a_gap_before_the_first_batch_is_told_as_well(pipeline: Pipeline, tmp_pa
     for commits in tmp_path.glob("check points/**/commits"):
         shutil.rmtree(commits)
     delete_before(pipeline, 2)
-    with pytest.raises(job.RecordsLost, match=r"records 0 to 1 were deleted"):
+    with pytest.raises(RecordsLost, match=r"records 0 to 1 were deleted"):
         job.prepare(pipeline.settings, pipeline.contract)
 
     sinks = job.prepare(pipeline.settings, pipeline.contract, accept_loss=True)

@@ -148,7 +148,8 @@ def test_a_dead_letter_topic_that_refuses_the_timestamp_gets_it_in_a_header(
     assert [int(letters[b"{%d" % number]["contracts.timestamp"]) for number in range(3)] == [millis] * 3
     assert reconcile(timeless.settings, timeless.contract).in_order()
 
-    limit = yaml.safe_load((file := timeless.folder / "contract.yaml").read_text())
+    file = timeless.folder / "contract.yaml"
+    limit = yaml.safe_load(file.read_text())
     limit["kafka"]["config"]["message.timestamp.after.max.ms"] = "3600000"
     file.write_text(yaml.safe_dump(limit))
     timeless.register()

@@ -84,7 +84,7 @@ class DeadLetterSink:
         return reasons
 
     def _less(self, letter: dict[str, Any], code: int) -> dict[str, Any]:
-        """What the topic may take of a letter that it has refused.  Its position is told in any case, and why."""
+        """Leave out what made the topic refuse a letter.  The record's position and the reason always stay."""
         left_out = headers.needed(letter["headers"])
         if code == BESIDE_ANOTHER:
             return letter
@@ -151,14 +151,14 @@ def _letter(row: Row) -> dict[str, Any]:
     # The client would end a name at U+0000.
     own = [(header.key.replace("\0", "\ufffd"), _bytes(header.value)) for header in row.headers or ()]
     letter = {"key": _bytes(row.key), "value": _bytes(row.value), "headers": own + _headers(row)}
-    # The client takes 0 for now, and nothing before it; and whoever reads letters with Spark cannot hold every time.
-    if 0 < row.millis <= pieces.MOST_MILLIS:
-        return {**letter, "timestamp": row.millis}
-    return _without_timestamp({**letter, "timestamp": row.millis})
+    letter["timestamp"] = row.millis
+    # The client sends 0 as the current time and refuses anything earlier; a job of Spark's that reads the letters
+    # could not hold a later one.
+    return letter if 0 < row.millis <= pieces.MOST_MILLIS else _without_timestamp(letter)
 
 
 def _without_timestamp(letter: dict[str, Any]) -> dict[str, Any]:
-    """The time is told in a header instead."""
+    """Move the timestamp into a header."""
     others = {name: value for name, value in letter.items() if name != "timestamp"}
     return _with(others, headers.TIMESTAMP, letter["timestamp"])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
-from pyspark.sql import DataFrame, Row
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from contracts import tables
@@ -24,6 +24,7 @@ from streaming import failures, refusals, rows
 from streaming.counts import Counts, counted
 from streaming.failures import RowRefused
 from streaming.observed import Observed
+from streaming.portions import portions
 from streaming.refusals import Place, RowsRefused
 from streaming.sinks import existing
 
@@ -170,7 +171,8 @@ class PostgresSink:
             with connection.transaction(force_rollback=True):
                 # One that waits for the end of the transaction would never be looked at.
                 connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
-                for some in _portions(frame.toLocalIterator()):
+                cells = ([_for_driver(value) for value in row] for row in frame.toLocalIterator())
+                for some in portions(cells, _size, most=_AT_ONCE, most_bytes=_SIZE_AT_ONCE):
                     attempt(some)
         except failures.JAVA_ERRORS as error:
             raise failures.of_java("PostgreSQL", address(self._settings), error) from None
@@ -263,17 +265,9 @@ class PostgresSink:
         return {part: sql.Identifier(schema, name) for part, name in names.items()}
 
 
-def _portions(rows_of_batch: Iterable[Row]) -> Iterator[list[list[Any]]]:
-    some: list[list[Any]] = []
-    size = 0
-    for row in rows_of_batch:
-        some.append([_for_driver(value) for value in row])
-        size += sum(len(value) for value in row if isinstance(value, (str, bytearray)))
-        if len(some) == _AT_ONCE or size > _SIZE_AT_ONCE:
-            yield some
-            some, size = [], 0
-    if some:
-        yield some
+def _size(row: list[Any]) -> int:
+    """Characters and bytes of its values."""
+    return sum(len(value) for value in row if isinstance(value, (str, bytes)))
 
 
 def _for_driver(value: Any) -> Any:
