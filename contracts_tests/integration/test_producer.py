@@ -12,7 +12,6 @@ import pty
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -40,6 +39,7 @@ from contracts_tests.source_servers import source_servers
 from producers import publish
 from producers.publish import Publisher
 from producers.randomuser import RejectedUser, to_record
+from stack import ports
 from stack.servers.source import SourceServer
 from stack.source import replay
 from stack.source.generator import UserGenerator
@@ -449,8 +449,7 @@ def test_missing_topics_are_said(unregistered: Topic) -> None:
 def test_a_server_that_is_down_is_named_with_its_address_and_how_to_start_it(
     topic: Topic, variable: str, form: str, name: str
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = ports.pick(["nobody"])["nobody"]
     done = topic.produce("--count", "5", **{variable: form.format(port)}, KAFKA_MAX_BLOCK_MS="2000")
     assert done.returncode == 3
     error = done.stderr[done.stderr.index("error: ") :]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import structlog
 from contracts.errors import ConfigurationError, Refused, ServiceError
 from contracts_tests.source_servers import source_servers
 from producers.source_api import SourceApi, retry_after
+from stack import ports
 from stack.servers.source import SourceServer
 
 
@@ -99,8 +99,7 @@ def test_what_does_not_pass_is_an_error_in_words(serve: Callable[..., SourceServ
 
 
 def test_no_server_is_an_error_that_says_how_to_start_it() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = ports.pick(["nobody"])["nobody"]
     with pytest.raises(ServiceError) as caught:
         client(f"http://127.0.0.1:{port}/api/", retries=0).page(1, 1, "s")
     assert str(port) in str(caught.value)

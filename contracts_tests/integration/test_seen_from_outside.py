@@ -22,6 +22,7 @@ from contracts_tests.conftest import RunningStack
 from contracts_tests.integration.conftest import Pipeline, made
 from contracts_tests.integration.processes import run, running, wait_for
 from contracts_tests.integration.users import user
+from stack import ports
 from streaming import groups
 from streaming.groups import Groups
 from streaming.sinks import postgres
@@ -56,12 +57,6 @@ def lags(pipeline: Pipeline) -> dict[str, int]:
     return found
 
 
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
 @dataclass(frozen=True)
 class Run:
     """A stream that wrote 40 records and rejected 5, and was scraped while it ran; then 3 records came."""
@@ -75,7 +70,7 @@ class Run:
 
 @pytest.fixture(scope="module")
 def seen(stack: RunningStack, settings_of_stack: Settings, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    folder, port = tmp_path_factory.mktemp("seen"), free_port()
+    folder, port = tmp_path_factory.mktemp("seen"), ports.pick(["metrics"])["metrics"]
     pipeline, log = made(settings_of_stack, None, folder), folder / "stream.log"
     first = pipeline.register()
     second = pipeline.evolve(lambda schema: schema["fields"].append({"name": "n", "type": "int", "default": 0}))
@@ -207,7 +202,7 @@ def test_a_run_has_committed_its_last_batch_when_it_ends(pipeline: Pipeline) -> 
 def test_while_a_store_is_down_its_group_lags_alone_and_what_is_attempted_again_counts_once(
     private: RunningStack, own_pipeline: Pipeline, tmp_path: Path
 ) -> None:
-    pipeline, log, port = own_pipeline, tmp_path / "stream.log", free_port()
+    pipeline, log, port = own_pipeline, tmp_path / "stream.log", ports.pick(["metrics"])["metrics"]
     schema_id = pipeline.register()
     records = [{"value": pipeline.encode(schema_id, user(number)), "key": str(number)} for number in range(40)]
     pipeline.send(*records[:10])

@@ -17,6 +17,7 @@ import pytest
 
 from deploy import certs, checks, compose, passwords
 from deploy.__main__ import main
+from stack import ports
 
 CLONE = Path(__file__).parents[2]
 GIB = 1 << 30
@@ -47,8 +48,8 @@ class Fake:
         names = compose.wanted_variables(compose.files(tuple(compose.OVERLAYS)))
         self.environment = {name: "0123456789abcdef" for name in names}
         # Free ones, whatever runs on this machine.
-        for port in compose.ports(compose.files(), {}, ["producer", "stream"]):
-            self.environment[port.variable] = str(free_port())
+        variables = [port.variable for port in compose.ports(compose.files(), {}, ["producer", "stream"])]
+        self.environment |= {name: str(port) for name, port in ports.pick(variables).items()}
 
     def answer(self, **files: str) -> None:
         for name, text in files.items():
@@ -74,12 +75,6 @@ class Fake:
 @pytest.fixture
 def docker(tmp_path: Path) -> Fake:
     return Fake(tmp_path)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def test_up_calls_compose_with_the_right_files(docker: Fake):

@@ -6,7 +6,6 @@ import datetime as dt
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import uuid
@@ -20,6 +19,7 @@ from contracts.errors import FindingsError
 from producers import dead_letter
 from producers.randomuser import RejectedUser
 from producers.run import Report
+from stack import ports
 
 CLONE = Path(__file__).parents[2]
 
@@ -27,8 +27,7 @@ CLONE = Path(__file__).parents[2]
 @pytest.fixture
 def nobody() -> str:
     """host:port where nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return f"127.0.0.1:{free.getsockname()[1]}"
+    return f"127.0.0.1:{ports.pick(['nobody'])['nobody']}"
 
 
 def test_contract_without_source_is_refused_before_any_request(tmp_path: Path, nobody: str) -> None:
