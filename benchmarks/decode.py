@@ -20,9 +20,9 @@ from pyspark.sql import functions as F
 from pyspark.sql.avro.functions import from_avro
 
 from benchmarks import records, servers
-from contracts import catalog
-from contracts.contract import Contract
-from contracts.registry import Registry
+from contracts.catalog import loading
+from contracts.catalog.contract import Contract
+from contracts.registry.client import Registry
 from contracts.settings import Settings
 from streaming import decode, framing, session, source
 from streaming.writers import Writers
@@ -107,7 +107,7 @@ def _with(configured: Settings, contract: Contract, fields: list[dict[str, Any]]
     schema["fields"] = [*schema["fields"][first:], *schema["fields"][:first], *fields]
     file.write_text(json.dumps(schema))
     servers.register(configured)
-    return catalog.load_one(configured.contracts_dir, contract.name)
+    return loading.load_one(configured.contracts_dir, contract.name)
 
 
 def _fill(configured: Settings, contract: Contract, ids: list[int], more: dict[str, str]) -> None:

@@ -14,10 +14,10 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from benchmarks.batches import Batch
-from contracts.contract import Contract
+from contracts.catalog.contract import Contract
+from contracts.registry.topics import Topics
 from contracts.settings import Settings
-from contracts.tables import EVENT_OFFSET, EVENT_PARTITION, EVENT_TIMESTAMP
-from contracts.topics import Topics
+from contracts.tables.layout import EVENT_OFFSET, EVENT_PARTITION, EVENT_TIMESTAMP
 from streaming.sinks import cassandra
 
 _CHUNK = 1000

@@ -12,7 +12,7 @@ from confluent_kafka.schema_registry.avro import AvroSerializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
 from benchmarks import records, servers
-from contracts.contract import Contract
+from contracts.catalog.contract import Contract
 from contracts.settings import Settings
 from producers.publish import Publisher
 

@@ -16,13 +16,15 @@ from typing import Any
 
 import yaml
 
-from contracts import catalog, plan, settings
-from contracts.catalog import Catalog
-from contracts.contract import Contract
-from contracts.register import Servers
-from contracts.registry import Registry
+from contracts import settings
+from contracts.catalog import loading
+from contracts.catalog.contract import Contract
+from contracts.catalog.loading import Catalog
+from contracts.registry import plan
+from contracts.registry.client import Registry
+from contracts.registry.register import Servers
+from contracts.registry.topics import Topics
 from contracts.settings import Settings
-from contracts.topics import Topics
 
 CLONE = Path(__file__).parent.parent
 
@@ -84,7 +86,7 @@ def registered(configured: Settings, name: str) -> tuple[Settings, Contract]:
 
 def register(configured: Settings) -> Catalog:
     """Carries out the plan for all contracts of the settings' folder."""
-    desired = catalog.load(configured.contracts_dir)
+    desired = loading.load(configured.contracts_dir)
     servers = Servers(Registry.from_settings(configured), Topics(configured))
     servers.carry_out(plan.make(desired, servers.read(desired)))
     return desired

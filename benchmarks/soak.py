@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 
 from benchmarks import batches, records, servers
 from benchmarks.batches import Batch
-from contracts.contract import Contract
+from contracts.catalog.contract import Contract
 from contracts.settings import Settings
 from producers.publish import Publisher
 from streaming import session, topic

@@ -18,9 +18,9 @@ from pyspark.sql.avro.functions import from_avro
 
 from benchmarks import batches, peers, producer, records, servers
 from benchmarks.batches import Batch
-from contracts.contract import Contract
+from contracts.catalog.contract import Contract
 from contracts.settings import Settings
-from contracts.tables import EVENT_OFFSET, EVENT_PARTITION, EVENT_TIMESTAMP
+from contracts.tables.layout import EVENT_OFFSET, EVENT_PARTITION, EVENT_TIMESTAMP
 from streaming import session, source
 from streaming.job import Job, prepare
 from streaming.sinks import Sink, cassandra, postgres

@@ -11,19 +11,23 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from contracts import baselines, catalog, diffs, edge, migrations, odcs, report, settings
-from contracts import check as checks
-from contracts import drift as drifts
-from contracts import lint as linter
-from contracts import plan as plans
+from contracts import edge, report, settings
+from contracts.catalog import loading
+from contracts.catalog.findings import FailOn
+from contracts.catalog.places import Texts
+from contracts.check import baselines, diffs
+from contracts.check import run as checks
 from contracts.errors import EXIT_FINDINGS, EXIT_OK
-from contracts.findings import FailOn
+from contracts.export import odcs
 from contracts.formats import Result
-from contracts.places import Texts
+from contracts.lint import run as linter
+from contracts.registry import drift as drifts
+from contracts.registry import plan as plans
 from contracts.settings import Settings
+from contracts.tables import migrations
 
 if TYPE_CHECKING:
-    from contracts.register import Servers
+    from contracts.registry.register import Servers
 
 app = typer.Typer(
     name="contracts",
@@ -161,7 +165,7 @@ def pull(
     output: Output = Format.text,
 ) -> None:
     """Start a repository from what a registry and its topics have; overwrites nothing (docs/pull.md)."""
-    from contracts import pull as pulls  # loads Kafka's client library: only where it is needed
+    from contracts.registry import pull as pulls  # loads Kafka's client library: only where it is needed
 
     into = folder or context.obj.contracts_dir
     pulled = pulls.files_of(pulls.read(_servers(context.obj), topic or ()), owner)
@@ -177,7 +181,7 @@ def tables(
     output: Output = Format.text,
 ) -> None:
     """Print the CQL and SQL that make the tables, or bring them from an earlier state here (docs/types.md)."""
-    current = catalog.load(context.obj.contracts_dir)
+    current = loading.load(context.obj.contracts_dir)
     label = ""
     if against is None:
         needed = migrations.create(current.contracts.values())
@@ -201,22 +205,22 @@ def export_odcs(
     server: Annotated[str, typer.Option(metavar="HOST:PORT", help="Kafka's address, for `servers`.")] = "",
 ) -> None:
     """Open Data Contract Standard 3.1, as YAML (docs/export.md)."""
-    current = catalog.load(context.obj.contracts_dir)
+    current = loading.load(context.obj.contracts_dir)
     chosen = [current.get(contract)] if contract else current.contracts.values()
     report.text("---\n".join(odcs.as_yaml(odcs.of(one, server)) for one in chosen))
 
 
-def _current(configured: Settings) -> tuple[catalog.Catalog, Texts]:
+def _current(configured: Settings) -> tuple[loading.Catalog, Texts]:
     """The contracts of the working tree, and the texts that they come from."""
     folder = configured.contracts_dir
     if not folder.is_dir():
-        catalog.load(folder)  # says what is wrong
-    files = catalog.read_folder(folder)
-    return catalog.from_files(files, str(folder)), Texts.of(files, str(folder))
+        loading.load(folder)  # says what is wrong
+    files = loading.read_folder(folder)
+    return loading.from_files(files, str(folder)), Texts.of(files, str(folder))
 
 
 def _plan(configured: Settings, names: Sequence[str], *, prune: bool = False) -> tuple[Servers, plans.Plan]:
-    everything = catalog.load(configured.contracts_dir)
+    everything = loading.load(configured.contracts_dir)
     desired = everything.only(names)
     servers = _servers(configured)
     today = datetime.now(UTC).date()
@@ -224,9 +228,9 @@ def _plan(configured: Settings, names: Sequence[str], *, prune: bool = False) ->
 
 
 def _servers(configured: Settings) -> Servers:
-    from contracts.register import Servers  # loads Kafka's client library: only where it is needed
-    from contracts.registry import Registry
-    from contracts.topics import Topics
+    from contracts.registry.client import Registry
+    from contracts.registry.register import Servers  # loads Kafka's client library: only where it is needed
+    from contracts.registry.topics import Topics
 
     return Servers(Registry.from_settings(configured), Topics(configured))
 

@@ -9,9 +9,9 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from contracts.check import Checked, Verdict
-from contracts.findings import FailOn, Finding, Severity
-from contracts.impact import Impact
+from contracts.catalog.findings import FailOn, Finding, Severity
+from contracts.check.impact import Impact
+from contracts.check.run import Checked, Verdict
 from contracts.terminal import clean
 
 

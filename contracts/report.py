@@ -13,17 +13,17 @@ from rich.console import Console
 from rich.markup import escape
 
 from contracts import formats
-from contracts.changes import Change
-from contracts.findings import Finding, Severity
+from contracts.catalog.findings import Finding, Severity
+from contracts.check.impact import First, Impact, Reads
+from contracts.compat.changes import Change
 from contracts.formats import Result
-from contracts.impact import First, Impact, Reads
-from contracts.plan import Plan
-from contracts.steps import Change as StepChange
-from contracts.steps import Step
+from contracts.registry.plan import Plan
+from contracts.registry.steps import Change as StepChange
+from contracts.registry.steps import Step
 from contracts.terminal import clean
 
 if TYPE_CHECKING:
-    from contracts.pull import Pulled
+    from contracts.registry.pull import Pulled
 
 JSON_VERSION = 1
 _SIGNS = {StepChange.new: "[green]+[/]", StepChange.changed: "[yellow]~[/]", StepChange.deleted: "[red]-[/]"}

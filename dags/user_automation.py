@@ -5,7 +5,7 @@
 
 from airflow.sdk import DAG, Asset, Param
 
-from contracts.contract import Contract
+from contracts.catalog.contract import Contract
 from orchestration.command import Command
 from orchestration.daily import CONTRACT, COUNT, DAILY, SEED, common, contracts, identifier, refuse_a_date_to_come
 

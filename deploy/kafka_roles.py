@@ -12,8 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AclBinding, AclOperation, AdminClient, ResourcePatternType
 
-from contracts import catalog, edge, settings
-from contracts.contract import Contract
+from contracts import edge, settings
+from contracts.catalog import loading
+from contracts.catalog.contract import Contract
 from contracts.errors import ConfigurationError, ServiceError
 from stack import acls
 
@@ -79,7 +80,7 @@ def main() -> None:
         if not os.access(os.path.join(folder, name), os.R_OK):
             raise ConfigurationError(f"{name} cannot be read", where=folder, mend="run `make certs`")
     secrets = passwords(os.environ)
-    wanted = permissions(catalog.load(configured.contracts_dir).contracts.values())
+    wanted = permissions(loading.load(configured.contracts_dir).contracts.values())
     client = AdminClient(
         {
             "bootstrap.servers": configured.kafka_bootstrap_servers,

@@ -16,8 +16,8 @@ import requests
 import structlog
 from airflow.sdk import BaseNotifier
 
-from contracts.address import is_loopback
 from contracts.errors import ConfigurationError
+from contracts.registry.address import is_loopback
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -9,8 +9,9 @@ import pendulum
 from airflow.sdk import AsyncCallback, DeadlineAlert, DeadlineReference
 from airflow.sdk.exceptions import AirflowFailException
 
-from contracts import catalog, settings
-from contracts.contract import Contract
+from contracts import settings
+from contracts.catalog import loading
+from contracts.catalog.contract import Contract
 from contracts.errors import ConfigurationError, ContractsError
 from contracts.settings import Settings
 from orchestration import alerts
@@ -39,7 +40,7 @@ def contracts() -> list[Contract]:
     with what it is.  A DAG that cannot be read would fail nobody, and tell nobody.
     """
     try:
-        return list(catalog.load(settings.load().contracts_dir).contracts.values())
+        return list(loading.load(settings.load().contracts_dir).contracts.values())
     except ContractsError:
         return []
 

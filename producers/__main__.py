@@ -9,10 +9,11 @@ from typing import Annotated, Any
 import structlog
 import typer
 
-from contracts import catalog, edge, interrupts, logs, settings
-from contracts.address import Address
-from contracts.contract import Contract
+from contracts import edge, interrupts, logs, settings
+from contracts.catalog import loading
+from contracts.catalog.contract import Contract
 from contracts.errors import EXIT_INTERRUPTED, EXIT_OK, ConfigurationError
+from contracts.registry.address import Address
 from producers.interruption import Interruption, Stopped
 from producers.progress import RunProgress
 from producers.publish import Publisher
@@ -48,7 +49,7 @@ def produce(
     """
     configured = settings.load()
     logs.configure(configured.log_format)
-    contract = catalog.load_one(configured.contracts_dir, contract_name)
+    contract = loading.load_one(configured.contracts_dir, contract_name)
     _refuse_without_source(contract)
     order = Order(seed or secrets.token_hex(8), _count(count, duration), rate, duration, page_size)
     api = SourceApi.from_settings(configured)

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from contracts import dead_letter as names
+from contracts.catalog import dead_letter as names
 from producers.randomuser import RejectedUser
 
 

@@ -9,12 +9,12 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from contracts import kafka
-from contracts.contract import Contract
+from contracts.catalog.contract import Contract
 from contracts.errors import ConfigurationError, ServiceError
-from contracts.registry import Registry
+from contracts.quality.judge import Judge
+from contracts.registry import kafka
+from contracts.registry.client import Registry
 from contracts.settings import Settings
-from contracts.verdicts import Judge
 from producers import dead_letter, serializer
 from producers.randomuser import Record, RejectedUser
 from producers.scalars import Misfit

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from contracts.nodes import AnyType, Enum, Fixed, Primitive, join
+from contracts.avro.nodes import AnyType, Enum, Fixed, Primitive, join
 
 #: Gives the value as it is to be written; raises Misfit.
 Check = Callable[[Any], Any]
@@ -28,7 +28,7 @@ class Misfit(ValueError):
         why: goes on after the field's name: `is not text`.
 
     Attributes:
-        path: of the field, as in `contracts.nodes.path_of`; empty for the record itself.
+        path: of the field, as in `contracts.avro.nodes.path_of`; empty for the record itself.
     """
 
     def __init__(self, why: str) -> None:

@@ -10,10 +10,10 @@ from typing import Any
 import fastavro
 from fastavro.schema import SchemaParseException, UnknownType
 
-from contracts.contract import SchemaIdPlace, Subject
+from contracts.avro.nodes import Record
+from contracts.catalog.contract import SchemaIdPlace, Subject
 from contracts.errors import ConfigurationError
-from contracts.nodes import Record
-from contracts.registry import RegisteredSchema, Registry
+from contracts.registry.client import RegisteredSchema, Registry
 from producers import strict
 
 _ID, _GUID = b"\x00", b"\x01"

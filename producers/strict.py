@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from contracts.defaults import double_from_text, fits
-from contracts.nodes import (
+from contracts.avro.defaults import double_from_text, fits
+from contracts.avro.nodes import (
     MISSING,
     AnyType,
     Array,

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from contracts import catalog, edge, logs, settings
+from contracts import edge, logs, settings
+from contracts.catalog import loading
 from contracts.errors import EXIT_FINDINGS, EXIT_OK, EXIT_SERVICE
 from streaming import dlq
 from streaming.stopping import Stopping
@@ -40,7 +41,7 @@ def stream(
     from streaming.job import Job, prepare
     from streaming.metrics import Metrics
 
-    wanted = catalog.load(configured.contracts_dir).get(contract)
+    wanted = loading.load(configured.contracts_dir).get(contract)
     metrics = Metrics(wanted)
     metrics.serve(configured)
     sinks = prepare(configured, wanted, accept_loss=accept_loss)
@@ -65,7 +66,7 @@ def reconcile(
     from streaming import reconcile, report, stored
 
     configured, name = context.obj
-    wanted = catalog.load(configured.contracts_dir).get(name)
+    wanted = loading.load(configured.contracts_dir).get(name)
     produced = reconcile.Produced.read(run) if run else None
     outcome = reconcile.reconcile(configured, wanted, produced.ranges if produced else None)
     report.outcome(outcome, produced, as_json=as_json)
@@ -91,7 +92,7 @@ def status(
     # By name: Typer brings a click of its own, whose sources are not those of the package click.
     source = context.parent and context.parent.get_parameter_source("contract")
     given = source is not None and source.name != "DEFAULT"
-    observer = Observer(configured, catalog.load(configured.contracts_dir), name if given else None)
+    observer = Observer(configured, loading.load(configured.contracts_dir), name if given else None)
     if watch and not as_json:
         found = status_view.watch(observer.look)
     else:

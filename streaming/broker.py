@@ -13,10 +13,10 @@ import structlog
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from contracts import kafka
 from contracts.errors import Refused, ServiceError
+from contracts.registry import kafka
+from contracts.registry.topics import Topics
 from contracts.settings import Settings
-from contracts.topics import Topics
 from streaming import failures
 
 log = structlog.get_logger("streaming")

@@ -1,4 +1,4 @@
-"""Decoded values -> what a column holds, by the type table of `contracts.columns` (docs/types.md)."""
+"""Decoded values -> what a column holds, by the type table of `contracts.tables.columns` (docs/types.md)."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, DataType, DateType, MapType, TimestampType
 
-from contracts import columns
-from contracts.contract import Sink
-from contracts.nodes import AnyType, Array, Field, Fixed, Map, Record, Schema, Union
+from contracts.avro import shapes
+from contracts.avro.nodes import AnyType, Array, Field, Fixed, Map, Record, Schema, Union
+from contracts.catalog.contract import Sink
+from contracts.tables import columns
 
 Cell = Callable[[Column], Column]
 
@@ -24,14 +25,14 @@ _JSON_OPTIONS = {
 
 def of(schema: Schema, field: Field, sink: Sink) -> Cell:
     """What makes the cell of `field` from its decoded value; null stays null."""
-    node, _ = columns.nullability(schema, field.type)
+    node, _ = shapes.nullability(schema, field.type)
     cql = sink.kind == "cassandra"
     column = columns.of(schema, node)
     if column.is_json or (isinstance(node, Array | Map) and not cql):
         inside = _inside(schema, node)
         return lambda value: F.to_json(_applied(inside, value), _JSON_OPTIONS)
     if isinstance(node, Array | Map):
-        item, _ = columns.nullability(schema, node.items if isinstance(node, Array) else node.values)
+        item, _ = shapes.nullability(schema, node.items if isinstance(node, Array) else node.values)
         return _each(node, _in_cassandra(item)) or _same
     return (_in_cassandra(node) if cql else _in_postgres(node)) or _same
 
@@ -58,7 +59,7 @@ def _map_values(cell: Cell) -> Cell:
 
 
 def _in_cassandra(node: AnyType) -> Cell | None:
-    name = columns.type_name(node)
+    name = shapes.type_name(node)
     if name in _NANOS:
         return lambda value: value.cast("long") * _NANOS[name]
     if name in ("timestamp-micros", "local-timestamp-micros"):
@@ -90,7 +91,7 @@ def in_numbers(rows: DataFrame) -> DataFrame:
 def _in_postgres(node: AnyType) -> Cell | None:
     """Days and moments go as text, which the server reads: as Java's own objects they are in another calendar before
     1582."""
-    name = columns.type_name(node)
+    name = shapes.type_name(node)
     if name in _NANOS:
         return _time(name)
     if name in ("timestamp-millis", "timestamp-micros"):
@@ -104,8 +105,8 @@ def _in_postgres(node: AnyType) -> Cell | None:
 
 def _inside(schema: Schema, node: AnyType) -> Cell | None:
     """What makes a value inside of JSON; None where `to_json` writes it as it should be."""
-    node, _ = columns.nullability(schema, node)
-    name = columns.type_name(node)
+    node, _ = shapes.nullability(schema, node)
+    name = shapes.type_name(node)
     if isinstance(node, Union):
         return _union(schema, node)
     if isinstance(node, Record):

@@ -15,10 +15,10 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from contracts.contract import Contract
+from contracts.catalog.contract import Contract
 from contracts.errors import ConfigurationError, ServiceError
+from contracts.registry.topics import Topics
 from contracts.settings import Settings
-from contracts.topics import Topics
 
 LAYOUT = 1
 LAYOUT_FILE = "layout.json"

@@ -16,11 +16,11 @@ from dataclasses import dataclass, replace
 
 from confluent_kafka import Message
 
-from contracts import dead_letter
-from contracts.contract import Contract
+from contracts.catalog import dead_letter
+from contracts.catalog.contract import Contract
 from contracts.errors import ConfigurationError
+from contracts.registry.topics import Topics
 from contracts.settings import Settings
-from contracts.topics import Topics
 from streaming import framing, refusals, topic
 from streaming.topic import Ranges
 

@@ -19,11 +19,11 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.avro.functions import from_avro
 
-from contracts import avro
-from contracts.columns import MOST_DIGITS
-from contracts.contract import Contract
-from contracts.logical import logical_of, max_precision
-from contracts.rules import Rule
+from contracts.avro import parsing
+from contracts.avro.logical import logical_of, max_precision
+from contracts.catalog.contract import Contract
+from contracts.quality.rules import Rule
+from contracts.tables.columns import MOST_DIGITS
 from streaming import framing, rules, strict, values
 from streaming.framing import SchemaKey
 from streaming.reasons import Reason
@@ -94,7 +94,7 @@ class Decoder:
         reader = self._contract.value.schema
         texts = sorted({writer.text for writer in writers.values() if writer.reason is None})
         numbers = {text: number for number, text in enumerate(texts)}
-        programs = {text: strict.program(avro.parse_stored(text), reader) for text in texts}
+        programs = {text: strict.program(parsing.parse_stored(text), reader) for text in texts}
         strict_reader = StrictReader(
             frame.sparkSession,
             self._header,

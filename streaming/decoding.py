@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from contracts.contract import Contract
-from contracts.registry import Registry
+from contracts.catalog.contract import Contract
+from contracts.registry.client import Registry
 from contracts.settings import Settings
 from streaming import decode, framing, source
 from streaming.framing import SchemaKey

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from contracts import catalog, logs
+from contracts import logs
+from contracts.catalog import loading
 from contracts.errors import EXIT_FINDINGS, EXIT_OK, ConfigurationError
 from streaming.reasons import Reason
 
 if TYPE_CHECKING:
-    from contracts.contract import Contract
+    from contracts.catalog.contract import Contract
     from streaming.dead_letters import Letter
 
 app = typer.Typer(help=__doc__, no_args_is_help=True)
@@ -75,7 +76,7 @@ def list_(context: typer.Context, as_json: Json = False) -> None:
     """Reasons, each with how many letters, from when to when, where, and how many were put back."""
     from streaming import dead_letters, dlq_report
 
-    contract = catalog.load(context.obj[0].contracts_dir).get(context.obj[1])
+    contract = loading.load(context.obj[0].contracts_dir).get(context.obj[1])
     dlq_report.reasons(contract, dead_letters.read(context.obj[0], contract), as_json=as_json)
 
 
@@ -97,7 +98,7 @@ def show(
 
     configured, name = context.obj
     wanted = Wanted.of(reason, since, until, at)
-    contract = catalog.load(configured.contracts_dir).get(name)
+    contract = loading.load(configured.contracts_dir).get(name)
     chosen = wanted.choose(contract, dead_letters.read(configured, contract).letters)
     shown = {letter.at: letter for letter in chosen[:limit]}
     contents = {}
@@ -114,7 +115,7 @@ def review(context: typer.Context, since: Since = None, until: Until = None, as_
 
     configured, name = context.obj
     wanted = Wanted.of(None, since, until, None)
-    contract = catalog.load(configured.contracts_dir).get(name)
+    contract = loading.load(configured.contracts_dir).get(name)
     found = reviewing.review(configured, contract, wanted.since, wanted.until)
     dlq_report.reviewed(found, as_json=as_json)
     found.check()
@@ -142,7 +143,7 @@ def replay(
     configured, name = context.obj
     logs.configure(configured.log_format)
     wanted = Wanted.of(reason, since, until, at)
-    contract = catalog.load(configured.contracts_dir).get(name)
+    contract = loading.load(configured.contracts_dir).get(name)
     chosen = wanted.choose(contract, dead_letters.read(configured, contract).letters)
     # A record that each of the stores refused has a letter for each.
     records = {dead_letters.record_of(one): one for one in chosen}

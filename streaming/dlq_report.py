@@ -19,7 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as Bar
 from rich.table import Table
 
-from contracts.contract import Contract
+from contracts.catalog.contract import Contract
 from streaming.dead_letters import Letter, Letters, Place
 from streaming.replay import Replayed
 from streaming.review import Review

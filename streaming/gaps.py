@@ -15,7 +15,7 @@ from pathlib import Path
 
 import structlog
 
-from contracts.contract import Contract
+from contracts.catalog.contract import Contract
 from contracts.errors import ConfigurationError
 from contracts.settings import Settings
 from streaming import topic

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from contracts import kafka
-from contracts.contract import Contract
+from contracts.catalog.contract import Contract
 from contracts.errors import ServiceError
+from contracts.registry import kafka
 from contracts.settings import Settings
 from streaming import failures
 

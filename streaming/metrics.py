@@ -12,7 +12,7 @@ from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from contracts.contract import Contract
+from contracts.catalog.contract import Contract
 from contracts.errors import ConfigurationError, ServiceError
 from contracts.settings import Settings
 from streaming import refusals

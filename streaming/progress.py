@@ -14,7 +14,7 @@ from pathlib import Path
 import structlog
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from contracts.contract import Contract
+from contracts.catalog.contract import Contract
 from contracts.errors import ServiceError
 from contracts.settings import Settings
 from streaming import groups

@@ -20,11 +20,12 @@ from typing import Any
 import fastavro
 from fastavro import _read_py
 
-from contracts import avro, columns
-from contracts.contract import Contract
+from contracts.avro import parsing
+from contracts.catalog.contract import Contract
 from contracts.errors import ConfigurationError
-from contracts.registry import Registry
+from contracts.registry.client import Registry
 from contracts.settings import Settings
+from contracts.tables import columns
 from streaming import dead_letters, framing, gaps, refusals, stored, topic
 from streaming.checkpoints import Checkpoints
 from streaming.dead_letters import Letters
@@ -214,7 +215,7 @@ class _Decoder:
             return None
         writer = fastavro.parse_schema(json.loads(text))
         # fastavro's reader in C has no limit: a recursive type that nests deeply enough crashes the process.
-        recursive = any(columns.recursions(avro.parse_stored(text)))
+        recursive = any(columns.recursions(parsing.parse_stored(text)))
         read = _read_py.schemaless_reader if recursive else fastavro.schemaless_reader
         return lambda body: read(io.BytesIO(body), writer, self._reader)
 

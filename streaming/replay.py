@@ -12,11 +12,12 @@ from typing import Any
 
 from confluent_kafka import KafkaError, Message, Producer
 
-from contracts import dead_letter, kafka
-from contracts.contract import Contract
+from contracts.catalog import dead_letter
+from contracts.catalog.contract import Contract
 from contracts.errors import ConfigurationError
+from contracts.registry import kafka
+from contracts.registry.topics import Topics
 from contracts.settings import Settings
-from contracts.topics import Topics
 from streaming import dead_letters, failures, topic
 from streaming.dead_letters import Letter, Place
 from streaming.portions import portions

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from contracts.contract import Sink
+from contracts.catalog.contract import Sink
 from streaming.reconcile import Outcome, Produced, Stored
 
 JSON_VERSION = 1

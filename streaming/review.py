@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from contracts.contract import Contract
+from contracts.catalog.contract import Contract
 from contracts.errors import FindingsError
 from contracts.settings import Settings
 from streaming import dead_letters, topic

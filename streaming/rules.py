@@ -1,4 +1,4 @@
-"""Quality rules as expressions of Spark: the same verdict as `contracts.verdicts`, in the JVM, on decoded records."""
+"""Quality rules as expressions of Spark: the verdict of `contracts.quality.judge`, in the JVM, on decoded records."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from typing import Any
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from contracts.expression_types import common_digits
-from contracts.expressions import (
+from contracts.quality.expressions import (
     And,
     Arithmetic,
     Compare,
@@ -28,7 +27,8 @@ from contracts.expressions import (
     Path,
     Type,
 )
-from contracts.rules import Rule
+from contracts.quality.rules import Rule
+from contracts.quality.typing import common_digits
 
 _OPERATORS = {
     "==": operator.eq,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pyspark.sql import DataFrame, SparkSession
 
-from contracts import kafka
+from contracts.registry import kafka
 from contracts.settings import Settings
 
 # How long the driver waits for one answer of the broker, and an executor for a record that is there, ms.  Short: a

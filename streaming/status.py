@@ -10,10 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from contracts.catalog import Catalog
-from contracts.contract import Contract, Sink
+from contracts.catalog.contract import Contract, Sink
+from contracts.catalog.loading import Catalog
 from contracts.errors import Refused, ServiceError
-from contracts.registry import Registry
+from contracts.registry.client import Registry
 from contracts.settings import Settings
 from streaming import groups
 from streaming.groups import Groups

@@ -17,8 +17,8 @@ from pathlib import Path
 from py4j.java_gateway import JavaObject
 from pyspark.sql import Column, SparkSession
 
-from contracts.nodes import AnyType, Array, Enum, Field, Fixed, Map, Named, Record, Schema, Union, children, join
-from contracts.reading import PROMOTIONS
+from contracts.avro.nodes import AnyType, Array, Enum, Field, Fixed, Map, Named, Record, Schema, Union, children, join
+from contracts.compat.resolution import PROMOTIONS
 
 #: The class of the exception that a schema id which was not made known fails a job with; its message is the id.
 UNSEEN = "datacontracts.UnseenSchema"

@@ -9,7 +9,7 @@ import psycopg
 from cassandra import InvalidRequest, OperationTimedOut, ReadTimeout
 from psycopg import sql
 
-from contracts.contract import CassandraSink, PostgresSink
+from contracts.catalog.contract import CassandraSink, PostgresSink
 from contracts.settings import Settings
 from streaming.sinks import cassandra, postgres
 

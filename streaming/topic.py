@@ -8,8 +8,8 @@ from operator import methodcaller
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from contracts import kafka
-from contracts.dead_letter import Header
+from contracts.catalog.dead_letter import Header
+from contracts.registry import kafka
 from contracts.settings import Settings
 from streaming import failures
 

@@ -12,9 +12,10 @@ from functools import reduce
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from contracts import columns
-from contracts.contract import Contract
-from contracts.nodes import AnyType, Array, Map, Record, Schema, Union, join
+from contracts.avro import shapes
+from contracts.avro.nodes import AnyType, Array, Map, Record, Schema, Union, join
+from contracts.catalog.contract import Contract
+from contracts.tables import columns
 
 Test = Callable[[Column], Column]
 
@@ -44,11 +45,11 @@ def flaws_of_key(contract: Contract, record: Column) -> list[tuple[Column, str]]
     found = []
     for sink in contract.sinks:
         fields = [field for field in contract.value.record.fields if field.name in sink.primary_key]
-        types = {one.name: columns.nullability(contract.value.schema, one.type)[0] for one in fields}
+        types = {one.name: shapes.nullability(contract.value.schema, one.type)[0] for one in fields}
         sizes = {
             name: F.octet_length(record.getField(name))
             for name, type_ in types.items()
-            if columns.type_name(type_) in _SIZED
+            if shapes.type_name(type_) in _SIZED
         }
         first = sink.primary_key[0]
         if sink.kind == "cassandra" and first in sizes:
@@ -61,7 +62,7 @@ def flaws_of_key(contract: Contract, record: Column) -> list[tuple[Column, str]]
 
 
 def _flaws(schema: Schema, node: AnyType, path: str) -> Iterator[tuple[Test, str]]:
-    node, _ = columns.nullability(schema, node)
+    node, _ = shapes.nullability(schema, node)
     if isinstance(node, Record):
         for field in node.fields:
             yield from _of(_member(field.name), _flaws(schema, field.type, join(path, field.name)))
@@ -74,7 +75,7 @@ def _flaws(schema: Schema, node: AnyType, path: str) -> Iterator[tuple[Test, str
     elif isinstance(node, Map):
         yield from _in_any(F.map_values, _flaws(schema, node.values, f"{path}{{}}"))
     else:
-        yield from _of_scalar(columns.type_name(node), node, path)
+        yield from _of_scalar(shapes.type_name(node), node, path)
 
 
 def _of_scalar(name: str, node: AnyType, path: str) -> Iterator[tuple[Test, str]]:

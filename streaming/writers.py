@@ -10,15 +10,15 @@ import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from contracts import compatibility, meanings
-from contracts.changes import Change, Kind
-from contracts.contract import Contract
+from contracts.avro.nodes import Logical
+from contracts.avro.writing import to_json
+from contracts.catalog.contract import Contract
+from contracts.compat import levels, meanings
+from contracts.compat.changes import Change, Kind
 from contracts.errors import InvalidSchema
-from contracts.nodes import Logical
-from contracts.parallel import each
-from contracts.registered import RegisteredSchema
-from contracts.registry import NoGuidEndpoint, Registry
-from contracts.writing import to_json
+from contracts.registry.client import NoGuidEndpoint, Registry
+from contracts.registry.parallel import each
+from contracts.registry.registered import RegisteredSchema
 from streaming.framing import SchemaKey
 from streaming.reasons import Reason
 from streaming.strict import nesting
@@ -155,7 +155,7 @@ class Writers:
             if nesting(parsed) > MOST_NESTED:
                 detail = f"{name} is nested more than {MOST_NESTED} levels deep, and Spark can read no such schema"
                 return Writer(key, "", Reason.INCOMPATIBLE_SCHEMA, detail)
-            violations = compatibility.check(self._reader, [text], "BACKWARD")
+            violations = levels.check(self._reader, [text], "BACKWARD")
         except InvalidSchema as error:
             detail = f"{name} is not a valid Avro schema: {error.what}"
             return Writer(key, "", Reason.INCOMPATIBLE_SCHEMA, detail)

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import requests
 
-from contracts.topics import Topics
+from contracts.registry.topics import Topics
 from contracts_tests.chaos.stream import Stream
 from contracts_tests.chaos.verdict import judge
 from contracts_tests.chaos.writer import Writer

@@ -20,8 +20,9 @@ from cassandra.util import Date, Time
 from confluent_kafka import Producer
 from psycopg.types.json import set_json_loads
 
-from contracts import catalog, settings
-from contracts.registry import Registry
+from contracts import settings
+from contracts.catalog import loading
+from contracts.registry.client import Registry
 from contracts.settings import Settings
 from contracts_tests.conftest import CLONE, RunningStack
 from streaming import topic
@@ -130,7 +131,7 @@ def test_orders_go_through_the_same_code(private: RunningStack, tmp_path: Path) 
 
 def send(configured: Settings, orders: list[dict[str, Any]], *others: bytes) -> None:
     """Orders in the wire format, with the schema that the registry has for the contract; and other values."""
-    contract = catalog.load_one(configured.contracts_dir, CONTRACT)
+    contract = loading.load_one(configured.contracts_dir, CONTRACT)
     found = Registry.from_settings(configured).find(contract.value)
     assert found is not None
     schema = fastavro.parse_schema(json.loads(contract.value.schema_text))

@@ -19,9 +19,10 @@ from cassandra.cluster import Session
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from contracts import kafka, settings
+from contracts import settings
 from contracts.errors import ServiceError
-from contracts.registry import Registry
+from contracts.registry import kafka
+from contracts.registry.client import Registry
 from contracts.settings import Settings
 from contracts_tests.conftest import CLONE, RunningStack, private_stack, run_stack
 from stack.roles import ROLES

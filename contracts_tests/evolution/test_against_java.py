@@ -12,10 +12,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from contracts.avro import MISSING, Schema, parse, parse_stored
-from contracts.errors import InvalidSchema
-from contracts.nodes import Enum, Field, Named, Reference, Union
-from contracts.reading import (
+from contracts.avro.nodes import Enum, Field, Named, Reference, Union
+from contracts.avro.parsing import MISSING, Schema, parse, parse_stored
+from contracts.compat.resolution import (
     MISSING_UNION_BRANCH,
     READER_FIELD_MATCHES_SEVERAL,
     READER_FIELD_MISSING_DEFAULT_VALUE,
@@ -23,6 +22,7 @@ from contracts.reading import (
     Difference,
     differences,
 )
+from contracts.errors import InvalidSchema
 
 # -- where Avro 1.11.4 (Spark's) is not the registry's 1.12.1; everything else has to agree -----------------------
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from contracts import reading
-from contracts.compatibility import LEVELS, check
+from contracts.compat import resolution
+from contracts.compat.levels import LEVELS, check
 from contracts.errors import InvalidSchema
 
 
@@ -46,18 +46,18 @@ def test_every_level(case: Any) -> None:
 def test_a_case_for_every_rule_and_promotion(cases: list[Any]) -> None:
     rules = {(one["rule"], one["direction"]) for case in cases for one in case.expected.get("violations", ())}
     names = {
-        reading.NAME_MISMATCH,
-        reading.FIXED_SIZE_MISMATCH,
-        reading.MISSING_ENUM_SYMBOLS,
-        reading.READER_FIELD_MISSING_DEFAULT_VALUE,
-        reading.TYPE_MISMATCH,
-        reading.MISSING_UNION_BRANCH,
-        reading.READER_FIELD_MATCHES_SEVERAL,
+        resolution.NAME_MISMATCH,
+        resolution.FIXED_SIZE_MISMATCH,
+        resolution.MISSING_ENUM_SYMBOLS,
+        resolution.READER_FIELD_MISSING_DEFAULT_VALUE,
+        resolution.TYPE_MISMATCH,
+        resolution.MISSING_UNION_BRANCH,
+        resolution.READER_FIELD_MATCHES_SEVERAL,
     }
     assert {rule for rule, _ in rules} == names
     assert {case.expected["level"] for case in cases} == set(LEVELS)
     folders = {case.name for case in cases}
-    for wide, narrow in reading.PROMOTIONS.items():
+    for wide, narrow in resolution.PROMOTIONS.items():
         assert {f"promotion_{one}_to_{wide}" for one in narrow} <= folders
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from contracts.compatibility import check
+from contracts.compat.levels import check
 from contracts.errors import InvalidSchema
 
 FOLDER = Path(os.environ.get("COMPAT_DIR") or Path(__file__).parents[3] / "shared" / "compat")

@@ -14,8 +14,8 @@ from typing import Any
 import requests
 import yaml
 
+from contracts.quality.judge import Judge
 from contracts.settings import Settings
-from contracts.verdicts import Judge
 from contracts_tests.fuzz.nodes import Node, parse
 from contracts_tests.fuzz.oracle import Branch, Known
 from contracts_tests.integration.conftest import Pipeline

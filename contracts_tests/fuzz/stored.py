@@ -18,7 +18,7 @@ from typing import Any
 
 from psycopg.types.json import set_json_loads
 
-from contracts.contract import Contract
+from contracts.catalog.contract import Contract
 from contracts.settings import Settings
 from contracts_tests.fuzz.nodes import Node
 from contracts_tests.fuzz.oracle import Branch

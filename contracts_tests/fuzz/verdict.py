@@ -9,7 +9,7 @@ from typing import Any
 
 from confluent_kafka import Message
 
-from contracts import dead_letter
+from contracts.catalog import dead_letter
 from contracts_tests.fuzz.contracts import Fuzzed
 from contracts_tests.fuzz.java import JavaReader
 from contracts_tests.fuzz.mutations import KEY_HEADER, VALUE_HEADER

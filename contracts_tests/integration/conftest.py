@@ -21,12 +21,14 @@ import yaml
 from confluent_kafka import Message, Producer
 from pyspark.sql import SparkSession
 
-from contracts import catalog, plan, settings
-from contracts.contract import Contract
-from contracts.register import Servers
-from contracts.registry import Registry
+from contracts import settings
+from contracts.catalog import loading
+from contracts.catalog.contract import Contract
+from contracts.registry import plan
+from contracts.registry.client import Registry
+from contracts.registry.register import Servers
+from contracts.registry.topics import Topics
 from contracts.settings import Settings
-from contracts.topics import Topics
 from contracts_tests.conftest import CLONE, RunningStack
 from streaming import job, session, topic
 from streaming.sinks import cassandra, postgres
@@ -44,7 +46,7 @@ class Pipeline:
 
     @property
     def contract(self) -> Contract:
-        return catalog.load(self.settings.contracts_dir).get(self.folder.name)
+        return loading.load(self.settings.contracts_dir).get(self.folder.name)
 
     @property
     def registry(self) -> Registry:
@@ -52,7 +54,7 @@ class Pipeline:
 
     def register(self) -> int:
         """Registers the contract as it stands in its folder; the schema id of its value."""
-        desired = catalog.load(self.settings.contracts_dir)
+        desired = loading.load(self.settings.contracts_dir)
         servers = Servers(self.registry, Topics(self.settings))
         servers.carry_out(plan.make(desired, servers.read(desired)))
         found = self.registry.find(self.contract.value)

@@ -15,7 +15,7 @@ import pytest
 import requests
 import yaml
 
-from contracts.registry_http import MEDIA_TYPE
+from contracts.registry.http import MEDIA_TYPE
 from contracts_tests.command import Done, run_contracts
 from contracts_tests.conftest import CLONE, RunningStack
 

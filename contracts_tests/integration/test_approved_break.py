@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from contracts import catalog, plan
+from contracts.catalog import loading
 from contracts.errors import Refused, ServiceError
-from contracts.register import Servers
-from contracts.registry import Registry
+from contracts.registry import plan
+from contracts.registry.client import Registry
+from contracts.registry.register import Servers
+from contracts.registry.topics import Topics
 from contracts.settings import Settings
-from contracts.topics import Topics
 from contracts_tests.conftest import CLONE
 from contracts_tests.integration.repository import Repository, repository
 
@@ -224,5 +225,5 @@ def test_a_level_that_cannot_be_brought_back_is_told(repository: Repository, set
 
 def carry_out(kind: type[Registry], one: Repository, configured: Settings) -> None:
     servers = Servers(kind.from_settings(configured), Topics(configured))
-    desired = catalog.load(one.folder)
+    desired = loading.load(one.folder)
     servers.carry_out(plan.make(desired, servers.read(desired), today=TODAY))

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from contracts import catalog
-from contracts.contract import Contract
-from contracts.registry import Registry
+from contracts.catalog import loading
+from contracts.catalog.contract import Contract
+from contracts.registry.client import Registry
 from contracts_tests.integration.confluent import TAGS, Confluent, confluent, failure
 from contracts_tests.integration.repository import Repository, repository
 from streaming.reasons import Reason
@@ -32,7 +32,7 @@ def registry_of(one: Repository) -> Registry:
 
 
 def contract_of(one: Repository) -> Contract:
-    return catalog.load(one.folder).get("one")
+    return loading.load(one.folder).get("one")
 
 
 def assert_all_is_the_same(one: Repository, folder: Path, left_behind: tuple[str, ...] = ()) -> None:

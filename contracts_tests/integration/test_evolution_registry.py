@@ -11,7 +11,7 @@ import uuid
 import pytest
 
 from contracts.errors import Refused
-from contracts.registry import Registry
+from contracts.registry.client import Registry
 from contracts.settings import Settings
 from contracts_tests.evolution.conftest import CASES, Case
 

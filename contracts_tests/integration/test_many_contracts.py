@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from contracts.registry import Registry
+from contracts.registry.client import Registry
 from contracts_tests.conftest import RunningStack
 from contracts_tests.integration.confluent import Confluent, confluent
 from contracts_tests.integration.gateway import Answer, Gateway, Request, gateway

@@ -28,13 +28,15 @@ from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
-from contracts import catalog, plan, settings
-from contracts.contract import Contract
+from contracts import settings
+from contracts.catalog import loading
+from contracts.catalog.contract import Contract
 from contracts.errors import ServiceError
-from contracts.register import Servers
-from contracts.registry import Registry
+from contracts.registry import plan
+from contracts.registry.client import Registry
+from contracts.registry.register import Servers
+from contracts.registry.topics import Topics
 from contracts.settings import Settings
-from contracts.topics import Topics
 from contracts_tests.source_servers import source_servers
 from producers import publish
 from producers.publish import Publisher
@@ -73,10 +75,10 @@ class Topic:
 
     @property
     def contract(self) -> Contract:
-        return catalog.load_one(self.folder, "users_created")
+        return loading.load_one(self.folder, "users_created")
 
     def register(self) -> Topic:
-        desired = catalog.load(self.folder)
+        desired = loading.load(self.folder)
         servers = Servers(Registry.from_settings(self.settings), Topics(self.settings))
         servers.carry_out(plan.make(desired, servers.read(desired)))
         return self

@@ -14,11 +14,12 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from contracts import catalog, plan
-from contracts.register import Servers
-from contracts.registry import Registry
+from contracts.catalog import loading
+from contracts.registry import plan
+from contracts.registry.client import Registry
+from contracts.registry.register import Servers
+from contracts.registry.topics import Topics
 from contracts.settings import Settings
-from contracts.topics import Topics
 from contracts_tests.conftest import CLONE, RunningStack
 
 NAMES = st.sampled_from(["a", "b", "c", "d"])
@@ -64,7 +65,7 @@ def test_after_register_the_plan_is_empty(
     retention: int,
 ) -> None:
     write(tmp_path, f"t{uuid.uuid4().hex[:10]}", fields, level, partitions, retention)
-    desired = catalog.load(tmp_path)
+    desired = loading.load(tmp_path)
     servers = Servers(Registry.from_settings(settings_of_stack), Topics(settings_of_stack))
     first = plan.make(desired, servers.read(desired))
     assert len(first.steps) >= 3

@@ -13,11 +13,12 @@ from typing import Any
 
 import pytest
 
-from contracts import catalog, plan
-from contracts.register import Servers
-from contracts.registry import Registry
+from contracts.catalog import loading
+from contracts.registry import plan
+from contracts.registry.client import Registry
+from contracts.registry.register import Servers
+from contracts.registry.topics import Topics
 from contracts.settings import Settings
-from contracts.topics import Topics
 from contracts_tests.conftest import CLONE
 from contracts_tests.integration.gateway import Answer, Gateway, Request, gateway
 from contracts_tests.integration.repository import Repository, repository
@@ -146,7 +147,7 @@ def test_who_interrupts_is_told_how_far_it_came(repository: Repository, gateway:
 
 
 def test_two_at_once_come_to_the_same_end(repository: Repository, settings_of_stack: Settings) -> None:
-    desired = catalog.load(repository.folder)
+    desired = loading.load(repository.folder)
     servers = Servers(Registry.from_settings(settings_of_stack), Topics(settings_of_stack))
     planned = plan.make(desired, servers.read(desired))
     repository.registered()

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from contracts.errors import Refused, ServiceError
-from contracts.registry import Registry
-from contracts.registry_http import Busy
+from contracts.registry.client import Registry
+from contracts.registry.http import Busy
 from contracts_tests.integration.gateway import Answer, Gateway, Request, gateway
 from contracts_tests.integration.repository import Repository, repository
 

@@ -7,8 +7,8 @@ import uuid
 import pytest
 
 from contracts.errors import Refused, ServiceError
-from contracts.registry import NoGuidEndpoint, Registry
-from contracts.registry_http import NotJson
+from contracts.registry.client import NoGuidEndpoint, Registry
+from contracts.registry.http import NotJson
 from contracts_tests.integration.confluent import Confluent, confluent
 from contracts_tests.integration.gateway import Answer, Gateway, gateway
 from contracts_tests.integration.repository import Repository, repository

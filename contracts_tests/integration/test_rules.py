@@ -19,10 +19,11 @@ import yaml
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from contracts import catalog, patterns
-from contracts.contract import Contract
+from contracts.catalog import loading
+from contracts.catalog.contract import Contract
 from contracts.errors import ConfigurationError
-from contracts.verdicts import Judge
+from contracts.quality import patterns
+from contracts.quality.judge import Judge
 from contracts_tests.integration.conftest import Pipeline
 from contracts_tests.integration.users import headers, user
 from producers.publish import Publisher, RejectedRecord
@@ -188,7 +189,7 @@ def contract(asked: list[dict[str, Any]]) -> Contract:
     named = [{"name": f"r{number}", **one} for number, one in enumerate(asked)]
     spec = {"topic": "everything", "owner": "test", "compatibility": "NONE", "rules": named}
     files = {"everything/contract.yaml": yaml.safe_dump(spec), "everything/value.avsc": SCHEMA}
-    return catalog.from_files(files, "schemas").get("everything")
+    return loading.from_files(files, "schemas").get("everything")
 
 
 class Records:

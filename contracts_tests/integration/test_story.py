@@ -17,7 +17,7 @@ import requests
 import yaml
 from pyspark.sql import SparkSession
 
-from contracts.registry_http import MEDIA_TYPE
+from contracts.registry.http import MEDIA_TYPE
 from contracts.settings import Settings
 from contracts_tests.conftest import RunningStack
 from contracts_tests.integration.conftest import Pipeline, made

@@ -1,4 +1,4 @@
-"""What `contracts.tables` and `contracts.impact` say of a table, done by the real stores."""
+"""What `contracts.tables.layout` and `contracts.check.impact` say of a table, done by the real stores."""
 
 from __future__ import annotations
 

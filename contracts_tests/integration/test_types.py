@@ -19,8 +19,9 @@ from cassandra.util import Date, Duration, Time
 from psycopg.types.json import set_json_loads
 from pyspark.sql import SparkSession
 
-from contracts import columns
+from contracts.avro import shapes
 from contracts.settings import Settings
+from contracts.tables import columns
 from contracts_tests import types_page
 from contracts_tests.integration.conftest import Pipeline
 from contracts_tests.integration.pipelines import pipeline_of
@@ -254,7 +255,7 @@ def test_a_row_is_found_by_a_key_of_any_type_that_may_be_one(
     """Keys that differ in one part are other rows; an older event finds its row, and so does the reconciliation."""
     pipeline = pipeline_of(settings_of_stack, spark, tmp_path, {**KEYS, "note": "string"}, tuple(KEYS))
     schema_id = pipeline.register()
-    kinds = {columns.type_name(field.type) for field in pipeline.contract.value.record.fields}
+    kinds = {shapes.type_name(field.type) for field in pipeline.contract.value.record.fields}
     assert kinds == {name for name, one in columns.SCALARS.items() if one.is_key}
     keys = [FIRST_KEY, *({**FIRST_KEY, name: OTHER_KEY[name]} for name in KEYS)]
 

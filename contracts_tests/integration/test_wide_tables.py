@@ -12,9 +12,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from contracts import avro, tables
-from contracts.contract import PostgresSink
-from contracts.nodes import Schema
+from contracts.avro import parsing
+from contracts.avro.nodes import Schema
+from contracts.catalog.contract import PostgresSink
+from contracts.tables import layout
 from contracts_tests.conftest import RunningStack
 
 
@@ -69,11 +70,11 @@ def test_largest_table_that_lint_passes_takes_a_full_row(stack: RunningStack, wh
 
     def schema(number: int) -> Schema:
         fields = [{"name": "id", "type": "int"}, *wide(kind, number)]
-        return avro.parse(json.dumps({"type": "record", "name": "Wide", "fields": fields}))
+        return parsing.parse(json.dumps({"type": "record", "name": "Wide", "fields": fields}))
 
     def too_wide(number: int) -> bool:
         found = schema(number)
-        refusals = (tables.size_refusals, tables.full_row_refusals)
+        refusals = (layout.size_refusals, layout.full_row_refusals)
         return any(one for refused in refusals for one in refused(found.root, found, sink))
 
     # One more is refused; of columns in turns, one more of each.
@@ -84,8 +85,8 @@ def test_largest_table_that_lint_passes_takes_a_full_row(stack: RunningStack, wh
             found = schema(number)
             place = sink.model_copy(update={"table": f"{sink.table}_{number}"})
             # Also the table that the stream would refuse.
-            table = tables.Table(place, tuple(tables._column(found, field, place) for field in found.root.fields))
-            for statement in tables.create(table):
+            table = layout.Table(place, tuple(layout._column(found, field, place) for field in found.root.fields))
+            for statement in layout.create(table):
                 connection.execute(statement)
             row = [1, *(filled(value, at) for at in range(number)), "2024-02-29T00:00:00Z", 1, 1]
             marks = ", ".join("%s" for _ in row)

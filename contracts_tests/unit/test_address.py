@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from contracts.address import Address
 from contracts.errors import ConfigurationError
+from contracts.registry.address import Address
 
 
 @pytest.mark.parametrize(

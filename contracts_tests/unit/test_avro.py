@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from contracts.avro import (
+from contracts.avro.parsing import (
     MISSING,
     Array,
     Enum,

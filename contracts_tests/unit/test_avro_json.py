@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.jsonpos import MAX_DEPTH, JsonError, dump, load
+from contracts.avro.jsonpos import MAX_DEPTH, JsonError, dump, load
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from contracts import catalog
+from contracts.catalog import loading
 from contracts.errors import ConfigurationError, ContractsError, InvalidSchema
 from contracts_tests.conftest import CLONE
 
@@ -27,7 +27,7 @@ def record(*fields: tuple[str, object], name: str = "shop.Order") -> str:
     return json.dumps({"type": "record", "name": name, "fields": listed})
 
 
-def load(**changes: str | None) -> catalog.Catalog:
+def load(**changes: str | None) -> loading.Catalog:
     files = {"orders/contract.yaml": CONTRACT, "orders/value.avsc": record(("id", "string"))}
     for path, text in changes.items():
         path = path.replace("__", "/").replace("_yaml", ".yaml").replace("_avsc", ".avsc")
@@ -35,7 +35,7 @@ def load(**changes: str | None) -> catalog.Catalog:
             del files[path]
         else:
             files[path] = text
-    return catalog.from_files(files, "schemas")
+    return loading.from_files(files, "schemas")
 
 
 def refusal(**changes: str | None) -> str:
@@ -46,7 +46,7 @@ def refusal(**changes: str | None) -> str:
 
 
 def test_the_contracts_of_this_repository_load() -> None:
-    users = catalog.load(CLONE / "schemas").get("users_created")
+    users = loading.load(CLONE / "schemas").get("users_created")
     assert users.topic == "users_created"
     assert users.dead_letter_topic == "users_created.dlq"
     assert [subject.name for subject in users.subjects] == ["users_created-key", "users_created-value"]
@@ -140,7 +140,7 @@ def test_a_missing_reference_is_refused() -> None:
 
 def test_an_unknown_contract_names_those_that_exist() -> None:
     with pytest.raises(ConfigurationError, match="users_created"):
-        catalog.load(CLONE / "schemas").get("user_created")
+        loading.load(CLONE / "schemas").get("user_created")
 
 
 @pytest.mark.parametrize("topic", [".", "..", "a" * 250, "a/b", ""])

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from contracts import avro, changes, likeness
-from contracts.changes import Kind
+from contracts.avro import parsing
+from contracts.compat import changes, likeness
+from contracts.compat.changes import Kind
 
 SCHEMA: dict[str, Any] = {
     "type": "record",
@@ -41,7 +42,7 @@ def between(edit: Edit) -> list[tuple[str, str, str, str]]:
     after = {name: field for name, field in ((one["name"], one) for one in copy.deepcopy(SCHEMA)["fields"])}
     new = {**copy.deepcopy(SCHEMA), "fields": list(after.values())}
     edit({**after, "root": new})
-    found = changes.between(avro.parse(json.dumps(SCHEMA)), avro.parse(json.dumps(new)))
+    found = changes.between(parsing.parse(json.dumps(SCHEMA)), parsing.parse(json.dumps(new)))
     return [(one.kind.value, one.path, one.old, one.new) for one in found]
 
 
@@ -109,7 +110,7 @@ def test_every_kind_of_a_schema_has_a_case() -> None:
 
 def test_a_decimal() -> None:
     one, other = (
-        avro.parse(json.dumps({"type": "bytes", "logicalType": "decimal", "precision": 5, "scale": scale}))
+        parsing.parse(json.dumps({"type": "bytes", "logicalType": "decimal", "precision": 5, "scale": scale}))
         for scale in (1, 2)
     )
     (change,) = changes.between(one, other)
@@ -162,7 +163,7 @@ def test_the_same_doc_and_default_say_that_a_field_is_the_same() -> None:
             }
             for name, doc, value in (("qty", old, 1), ("pieces", new, default))
         )
-        found = changes.between(avro.parse(json.dumps(one)), avro.parse(json.dumps(other)))
+        found = changes.between(parsing.parse(json.dumps(one)), parsing.parse(json.dumps(other)))
         return [change.kind for change in found]
 
     doc = "How many pieces were ordered."
@@ -173,23 +174,23 @@ def test_the_same_doc_and_default_say_that_a_field_is_the_same() -> None:
 
 
 def test_a_recursive_type_ends_and_a_type_that_is_used_twice_is_told_once() -> None:
-    def tree(kind: str) -> avro.Schema:
+    def tree(kind: str) -> parsing.Schema:
         fields = [
             {"name": "left", "type": ["null", "Tree"]},
             {"name": "right", "type": ["null", "Tree"]},
             {"name": "value", "type": kind},
         ]
-        return avro.parse(json.dumps({"type": "record", "name": "Tree", "fields": fields}))
+        return parsing.parse(json.dumps({"type": "record", "name": "Tree", "fields": fields}))
 
     (change,) = changes.between(tree("int"), tree("long"))
     assert (change.kind, change.path) == (Kind.retyped, "value")
 
 
 def test_a_deep_schema() -> None:
-    def deep(inner: Any) -> avro.Schema:
+    def deep(inner: Any) -> parsing.Schema:
         for _ in range(150):
             inner = ["null", {"type": "array", "items": inner}]
-        return avro.parse(json.dumps(inner))
+        return parsing.parse(json.dumps(inner))
 
     (change,) = changes.between(deep("int"), deep("string"))
     assert change.path.count("[]") == 150

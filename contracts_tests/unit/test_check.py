@@ -17,14 +17,16 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 
-from contracts import catalog, check, formats, report
-from contracts.check import Baseline, Checked
-from contracts.check_rules import APPROVABLE, CHECK_RULES
+from contracts import formats, report
+from contracts.catalog import loading
+from contracts.catalog.earlier import Earlier
+from contracts.catalog.findings import FailOn, Finding, Severity
+from contracts.catalog.places import Texts
+from contracts.check import run
+from contracts.check.rules import APPROVABLE, CHECK_RULES
+from contracts.check.run import Baseline, Checked
 from contracts.errors import ConfigurationError
-from contracts.findings import FailOn, Finding, Severity
 from contracts.formats import Result
-from contracts.impact import Earlier
-from contracts.places import Texts
 from contracts_tests.command import Done, run_contracts
 from contracts_tests.conftest import CLONE
 
@@ -105,19 +107,19 @@ def changed(*edits: Edit, history: tuple[Edit, ...] = (), today: date = TODAY) -
         edit(before)
         edit(after)
     edits[-1](after)
-    old = catalog.from_files(before.texts, "schemas")
-    new = catalog.from_files(after.texts, "schemas")
+    old = loading.from_files(before.texts, "schemas")
+    new = loading.from_files(after.texts, "schemas")
     base = Baseline("main", MappingProxyType({one.topic: one for one in old.contracts.values()}))
     versions = []
     for number, edit in enumerate(history):
         files = Files()
         edit(files)
-        value = catalog.from_files(files.texts, "schemas").contracts["orders"].value
+        value = loading.from_files(files.texts, "schemas").contracts["orders"].value
         versions.append(Earlier(f"version {number}", value.schema))
     histories = {}
     if history:
         histories = {"orders-value": (*versions, Earlier("main", old.contracts["orders"].value.schema))}
-    return check.run(new, base, histories, Texts.of(after.texts, "schemas"), today)
+    return run.run(new, base, histories, Texts.of(after.texts, "schemas"), today)
 
 
 def rules(checked: Checked) -> dict[str, Finding]:
@@ -404,9 +406,9 @@ def test_only_a_rule_that_asks_for_more_is_told(
     before, after = Files(), Files()
     with_rule(old)(before)
     with_rule(new)(after)
-    loaded = [catalog.from_files(one.texts, "schemas") for one in (before, after)]
+    loaded = [loading.from_files(one.texts, "schemas") for one in (before, after)]
     base = Baseline("main", MappingProxyType({one.topic: one for one in loaded[0].contracts.values()}))
-    checked = check.run(loaded[1], base, {}, Texts.of(after.texts, "schemas"), TODAY)
+    checked = run.run(loaded[1], base, {}, Texts.of(after.texts, "schemas"), TODAY)
     assert [one.rule for one in checked.findings] == ["RULE_TIGHTENED"] * is_told
 
 
@@ -438,20 +440,20 @@ def test_what_is_fine_has_no_finding(edit: Edit) -> None:
 
 
 def test_a_new_contract_is_fine() -> None:
-    new = catalog.from_files(Files().texts, "schemas")
-    others = {"orders": catalog.from_files(Files().texts, "schemas").contracts["orders"]}
+    new = loading.from_files(Files().texts, "schemas")
+    others = {"orders": loading.from_files(Files().texts, "schemas").contracts["orders"]}
     files = Files()
     files.spec.update(topic="returns", sinks={})
     both = {**Files().texts, **{path.replace("orders/", "returns/"): text for path, text in files.texts.items()}}
-    checked = check.run(catalog.from_files(both, "schemas"), Baseline("main", others), {}, Texts(), TODAY)
+    checked = run.run(loading.from_files(both, "schemas"), Baseline("main", others), {}, Texts(), TODAY)
     assert [(one.topic, one.status) for one in checked.verdicts] == [("returns", "new")]
     assert checked.findings == ()
-    (one,) = check.run(new, Baseline("main", {}, empty="; it has a/contract.yaml"), {}, Texts(), TODAY).findings
+    (one,) = run.run(new, Baseline("main", {}, empty="; it has a/contract.yaml"), {}, Texts(), TODAY).findings
     assert (one.rule, one.severity) == ("NOTHING_COMPARED", Severity.warning)
     assert one.message == (
         "main has no contracts; it has a/contract.yaml: each counts as new, and nothing was compared"
     )
-    assert check.run(new, Baseline("the registry", {}, complete=False), {}, Texts(), TODAY).findings == ()
+    assert run.run(new, Baseline("the registry", {}, complete=False), {}, Texts(), TODAY).findings == ()
 
 
 def test_a_lowered_level_does_not_hide_the_break_that_it_is_for() -> None:
@@ -553,19 +555,19 @@ def test_a_rename_with_an_alias_is_none_that_loses_data() -> None:
 
 
 def test_a_change_of_a_shared_type_is_told_in_its_own_file() -> None:
-    def catalog_with(size: str) -> tuple[catalog.Catalog, dict[str, str]]:
+    def catalog_with(size: str) -> tuple[loading.Catalog, dict[str, str]]:
         files = Files()
         files.spec.pop("sinks")
         files.add("size", "com.example.Size")
         size_type = {"type": "record", "name": "Size", "namespace": "com.example"}
         fields = [{"name": "unit", "type": "string", "doc": size}, {"name": "n", "type": size}]
         texts = {**files.texts, "types/size.avsc": json.dumps({**size_type, "fields": fields}, indent=1)}
-        return catalog.from_files(texts, "schemas"), texts
+        return loading.from_files(texts, "schemas"), texts
 
     old, _ = catalog_with("string")
     new, texts = catalog_with("int")
     base = Baseline("main", {"orders": old.contracts["orders"]})
-    (one,) = check.run(new, base, {}, Texts.of(texts, "schemas"), TODAY).findings
+    (one,) = run.run(new, base, {}, Texts.of(texts, "schemas"), TODAY).findings
     assert (one.rule, one.file, one.path) == ("TYPE_MISMATCH", "schemas/types/size.avsc", "size.n")
     assert '"n"' in texts["types/size.avsc"].splitlines()[one.line - 1]
 
@@ -634,7 +636,7 @@ def test_a_day_that_is_none_is_told_with_its_line(day: str) -> None:
     texts["orders/contract.yaml"] += f"approvals:\n- rule: {BREAK}\n  path: city\n  until: {day}\n  reason: x\n"
     line = next(n for n, text in enumerate(texts["orders/contract.yaml"].splitlines(), 1) if "until:" in text)
     with pytest.raises(ConfigurationError, match="is no da") as caught:
-        catalog.from_files(texts, "schemas")
+        loading.from_files(texts, "schemas")
     assert caught.value.where == f"schemas/orders/contract.yaml:{line}"
 
 
@@ -649,11 +651,11 @@ def test_a_contract_that_goes_is_approved_before_it_goes(today: str) -> None:
     approved = approval("CONTRACT_REMOVED", "topic")
     gone = Files()
     gone.spec["topic"] = "returns"
-    new = catalog.from_files({path.replace("orders/", "returns/"): text for path, text in gone.texts.items()}, "s")
+    new = loading.from_files({path.replace("orders/", "returns/"): text for path, text in gone.texts.items()}, "s")
     before = Files()
     before.spec["approvals"] = [approved]
-    base = Baseline("main", {"orders": catalog.from_files(before.texts, "s").contracts["orders"]})
-    (one,) = check.run(new, base, {}, Texts(), date.fromisoformat(today)).findings
+    base = Baseline("main", {"orders": loading.from_files(before.texts, "s").contracts["orders"]})
+    (one,) = run.run(new, base, {}, Texts(), date.fromisoformat(today)).findings
     assert one.rule == "CONTRACT_REMOVED"
     assert bool(one.approved) is (today == "2026-06-01")
 

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from contracts.avro import parse
-from contracts.compatibility import LEVELS, Violation, check, check_schemas
+from contracts.avro.parsing import parse
+from contracts.compat.levels import LEVELS, Violation, check, check_schemas
 from contracts.errors import ConfigurationError, InvalidSchema
 
 V1 = """{

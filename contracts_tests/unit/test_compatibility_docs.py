@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from contracts import reading
-from contracts.compatibility import LEVELS
+from contracts.compat import resolution
+from contracts.compat.levels import LEVELS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "compatibility.md").read_text(encoding="utf-8")
 
@@ -23,14 +23,14 @@ def test_levels() -> None:
 
 
 def test_rules() -> None:
-    rules = {name for name, value in vars(reading).items() if name.isupper() and name == value}
+    rules = {name for name, value in vars(resolution).items() if name.isupper() and name == value}
     assert set(table("Rules")) == rules
 
 
 def test_widening() -> None:
     told = {written: set(re.findall(r"`(\w+)`", readers)) for written, readers in table("Widening").items()}
-    for written in {one for narrow in reading.PROMOTIONS.values() for one in narrow}:
-        assert told[written] == {wide for wide, narrow in reading.PROMOTIONS.items() if written in narrow}
+    for written in {one for narrow in resolution.PROMOTIONS.values() for one in narrow}:
+        assert told[written] == {wide for wide, narrow in resolution.PROMOTIONS.items() if written in narrow}
     assert {written for written in told if told[written]} == {
-        one for few in reading.PROMOTIONS.values() for one in few
+        one for few in resolution.PROMOTIONS.values() for one in few
     }

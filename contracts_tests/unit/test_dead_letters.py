@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts import dead_letter
+from contracts.catalog import dead_letter
 from contracts.errors import ConfigurationError
 from streaming.dead_letters import Place
 from streaming.dlq import Wanted

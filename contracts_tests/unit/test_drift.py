@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from contracts import drift, plan
-from contracts.findings import FailOn, Finding, Severity
-from contracts.places import Texts
-from contracts.plan import Actual, SubjectState, TopicState
-from contracts.steps import SetLevel
+from contracts.catalog.findings import FailOn, Finding, Severity
+from contracts.catalog.places import Texts
+from contracts.registry import drift, plan
+from contracts.registry.plan import Actual, SubjectState, TopicState
+from contracts.registry.steps import SetLevel
 from contracts_tests.conftest import CLONE
 from contracts_tests.unit.test_catalog import CONTRACT, load, record
 from contracts_tests.unit.test_plan import actual, desired

@@ -11,12 +11,15 @@ from typing import Any
 
 import pytest
 
-from contracts import baselines, catalog, check, diffs, settings
-from contracts.baselines import GitSource
-from contracts.check import Checked
+from contracts import settings
+from contracts.catalog import loading
+from contracts.catalog.places import Texts
+from contracts.check import baselines, diffs
+from contracts.check import run as check
+from contracts.check.baselines import GitSource
+from contracts.check.run import Checked
 from contracts.errors import ConfigurationError
-from contracts.git import Repository
-from contracts.places import Texts
+from contracts.history.git import Repository
 
 CONTRACT = "topic: orders\nowner: shop\ncompatibility: {level}\n"
 ENVIRONMENT = {
@@ -80,8 +83,8 @@ def clone(origin: Path, tmp_path: Path) -> Path:
 
 def run(clone: Path, against: str | None = None, below: str = "schemas") -> Checked:
     folder = clone / below
-    files = catalog.read_folder(folder)
-    current = catalog.from_files(files, str(folder))
+    files = loading.read_folder(folder)
+    current = loading.from_files(files, str(folder))
     source = GitSource.of(folder, against, current)
     base = source.baseline()
     histories = source.histories(check.changed_subjects(current, base), current)
@@ -375,7 +378,7 @@ def test_a_link_to_nothing_is_no_file(clone: Path) -> None:
 def test_a_folder_and_a_ref_of_one_name(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(clone)
     git(clone, "branch", "old")
-    current = catalog.load(Path("schemas"))
+    current = loading.load(Path("schemas"))
 
     def label(against: str) -> str:
         return baselines.source(against, Path("schemas"), current, settings.load()).baseline().label
@@ -476,7 +479,7 @@ def test_a_base_that_is_broken_says_whose(clone: Path) -> None:
 def test_a_subfolder_as_working_folder(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(clone, order(city="string"))
     monkeypatch.chdir(clone / "schemas")
-    source = baselines.GitSource.of(Path("."), "HEAD", catalog.load(Path(".")))
+    source = baselines.GitSource.of(Path("."), "HEAD", loading.load(Path(".")))
     assert list(source.baseline().contracts) == ["orders"]
 
 

@@ -7,9 +7,14 @@ from typing import Any
 
 import pytest
 
-from contracts import catalog, changes, impact, lint, tables
-from contracts.impact import Earlier, First, Impact, Reads
-from contracts.paths import field_at, overlap, plain
+from contracts.avro.paths import field_at, overlap, plain
+from contracts.catalog import loading
+from contracts.catalog.earlier import Earlier
+from contracts.check import impact
+from contracts.check.impact import First, Impact, Reads
+from contracts.compat import changes
+from contracts.lint import run
+from contracts.tables import layout
 from contracts_tests.unit.test_check import STATES, TO_MICROS, Edit, Files, both, level, rename, retype
 
 
@@ -20,18 +25,18 @@ def effect(*edits: Edit, history: tuple[Edit, ...] = ()) -> Impact:
         edit(before)
         edit(after)
     edits[-1](after)
-    old, new = (catalog.from_files(one.texts, "schemas").contracts["orders"] for one in (before, after))
+    old, new = (loading.from_files(one.texts, "schemas").contracts["orders"] for one in (before, after))
     versions = []
     for number, edit in enumerate(history):
         files = Files()
         edit(files)
-        schema = catalog.from_files(files.texts, "schemas").contracts["orders"].value.schema
+        schema = loading.from_files(files.texts, "schemas").contracts["orders"].value.schema
         versions.append(Earlier(f"version {number}", schema))
     told = changes.between(old.value.schema, new.value.schema)
     return impact.of(old, new, (*versions, Earlier("main", old.value.schema)), told)
 
 
-def migration(kind: str, found: Impact) -> tables.Migration:
+def migration(kind: str, found: Impact) -> layout.Migration:
     return next(one.migration for one in found.tables if one.kind == kind)
 
 
@@ -157,7 +162,7 @@ def test_a_field_that_goes_leaves_its_column() -> None:
 
 def test_a_field_that_may_be_null_from_now_on() -> None:
     found = effect(lambda f: f.field("count").update(type=["int", "null"]))
-    assert migration("cassandra", found) == tables.Migration()
+    assert migration("cassandra", found) == layout.Migration()
     assert migration("postgres", found).statements == (
         'ALTER TABLE "public"."orders" ALTER COLUMN "count" DROP NOT NULL',
     )
@@ -165,7 +170,7 @@ def test_a_field_that_may_be_null_from_now_on() -> None:
 
 def test_a_field_that_is_never_null_from_now_on_changes_nothing() -> None:
     found = effect(lambda f: f.field("note").update(type="string", default=""))
-    assert [one.migration for one in found.tables] == [tables.Migration()] * 2
+    assert [one.migration for one in found.tables] == [layout.Migration()] * 2
 
 
 def test_a_wider_type_is_an_alter_in_postgresql_and_impossible_in_cassandra() -> None:
@@ -207,7 +212,7 @@ def test_a_type_without_a_column() -> None:
 def test_microseconds_need_another_column_where_a_timestamp_ends_at_milliseconds() -> None:
     found = effect(TO_MICROS)
     assert [refusal.column for refusal in migration("cassandra", found).refusals] == ["at"]
-    assert migration("postgres", found) == tables.Migration()
+    assert migration("postgres", found) == layout.Migration()
 
 
 @pytest.mark.parametrize(
@@ -228,7 +233,7 @@ def test_microseconds_need_another_column_where_a_timestamp_ends_at_milliseconds
 def test_lint_the_tables_and_spark_agree_on_what_cannot_be_stored(edit: Edit) -> None:
     files = Files()
     edit(files)
-    told = {one.message for one in lint.run(catalog.from_files(files.texts, "schemas")) if one.severity == "error"}
+    told = {one.message for one in run.run(loading.from_files(files.texts, "schemas")) if one.severity == "error"}
     found = effect(edit)
     refused = {no.why for one in found.tables for no in one.migration.refusals}
     assert refused
@@ -262,7 +267,7 @@ def test_a_reserved_word_is_the_name_of_a_table_in_postgresql(word: str) -> None
 
 
 def test_an_enum_that_becomes_text_changes_no_column() -> None:
-    assert all(one.migration == tables.Migration() for one in effect(retype("state", "string")).tables)
+    assert all(one.migration == layout.Migration() for one in effect(retype("state", "string")).tables)
 
 
 def key_is(kind: Any) -> Edit:
@@ -298,7 +303,7 @@ def test_a_primary_key_is_for_ever() -> None:
     (refusal,) = migration("cassandra", found).refusals
     assert "(id)" in refusal.why
     assert "(id, at)" in refusal.why
-    assert migration("postgres", found) == tables.Migration()
+    assert migration("postgres", found) == layout.Migration()
 
 
 def test_another_table_is_made_and_the_old_one_stays() -> None:
@@ -347,13 +352,13 @@ def test_a_version_that_no_table_was_made_for_leaves_no_column() -> None:
 
 
 def test_a_table_is_that_of_its_name_however_long_ago() -> None:
-    sinks = {name: catalog.from_files(_named(name).texts, "s").contracts["orders"] for name in ("orders", "o2")}
+    sinks = {name: loading.from_files(_named(name).texts, "s").contracts["orders"] for name in ("orders", "o2")}
     number = _named("orders")
     number.add("extra", "int", default=1)
-    first = catalog.from_files(number.texts, "s").contracts["orders"]
+    first = loading.from_files(number.texts, "s").contracts["orders"]
     new = _named("orders")
     new.add("extra", "string", default="")
-    wanted = catalog.from_files(new.texts, "s").contracts["orders"]
+    wanted = loading.from_files(new.texts, "s").contracts["orders"]
     history = [Earlier("one", first.value.schema, first.sinks), Earlier("two", first.value.schema, sinks["o2"].sinks)]
     found = impact.of(sinks["o2"], wanted, history, changes.between(sinks["o2"].value.schema, wanted.value.schema))
     (refusal,) = migration("postgres", found).refusals
@@ -438,7 +443,7 @@ def test_overlapping_paths(one: str, other: str, same: bool) -> None:
 
 
 def test_a_field_by_its_path() -> None:
-    schema = catalog.from_files(Files().texts, "schemas").contracts["orders"].value.schema
+    schema = loading.from_files(Files().texts, "schemas").contracts["orders"].value.schema
     assert field_at(schema, "total") is not None
     assert field_at(schema, "total.cents") is None
     assert field_at(schema, "") is None

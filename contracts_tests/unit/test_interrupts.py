@@ -13,7 +13,7 @@ import pytest
 
 # The first of them waits in C, where no handler of Python's runs.
 WAYS = {
-    "in a library": "from contracts.topics import Topics; Topics(settings.load()).read(['t'])",
+    "in a library": "from contracts.registry.topics import Topics; Topics(settings.load()).read(['t'])",
     "in another thread": "from concurrent.futures import ThreadPoolExecutor as Pool; import time\n"
     "with Pool(1) as pool: pool.submit(time.sleep, 60).result()",
 }

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from contracts import kafka, settings
+from contracts import settings
 from contracts.errors import ConfigurationError
+from contracts.registry import kafka
 from contracts.settings import Settings
 
 ACCOUNT = {"kafka_sasl_username": "me", "kafka_sasl_password": 'a "b" \\ c'}

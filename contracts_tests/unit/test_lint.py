@@ -7,13 +7,14 @@ import json
 import pytest
 import yaml
 
-from contracts import catalog, lint, lint_docs
+from contracts.catalog import loading
+from contracts.catalog.findings import Finding
+from contracts.catalog.places import Texts
 from contracts.errors import ConfigurationError
-from contracts.findings import Finding
-from contracts.lint_names import personal_words
-from contracts.lint_rules import RULES
-from contracts.lint_scope import Example
-from contracts.places import Texts
+from contracts.lint import docs, run
+from contracts.lint.names import personal_words
+from contracts.lint.rules import RULES
+from contracts.lint.scope import Example
 from contracts_tests.conftest import CLONE
 
 CONTRACT = {
@@ -49,7 +50,7 @@ def files(example: Example | None = None, **contract: object) -> dict[str, str]:
 
 
 def found(texts: dict[str, str]) -> tuple[Finding, ...]:
-    return lint.run(catalog.from_files(texts, "schemas"), Texts.of(texts, "schemas"))
+    return run.run(loading.from_files(texts, "schemas"), Texts.of(texts, "schemas"))
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
@@ -70,7 +71,7 @@ def test_the_good_example_breaks_no_rule_at_all(rule) -> None:
 
 
 def test_this_repository_is_in_order() -> None:
-    texts = catalog.read_folder(CLONE / "schemas")
+    texts = loading.read_folder(CLONE / "schemas")
     assert found(texts) == ()
 
 
@@ -183,4 +184,4 @@ def test_deep_schemas_end() -> None:
 
 def test_the_page_is_current() -> None:
     page = (CLONE / "docs" / "lint.md").read_text(encoding="utf-8")
-    assert page == lint_docs.page(), "run: python -m contracts.lint_docs > docs/lint.md"
+    assert page == docs.page(), "run: python -m contracts.lint.docs > docs/lint.md"

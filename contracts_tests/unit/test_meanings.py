@@ -8,7 +8,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts import avro, changes, meanings
+from contracts.avro import parsing
+from contracts.compat import changes, meanings
 
 LEAVES: list[Any] = [
     "int",
@@ -53,7 +54,7 @@ def schemas(draw: st.DrawFn) -> str:
 
 @given(schemas(), schemas())
 def test_it_says_what_the_whole_comparison_says(one: str, other: str) -> None:
-    old, new = avro.parse_stored(one), avro.parse_stored(other)
+    old, new = parsing.parse_stored(one), parsing.parse_stored(other)
     told = [change for change in changes.between(old, new) if change.kind in meanings.KINDS]
     found = meanings.between(old, new)
     assert [(c.kind, c.path, c.old, c.new, c.node) for c in found] == [
@@ -62,8 +63,8 @@ def test_it_says_what_the_whole_comparison_says(one: str, other: str) -> None:
 
 
 def test_the_generated_pairs_are_not_all_alike() -> None:
-    one = avro.parse_stored('{"type": "record", "name": "R", "fields": [{"name": "a", "type": ["null", "long"]}]}')
+    one = parsing.parse_stored('{"type": "record", "name": "R", "fields": [{"name": "a", "type": ["null", "long"]}]}')
     micros = '["null", {"type": "long", "logicalType": "timestamp-micros"}]'
-    other = avro.parse_stored(f'{{"type": "record", "name": "R", "fields": [{{"name": "a", "type": {micros}}}]}}')
+    other = parsing.parse_stored(f'{{"type": "record", "name": "R", "fields": [{{"name": "a", "type": {micros}}}]}}')
     (change,) = meanings.between(one, other)
     assert (change.kind, change.path, change.new) == (changes.Kind.logical, "a", "timestamp-micros")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from contracts import catalog
-from contracts.contract import Contract
+from contracts.catalog import loading
+from contracts.catalog.contract import Contract
 from contracts.errors import ServiceError
 from streaming.counts import Counts
 from streaming.metrics import Metrics
@@ -20,7 +20,7 @@ NOW_S = 1_700_000_000.0
 
 @pytest.fixture(scope="module")
 def contract() -> Contract:
-    return catalog.load_one(CLONE / "schemas", "users_created")
+    return loading.load_one(CLONE / "schemas", "users_created")
 
 
 @pytest.fixture

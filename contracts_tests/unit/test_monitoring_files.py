@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from contracts import catalog
+from contracts.catalog import loading
 from contracts.errors import ServiceError
 from contracts_tests.conftest import program
 from deploy import compose
@@ -31,7 +31,7 @@ TELEMETRY = "io_confluent_kafka_server_"
 
 def exported() -> dict[str, set[str]]:
     """Sample name -> labels, as a scrape of the stream has them after a batch, a reject and a failed attempt."""
-    contract = catalog.load_one(CLONE / "schemas", "users_created")
+    contract = loading.load_one(CLONE / "schemas", "users_created")
     metrics = Metrics(contract)
     metrics.watch(lambda: {"cassandra": 3})
     metrics.written("cassandra", Counts(2, 1, 1, 2, 1.5, {"TOO_SHORT": 1}), 0.5)

@@ -14,7 +14,8 @@ import pytest
 import yaml
 from jsonschema import Draft201909Validator
 
-from contracts import catalog, odcs
+from contracts.catalog import loading
+from contracts.export import odcs
 from contracts_tests.conftest import CLONE
 from contracts_tests.unit.test_catalog import CONTRACT, load, record
 
@@ -180,7 +181,7 @@ def test_two_contracts_are_two_documents(tmp_path: Path) -> None:
 
 def test_this_repository() -> None:
     assert odcs.API_VERSION in STANDARD["properties"]["apiVersion"]["enum"]
-    for contract in catalog.load(CLONE / "schemas").contracts.values():
+    for contract in loading.load(CLONE / "schemas").contracts.values():
         VALIDATOR.validate(odcs.of(contract))
 
 

@@ -9,13 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts import avro, check, plan
-from contracts.catalog import Catalog
-from contracts.check_rules import CHECK_RULES
-from contracts.impact import Earlier
-from contracts.places import Texts
-from contracts.plan import Actual, SubjectState, TopicState
-from contracts.steps import ConfigureTopic, CreateTopic, DeleteSubject, RegisterSchema, SetLevel, name_of
+from contracts.avro import parsing
+from contracts.catalog.earlier import Earlier
+from contracts.catalog.loading import Catalog
+from contracts.catalog.places import Texts
+from contracts.check import run
+from contracts.check.rules import CHECK_RULES
+from contracts.registry import plan
+from contracts.registry.plan import Actual, SubjectState, TopicState
+from contracts.registry.steps import ConfigureTopic, CreateTopic, DeleteSubject, RegisterSchema, SetLevel, name_of
 from contracts_tests.unit.test_catalog import CONTRACT, load, record
 
 
@@ -312,7 +314,7 @@ def breaking(*approvals: str, until: date = TODAY, level: str = "FULL", of: str 
 
 def before(*histories: str, level: str = "FULL") -> Actual:
     """The value has these versions, none of which is that of the repository."""
-    history = tuple(avro.parse_stored(text, where="", named={}) for text in histories)
+    history = tuple(parsing.parse_stored(text, where="", named={}) for text in histories)
     value = SubjectState(level, tuple(range(1, len(history) + 1)), None, history=history)
     state = actual(value=value)
     topics = {"orders": TopicState(1, 1, {}), "orders.dlq": state.topics["orders.dlq"]}
@@ -397,8 +399,8 @@ def test_a_break_goes_through_where_check_approves_what_the_level_refuses(
     contract = desired.contracts["orders"]
     history = [Earlier(str(number), schema) for number, schema in enumerate(state.subjects["orders-value"].history)]
     old = replace(contract, value=replace(contract.value, schema=history[-1].schema, text=""))
-    base = check.Baseline("the registry", {"orders": old}, complete=False)
-    checked = check.run(desired, base, {"orders-value": tuple(history)}, Texts(), day)
+    base = run.Baseline("the registry", {"orders": old}, complete=False)
+    checked = run.run(desired, base, {"orders-value": tuple(history)}, Texts(), day)
     refused = [one for one in checked.findings if CHECK_RULES[one.rule].of_level]
 
     [step] = plan.make(desired, state, today=day).steps

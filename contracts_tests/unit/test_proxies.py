@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from contracts.address import is_loopback
-from contracts.registry import Registry
+from contracts.registry.address import is_loopback
+from contracts.registry.client import Registry
 from producers.source_api import SourceApi
 from stack import ports
 from stack.servers.airflow import Airflow
@@ -90,7 +90,7 @@ def test_only_known_modules_make_http_clients() -> None:
         for path in (CLONE / package).rglob("*.py")
     }
     clients = {name for name, text in found.items() if client.search(text)}
-    assert clients == {"contracts/registry_http.py", "producers/source_api.py", "orchestration/alerts.py"}
+    assert clients == {"contracts/registry/http.py", "producers/source_api.py", "orchestration/alerts.py"}
     assert all("trust_env = not" in found[name] for name in clients)
     openers = [line for text in found.values() for line in text.splitlines() if "build_opener(" in line]
     assert openers

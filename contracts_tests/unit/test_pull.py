@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from contracts import catalog, pull
+from contracts.avro import parsing
+from contracts.avro.writing import normalised
+from contracts.catalog import loading
 from contracts.errors import ConfigurationError
-from contracts.plan import TopicState
-from contracts.pull import Live, Pulled
-from contracts.registered import Config, RegisteredReference, RegisteredSchema
-from contracts.writing import normalised
+from contracts.registry import pull
+from contracts.registry.plan import TopicState
+from contracts.registry.pull import Live, Pulled
+from contracts.registry.registered import Config, RegisteredReference, RegisteredSchema
 from contracts_tests.unit.test_catalog import record
 
 ENUM = json.dumps({"type": "enum", "name": "shop.Kind", "symbols": ["A"]})
@@ -46,7 +48,7 @@ def test_a_topic_with_a_key_and_a_shared_type() -> None:
         "orders/value.avsc",
         "types/shop.Kind.avsc",
     ]
-    contract = catalog.from_files(found.files, "").get("orders")
+    contract = loading.from_files(found.files, "").get("orders")
     assert (contract.spec.owner, contract.compatibility.value) == ("shop", "FULL")
     assert [one.name for one in contract.value.types] == ["shop.Kind"]
     assert found.left_out == {}
@@ -69,7 +71,7 @@ def test_the_topic_is_as_the_cluster_has_it() -> None:
     state = live(orders_value=kept(record(("id", "string"))))
     topics = {"orders": TopicState(7, 3, {"retention.ms": "5"}), "orders.dlq": TopicState(2, 1, {})}
     found = made(Live(state.subjects, {}, topics))
-    spec = catalog.from_files(found.files, "").get("orders").spec
+    spec = loading.from_files(found.files, "").get("orders").spec
     assert (spec.kafka.partitions, spec.kafka.replication_factor, spec.kafka.config) == (7, 3, {"retention.ms": "5"})
     assert (spec.dead_letter.partitions, spec.dead_letter.config) == (2, {})
     assert found.notes == []
@@ -141,8 +143,8 @@ def test_a_subject_that_is_no_topics_name_makes_no_folder(name: str) -> None:
 )
 def test_a_text_on_several_lines_is_the_same_schema(text: str) -> None:
     found = made(live(a_value=kept(text)))
-    contract = catalog.from_files(found.files, "").get("a")
-    assert normalised(contract.value.schema) == normalised(pull.avro.parse_stored(text))
+    contract = loading.from_files(found.files, "").get("a")
+    assert normalised(contract.value.schema) == normalised(parsing.parse_stored(text))
 
 
 def test_nothing_is_overwritten_and_then_nothing_is_written(tmp_path: Path) -> None:

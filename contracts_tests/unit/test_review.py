@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from contracts import catalog
+from contracts.catalog import loading
 from contracts.errors import FindingsError
 from contracts_tests.conftest import CLONE
 from streaming.review import Review
 
-CONTRACT = catalog.load_one(CLONE / "schemas", "users_created")
+CONTRACT = loading.load_one(CLONE / "schemas", "users_created")
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from contracts import avro, row_size, tables
-from contracts.contract import CassandraSink, PostgresSink
-from contracts.nodes import Schema
+from contracts.avro import parsing
+from contracts.avro.nodes import Schema
+from contracts.catalog.contract import CassandraSink, PostgresSink
+from contracts.tables import layout, row_size
 
 POSTGRES = PostgresSink(table="wide", primary_key=["f0"])
 CASSANDRA = CassandraSink(keyspace="k", table="wide", primary_key=["f0"])
@@ -17,7 +18,7 @@ CASSANDRA = CassandraSink(keyspace="k", table="wide", primary_key=["f0"])
 
 def schema(*kinds: Any) -> Schema:
     fields = [{"name": f"f{at}", "type": kind} for at, kind in enumerate(kinds)]
-    return avro.parse(json.dumps({"type": "record", "name": "Wide", "fields": fields}))
+    return parsing.parse(json.dumps({"type": "record", "name": "Wide", "fields": fields}))
 
 
 @pytest.mark.parametrize(
@@ -57,7 +58,7 @@ def test_only_what_can_have_no_row_is_refused_to_the_stream(
     kind: Any, count: int, can_be_made: bool, is_full: bool
 ) -> None:
     found = schema(*[kind] * count)
-    assert any(tables.size_refusals(found.root, found, POSTGRES)) is not can_be_made
-    assert any(tables.full_row_refusals(found.root, found, POSTGRES)) is is_full
-    assert not any(tables.size_refusals(found.root, found, CASSANDRA))
-    assert not any(tables.full_row_refusals(found.root, found, CASSANDRA))
+    assert any(layout.size_refusals(found.root, found, POSTGRES)) is not can_be_made
+    assert any(layout.full_row_refusals(found.root, found, POSTGRES)) is is_full
+    assert not any(layout.size_refusals(found.root, found, CASSANDRA))
+    assert not any(layout.full_row_refusals(found.root, found, CASSANDRA))

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 import yaml
 
-from contracts import catalog, patterns
-from contracts.contract import Contract
+from contracts.catalog import loading
+from contracts.catalog.contract import Contract
 from contracts.errors import ConfigurationError
-from contracts.verdicts import Judge
+from contracts.quality import patterns
+from contracts.quality.judge import Judge
 from contracts_tests.conftest import CLONE
 
 FIELDS: dict[str, Any] = {
@@ -52,7 +53,7 @@ def contract(*asked: dict[str, Any], text: str = "", schema: Any = SCHEMA) -> Co
     named = [{"name": f"r{number}", **one} for number, one in enumerate(asked)]
     written = text or HEAD + yaml.safe_dump(named, sort_keys=False)
     files = {"t/contract.yaml": written, "t/value.avsc": json.dumps(schema)}
-    return catalog.from_files(files, "schemas").get("t")
+    return loading.from_files(files, "schemas").get("t")
 
 
 def refusal(*asked: dict[str, Any], **more: Any) -> str:

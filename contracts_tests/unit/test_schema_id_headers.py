@@ -16,16 +16,17 @@ from confluent_kafka.schema_registry import (
 from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
-from contracts import catalog, registry
-from contracts.contract import SchemaIdPlace, Subject
+from contracts.catalog import loading
+from contracts.catalog.contract import SchemaIdPlace, Subject
+from contracts.catalog.spec import parse_spec
 from contracts.errors import ConfigurationError
-from contracts.spec import parse_spec
+from contracts.registry import client
 from contracts_tests.conftest import CLONE
 from producers.serializer import Serializer
 
 GUID = "89791762-2336-186f-9674-180a8d11ed67"
 RECORD = {"id": uuid.UUID(int=5)}
-CONTRACT = catalog.load_one(CLONE / "schemas", "users_created")
+CONTRACT = loading.load_one(CLONE / "schemas", "users_created")
 FIELDS = {MessageField.KEY: ("key", "__key_schema_id"), MessageField.VALUE: ("value", "__value_schema_id")}
 
 
@@ -57,7 +58,7 @@ def subject() -> Subject:
 def serializer(subject: Subject, guid: str, field: str = MessageField.KEY) -> Serializer:
     role, _ = FIELDS[field]
     one = Subject(subject.name, role, subject.file, subject.text, subject.schema)
-    found = registry.RegisteredSchema(7, subject.text, guid=guid)
+    found = client.RegisteredSchema(7, subject.text, guid=guid)
     return Serializer(one, found, SchemaIdPlace.header)
 
 
@@ -88,7 +89,7 @@ def test_confluents_deserializer_reads_guid_and_id(subject: Subject, field: str,
 def test_prefix_is_the_default_and_needs_no_header(subject: Subject) -> None:
     assert CONTRACT.spec.producer.schema_id is SchemaIdPlace.prefix
     bare = serializer(subject, GUID)(RECORD)
-    ours = Serializer(subject, registry.RegisteredSchema(7, subject.text, guid=GUID), SchemaIdPlace.prefix)
+    ours = Serializer(subject, client.RegisteredSchema(7, subject.text, guid=GUID), SchemaIdPlace.prefix)
     assert (ours(RECORD), ours.headers) == (b"\x00\x00\x00\x00\x07" + bare, ())
 
 

@@ -18,9 +18,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from contracts import avro
-from contracts.contract import SchemaIdPlace, Subject
-from contracts.registry import RegisteredSchema
+from contracts.avro import parsing
+from contracts.catalog.contract import SchemaIdPlace, Subject
+from contracts.registry.client import RegisteredSchema
 from contracts_tests import types_page
 from contracts_tests.strict_avro import Branch, decode
 from producers.scalars import Misfit
@@ -247,7 +247,7 @@ def serializer(kind: Any) -> Callable[[Any], bytes]:
 def record_serializer(fields: list[dict[str, Any]]) -> Callable[[Any], bytes]:
     text = json.dumps({"type": "record", "name": "Whole", "fields": fields})
     write = Serializer(
-        Subject("t-value", "value", "value.avsc", text, avro.parse(text, where="value.avsc")),
+        Subject("t-value", "value", "value.avsc", text, parsing.parse(text, where="value.avsc")),
         RegisteredSchema(7, text),
         SchemaIdPlace.prefix,
     )

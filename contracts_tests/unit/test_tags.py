@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from contracts import tags
-from contracts.avro import parse
+from contracts.avro.parsing import parse
+from contracts.registry import tags
 
 PII, SECRET = ["PII"], ["PII", "SECRET"]
 

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
-from contracts import catalog, migrations, tables
-from contracts.contract import Contract, Tombstones
+from contracts.catalog import loading
+from contracts.catalog.contract import Contract, Tombstones
 from contracts.errors import ConfigurationError
+from contracts.tables import layout, migrations
 
 ID = {"name": "id", "type": {"type": "string", "logicalType": "uuid"}}
 
@@ -38,7 +39,7 @@ def contract(key: list[Any] | None | dict[str, Any] = (ID,), **spec: Any) -> Con
         "things/key.avsc": "\n\n" + json.dumps(fields, indent=1),
         "things/value.avsc": json.dumps({"type": "record", "name": "Thing", "namespace": "n", "fields": value}),
     }
-    return catalog.from_files(files, "schemas").get("things")
+    return loading.from_files(files, "schemas").get("things")
 
 
 def test_it_is_off_unless_it_is_asked_for_and_needs_a_store() -> None:
@@ -47,7 +48,7 @@ def test_it_is_off_unless_it_is_asked_for_and_needs_a_store() -> None:
         "things/contract.yaml": "topic: things\nowner: test\ncompatibility: FULL\n",
         "things/value.avsc": '{"type": "record", "name": "Thing", "fields": []}',
     }
-    assert not catalog.from_files(files, "schemas").get("things").deletes
+    assert not loading.from_files(files, "schemas").get("things").deletes
 
 
 @pytest.mark.parametrize(
@@ -81,7 +82,7 @@ def test_an_unknown_word_names_those_that_there_are() -> None:
         "a/value.avsc": '"int"',
     }
     with pytest.raises(ConfigurationError, match="'reject' or 'delete'") as refused:
-        catalog.from_files(files, "schemas")
+        loading.from_files(files, "schemas")
     assert refused.value.where == "schemas/a/contract.yaml:4"
 
 
@@ -99,8 +100,8 @@ def test_contracts_tables_prints_the_tables_that_keep_what_was_deleted() -> None
 
 def test_what_was_deleted_is_kept_by_primary_key_and_position() -> None:
     for sink in contract().sinks:
-        kept = tables.deletions(tables.of(contract(), sink))
+        kept = layout.deletions(layout.of(contract(), sink))
         names = ["id", "kafka_timestamp", "kafka_partition", "kafka_offset"]
         assert [column.name for column in kept.all_columns] == names
         assert kept.sink.qualified.endswith(".things__deleted")
-        assert 'PRIMARY KEY ("id")' in tables.create(kept)[-1]
+        assert 'PRIMARY KEY ("id")' in layout.create(kept)[-1]

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
-from contracts import catalog, columns, lint, tables
-from contracts.avro import parse
+from contracts.avro.parsing import parse
+from contracts.catalog import loading
+from contracts.catalog.places import Texts
 from contracts.errors import ConfigurationError
-from contracts.places import Texts
+from contracts.lint import run
+from contracts.tables import columns, layout
 from contracts_tests import types_page
 from contracts_tests.unit.test_lint import files
 
@@ -96,13 +98,13 @@ def test_what_no_store_can_hold_is_refused_by_lint_and_by_the_stream(kind: Any, 
     texts = files()
     id_ = {"name": "id", "type": "string", "doc": "Its id."}
     texts["orders/value.avsc"] = json.dumps({**value, "fields": [id_, {"name": "f", "type": kind, "doc": "F."}]})
-    loaded = catalog.from_files(texts, "schemas")
-    hits = [one for one in lint.run(loaded, Texts.of(texts, "schemas")) if one.rule == "SINK_TYPE"]
+    loaded = loading.from_files(texts, "schemas")
+    hits = [one for one in run.run(loaded, Texts.of(texts, "schemas")) if one.rule == "SINK_TYPE"]
     assert [words in one.message for one in hits] == [True]
     contract = loaded.get("orders")
     for sink in contract.sinks:
         with pytest.raises(ConfigurationError, match=words):
-            tables.of(contract, sink)
+            layout.of(contract, sink)
 
 
 def test_a_recursive_type_is_refused_by_the_stream_too() -> None:
@@ -111,9 +113,9 @@ def test_a_recursive_type_is_refused_by_the_stream_too() -> None:
     texts["orders/value.avsc"] = (
         f'{{"type": "record", "name": "Order", "fields": [{{"name": "id", "type": "string"}}, {parent}]}}'
     )
-    contract = catalog.from_files(texts, "schemas").get("orders")
+    contract = loading.from_files(texts, "schemas").get("orders")
     with pytest.raises(ConfigurationError, match="contains itself"):
-        tables.of(contract, contract.sinks[0])
+        layout.of(contract, contract.sinks[0])
 
 
 @pytest.mark.parametrize(
@@ -124,5 +126,5 @@ def test_a_primary_key_of_another_type_is_refused(kind: Any) -> None:
     field = {"name": "id", "type": kind, "doc": "Its id."}
     value = {"type": "record", "name": "Order", "namespace": "com.example", "doc": "An order.", "fields": [field]}
     texts["orders/value.avsc"] = json.dumps(value)
-    found = lint.run(catalog.from_files(texts, "schemas"), Texts.of(texts, "schemas"))
+    found = run.run(loading.from_files(texts, "schemas"), Texts.of(texts, "schemas"))
     assert {one.rule for one in found} == {"PRIMARY_KEY"}

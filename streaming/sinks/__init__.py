@@ -6,7 +6,7 @@ from typing import Protocol
 
 from pyspark.sql import DataFrame
 
-from contracts.contract import CassandraSink, PostgresSink
+from contracts.catalog.contract import CassandraSink, PostgresSink
 from streaming.counts import Counts
 
 

@@ -23,12 +23,12 @@ from cassandra.policies import RoundRobinPolicy
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from contracts import tables
-from contracts.contract import CassandraSink as CassandraSpec
-from contracts.contract import Contract
+from contracts.catalog.contract import CassandraSink as CassandraSpec
+from contracts.catalog.contract import Contract
 from contracts.errors import ConfigurationError, ServiceError
 from contracts.settings import Settings
-from contracts.tables import (
+from contracts.tables import layout
+from contracts.tables.layout import (
     DELETED,
     EVENT_OFFSET,
     EVENT_ORDER,
@@ -90,9 +90,9 @@ class CassandraSink:
     def __init__(self, settings: Settings, contract: Contract, spec: CassandraSpec) -> None:
         self._settings = settings
         self._contract = contract
-        self._table = tables.of(contract, spec)
+        self._table = layout.of(contract, spec)
         self.spec = spec
-        self._deletions = tables.deletions(self._table) if contract.deletes else None
+        self._deletions = layout.deletions(self._table) if contract.deletes else None
         self._newest = NewestWritten(
             settings.checkpoint_dir / contract.name / "cassandra-newest.json", spec.qualified
         )

@@ -14,11 +14,11 @@ from confluent_kafka import KafkaError, Message, Producer
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
-from contracts import dead_letter as headers
-from contracts import kafka
-from contracts.contract import Contract
+from contracts.catalog import dead_letter as headers
+from contracts.catalog.contract import Contract
+from contracts.registry import kafka
+from contracts.registry.topics import Topics
 from contracts.settings import Settings
-from contracts.topics import Topics
 from streaming import failures, pieces, refusals
 from streaming.reasons import Reason
 

@@ -8,10 +8,10 @@ import psycopg
 import structlog
 from cassandra.cluster import Session
 
-from contracts import tables
-from contracts.contract import CassandraSink, PostgresSink
+from contracts.catalog.contract import CassandraSink, PostgresSink
 from contracts.errors import ConfigurationError, Refused
-from contracts.tables import EVENT_OFFSET, EVENT_PARTITION, EVENT_TIMESTAMP, RESERVED, Column, Table
+from contracts.tables import layout
+from contracts.tables.layout import EVENT_OFFSET, EVENT_PARTITION, EVENT_TIMESTAMP, RESERVED, Column, Table
 
 log = structlog.get_logger("streaming")
 
@@ -122,7 +122,7 @@ def _users_of_retyped(connection: psycopg.Connection, found: Table, wanted: Tabl
 
 def _migration(existing: Table | None, wanted: Table) -> tuple[str, ...]:
     """Statements that bring the existing table to the wanted one.  Raises ConfigurationError when none can."""
-    needed = tables.migrate(existing, wanted)
+    needed = layout.migrate(existing, wanted)
     if needed.refusals:
         first = needed.refusals[0]
         raise ConfigurationError(

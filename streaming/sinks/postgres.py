@@ -14,12 +14,12 @@ from psycopg.conninfo import conninfo_to_dict
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from contracts import tables
-from contracts.contract import Contract
-from contracts.contract import PostgresSink as PostgresSpec
+from contracts.catalog.contract import Contract
+from contracts.catalog.contract import PostgresSink as PostgresSpec
 from contracts.errors import ConfigurationError, Refused, ServiceError
 from contracts.settings import Settings
-from contracts.tables import DELETED, EVENT_OFFSET, EVENT_ORDER, EVENT_PARTITION, EVENT_TIMESTAMP
+from contracts.tables import layout
+from contracts.tables.layout import DELETED, EVENT_OFFSET, EVENT_ORDER, EVENT_PARTITION, EVENT_TIMESTAMP
 from streaming import failures, refusals, rows
 from streaming.counts import Counts, counted
 from streaming.failures import RowRefused
@@ -48,8 +48,8 @@ class PostgresSink:
         self._settings = settings
         self.spec = spec
         self._contract = contract
-        self._table = tables.of(contract, spec)
-        self._deletions = tables.deletions(self._table) if contract.deletes else None
+        self._table = layout.of(contract, spec)
+        self._deletions = layout.deletions(self._table) if contract.deletes else None
         self._staging = f"{spec.table}__staging"
         self._url, self._properties = jdbc(settings.postgres_dsn)
         # An attempt that was given up leaves no task behind that waits for ever for a server that hangs.

@@ -15,7 +15,7 @@ from cassandra.query import BoundStatement
 from cassandra.util import Date, Duration
 from pyspark.sql import DataFrame, Row
 
-from contracts.tables import EVENT_OFFSET, EVENT_PARTITION, WRITE_TIME, Table
+from contracts.tables.layout import EVENT_OFFSET, EVENT_PARTITION, WRITE_TIME, Table
 from streaming import failures, refusals
 from streaming.refusals import Place
 

@@ -1,0 +1,48 @@
+"""What people get wrong in an Avro schema, in words for a message."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import Any
+
+from contracts.avro.jsonpos import dump
+from contracts.avro.nodes import PRIMITIVES, AnyType, Union
+
+
+def no_type(value: dict[str, Any]) -> tuple[str, str]:
+    """What is wrong with an object whose "type" is no name, and how to mend it."""
+    if "type" not in value:
+        return 'a type without "type"', 'add "type"'
+    return (
+        f'"type" is {show(value["type"])} where a name belongs',
+        'put that type where this object stands: {"type": {"type": ...}} is one level too many',
+    )
+
+
+def mend_unknown(name: str) -> str:
+    """How to mend a type that nothing defines; knows a complex type as a bare word, and a misspelt primitive."""
+    short = name.rpartition(".")[2]
+    if short in ("record", "enum", "array", "map", "fixed"):
+        return f'write {{"type": {{"type": "{short}", ...}}}}: the {short} needs an object of its own'
+    near = get_close_matches(short, PRIMITIVES, 1, 0.75)
+    if near:
+        return f"write {near[0]!r}"
+    return "define it, correct its name or namespace, or declare the schema that defines it as a reference"
+
+
+def show(value: Any) -> str:
+    """A JSON value, short enough for a message."""
+    text = dump(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def quoted(name: str) -> str:
+    """A name in quotes, short enough for a message."""
+    return repr(name if len(name) <= 120 else f"{name[:117]}...")
+
+
+def kind(node: AnyType) -> str:
+    """What `node` takes, for a message."""
+    if isinstance(node, Union):
+        return " or ".join(branch.label for branch in node.branches) or "an empty union"
+    return node.label

@@ -1,0 +1,149 @@
+"""What `lint` and `check` find, and what an approval does to it.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from enum import StrEnum
+
+from contracts.catalog.contract import Contract
+from contracts.catalog.places import Texts
+from contracts.errors import ConfigurationError
+
+
+class Severity(StrEnum):
+    """`error` is what breaks something or somebody, `warning` what one ought to know."""
+
+    error = "error"
+    warning = "warning"
+
+
+class FailOn(StrEnum):
+    """From which severity on a finding makes the exit code 1."""
+
+    error = "error"
+    warning = "warning"
+    never = "never"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is not in order.
+
+    Args:
+        rule: its id.
+        message: what is wrong and why it matters, one sentence.
+        mend: what to do about it.
+        file, line, column: where; line and column are 1-based, 0 when there is no such place.
+        path: where in the schema (`user.address.street`) or in contract.yaml (`kafka.partitions`).
+        contract, subject: names; `subject` is empty for what is no schema's.
+        approved: the reason of the approval that covers it, empty when none does.
+        until: last day of that approval, ISO.
+    """
+
+    rule: str
+    severity: Severity
+    message: str
+    mend: str
+    file: str = ""
+    line: int = 0
+    column: int = 0
+    path: str = ""
+    contract: str = ""
+    subject: str = ""
+    approved: str = ""
+    until: str = ""
+
+    @property
+    def place(self) -> str:
+        """`file:line:column`, as far as it is known."""
+        return ":".join([self.file, *(str(number) for number in (self.line, self.column) if number)])
+
+    def fails(self, limit: FailOn) -> bool:
+        """True when it makes the exit code 1."""
+        if self.approved or limit is FailOn.never:
+            return False
+        return self.severity is Severity.error or limit is FailOn.warning
+
+
+def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Each finding once, by contract, errors first, then by file and place."""
+    return tuple(
+        sorted(
+            dict.fromkeys(findings),
+            key=lambda one: (one.contract, one.severity is not Severity.error, one.file, one.line, one.column),
+        )
+    )
+
+
+#: The rules that are about approvals themselves: id -> severity.
+APPROVAL_EXPIRED = "APPROVAL_EXPIRED"
+APPROVAL_UNUSED = "APPROVAL_UNUSED"
+
+
+def approve(
+    contract: Contract,
+    findings: Sequence[Finding],
+    *,
+    today: date,
+    known: Iterable[str],
+    texts: Texts,
+    still_needed: Iterable[tuple[str, str, str]] = (),
+) -> list[Finding]:
+    """`findings` of one contract, those marked that an approval of its contract.yaml covers.
+
+    An approval that has expired, or that covers nothing, is a finding of its own.
+
+    Args:
+        today: an approval counts through its last day.
+        known: ids of the rules that an approval may name.
+        texts: of the contract files, for the line.
+        still_needed: (rule, path, role) of what the next change would be refused for: an approval of these is in use.
+
+    Raises:
+        ConfigurationError: an approval names a rule that does not exist.
+    """
+    result = list(findings)
+    rules = sorted(known)
+    for number, approval in enumerate(contract.spec.approvals):
+        line, column = texts.position(contract.file, "approvals", number)
+        if approval.rule not in rules:
+            raise ConfigurationError(
+                f"approvals.{number}.rule: there is no rule {approval.rule!r}",
+                where=f"{contract.file}:{line}" if line else contract.file,
+                mend=f"rules of check: {', '.join(rules)}",
+            )
+        about = [i for i, one in enumerate(result) if (one.rule, one.path) == (approval.rule, approval.path)]
+        covered = [i for i in about if approval.covers(approval.rule, approval.path, role(contract, result[i]))]
+        at = f"of {approval.rule}" + (f" at {approval.path}" if approval.path else "") + f" in the {approval.subject}"
+        found = None
+        if not approval.holds(today):
+            found = Finding(
+                APPROVAL_EXPIRED,
+                Severity.error,
+                f"the approval {at} ended on {approval.until}",
+                "finish the migration and remove it, or agree on a new date",
+            )
+        elif covered:
+            for index in covered:
+                result[index] = replace(result[index], approved=approval.reason, until=str(approval.until))
+        elif not any(approval.covers(*one) for one in still_needed):
+            other = next((role(contract, result[i]) for i in about), "")
+            found = Finding(
+                APPROVAL_UNUSED,
+                Severity.warning,
+                f"the approval {at} covers nothing that this change does",
+                f"the {other} has such a finding: write `subject: {other}` if that is meant, or remove it"
+                if other
+                else "remove it, or correct its rule, path or subject",
+            )
+        if found is not None:
+            place = {"file": contract.file, "line": line, "column": column, "contract": contract.name}
+            result.append(replace(found, path=f"approvals.{number}", **place))
+    return result
+
+
+def role(contract: Contract, one: Finding) -> str:
+    """`key` or `value`, whose schema it is found in; empty for what is no schema's."""
+    return next((subject.role for subject in contract.subjects if subject.name == one.subject), "")

@@ -1,0 +1,349 @@
+"""`schemas/` as contracts: reads the files, resolves references between them, says exactly what is wrong and where.
+
+A folder with a `contract.yaml` is a contract.  Every other `.avsc` below the root (whichever folder it is in) defines
+one shared named type, registered under a subject of its own full name and found by that name.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from types import MappingProxyType
+from typing import Any, Literal
+
+from contracts.avro import parsing, shapes
+from contracts.avro.nodes import NamedType, Record, Union
+from contracts.catalog import yaml_text
+from contracts.catalog.contract import DELETIONS, Contract, ContractSpec, Role, Subject
+from contracts.catalog.spec import line_of, parse_spec
+from contracts.errors import ConfigurationError, InvalidSchema
+from contracts.quality import reading
+
+CONTRACT_FILE = "contract.yaml"
+# A primary key of one of these types is the same value in the key, in both stores and in their drivers.
+_DELETABLE = frozenset({"boolean", "int", "long", "string", "enum", "bytes", "fixed", "uuid", "date"})
+_LONGEST_TABLE = 48  # Cassandra's limit
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """All contracts of a repository.
+
+    Attributes:
+        root: where the files came from, for messages.
+        contracts: by folder name.
+        types: shared named types that some contract uses, dependencies first.
+    """
+
+    root: str
+    contracts: Mapping[str, Contract]
+    types: tuple[Subject, ...]
+
+    @property
+    def subjects(self) -> tuple[Subject, ...]:
+        """Every subject that the repository owns, references first."""
+        return self.types + tuple(s for contract in self.contracts.values() for s in contract.subjects)
+
+    def get(self, name: str) -> Contract:
+        """The contract of that folder name.
+
+        Raises:
+            ConfigurationError: there is none; the message lists those that exist.
+        """
+        if name not in self.contracts:
+            known = ", ".join(self.contracts) or "none"
+            raise ConfigurationError(
+                f"there is no contract {name!r}", where=self.root, mend=f"contracts here: {known}"
+            )
+        return self.contracts[name]
+
+    def only(self, names: Collection[str]) -> Catalog:
+        """The contracts of these names, and the types that they use; all without a name.  Raises as `get`."""
+        if not names:
+            return self
+        chosen = {name: self.get(name) for name in dict.fromkeys(names)}
+        used: set[str] = set()
+        waiting = [subject for contract in chosen.values() for subject in contract.subjects]
+        while waiting:
+            for one in waiting.pop().types:
+                if one.name not in used:
+                    used.add(one.name)
+                    waiting.append(one)
+        return Catalog(self.root, MappingProxyType(chosen), tuple(one for one in self.types if one.name in used))
+
+
+def load(folder: Path) -> Catalog:
+    """The contracts below `folder`.
+
+    Raises:
+        ConfigurationError: no such folder, no contract in it, or a contract.yaml that is not in order.
+        InvalidSchema: an .avsc that is no valid Avro schema.
+    """
+    if not folder.is_dir():
+        raise ConfigurationError(
+            "there is no such folder", where=str(folder), mend="run from the repository's root, or set CONTRACTS_DIR"
+        )
+    return from_files(read_folder(folder), str(folder))
+
+
+def load_one(folder: Path, name: str) -> Contract:
+    """The contract `name` below `folder`; errors as `load` and `Catalog.get`."""
+    return load(folder).get(name)
+
+
+def read_folder(folder: Path) -> dict[str, str]:
+    """Path below `folder` (POSIX) to text, for every contract.yaml and .avsc, sorted."""
+    files = {}
+    for path in sorted(folder.rglob("*")):
+        if is_contract_file(path.name) and path.is_file():
+            try:
+                files[path.relative_to(folder).as_posix()] = path.read_text(encoding="utf-8")
+            except UnicodeDecodeError as error:
+                raise ConfigurationError(
+                    f"not UTF-8: {error.reason} at byte {error.start}", where=str(path), mend="save it as UTF-8"
+                ) from None
+    return files
+
+
+def is_contract_file(path: str) -> bool:
+    """One that `from_files` takes: contract.yaml or an .avsc."""
+    return path.endswith(".avsc") or PurePosixPath(path).name == CONTRACT_FILE
+
+
+def from_files(files: Mapping[str, str], root: str) -> Catalog:
+    """Contracts from file texts (see `read_folder`); `root` is only for messages.  Errors as `load`."""
+    folders = [str(PurePosixPath(path).parent) for path in files if PurePosixPath(path).name == CONTRACT_FILE]
+    if not folders:
+        raise ConfigurationError(
+            f"no {CONTRACT_FILE} in any folder",
+            where=root,
+            mend=f"add {root}/<topic>/{CONTRACT_FILE} (docs/contract.md)",
+        )
+    specs = {
+        folder: parse_spec(files[_join(folder, CONTRACT_FILE)], _join(root, folder, CONTRACT_FILE))
+        for folder in folders
+    }
+    own = {_join(folder, name) for folder, spec in specs.items() for name in (spec.key, spec.value) if name}
+    shared = _SharedTypes(
+        root, {path: text for path, text in files.items() if path.endswith(".avsc") and path not in own}
+    )
+    contracts = {}
+    topics: dict[str, str] = {}
+    tables: dict[tuple[str, str], str] = {}
+    for folder, spec in specs.items():
+        where = _join(root, folder, CONTRACT_FILE)
+        if spec.topic in topics:
+            raise ConfigurationError(
+                f"topic {spec.topic} already has a contract, {topics[spec.topic]}",
+                where=where,
+                mend="one topic has one contract: change the topic of one, or merge the two folders",
+            )
+        topics[spec.topic] = where
+        for sink in filter(None, (spec.sinks.cassandra, spec.sinks.postgres)):
+            if (other := tables.setdefault((sink.kind, sink.qualified), where)) != where:
+                raise ConfigurationError(
+                    f"{sink.kind} table {sink.qualified} is already written by {other}",
+                    where=where,
+                    mend="one table has one contract: name another table in its sinks",
+                )
+        name = folder if folder != "." else spec.topic
+        contracts[name] = _build(name, folder, spec, files, root, shared)
+    return Catalog(root, MappingProxyType(contracts), _types_of(contracts.values()))
+
+
+def _types_of(contracts: Iterable[Contract]) -> tuple[Subject, ...]:
+    """The shared types that the contracts use, directly or not, dependencies first."""
+    found: dict[str, Subject] = {}
+
+    def add(subject: Subject) -> None:
+        for one in subject.types:
+            add(one)
+            found.setdefault(one.name, one)
+
+    for contract in contracts:
+        for subject in contract.subjects:
+            add(subject)
+    return tuple(found.values())
+
+
+def _build(
+    name: str, folder: str, spec: ContractSpec, files: Mapping[str, str], root: str, shared: _SharedTypes
+) -> Contract:
+    where = _join(root, folder, CONTRACT_FILE)
+
+    def subject(role: Literal["key", "value"], file_name: str) -> Subject:
+        path = _join(folder, file_name)
+        if path not in files:
+            raise ConfigurationError(
+                f"{role}: there is no file {file_name}",
+                where=where,
+                mend=f"add {_join(root, path)}, or correct `{role}:` in {where}",
+            )
+        return shared.subject(f"{spec.topic}-{role}", role, _join(root, path), files[path])
+
+    key = subject("key", spec.key) if spec.key else None
+    value = subject("value", spec.value)
+
+    def line_of_rule(number: int, key: str) -> str:
+        node = yaml_text.compose(files[_join(folder, CONTRACT_FILE)])
+        return f"{where}:{line_of(node, ['rules', number, key])}"
+
+    contract = Contract(name, where, spec, key, value, reading.read(spec.rules, value.schema, line_of_rule))
+    _check_sinks(contract)
+    return contract
+
+
+def _check_sinks(contract: Contract) -> None:
+    if not contract.sinks:
+        return
+    schema = contract.value.schema
+    root = schema.resolve(schema.root)
+    if not isinstance(root, Record):
+        raise ConfigurationError(
+            "a contract with sinks needs a record as its value", where=contract.value.file, mend="wrap it in a record"
+        )
+    names = [f.name for f in root.fields]
+    for sink in contract.sinks:
+        for column in sink.primary_key:
+            if column not in names:
+                raise ConfigurationError(
+                    f"sinks.{sink.kind}.primary_key: there is no field {column!r}",
+                    where=contract.file,
+                    mend=f"fields of {contract.value.file}: {', '.join(names)}",
+                )
+            field = root.by_name[column]
+            if isinstance(schema.resolve(field.type), Union):
+                raise ConfigurationError(
+                    f"sinks.{sink.kind}.primary_key: field {column!r} may be null",
+                    where=f"{contract.value.file}:{field.line}",
+                    mend="a primary key is never null: give the field one type without null",
+                )
+    if contract.deletes:
+        _check_tombstones(contract)
+
+
+def _check_tombstones(contract: Contract) -> None:
+    """A tombstone is nothing but its key: that has to name one row of each store."""
+    assert contract.key is not None
+    schema, values = contract.key.schema, contract.value.schema
+    root = schema.resolve(schema.root)
+    line = f"{contract.key.file}:{root.line}"
+    if not isinstance(root, Record):
+        raise ConfigurationError(
+            "tombstones: delete needs a record as its key", where=line, mend="wrap it in a record, or set reject"
+        )
+    for sink in contract.sinks:
+        if len(sink.table) > (longest := _LONGEST_TABLE - len(DELETIONS)):
+            raise ConfigurationError(
+                f"tombstones: delete keeps a table <table>{DELETIONS}, and {sink.table} is too long a name",
+                where=contract.file,
+                mend=f"name a table of at most {longest} characters in sinks.{sink.kind}, or set reject",
+            )
+        for column in sink.primary_key:
+            field = root.by_name.get(column)
+            if field is None:
+                raise ConfigurationError(
+                    f"tombstones: delete needs the primary key in the record's key, and it has no field {column!r}",
+                    where=line,
+                    mend=f"add the field ({sink.kind}.primary_key is {', '.join(sink.primary_key)}), or set reject",
+                )
+            nodes = schema.resolve(field.type), values.resolve(contract.value.record.by_name[column].type)
+            mine, theirs = map(shapes.type_name, nodes)
+            if mine != theirs or nodes[0].type != nodes[1].type or mine not in _DELETABLE:
+                raise ConfigurationError(
+                    f"tombstones: delete cannot find rows by {column!r}, {mine} in the key and {theirs} in the value",
+                    where=f"{contract.key.file}:{field.line}",
+                    mend=f"give both the same type, one of {', '.join(sorted(_DELETABLE))}; or set reject",
+                )
+
+
+class _SharedTypes:
+    """Named types by full name, parsed when a schema first names one."""
+
+    def __init__(self, root: str, files: Mapping[str, str]) -> None:
+        self._root = root
+        self._files = files
+        self._paths: dict[str, str] = {}
+        self._parsed: dict[str, Subject] = {}
+        self._open: list[str] = []
+        for path, text in files.items():
+            name = _full_name(text)
+            if name in self._paths:
+                raise ConfigurationError(
+                    f"{name} is already defined in {_join(root, self._paths[name])}",
+                    where=_join(root, path),
+                    mend="a shared type is defined once: delete or rename one of the two",
+                )
+            if name:
+                self._paths[name] = path
+
+    def subject(self, name: str, role: Role, where: str, text: str) -> Subject:
+        """The subject of an .avsc, its references resolved."""
+        named: dict[str, NamedType] = {}
+        for one in self._mentioned(text):
+            if one != name:
+                named.update(self._type(one).schema.named)
+        schema = parsing.parse(text, where=where, named=named)
+        return Subject(name, role, where, text, schema, tuple(self._type(one) for one in schema.references))
+
+    def _mentioned(self, text: str) -> list[str]:
+        words = _type_words(text)
+        return [name for name in self._paths if name in words or name.rpartition(".")[2] in words]
+
+    def _type(self, name: str) -> Subject:
+        if name not in self._parsed:
+            where = _join(self._root, self._paths[name])
+            if name in self._open:
+                circle = " -> ".join([*self._open[self._open.index(name) :], name])
+                raise InvalidSchema(
+                    f"the references form a circle: {circle}",
+                    where=where,
+                    mend="define the types of the circle in one file",
+                )
+            self._open.append(name)
+            subject = self.subject(name, "type", where, self._files[self._paths[name]])
+            self._open.pop()
+            self._parsed[name] = subject
+        return self._parsed[name]
+
+
+def _type_words(text: str) -> set[str]:
+    """Every name that stands where a schema has a type, as it is written there."""
+    words: set[str] = set()
+    try:
+        waiting: list[Any] = [json.loads(text)]
+    except (json.JSONDecodeError, RecursionError):
+        return words
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str):
+            words.add(one)
+        elif isinstance(one, list):
+            waiting.extend(one)
+        elif isinstance(one, dict):
+            waiting.extend(one[key] for key in ("type", "items", "values") if key in one)
+            waiting.extend(field for field in _list(one.get("fields")) if isinstance(field, dict))
+    return words
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _full_name(text: str) -> str:
+    """Full name that an .avsc defines; empty where it is not the JSON of a named type (found when it is parsed)."""
+    try:
+        document = json.loads(text)
+    except (json.JSONDecodeError, RecursionError):
+        return ""
+    name = document.get("name") if isinstance(document, dict) else None
+    if not isinstance(name, str):
+        return ""
+    namespace = document.get("namespace")
+    return f"{namespace}.{name}" if "." not in name and isinstance(namespace, str) and namespace else name
+
+
+def _join(*parts: str) -> str:
+    return PurePosixPath(*parts).as_posix()

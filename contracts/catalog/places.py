@@ -1,0 +1,49 @@
+"""Where a key of contract.yaml stands in its file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+import yaml
+
+from contracts.catalog import yaml_text
+
+
+@dataclass(frozen=True)
+class Texts:
+    """The texts of a catalog's files, by their path as messages show it.
+
+    Args:
+        by_path: path -> text.
+    """
+
+    by_path: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, files: Mapping[str, str], root: str) -> Texts:
+        """From the files that `catalog.from_files` takes."""
+        return cls({PurePosixPath(root, path).as_posix(): text for path, text in files.items()})
+
+    def position(self, path: str, *keys: str | int) -> tuple[int, int]:
+        """1-based line and column of the key (or list item) at `keys`, of the nearest one around it if it is not
+        there; (0, 0) for a file without text."""
+        if path not in self.by_path:
+            return 0, 0
+        node = yaml_text.compose(self.by_path[path])
+        if node is None:
+            return 1, 1
+        mark = node.start_mark
+        for key in keys:
+            if isinstance(node, yaml.MappingNode):
+                found = next(((one, value) for one, value in node.value if one.value == str(key)), None)
+                if found is None:
+                    break
+                mark, node = found[0].start_mark, found[1]
+            elif isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
+                node = node.value[key]
+                mark = node.start_mark
+            else:
+                break
+        return mark.line + 1, mark.column + 1

@@ -1,0 +1,104 @@
+"""One contract.yaml as a `ContractSpec`, or what is wrong with it, and in which line."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from contracts.catalog import yaml_text
+from contracts.catalog.contract import ContractSpec
+from contracts.errors import ConfigurationError
+
+
+@lru_cache(maxsize=20_000)  # most are the same in every version that one run reads
+def parse_spec(text: str, where: str) -> ContractSpec:
+    """A contract.yaml; `where` is only for messages.
+
+    Raises:
+        ConfigurationError: it is not in order.
+    """
+    try:
+        node = yaml_text.compose(text)
+        document = yaml_text.load(text)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ConfigurationError(
+            f"not YAML: {error.problem}", where=f"{where}:{line}", mend="correct the line"
+        ) from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        words = "nested too deep" if isinstance(error, RecursionError) else " ".join(str(error).split())
+        raise ConfigurationError(f"not YAML: {words}", where=where, mend="correct the file") from None
+    if not isinstance(node, yaml.MappingNode):
+        raise ConfigurationError(
+            "is not a mapping", where=where, mend=f"it takes the keys {', '.join(ContractSpec.model_fields)}"
+        )
+    _refuse_duplicates(node, where)
+    try:
+        return ContractSpec.model_validate(document)
+    except ValidationError as error:
+        raise _as_configuration_error(error, node, where) from None
+
+
+def _refuse_duplicates(node: yaml.Node, where: str) -> None:
+    if isinstance(node, yaml.MappingNode):
+        seen: dict[str, int] = {}
+        for key, value in node.value:
+            line = key.start_mark.line + 1
+            if key.value in seen:
+                raise ConfigurationError(
+                    f"{key.value!r} stands twice, first in line {seen[key.value]}",
+                    where=f"{where}:{line}",
+                    mend="keep one of the two",
+                )
+            seen[key.value] = line
+            _refuse_duplicates(value, where)
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            _refuse_duplicates(item, where)
+
+
+def _as_configuration_error(error: ValidationError, node: yaml.Node, where: str) -> ConfigurationError:
+    """The first problem, with its line, and the names that are valid there."""
+    # A key that is unknown comes first: another that is missing is often the same one, misspelt.
+    problem = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
+    location = [part for part in problem["loc"] if isinstance(part, (str, int))]
+    line = line_of(node, location)
+    path = ".".join(str(part) for part in location)
+    if problem["type"] == "extra_forbidden":
+        return ConfigurationError(
+            f"unknown key {path!r}",
+            where=f"{where}:{line}",
+            mend=f"valid names here: {', '.join(_valid_names(location[:-1]))}",
+        )
+    words = problem["msg"].removeprefix("Value error, ")
+    message = words[:1].lower() + words[1:]
+    if problem["type"] == "missing":
+        message = "is missing"
+    return ConfigurationError(f"{path}: {message}", where=f"{where}:{line}", mend="see docs/contract.md")
+
+
+def line_of(node: yaml.Node, location: list[str | int]) -> int:
+    """Line, counted from 1, of what stands at those keys and numbers of items."""
+    line = node.start_mark.line
+    for part in location:
+        if isinstance(node, yaml.MappingNode):
+            found = next(((key, value) for key, value in node.value if key.value == str(part)), None)
+            if found is None:
+                break
+            line, node = found[0].start_mark.line, found[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line
+    return line + 1
+
+
+def _valid_names(location: list[str | int]) -> list[str]:
+    model: Any = ContractSpec
+    for part in location:
+        annotation = next((f.annotation for name, f in model.model_fields.items() if part in (name, f.alias)), None)
+        candidates = [annotation, *getattr(annotation, "__args__", ())]
+        model = next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), model)
+    return [f.alias or name for name, f in model.model_fields.items()]

@@ -1,0 +1,355 @@
+"""What there was before: in git, in a folder, in the registry.
+
+Each has the baseline itself, and then the histories of those subjects that turn out to need one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Protocol
+
+from contracts.catalog import loading
+from contracts.catalog.contract import Compatibility, Contract, Subject
+from contracts.catalog.earlier import Earlier
+from contracts.catalog.loading import CONTRACT_FILE, Catalog, is_contract_file
+from contracts.check.comparison import Histories
+from contracts.check.run import Baseline
+from contracts.compat.levels import LEVELS
+from contracts.errors import ConfigurationError
+from contracts.history import files as file_history
+from contracts.history.git import Commit, Repository
+from contracts.history.timeline import Former, Timeline, Version
+from contracts.registry.parallel import each
+from contracts.registry.registered import RegisteredSchema, comparable
+from contracts.settings import Settings
+
+if TYPE_CHECKING:
+    from contracts.registry.client import Known, Registry
+
+_MERGE_BASE = "the merge base with "
+
+
+class Source(Protocol):
+    """Where a baseline comes from."""
+
+    def baseline(self) -> Baseline:
+        """The contracts as they were."""
+
+    def histories(self, wanted: Mapping[str, tuple[Contract, Subject]], current: Catalog) -> Histories:
+        """Earlier versions of these subjects of the baseline; `current` says the levels now asked for."""
+
+
+class FolderSource:
+    """Contracts in another folder, e.g. of a second clone."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def baseline(self) -> Baseline:
+        return Baseline(str(self.folder), _by_topic(_catalog(loading.read_folder(self.folder), str(self.folder))))
+
+    def histories(self, wanted: Mapping[str, tuple[Contract, Subject]], current: Catalog) -> Histories:
+        return {name: (Earlier(str(self.folder), subject.schema),) for name, (_, subject) in wanted.items()}
+
+
+class GitSource:
+    """Contracts as a commit has them, and their versions before it by first parents.
+
+    A topic that the commit has no contract for, and an earlier one had, counts as it was last: its subject is known.
+    """
+
+    def __init__(
+        self,
+        repository: Repository,
+        folder: Path,
+        commit: Commit,
+        label: str,
+        current: Catalog,
+        below: str | None = None,
+    ) -> None:
+        self.repository = repository
+        self.folder = folder
+        self.commit = commit
+        self.label = label
+        self.current = current
+        self._below = below
+        self._former: dict[str, Former] = {}  # by topic
+
+    @classmethod
+    def of(cls, folder: Path, ref: str | None, current: Catalog) -> GitSource:
+        """At `ref`, or `REF:DIR` where the folder had another name; None: where HEAD parted from origin/main."""
+        repository = Repository(folder)
+        if ref is not None:
+            name, colon, path = ref.partition(":")
+            commit = repository.commit(name)
+            label = _label(name, commit) + (f" in {path}" if path else "")
+            return cls(repository, folder, commit, label, current, path.strip("/") if colon else None)
+        try:
+            commit = repository.merge_base("origin/main")
+        except ConfigurationError as error:
+            error.mend = f"{error.mend}; or say what to compare with: --against REF|DIR|registry"
+            raise
+        return cls(repository, folder, commit, f"{_MERGE_BASE}origin/main ({commit.short})", current)
+
+    @cached_property
+    def below(self) -> str:
+        """The folder of the contracts at the commit, from the top.
+
+        Raises:
+            ConfigurationError: there are none where it was said, or it had another name that cannot be told.
+        """
+        if self._below is not None:
+            if not self._has_contracts(self._below):
+                raise ConfigurationError(
+                    f"{self.label} has no {CONTRACT_FILE}{self._told_elsewhere()}",
+                    where="--against",
+                    mend="name a folder that has contracts: --against REF:DIR",
+                )
+            return self._below
+        here = self.repository.relative(self.folder)
+        if self._has_contracts(here):
+            return here
+        before = self.repository.files(self.commit, "", _is_contract)
+        gone = sorted(path for path in before if not (self.repository.top / path).exists())
+        root = PurePosixPath(self.current.root)
+        present = {PurePosixPath(one.file).relative_to(root).as_posix() for one in self.current.contracts.values()}
+        roots = file_history.moved_from(gone, present)
+        if len(roots) == 1:
+            self.label += f" in {roots[0] or 'its top folder'}"
+            return roots[0]
+        if gone:
+            raise ConfigurationError(
+                f"{self.label} has no contracts in {self.folder}, and has others that are gone now: {_few(gone)}",
+                where="--against",
+                mend="say in which folder they were: --against REF:DIR; or compare with the registry",
+            )
+        return here
+
+    def baseline(self) -> Baseline:
+        files = self.repository.files(self.commit, self.below, is_contract_file)
+        found = _catalog(self._texts(files), self.shown, f" of {self.label}")
+        contracts = {one.topic: one for one in found.contracts.values()}
+        empty = "" if contracts else self._told_elsewhere()
+        missing = [one.topic for one in self.current.contracts.values() if one.topic not in contracts]
+        for topic in missing:
+            if former := self._timeline.former(topic):
+                self._former[topic] = former
+                contracts[topic] = former.contract
+        return Baseline(self.label, MappingProxyType(contracts), empty=empty, back=frozenset(self._former))
+
+    def histories(self, wanted: Mapping[str, tuple[Contract, Subject]], current: Catalog) -> Histories:
+        new = {contract.topic: contract for contract in current.contracts.values()}
+        newest: dict[str, Earlier] = {}
+        earlier: dict[str, list[Version]] = {}
+        whole: list[str] = []
+        for name, (old, subject) in wanted.items():
+            newest[name] = Earlier(self.label.removeprefix(_MERGE_BASE), subject.schema, old.sinks)
+            both = [one for one in (old, new.get(old.topic)) if one]
+            transitive = any(LEVELS[one.compatibility.value].transitive for one in both)
+            if transitive and self.repository.is_shallow:
+                raise ConfigurationError(
+                    "a transitive level is checked against the whole history, and this clone is shallow",
+                    where=str(self.repository.top),
+                    mend="run: git fetch --unshallow origin",
+                )
+            if former := self._former.get(old.topic):
+                earlier[name] = former.versions.get(name, [])
+            elif transitive or (subject.role == "value" and any(one.sinks for one in both)):
+                whole.append(name)
+        if whole:
+            earlier |= self._timeline.versions(whole)
+        for name, versions in earlier.items():
+            if versions:
+                # The last one is the baseline's own.  The tables that this text had before are its tables too.
+                own, base = versions.pop(), newest[name]
+                sinks = (own.sinks or {}) | {(one.kind, one.qualified): one for one in base.sinks or ()}
+                label = own.label if wanted[name][0].topic in self._former else base.label
+                newest[name] = Earlier(label, base.schema, tuple(sinks.values()))
+        return _Parsed(newest, earlier)
+
+    @cached_property
+    def shown(self) -> str:
+        """The folder at the commit as messages call it."""
+        return self.folder.as_posix() if self.below == self.repository.relative(self.folder) else self.below
+
+    @cached_property
+    def _timeline(self) -> Timeline:
+        return Timeline(self.repository, self.commit, self.below, self.shown)
+
+    def _has_contracts(self, below: str) -> bool:
+        return bool(self.repository.files(self.commit, below, _is_contract))
+
+    def _told_elsewhere(self) -> str:
+        """Which contracts there are in other folders, in words."""
+        found = sorted(self.repository.files(self.commit, "", _is_contract))
+        return f"; it has {_few(found)}" if found else ""
+
+    def _texts(self, files: Mapping[str, str]) -> dict[str, str]:
+        prefix = f"{self.below}/" if self.below else ""
+        wanted = {path[len(prefix) :]: blob for path, blob in sorted(files.items())}
+        blobs = self.repository.blobs(wanted.values())
+        found = {}
+        for path, blob in wanted.items():
+            try:
+                found[path] = blobs[blob].decode("utf-8")
+            except UnicodeDecodeError:
+                raise ConfigurationError(
+                    "not UTF-8",
+                    where=f"{self.shown}/{path} of {self.label}",
+                    mend="compare with a commit where it is",
+                ) from None
+        return found
+
+
+def _is_contract(path: str) -> bool:
+    return PurePosixPath(path).name == CONTRACT_FILE
+
+
+def _few(paths: Sequence[str]) -> str:
+    """A handful of them, and how many more there are."""
+    return ", ".join(paths[:3]) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
+
+
+class _Parsed(Mapping[str, tuple[Earlier, ...]]):
+    """Histories, each parsed when it is asked for: all of a large repository at once would fill the memory."""
+
+    def __init__(self, newest: Mapping[str, Earlier], earlier: Mapping[str, list[Version]]) -> None:
+        self._newest = newest
+        self._earlier = earlier
+
+    def __getitem__(self, name: str) -> tuple[Earlier, ...]:
+        newest = self._newest[name]
+        return (*(one for text in self._earlier.get(name, ()) if (one := text.parsed())), newest)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._newest)
+
+    def __len__(self) -> int:
+        return len(self._newest)
+
+
+class RegistrySource:
+    """The newest versions that the registry has; every version of those that changed."""
+
+    def __init__(self, registry: Registry, current: Catalog, known: Known) -> None:
+        self.registry = registry
+        self.known = known
+        self.current = current
+
+    @property
+    def label(self) -> str:
+        return f"the registry {self.registry.url}"
+
+    def baseline(self) -> Baseline:
+        found = each(self._contract, self.current.contracts.values(), self.registry.parallel)
+        contracts = {contract.topic: contract for contract in found if contract is not None}
+        return Baseline(self.label, MappingProxyType(contracts), complete=False)
+
+    def histories(self, wanted: Mapping[str, tuple[Contract, Subject]], current: Catalog) -> Histories:
+        """Of a subject with a `compatibilityGroup`, versions of other groups are not compared; tables had them."""
+        numbers = each(self.registry.versions, wanted, self.registry.parallel)
+        asked = [(name, number) for name, listed in zip(wanted, numbers, strict=True) for number in listed]
+        found = each(lambda one: self.registry.version(*one), asked, self.registry.parallel)
+        kept: dict[str, list[RegisteredSchema]] = {}
+        for (name, _), version in zip(asked, found, strict=True):
+            if version is not None:
+                kept.setdefault(name, []).append(version)
+        return {name: self._earlier(name, versions) for name, versions in kept.items()}
+
+    def _contract(self, contract: Contract) -> Contract | None:
+        """The contract as the registry has it; None where it has neither key nor value."""
+        key = self._newest(contract.key) if contract.key else None
+        value = self._newest(contract.value)
+        if value is None and key is None:
+            return None
+        name = contract.value.name
+        level = self.registry.config(name, self.known).level or self.registry.global_config(self.known).level
+        spec = contract.spec
+        if level in LEVELS:
+            spec = spec.model_copy(update={"compatibility": Compatibility(level)})
+        return replace(contract, spec=spec, key=key or contract.key, value=value or contract.value)
+
+    def _newest(self, subject: Subject) -> Subject | None:
+        """The subject with its newest version; itself, where that is the repository's."""
+        newest = self.registry.newest(subject.name, self.known)
+        if newest is None:
+            return None
+        schema = self.registry.parse(newest, self.known)
+        if self.registry.same(schema, subject.schema):
+            return subject
+        return replace(subject, schema=schema, text="", types=())
+
+    def _earlier(self, name: str, versions: Sequence[RegisteredSchema]) -> tuple[Earlier, ...]:
+        compared = {one.version for one in comparable(versions, self.registry.group(name, self.known))}
+        return tuple(
+            Earlier(f"version {one.version}", self.registry.parse(one, self.known), compared=one.version in compared)
+            for one in versions
+        )
+
+
+def _catalog(files: Mapping[str, str], root: str, of: str = "") -> Catalog:
+    """As `catalog.from_files`; no contract at all is fine in a baseline.  `of` tells whose files they are."""
+    if not any(PurePosixPath(path).name == CONTRACT_FILE for path in files):
+        return Catalog(root, MappingProxyType({}), ())
+    try:
+        return loading.from_files(files, root)
+    except ConfigurationError as error:
+        error.where += of
+        error.mend = "compare with something that is in order: --against REF|DIR|registry" if of else error.mend
+        raise
+
+
+def _by_topic(found: Catalog) -> Mapping[str, Contract]:
+    return MappingProxyType({contract.topic: contract for contract in found.contracts.values()})
+
+
+def _label(ref: str, commit: Commit) -> str:
+    return ref if commit.sha.startswith(ref) else f"{ref} ({commit.short})"
+
+
+def source(against: str | None, folder: Path, current: Catalog, settings: Settings) -> Source:
+    """What `--against` means: `registry`, a folder, a git ref, or `REF:DIR`.
+
+    Raises:
+        ConfigurationError: a folder and a ref have that name, or it says nothing to compare with.
+    """
+    if against == "registry":
+        from contracts.registry.client import Known, Registry  # loads an HTTP client: only where it is needed
+
+        return RegistrySource(Registry.from_settings(settings), current, Known())
+    if against is None:
+        return GitSource.of(folder, None, current)
+    if not against.strip():
+        raise ConfigurationError(
+            "it is empty: there is nothing to compare with",
+            where="--against",
+            mend="name a git ref, a folder or registry",
+        )
+    other = Path(against)
+    if not other.is_dir():
+        return GitSource.of(folder, against, current)
+    if ref := _ref_of(folder, against):
+        raise ConfigurationError(
+            f"{against} is a folder, and a git ref too",
+            where="--against",
+            mend=f"say which one: ./{against} or {ref}",
+        )
+    if folder.resolve().is_relative_to(other.resolve()):
+        raise ConfigurationError(
+            f"{against} holds {folder} itself: there is nothing to compare with",
+            where="--against",
+            mend="name a git ref, another folder or registry",
+        )
+    return FolderSource(other)
+
+
+def _ref_of(folder: Path, name: str) -> str:
+    """What a ref of that name is called in full; empty where there is none, or no git."""
+    try:
+        return Repository(folder).names(name)
+    except ConfigurationError:
+        return ""

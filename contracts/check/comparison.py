@@ -1,0 +1,322 @@
+"""One contract and its predecessor: findings at its level, what levels are blind to, and the impact.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from contracts.avro.nodes import Node, Record
+from contracts.avro.paths import field_at, plain
+from contracts.avro.writing import described_alike, first_difference, normalised
+from contracts.catalog.contract import Contract, Subject
+from contracts.catalog.earlier import Earlier
+from contracts.catalog.findings import Finding, role
+from contracts.catalog.places import Texts
+from contracts.check import impact, topic_changes
+from contracts.check.impact import ConsumerEffect, Impact
+from contracts.check.rules import CHECK_RULES
+from contracts.check.topic_changes import MOVES
+from contracts.compat import blind_spots, changes, meanings
+from contracts.compat.cache import Compared
+from contracts.compat.changes import Change, Kind
+from contracts.compat.levels import FORWARD, LEVELS, Violation, check_schemas
+from contracts.quality import tightened
+
+#: Earlier versions by subject, oldest first; the last one is what the baseline has.
+Histories = Mapping[str, tuple[Earlier, ...]]
+
+
+def _same(old: Subject, new: Subject) -> bool:
+    """The registry would take the two for one version."""
+    if old.text == new.text and not old.types and not new.types:
+        return True
+    if _fields(old) != _fields(new):  # what most changes are, and told without writing both out
+        return False
+    return normalised(old.schema) == normalised(new.schema)
+
+
+def _fields(subject: Subject) -> tuple[str, ...]:
+    root = subject.schema.resolve(subject.schema.root)
+    return tuple(root.by_name) if isinstance(root, Record) else ()
+
+
+def pairs(old: Contract, new: Contract) -> list[tuple[Subject | None, Subject | None]]:
+    return [(old.key, new.key), (old.value, new.value)]
+
+
+@dataclass
+class ContractComparison:
+    """One contract and its predecessor.
+
+    Args:
+        histories: earlier versions of its subjects; without one, `old` is all there was.
+        texts: of the contract files, for lines.
+        is_back: the contract was gone, and `old` is what it was before that.
+    """
+
+    old: Contract
+    new: Contract
+    histories: Histories
+    texts: Texts
+    is_back: bool = False
+    _changes: dict[str, tuple[Change, ...]] = field(default_factory=dict)
+    _known: dict[str, bool] = field(default_factory=dict)
+    _histories: dict[str, tuple[Earlier, ...]] = field(default_factory=dict)
+    _compared: Compared = field(default_factory=Compared)
+
+    @cached_property
+    def is_same(self) -> bool:
+        before, after = (
+            contract.spec.model_dump(exclude={"lint", "approvals", "consumers", "owner", "description"})
+            for contract in (self.old, self.new)
+        )
+        if self.old.spec is not self.new.spec and before != after:
+            return False
+        return all(one is other is None or (one and other and self._same(one, other)) for one, other in self._pairs)
+
+    def _same(self, one: Subject, other: Subject) -> bool:
+        if other.name not in self._known:
+            self._known[other.name] = _same(one, other)
+        return self._known[other.name]
+
+    @property
+    def _pairs(self) -> list[tuple[Subject | None, Subject | None]]:
+        return pairs(self.old, self.new)
+
+    @cached_property
+    def impact(self) -> Impact:
+        value = self.old.value
+        history = self._history(value)
+        return impact.of(self.old, self.new, history, self._between(value, self.new.value), self._compared)
+
+    def findings(self) -> Iterator[Finding]:
+        """Everything, approvals not looked at."""
+        yield from self._level_lowered()
+        yield from self._key()
+        for rule, keys, message, mend in topic_changes.between(self.old, self.new):
+            yield self._in_contract(rule, keys, message, mend)
+        yield from self._rules()
+        for before, after in self._pairs:
+            if before and after and not self._same(before, after):
+                yield from self._by_level(before, after)
+                yield from self._blind(before, after)
+        yield from self._effects()
+
+    def needed_next_time(self) -> set[tuple[str, str, str]]:
+        """What any next version would be refused for, because an earlier one is still in the history."""
+        if not self.new.spec.approvals or not self.is_same:
+            return set()
+        pairs = [(before, after) for before, after in self._pairs if before and after]
+        found = (one for pair in pairs for one in (*self._by_level(*pair), *self._meanings(*pair)))
+        return {(one.rule, one.path, role(self.new, one)) for one in found}
+
+    # -- the levels ------------------------------------------------------------------------------------------------
+
+    def _levels(self) -> list[str]:
+        """The contract's level; the old one too where the new one promises less."""
+        old, new = self.old.compatibility.value, self.new.compatibility.value
+        return [new] if _covers(new, old) else [old, new]
+
+    def _level_lowered(self) -> Iterator[Finding]:
+        old, new = self.old.compatibility.value, self.new.compatibility.value
+        if not _covers(new, old):
+            yield self._in_contract(
+                "LEVEL_LOWERED",
+                ["compatibility"],
+                f"the level was {old}, and {new} no longer promises what it did; this change is checked at both",
+                f"keep {old}, or approve the lowering",
+            )
+
+    def _by_level(self, before: Subject, after: Subject) -> Iterator[Finding]:
+        history = [earlier for earlier in self._history(before) if earlier.compared]
+        schemas = [earlier.schema for earlier in history]
+        merged: dict[tuple[str, str, str, str, int, int], list[int]] = {}
+        for level in self._levels():
+            for one in check_schemas(after.schema, schemas, level, self._compared.differences):
+                key = (one.rule, one.path, one.message, one.mend, one.line, one.column)
+                versions = merged.setdefault(key, [])
+                if one.version not in versions:
+                    versions.append(one.version)
+        for (rule, path, message, mend, line, column), versions in merged.items():
+            message += self._compared_with(history, versions)
+            yield self._of_violation(after, Violation(rule, path, message, mend, "", 0, line, column))
+
+    def _compared_with(self, history: Sequence[Earlier], versions: Sequence[int]) -> str:
+        """Which versions a finding is about; nothing where it is the newest, as one expects."""
+        if set(versions) == {len(history) - 1} and not self.is_back:
+            return ""
+        return f" (compared with {', '.join(history[one].label for one in sorted(set(versions)))})"
+
+    def _of_violation(self, subject: Subject, one: Violation) -> Finding:
+        file, line, column = subject.file, one.line, one.column
+        node = field_at(subject.schema, plain(one.path)) if one.path else None
+        if node is not None and (not line or node.document is not subject.schema.document):
+            # It is a shared type's own, and has no place in this text but that of the type's name.
+            file, line, column = _place(subject, node, "name")
+        return self._finding(one.rule, one.message, one.mend, file, line, column, one.path, subject.name)
+
+    def _history(self, subject: Subject) -> tuple[Earlier, ...]:
+        # Kept for this comparison only: a mapping may parse a history each time, so that it needs not hold them all.
+        if subject.name not in self._histories:
+            found = self.histories.get(subject.name) or (Earlier("the version before", subject.schema),)
+            self._histories[subject.name] = found
+        return self._histories[subject.name]
+
+    # -- what levels do not see --------------------------------------------------------------------------------------
+
+    def _between(self, before: Subject, after: Subject) -> tuple[Change, ...]:
+        if after.name not in self._changes:
+            self._changes[after.name] = changes.between(before.schema, after.schema)
+        return self._changes[after.name]
+
+    def _blind(self, before: Subject, after: Subject) -> Iterator[Finding]:
+        forward = any(FORWARD in LEVELS[level].directions for level in self._levels())
+        moved: set[str] = set()
+        for change in self._between(before, after):
+            if change.kind is Kind.namespace:
+                # The types inside go along; one finding tells of them all.
+                if change.old in moved:
+                    continue
+                moved.add(change.old)
+            if change.kind not in meanings.KINDS:
+                for told in blind_spots.of(change, forward=forward):
+                    yield self._of_change(after, change, *told)
+        yield from self._meanings(before, after)
+
+    def _meanings(self, before: Subject, after: Subject) -> Iterator[Finding]:
+        """Where the bytes of any version that the level is about mean something else."""
+        history = self._history(before)
+        transitive = any(LEVELS[level].transitive for level in self._levels())
+        merged: dict[tuple[str, str, str, str], tuple[Change, list[int]]] = {}
+        for number in range(len(history)) if transitive else range(len(history))[-1:]:
+            for change in self._compared.meanings(history[number].schema, after.schema):
+                if blind_spots.widened(change) and number < len(history) - 1:
+                    continue  # who reads and stores the last version holds the digits of all
+                for told in blind_spots.of(change, forward=False):
+                    merged.setdefault((change.path, *told), (change, []))[1].append(number)
+        for (_, rule, message, mend), (change, versions) in merged.items():
+            yield self._of_change(after, change, rule, message + self._compared_with(history, versions), mend)
+
+    def _of_change(self, subject: Subject, change: Change, rule: str, message: str, mend: str) -> Finding:
+        file, line, column = _place(subject, change.node, change.attribute)
+        return self._finding(rule, message, mend, file, line, column, change.path, subject.name)
+
+    def _key(self) -> Iterator[Finding]:
+        old, new = self.old.key, self.new.key
+        keep = "keep the key as it is; for another key take a new topic"
+        if old is None and new is None:
+            return
+        if old is None or new is None:
+            word = "has a key schema now, and had none" if old is None else "has no key schema any more"
+            yield self._in_contract("KEY_CHANGED", ["key"], f"the topic {word}: {MOVES}", keep)
+        elif not self._same(old, new):
+            file, line, column = _place(new, new.schema.root, "")
+            yield self._finding(
+                "KEY_CHANGED", _key_words(old, new, self._between(old, new)), keep, file, line, column
+            )
+
+    def _rules(self) -> Iterator[Finding]:
+        for number, words in tightened.tightened(self.old.spec.rules, self.new.spec.rules):
+            yield self._in_contract(
+                "RULE_TIGHTENED",
+                ["rules", number],
+                f"{words}: records that were sent until now may be refused, and go to {self.new.dead_letter_topic}",
+                "ask its producers; approve it when they keep to it",
+            )
+
+    def _effects(self) -> Iterator[Finding]:
+        """Tables that cannot become what the contract says, and consumers that lose something."""
+        effect = self.impact
+        for table in effect.tables:
+            for refusal in table.migration.refusals:
+                message = f"{table.kind} {table.table}: {refusal.why}"
+                node = field_at(self.new.value.schema, refusal.column) if refusal.column else None
+                if node is not None:
+                    file, line, column = _place(self.new.value, node, "type")
+                    yield self._finding(
+                        "COLUMN_CANNOT_CHANGE", message, refusal.mend, file, line, column,
+                        refusal.column, self.new.value.name,
+                    )  # fmt: skip
+                else:
+                    at = ["sinks", table.kind, "primary_key"]
+                    yield self._in_contract("TABLE_CANNOT_CHANGE", at, message, refusal.mend)
+        now = {sink.kind: sink.qualified for sink in self.new.sinks}
+        for sink in self.old.sinks:
+            if now.get(sink.kind) != sink.qualified:
+                yield self._in_contract(
+                    "TABLE_ABANDONED",
+                    ["sinks", sink.kind],
+                    f"{sink.kind} {sink.qualified} stays as it is, and is no longer written",
+                    "move its readers, then drop it",
+                )
+        for consumer in effect.former:
+            what = f"{consumer.name} was taken out here, and {consumer.why}"
+            yield self._in_contract(
+                "CONSUMER_REMOVED",
+                ["consumers"],
+                what,
+                f"make sure that its owner{_of(consumer)} has moved on; best take it out in a change before",
+            )
+        for number, consumer in enumerate(effect.consumers):
+            if consumer.lost:
+                yield self._in_contract(
+                    "CONSUMER_LOSES_FIELD",
+                    ["consumers", number],
+                    f"{consumer.name} {consumer.why}",
+                    f"keep the field until its owner{_of(consumer)} no longer needs it, and take it off the "
+                    "consumer's fields then",
+                )
+
+    # -- findings ---------------------------------------------------------------------------------------------------
+
+    def _in_contract(self, rule: str, keys: list[str | int], message: str, mend: str) -> Finding:
+        line, column = self.texts.position(self.new.file, *keys)
+        return self._finding(rule, message, mend, self.new.file, line, column, ".".join(map(str, keys)), "")
+
+    def _finding(
+        self, rule: str, message: str, mend: str, file: str, line: int, column: int, path: str = "", subject: str = ""
+    ) -> Finding:
+        severity = CHECK_RULES[rule].severity
+        return Finding(rule, severity, message, mend, file, line, column, path, self.new.name, subject)
+
+
+def _key_words(old: Subject, new: Subject, told: Sequence[Change]) -> str:
+    """What changed in a key's schema, and what that does to its bytes."""
+    words = [f"{change.path or 'key'}: {change}" for change in told] or [first_difference(old.schema, new.schema)]
+    more = f" and {len(words) - 3} more" if len(words) > 3 else ""
+    what = f"the key's schema changed ({'; '.join(words[:3])}{more})"
+    if described_alike(old.schema) == described_alike(new.schema):
+        what += (
+            ", and no value of it is written otherwise. But a registry that tells docs and aliases apart gives it a"
+        )
+        what += " new id"
+    else:
+        what += ". It gets a new id in the registry"
+    return f"{what}, and the bytes of a key begin with its schema's id: {MOVES}"
+
+
+def _of(consumer: ConsumerEffect) -> str:
+    return f" ({consumer.owner})" if consumer.owner else ""
+
+
+def _covers(new: str, old: str) -> bool:
+    """`new` promises all that `old` does."""
+    one, other = LEVELS[old], LEVELS[new]
+    return set(one.directions) <= set(other.directions) and (
+        other.transitive or not one.transitive or not one.directions
+    )
+
+
+def _place(subject: Subject, node: Node, attribute: str) -> tuple[str, int, int]:
+    """File, line and column of a node, which may be of a shared type's text."""
+    waiting, seen = [subject], set()
+    while waiting:
+        one = waiting.pop()
+        if one.schema.document is node.document:
+            pointer = (node.pointer, attribute) if attribute else node.pointer
+            return (one.file, *node.document.position(pointer))
+        if one.name not in seen:
+            seen.add(one.name)
+            waiting.extend(one.types)
+    return subject.file, 0, 0

@@ -1,0 +1,151 @@
+"""`contracts diff A B`: two files, two folders, or either of them as a git commit has it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import yaml
+
+from contracts.avro.nodes import Schema
+from contracts.catalog import yaml_text
+from contracts.catalog.loading import CONTRACT_FILE, is_contract_file, read_folder
+from contracts.catalog.shared_types import schema_of
+from contracts.compat import changes
+from contracts.compat.changes import Change, Kind
+from contracts.errors import ConfigurationError
+from contracts.history.git import Repository
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two.
+
+    Args:
+        name: as the user wrote it.
+        file: its path in `files` when it is one file; empty for a whole folder.
+        files: path -> text of it, and of what it may refer to.
+    """
+
+    name: str
+    file: str
+    files: Mapping[str, str]
+
+    def schema(self, path: str) -> Schema:
+        others = {one: text for one, text in self.files.items() if one != path and one.endswith(".avsc")}
+        return schema_of(self.files[path], f"{self.name}/{path}" if not self.file else self.name, others)
+
+
+def compare(old: str, new: str) -> tuple[Change, ...]:
+    """Every difference; paths begin with the file where two folders are compared.
+
+    Args:
+        old, new: a file, a folder, or `REF:PATH` with a path from the top of the repository.
+
+    Raises:
+        ConfigurationError: there is no such thing, or one is a file and the other a folder.
+        InvalidSchema: a file that is no schema.
+    """
+    before, after = _side(old), _side(new)
+    if bool(before.file) != bool(after.file):
+        one, other = (old, new) if before.file else (new, old)
+        raise ConfigurationError(
+            f"{one} is a file, and {other} is a folder", mend="compare two files, or two folders"
+        )
+    if before.file:
+        return changes.between(before.schema(before.file), after.schema(after.file))
+    return tuple(_folders(before, after))
+
+
+def _side(name: str) -> Side:
+    path = Path(name)
+    if path.is_dir():
+        return Side(name, "", read_folder(path))
+    if path.is_file():
+        # Shared types are found in the folder of all contracts, one above the schema's own.
+        around = path.absolute().parent.parent
+        others = read_folder(around) if (path.parent / CONTRACT_FILE).is_file() else {}
+        inside = path.absolute().relative_to(around).as_posix()
+        return Side(name, inside, {**others, inside: _read(path)})
+    ref, colon, inner = name.partition(":")
+    if not colon:
+        raise ConfigurationError(
+            f"there is no file or folder {name!r}", mend="pass a file, a folder, or REF:PATH (origin/main:schemas)"
+        )
+    return _in_git(name, ref, inner.strip("/"))
+
+
+def _in_git(name: str, ref: str, path: str) -> Side:
+    repository = Repository(Path())
+    commit = repository.commit(ref)
+    here = repository.files(commit, path, is_contract_file)
+    if here:
+        return Side(name, "", _texts(repository, here, path))
+    around = PurePosixPath(path).parent.parent.as_posix()
+    below = "" if around == "." else around
+    files = repository.files(commit, below, lambda one: one == path or is_contract_file(one))
+    if path not in files:
+        raise ConfigurationError(
+            f"{ref} has no file or folder {path!r}",
+            where=str(repository.top),
+            mend=f"git ls-tree -r --name-only {ref}",
+        )
+    texts = _texts(repository, files, below)
+    return Side(name, path[len(below) + 1 :] if below else path, texts)
+
+
+def _texts(repository: Repository, files: Mapping[str, str], below: str) -> dict[str, str]:
+    start = len(below) + 1 if below else 0
+    wanted = {path[start:]: blob for path, blob in files.items()}
+    blobs = repository.blobs(wanted.values())
+    return {path: blobs[blob].decode("utf-8", "replace") for path, blob in sorted(wanted.items())}
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"not UTF-8: {error.reason}", where=str(path), mend="save it as UTF-8") from None
+
+
+def _folders(old: Side, new: Side) -> Iterator[Change]:
+    for path in sorted({*old.files, *new.files}):
+        if path not in new.files:
+            yield Change(Kind.removed, path, "", "", None)
+        elif path not in old.files:
+            yield Change(Kind.added, path, "", "", None)
+        elif old.files[path] == new.files[path]:
+            continue
+        elif path.endswith(".avsc"):
+            for change in changes.between(old.schema(path), new.schema(path)):
+                yield replace(change, path=f"{path}: {change.path or '(root)'}")
+        else:
+            yield from _settings(path, *(_flat(side, path) for side in (old, new)))
+
+
+def _settings(path: str, before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[Change]:
+    for key in dict.fromkeys([*before, *after]):
+        if before.get(key) != after.get(key):
+            yield Change(Kind.setting, f"{path}: {key}", before.get(key, "none"), after.get(key, "none"), None)
+
+
+def _flat(side: Side, path: str) -> dict[str, str]:
+    """`kafka.partitions` -> `3` for every value of a contract.yaml."""
+    try:
+        waiting: list[tuple[str, Any]] = [("", yaml_text.load(side.files[path]))]
+    except yaml.YAMLError as error:
+        raise ConfigurationError(
+            f"not YAML: {str(error).splitlines()[0]}", where=f"{side.name}/{path}", mend="correct it"
+        ) from None
+    found: dict[str, str] = {}
+    while waiting:
+        at, value = waiting.pop()
+        if isinstance(value, dict):
+            waiting.extend((f"{at}.{key}" if at else str(key), value[key]) for key in reversed(value))
+        elif isinstance(value, list) and any(isinstance(one, (dict, list)) for one in value):
+            waiting.extend((f"{at}.{index}", one) for index, one in reversed(list(enumerate(value))))
+        else:
+            found[at] = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return found

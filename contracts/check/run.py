@@ -1,0 +1,169 @@
+"""May these contracts follow those?  Findings at each contract's level, what levels are blind to, and the impact.
+
+Pure: `contracts.check.baselines` reads what there was before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+
+from contracts.catalog.contract import Contract, Subject
+from contracts.catalog.findings import Finding, approve, in_order
+from contracts.catalog.loading import Catalog
+from contracts.catalog.places import Texts
+from contracts.check.comparison import ContractComparison, Histories, pairs
+from contracts.check.impact import Impact
+from contracts.check.rules import APPROVABLE, CHECK_RULES
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What there was before.
+
+    Args:
+        label: in words, e.g. `origin/main (1a2b3c4)`.
+        contracts: by topic.
+        complete: a contract that is not in it did not exist (a registry knows of some topics only).
+        empty: of one that has no contracts: where there are some instead, in words.
+        back: topics whose contract was gone already, and counts as it was before that.
+    """
+
+    label: str
+    contracts: Mapping[str, Contract]
+    complete: bool = True
+    empty: str = ""
+    back: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a contract's change comes to.
+
+    Args:
+        status: `new`, `changed`, `removed`, `back` (it was gone, and is not what it was before), or `unchanged` (only
+            its approvals were looked at).
+        findings: approved ones included.
+        impact: None where there is nothing to compare.
+    """
+
+    contract: str
+    topic: str
+    status: str
+    findings: tuple[Finding, ...]
+    impact: Impact | None = None
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The result of `run`.  `unchanged`: how many contracts are as they were.  `general`: findings of no contract."""
+
+    against: str
+    verdicts: tuple[Verdict, ...]
+    unchanged: int
+    general: tuple[Finding, ...] = ()
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        return in_order([*self.general, *(one for verdict in self.verdicts for one in verdict.findings)])
+
+
+def changed_subjects(catalog: Catalog, base: Baseline) -> dict[str, tuple[Contract, Subject]]:
+    """The baseline's subjects, by name, that `run` wants a history of, with their contract: those that changed, and
+    those of contracts with approvals."""
+    found = {}
+    for contract in catalog.contracts.values():
+        old = base.contracts.get(contract.topic)
+        if old is None:
+            continue
+        free = contract.spec.compatibility.value == old.spec.compatibility.value == "NONE"
+        for before, after in pairs(old, contract):
+            # What stays in the tables does not ask for a level.
+            if not before or not after or (free and not (after is contract.value and contract.sinks)):
+                continue
+            # Whether the difference counts is not asked yet: that costs more than a history too many.
+            same_text = before is after or (
+                before.text == after.text and old.spec.sinks == contract.spec.sinks and not after.types
+            )
+            if contract.spec.approvals or not same_text:
+                found[before.name] = (old, before)
+    return found
+
+
+def run(catalog: Catalog, base: Baseline, histories: Histories, texts: Texts, today: date) -> Checked:
+    """Compares every contract with its predecessor.
+
+    Args:
+        histories: of the subjects of `changed_subjects`; without one, the baseline's own version is all there was.
+        texts: of the contract files, for lines.
+        today: for approvals.
+
+    Raises:
+        ConfigurationError: an approval names a rule that does not exist.
+    """
+    verdicts: list[Verdict] = []
+    unchanged = 0
+    for contract in catalog.contracts.values():
+        old = base.contracts.get(contract.topic)
+        if old is None:
+            found = approve(contract, [], today=today, known=APPROVABLE, texts=texts, still_needed={_REMOVAL})
+            verdicts.append(Verdict(contract.name, contract.topic, "new", in_order(found)))
+            continue
+        is_back = contract.topic in base.back
+        one = ContractComparison(old, contract, histories, texts, is_back)
+        is_same = one.is_same
+        found = [] if is_same else list(one.findings())
+        found = approve(
+            contract, found, today=today, known=APPROVABLE, texts=texts, still_needed=one.needed_next_time()
+        )
+        effect = None if is_same else one.impact
+        if is_same:
+            unchanged += 1
+            if not found:
+                continue
+        status = "unchanged" if is_same else "back" if is_back else "changed"
+        verdicts.append(Verdict(contract.name, contract.topic, status, in_order(found), effect))
+    if base.complete:
+        verdicts += _removed(catalog, base, today)
+    return Checked(base.label, tuple(verdicts), unchanged, tuple(_nothing_compared(catalog, base)))
+
+
+def _nothing_compared(catalog: Catalog, base: Baseline) -> Iterator[Finding]:
+    if base.complete and not base.contracts and catalog.contracts:
+        rule = CHECK_RULES["NOTHING_COMPARED"]
+        yield Finding(
+            rule.id,
+            rule.severity,
+            f"{base.label} has no contracts{base.empty}: each counts as new, and nothing was compared",
+            "name what they come from: --against REF|REF:DIR|DIR|registry; the very first ones come from nothing",
+        )
+
+
+def _topics(catalog: Catalog) -> set[str]:
+    return {contract.topic for contract in catalog.contracts.values()}
+
+
+#: Rule, path and role of a contract that is gone.
+_REMOVAL = ("CONTRACT_REMOVED", "topic", "")
+
+
+def _removed(catalog: Catalog, base: Baseline, today: date) -> Iterator[Verdict]:
+    topics = _topics(catalog)
+    for topic, old in base.contracts.items():
+        if topic not in topics:
+            moved = catalog.contracts.get(old.name)
+            message = f"the contract of the topic {topic} is gone"
+            mend = "keep it while anybody reads or writes the topic"
+            if moved is not None:
+                message = f"the topic was {topic}, and is now {moved.topic}: a new one, without history"
+                mend = "add a contract for the new topic beside this one, and remove this one when nobody reads it"
+            rule = CHECK_RULES["CONTRACT_REMOVED"]
+            file = moved.file if moved is not None else old.file
+            finding = Finding(rule.id, rule.severity, message, mend, file, path="topic", contract=old.name)
+            # It has no contract.yaml any more: it was approved in the last one, or in that of the new topic.
+            for one in (old, moved):
+                for each in one.spec.approvals if one else ():
+                    if each.covers(*_REMOVAL) and each.holds(today):
+                        finding = replace(finding, approved=each.reason, until=str(each.until))
+            yield Verdict(old.name, topic, "removed", (finding,))

@@ -1,0 +1,129 @@
+"""May a schema follow the ones before it?  The verdict is Confluent Schema Registry's, at each of its levels.
+
+    violations = check(new, history, "BACKWARD")
+
+Pure: no server, no file.  `contracts.compat.resolution` has the algorithm, docs/compatibility.md the rules in words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from contracts.avro.nodes import NamedType, Schema
+from contracts.avro.parsing import parse, parse_stored
+from contracts.compat.resolution import Difference, differences
+from contracts.compat.wording import describe
+from contracts.errors import ConfigurationError
+
+#: `contracts.compat.resolution.differences`: reader, writer.
+Compare = Callable[[Schema, Schema], Sequence[Difference]]
+
+BACKWARD: Final = "BACKWARD"
+FORWARD: Final = "FORWARD"
+
+
+class _Level(NamedTuple):
+    directions: tuple[str, ...]
+    transitive: bool
+
+
+#: What each level asks for.  FULL asks forward first, as the registry does.
+LEVELS: Final[Mapping[str, _Level]] = {
+    "NONE": _Level((), False),
+    "BACKWARD": _Level((BACKWARD,), False),
+    "BACKWARD_TRANSITIVE": _Level((BACKWARD,), True),
+    "FORWARD": _Level((FORWARD,), False),
+    "FORWARD_TRANSITIVE": _Level((FORWARD,), True),
+    "FULL": _Level((FORWARD, BACKWARD), False),
+    "FULL_TRANSITIVE": _Level((FORWARD, BACKWARD), True),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One reason why the new schema may not follow one of the earlier ones.
+
+    Args:
+        rule: the name of Avro's SchemaIncompatibilityType, or READER_FIELD_MATCHES_SEVERAL.
+        path: where, in the names of the new schema: `user.address.street`, `items[].price`; empty for the root.
+        message: what is wrong, one sentence.
+        mend: what makes it compatible.
+        direction: BACKWARD, the new schema cannot read what the earlier one wrote; FORWARD, the other way round.
+        version: index of the earlier schema in the history, 0 is the oldest.
+        line, column: 1-based, in the new text; 0 when there is no such place (a type of another text).
+    """
+
+    rule: str
+    path: str
+    message: str
+    mend: str
+    direction: str
+    version: int
+    line: int
+    column: int
+
+
+def check(
+    new: str, history: Sequence[str], level: str, *, where: str = "", named: Mapping[str, NamedType] | None = None
+) -> list[Violation]:
+    """Everything that keeps `new` from following `history` at `level`; empty when it may.
+
+    Args:
+        new: Avro JSON, checked as strictly as the registry checks a new schema.
+        history: the earlier schemas, oldest first, read as leniently as the registry reads what it stores.
+        level: one of `LEVELS`; without TRANSITIVE only the newest of the history counts.
+        where: the name of `new` in messages.
+        named: types of other schemas that any of them may use, by full name.
+
+    Raises:
+        InvalidSchema: `new` is no valid schema (at every level, NONE too), or one of those it is compared with
+            cannot be read at all.
+        ConfigurationError: `level` is not a level.
+    """
+    wanted = _level(level)
+    schema = parse(new, where=where, named=named)
+    versions = range(len(history)) if wanted.transitive else range(len(history))[-1:]
+    earlier = {
+        version: parse_stored(history[version], where=f"earlier schema {version}", named=named)
+        for version in (versions if wanted.directions else ())
+    }
+    return _violations(schema, earlier, wanted)
+
+
+def check_schemas(
+    new: Schema, history: Sequence[Schema], level: str, compare: Compare = differences
+) -> list[Violation]:
+    """`check` for schemas that are parsed already.  `compare`: a `differences` that remembers, where others ask it
+    for the same pairs."""
+    wanted = _level(level)
+    versions = range(len(history)) if wanted.transitive else range(len(history))[-1:]
+    return _violations(new, {version: history[version] for version in versions}, wanted, compare)
+
+
+def _level(level: str) -> _Level:
+    try:
+        return LEVELS[level]
+    except KeyError:
+        raise ConfigurationError(
+            f"{level!r} is not a compatibility level", mend=f"take one of {', '.join(LEVELS)}"
+        ) from None
+
+
+def _violations(
+    new: Schema, earlier: Mapping[int, Schema], level: _Level, compare: Compare = differences
+) -> list[Violation]:
+    """The newest version first: that is the one most people have."""
+    found: list[Violation] = []
+    for version in sorted(earlier, reverse=True):
+        old = earlier[version]
+        for direction in level.directions:
+            pair = (new, old) if direction == BACKWARD else (old, new)
+            found += [_violation(one, new, direction, version) for one in compare(*pair)]
+    return list(dict.fromkeys(found))
+
+
+def _violation(one: Difference, new: Schema, direction: str, version: int) -> Violation:
+    told = describe(one, new, new_reads=direction == BACKWARD)
+    return Violation(one.rule, told.path, told.message, told.mend, direction, version, told.line, told.column)

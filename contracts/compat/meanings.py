@@ -1,0 +1,46 @@
+"""Where the same bytes mean something else: the logical types of two schemas.  Pure.
+
+What `contracts.compat.changes` says of that and nothing more, cheap enough for every version of a history.
+"""
+
+from __future__ import annotations
+
+from contracts.avro.nodes import AnyType, Enum, Primitive, Record, Schema, Union, join
+from contracts.compat.changes import Change, Comparison, Kind, Pair
+
+#: What tells that the same bytes mean something else.
+OTHERWISE = frozenset({Kind.logical, Kind.decimal})
+#: And that they may hold more than one side can take.
+KINDS = OTHERWISE | {Kind.precision}
+
+
+def between(old: Schema, new: Schema) -> tuple[Change, ...]:
+    """The changes of `changes.between` that are of `KINDS`."""
+    return tuple(one for one in _Meanings(old, new).everything() if one.kind in KINDS)
+
+
+class _Meanings(Comparison):
+    """Leaves out what says nothing about meaning, and fields that mean the same without a second look."""
+
+    def names(self, old: AnyType, new: AnyType, path: str) -> list[Change]:
+        return []
+
+    def enum(self, old: Enum, new: Enum, path: str) -> list[Change]:
+        return []
+
+    def fields(self, old: Record, new: Record, path: str) -> tuple[list[Change], list[Pair]]:
+        inner = [
+            Pair(before.type, field.type, join(path, field.name))
+            for field, before in self.matched(old, new)
+            if not _alike(before.type, field.type)
+        ]
+        return [], inner
+
+
+def _alike(old: AnyType, new: AnyType) -> bool:
+    """The same primitive types, alone or in unions of one order; False wherever that takes more to tell."""
+    if isinstance(old, Primitive):
+        return isinstance(new, Primitive) and old.type == new.type and old.logical == new.logical
+    if isinstance(old, Union) and isinstance(new, Union) and len(old.branches) == len(new.branches):
+        return all(map(_alike, old.branches, new.branches))
+    return False

@@ -1,0 +1,194 @@
+"""A difference between two schemas, told to the one who changed the newer one."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from contracts.avro.jsonpos import Pointer
+from contracts.avro.nodes import AnyType, Enum, Field, Fixed, Named, Node, Record, Schema, Union
+from contracts.compat import resolution
+from contracts.compat.resolution import Difference, nodes_outwards, reader_path, type_of, writer_path
+
+
+class Told(NamedTuple):
+    """See `contracts.compat.levels.Violation`."""
+
+    path: str
+    message: str
+    mend: str
+    line: int
+    column: int
+
+
+def describe(one: Difference, new: Schema, *, new_reads: bool) -> Told:
+    """`one` in words.
+
+    Args:
+        new: the newer schema; places are those of its text.
+        new_reads: the newer schema is the reader, the earlier one the writer; else the other way round.
+    """
+    message, mend = (_backward if new_reads else _forward)(one)
+    if one.in_union and one.rule != resolution.MISSING_UNION_BRANCH:
+        message += "; the registry calls this MISSING_UNION_BRANCH"
+    line, column = _position(one, new, new_reads=new_reads)
+    return Told(_path(one, new_reads=new_reads), message, mend, line, column)
+
+
+def _path(one: Difference, *, new_reads: bool) -> str:
+    path = reader_path(one.place) if new_reads else writer_path(one.place)
+    if one.rule in (resolution.READER_FIELD_MISSING_DEFAULT_VALUE, resolution.READER_FIELD_MATCHES_SEVERAL):
+        return f"{path}.{one.names[0]}".removeprefix(".")
+    return path
+
+
+def _backward(one: Difference) -> tuple[str, str]:
+    """The new schema reads, and the earlier one has written."""
+    new, old = one.reader, one.writer
+    if one.rule == resolution.READER_FIELD_MISSING_DEFAULT_VALUE:
+        assert isinstance(new, Record)
+        return (
+            f"the field {one.names[0]!r} is new and has no default: old records lack it",
+            _mend_missing_default(new.by_name[one.names[0]]),
+        )
+    if one.rule == resolution.NAME_MISMATCH:
+        return f"{_was(old)}, and is now {new.label}", _mend_name(old, new)
+    if one.rule == resolution.MISSING_ENUM_SYMBOLS:
+        return (
+            f"the {_symbols(one.names, 'was', 'were')} removed, and old records may hold {_them(one.names)}",
+            'keep what was there, or give the enum itself a "default" (that of the field does not count)',
+        )
+    if one.rule == resolution.MISSING_UNION_BRANCH:
+        return f"old records may hold {old.label}, and {_branches(new)}", f"keep {old.label} in the union"
+    if one.rule == resolution.TYPE_MISMATCH:
+        return (
+            f"old records {_hold(one)} {old.label}, which cannot be read as {new.label}",
+            _mend_type(old, new),
+        )
+    return _both(one, old, new)
+
+
+def _forward(one: Difference) -> tuple[str, str]:
+    """The earlier schema reads, and the new one has written."""
+    new, old = one.writer, one.reader
+    if one.rule == resolution.READER_FIELD_MISSING_DEFAULT_VALUE:
+        return (
+            f"the field {one.names[0]!r} is gone, and old readers have no default for it",
+            "keep the field; to remove it later, give it a default first and let them move on",
+        )
+    if one.rule == resolution.NAME_MISMATCH:
+        return (
+            f"{_was(old)}, and is now {new.label}, which old readers do not know",
+            f"keep the name {_full(old)}",
+        )
+    if one.rule == resolution.MISSING_ENUM_SYMBOLS:
+        return (
+            f"the {_symbols(one.names, 'is', 'are')} new, and old readers have no symbol to take instead",
+            'give the enum itself a "default" first, let them move on, then add symbols',
+        )
+    if one.rule == resolution.MISSING_UNION_BRANCH:
+        return (
+            f"records may now hold {new.label}, and for old readers {_branches(old)}",
+            f"leave {new.label} out, or let them move on first (a BACKWARD level)",
+        )
+    if one.rule == resolution.TYPE_MISMATCH:
+        return (
+            f"records {_hold(one, now=True)} {new.label}, which old readers cannot read as {old.label}",
+            f"keep {old.label}, or add a field of the new type beside it",
+        )
+    return _both(one, old, new)
+
+
+def _both(one: Difference, old: AnyType, new: AnyType) -> tuple[str, str]:
+    """What reads the same in both directions."""
+    if isinstance(old, Fixed) and isinstance(new, Fixed):
+        return (
+            f"the size of {new.fullname} was {old.size} bytes, and is now {new.size}",
+            "keep the size, or add a field of a new fixed type",
+        )
+    field, *matches = one.names
+    listed = " and ".join(repr(name) for name in dict.fromkeys(matches))
+    if len(set(matches)) == 1:
+        return f"the field {field!r} has its own name as an alias", "remove that alias"
+    return (
+        f"the name and the aliases of the field {field!r} match several fields of the other schema: {listed}",
+        "an alias has to name a field that is no longer there: remove the alias, or keep the old field out",
+    )
+
+
+def _mend_missing_default(field: Field) -> str:
+    if isinstance(field.type, Enum) and field.type.default is not None:
+        return "give the field a default; that of its enum stands for unknown symbols only"
+    if isinstance(field.type, Union):
+        return "give it a default (null, where null is one of its types)"
+    return 'give it a default, or make it ["null", ...] with the default null; if it was renamed, add an alias'
+
+
+def _mend_name(old: AnyType, new: AnyType) -> str:
+    if isinstance(old, Named) and isinstance(new, Named) and new.namespace and not old.namespace:
+        return "keep the name; no alias reaches a type without a namespace from inside one"
+    return f'keep the name, or add "aliases": ["{_full(old)}"]'
+
+
+def _mend_type(old: AnyType, new: AnyType) -> str:
+    readers = sorted(wide for wide, narrow in resolution.PROMOTIONS.items() if old.type in narrow)
+    if old.type == "null":
+        return "keep null among its types"
+    if readers and new.type not in readers:
+        return f"keep {old.label} (only {' or '.join(readers)} could read it), or add a field of the new type"
+    return f"keep {old.label}, or add a field of the new type beside it"
+
+
+def _hold(one: Difference, *, now: bool = False) -> str:
+    """A branch of a union may be there, a plain type is."""
+    may = isinstance(one.place.outer and type_of(one.place.outer.writer.node), Union)
+    return f"{'may ' if may else ''}{'now ' if now else ''}hold"
+
+
+def _was(old: AnyType) -> str:
+    return f"it was {old.label}"
+
+
+def _full(node: AnyType) -> str:
+    return getattr(node, "fullname", node.type)
+
+
+def _symbols(names: tuple[str, ...], one: str, several: str) -> str:
+    listed = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    return f"symbol {listed} {one}" if len(names) == 1 else f"symbols {listed} {several}"
+
+
+def _them(names: tuple[str, ...]) -> str:
+    return "it" if len(names) == 1 else "them"
+
+
+def _branches(node: AnyType) -> str:
+    if not isinstance(node, Union) or not node.branches:
+        return "the union is empty"
+    return f"the union has only {', '.join(branch.label for branch in node.branches)}"
+
+
+#: The attribute of a node that a rule is about.
+_ATTRIBUTES = {
+    resolution.NAME_MISMATCH: "name",
+    resolution.MISSING_ENUM_SYMBOLS: "symbols",
+    resolution.FIXED_SIZE_MISMATCH: "size",
+    resolution.READER_FIELD_MISSING_DEFAULT_VALUE: "fields",
+}
+
+
+def _position(one: Difference, new: Schema, *, new_reads: bool) -> tuple[int, int]:
+    """1-based line and column in the text of `new`, of what comes nearest; (0, 0) if it is all elsewhere."""
+    node = one.reader if new_reads else one.writer
+    inside = new_reads and isinstance(node, Record) and one.names
+    if inside and one.names[0] in node.by_name:
+        field = node.by_name[one.names[0]]
+        candidates: list[tuple[Node, Pointer]] = [(field, (field.pointer, "name"))]
+    elif one.rule in _ATTRIBUTES:
+        candidates = [(node, (node.pointer, _ATTRIBUTES[one.rule]))]
+    else:
+        candidates = []
+    candidates += [(outer, outer.pointer) for outer in nodes_outwards(one.place, "reader" if new_reads else "writer")]
+    for place, pointer in candidates:
+        if place.document is new.document:
+            return new.document.position(pointer)
+    return 0, 0

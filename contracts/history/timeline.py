@@ -1,0 +1,227 @@
+"""What the contracts of a folder were, commit by commit, by subject.
+
+A subject is its name: which file it is in, each commit's contract.yaml says.  So a folder or a file that is renamed
+keeps its history, and a contract that went and is back has the one that it had.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import yaml
+
+from contracts.avro import parsing
+from contracts.catalog.contract import Contract, ContractSpec, Role, Sink, Subject
+from contracts.catalog.earlier import Earlier
+from contracts.catalog.loading import CONTRACT_FILE
+from contracts.catalog.shared_types import SharedTypes
+from contracts.catalog.spec import parse_spec
+from contracts.errors import ConfigurationError, InvalidSchema
+from contracts.history import files as file_history
+from contracts.history.git import Commit, Repository
+
+
+@dataclass
+class Version:
+    """A text that a subject had, not parsed yet.
+
+    Attributes:
+        label: the first commit that had it, in words.
+        path: from the contracts' folder.
+        shared: the types that it may refer to.
+        sinks: the tables that it was stored in, by store and name; None where no contract.yaml told.
+    """
+
+    label: str
+    path: str
+    text: str
+    shared: SharedTypes
+    sinks: dict[tuple[str, str], Sink] | None = None
+
+    def parsed(self) -> Earlier | None:
+        """None for a text that is no schema, which was never registered."""
+        try:
+            schema = parsing.parse_stored(self.text, where=self.path, named=self.shared.named(self.text))
+        except InvalidSchema:
+            return None
+        return Earlier(self.label, schema, None if self.sinks is None else tuple(self.sinks.values()))
+
+
+@dataclass(frozen=True)
+class Former:
+    """A contract that is gone, as it was last, and the versions of its subjects."""
+
+    contract: Contract
+    versions: Mapping[str, list[Version]]
+
+
+@dataclass(frozen=True)
+class _Head:
+    """What counts of a contract.yaml.  `spec`: all of it, None where today's rules do not take it."""
+
+    topic: str
+    files: Mapping[Role, str]
+    spec: ContractSpec | None
+
+    @property
+    def subjects(self) -> dict[str, str]:
+        """Name -> path."""
+        return {f"{self.topic}-{role}": path for role, path in self.files.items()}
+
+
+class _Seen(NamedTuple):
+    """A subject as a commit has it."""
+
+    name: str
+    path: str
+    blob: str
+    head: _Head
+
+
+class Timeline:
+    """The history of the contracts of one folder up to a commit, by first parents.
+
+    Args:
+        below: the folder, from the top of the repository.
+        shown: what messages call it.
+    """
+
+    def __init__(self, repository: Repository, commit: Commit, below: str, shown: str) -> None:
+        self.repository = repository
+        self.commit = commit
+        self.below = below
+        self.shown = shown
+
+    def versions(self, names: Collection[str]) -> dict[str, list[Version]]:
+        """Every text that these subjects had, oldest first; one that came back is where it was last.  So the last one
+        is the commit's own, where the subject is still there."""
+        moments = list(self._moments(names))
+        wanted = {blob for _, seen, others in moments for blob in (*others.values(), *(one.blob for one in seen))}
+        texts = self._texts(wanted)
+        found: dict[str, dict[tuple[str, ...], Version]] = {name: {} for name in names}
+        known: Mapping[str, str] = {}
+        shared = SharedTypes({})
+        for commit, seen, others in moments:
+            if others is not known:
+                known, shared = others, SharedTypes({path: texts[blob] for path, blob in others.items()})
+            for one in seen:
+                text = texts[one.blob]
+                key = (text, *shared.texts(text))
+                version = found[one.name].pop(key, None)
+                if version is None:
+                    version = Version(f"{commit.short} of {commit.day}", one.path, text, shared)
+                found[one.name][key] = version
+                if one.head.spec is not None:
+                    sinks = filter(None, (one.head.spec.sinks.cassandra, one.head.spec.sinks.postgres))
+                    version.sinks = (version.sinks or {}) | {(sink.kind, sink.qualified): sink for sink in sinks}
+        return {name: list(versions.values()) for name, versions in found.items()}
+
+    def former(self, topic: str) -> Former | None:
+        """The contract of a topic that the commit has none for; None where there never was one, or none that can be
+        read today."""
+        head = self._newest.get(topic)
+        if head is None or head.spec is None:
+            return None
+        versions = self.versions(list(head.subjects))
+        subjects: dict[str, Subject] = {}
+        for role, path in head.files.items():
+            name = f"{topic}-{role}"
+            newest = versions[name][-1].parsed() if versions[name] else None
+            if newest is None:
+                return None
+            where = posixpath.join(self.shown, path)
+            subjects[role] = Subject(name, role, where, versions[name][-1].text, newest.schema)
+        folder = posixpath.dirname(head.files["value"])
+        file = posixpath.join(self.shown, folder, CONTRACT_FILE)
+        return Former(Contract(folder, file, head.spec, subjects.get("key"), subjects["value"]), versions)
+
+    # -- commits -----------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _steps(self) -> list[tuple[Commit, dict[str, str]]]:
+        return list(file_history.read(self.repository, self.commit, self.below))
+
+    @cached_property
+    def _heads(self) -> list[tuple[Commit, dict[str, _Head | None]]]:
+        """For each step, what the contract files that it changed say, by folder; None for what is gone, or broken."""
+        by_step = [
+            {path: blob for path, blob in changed.items() if posixpath.basename(path) == CONTRACT_FILE}
+            for _, changed in self._steps
+        ]
+        texts = self._texts({blob for files in by_step for blob in files.values() if blob})
+        return [
+            (
+                commit,
+                {
+                    (folder := posixpath.dirname(path)): _head(texts[blob], folder, posixpath.join(self.shown, path))
+                    if blob
+                    else None
+                    for path, blob in files.items()
+                },
+            )
+            for (commit, _), files in zip(self._steps, by_step, strict=True)
+        ]
+
+    @cached_property
+    def _newest(self) -> dict[str, _Head]:
+        """The last contract file of each topic."""
+        return {head.topic: head for _, told in self._heads for head in told.values() if head}
+
+    def _moments(self, names: Collection[str]) -> Iterator[tuple[Commit, list[_Seen], Mapping[str, str]]]:
+        """Each commit that concerns these subjects: those that it concerns, and path -> blob of the shared types."""
+        files: dict[str, str] = {}
+        heads: dict[str, _Head] = {}  # by folder
+        owners: dict[str, tuple[str, _Head]] = {}  # subject -> path
+        own: dict[str, str] = {}  # path -> subject
+        others: dict[str, str] = {}
+        for (commit, changed), (_, told) in zip(self._steps, self._heads, strict=True):
+            files |= changed
+            for path in [path for path, blob in changed.items() if not blob]:
+                del files[path]
+            touched: set[str] = set()
+            if told:
+                heads |= {folder: head for folder, head in told.items() if head}
+                heads = {folder: head for folder, head in heads.items() if told.get(folder, head)}
+                touched = {name for head in told.values() if head for name in head.subjects}
+                owners = {name: (path, head) for head in heads.values() for name, path in head.subjects.items()}
+                own = {path: name for name, (path, _) in owners.items()}
+            if told or not changed.keys() <= own.keys():
+                now = {path: blob for path, blob in files.items() if path not in own and path.endswith(".avsc")}
+                if now != others:
+                    others, touched = now, set(names)
+            touched |= {own[path] for path in changed if path in own}
+            seen = [
+                _Seen(name, path, files[path], head)
+                for name in touched.intersection(names)
+                if name in owners
+                for path, head in [owners[name]]
+                if path in files
+            ]
+            if seen:
+                yield commit, seen, others
+
+    def _texts(self, blobs: Collection[str]) -> dict[str, str]:
+        return {blob: data.decode("utf-8", "replace") for blob, data in self.repository.blobs(blobs).items()}
+
+
+def _head(text: str, folder: str, where: str) -> _Head | None:
+    """As leniently as history is read; None for what names no topic."""
+    spec: ContractSpec | None = None
+    try:
+        spec = parse_spec(text, where)
+        topic, named = spec.topic, {"key": spec.key, "value": spec.value}
+    except ConfigurationError:
+        try:
+            document = yaml.safe_load(text)
+        except (yaml.YAMLError, ValueError, RecursionError):
+            return None
+        if not isinstance(document, dict) or not isinstance(document.get("topic"), str):
+            return None
+        topic, named = document["topic"], {"key": document.get("key"), "value": document.get("value", "value.avsc")}
+    roles: tuple[Role, ...] = ("key", "value")
+    files = {role: posixpath.join(folder, file) for role in roles if isinstance(file := named[role], str) and file}
+    return _Head(topic, files, spec) if "value" in files else None

@@ -1,0 +1,109 @@
+"""What a lint rule is, what it looks at, and what it returns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from contracts.avro.jsonpos import Pointer
+from contracts.avro.nodes import AnyType, Field, Named, Node, Schema
+from contracts.catalog.contract import Contract, Subject
+from contracts.catalog.findings import Severity
+from contracts.catalog.places import Texts
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A place where a rule is broken.  `mend` is empty where the rule's own says it."""
+
+    message: str
+    mend: str = ""
+    file: str = ""
+    line: int = 0
+    column: int = 0
+    path: str = ""
+    subject: str = ""
+
+
+@dataclass(frozen=True)
+class Example:
+    """A contract that breaks a rule, or keeps it: one text, put into a contract that is in order otherwise.
+
+    Args:
+        kind: `field` (a field of the value), `schema` (value.avsc) or `contract` (keys of contract.yaml).
+        text: JSON, or YAML for a contract.
+        times: so many fields, each with its number in place of `%d`.
+    """
+
+    kind: str
+    text: str
+    times: int = 1
+
+    @property
+    def full(self) -> str:
+        """All of the text that is put in."""
+        return ",\n".join(self.text % number for number in range(self.times)) if self.times > 1 else self.text
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A lint rule.
+
+    Args:
+        purpose: what it is for, one sentence.
+        mend: what to do, where a hit does not say it better.
+        bad, good: an example that breaks it, one that keeps it.
+    """
+
+    id: str
+    severity: Severity
+    purpose: str
+    mend: str
+    bad: Example
+    good: Example
+    function: Callable[[Scope], Iterable[Hit]]
+
+
+@dataclass(frozen=True)
+class Scope:
+    """One contract, as the rules see it.
+
+    Args:
+        subjects: its own, and the shared types that no other contract has answered for.
+        nodes: everything in the texts of these subjects.
+    """
+
+    contract: Contract
+    subjects: tuple[Subject, ...]
+    nodes: tuple[tuple[Subject, Field | AnyType], ...]
+    texts: Texts
+
+    @classmethod
+    def of(cls, contract: Contract, subjects: Sequence[Subject], texts: Texts) -> Scope:
+        nodes = tuple((subject, node) for subject in subjects for node in subject.schema.walk())
+        return cls(contract, tuple(subjects), nodes, texts)
+
+    @property
+    def fields(self) -> Iterator[tuple[Subject, Field]]:
+        """Every field of every record."""
+        return ((subject, node) for subject, node in self.nodes if isinstance(node, Field))
+
+    @property
+    def named(self) -> Iterator[tuple[Subject, Named]]:
+        """Every definition of a record, enum or fixed."""
+        return ((subject, node) for subject, node in self.nodes if isinstance(node, Named))
+
+    @property
+    def value(self) -> Schema:
+        return self.contract.value.schema
+
+    def at(self, subject: Subject, node: Node, attribute: str, message: str, mend: str = "") -> Hit:
+        """A hit at an attribute of a node (at the node, where it has no such attribute)."""
+        pointer: Pointer = (node.pointer, attribute) if attribute else node.pointer
+        line, column = node.document.position(pointer)
+        return Hit(message, mend, subject.file, line, column, node.path, subject.name)
+
+    def in_contract(self, keys: Sequence[str | int], message: str, mend: str = "") -> Hit:
+        """A hit at a key of contract.yaml."""
+        line, column = self.texts.position(self.contract.file, *keys)
+        return Hit(message, mend, self.contract.file, line, column, ".".join(map(str, keys)))

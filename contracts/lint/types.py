@@ -1,0 +1,242 @@
+"""Lint rules about types, defaults and stores: the functions.  The table is `contracts.lint.rules`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import Any
+from uuid import UUID
+
+from contracts.avro import shapes
+from contracts.avro.defaults import fits
+from contracts.avro.logical import BASES, max_precision
+from contracts.avro.nodes import (
+    MISSING,
+    AnyType,
+    Array,
+    Enum,
+    Field,
+    Fixed,
+    Map,
+    Primitive,
+    Record,
+    Union,
+)
+from contracts.avro.paths import field_at
+from contracts.avro.shapes import type_name
+from contracts.avro.slips import show
+from contracts.avro.trampoline import Step
+from contracts.avro.trampoline import run as trampoline
+from contracts.catalog.contract import Subject
+from contracts.lint.scope import Hit, Scope
+from contracts.tables import columns, layout
+from contracts.tables.layout import Refusal
+
+
+def duplicate_keys(scope: Scope) -> Iterator[Hit]:
+    for subject in scope.subjects:
+        for one in subject.schema.document.duplicates:
+            message = f"the key {one.key!r} stands twice in one object, and only the last one counts"
+            yield Hit(message, "", subject.file, one.line, one.column, "", subject.name)
+
+
+def default_of_first_branch(scope: Scope) -> Iterator[Hit]:
+    for subject, field in scope.fields:
+        node = field.type
+        if isinstance(node, Union) and field.has_default and node.branches:
+            first = node.branches[0]
+            if not fits(first, field.default, subject.schema.resolve):
+                what = f"the default {show(field.default)} is not of the union's first type, {first.label}"
+                yield scope.at(subject, field, "default", what)
+
+
+def nullable_order(scope: Scope) -> Iterator[Hit]:
+    for subject, field in scope.fields:
+        if isinstance(field.type, Union):
+            types = [branch.type for branch in field.type.branches]
+            if "null" in types[1:] and not (field.has_default and field.default is not None):
+                yield scope.at(subject, field, "type", "null is not the union's first type")
+
+
+def nullable_default(scope: Scope) -> Iterator[Hit]:
+    for subject, field in scope.fields:
+        if isinstance(field.type, Union) and not field.has_default:
+            types = [branch.type for branch in field.type.branches]
+            if types[:1] == ["null"]:
+                yield scope.at(subject, field, "name", f"{field.name!r} may be null, and is not optional")
+
+
+def enum_default(scope: Scope) -> Iterator[Hit]:
+    for subject, node in scope.named:
+        if isinstance(node, Enum) and node.default is None and subject.role != "key":
+            yield scope.at(subject, node, "name", f"the enum {node.fullname} has no default")
+
+
+def default_symbol(scope: Scope) -> Iterator[Hit]:
+    for subject, field in scope.fields:
+        for node, value in _defaults(subject, field):
+            if isinstance(node, Enum) and value not in node.symbols:
+                yield scope.at(subject, field, "default", f"{show(value)} is not a symbol of {node.fullname}")
+
+
+def default_bytes(scope: Scope) -> Iterator[Hit]:
+    for subject, field in scope.fields:
+        for node, value in _defaults(subject, field):
+            if isinstance(node, Fixed) and len(value) != node.size:
+                what = f"the default has {len(value)} bytes, and {node.fullname} has {node.size}"
+                yield scope.at(subject, field, "default", what)
+            elif (isinstance(node, Fixed) or node.type == "bytes") and any(one > "\xff" for one in value):
+                yield scope.at(subject, field, "default", "the default has a character that is no byte")
+
+
+def default_uuid(scope: Scope) -> Iterator[Hit]:
+    for subject, field in scope.fields:
+        for node, value in _defaults(subject, field):
+            if isinstance(node, Primitive) and type_name(node) == "uuid" and not _is_uuid(value):
+                yield scope.at(subject, field, "default", f"the default {show(value)} is no UUID")
+
+
+def _is_uuid(value: str) -> bool:
+    try:
+        return str(UUID(value)) == value.lower()
+    except ValueError:
+        return False
+
+
+def _defaults(subject: Subject, field: Field) -> list[tuple[AnyType, Any]]:
+    """Each value inside a field's default that is no container, with the type that it is read as."""
+    found: list[tuple[AnyType, Any]] = []
+    if field.has_default and field.default is not None:
+        trampoline(_into(subject, field.type, field.default, found))
+    return found
+
+
+def _into(subject: Subject, node: AnyType, value: Any, found: list[tuple[AnyType, Any]]) -> Step:
+    node = subject.schema.resolve(node)
+    if isinstance(node, Union):
+        branch = next((one for one in node.branches if fits(one, value, subject.schema.resolve)), None)
+        if branch is not None:
+            yield _into(subject, branch, value, found)
+    elif isinstance(node, Array) and isinstance(value, list):
+        for item in value:
+            yield _into(subject, node.items, item, found)
+    elif isinstance(node, Map) and isinstance(value, dict):
+        for item in value.values():
+            yield _into(subject, node.values, item, found)
+    elif isinstance(node, Record) and isinstance(value, dict):
+        for field in node.fields:
+            inner = value.get(field.name, MISSING)
+            if inner is not MISSING:
+                yield _into(subject, field.type, inner, found)
+    elif isinstance(value, str):
+        found.append((node, value))
+
+
+def logical_types(scope: Scope) -> Iterator[Hit]:
+    for subject, node in scope.nodes:
+        # An attribute of the field itself is read by nobody.
+        if "logicalType" in node.props and getattr(node, "logical", None) is None:
+            what, mend = _ignored(node)
+            yield scope.at(subject, node, "logicalType", what, mend)
+
+
+def _ignored(node: Field | AnyType) -> tuple[str, str]:
+    name = node.props["logicalType"]
+    if isinstance(node, Field):
+        return (
+            f"logicalType {show(name)} stands on the field, where nobody reads it",
+            'put it on the type: "type": {"type": …, "logicalType": …}',
+        )
+    if name not in BASES:
+        near = get_close_matches(str(name), BASES, 1)
+        return f"there is no logical type {show(name)}", f"write {near[0]!r}" if near else "remove it"
+    if name == "decimal" and node.type in ("bytes", "fixed"):
+        limit = f", at most {max_precision(node.size)} for its size" if isinstance(node, Fixed) else ""
+        return (
+            "this decimal is ignored, and read as plain bytes: its precision or scale is not in order",
+            f"give it a whole precision above 0{limit}, and a scale from 0 to the precision",
+        )
+    base = "bytes or fixed" if name == "decimal" else BASES[name]
+    return f"logicalType {name} on {node.type} is ignored", f"its base type is {base}"
+
+
+def sink_types(scope: Scope) -> Iterator[Hit]:
+    if scope.contract.sinks:
+        yield from _refused(scope, layout.type_refusals(scope.contract.value.record, scope.value), "type")
+
+
+def column_names(scope: Scope) -> Iterator[Hit]:
+    for sink in scope.contract.sinks:
+        yield from _refused(scope, layout.name_refusals(scope.contract.value.record, sink), "name")
+
+
+def column_counts(scope: Scope) -> Iterator[Hit]:
+    for sink in scope.contract.sinks:
+        record = scope.contract.value.record
+        refusals = (layout.size_refusals, layout.full_row_refusals)
+        for one in (found for refused in refusals for found in refused(record, scope.value, sink)):
+            yield scope.in_contract(["sinks", sink.kind], one.why, one.mend)
+
+
+def sink_names(scope: Scope) -> Iterator[Hit]:
+    for sink in scope.contract.sinks:
+        for key, one in layout.place_refusals(sink):
+            yield scope.in_contract(["sinks", sink.kind, key], one.why, one.mend)
+
+
+def _refused(scope: Scope, refusals: Iterator[Refusal], attribute: str) -> Iterator[Hit]:
+    """One finding a field, at that attribute of it."""
+    for one in refusals:
+        field = scope.contract.value.record.by_name[one.column]
+        yield scope.at(scope.contract.value, field, attribute, one.why, one.mend)
+
+
+def recursive_types(scope: Scope) -> Iterator[Hit]:
+    if not scope.contract.sinks:
+        return
+    for node in columns.recursions(scope.value):
+        own = node.document is scope.value.document
+        what = f"{node.fullname} contains itself, and Spark has no such type"
+        yield scope.at(scope.contract.value, node if own else scope.value.root, "", what)
+
+
+def primary_keys(scope: Scope) -> Iterator[Hit]:
+    for sink in scope.contract.sinks:
+        keys = ["sinks", sink.kind, "primary_key"]
+        for index, name in enumerate(sink.primary_key):
+            if name in sink.primary_key[:index]:
+                yield scope.in_contract([*keys, index], f"the primary key names {name!r} twice", "name it once")
+            field = scope.contract.value.record.by_name[name]
+            if columns.problem(scope.value, field) is None and not columns.of(scope.value, field.type).is_key:
+                kind = type_name(shapes.nullability(scope.value, field.type)[0])
+                what = f"{name!r}, {'an' if kind[0] in 'aeiou' else 'a'} {kind}, is part of the primary key"
+                yield scope.in_contract([*keys, index], what, "take a field that names one thing: an id, a number")
+
+
+def partition_keys(scope: Scope) -> Iterator[Hit]:
+    contract = scope.contract
+    for sink in contract.sinks:
+        at = ["sinks", sink.kind, "primary_key"]
+        if contract.key is None:
+            yield scope.in_contract(at, "the topic has no key schema: events of one row come from any partition")
+            continue
+        schema = contract.key.schema
+        root = schema.resolve(schema.root)
+        names = [field.name for field in root.fields] if isinstance(root, Record) else []
+        extra = [name for name in names if name not in sink.primary_key]
+        if extra:
+            listed = ", ".join(extra)
+            yield scope.in_contract(
+                at, f"the record key has {listed}, which is not in the primary key: one row has several partitions"
+            )
+
+
+def consumer_fields(scope: Scope) -> Iterator[Hit]:
+    for number, consumer in enumerate(scope.contract.spec.consumers):
+        for index, path in enumerate(consumer.fields):
+            if field_at(scope.value, path) is None:
+                record = scope.value.resolve(scope.value.root)
+                near = get_close_matches(path, record.by_name if isinstance(record, Record) else (), 1)
+                mend = f"write {near[0]}" if near else "name a field of the value, or remove it"
+                what = f"{consumer.name} reads {path!r}, which is not in the value"
+                yield scope.in_contract(["consumers", number, "fields", index], what, mend)

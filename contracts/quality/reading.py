@@ -1,0 +1,92 @@
+"""`rules` of a contract.yaml and a schema -> rules that can be applied.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+from contracts.avro.nodes import Schema
+from contracts.errors import ConfigurationError
+from contracts.quality import parsing, patterns
+from contracts.quality import typing as typed
+from contracts.quality.expressions import And, Compare, Expression, IsNull, Literal, Not, Path
+from contracts.quality.rules import Rule, RuleSpec
+
+#: Gives `file:line` of a rule's key: called with its number and the key.
+Where = Callable[[int, str], str]
+
+_SHOWN: Final = 120
+
+
+def read(specs: Sequence[RuleSpec], schema: Schema, where: Where) -> tuple[Rule, ...]:
+    """The rules, in their order.
+
+    Raises:
+        ConfigurationError: a field that is not there, a bound that does not fit it, two rules of one name, …
+    """
+    found: list[Rule] = []
+    for number, spec in enumerate(specs):
+        if any(rule.name == spec.name for rule in found):
+            raise ConfigurationError(
+                f"two rules are called {spec.name}", where=where(number, "name"), mend="rename one of the two"
+            )
+        found.append(_rule(spec, schema, lambda key, at=number: where(at, key)))
+    return tuple(found)
+
+
+def _rule(spec: RuleSpec, schema: Schema, where: Callable[[str], str]) -> Rule:
+    field = None
+    if spec.field:
+        with _in_rule(spec, lambda: where("field")):
+            field = typed.path(schema, spec.field)
+    with _in_rule(spec, lambda: where(spec.given[0])):
+        if spec.expression is not None:
+            holds = parsing.parse(spec.expression, schema)
+        else:
+            assert field is not None
+            holds = _of_field(spec, field)
+    told = spec.description or " ".join((spec.expression or _words(spec)).split())
+    return Rule(spec.name, f"breaks the rule {spec.name}: {_short(told)}", holds)
+
+
+@contextmanager
+def _in_rule(spec: RuleSpec, where: Callable[[], str]) -> Iterator[None]:
+    try:
+        yield
+    except ConfigurationError as error:
+        raise ConfigurationError(f"rule {spec.name}: {error.what}", where=where(), mend=error.mend) from None
+
+
+def _of_field(spec: RuleSpec, field: Path) -> Expression:
+    if spec.required:
+        return Not(IsNull(field))
+    if spec.pattern is not None:
+        return typed.matches(field, patterns.parse(spec.pattern))
+    if spec.one_of is not None:
+        return typed.one_of(field, [typed.literal(value) for value in spec.one_of])
+    if spec.min_length is not None or spec.max_length is not None:
+        return _between(typed.length(field), spec.min_length, spec.max_length)
+    return _between(field, spec.min, spec.max)
+
+
+def _between(of: Expression, least: object, most: object) -> Expression:
+    bounds = (("<=", most), (">=", least))
+    parts = [typed.compare(operator, of, typed.literal(bound)) for operator, bound in bounds if bound is not None]
+    if len(parts) == 2 and _value(parts[1]) > _value(parts[0]):
+        raise ConfigurationError("no value is between its two bounds", mend="exchange them")
+    return parts[0] if len(parts) == 1 else And(tuple(parts))
+
+
+def _value(one: Compare) -> object:
+    assert isinstance(one.right, Literal)
+    return one.right.value
+
+
+def _words(spec: RuleSpec) -> str:
+    told = [f"{key} {value}" for key, value in spec.asks.items() if key not in ("field", "required")]
+    return f"{spec.field}: {' and '.join(told) or 'is required'}"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"

@@ -1,0 +1,93 @@
+"""Quality rules of a contract: as contract.yaml declares them, and as the producer and the stream apply them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Annotated, Any, Final, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from contracts.quality.expressions import Expression
+
+#: Begins the reason of a dead letter; the rule's name follows.
+REASON_PREFIX: Final = "RULE:"
+RuleName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
+
+#: What a rule may ask for: keys that stand together make one kind.
+KINDS: Final = (
+    ("required",),
+    ("pattern",),
+    ("min", "max"),
+    ("min_length", "max_length"),
+    ("one_of",),
+    ("expression",),
+)
+_KEYS: Final = tuple(key for kind in KINDS for key in kind)
+
+
+class RuleSpec(BaseModel):
+    """One item of `rules`.  `min`, `max` and `one_of` are in the field's own type (see `rule_reading`)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: RuleName
+    description: str = ""
+    field: str = ""
+    required: bool | None = None
+    pattern: str | None = None
+    min: Any = None
+    max: Any = None
+    min_length: int | None = Field(None, ge=0)
+    max_length: int | None = Field(None, ge=0)
+    one_of: list[Any] | None = None
+    expression: str | None = None
+
+    @model_validator(mode="after")
+    def _asks_for_one_thing(self) -> Self:
+        given = self.given
+        if not any(set(given) <= set(kind) for kind in KINDS) or not given:
+            kinds = ", ".join(" and/or ".join(kind) for kind in KINDS)
+            raise ValueError(f"a rule has one of {kinds}; this one has {', '.join(given) or 'none'}")
+        if self.required is False:
+            raise ValueError("required is true, or left out")
+        if (self.expression is None) == (not self.field):
+            raise ValueError("a rule has a field, unless it is an expression, which names its fields itself")
+        return self
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """The keys that say what it asks for."""
+        return tuple(key for key in _KEYS if getattr(self, key) is not None)
+
+    @property
+    def asks(self) -> dict[str, Any]:
+        """Field and what is asked of it, in values of JSON; equal when two rules ask for the same."""
+        found = {"field": self.field} if self.field else {}
+        return {**found, **{key: _plain(getattr(self, key)) for key in self.given}}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    return value.isoformat() if isinstance(value, (date, datetime)) else value
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule, understood.  It is broken by a record for which `holds` is false; null breaks none.
+
+    Attributes:
+        name: unique in its contract.
+        message: what it asks for, in words that hold no value of a record.
+        holds: what it asks for.
+    """
+
+    name: str
+    message: str
+    holds: Expression
+
+    @property
+    def reason(self) -> str:
+        """The code of a dead letter that breaks it."""
+        return f"{REASON_PREFIX}{self.name}"

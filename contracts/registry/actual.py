@@ -1,0 +1,137 @@
+"""What the registry and the cluster have of what the contracts want: questions, each asked once, many at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from contracts.avro.nodes import Schema
+from contracts.avro.writing import normalised
+from contracts.catalog.contract import Contract, Subject
+from contracts.catalog.loading import Catalog
+from contracts.errors import InvalidSchema
+from contracts.registry import plan, tags
+from contracts.registry.client import MOST_LISTED, Known, Registry
+from contracts.registry.parallel import each
+from contracts.registry.plan import Actual, SubjectState
+from contracts.registry.registered import RegisteredSchema, comparable, metadata_in_words
+from contracts.registry.topics import Topics
+
+READWRITE = "READWRITE"
+
+
+def read(registry: Registry, topics: Topics, desired: Catalog) -> Actual:
+    """Actual state of everything that `desired` names.  Raises ServiceError.
+
+    Of a subject whose newest version is the repository's schema: two requests, that version and its settings.
+    """
+    return _Reading(registry, topics, desired).read()
+
+
+class _Reading:
+    def __init__(self, registry: Registry, topics: Topics, desired: Catalog) -> None:
+        self.registry = registry
+        self.topics = topics
+        self.desired = desired
+        self.known = Known()
+        self.owners: Mapping[str, Contract] = {
+            subject.name: contract for contract in desired.contracts.values() for subject in contract.subjects
+        }
+
+    def read(self) -> Actual:
+        subjects = dict(
+            zip(
+                (subject.name for subject in self.desired.subjects),
+                each(self._subject, self.desired.subjects, self.registry.parallel),
+                strict=True,
+            )
+        )
+        extra = self._extra()
+        inherits = any(state.versions and state.level is None for state in subjects.values())
+        global_level = self.registry.global_config(self.known).level if inherits else None
+        topics = self.topics.read(plan.topic_names(self.desired))
+        return Actual(subjects, topics, extra, global_level, self._modes(subjects, extra))
+
+    def _extra(self) -> dict[str, tuple[int, ...]]:
+        """Versions of the subjects that the repository owns and does not declare."""
+        owned = plan.undeclared(self.desired)
+        if not owned:
+            return {}
+        listed = self.registry.subjects()
+        if len(listed) != MOST_LISTED:  # else there may be more
+            owned = [name for name in owned if name in set(listed)]
+        found = each(self.registry.versions, owned, self.registry.parallel)
+        return {name: tuple(versions) for name, versions in zip(owned, found, strict=True) if versions}
+
+    def _modes(self, subjects: Mapping[str, SubjectState], extra: Mapping[str, tuple[int, ...]]) -> dict[str, str]:
+        """Of what is to be written: a registry that nothing is written to is not asked."""
+        wanted = [name for name, state in subjects.items() if state.found is None or self._level_differs(name, state)]
+        wanted += extra
+        if not wanted:
+            return {}
+        found = dict(zip(wanted, each(self.registry.mode, wanted, self.registry.parallel), strict=True))
+        if not all(found.values()):
+            everywhere = self.registry.mode()
+            found = {name: mode or everywhere for name, mode in found.items()}
+        return {name: mode for name, mode in found.items() if mode not in ("", READWRITE)}
+
+    def _level_differs(self, name: str, state: SubjectState) -> bool:
+        owner = self.owners.get(name)
+        return owner is not None and state.level != owner.compatibility.value
+
+    def _subject(self, subject: Subject) -> SubjectState:
+        name, known = subject.name, self.known
+        level = self.registry.config(name, known).level
+        newest = self.registry.newest(name, known)
+        if newest is None:
+            return SubjectState(level, last=max(self.registry.versions(name, deleted=True), default=0))
+        metadata = metadata_in_words(newest.metadata)
+        found = self.registry.find(subject, known)
+        if found is not None and found.version == newest.version:
+            return SubjectState(
+                level, (found.version,), found.version, self._is_exact(found, subject), metadata=metadata
+            )
+        versions = tuple(self.registry.versions(name))
+        lost = self._lost_tags(newest, subject)
+        if found is not None:
+            exact = self._is_exact(found, subject)
+            return SubjectState(level, versions, found.version, exact, lost_tags=lost, metadata=metadata)
+        return SubjectState(
+            level,
+            versions,
+            references_differ=self._is_same(newest, subject),
+            history=self._history(name, versions) if self._approves(name) else (),
+            last=max(self.registry.versions(name, deleted=True), default=0),
+            lost_tags=lost,
+            metadata=metadata,
+        )
+
+    def _approves(self, name: str) -> bool:
+        owner = self.owners.get(name)
+        return owner is not None and bool(owner.spec.approvals)
+
+    def _is_exact(self, found: RegisteredSchema, subject: Subject) -> bool:
+        return self.registry.same(self.registry.parse(found, self.known), subject.schema)
+
+    def _is_same(self, newest: RegisteredSchema, subject: Subject) -> bool:
+        try:
+            return normalised(self.registry.parse(newest, self.known)) == normalised(subject.schema)
+        except InvalidSchema:
+            return False  # e.g. it is no Avro schema
+
+    def _lost_tags(self, newest: RegisteredSchema, subject: Subject) -> str:
+        if self.registry.keeps_tags:
+            return ""
+        try:
+            return tags.told(tags.lost(self.registry.parse(newest, self.known), subject.schema))
+        except InvalidSchema:
+            return ""
+
+    def _history(self, subject: str, versions: tuple[int, ...]) -> tuple[Schema, ...]:
+        """Schemas of the versions that a new one is compared with; empty where one cannot be read, for then no break
+        of it can be told."""
+        found = [self.registry.version(subject, number) for number in versions]
+        kept = comparable([one for one in found if one is not None], self.registry.group(subject, self.known))
+        try:
+            return tuple(self.registry.parse(one, self.known) for one in kept)
+        except InvalidSchema:
+            return ()

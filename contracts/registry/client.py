@@ -1,0 +1,439 @@
+"""The schema registry: its subjects, versions, ids and settings (Confluent's REST API, v1 media type).
+
+Plain REST rather than a client library, because the answers are the product here: the registry's own words for a
+refusal, `messages` of a compatibility check, error codes that differ between versions (docs/adr/0003).  The requests
+themselves are `contracts.registry.http`'s.
+
+Subjects have the names here that contracts give them, whatever context the URL means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from contracts.avro import parsing
+from contracts.avro.nodes import NamedType, Schema
+from contracts.avro.writing import described_alike, normalised
+from contracts.catalog.contract import Subject
+from contracts.errors import InvalidSchema, Refused, ServiceError
+from contracts.registry import tags
+from contracts.registry.contexts import Context
+from contracts.registry.http import (
+    NOT_FOUND,
+    SCHEMA_NOT_FOUND,
+    NotJson,
+    RegistryHttp,
+    is_forbidden,
+)
+from contracts.registry.parallel import Once, each
+from contracts.registry.registered import AVRO, Config, RegisteredReference, RegisteredSchema
+from contracts.settings import Settings
+
+#: As many subjects as Apicurio lists at most, unless it is told otherwise.
+MOST_LISTED = 1000
+
+
+class NoGuidEndpoint(Refused):
+    """The registry answers, and has no schemas by GUID: it is older than Confluent's 8.0, or another make."""
+
+
+class Known:
+    """What was read before, so that nothing is asked for twice in one run.  Safe for several threads."""
+
+    def __init__(self) -> None:
+        self.newest: Once[str, RegisteredSchema | None] = Once()
+        self.found: Once[str, RegisteredSchema | None] = Once()
+        self.parsed: Once[tuple[str, int], Schema] = Once()
+        self.configs: Once[str, Config] = Once()
+
+
+class Registry:
+    """A schema registry over HTTP.  Safe for several threads.
+
+    Every method raises `ServiceError` when the registry cannot be reached or fails (time-out, 5xx, an answer that is
+    not JSON) and `Refused` when it says no (4xx), its own words included.
+
+    Args:
+        url: base URL, e.g. `http://127.0.0.1:18081/apis/ccompat/v7` or `http://schema-registry:8081`; with
+            `/contexts/.staging` at its end it means that context.  An account in it is used and never shown: the
+            attribute `url` is without.
+        user, password: basic authentication; an empty user is none, or that of the URL.
+        timeout_s: per request, seconds.
+        ca_file: PEM file of the authority that an https server is believed by; empty for those of the system.
+        retry_for_s: how long a busy registry is asked again, seconds.
+        parallel: most requests at once, where many are needed.
+        keep_tags: register so that tags which were added at the registry stay.
+
+    Raises:
+        ConfigurationError: `url` is none.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        user: str = "",
+        password: str = "",
+        timeout_s: float = 10.0,
+        ca_file: str = "",
+        retry_for_s: float = 30.0,
+        parallel: int = 16,
+        keep_tags: bool = False,
+    ) -> None:
+        self._http = RegistryHttp(
+            url, user=user, password=password, timeout_s=timeout_s, ca_file=ca_file, retry_for_s=retry_for_s
+        )
+        self.url = self._http.url
+        self.parallel = parallel
+        self.keeps_tags = keep_tags
+        self._context = Context.of(self.url)
+        # By subject and version, which never change.
+        self._versions: dict[str, dict[int, RegisteredSchema]] = {}
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Registry:
+        return cls(
+            settings.schema_registry_url,
+            user=settings.schema_registry_user,
+            password=settings.schema_registry_password,
+            timeout_s=settings.schema_registry_timeout_s,
+            ca_file=settings.schema_registry_ca_file,
+            retry_for_s=settings.schema_registry_retry_for_s,
+            parallel=settings.schema_registry_parallel,
+            keep_tags=settings.schema_registry_keep_tags,
+        )
+
+    def subjects(self) -> list[str]:
+        """Names of all subjects that are not deleted; qualified where they are of another context."""
+        found = self._http.call("GET", "/subjects", shape=list)
+        return self._http.made(lambda: [self._context.own(name) for name in found], "GET /subjects", found)
+
+    def versions(self, subject: str, *, deleted: bool = False) -> list[int]:
+        """Versions of the subject, ascending, with those that are `deleted` softly or without; empty for none."""
+        path = f"{_of(subject)}/versions"
+        found = self._http.or_missing("GET", path, params=_deleted(deleted), shape=list)
+        return self._http.made(lambda: sorted(int(number) for number in found or []), f"GET {path}", found)
+
+    def version(
+        self, subject: str, version: int | str = "latest", *, deleted: bool = False
+    ) -> RegisteredSchema | None:
+        """One version of a subject, None when there is none; `deleted` finds those that are so softly, too."""
+        path = f"{_of(subject)}/versions/{version}"
+        return self._schema(f"GET {path}", self._http.or_missing("GET", path, params=_deleted(deleted)))
+
+    def newest(self, subject: str, known: Known) -> RegisteredSchema | None:
+        """The newest version of a subject, None for none; asked for once."""
+        return known.newest.get(subject, lambda: self.version(subject))
+
+    def all_of(self, subject: str) -> list[RegisteredSchema]:
+        """Every version of the subject, deleted ones included.
+
+        One request, and one for each version that was not seen before.
+        """
+        seen = self._versions.setdefault(subject, {})
+        numbers = self.versions(subject, deleted=True)
+        new = [number for number in numbers if number not in seen]
+        found = each(lambda number: self.version(subject, number, deleted=True), new, self.parallel)
+        seen.update({number: one for number, one in zip(new, found, strict=True) if one is not None})
+        return [seen[number] for number in numbers if number in seen]
+
+    def by_id(self, schema_id: int) -> RegisteredSchema | None:
+        """The schema of an id, None when the registry has no such id.
+
+        Only its own word for that (40403) counts: any other 404 is a wrong URL, and `Refused`.
+        """
+        path = f"/schemas/ids/{schema_id}"
+        return self._schema(f"GET {path}", self._http.or_missing("GET", path, missing=(SCHEMA_NOT_FOUND,)), schema_id)
+
+    def by_guid(self, guid: str) -> RegisteredSchema | None:
+        """The schema of a GUID (`01234567-89ab-…`), None when the registry has no such GUID.
+
+        Raises:
+            NoGuidEndpoint: the registry answers, and knows no GUIDs at all.
+        """
+        path = f"/schemas/guids/{quote(guid, safe='')}"
+        return self._schema(f"GET {path}", self._of_guid(path, dict))
+
+    def ids_of_guid(self, guid: str) -> list[int]:
+        """Ids that a GUID has in the context of the URL, ascending; empty for none.  Raises as `by_guid`."""
+        path = f"/schemas/guids/{quote(guid, safe='')}/ids"
+        found = self._of_guid(path, list) or []
+
+        def ids() -> list[int]:
+            return sorted(int(one["id"]) for one in found if one.get("context", ".") == self._context.name)
+
+        return self._http.made(ids, f"GET {path}", found)
+
+    def _of_guid(self, path: str, shape: type) -> Any:
+        try:
+            return self._http.or_missing("GET", path, missing=(SCHEMA_NOT_FOUND,), shape=shape)
+        except (Refused, NotJson) as error:
+            if (error.code if isinstance(error, Refused) else error.status) != NOT_FOUND:
+                raise
+            # Behind a wrong URL everything is 404, this too: then that is the error.
+            self._http.call("GET", "/schemas/types", shape=list)
+            raise NoGuidEndpoint(
+                "the registry has no schemas by GUID",
+                where=self._http.where,
+                server="registry",
+                mend="use one that has (Confluent's from 8.0 on), or send schema ids as a prefix of the value",
+                code=NOT_FOUND,
+            ) from None
+
+    def subjects_of(self, schema_id: int) -> list[str]:
+        """Subjects that hold the schema of this id, deleted versions included; empty when there is no such id.
+
+        A subject that is an alias is not among them, its target is: see `is_one_of`.
+        """
+        path = f"/schemas/ids/{schema_id}/versions"
+        found = self._http.or_missing("GET", path, params=_deleted(True), shape=list)
+        return self._http.made(
+            lambda: sorted({self._context.own(item["subject"]) for item in found or []}), f"GET {path}", found
+        )
+
+    def is_one_of(self, subject: str, subjects: Collection[str]) -> bool:
+        """Whether the subject, or the one that it is an alias of, is among `subjects` (of `subjects_of`)."""
+        if subject in subjects or not subjects:
+            return subject in subjects
+        alias = self.config(subject).alias
+        return alias != "" and alias in subjects
+
+    def holds(self, subject: str, schema_id: int) -> bool:
+        """Whether a version of the subject has this id, by the subject's name or as an alias."""
+        return self.is_one_of(subject, self.subjects_of(schema_id))
+
+    def lookup(
+        self, subject: str, text: str, references: Sequence[RegisteredReference] = ()
+    ) -> RegisteredSchema | None:
+        """The version of the subject that holds this schema, None when none does."""
+        body = _body(text, references)
+        return self._schema(f"POST {_of(subject)}", self._http.or_missing("POST", _of(subject), body=body))
+
+    def find(self, subject: Subject, known: Known | None = None) -> RegisteredSchema | None:
+        """The version that holds the repository's schema, the newest if that does; None when none does.
+
+        A registry may take schemas that differ in docs and aliases only for the same one (Apicurio does); then that
+        version is the answer, for it can hold no other.
+
+        Args:
+            known: what was read before; what is read now is added.
+        """
+        known = known or Known()
+        return known.found.get(subject.name, lambda: self._find(subject, known))
+
+    def _find(self, subject: Subject, known: Known) -> RegisteredSchema | None:
+        newest = self.newest(subject.name, known)
+        references = self.references_of(subject, known) if newest else None
+        if newest is None or references is None:
+            return None
+        if self._means(newest, subject.schema, references, known):
+            return newest
+        found = self.lookup(subject.name, subject.registered_text, references)
+        if found is None:
+            return None
+        wanted = normalised(subject.schema)
+        if normalised(self.parse(found, known)) == wanted:
+            return found
+        for version in reversed(self.versions(subject.name)):
+            kept = self.version(subject.name, version)
+            if kept is not None and normalised(self.parse(kept, known)) == wanted:
+                return kept
+        alike = described_alike(self.parse(found, known)) == described_alike(subject.schema)
+        return found if alike else None
+
+    def _means(
+        self, kept: RegisteredSchema, wanted: Schema, references: Sequence[RegisteredReference], known: Known
+    ) -> bool:
+        """Whether a schema is the wanted one, perhaps in another order of attributes: Confluent's registry takes the
+        two for different texts, and whoever registered it by hand or with another client need not have ours."""
+        try:
+            return set(kept.references) == set(references) and self.same(self.parse(kept, known), wanted)
+        except InvalidSchema:
+            return False  # e.g. it is no Avro schema
+
+    def same(self, kept: Schema, wanted: Schema) -> bool:
+        """Whether the registry's schema is the repository's; tags that the registry adds do not count where they are
+        kept."""
+        return tags.same_but_more(kept, wanted) if self.keeps_tags else normalised(kept) == normalised(wanted)
+
+    def references_of(self, subject: Subject, known: Known | None = None) -> list[RegisteredReference] | None:
+        """The versions that hold the shared types of `subject`; None when one is not registered as it is.
+
+        `known` as in `find`.
+        """
+        known = known or Known()
+        references = []
+        for one in subject.types:
+            found = self.find(one, known)
+            if found is None:
+                return None
+            # Where the type's subject is an alias, a registry knows the version under its target's name only.
+            references.append(RegisteredReference(one.name, found.subject, found.version))
+        return references
+
+    def register(self, subject: str, text: str, references: Sequence[RegisteredReference] = ()) -> int:
+        """Registers a version; the id of the schema (that of the existing version when nothing is new)."""
+        path = f"{_of(subject)}/versions"
+        body = _body(text, references)
+        if self.keeps_tags:
+            body["propagateSchemaTags"] = True
+        answer = self._http.call("POST", path, body=body)
+        return self._http.made(lambda: int(answer["id"]), f"POST {path}", answer)
+
+    def config(self, subject: str, known: Known | None = None) -> Config:
+        """What the registry keeps for the subject itself."""
+        return (known or Known()).configs.get(
+            subject, lambda: self._config(self._http.or_missing("GET", f"/config{_named(subject)}", keys=frozenset()))
+        )
+
+    def global_config(self, known: Known | None = None) -> Config:
+        """What counts for every subject that has nothing of its own: the context's, else the registry's."""
+        return (known or Known()).configs.get("", self._global_config)
+
+    def _global_config(self) -> Config:
+        found = self._config(self._http.or_missing("GET", "/config", keys=frozenset()))
+        if found.level is not None:
+            return found
+        above = self._http.call("GET", "/config", keys=frozenset({"compatibilityLevel"}), base=self._context.root)
+        return Config(self._config(above).level, found.alias, found.group, found.normalizes)
+
+    def _config(self, document: Any) -> Config:
+        found = document or {}
+
+        def config() -> Config:
+            return Config(
+                found.get("compatibilityLevel"),
+                self._context.own(found.get("alias") or ""),
+                found.get("compatibilityGroup") or "",
+                bool(found.get("normalize")),
+            )
+
+        return self._http.made(config, "GET /config", document)
+
+    def level(self, subject: str) -> str | None:
+        """The subject's own compatibility level; None when the subject has none and the global one applies.
+
+        Confluent's registry keeps other settings of a subject (`normalize`, an alias …) in the same place, with a
+        level or without.
+        """
+        return self.config(subject).level
+
+    def group(self, subject: str, known: Known) -> str:
+        """The property of the metadata whose value versions share that are compared; empty for all versions."""
+        return self.config(subject, known).group or self.global_config(known).group
+
+    def set_level(self, subject: str, level: str) -> None:
+        self._http.call("PUT", f"/config{_named(subject)}", body={"compatibility": level})
+
+    def mode(self, subject: str = "") -> str:
+        """READWRITE, READONLY, IMPORT …: of the subject, or that of all; without a subject, that of all.
+
+        Empty where it is not told: a registry may say only the subject's own, and it has none; and an account may
+        write schemas and not ask for modes.
+        """
+        path = f"/mode{_named(subject) if subject else ''}"
+        keys, params = frozenset({"mode"}), {"defaultToGlobal": "true"} if subject else None
+        try:
+            found = self._http.or_missing("GET", path, keys=keys, params=params)
+            if found is None and not subject:
+                found = self._http.call("GET", path, keys=keys, base=self._context.root)
+        except Refused as error:
+            if not is_forbidden(error):
+                raise
+            found = None
+        return self._http.made(lambda: str(found["mode"]) if found else "", f"GET {path}", found)
+
+    def delete(self, subject: str) -> None:
+        """Deletes all versions of a subject softly: ids that records carry stay readable.  Missing is fine."""
+        self._http.or_missing("DELETE", _of(subject), shape=list)
+
+    def parse(self, schema: RegisteredSchema, known: Known | None = None) -> Schema:
+        """The schema with its references fetched and resolved.
+
+        Args:
+            known: what was read before; what is read now is added.
+
+        Raises:
+            InvalidSchema: it is none, by the rules for schemas that the registry took before; or no Avro schema.
+        """
+        known = known or Known()
+        if not schema.subject:
+            return self._parse(schema, known)
+        return known.parsed.get((schema.subject, schema.version), lambda: self._parse(schema, known))
+
+    def _parse(self, schema: RegisteredSchema, known: Known) -> Schema:
+        told = f"{schema.subject} version {schema.version}" if schema.subject else f"schema id {schema.schema_id}"
+        if schema.kind != AVRO:
+            raise InvalidSchema(
+                f"it is a {schema.kind} schema, and contracts are Avro",
+                where=f"{told} of {self._http.where}",
+                mend="delete the subject, if nobody reads it; or use another topic",
+            )
+        named: dict[str, NamedType] = {}
+        for reference in schema.references:
+            named.update(self._referred(reference, told, known).named)
+        return parsing.parse_stored(schema.text, where=told, named=named)
+
+    def _referred(self, reference: RegisteredReference, told: str, known: Known) -> Schema:
+        def read() -> Schema:
+            found = self.version(reference.subject, reference.version)
+            if found is None:
+                raise ServiceError(
+                    f"version {reference.version} of {reference.subject} is not there, and {told} refers to it",
+                    where=self._http.where,
+                    server="registry",
+                    mend="restore it, or register it again",
+                )
+            return self._parse(found, known)
+
+        return known.parsed.get((reference.subject, reference.version), read)
+
+    def _schema(self, request: str, document: Any, schema_id: int = 0) -> RegisteredSchema | None:
+        """The schema that a document holds, None for none."""
+        if document is None:
+            return None
+
+        def schema() -> RegisteredSchema:
+            references = tuple(
+                RegisteredReference(item["name"], self._context.own(item["subject"]), int(item["version"]))
+                for item in document.get("references") or ()
+            )
+            return RegisteredSchema(
+                schema_id=int(document.get("id", schema_id)),
+                text=_text(document["schema"]),
+                references=references,
+                subject=self._context.own(document.get("subject", "")) if not schema_id else "",
+                version=int(document.get("version", 0)) if not schema_id else 0,
+                kind=document.get("schemaType") or AVRO,
+                guid=document.get("guid") or "",
+                metadata=dict(document.get("metadata") or {}),
+            )
+
+        return self._http.made(schema, request, document)
+
+
+def _of(subject: str) -> str:
+    return f"/subjects{_named(subject)}"
+
+
+def _named(subject: str) -> str:
+    return f"/{quote(subject, safe='')}"
+
+
+def _deleted(included: bool) -> dict[str, str] | None:
+    return {"deleted": "true"} if included else None
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(value)
+    return value
+
+
+def _body(text: str, references: Iterable[RegisteredReference]) -> dict[str, Any]:
+    body: dict[str, Any] = {"schema": text, "schemaType": AVRO}
+    if listed := [{"name": r.name, "subject": r.subject, "version": r.version} for r in references]:
+        body["references"] = listed
+    return body

@@ -1,0 +1,187 @@
+"""What registry and topics have otherwise than the contracts say: findings, each with the command that mends it.
+
+Pure: it is the plan of `register` that is not empty, seen from the other side, and what no step could mend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from contracts.catalog.contract import Contract, Subject
+from contracts.catalog.findings import Finding, Severity, in_order
+from contracts.catalog.loading import Catalog
+from contracts.catalog.places import Texts
+from contracts.registry import plan
+from contracts.registry.plan import Actual, Conflict
+from contracts.registry.steps import ConfigureTopic, CreateTopic, RegisterSchema, SetLevel, Step
+
+_ERROR, _WARNING = Severity.error, Severity.warning
+
+#: Id -> severity and purpose; docs/check.md has the same table.
+DRIFT_RULES: Final[dict[str, tuple[Severity, str]]] = {
+    "SUBJECT_MISSING": (_ERROR, "the registry has no such subject"),
+    "SCHEMA_DIFFERS": (_ERROR, "no version of the subject holds the schema of the repository"),
+    "REFERENCES_DIFFER": (_ERROR, "the newest version is the same schema with other references"),
+    "NOT_LATEST": (_ERROR, "the registry has a newer version than that of the repository"),
+    "LEVEL_DIFFERS": (_ERROR, "the subject has another compatibility level"),
+    "SUBJECT_EXTRA": (_ERROR, "the registry has a subject of the contract's topic that the contract lacks"),
+    "TOPIC_MISSING": (_ERROR, "the cluster has no such topic"),
+    "TOPIC_CONFIG_DIFFERS": (_ERROR, "a setting of the topic is another one"),
+    "TOPIC_DIFFERS": (_ERROR, "partitions or replication factor, which no step changes"),
+    "TYPE_NOT_LATEST": (_WARNING, "a shared type has a newer version; what refers to the older one keeps it"),
+    "LEVEL_INHERITED": (_WARNING, "the level is the registry's global one: the same, as long as nobody changes that"),
+    "DOCS_DIFFER": (_WARNING, "the registry kept other docs or aliases, and takes the two schemas for the same"),
+    "TAGS_DIFFER": (_WARNING, "the newest version has tags that the repository lacks; the next one is without"),
+    "METADATA_EXTRA": (_WARNING, "the registry keeps metadata beside the schema, which no contract holds"),
+    "MODE_REFUSES": (_WARNING, "the registry or the subject is in a mode in which `register` is refused"),
+    "DEAD_LETTERS_MISSING": (_WARNING, "no topic for the dead letters of a contract without sinks"),
+}
+
+_REGISTER = "run `contracts register`"
+
+
+def find(desired: Catalog, actual: Actual, texts: Texts) -> tuple[Finding, ...]:
+    """Every difference.
+
+    Args:
+        actual: what `Servers.read` says of `desired`.
+        texts: of the contract files, for lines.
+    """
+    wanted = plan.make(desired, actual)
+    drift = _Drift(desired, actual, texts)
+    found = [one for step in (*wanted.steps, *wanted.held) for one in drift.of_step(step)]
+    found += [drift.of_conflict(conflict) for conflict in wanted.conflicts]
+    found += [one for subject in desired.subjects for one in drift.of_versions(subject)]
+    found += [drift.of_extra(name) for name in actual.extra]
+    return in_order(found)
+
+
+class _Drift:
+    def __init__(self, desired: Catalog, actual: Actual, texts: Texts) -> None:
+        self.actual = actual
+        self.texts = texts
+        self.by_topic: dict[str, tuple[Contract, str]] = {}
+        self.by_subject: dict[str, Contract] = {}
+        for contract in desired.contracts.values():
+            self.by_topic[contract.topic] = (contract, "kafka")
+            self.by_topic[contract.dead_letter_topic] = (contract, "dead_letter")
+            waiting = list(contract.subjects)
+            while waiting:
+                subject = waiting.pop()
+                self.by_subject.setdefault(subject.name, contract)
+                waiting.extend(subject.types)
+
+    def of_step(self, step: Step) -> Iterator[Finding]:
+        match step:
+            case RegisterSchema(subject=subject):
+                yield self._of_schema(subject)
+            case SetLevel(subject=name, old=old, new=new) if self.actual.subjects[name].versions:
+                contract = self.by_subject[name]
+                if old is None and self.actual.global_level == new:
+                    message = (
+                        f"the subject has no level of its own, and the global one is {new}, as the contract says"
+                    )
+                    yield self._finding("LEVEL_INHERITED", contract, message, _REGISTER, ["compatibility"], name)
+                else:
+                    has = f"level {old}" if old else "no level of its own"
+                    message = f"the registry has {has}, the contract says {new}"
+                    mend = f"{_REGISTER}, or correct the contract"
+                    yield self._finding("LEVEL_DIFFERS", contract, message, mend, ["compatibility"], name)
+            case CreateTopic(topic=name):
+                contract, place = self.by_topic[name]
+                unused = place == "dead_letter" and not contract.sinks
+                rule = "DEAD_LETTERS_MISSING" if unused else "TOPIC_MISSING"
+                yield self._finding(rule, contract, f"there is no topic {name}", _REGISTER, [place])
+            case ConfigureTopic(topic=name, changes=changes):
+                contract, place = self.by_topic[name]
+                for key, (old, new) in sorted(changes.items()):
+                    has = "the broker's default" if old is None else old
+                    message = f"topic {name} has {key} {has}, the contract says {new}"
+                    mend = f"{_REGISTER}, or correct the contract"
+                    yield self._finding("TOPIC_CONFIG_DIFFERS", contract, message, mend, [place, "config", key])
+
+    def _of_schema(self, subject: Subject) -> Finding:
+        state = self.actual.subjects[subject.name]
+        mend = f"{_REGISTER} (`contracts check --against registry` says what that breaks), or correct the file"
+        if not state.versions:
+            rule, message, mend = "SUBJECT_MISSING", "the registry has no such subject", _REGISTER
+        elif state.references_differ:
+            rule = "REFERENCES_DIFFER"
+            message = (
+                f"version {state.versions[-1]} is the same schema, and refers to other versions or has them inline"
+            )
+        else:
+            rule = "SCHEMA_DIFFERS"
+            versions = ", ".join(map(str, state.versions))
+            message = f"the registry has version {versions}, and none of them is the schema of the repository"
+        return self._in_schema(rule, subject, message, mend)
+
+    def of_versions(self, subject: Subject) -> Iterator[Finding]:
+        state = self.actual.subjects[subject.name]
+        if state.found is not None and state.found != state.versions[-1]:
+            yield self._in_schema(
+                "TYPE_NOT_LATEST" if subject.role == "type" else "NOT_LATEST",
+                subject,
+                f"the schema of the repository is version {state.found}, and the registry's latest is "
+                f"{state.versions[-1]}",
+                f"take version {state.versions[-1]} into the file; or change the schema (its doc is enough) and run "
+                "`contracts register`: an old version never becomes the latest again",
+            )
+        if state.lost_tags:
+            yield self._in_schema(
+                "TAGS_DIFFER",
+                subject,
+                f"version {state.versions[-1]} has tags that the repository's schema lacks: {state.lost_tags}",
+                plan.KEEP_TAGS[:1].lower() + plan.KEEP_TAGS[1:],
+            )
+        if state.metadata:
+            yield self._in_schema(
+                "METADATA_EXTRA",
+                subject,
+                f"version {state.versions[-1]} has metadata: {state.metadata}",
+                "nothing has to: a new version inherits it; it is gone after a deletion and a new registration",
+            )
+        if not state.exact:
+            yield self._in_schema(
+                "DOCS_DIFFER",
+                subject,
+                f"version {state.found} has other docs or aliases than the repository",
+                "nothing can: this registry keeps those that came first",
+            )
+
+    def of_extra(self, name: str) -> Finding:
+        topic, _, role = name.rpartition("-")
+        contract, _ = self.by_topic[topic]
+        return self._finding(
+            "SUBJECT_EXTRA",
+            contract,
+            f"the registry has {name}, and the contract has no `{role}:`",
+            f"run `contracts register --prune`, or name its schema with `{role}:` in the contract",
+            [role],
+            name,
+        )
+
+    def of_conflict(self, conflict: Conflict) -> Finding:
+        if conflict.key == "mode":
+            name = conflict.name
+            contract = self.by_subject.get(name) or self.by_topic[name.rpartition("-")[0]][0]
+            return self._finding("MODE_REFUSES", contract, conflict.what, conflict.mend, ["topic"], name)
+        contract, place = self.by_topic[conflict.name]
+        return self._finding("TOPIC_DIFFERS", contract, conflict.what, conflict.mend, [place, conflict.key])
+
+    def _in_schema(self, rule: str, subject: Subject, message: str, mend: str) -> Finding:
+        contract = self.by_subject[subject.name]
+        severity = DRIFT_RULES[rule][0]
+        return Finding(
+            rule, severity, f"{subject.name}: {message}", mend, subject.file, contract=contract.name,
+            subject=subject.name,
+        )  # fmt: skip
+
+    def _finding(
+        self, rule: str, contract: Contract, message: str, mend: str, keys: list[str], subject: str = ""
+    ) -> Finding:
+        line, column = self.texts.position(contract.file, *keys)
+        severity, path = DRIFT_RULES[rule][0], ".".join(keys)
+        told = f"{subject}: {message}" if subject else message
+        return Finding(rule, severity, told, mend, contract.file, line, column, path, contract.name, subject)

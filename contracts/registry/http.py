@@ -1,0 +1,278 @@
+"""The HTTP of the schema registry: one request, its retries, and each answer that is not fine as an error."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Callable, Collection
+from typing import Any, TypeVar
+
+import requests
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_before_delay, wait_random_exponential
+
+from contracts.errors import Refused, ServiceError
+from contracts.registry.address import Address
+from contracts.terminal import clean
+
+MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
+SCHEMA_TOO_LARGE, NOT_PERMITTED, SUBJECT_IS_REFERENCED = 42209, 42205, 42206
+SUBJECT_NOT_FOUND, VERSION_NOT_FOUND, SCHEMA_NOT_FOUND, LEVEL_NOT_FOUND = 40401, 40402, 40403, 40408
+SUBJECT_DELETED = 40404  # softly, and so it is deleted already
+MODE_NOT_FOUND = 40409
+MISSING = frozenset(
+    {SUBJECT_NOT_FOUND, VERSION_NOT_FOUND, SCHEMA_NOT_FOUND, LEVEL_NOT_FOUND, SUBJECT_DELETED, MODE_NOT_FOUND}
+)
+NOT_FOUND = 404
+INCOMPATIBLE = (409, 40901)
+TOO_MANY_REQUESTS = 429
+NOT_FORWARDED, UNKNOWN_LEADER = 50003, 50004
+#: These pass without anybody doing anything: asked again until SCHEMA_REGISTRY_RETRY_FOR_S is over.
+PASSING = (TOO_MANY_REQUESTS, NOT_FORWARDED, UNKNOWN_LEADER)
+
+_T = TypeVar("_T")
+_NO_REGISTRY = "see whether SCHEMA_REGISTRY_URL is the address of a schema registry"
+_LOG_IN = "set SCHEMA_REGISTRY_USER and SCHEMA_REGISTRY_PASSWORD to an account that may do this"
+_BREAK = "make the change compatible, or agree on the break: `contracts check` says what and how"
+#: By the registry's own code, else by the HTTP status.
+_MENDS = {
+    401: _LOG_IN,
+    403: _LOG_IN,
+    NOT_FOUND: _NO_REGISTRY,
+    **dict.fromkeys(INCOMPATIBLE, _BREAK),
+    422: "correct the schema, or a shared type that it refers to",
+    TOO_MANY_REQUESTS: "wait a minute, then run it again; or set a lower SCHEMA_REGISTRY_PARALLEL",
+    NOT_PERMITTED: "the registry or the subject is READONLY or in IMPORT mode: have its owner set it to READWRITE "
+    "(`PUT /mode`), or set SCHEMA_REGISTRY_URL to one that may be written",
+    SUBJECT_IS_REFERENCED: "delete what refers to it first",
+    SCHEMA_TOO_LARGE: "the schema is larger than this registry takes: shorten its docs, move types that others use "
+    "too into shared types, or have the registry's owner raise the limit",
+}
+#: One of them is in every object that the registry answers with.
+KEYS = frozenset({"id", "schema", "compatibilityLevel", "compatibility"})
+#: What Confluent's registry adds to a 409: the whole schema that is there already.
+_OLD_SCHEMA = re.compile(r",? ?\{oldSchema: '.*?'\}(?=,? ?[{\]]|$)", re.DOTALL)
+_MOST_WORDS = 1000
+
+
+class NotJson(ServiceError):
+    """An answer that is not JSON.
+
+    Args:
+        status: that of HTTP.
+    """
+
+    def __init__(self, what: str, *, where: str, mend: str, status: int) -> None:
+        super().__init__(what, where=where, mend=mend, server="registry")
+        self.status = status
+
+
+class Busy(ServiceError):
+    """The registry takes no request for now: too many, or its nodes have no leader."""
+
+    def __init__(self, what: str, *, where: str, mend: str, after_s: float) -> None:
+        super().__init__(what, where=where, mend=mend, server="registry")
+        self.after_s = after_s
+
+
+class RegistryHttp:
+    """Requests to one base URL, from any number of threads.
+
+    Args:
+        url: base URL.  An account in it is used and never shown: the attribute `url` is without.
+        user, password: basic authentication; an empty user is none, or that of the URL.
+        timeout_s: per request, seconds.
+        ca_file: PEM file of the authority that an https server is believed by; empty for those of the system.
+        retry_for_s: how long what passes by itself (`PASSING`) is asked again, seconds.
+
+    Raises:
+        ConfigurationError: `url` is none.
+    """
+
+    def __init__(
+        self, url: str, *, user: str, password: str, timeout_s: float, ca_file: str, retry_for_s: float
+    ) -> None:
+        self._address = Address.of(url, "SCHEMA_REGISTRY_URL")
+        self.url = self._address.url
+        self.where = f"schema registry {self.url}"
+        self._timeout_s = timeout_s
+        # With each request: REQUESTS_CA_BUNDLE goes before what a session has.
+        self._verify = ca_file or True
+        account = (user, password) if user else (self._address.user, self._address.password)
+        # As bytes: requests would write letters beyond Latin-1 in a way of its own.
+        self._auth = (account[0].encode(), account[1].encode()) if account[0] else None
+        self._retry_for_s = retry_for_s
+        self._local = threading.local()
+
+    @property
+    def _session(self) -> requests.Session:
+        """This thread's: requests does not promise that several may share one."""
+        if not hasattr(self._local, "session"):
+            session = requests.Session()
+            # A proxy of the environment is for other machines.
+            session.trust_env = not self._address.is_loopback
+            session.headers["Accept"] = f"{MEDIA_TYPE}, application/json"
+            session.auth = self._auth
+            self._local.session = session
+        return self._local.session
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Any = None,
+        params: dict[str, str] | None = None,
+        shape: type = dict,
+        keys: frozenset[str] = KEYS,
+        base: str = "",
+    ) -> Any:
+        """The answer, which is a list or an object, as `shape` says; an object with one of `keys`, if there are.
+
+        Asked again while the registry is busy: all that is asked here may be asked twice.
+
+        Args:
+            base: another base URL of the same registry.
+
+        Raises:
+            ServiceError: it cannot be reached, or fails (time-out, 5xx, `NotJson`).
+            Refused: it says no (4xx), its own words included.
+        """
+        retrying = Retrying(
+            retry=retry_if_exception_type(Busy),
+            stop=stop_before_delay(self._retry_for_s),
+            wait=_wait,
+            reraise=True,
+        )
+        return retrying(self._once, method, path, body, params, shape, keys, base or self.url)
+
+    def or_missing(self, method: str, path: str, *, missing: Collection[int] = MISSING, **arguments: Any) -> Any:
+        """As `call`, or None where the registry answers with a code of `missing`."""
+        try:
+            return self.call(method, path, **arguments)
+        except Refused as error:
+            if error.code in missing:
+                return None
+            raise
+
+    def made(self, make: Callable[[], _T], request: str, document: Any) -> _T:
+        """What `make` reads from the document; an answer that it cannot be read from is none of a registry's."""
+        try:
+            return make()
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError):
+            raise self._odd(request, document) from None
+
+    def _once(
+        self,
+        method: str,
+        path: str,
+        body: Any,
+        params: dict[str, str] | None,
+        shape: type,
+        keys: frozenset[str],
+        base: str,
+    ) -> Any:
+        try:
+            answer = self._session.request(
+                method,
+                base + path,
+                params=params,
+                data=None if body is None else json.dumps(body),
+                headers=None if body is None else {"Content-Type": MEDIA_TYPE},
+                timeout=self._timeout_s,
+                verify=self._verify,
+                allow_redirects=False,
+            )
+        except requests.Timeout:
+            raise ServiceError(
+                f"no answer within {self._timeout_s:g} s to {method} {path}",
+                where=self.where,
+                server="registry",
+                mend="see whether it is up (`make status`), or raise SCHEMA_REGISTRY_TIMEOUT_S",
+            ) from None
+        except requests.RequestException as error:
+            raise ServiceError(
+                f"not reachable: {_cause(error)}",
+                where=self.where,
+                server="registry",
+                mend="start it (`make up`), or set SCHEMA_REGISTRY_URL",
+            ) from None
+        try:
+            document = answer.json()
+        except (ValueError, RecursionError):  # no JSON, or a number of 5,000 digits, or lists in lists in lists
+            told = f"answered {answer.status_code} to {method} {path}, and not in JSON: {answer.text[:120]!r}"
+            mend = _MENDS.get(answer.status_code, _NO_REGISTRY)
+            if answer.status_code == TOO_MANY_REQUESTS:
+                raise Busy(told, where=self.where, mend=mend, after_s=_retry_after(answer)) from None
+            raise NotJson(told, where=self.where, mend=mend, status=answer.status_code) from None
+        if answer.ok:
+            if not isinstance(document, shape) or (keys and shape is dict and not document.keys() & keys):
+                raise self._odd(f"{method} {path}", document)
+            return document
+        raise self._failure(f"{method} {path}", answer, document)
+
+    def _failure(self, request: str, answer: requests.Response, document: Any) -> ServiceError:
+        """What the registry says, as the error that it is."""
+        status = answer.status_code
+        answered = document if isinstance(document, dict) else {}
+        code = answered.get("error_code")
+        # Apicurio says 0 when it has no code of its own; what stands in front of a registry says anything.
+        code = code if isinstance(code, int) and code else status
+        words = _what_matters(clean(str(answered.get("message") or document)))
+        if status == TOO_MANY_REQUESTS:
+            told = f"takes no more requests for now ({code}) on {request}: {words}"
+            return Busy(told, where=self.where, mend=_MENDS[status], after_s=_retry_after(answer))
+        if status >= 500:
+            told = f"failed with {code} on {request}: {words}"
+            if code in PASSING:
+                mend = "its nodes have no leader, and finding one takes some 10 s: run it again, or see its log"
+                return Busy(told, where=self.where, mend=mend, after_s=_retry_after(answer))
+            mend = "see the registry's log, and whether what it keeps its schemas in is up (`make status`, `make up`)"
+            return ServiceError(told, where=self.where, server="registry", mend=mend)
+        mend = _MENDS.get(code) or _MENDS.get(status, "see what it says, and docs/drift.md")
+        return Refused(
+            f"refused {request} with {code}: {words}", where=self.where, server="registry", mend=mend, code=code
+        )
+
+    def _odd(self, request: str, document: Any) -> ServiceError:
+        told = f"answered {request} as no registry does: {json.dumps(document)[:120]}"
+        return ServiceError(told, where=self.where, server="registry", mend=_NO_REGISTRY)
+
+
+def concerns_all(error: Refused) -> bool:
+    """Whether a refusal is not about what was sent: who is not let in, and who asks no registry, is refused all."""
+    return error.code in (401, NOT_FOUND) or 40100 <= error.code < 40200 or is_forbidden(error)
+
+
+def is_forbidden(error: Refused) -> bool:
+    """Whether an account is known, and may not do this (403)."""
+    return error.code == 403 or 40300 <= error.code < 40400
+
+
+def _what_matters(words: str) -> str:
+    """The registry's words without the schemas that it repeats, and not endless."""
+    words = _OLD_SCHEMA.sub("", words)
+    return words if len(words) <= _MOST_WORDS else f"{words[:_MOST_WORDS]} … ({len(words)} characters)"
+
+
+_EXPONENTIAL = wait_random_exponential(multiplier=0.25, max=5)
+
+
+def _wait(state: RetryCallState) -> float:
+    """Seconds until the next attempt: as the registry asks for, else more from one to the next."""
+    error = state.outcome.exception() if state.outcome else None
+    return max(error.after_s if isinstance(error, Busy) else 0.0, _EXPONENTIAL(state))
+
+
+def _retry_after(answer: requests.Response) -> float:
+    """Seconds of a `Retry-After`, 0 for none; the form with a date is not read."""
+    text = answer.headers.get("Retry-After", "")
+    return float(text) if text.isascii() and text.isdigit() else 0.0
+
+
+def _cause(error: BaseException) -> str:
+    """The innermost reason, in one line: requests wraps the operating system's words three times."""
+    while error.__context__ is not None:
+        error = error.__context__
+    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return str(reason).splitlines()[0]

@@ -1,0 +1,385 @@
+"""Desired and actual state -> one ordered list of steps.  Pure.  It is what is printed, counted and carried out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+from contracts.avro.nodes import Schema
+from contracts.catalog.contract import Contract, DeadLetterSpec, Subject, TopicSpec
+from contracts.catalog.loading import Catalog
+from contracts.compat.levels import check_schemas
+from contracts.registry.steps import (
+    ApprovedBreak,
+    ConfigureTopic,
+    CreateTopic,
+    DeleteSubject,
+    RegisterSchema,
+    SetLevel,
+    Step,
+    name_of,
+)
+
+
+@dataclass(frozen=True)
+class SubjectState:
+    """A subject as the registry has it.
+
+    Attributes:
+        level: its own compatibility level, None for none.
+        versions: its versions, ascending, or the newest alone where that is `found`; empty when it does not exist.
+        found: the version that holds the schema of the repository, None when none does.
+        exact: whether it holds docs and aliases as the repository has them.
+        references_differ: where none is found: the newest version is the same but for its references.
+        history: the schemas of the versions, where none is found and its contract has approvals; else empty.
+        last: the highest version that there ever was, deleted ones included, where none is found: no number is
+            given twice.
+        lost_tags: in words, the tags of the newest version that the repository's schema has not, unless the registry
+            is asked to keep them.
+        metadata: in words, what is kept beside the schema of the newest version; no contract holds it.
+    """
+
+    level: str | None = None
+    versions: tuple[int, ...] = ()
+    found: int | None = None
+    exact: bool = True
+    references_differ: bool = False
+    history: tuple[Schema, ...] = ()
+    last: int = 0
+    lost_tags: str = ""
+    metadata: str = ""
+
+
+@dataclass(frozen=True)
+class TopicState:
+    """A topic as the cluster has it.  `config`: the settings made on the topic itself, not the broker's defaults."""
+
+    partitions: int
+    replication_factor: int
+    config: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Actual:
+    """What the servers have; subjects and topics by name.
+
+    Attributes:
+        extra: versions of the subjects that the repository owns and does not declare (see `undeclared`).
+        global_level: that of the registry, read only where an existing subject has none of its own.
+        modes: of the subjects that are to be written, where it is not READWRITE.
+    """
+
+    subjects: Mapping[str, SubjectState]
+    topics: Mapping[str, TopicState | None]
+    extra: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    global_level: str | None = None
+    modes: Mapping[str, str] = field(default_factory=dict)
+
+
+#: Modes of a registry or a subject: nothing is written; and nothing is registered without an id.
+READ_ONLY, IMPORT = ("READONLY", "READONLY_OVERRIDE"), "IMPORT"
+KEEP_TAGS = "Take them into the file, or set SCHEMA_REGISTRY_KEEP_TAGS=true to keep them in the registry"
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """What no step can bring about.
+
+    Attributes:
+        name: of the topic or the subject.
+        key: the setting of the topic that differs, as contract.yaml calls it; `mode` for a subject that cannot be
+            written.
+    """
+
+    name: str
+    key: str
+    what: str
+    mend: str
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.mend}"
+
+
+Owners = frozenset[str]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to do.
+
+    Attributes:
+        steps: in the order in which they are carried out; empty means that nothing is to be changed.
+        unchanged: names of subjects and topics that are as the repository wants them.
+        notes: what a reader should know although no step comes of it.
+        conflicts: what no step can bring about.
+        held: steps of contracts that a conflict holds up; they are not carried out.
+        owners: of each of `steps`, the names of the contracts that need it.
+    """
+
+    steps: tuple[Step, ...]
+    unchanged: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
+    held: tuple[Step, ...] = ()
+    owners: tuple[Owners, ...] = ()
+
+
+def make(
+    desired: Catalog, actual: Actual, *, prune: bool = False, today: date | None = None, among: Catalog | None = None
+) -> Plan:
+    """The plan that makes `actual` as `desired`: references first, then keys and values, then topics.
+
+    A conflict holds up all steps of its contract, and none of the others'.
+
+    Args:
+        prune: delete, last of all, the subjects that the repository owns and does not declare.
+        today: an approval counts through its last day; None: none counts.
+        among: the whole repository, where `desired` is a part of it.
+    """
+    making = _Making(desired, actual, today)
+    for subject, contract in _subjects(desired):
+        making.add_subject(subject, contract)
+    making.add_topics(among or desired)
+    for name, versions in actual.extra.items():
+        if prune:
+            making.add(DeleteSubject(name, versions), making.owners_of_extra(name))
+        else:
+            making.notes.append(
+                f"{name} is in the registry, and no contract declares it: `register --prune` deletes it"
+            )
+    return making.made()
+
+
+class _Making:
+    """A plan that is being made."""
+
+    def __init__(self, desired: Catalog, actual: Actual, today: date | None) -> None:
+        self.desired = desired
+        self.actual = actual
+        self.today = today
+        self.steps: list[tuple[Step, Owners]] = []
+        self.unchanged: list[str] = []
+        self.notes: list[str] = []
+        self.conflicts: list[tuple[Conflict, Owners]] = []
+        self.users = _users(desired)
+
+    def add(self, step: Step, owners: Owners) -> None:
+        self.steps.append((step, owners))
+        if isinstance(step, (RegisterSchema, SetLevel, DeleteSubject)):
+            name = name_of(step)
+            mode = self.actual.modes.get(name)
+            # In IMPORT mode a level can be set and a subject deleted.
+            if mode in READ_ONLY or (mode == IMPORT and isinstance(step, RegisterSchema)):
+                self.conflicts.append((_mode_conflict(name, mode), owners))
+
+    def owners_of_extra(self, name: str) -> Owners:
+        topic = name.rpartition("-")[0]
+        return frozenset(one.name for one in self.desired.contracts.values() if one.topic == topic)
+
+    def add_subject(self, subject: Subject, contract: Contract | None) -> None:
+        name, state = subject.name, self.actual.subjects[subject.name]
+        new = _subject_steps(subject, contract, state, self.today)
+        for step in new:
+            self.add(step, self.users.get(name, frozenset()))
+        if not new:
+            self.unchanged.append(name)
+        if not state.exact:
+            self.notes.append(
+                f"{name}: version {state.found} has other docs or aliases than the repository, and this "
+                "registry takes the two for the same schema; it keeps its own"
+            )
+        if state.found is not None and state.found != state.versions[-1]:
+            self.notes.append(
+                f"{name}: the repository's schema is version {state.found} already, and {state.versions[-1]} "
+                "stays the latest one: to revert is a no-op in a schema registry. Change the schema (its doc is "
+                "enough) for a new version"
+            )
+        if state.lost_tags:
+            version = next((step.version for step in new if isinstance(step, RegisterSchema)), None)
+            lost = f"version {version} will be without" if version else "the repository's schema is without"
+            self.notes.append(
+                f"{name}: version {state.versions[-1]} has tags from the registry, and {lost}: {state.lost_tags}. "
+                f"{KEEP_TAGS}"
+            )
+
+    def add_topics(self, among: Catalog) -> None:
+        asked: dict[str, tuple[TopicSpec | DeadLetterSpec, Owners]] = {}
+        for contract in among.contracts.values():
+            for name, settings in _topics(contract):
+                first, owners = asked.get(name, (settings, frozenset()))
+                asked[name] = (first, owners | {contract.name})
+                if owners:
+                    self.conflicts += [(one, asked[name][1]) for one in _asked_twice(name, first, settings)]
+        for name in topic_names(self.desired):
+            self._add_topic(name, *asked[name])
+
+    def _add_topic(self, name: str, settings: TopicSpec | DeadLetterSpec, owners: Owners) -> None:
+        state = self.actual.topics[name]
+        if state is None:
+            self.add(CreateTopic(name, settings), owners)
+            return
+        self.conflicts += [(one, owners) for one in _topic_conflicts(name, settings, state)]
+        changes = {
+            key: (state.config.get(key), value)
+            for key, value in settings.config.items()
+            if not same_setting(state.config.get(key), value)
+        }
+        if changes:
+            self.add(ConfigureTopic(name, changes), owners)
+        else:
+            self.unchanged.append(name)
+
+    def made(self) -> Plan:
+        """What nobody needs whose contract goes on is held; so is what belongs to no contract and has a conflict."""
+        here = set(self.desired.contracts)
+        conflicts = [(one, owners) for one, owners in self.conflicts if owners & here or not owners]
+        stuck = frozenset().union(*(owners for _, owners in conflicts))
+        names = {one.name for one, owners in conflicts if not owners}
+        goes, held = [], []
+        for step, owners in self.steps:
+            is_held = owners <= stuck if owners else name_of(step) in names
+            (held if is_held else goes).append((step, owners))
+        return Plan(
+            tuple(step for step, _ in goes),
+            tuple(self.unchanged),
+            tuple(self.notes),
+            tuple(dict.fromkeys(one for one, _ in conflicts)),
+            tuple(step for step, _ in held),
+            tuple(owners for _, owners in goes),
+        )
+
+
+def topic_names(desired: Catalog) -> list[str]:
+    """Names of all topics that the contracts ask for, dead-letter topics included."""
+    return list(dict.fromkeys(name for contract in desired.contracts.values() for name, _ in _topics(contract)))
+
+
+def same_setting(kept: str | None, wanted: str) -> bool:
+    """Whether a topic that has `kept` has what `wanted` asks for: Kafka writes numbers, truth values and lists its
+    own way (`0.50` as `0.5`, `compact, delete` as `compact,delete`)."""
+    return kept is not None and _as_kafka_writes(kept) == _as_kafka_writes(wanted)
+
+
+def _as_kafka_writes(value: str) -> tuple[str | int | float, ...]:
+    return tuple(_item(item.strip()) for item in value.strip().split(","))
+
+
+def _item(text: str) -> str | int | float:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text.lower() if text.lower() in ("true", "false") else text
+
+
+def undeclared(desired: Catalog) -> list[str]:
+    """Names of the subjects that the repository owns and does not declare.
+
+    It owns what Kafka's clients name after a topic of one of its contracts: `<topic>-key` and `<topic>-value`.  Never
+    another: a shared type may be somebody else's too, and a topic without a contract is not known here.
+    """
+    declared = {subject.name for subject in desired.subjects}
+    owned = (f"{contract.topic}-{role}" for contract in desired.contracts.values() for role in ("key", "value"))
+    return [name for name in owned if name not in declared]
+
+
+def _users(desired: Catalog) -> dict[str, Owners]:
+    """Names of the contracts that need a subject, by its name: one for a key or value, any number for a type."""
+    users: dict[str, set[str]] = {}
+    for contract in desired.contracts.values():
+        waiting = list(contract.subjects)
+        while waiting:
+            subject = waiting.pop()
+            names = users.setdefault(subject.name, set())
+            if contract.name not in names:
+                names.add(contract.name)
+                waiting += subject.types
+    return {name: frozenset(names) for name, names in users.items()}
+
+
+def _mode_conflict(name: str, mode: str) -> Conflict:
+    return Conflict(
+        name,
+        "mode",
+        f"the registry will not take {name}, for it or the subject is in {mode} mode",
+        "have the registry's owner set it to READWRITE (`PUT /mode`), or set SCHEMA_REGISTRY_URL to another one",
+    )
+
+
+def _subjects(desired: Catalog) -> list[tuple[Subject, Contract | None]]:
+    """Every subject with its contract; a shared type has none of its own."""
+    owners = {subject.name: contract for contract in desired.contracts.values() for subject in contract.subjects}
+    return [(subject, owners.get(subject.name)) for subject in desired.subjects]
+
+
+def _subject_steps(
+    subject: Subject, contract: Contract | None, state: SubjectState, today: date | None
+) -> list[Step]:
+    steps: list[Step] = []
+    level = contract.compatibility.value if contract else None
+    if level is not None and state.level != level:
+        steps.append(SetLevel(subject.name, state.level, level))
+    if state.found is None:
+        version = max((*state.versions, state.last), default=0) + 1
+        approved = _approved_break(subject, contract, state.history, today) if contract and today else None
+        register = RegisterSchema(subject, version, approved, exists=bool(state.versions))
+        # An existing subject gets its level first, so that the new version is judged by it.
+        steps = [*steps, register] if state.versions else [register, *steps]
+    return steps
+
+
+def _approved_break(
+    subject: Subject, contract: Contract, history: Sequence[Schema], today: date
+) -> ApprovedBreak | None:
+    """None where the level refuses nothing, and where it refuses anything that is not approved: the registry is to
+    say so."""
+    level = contract.compatibility.value
+    refused = {(one.rule, one.path) for one in check_schemas(subject.schema, history, level)}
+    approvals = tuple(
+        one
+        for one in contract.spec.approvals
+        if one.holds(today) and any(one.covers(*each, subject.role) for each in refused)
+    )
+    if not refused or refused - {(one.rule, one.path) for one in approvals}:
+        return None
+    return ApprovedBreak(level, approvals)
+
+
+def _topics(contract: Contract) -> list[tuple[str, TopicSpec | DeadLetterSpec]]:
+    return [(contract.topic, contract.spec.kafka), (contract.dead_letter_topic, contract.spec.dead_letter)]
+
+
+def _asked_twice(name: str, first: TopicSpec | DeadLetterSpec, second: TopicSpec | DeadLetterSpec) -> list[Conflict]:
+    """Contracts may share a topic for dead letters, as long as they agree on what it is like."""
+    shapes = [(one.partitions, one.replication_factor, one.config) for one in (first, second)]
+    if shapes[0] == shapes[1] and isinstance(first, DeadLetterSpec):
+        return []
+    what = f"two contracts, or topic and dead-letter topic of one, ask for topic {name}, and not for the same"
+    return [Conflict(name, "topic", what, "name another `dead_letter.topic`, or give both the same settings")]
+
+
+def _topic_conflicts(name: str, settings: TopicSpec | DeadLetterSpec, state: TopicState) -> list[Conflict]:
+    conflicts = []
+    if state.partitions != settings.partitions:
+        conflicts.append(
+            Conflict(
+                name,
+                "partitions",
+                f"topic {name} has {state.partitions} partitions, the contract says {settings.partitions}",
+                "another number moves keys to other partitions and breaks their order. Correct the contract, or use "
+                "a new topic",
+            )
+        )
+    if settings.replication_factor not in (-1, state.replication_factor):
+        conflicts.append(
+            Conflict(
+                name,
+                "replication_factor",
+                f"topic {name} has replication factor {state.replication_factor}, the contract says "
+                f"{settings.replication_factor}",
+                "correct the contract, or reassign with kafka-reassign-partitions",
+            )
+        )
+    return conflicts

@@ -1,0 +1,222 @@
+"""Reads what the servers have, carries out a plan step by step, and reads back what it wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from tenacity import Retrying, retry_if_result, stop_after_delay, wait_exponential
+
+from contracts.catalog.contract import Compatibility, Subject
+from contracts.catalog.loading import Catalog
+from contracts.errors import ContractsError, Interrupted, Refused, ServiceError
+from contracts.registry import actual, plan
+from contracts.registry.client import Registry
+from contracts.registry.http import concerns_all
+from contracts.registry.plan import Actual, Plan
+from contracts.registry.steps import ConfigureTopic, CreateTopic, DeleteSubject, RegisterSchema, SetLevel, Step
+from contracts.registry.topics import Topics
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Servers:
+    """The registry and the cluster that contracts are registered with."""
+
+    registry: Registry
+    topics: Topics
+
+    def read(self, desired: Catalog) -> Actual:
+        """Actual state of everything that `desired` names.  Raises ServiceError."""
+        return actual.read(self.registry, self.topics, desired)
+
+    def carry_out(self, wanted: Plan, done: Callable[[Step], None] = lambda step: None) -> None:
+        """Carries out the plan's steps in their order, and calls `done` after each.
+
+        What the brokers would refuse is asked for before the first step, for they can be asked.  Where a server
+        refuses a step, the others of its contracts are left, and those of all other contracts are done.
+
+        Raises:
+            Refused: a server refused one or more steps; the message says what was done and what was not.
+            ServiceError: a step failed, and with it the server for all that follow; likewise.
+            Interrupted: Ctrl-C; likewise.
+        """
+        run = _Run(wanted)
+        self._try_topics(run)
+        for number, step in enumerate(wanted.steps):
+            if not run.goes_on(number):
+                continue
+            try:
+                self._step(step)
+            except ContractsError as error:
+                if isinstance(error, Refused) and not concerns_all(error):
+                    run.refuse(number, error)
+                    continue
+                error.what += run.told_of_half(number, refused=isinstance(error, Refused))
+                raise
+            except KeyboardInterrupt:
+                told = "interrupted" + run.told_of_half(number, refused=False)
+                raise Interrupted(told, mend="run `contracts plan` to see what is there now") from None
+            run.done.append(number)
+            done(step)
+        run.end()
+
+    def _try_topics(self, run: _Run) -> None:
+        for number, step in enumerate(run.wanted.steps):
+            try:
+                match step:
+                    case CreateTopic(topic=name, settings=settings):
+                        self.topics.try_create(
+                            name, settings.partitions, settings.replication_factor, settings.config
+                        )
+                    case ConfigureTopic(topic=name, changes=changes):
+                        self.topics.try_config(name, {key: new for key, (_, new) in changes.items()})
+            except Refused as error:
+                run.refuse(number, error)
+            except ServiceError as error:
+                error.what += _told("done before it", ()) + _told("not done", run.wanted.steps)
+                raise
+
+    def _step(self, step: Step) -> None:
+        match step:
+            case SetLevel(subject=name, new=level):
+                self._set_level(name, level)
+            case RegisterSchema(subject=subject, approved=None):
+                self._register(subject)
+            case RegisterSchema(subject=subject, approved=approved):
+                self._register_break(subject, approved.level)
+            case CreateTopic(topic=name, settings=settings):
+                self.topics.create(name, settings.partitions, settings.replication_factor, settings.config)
+                self._read_topic_back(name, settings.config, settings.partitions)
+            case ConfigureTopic(topic=name, changes=changes):
+                values = {key: new for key, (_, new) in changes.items()}
+                self.topics.set_config(name, values)
+                self._read_topic_back(name, values)
+            case DeleteSubject(subject=name):
+                self.registry.delete(name)
+                if left := self._until(lambda: self.registry.versions(name), lambda left: not left):
+                    raise self._not_kept(f"{name} was deleted, and still has versions {left}")
+
+    def _set_level(self, name: str, level: str) -> None:
+        self.registry.set_level(name, level)
+        kept = self._until(lambda: self.registry.level(name), lambda kept: kept == level)
+        if kept != level:
+            raise self._not_kept(f"compatibility level of {name} is {kept}, not {level}")
+
+    def _register_break(self, subject: Subject, level: str) -> None:
+        """A registry judges at the level that the subject has: so it has none for as long as this takes.  Where this
+        process dies in between, the level differs from the contract's, and the next plan sets it."""
+        try:
+            self._set_level(subject.name, Compatibility.NONE.value)
+            self._register(subject)
+        finally:
+            try:
+                self._set_level(subject.name, level)
+            except ServiceError as error:
+                error.what += f"\n  the level of {subject.name} may be NONE now, and the contract says {level}"
+                error.mend += "; then run `contracts register`, which sets the level again"
+                raise
+
+    def _register(self, subject: Subject) -> None:
+        references = self.registry.references_of(subject)
+        if references is None:
+            raise AssertionError(f"{subject.name} comes before a type that it refers to")
+        schema_id = self.registry.register(subject.name, subject.registered_text, references)
+        found = self._until(lambda: self.registry.find(subject), lambda found: found is not None)
+        if found is None or found.schema_id != schema_id:
+            raise self._not_kept(f"{subject.name} was registered as id {schema_id}, and does not read back as it was")
+
+    def _read_topic_back(self, name: str, config: Mapping[str, str], partitions: int = 0) -> None:
+        def lacking() -> list[str]:
+            kept = self.topics.read([name])[name]
+            if kept is None:
+                return ["its creation"]
+            lack = [key for key, value in config.items() if not plan.same_setting(kept.config.get(key), value)]
+            return sorted(lack + ["partitions"] * (partitions not in (0, kept.partitions)))
+
+        if lack := self._until(lacking, lambda lack: not lack):
+            raise self._not_kept(f"topic {name} has not kept {', '.join(lack)}", server="kafka")
+
+    def _until(self, read: Callable[[], _T], settled: Callable[[_T], bool]) -> _T:
+        """What `read` says, as soon as it is `settled`; else what it says in the end.
+
+        A broker answers before all brokers know, and so does a registry of several nodes.
+        """
+        waiting = Retrying(
+            retry=retry_if_result(lambda one: not settled(one)),
+            stop=stop_after_delay(self.topics.timeout_s),
+            wait=wait_exponential(multiplier=0.05, max=1),
+            retry_error_callback=lambda state: state.outcome.result(),
+        )
+        return waiting(read)
+
+    def _not_kept(self, what: str, server: str = "registry") -> ServiceError:
+        return ServiceError(
+            f"{what}: the server took it and did not keep it",
+            where=f"{self.registry.url}, {self.topics.bootstrap}",
+            mend="run `contracts plan` to see what is there now",
+            server=server,
+        )
+
+
+class _Run:
+    """How far a plan has come.
+
+    Attributes:
+        done: numbers of the steps that were done.
+        refused: number of the step, the refusal, and how many steps were done by then.
+    """
+
+    def __init__(self, wanted: Plan) -> None:
+        self.wanted = wanted
+        self.done: list[int] = []
+        self.refused: list[tuple[int, Refused, int]] = []
+        self._stopped: set[str] = set()
+
+    def goes_on(self, number: int) -> bool:
+        """Whether somebody needs the step whose contract was not refused anything."""
+        owners = self.wanted.owners[number]
+        return all(number != one for one, _, _ in self.refused) and (not owners or not owners <= self._stopped)
+
+    def refuse(self, number: int, error: Refused) -> None:
+        self.refused.append((number, error, len(self.done)))
+        self._stopped |= self.wanted.owners[number]
+
+    def told_of_half(self, number: int, *, refused: bool) -> str:
+        """What became of the plan: a step that was refused was not done, of one that failed nobody knows."""
+        steps = self.wanted.steps
+        left = [one for one in range(len(steps)) if one != number and one not in self.done]
+        told = _told("done before it", self._steps(self.done))
+        if refused:
+            return told + _told("not done", self._steps(sorted([number, *left])))
+        return told + _told("may be done or not", (steps[number],)) + _told("not done", self._steps(left))
+
+    def end(self) -> None:
+        """Raises what was refused, as one error."""
+        if not self.refused:
+            return
+        left = [number for number in range(len(self.wanted.steps)) if number not in self.done]
+        _, error, by_then = self.refused[0]
+        if len(self.refused) == 1:
+            error.what += _told("done before it", self._steps(self.done[:by_then]))
+            if after := self._steps(self.done[by_then:]):
+                error.what += _told("done after it, for other contracts", after)
+        else:
+            error.what = f"{len(self.refused)} steps were refused" + "".join(
+                f"\n  {one.what}" for _, one, _ in self.refused
+            )
+            error.what += _told("done", self._steps(self.done))
+            error.mend = "; ".join(dict.fromkeys(one.mend for _, one, _ in self.refused))
+        error.what += _told("not done", self._steps(left))
+        if self.wanted.conflicts:
+            error.what += "".join(f"\n  conflict: {one}" for one in self.wanted.conflicts)
+        raise error
+
+    def _steps(self, numbers: Sequence[int]) -> tuple[Step, ...]:
+        return tuple(self.wanted.steps[number] for number in numbers)
+
+
+def _told(title: str, steps: tuple[Step, ...]) -> str:
+    return f"\n  {title}: " + ("; ".join(str(step) for step in steps) if steps else "nothing")

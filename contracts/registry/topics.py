@@ -1,0 +1,187 @@
+"""The only code that makes and changes topics: what they are like, and making them so."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as NoAnswer
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ClusterMetadata,
+    ConfigEntry,
+    ConfigResource,
+    ConfigSource,
+    NewTopic,
+    ResourceType,
+)
+
+from contracts.errors import Refused, ServiceError
+from contracts.registry import kafka
+from contracts.registry.plan import TopicState
+from contracts.settings import Settings
+
+UNREACHABLE = (
+    KafkaError._TRANSPORT,
+    KafkaError._ALL_BROKERS_DOWN,
+    KafkaError._TIMED_OUT,
+    KafkaError._RESOLVE,
+    KafkaError.REQUEST_TIMED_OUT,
+)
+
+
+class Topics:
+    """Topics of one cluster.
+
+    Every method raises `ServiceError` when no broker answers within KAFKA_MAX_BLOCK_MS, and `Refused`, with the
+    broker's words, when it says no.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.bootstrap = settings.kafka_bootstrap_servers
+        self.timeout_s = settings.kafka_max_block_ms / 1000
+        # What the client has to complain of while it asks again and again.
+        self._told: deque[KafkaError] = deque(maxlen=20)
+        self._admin = AdminClient(
+            {
+                **kafka.client(settings),
+                "log_level": 0,
+                "socket.connection.setup.timeout.ms": 5000,
+                "error_cb": self._told.append,
+            }
+        )
+
+    def read(self, names: Iterable[str]) -> dict[str, TopicState | None]:
+        """State by topic name; None for a topic that does not exist."""
+        wanted = list(names)
+        found = self._heard_anew().topics
+        there = [name for name in wanted if name in found]
+        resources = [ConfigResource(ResourceType.TOPIC, name) for name in there]
+        futures = self._admin.describe_configs(resources, request_timeout=self.timeout_s) if resources else {}
+        described = {resource.name: self._described(future) for resource, future in futures.items()}
+        configs = {name: config for name, config in described.items() if config is not None}
+        return {
+            name: TopicState(
+                partitions=len(found[name].partitions),
+                replication_factor=min((len(p.replicas) for p in found[name].partitions.values()), default=0),
+                config={
+                    key: entry.value
+                    for key, entry in configs[name].items()
+                    if entry.source == ConfigSource.DYNAMIC_TOPIC_CONFIG.value
+                },
+            )
+            if name in configs
+            else None
+            for name in wanted
+        }
+
+    def _heard_anew(self) -> ClusterMetadata:
+        """What the cluster is like.  Topics are made, changed and described by the controller that the client has
+        heard of last; of a dead one it would wait for minutes, so it asks before."""
+        self._told.clear()
+        try:
+            return self._admin.list_topics(timeout=self.timeout_s)
+        except KafkaException as error:
+            self._admin.poll(0)  # for what it has told
+            raise self._error(error, "list topics") from None
+
+    def _described(self, future: Future[Any]) -> Any:
+        """None where the broker that was asked does not know yet, or any more, what another one has told of."""
+        try:
+            return self._result(future, "describe topics")
+        except Refused as error:
+            if error.code == KafkaError.UNKNOWN_TOPIC_OR_PART:
+                return None
+            raise
+
+    def id_of(self, name: str) -> str:
+        """The topic's id, URL-safe base64: another one on each cluster, and after it was deleted and made anew."""
+        self._heard_anew()
+        futures = self._admin.describe_topics(TopicCollection([name]), request_timeout=self.timeout_s)
+        found = str(self._result(futures[name], f"describe topic {name}").topic_id)
+        return found.replace("+", "-").replace("/", "_")
+
+    def setting(self, name: str, key: str) -> str:
+        """A setting of the topic as it counts, the broker's own default included."""
+        resource = ConfigResource(ResourceType.TOPIC, name)
+        return self._result(self._admin.describe_configs([resource])[resource], "describe topics")[key].value
+
+    def create(self, name: str, partitions: int, replication_factor: int, config: Mapping[str, str]) -> None:
+        """Creates a topic; `replication_factor` -1 is the broker's default.  One that is there already is fine."""
+        self._create(name, partitions, replication_factor, config, only_try=False)
+
+    def try_create(self, name: str, partitions: int, replication_factor: int, config: Mapping[str, str]) -> None:
+        """As `create`, but the broker only says whether it would."""
+        self._create(name, partitions, replication_factor, config, only_try=True)
+
+    def set_config(self, name: str, values: Mapping[str, str]) -> None:
+        """Sets these settings of a topic and leaves all others as they are."""
+        self._set_config(name, values, only_try=False)
+
+    def try_config(self, name: str, values: Mapping[str, str]) -> None:
+        """As `set_config`, but the broker only says whether it would."""
+        self._set_config(name, values, only_try=True)
+
+    def _create(
+        self, name: str, partitions: int, replication_factor: int, config: Mapping[str, str], *, only_try: bool
+    ) -> None:
+        self._heard_anew()
+        topic = NewTopic(name, partitions, replication_factor, config=dict(config))
+        futures = self._admin.create_topics(
+            [topic], operation_timeout=self.timeout_s, request_timeout=self.timeout_s, validate_only=only_try
+        )
+        try:
+            self._result(futures[name], f"create topic {name}")
+        except Refused as error:
+            if error.code != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise
+
+    def _set_config(self, name: str, values: Mapping[str, str], *, only_try: bool) -> None:
+        self._heard_anew()
+        entries = [
+            ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET) for key, value in values.items()
+        ]
+        resource = ConfigResource(ResourceType.TOPIC, name, incremental_configs=entries)
+        futures = self._admin.incremental_alter_configs(
+            [resource], request_timeout=self.timeout_s, validate_only=only_try
+        )
+        self._result(futures[resource], f"configure topic {name}")
+
+    def _result(self, future: Future[Any], doing: str) -> Any:
+        try:
+            # The client gives up by itself; this is for the case that it does not.
+            return future.result(timeout=self.timeout_s + 5)
+        except KafkaException as error:
+            raise self._error(error, doing) from None
+        except NoAnswer:
+            raise self._error(KafkaException(KafkaError(KafkaError._TIMED_OUT)), doing) from None
+
+    def _error(self, error: KafkaException, doing: str) -> ServiceError:
+        cause: KafkaError = error.args[0]
+        where = f"Kafka {self.bootstrap}"
+        shut_out = [one.str() for one in self._told if one.code() in (KafkaError._AUTHENTICATION, KafkaError._SSL)]
+        if cause.code() in UNREACHABLE and shut_out:
+            return ServiceError(
+                f"does not let us in ({doing}: {shut_out[0]})",
+                where=where,
+                mend="correct KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD or KAFKA_SSL_CA_FILE",
+                server="kafka",
+            )
+        if cause.code() in UNREACHABLE:
+            return ServiceError(
+                f"no broker answered within {self.timeout_s:g} s ({doing}: {cause.str()})",
+                where=where,
+                mend="start it (`make up`), or set KAFKA_BOOTSTRAP_SERVERS",
+                server="kafka",
+            )
+        return Refused(
+            f"refused to {doing}: {cause.str()}",
+            where=where,
+            mend="correct the contract",
+            server="kafka",
+            code=cause.code(),
+        )

@@ -1,0 +1,20 @@
+"""A table as the earlier versions of its contract have left it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from contracts.catalog.contract import Contract, Sink
+from contracts.catalog.earlier import Earlier
+from contracts.tables import layout
+
+
+def existing(old: Contract, history: Sequence[Earlier], sink: Sink) -> layout.Table | None:
+    """The table of `sink` as these versions of the contract have left it; None where they wrote no such table."""
+    versions = (
+        layout.Written(one.label, one.schema, was)
+        for one in reversed(history)
+        for was in (old.sinks if one.sinks is None else one.sinks)
+        if (was.kind, was.qualified) == (sink.kind, sink.qualified)
+    )
+    return layout.as_written(versions)

@@ -1,0 +1,163 @@
+"""`contracts tables`: for each table of the contracts, what makes it, or brings it from an earlier state.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from contracts.catalog.contract import Contract, Sink, Subject
+from contracts.catalog.earlier import Earlier
+from contracts.tables import layout
+from contracts.tables.existing import existing
+from contracts.tables.layout import Migration, Table
+from contracts.terminal import clean
+
+
+@dataclass(frozen=True)
+class Needed:
+    """What one table needs.  `contract` is the folder's name, `table` the qualified name."""
+
+    contract: str
+    kind: str
+    table: str
+    migration: Migration
+
+
+def create(contracts: Iterable[Contract]) -> tuple[Needed, ...]:
+    """The tables as they are made where there are none yet.
+
+    Raises:
+        ConfigurationError: a field has a type that the store has no column for.
+    """
+    found: list[Needed] = []
+    for one in contracts:
+        for sink in one.sinks:
+            found.append(Needed(one.name, sink.kind, sink.qualified, layout.migrate(None, layout.of(one, sink))))
+            found += _deletions(one, sink)
+    return tuple(found)
+
+
+def _deletions(contract: Contract, sink: Sink) -> list[Needed]:
+    """The table that keeps what was deleted, where tombstones delete."""
+    wanted = layout.wanted(contract, sink)
+    if not contract.deletes or not isinstance(wanted, Table):
+        return []
+    kept = layout.deletions(wanted)
+    return [Needed(contract.name, sink.kind, kept.sink.qualified, layout.migrate(None, kept))]
+
+
+def stored(base: Mapping[str, Contract], contracts: Iterable[Contract]) -> dict[str, tuple[Contract, Subject]]:
+    """The subjects of `base` (by topic) whose earlier versions say what the tables of `contracts` are like."""
+    wanted = list(contracts)
+    names = {(sink.kind, sink.qualified) for one in wanted for sink in one.sinks}
+    topics = {one.topic for one in wanted if one.sinks}
+    return {
+        one.value.name: (one, one.value)
+        for one in base.values()
+        if one.topic in topics or any((sink.kind, sink.qualified) in names for sink in one.sinks)
+    }
+
+
+def between(
+    base: Mapping[str, Contract], contracts: Iterable[Contract], histories: Mapping[str, Sequence[Earlier]]
+) -> tuple[Needed, ...]:
+    """What brings the tables of `base` (by topic) to those of `contracts`; what nobody writes any more comes last.
+
+    Tables are the same when store and name are, also when they have moved to another contract: a store knows of no
+    contract.
+
+    Args:
+        histories: of the subjects of `stored`; without one, the version of `base` is all there was.
+    """
+    before = {(sink.kind, sink.qualified): (one, sink) for one in base.values() for sink in one.sinks}
+    left = dict(before)
+    found = []
+    for contract in contracts:
+        for sink in contract.sinks:
+            key = sink.kind, sink.qualified
+            left.pop(key, None)
+            owner = before.get(key)
+            was = _table(owner[0] if owner else None, base.get(contract.topic), sink, histories)
+            found.append(Needed(contract.name, *key, _migration(was, contract, sink)))
+            own = base.get(contract.topic)
+            if own is None or not own.deletes or owner is None:
+                found += _deletions(contract, sink)
+    gone = (Needed(one.name, *key, Migration(notes=(_GONE,))) for key, (one, _) in left.items())
+    return (*found, *gone)
+
+
+_GONE = "it stays as it is, and is no longer written: move its readers, then drop it"
+
+
+def _table(
+    owner: Contract | None, own: Contract | None, sink: Sink, histories: Mapping[str, Sequence[Earlier]]
+) -> Table | None:
+    """The table of that name as it is, whoever wrote it; else the one that the contract had in this store under
+    another name."""
+    others = [(own, was) for was in own.sinks if was.kind == sink.kind] if own else []
+    for old, one in [(owner, sink), (own, sink), *others]:
+        if old is not None:
+            history = histories.get(old.value.name) or (Earlier("the version before", old.value.schema),)
+            if found := existing(old, history, one):
+                return found
+    return None
+
+
+def _migration(was: Table | None, contract: Contract, sink: Sink) -> Migration:
+    wanted = layout.wanted(contract, sink)
+    if isinstance(wanted, Table):
+        return layout.migrate(was, wanted)
+    return Migration(refusals=tuple(replace(no, why=f"{layout.place(contract, no)}: {no.why}") for no in wanted))
+
+
+def as_script(needed: Sequence[Needed], against: str = "") -> str:
+    """CQL and SQL that can be run; everything else is a comment, also the statements of a table that no statement
+    can bring here: the stream would run none of them."""
+    return "\n".join("".join(f"{line}\n" for line in _lines(one, against)) for one in needed) or "-- no tables\n"
+
+
+def _lines(one: Needed, against: str) -> Iterator[str]:
+    since = f", since {against}" if against else ""
+    yield _comment(f"{one.contract}: {one.kind} {one.table}{since}")
+    migration = one.migration
+    for no in migration.refusals:
+        yield _comment(f"NOT POSSIBLE: {no.why}")
+        yield _comment(f"mend: {no.mend}")
+    for statement in migration.statements:
+        yield _comment(f"not enough: {statement};") if migration.refusals else f"{statement};"
+    for note in migration.notes:
+        yield _comment(note)
+    if migration == Migration():
+        yield _comment("stays as it is")
+
+
+def _comment(text: str) -> str:
+    return f"-- {clean(' '.join(text.split()))}"
+
+
+def as_document(needed: Sequence[Needed], against: str = "") -> dict[str, Any]:
+    """The content of the JSON document; a table is told as in that of `check`."""
+    return {
+        "command": "tables",
+        "failed": failed(needed),
+        "against": against or None,
+        "tables": [
+            {
+                "contract": one.contract,
+                "kind": one.kind,
+                "table": one.table,
+                "statements": list(one.migration.statements),
+                "impossible": [
+                    {"column": no.column, "why": no.why, "mend": no.mend} for no in one.migration.refusals
+                ],
+                "notes": list(one.migration.notes),
+            }
+            for one in needed
+        ],
+    }
+
+
+def failed(needed: Iterable[Needed]) -> bool:
+    """Some table cannot be brought here."""
+    return any(one.migration.refusals for one in needed)
