@@ -24,8 +24,11 @@ from contracts.catalog import loading
 from contracts.catalog.contract import Contract
 from contracts.registry.client import Registry
 from contracts.settings import Settings
-from streaming import decode, framing, session, source
-from streaming.writers import Writers
+from streaming.decode import decoder as decode
+from streaming.decode import framing
+from streaming.decode.writers import Writers
+from streaming.run import source
+from streaming.spark import session
 
 RECORDS = 200_000
 # Schema versions, and fields that a record has beside its own twelve.

@@ -15,8 +15,9 @@ from benchmarks.batches import Batch
 from contracts.catalog.contract import Contract
 from contracts.settings import Settings
 from producers.publish import Publisher
-from streaming import session, topic
-from streaming.job import Job, prepare
+from streaming import topic
+from streaming.run.job import Job, prepare
+from streaming.spark import session
 
 RATE = 500
 MINUTES = 20

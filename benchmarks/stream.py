@@ -21,9 +21,11 @@ from benchmarks.batches import Batch
 from contracts.catalog.contract import Contract
 from contracts.settings import Settings
 from contracts.tables.layout import EVENT_OFFSET, EVENT_PARTITION, EVENT_TIMESTAMP
-from streaming import session, source
-from streaming.job import Job, prepare
-from streaming.sinks import Sink, cassandra, postgres
+from streaming.run import source
+from streaming.run.job import Job, prepare
+from streaming.sinks import cassandra, postgres
+from streaming.sinks.sink import Sink
+from streaming.spark import session
 
 RECORDS = 200_000
 WARM_UPS = 1

@@ -49,7 +49,7 @@ def told(say: Callable[[str], None]) -> Iterator[None]:
             asked = True
 
     thread = threading.Thread(target=watch, name="interrupts", daemon=True)
-    # It inherits that they are blocked: the stream waits for them elsewhere (streaming/stopping.py).
+    # It inherits that they are blocked: the stream waits for them elsewhere (streaming/run/stopping.py).
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
     thread.start()
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)

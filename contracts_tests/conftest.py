@@ -124,7 +124,7 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 def _teach_spark(stack: RunningStack, folder: Path) -> None:
-    """Streams a little, so that all Sparks of the tests find an archive of classes (stack/classes.py)."""
+    """Streams a little, so that all Sparks of the tests find an archive of classes (stack/jars/classes.py)."""
     from contracts_tests.integration.conftest import made, settings_for
     from contracts_tests.integration.processes import run
     from contracts_tests.integration.users import user

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from stack.servers.source import SourceServer, start
+from stack.source.server import SourceServer, start
 
 
 @contextmanager

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from deploy import passwords
 from deploy.compose import CLONE
-from stack import certificates
 from stack.errors import UsageError
+from stack.security import certificates
 
 FOLDER = CLONE / ".certs"
 _SERVERS = ("broker", "schema-registry", "cassandra", "postgres")

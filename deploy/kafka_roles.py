@@ -16,7 +16,7 @@ from contracts import edge, settings
 from contracts.catalog import loading
 from contracts.catalog.contract import Contract
 from contracts.errors import ConfigurationError, ServiceError
-from stack import acls
+from stack.security import acls
 
 ROLES = ("schema-registry", "control-center", "register", "producer", "stream", "airflow")
 # Airflow's tasks do each of them, one after the other.

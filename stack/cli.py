@@ -15,11 +15,12 @@ from typing import NoReturn
 
 from dotenv import dotenv_values
 
-from stack import classes, jars, process, stack
+from stack import process, stack
 from stack.errors import EXIT_CANCELLED, EXIT_OK, EXIT_SERVICE, ServerError, StackError, UsageError
-from stack.fetch import fetch
-from stack.pins import jar_sets
-from stack.roles import ROLES
+from stack.jars import cache, classes
+from stack.jars.fetch import fetch
+from stack.jars.pins import jar_sets
+from stack.security.roles import ROLES
 from stack.shape import MOST_BROKERS, MOST_CASSANDRA_NODES
 from stack.site import CLONE, Site, default_root
 
@@ -100,19 +101,19 @@ def _fetch(arguments: argparse.Namespace) -> int:
     if not arguments.only:
         classes.make_base()
     if not fetch(_say, only=arguments.only, verify=arguments.verify):
-        _say(f"all jars are in {jars.cache_dir()}")
+        _say(f"all jars are in {cache.cache_dir()}")
     return EXIT_OK
 
 
 def _lock(_: argparse.Namespace) -> int:
-    from stack.lock import write_lock
+    from stack.jars.lock import write_lock
 
     write_lock(_say)
     return EXIT_OK
 
 
 def _jars(arguments: argparse.Namespace) -> int:
-    found = jars.paths(arguments.set)
+    found = cache.paths(arguments.set)
     if not found:
         raise UsageError(f"no such set of jars: {arguments.set}", mend="the sets are in stack/pins.toml")
     print(",".join(map(str, found)))

@@ -15,7 +15,7 @@ from typing import BinaryIO, cast
 
 from stack import process, rotation
 from stack.errors import Cancelled, ServerError
-from stack.servers import Server
+from stack.servers.server import Server
 from stack.site import Site
 
 _TAIL_LINES = 15

@@ -8,17 +8,20 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stack import certificates, classes, jars, ports, process, supervisor
+from stack import ports, process, supervisor
 from stack.errors import ServerError, StackError, UsageError
-from stack.fetch import fetch
-from stack.java import java_home
-from stack.servers import Server, airflow, cassandra, kafka, spark
+from stack.jars import cache, classes
+from stack.jars.fetch import fetch
+from stack.jars.java import java_home
+from stack.security import certificates
+from stack.servers import airflow, cassandra, kafka, spark
 from stack.servers.airflow import Airflow
 from stack.servers.cassandra import Cassandra
-from stack.servers.datasource import DataSource
 from stack.servers.kafka import Kafka
 from stack.servers.postgres import Postgres
 from stack.servers.registry import Registry
+from stack.servers.server import Server
+from stack.servers.source import DataSource
 from stack.servers.spark import Spark
 from stack.servers.zookeeper import ZooKeeper
 from stack.shape import Shape, agreed
@@ -138,7 +141,7 @@ class Stack:
         spark_options = classes.spark_options(learn=learn)
         return exports | {
             "JAVA_HOME": str(java_home()),
-            "SPARK_JARS": ",".join(map(str, jars.paths("spark"))),
+            "SPARK_JARS": ",".join(map(str, cache.paths("spark"))),
             **({"SPARK_SUBMIT_OPTS": spark_options} if spark_options else {}),
         }
 

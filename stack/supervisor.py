@@ -11,10 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from stack import classes, ports, process
+from stack import ports, process
 from stack.errors import Cancelled, ServerError, StackError
+from stack.jars import classes
 from stack.launch import Launcher
-from stack.servers import Server
+from stack.servers.server import Server
 from stack.site import Site
 
 MINIMUM_FREE = 1_000_000_000  # bytes of disk that `up` asks for; the stores need most of it at their first start

@@ -10,11 +10,11 @@ import typer
 from contracts import edge, logs, settings
 from contracts.catalog import loading
 from contracts.errors import EXIT_FINDINGS, EXIT_OK, EXIT_SERVICE
-from streaming import dlq
-from streaming.stopping import Stopping
+from streaming.dead_letters import command
+from streaming.run.stopping import Stopping
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-app.add_typer(dlq.app, name="dlq")
+app.add_typer(command.app, name="dlq")
 
 
 @app.callback(invoke_without_command=True)
@@ -36,10 +36,10 @@ def stream(
         return
     logs.configure(configured.log_format)
     stopping = Stopping.on_signals()
-    from streaming import session  # loads Spark: only when there is something to stream
-    from streaming.checkpoints import Checkpoints
-    from streaming.job import Job, prepare
-    from streaming.metrics import Metrics
+    from streaming.run.checkpoints import Checkpoints
+    from streaming.run.job import Job, prepare
+    from streaming.run.metrics import Metrics
+    from streaming.spark import session  # loads Spark: only when there is something to stream
 
     wanted = loading.load(configured.contracts_dir).get(contract)
     metrics = Metrics(wanted)
@@ -63,7 +63,7 @@ def reconcile(
     as_json: Annotated[bool, typer.Option("--json", help="The result as one JSON object.")] = False,
 ) -> None:
     """Compare a topic with what the stores hold, event by event; exit 1 when one is missing."""
-    from streaming import reconcile, report, stored
+    from streaming.inspection import reconcile, report, stored
 
     configured, name = context.obj
     wanted = loading.load(configured.contracts_dir).get(name)
@@ -85,8 +85,8 @@ def status(
 
     With `--contract` of that one only.
     """
-    from streaming import status_view
-    from streaming.status import Observer
+    from streaming.inspection import status_view
+    from streaming.inspection.status import Observer
 
     configured, name = context.obj
     # By name: Typer brings a click of its own, whose sources are not those of the package click.

@@ -14,7 +14,7 @@ from py4j.protocol import Py4JJavaError
 from pyspark.errors.exceptions.captured import CapturedException
 
 from contracts.errors import Refused, ServiceError
-from streaming import strict
+from streaming.decode import strict
 
 _SETTING = {"Cassandra": "CASSANDRA_HOSTS", "PostgreSQL": "POSTGRES_DSN", "Kafka": "KAFKA_BOOTSTRAP_SERVERS"}
 # As messages name a server -> `ServiceError.server`.
@@ -51,7 +51,7 @@ class RowRefused(Refused):
 
 
 class UnreadableTimestamp(ServiceError):
-    """A batch holds a timestamp that Spark's Kafka source cannot give as it is (see `streaming.pieces`)."""
+    """A batch holds a timestamp that Spark's Kafka source cannot give as it is (see `streaming.run.pieces`)."""
 
 
 class UnseenSchemaId(ServiceError):

@@ -25,7 +25,7 @@ from contracts.registry import kafka
 from contracts.registry.client import Registry
 from contracts.settings import Settings
 from contracts_tests.conftest import CLONE, RunningStack, private_stack, run_stack
-from stack.roles import ROLES
+from stack.security.roles import ROLES
 from streaming.sinks import cassandra, postgres
 
 TOPIC, TABLE = "users_created", "created_users"

@@ -18,7 +18,7 @@ from contracts_tests.fuzz.run import DIFFERENCES, SHARES, Outcome, run
 from contracts_tests.fuzz.verdict import counted
 from contracts_tests.integration import processes
 from contracts_tests.integration.conftest import Pipeline, settings_for
-from streaming import session
+from streaming.spark import session
 
 _SHOWN = 3
 _OF_ONE_STREAM = 0.2

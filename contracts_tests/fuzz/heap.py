@@ -14,7 +14,8 @@ from contracts.errors import ContractsError
 from contracts.settings import Settings
 from contracts_tests.fuzz.contracts import SHAPES, prepare
 from contracts_tests.fuzz.run import send
-from streaming import job, topic
+from streaming import topic
+from streaming.run import job
 
 ROUNDS = 6
 #: What the driver may have more in the end than after the second round: caches of Spark's own, that have an end.

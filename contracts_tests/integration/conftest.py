@@ -30,8 +30,10 @@ from contracts.registry.register import Servers
 from contracts.registry.topics import Topics
 from contracts.settings import Settings
 from contracts_tests.conftest import CLONE, RunningStack
-from streaming import job, session, topic
+from streaming import topic
+from streaming.run import job
 from streaming.sinks import cassandra, postgres
+from streaming.spark import session
 
 _numbers = itertools.count(1)
 

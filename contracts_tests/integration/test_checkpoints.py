@@ -17,7 +17,7 @@ from contracts_tests.conftest import RunningStack
 from contracts_tests.integration.conftest import Pipeline, made
 from contracts_tests.integration.processes import run
 from contracts_tests.integration.users import user
-from streaming.checkpoints import LAYOUT, Checkpoints
+from streaming.run.checkpoints import LAYOUT, Checkpoints
 from streaming.sinks import postgres
 
 

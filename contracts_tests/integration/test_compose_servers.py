@@ -35,9 +35,9 @@ from contracts_tests.unit.test_compose_files import merged
 from deploy import certs, compose
 from deploy.kafka_roles import ROLES
 from stack import ports
-from stack.servers import base_environment
 from stack.servers.cassandra import Cassandra
 from stack.servers.kafka import _LOGGING, Kafka
+from stack.servers.server import base_environment
 from stack.shape import Shape
 from stack.site import Site
 

@@ -14,8 +14,8 @@ from contracts.catalog.contract import Contract
 from contracts.registry.client import Registry
 from contracts_tests.integration.confluent import TAGS, Confluent, confluent, failure
 from contracts_tests.integration.repository import Repository, repository
-from streaming.reasons import Reason
-from streaming.writers import Writers
+from streaming.decode.reasons import Reason
+from streaming.decode.writers import Writers
 
 __all__ = ["confluent", "repository"]
 

@@ -8,7 +8,7 @@ from contracts_tests.conftest import RunningStack
 from contracts_tests.integration.conftest import Pipeline
 from contracts_tests.integration.processes import run
 from contracts_tests.integration.users import user
-from streaming.reconcile import reconcile
+from streaming.inspection.reconcile import reconcile
 
 MEMORY = "640m"
 SIZE = 900_000

@@ -21,7 +21,7 @@ from contracts_tests.integration.conftest import Pipeline
 from contracts_tests.integration.pipelines import pipeline_of
 from contracts_tests.integration.test_types import complaints
 from contracts_tests.integration.versions import history, later, value
-from streaming import job
+from streaming.run import job
 from streaming.sinks import cassandra, postgres
 
 Row = dict[str, Any]

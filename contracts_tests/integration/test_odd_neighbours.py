@@ -13,9 +13,9 @@ from contracts_tests.integration.conftest import Pipeline
 from contracts_tests.integration.processes import run
 from contracts_tests.integration.users import headers, reasons, user
 from streaming import topic
-from streaming.reconcile import reconcile
+from streaming.decode.writers import MOST_NESTED
+from streaming.inspection.reconcile import reconcile
 from streaming.sinks import postgres
-from streaming.writers import MOST_NESTED
 
 FAR = 1_790_000_000_000 * 1_000_000
 

@@ -25,10 +25,11 @@ from confluent_kafka.admin import AdminClient
 from contracts_tests.conftest import CLONE, RunningStack, private_stack, program
 from contracts_tests.integration.test_compose_servers import Running, hosts_file
 from deploy import compose
-from stack import fetch, jars, ports
-from stack.java import java
-from stack.servers import base_environment
+from stack import ports
+from stack.jars import cache, fetch
+from stack.jars.java import java
 from stack.servers.cassandra import Cassandra
+from stack.servers.server import base_environment
 from stack.shape import Shape
 from stack.site import Site
 
@@ -64,7 +65,7 @@ def commands(word: str) -> list[str]:
 def fetched(name: str) -> list[Path]:
     """A set of jars that the servers do without."""
     fetch.fetch(print, only=name)
-    return jars.paths(name)
+    return cache.paths(name)
 
 
 def run(command: str, folder: Path, **environment: str) -> None:
@@ -92,7 +93,7 @@ def kafka(tmp_path: Path) -> Iterator[RunningStack]:
 
 def test_the_registrys_topic(kafka: RunningStack, tmp_path: Path):
     address = kafka.status["kafka"]["address"]
-    classes = os.pathsep.join(map(str, [*fetched("kafka-tools"), *jars.paths("kafka")]))
+    classes = os.pathsep.join(map(str, [*fetched("kafka-tools"), *cache.paths("kafka")]))
     for name, main in TOOLS.items():
         script(tmp_path / name, java(), "-XX:TieredStopAtLevel=1", "-cp", classes, main)
     (create,) = commands("kafka-topics")
@@ -141,7 +142,7 @@ def test_kafkas_commands_take_what_the_secure_overlay_needs(tmp_path: Path):
     (option,) = re.findall(r"With `--secure` each of Kafka's takes one option more: `(--[\w-]+ \S+)`", PAGE)
     flag, _, file = option.partition(" ")
     assert file in mounted
-    classes = os.pathsep.join(map(str, [*fetched("kafka-tools"), *jars.paths("kafka")]))
+    classes = os.pathsep.join(map(str, [*fetched("kafka-tools"), *cache.paths("kafka")]))
     for main in TOOLS.values():
         done = subprocess.run([java(), "-cp", classes, main, "--help"], capture_output=True, text=True)
         assert re.search(rf"^{flag} <", done.stdout + done.stderr, flags=re.MULTILINE), main

@@ -22,7 +22,7 @@ from contracts_tests.integration.conftest import Pipeline
 from contracts_tests.integration.processes import ended, run, running, wait_for
 from contracts_tests.integration.users import user
 from contracts_tests.proxy import Proxy
-from streaming import job
+from streaming.run import job
 from streaming.sinks import cassandra, postgres
 
 # The longest of them has a dozen outages in one run of the stream.

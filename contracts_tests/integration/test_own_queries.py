@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 
 from contracts_tests.integration.conftest import Pipeline
 from contracts_tests.integration.users import user
-from streaming import decoding
+from streaming import queries
 
 
 def test_a_decoded_stream_takes_windows_and_watermarks(pipeline: Pipeline) -> None:
@@ -34,7 +34,7 @@ def test_a_decoded_stream_takes_windows_and_watermarks(pipeline: Pipeline) -> No
 
     folder = pipeline.settings.checkpoint_dir / "own"
     query = (
-        counted(decoding.stream(pipeline.spark, pipeline.settings, pipeline.contract))
+        counted(queries.stream(pipeline.spark, pipeline.settings, pipeline.contract))
         .writeStream.outputMode("complete")
         .format("memory")
         .queryName(f"own_{pipeline.contract.name}")
@@ -46,7 +46,7 @@ def test_a_decoded_stream_takes_windows_and_watermarks(pipeline: Pipeline) -> No
     assert query.exception() is None
 
     found = {(row.window.start, row.gender, row.note): row.n for row in pipeline.spark.table(query.name).collect()}
-    whole = counted(decoding.whole(pipeline.spark, pipeline.settings, pipeline.contract)).collect()
+    whole = counted(queries.whole(pipeline.spark, pipeline.settings, pipeline.contract)).collect()
     assert found == {(row.window.start, row.gender, row.note): row.n for row in whole}
     assert sum(found.values()) == 60
     assert len({start for start, _, _ in found}) >= 3

@@ -23,11 +23,11 @@ from contracts_tests.integration.gateway import Gateway, gateway  # noqa: F401 -
 from contracts_tests.integration.pipelines import pipeline_of
 from contracts_tests.integration.processes import run
 from contracts_tests.integration.users import headers, user
-from streaming import job
-from streaming.gaps import RecordsLost
-from streaming.reconcile import reconcile
+from streaming.decode.writers import MOST_ASKED
+from streaming.inspection.reconcile import reconcile
+from streaming.run import job
+from streaming.run.gaps import RecordsLost
 from streaming.sinks import postgres
-from streaming.writers import MOST_ASKED
 
 STAMP = "timestamp-millis"
 FIELDS: dict[str, Any] = {

@@ -42,9 +42,9 @@ from producers import publish
 from producers.publish import Publisher
 from producers.randomuser import RejectedUser, to_record
 from stack import ports
-from stack.servers.source import SourceServer
 from stack.source import replay
 from stack.source.generator import UserGenerator
+from stack.source.server import SourceServer
 
 CLONE = Path(__file__).parents[2]
 RECORDED = Path(os.environ.get("RANDOMUSER_DIR", CLONE.parent / "shared" / "data" / "randomuser"))

@@ -14,7 +14,7 @@ from contracts.errors import ConfigurationError, Refused, ServiceError
 from contracts_tests.source_servers import source_servers
 from producers.source_api import SourceApi, retry_after
 from stack import ports
-from stack.servers.source import SourceServer
+from stack.source.server import SourceServer
 
 
 @pytest.fixture

@@ -27,10 +27,10 @@ from contracts.quality.judge import Judge
 from contracts_tests.integration.conftest import Pipeline
 from contracts_tests.integration.users import headers, user
 from producers.publish import Publisher, RejectedRecord
-from streaming import rules
-from streaming.decode import Decoder
-from streaming.reconcile import reconcile
-from streaming.writers import Writer
+from streaming.decode import rules
+from streaming.decode.decoder import Decoder
+from streaming.decode.writers import Writer
+from streaming.inspection.reconcile import reconcile
 
 RECORDS = 10_000
 SEED = 20_261_007

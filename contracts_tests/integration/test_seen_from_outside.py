@@ -23,10 +23,10 @@ from contracts_tests.integration.conftest import Pipeline, made
 from contracts_tests.integration.processes import run, running, wait_for
 from contracts_tests.integration.users import user
 from stack import ports
-from streaming import groups
-from streaming.groups import Groups
+from streaming.inspection.table_size import Counting, Rows
+from streaming.run import groups
+from streaming.run.groups import Groups
 from streaming.sinks import postgres
-from streaming.table_size import Counting, Rows
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 SINKS = ("cassandra", "postgres")

@@ -24,7 +24,7 @@ from contracts_tests.integration.conftest import Pipeline, made
 from contracts_tests.integration.repository import Done, Repository
 from contracts_tests.integration.users import headers, user
 from contracts_tests.unit.test_git import git
-from streaming.reconcile import reconcile
+from streaming.inspection.reconcile import reconcile
 from streaming.sinks import postgres
 
 LEVEL = "FULL_TRANSITIVE"

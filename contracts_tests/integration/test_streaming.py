@@ -22,10 +22,11 @@ from pyspark.sql import functions as F
 from contracts.errors import ConfigurationError, Refused
 from contracts_tests.integration.conftest import Pipeline, comparable
 from contracts_tests.integration.users import headers, user
-from streaming import job, topic
-from streaming.observed import Observed
-from streaming.reconcile import reconcile
+from streaming import topic
+from streaming.inspection.reconcile import reconcile
+from streaming.run import job
 from streaming.sinks import cassandra, postgres
+from streaming.sinks.observed import Observed
 
 FIELDS = ("id", "first_name", "last_name", "gender", "address", "post_code", "email", "username", "dob")
 FIELDS += ("registered_date", "phone", "picture")

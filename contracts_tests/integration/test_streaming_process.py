@@ -17,9 +17,9 @@ from contracts_tests.conftest import RunningStack
 from contracts_tests.integration.conftest import Pipeline
 from contracts_tests.integration.processes import ended, noise, run, running, wait_for
 from contracts_tests.integration.users import user
-from streaming.counts import Counts
 from streaming.sinks import postgres
 from streaming.sinks.cassandra import CassandraSink
+from streaming.sinks.counts import Counts
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from structlog.testing import capture_logs
 from contracts.errors import Refused, ServiceError
 from contracts_tests.integration.conftest import Pipeline
 from contracts_tests.integration.users import reasons
-from streaming import job
-from streaming.reconcile import reconcile
+from streaming.inspection.reconcile import reconcile
+from streaming.run import job
 from streaming.sinks import cassandra, postgres
 
 

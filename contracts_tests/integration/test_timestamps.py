@@ -14,8 +14,8 @@ from contracts_tests.conftest import RunningStack
 from contracts_tests.integration.conftest import Pipeline, made
 from contracts_tests.integration.processes import run
 from contracts_tests.integration.users import user
-from streaming import pieces
-from streaming.reconcile import reconcile
+from streaming.decode import timestamps
+from streaming.inspection.reconcile import reconcile
 from streaming.sinks import cassandra, postgres
 
 NOW = 1_790_000_000_000
@@ -29,14 +29,14 @@ HELD = {
     "the year 1": -62_135_596_800_000,
     "4000 BC": -188_395_000_000_000,
     "microseconds for milliseconds": NOW * 1_000,
-    "the last": pieces.MOST_MILLIS,
+    "the last": timestamps.MOST_MILLIS,
 }
 #: Those that it cannot.
 FAR = {
-    "one more": pieces.MOST_MILLIS + 1,
+    "one more": timestamps.MOST_MILLIS + 1,
     "nanoseconds for milliseconds": NOW * 1_000_000,
     "the largest": 2**63 - 1,
-    "290,309 BC": pieces.LEAST_MILLIS - 1,
+    "290,309 BC": timestamps.LEAST_MILLIS - 1,
     "nanoseconds before 1970": -NOW * 1_000_000,
 }
 MILLIS = {

@@ -12,7 +12,7 @@ from contracts_tests.conftest import RunningStack
 from contracts_tests.integration.conftest import Pipeline
 from contracts_tests.integration.test_dlq import Dlq
 from contracts_tests.integration.users import headers, user
-from streaming.reconcile import reconcile
+from streaming.inspection.reconcile import reconcile
 from streaming.sinks import postgres
 
 RECORD, TOMBSTONE = "record", "tombstone"

@@ -26,8 +26,8 @@ from contracts_tests import types_page
 from contracts_tests.integration.conftest import Pipeline
 from contracts_tests.integration.pipelines import pipeline_of
 from contracts_tests.integration.type_cases import EPOCH, Case, cases, decimal, record
-from streaming import job
-from streaming.reconcile import reconcile
+from streaming.inspection.reconcile import reconcile
+from streaming.run import job
 from streaming.sinks import cassandra, postgres
 
 CASES = list(cases())

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from deploy import certs
-from stack import certificates
 from stack.errors import UsageError
+from stack.security import certificates
 
 HOSTS = {"broker": ("broker", "localhost", "127.0.0.1"), "admin": ()}
 REGISTRY_PASSWORDS = {

@@ -17,7 +17,7 @@ import pytest
 from contracts.settings import Settings
 from contracts_tests.confluent_images import properties, property_name
 from deploy import compose
-from stack.pins import image_versions
+from stack.jars.pins import image_versions
 from stack.servers import cassandra, postgres
 
 CLONE = Path(__file__).parents[2]

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from contracts.catalog import dead_letter
 from contracts.errors import ConfigurationError
-from streaming.dead_letters import Place
-from streaming.dlq import Wanted
+from streaming.dead_letters.command import Wanted
+from streaming.dead_letters.letters import Place
 
 ADDED = [(name, b"told") for name in dead_letter.ADDED]
 LEFT_OUT = [(dead_letter.LEFT_OUT, b"7")]

@@ -10,8 +10,8 @@ import pytest
 from contracts.catalog import loading
 from contracts.catalog.contract import Contract
 from contracts.errors import ServiceError
-from streaming.counts import Counts
-from streaming.metrics import Metrics
+from streaming.run.metrics import Metrics
+from streaming.sinks.counts import Counts
 
 CLONE = Path(__file__).parents[2]
 PAGE = (CLONE / "docs" / "monitoring.md").read_text()

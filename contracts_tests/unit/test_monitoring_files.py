@@ -15,8 +15,8 @@ from contracts.catalog import loading
 from contracts.errors import ServiceError
 from contracts_tests.conftest import program
 from deploy import compose
-from streaming.counts import Counts
-from streaming.metrics import Metrics
+from streaming.run.metrics import Metrics
+from streaming.sinks.counts import Counts
 
 CLONE = Path(__file__).parents[2]
 FOLDER = CLONE / "deploy" / "control-center"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from streaming.checkpoints import position
-from streaming.groups import lag
+from streaming.run.checkpoints import position
+from streaming.run.groups import lag
 
 
 @pytest.fixture

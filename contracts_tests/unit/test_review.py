@@ -9,7 +9,7 @@ import pytest
 from contracts.catalog import loading
 from contracts.errors import FindingsError
 from contracts_tests.conftest import CLONE
-from streaming.review import Review
+from streaming.dead_letters.review import Review
 
 CONTRACT = loading.load_one(CLONE / "schemas", "users_created")
 

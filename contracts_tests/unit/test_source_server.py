@@ -18,7 +18,7 @@ import requests
 
 from contracts_tests.source_servers import source_servers
 from stack.errors import PortTaken, UsageError
-from stack.servers.source import SourceServer, start
+from stack.source.server import SourceServer, start
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -271,7 +271,7 @@ def test_it_listens_on_the_loopback_only(host: str) -> None:
 
 def program(*arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "stack.servers.source", *arguments],
+        [sys.executable, "-m", "stack.source.server", *arguments],
         cwd=REPOSITORY,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

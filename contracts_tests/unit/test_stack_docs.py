@@ -8,7 +8,7 @@ from pathlib import Path
 
 from stack import ports
 from stack.cli import _parser
-from stack.pins import server_versions
+from stack.jars.pins import server_versions
 
 CLONE = Path(__file__).parents[2]
 PAGE = (CLONE / "docs" / "stack.md").read_text()

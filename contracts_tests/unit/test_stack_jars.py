@@ -14,13 +14,14 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import pkcs12
 
-from stack import fetch, jars, truststore
-from stack.artifact import Artifact, Coordinates, lock_text, read_lock
 from stack.errors import ServerError, UsageError
-from stack.ivy import _proxy_options
-from stack.java import java
-from stack.lock import _carried_by
-from stack.pins import jar_sets, server_versions
+from stack.jars import cache as jars
+from stack.jars import fetch, truststore
+from stack.jars.artifact import Artifact, Coordinates, lock_text, read_lock
+from stack.jars.ivy import _proxy_options
+from stack.jars.java import java
+from stack.jars.lock import _carried_by
+from stack.jars.pins import jar_sets, server_versions
 
 CLONE = Path(__file__).parents[2]
 

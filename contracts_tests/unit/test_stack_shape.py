@@ -11,7 +11,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from stack import ports
 from stack.errors import UsageError
-from stack.pins import jar_sets
+from stack.jars.pins import jar_sets
 from stack.shape import Shape, agreed
 from stack.site import Site
 from stack.stack import ALL_NAMES, EXTRAS, Stack

@@ -17,8 +17,7 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 from stack import ports, process
-from stack.launch import Launcher
-from stack.servers import base_environment
+from stack.servers.server import Steps, base_environment
 from stack.site import CLONE, Site
 
 USER = "admin"
@@ -114,14 +113,14 @@ class Airflow:
     def _passwords(self) -> Path:
         return self._home / "passwords.json"
 
-    def prepare(self, launcher: Launcher) -> None:
+    def prepare(self, steps: Steps) -> None:
         self.site.folder(self.name).mkdir(mode=0o700, exist_ok=True)
         if not self._serves:
             return
         self.site.write(self._passwords, {USER: self.site.secrets()["airflow-admin"]})
         migrated = self._home / "migrated"
         if not migrated.exists() or migrated.read_text(encoding="ascii") != self.version:
-            launcher.run(self.name, [*self._program, "db", "migrate"], environment=self.environment(), cwd=self._home)
+            steps.run(self.name, [*self._program, "db", "migrate"], environment=self.environment(), cwd=self._home)
             migrated.write_text(self.version, encoding="ascii")
 
     @property

@@ -18,12 +18,13 @@ from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, N
 from cassandra.policies import WhiteListRoundRobinPolicy
 from cassandra.query import SimpleStatement
 
-from stack import classes, jars, ports, roles
+from stack import ports
 from stack.errors import ServerError
-from stack.java import java
-from stack.launch import Launcher
-from stack.pins import server_versions
-from stack.servers import base_environment
+from stack.jars import cache, classes
+from stack.jars.java import java
+from stack.jars.pins import server_versions
+from stack.security import roles
+from stack.servers.server import Steps, base_environment
 from stack.shape import MOST_CASSANDRA_NODES, Shape
 from stack.site import Site
 
@@ -111,7 +112,7 @@ class Cassandra:
     def _folder(self) -> Path:
         return self.site.folder(self.name)
 
-    def prepare(self, launcher: Launcher) -> None:
+    def prepare(self, steps: Steps) -> None:
         self._folder.mkdir(mode=0o700, exist_ok=True)
         (self._folder / "tmp").mkdir(exist_ok=True)
         if self.number == 1 and not (self._folder / "data").exists():
@@ -188,7 +189,7 @@ server_encryption_options:
             "-Dcassandra-foreground=yes",
             "-Dcassandra.skip_wait_for_gossip_to_settle=0",
             *self._delays(),
-            *("-cp", os.pathsep.join(map(str, jars.paths("cassandra")))),
+            *("-cp", os.pathsep.join(map(str, cache.paths("cassandra")))),
             "org.apache.cassandra.service.CassandraDaemon",
         ]
 

@@ -12,12 +12,14 @@ from pathlib import Path
 from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from stack import acls, classes, jars, ports, roles
+from stack import ports
 from stack.errors import ServerError
-from stack.java import java
-from stack.launch import Launcher
-from stack.pins import server_versions
-from stack.servers import base_environment, zookeeper
+from stack.jars import cache, classes
+from stack.jars.java import java
+from stack.jars.pins import server_versions
+from stack.security import acls, roles
+from stack.servers import zookeeper
+from stack.servers.server import Steps, base_environment
 from stack.shape import MOST_BROKERS, Shape
 from stack.site import Site
 
@@ -86,7 +88,7 @@ class Kafka:
     def _folder(self) -> Path:
         return self.site.folder(self.name)
 
-    def prepare(self, launcher: Launcher) -> None:
+    def prepare(self, steps: Steps) -> None:
         self._folder.mkdir(mode=0o700, exist_ok=True)
         (self._folder / "tmp").mkdir(exist_ok=True)
         (self._folder / "log4j2.properties").write_text(_LOGGING, encoding="utf-8")
@@ -94,9 +96,9 @@ class Kafka:
         if self.shape.zookeeper:
             (self._folder / "log4j.properties").write_text(zookeeper.LOGGING, encoding="utf-8")
         elif not (self._folder / "data").exists():
-            self._format(launcher)
+            self._format(steps)
 
-    def _format(self, launcher: Launcher) -> None:
+    def _format(self, steps: Steps) -> None:
         # Under another name until it is whole: an interrupted one is begun anew.
         half = self._folder / "data.new"
         shutil.rmtree(half, ignore_errors=True)
@@ -108,7 +110,7 @@ class Kafka:
         # In a file, not on the command line, where every account of this machine could read it.
         self._write("format.options", "".join(f'"{word}"\n' for word in words))
         try:
-            launcher.run(self.name, [java(), "@format.options"], environment=self.environment(), cwd=self._folder)
+            steps.run(self.name, [java(), "@format.options"], environment=self.environment(), cwd=self._folder)
         finally:
             (self._folder / "format.options").unlink()
         half.rename(self._folder / "data")
@@ -192,7 +194,7 @@ super.users=User:broker;User:CN=kafka
             f"-Dlog4j2.configurationFile={(self._folder / 'log4j2.properties').as_uri()}",
             "-Dlog4j2.disableJmx=true",
             f"-Dlog4j.configuration={(self._folder / 'log4j.properties').as_uri()}",
-            *("-cp", os.pathsep.join(map(str, jars.paths(zookeeper.JARS if self.shape.zookeeper else "kafka")))),
+            *("-cp", os.pathsep.join(map(str, cache.paths(zookeeper.JARS if self.shape.zookeeper else "kafka")))),
         ]
 
     def _classes(self) -> list[str]:

@@ -17,11 +17,12 @@ from urllib.parse import quote, urlencode
 import psycopg
 from psycopg import sql
 
-from stack import jars, ports, process, roles
+from stack import ports, process
 from stack.errors import ServerError, UsageError
-from stack.launch import Launcher
-from stack.pins import server_versions
-from stack.servers import base_environment
+from stack.jars import cache
+from stack.jars.pins import server_versions
+from stack.security import roles
+from stack.servers.server import Steps, base_environment
 from stack.shape import Shape
 from stack.site import Site
 
@@ -57,7 +58,7 @@ class Postgres:
     @property
     def executable(self) -> Path:
         machine = platform.machine()
-        found = jars.places(f"postgres-{machine}")
+        found = cache.places(f"postgres-{machine}")
         if not found:
             raise UsageError(f"there are no binaries for {machine}", where=self.name, mend="use docker-compose.yml")
         return found[0] / "bin" / "postgres"
@@ -74,14 +75,14 @@ class Postgres:
     def _data(self) -> Path:
         return self._folder / "data"
 
-    def prepare(self, launcher: Launcher) -> None:
+    def prepare(self, steps: Steps) -> None:
         self._folder.mkdir(mode=0o700, exist_ok=True)
         if os.geteuid() == 0:
             account = _unprivileged()
             os.chown(self._folder, account.pw_uid, account.pw_gid)
         self._forget_dead_postmaster()
         if not self._data.exists():
-            self._initialise(launcher)
+            self._initialise(steps)
         if self.shape.secure:
             for name in ("postgres.crt", "postgres.key"):
                 self._give(name, (self.site.certificates / name).read_text(encoding="ascii"))
@@ -98,14 +99,14 @@ class Postgres:
             os.chown(path, account.pw_uid, account.pw_gid)
         return path
 
-    def _initialise(self, launcher: Launcher) -> None:
+    def _initialise(self, steps: Steps) -> None:
         self._provisioned.unlink(missing_ok=True)
         # Under another name until it is whole: an interrupted initdb is begun anew.
         half = self._folder / "data.new"
         shutil.rmtree(half, ignore_errors=True)
         password = self._give("password.new", self.site.secrets()["postgres-admin"] + "\n")
         try:
-            launcher.run(
+            steps.run(
                 self.name,
                 [
                     *self._drop_root,

@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stack import classes, jars, ports
-from stack.java import java
-from stack.launch import Launcher
-from stack.pins import server_versions
-from stack.roles import ROLES
-from stack.servers import base_environment, postgres
+from stack import ports
+from stack.jars import cache, classes
+from stack.jars.java import java
+from stack.jars.pins import server_versions
+from stack.security.roles import ROLES
+from stack.servers import postgres
+from stack.servers.server import Steps, base_environment
 from stack.shape import Shape
 from stack.site import Site
 
@@ -48,7 +49,7 @@ class Registry:
     def executable(self) -> Path:
         return Path(java())
 
-    def prepare(self, launcher: Launcher) -> None:
+    def prepare(self, steps: Steps) -> None:
         folder = self.site.folder(self.name)
         folder.mkdir(mode=0o700, exist_ok=True)
         (folder / "tmp").mkdir(exist_ok=True)
@@ -125,7 +126,7 @@ class Registry:
             "-XX:+ExitOnOutOfMemoryError",
             *classes.options(self.site, self.name),
             *(f"-D{key}={value}" for key, value in settings.items()),
-            *("-jar", str(jars.paths("registry")[0] / "quarkus-run.jar")),
+            *("-jar", str(cache.paths("registry")[0] / "quarkus-run.jar")),
         ]
 
     def environment(self) -> Mapping[str, str]:

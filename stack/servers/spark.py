@@ -13,10 +13,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from stack import classes, ports
-from stack.java import java, java_home, package_dir, pyspark_jars
-from stack.launch import Launcher
-from stack.servers import base_environment
+from stack import ports
+from stack.jars import classes
+from stack.jars.java import java, java_home, package_dir, pyspark_jars
+from stack.servers.server import Steps, base_environment
 from stack.site import Site
 
 MASTER = "spark-master"
@@ -79,7 +79,7 @@ class Spark:
         """A folder for each executor that it starts, with its log and its copies of the jars."""
         return self._folder / "work"
 
-    def prepare(self, launcher: Launcher) -> None:
+    def prepare(self, steps: Steps) -> None:
         self._folder.mkdir(mode=0o700, exist_ok=True)
         # Of a worker that was killed: both hold records.
         for left in (self._work, self._folder / "tmp"):

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from stack import classes, jars, ports
-from stack.java import java
-from stack.launch import Launcher
-from stack.pins import server_versions
-from stack.servers import base_environment
+from stack import ports
+from stack.jars import cache, classes
+from stack.jars.java import java
+from stack.jars.pins import server_versions
+from stack.servers.server import Steps, base_environment
 from stack.site import Site
 
 JARS = "kafka-zookeeper"
@@ -45,7 +45,7 @@ class ZooKeeper:
     def executable(self) -> Path:
         return Path(java())
 
-    def prepare(self, launcher: Launcher) -> None:
+    def prepare(self, steps: Steps) -> None:
         folder = self.site.folder(self.name)
         folder.mkdir(mode=0o700, exist_ok=True)
         (folder / "log4j.properties").write_text(LOGGING, encoding="utf-8")
@@ -68,7 +68,7 @@ maxClientCnxns=20
             *(*classes.base(), "-XX:+ExitOnOutOfMemoryError"),
             f"-Dlog4j.configuration={(folder / 'log4j.properties').as_uri()}",
             "-Dzookeeper.jmx.log4j.disable=true",
-            *("-cp", os.pathsep.join(map(str, jars.paths(JARS)))),
+            *("-cp", os.pathsep.join(map(str, cache.paths(JARS)))),
             *("org.apache.zookeeper.server.quorum.QuorumPeerMain", "zoo.cfg"),
         ]
 

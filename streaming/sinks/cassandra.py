@@ -37,12 +37,12 @@ from contracts.tables.layout import (
     WRITE_TIME,
     Table,
 )
-from streaming import cells, failures, refusals, rows
-from streaming.counts import Counts, counted
-from streaming.observed import Observed
-from streaming.refusals import RowsRefused
-from streaming.sinks import existing, row_by_row
+from streaming import failures
+from streaming.sinks import cells, existing, refusals, row_by_row, rows
+from streaming.sinks.counts import Counts, counted
 from streaming.sinks.newest import NewestWritten
+from streaming.sinks.observed import Observed
+from streaming.sinks.refusals import RowsRefused
 
 # What its driver logs it raises as well, and whoever catches that tells of it once.
 logging.getLogger("cassandra").propagate = False

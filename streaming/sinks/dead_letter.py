@@ -19,8 +19,10 @@ from contracts.catalog.contract import Contract
 from contracts.registry import kafka
 from contracts.registry.topics import Topics
 from contracts.settings import Settings
-from streaming import failures, pieces, refusals
-from streaming.reasons import Reason
+from streaming import failures
+from streaming.decode import timestamps
+from streaming.decode.reasons import Reason
+from streaming.sinks import refusals
 
 # The topic's limit is the broker's to say; this is the client's largest.
 _MOST_BYTES = 1_000_000_000
@@ -65,7 +67,7 @@ class DeadLetterSink:
             rejected = rejected.repartition(-(-size // _MOST_AT_ONCE_BYTES))
         columns = ("key", "value", "topic", "partition", "offset", "headers", "reason", "detail")
         try:
-            return self._produce_all(rejected.select(*columns, pieces.millis(decoded).alias("millis")))
+            return self._produce_all(rejected.select(*columns, timestamps.millis(decoded).alias("millis")))
         except failures.JAVA_ERRORS as error:
             raise failures.of_java("Kafka", self._settings.kafka_bootstrap_servers, error) from None
 
@@ -154,7 +156,7 @@ def _letter(row: Row) -> dict[str, Any]:
     letter["timestamp"] = row.millis
     # The client sends 0 as the current time and refuses anything earlier; a job of Spark's that reads the letters
     # could not hold a later one.
-    return letter if 0 < row.millis <= pieces.MOST_MILLIS else _without_timestamp(letter)
+    return letter if 0 < row.millis <= timestamps.MOST_MILLIS else _without_timestamp(letter)
 
 
 def _without_timestamp(letter: dict[str, Any]) -> dict[str, Any]:

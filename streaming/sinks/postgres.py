@@ -20,13 +20,13 @@ from contracts.errors import ConfigurationError, Refused, ServiceError
 from contracts.settings import Settings
 from contracts.tables import layout
 from contracts.tables.layout import DELETED, EVENT_OFFSET, EVENT_ORDER, EVENT_PARTITION, EVENT_TIMESTAMP
-from streaming import failures, refusals, rows
-from streaming.counts import Counts, counted
+from streaming import failures
 from streaming.failures import RowRefused
-from streaming.observed import Observed
 from streaming.portions import portions
-from streaming.refusals import Place, RowsRefused
-from streaming.sinks import existing
+from streaming.sinks import existing, refusals, rows
+from streaming.sinks.counts import Counts, counted
+from streaming.sinks.observed import Observed
+from streaming.sinks.refusals import Place, RowsRefused
 
 _LOCK_TIMEOUT_S = 60
 # The JDBC driver keeps the rows of a request in memory: large ones, by their record's size, go with few others.

@@ -16,8 +16,9 @@ from cassandra.util import Date, Duration
 from pyspark.sql import DataFrame, Row
 
 from contracts.tables.layout import EVENT_OFFSET, EVENT_PARTITION, WRITE_TIME, Table
-from streaming import failures, refusals
-from streaming.refusals import Place
+from streaming import failures
+from streaming.sinks import refusals
+from streaming.sinks.refusals import Place
 
 # They may be large.
 _AT_ONCE = 100

@@ -1,0 +1,179 @@
+"""`python -m streaming dlq`: what was rejected, and why; and back into the topic, when what was wrong is mended."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from contracts import logs
+from contracts.catalog import loading
+from contracts.errors import EXIT_FINDINGS, EXIT_OK, ConfigurationError
+from streaming.decode.reasons import Reason
+
+if TYPE_CHECKING:
+    from contracts.catalog.contract import Contract
+    from streaming.dead_letters.letters import Letter
+
+app = typer.Typer(help=__doc__, no_args_is_help=True)
+
+Reasons = Annotated[list[str] | None, typer.Option("--reason", help="Only these codes; may be given several times.")]
+Since = Annotated[str | None, typer.Option("--from", help="Only records of this time (ISO 8601, UTC) and later.")]
+Until = Annotated[str | None, typer.Option("--to", help="Only records before this time.")]
+At = Annotated[str | None, typer.Option("--at", help="Only the record that stood there: TOPIC-PARTITION-OFFSET.")]
+Json = Annotated[bool, typer.Option("--json", help="The result as one JSON object.")]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which letters somebody asks for.
+
+    Attributes:
+        reasons: codes, empty for all.
+        since, until: of the record's timestamp, ms since the epoch; the second one is not included.
+        at: place of the record, or of the letter; None for all.
+    """
+
+    reasons: frozenset[str]
+    since: int | None
+    until: int | None
+    at: str | None
+
+    @classmethod
+    def of(cls, reasons: list[str] | None, since: str | None, until: str | None, at: str | None) -> Wanted:
+        if at == "":
+            raise ConfigurationError("it is empty", where="--at", mend="leave it out to mean all of them")
+        return cls(frozenset(reasons or ()), _millis("--from", since), _millis("--to", until), at)
+
+    def choose(self, contract: Contract, letters: Iterable[Letter]) -> list[Letter]:
+        """Raises ConfigurationError when `at` is no place of any of them, or a code is none."""
+        letters = list(letters)
+        codes = {*(str(one) for one in Reason), *(rule.reason for rule in contract.rules)}
+        codes |= {one.reason for one in letters}
+        if unknown := sorted(self.reasons - codes):
+            words = f"there is no code {', '.join(unknown)}"
+            raise ConfigurationError(words, where="--reason", mend=f"there are {', '.join(sorted(codes))}")
+        if self.at is not None and not any(self.at in (str(one.origin), str(one.at)) for one in letters):
+            raise ConfigurationError(
+                f"there is no dead letter of {self.at}", where="--at", mend="`dlq show` lists the places"
+            )
+        return [one for one in letters if self._takes(one)]
+
+    def _takes(self, letter: Letter) -> bool:
+        return (
+            (not self.reasons or letter.reason in self.reasons)
+            and (self.since is None or letter.millis >= self.since)
+            and (self.until is None or letter.millis < self.until)
+            and (self.at is None or self.at in (str(letter.origin), str(letter.at)))
+        )
+
+
+@app.command("list")
+def list_(context: typer.Context, as_json: Json = False) -> None:
+    """Reasons, each with how many letters, from when to when, where, and how many were put back."""
+    from streaming.dead_letters import letters as dead_letters
+    from streaming.dead_letters import report
+
+    contract = loading.load(context.obj[0].contracts_dir).get(context.obj[1])
+    report.reasons(contract, dead_letters.read(context.obj[0], contract), as_json=as_json)
+
+
+@app.command()
+def show(
+    context: typer.Context,
+    reason: Reasons = None,
+    since: Since = None,
+    until: Until = None,
+    at: At = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, the oldest first.")] = 20,
+    payload: Annotated[
+        bool, typer.Option("--payload", help="Also key, value and header values, in hex: may be personal data.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """One letter each: where its record stands, why it was rejected, its sizes and header names; no content."""
+    from streaming.dead_letters import letters as dead_letters
+    from streaming.dead_letters import report
+
+    configured, name = context.obj
+    wanted = Wanted.of(reason, since, until, at)
+    contract = loading.load(configured.contracts_dir).get(name)
+    chosen = wanted.choose(contract, dead_letters.read(configured, contract).letters)
+    shown = {letter.at: letter for letter in chosen[:limit]}
+    contents = {}
+    if payload:
+        contents = {letter.at: message for letter, message in dead_letters.messages(configured, shown)}
+    report.letters(contract, list(shown.values()), contents, left=len(chosen) - len(shown), as_json=as_json)
+
+
+@app.command()
+def review(context: typer.Context, since: Since = None, until: Until = None, as_json: Json = False) -> None:
+    """What share of the records was rejected and not put back; exit 1 when it is more than `max_rate`."""
+    from streaming.dead_letters import report
+    from streaming.dead_letters import review as reviewing
+
+    configured, name = context.obj
+    wanted = Wanted.of(None, since, until, None)
+    contract = loading.load(configured.contracts_dir).get(name)
+    found = reviewing.review(configured, contract, wanted.since, wanted.until)
+    report.reviewed(found, as_json=as_json)
+    found.check()
+
+
+@app.command()
+def replay(
+    context: typer.Context,
+    reason: Reasons = None,
+    since: Since = None,
+    until: Until = None,
+    at: At = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be put back; change nothing.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Also what was put back before.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Puts the records back into their topic as they were, for the stream to read; exit 1 when one is lost.
+
+    Records keep their timestamps: a newer event of the same row stays, and one put back twice is one row.  What was
+    put back is remembered, and not put back again.  What a producer could not even send has no record to put back.
+    """
+    from streaming.dead_letters import letters as dead_letters
+    from streaming.dead_letters import replay as replaying
+    from streaming.dead_letters import report
+
+    configured, name = context.obj
+    logs.configure(configured.log_format)
+    wanted = Wanted.of(reason, since, until, at)
+    contract = loading.load(configured.contracts_dir).get(name)
+    chosen = wanted.choose(contract, dead_letters.read(configured, contract).letters)
+    # A record that each of the stores refused has a letter for each.
+    records = {dead_letters.record_of(one): one for one in chosen}
+    waiting = [one for one in records.values() if one.origin is not None and (again or one.replayed_as is None)]
+    plan = report.Plan(
+        contract=contract,
+        waiting=tuple(waiting),
+        never_sent=sum(one.origin is None for one in chosen),
+        before=sum(one.origin is not None and one.replayed_as is not None for one in chosen) if not again else 0,
+    )
+    if dry_run or not waiting:
+        report.planned(plan, dry_run=dry_run, as_json=as_json)
+        raise typer.Exit(EXIT_OK)
+    with report.Progress(len(waiting)) as progress:
+        done = replaying.replay(configured, contract, waiting, progress.show)
+    report.replayed(plan, done, as_json=as_json)
+    raise typer.Exit(EXIT_FINDINGS if done.lost else EXIT_OK)
+
+
+def _millis(option: str, text: str | None) -> int | None:
+    if text is None:
+        return None
+    try:
+        moment = dt.datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigurationError(
+            f"{text!r} is no time", where=option, mend="write 2026-01-31 or 2026-01-31T12:00:00, in UTC"
+        ) from None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+    return round(moment.timestamp() * 1000)

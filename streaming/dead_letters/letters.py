@@ -1,0 +1,234 @@
+"""The dead letters of a contract, read afresh: one for each record, what became of it, and nothing of its content.
+
+A record may stand in the dead-letter topic several times: a batch that is written again puts it there once more.  The
+letters of one record have its position, timestamp, key, value and headers in common; a topic that was made anew has
+the same positions with other records.
+
+Where a letter was put back is told by a receipt, a message of the dead-letter topic with neither key nor value: the
+record that was put back is, byte for byte, what it was, and the receipt stays when the topic's retention takes it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from confluent_kafka import Message
+
+from contracts.catalog import dead_letter
+from contracts.catalog.contract import Contract
+from contracts.errors import ConfigurationError
+from contracts.registry.topics import Topics
+from contracts.settings import Settings
+from streaming import topic
+from streaming.decode import framing
+from streaming.sinks import refusals
+from streaming.topic import Ranges
+
+
+@dataclass(frozen=True, order=True)
+class Place:
+    """Where a record stands; written `topic-partition-offset`."""
+
+    topic: str
+    partition: int
+    offset: int
+
+    def __str__(self) -> str:
+        return f"{self.topic}-{self.partition}-{self.offset}"
+
+    @classmethod
+    def parse(cls, text: str) -> Place:
+        """Raises ValueError when it is none."""
+        name, partition, offset = text.rsplit("-", 2)
+        return cls(name, int(partition), int(offset))
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A record that was rejected.
+
+    Attributes:
+        at: where the letter stands, in the dead-letter topic.
+        origin: where the record stands; None for what never was a record of the topic (the producer's).
+        by: who wrote the letter, `streaming` or the producer's name.
+        reason: the code.
+        message: the reason in words.
+        millis: the record's timestamp, ms since the epoch.
+        key_bytes, value_bytes: sizes, None for null; the value's is the original one where it was left out.
+        left_out: the value is not in the letter.
+        key_left_out: nor are its key and its own headers.
+        schema_id: id or GUID that the value was written with, None where nothing names one.
+        headers: names of the record's own headers.
+        digest: of timestamp, key, value and own headers.
+        replayed_as: where the record stands once more, None while it was not put back.
+        again: the record had been put back, and was rejected again.
+    """
+
+    at: Place
+    origin: Place | None
+    by: str
+    reason: str
+    message: str
+    millis: int
+    key_bytes: int | None
+    value_bytes: int | None
+    left_out: bool
+    key_left_out: bool
+    schema_id: framing.SchemaKey | None
+    headers: tuple[str, ...]
+    digest: str
+    replayed_as: Place | None = None
+    again: bool = False
+
+
+@dataclass(frozen=True)
+class Letters:
+    """What the dead-letter topic holds of one contract.
+
+    Attributes:
+        letters: one for each record, in the order of their places in the dead-letter topic.
+        duplicates: further letters of the same records.
+        put_back: where records stand that were put back.
+    """
+
+    letters: tuple[Letter, ...]
+    duplicates: int
+    put_back: frozenset[Place]
+
+
+def read(settings: Settings, contract: Contract) -> Letters:
+    """Everything that is there now.
+
+    Raises:
+        ConfigurationError: the contract is not registered.
+        ServiceError: Kafka does not answer.
+    """
+    name = contract.dead_letter_topic
+    if Topics(settings).read([name])[name] is None:
+        raise ConfigurationError(
+            f"not there: topic {name}", where=contract.file, mend="register the contract: make register-schemas"
+        )
+    newest: dict[object, Letter] = {}
+    receipts: dict[object, Place] = {}
+    places: set[Place] = set()
+    duplicates = 0
+    for message in topic.read(settings, name, topic.whole(settings, name)):
+        if put_back_as := _receipt(message):
+            identity, place = put_back_as
+            receipts[identity] = place
+            places.add(place)
+        elif letter := letter_of(message, contract.topic):
+            identity = _identity(letter)
+            duplicates += newest.pop(identity, None) is not None
+            newest[identity] = letter
+    put_back = frozenset(place for place in places if place.topic == contract.topic)
+    letters = (
+        replace(letter, replayed_as=receipts.get(record_of(letter)), again=letter.origin in put_back)
+        for letter in newest.values()
+    )
+    return Letters(tuple(sorted(letters, key=lambda letter: letter.at)), duplicates, put_back)
+
+
+def messages(settings: Settings, letters: Mapping[Place, Letter]) -> Iterator[tuple[Letter, Message]]:
+    """The messages of these letters, by `at`; read once more, for a value may be large."""
+    ranges: dict[str, dict[int, tuple[int, int]]] = {}
+    for at in letters:
+        partitions = ranges.setdefault(at.topic, {})
+        first, last = partitions.get(at.partition, (at.offset, at.offset))
+        partitions[at.partition] = (min(first, at.offset), max(last, at.offset))
+    for name, wanted in ranges.items():
+        for message in topic.read(settings, name, wanted):
+            letter = letters.get(Place(name, message.partition(), message.offset()))
+            if letter is not None:
+                yield letter, message
+
+
+def receipt(letter: Letter, place: Place) -> dict[str, object]:
+    """Arguments of `Producer.produce` that tell that the letter's record was put back, and stands at `place`."""
+    told = {
+        dead_letter.REPLAYED: str(letter.origin),
+        dead_letter.REPLAYED_AS: str(place),
+        dead_letter.DIGEST: letter.digest,
+    }
+    return {"key": None, "value": None, "headers": [(name, told[name].encode()) for name in dead_letter.RECEIPT]}
+
+
+def letter_of(message: Message, of_topic: str) -> Letter | None:
+    """The letter that a message of the dead-letter topic is; None when it is about another topic, or none at all."""
+    headers = topic.headers(message)
+    told = {name: (value or b"").decode(errors="replace") for name, value in headers}
+    if told.get(dead_letter.TOPIC) != of_topic:
+        return None
+    own = dead_letter.own(headers)
+    needed = {} if own is None else dead_letter.needed(headers)
+    origin = None if own is None else _origin(of_topic, told)
+    key, value = message.key(), message.value()
+    millis = needed.get(dead_letter.TIMESTAMP, message.timestamp()[1])
+    return Letter(
+        at=Place(message.topic(), message.partition(), message.offset()),
+        origin=origin,
+        by=told.get(dead_letter.CONNECTOR, ""),
+        reason=told.get(dead_letter.REASON, ""),
+        message=told.get(dead_letter.MESSAGE, ""),
+        millis=millis,
+        key_bytes=needed.get(dead_letter.KEY_LEFT_OUT, _length(key)),
+        value_bytes=needed.get(dead_letter.LEFT_OUT, _length(value)),
+        left_out=dead_letter.LEFT_OUT in needed,
+        key_left_out=dead_letter.KEY_LEFT_OUT in needed,
+        schema_id=framing.parted(value, headers if own is None else own, framing.VALUE_HEADER)[0],
+        headers=tuple(name for name, _ in (headers if own is None else own)),
+        digest=_digest(millis, key, value, own or []),
+    )
+
+
+def count_in(ranges: Ranges, places: frozenset[Place]) -> int:
+    """How many of the places stand in the ranges."""
+    return sum(
+        first <= place.offset <= last for place in places for first, last in [ranges.get(place.partition, (0, -1))]
+    )
+
+
+def _receipt(message: Message) -> tuple[object, Place] | None:
+    headers = topic.headers(message)
+    if message.key() is not None or message.value() is not None:
+        return None
+    if tuple(name for name, _ in headers) != dead_letter.RECEIPT:
+        return None
+    told = {name: (value or b"").decode(errors="replace") for name, value in headers}
+    try:
+        identity = (Place.parse(told[dead_letter.REPLAYED]), told[dead_letter.DIGEST])
+        return identity, Place.parse(told[dead_letter.REPLAYED_AS])
+    except ValueError:  # somebody else's
+        return None
+
+
+def record_of(letter: Letter) -> object:
+    """What is the same for all letters of one record."""
+    return (letter.origin, letter.digest) if letter.origin else letter.at
+
+
+def _identity(letter: Letter) -> object:
+    """As `record_of`, and each store may refuse a record for itself."""
+    return record_of(letter), refusals.store_of(letter.reason)
+
+
+def _origin(of_topic: str, told: Mapping[str, str]) -> Place | None:
+    """None where somebody else wrote headers of the same names."""
+    try:
+        return Place(of_topic, int(told[dead_letter.PARTITION]), int(told[dead_letter.OFFSET]))
+    except ValueError:
+        return None
+
+
+def _length(value: bytes | None) -> int | None:
+    return None if value is None else len(value)
+
+
+def _digest(millis: int, key: bytes | None, value: bytes | None, headers: list[dead_letter.Header]) -> str:
+    digest = hashlib.sha256(str(millis).encode())
+    for part in (key, value, *(part for name, content in headers for part in (name.encode(), content))):
+        digest.update(b"-" if part is None else b"%d:" % len(part))
+        digest.update(part or b"")
+    return digest.hexdigest()[:32]

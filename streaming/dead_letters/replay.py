@@ -1,0 +1,209 @@
+"""Dead letters back into their topic, as they were: key, value, headers and timestamp, byte for byte.
+
+At least once: a letter whose receipt was lost (see `dead_letters`) is put back once more.  The timestamp decides
+which event of a key is the newest, so it is still the one row, and a newer event that came since stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from confluent_kafka import KafkaError, Message, Producer
+
+from contracts.catalog import dead_letter
+from contracts.catalog.contract import Contract
+from contracts.errors import ConfigurationError
+from contracts.registry import kafka
+from contracts.registry.topics import Topics
+from contracts.settings import Settings
+from streaming import failures, topic
+from streaming.dead_letters import letters as dead_letters
+from streaming.dead_letters.letters import Letter, Place
+from streaming.portions import portions
+from streaming.sinks.dead_letter import BESIDE_ANOTHER, INVALID_TIMESTAMP, topic_limit
+
+_AT_ONCE = 500
+_BYTES_AT_ONCE = 32 * 1024 * 1024
+_MOST_BYTES = 1_000_000_000
+
+
+@dataclass
+class Replayed:
+    """What became of the letters.
+
+    Attributes:
+        put_back: letter, and where its record stands now, of those that Kafka has acknowledged.
+        lost: letters that cannot be put back, and why.
+    """
+
+    put_back: list[tuple[Letter, Place]] = field(default_factory=list)
+    lost: list[tuple[Letter, str]] = field(default_factory=list)
+
+
+def replay(
+    settings: Settings, contract: Contract, letters: Sequence[Letter], progress: Callable[[Replayed], None]
+) -> Replayed:
+    """Puts the records of `letters` back into the contract's topic, each into its partition.
+
+    Args:
+        letters: of the stream: all have an origin.
+        progress: is called now and then.
+
+    Raises:
+        ConfigurationError: the topic would give the records another timestamp.
+        ServiceError: Kafka does not answer, or does not take a record; it says how many were put back.
+    """
+    partitions = _partitions(settings, contract)
+    done = Replayed()
+    producer = _producer(settings, contract)
+    waiting = dead_letters.messages(settings, {letter.at: letter for letter in letters})
+    # Together so many as are worth waiting for their acknowledgement, and no more bytes than fit into the memory.
+    for some in portions(waiting, lambda one: one[0].value_bytes or 0, most=_AT_ONCE, most_bytes=_BYTES_AT_ONCE):
+        failed = _send(settings, producer, contract, partitions, _records(settings, some, done), done)
+        progress(done)
+        if failed is not None:
+            words = f"{len(done.put_back)} of {len(letters)} records put back, then: {failed}"
+            raise failures.service("Kafka", settings.kafka_bootstrap_servers, words)
+    return done
+
+
+def _partitions(settings: Settings, contract: Contract) -> int:
+    topics = Topics(settings)
+    state = topics.read([contract.topic])[contract.topic]
+    if state is None:
+        raise ConfigurationError(
+            f"not there: topic {contract.topic}",
+            where=contract.file,
+            mend="register the contract: make register-schemas",
+        )
+    if topics.setting(contract.topic, "message.timestamp.type") == "LogAppendTime":
+        raise ConfigurationError(
+            "the topic stamps a record with the time at which it comes (message.timestamp.type=LogAppendTime):"
+            " one that is put back would overwrite newer rows",
+            where=contract.topic,
+            mend="set message.timestamp.type=CreateTime in the contract's kafka.config, and register it",
+        )
+    return state.partitions
+
+
+def _records(
+    settings: Settings, letters: Iterable[tuple[Letter, Message]], done: Replayed
+) -> Iterator[tuple[Letter, dict[str, Any]]]:
+    for letter, message in letters:
+        record = {
+            "key": message.key(),
+            "value": message.value(),
+            "headers": dead_letter.own(topic.headers(message)),
+            "timestamp": letter.millis,
+        }
+        if letter.millis <= 0:
+            why = f"the client cannot give it its timestamp, {letter.millis} ms, and a later one would win"
+            done.lost.append((letter, why))
+            continue
+        if letter.left_out:
+            original = _original(settings, letter, record)
+            if original is None:
+                done.lost.append((letter, "its value was left out, and is no longer where the record stood"))
+                continue
+            record |= {"key": original.key(), "value": original.value(), "headers": topic.headers(original)}
+        yield letter, record
+
+
+def _original(settings: Settings, letter: Letter, record: Mapping[str, Any]) -> Message | None:
+    """The record where it stood, when that is still there."""
+    origin = letter.origin
+    assert origin is not None
+    first, last = topic.whole(settings, origin.topic).get(origin.partition, (0, -1))
+    if not first <= origin.offset <= last:
+        return None
+    for message in topic.read(settings, origin.topic, {origin.partition: (origin.offset, origin.offset)}):
+        theirs = {"key": message.key(), "headers": topic.headers(message)}
+        same = letter.key_left_out or theirs == {name: record[name] for name in theirs}
+        if same and (message.timestamp()[1], len(message.value() or b"")) == (letter.millis, letter.value_bytes):
+            return message
+    return None
+
+
+def _send(
+    settings: Settings,
+    producer: Producer,
+    contract: Contract,
+    partitions: int,
+    records: Iterable[tuple[Letter, dict[str, Any]]],
+    done: Replayed,
+) -> str | None:
+    """Puts back, and writes the receipts of those that were acknowledged; why it is not to go on, None: it is."""
+    failed: list[KafkaError] = []
+    # The broker refuses a batch whole for one timestamp that it does not take.
+    one_by_one: list[tuple[Letter, dict[str, Any]]] = []
+    before = len(done.put_back)
+
+    def told(letter: Letter, record: dict[str, Any], alone: bool) -> Callable[[KafkaError | None, Message], None]:
+        def on_delivery(error: KafkaError | None, message: Message) -> None:
+            if error is None:
+                done.put_back.append((letter, Place(contract.topic, message.partition(), message.offset())))
+            elif error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
+                done.lost.append((letter, f"the topic does not take {letter.value_bytes:,} bytes"))
+            elif error.code() in (*INVALID_TIMESTAMP, BESIDE_ANOTHER) and not alone:
+                one_by_one.append((letter, record))
+            elif error.code() in INVALID_TIMESTAMP:
+                why = f"the topic does not take its timestamp, {letter.millis} ms ({error.str()})"
+                done.lost.append((letter, why))
+            else:
+                failed.append(error)
+
+        return on_delivery
+
+    for letter, record in records:
+        assert letter.origin is not None
+        if letter.origin.partition < partitions:  # fewer: the topic was made anew, the key decides
+            record["partition"] = letter.origin.partition
+        _produce(producer, contract.topic, record, told(letter, record, False))
+    timeout_s = settings.kafka_max_block_ms / 1000
+    left = producer.flush(timeout_s)
+    for letter, record in one_by_one:
+        _produce(producer, contract.topic, record, told(letter, record, True))
+        left += producer.flush(timeout_s)
+    for letter, place in done.put_back[before:]:
+        _produce(producer, contract.dead_letter_topic, dead_letters.receipt(letter, place), _noted(failed))
+    left += producer.flush(timeout_s)
+    if failed:
+        return failed[0].str()
+    return f"{left} records were not acknowledged in time" if left else None
+
+
+def _noted(failed: list[KafkaError]) -> Callable[[KafkaError | None, Message], None]:
+    def on_delivery(error: KafkaError | None, _: Message) -> None:
+        if error is not None:
+            failed.append(error)
+
+    return on_delivery
+
+
+def _produce(producer: Producer, name: str, record: dict[str, Any], on_delivery: Callable[..., None]) -> None:
+    while True:
+        try:
+            producer.produce(name, **record, on_delivery=on_delivery)
+            break
+        except BufferError:
+            producer.poll(1.0)
+    producer.poll(0)
+
+
+def _producer(settings: Settings, contract: Contract) -> Producer:
+    return Producer(
+        {
+            **kafka.client(settings),
+            "client.id": "streaming-replay",
+            "enable.idempotence": True,
+            "compression.type": "lz4",
+            "linger.ms": 20,
+            "batch.size": min(topic_limit(settings, name) for name in (contract.topic, contract.dead_letter_topic)),
+            "partitioner": "murmur2_random",
+            "message.timeout.ms": settings.kafka_max_block_ms,
+            "message.max.bytes": _MOST_BYTES,
+            "log_level": 0,
+        }
+    )

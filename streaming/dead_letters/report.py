@@ -1,0 +1,271 @@
+"""What `python -m streaming dlq` prints: for people tables and lines, for programs one JSON document."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import structlog
+from confluent_kafka import Message
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+from rich.progress import Progress as Bar
+from rich.table import Table
+
+from contracts.catalog.contract import Contract
+from streaming.dead_letters.letters import Letter, Letters, Place
+from streaming.dead_letters.replay import Replayed
+from streaming.dead_letters.review import Review
+from streaming.topic import headers
+
+JSON_VERSION = 1
+_LOG_WIDTH = 160
+_LINE_EVERY_S = 3.0
+_LOST_SHOWN = 20
+
+log = structlog.get_logger("streaming")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What `replay` sets out to do.
+
+    Attributes:
+        waiting: letters to put back.
+        never_sent: of those asked for, how many never were a record of the topic.
+        before: of those asked for, how many were put back before.
+    """
+
+    contract: Contract
+    waiting: tuple[Letter, ...]
+    never_sent: int
+    before: int
+
+
+def reasons(contract: Contract, found: Letters, *, as_json: bool) -> None:
+    """Prints the letters by reason."""
+    groups: dict[tuple[str, str], list[Letter]] = {}
+    for letter in found.letters:
+        groups.setdefault((letter.reason, letter.by), []).append(letter)
+    rows = [_reason(reason, by, letters) for (reason, by), letters in sorted(groups.items())]
+    if as_json:
+        _json(contract, {"letters": len(found.letters), "duplicates": found.duplicates, "reasons": rows})
+        return
+    out = _console()
+    if not rows:
+        out.print(f"no dead letters in {escape(contract.dead_letter_topic)}")
+        return
+    table = Table(title=f"Dead letters of {escape(contract.topic)}", title_justify="left")
+    for name in ("reason", "from", "first record", "last record", "partition: offsets"):
+        table.add_column(name)
+    for name in ("records", "put back", "rejected again", "open"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        places = ", ".join(f"{partition}: {first}-{last}" for partition, (first, last) in row["offsets"].items())
+        counts = (f"{row[name]:,}" for name in ("records", "put_back", "again", "open"))
+        words = (row["reason"], row["by"], row["first"], row["last"], places)
+        table.add_row(*(escape(_printable(one)) for one in words), *counts)
+    out.print(table)
+    if found.duplicates:
+        out.print(f"{found.duplicates:,} further letters are of the same records: a batch was written again")
+
+
+def letters(
+    contract: Contract, shown: Sequence[Letter], contents: Mapping[Place, Message], *, left: int, as_json: bool
+) -> None:
+    """Prints the letters one by one; `contents` has the messages of those whose content is asked for."""
+    documents = [{**_letter(one), **_content(contents.get(one.at))} for one in shown]
+    if as_json:
+        _json(contract, {"letters": documents, "not_shown": left})
+        return
+    out = _console()
+    for document in documents:
+        out.print(f"[bold]{escape(document['place'])}[/]  {escape(_printable(document['reason']))}")
+        for name, value in document.items():
+            if name not in ("place", "reason") and value not in (None, False, []):
+                out.print(f"  {name.replace('_', ' ')}: {escape(_words(value))}", soft_wrap=True)
+    if left:
+        out.print(f"{left:,} more: raise --limit")
+    if not documents:
+        out.print("no such dead letters")
+
+
+def reviewed(found: Review, *, as_json: bool) -> None:
+    """Prints what share of the records was rejected."""
+    limit = found.contract.spec.dead_letter.max_rate
+    if as_json:
+        told = {"records": found.records, "rejected": dict(found.rejected), "rate": found.rate, "max_rate": limit}
+        _json(found.contract, told)
+        return
+    out = _console()
+    for reason, number in found.rejected.items():
+        out.print(f"{escape(_printable(reason))}: {number:,}")
+    out.print(f"{found.total:,} of {found.records:,} records rejected: {found.rate:.2%}, allowed {limit:.2%}")
+
+
+def planned(plan: Plan, *, dry_run: bool, as_json: bool) -> None:
+    """Prints what `replay` would do, or that there is nothing to do."""
+    if as_json:
+        places = [str(one.origin) for one in plan.waiting]
+        _json(plan.contract, {"dry_run": dry_run, "would_put_back": places, **_skipped(plan)})
+        return
+    out = _console()
+    verb = "would be put back" if dry_run else "put back"
+    out.print(f"{len(plan.waiting):,} records {verb} into {escape(plan.contract.topic)}")
+    counted: dict[str, int] = {}
+    for letter in plan.waiting:
+        counted[letter.reason] = counted.get(letter.reason, 0) + 1
+    for reason, number in sorted(counted.items()):
+        out.print(f"  {escape(_printable(reason))} {number:,}")
+    _tell_skipped(out, plan)
+
+
+def replayed(plan: Plan, done: Replayed, *, as_json: bool) -> None:
+    """Prints what became of the letters."""
+    lost = [{"place": str(letter.origin), "why": why} for letter, why in done.lost]
+    if as_json:
+        put_back = [{"place": str(letter.origin), "now": str(place)} for letter, place in done.put_back]
+        _json(plan.contract, {"dry_run": False, "put_back": put_back, "lost": lost, **_skipped(plan)})
+        return
+    out = _console()
+    told = f"{len(done.put_back):,} records put back into {escape(plan.contract.topic)}"
+    out.print(f"{told}: the stream reads them next")
+    for one in lost[:_LOST_SHOWN]:
+        out.print(f"[red]not put back[/] {escape(one['place'])}: {one['why']}")
+    if len(lost) > _LOST_SHOWN:
+        out.print(f"[red]not put back[/] {len(lost) - _LOST_SHOWN:,} more")
+    _tell_skipped(out, plan)
+
+
+class Progress:
+    """How far a replay is: a bar on a terminal, else a line every few seconds.  Both on stderr."""
+
+    def __init__(self, total: int) -> None:
+        console = Console(stderr=True)
+        self._total = total
+        self._next = time.monotonic() + _LINE_EVERY_S
+        self._bar: Bar | None = None
+        if console.is_terminal:
+            self._bar = Bar(TextColumn("put back"), BarColumn(), MofNCompleteColumn(), console=console)
+            self._task = self._bar.add_task("put back", total=total)
+
+    def __enter__(self) -> Progress:
+        if self._bar:
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar:
+            self._bar.stop()
+
+    def show(self, done: Replayed) -> None:
+        """Shows how far it is, if it is time for it."""
+        number = len(done.put_back)
+        if self._bar:
+            self._bar.update(self._task, completed=number)
+        elif time.monotonic() >= self._next:
+            self._next = time.monotonic() + _LINE_EVERY_S
+            log.info("put back", records=number, of=self._total)
+
+
+def _reason(reason: str, by: str, group: Sequence[Letter]) -> dict[str, Any]:
+    offsets: dict[str, tuple[int, int]] = {}
+    for place in sorted(one.origin for one in group if one.origin is not None):
+        first, _ = offsets.get(str(place.partition), (place.offset, 0))
+        offsets[str(place.partition)] = (first, place.offset)
+    put_back = sum(one.replayed_as is not None for one in group)
+    return {
+        "reason": reason,
+        "by": by,
+        "records": len(group),
+        "first": _moment(min(one.millis for one in group)),
+        "last": _moment(max(one.millis for one in group)),
+        "offsets": offsets,
+        "put_back": put_back,
+        "again": sum(one.again for one in group),
+        "open": sum(one.origin is not None for one in group) - put_back,
+    }
+
+
+def _letter(one: Letter) -> dict[str, Any]:
+    return {
+        "place": str(one.origin or one.at),
+        "reason": one.reason,
+        "message": one.message,
+        "by": one.by,
+        "time": _moment(one.millis),
+        "letter": str(one.at),
+        "never_a_record": one.origin is None,
+        "key_bytes": one.key_bytes,
+        "value_bytes": one.value_bytes,
+        "value_left_out": one.left_out,
+        "key_left_out": one.key_left_out,
+        "schema_id": one.schema_id,
+        "headers": list(one.headers),
+        "put_back_as": None if one.replayed_as is None else str(one.replayed_as),
+        "rejected_again": one.again,
+    }
+
+
+def _content(message: Message | None) -> dict[str, Any]:
+    if message is None:
+        return {}
+    return {
+        "key_hex": _hex(message.key()),
+        "value_hex": _hex(message.value()),
+        "header_hex": [[name, _hex(value)] for name, value in headers(message)],
+    }
+
+
+def _skipped(plan: Plan) -> dict[str, int]:
+    return {"put_back_before": plan.before, "never_a_record": plan.never_sent}
+
+
+def _tell_skipped(out: Console, plan: Plan) -> None:
+    if plan.before:
+        out.print(f"{plan.before:,} were put back before: --again does so once more")
+    if plan.never_sent:
+        out.print(f"{plan.never_sent:,} never were records of the topic: mend them at the source, and produce again")
+
+
+def _json(contract: Contract, content: Mapping[str, Any]) -> None:
+    names = {"topic": contract.topic, "dead_letter_topic": contract.dead_letter_topic}
+    sys.stdout.write(json.dumps({"version": JSON_VERSION, **names, **content}, indent=2) + "\n")
+
+
+def _console() -> Console:
+    return Console(highlight=False, width=None if sys.stdout.isatty() else _LOG_WIDTH)
+
+
+def _moment(millis: int) -> str:
+    """ISO 8601, UTC; the number itself where there is no such year."""
+    try:
+        return (dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(milliseconds=millis)).isoformat(
+            timespec="milliseconds"
+        )
+    except OverflowError:
+        return str(millis)
+
+
+def _hex(value: bytes | None) -> str | None:
+    return None if value is None else value.hex()
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(_words(one) for one in value)
+    return "yes" if value is True else f"{value:,}" if isinstance(value, int) else _printable(str(value))
+
+
+def _printable(text: str) -> str:
+    """What producers name their headers reaches a terminal only as text."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)

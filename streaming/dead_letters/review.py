@@ -1,0 +1,71 @@
+"""How many of a contract's records were rejected in some time, and whether that is more than it allows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from contracts.catalog.contract import Contract
+from contracts.errors import FindingsError
+from contracts.settings import Settings
+from streaming import topic
+from streaming.dead_letters import letters
+
+
+@dataclass(frozen=True)
+class Review:
+    """
+    Attributes:
+        records: of the topic in that time, and those that a producer could not even send.
+        rejected: of these, how many are dead letters that nobody has put back, by reason.
+    """
+
+    contract: Contract
+    records: int
+    rejected: Mapping[str, int]
+
+    @property
+    def total(self) -> int:
+        """Records that were rejected, for whatever reason."""
+        return sum(self.rejected.values())
+
+    @property
+    def rate(self) -> float:
+        """The share that was rejected, 0 to 1.  Letters without a record in that time count as all of them."""
+        return min(1.0, self.total / self.records) if self.records else float(self.total > 0)
+
+    def check(self) -> None:
+        """Raises FindingsError when it is more than the contract allows."""
+        limit = self.contract.spec.dead_letter.max_rate
+        if self.rate <= limit:
+            return
+        reasons = ", ".join(f"{reason} {number}" for reason, number in self.rejected.items())
+        raise FindingsError(
+            f"{self.total} of {self.records} records were rejected ({self.rate:.2%}, allowed are "
+            f"{limit:.2%}): {reasons}",
+            where=f"contract {self.contract.name}",
+            mend=f"python -m streaming --contract {self.contract.name} dlq show; after the mend `dlq replay`",
+        )
+
+
+def review(settings: Settings, contract: Contract, since: int | None, until: int | None) -> Review:
+    """Counts by the records' timestamps, ms since the epoch; `until` is not included, None is no limit.
+
+    Kafka finds the first record that is not older than a time: where timestamps go back and forth, the number of
+    records is that of the offsets between the two.
+
+    Raises:
+        ConfigurationError: the contract is not registered.
+        ServiceError: Kafka does not answer.
+    """
+    rejected: Counter[str] = Counter()
+    unsent = 0
+    for letter in letters.read(settings, contract).letters:
+        if (since is not None and letter.millis < since) or (until is not None and letter.millis >= until):
+            continue
+        unsent += letter.origin is None
+        if letter.replayed_as is None:
+            rejected[letter.reason] += 1
+    records = topic.count(settings, contract.topic, since, until)
+    return Review(contract, records + unsent, dict(sorted(rejected.items())))

@@ -1,0 +1,98 @@
+"""Batches -> decoded batches: with the schemas that are known, or those that are looked up; and tombstones.
+
+Where the contract says that a tombstone deletes the row of its key, a decoded batch has one column more: `tombstone`,
+the key's fields, null for everything else.  Exactly one of `record`, `tombstone` and `reason` is not null.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from contracts.catalog.contract import Contract
+from contracts.registry.client import Registry
+from streaming.decode import decoder, framing
+from streaming.decode.framing import SchemaKey
+from streaming.decode.reasons import Reason
+from streaming.decode.writers import LookedUp, Writer, Writers
+
+TOMBSTONE = "tombstone"
+_JUDGED = ("record", "reason", "detail")
+
+
+@dataclass
+class Asked:
+    """What the registry has answered for one batch: an id that it does not know is asked for once, not once an
+    attempt."""
+
+    values: dict[SchemaKey, Writer] = field(default_factory=dict)
+    keys: dict[SchemaKey, Writer] = field(default_factory=dict)
+
+
+class Decoding:
+    """Decodes the batches of one contract.
+
+    Args:
+        registry: where schema ids are looked up, each once.
+    """
+
+    def __init__(self, registry: Registry, contract: Contract) -> None:
+        self._values, self._value_writers = decoder.Decoder(contract), Writers(registry, contract)
+        self._keys: decoder.Decoder | None = None
+        if contract.deletes:
+            self._keys = decoder.Decoder(contract.keys, framing.KEY_HEADER)
+            self._key_writers = Writers(registry, contract.keys)
+
+    @property
+    def begun(self) -> bool:
+        """Whether any schema is known: then `known` is worth a try."""
+        return bool(self._value_writers.known)
+
+    def known(self, batch: DataFrame) -> DataFrame:
+        """The batch decoded with what is known; an id that is not fails the job that reads the frame
+        (`strict.UNSEEN`)."""
+        of_keys = LookedUp(self._key_writers.known, None) if self._keys is not None else None
+        return self._decoded(batch, LookedUp(self._value_writers.known, None), of_keys)
+
+    def looked_up(self, batch: DataFrame, asked: Asked) -> DataFrame:
+        """The batch, its schema ids looked up first: reads it twice.  Raises ServiceError.
+
+        Args:
+            asked: what was answered at an earlier attempt at the batch; what is answered now is added.
+        """
+        of_values = self._value_writers.of(decoder.schema_ids(batch), asked.values)
+        of_keys = None
+        if self._keys is not None:
+            found = decoder.schema_ids(_keys_of_tombstones(batch), framing.KEY_HEADER)
+            of_keys = self._key_writers.of(found, asked.keys)
+        return self._decoded(batch, of_values, of_keys)
+
+    def _decoded(self, batch: DataFrame, of_values: LookedUp, of_keys: LookedUp | None) -> DataFrame:
+        values = self._values.decode(batch, of_values, of_values.unknown)
+        if self._keys is None or of_keys is None:
+            return values
+        judged = values.withColumnsRenamed({name: f"_{name}" for name in _JUDGED}).withColumn(
+            "_value", F.col("value")
+        )
+        keys = self._keys.decode(
+            judged.withColumn("value", F.when(F.col("_value").isNull(), F.col("key"))),
+            of_keys,
+            of_keys.unknown,
+        )
+        dead = F.col("_reason").eqNullSafe(Reason.NULL_VALUE.value)
+        because = F.when(F.col("key").isNull(), F.lit("a tombstone without a key deletes no row")).otherwise(
+            F.concat(F.lit("the key of a tombstone: "), F.col("detail"))
+        )
+        return keys.select(
+            *(F.col("_value").alias("value") if name == "value" else F.col(name) for name in batch.columns),
+            F.col("_record").alias("record"),
+            F.when(dead, F.col("record")).alias(TOMBSTONE),
+            F.when(dead, F.col("reason")).otherwise(F.col("_reason")).alias("reason"),
+            F.when(dead, because).otherwise(F.col("_detail")).alias("detail"),
+        )
+
+
+def _keys_of_tombstones(batch: DataFrame) -> DataFrame:
+    return batch.where(F.col("value").isNull()).withColumn("value", F.col("key"))

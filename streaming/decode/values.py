@@ -1,0 +1,127 @@
+"""Values that Avro can carry and a store cannot: found before the sink, where one would stop the whole batch.
+
+What is wrong with the text of a string is found before, in its bytes (`streaming.decode.strict`).
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator
+from functools import reduce
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+from contracts.avro import shapes
+from contracts.avro.nodes import AnyType, Array, Map, Record, Schema, Union, join
+from contracts.catalog.contract import Contract
+from contracts.tables import columns
+
+Test = Callable[[Column], Column]
+
+# `$` would also stand before a line's end.
+_UUID = r"\A[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\z"
+_FIRST_DAY, _LAST_DAY = "0001-01-01", "9999-12-31"
+_WITH_TIME = ("timestamp-millis", "timestamp-micros", "local-timestamp-millis", "local-timestamp-micros")
+# Types of a key whose values have any length.  PostgreSQL's index takes 2,704 bytes, numbers and dates of the key
+# included; Cassandra 65,535 of each.
+_SIZED = ("string", "bytes")
+_MOST_IN_A_KEY = {"postgres": 2_500, "cassandra": 65_535}
+_DAY = {"time-millis": 86_400_000, "time-micros": 86_400_000_000}
+
+
+def flaws(schema: Schema, record: Column) -> list[tuple[Column, str]]:
+    """Conditions under which a decoded record cannot be stored, each with its words.  Null values have no flaw.
+
+    Args:
+        schema: the reader schema, a record.
+        record: the decoded struct.
+    """
+    return [(test(record), words) for test, words in _flaws(schema, schema.root, "")]
+
+
+def flaws_of_key(contract: Contract, record: Column) -> list[tuple[Column, str]]:
+    """As `flaws`: primary keys that a store of the contract cannot have."""
+    found = []
+    for sink in contract.sinks:
+        fields = [field for field in contract.value.record.fields if field.name in sink.primary_key]
+        types = {one.name: shapes.nullability(contract.value.schema, one.type)[0] for one in fields}
+        sizes = {
+            name: F.octet_length(record.getField(name))
+            for name, type_ in types.items()
+            if shapes.type_name(type_) in _SIZED
+        }
+        first = sink.primary_key[0]
+        if sink.kind == "cassandra" and first in sizes:
+            found.append((sizes[first] == 0, f"{first} is empty, and Cassandra has no such partition key"))
+        if sizes:
+            most = _MOST_IN_A_KEY[sink.kind]
+            words = f"its primary key ({', '.join(sink.primary_key)}) has more than {most:,} bytes"
+            found.append((reduce(operator.add, sizes.values()) > most, f"{words}, the most for {sink.kind}"))
+    return found
+
+
+def _flaws(schema: Schema, node: AnyType, path: str) -> Iterator[tuple[Test, str]]:
+    node, _ = shapes.nullability(schema, node)
+    if isinstance(node, Record):
+        for field in node.fields:
+            yield from _of(_member(field.name), _flaws(schema, field.type, join(path, field.name)))
+    elif isinstance(node, Union) and not columns.merged(schema, node):
+        for number, branch in enumerate(columns.several(schema, node)):
+            name = getattr(branch, "name", branch.type)
+            yield from _of(_member(f"member{number}"), _flaws(schema, branch, f"{path}({name})"))
+    elif isinstance(node, Array):
+        yield from _in_any(_same, _flaws(schema, node.items, f"{path}[]"))
+    elif isinstance(node, Map):
+        yield from _in_any(F.map_values, _flaws(schema, node.values, f"{path}{{}}"))
+    else:
+        yield from _of_scalar(shapes.type_name(node), node, path)
+
+
+def _of_scalar(name: str, node: AnyType, path: str) -> Iterator[tuple[Test, str]]:
+    if name == "uuid" and node.type == "string":
+        yield lambda value: ~value.rlike(_UUID), f"{path} is not a UUID"
+    elif name == "date":
+        first, last = (F.lit(day).cast("date") for day in (_FIRST_DAY, _LAST_DAY))
+        yield lambda value: ~value.between(first, last), f"{path} is no date between {_FIRST_DAY} and {_LAST_DAY}"
+    elif name in _WITH_TIME:
+        kind, zone = ("timestamp_ntz", "") if name.startswith("local") else ("timestamp", "+00:00")
+        first = F.lit(f"{_FIRST_DAY} 00:00:00{zone}").cast(kind)
+        last = F.lit(f"{_LAST_DAY} 23:59:59.999999{zone}").cast(kind)
+        yield lambda value: ~value.between(first, last), f"{path} is no time between the years 1 and 9999"
+    elif name in _DAY:
+        yield lambda value: ~value.between(0, _DAY[name] - 1), f"{path} is no time of a day"
+    elif name == "decimal":
+        digits = f"decimal({node.logical.precision},{node.logical.scale})"
+        yield lambda value: value.isNotNull() & value.cast(digits).isNull(), f"{path} has more digits than {digits}"
+    elif name == "duration":
+        # The highest bit of its months, or of its days.
+        yield (
+            lambda value: F.hex(value).rlike("^.{6}[89A-F]|^.{14}[89A-F]"),
+            f"{path} has more than 2147483647 months or days",
+        )
+
+
+def _same(value: Column) -> Column:
+    return value
+
+
+def _member(name: str) -> Test:
+    return lambda value: value.getField(name)
+
+
+def _of(part: Test, found: Iterator[tuple[Test, str]]) -> Iterator[tuple[Test, str]]:
+    """Flaws of a part of the value."""
+    for test, words in found:
+        yield (lambda value, test=test: test(part(value))), words
+
+
+def _in_any(part: Test, found: Iterator[tuple[Test, str]]) -> Iterator[tuple[Test, str]]:
+    """Flaws of an array's items."""
+    for test, words in found:
+        yield (lambda value, test=test: F.exists(part(value), _alone(test))), words
+
+
+def _alone(test: Test) -> Test:
+    """Spark looks at the number of a function's parameters."""
+    return lambda item: test(item)

@@ -1,0 +1,235 @@
+"""Does every event of a run stand in every store?  Reads the topic and both stores afresh, and compares by position.
+
+An event is in order in a store when the row of its primary key was written by it or by a newer event, a tombstone
+when there is no such row or a newer event's, and either of them when the dead-letter topic holds it.  It is read with
+plain clients and fastavro, not with the code that wrote it.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+import uuid
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import fastavro
+from fastavro import _read_py
+
+from contracts.avro import parsing
+from contracts.catalog.contract import Contract
+from contracts.errors import ConfigurationError
+from contracts.registry.client import Registry
+from contracts.settings import Settings
+from contracts.tables import columns
+from streaming import topic
+from streaming.dead_letters import letters as dead_letters
+from streaming.dead_letters.letters import Letters
+from streaming.decode import framing
+from streaming.decode.framing import Headers, SchemaKey
+from streaming.decode.writers import Writers
+from streaming.inspection import stored
+from streaming.inspection.stored import Key, Position
+from streaming.run import gaps
+from streaming.run.checkpoints import Checkpoints
+from streaming.sinks import refusals
+from streaming.topic import Ranges
+
+# fastavro knows a uuid on text only.
+for _readers in (fastavro.read.LOGICAL_READERS, _read_py.LOGICAL_READERS):
+    _readers["fixed-uuid"] = lambda value, *_: uuid.UUID(bytes=value)
+
+
+@dataclass(frozen=True)
+class Produced:
+    """What a producer says of its run.
+
+    Attributes:
+        fetched: users taken from the source.
+        produced: records that Kafka acknowledged.
+        refused: users that could not become a record, by reason.
+        ranges: partition -> first and last offset of its records.
+    """
+
+    fetched: int
+    produced: int
+    refused: Mapping[str, int]
+    ranges: Ranges
+
+    @classmethod
+    def read(cls, path: Path) -> Produced:
+        """The report of `python -m producers --json`; `-` is standard input.  Raises ConfigurationError when the
+        file is none."""
+        try:
+            document = json.loads(sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8"))
+            ranges = {int(partition): (first, last) for partition, (first, last) in document["offsets"].items()}
+            return cls(document["fetched"], document["produced"], document["refused"]["reasons"], ranges)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ConfigurationError(
+                f"no report of a producer: {type(error).__name__} {error}",
+                where=str(path),
+                mend="write it with `python -m producers --json > FILE`",
+            ) from None
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What one store holds of the events.
+
+    Attributes:
+        keys: distinct primary keys among the events that can be decoded.
+        rows: how many of these have the row of their newest event, or of a newer one.
+        deleted: how many of these have no row, for their newest event is a tombstone.
+        missing: positions of the events whose row is missing or older, or there though a tombstone deleted it, or
+            that cannot be decoded and are nowhere.
+    """
+
+    keys: int
+    rows: int
+    deleted: int
+    missing: tuple[Position, ...]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of the events of a run.
+
+    Attributes:
+        events: records in the ranges.
+        put_back: of these, how many were put back from the dead letters.
+        dead_lettered: records of the ranges that the dead-letter topic holds, by reason; one that a store refused
+            counts there, and is looked for in the others.
+        stores: by name of the store.
+        lost: store -> records that Kafka deleted before it had read them, accepted by `--accept-loss`; they are in
+            no range any more.
+    """
+
+    events: int
+    put_back: int
+    dead_lettered: Mapping[str, int]
+    stores: Mapping[str, Stored]
+    lost: Mapping[str, int] = field(default_factory=dict)
+
+    def dead_for(self, store: str) -> int:
+        """Records of the ranges that the store is not to have: those that all reject, and those that it refused."""
+        return sum(
+            number for reason, number in self.dead_lettered.items() if refusals.store_of(reason) in (None, store)
+        )
+
+    def in_order(self, produced: Produced | None = None) -> bool:
+        """Whether all numbers agree: fetched = produced + refused, produced = events, each event stored or dead."""
+        if produced is not None and produced.fetched != produced.produced + sum(produced.refused.values()):
+            return False
+        if produced is not None and produced.produced != self.events - self.put_back:
+            return False
+        return not any(store.missing for store in self.stores.values())
+
+
+def reconcile(settings: Settings, contract: Contract, ranges: Ranges | None = None) -> Outcome:
+    """Compares the events of `ranges` with what the stores hold.
+
+    Args:
+        ranges: partition -> (first offset, last offset), both included; None for the whole topic.
+
+    Raises:
+        ServiceError: Kafka, the registry or a store does not answer.
+    """
+    ranges = ranges if ranges is not None else topic.whole(settings, contract.topic)
+    letters = dead_letters.read(settings, contract)
+    rejected = _rejected(letters)
+    dead: Counter[str] = Counter()
+    newest: dict[str, dict[Key, Position]] = {sink.kind: {} for sink in contract.sinks}
+    tombstones: set[Position] = set()
+    undecoded: list[Position] = []
+    events = 0
+    decoder = _Decoder(settings, contract)
+    of_keys = _Decoder(settings, contract.keys, framing.KEY_HEADER) if contract.deletes else None
+    for message in topic.read(settings, contract.topic, ranges):
+        events += 1
+        position = Position(message.timestamp()[1], message.offset(), message.partition())
+        reasons = rejected.get((position.partition, position.offset), {}).get(position.millis, frozenset())
+        dead.update(reasons)
+        refused_by = {store for reason in reasons if (store := refusals.store_of(reason)) is not None}
+        if len(refused_by) < len(reasons):
+            continue
+        record = decoder.record(message.value(), topic.headers(message))
+        if message.value() is None and of_keys is not None:
+            record = of_keys.record(message.key(), topic.headers(message))
+            tombstones.add(position)
+        if record is None:
+            undecoded.append(position)
+            continue
+        for sink in contract.sinks:
+            if sink.kind in refused_by:
+                continue
+            key = stored.key(record, sink)
+            newest[sink.kind][key] = max(position, newest[sink.kind].get(key, position))
+    stores = {}
+    for sink in contract.sinks:
+        wanted = newest[sink.kind]
+        found = stored.positions(settings, sink, wanted)
+        gone = {key for key, position in wanted.items() if position in tombstones and key not in found}
+        lost = [
+            position
+            for key, position in wanted.items()
+            if key not in gone and (key not in found or found[key] < position)
+        ]
+        rows = len(wanted) - len(gone) - len(lost)
+        stores[sink.kind] = Stored(len(wanted), rows, len(gone), tuple(sorted([*lost, *undecoded])))
+    lost: Counter[str] = Counter()
+    for gap in gaps.losses(Checkpoints(settings, contract).folder):
+        lost[gap.sink] += gap.records
+    return Outcome(events, dead_letters.count_in(ranges, letters.put_back), dict(dead), stores, dict(lost))
+
+
+class _Decoder:
+    """Values -> records, with fastavro.
+
+    Args:
+        header: the Kafka header that may carry the schema id.
+    """
+
+    def __init__(self, settings: Settings, contract: Contract, header: str = framing.VALUE_HEADER) -> None:
+        self._writers = Writers(Registry.from_settings(settings), contract)
+        self._reader = fastavro.parse_schema(json.loads(contract.value.schema_text))
+        self._header = header
+        self._reads: dict[SchemaKey, Callable[[bytes], dict[str, Any]] | None] = {}
+
+    def record(self, value: bytes | None, headers: Headers | None) -> dict[str, Any] | None:
+        """The record, None when the value cannot be decoded."""
+        key, body = framing.parted(value, headers, self._header)
+        if key is None:
+            return None
+        if key not in self._reads:
+            self._reads[key] = self._reading(self._writers.of([key])[key].text)
+        read = self._reads[key]
+        if read is None:
+            return None
+        try:
+            return read(body)
+        except (EOFError, ValueError, IndexError, OverflowError, RecursionError):
+            return None
+
+    def _reading(self, text: str) -> Callable[[bytes], dict[str, Any]] | None:
+        """How a body is read that this schema wrote; None for an empty text: it cannot be read."""
+        if not text:
+            return None
+        writer = fastavro.parse_schema(json.loads(text))
+        # fastavro's reader in C has no limit: a recursive type that nests deeply enough crashes the process.
+        recursive = any(columns.recursions(parsing.parse_stored(text)))
+        read = _read_py.schemaless_reader if recursive else fastavro.schemaless_reader
+        return lambda body: read(io.BytesIO(body), writer, self._reader)
+
+
+def _rejected(letters: Letters) -> dict[tuple[int, int], dict[int, frozenset[str]]]:
+    """(partition, offset) -> timestamp -> reasons: offsets begin again when a topic is made anew."""
+    found: dict[tuple[int, int], dict[int, frozenset[str]]] = {}
+    for letter in letters.letters:
+        if letter.origin is not None:
+            of_place = found.setdefault((letter.origin.partition, letter.origin.offset), {})
+            of_place[letter.millis] = of_place.get(letter.millis, frozenset()) | {letter.reason}
+    return found

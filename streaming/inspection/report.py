@@ -1,0 +1,98 @@
+"""What the stream prints of its results: for people a table, for programs one JSON document."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from contracts.catalog.contract import Sink
+from streaming.inspection.reconcile import Outcome, Produced, Stored
+
+JSON_VERSION = 1
+_NAMES = {"cassandra": "Cassandra", "postgres": "PostgreSQL"}
+_SHOWN = 5
+_COLUMNS = 5
+_LOG_WIDTH = 160
+_WIDEST = 36
+
+
+def outcome(found: Outcome, produced: Produced | None, *, as_json: bool) -> None:
+    """Prints the reconciliation, and where events are missing the first positions of them."""
+    in_order = found.in_order(produced)
+    if as_json:
+        document = {"version": JSON_VERSION, "in_order": in_order, **asdict(found)}
+        if produced is not None:
+            document["produced"] = asdict(produced)
+        sys.stdout.write(json.dumps(document, indent=2) + "\n")
+        return
+    out = _console()
+    table = Table(title="Reconciliation", title_justify="left")
+    table.add_column("")
+    table.add_column("records", justify="right")
+    table.add_column("")
+    for name, number, note in _lines(found, produced):
+        table.add_row(escape(name), f"{number:,}", escape(note))
+    out.print(table)
+    for name, store in found.stores.items():
+        for position in store.missing[:_SHOWN]:
+            words = f"partition {position.partition}, offset {position.offset}"
+            out.print(f"[red]missing[/] in {_NAMES[name]}: the event at {words}")
+    rows = ", ".join(f"{store.rows:,} in {_NAMES[name]}" for name, store in found.stores.items())
+    numbers = f"{found.events:,} events; rows: {rows}; {sum(found.dead_lettered.values()):,} dead-lettered"
+    out.print(f"[green]reconciled[/]: {numbers}" if in_order else f"[red]the numbers do not agree[/]: {numbers}")
+
+
+def rows(sink: Sink, names: list[str], found: list[tuple[Any, ...]]) -> None:
+    """Prints the first columns of some rows of a store."""
+    names, found = names[:_COLUMNS], [row[:_COLUMNS] for row in found]
+    table = Table(title=f"{_NAMES[sink.kind]} {sink.qualified}", title_justify="left")
+    for name in names:
+        table.add_column(name, no_wrap=True, max_width=_WIDEST)
+    for row in found:
+        table.add_row(*(escape("" if value is None else str(value)) for value in row))
+    _console().print(table)
+
+
+def _console() -> Console:
+    """As wide as the terminal; a log has no width, and gets enough for a row."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else _LOG_WIDTH)
+
+
+def _lines(found: Outcome, produced: Produced | None) -> list[tuple[str, int, str]]:
+    lines = []
+    if produced is not None:
+        refused = sum(produced.refused.values())
+        lines += [
+            ("fetched from the source", produced.fetched, "= produced + refused"),
+            ("  produced", produced.produced, "acknowledged by Kafka"),
+            ("  refused at the source", refused, _reasons(produced.refused)),
+        ]
+    dead = sum(found.dead_lettered.values())
+    put_back = " + put back" if found.put_back else ""
+    lines.append(("in the topic", found.events, "" if produced is None else f"= produced{put_back}"))
+    if found.put_back:
+        lines.append(("  put back from the dead letters", found.put_back, "events once more"))
+    for name, store in found.stores.items():
+        lines.append((f"  rows in {_NAMES[name]}", store.rows, _note(found, name, store)))
+    lines.append(("  dead-lettered by the stream", dead, _reasons(found.dead_lettered)))
+    for name, number in found.lost.items():
+        lines.append((f"lost to {_NAMES[name]}", number, "deleted by Kafka before they were read; --accept-loss"))
+    return lines
+
+
+def _note(found: Outcome, name: str, store: Stored) -> str:
+    older = found.events - found.dead_for(name) - store.keys
+    note = "= in the topic - dead-lettered"
+    if older > 0:
+        note += f" - {older:,} earlier events of the same rows"
+    return f"{note} - {store.deleted:,} rows that a tombstone deleted" if store.deleted else note
+
+
+def _reasons(counted: Any) -> str:
+    return ", ".join(f"{reason} {number:,}" for reason, number in sorted(counted.items()))

@@ -1,0 +1,187 @@
+"""What `python -m streaming status` tells: servers, topics, versions, lag, rows and dead letters, as they are now.
+
+A server that does not answer is told with its words, and what it would have said is unknown; the others are shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from contracts.catalog.contract import Contract, Sink
+from contracts.catalog.loading import Catalog
+from contracts.errors import Refused, ServiceError
+from contracts.registry.client import Registry
+from contracts.settings import Settings
+from streaming.inspection.table_size import Counting, Rows
+from streaming.run import groups
+from streaming.run.groups import Groups
+from streaming.sinks import postgres
+
+_TIMEOUT_S = 5.0
+
+
+@dataclass(frozen=True)
+class Server:
+    """One server that the contracts need.  `why`: its words when it does not answer, else empty."""
+
+    name: str
+    address: str
+    why: str
+
+
+@dataclass(frozen=True)
+class SubjectStatus:
+    """One subject.  `versions`: its version numbers, none when it is not registered; None: unknown."""
+
+    name: str
+    versions: tuple[int, ...] | None
+
+
+@dataclass(frozen=True)
+class TopicStatus:
+    """One topic.  `records`: between its first and its last offset; None: unknown, or there is no such topic."""
+
+    name: str
+    partitions: int | None
+    records: int | None
+
+
+@dataclass(frozen=True)
+class SinkStatus:
+    """One store of a contract.
+
+    Attributes:
+        sink: its kind.
+        table: its qualified name.
+        group: the consumer group that shows its progress.
+        lag: records in the topic that it does not hold yet; None: unknown, or no stream has begun yet.
+        rows: of its table; None: unknown, or there is no table yet.
+    """
+
+    sink: str
+    table: str
+    group: str
+    lag: int | None
+    rows: Rows | None
+
+
+@dataclass(frozen=True)
+class ContractStatus:
+    """One contract of schemas/."""
+
+    name: str
+    topic: TopicStatus
+    subjects: tuple[SubjectStatus, ...]
+    sinks: tuple[SinkStatus, ...]
+    dead_letters: TopicStatus
+
+
+@dataclass(frozen=True)
+class Status:
+    """Everything, of one moment."""
+
+    servers: tuple[Server, ...]
+    contracts: tuple[ContractStatus, ...]
+
+    @property
+    def in_order(self) -> bool:
+        """Whether every server answers."""
+        return not any(server.why for server in self.servers)
+
+
+class Observer:
+    """Looks at the servers of some contracts, as often as one likes.
+
+    Args:
+        settings: where the servers are.
+        catalog: the contracts.
+        only: name of the one that is wanted; None for all.
+    """
+
+    def __init__(self, settings: Settings, catalog: Catalog, only: str | None = None) -> None:
+        timeout_s = min(settings.schema_registry_timeout_s, _TIMEOUT_S)
+        self._settings = settings.model_copy(update={"schema_registry_timeout_s": timeout_s})
+        self._contracts = [catalog.get(only)] if only else list(catalog.contracts.values())
+        self._groups = Groups(settings, timeout_s=_TIMEOUT_S)
+        self._counting = Counting(settings)
+
+    def look(self) -> Status:
+        """The state of now.  The servers are asked side by side; one that is down costs its time-out once."""
+        ask: dict[str, Callable[[], Mapping[Any, Any]]] = {"kafka": self._topics, "registry": self._versions}
+        if any(contract.spec.sinks.cassandra for contract in self._contracts):
+            ask["cassandra"] = lambda: self._counting.in_cassandra(self._sinks("cassandra"))
+        if any(contract.spec.sinks.postgres for contract in self._contracts):
+            ask["postgres"] = lambda: self._counting.in_postgres(self._sinks("postgres"))
+        with ThreadPoolExecutor(len(ask)) as pool:
+            answers = dict(zip(ask, pool.map(_tried, ask.values()), strict=True))
+        servers = tuple(Server(name, self._address(name), why) for name, (_, why) in answers.items())
+        found = {name: known for name, (known, _) in answers.items()}
+        return Status(servers, tuple(_of(contract, found) for contract in self._contracts))
+
+    def _sinks(self, kind: str) -> list[Sink]:
+        return [sink for contract in self._contracts for sink in contract.sinks if sink.kind == kind]
+
+    def _versions(self) -> dict[str, tuple[int, ...]]:
+        """Subject -> its versions."""
+        registry = Registry.from_settings(self._settings)
+        subjects = {subject.name for contract in self._contracts for subject in contract.subjects}
+        return {name: tuple(registry.versions(name)) for name in sorted(subjects)}
+
+    def _topics(self) -> dict[str, TopicStatus | int]:
+        """Topic -> its status, group -> its lag."""
+        found: dict[str, TopicStatus | int] = {}
+        for contract in self._contracts:
+            first, last = self._ends(contract.topic, found)
+            self._ends(contract.dead_letter_topic, found)
+            for sink in contract.sinks if last else ():
+                group = groups.name(contract, sink.kind)
+                if committed := self._groups.committed(group, contract.topic):
+                    found[f"group {group}"] = groups.lag(committed, first, last)
+        return found
+
+    def _ends(self, topic: str, found: dict[str, TopicStatus | int]) -> tuple[groups.Offsets, groups.Offsets]:
+        try:
+            first, last = self._groups.ends(topic)
+        except Refused:  # there is no such topic
+            return {}, {}
+        found[f"topic {topic}"] = TopicStatus(topic, len(last), sum(last.values()) - sum(first.values()))
+        return first, last
+
+    def _address(self, server: str) -> str:
+        return {
+            "kafka": self._settings.kafka_bootstrap_servers,
+            "registry": self._settings.schema_registry_url,
+            "cassandra": self._settings.cassandra_hosts,
+            "postgres": postgres.address(self._settings),
+        }[server]
+
+
+def _tried(ask: Callable[[], Mapping[Any, Any]]) -> tuple[Mapping[Any, Any], str]:
+    """What was answered, or why nothing was."""
+    try:
+        return ask(), ""
+    except ServiceError as error:
+        return {}, error.what
+
+
+def _of(contract: Contract, found: Mapping[str, Mapping[Any, Any]]) -> ContractStatus:
+    kafka = found["kafka"]
+
+    def topic(name: str) -> TopicStatus:
+        return kafka.get(f"topic {name}", TopicStatus(name, None, None))
+
+    def sink(one: Sink) -> SinkStatus:
+        group = groups.name(contract, one.kind)
+        rows = found[one.kind].get(one.qualified)
+        return SinkStatus(one.kind, one.qualified, group, kafka.get(f"group {group}"), rows)
+
+    return ContractStatus(
+        contract.name,
+        topic(contract.topic),
+        tuple(SubjectStatus(one.name, found["registry"].get(one.name)) for one in contract.subjects),
+        tuple(map(sink, contract.sinks)),
+        topic(contract.dead_letter_topic),
+    )

@@ -1,0 +1,107 @@
+"""How `python -m streaming status` looks: a table for people, live in a terminal, or one JSON document."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+
+from streaming.inspection.status import ContractStatus, Status
+from streaming.inspection.table_size import Rows
+
+JSON_VERSION = 1
+_UNKNOWN = "-"
+_EVERY_S = 2.0
+_LOG_WIDTH = 160
+
+
+def document(found: Status) -> str:
+    """One JSON object."""
+    return json.dumps({"version": JSON_VERSION, "in_order": found.in_order, **asdict(found)}, indent=2)
+
+
+def show(found: Status, console: Console | None = None) -> None:
+    """Prints it once."""
+    (console or _console()).print(_picture(found))
+
+
+def watch(look: Callable[[], Status]) -> Status:
+    """Shows it live, anew every two seconds, until Ctrl-C; not in a terminal once.  The last that was seen."""
+    console, found = _console(), look()
+    if not console.is_terminal:
+        show(found, console)
+        return found
+    with Live(_picture(found), console=console, auto_refresh=False) as live:
+        try:
+            while True:
+                time.sleep(_EVERY_S)
+                found = look()
+                live.update(_picture(found), refresh=True)
+        except KeyboardInterrupt:
+            return found
+
+
+def _console() -> Console:
+    return Console(highlight=False, width=None if sys.stdout.isatty() else _LOG_WIDTH)
+
+
+def _picture(found: Status) -> Group:
+    servers = Table("server", "address", "", title="Servers", title_justify="left")
+    for server in found.servers:
+        state = f"[red]does not answer[/]: {escape(server.why)}" if server.why else "[green]answers[/]"
+        servers.add_row(server.name, escape(server.address), state)
+    return Group(servers, _topics(found.contracts), _stores(found.contracts))
+
+
+def _topics(contracts: tuple[ContractStatus, ...]) -> Table:
+    table = Table("contract", "topic", title="Topics and versions", title_justify="left")
+    for name in ("partitions", "records", "dead letters"):
+        table.add_column(name, justify="right")
+    table.add_column("subject")
+    table.add_column("versions")
+    for one in contracts:
+        dead = one.dead_letters.records
+        cells = [one.name, one.topic.name, _number(one.topic.partitions), _number(one.topic.records)]
+        cells.append(f"[yellow]{dead:,}[/]" if dead else _number(dead))
+        for subject in one.subjects:
+            table.add_row(*cells, subject.name, _versions(subject.versions))
+            cells = [""] * len(cells)
+    return table
+
+
+def _stores(contracts: tuple[ContractStatus, ...]) -> Table:
+    table = Table("contract", "store", "table", title="Stores", title_justify="left")
+    table.add_column("rows", justify="right")
+    table.add_column("lag", justify="right")
+    table.add_column("consumer group")
+    for one in contracts:
+        name = one.name
+        for sink in one.sinks:
+            lag = f"[yellow]{sink.lag:,}[/]" if sink.lag else _number(sink.lag)
+            table.add_row(name, sink.sink, sink.table, _rows(sink.rows), lag, sink.group)
+            name = ""
+    return table
+
+
+def _number(value: int | None) -> str:
+    return _UNKNOWN if value is None else f"{value:,}"
+
+
+def _rows(rows: Rows | None) -> str:
+    return _UNKNOWN if rows is None else f"{'' if rows.exact else '~'}{rows.number:,}"
+
+
+def _versions(versions: tuple[int, ...] | None) -> str:
+    if versions is None:
+        return _UNKNOWN
+    if not versions:
+        return "[yellow]not registered[/]"
+    newest = str(versions[-1])
+    return newest if len(versions) == 1 else f"{newest} (of {len(versions)})"

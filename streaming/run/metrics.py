@@ -1,0 +1,198 @@
+"""Prometheus metrics of one contract's stream; docs/monitoring.md has their table, which a test compares."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+
+import prometheus_client
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from contracts.catalog.contract import Contract
+from contracts.errors import ConfigurationError, ServiceError
+from contracts.settings import Settings
+from streaming.decode.reasons import Reason
+from streaming.sinks import refusals
+from streaming.sinks.counts import Counts
+
+BATCH_BUCKETS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
+LATENCY_BUCKETS = (0.1, 0.25, 0.5, 1, 1.5, 2, 3, 4, 5, 7.5, 10, 30, 60, 300, 1800, 3600, 21600, 86400)
+_OF_A_SINK = ("contract", "sink")
+
+
+class Metrics:
+    """Counts what the stream does.  Safe for several threads; one registry each, never the process's own.
+
+    Args:
+        contract: the label `contract`; its stores are shown from the start, at zero.
+        now: seconds since the epoch.
+    """
+
+    def __init__(self, contract: Contract, now: Callable[[], float] = time.time) -> None:
+        prometheus_client.disable_created_metrics()
+        self.registry = CollectorRegistry()
+        self._contract = contract.name
+        self._now = now
+        self._in = self._counter("stream_records_in", "Records read from the topic, in batches that are written.")
+        self._out = self._counter("stream_records_out", "Records that the store holds, or a newer one of their row.")
+        self._rejected = self._counter(
+            "stream_records_rejected", "Records sent to the dead-letter topic.", ("contract", "reason")
+        )
+        self._failed = self._counter(
+            "stream_attempts_failed", "Attempts at a batch that a server failed.", (*_OF_A_SINK, "server")
+        )
+        self._uncommitted = self._counter(
+            "stream_progress_commits_failed", "Times that the consumer group could not be told; nothing else fails."
+        )
+        self._lost = self._counter(
+            "stream_records_lost", "Records that Kafka deleted before the store read them, accepted by --accept-loss."
+        )
+        self._seconds = Histogram(
+            "stream_batch_seconds",
+            "Time from a batch's begin until it is written, failed attempts and waits included.",
+            _OF_A_SINK,
+            registry=self.registry,
+            buckets=BATCH_BUCKETS,
+        )
+        self._last = Gauge(
+            "stream_last_batch_timestamp_seconds",
+            "When the last batch was written, seconds since the epoch; 0 before the first.",
+            _OF_A_SINK,
+            registry=self.registry,
+        )
+        self._latency = _Latency()
+        self._lag = _Lag(self._contract)
+        self.registry.register(self._latency)
+        self.registry.register(self._lag)
+        for sink in contract.sinks:
+            for metric in (self._in, self._out, self._uncommitted, self._lost, self._seconds, self._last):
+                metric.labels(self._contract, sink.kind)
+            # A series that begins at 1 has no increase, and the first failure would wake nobody.
+            for server in (sink.kind, "kafka", "registry"):
+                self._failed.labels(self._contract, sink.kind, server)
+        of_stores = (refusals.reason(sink.kind) for sink in contract.sinks)
+        for reason in (*Reason, *of_stores, *(rule.reason for rule in contract.rules)):
+            self._rejected.labels(self._contract, str(reason))
+
+    def serve(self, settings: Settings) -> None:
+        """Answers scrapes on STREAM_METRICS_HOST and STREAM_METRICS_PORT until the process ends; port 0: not at all.
+
+        Raises:
+            ConfigurationError: it cannot listen there.
+        """
+        host, port = settings.stream_metrics_host, settings.stream_metrics_port
+        if not port:
+            return
+        try:
+            prometheus_client.start_http_server(port, host, self.registry)
+        except OSError as error:
+            raise ConfigurationError(
+                f"metrics cannot be served: {error.strerror or error}",
+                where=f"{host}:{port}",
+                mend="set STREAM_METRICS_HOST and STREAM_METRICS_PORT to an address that is free, or the port to 0",
+            ) from None
+
+    def watch(self, lag: Callable[[], Mapping[str, int]]) -> None:
+        """`lag`: sink -> records left, asked for at each scrape; while it raises ServiceError there is no value."""
+        self._lag.ask = lag
+
+    def written(self, sink: str, batch: Counts, seconds: float) -> None:
+        """A batch is in the store; one that was attempted several times is told once."""
+        labels, now = (self._contract, sink), self._now()
+        self._in.labels(*labels).inc(batch.records)
+        self._out.labels(*labels).inc(batch.written)
+        for reason, number in batch.dead_lettered.items():
+            self._rejected.labels(self._contract, reason).inc(number)
+        self._seconds.labels(*labels).observe(seconds)
+        self._last.labels(*labels).set(now)
+        if batch.oldest is not None and batch.newest is not None and batch.mean is not None:
+            ages = (now - millis / 1000 for millis in (batch.newest, batch.oldest, batch.mean))
+            self._latency.add(labels, batch.written, *ages)
+
+    def attempt_failed(self, sink: str, error: ServiceError) -> None:
+        """An attempt at a batch failed, whether another follows or not."""
+        self._failed.labels(self._contract, sink, error.server or sink).inc()
+
+    def lost(self, sink: str, records: int) -> None:
+        """Records that the store will never have, in this run or an earlier one."""
+        self._lost.labels(self._contract, sink).inc(records)
+
+    def commit_failed(self, sink: str) -> None:
+        self._uncommitted.labels(self._contract, sink).inc()
+
+    def _counter(self, name: str, words: str, labels: tuple[str, ...] = _OF_A_SINK) -> Counter:
+        return Counter(name, words, labels, registry=self.registry)
+
+
+class _Latency(Collector):
+    """Seconds from a record's Kafka timestamp until its batch was in the store.
+
+    Of a batch the least, the largest and the mean are known.  So the sum and the count are exact; the buckets take a
+    batch's records as spread evenly between its least and its largest.
+    """
+
+    _NAME = "stream_end_to_end_seconds"
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._found: dict[tuple[str, str], tuple[list[int], float]] = {}
+
+    def add(self, labels: tuple[str, str], records: int, least: float, largest: float, mean: float) -> None:
+        """`records` of one batch, seconds; a clock that goes before ours gives 0, not less."""
+        least, largest, mean = max(least, 0.0), max(largest, 0.0), max(mean, 0.0)
+        with self._lock:
+            counts, total = self._found.get(labels, ([0] * (len(LATENCY_BUCKETS) + 1), 0.0))
+            more = [*(round(records * _share(edge, least, largest)) for edge in LATENCY_BUCKETS), records]
+            self._found[labels] = ([a + b for a, b in zip(counts, more, strict=True)], total + records * mean)
+
+    def describe(self) -> Iterator[Metric]:
+        yield self._family()
+
+    def collect(self) -> Iterator[Metric]:
+        family = self._family()
+        edges = [*map(str, map(float, LATENCY_BUCKETS)), "+Inf"]
+        with self._lock:
+            for labels, (counts, total) in self._found.items():
+                family.add_metric(labels, list(zip(edges, counts, strict=True)), total)
+        yield family
+
+    def _family(self) -> HistogramMetricFamily:
+        return HistogramMetricFamily(
+            self._NAME, "From a record's Kafka timestamp until the store holds it.", labels=_OF_A_SINK
+        )
+
+
+def _share(edge: float, least: float, largest: float) -> float:
+    """The part of what is spread evenly between `least` and `largest` that is not above `edge`."""
+    if edge >= largest:
+        return 1.0
+    return 0.0 if edge < least else (edge - least) / (largest - least)
+
+
+class _Lag(Collector):
+    """Records left, as Kafka says it at the moment of the scrape: a batch that hangs does not hide them."""
+
+    def __init__(self, contract: str) -> None:
+        self._contract = contract
+        self.ask: Callable[[], Mapping[str, int]] = dict
+
+    def describe(self) -> Iterator[Metric]:
+        yield self._family()
+
+    def collect(self) -> Iterator[Metric]:
+        family = self._family()
+        try:
+            for sink, records in self.ask().items():
+                family.add_metric((self._contract, sink), records)
+        except ServiceError:
+            pass
+        yield family
+
+    def _family(self) -> GaugeMetricFamily:
+        return GaugeMetricFamily(
+            "stream_lag_records", "Records in the topic that the store does not hold yet.", labels=_OF_A_SINK
+        )

@@ -1,0 +1,98 @@
+"""How far each store has come, told to Kafka as the offsets of a consumer group: for display, never read back.
+
+The checkpoint decides where a query goes on; what is here is read from it after each written batch.  A commit that
+fails is logged and counted, and stops nothing: the next one says it all again.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import structlog
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
+from contracts.catalog.contract import Contract
+from contracts.errors import ServiceError
+from contracts.settings import Settings
+from streaming.run import groups
+from streaming.run.checkpoints import position
+from streaming.run.groups import Groups, Offsets
+
+log = structlog.get_logger("streaming")
+
+_TIMEOUT_S = 5.0
+# A group's coordinator changes, and is first made, within seconds; a broker that is away is the queries' to wait for.
+_RETRY_FOR_S, _RETRY_EVERY_S = 10.0, 0.2
+
+
+class Progress:
+    """The groups of one contract's stores.
+
+    Args:
+        settings: where Kafka is.
+        contract: whose topic is read.
+        checkpoints: sink -> folder of its query's checkpoint.
+        failed: called with the sink's name when a commit failed.
+    """
+
+    def __init__(
+        self, settings: Settings, contract: Contract, checkpoints: dict[str, Path], failed: Callable[[str], None]
+    ) -> None:
+        self._contract = contract
+        self._checkpoints = checkpoints
+        self._failed = failed
+        self._groups = Groups(settings, timeout_s=_TIMEOUT_S)
+        self._latest: dict[str, int | None] = {}
+        self._told: dict[str, int | None] = {}
+        self._positions: dict[str, Offsets] = {}
+        self._lock = threading.Lock()
+        # One, so that commits stay in their order; no batch waits for it.
+        self._committing = ThreadPoolExecutor(1, thread_name_prefix="progress")
+
+    def begin(self) -> None:
+        """Commits where each store stands before the first batch: a group shows its lag from the start."""
+        for sink in self._checkpoints:
+            self._committing.submit(self._commit, sink)
+
+    def written(self, sink: str, batch: int) -> None:
+        """The store holds this batch, and all before it."""
+        self._latest[sink] = batch
+        self._committing.submit(self._commit, sink)
+
+    def close(self) -> None:
+        """Waits until everything is committed, or has failed."""
+        self._committing.shutdown(wait=True)
+
+    def lag(self) -> dict[str, int]:
+        """Sink -> records in the topic that it does not hold yet; asks Kafka.  Raises ServiceError."""
+        with self._lock:
+            positions = dict(self._positions)
+        first, last = self._groups.ends(self._contract.topic)
+        return {sink: groups.lag(offsets, first, last) for sink, offsets in positions.items()}
+
+    def _commit(self, sink: str) -> None:
+        batch = self._latest.get(sink)
+        if sink in self._told and self._told[sink] == batch:
+            return  # while Kafka was away another batch was written: its commit was this one's, too
+        try:
+            Retrying(
+                retry=retry_if_exception_type(ServiceError),
+                wait=wait_fixed(_RETRY_EVERY_S),
+                stop=stop_after_delay(_RETRY_FOR_S),
+                reraise=True,
+            )(self._tell, sink, batch)
+            self._told[sink] = batch
+        except (ServiceError, OSError, ValueError, KeyError) as error:
+            self._failed(sink)
+            log.warning("progress not committed", contract=self._contract.name, sink=sink, why=str(error))
+
+    def _tell(self, sink: str, batch: int | None) -> None:
+        offsets = position(self._checkpoints[sink], self._contract.topic, batch)
+        if offsets is None:
+            offsets, _ = self._groups.ends(self._contract.topic)
+        with self._lock:
+            self._positions[sink] = offsets
+        self._groups.commit(groups.name(self._contract, sink), self._contract.topic, offsets)
