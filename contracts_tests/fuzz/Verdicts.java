@@ -1,6 +1,7 @@
 import java.io.ByteArrayOutputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
+import java.lang.reflect.Method;
 import java.nio.ByteBuffer;
 
 import org.apache.avro.Schema;
@@ -8,7 +9,6 @@ import org.apache.avro.generic.GenericDatumReader;
 import org.apache.avro.generic.GenericDatumWriter;
 import org.apache.avro.io.BinaryDecoder;
 import org.apache.avro.io.BinaryEncoder;
-import org.apache.avro.io.DecoderFactory;
 import org.apache.avro.io.EncoderFactory;
 
 /** What Avro's own reader makes of bodies, many at once.  Compiled by Spark's Janino: plain Java without generics. */
@@ -43,7 +43,7 @@ public final class Verdicts {
     private static byte[] read(GenericDatumReader reading, GenericDatumWriter writing, byte[] body) throws Exception {
         Object record;
         try {
-            BinaryDecoder decoder = DecoderFactory.get().binaryDecoder(body, new Patient());
+            BinaryDecoder decoder = Patient.of(body);
             record = reading.read(null, decoder);
             if (!decoder.isEnd()) return null;
         } catch (Exception refused) {
@@ -60,12 +60,28 @@ public final class Verdicts {
     private static final class Patient extends BinaryDecoder {
         private long skipped;
 
+        /** By reflection: `DecoderFactory` takes any decoder but a plain `BinaryDecoder` for none, and makes its own. */
+        static BinaryDecoder of(byte[] body) throws Exception {
+            Class[] types = new Class[] {byte[].class, int.class, int.class};
+            Method configure = BinaryDecoder.class.getDeclaredMethod("configure", types);
+            configure.setAccessible(true);
+            Patient made = new Patient();
+            configure.invoke(made, new Object[] {body, Integer.valueOf(0), Integer.valueOf(body.length)});
+            return made;
+        }
+
         public long skipArray() throws IOException {
             return this.checked(super.skipArray());
         }
 
         public long skipMap() throws IOException {
             return this.checked(super.skipMap());
+        }
+
+        /** Called for each block that is skipped by its size, which may be negative. */
+        protected void doSkipBytes(long bytes) throws IOException {
+            this.checked(1);
+            super.doSkipBytes(bytes);
         }
 
         private long checked(long items) {

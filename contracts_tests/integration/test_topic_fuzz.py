@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import uuid
 from pathlib import Path
@@ -86,6 +87,15 @@ def test_dropped_parts_are_walked_as_dropped_and_their_sizes_are_true(
     found = judged(topic, JavaReader(spark))
     assert counted(found.differences) == {}, "\n".join(map(str, found.differences))
     assert sorted(topic.pipeline.postgres_rows()) == ["1", "3", "5"]
+
+
+def test_java_reader_gives_up_on_endless_skipped_items(spark: SparkSession) -> None:
+    """Items that take no bytes, and a block whose negative size moves back over itself."""
+    dropped = {"name": "dropped", "type": {"type": "array", "items": "null"}}
+    writer = {"type": "record", "name": "Both", "fields": [dropped, {"name": "kept", "type": "int"}]}
+    reader = {**writer, "fields": writer["fields"][1:]}
+    bodies = [varint(2**40) + b"\0" + varint(7), varint(-2) + varint(-2) + b"\0\0", varint(3) + b"\0" + varint(7)]
+    assert list(JavaReader(spark).read(json.dumps(writer), json.dumps(reader), bodies)) == [None, None, varint(7)]
 
 
 def test_the_verdict_finds_what_is_lost_added_and_altered(
