@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 
 from benchmarks import servers
 from contracts.settings import Settings
-from contracts_tests.integration.gateway import Gateway, served
-from contracts_tests.proxy import Proxy
+from contracts_tests.fixtures.gateway import Gateway, served
+from contracts_tests.fixtures.proxy import Proxy
 
 CONTRACTS = 200
 FIELDS = 12

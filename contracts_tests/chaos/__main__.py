@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from contracts_tests.chaos.run import TARGETS, Outcome, run
-from contracts_tests.conftest import RunningStack
+from contracts_tests.fixtures.stack import RunningStack
 
 
 def main() -> int:

@@ -14,8 +14,8 @@ from pathlib import Path
 from contracts_tests.chaos.stream import HALVES, Stream
 from contracts_tests.chaos.verdict import Verdict, judge
 from contracts_tests.chaos.writer import Place, Writer
-from contracts_tests.conftest import RunningStack
-from contracts_tests.integration.conftest import Pipeline, made, settings_for
+from contracts_tests.fixtures.pipeline import Pipeline, made, settings_for
+from contracts_tests.fixtures.stack import RunningStack
 
 DRIVER = "driver"
 TARGETS = (DRIVER, "kafka", "registry", "cassandra", "postgres")

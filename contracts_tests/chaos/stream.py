@@ -13,8 +13,9 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from contracts_tests.conftest import CLONE, RunningStack
-from contracts_tests.integration.conftest import Pipeline
+from contracts_tests.fixtures.clone import CLONE
+from contracts_tests.fixtures.pipeline import Pipeline
+from contracts_tests.fixtures.stack import RunningStack
 
 HALVES = ("both", "python", "java")
 _WRITTEN = re.compile(r'event="batch written" .*?sink=(\w+)')

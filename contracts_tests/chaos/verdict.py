@@ -13,11 +13,11 @@ import fastavro
 from confluent_kafka import Message
 
 from contracts_tests.chaos.writer import Place
+from contracts_tests.fixtures.pipeline import Pipeline, comparable
 from contracts_tests.fuzz.mutations import VALUE_HEADER
 from contracts_tests.fuzz.nodes import parse
 from contracts_tests.fuzz.oracle import Known
 from contracts_tests.fuzz.oracle import judge as judge_record
-from contracts_tests.integration.conftest import Pipeline, comparable
 from streaming import topic
 
 _SHOWN = 5

@@ -13,10 +13,10 @@ from typing import Any
 import fastavro
 from confluent_kafka import KafkaError, Message, Producer
 
+from contracts_tests.fixtures.pipeline import Pipeline
 from contracts_tests.fuzz.mutations import BYTEWISE, PIECEWISE
 from contracts_tests.fuzz.nodes import parse
 from contracts_tests.fuzz.writing import Values, joined, write
-from contracts_tests.integration.conftest import Pipeline
 
 PER_SECOND = 60
 _UPDATES, _BAD = 0.25, 0.06

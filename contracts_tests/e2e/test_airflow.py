@@ -17,10 +17,12 @@ import requests
 import yaml
 from playwright.sync_api import expect, sync_playwright
 
-from contracts_tests.conftest import CLONE, RunningStack, program
-from contracts_tests.e2e.airflow_client import AirflowClient, Run, Sinks
-from contracts_tests.integration.conftest import Pipeline, comparable, settings_for
-from contracts_tests.unit.test_dags import copy_of_users
+from contracts_tests.fixtures.airflow import AirflowClient, Run, Sinks
+from contracts_tests.fixtures.clone import CLONE
+from contracts_tests.fixtures.contract_copies import copy_of_users
+from contracts_tests.fixtures.pipeline import Pipeline, comparable, settings_for
+from contracts_tests.fixtures.programs import program
+from contracts_tests.fixtures.stack import RunningStack
 
 DAY = "2026-01-02"
 USERS = 1_000

@@ -19,8 +19,8 @@ from cassandra.policies import WhiteListRoundRobinPolicy
 from contracts_tests.chaos.stream import Stream
 from contracts_tests.chaos.verdict import judge
 from contracts_tests.chaos.writer import Writer
-from contracts_tests.conftest import RunningStack, private_stack
-from contracts_tests.integration.conftest import Pipeline, made, settings_for
+from contracts_tests.fixtures.pipeline import Pipeline, made, settings_for
+from contracts_tests.fixtures.stack import RunningStack, private_stack
 from stack import ports
 from stack.servers.cassandra import NAMES
 from streaming.sinks import cassandra

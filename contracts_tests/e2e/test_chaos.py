@@ -9,7 +9,7 @@ import pytest
 
 from contracts_tests.chaos.run import TARGETS, run
 from contracts_tests.chaos.verdict import judge
-from contracts_tests.conftest import RunningStack
+from contracts_tests.fixtures.stack import RunningStack
 from streaming.sinks import cassandra, postgres
 
 

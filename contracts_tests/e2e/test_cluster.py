@@ -21,8 +21,9 @@ from contracts.registry.topics import Topics
 from contracts_tests.chaos.stream import Stream
 from contracts_tests.chaos.verdict import judge
 from contracts_tests.chaos.writer import Writer
-from contracts_tests.conftest import CLONE, RunningStack, private_stack
-from contracts_tests.integration.conftest import Pipeline, made, settings_for
+from contracts_tests.fixtures.clone import CLONE
+from contracts_tests.fixtures.pipeline import Pipeline, made, settings_for
+from contracts_tests.fixtures.stack import RunningStack, private_stack
 
 UP = ("--brokers", "3", "--with", "spark-cluster", "--only", "kafka", "registry", "cassandra")
 BROKERS = ("kafka", "kafka-2", "kafka-3")

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import psycopg
 
-from contracts_tests.conftest import CLONE, RunningStack
+from contracts_tests.fixtures.clone import CLONE
+from contracts_tests.fixtures.stack import RunningStack
 
 
 def test_the_demo_reconciles_and_says_so_when_it_would_not(private: RunningStack, tmp_path: Path) -> None:

@@ -24,7 +24,8 @@ from contracts import settings
 from contracts.catalog import loading
 from contracts.registry.client import Registry
 from contracts.settings import Settings
-from contracts_tests.conftest import CLONE, RunningStack
+from contracts_tests.fixtures.clone import CLONE
+from contracts_tests.fixtures.stack import RunningStack
 from streaming import topic
 from streaming.sinks import cassandra
 

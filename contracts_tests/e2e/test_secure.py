@@ -24,7 +24,8 @@ from contracts.errors import ServiceError
 from contracts.registry import kafka
 from contracts.registry.client import Registry
 from contracts.settings import Settings
-from contracts_tests.conftest import CLONE, RunningStack, private_stack, run_stack
+from contracts_tests.fixtures.clone import CLONE
+from contracts_tests.fixtures.stack import RunningStack, private_stack, run_stack
 from stack.security.roles import ROLES
 from streaming.sinks import cassandra, postgres
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from contracts_tests.conftest import CLONE, RunningStack, private_stack
+from contracts_tests.fixtures.clone import CLONE
+from contracts_tests.fixtures.stack import RunningStack, private_stack
 
 
 @pytest.fixture(scope="module")

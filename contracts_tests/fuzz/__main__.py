@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from contracts_tests.conftest import RunningStack
+from contracts_tests.fixtures import processes
+from contracts_tests.fixtures.pipeline import Pipeline, settings_for
+from contracts_tests.fixtures.stack import RunningStack
 from contracts_tests.fuzz.heap import grown
 from contracts_tests.fuzz.run import DIFFERENCES, SHARES, Outcome, run
 from contracts_tests.fuzz.verdict import counted
-from contracts_tests.integration import processes
-from contracts_tests.integration.conftest import Pipeline, settings_for
 from streaming.spark import session
 
 _SHOWN = 3

@@ -16,10 +16,10 @@ import yaml
 
 from contracts.quality.judge import Judge
 from contracts.settings import Settings
+from contracts_tests.fixtures.pipeline import Pipeline
+from contracts_tests.fixtures.type_cases import array, cases, logical, mapping, record
 from contracts_tests.fuzz.nodes import Node, parse
 from contracts_tests.fuzz.oracle import Branch, Known
-from contracts_tests.integration.conftest import Pipeline
-from contracts_tests.integration.type_cases import array, cases, logical, mapping, record
 
 Json = Any
 #: Every id from here on is unknown to the registry of a test, so that it need not be asked.

@@ -11,11 +11,11 @@ from confluent_kafka import Producer
 from pyspark.sql import SparkSession
 
 from contracts.settings import Settings
+from contracts_tests.fixtures.pipeline import Pipeline
 from contracts_tests.fuzz.contracts import SHAPES, Fuzzed, prepare
 from contracts_tests.fuzz.java import JavaReader
 from contracts_tests.fuzz.mutations import Records
 from contracts_tests.fuzz.verdict import Found, counted, judged
-from contracts_tests.integration.conftest import Pipeline
 
 #: Of all records, how many are of which contract.
 SHARES = {"changing": 0.45, "ruled": 0.25, "named": 0.22, "types": 0.08}

@@ -11,11 +11,11 @@ from typing import Any
 import fastavro
 import pytest
 
+from contracts_tests.fixtures.type_cases import cases, record
+from contracts_tests.fixtures.versions import history, value
 from contracts_tests.fuzz.nodes import Node, parse
 from contracts_tests.fuzz.oracle import Branch, Known, Malformed, decode, flaw, flaw_of_key, judge
 from contracts_tests.fuzz.writing import Values, joined, varint, write
-from contracts_tests.integration.type_cases import cases, record
-from contracts_tests.integration.versions import history, value
 
 TYPES = record("Everyone", *((f"f{number}", case.kind) for number, case in enumerate(cases())))
 

@@ -1,0 +1,314 @@
+"""`python -m streaming dlq` on real servers: what is rejected is shown by reason, and put back after a mend."""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import Any
+
+import pytest
+import yaml
+from confluent_kafka import Message, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from contracts_tests.fixtures.dlq import Dlq
+from contracts_tests.fixtures.pipeline import Pipeline
+from contracts_tests.fixtures.stack import RunningStack
+from contracts_tests.fixtures.users import user
+from producers import dead_letter
+from producers.randomuser import RejectedUser
+
+OWN_HEADERS = [
+    ("trace", b"\x00\xff"),
+    ("empty", b""),
+    ("trace", None),
+    ("__connect.errors.topic", b"of somebody else"),
+]
+
+
+@pytest.fixture
+def dlq(pipeline: Pipeline, stack: RunningStack) -> Dlq:
+    return Dlq(pipeline, stack.exports)
+
+
+def everything(message: Message) -> tuple[Any, ...]:
+    return message.key(), message.value(), message.headers() or [], message.timestamp(), message.partition()
+
+
+def test_what_is_rejected_is_put_back_after_the_mend_as_it_was_and_is_one_row(dlq: Dlq) -> None:
+    pipeline = dlq.pipeline
+    first = pipeline.register()
+    grown = json.loads((pipeline.folder / "value.avsc").read_text())
+    grown["fields"].append({"name": "note", "type": "string", "default": "?"})
+    # Somebody registered the new version under another name: its records are rejected, until that is mended.
+    file = pipeline.folder / "value.avsc"
+    before = file.read_text()
+    file.write_text(json.dumps(grown))
+    second = pipeline.registry.register(
+        f"{pipeline.contract.topic}-misspelt", pipeline.contract.value.registered_text
+    )
+    file.write_text(before)
+    early = [
+        {
+            "value": pipeline.encode(second, user(number, note=f"early {number}")),
+            "key": b"\xff\x00" + bytes([number]),
+            "headers": OWN_HEADERS,
+            "timestamp": 1_600_000_000_000 + number,
+            "partition": number % 3,
+        }
+        for number in range(10)
+    ]
+    pipeline.send(*early)
+    pipeline.send({"value": pipeline.encode(first, user(3, first_name="newer")), "timestamp": 1_700_000_000_000})
+    pipeline.send({"value": b"{json}", "key": None, "timestamp": 1_500_000_000_000, "partition": 0})
+    pipeline.stream()
+    pipeline.stream(afresh=True)  # puts every letter there once more
+    sent = dlq.events()
+
+    listed = dlq.json("list")
+    assert (listed["letters"], listed["duplicates"]) == (11, 11)
+    assert dlq.reasons() == {"BAD_MAGIC": (1, 0, 0, 1), "WRONG_SUBJECT": (10, 0, 0, 10)}
+    [_, wrong] = listed["reasons"]
+    assert wrong["offsets"] == {"0": [0, 3], "1": [0, 2], "2": [0, 2]}
+    assert (wrong["first"], wrong["last"]) == ("2020-09-13T12:26:40.000+00:00", "2020-09-13T12:26:40.009+00:00")
+    assert "WRONG_SUBJECT" in dlq.run("dlq", "list")
+
+    assert pipeline.evolve(lambda schema: schema.update(grown)) == second, "the id that the records carry"
+    dry = dlq.json("replay", "--reason", "WRONG_SUBJECT", "--dry-run")
+    assert len(dry["would_put_back"]) == 10
+    assert len(dlq.events()) == len(sent)
+
+    told = dlq.json("replay", "--reason", "WRONG_SUBJECT")
+
+    assert sorted(one["place"] for one in told["put_back"]) == sorted(dry["would_put_back"])
+    now = {f"{pipeline.contract.topic}-{one.partition()}-{one.offset()}": one for one in dlq.events()}
+    assert len(now) == len(sent) + 10
+    for one in told["put_back"]:
+        assert everything(now[one["now"]]) == everything(now[one["place"]])
+    assert dlq.reasons()["WRONG_SUBJECT"] == (10, 10, 0, 0)
+    pipeline.stream()
+    rows = pipeline.cassandra_rows(), pipeline.postgres_rows()
+    for number in range(10):
+        for found in rows:
+            row = found[user(number)["id"]]
+            expected = ("newer", None) if number == 3 else (f"First {number}", f"early {number}")
+            assert (row["first_name"], row["note"]) == expected
+
+    assert "put back before" in dlq.run("dlq", "replay", "--reason", "WRONG_SUBJECT")
+    assert dlq.json("replay", "--reason", "WRONG_SUBJECT")["put_back_before"] == 10
+    assert len(dlq.events()) == len(sent) + 10
+    assert len(dlq.json("replay", "--reason", "WRONG_SUBJECT", "--again")["put_back"]) == 10
+    pipeline.stream()
+    for before, after in zip(rows, (pipeline.cassandra_rows(), pipeline.postgres_rows()), strict=True):
+        assert {key: row["note"] for key, row in after.items()} == {key: row["note"] for key, row in before.items()}
+        assert {row["kafka_timestamp"] for row in after.values()} == {
+            row["kafka_timestamp"] for row in before.values()
+        }
+    reconciled = json.loads(dlq.run("reconcile", "--json"))
+    assert reconciled["in_order"]
+    assert (reconciled["events"], reconciled["put_back"]) == (len(sent) + 20, 20)
+    assert reconciled["dead_lettered"] == {"WRONG_SUBJECT": 10, "BAD_MAGIC": 1}
+    assert "put back from the dead letters" in dlq.run("reconcile")
+
+
+def test_what_is_rejected_again_is_told_and_can_be_put_back_again(dlq: Dlq) -> None:
+    dlq.pipeline.send({"value": b"{json}", "key": "one", "partition": 2, "timestamp": 1_600_000_000_000})
+    dlq.pipeline.stream()
+    [place] = [one["now"] for one in dlq.json("replay")["put_back"]]
+    dlq.pipeline.stream()
+
+    assert dlq.reasons() == {"BAD_MAGIC": (2, 1, 1, 1)}
+    original, again = dlq.json("show")["letters"]
+    assert (original["put_back_as"], original["rejected_again"]) == (place, False)
+    assert (again["place"], again["put_back_as"], again["rejected_again"]) == (place, None, True)
+    assert [one["place"] for one in dlq.json("replay")["put_back"]] == [place]
+    dlq.pipeline.stream()
+    assert dlq.reasons() == {"BAD_MAGIC": (3, 2, 2, 1)}
+    reconciled = json.loads(dlq.run("reconcile", "--json"))
+    assert (reconciled["in_order"], reconciled["events"]) == (True, 3)
+
+
+def test_letters_are_shown_and_chosen_without_what_they_hold(dlq: Dlq) -> None:
+    pipeline = dlq.pipeline
+    schema_id = pipeline.register()
+    torn = pipeline.encode(schema_id, user(1, first_name="Secretia"))[:-3]
+    pipeline.send(
+        {"value": torn, "key": "Secretia", "headers": [("trace\n\x1b[2J", b"Secretia")], "partition": 0,
+         "timestamp": 1_000_000_000_000},
+        {"value": None, "timestamp": 1_600_000_000_000, "partition": 1},
+        {"value": b"{", "timestamp": 1_700_000_000_000, "partition": 1},
+    )  # fmt: skip
+    pipeline.stream()
+    name = pipeline.contract.topic
+
+    def places(*arguments: str) -> list[str]:
+        return [one["place"] for one in dlq.json("show", *arguments)["letters"]]
+
+    shown = dlq.run("dlq", "show")
+    assert "Secretia" not in shown
+    assert b"Secretia".hex() not in shown
+    assert "\x1b" not in shown
+    letters = {one["place"]: one for one in dlq.json("show")["letters"]}
+    assert sorted(letters) == [f"{name}-0-0", f"{name}-1-0", f"{name}-1-1"]
+    one = letters[f"{name}-0-0"]
+    assert (one["reason"], one["schema_id"], one["key_bytes"], one["value_bytes"]) == (
+        "DECODE_ERROR", schema_id, 8, len(torn)
+    )  # fmt: skip
+    assert one["headers"] == ["trace\n\x1b[2J"]
+    assert "value_hex" not in one
+    assert (letters[f"{name}-1-0"]["value_bytes"], letters[f"{name}-1-0"]["key_bytes"]) == (None, None)
+    [full] = dlq.json("show", "--at", f"{name}-0-0", "--payload")["letters"]
+    assert (full["value_hex"], full["key_hex"]) == (torn.hex(), b"Secretia".hex())
+    assert full["header_hex"][0] == ["trace\n\x1b[2J", b"Secretia".hex()]
+    assert torn.hex() in dlq.run("dlq", "show", "--payload")
+
+    assert places("--reason", "NULL_VALUE", "--reason", "TOO_SHORT") == [f"{name}-1-0", f"{name}-1-1"]
+    assert places("--from", "2020-09-13T12:26:40") == [f"{name}-1-0", f"{name}-1-1"]
+    assert places("--to", "2020-09-13T12:26:40+00:00") == [f"{name}-0-0"]
+    limited = dlq.json("show", "--limit", "2")
+    assert (len(limited["letters"]), limited["not_shown"]) == (2, 1)
+    assert "there is no dead letter of" in dlq.run("dlq", "replay", "--at", f"{name}-0-7", code=2)
+    assert "it is empty" in dlq.run("dlq", "replay", "--at", "", code=2)
+    assert "there is no code TO_SHORT" in dlq.run("dlq", "replay", "--reason", "TO_SHORT", code=2)
+    assert "0 records put back" in dlq.run("dlq", "replay", "--reason", "WRONG_SUBJECT")
+    assert "is no time" in dlq.run("dlq", "show", "--from", "yesterday", code=2)
+    told = dlq.json("replay", "--at", f"{name}-1-0")
+    assert [one["place"] for one in told["put_back"]] == [f"{name}-1-0"]
+
+
+def test_a_value_that_was_left_out_is_taken_from_where_it_stood_or_told_to_be_lost(dlq: Dlq) -> None:
+    pipeline = dlq.pipeline
+    large = b"{" + random.Random(1).randbytes(1_048_300)
+    pipeline.send({"value": large, "key": "large", "partition": 1, "timestamp": 1_600_000_000_000})
+    pipeline.stream()
+    [letter] = dlq.json("show")["letters"]
+    assert (letter["value_left_out"], letter["value_bytes"]) == (True, len(large))
+
+    assert len(dlq.json("replay")["put_back"]) == 1
+
+    before, after = dlq.events()
+    assert everything(before) == everything(after)
+    admin = AdminClient({"bootstrap.servers": pipeline.settings.kafka_bootstrap_servers})
+    upto = TopicPartition(pipeline.contract.topic, 1, 1)
+    admin.delete_records([upto])[upto].result(30)
+    told = dlq.json("replay", "--again", code=1)
+    assert told["put_back"] == []
+    assert [one["place"] for one in told["lost"]] == [f"{pipeline.contract.topic}-1-0"]
+    assert "not put back" in dlq.run("dlq", "replay", "--again", code=1)
+    assert len(dlq.events()) == 1
+
+
+def test_a_key_that_leaves_no_room_for_a_letter_is_taken_from_where_it_stood_too(dlq: Dlq) -> None:
+    key = random.Random(1).randbytes(1_048_350)
+    dlq.pipeline.send({"value": None, "key": key, "headers": OWN_HEADERS, "timestamp": 1_600_000_000_000})
+    dlq.pipeline.stream()
+    [letter] = dlq.json("show")["letters"]
+    assert (letter["key_bytes"], letter["key_left_out"], letter["headers"]) == (len(key), True, [])
+
+    assert len(dlq.json("replay")["put_back"]) == 1
+
+    before, after = dlq.events()
+    assert everything(before) == everything(after)
+
+
+def test_a_topic_with_a_small_limit_gets_every_letter_whole_and_back(dlq: Dlq) -> None:
+    """The client sends many records at once, and the broker refuses them all when they are too large together."""
+    file = dlq.pipeline.folder / "contract.yaml"
+    contract = yaml.safe_load(file.read_text())
+    contract["kafka"]["config"]["max.message.bytes"] = "65536"
+    contract["dead_letter"]["config"] = {"max.message.bytes": "65536"}
+    file.write_text(yaml.safe_dump(contract))
+    dlq.pipeline.register()
+    numbers = random.Random(1)
+    sent = {b"{" + numbers.randbytes(500) for _ in range(600)}
+    for value in sent:
+        dlq.pipeline.send({"value": value, "timestamp": 1_600_000_000_000})
+    dlq.pipeline.stream()
+
+    assert {letter.value() for letter in dlq.pipeline.dead_letters()} == sent
+    assert len(dlq.json("replay")["put_back"]) == 600
+    assert {message.value() for message in dlq.events()} == sent
+
+
+@pytest.mark.parametrize("millis", [-5, 1])
+def test_a_timestamp_that_the_client_cannot_give_is_kept_and_no_later_one_takes_its_place(
+    dlq: Dlq, millis: int
+) -> None:
+    schema_id = dlq.pipeline.register()
+    dlq.pipeline.send({"value": b"{", "timestamp": millis, "partition": 0})
+    dlq.pipeline.send({"value": dlq.pipeline.encode(schema_id, user(1)), "partition": 0})
+    dlq.pipeline.stream()
+    dlq.pipeline.stream(afresh=True)
+
+    [letter] = dlq.json("show")["letters"]
+    assert letter["time"] == ("1969-12-31T23:59:59.995+00:00" if millis < 0 else "1970-01-01T00:00:00.001+00:00")
+    assert json.loads(dlq.run("reconcile", "--json"))["dead_lettered"] == {"TOO_SHORT": 1}
+    told = dlq.json("replay", code=1 if millis < 0 else 0)
+    assert (len(told["lost"]), len(told["put_back"])) == ((1, 0) if millis < 0 else (0, 1))
+
+
+def test_what_a_producer_could_not_send_has_no_record_to_put_back(dlq: Dlq) -> None:
+    contract = dlq.pipeline.contract
+    refusal = RejectedUser("MISSING_EMAIL", "it has no e-mail address")
+    letter = dead_letter.of({"name": "x"}, refusal, topic=contract.topic, producer="producers.randomuser")
+    producer = Producer({"bootstrap.servers": dlq.pipeline.settings.kafka_bootstrap_servers})
+    producer.produce(contract.dead_letter_topic, letter.value, headers=letter.headers)
+    producer.produce(contract.dead_letter_topic, b"something else", headers=[("contracts.reason", b"OTHER")])
+    assert producer.flush(30) == 0
+
+    assert dlq.reasons() == {"MISSING_EMAIL": (1, 0, 0, 0)}
+    [shown] = dlq.json("show")["letters"]
+    assert (shown["never_a_record"], shown["by"]) == (True, "producers.randomuser")
+    assert dlq.json("replay") == {
+        "version": 1,
+        "topic": contract.topic,
+        "dead_letter_topic": contract.dead_letter_topic,
+        "dry_run": False,
+        "would_put_back": [],
+        "put_back_before": 0,
+        "never_a_record": 1,
+    }
+    assert dlq.events() == []
+
+
+def test_a_topic_that_stamps_its_records_itself_gets_none_back(dlq: Dlq) -> None:
+    dlq.pipeline.send({"value": b"{json}", "timestamp": 1_600_000_000_000})
+    dlq.pipeline.stream()
+    file = dlq.pipeline.folder / "contract.yaml"
+    file.write_text(file.read_text().replace("config:\n", "config:\n    message.timestamp.type: LogAppendTime\n", 1))
+    dlq.pipeline.register()
+
+    assert "message.timestamp.type=CreateTime" in dlq.run("dlq", "replay", code=2)
+    assert len(dlq.events()) == 1
+
+
+def test_a_share_of_rejects_that_the_contract_does_not_allow_is_a_finding(dlq: Dlq) -> None:
+    pipeline = dlq.pipeline
+    first, day = pipeline.register(), 86_400_000
+    good = ({"value": pipeline.encode(first, user(number)), "timestamp": 2 * day + number} for number in range(98))
+    bad = [{"value": b"bad value", "timestamp": 2 * day}, {"value": b"", "timestamp": 3 * day - 1}]
+    pipeline.send({"value": b"of the day before", "timestamp": 2 * day - 1}, *good, *bad)
+    pipeline.send({"value": b"of the day after", "timestamp": 3 * day})
+    pipeline.stream()
+    of_the_day = ("review", "--from", "1970-01-03", "--to", "1970-01-04")
+    reasons = {"BAD_MAGIC": 1, "TOO_SHORT": 1}
+
+    told = dlq.json(*of_the_day, code=1)
+    assert (told["records"], told["rejected"], told["rate"]) == (100, reasons, 0.02)
+    assert dlq.json("review", code=1)["rejected"] == {"BAD_MAGIC": 3, "TOO_SHORT": 1}
+    assert dlq.json("review", "--from", "1970-01-05")["records"] == 0
+
+    file = pipeline.folder / "contract.yaml"
+    contract = yaml.safe_load(file.read_text())
+    contract["dead_letter"]["max_rate"] = 0.02
+    file.write_text(yaml.safe_dump(contract, sort_keys=False))
+    assert "2 of 100 records rejected: 2.00%, allowed 2.00%" in dlq.run("dlq", *of_the_day)
+
+
+def test_a_broker_that_is_down_and_a_contract_that_is_not_registered_are_told(dlq: Dlq) -> None:
+    for command in ("list", "show", "replay"):
+        told = dlq.run("dlq", command, code=3, KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:9", KAFKA_MAX_BLOCK_MS="1000")
+        assert "127.0.0.1:9" in told
+    file = dlq.pipeline.folder / "contract.yaml"
+    file.write_text(file.read_text().replace("topic: users_", "topic: unregistered_"))
+    assert "make register-schemas" in dlq.run("dlq", "list", code=2)

@@ -1,0 +1,159 @@
+"""No Kafka timestamp stops a stream, or becomes another one on its way into the stores."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from pyspark.sql import SparkSession
+
+from contracts.settings import Settings
+from contracts_tests.fixtures.pipeline import Pipeline, made
+from contracts_tests.fixtures.processes import run
+from contracts_tests.fixtures.stack import RunningStack
+from contracts_tests.fixtures.users import user
+from streaming.decode import timestamps
+from streaming.inspection.reconcile import reconcile
+from streaming.sinks import cassandra, postgres
+
+NOW = 1_790_000_000_000
+#: Those that Spark can hold, ms.
+HELD = {
+    "now": NOW,
+    "a second of 1969": -1_000,
+    "the year 1582, on both sides of the calendars' change": -12_219_292_800_000,
+    "a millisecond before it": -12_219_292_800_001,
+    "the year 1500": -14_831_769_600_000,
+    "the year 1": -62_135_596_800_000,
+    "4000 BC": -188_395_000_000_000,
+    "microseconds for milliseconds": NOW * 1_000,
+    "the last": timestamps.MOST_MILLIS,
+}
+#: Those that it cannot.
+FAR = {
+    "one more": timestamps.MOST_MILLIS + 1,
+    "nanoseconds for milliseconds": NOW * 1_000_000,
+    "the largest": 2**63 - 1,
+    "290,309 BC": timestamps.LEAST_MILLIS - 1,
+    "nanoseconds before 1970": -NOW * 1_000_000,
+}
+MILLIS = {
+    cassandra: "SELECT id, blobAsBigint(timestampAsBlob(kafka_timestamp)) FROM {}",
+    postgres: "SELECT id, (extract(epoch FROM kafka_timestamp) * 1000)::bigint FROM {}",
+}
+
+
+@pytest.fixture
+def timeless(settings_of_stack: Settings, spark: SparkSession, tmp_path: Path) -> Pipeline:
+    """Its topic takes every timestamp."""
+    pipeline = made(settings_of_stack, spark, tmp_path)
+    file = pipeline.folder / "contract.yaml"
+    contract = yaml.safe_load(file.read_text())
+    contract["kafka"]["config"]["message.timestamp.after.max.ms"] = str(2**63 - 1)
+    file.write_text(yaml.safe_dump(contract))
+    return pipeline
+
+
+def send(pipeline: Pipeline, timestamps: dict[str, int], first: int = 0) -> dict[str, int]:
+    """A user for each, by itself: id -> ms."""
+    schema_id = pipeline.register()
+    users = [user(number) for number in range(first, first + len(timestamps))]
+    for one, millis in zip(users, timestamps.values(), strict=True):
+        headers = [("trace", b"\x00\xff"), ("none", None)]
+        pipeline.send(
+            {"key": one["id"], "value": pipeline.encode(schema_id, one), "timestamp": millis, "headers": headers}
+        )
+    return {one["id"]: millis for one, millis in zip(users, timestamps.values(), strict=True)}
+
+
+def stored(pipeline: Pipeline) -> list[dict[str, int]]:
+    """Of each store: id -> ms."""
+    found = []
+    for store, query in MILLIS.items():
+        spec = getattr(pipeline.contract.spec.sinks, store.__name__.rpartition(".")[2])
+        with store.connect(pipeline.settings) as connection:
+            found.append({str(row[0]): row[1] for row in connection.execute(query.format(spec.quoted))})
+    return found
+
+
+def test_a_timestamp_is_stored_as_it_is_or_its_record_is_a_dead_letter(
+    timeless: Pipeline, stack: RunningStack
+) -> None:
+    held = send(timeless, HELD)
+    far = send(timeless, FAR, len(HELD))
+
+    timeless.stream()
+
+    for found in stored(timeless):
+        assert found == held
+    letters = timeless.dead_letters()
+    assert {letter.key().decode() for letter in letters} == far.keys()
+    for letter in letters:
+        told = dict(letter.headers())
+        millis = far[letter.key().decode()]
+        assert told["contracts.reason"] == b"TIMESTAMP_OUT_OF_RANGE"
+        assert str(millis).encode() in told["__connect.errors.exception.message"]
+        assert int(told["contracts.timestamp"]) == millis
+        assert letter.headers()[:2] == [("trace", b"\x00\xff"), ("none", None)]
+    outcome = reconcile(timeless.settings, timeless.contract)
+    assert outcome.in_order(), outcome
+    assert outcome.dead_lettered == {"TIMESTAMP_OUT_OF_RANGE": len(FAR)}
+    shown = run(stack, timeless, "dlq", "show", "--json")
+    assert shown.returncode == 0, shown.stderr
+    assert len(json.loads(shown.stdout)["letters"]) == len(FAR)
+
+
+def test_among_far_ones_each_record_has_its_own_fate(timeless: Pipeline) -> None:
+    """Good and bad ones, updates of one key, and two schema versions, in one batch with a far one."""
+    schema_id = timeless.register()
+    later = timeless.evolve(
+        lambda schema: schema["fields"].append({"name": "note", "type": "string", "default": "-", "doc": "x"})
+    )
+    timeless.send(
+        {"value": timeless.encode(schema_id, user(1, phone="1")), "timestamp": NOW, "partition": 0},
+        {"value": timeless.encode(schema_id, user(1, phone="0")), "timestamp": NOW - 1, "partition": 0},
+        {"value": b"{", "timestamp": NOW, "partition": 0},
+        {"value": b"\x00\x7f\xff\xff\xffx", "timestamp": NOW, "partition": 1},
+        {"value": timeless.encode(later, {**user(2), "note": "n"}), "timestamp": NOW, "partition": 1},
+    )
+    send(timeless, {"far": NOW * 1_000_000}, 3)
+
+    timeless.stream()
+    timeless.stream(afresh=True)
+
+    for rows in (timeless.cassandra_rows(), timeless.postgres_rows()):
+        assert rows.keys() == {user(1)["id"], user(2)["id"]}
+        assert (rows[user(1)["id"]]["phone"], rows[user(2)["id"]]["note"]) == ("1", "n")
+    assert reconcile(timeless.settings, timeless.contract).dead_lettered == {
+        "TIMESTAMP_OUT_OF_RANGE": 1,
+        "TOO_SHORT": 1,
+        "UNKNOWN_SCHEMA_ID": 1,
+    }
+
+
+def test_a_dead_letter_topic_that_refuses_the_timestamp_gets_it_in_a_header(
+    timeless: Pipeline, stack: RunningStack
+) -> None:
+    """The broker's own limit is an hour from now, and holds for the dead-letter topic."""
+    timeless.register()
+    millis = NOW * 1_000
+    timeless.send(*({"value": b"{%d" % number, "timestamp": millis} for number in range(3)), {"value": b"{"})
+
+    timeless.stream()
+
+    letters = {letter.value(): dict(letter.headers()) for letter in timeless.dead_letters()}
+    assert letters.keys() == {b"{0", b"{1", b"{2", b"{"}
+    assert [int(letters[b"{%d" % number]["contracts.timestamp"]) for number in range(3)] == [millis] * 3
+    assert reconcile(timeless.settings, timeless.contract).in_order()
+
+    file = timeless.folder / "contract.yaml"
+    limit = yaml.safe_load(file.read_text())
+    limit["kafka"]["config"]["message.timestamp.after.max.ms"] = "3600000"
+    file.write_text(yaml.safe_dump(limit))
+    timeless.register()
+    replayed = run(stack, timeless, "dlq", "replay", "--json")
+    assert replayed.returncode == 1, replayed.stderr
+    told = json.loads(replayed.stdout)
+    assert (len(told["put_back"]), len(told["lost"])) == (1, 3)

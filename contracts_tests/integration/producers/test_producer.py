@@ -1,0 +1,582 @@
+"""The producer on real servers: what it sends is what the source has, and what goes wrong is said and counted.
+
+Each test has a topic of its own, under a contract that differs from `users_created` in the topic's name only.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import pty
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka.schema_registry import SchemaRegistryClient
+from confluent_kafka.schema_registry.avro import AvroDeserializer
+from confluent_kafka.serialization import MessageField, SerializationContext
+
+from contracts import settings
+from contracts.catalog import loading
+from contracts.catalog.contract import Contract
+from contracts.errors import ServiceError
+from contracts.registry import plan
+from contracts.registry.client import Registry
+from contracts.registry.register import Servers
+from contracts.registry.topics import Topics
+from contracts.settings import Settings
+from contracts_tests.fixtures.clone import CLONE
+from contracts_tests.fixtures.source_servers import source_servers
+from producers import publish
+from producers.publish import Publisher
+from producers.randomuser import RejectedUser, to_record
+from stack import ports
+from stack.source import replay
+from stack.source.generator import UserGenerator
+from stack.source.server import SourceServer
+
+RECORDED = Path(os.environ.get("RANDOMUSER_DIR", CLONE.parent / "shared" / "data" / "randomuser"))
+RECORDINGS = ["made", *(["recorded"] if RECORDED.is_dir() else [])]
+
+
+class Topic:
+    """A topic under a contract of its own.
+
+    Args:
+        folder: of the contract; it is the environment's CONTRACTS_DIR.
+        environment: for subprocesses.
+    """
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        self.folder = folder
+        self.name = f"users_{uuid.uuid4().hex[:12]}"
+        self.environment = environment | {"CONTRACTS_DIR": str(folder), "DATASOURCE_RETRIES": "1"}
+        shutil.copytree(CLONE / "schemas" / "users_created", folder / "users_created")
+        written = folder / "users_created" / "contract.yaml"
+        text = written.read_text(encoding="utf-8")
+        written.write_text(re.sub("users_created", self.name, text), encoding="utf-8")
+
+    @property
+    def settings(self) -> Settings:
+        names = ("kafka_bootstrap_servers", "schema_registry_url")
+        return settings.load(**{name: self.environment[name.upper()] for name in names}, contracts_dir=self.folder)
+
+    @property
+    def contract(self) -> Contract:
+        return loading.load_one(self.folder, "users_created")
+
+    def register(self) -> Topic:
+        desired = loading.load(self.folder)
+        servers = Servers(Registry.from_settings(self.settings), Topics(self.settings))
+        servers.carry_out(plan.make(desired, servers.read(desired)))
+        return self
+
+    def produce(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """`python -m producers ARGUMENTS`, to its end."""
+        with self.start(*arguments, **environment) as running:
+            out, err = running.communicate(timeout=300)
+        assert "Traceback" not in err, err
+        return subprocess.CompletedProcess(running.args, running.returncode, out, err)
+
+    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "producers", *arguments],
+            cwd=CLONE,
+            env=self.environment | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def count(self) -> int:
+        """How many messages are in the topic now."""
+        with self._consumer() as consumer:
+            return sum(self._ends(consumer, self.name).values())
+
+    def messages(self, *, dead: bool = False) -> list[Message]:
+        """Everything in the topic, or in its dead-letter topic."""
+        name = f"{self.name}.dlq" if dead else self.name
+        with self._consumer() as consumer:
+            ends = self._ends(consumer, name)
+            consumer.assign([TopicPartition(name, number, 0) for number in ends])
+            found: list[Message] = []
+            deadline = time.monotonic() + 60
+            while len(found) < sum(ends.values()) and time.monotonic() < deadline:
+                found += [message for message in consumer.consume(500, timeout=1) if not message.error()]
+        assert len(found) == sum(ends.values())
+        return found
+
+    @contextmanager
+    def _consumer(self) -> Iterator[Consumer]:
+        servers = self.environment["KAFKA_BOOTSTRAP_SERVERS"]
+        consumer = Consumer({"bootstrap.servers": servers, "group.id": "test", "enable.auto.commit": False})
+        try:
+            yield consumer
+        finally:
+            consumer.close()
+
+    @staticmethod
+    def _ends(consumer: Consumer, name: str) -> dict[int, int]:
+        partitions = consumer.list_topics(name, timeout=30).topics[name].partitions
+        return {number: consumer.get_watermark_offsets(TopicPartition(name, number))[1] for number in partitions}
+
+    def records(self) -> list[dict[str, Any]]:
+        """Every record, decoded with the schema that its message names."""
+        registry = SchemaRegistryClient({"url": self.environment["SCHEMA_REGISTRY_URL"], "timeout": 30})
+        # The default asks for /associations, a path that Apicurio leaves without any answer now and then.
+        decode = AvroDeserializer(registry, conf={"subject.name.strategy.type": "TOPIC"})
+        decoded = []
+        for message in self.messages():
+            headers = message.headers()
+            value = decode(message.value(), SerializationContext(self.name, MessageField.VALUE, headers))
+            key = decode(message.key(), SerializationContext(self.name, MessageField.KEY, headers))
+            assert key == {"id": value["id"]}
+            decoded.append(value | {"id": str(value["id"])})
+        return decoded
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., SourceServer]]:
+    with source_servers() as serve:
+        yield serve
+
+
+@pytest.fixture
+def source(serve: Callable[..., SourceServer]) -> SourceServer:
+    return serve()
+
+
+@pytest.fixture
+def unregistered(stack: Any, source: SourceServer, tmp_path: Path) -> Topic:
+    return Topic(tmp_path / "schemas", stack.environment | {"DATASOURCE_URL": source.url})
+
+
+@pytest.fixture
+def topic(unregistered: Topic) -> Topic:
+    return unregistered.register()
+
+
+def generated(seed: str, count: int, page_size: int = 500) -> list[dict[str, Any]]:
+    generator, users = UserGenerator(), []
+    for page in range(1, count // page_size + 2):
+        users += generator.page(seed, page, page_size)
+    return users[:count]
+
+
+def by_id(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(records, key=lambda record: record["id"])
+
+
+def test_every_user_arrives_as_the_source_has_it(topic: Topic) -> None:
+    done = topic.produce("--count", "700", "--seed", "s", "--json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    partitions = {message.partition() for message in topic.messages()}
+    assert {int(number) for number in told["offsets"]} == partitions
+    assert sum(last - first + 1 for first, last in told.pop("offsets").values()) == 700
+    assert told == {
+        "version": 1,
+        "fetched": 700,
+        "produced": 700,
+        "refused": {"total": 0, "reasons": {}},
+        "undelivered": 0,
+        "ids_distinct": 700,
+        "ended": "count",
+        "topic": topic.name,
+        "dead_letter_topic": f"{topic.name}.dlq",
+        "seed": "s",
+        "source": topic.environment["DATASOURCE_URL"],
+        "seconds": told["seconds"],
+    }
+    assert by_id(topic.records()) == by_id([to_record(user) for user in generated("s", 700)])
+
+
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:9", "http://127.0.0.1:9"])
+def test_proxies_of_the_environment_are_not_asked(topic: Topic, proxy: str) -> None:
+    names = ("ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY")
+    variables = dict.fromkeys([*names, *map(str.lower, names)], proxy)
+    done = topic.produce("--count", "5", **variables, NO_PROXY="", no_proxy="")
+    assert done.returncode == 0, done.stderr
+    assert len(topic.records()) == 5
+
+
+def test_a_second_run_sends_the_same_ids_to_the_same_partitions(topic: Topic) -> None:
+    for _ in range(2):
+        assert topic.produce("--count", "50", "--seed", "s").returncode == 0
+    messages = topic.messages()
+    assert len(messages) == 100
+    assert len({(message.key(), message.partition()) for message in messages}) == 50
+    assert len({message.partition() for message in messages}) == 3
+
+
+def test_equal_keys_go_where_java_clients_send_them(topic: Topic) -> None:
+    topic.produce("--count", "50", "--seed", "s")
+    for message in topic.messages():
+        assert message.partition() == (murmur2(message.key()) & 0x7FFFFFFF) % 3
+
+
+def murmur2(data: bytes) -> int:
+    """Kafka's hash of a key, as org.apache.kafka.common.utils.Utils has it."""
+    mask, factor = 0xFFFFFFFF, 0x5BD1E995
+    found = (0x9747B28C ^ len(data)) & mask
+    whole = len(data) & ~3
+    for start_at in range(0, whole, 4):
+        part = int.from_bytes(data[start_at : start_at + 4], "little") * factor & mask
+        part = (part ^ part >> 24) * factor & mask
+        found = found * factor & mask ^ part
+    if rest := data[whole:]:
+        found = (found ^ int.from_bytes(rest, "little")) * factor & mask
+    found = (found ^ found >> 13) * factor & mask
+    return found ^ found >> 15
+
+
+def test_the_run_says_where_its_users_come_from_and_names_none_of_them(topic: Topic) -> None:
+    done = topic.produce("--count", "50")
+    assert done.returncode == 0
+    assert topic.environment["DATASOURCE_URL"] in done.stderr
+    seed = re.search(r"seed=([0-9a-f]{16})", done.stderr)
+    assert seed is not None
+    for user in generated(seed[1], 50):
+        for text in (user["email"], user["name"]["last"], user["phone"], user["login"]["uuid"]):
+            assert text not in done.stderr + done.stdout or len(text) < 4
+
+
+def broken(user: dict[str, Any]) -> list[dict[str, Any]]:
+    """Users that cannot become a record."""
+    return [
+        {"name": {"first": "زهرا\u200c", "last": "x"}, "location": {"city": "y"}, "phone": "1"},
+        user | {"dob": "yesterday"},
+        user | {"name": {"first": "half \ud83d", "last": "x"}},
+        {},
+    ]
+
+
+@pytest.mark.parametrize("which", RECORDINGS)
+def test_a_whole_recording_arrives_or_is_dead_lettered(
+    unregistered: Topic, serve: Callable[..., SourceServer], tmp_path: Path, which: str
+) -> None:
+    folder = RECORDED
+    if which == "made":
+        folder = tmp_path / "recorded"
+        folder.mkdir()
+        users = generated("s", 30)
+        (folder / "1.json").write_text(json.dumps([*users[:20], *broken(users[0]), *users[20:]]), encoding="utf-8")
+    good, reasons, bad = [], Counter(), []
+    for user in replay.read(folder).users:
+        try:
+            good.append(to_record(user))
+        except RejectedUser as refusal:
+            reasons[refusal.reason] += 1
+            bad.append(user)
+    topic = unregistered.register()
+    done = topic.produce("--count", "all", "--page-size", "7", "--json", DATASOURCE_URL=serve(replay=folder).url)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert (report["fetched"], report["ended"]) == (len(good) + len(bad), "source")
+    assert report["produced"] == report["ids_distinct"] == len(good)
+    assert report["refused"] == {"total": len(bad), "reasons": reasons}
+    assert by_id(topic.records()) == by_id(good)
+    assert [json.loads(letter.value()) for letter in topic.messages(dead=True)] == bad
+
+
+def test_a_dead_letter_is_the_user_and_says_why(
+    unregistered: Topic, serve: Callable[..., SourceServer], tmp_path: Path
+) -> None:
+    users = broken(generated("s", 1)[0])
+    (tmp_path / "1.json").write_text(json.dumps(users), encoding="utf-8")
+    topic = unregistered.register()
+    done = topic.produce("--count", "all", DATASOURCE_URL=serve(replay=tmp_path).url)
+    assert done.returncode == 1, done.stderr
+    assert "every user was refused: fetched 4, produced 0, refused 4" in done.stderr
+    letters = topic.messages(dead=True)
+    assert letters[0].value() == json.dumps(users[0], ensure_ascii=False).encode()
+    assert dict(letters[0].headers()) == {
+        "__connect.errors.topic": topic.name.encode(),
+        "__connect.errors.connector.name": b"producers.randomuser",
+        "__connect.errors.stage": b"TRANSFORMATION",
+        "__connect.errors.exception.class.name": b"producers.randomuser.RejectedUser",
+        "__connect.errors.exception.message": b"email is missing",
+        "contracts.reason": b"MISSING_EMAIL",
+    }
+    reasons = [dict(letter.headers())["contracts.reason"] for letter in letters]
+    assert reasons == [b"MISSING_EMAIL", b"INVALID_DOB", b"INVALID_FIRST_NAME", b"MISSING_EMAIL"]
+
+
+def test_a_record_that_does_not_fit_the_contract_is_dead_lettered(unregistered: Topic) -> None:
+    change_value_schema(unregistered, lambda schema: schema["fields"].append({"name": "shoe_size", "type": "int"}))
+    topic = unregistered.register()
+    done = topic.produce("--count", "5", "--json")
+    assert done.returncode == 1, done.stderr
+    report = json.loads(done.stdout)
+    assert (report["produced"], report["refused"]) == (0, {"total": 5, "reasons": {"INVALID_RECORD": 5}})
+    for letter in topic.messages(dead=True):
+        headers = dict(letter.headers())
+        assert headers["__connect.errors.stage"] == b"VALUE_CONVERTER"
+        assert (
+            headers["__connect.errors.exception.message"] == b"field shoe_size does not fit the schema: it is missing"
+        )
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("registered_date", dt.datetime(2024, 2, 29, 12), "the schema: it has no zone"),
+        (
+            "registered_date",
+            dt.datetime(2024, 2, 29, 12, 0, 0, 1, dt.UTC),
+            "the schema: it has parts of a millisecond",
+        ),
+        ("dob", dt.datetime(2024, 2, 29, 12, tzinfo=dt.UTC), "the schema: it is a date with a time"),
+        ("id", "somebody", "the schema: it is not a UUID"),
+        ("gender", "OTHER", "the schema: it is not a symbol"),
+        ("email", b"a@example.com", "the schema: it is not text"),
+    ],
+)
+def test_value_that_would_be_altered_is_refused(topic: Topic, field: str, value: Any, words: str) -> None:
+    publisher = Publisher(topic.contract, topic.settings)
+    publisher.open()
+    record = to_record(generated("s", 1)[0])
+    publisher.send(record)
+    with pytest.raises(publish.RejectedRecord) as caught:
+        publisher.send(record | {field: value})
+    assert caught.value.reason == "INVALID_RECORD"
+    assert f"field {field} does not fit {words}" in caught.value.what
+    assert str(value) not in caught.value.what
+    publisher.flush()
+    assert topic.records() == [record]
+
+
+def test_schema_ids_in_headers_are_read_by_confluents_deserializer(unregistered: Topic) -> None:
+    spec = unregistered.folder / "users_created" / "contract.yaml"
+    spec.write_text(spec.read_text(encoding="utf-8") + "\nproducer: {schema_id: header}\n", encoding="utf-8")
+    topic = unregistered.register()
+    assert topic.produce("--count", "20", "--seed", "s").returncode == 0
+    contract, registry = topic.contract, Registry.from_settings(topic.settings)
+    ids = {subject.role: registry.find(subject).schema_id.to_bytes(4, "big") for subject in contract.subjects}
+    for message in topic.messages():
+        # The embedded registry has no GUIDs.
+        assert sorted(message.headers()) == [
+            ("__key_schema_id", b"\x00" + ids["key"]),
+            ("__value_schema_id", b"\x00" + ids["value"]),
+        ]
+        length = len(message.key()) - 1
+        assert message.key()[0] == 2 * length  # an id, and no framing before it
+    assert by_id(topic.records()) == by_id([to_record(user) for user in generated("s", 20)])
+
+
+def test_a_full_queue_holds_the_producer_up_and_loses_nothing(topic: Topic, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publish, "QUEUE_MESSAGES", 10)
+    publisher = Publisher(topic.contract, topic.settings)
+    publisher.open()
+    records = [to_record(user) for user in generated("s", 500)]
+    for record in records:
+        publisher.send(record)
+    publisher.flush()
+    assert (publisher.produced, publisher.undelivered) == (500, 0)
+    assert by_id(topic.records()) == by_id(records)
+
+
+def test_a_user_too_large_for_any_message_ends_the_run(topic: Topic) -> None:
+    publisher = Publisher(topic.contract, topic.settings)
+    publisher.open()
+    user = generated("s", 1)[0]
+    user["name"]["first"] = "x" * 2_000_000
+    with pytest.raises(publish.RejectedRecord) as caught:
+        publisher.send(to_record(user))
+    assert caught.value.reason == "TOO_LARGE"
+    with pytest.raises(ServiceError, match="cannot go to"):
+        publisher.refuse(user, caught.value)
+
+
+def change_value_schema(topic: Topic, change: Callable[[dict[str, Any]], None]) -> None:
+    schema = topic.folder / "users_created" / "value.avsc"
+    document = json.loads(schema.read_text(encoding="utf-8"))
+    change(document)
+    schema.write_text(json.dumps(document), encoding="utf-8")
+
+
+def test_an_unregistered_schema_is_said(topic: Topic) -> None:
+    change_value_schema(topic, lambda schema: schema["fields"].append({"name": "more", "type": "int", "default": 0}))
+    done = topic.produce("--count", "5")
+    assert done.returncode == 2
+    assert f"{topic.name}-value" in done.stderr
+    assert "make register-schemas" in done.stderr
+
+
+def test_a_schema_that_refers_to_another_file(unregistered: Topic) -> None:
+    gender = {}
+
+    def set_apart(schema: dict[str, Any]) -> None:
+        field = next(field for field in schema["fields"] if field["name"] == "gender")
+        gender.update(field["type"], namespace=schema["namespace"])
+        field["type"] = f"{schema['namespace']}.Gender"
+
+    change_value_schema(unregistered, set_apart)
+    shared = unregistered.folder / "types" / "gender.avsc"
+    shared.parent.mkdir()
+    shared.write_text(json.dumps(gender), encoding="utf-8")
+    topic = unregistered.register()
+    done = topic.produce("--count", "20", "--seed", "s")
+    assert done.returncode == 0, done.stderr
+    assert by_id(topic.records()) == by_id([to_record(user) for user in generated("s", 20)])
+
+
+def test_missing_topics_are_said(unregistered: Topic) -> None:
+    done = unregistered.produce("--count", "5")
+    assert done.returncode == 2
+    assert f"{unregistered.name}.dlq" in done.stderr
+    assert "make register-schemas" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("variable", "form", "name"),
+    [
+        ("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:{}", "Kafka"),
+        ("SCHEMA_REGISTRY_URL", "http://127.0.0.1:{}", "registry"),
+        ("DATASOURCE_URL", "http://127.0.0.1:{}/api/", "source API"),
+    ],
+)
+def test_a_server_that_is_down_is_named_with_its_address_and_how_to_start_it(
+    topic: Topic, variable: str, form: str, name: str
+) -> None:
+    port = ports.pick(["nobody"])["nobody"]
+    done = topic.produce("--count", "5", **{variable: form.format(port)}, KAFKA_MAX_BLOCK_MS="2000")
+    assert done.returncode == 3
+    error = done.stderr[done.stderr.index("error: ") :]
+    assert name in error
+    assert str(port) in error
+    assert "make up" in error
+
+
+def test_a_source_that_breaks_off_leaves_what_it_gave_delivered(topic: Topic, source: SourceServer) -> None:
+    source.faults.replace(["slow:0*2", "500"])
+    done = topic.produce("--count", "50", "--page-size", "10", "--json")
+    assert done.returncode == 3
+    assert "answered 500" in done.stderr
+    report = json.loads(done.stdout)
+    assert (report["fetched"], report["produced"], report["ended"]) == (20, 20, "error")
+    assert topic.count() == 20
+
+
+def test_a_source_that_runs_dry_ends_the_run(unregistered: Topic, serve: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "recorded"
+    folder.mkdir()
+    (folder / "1.json").write_text(json.dumps(generated("s", 12)), encoding="utf-8")
+    topic = unregistered.register()
+    done = topic.produce("--count", "100", "--json", DATASOURCE_URL=serve(replay=folder).url)
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["produced"] == 12
+    assert json.loads(done.stdout)["ended"] == "source"
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+def test_a_signal_ends_the_run_in_order(topic: Topic, number: signal.Signals, code: int) -> None:
+    with topic.start("--duration", "600", "--rate", "100", "--page-size", "20", "--json") as running:
+        wait_for(lambda: topic.count() >= 10)
+        running.send_signal(number)
+        out, err = running.communicate(timeout=60)
+    assert running.returncode == code, err
+    report = json.loads(out)
+    assert report["ended"] == number.name
+    assert report["fetched"] == report["produced"] == topic.count()
+
+
+def test_ctrl_c_does_not_wait_for_a_slow_source(topic: Topic, source: SourceServer) -> None:
+    source.faults.replace(["slow:0*1", "slow:600"])
+    with topic.start("--count", "20", "--page-size", "10", "--json", DATASOURCE_TIMEOUT_S="500") as running:
+        wait_for(lambda: source.requests == 2)
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate(timeout=60)
+    assert running.returncode == 130, err
+    assert json.loads(out)["produced"] == 10 == topic.count()
+
+
+def test_rate_and_duration(topic: Topic) -> None:
+    done = topic.produce("--rate", "20", "--duration", "1", "--json")
+    assert done.returncode == 0
+    report = json.loads(done.stdout)
+    assert report["ended"] == "duration"
+    assert 1 <= report["produced"] <= 41  # a second's worth, and at most one to catch up with
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--count", "x"], "--count"),
+        (["--count", "0"], "--count"),
+        (["--rate", "0"], "--rate"),
+        (["--rate", "nan"], "--rate"),
+        (["--duration", "-1"], "--duration"),
+        (["--page-size", "5001"], "--page-size"),
+        (["--contract", "nothing"], "nothing"),
+        (["--unknown"], "--unknown"),
+    ],
+)
+def test_what_is_wrong_with_a_flag_is_said(unregistered: Topic, arguments: list[str], words: str) -> None:
+    done = unregistered.produce(*arguments)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_terminal_gets_a_bar_and_a_file_gets_lines(topic: Topic) -> None:
+    master, slave = pty.openpty()
+    try:
+        with subprocess.Popen(
+            [sys.executable, "-m", "producers", "--count", "60", "--rate", "60"],
+            cwd=CLONE,
+            env=topic.environment | {"TERM": "xterm-256color", "COLUMNS": "100"},
+            stdout=subprocess.PIPE,
+            stderr=slave,
+        ) as running:
+            out, _ = running.communicate(timeout=60)
+        os.set_blocking(master, False)
+        shown = os.read(master, 1_000_000).decode()
+    finally:
+        os.close(master)
+        os.close(slave)
+    assert running.returncode == 0
+    assert "━" in shown
+    assert "\x1b[" in shown
+    assert b"\x1b[" not in out
+    lines = topic.produce("--rate", "20", "--duration", "4")
+    assert "so far" in lines.stderr
+    assert "\x1b[" not in lines.stderr
+
+
+def test_a_broker_that_dies_in_the_middle(private: Any, serve: Callable[..., SourceServer], tmp_path: Path) -> None:
+    environment = private.environment | {"DATASOURCE_URL": serve().url}
+    topic = Topic(tmp_path / "schemas", environment).register()
+    with topic.start("--duration", "600", "--rate", "200", "--json", KAFKA_MAX_BLOCK_MS="4000") as running:
+        wait_for(lambda: topic.count() >= 100)
+        os.kill(private.status["kafka"]["pid"], signal.SIGKILL)
+        out, err = running.communicate(timeout=120)
+    private.run("up")
+    assert running.returncode == 3, err
+    report = json.loads(out)
+    assert report["ended"] == "error"
+    assert report["undelivered"] > 0
+    assert report["fetched"] == report["produced"] + report["undelivered"]
+    assert f"{report['produced']} messages delivered, {report['undelivered']} not" in err
+    assert environment["KAFKA_BOOTSTRAP_SERVERS"] in err
+    # What counts as produced is there; a message may have arrived whose acknowledgement was lost.
+    assert report["produced"] <= topic.count() <= report["fetched"]

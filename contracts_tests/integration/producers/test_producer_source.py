@@ -1,0 +1,185 @@
+"""The producer's client against the source API over HTTP, which misbehaves in every way it can."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import requests
+import structlog
+
+from contracts.errors import ConfigurationError, Refused, ServiceError
+from contracts_tests.fixtures.source_servers import source_servers
+from producers.source_api import SourceApi, retry_after
+from stack import ports
+from stack.source.server import SourceServer
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., SourceServer]]:
+    with source_servers() as serve:
+        yield serve
+
+
+def client(url: str, retries: int = 3, timeout_s: float = 10.0) -> SourceApi:
+    return SourceApi(url, retries=retries, timeout_s=timeout_s, first_wait_s=0.01)
+
+
+def test_pages_come_until_the_recording_ends(serve: Callable[..., SourceServer], tmp_path: Path) -> None:
+    users = [{"n": n} for n in range(25)]
+    (tmp_path / "1.json").write_text(json.dumps(users), encoding="utf-8")
+    pages = list(client(serve(replay=tmp_path).url).pages("s", 10))
+    assert [len(page) for page in pages] == [10, 10, 5]
+    assert [user for page in pages for user in page] == users
+
+
+def test_pages_of_a_seed(serve: Callable[..., SourceServer]) -> None:
+    server = serve()
+    pages = client(server.url).pages("s", 4)
+    assert next(pages) == requests.get(f"{server.url}?seed=s&results=4", timeout=10).json()["results"]
+    assert next(pages) == requests.get(f"{server.url}?seed=s&results=4&page=2", timeout=10).json()["results"]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    ["500", "502", "503", "504", "408", "429", "429:retry_after=0", "503:retry_after=0.1", "429:retry_at=1", "cut",
+     "hang_up", "not_json", "error_200"],
+)  # fmt: skip
+def test_what_passes_is_asked_again(serve: Callable[..., SourceServer], fault: str) -> None:
+    server = serve(faults=(f"{fault}*2",))
+    with structlog.testing.capture_logs() as logged:
+        users = client(server.url).page(1, 5, "s")
+    assert users == client(server.url).page(1, 5, "s")
+    assert server.requests == 4
+    assert [line["attempt"] for line in logged] == [1, 2]
+    assert all(line["because"] for line in logged)
+
+
+def test_a_slow_answer_is_asked_for_again(serve: Callable[..., SourceServer]) -> None:
+    server = serve(faults=("slow:60*1",))
+    assert len(client(server.url, timeout_s=0.5).page(1, 5, "s")) == 5
+
+
+def test_the_wait_that_the_server_asks_for_is_kept(serve: Callable[..., SourceServer]) -> None:
+    with structlog.testing.capture_logs() as logged:
+        client(serve(faults=("429:retry_after=1*1",)).url).page(1, 1, "s")
+    assert [1 <= line["wait_s"] < 1.1 for line in logged] == [True]
+
+
+def test_a_wait_that_is_too_long_is_left_to_the_user(serve: Callable[..., SourceServer]) -> None:
+    server = serve(faults=("429:retry_after=3600",))
+    with pytest.raises(ServiceError, match="asks to wait 3600 s"):
+        client(server.url).page(1, 1, "s")
+    assert server.requests == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ("500", "answered 500: Uh oh"),
+        ("429", "answered 429: Too many requests"),
+        ("slow:60", "no answer within 0.5 s"),
+        ("cut", "broke off"),
+        ("hang_up", "not reachable"),
+        ("not_json", "not JSON (text/html"),
+        ("error_200", "answered with an error: Uh oh"),
+    ],
+)
+def test_what_does_not_pass_is_an_error_in_words(serve: Callable[..., SourceServer], fault: str, words: str) -> None:
+    server = serve(faults=(fault,))
+    with pytest.raises(ServiceError) as caught:
+        client(server.url, retries=1, timeout_s=0.5).page(3, 5, "s")
+    assert words in caught.value.what
+    assert "page 3, 2 attempts" in caught.value.what
+    assert caught.value.where == f"source API {server.url}"
+    assert "make up" in caught.value.mend
+    assert server.requests == 2
+
+
+def test_no_server_is_an_error_that_says_how_to_start_it() -> None:
+    port = ports.pick(["nobody"])["nobody"]
+    with pytest.raises(ServiceError) as caught:
+        client(f"http://127.0.0.1:{port}/api/", retries=0).page(1, 1, "s")
+    assert str(port) in str(caught.value)
+    assert "refused" in caught.value.what.lower()
+    assert "make up" in caught.value.mend
+
+
+def test_no_network_is_an_error_that_says_so() -> None:
+    with pytest.raises(ServiceError) as caught:
+        client("http://source.invalid/api/", retries=0).page(1, 1, "s")
+    assert "source.invalid" in str(caught.value)
+    assert "network" in caught.value.mend
+
+
+def test_a_refusal_is_not_asked_again(serve: Callable[..., SourceServer]) -> None:
+    server = serve(faults=("410",))
+    with pytest.raises(Refused) as caught:
+        client(server.url).page(1, 1, "s")
+    assert caught.value.code == 410
+    assert server.requests == 1
+    with pytest.raises(Refused, match="404"):
+        client(server.url.replace("/api/", "/other/")).page(1, 1, "s")
+
+
+@pytest.mark.parametrize("status", ["401", "403"])
+def test_a_key_that_has_expired_is_a_setting_to_be_changed(serve: Callable[..., SourceServer], status: str) -> None:
+    server = serve(faults=(status,))
+    with pytest.raises(ConfigurationError) as caught:
+        client(server.url).page(1, 1, "s")
+    assert status in caught.value.what
+    assert "DATASOURCE_URL" in caught.value.mend
+    assert server.requests == 1
+
+
+def test_an_answer_that_is_not_the_api_s(serve: Callable[..., SourceServer]) -> None:
+    with pytest.raises(ServiceError, match="no list of results"):
+        client(serve().url.replace("/api/", "/health")).page(1, 1, "s")
+
+
+def test_an_empty_page_is_asked_for_once_more(serve: Callable[..., SourceServer]) -> None:
+    assert len(next(client(serve(faults=("empty*1",)).url).pages("s", 5))) == 5
+
+
+def test_a_source_without_any_user_is_an_error(serve: Callable[..., SourceServer]) -> None:
+    with pytest.raises(ServiceError, match="without any user"):
+        next(client(serve(faults=("empty",)).url).pages("s", 5))
+
+
+def test_a_page_that_the_api_does_not_have_is_not_taken_for_another(serve: Callable[..., SourceServer]) -> None:
+    with pytest.raises(ServiceError, match="answered with page 1"):
+        client(serve().url).page(10_001, 1, "s")
+
+
+def test_a_proxy_is_not_asked_for_the_loopback(
+    serve: Callable[..., SourceServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    assert len(client(serve().url, retries=0).page(1, 1, "s")) == 1
+
+
+def test_the_address_is_told_without_its_password() -> None:
+    assert SourceApi("https://user:secret@example.com/api/?key=k").address == "https://example.com/api/"
+
+
+@pytest.mark.parametrize("url", ["", "randomuser.me/api", "ftp://x/", "http://", "file:///etc/passwd"])
+def test_what_is_no_address_is_said(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="DATASOURCE_URL"):
+        SourceApi(url)
+
+
+@pytest.mark.parametrize("header", [None, "", "soon", "-1", "nan", "1e9", "Fri, 99 Foo 2025"])
+def test_a_retry_after_that_makes_no_sense(header: str | None) -> None:
+    assert retry_after(header) is None
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [("0", 0), ("120", 120), (" 2 ", 2), ("0.5", 0.5), ("Wed, 21 Oct 2015 07:28:00 GMT", 0)],
+)
+def test_retry_after(header: str, seconds: float) -> None:
+    assert retry_after(header) == seconds

@@ -1,0 +1,69 @@
+"""The cases of contracts_tests/evolution against the embedded registry: it gives the verdict that they expect.
+
+They are Confluent's verdicts, and the embedded registry is Apicurio.  Where the two differ stands in `DIFFERENCES`,
+with the reason, and nowhere else; the offline checker is the gate, the registry the second opinion.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+from contracts.errors import Refused
+from contracts.registry.client import Registry
+from contracts.settings import Settings
+from contracts_tests.fixtures.evolution import CASES, Case
+
+COMPATIBLE, INCOMPATIBLE, INVALID = "compatible", "incompatible", "invalid"
+FAILED, NO_HISTORY = "the comparison itself failed", "the history was refused"
+
+#: Case -> what the embedded registry says instead, and why.
+DIFFERENCES = {
+    "field_alias_is_own_name": (COMPATIBLE, "its Avro does not count a field's own name among what an alias matches"),
+    "field_alias_is_own_name_unchanged": (COMPATIBLE, "as field_alias_is_own_name"),
+    "field_alias_names_other_field": (FAILED, "an alias that matches two fields is an exception, not a verdict"),
+    "field_alias_matches_inside_union": (FAILED, "as field_alias_names_other_field"),
+    "history_with_bad_default": (NO_HISTORY, "it has no lenient past: Confluent took such defaults up to 7.9"),
+    "history_with_bad_namespace": (NO_HISTORY, "as history_with_bad_default, with namespaces"),
+    "invalid_name_not_ascii": (INCOMPATIBLE, "letters of any script are fine in its names, and then it compares"),
+}
+_BY_CODE = {409: INCOMPATIBLE, 40901: INCOMPATIBLE, 42201: INVALID}
+
+
+def verdict(registry: Registry, case: Case) -> str:
+    """Registers the history under no level, then asks for the new schema at the case's level."""
+    subject = f"evolution_{uuid.uuid4().hex[:10]}"
+    try:
+        for text in case.previous:
+            registry.register(subject, text)
+            registry.set_level(subject, "NONE")
+    except Refused as error:
+        if error.code == 42201:
+            return NO_HISTORY
+        raise
+    if case.previous:
+        registry.set_level(subject, case.expected["level"])
+    try:
+        registry.register(subject, case.current)
+    except Refused as error:
+        return FAILED if "Could not execute compat" in error.what else _BY_CODE[error.code]
+    return COMPATIBLE
+
+
+@pytest.fixture(scope="module")
+def registry(settings_of_stack: Settings) -> Registry:
+    return Registry.from_settings(settings_of_stack)
+
+
+@pytest.mark.parametrize("case", CASES, ids=repr)
+def test_the_embedded_registry_agrees(registry: Registry, case: Case) -> None:
+    expected, _ = DIFFERENCES.get(case.name, (case.expected["verdict"], ""))
+    assert verdict(registry, case) == expected
+
+
+def test_every_difference_is_one() -> None:
+    by_name = {case.name: case.expected["verdict"] for case in CASES}
+    for name, (instead, why) in DIFFERENCES.items():
+        assert by_name[name] != instead
+        assert why

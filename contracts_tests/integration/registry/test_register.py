@@ -1,0 +1,178 @@
+"""`contracts plan` and `contracts register` against the real registry and the real broker."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from contracts.catalog import loading
+from contracts.registry import plan
+from contracts.registry.client import Registry
+from contracts.registry.register import Servers
+from contracts.registry.topics import Topics
+from contracts.settings import Settings
+from contracts_tests.fixtures.clone import CLONE
+from contracts_tests.fixtures.stack import RunningStack
+
+NAMES = st.sampled_from(["a", "b", "c", "d"])
+TYPES = st.sampled_from(
+    ["string", "int", "types.Shared", ["null", "string"], {"type": "array", "items": "types.Shared"}, "bytes"]
+)
+
+
+def write(folder: Path, topic: str, fields: dict[str, object], level: str, partitions: int, retention: int) -> None:
+    """A contract with a shared type, as files."""
+    (folder / "one").mkdir(parents=True, exist_ok=True)
+    contract = {
+        "topic": topic,
+        "owner": "test",
+        "compatibility": level,
+        "kafka": {"partitions": partitions, "config": {"retention.ms": retention}},
+    }
+    (folder / "one" / "contract.yaml").write_text(yaml.safe_dump(contract))
+    shared = {"type": "enum", "name": f"types_{topic}.Shared", "symbols": ["X"]}
+    (folder / "shared.avsc").write_text(json.dumps(shared))
+    text = json.dumps([{"name": name, "type": kind} for name, kind in fields.items()])
+    text = text.replace("types.Shared", f"types_{topic}.Shared")
+    value = {"type": "record", "name": "One", "namespace": f"n_{topic}", "fields": json.loads(text)}
+    (folder / "one" / "value.avsc").write_text(json.dumps(value, indent=2))
+
+
+@pytest.mark.usefixtures("stack")
+@hypothesis_settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
+)
+@given(
+    fields=st.dictionaries(NAMES, TYPES, min_size=1),
+    level=st.sampled_from(["NONE", "BACKWARD", "FULL_TRANSITIVE"]),
+    partitions=st.integers(1, 3),
+    retention=st.integers(60_000, 90_000),
+)
+def test_after_register_the_plan_is_empty(
+    settings_of_stack: Settings,
+    tmp_path: Path,
+    fields: dict[str, object],
+    level: str,
+    partitions: int,
+    retention: int,
+) -> None:
+    write(tmp_path, f"t{uuid.uuid4().hex[:10]}", fields, level, partitions, retention)
+    desired = loading.load(tmp_path)
+    servers = Servers(Registry.from_settings(settings_of_stack), Topics(settings_of_stack))
+    first = plan.make(desired, servers.read(desired))
+    assert len(first.steps) >= 3
+
+    servers.carry_out(first)
+
+    second = plan.make(desired, servers.read(desired))
+    assert second.steps == second.conflicts == ()
+
+
+def contracts(*arguments: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    command = [str(Path(sys.executable).parent / "contracts"), *arguments]
+    return subprocess.run(command, cwd=CLONE, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def environment(stack: RunningStack, tmp_path: Path) -> dict[str, str]:
+    """Environment of a command whose contracts are in `tmp_path`."""
+    write(tmp_path, f"c{uuid.uuid4().hex[:10]}", {"a": "string"}, "BACKWARD", 1, 60_000)
+    return {**stack.environment, "CONTRACTS_DIR": str(tmp_path)}
+
+
+def test_register_twice_changes_nothing_and_says_so(environment: dict[str, str]) -> None:
+    first = contracts("register", environment=environment)
+    second = contracts("register", environment=environment)
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert "done register" in first.stdout
+    assert "no changes" in second.stdout
+
+
+def test_dry_run_prints_the_plan_and_changes_nothing(environment: dict[str, str]) -> None:
+    dry = contracts("register", "--dry-run", environment=environment)
+    planned = contracts("plan", "--format", "json", environment=environment)
+    assert dry.returncode == 0
+    steps = json.loads(planned.stdout)["steps"]
+    assert len(steps) == 4
+    for step in steps:
+        assert step["what"] in dry.stdout
+
+
+def test_a_registry_that_keeps_its_own_docs_is_said_to_do_so(environment: dict[str, str], tmp_path: Path) -> None:
+    """The embedded registry (Apicurio) takes schemas that differ in docs only for the same; Confluent's does not."""
+    assert contracts("register", environment=environment).returncode == 0
+    file = tmp_path / "one" / "value.avsc"
+    schema = json.loads(file.read_text())
+    schema["fields"][0]["doc"] = "What it means."
+    file.write_text(json.dumps(schema))
+
+    again = contracts("register", environment=environment)
+
+    assert again.returncode == 0, again.stderr
+    assert "has other docs or aliases than the repository" in again.stdout
+    assert "no changes" in again.stdout
+
+
+def test_fields_in_another_order_are_another_version(environment: dict[str, str], tmp_path: Path) -> None:
+    file = tmp_path / "one" / "value.avsc"
+    schema = json.loads(file.read_text())
+    schema["fields"].append({"name": "z", "type": "int"})
+    file.write_text(json.dumps(schema))
+    assert contracts("register", environment=environment).returncode == 0
+    schema["fields"].reverse()
+    file.write_text(json.dumps(schema))
+
+    again = contracts("register", environment=environment)
+
+    assert again.returncode == 0, again.stderr
+    assert "version 2" in again.stdout
+
+
+def test_an_incompatible_schema_is_refused_in_the_words_of_the_registry(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    assert contracts("register", environment=environment).returncode == 0
+    file = tmp_path / "one" / "value.avsc"
+    schema = json.loads(file.read_text())
+    schema["fields"].append({"name": "no_default", "type": "string"})
+    file.write_text(json.dumps(schema))
+
+    done = contracts("register", environment=environment)
+
+    assert done.returncode == 3
+    assert "409" in done.stderr
+    assert "not done: register" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("SCHEMA_REGISTRY_URL", "http://127.0.0.1:9", "schema registry http://127.0.0.1:9: not reachable"),
+        ("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9", "Kafka 127.0.0.1:9: no broker answered"),
+    ],
+)
+def test_a_server_that_is_down_is_named_with_its_address(
+    environment: dict[str, str], variable: str, value: str, words: str
+) -> None:
+    done = contracts("plan", environment={**environment, variable: value, "KAFKA_MAX_BLOCK_MS": "1500"})
+    assert done.returncode == 3
+    assert words in done.stderr
+    assert "make up" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_what_is_not_a_registry_is_said_to_be_none(environment: dict[str, str], stack: RunningStack) -> None:
+    source = stack.exports["DATASOURCE_URL"]
+    done = contracts("plan", environment={**environment, "SCHEMA_REGISTRY_URL": source})
+    assert done.returncode == 3
+    assert "Traceback" not in done.stderr

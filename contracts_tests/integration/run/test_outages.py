@@ -1,0 +1,249 @@
+"""Servers that refuse, are cut off in the middle, hang or are slow, by a proxy in front of each of them.
+
+Servers that are killed and started again: test_streaming_process.py, and contracts_tests/chaos/.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+from cassandra.cluster import Session
+
+from contracts_tests.fixtures.pipeline import Pipeline
+from contracts_tests.fixtures.processes import ended, run, running, wait_for
+from contracts_tests.fixtures.proxy import Proxy
+from contracts_tests.fixtures.stack import RunningStack
+from contracts_tests.fixtures.users import user
+from streaming.run import job
+from streaming.sinks import cassandra, postgres
+
+# The longest of them has a dozen outages in one run of the stream.
+pytestmark = pytest.mark.timeout(1500)
+
+SERVERS = {
+    "kafka": "KAFKA_BOOTSTRAP_SERVERS",
+    "registry": "SCHEMA_REGISTRY_URL",
+    "cassandra": "CASSANDRA_HOSTS",
+    "postgres": "POSTGRES_DSN",
+}
+
+
+@dataclass(frozen=True)
+class Between:
+    """A proxy before each server, and the variables that send a stream to them."""
+
+    proxies: dict[str, Proxy]
+    variables: dict[str, str]
+
+    def __getitem__(self, name: str) -> Proxy:
+        return self.proxies[name]
+
+
+@pytest.fixture
+def between(stack: RunningStack) -> Iterator[Between]:
+    """The stream's only way to the servers; the test itself goes straight to them."""
+    proxies, variables = {}, {}
+    with ExitStack() as cleaning:
+        for name, variable in SERVERS.items():
+            address = stack.exports[variable]
+            port = urlsplit(address if "//" in address else f"//{address}").port
+            assert port is not None
+            proxies[name] = cleaning.enter_context(Proxy(port, advertised=name == "kafka"))
+            variables[variable] = address.replace(f":{port}", f":{proxies[name].port}")
+        yield Between(proxies, variables)
+
+
+class Feed:
+    """Sends users, and knows how many there should be.  Looks into the stores on connections of its own."""
+
+    def __init__(self, pipeline: Pipeline, session: Session, connection: psycopg.Connection) -> None:
+        self.pipeline = pipeline
+        self.sent = 0
+        self._session, self._connection = session, connection
+
+    def send(self, count: int, schema_id: int | None = None) -> None:
+        schema_id = schema_id or self.pipeline.register()
+        numbers = range(self.sent, self.sent + count)
+        self.pipeline.send(
+            *({"value": self.pipeline.encode(schema_id, user(n)), "key": user(n)["id"]} for n in numbers)
+        )
+        self.sent += count
+
+    def in_cassandra(self) -> bool:
+        table = self.pipeline.contract.spec.sinks.cassandra.qualified
+        return self._session.execute(f"SELECT count(*) FROM {table}").one()[0] == self.sent
+
+    def in_postgres(self) -> bool:
+        table = self.pipeline.contract.spec.sinks.postgres.qualified
+        return self._connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (self.sent,)
+
+    def in_both(self) -> bool:
+        return self.in_cassandra() and self.in_postgres()
+
+
+@pytest.fixture
+def feed(pipeline: Pipeline) -> Iterator[Feed]:
+    with (
+        cassandra.connect(pipeline.settings) as session,
+        postgres.connect(pipeline.settings, autocommit=True) as connection,
+    ):
+        yield Feed(pipeline, session, connection)
+
+
+def both_written(log: Path) -> bool:
+    """Whether there is a batch in each store, and so both tables."""
+    lines = [line for line in log.read_text().splitlines() if 'event="batch written"' in line]
+    return all(any(f"sink={sink} " in line for line in lines) for sink in ("cassandra", "postgres"))
+
+
+def failed(log: Path, sink: str, server: str) -> int:
+    """How many attempts of a sink have failed for that server, as the log tells it: one line each."""
+    return sum(
+        'event="attempt failed"' in line and f"sink={sink} " in line and server in line
+        for line in log.read_text().splitlines()
+    )
+
+
+def test_each_store_and_the_registry_may_refuse_be_cut_off_hang_and_be_slow(
+    stack: RunningStack, feed: Feed, between: Between, tmp_path: Path
+) -> None:
+    log, pipeline = tmp_path / "stream.log", feed.pipeline
+    limits = {"STREAM_WRITE_TIMEOUT_S": "25", "SCHEMA_REGISTRY_TIMEOUT_S": "2"}
+    stores = {
+        "cassandra": ("Cassandra", feed.in_cassandra, "postgres", feed.in_postgres),
+        "postgres": ("PostgreSQL", feed.in_postgres, "cassandra", feed.in_cassandra),
+    }
+    feed.send(50)
+    with running(stack, pipeline, log, **between.variables, **limits) as process:
+        wait_for(lambda: both_written(log) and feed.in_both(), log)
+
+        for name, (spoken, arrived, _, other_arrived) in stores.items():
+            # Refused: the other goes on; then the first catches up.
+            between[name].refuse()
+            feed.send(50)
+            wait_for(other_arrived, log)
+            wait_for(lambda: failed(log, name, spoken) >= 2, log)  # noqa: B023
+            assert not arrived()
+            between[name].pass_on()
+            wait_for(arrived, log)
+
+            # Cut off in the middle of a batch, and gone: what is half written is written again.
+            before = failed(log, name, spoken)
+            between[name].cut_after(100_000)
+            feed.send(2_000)
+            wait_for(other_arrived, log)
+            wait_for(lambda: failed(log, name, spoken) > before, log)  # noqa: B023
+            assert between[name].refuses
+            between[name].pass_on()
+            wait_for(arrived, log)
+
+            # Hangs: the attempt is given up in time, the next one goes through.
+            before = failed(log, name, "")
+            between[name].stall()
+            feed.send(50)
+            wait_for(other_arrived, log)
+            wait_for(lambda: failed(log, name, "") > before, log)  # noqa: B023
+            assert not arrived()
+            between[name].pass_on()
+            wait_for(arrived, log)
+
+        # Slow: nothing fails for it.
+        before_all = log.read_text().count("attempt failed")
+        for proxy in between.proxies.values():
+            proxy.delay(0.1)
+        feed.send(50)
+        wait_for(feed.in_both, log)
+        for proxy in between.proxies.values():
+            proxy.pass_on()
+        assert log.read_text().count("attempt failed") == before_all
+
+        # The registry is asked for ids that are new: the batch waits for it, and nothing is dead-lettered.
+        for number, cut in enumerate((between["registry"].refuse, between["registry"].stall)):
+            field = {"name": f"note_{number}", "type": ["null", "string"], "default": None, "doc": "Comes with it."}
+            new = pipeline.evolve(lambda schema: schema["fields"].append(field))  # noqa: B023
+            cut()
+            before = {name: failed(log, name, "schema registry") for name in stores}
+            feed.send(50, new)
+            for name in stores:
+                wait_for(lambda: failed(log, name, "schema registry") > before[name], log)  # noqa: B023
+            assert not feed.in_cassandra()
+            assert not feed.in_postgres()
+            between["registry"].pass_on()
+            wait_for(lambda: both_written(log) and feed.in_both(), log)
+
+        os.killpg(process.pid, signal.SIGTERM)
+        assert ended(process, log, 60) == 0, log.read_text()
+    assert pipeline.dead_letters() == []
+    assert "Traceback" not in log.read_text()
+    assert "First " not in log.read_text(), "a name is in the log"
+
+
+def test_a_broker_that_goes_and_comes_is_told_and_one_that_is_gone_keeps_nobody_from_stopping(
+    stack: RunningStack, feed: Feed, between: Between, tmp_path: Path
+) -> None:
+    log, pipeline = tmp_path / "stream.log", feed.pipeline
+    feed.send(50)
+    with running(stack, pipeline, log, **between.variables) as process:
+        wait_for(lambda: both_written(log) and feed.in_both(), log)
+        for number, cut in enumerate((between["kafka"].refuse, between["kafka"].stall), start=1):
+            cut()
+            feed.send(50)
+            wait_for(lambda: log.read_text().count("Kafka does not serve the topic") >= 2 * number, log)  # noqa: B023
+            between["kafka"].pass_on()
+            wait_for(feed.in_both, log)
+            wait_for(lambda: log.read_text().count("Kafka serves the topic again") == number, log)  # noqa: B023
+        between["kafka"].refuse()
+        before = log.read_text().count("Kafka does not serve the topic")
+        wait_for(lambda: log.read_text().count("Kafka does not serve the topic") > before, log)
+        os.killpg(process.pid, signal.SIGTERM)
+        assert ended(process, log, 45) == 0, log.read_text()
+    assert f"127.0.0.1:{between['kafka'].port}" in log.read_text()
+    assert "Traceback" not in log.read_text()
+
+
+def test_a_broker_that_stays_away_ends_the_stream_which_says_so(
+    stack: RunningStack, feed: Feed, between: Between, tmp_path: Path
+) -> None:
+    log, pipeline = tmp_path / "stream.log", feed.pipeline
+    feed.send(50)
+    with running(stack, pipeline, log, **between.variables, STREAM_RETRY_FOR_S="5") as process:
+        wait_for(lambda: both_written(log) and feed.in_both(), log)
+        between["kafka"].refuse()
+        feed.send(50)
+        assert ended(process, log, 120) == 3, log.read_text()
+    assert f"error: Kafka 127.0.0.1:{between['kafka'].port}: for " in log.read_text()
+    assert "Traceback" not in log.read_text()
+    again = run(stack, pipeline, "--available-now")
+    assert again.returncode == 0, again.stderr
+    assert feed.in_both()
+
+
+def test_a_session_of_cassandra_that_is_dead_is_not_used_again_though_somebody_holds_it(pipeline: Pipeline) -> None:
+    """The connector gives one session to all, and drops none that is held: by a task that hangs, for one."""
+    schema_id = pipeline.register()
+    settings = pipeline.settings.model_copy(update={"stream_retry_for_s": 20})
+    sinks = job.prepare(settings, pipeline.contract)
+    session_of = next(sink for sink in sinks if isinstance(sink, cassandra.CassandraSink)).session_options
+    pipeline.send({"value": pipeline.encode(schema_id, user(1))})
+    job.Job(pipeline.spark, settings, pipeline.contract, sinks).run(available_now=True)
+    configuration = pipeline.spark.sparkContext._jsc.sc().getConf().clone()
+    configuration.set("spark.cassandra.auth.password", settings.cassandra_password)
+    for name, value in session_of().items():
+        configuration.set(name, value)
+    connector = pipeline.spark._jvm.com.datastax.spark.connector.cql.CassandraConnector
+    held = connector.apply(configuration).openSession()
+    held.forceCloseAsync().toCompletableFuture().join()
+    pipeline.send({"value": pipeline.encode(schema_id, user(2))})
+
+    job.Job(pipeline.spark, settings, pipeline.contract, sinks).run(available_now=True)
+
+    held.close()
+    assert len(pipeline.cassandra_rows()) == len(pipeline.postgres_rows()) == 2

@@ -1,0 +1,58 @@
+"""Spark's files hold records: for no other account to read, and gone when the stream is, however it ended."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+from pathlib import Path
+
+from contracts_tests.fixtures.pipeline import Pipeline, made
+from contracts_tests.fixtures.processes import ended, run, running, wait_for
+from contracts_tests.fixtures.stack import RunningStack
+from contracts_tests.fixtures.users import user
+
+
+def jvm(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
+
+
+def test_each_run_has_a_folder_for_itself_which_goes_with_it_or_with_the_next(
+    stack: RunningStack, pipeline: Pipeline, tmp_path: Path
+) -> None:
+    other = made(pipeline.settings, None, tmp_path / "other")
+    for one in (pipeline, other):
+        one.send({"value": one.encode(one.register(), user(1))})
+    scratch, elsewhere = tmp_path / "of Spark" / "scratch", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    # Where Java, and Spark with it, would write unless they are told otherwise.
+    told = {"SPARK_LOCAL_DIRS": str(scratch), "JAVA_TOOL_OPTIONS": f"-Djava.io.tmpdir={elsewhere}"}
+    logs = tmp_path / "one.log", tmp_path / "other.log", tmp_path / "third.log"
+    with running(stack, pipeline, logs[0], **told) as killed:
+        wait_for(lambda: logs[0].read_text().count("batch written") == 2, logs[0])
+        (left,) = scratch.iterdir()
+        assert stat.S_IMODE(left.stat().st_mode) == 0o700
+        assert list(left.glob("blockmgr-*")) != []
+        assert [path for path in elsewhere.iterdir() if not path.name.startswith("hsperfdata")] == []
+        os.kill(jvm(killed.pid), signal.SIGSTOP)  # so that it does not remove its files when its parent is gone
+        os.killpg(killed.pid, signal.SIGKILL)
+        killed.wait()
+    assert list(left.glob("blockmgr-*")) != []
+
+    with running(stack, other, logs[1], **told) as lives:
+        wait_for(lambda: logs[1].read_text().count("batch written") == 2, logs[1])
+        assert not left.exists()
+        (kept,) = scratch.iterdir()
+        assert run(stack, pipeline, "--available-now", **told).returncode == 0
+        # That of a run that goes on was left alone, and the other has removed its own.
+        assert list(scratch.iterdir()) == [kept]
+        assert list(kept.glob("blockmgr-*")) != []
+        lives.terminate()
+        assert ended(lives, logs[1], 120) == 0, logs[1].read_text()
+    assert list(scratch.iterdir()) == []
+
+    with running(stack, pipeline, logs[2], **told) as bereft:
+        wait_for(lambda: "Spark" in logs[2].read_text() or list(scratch.glob("*/blockmgr-*")) != [], logs[2])
+        os.kill(jvm(bereft.pid), signal.SIGKILL)
+        assert ended(bereft, logs[2], 120) == 3, logs[2].read_text()
+    assert list(scratch.iterdir()) == []

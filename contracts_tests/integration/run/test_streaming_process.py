@@ -1,0 +1,194 @@
+"""`python -m streaming` as a process: servers that are down, at the start and in the middle, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from confluent_kafka.admin import AdminClient, NewPartitions
+
+from contracts.errors import ServiceError
+from contracts_tests.fixtures.pipeline import Pipeline
+from contracts_tests.fixtures.processes import ended, noise, run, running, wait_for
+from contracts_tests.fixtures.stack import RunningStack
+from contracts_tests.fixtures.users import user
+from streaming.sinks import postgres
+from streaming.sinks.cassandra import CassandraSink
+from streaming.sinks.counts import Counts
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9", "Kafka 127.0.0.1:9"),
+        ("SCHEMA_REGISTRY_URL", "http://127.0.0.1:9", "schema registry http://127.0.0.1:9"),
+        ("CASSANDRA_HOSTS", "127.0.0.1:9", "Cassandra 127.0.0.1:9"),
+        ("POSTGRES_DSN", "postgresql://somebody:s3cret@127.0.0.1:9/contracts", "PostgreSQL 127.0.0.1:9/contracts"),
+    ],
+)
+def test_a_server_that_is_down_at_the_start_is_named(
+    stack: RunningStack, pipeline: Pipeline, variable: str, value: str, words: str
+) -> None:
+    done = run(stack, pipeline, "--available-now", KAFKA_MAX_BLOCK_MS="2000", **{variable: value})
+    assert done.returncode == 3, done.stderr
+    assert words in done.stderr
+    assert "make up" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "s3cret" not in done.stderr
+
+
+def test_wrong_credentials_are_said_to_be_wrong(stack: RunningStack, pipeline: Pipeline) -> None:
+    done = run(stack, pipeline, "--available-now", CASSANDRA_PASSWORD="wrong")
+    assert done.returncode == 3
+    # An outage names the credentials too, among what else it may be.
+    assert "correct what it names, or CASSANDRA_HOSTS and its credentials" in done.stderr
+    assert "see whether it is up" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_contract_that_is_not_registered_says_how(stack: RunningStack, pipeline: Pipeline) -> None:
+    file = pipeline.folder / "contract.yaml"
+    file.write_text(file.read_text().replace("topic: users_", "topic: unregistered_", 1))
+    done = run(stack, pipeline, "--available-now")
+    assert done.returncode == 2
+    assert "make register-schemas" in done.stderr
+
+
+def test_an_unknown_contract_names_those_that_there_are(stack: RunningStack, pipeline: Pipeline) -> None:
+    done = run(stack, pipeline, "--contract", "nothing")
+    assert done.returncode == 2
+    assert pipeline.folder.name in done.stderr
+
+
+def test_a_store_that_stays_away_ends_the_stream_which_says_so(
+    private: RunningStack, own_pipeline: Pipeline, tmp_path: Path
+) -> None:
+    pipeline, log = own_pipeline, tmp_path / "stream.log"
+    schema_id = pipeline.register()
+    pipeline.send({"value": pipeline.encode(schema_id, user(1))})
+    with running(private, pipeline, log, STREAM_RETRY_FOR_S="3") as process:
+        wait_for(lambda: log.read_text().count("batch written") == 2, log)
+        secrets = json.loads((private.root / "secrets.json").read_text()).values()
+        lines = subprocess.run(["ps", "-ww", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+        assert "SparkSubmit" in lines
+        assert not [name for name in secrets if name in lines]
+        os.kill(private.status["cassandra"]["pid"], signal.SIGKILL)
+        pipeline.send({"value": pipeline.encode(schema_id, user(2))})
+        assert ended(process, log, 120) == 3, log.read_text()
+    assert f"error: Cassandra {private.exports['CASSANDRA_HOSTS']}" in log.read_text()
+    assert noise(log) == []
+    assert "Py4J" not in log.read_text()
+    assert "MicroBatchExecution" in pipeline.settings.spark_log_file.read_text()
+    assert len(pipeline.postgres_rows()) == 2
+    private.run("up")
+    pipeline_again = run(private, pipeline, "--available-now")
+    assert pipeline_again.returncode == 0, pipeline_again.stderr
+    assert len(pipeline.cassandra_rows()) == 2
+
+
+def test_a_stream_that_runs_is_alone_and_reads_partitions_that_come(
+    stack: RunningStack, pipeline: Pipeline, tmp_path: Path
+) -> None:
+    log = tmp_path / "stream.log"
+    schema_id = pipeline.register()
+    pipeline.send({"value": pipeline.encode(schema_id, user(1))})
+    with running(stack, pipeline, log) as process:
+        wait_for(lambda: log.read_text().count("batch written") == 2, log)
+        second = run(stack, pipeline, "--available-now")
+        assert second.returncode == 3, second.stderr
+        assert "another stream of this contract" in second.stderr
+
+        topic = pipeline.contract.topic
+        admin = AdminClient({"bootstrap.servers": pipeline.settings.kafka_bootstrap_servers})
+        admin.create_partitions([NewPartitions(topic, 5)])[topic].result(30)
+        new = ({"value": pipeline.encode(schema_id, user(2 + one)), "partition": 3 + one} for one in range(2))
+        pipeline.send(*new)
+        wait_for(lambda: len(pipeline.cassandra_rows()) == len(pipeline.postgres_rows()) == 3, log)
+        process.terminate()
+        assert ended(process, log, 120) == 0, log.read_text()
+    assert run(stack, pipeline, "--available-now").returncode == 0
+
+
+def test_a_jvm_that_dies_is_told_and_nothing_is_lost(stack: RunningStack, pipeline: Pipeline, tmp_path: Path) -> None:
+    log = tmp_path / "stream.log"
+    schema_id = pipeline.register()
+    pipeline.send({"value": pipeline.encode(schema_id, user(1))})
+    with running(stack, pipeline, log) as process:
+        wait_for(lambda: log.read_text().count("batch written") == 2, log)
+        java = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0]
+        os.kill(int(java), signal.SIGKILL)
+        assert ended(process, log, 60) == 3, log.read_text()
+    assert "error: Spark: its JVM has ended" in log.read_text()
+    assert noise(log) == []
+    assert "Py4J" not in log.read_text()
+    assert "Py4JNetworkError" in pipeline.settings.spark_log_file.read_text()
+    pipeline.send({"value": pipeline.encode(schema_id, user(2))})
+    assert run(stack, pipeline, "--available-now").returncode == 0
+    assert len(pipeline.cassandra_rows()) == len(pipeline.postgres_rows()) == 2
+
+
+def test_a_sigterm_that_comes_while_spark_starts_is_not_lost(
+    stack: RunningStack, pipeline: Pipeline, tmp_path: Path
+) -> None:
+    log = tmp_path / "stream.log"
+    with running(stack, pipeline, log) as process:
+        java = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        wait_for(lambda: java.read_text().strip() != "", log)
+        os.killpg(process.pid, signal.SIGTERM)
+        assert ended(process, log, 120) == 0, log.read_text()
+    assert "batch written" not in log.read_text()
+
+
+def test_ctrl_c_says_within_a_second_which_batch_it_waits_for_and_again_it_stops(
+    stack: RunningStack, pipeline: Pipeline, tmp_path: Path
+) -> None:
+    log, table = tmp_path / "stream.log", pipeline.contract.spec.sinks.postgres.quoted
+    schema_id = pipeline.register()
+    pipeline.send({"value": pipeline.encode(schema_id, user(1))})
+    waiting = "SELECT count(*) FROM pg_locks WHERE relation = to_regclass(%s) AND NOT granted"
+    with running(stack, pipeline, log) as process, postgres.connect(pipeline.settings) as connection:
+        wait_for(lambda: log.read_text().count("batch written") == 2, log)
+        connection.execute(f"LOCK TABLE {table} IN EXCLUSIVE MODE")
+        pipeline.send({"value": pipeline.encode(schema_id, user(2))})
+        wait_for(lambda: connection.execute(waiting, [table]).fetchone() == (1,), log)
+        wait_for(lambda: log.read_text().count("batch written") == 3, log)
+        asked = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        wait_for(lambda: "stopping" in log.read_text(), log, seconds=5)
+        assert time.monotonic() - asked < 1.5  # `wait_for` looks every 0.3 s
+        (line,) = [line for line in log.read_text().splitlines() if "stopping" in line]
+        assert 'waits_for="postgres to write batch 1"' in line
+        assert "Ctrl-C again stops at once" in line
+        process.send_signal(signal.SIGINT)
+        assert ended(process, log, 5) == 130
+    assert "Traceback" not in log.read_text()
+    assert run(stack, pipeline, "--available-now").returncode == 0
+    assert len(pipeline.postgres_rows()) == len(pipeline.cassandra_rows()) == 2
+
+
+def test_a_batch_is_not_taken_for_written_when_cassandra_was_restarted_meanwhile(
+    private: RunningStack, own_pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sink = CassandraSink(own_pipeline.settings, own_pipeline.contract, own_pipeline.contract.spec.sinks.cassandra)
+    sink.prepare()
+
+    nothing = Counts(0, 0, None, None, None)
+
+    def restart(decoded: object) -> tuple[int, Counts]:
+        os.kill(private.status["cassandra"]["pid"], signal.SIGKILL)
+        private.run("up")
+        return 0, nothing
+
+    with monkeypatch.context() as patched:
+        patched.setattr(sink, "_upsert", lambda decoded: (0, nothing))
+        sink.write(None)
+        patched.setattr(sink, "_upsert", restart)
+        with pytest.raises(ServiceError, match="it was restarted"):
+            sink.write(None)
+        patched.setattr(sink, "_upsert", lambda decoded: (0, nothing))
+        sink.write(None)

@@ -1,0 +1,144 @@
+"""schemas/ -> contracts; and every way in which the files can be wrong says file, line, and what is valid."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from contracts.catalog import loading
+from contracts.errors import ConfigurationError, ContractsError, InvalidSchema
+from contracts_tests.fixtures.clone import CLONE
+from contracts_tests.fixtures.contract_files import CONTRACT, load, record
+
+
+def refusal(**changes: str | None) -> str:
+    with pytest.raises(ContractsError) as caught:
+        load(**changes)
+    assert caught.value.exit_code == 2
+    return str(caught.value)
+
+
+def test_the_contracts_of_this_repository_load() -> None:
+    users = loading.load(CLONE / "schemas").get("users_created")
+    assert users.topic == "users_created"
+    assert users.dead_letter_topic == "users_created.dlq"
+    assert [subject.name for subject in users.subjects] == ["users_created-key", "users_created-value"]
+    assert [sink.qualified for sink in users.sinks] == ["spark_streams.created_users", "public.created_users"]
+    assert [rule.name for rule in users.rules] == ["email_form", "dob_plausible", "picture_url"]
+    tagged = {f.name for f in users.value.record.fields if "PII" in f.props.get("confluent:tags", ())}
+    assert {"first_name", "last_name", "email", "phone", "dob", "address"} <= tagged
+    assert all(field.doc for subject in users.subjects for field in subject.record.fields)
+
+
+def test_an_unknown_key_names_its_line_and_the_valid_ones() -> None:
+    told = refusal(orders__contract_yaml=CONTRACT.replace("owner: shop", "owner: shop\npartitions: 3"))
+    assert "schemas/orders/contract.yaml:3: unknown key 'partitions'" in told
+    assert "topic, owner, description, compatibility" in told
+
+
+def test_an_unknown_key_deep_inside_names_what_is_valid_there() -> None:
+    told = refusal(orders__contract_yaml=CONTRACT.replace("table: orders", "tabel: orders"))
+    assert "schemas/orders/contract.yaml:7" in told
+    assert "schema, table, primary_key" in told
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("owner: shop", "owner: shop\nowner: other", "contract.yaml:3: 'owner' stands twice, first in line 2"),
+        ("FULL", "SOMETIMES", "contract.yaml:3: compatibility"),
+        ("topic: orders", "topic: or ders", "contract.yaml:1: topic"),
+        ("owner: shop\n", "", "owner: is missing"),
+        ("owner: shop", "owner: [", ": not YAML: "),
+        ("primary_key: [id]", "primary_key: [nr]", "there is no field 'nr'"),
+        ("value: value.avsc", "value: other.avsc", "value: there is no file other.avsc"),
+        ("owner: shop", "owner: 2026-13-45", "contract.yaml:2: not YAML: 2026-13-45 is no date: month must be"),
+        ("owner: shop", "owner: \x07", "contract.yaml: not YAML"),
+        ("owner: shop", "owner: " + "[" * 3000, "not YAML"),
+    ],
+)
+def test_a_broken_contract_says_where(old: str, new: str, words: str) -> None:
+    assert words in refusal(orders__contract_yaml=CONTRACT.replace(old, new))
+
+
+def test_a_broken_schema_says_where() -> None:
+    told = refusal(orders__value_avsc='{"type": "record",\n  "name": "Order" "fields": []}')
+    assert "schemas/orders/value.avsc:2" in told
+
+
+def test_a_primary_key_is_never_null() -> None:
+    assert "may be null" in refusal(orders__value_avsc=record(("id", ["null", "string"])))
+
+
+def test_two_contracts_that_write_one_table_are_refused() -> None:
+    other = CONTRACT.replace("topic: orders", "topic: copies")
+    told = refusal(copy__contract_yaml=other, copy__value_avsc=record(("id", "string")))
+    assert "orders is already written by schemas/orders/contract.yaml" in told
+
+
+def test_two_contracts_for_one_topic_are_refused() -> None:
+    told = refusal(copy__contract_yaml=CONTRACT, copy__value_avsc=record(("id", "string")))
+    assert "topic orders already has a contract" in told
+
+
+def test_no_contract_at_all_is_an_error() -> None:
+    assert "no contract.yaml in any folder" in refusal(orders__contract_yaml=None)
+
+
+def test_references_are_resolved_from_the_repository_dependencies_first() -> None:
+    found = load(
+        orders__value_avsc=record(("id", "string"), ("to", "shop.Address")),
+        types__address_avsc=record(("country", "shop.Country"), name="shop.Address"),
+        types__country_avsc=record(("code", "string"), name="shop.Country"),
+        types__unused_avsc=record(("x", "string"), name="shop.Unused"),
+    )
+    assert [subject.name for subject in found.subjects] == ["shop.Country", "shop.Address", "orders-value"]
+    value = found.get("orders").value
+    assert [one.name for one in value.types] == ["shop.Address"]
+    assert json.loads(value.schema_text)["fields"][1]["type"]["fields"][0]["type"]["name"] == "Country"
+
+
+def test_references_in_a_circle_are_refused() -> None:
+    with pytest.raises(InvalidSchema, match=r"circle: shop\.A -> shop\.B -> shop\.A"):
+        load(
+            orders__value_avsc=record(("id", "string"), ("a", "shop.A")),
+            a_avsc=record(("b", "shop.B"), name="shop.A"),
+            b_avsc=record(("a", "shop.A"), name="shop.B"),
+        )
+
+
+def test_a_missing_reference_is_refused() -> None:
+    assert "shop.Nowhere" in refusal(orders__value_avsc=record(("id", "string"), ("a", "shop.Nowhere")))
+
+
+def test_an_unknown_contract_names_those_that_exist() -> None:
+    with pytest.raises(ConfigurationError, match="users_created"):
+        loading.load(CLONE / "schemas").get("user_created")
+
+
+@pytest.mark.parametrize("topic", [".", "..", "a" * 250, "a/b", ""])
+def test_what_kafka_takes_for_no_topic(topic: str) -> None:
+    told = refusal(orders__contract_yaml=CONTRACT.replace("topic: orders", f"topic: {topic!r}"))
+    assert "schemas/orders/contract.yaml:1" in told
+
+
+@pytest.mark.parametrize(
+    "kafka",
+    [
+        "{partitions: 100001}",
+        "{replication_factor: 99999}",
+        "{config: {retention.ms: null}}",
+        "{config: {a: {b: c}}}",
+    ],
+)
+def test_settings_that_no_broker_can_be_asked_for(kafka: str) -> None:
+    for key in ("kafka", "dead_letter"):
+        assert "schemas/orders/contract.yaml" in refusal(orders__contract_yaml=f"{CONTRACT}{key}: {kafka}\n")
+
+
+def test_settings_of_topics_are_text() -> None:
+    config = "{config: {cleanup.policy: [compact, delete], retention.ms: 5, preallocate: true, x: 0.5}}"
+    spec = load(orders__contract_yaml=f"{CONTRACT}kafka: {config}\ndead_letter: {config}\n").get("orders").spec
+    wanted = {"cleanup.policy": "compact,delete", "retention.ms": "5", "preallocate": "true", "x": "0.5"}
+    assert spec.kafka.config == spec.dead_letter.config == wanted

@@ -1,0 +1,36 @@
+"""docs/compatibility.md names every level, rule and promotion that the engine has."""
+
+from __future__ import annotations
+
+import re
+
+from contracts.compat import resolution
+from contracts.compat.levels import LEVELS
+from contracts_tests.fixtures.clone import CLONE
+
+PAGE = (CLONE / "docs" / "compatibility.md").read_text(encoding="utf-8")
+
+
+def table(heading: str) -> dict[str, str]:
+    """First and second column of the table under `heading`."""
+    section = PAGE.split(f"## {heading}\n")[1].split("\n## ")[0]
+    rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("|")][2:]
+    return {row[0].strip("`"): row[1] for row in rows}
+
+
+def test_levels() -> None:
+    assert set(table("Levels")) == set(LEVELS)
+
+
+def test_rules() -> None:
+    rules = {name for name, value in vars(resolution).items() if name.isupper() and name == value}
+    assert set(table("Rules")) == rules
+
+
+def test_widening() -> None:
+    told = {written: set(re.findall(r"`(\w+)`", readers)) for written, readers in table("Widening").items()}
+    for written in {one for narrow in resolution.PROMOTIONS.values() for one in narrow}:
+        assert told[written] == {wide for wide, narrow in resolution.PROMOTIONS.items() if written in narrow}
+    assert {written for written in told if told[written]} == {
+        one for few in resolution.PROMOTIONS.values() for one in few
+    }

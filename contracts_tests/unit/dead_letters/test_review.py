@@ -1,0 +1,42 @@
+"""What share of rejects is told, and when it is too much."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from contracts.catalog import loading
+from contracts.errors import FindingsError
+from contracts_tests.fixtures.clone import CLONE
+from streaming.dead_letters.review import Review
+
+CONTRACT = loading.load_one(CLONE / "schemas", "users_created")
+
+
+@pytest.mark.parametrize(
+    ("records", "rejected", "rate"),
+    [
+        (0, {}, 0.0),
+        (0, {"BAD_MAGIC": 1}, 1.0),
+        (200, {"BAD_MAGIC": 1, "TOO_SHORT": 1}, 0.01),
+        (1, {"NULL_VALUE": 5}, 1.0),
+    ],
+)
+def test_the_rate_is_of_what_was_there(records: int, rejected: dict[str, int], rate: float) -> None:
+    assert Review(CONTRACT, records, rejected).rate == rate
+
+
+def test_only_what_is_above_the_limit_is_a_finding_and_names_reasons_and_commands() -> None:
+    Review(CONTRACT, 100, {"BAD_MAGIC": 1}).check()
+    with pytest.raises(FindingsError) as caught:
+        Review(CONTRACT, 99, {"BAD_MAGIC": 1}).check()
+    assert str(caught.value) == (
+        "contract users_created: 1 of 99 records were rejected (1.01%, allowed are 1.00%): BAD_MAGIC 1\n"
+        "  mend: python -m streaming --contract users_created dlq show; after the mend `dlq replay`"
+    )
+    none = CONTRACT.spec.model_copy(
+        update={"dead_letter": CONTRACT.spec.dead_letter.model_copy(update={"max_rate": 0})}
+    )
+    with pytest.raises(FindingsError):
+        Review(replace(CONTRACT, spec=none), 1_000_000, {"BAD_MAGIC": 1}).check()

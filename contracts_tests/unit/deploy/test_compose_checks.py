@@ -1,0 +1,364 @@
+"""`make compose-up` and its kin: what they refuse, their exit codes and the ways out.  `docker` is a script here."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import io
+import json
+import os
+import re
+import socket
+import subprocess
+from pathlib import Path
+from unittest import mock
+
+import pytest
+
+from contracts_tests.fixtures.clone import CLONE
+from deploy import certs, checks, compose, passwords
+from deploy.__main__ import main
+from stack import ports
+
+GIB = 1 << 30
+# What the real one answers, in short; it takes down what it was called with.
+DOCKER = """\
+#!/bin/sh
+echo "$@" >> "$FAKE/called"
+echo "$DEPLOY_KAFKA_STREAM_PASSWORD" > "$FAKE/password"
+case "$*" in
+  "compose version --short") cat "$FAKE/compose" ;;
+  "info --format"*) cat "$FAKE/info"; test ! -e "$FAKE/down" ;;
+  *" ps --all --format json") cat "$FAKE/ps"; test ! -e "$FAKE/ps_fails" ;;
+  *" up --detach"*) exit "$(cat "$FAKE/up")" ;;
+esac
+"""
+
+
+class Fake:
+    """A `docker` whose answers are files in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "docker").write_text(DOCKER)
+        (folder / "docker").chmod(0o755)
+        self.answer(
+            compose="2.39.1", info=json.dumps({"ServerVersion": "28.2.2", "MemTotal": 32 * GIB}), ps="", up="0"
+        )
+        names = compose.wanted_variables(compose.files(tuple(compose.OVERLAYS)))
+        self.environment = {name: "0123456789abcdef" for name in names}
+        # Free ones, whatever runs on this machine.
+        variables = [port.variable for port in compose.ports(compose.files(), {}, ["producer", "stream"])]
+        self.environment |= {name: str(port) for name, port in ports.pick(variables).items()}
+
+    def answer(self, **files: str) -> None:
+        for name, text in files.items():
+            (self.folder / name).write_text(text)
+
+    def run(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+        """`python -m deploy ARGUMENTS`, in this process: a new one for each of them takes too long."""
+        environment = {**self.environment, "PATH": f"{self.folder}:/usr/bin:/bin", "FAKE": str(self.folder), **more}
+        out, err = io.StringIO(), io.StringIO()
+        with (
+            mock.patch.dict(os.environ, environment, clear=True),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+        ):
+            code = main(arguments)
+        return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
+
+    @property
+    def last_call(self) -> str:
+        return (self.folder / "called").read_text().splitlines()[-1]
+
+
+@pytest.fixture
+def docker(tmp_path: Path) -> Fake:
+    return Fake(tmp_path)
+
+
+def test_up_calls_compose_with_the_right_files(docker: Fake):
+    assert docker.run("up", "--profile", "stream", "--", "--scale", "spark-worker=3").returncode == 0
+    assert docker.last_call == (
+        "compose --file docker-compose.yml --profile stream up --detach --build --scale spark-worker=3"
+    )
+    assert docker.run("up", "--zookeeper").returncode == 0
+    assert docker.last_call == (
+        "compose --file docker-compose.yml --file docker-compose.zookeeper.yml up --detach --build"
+    )
+    assert docker.run("up", "--scale", "spark-worker=3").returncode == 0
+    assert docker.last_call.endswith(" up --detach --build --scale spark-worker=3")
+
+
+@pytest.mark.parametrize("flag", [[], ["--zookeeper"], ["--secure"]])
+def test_down_ends_what_any_overlay_has_started_and_needs_no_password(docker: Fake, flag: list[str]):
+    docker.environment.clear()
+    assert docker.run("down", *flag, "--", "--volumes").returncode == 0
+    files = "".join(f" --file {path.name}" for path in compose.files(tuple(compose.OVERLAYS)))
+    assert docker.last_call == f"compose{files} --profile * down --volumes"
+    # Without a value of some kind compose would not read the files.
+    assert (docker.folder / "password").read_text() == "unset\n"
+
+
+@pytest.mark.parametrize(
+    ("left", "flags", "named"),
+    [("zookeeper", [], "--zookeeper: zookeeper"), ("kafka-roles", ["--zookeeper"], "--secure: kafka-roles")],
+)
+def test_one_overlay_does_not_start_over_another(docker: Fake, left: str, flags: list[str], named: str):
+    docker.answer(ps=json.dumps({"Service": left, "State": "exited"}) + "\n")
+    done = docker.run("up", *flags)
+    assert done.returncode == 2
+    assert f"there are containers of {named}\n  mend: run `make compose-down`" in done.stderr
+
+
+@pytest.mark.parametrize(("state", "code"), [("running", 2), ("restarting", 2), ("exited", 0)])
+def test_certificates_are_not_made_anew_under_containers_that_run(
+    docker: Fake, monkeypatch: pytest.MonkeyPatch, state: str, code: int
+):
+    made = mock.Mock(return_value=docker.folder)
+    monkeypatch.setattr("deploy.certs.make", made)
+    rows = [{"Service": "certificates", "State": "exited"}, {"Service": "broker", "State": state}]
+    docker.answer(ps="".join(json.dumps(row) + "\n" for row in rows))
+    done = docker.run("certs")
+    assert done.returncode == code, done.stderr
+    assert made.called == (code == 0)
+    if code:
+        assert "broker\n" in done.stderr
+        assert "mend: run `make compose-down`, then `make certs`, then `make compose-up ARGS=--secure`" in done.stderr
+    # Those of the plain files have none.
+    docker.answer(ps=json.dumps(rows[1]) + "\n")
+    assert docker.run("certs").returncode == 0
+    # Where Docker does not say what runs, those that are there stay; the first ones may be made.
+    docker.answer(ps_fails="")
+    for there, wanted in ((True, 2), (False, 0)):
+        monkeypatch.setattr("deploy.certs.made", lambda there=there: there)
+        assert docker.run("certs").returncode == wanted
+    # No Docker here, no container.
+    assert docker.run("certs", PATH="/nowhere").returncode == 0
+
+
+def test_who_may_log_in_where(docker: Fake, tmp_path: Path):
+    folder = tmp_path / "certs"
+    certs.make(docker.environment, days=2, folder=folder)
+    certs.demand(folder)
+    login = folder / "login.properties"
+    assert login.read_text() == "control-center: 0123456789abcdef,Administrators\n"
+    assert login.read_text().partition(",")[0] in (folder / "users.properties").read_text()
+    assert login.stat().st_mode & 0o777 == 0o600
+    # Made by a version that had no such file.
+    login.unlink()
+    with pytest.raises(
+        compose.UsageError, match=r"not there: login.properties\n  mend: run `make compose-down`, then"
+    ):
+        certs.demand(folder)
+
+
+@pytest.mark.parametrize("password", ["p@ss/wo rd%", "a$b", "pass#word", "p'w", "ä"])
+def test_a_password_that_would_break_what_it_stands_in(docker: Fake, password: str):
+    done = docker.run("up", DEPLOY_POSTGRES_PASSWORD=password)
+    assert done.returncode == 2
+    assert "would change: DEPLOY_POSTGRES_PASSWORD\n  mend: choose letters, digits" in done.stderr
+    assert password not in done.stderr
+
+
+def test_a_key_may_have_its_successor_before_it():
+    passwords.demand(["KEY"], {"KEY": "bmV3LWtleQ==,b2xkLWtleQ=="})
+
+
+def test_one_port_for_two(docker: Fake):
+    done = docker.run("up", PORT_BROKER=docker.environment["PORT_CASSANDRA"])
+    assert done.returncode == 2
+    assert "broker and cassandra both want port" in done.stderr
+    assert "mend: set PORT_BROKER or PORT_CASSANDRA to another" in done.stderr
+
+
+@pytest.mark.parametrize("private", ["mounted/file", "mounted"])
+def test_a_clone_that_only_its_owner_may_read(tmp_path: Path, private: str):
+    (tmp_path / "mounted").mkdir()
+    (tmp_path / "mounted" / "file").touch()
+    checks.readable([tmp_path / "mounted"])
+    checks.readable([tmp_path / "mounted" / "file"])
+    (tmp_path / private).chmod(0o700)
+    with pytest.raises(compose.UsageError, match="may not read it\n  mend: run chmod -R o\\+rX "):
+        checks.readable([tmp_path / "mounted"])
+
+
+def test_everything_that_is_mounted_is_looked_at():
+    names = {str(path.relative_to(CLONE)) for path in compose.mounts(compose.files(tuple(compose.OVERLAYS)))}
+    assert {"deploy/control-center", "deploy/postgres/roles.sql", "deploy/secure/registry-jaas.conf"} <= names
+
+
+def test_a_missing_variable(docker: Fake):
+    done = docker.run("up", DEPLOY_POSTGRES_PASSWORD="", DEPLOY_KAFKA_CLUSTER_ID="")
+    assert done.returncode == 2
+    assert done.stderr == (
+        "error: .env: not set: DEPLOY_POSTGRES_PASSWORD, DEPLOY_KAFKA_CLUSTER_ID\n  mend: run `make compose-env`\n"
+    )
+
+
+def test_a_port_that_is_taken(docker: Fake):
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        port = str(holder.getsockname()[1])
+        done = docker.run("up", PORT_POSTGRES=port)
+        assert done.returncode == 3
+        assert re.fullmatch(
+            rf"error: postgres 127\.0\.0\.1:{port}: port {port} is taken by process .+ \(pid {os.getpid()}\)\n"
+            r"  mend: stop what listens there, or set PORT_POSTGRES in \.env to another\n",
+            done.stderr,
+        )
+        # It is ours already: the second `make compose-up`.
+        docker.answer(ps=json.dumps({"Service": "postgres", "State": "running"}) + "\n")
+        assert docker.run("up", PORT_POSTGRES=port).returncode == 0
+
+
+@pytest.mark.parametrize("port", ["x", "0", "70000"])
+def test_a_port_that_is_none(docker: Fake, port: str):
+    done = docker.run("up", PORT_POSTGRES=port)
+    assert done.returncode == 2
+    assert f"PORT_POSTGRES: '{port}' is no port" in done.stderr
+
+
+def test_too_little_memory(docker: Fake):
+    needed = compose.needed_bytes(compose.files(), [])
+    docker.answer(info=json.dumps({"ServerVersion": "28.2.2", "MemTotal": needed}))
+    assert docker.run("up").returncode == 0
+    done = docker.run("up", "--profile", "stream")
+    assert done.returncode == 2
+    assert "of memory, the services take" in done.stderr
+    assert "mend: give it more" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("answers", "code", "words"),
+    [
+        ({"compose": "2.20.0"}, 2, "Docker Compose 2.20.0 is too old"),
+        ({"compose": ""}, 2, "is too old"),
+        ({"info": json.dumps({"ServerVersion": "20.10.1", "MemTotal": 32 * GIB})}, 2, "Docker 20.10.1 is too old"),
+        ({"info": json.dumps({"ServerErrors": ["no"]})}, 3, "the daemon does not answer"),
+        ({"info": json.dumps({"ServerVersion": "", "MemTotal": 0})}, 3, "the daemon does not answer"),
+        ({"info": "", "down": ""}, 3, "the daemon does not answer"),
+        ({"up": "17"}, 3, "`docker compose` ended with 17"),
+    ],
+)
+def test_a_docker_that_cannot(docker: Fake, answers: dict[str, str], code: int, words: str):
+    docker.answer(**answers)
+    done = docker.run("up")
+    assert done.returncode == code
+    assert words in done.stderr
+    assert "  mend: " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_no_docker_at_all(docker: Fake):
+    done = docker.run("up", PATH="/nowhere")
+    assert (done.returncode, done.stderr.splitlines()[0]) == (2, "error: there is no `docker` command")
+
+
+def test_overlays_do_not_go_together_and_secure_wants_certificates(docker: Fake, tmp_path: Path):
+    assert docker.run("up", "--secure", "--zookeeper").returncode == 2
+    if not (CLONE / ".certs").exists():
+        done = docker.run("up", "--secure")
+        assert done.returncode == 2
+        assert "mend: run `make certs`" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("row", "code"),
+    [
+        ({"State": "running", "Health": "healthy", "ExitCode": 0}, 0),
+        ({"State": "running", "Health": "", "ExitCode": 0}, 0),
+        ({"State": "running", "Health": "unhealthy", "ExitCode": 0}, 3),
+        ({"State": "running", "Health": "starting", "ExitCode": 0}, 3),
+        ({"State": "exited", "Health": "", "ExitCode": 0}, 0),
+        ({"State": "exited", "Health": "", "ExitCode": 1}, 3),
+        ({"State": "restarting", "Health": "", "ExitCode": 1}, 3),
+    ],
+)
+def test_status_is_3_unless_all_are_in_order(docker: Fake, row: dict[str, object], code: int):
+    fine = {"Service": "broker", "State": "running", "Health": "healthy", "ExitCode": 0}
+    published = {"Publishers": [{"PublishedPort": 9021}, {"PublishedPort": 0}]}
+    docker.answer(
+        ps="".join(json.dumps(one) + "\n" for one in (fine, {"Service": "control-center", **row, **published}))
+    )
+    done = docker.run("status")
+    assert done.returncode == code, done.stderr
+    assert re.search(r"^control-center .* 127\.0\.0\.1:9021$", done.stdout, flags=re.MULTILINE)
+    assert len(json.loads(docker.run("status", "--json").stdout)) == 2
+
+
+def test_status_of_nothing(docker: Fake):
+    done = docker.run("status")
+    assert (done.returncode, done.stderr) == (
+        3,
+        "error: docker compose: nothing runs\n  mend: run `make compose-up`\n",
+    )
+
+
+def test_env_adds_what_is_missing_and_changes_nothing(tmp_path: Path):
+    file = tmp_path / ".env"
+    file.write_text("DATASOURCE_URL=https://example.org/\nexport DEPLOY_A_PASSWORD='mine'\n#DEPLOY_B_PASSWORD=x")
+    wanted = ["DEPLOY_A_PASSWORD", "DEPLOY_B_PASSWORD", "DEPLOY_X_FERNET_KEY", "DEPLOY_KAFKA_CLUSTER_ID"]
+    assert passwords.add_missing(file, wanted) == wanted[1:]
+    found = passwords.read(file)
+    assert found["DEPLOY_A_PASSWORD"] == "mine"
+    assert found["DATASOURCE_URL"] == "https://example.org/"
+    assert re.fullmatch(r"[0-9a-f]{48}", found["DEPLOY_B_PASSWORD"])
+    assert len(base64.urlsafe_b64decode(found["DEPLOY_X_FERNET_KEY"])) == 32
+    assert len(base64.urlsafe_b64decode(found["DEPLOY_KAFKA_CLUSTER_ID"] + "==")) == 16
+    assert file.stat().st_mode & 0o777 == 0o600
+    before = file.read_bytes()
+    file.chmod(0o644)
+    assert passwords.add_missing(file, wanted) == []
+    assert file.read_bytes() == before
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_env_is_read_as_compose_reads_it(tmp_path: Path):
+    file = tmp_path / ".env"
+    file.write_text(
+        "\ufeffPORT_BROKER=19292   # taken\nNAME = value\nA='single # no comment'\n"
+        'B="a$HOME,b"\nexport C=x\n# D=1\nE=\nF=https://example.org/#there\n'
+    )
+    assert passwords.read(file) == {
+        "PORT_BROKER": "19292",
+        "NAME": "value",
+        "A": "single # no comment",
+        # Not what compose makes of it: as a password it is refused, and nothing else here is looked at.
+        "B": "a$HOME,b",
+        "C": "x",
+        "E": "",
+        "F": "https://example.org/#there",
+    }
+    assert passwords.read(tmp_path / "nowhere") == {}
+
+
+@pytest.mark.parametrize("kind", ["folder", "latin-1"])
+@pytest.mark.parametrize("command", ["env", "up", "certs", "down"])
+def test_an_env_that_cannot_be_read(docker: Fake, monkeypatch: pytest.MonkeyPatch, kind: str, command: str):
+    file = docker.folder / ".env"
+    file.mkdir() if kind == "folder" else file.write_bytes("A=ä\n".encode("latin-1"))
+    monkeypatch.setattr("deploy.__main__.ENV_FILE", file)
+    done = docker.run(command)
+    assert (done.returncode, done.stderr.splitlines()[0]) == (
+        2,
+        f"error: {file}: no use as a file of passwords: "
+        + ("Is a directory" if kind == "folder" else "it is not UTF-8"),
+    )
+
+
+def test_variables_are_put_in_as_compose_does():
+    have = {"A": "1", "E": ""}
+    assert compose.interpolate("${A} ${A:-2} ${B:-2} ${E:-3} ${B}", have) == "1 1 2 3 "
+    with pytest.raises(compose.UsageError, match="E is not set"):
+        compose.interpolate("${E:?say}", have)
+
+
+def test_the_example_names_every_port_and_the_page_every_password():
+    example = (CLONE / ".env.example").read_text()
+    for port in compose.ports(compose.files(), {}, ["producer", "stream"]):
+        assert f"#{port.variable}={port.number}\n" in example
+    page = (CLONE / "docs" / "docker.md").read_text()
+    for name in compose.wanted_variables(compose.files(tuple(compose.OVERLAYS))):
+        assert name in page, name

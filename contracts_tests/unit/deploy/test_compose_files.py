@@ -1,0 +1,299 @@
+"""docker-compose.yml and its overlays: valid, pinned, closed to the outside, and made of files that are there."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from contracts.settings import Settings
+from contracts_tests.fixtures.clone import CLONE
+from contracts_tests.fixtures.compose_files import merged
+from contracts_tests.fixtures.confluent_images import properties, property_name
+from deploy import compose
+from stack.jars.pins import image_versions
+from stack.servers import cassandra, postgres
+
+SCHEMA = json.loads((CLONE / "contracts_tests" / "vendored" / "compose-spec.json").read_text())
+BASE, ZOOKEEPER, SECURE = compose.files(tuple(compose.OVERLAYS))
+PASSWORD = re.compile(r"PASSWORD|SECRET|FERNET|_KEY$")
+OURS = "avro-data-contracts/"
+# What a health check may call in each image, and where that is known from: its Dockerfile, or that of its base.
+PROGRAMS = {
+    "confluentinc/cp-server": {"ub"},
+    "confluentinc/cp-schema-registry": {"ub", "bash"},
+    "confluentinc/cp-enterprise-control-center-next-gen": {"ub", "bash"},
+    "confluentinc/cp-enterprise-prometheus": {"bash"},
+    "confluentinc/cp-enterprise-alertmanager": {"bash"},
+    "cassandra": {"bash"},
+    "postgres": {"pg_isready"},
+    "avro-data-contracts/spark": {"python"},
+    "avro-data-contracts/pipeline": {"python"},
+    "avro-data-contracts/airflow": {"python", "airflow"},
+}
+# The images of 7.9 have the Python tool of the same commands.
+PROGRAMS_OF_7_9 = {"cub"}
+# Settings of Confluent's registry, as its documentation names them; others it would ignore in silence.
+REGISTRY_SETTINGS = {
+    *("host.name", "listeners", "inter.instance.protocol", "schema.compatibility.level"),
+    *("ssl.keystore.type", "ssl.keystore.location", "ssl.truststore.type", "ssl.truststore.location"),
+    *("authentication.method", "authentication.realm", "authentication.roles"),
+    *("kafkastore.bootstrap.servers", "kafkastore.topic.replication.factor", "kafkastore.security.protocol"),
+    *("kafkastore.sasl.mechanism", "kafkastore.sasl.jaas.config"),
+    *("kafkastore.ssl.truststore.type", "kafkastore.ssl.truststore.location"),
+}
+# Read by its start script, and harmless as properties.
+NOT_REGISTRY_SETTINGS = {"heap.opts", "opts"}
+
+
+@cache
+def named_volumes(overlay: str) -> set[str]:
+    return {name for path in compose.files([overlay] if overlay else []) for name in compose.read(path)["volumes"]}
+
+
+SERVICES = [(overlay, name) for overlay in ("", "zookeeper", "secure") for name in merged(*filter(None, [overlay]))]
+
+
+def service(overlay: str, name: str) -> dict[str, Any]:
+    return merged(*filter(None, [overlay]))[name]
+
+
+@pytest.mark.parametrize("path", [BASE, ZOOKEEPER, SECURE], ids=lambda path: path.name)
+def test_it_is_what_the_compose_specification_says(path: Path):
+    jsonschema.Draft7Validator(SCHEMA).validate(compose.read(path))
+
+
+@pytest.mark.parametrize("overlay", ["", "zookeeper", "secure"])
+def test_docker_compose_takes_it(overlay: str):
+    if not shutil.which("docker") or subprocess.run(["docker", "compose", "version"], capture_output=True).returncode:
+        pytest.skip("there is no `docker compose` here")
+    paths = compose.files([overlay] if overlay else [])
+    environment = {name: "0123456789" for name in compose.wanted_variables(paths)} | {
+        "PATH": "/usr/bin:/usr/local/bin"
+    }
+    named = [word for path in paths for word in ("--file", path.name)]
+    done = subprocess.run(
+        ["docker", "compose", *named, "--profile", "*", "config", "--quiet"],
+        cwd=CLONE,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_image_is_pinned_in_one_place():
+    for path, pins in (
+        (BASE, image_versions()),
+        (SECURE, image_versions()),
+        (ZOOKEEPER, image_versions(zookeeper=True)),
+    ):
+        for name, keys in compose.read(path)["services"].items():
+            image = keys.get("image", f"{OURS}x")
+            if not image.startswith(OURS):
+                repository, _, tag = image.partition(":")
+                assert pins.get(repository) == tag, f"{path.name} {name}: {image}; the pins are in stack/pins.toml"
+            elif "image" in keys:
+                assert keys["build"]["dockerfile"] == "deploy/Dockerfile"
+                assert keys["build"]["target"] == image.removeprefix(OURS)
+    assert f"ARG PYTHON={image_versions()['python']}\n" in (CLONE / "deploy" / "Dockerfile").read_text()
+    used = {keys["image"].partition(":")[0] for keys in merged().values()}
+    assert set(image_versions()) - {"python"} <= used
+
+
+@pytest.mark.parametrize(("overlay", "name"), SERVICES)
+def test_it_is_shut_in(overlay: str, name: str):
+    keys = service(overlay, name)
+    assert "no-new-privileges:true" in keys["security_opt"]
+    assert keys["cap_drop"] == ["ALL"]
+    assert "privileged" not in keys
+    assert keys["logging"]["options"] == {"max-size": "10m", "max-file": "3"}
+    assert 0 < compose.in_bytes(keys["mem_reservation"]) <= compose.in_bytes(keys["mem_limit"])
+    assert "container_name" not in keys
+    assert keys["restart"] in ("no", "unless-stopped")
+    if (overlay, name) == ("secure", "certificates"):
+        # The one that runs as root, to give keys away: without a network, and with three capabilities.
+        assert keys["network_mode"] == "none"
+        assert set(keys["cap_add"]) == {"CHOWN", "DAC_OVERRIDE", "FOWNER"}
+        assert keys["read_only"]
+        return
+    assert keys["user"].partition(":")[0] not in ("", "0", "root")
+    assert keys["networks"] == ["pipeline"]
+    assert "cap_add" not in keys
+
+
+@pytest.mark.parametrize(("overlay", "name"), SERVICES)
+def test_its_ports_are_those_of_this_machine_only(overlay: str, name: str):
+    for port in service(overlay, name).get("ports", ()):
+        assert re.fullmatch(r"127\.0\.0\.1:\$\{PORT_[A-Z_]+:-\d+\}:\d+", port), port
+
+
+@pytest.mark.parametrize("overlay", ["", "zookeeper", "secure"])
+def test_no_two_services_want_one_port(overlay: str):
+    found = compose.ports(compose.files([overlay] if overlay else []), {}, ["producer", "stream"])
+    assert len({port.number for port in found}) == len(found)
+
+
+@pytest.mark.parametrize(("overlay", "name"), SERVICES)
+def test_what_it_waits_for_can_come(overlay: str, name: str):
+    everything = merged(*filter(None, [overlay]))
+    for other, how in everything[name].get("depends_on", {}).items():
+        assert not everything[other].get("profiles"), f"{other} starts with a profile only"
+        if how["condition"] == "service_healthy":
+            assert everything[other]["healthcheck"]["test"], other
+        else:
+            assert how["condition"] == "service_completed_successfully"
+            assert everything[other]["restart"] == "no", f"{other} never ends"
+
+
+@pytest.mark.parametrize(("overlay", "name"), SERVICES)
+def test_its_health_check_calls_what_the_image_has(overlay: str, name: str):
+    keys = service(overlay, name)
+    if keys["restart"] == "no":
+        assert "healthcheck" not in keys
+        return
+    kind, program, *_ = keys["healthcheck"]["test"]
+    repository, _, tag = keys["image"].partition(":")
+    assert kind == "CMD"
+    assert program in (PROGRAMS_OF_7_9 if tag.startswith("7.9") else PROGRAMS[repository])
+
+
+def test_producer_stream_and_airflow_wait_for_the_schemas():
+    for name in ("producer", "stream", "airflow-api-server", "airflow-scheduler", "airflow-triggerer"):
+        assert merged()[name]["depends_on"]["register-schemas"] == {"condition": "service_completed_successfully"}
+    assert merged()["producer"]["profiles"] == ["producer"]
+    assert merged()["stream"]["profiles"] == ["stream"]
+    assert not {"container_name", "ports", "hostname"} & set(merged()["spark-worker"])
+
+
+@pytest.mark.parametrize("path", [BASE, ZOOKEEPER, SECURE], ids=lambda path: path.name)
+def test_no_password_stands_in_a_file(path: Path):
+    for name, keys in compose.read(path)["services"].items():
+        for variable, value in (keys.get("environment") or {}).items():
+            if PASSWORD.search(variable) and not variable.endswith(("_FILE", "KEY_PASSWORD_LOCATION")):
+                assert value == "unused" or re.search(r"\$\{\w+:\?make compose-env", str(value)), f"{name} {variable}"
+    # Every variable that is wanted says what to do, and none has a name that the embedded stack reads (Makefile).
+    text = path.read_text()
+    for variable in compose.wanted_variables([path]):
+        assert variable.startswith("DEPLOY_")
+        assert f"${{{variable}:?make compose-env writes it to .env}}" in text
+
+
+@pytest.mark.parametrize(("overlay", "name"), SERVICES)
+def test_what_it_mounts_is_there(overlay: str, name: str):
+    volumes = named_volumes(overlay)
+    for mount in service(overlay, name).get("volumes", ()):
+        source, target, *_ = mount.split(":")
+        assert target.startswith("/")
+        if source.startswith("./"):
+            assert mount.endswith(":ro"), mount
+            assert source == "./.certs" or (CLONE / source).exists(), source
+        else:
+            assert source in volumes, source
+
+
+@pytest.mark.parametrize(("overlay", "broker"), [("", "broker:29092"), ("secure", "broker:29094")])
+def test_what_runs_our_code_is_told_where_the_servers_are_by_names_that_it_reads(overlay: str, broker: str):
+    others = {"AIRFLOW_ADMIN_PASSWORD", "AIRFLOW_CONN_SMTP_DEFAULT", "TMPDIR"}
+    others |= {"ALERT_EMAIL_TO", "ALERT_EMAIL_FROM", "ALERT_WEBHOOK_URL"}
+    for name, keys in merged(*filter(None, [overlay])).items():
+        # The one that makes the accounts is told all of them.
+        ours = keys["image"] in (f"{OURS}pipeline", f"{OURS}airflow") and name != "kafka-roles"
+        if not ours or "environment" not in keys:
+            continue
+        for variable in set(keys["environment"]) - others:
+            assert variable.startswith("AIRFLOW__") or variable.lower() in Settings.model_fields, (
+                f"{name}: {variable}"
+            )
+        assert keys["environment"]["KAFKA_BOOTSTRAP_SERVERS"] == broker
+
+
+@pytest.mark.parametrize("overlay", ["", "secure"])
+def test_airflow_reaches_its_database_in_both_ways_with_drivers_that_are_in_the_image(overlay: str):
+    told = service(overlay, "airflow-scheduler")["environment"]
+    name = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
+    assert told[name].startswith("postgresql+psycopg2://")
+    assert told[f"{name}_ASYNC"] == told[name].replace("psycopg2", "psycopg_async")
+    locked = (CLONE / "deploy" / "airflow.lock").read_text()
+    assert "\npsycopg2-binary==" in locked
+    assert "\npsycopg==" in locked
+
+
+def test_the_checks_of_the_images_let_the_settings_pass():
+    """What the start scripts of cp-server and cp-schema-registry refuse."""
+    for overlay in ("", "secure"):
+        broker, registry = (service(overlay, name)["environment"] for name in ("broker", "schema-registry"))
+        assert {"KAFKA_PROCESS_ROLES", "CLUSTER_ID", "KAFKA_ADVERTISED_LISTENERS"} <= set(broker)
+        assert not {"KAFKA_PORT", "KAFKA_HOST", "KAFKA_ADVERTISED_HOST", "KAFKA_ADVERTISED_PORT"} & set(broker)
+        # Of these they conclude that there are Java key stores, with files of passwords.
+        assert "SSL://" not in broker["KAFKA_ADVERTISED_LISTENERS"]
+        assert not re.search(r"SASL_.*://", broker["KAFKA_ADVERTISED_LISTENERS"])
+        assert not re.search(r"CONTROLLER:(SSL|SASL_SSL)", broker["KAFKA_LISTENER_SECURITY_PROTOCOL_MAP"])
+        assert {"SCHEMA_REGISTRY_KAFKASTORE_BOOTSTRAP_SERVERS", "SCHEMA_REGISTRY_HOST_NAME"} <= set(registry)
+        assert "SCHEMA_REGISTRY_PORT" not in registry
+    # Not added to the base's, but in place of it.
+    with_zookeeper = compose.read(ZOOKEEPER)["services"]["broker"]["environment"]
+    assert "environment: !override\n      KAFKA_HEAP_OPTS" in ZOOKEEPER.read_text()
+    assert not any(
+        name.startswith(("KAFKA_PROCESS_ROLES", "KAFKA_CONTROLLER", "CLUSTER_ID")) for name in with_zookeeper
+    )
+
+
+@pytest.mark.parametrize(
+    ("variable", "name"),
+    [
+        ("NODE_ID", "node.id"),
+        ("A__B_C", "a_b.c"),
+        (
+            "LISTENER_NAME_CLIENT_SCRAM___SHA___512_SASL_JAAS_CONFIG",
+            "listener.name.client.scram-sha-512.sasl.jaas.config",
+        ),
+        ("CONFLUENT_TELEMETRY_EXPORTER_C3PLUSPLUS_TYPE", "confluent.telemetry.exporter.c3plusplus.type"),
+    ],
+)
+def test_names_of_properties(variable: str, name: str):
+    assert property_name(variable) == name
+
+
+@pytest.mark.parametrize("overlay", ["", "zookeeper", "secure"])
+def test_the_registry_is_told_only_what_it_knows(overlay: str):
+    made = properties(service(overlay, "schema-registry")["environment"], "SCHEMA_REGISTRY_")
+    assert set(made) - NOT_REGISTRY_SETTINGS <= REGISTRY_SETTINGS
+    assert made["listeners"].startswith("https" if overlay == "secure" else "http:")
+    realm = (CLONE / "deploy" / "secure" / "registry-jaas.conf").read_text().partition(" ")[0]
+    assert made.get("authentication.realm", realm) == realm
+
+
+def test_java_may_load_what_it_unpacks():
+    """Compression in Kafka's clients and in Spark is native code that comes in their jars."""
+    for overlay in ("", "secure"):
+        for name, keys in merged(*filter(None, [overlay])).items():
+            for mount in keys.get("tmpfs", ()):
+                assert "exec" in mount.split(":")[1:], name
+
+
+def test_the_secure_cassandra_is_the_open_one_with_tls():
+    folder = CLONE / "deploy"
+    plain, secure = ((folder / where / "cassandra.yaml").read_text() for where in ("cassandra", "secure"))
+    settings, _, tls = secure.partition("client_encryption_options:")
+    assert settings.partition("\n")[2] == plain.partition("\n")[2]
+    assert "optional: false" in tls
+
+
+@pytest.mark.parametrize("overlay", ["", "secure"])
+def test_the_logs_of_the_stores_hold_no_value_as_those_of_the_embedded_ones(overlay: str):
+    command = service(overlay, "postgres")["command"]
+    given = dict(word.split("=", 1) for option, word in itertools.pairwise(command) if option == "-c")
+    assert postgres.NO_ROWS_IN_THE_LOG.items() <= given.items()
+    assert "ALTER ROLE pipeline SET log_min_messages = 'fatal'" in (CLONE / "deploy/postgres/roles.sql").read_text()
+    mounted = dict(volume.split(":")[:2] for volume in service(overlay, "cassandra")["volumes"])
+    assert mounted["./deploy/cassandra/logback.xml"] == "/etc/cassandra/logback.xml"
+    assert (CLONE / "deploy/cassandra/logback.xml").read_text() == cassandra.LOGGING

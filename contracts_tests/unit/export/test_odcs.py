@@ -1,0 +1,191 @@
+"""A contract as a document of the Open Data Contract Standard 3.1, valid against the standard's own JSON Schema."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft201909Validator
+
+from contracts.catalog import loading
+from contracts.export import odcs
+from contracts_tests.fixtures.clone import CLONE
+from contracts_tests.fixtures.contract_files import CONTRACT, load, record
+
+STANDARD = json.loads(resources.files("open_data_contract_standard").joinpath("schema.json").read_text("utf-8"))
+VALIDATOR = Draft201909Validator(STANDARD)
+
+LOGICAL = [
+    *(("int", name) for name in ("date", "time-millis")),
+    *(("long", f"{zone}timestamp-{unit}") for zone in ("", "local-") for unit in ("millis", "micros", "nanos")),
+    *(("long", "time-micros"), ("string", "uuid"), ("bytes", "big-decimal")),
+]
+PRIMITIVES = ["null", "boolean", "int", "long", "float", "double", "bytes", "string"]
+KINDS: list[Any] = [
+    *PRIMITIVES,
+    *({"type": base, "logicalType": name} for base, name in LOGICAL),
+    {"type": "bytes", "logicalType": "decimal", "precision": 10, "scale": 2},
+    {"type": "fixed", "name": "F", "size": 12},
+    {"type": "fixed", "name": "D", "size": 12, "logicalType": "duration"},
+    {"type": "enum", "name": "E", "symbols": ["A", "B"]},
+    {"type": "array", "items": ["null", {"type": "array", "items": "int"}]},
+    {"type": "map", "values": {"type": "map", "values": "string"}},
+    {"type": "array", "items": {"type": "record", "name": "R", "fields": [{"name": "a", "type": "int"}]}},
+    ["null", "string", "int"],
+    ["null", {"type": "record", "name": "N", "fields": [{"name": "next", "type": ["null", "N"]}]}],
+    {"type": "long", "logicalType": "unheard-of"},
+]
+
+
+def value(*kinds: Any) -> str:
+    """A record with one field of each kind."""
+    return record(*((f"f{number}", kind) for number, kind in enumerate(kinds)))
+
+
+def document(text: str, contract: str = "topic: orders\nowner: shop\ncompatibility: FULL\n") -> dict[str, Any]:
+    """What is exported for this value, after a round through YAML."""
+    found = load(orders__contract_yaml=contract, orders__value_avsc=text).get("orders")
+    exported = odcs.of(found, "kafka:9092")
+    VALIDATOR.validate(exported)
+    again = yaml.safe_load(odcs.as_yaml(exported))
+    assert again == exported
+    return again
+
+
+def fields(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {one["name"]: one for one in found["schema"][0]["properties"]}
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=json.dumps)
+def test_every_avro_type_is_exported(kind: Any) -> None:
+    [made] = fields(document(value(kind))).values()
+    assert made["physicalType"]
+
+
+def test_every_avro_type_has_a_logical_type() -> None:
+    """But for null and unions of several types, which the standard has no word for."""
+    made = fields(document(value(*KINDS)))
+    without = [kind for kind, one in zip(KINDS, made.values(), strict=True) if "logicalType" not in one]
+    assert without == ["null", ["null", "string", "int"]]
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda found: found.pop("id"),
+        lambda found: found.update(apiVersion="v9.9.9"),
+        lambda found: found.update(colour="red"),
+        lambda found: found["schema"][0].update(fields=[]),
+        lambda found: found["schema"][0]["properties"][0].update(logicalType="decimal"),
+        lambda found: found["schema"][0]["properties"][0].update(logicalTypeOptions={"format": "i3"}),
+        lambda found: found["schema"][0]["properties"][0].update(primaryKeyPosition="first"),
+        lambda found: found["servers"][0].pop("host"),
+        lambda found: found["team"].update(leader="shop"),
+        lambda found: found["customProperties"][0].pop("value"),
+    ],
+)
+def test_the_standard_refuses_a_document_that_is_broken(spoil: Callable[[dict[str, Any]], object]) -> None:
+    found = document(value("int"))
+    spoil(found)
+    assert not VALIDATOR.is_valid(found)
+
+
+@pytest.mark.parametrize("text", ['"string"', '{"type": "array", "items": "long"}', '["null", "int", "string"]'])
+def test_a_value_that_is_no_record(text: str) -> None:
+    assert list(fields(document(text))) == ["value"]
+
+
+def test_what_a_field_says() -> None:
+    text = json.dumps(
+        {
+            "type": "record",
+            "name": "shop.Order",
+            "doc": "An order.",
+            "fields": [
+                {"name": "id", "type": "string", "doc": "Its number.", "confluent:tags": ["PII"]},
+                {"name": "note", "type": ["null", "string"], "default": None},
+            ],
+        }
+    )
+    contract = CONTRACT + "description: Orders.\nkafka: {config: {retention.ms: 86400000}}\n"
+    found = document(text, contract)
+    assert (found["id"], found["team"]["name"], found["description"]["purpose"]) == ("orders", "shop", "Orders.")
+    assert found["slaProperties"] == [{"property": "retention", "value": 1, "unit": "d"}]
+    assert found["schema"][0]["description"] == "An order."
+    own, note = fields(found).values()
+    assert (own["required"], own["primaryKey"], own["tags"]) == (True, True, ["PII"])
+    assert (own["description"], own["classification"]) == ("Its number.", "PII")
+    assert (note["required"], note["customProperties"]) == (False, [{"property": "default", "value": None}])
+
+
+RULES = """\
+rules:
+  - {name: there, field: f0, required: true, description: it is there}
+  - {name: form, field: f0, pattern: "[a-z]+"}
+  - {name: listed, field: f0, one_of: [a, b]}
+  - {name: since, field: f1, min: 2020-01-01}
+  - {name: inside, field: f2.a, required: true}
+  - {name: both, expression: "f0 is null or f1 is null"}
+"""
+
+
+def test_rules_are_quality_at_the_property_that_they_are_about() -> None:
+    inner = {"type": "record", "name": "R", "fields": [{"name": "a", "type": ["null", "int"]}]}
+    text = value(["null", "string"], ["null", {"type": "int", "logicalType": "date"}], inner)
+    found = document(text, "topic: orders\nowner: shop\ncompatibility: FULL\n" + RULES)
+    made = fields(found)
+    library = {"type": "library", "mustBe": 0}
+    assert made["f0"]["quality"] == [
+        {"name": "there", "description": "it is there", "metric": "nullValues", **library},
+        {"name": "form", "metric": "invalidValues", "arguments": {"pattern": "[a-z]+"}, **library},
+        {"name": "listed", "metric": "invalidValues", "arguments": {"validValues": ["a", "b"]}, **library},
+    ]
+    custom = {"type": "custom", "engine": "contracts"}
+    asked = {"field": "f1", "min": "2020-01-01"}
+    assert made["f1"]["quality"] == [{"name": "since", "implementation": asked, **custom}]
+    assert "quality" not in made["f2"]
+    assert found["schema"][0]["quality"] == [
+        {"name": "inside", "implementation": {"field": "f2.a", "required": True}, **custom},
+        {"name": "both", "implementation": {"expression": "f0 is null or f1 is null"}, **custom},
+    ]
+
+
+def test_a_recursive_type_and_one_of_200_levels_come_to_an_end() -> None:
+    kind: Any = "string"
+    for number in range(200):
+        inner = {"type": "record", "name": f"R{number}", "fields": [{"name": "f", "type": kind}]}
+        kind = {"type": "array", "items": inner}
+    document(value(kind))
+
+
+def test_two_contracts_are_two_documents(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "contract.yaml").write_text(f"topic: {name}\nowner: shop\ncompatibility: FULL\n")
+        (tmp_path / name / "value.avsc").write_text(record(("id", "string")))
+    command = [str(Path(sys.executable).parent / "contracts"), "--schemas", str(tmp_path), "export", "odcs"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert [one["id"] for one in yaml.safe_load_all(done.stdout)] == ["one", "two"]
+    one = subprocess.run([*command, "--contract", "two"], capture_output=True, text=True, check=True)
+    assert yaml.safe_load(one.stdout)["id"] == "two"
+    none = subprocess.run([*command, "--contract", "three"], capture_output=True, text=True, check=False)
+    assert (none.returncode, "contracts here: one, two" in none.stderr) == (2, True)
+
+
+def test_this_repository() -> None:
+    assert odcs.API_VERSION in STANDARD["properties"]["apiVersion"]["enum"]
+    for contract in loading.load(CLONE / "schemas").contracts.values():
+        VALIDATOR.validate(odcs.of(contract))
+
+
+def test_the_page_has_the_table_of_types() -> None:
+    page = (CLONE / "docs" / "export.md").read_text(encoding="utf-8")
+    for name, (logical, _) in odcs.LOGICAL_TYPES.items():
+        assert f"| `{name}` | `{logical}` |" in page

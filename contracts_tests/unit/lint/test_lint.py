@@ -1,0 +1,156 @@
+"""Every lint rule by its own examples; switching off; and what the page says."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from contracts.catalog import loading
+from contracts.catalog.findings import Finding
+from contracts.catalog.places import Texts
+from contracts.errors import ConfigurationError
+from contracts.lint import docs, run
+from contracts.lint.names import personal_words
+from contracts.lint.rules import RULES
+from contracts.lint.scope import Example
+from contracts_tests.fixtures.clone import CLONE
+from contracts_tests.fixtures.lint_files import files
+
+
+def found(texts: dict[str, str]) -> tuple[Finding, ...]:
+    return run.run(loading.from_files(texts, "schemas"), Texts.of(texts, "schemas"))
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_the_bad_example_breaks_its_rule_and_says_where(rule) -> None:
+    hits = [one for one in found(files(rule.bad)) if one.rule == rule.id]
+    assert hits
+    for one in hits:
+        assert one.severity == rule.severity
+        assert one.line > 0
+        assert one.column > 0
+        assert one.message
+        assert one.mend
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_the_good_example_breaks_no_rule_at_all(rule) -> None:
+    assert found(files(rule.good)) == ()
+
+
+def test_this_repository_is_in_order() -> None:
+    texts = loading.read_folder(CLONE / "schemas")
+    assert found(texts) == ()
+
+
+def test_ids_are_unique() -> None:
+    assert len({rule.id for rule in RULES}) == len(RULES)
+
+
+def test_a_place_is_exact() -> None:
+    (one,) = found(files(Example("field", '{"name": "total", "type": "long"}')))
+    assert (one.rule, one.file, one.line, one.column) == ("FIELD_DOC", "schemas/orders/value.avsc", 3, 10)
+    assert (one.path, one.subject, one.contract) == ("total", "orders-value", "orders")
+
+
+def test_a_rule_is_switched_off_with_a_reason() -> None:
+    bad = Example("field", '{"name": "total", "type": "long"}')
+    assert found(files(bad, lint={"FIELD_DOC": "described elsewhere"})) == ()
+
+
+def test_a_rule_that_is_switched_off_for_nothing_is_a_warning() -> None:
+    texts = files(lint={"FIELD_DOC": "described elsewhere"})
+    (one,) = found(texts)
+    assert (one.rule, one.severity, one.path) == ("LINT_UNUSED", "warning", "lint.FIELD_DOC")
+    assert "FIELD_DOC" in texts["orders/contract.yaml"].splitlines()[one.line - 1]
+
+
+def test_a_rule_that_does_not_exist_is_an_error_with_its_line() -> None:
+    texts = files(lint={"FIELD_DOCS": "described elsewhere"})
+    with pytest.raises(ConfigurationError, match="FIELD_DOCS") as caught:
+        found(texts)
+    line = int(caught.value.where.rpartition(":")[2])
+    assert "FIELD_DOCS" in texts["orders/contract.yaml"].splitlines()[line - 1]
+    assert "FIELD_DOC," in caught.value.mend
+
+
+def test_a_rule_without_a_reason_is_an_error() -> None:
+    with pytest.raises(ConfigurationError, match="FIELD_DOC"):
+        found(files(lint={"FIELD_DOC": ""}))
+
+
+def test_a_shared_type_is_looked_at_once_and_in_its_own_file() -> None:
+    texts = files(Example("field", '{"name": "size", "type": "com.example.Size", "doc": "Its size."}'), sinks={})
+    texts["types/size.avsc"] = '{"type": "fixed", "name": "Size", "namespace": "com.example", "size": 2}'
+    (one,) = found(texts)
+    assert (one.rule, one.file, one.subject) == ("TYPE_DOC", "schemas/types/size.avsc", "com.example.Size")
+    other = {path.replace("orders/", "returns/"): text for path, text in texts.items()}
+    other["returns/contract.yaml"] = texts["orders/contract.yaml"].replace("topic: orders", "topic: returns")
+    assert found({**texts, **other}) == (one,)
+
+
+@pytest.mark.parametrize(
+    "default",
+    ['["RED", "BLUE"]', '["BLUE"]'],
+)
+def test_symbols_inside_a_default_are_looked_at(default: str) -> None:
+    text = (
+        '{"name": "colours", "doc": "Its colours.", "type": {"type": "array", "items": {"type": "enum", "name": '
+        f'"Colour", "doc": "May grow.", "symbols": ["RED"], "default": "RED"}}}}, "default": {default}}}'
+    )
+    assert [one.rule for one in found(files(Example("field", text), sinks={}))] == ["DEFAULT_SYMBOL"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        ({"type": "bytes", "logicalType": "decimal", "precision": 4, "scale": 5}, "plain bytes"),
+        ({"type": "bytes", "logicalType": "decimal"}, "plain bytes"),
+        ({"type": "string", "logicalType": "decimal", "precision": 4}, "on string is ignored"),
+        ({"type": "string", "logicalType": "timestamp-millis"}, "on string is ignored"),
+        ({"type": "long", "logicalType": "timestamp-milis"}, "no logical type"),
+    ],
+)
+def test_logical_types_that_avro_ignores(kind: dict, told: str) -> None:
+    text = json.dumps({"name": "total", "doc": "Total.", "type": kind})
+    (one,) = found(files(Example("field", text)))
+    assert one.rule == "LOGICAL_TYPE"
+    assert told in one.message
+    assert one.path == "total"
+
+
+def test_mutual_recursion_through_a_shared_type() -> None:
+    text = (
+        '{"name": "buyer", "doc": "Buyer.", "type": {"type": "record", "name": "Buyer", "doc": "B.", "fields": ['
+        '{"name": "last", "doc": "L.", "type": ["null", "Order"], "default": null}]}}'
+    )
+    rules = {one.rule for one in found(files(Example("field", text)))}
+    assert rules == {"RECURSIVE_TYPE"}
+
+
+@pytest.mark.parametrize("name", ["email", "user_email", "firstName", "date_of_birth", "ip_address", "SSN", "iban"])
+def test_names_that_look_personal(name: str) -> None:
+    assert personal_words(name)
+
+
+@pytest.mark.parametrize("name", ["id", "name", "order_total", "created_at", "emailed", "first", "card_count"])
+def test_names_that_do_not(name: str) -> None:
+    assert not personal_words(name)
+
+
+def test_a_flag_about_personal_data_is_none() -> None:
+    assert found(files(Example("field", '{"name": "email_sent", "type": "boolean", "doc": "Sent."}'))) == ()
+
+
+def test_deep_schemas_end() -> None:
+    kind: object = "string"
+    for _ in range(200):
+        kind = {"type": "array", "items": kind}
+    text = json.dumps({"name": "deep", "doc": "Deep.", "type": kind, "default": []})
+    assert found(files(Example("field", text), sinks={})) == ()
+
+
+def test_the_page_is_current() -> None:
+    page = (CLONE / "docs" / "lint.md").read_text(encoding="utf-8")
+    assert page == docs.page(), "run: python -m contracts.lint.docs > docs/lint.md"

@@ -1,0 +1,206 @@
+"""The DAG files: they import without a network, and every task has an owner, retries and an end."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contracts_tests.fixtures.clone import CLONE
+from contracts_tests.fixtures.contract_copies import copy_of_users
+
+# Run in a process of its own: Airflow makes itself at home in the one that imports it.
+FACTS = """
+import json, socket, sys
+
+def refuse(*_):
+    raise AssertionError("a DAG file asked the network")
+
+socket.socket.connect = socket.getaddrinfo = refuse
+from airflow.dag_processing.dagbag import DagBag
+
+bag = DagBag(sys.argv[1])
+print(json.dumps({
+    "errors": bag.import_errors,
+    "dags": {
+        dag.dag_id: {
+            "schedule": str(dag.schedule),
+            "start": dag.start_date.isoformat(),
+            "catchup": dag.catchup,
+            "runs": dag.max_active_runs,
+            "params": {name: dag.params[name] for name in dag.params},
+            "deadline": bool(dag.deadline),
+            "ends_s": dag.dagrun_timeout.total_seconds(),
+            "tasks": {
+                task.task_id: {
+                    "owner": task.owner,
+                    "retries": task.retries,
+                    "backoff": task.retry_exponential_backoff,
+                    "ends_s": task.execution_timeout and task.execution_timeout.total_seconds(),
+                    "after": sorted(task.upstream_task_ids),
+                    "commands": task.commands,
+                    "at_once": task.max_active_tis_per_dag,
+                    "outlets": [one.uri for one in task.outlets],
+                    "alerts": [type(one).__name__ for one in task.on_failure_callback],
+                }
+                for task in dag.tasks
+            },
+        }
+        for dag in bag.dags.values()
+    },
+}))
+"""
+
+
+def facts(folder: Path, **environment: str) -> dict[str, Any]:
+    """What Airflow finds in dags/."""
+    own = {
+        "AIRFLOW_HOME": str(folder / "airflow"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{folder}/airflow.db",
+        "CONTRACTS_DIR": str(CLONE / "schemas"),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", FACTS, str(CLONE / "dags")],
+        cwd=folder,
+        env={**os.environ, **own, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return facts(tmp_path_factory.mktemp("dags"))
+
+
+def test_the_dags_are_there_and_import(found: dict[str, Any]) -> None:
+    assert found["errors"] == {}
+    assert sorted(found["dags"]) == ["dead_letter_review", "user_automation"]
+
+
+def test_every_dag_is_daily_and_one_run_at_a_time(found: dict[str, Any]) -> None:
+    assert found["dags"]["user_automation"]["schedule"] == "0 10 * * *"
+    assert found["dags"]["dead_letter_review"]["schedule"] == "0 12 * * *"
+    for dag in found["dags"].values():
+        assert dag["start"] == "2023-09-03T10:00:00+00:00"
+        assert (dag["catchup"], dag["runs"], dag["deadline"]) == (False, 1, True)
+        assert 0 < dag["ends_s"] < 24 * 3600
+
+
+def test_every_task_has_an_owner_retries_and_an_end(found: dict[str, Any]) -> None:
+    for dag in found["dags"].values():
+        for task in dag["tasks"].values():
+            assert task["owner"] == "data-platform"
+            assert task["retries"] >= 1
+            assert task["backoff"]
+            assert 0 < task["ends_s"] < dag["ends_s"]
+            assert task["alerts"] == []
+            assert task["at_once"] == 1
+
+
+def test_the_steps_of_a_day_follow_each_other(found: dict[str, Any]) -> None:
+    tasks = found["dags"]["user_automation"]["tasks"]
+    steps = ["contract_gate", "register_schemas", "stream_data_from_api", "stream_into_stores", "reconcile"]
+    assert list(tasks) == steps
+    assert [tasks[step]["after"] for step in steps] == [[], *([step] for step in steps[:-1])]
+    assert tasks["stream_data_from_api"]["outlets"] == ["kafka://topic/users_created"]
+    assert list(found["dags"]["dead_letter_review"]["tasks"]) == ["review_orders_placed", "review_users_created"]
+
+
+def test_the_environment_says_who_owns_them_and_who_is_told(tmp_path: Path) -> None:
+    told = {"ALERT_EMAIL_TO": "team@example.com", "ALERT_WEBHOOK_URL": "http://127.0.0.1:9/hook"}
+    dags = facts(tmp_path, AIRFLOW_OWNER="somebody", **told)["dags"]
+    tasks = [task for dag in dags.values() for task in dag["tasks"].values()]
+    assert {task["owner"] for task in tasks} == {"somebody"}
+    assert all(task["alerts"] == ["SmtpNotifier", "Webhook"] for task in tasks)
+
+
+def test_a_contract_with_a_source_gets_a_dag_of_its_own(tmp_path: Path) -> None:
+    schemas = tmp_path / "schemas"
+    copy_of_users(schemas, "contacts_created")
+    copy_of_users(schemas, "users_created")
+    dags = facts(tmp_path, CONTRACTS_DIR=str(schemas))["dags"]
+    assert sorted(dags) == ["dead_letter_review", "ingest_contacts_created", "user_automation"]
+    assert dags["ingest_contacts_created"]["params"] == {"contract": "contacts_created", "count": 1000}
+
+
+def only_lint_is_left(found: dict[str, Any]) -> None:
+    """The DAGs are there, and what they begin with says what is not in order."""
+    assert found["errors"] == {}
+    tasks = {name: dag["tasks"] for name, dag in found["dags"].items()}
+    assert {name: list(of) for name, of in tasks.items()} == {
+        "user_automation": ["contract_gate"],
+        "dead_letter_review": ["review"],
+    }
+    for [task] in (of.values() for of in tasks.values()):
+        assert task["commands"][0] == ["contracts", "lint"]
+
+
+def test_a_contract_that_is_not_in_order_is_for_the_gate_to_say(tmp_path: Path) -> None:
+    schemas = tmp_path / "schemas"
+    copy_of_users(schemas, "users_created")
+    copy_of_users(schemas, "contacts_created", "source", "sauce")
+    only_lint_is_left(facts(tmp_path, CONTRACTS_DIR=str(schemas)))
+
+
+@pytest.mark.parametrize("variable", ["AIRFLOW_RETRY_DELAY_S", "AIRFLOW_OWNER"])
+def test_a_setting_that_is_not_in_order_is_for_the_gate_to_say(tmp_path: Path, variable: str) -> None:
+    found = facts(tmp_path, **{variable: ""})
+    only_lint_is_left(found)
+    assert all(task["owner"] == "data-platform" for dag in found["dags"].values() for task in dag["tasks"].values())
+
+
+def test_a_contract_in_a_folder_of_folders_has_a_dag(tmp_path: Path) -> None:
+    schemas = tmp_path / "schemas"
+    copy_of_users(schemas, "users_created")
+    copy_of_users(schemas / "team", "events")
+    found = facts(tmp_path, CONTRACTS_DIR=str(schemas))
+    assert found["errors"] == {}
+    assert sorted(found["dags"]) == ["dead_letter_review", "ingest_team.events", "user_automation"]
+    assert sorted(found["dags"]["dead_letter_review"]["tasks"]) == ["review_team.events", "review_users_created"]
+
+
+# Writes a batch when it is told to end, and says so.
+PATIENT = """
+import pathlib, signal, sys, time
+def end(*_):
+    time.sleep(1)
+    pathlib.Path("finished").touch()
+    sys.exit(0)
+signal.signal(signal.SIGTERM, end)
+pathlib.Path("started").touch()
+time.sleep(60)
+"""
+KILLED = """
+import pathlib, threading, time
+from orchestration.command import Command
+task = Command(task_id="task", commands=[["patient"]])
+def kill():
+    while not pathlib.Path("started").exists():
+        time.sleep(0.05)
+    task.on_kill()
+threading.Thread(target=kill).start()
+task.execute({})
+"""
+
+
+def test_a_task_that_is_killed_tells_its_command_to_end(tmp_path: Path) -> None:
+    (tmp_path / "patient.py").write_text(PATIENT)
+    own = {"AIRFLOW_HOME": str(tmp_path / "airflow"), "PYTHONPATH": str(CLONE)}
+    subprocess.run([sys.executable, "-c", KILLED], cwd=tmp_path, env={**os.environ, **own}, check=True, timeout=60)
+    assert (tmp_path / "finished").exists()
+
+
+def test_airflows_own_rules_of_style_hold() -> None:
+    command = [sys.executable, "-m", "ruff", "check", "--select", "AIR", "dags", "orchestration"]
+    assert subprocess.run(command, cwd=CLONE, capture_output=True, check=False).returncode == 0

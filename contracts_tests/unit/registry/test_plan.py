@@ -1,0 +1,387 @@
+"""Desired and actual state -> steps."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contracts.avro import parsing
+from contracts.catalog.earlier import Earlier
+from contracts.catalog.loading import Catalog
+from contracts.catalog.places import Texts
+from contracts.check import run
+from contracts.check.rules import CHECK_RULES
+from contracts.registry import plan
+from contracts.registry.plan import Actual, SubjectState, TopicState
+from contracts.registry.steps import ConfigureTopic, CreateTopic, DeleteSubject, RegisterSchema, SetLevel, name_of
+from contracts_tests.fixtures.contract_files import CONTRACT, load, record
+from contracts_tests.fixtures.registry_state import actual, desired
+
+
+def kinds(made: plan.Plan) -> list[tuple[type, str]]:
+    return [
+        (type(s), s.topic if isinstance(s, (CreateTopic, ConfigureTopic)) else getattr(s.subject, "name", s.subject))
+        for s in made.steps
+    ]
+
+
+def test_nothing_there_yet() -> None:
+    made = plan.make(desired(), actual(address=SubjectState(), value=SubjectState(), topic=None, letters=None))
+    assert kinds(made) == [
+        (RegisterSchema, "shop.Address"),
+        (RegisterSchema, "orders-value"),
+        (SetLevel, "orders-value"),
+        (CreateTopic, "orders"),
+        (CreateTopic, "orders.dlq"),
+    ]
+    assert made.unchanged == ()
+
+
+def test_no_changes_is_an_empty_list() -> None:
+    made = plan.make(desired(), actual())
+    assert made.steps == made.notes == made.conflicts == ()
+    assert made.unchanged == ("shop.Address", "orders-value", "orders", "orders.dlq")
+
+
+def test_an_existing_subject_gets_its_level_before_its_new_version() -> None:
+    made = plan.make(desired(), actual(value=SubjectState("NONE", (1, 2), None)))
+    assert kinds(made) == [(SetLevel, "orders-value"), (RegisterSchema, "orders-value")]
+    assert made.steps[1].version == 3
+
+
+@pytest.mark.parametrize("versions", [(), (1, 2)])
+def test_the_number_of_a_deleted_version_is_not_given_again(versions: tuple[int, ...]) -> None:
+    made = plan.make(desired(), actual(value=SubjectState("FULL", versions, None, last=4)))
+    assert [step.version for step in made.steps] == [5]
+
+
+def test_steps_say_whether_they_make_something_new_or_change_what_is_there() -> None:
+    new = plan.make(desired(), actual(value=SubjectState(), topic=None))
+    assert {step.change.value for step in new.steps} == {"new"}
+    other = TopicState(3, 1, {"retention.ms": "5"})
+    changed = plan.make(desired(), actual(value=SubjectState("NONE", (1,), None), topic=other))
+    assert [step.change.value for step in changed.steps] == ["changed"] * 3
+
+
+@pytest.mark.parametrize(
+    ("kept", "wanted", "same"),
+    [
+        ("1000", "1000", True),
+        ("1000", " 01000 ", True),
+        ("0.5", "0.50", True),
+        ("compact,delete", "compact, delete", True),
+        ("compact,delete", "delete,compact", False),
+        ("true", "TRUE", True),
+        ("zstd", "ZSTD", False),
+        ("9223372036854775807", "9223372036854775806", False),
+        (None, "1000", False),
+        ("", "", True),
+    ],
+)
+def test_settings_are_compared_as_kafka_writes_them(kept: str | None, wanted: str, same: bool) -> None:
+    assert plan.same_setting(kept, wanted) is same
+
+
+def sharing(letters: str) -> Catalog:
+    """Two contracts whose dead letters go to one topic; `letters` are the settings of the second."""
+    dead = "dead_letter: {{topic: dead, partitions: {}}}\n"
+    return load(
+        orders__contract_yaml=CONTRACT + dead.format(2),
+        bills__contract_yaml=CONTRACT.replace("orders", "bills") + letters,
+        bills__value_avsc=record(("id", "string"), name="shop.Bill"),
+    )
+
+
+def test_a_topic_for_dead_letters_may_be_shared_and_is_made_once() -> None:
+    nothing = {name: SubjectState() for name in ("orders-value", "bills-value")}
+    topics = dict.fromkeys(("orders", "bills", "dead"))
+    agreed = sharing("dead_letter: {topic: dead, partitions: 2}\n")
+    assert plan.topic_names(agreed) == ["orders", "dead", "bills"]
+    made = plan.make(agreed, Actual(nothing, topics))
+    assert made.conflicts == ()
+    assert [name for kind, name in kinds(made) if kind is CreateTopic] == ["orders", "dead", "bills"]
+
+    for letters in ("dead_letter: {topic: dead}\n", "dead_letter: {topic: orders}\n"):
+        [conflict] = plan.make(sharing(letters), Actual(nothing, topics)).conflicts
+        assert "dead_letter.topic" in conflict.mend
+
+
+def test_a_revert_is_a_no_op_and_the_plan_says_so() -> None:
+    made = plan.make(desired(), actual(value=SubjectState("FULL", (1, 2), 1)))
+    assert made.steps == ()
+    assert "no-op" in made.notes[0]
+    assert "version 1" in made.notes[0]
+
+
+def test_settings_of_a_topic_that_differ_are_set_and_others_left_alone() -> None:
+    made = plan.make(desired(), actual(topic=TopicState(3, 1, {"retention.ms": "5", "max.message.bytes": "7"})))
+    assert [step.changes for step in made.steps] == [{"retention.ms": ("5", "1000")}]
+
+
+def test_another_number_of_partitions_is_a_conflict() -> None:
+    made = plan.make(desired(), actual(topic=TopicState(6, 1, {"retention.ms": "1000"})))
+    assert "moves keys" in made.conflicts[0].mend
+
+
+def test_what_the_repository_owns_and_does_not_declare() -> None:
+    """Only subjects of its own topics: never a shared type, never those of another topic."""
+    assert plan.undeclared(desired()) == ["orders-key"]
+    both = load(orders__contract_yaml=CONTRACT + "key: key.avsc\n", orders__key_avsc=record(name="shop.Key"))
+    assert plan.undeclared(both) == []
+
+
+def test_a_subject_goes_with_prune_only_and_last() -> None:
+    state = actual(value=SubjectState("FULL", (1, 2), None))
+    state = Actual(state.subjects, state.topics, {"orders-key": (1, 2)})
+    kept = plan.make(desired(), state)
+    assert kinds(kept) == [(RegisterSchema, "orders-value")]
+    assert "--prune" in kept.notes[0]
+    pruned = plan.make(desired(), state, prune=True)
+    assert kinds(pruned) == [(RegisterSchema, "orders-value"), (DeleteSubject, "orders-key")]
+    assert str(pruned.steps[-1]) == "delete subject orders-key, softly: versions 1, 2"
+    assert pruned.notes == ()
+
+
+def in_mode(mode: str, *names: str, **changes: SubjectState | TopicState | None) -> Actual:
+    return replace(actual(**changes), modes=dict.fromkeys(names, mode))
+
+
+NEWER = SubjectState("FULL", (1,), None)
+LOWER = SubjectState("NONE", (1,), 1)
+
+
+@pytest.mark.parametrize(
+    ("mode", "state", "is_held"),
+    [
+        ("READONLY", NEWER, True),
+        ("READONLY_OVERRIDE", NEWER, True),
+        ("IMPORT", NEWER, True),
+        ("FORWARD", NEWER, False),
+        ("READONLY", LOWER, True),
+        ("IMPORT", LOWER, False),
+    ],
+)
+def test_a_mode_that_refuses_is_a_conflict(mode: str, state: SubjectState, is_held: bool) -> None:
+    made = plan.make(desired(), in_mode(mode, "orders-value", value=state))
+    assert len(made.steps) + len(made.held) == 1
+    assert bool(made.held) is is_held
+    assert [(one.name, one.key) for one in made.conflicts] == [("orders-value", "mode")] * is_held
+    assert all(mode in str(one) for one in made.conflicts)
+
+
+def test_a_mode_holds_up_a_deletion_and_a_shared_type_with_all_that_need_it() -> None:
+    state = replace(in_mode("READONLY", "orders-key", topic=None), extra={"orders-key": (1,)})
+    assert plan.make(desired(), state).held == ()
+    pruned = plan.make(desired(), state, prune=True)
+    assert [type(step) for step in pruned.held] == [CreateTopic, DeleteSubject]
+
+    held = plan.make(desired(), in_mode("READONLY", "shop.Address", address=SubjectState(), topic=None))
+    assert (held.steps, len(held.held)) == ((), 2)
+
+
+def two(**spec: str) -> Catalog:
+    """Orders and bills, which share a type; `spec`: more lines of contract.yaml."""
+    return load(
+        orders__contract_yaml=CONTRACT + spec.get("orders", ""),
+        orders__value_avsc=record(("id", "string"), ("to", "shop.Address")),
+        bills__contract_yaml=CONTRACT.replace("orders", "bills") + spec.get("bills", ""),
+        bills__value_avsc=record(("id", "string"), ("to", "shop.Address"), name="shop.Bill"),
+        types__address_avsc=record(("street", "string"), name="shop.Address"),
+    )
+
+
+def nothing_of(desired: Catalog, **topics: TopicState) -> Actual:
+    names = plan.topic_names(desired)
+    subjects = {subject.name: SubjectState() for subject in desired.subjects}
+    return Actual(subjects, {name: topics.get(name) for name in names})
+
+
+def test_a_conflict_holds_up_its_own_contract_only() -> None:
+    catalog = two(orders="kafka: {partitions: 3}\n")
+    made = plan.make(catalog, nothing_of(catalog, orders=TopicState(6, 1, {})))
+    named = {name_of(step): owners for step, owners in zip(made.steps, made.owners, strict=True)}
+    assert named == {
+        "shop.Address": {"orders", "bills"},
+        "bills-value": {"bills"},
+        "bills": {"bills"},
+        "bills.dlq": {"bills"},
+    }
+    assert {name_of(step) for step in made.held} == {"orders-value", "orders.dlq"}
+    assert len(made.conflicts) == 1
+
+
+NAMES = ("orders", "bills", "carts", "goods")
+TYPES = ("shop.A", "shop.B", "shop.C")
+
+
+@given(
+    uses=st.lists(st.sets(st.sampled_from(TYPES)), min_size=4, max_size=4),
+    partitioned=st.sets(st.sampled_from(NAMES)),
+    read_only=st.sets(st.sampled_from([*TYPES, *(f"{name}-value" for name in NAMES)])),
+)
+def test_what_is_carried_out_is_all_that_some_contract_without_conflict_needs(
+    uses: list[set[str]], partitioned: set[str], read_only: set[str]
+) -> None:
+    files = {f"types__{kind[-1]}_avsc": record(("x", "int"), name=kind) for kind in sorted(set().union(*uses))}
+    for name, kinds_used in zip(NAMES, uses, strict=True):
+        listed = [("id", "string"), *((kind[-1].lower(), kind) for kind in sorted(kinds_used))]
+        files[f"{name}__contract_yaml"] = CONTRACT.replace("orders", name)
+        files[f"{name}__value_avsc"] = record(*listed, name=f"shop.{name.title()}")
+    catalog = load(**files)
+    free = nothing_of(catalog)
+    everything = plan.make(catalog, free)
+    topics = {name: TopicState(6, 1, {}) for name in partitioned}
+    state = replace(nothing_of(catalog, **topics), modes=dict.fromkeys(read_only, "READONLY"))
+
+    made = plan.make(catalog, state)
+
+    stuck = {
+        name
+        for name, kinds_used in zip(NAMES, uses, strict=True)
+        if name in partitioned or f"{name}-value" in read_only or kinds_used & read_only
+    }
+    going = {
+        name_of(step)
+        for step, owners in zip(everything.steps, everything.owners, strict=True)
+        if not owners <= stuck and name_of(step) not in partitioned
+    }
+    assert {name_of(step) for step in made.steps} == going
+    left = {name_of(step) for step in everything.steps} - going - partitioned
+    assert {name_of(step) for step in made.held} == left
+    assert bool(made.conflicts) is bool(stuck)
+
+
+def test_a_part_of_the_repository_is_planned_in_view_of_the_whole() -> None:
+    whole = two(bills="dead_letter: {topic: orders}\n")
+    part = whole.only(["orders"])
+    assert list(part.contracts) == ["orders"]
+    assert [one.name for one in part.types] == ["shop.Address"]
+    state = nothing_of(part)
+    assert len(plan.make(part, state).steps) == 5
+    made = plan.make(part, state, among=whole)
+    assert (made.steps, len(made.held), len(made.conflicts)) == ((), 5, 1)
+
+
+def test_tags_that_would_be_lost_are_told() -> None:
+    told = "shop.Order.id: PII"
+    registers = plan.make(desired(), actual(value=SubjectState("FULL", (1, 2), None, last=2, lost_tags=told)))
+    assert any(f"version 3 will be without: {told}" in note for note in registers.notes)
+    older = plan.make(desired(), actual(value=SubjectState("FULL", (1, 2), 1, lost_tags=told)))
+    assert any(f"the repository's schema is without: {told}" in note for note in older.notes)
+    assert all("SCHEMA_REGISTRY_KEEP_TAGS" in made.notes[-1] for made in (registers, older))
+
+
+TODAY = date(2026, 6, 1)
+#: What FULL refuses where `total` is new, without a default, and `note` is gone, which had none.
+ADDED, REMOVED = "READER_FIELD_MISSING_DEFAULT_VALUE total", "READER_FIELD_MISSING_DEFAULT_VALUE note"
+
+
+def breaking(*approvals: str, until: date = TODAY, level: str = "FULL", of: str = "value") -> Catalog:
+    """Orders as they shall be, with approvals of rules and paths."""
+    lines = [CONTRACT.replace("FULL", level), "approvals:" if approvals else ""]
+    for number, (rule, _, path) in enumerate(one.partition(" ") for one in approvals):
+        lines.append(f"  - {{rule: {rule}, path: '{path}', subject: {of}, reason: reason {number}, until: {until}}}")
+    return load(
+        orders__contract_yaml="\n".join(lines), orders__value_avsc=record(("id", "string"), ("total", "string"))
+    )
+
+
+def before(*histories: str, level: str = "FULL") -> Actual:
+    """The value has these versions, none of which is that of the repository."""
+    history = tuple(parsing.parse_stored(text, where="", named={}) for text in histories)
+    value = SubjectState(level, tuple(range(1, len(history) + 1)), None, history=history)
+    state = actual(value=value)
+    topics = {"orders": TopicState(1, 1, {}), "orders.dlq": state.topics["orders.dlq"]}
+    return Actual({"orders-value": value}, topics)
+
+
+WITH_NOTE = record(("id", "string"), ("note", "string"))
+
+
+def test_a_break_that_is_approved_says_so_and_why_and_until_when() -> None:
+    others = ("READER_FIELD_MISSING_DEFAULT_VALUE other", "TYPE_MISMATCH total")
+    [step] = plan.make(breaking(ADDED, REMOVED, *others), before(WITH_NOTE), today=TODAY).steps
+    assert isinstance(step, RegisterSchema)
+    assert step.approved is not None
+    assert step.approved.level == "FULL"
+    assert str(step) == (
+        "register orders-value version 2 from schemas/orders/value.avsc, as an approved break of FULL, with the "
+        "level at NONE while it is registered (READER_FIELD_MISSING_DEFAULT_VALUE at total until 2026-06-01: "
+        "reason 0; READER_FIELD_MISSING_DEFAULT_VALUE at note until 2026-06-01: reason 1)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("desired", "today"),
+    [
+        pytest.param(breaking(), TODAY, id="nothing is approved"),
+        pytest.param(breaking(ADDED), TODAY, id="one of two is approved"),
+        pytest.param(breaking(ADDED, "TYPE_MISMATCH note"), TODAY, id="another rule is approved"),
+        pytest.param(breaking(ADDED, "READER_FIELD_MISSING_DEFAULT_VALUE"), TODAY, id="another path is approved"),
+        pytest.param(breaking(ADDED, REMOVED), TODAY + timedelta(days=1), id="the approvals have expired"),
+        pytest.param(breaking(ADDED, REMOVED, of="key"), TODAY, id="that of the key is approved"),
+        pytest.param(breaking(ADDED, REMOVED), None, id="no day is given"),
+        pytest.param(breaking(ADDED, REMOVED, level="NONE"), TODAY, id="the level refuses nothing"),
+    ],
+)
+def test_what_is_not_approved_as_a_whole_is_left_to_the_registry(desired: Catalog, today: date | None) -> None:
+    steps = plan.make(desired, before(WITH_NOTE), today=today).steps
+    assert isinstance(steps[-1], RegisterSchema)
+    assert steps[-1].approved is None
+    assert str(steps[-1]).endswith("value.avsc")
+
+
+def test_a_compatible_change_is_no_break_whatever_is_approved() -> None:
+    [step] = plan.make(
+        breaking(ADDED, REMOVED), before(record(("id", "string"), ("total", "string"))), today=TODAY
+    ).steps
+    assert step.approved is None
+
+
+@pytest.mark.parametrize(("level", "is_break"), [("FULL", False), ("FULL_TRANSITIVE", True)])
+def test_a_transitive_level_asks_for_the_approval_again(level: str, is_break: bool) -> None:
+    """The newest version went through under the approval, and an older one is what the next breaks again."""
+    newest = record(("id", "string"), ("total", "string"))
+    state = before(WITH_NOTE, newest, level=level)
+    [step] = plan.make(breaking(ADDED, REMOVED, level=level), state, today=TODAY).steps
+    assert (step.approved is not None) is is_break
+
+
+def test_a_level_that_was_left_at_none_is_set_again() -> None:
+    """A process died between the two: before the break was registered, and after."""
+    desired = breaking(ADDED, REMOVED)
+    state = before(WITH_NOTE, level="NONE")
+    assert kinds(plan.make(desired, state, today=TODAY)) == [
+        (SetLevel, "orders-value"),
+        (RegisterSchema, "orders-value"),
+    ]
+    state = Actual({"orders-value": SubjectState("NONE", (1, 2), 2)}, state.topics)
+    made = plan.make(desired, state, today=TODAY)
+    assert [str(step) for step in made.steps] == ["set level of orders-value: NONE -> FULL"]
+
+
+LEVELS = ["BACKWARD", "FORWARD", "FULL", "BACKWARD_TRANSITIVE", "FORWARD_TRANSITIVE", "FULL_TRANSITIVE"]
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("approvals", [(), (ADDED,), (REMOVED,), (ADDED, REMOVED)])
+@pytest.mark.parametrize("day", [TODAY, TODAY + timedelta(days=1)])
+def test_a_break_goes_through_where_check_approves_what_the_level_refuses(
+    level: str, approvals: tuple[str, ...], day: date
+) -> None:
+    desired, state = breaking(*approvals, level=level), before(WITH_NOTE, WITH_NOTE, level=level)
+    contract = desired.contracts["orders"]
+    history = [Earlier(str(number), schema) for number, schema in enumerate(state.subjects["orders-value"].history)]
+    old = replace(contract, value=replace(contract.value, schema=history[-1].schema, text=""))
+    base = run.Baseline("the registry", {"orders": old}, complete=False)
+    checked = run.run(desired, base, {"orders-value": tuple(history)}, Texts(), day)
+    refused = [one for one in checked.findings if CHECK_RULES[one.rule].of_level]
+
+    [step] = plan.make(desired, state, today=day).steps
+
+    assert refused
+    assert (step.approved is not None) is all(one.approved for one in refused)

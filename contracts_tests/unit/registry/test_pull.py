@@ -1,0 +1,193 @@
+"""What a registry has -> files that say the same; and never over what is there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from contracts.avro import parsing
+from contracts.avro.writing import normalised
+from contracts.catalog import loading
+from contracts.errors import ConfigurationError
+from contracts.registry import pull
+from contracts.registry.plan import TopicState
+from contracts.registry.pull import Live, Pulled
+from contracts.registry.registered import Config, RegisteredReference, RegisteredSchema
+from contracts_tests.fixtures.contract_files import record
+
+ENUM = json.dumps({"type": "enum", "name": "shop.Kind", "symbols": ["A"]})
+WITH_KIND = record(("kind", "shop.Kind"), name="shop.One")
+REFERENCE = RegisteredReference("shop.Kind", "shop.Kind", 1)
+
+
+def kept(text: str, references: Sequence[RegisteredReference] = (), kind: str = "AVRO") -> RegisteredSchema:
+    return RegisteredSchema(1, text, tuple(references), "s", 1, kind)
+
+
+def live(**subjects: RegisteredSchema) -> Live:
+    """`orders_value` is the subject orders-value, at level FULL; one shared type; no topic."""
+    named = {name.replace("_", "-"): (schema, "FULL") for name, schema in subjects.items()}
+    topics = {name.rpartition("-")[0] for name in named}
+    states = {name: None for topic in topics for name in (topic, f"{topic}.dlq")}
+    return Live(named, {("shop.Kind", 1): kept(ENUM)}, states)
+
+
+def made(state: Live) -> Pulled:
+    return pull.files_of(state, "shop")
+
+
+def test_a_topic_with_a_key_and_a_shared_type() -> None:
+    found = made(live(orders_key=kept('"string"'), orders_value=kept(WITH_KIND, [REFERENCE])))
+    assert sorted(found.files) == [
+        "orders/contract.yaml",
+        "orders/key.avsc",
+        "orders/value.avsc",
+        "types/shop.Kind.avsc",
+    ]
+    contract = loading.from_files(found.files, "").get("orders")
+    assert (contract.spec.owner, contract.compatibility.value) == ("shop", "FULL")
+    assert [one.name for one in contract.value.types] == ["shop.Kind"]
+    assert found.left_out == {}
+
+
+def test_what_no_file_can_hold_is_said() -> None:
+    state = live(orders_value=replace(kept(record(("id", "string"))), metadata={"properties": {"team": "x"}}))
+    config = Config("FULL", "target-value", "major", True)
+    found = made(replace(state, configs={"orders-value": config}, others=(":.staging:a-value", "stray")))
+    assert "alias target-value, compatibilityGroup major, normalize true stay in the registry" in found.notes[0]
+    assert "metadata (properties team) stays in the registry" in found.notes[1]
+    assert "another context" in found.left_out[":.staging:a-value"]
+    assert "no topic's" in found.left_out["stray"]
+    assert made(live(orders_value=kept(record(("id", "string"))))).notes == [
+        note for note in found.notes if "registry" not in note
+    ]
+
+
+def test_the_topic_is_as_the_cluster_has_it() -> None:
+    state = live(orders_value=kept(record(("id", "string"))))
+    topics = {"orders": TopicState(7, 3, {"retention.ms": "5"}), "orders.dlq": TopicState(2, 1, {})}
+    found = made(Live(state.subjects, {}, topics))
+    spec = loading.from_files(found.files, "").get("orders").spec
+    assert (spec.kafka.partitions, spec.kafka.replication_factor, spec.kafka.config) == (7, 3, {"retention.ms": "5"})
+    assert (spec.dead_letter.partitions, spec.dead_letter.config) == (2, {})
+    assert found.notes == []
+
+
+@pytest.mark.parametrize(
+    ("subjects", "why"),
+    [
+        ({"orders_key": kept('"string"')}, "there is no orders-value"),
+        ({"orders_value": kept("{}", kind="JSON")}, "is a JSON schema"),
+        ({"orders_value": kept(record(("id", "no.Such")))}, "no.Such"),
+        ({"orders_value": kept(record(("a-b", "int")))}, "a-b"),
+    ],
+)
+def test_what_no_contract_can_hold_is_left_out_with_its_reason(
+    subjects: dict[str, RegisteredSchema], why: str
+) -> None:
+    found = made(live(**subjects, fine_value=kept(record(("id", "string")))))
+    assert found.topics == ["fine"]
+    assert not [path for path in found.files if path.startswith("orders")]
+    [(name, told)] = found.left_out.items()
+    assert name.startswith("orders-")
+    assert why in told
+
+
+def test_subjects_of_no_topic_are_left_out_unless_something_refers_to_them() -> None:
+    state = live(orders_value=kept(WITH_KIND, [REFERENCE]))
+    found = made(Live(state.subjects, state.referred, state.topics, ("shop.Kind", "stray")))
+    assert list(found.left_out) == ["stray"]
+
+
+def test_what_drift_will_find_is_said_before() -> None:
+    other = RegisteredReference("shop.Kind", "kinds", 4)
+    state = live(a_key=kept('"string"'), a_value=kept(WITH_KIND, [other]))
+    subjects = {**state.subjects, "a-key": (kept('"string"'), "NONE")}
+    found = made(Live(subjects, {("kinds", 4): kept(ENUM)}, state.topics))
+    told = "\n".join(found.notes)
+    assert "a-key has level NONE" in told
+    assert "as subject kinds" in told
+    assert "there is no topic a;" in told
+
+
+def test_two_versions_of_one_type() -> None:
+    newer = json.dumps({"type": "enum", "name": "shop.Kind", "symbols": ["A", "B"]})
+    second = RegisteredReference("shop.Kind", "shop.Kind", 2)
+    state = live(a_value=kept(WITH_KIND, [REFERENCE]), b_value=kept(WITH_KIND, [second]))
+    found = made(Live(state.subjects, {**state.referred, ("shop.Kind", 2): kept(newer)}, state.topics))
+    assert found.topics == ["a", "b"]
+    assert any("another version than b refers to" in note for note in found.notes)
+
+
+def test_a_topic_called_types_does_not_mix_with_the_shared_types() -> None:
+    found = made(live(types_value=kept(WITH_KIND, [REFERENCE])))
+    assert "types_/shop.Kind.avsc" in found.files
+
+
+@pytest.mark.parametrize("name", ["..-value", ".-value", "a/b-value", ":.ctx:a-value", "-value"])
+def test_a_subject_that_is_no_topics_name_makes_no_folder(name: str) -> None:
+    assert pull._TOPIC.fullmatch(name) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"type": "record", "name": "X", "fields": [{"name": "f", "type": "double", "default": 1e2}]}',
+        '"string"',
+        '{"type": "array", "items": {"type": "string", "avro.java.string": "String"}}',
+    ],
+)
+def test_a_text_on_several_lines_is_the_same_schema(text: str) -> None:
+    found = made(live(a_value=kept(text)))
+    contract = loading.from_files(found.files, "").get("a")
+    assert normalised(contract.value.schema) == normalised(parsing.parse_stored(text))
+
+
+def test_nothing_is_overwritten_and_then_nothing_is_written(tmp_path: Path) -> None:
+    found = made(live(orders_value=kept(record(("id", "string")))))
+    (tmp_path / "orders").mkdir()
+    (tmp_path / "orders" / "value.avsc").write_text("mine")
+    with pytest.raises(ConfigurationError) as refused:
+        pull.write(tmp_path, found)
+    assert "orders/value.avsc" in str(refused.value)
+    assert "--dir" in refused.value.mend
+    assert [path.name for path in (tmp_path / "orders").iterdir()] == ["value.avsc"]
+    assert (tmp_path / "orders" / "value.avsc").read_text() == "mine"
+
+
+def test_two_contracts_for_one_topic_are_not_made(tmp_path: Path) -> None:
+    found = made(live(orders_value=kept(record(("id", "string")))))
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "contract.yaml").write_text("topic: orders\nowner: me\ncompatibility: NONE\n")
+    (tmp_path / "mine" / "value.avsc").write_text('"string"')
+    with pytest.raises(ConfigurationError, match="already has a contract"):
+        pull.write(tmp_path, found)
+    assert not (tmp_path / "orders").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    found = made(live(orders_value=kept(record(("id", "string")))))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigurationError, match="0 of 2 files were written"):
+        pull.write(tmp_path / "file" / "below", found)
+
+
+def test_types_that_refer_to_each_other_are_read_once() -> None:
+    """Each of forty types refers to the two before it: nobody lives to see all ways along them."""
+
+    def reference(number: int) -> RegisteredReference:
+        return RegisteredReference(f"shop.T{number}", f"shop.T{number}", 1)
+
+    referred = {}
+    for number in range(40):
+        below = [one for one in (number - 1, number - 2) if one >= 0]
+        text = record(*((f"f{one}", f"shop.T{one}") for one in below), name=f"shop.T{number}")
+        referred[f"shop.T{number}", 1] = kept(text, [reference(one) for one in below])
+    state = live(orders_value=kept(record(("t", "shop.T39"), name="shop.One"), [reference(39)]))
+    found = made(Live(state.subjects, referred, state.topics))
+    assert found.left_out == {}
+    assert sum(path.startswith("types/") for path in found.files) == 40

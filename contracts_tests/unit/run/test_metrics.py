@@ -1,0 +1,127 @@
+"""Metrics of the stream: what is counted, and that docs/monitoring.md says so."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from contracts.catalog import loading
+from contracts.catalog.contract import Contract
+from contracts.errors import ServiceError
+from contracts_tests.fixtures.clone import CLONE
+from streaming.run.metrics import Metrics
+from streaming.sinks.counts import Counts
+
+PAGE = (CLONE / "docs" / "monitoring.md").read_text()
+NOW_S = 1_700_000_000.0
+
+
+@pytest.fixture(scope="module")
+def contract() -> Contract:
+    return loading.load_one(CLONE / "schemas", "users_created")
+
+
+@pytest.fixture
+def metrics(contract: Contract) -> Metrics:
+    return Metrics(contract, now=lambda: NOW_S)
+
+
+def value(metrics: Metrics, name: str, **labels: str) -> float | None:
+    return metrics.registry.get_sample_value(name, {"contract": "users_created", **labels})
+
+
+def batch(records: int, rejected: int = 0, least_s: float = 1, largest_s: float = 1, **reasons: int) -> Counts:
+    """Its timestamps are that old now."""
+    oldest, newest = (round((NOW_S - age) * 1000) for age in (largest_s, least_s))
+    return Counts(records, rejected, oldest, newest, (oldest + newest) / 2, reasons)
+
+
+def test_the_page_has_every_metric_with_its_type_and_labels(metrics: Metrics) -> None:
+    def boom() -> dict[str, int]:
+        return {"cassandra": 3}
+
+    metrics.watch(boom)
+    metrics.written("cassandra", batch(2, 1, TOO_SHORT=1), 0.5)
+    metrics.attempt_failed("cassandra", ServiceError("out", server="cassandra"))
+    code = {}
+    for family in metrics.registry.collect():
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        labels = {label for sample in family.samples for label in sample.labels} - {"le"}
+        code[name] = (family.type, labels)
+    table = PAGE.partition("## Metrics")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `(stream_\w+)` \| (\w+) \| ([^|]+) \|", table, flags=re.MULTILINE)
+    assert {name: (kind, set(re.findall(r"`(\w+)`", labels))) for name, kind, labels in rows} == code
+
+
+def test_every_store_is_there_before_the_first_batch(metrics: Metrics) -> None:
+    for sink in ("cassandra", "postgres"):
+        for name in ("records_in_total", "records_out_total", "progress_commits_failed_total", "batch_seconds_count"):
+            assert value(metrics, f"stream_{name}", sink=sink) == 0
+    for reason in ("DECODE_ERROR", "RULE:email_form"):
+        assert value(metrics, "stream_records_rejected_total", reason=reason) == 0
+
+
+def test_a_batch_is_counted_by_store_and_its_rejects_by_whatever_reason(metrics: Metrics) -> None:
+    metrics.written("cassandra", batch(10, 3, TOO_SHORT=1, **{"RULE:adult": 2}), 2.0)
+    metrics.written("postgres", batch(10, 3), 1.0)
+    metrics.written("cassandra", batch(5), 4.0)
+
+    assert value(metrics, "stream_records_in_total", sink="cassandra") == 15
+    assert value(metrics, "stream_records_out_total", sink="cassandra") == 12
+    assert value(metrics, "stream_records_out_total", sink="postgres") == 7
+    assert value(metrics, "stream_records_rejected_total", reason="RULE:adult") == 2
+    assert value(metrics, "stream_records_rejected_total", reason="TOO_SHORT") == 1
+    assert value(metrics, "stream_batch_seconds_sum", sink="cassandra") == 6
+    assert value(metrics, "stream_last_batch_timestamp_seconds", sink="cassandra") == NOW_S
+
+
+def test_latency_is_spread_evenly_over_a_batch_and_adds_up(metrics: Metrics) -> None:
+    metrics.written("cassandra", batch(100, least_s=1, largest_s=3), 1)
+    metrics.written("cassandra", batch(11, 1, least_s=7, largest_s=7), 1)
+
+    def until(edge: str) -> float | None:
+        return value(metrics, "stream_end_to_end_seconds_bucket", sink="cassandra", le=edge)
+
+    assert [until(edge) for edge in ("0.5", "1.0", "1.5", "2.0", "3.0", "5.0", "7.5", "+Inf")] == [
+        0, 0, 25, 50, 100, 100, 110, 110,
+    ]  # fmt: skip
+    assert value(metrics, "stream_end_to_end_seconds_count", sink="cassandra") == 110
+    assert value(metrics, "stream_end_to_end_seconds_sum", sink="cassandra") == pytest.approx(100 * 2 + 10 * 7)
+
+
+def test_a_batch_without_a_good_record_has_no_latency_and_a_clock_ahead_of_ours_none_below_zero(
+    metrics: Metrics,
+) -> None:
+    metrics.written("cassandra", Counts(4, 4, None, None, None, {"BAD_MAGIC": 4}), 1)
+    assert value(metrics, "stream_end_to_end_seconds_count", sink="cassandra") is None
+
+    metrics.written("cassandra", batch(4, least_s=-9, largest_s=-8), 1)
+    assert value(metrics, "stream_end_to_end_seconds_sum", sink="cassandra") == 0
+    assert value(metrics, "stream_end_to_end_seconds_bucket", sink="cassandra", le="0.1") == 4
+
+
+@pytest.mark.parametrize("server", ["cassandra", "postgres", "kafka", "registry"])
+def test_a_failed_attempt_counts_under_the_server_of_its_error(metrics: Metrics, server: str) -> None:
+    sink = server if server == "postgres" else "cassandra"
+    # Each that is known is there before it fails: an alert on an increase sees the first one.
+    assert value(metrics, "stream_attempts_failed_total", sink=sink, server=server) == 0
+    metrics.attempt_failed(sink, ServiceError("out", where="somewhere", server=server))
+    assert value(metrics, "stream_attempts_failed_total", sink=sink, server=server) == 1
+
+
+def test_a_failure_of_no_one_server_counts_under_the_store(metrics: Metrics) -> None:
+    metrics.attempt_failed("cassandra", ServiceError("another stream is at work"))
+    assert value(metrics, "stream_attempts_failed_total", sink="cassandra", server="cassandra") == 1
+
+
+def test_a_kafka_that_does_not_answer_leaves_the_lag_out_and_all_else_in(metrics: Metrics) -> None:
+    metrics.watch(lambda: {"cassandra": 7})
+    assert value(metrics, "stream_lag_records", sink="cassandra") == 7
+
+    def out() -> dict[str, int]:
+        raise ServiceError("out", where="Kafka 127.0.0.1:9")
+
+    metrics.watch(out)
+    assert value(metrics, "stream_lag_records", sink="cassandra") is None
+    assert value(metrics, "stream_records_in_total", sink="cassandra") == 0

@@ -1,0 +1,143 @@
+"""How many nodes Kafka and Cassandra have is decided once."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from psycopg.conninfo import conninfo_to_dict
+
+from contracts_tests.fixtures.clone import CLONE
+from stack import ports
+from stack.errors import UsageError
+from stack.jars.pins import jar_sets
+from stack.shape import Shape, agreed
+from stack.site import Site
+from stack.stack import ALL_NAMES, EXTRAS, Stack
+
+
+def test_what_was_made_for_three_nodes_stays_so(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    shape = agreed(site, 3)
+    shape.keep(site)
+    assert agreed(site, 1).brokers == 1  # nothing is there yet
+    (site.folder("kafka") / "data").mkdir(parents=True)
+    assert agreed(site, None) == agreed(site, 3) == Shape.of(site) == shape
+    with pytest.raises(UsageError, match="of Kafka with 3 nodes, not one node") as told:
+        agreed(site, 1)
+    assert "--dir" in str(told.value)
+
+
+def test_what_is_secure_stays_so(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    agreed(site, secure=True).keep(site)
+    assert agreed(site).secure
+    (site.folder("kafka") / "data").mkdir(parents=True)
+    assert agreed(site).secure
+    plain = Site(tmp_path / "plain")
+    (plain.folder("kafka") / "data").mkdir(parents=True)
+    with pytest.raises(UsageError, match="of Kafka with one node, not one node and accounts"):
+        agreed(plain, secure=True)
+
+
+def test_zookeeper_goes_with_one_node_and_without_accounts(tmp_path: Path) -> None:
+    agreed(Site(tmp_path), zookeeper=True).keep(Site(tmp_path))
+    names = [server.name for server in Stack.at(tmp_path).servers]
+    assert names[:2] == ["zookeeper", "kafka"]
+    for other in ({"brokers": 3}, {"secure": True}):
+        with pytest.raises(UsageError, match="with ZooKeeper there is one node of Kafka, and no accounts"):
+            agreed(Site(tmp_path), **other)
+
+
+def test_a_stack_from_before_there_was_a_choice_has_one_node(tmp_path: Path) -> None:
+    (tmp_path / "kafka" / "data").mkdir(parents=True)
+    assert agreed(Site(tmp_path), None).brokers == 1
+    with pytest.raises(UsageError):
+        agreed(Site(tmp_path), 3)
+
+
+def test_nodes_name_each_other_and_keep_one_copy_in_reserve(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    agreed(site, 3).keep(site)
+    first, second, third = (server for server in Stack.at(tmp_path).servers if server.name.startswith("kafka"))
+    for number, node in enumerate((first, second, third), 1):
+        lines = node._properties().splitlines()
+        assert f"node.id={number}" in lines
+        assert "controller.quorum.voters=1@127.0.0.1:19093,2@127.0.0.1:19095,3@127.0.0.1:19097" in lines
+        assert {"default.replication.factor=3", "min.insync.replicas=2"} <= set(lines)
+        assert node.exports("stream") == {
+            "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:19092,127.0.0.1:19094,127.0.0.1:19096"
+        }
+
+
+def test_two_nodes_of_cassandra_stay_two_whatever_kafka_has(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    (site.folder("kafka") / "data").mkdir(parents=True)
+    shape = agreed(site, cassandra_nodes=2)
+    shape.keep(site)
+    (site.folder("cassandra") / "data").mkdir(parents=True)
+    assert agreed(site) == agreed(site, cassandra_nodes=2) == Shape.of(site) == shape
+    with pytest.raises(UsageError, match="of Cassandra with 2 nodes, not one node") as told:
+        agreed(site, cassandra_nodes=1)
+    assert "--dir" in str(told.value)
+    with pytest.raises(UsageError, match="of Kafka with one node, not 3 nodes"):
+        agreed(site, 3)
+
+
+def test_a_shape_from_before_there_was_a_choice_has_one_node_of_cassandra(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.write(tmp_path / "shape.json", {"brokers": 3, "secure": False, "zookeeper": False, "cluster_id": "abc"})
+    (site.folder("cassandra") / "data").mkdir(parents=True)
+    assert agreed(site) == Shape(brokers=3, cluster_id="abc")
+    with pytest.raises(UsageError):
+        agreed(site, cassandra_nodes=2)
+
+
+def test_nodes_of_cassandra_have_the_same_ports_and_addresses_of_their_own(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    agreed(site, cassandra_nodes=2).keep(site)
+    first, second = (server for server in Stack.at(tmp_path).servers if server.name.startswith("cassandra"))
+    assert (first.address, second.address) == ("127.0.0.1:19042", "127.0.0.2:19042")
+    assert (first.depends_on, second.depends_on) == ((), ("cassandra",))
+    for node, host in ((first, "127.0.0.1"), (second, "127.0.0.2")):
+        found = yaml.safe_load(node._yaml())
+        assert found["listen_address"] == found["rpc_address"] == host
+        assert (found["native_transport_port"], found["storage_port"]) == (19042, 19043)
+        assert found["seed_provider"][0]["parameters"] == [{"seeds": "127.0.0.1:19043"}]
+        assert found["default_keyspace_rf"] == 2
+        assert node.exports("stream")["CASSANDRA_HOSTS"] == "127.0.0.1:19042,127.0.0.2:19042"
+
+
+def test_a_secure_stack_may_lie_in_a_folder_with_a_blank(tmp_path: Path) -> None:
+    site = Site(tmp_path / "a folder")
+    site.create()
+    agreed(site, secure=True).keep(site)
+    (postgres,) = (server for server in Stack.at(site.root).servers if server.name == "postgres")
+    parameters = conninfo_to_dict(postgres.exports("stream")["POSTGRES_DSN"])
+    assert (parameters["sslmode"], parameters["sslrootcert"]) == ("verify-full", str(site.authority))
+
+
+def test_a_machine_without_the_second_address_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    ports.demand_host("cassandra-2")
+    # Reserved for documentation (RFC 5737): nobody's.
+    monkeypatch.setitem(ports._HOSTS, "cassandra-2", "192.0.2.1")
+    with pytest.raises(UsageError, match="loopback has no such address") as told:
+        ports.demand_host("cassandra-2")
+    assert str(told.value).startswith("cassandra-2 192.0.2.1: ")
+    assert "ip address add" in str(told.value)
+
+
+def test_every_server_that_there_can_be_has_a_name_of_its_own(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    full = Stack(site, Stack.at(tmp_path).ports, agreed(site, 3, cassandra_nodes=2), extras=tuple(EXTRAS))
+    assert sorted([*(server.name for server in full.servers), "zookeeper"]) == sorted(ALL_NAMES)
+
+
+def test_the_page_names_the_packages_that_are_pinned() -> None:
+    page = (CLONE / "docs" / "cluster.md").read_text()
+    (named,) = re.findall(r"--packages (\S+)", page)
+    (spark,) = (one for one in jar_sets() if one.name == "spark")
+    # The token provider comes with the Kafka source.
+    assert named.split(",") == [root for root in spark.roots if "token-provider" not in root]

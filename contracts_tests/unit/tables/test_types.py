@@ -1,0 +1,130 @@
+"""The type table: docs/types.md tells all of it, and lint refuses what is not in it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from contracts.avro.parsing import parse
+from contracts.catalog import loading
+from contracts.catalog.places import Texts
+from contracts.errors import ConfigurationError
+from contracts.lint import run
+from contracts.tables import columns, layout
+from contracts_tests.fixtures import types_page
+from contracts_tests.fixtures.lint_files import files
+
+SCALARS = types_page.table("Scalars")
+OTHERS = types_page.table("Types made of others")
+BIG_DECIMAL = {"type": "bytes", "logicalType": "big-decimal"}
+
+
+def logical(name: str, base: str = "long") -> dict[str, Any]:
+    return {"type": base, "logicalType": name}
+
+
+def column(kind: Any) -> tuple[str, str]:
+    text = json.dumps({"type": "record", "name": "R", "fields": [{"name": "f", "type": kind}]})
+    schema = parse(text)
+    found = columns.of(schema, schema.resolve(schema.root).fields[0].type)
+    return found.cql, found.sql
+
+
+def test_the_page_has_a_row_for_each_scalar() -> None:
+    told = {name: (row[1], row[2]) for name, row in SCALARS.items()}
+    assert told == {
+        name: (one.cql, one.sql.replace("{", "").replace("}", "")) for name, one in columns.SCALARS.items()
+    }
+
+
+def test_the_page_names_the_types_of_a_primary_key() -> None:
+    page = types_page.PAGE.read_text(encoding="utf-8")
+    [line] = [line for line in page.splitlines() if line.startswith("A primary key is made of: ")]
+    listed = line.removeprefix("A primary key is made of: ").rstrip(".").replace("`", "").split(", ")
+    assert set(listed) == {name for name, one in columns.SCALARS.items() if one.is_key}
+
+
+def test_the_page_has_a_row_for_each_refused_type() -> None:
+    assert set(columns.REFUSED) <= set(types_page.table("Refused"))
+
+
+EMPTY = {"type": "record", "name": "S", "fields": []}
+MADE_OF_OTHERS = {
+    "array of a scalar": [{"type": "array", "items": "int"}],
+    "map of a scalar": [{"type": "map", "values": "int"}],
+    "array of anything else": [
+        {"type": "array", "items": ["null", "int"]},
+        {"type": "array", "items": {"type": "array", "items": "int"}},
+    ],
+    "map of anything else": [{"type": "map", "values": ["int", "string"]}],
+    "record": [
+        {"type": "record", "name": "S", "fields": []},
+        ["null", {"type": "record", "name": "S", "fields": []}],
+    ],
+    "union of several types": [["int", "string"], ["null", "int", "string"], ["int", "long", "float"]],
+    "union of int and long": [["int", "long"], ["long", "null", "int"]],
+    "union of float and double": [["double", "float"]],
+}
+
+
+def test_the_page_has_a_row_for_each_type_that_is_made_of_others() -> None:
+    assert set(OTHERS) == set(MADE_OF_OTHERS)
+    for name, kinds in MADE_OF_OTHERS.items():
+        for kind in kinds:
+            assert column(kind) == tuple(cell.replace("T>", "int>") for cell in OTHERS[name][1:3])
+
+
+def test_a_union_of_one_type_is_that_type() -> None:
+    assert column(["string"]) == column(["null", ["string"][0]]) == ("text", "text")
+    assert column({"type": "array", "items": logical("timestamp-micros")}) == ("frozen<list<bigint>>", "jsonb")
+
+
+REFUSED = [
+    ("null", "no store has a column for the Avro type null"),
+    (["null"], "no store has a column for the Avro type null"),
+    ([], "no store has a column for the Avro type null"),
+    (BIG_DECIMAL, "big-decimal"),
+    ({"type": "map", "values": ["null", {"type": "array", "items": BIG_DECIMAL}]}, "big-decimal"),
+    ({"type": "bytes", "logicalType": "decimal", "precision": 39}, "39 digits"),
+    (["null", "int", logical("timestamp-millis")], "timestamp-millis is lost"),
+]
+
+
+@pytest.mark.parametrize(("kind", "words"), REFUSED)
+def test_what_no_store_can_hold_is_refused_by_lint_and_by_the_stream(kind: Any, words: str) -> None:
+    value = {"type": "record", "name": "Order", "namespace": "com.example", "doc": "An order."}
+    texts = files()
+    id_ = {"name": "id", "type": "string", "doc": "Its id."}
+    texts["orders/value.avsc"] = json.dumps({**value, "fields": [id_, {"name": "f", "type": kind, "doc": "F."}]})
+    loaded = loading.from_files(texts, "schemas")
+    hits = [one for one in run.run(loaded, Texts.of(texts, "schemas")) if one.rule == "SINK_TYPE"]
+    assert [words in one.message for one in hits] == [True]
+    contract = loaded.get("orders")
+    for sink in contract.sinks:
+        with pytest.raises(ConfigurationError, match=words):
+            layout.of(contract, sink)
+
+
+def test_a_recursive_type_is_refused_by_the_stream_too() -> None:
+    texts = files()
+    parent = '{"name": "parent", "type": ["null", "Order"], "default": null}'
+    texts["orders/value.avsc"] = (
+        f'{{"type": "record", "name": "Order", "fields": [{{"name": "id", "type": "string"}}, {parent}]}}'
+    )
+    contract = loading.from_files(texts, "schemas").get("orders")
+    with pytest.raises(ConfigurationError, match="contains itself"):
+        layout.of(contract, contract.sinks[0])
+
+
+@pytest.mark.parametrize(
+    "kind", ["boolean", logical("timestamp-micros"), logical("time-millis", "int"), {"type": "array", "items": "int"}]
+)
+def test_a_primary_key_of_another_type_is_refused(kind: Any) -> None:
+    texts = files()
+    field = {"name": "id", "type": kind, "doc": "Its id."}
+    value = {"type": "record", "name": "Order", "namespace": "com.example", "doc": "An order.", "fields": [field]}
+    texts["orders/value.avsc"] = json.dumps(value)
+    found = run.run(loading.from_files(texts, "schemas"), Texts.of(texts, "schemas"))
+    assert {one.rule for one in found} == {"PRIMARY_KEY"}
