@@ -17,7 +17,7 @@ from benchmarks.batches import Batch
 from contracts.catalog.contract import Contract
 from contracts.registry.topics import Topics
 from contracts.settings import Settings
-from contracts.tables.layout import EVENT_OFFSET, EVENT_PARTITION, EVENT_TIMESTAMP
+from contracts.stores.table import EVENT_OFFSET, EVENT_PARTITION, EVENT_TIMESTAMP
 from streaming.sinks import cassandra
 
 _CHUNK = 1000

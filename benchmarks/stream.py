@@ -20,7 +20,7 @@ from benchmarks import batches, peers, producer, records, servers
 from benchmarks.batches import Batch
 from contracts.catalog.contract import Contract
 from contracts.settings import Settings
-from contracts.tables.layout import EVENT_OFFSET, EVENT_PARTITION, EVENT_TIMESTAMP
+from contracts.stores.table import EVENT_OFFSET, EVENT_PARTITION, EVENT_TIMESTAMP
 from streaming.run import source
 from streaming.run.job import Job, prepare
 from streaming.sinks import cassandra, postgres

@@ -24,6 +24,7 @@ from contracts.lint import run as linter
 from contracts.registry import drift as drifts
 from contracts.registry import plan as plans
 from contracts.settings import Settings
+from contracts.stores.known import STORES
 from contracts.tables import migrations
 
 if TYPE_CHECKING:
@@ -49,11 +50,8 @@ class Format(StrEnum):
     json = "json"
 
 
-class Store(StrEnum):
-    """Where tables are."""
-
-    cassandra = "cassandra"
-    postgres = "postgres"
+#: Where tables are.
+Store = StrEnum("Store", {kind: kind for kind in STORES})
 
 
 Folder = Annotated[Path | None, typer.Option("--schemas", help="Folder of the contracts (CONTRACTS_DIR).")]

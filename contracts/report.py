@@ -20,6 +20,7 @@ from contracts.formats import Result
 from contracts.registry.plan import Plan
 from contracts.registry.steps import Change as StepChange
 from contracts.registry.steps import Step
+from contracts.stores.known import STORES
 from contracts.terminal import clean
 
 if TYPE_CHECKING:
@@ -198,7 +199,7 @@ def _impact(out: Console, effect: Impact) -> None:
         lines += [f"[dim]{_plain(note)}[/]" for note in table.migration.notes]
         lines = lines or [f"{_plain(table.table)} stays as it is"]
         lines = _some(lines)
-        rows += [("Cassandra" if table.kind == "cassandra" else "PostgreSQL", lines[0])]
+        rows += [(STORES[table.kind].title, lines[0])]
         rows += [("", line) for line in lines[1:]]
     for who in effect.consumers:
         owner = f" ({_plain(who.owner)})" if who.owner else ""

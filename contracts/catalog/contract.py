@@ -9,15 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, create_model, field_validator
 
 from contracts.avro.nodes import Record, Schema
 from contracts.avro.writing import to_json
 from contracts.quality.rules import Rule, RuleSpec
+from contracts.stores.known import STORES
+from contracts.stores.sink import Sink
 
-Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=48)]
 # Any of these letters, but for `.` and `..`, which Kafka refuses.
 TopicName = Annotated[
     str, StringConstraints(pattern=r"^[a-zA-Z0-9._-]*[a-zA-Z0-9_-][a-zA-Z0-9._-]*$|^\.{3,}$", max_length=249)
@@ -91,51 +92,6 @@ def _setting(value: object) -> object:
     return str(value) if isinstance(value, (int, float)) else value
 
 
-class CassandraSink(Spec):
-    """A Cassandra table.  `primary_key`: field names, the first one is the partition key.
-
-    `replication`: without a factor it is the cluster's `default_keyspace_rf`.
-    """
-
-    keyspace: Identifier
-    table: Identifier
-    primary_key: list[str] = Field(min_length=1)
-    replication: dict[str, str | int] = Field(default_factory=lambda: {"class": "SimpleStrategy"})
-
-    kind: ClassVar[str] = "cassandra"
-
-    @property
-    def qualified(self) -> str:
-        """What people call the table."""
-        return f"{self.keyspace}.{self.table}"
-
-    @property
-    def quoted(self) -> str:
-        """The table in CQL: in quotes a reserved word is a name like any other."""
-        return f'"{self.keyspace}"."{self.table}"'
-
-
-class PostgresSink(Spec):
-    """A PostgreSQL table.  `primary_key`: field names."""
-
-    schema_name: Identifier = Field("public", alias="schema")
-    table: Identifier
-    primary_key: list[str] = Field(min_length=1)
-
-    kind: ClassVar[str] = "postgres"
-
-    @property
-    def qualified(self) -> str:
-        """What people call the table."""
-        return f"{self.schema_name}.{self.table}"
-
-    @property
-    def quoted(self) -> str:
-        """The table in SQL: in quotes a reserved word is a name like any other."""
-        return f'"{self.schema_name}"."{self.table}"'
-
-
-Sink = CassandraSink | PostgresSink
 #: Ends the name of the table that keeps which rows were deleted, and by which event.
 DELETIONS = "__deleted"
 
@@ -147,11 +103,10 @@ class Tombstones(StrEnum):
     delete = "delete"
 
 
-class SinksSpec(Spec):
-    """The stores that the stream writes; a contract may name none, one or both."""
-
-    cassandra: CassandraSink | None = None
-    postgres: PostgresSink | None = None
+#: The stores that the stream writes, each under its name; a contract may name none, one or several.
+SinksSpec: type[Spec] = create_model(
+    "SinksSpec", __base__=Spec, **{kind: (store.sink | None, None) for kind, store in STORES.items()}
+)
 
 
 class SourceSpec(Spec):
@@ -226,12 +181,18 @@ class ContractSpec(Spec):
     producer: ProducerSpec = ProducerSpec()
     kafka: TopicSpec = TopicSpec()
     dead_letter: DeadLetterSpec = DeadLetterSpec()
-    sinks: SinksSpec = SinksSpec()
+    sinks: SinksSpec = SinksSpec()  # type: ignore[valid-type]
     tombstones: Tombstones = Tombstones.reject
     rules: list[RuleSpec] = Field(default_factory=list)
     consumers: list[ConsumerSpec] = Field(default_factory=list)
     lint: dict[str, Annotated[str, StringConstraints(min_length=1)]] = Field(default_factory=dict)
     approvals: list[ApprovalSpec] = Field(default_factory=list)
+
+    @property
+    def tables(self) -> tuple[Sink, ...]:
+        """What it says of the tables, in the order of `STORES`."""
+        named = (getattr(self.sinks, kind) for kind in STORES)
+        return tuple(sink for sink in named if sink is not None)
 
     @field_validator("tombstones")
     @classmethod
@@ -332,4 +293,4 @@ class Contract:
 
     @property
     def sinks(self) -> tuple[Sink, ...]:
-        return tuple(sink for sink in (self.spec.sinks.cassandra, self.spec.sinks.postgres) if sink)
+        return self.spec.tables

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from contracts.avro.nodes import Schema
-from contracts.catalog.contract import Sink
+from contracts.stores.sink import Sink
 
 
 @dataclass(frozen=True)

@@ -141,7 +141,7 @@ def from_files(files: Mapping[str, str], root: str) -> Catalog:
                 mend="one topic has one contract: change the topic of one, or merge the two folders",
             )
         topics[spec.topic] = where
-        for sink in filter(None, (spec.sinks.cassandra, spec.sinks.postgres)):
+        for sink in spec.tables:
             if (other := tables.setdefault((sink.kind, sink.qualified), where)) != where:
                 raise ConfigurationError(
                     f"{sink.kind} table {sink.qualified} is already written by {other}",

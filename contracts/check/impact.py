@@ -21,9 +21,10 @@ from contracts.compat.cache import Compared
 from contracts.compat.changes import Change, Kind
 from contracts.compat.levels import BACKWARD, FORWARD, LEVELS
 from contracts.compat.wording import Told, describe
+from contracts.stores.table import Table
 from contracts.tables import layout as tables
 from contracts.tables.existing import existing
-from contracts.tables.layout import Migration, Table
+from contracts.tables.layout import Migration
 
 
 class First(StrEnum):

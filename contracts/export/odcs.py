@@ -13,8 +13,9 @@ import yaml
 
 from contracts.avro.nodes import AnyType, Array, Enum, Field, Map, Named, Record, Schema, Union
 from contracts.avro.shapes import nullability, type_name
-from contracts.catalog.contract import ConsumerSpec, Contract, Sink
+from contracts.catalog.contract import ConsumerSpec, Contract
 from contracts.quality.rules import RuleSpec
+from contracts.stores.sink import Sink
 
 API_VERSION: Final = "v3.1.0"
 #: Levels of records and arrays that are written out; what lies deeper is told by its name.  Validators of the

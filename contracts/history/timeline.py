@@ -15,7 +15,7 @@ from typing import NamedTuple
 import yaml
 
 from contracts.avro import parsing
-from contracts.catalog.contract import Contract, ContractSpec, Role, Sink, Subject
+from contracts.catalog.contract import Contract, ContractSpec, Role, Subject
 from contracts.catalog.earlier import Earlier
 from contracts.catalog.loading import CONTRACT_FILE
 from contracts.catalog.shared_types import SharedTypes
@@ -23,6 +23,7 @@ from contracts.catalog.spec import parse_spec
 from contracts.errors import ConfigurationError, InvalidSchema
 from contracts.history import files as file_history
 from contracts.history.git import Commit, Repository
+from contracts.stores.sink import Sink
 
 
 @dataclass

@@ -29,8 +29,10 @@ from contracts.avro.trampoline import Step
 from contracts.avro.trampoline import run as trampoline
 from contracts.catalog.contract import Subject
 from contracts.lint.scope import Hit, Scope
-from contracts.tables import columns, layout
-from contracts.tables.layout import Refusal
+from contracts.stores import types
+from contracts.stores.known import store_of
+from contracts.stores.table import Refusal
+from contracts.tables import layout
 
 
 def duplicate_keys(scope: Scope) -> Iterator[Hit]:
@@ -172,15 +174,15 @@ def column_names(scope: Scope) -> Iterator[Hit]:
 
 def column_counts(scope: Scope) -> Iterator[Hit]:
     for sink in scope.contract.sinks:
-        record = scope.contract.value.record
-        refusals = (layout.size_refusals, layout.full_row_refusals)
-        for one in (found for refused in refusals for found in refused(record, scope.value, sink)):
+        store, record = store_of(sink), scope.contract.value.record
+        refusals = (store.size_refusals, store.full_row_refusals)
+        for one in (found for refused in refusals for found in refused(record, scope.value)):
             yield scope.in_contract(["sinks", sink.kind], one.why, one.mend)
 
 
 def sink_names(scope: Scope) -> Iterator[Hit]:
     for sink in scope.contract.sinks:
-        for key, one in layout.place_refusals(sink):
+        for key, one in store_of(sink).place_refusals(sink):
             yield scope.in_contract(["sinks", sink.kind, key], one.why, one.mend)
 
 
@@ -194,7 +196,7 @@ def _refused(scope: Scope, refusals: Iterator[Refusal], attribute: str) -> Itera
 def recursive_types(scope: Scope) -> Iterator[Hit]:
     if not scope.contract.sinks:
         return
-    for node in columns.recursions(scope.value):
+    for node in types.recursions(scope.value):
         own = node.document is scope.value.document
         what = f"{node.fullname} contains itself, and Spark has no such type"
         yield scope.at(scope.contract.value, node if own else scope.value.root, "", what)
@@ -207,7 +209,7 @@ def primary_keys(scope: Scope) -> Iterator[Hit]:
             if name in sink.primary_key[:index]:
                 yield scope.in_contract([*keys, index], f"the primary key names {name!r} twice", "name it once")
             field = scope.contract.value.record.by_name[name]
-            if columns.problem(scope.value, field) is None and not columns.of(scope.value, field.type).is_key:
+            if types.problem(scope.value, field) is None and not types.is_key(scope.value, field.type):
                 kind = type_name(shapes.nullability(scope.value, field.type)[0])
                 what = f"{name!r}, {'an' if kind[0] in 'aeiou' else 'a'} {kind}, is part of the primary key"
                 yield scope.in_contract([*keys, index], what, "take a field that names one thing: an id, a number")

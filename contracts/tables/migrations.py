@@ -6,11 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from contracts.catalog.contract import Contract, Sink, Subject
+from contracts.catalog.contract import Contract, Subject
 from contracts.catalog.earlier import Earlier
+from contracts.stores.sink import Sink
+from contracts.stores.table import Table
 from contracts.tables import layout
 from contracts.tables.existing import existing
-from contracts.tables.layout import Migration, Table
+from contracts.tables.layout import Migration
 from contracts.terminal import clean
 
 

@@ -23,7 +23,7 @@ from contracts.avro import parsing
 from contracts.avro.logical import logical_of, max_precision
 from contracts.catalog.contract import Contract
 from contracts.quality.rules import Rule
-from contracts.tables.columns import MOST_DIGITS
+from contracts.stores.types import MOST_DIGITS
 from streaming.decode import framing, rules, strict, values
 from streaming.decode.framing import SchemaKey
 from streaming.decode.reasons import Reason

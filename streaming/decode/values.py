@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 from contracts.avro import shapes
 from contracts.avro.nodes import AnyType, Array, Map, Record, Schema, Union, join
 from contracts.catalog.contract import Contract
-from contracts.tables import columns
+from contracts.stores import types
 
 Test = Callable[[Column], Column]
 
@@ -66,8 +66,8 @@ def _flaws(schema: Schema, node: AnyType, path: str) -> Iterator[tuple[Test, str
     if isinstance(node, Record):
         for field in node.fields:
             yield from _of(_member(field.name), _flaws(schema, field.type, join(path, field.name)))
-    elif isinstance(node, Union) and not columns.merged(schema, node):
-        for number, branch in enumerate(columns.several(schema, node)):
+    elif isinstance(node, Union) and not types.merged(schema, node):
+        for number, branch in enumerate(types.several(schema, node)):
             name = getattr(branch, "name", branch.type)
             yield from _of(_member(f"member{number}"), _flaws(schema, branch, f"{path}({name})"))
     elif isinstance(node, Array):

@@ -25,7 +25,7 @@ from contracts.catalog.contract import Contract
 from contracts.errors import ConfigurationError
 from contracts.registry.client import Registry
 from contracts.settings import Settings
-from contracts.tables import columns
+from contracts.stores import types
 from streaming import topic
 from streaming.dead_letters import letters as dead_letters
 from streaming.dead_letters.letters import Letters
@@ -220,7 +220,7 @@ class _Decoder:
             return None
         writer = fastavro.parse_schema(json.loads(text))
         # fastavro's reader in C has no limit: a recursive type that nests deeply enough crashes the process.
-        recursive = any(columns.recursions(parsing.parse_stored(text)))
+        recursive = any(types.recursions(parsing.parse_stored(text)))
         read = _read_py.schemaless_reader if recursive else fastavro.schemaless_reader
         return lambda body: read(io.BytesIO(body), writer, self._reader)
 

@@ -11,11 +11,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from contracts.catalog.contract import Sink
+from contracts.stores.known import STORES
+from contracts.stores.sink import Sink
 from streaming.inspection.reconcile import Outcome, Produced, Stored
 
 JSON_VERSION = 1
-_NAMES = {"cassandra": "Cassandra", "postgres": "PostgreSQL"}
 _SHOWN = 5
 _COLUMNS = 5
 _LOG_WIDTH = 160
@@ -42,8 +42,8 @@ def outcome(found: Outcome, produced: Produced | None, *, as_json: bool) -> None
     for name, store in found.stores.items():
         for position in store.missing[:_SHOWN]:
             words = f"partition {position.partition}, offset {position.offset}"
-            out.print(f"[red]missing[/] in {_NAMES[name]}: the event at {words}")
-    rows = ", ".join(f"{store.rows:,} in {_NAMES[name]}" for name, store in found.stores.items())
+            out.print(f"[red]missing[/] in {STORES[name].title}: the event at {words}")
+    rows = ", ".join(f"{store.rows:,} in {STORES[name].title}" for name, store in found.stores.items())
     numbers = f"{found.events:,} events; rows: {rows}; {sum(found.dead_lettered.values()):,} dead-lettered"
     out.print(f"[green]reconciled[/]: {numbers}" if in_order else f"[red]the numbers do not agree[/]: {numbers}")
 
@@ -51,7 +51,7 @@ def outcome(found: Outcome, produced: Produced | None, *, as_json: bool) -> None
 def rows(sink: Sink, names: list[str], found: list[tuple[Any, ...]]) -> None:
     """Prints the first columns of some rows of a store."""
     names, found = names[:_COLUMNS], [row[:_COLUMNS] for row in found]
-    table = Table(title=f"{_NAMES[sink.kind]} {sink.qualified}", title_justify="left")
+    table = Table(title=f"{STORES[sink.kind].title} {sink.qualified}", title_justify="left")
     for name in names:
         table.add_column(name, no_wrap=True, max_width=_WIDEST)
     for row in found:
@@ -79,10 +79,12 @@ def _lines(found: Outcome, produced: Produced | None) -> list[tuple[str, int, st
     if found.put_back:
         lines.append(("  put back from the dead letters", found.put_back, "events once more"))
     for name, store in found.stores.items():
-        lines.append((f"  rows in {_NAMES[name]}", store.rows, _note(found, name, store)))
+        lines.append((f"  rows in {STORES[name].title}", store.rows, _note(found, name, store)))
     lines.append(("  dead-lettered by the stream", dead, _reasons(found.dead_lettered)))
     for name, number in found.lost.items():
-        lines.append((f"lost to {_NAMES[name]}", number, "deleted by Kafka before they were read; --accept-loss"))
+        lines.append(
+            (f"lost to {STORES[name].title}", number, "deleted by Kafka before they were read; --accept-loss")
+        )
     return lines
 
 

@@ -10,11 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from contracts.catalog.contract import Contract, Sink
+from contracts.catalog.contract import Contract
 from contracts.catalog.loading import Catalog
 from contracts.errors import Refused, ServiceError
 from contracts.registry.client import Registry
 from contracts.settings import Settings
+from contracts.stores.sink import Sink
 from streaming.inspection.table_size import Counting, Rows
 from streaming.run import groups
 from streaming.run.groups import Groups

@@ -12,10 +12,13 @@ from cassandra.concurrent import execute_concurrent_with_args
 from cassandra.util import Date
 from psycopg import sql
 
-from contracts.catalog.contract import CassandraSink, Contract, PostgresSink, Sink
+from contracts.catalog.contract import Contract
 from contracts.settings import Settings
+from contracts.stores.cassandra.sink import CassandraSink
+from contracts.stores.postgres.sink import PostgresSink
+from contracts.stores.sink import Sink
+from contracts.stores.table import EVENT_OFFSET, EVENT_PARTITION, EVENT_TIMESTAMP, RESERVED
 from contracts.tables import layout
-from contracts.tables.layout import EVENT_OFFSET, EVENT_PARTITION, EVENT_TIMESTAMP
 from streaming.sinks import cassandra, postgres
 
 Key = tuple[Any, ...]
@@ -39,7 +42,7 @@ def key(record: Mapping[str, Any], sink: Sink) -> Key:
 
 def newest(settings: Settings, contract: Contract, sink: Sink, count: int) -> tuple[list[str], list[tuple[Any, ...]]]:
     """Names of the contract's columns, and some rows: PostgreSQL's newest, Cassandra's first (it has no order)."""
-    names = [column.name for column in layout.of(contract, sink).columns if column.name not in layout.RESERVED]
+    names = [column.name for column in layout.of(contract, sink).columns if column.name not in RESERVED]
     if isinstance(sink, CassandraSink):
         listed = ", ".join(f'"{name}"' for name in names)
         with cassandra.connect(settings) as session:

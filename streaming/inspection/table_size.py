@@ -9,8 +9,9 @@ import psycopg
 from cassandra import InvalidRequest, OperationTimedOut, ReadTimeout
 from psycopg import sql
 
-from contracts.catalog.contract import CassandraSink, PostgresSink
 from contracts.settings import Settings
+from contracts.stores.cassandra.sink import CassandraSink
+from contracts.stores.postgres.sink import PostgresSink
 from streaming.sinks import cassandra, postgres
 
 # Both stores read a whole table to count it.

@@ -25,12 +25,12 @@ from pyspark.sql.streaming import StreamingQuery
 from pyspark.sql.utils import StreamingQueryException
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_exponential_jitter
 
-from contracts.catalog.contract import CassandraSink as CassandraSpec
 from contracts.catalog.contract import Contract
 from contracts.errors import ConfigurationError, ContractsError, Refused, ServiceError
 from contracts.registry.client import Registry
 from contracts.registry.topics import Topics
 from contracts.settings import Settings
+from contracts.stores.cassandra.sink import CassandraSink as CassandraSpec
 from streaming import failures
 from streaming.decode import strict, timestamps
 from streaming.decode.batches import Asked, Decoding

@@ -23,12 +23,11 @@ from cassandra.policies import RoundRobinPolicy
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from contracts.catalog.contract import CassandraSink as CassandraSpec
 from contracts.catalog.contract import Contract
 from contracts.errors import ConfigurationError, ServiceError
 from contracts.settings import Settings
-from contracts.tables import layout
-from contracts.tables.layout import (
+from contracts.stores.cassandra.sink import CassandraSink as CassandraSpec
+from contracts.stores.table import (
     DELETED,
     EVENT_OFFSET,
     EVENT_ORDER,
@@ -37,6 +36,7 @@ from contracts.tables.layout import (
     WRITE_TIME,
     Table,
 )
+from contracts.tables import layout
 from streaming import failures
 from streaming.sinks import cells, existing, refusals, row_by_row, rows
 from streaming.sinks.counts import Counts, counted

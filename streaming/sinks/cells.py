@@ -1,4 +1,4 @@
-"""Decoded values -> what a column holds, by the type table of `contracts.tables.columns` (docs/types.md)."""
+"""Decoded values -> what a column holds, by the type tables of `contracts.stores` (docs/types.md)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from pyspark.sql.types import ArrayType, DataType, DateType, MapType, TimestampT
 
 from contracts.avro import shapes
 from contracts.avro.nodes import AnyType, Array, Field, Fixed, Map, Record, Schema, Union
-from contracts.catalog.contract import Sink
-from contracts.tables import columns
+from contracts.stores import types
+from contracts.stores.known import store_of
+from contracts.stores.sink import Sink
 
 Cell = Callable[[Column], Column]
 
@@ -26,15 +27,13 @@ _JSON_OPTIONS = {
 def of(schema: Schema, field: Field, sink: Sink) -> Cell:
     """What makes the cell of `field` from its decoded value; null stays null."""
     node, _ = shapes.nullability(schema, field.type)
-    cql = sink.kind == "cassandra"
-    column = columns.of(schema, node)
-    if column.is_json or (isinstance(node, Array | Map) and not cql):
+    if store_of(sink).column_type(schema, node).is_json:
         inside = _inside(schema, node)
         return lambda value: F.to_json(_applied(inside, value), _JSON_OPTIONS)
     if isinstance(node, Array | Map):
         item, _ = shapes.nullability(schema, node.items if isinstance(node, Array) else node.values)
         return _each(node, _in_cassandra(item)) or _same
-    return (_in_cassandra(node) if cql else _in_postgres(node)) or _same
+    return (_in_cassandra(node) if sink.kind == "cassandra" else _in_postgres(node)) or _same
 
 
 def _same(value: Column) -> Column:
@@ -122,9 +121,9 @@ def _inside(schema: Schema, node: AnyType) -> Cell | None:
 
 def _union(schema: Schema, node: Union) -> Cell | None:
     """Spark's `member0`, `member1`, … -> one member with the branch's name, as in Avro's own JSON."""
-    if columns.merged(schema, node):
+    if types.merged(schema, node):
         return None
-    branches = columns.several(schema, node)
+    branches = types.several(schema, node)
     members = []
     for number, branch in enumerate(branches):
         name = getattr(branch, "fullname", branch.type)

@@ -8,10 +8,11 @@ import psycopg
 import structlog
 from cassandra.cluster import Session
 
-from contracts.catalog.contract import CassandraSink, PostgresSink
 from contracts.errors import ConfigurationError, Refused
+from contracts.stores.cassandra.sink import CassandraSink
+from contracts.stores.postgres.sink import PostgresSink
+from contracts.stores.table import EVENT_OFFSET, EVENT_PARTITION, EVENT_TIMESTAMP, RESERVED, Column, Table
 from contracts.tables import layout
-from contracts.tables.layout import EVENT_OFFSET, EVENT_PARTITION, EVENT_TIMESTAMP, RESERVED, Column, Table
 
 log = structlog.get_logger("streaming")
 

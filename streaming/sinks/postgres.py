@@ -15,11 +15,11 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from contracts.catalog.contract import Contract
-from contracts.catalog.contract import PostgresSink as PostgresSpec
 from contracts.errors import ConfigurationError, Refused, ServiceError
 from contracts.settings import Settings
+from contracts.stores.postgres.sink import PostgresSink as PostgresSpec
+from contracts.stores.table import DELETED, EVENT_OFFSET, EVENT_ORDER, EVENT_PARTITION, EVENT_TIMESTAMP
 from contracts.tables import layout
-from contracts.tables.layout import DELETED, EVENT_OFFSET, EVENT_ORDER, EVENT_PARTITION, EVENT_TIMESTAMP
 from streaming import failures
 from streaming.failures import RowRefused
 from streaming.portions import portions

@@ -15,7 +15,7 @@ from cassandra.query import BoundStatement
 from cassandra.util import Date, Duration
 from pyspark.sql import DataFrame, Row
 
-from contracts.tables.layout import EVENT_OFFSET, EVENT_PARTITION, WRITE_TIME, Table
+from contracts.stores.table import EVENT_OFFSET, EVENT_PARTITION, WRITE_TIME, Table
 from streaming import failures
 from streaming.sinks import refusals
 from streaming.sinks.refusals import Place

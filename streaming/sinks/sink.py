@@ -6,7 +6,8 @@ from typing import Protocol
 
 from pyspark.sql import DataFrame
 
-from contracts.catalog.contract import CassandraSink, PostgresSink
+from contracts.stores.cassandra.sink import CassandraSink
+from contracts.stores.postgres.sink import PostgresSink
 from streaming.sinks.counts import Counts
 
 

@@ -20,7 +20,8 @@ from pyspark.sql import SparkSession
 
 from contracts.avro import shapes
 from contracts.settings import Settings
-from contracts.tables import columns
+from contracts.stores import types
+from contracts.stores.known import STORES
 from contracts_tests.fixtures import types_page
 from contracts_tests.fixtures.complaints import complaints, told
 from contracts_tests.fixtures.made_up import pipeline_of
@@ -148,7 +149,8 @@ def test_what_was_sent_is_stored(stored: Stored, name: str, store: str) -> None:
     kind = stored.types[store][name]
     field = stored.pipeline.contract.value.record.by_name[name]
     of_json = kind == "jsonb" or (
-        store == "cassandra" and columns.of(stored.pipeline.contract.value.schema, field.type).is_json
+        store == "cassandra"
+        and STORES["cassandra"].column_type(stored.pipeline.contract.value.schema, field.type).is_json
     )
     for number in range(RECORDS):
         found = stored.rows[store][str(number)][name]
@@ -244,7 +246,7 @@ def test_a_row_is_found_by_a_key_of_any_type_that_may_be_one(
     pipeline = pipeline_of(settings_of_stack, spark, tmp_path, {**KEYS, "note": "string"}, tuple(KEYS))
     schema_id = pipeline.register()
     kinds = {shapes.type_name(field.type) for field in pipeline.contract.value.record.fields}
-    assert kinds == {name for name, one in columns.SCALARS.items() if one.is_key}
+    assert kinds == types.KEYS
     keys = [FIRST_KEY, *({**FIRST_KEY, name: OTHER_KEY[name]} for name in KEYS)]
 
     def send(note: str, millis: int) -> None:

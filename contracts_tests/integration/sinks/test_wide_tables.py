@@ -14,7 +14,9 @@ import pytest
 
 from contracts.avro import parsing
 from contracts.avro.nodes import Schema
-from contracts.catalog.contract import PostgresSink
+from contracts.stores.postgres.sink import PostgresSink
+from contracts.stores.postgres.store import STORE
+from contracts.stores.table import Table
 from contracts.tables import layout
 from contracts_tests.fixtures.stack import RunningStack
 
@@ -74,8 +76,8 @@ def test_largest_table_that_lint_passes_takes_a_full_row(stack: RunningStack, wh
 
     def too_wide(number: int) -> bool:
         found = schema(number)
-        refusals = (layout.size_refusals, layout.full_row_refusals)
-        return any(one for refused in refusals for one in refused(found.root, found, sink))
+        refusals = (STORE.size_refusals, STORE.full_row_refusals)
+        return any(one for refused in refusals for one in refused(found.root, found))
 
     # One more is refused; of columns in turns, one more of each.
     most = bisect_left(range(1, 1594), True, key=too_wide)
@@ -85,8 +87,8 @@ def test_largest_table_that_lint_passes_takes_a_full_row(stack: RunningStack, wh
             found = schema(number)
             place = sink.model_copy(update={"table": f"{sink.table}_{number}"})
             # Also the table that the stream would refuse.
-            table = layout.Table(place, tuple(layout._column(found, field, place) for field in found.root.fields))
-            for statement in layout.create(table):
+            table = Table(place, tuple(layout._column(found, field, place) for field in found.root.fields))
+            for statement in STORE.create(table):
                 connection.execute(statement)
             row = [1, *(filled(value, at) for at in range(number)), "2024-02-29T00:00:00Z", 1, 1]
             marks = ", ".join("%s" for _ in row)

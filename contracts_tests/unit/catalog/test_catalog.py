@@ -40,7 +40,7 @@ def test_an_unknown_key_names_its_line_and_the_valid_ones() -> None:
 def test_an_unknown_key_deep_inside_names_what_is_valid_there() -> None:
     told = refusal(orders__contract_yaml=CONTRACT.replace("table: orders", "tabel: orders"))
     assert "schemas/orders/contract.yaml:7" in told
-    assert "schema, table, primary_key" in told
+    assert "valid names here: table, primary_key, schema" in told
 
 
 @pytest.mark.parametrize(

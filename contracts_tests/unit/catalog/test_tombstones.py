@@ -12,6 +12,7 @@ import yaml
 from contracts.catalog import loading
 from contracts.catalog.contract import Contract, Tombstones
 from contracts.errors import ConfigurationError
+from contracts.stores.known import store_of
 from contracts.tables import layout, migrations
 
 ID = {"name": "id", "type": {"type": "string", "logicalType": "uuid"}}
@@ -104,4 +105,4 @@ def test_what_was_deleted_is_kept_by_primary_key_and_position() -> None:
         names = ["id", "kafka_timestamp", "kafka_partition", "kafka_offset"]
         assert [column.name for column in kept.all_columns] == names
         assert kept.sink.qualified.endswith(".things__deleted")
-        assert 'PRIMARY KEY ("id")' in layout.create(kept)[-1]
+        assert 'PRIMARY KEY ("id")' in store_of(sink).create(kept)[-1]

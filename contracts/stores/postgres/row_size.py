@@ -12,7 +12,7 @@ from typing import Final
 
 from contracts.avro import shapes
 from contracts.avro.nodes import AnyType, Enum, Fixed, Record, Schema
-from contracts.tables import columns
+from contracts.stores.postgres import columns
 
 #: Of a page of 8,192 bytes: without its header and one line pointer.
 MOST: Final = 8160
@@ -87,7 +87,7 @@ def _up(at: int, unit: int) -> int:
 
 
 def _width(schema: Schema, node: AnyType, *, full: bool) -> tuple[int, int]:
-    sql = columns.of(schema, node).sql
+    sql = columns.of(schema, node).name
     known = _FIXED.get(sql.partition(" ")[0])
     if known is not None:
         return known

@@ -9,8 +9,10 @@ import pytest
 
 from contracts.avro import parsing
 from contracts.avro.nodes import Schema
-from contracts.catalog.contract import CassandraSink, PostgresSink
-from contracts.tables import layout, row_size
+from contracts.stores.cassandra.sink import CassandraSink
+from contracts.stores.known import STORES
+from contracts.stores.postgres import row_size
+from contracts.stores.postgres.sink import PostgresSink
 
 POSTGRES = PostgresSink(table="wide", primary_key=["f0"])
 CASSANDRA = CassandraSink(keyspace="k", table="wide", primary_key=["f0"])
@@ -58,7 +60,7 @@ def test_only_what_can_have_no_row_is_refused_to_the_stream(
     kind: Any, count: int, can_be_made: bool, is_full: bool
 ) -> None:
     found = schema(*[kind] * count)
-    assert any(layout.size_refusals(found.root, found, POSTGRES)) is not can_be_made
-    assert any(layout.full_row_refusals(found.root, found, POSTGRES)) is is_full
-    assert not any(layout.size_refusals(found.root, found, CASSANDRA))
-    assert not any(layout.full_row_refusals(found.root, found, CASSANDRA))
+    assert any(STORES["postgres"].size_refusals(found.root, found)) is not can_be_made
+    assert any(STORES["postgres"].full_row_refusals(found.root, found)) is is_full
+    assert not any(STORES["cassandra"].size_refusals(found.root, found))
+    assert not any(STORES["cassandra"].full_row_refusals(found.root, found))

@@ -1,8 +1,6 @@
-"""Avro type -> the column that each store has for it, and what no store has a column for.  Pure.
+"""Avro types in tables: what is the same for every store, and what none of them can hold.  Pure.
 
-`SCALARS` is the type table; docs/types.md shows it, and a test compares the two.  Everything that is put together of
-other types is JSON: `jsonb` in PostgreSQL, and `text` with the same JSON in Cassandra, but for arrays and maps of
-scalars that are never null, which Cassandra has collections for.
+Each store's `columns.py` has its type table.  What is put together of other types is JSON in most of them.
 """
 
 from __future__ import annotations
@@ -11,55 +9,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from contracts.avro.nodes import AnyType, Array, Field, Map, Record, Reference, Schema, Union, children
+from contracts.avro.nodes import AnyType, Field, Record, Reference, Schema, Union, children
 from contracts.avro.shapes import nullability, type_name
 
 #: Digits that Spark's decimal has at most.
 MOST_DIGITS: Final = 38
 
 
-@dataclass(frozen=True)
-class ColumnType:
-    """What one Avro type becomes.
-
-    Attributes:
-        cql, sql: the column's type as the store itself writes it; `{precision}` and `{scale}` are a decimal's.
-        is_key: two values are one row's exactly when both stores, and everybody who reads the topic, say so: it may
-            be part of a primary key.
-        is_json: Cassandra's text is JSON.
-    """
-
-    cql: str
-    sql: str
-    is_key: bool = False
-    is_json: bool = False
-
-
-SCALARS: Final = {
-    "boolean": ColumnType("boolean", "boolean"),
-    "int": ColumnType("int", "integer", is_key=True),
-    "long": ColumnType("bigint", "bigint", is_key=True),
-    "float": ColumnType("float", "real"),
-    "double": ColumnType("double", "double precision"),
-    "string": ColumnType("text", "text", is_key=True),
-    "bytes": ColumnType("blob", "bytea", is_key=True),
-    "enum": ColumnType("text", "text", is_key=True),
-    "fixed": ColumnType("blob", "bytea", is_key=True),
-    "uuid": ColumnType("uuid", "uuid", is_key=True),
-    "date": ColumnType("date", "date", is_key=True),
-    # Cassandra's `timestamp` ends at milliseconds: what has more digits is a number there.
-    "time-millis": ColumnType("time", "time without time zone"),
-    "time-micros": ColumnType("time", "time without time zone"),
-    "timestamp-millis": ColumnType("timestamp", "timestamp with time zone", is_key=True),
-    "timestamp-micros": ColumnType("bigint", "timestamp with time zone"),
-    "timestamp-nanos": ColumnType("bigint", "bigint"),
-    "local-timestamp-millis": ColumnType("timestamp", "timestamp without time zone"),
-    "local-timestamp-micros": ColumnType("bigint", "timestamp without time zone"),
-    "local-timestamp-nanos": ColumnType("bigint", "bigint"),
-    "decimal": ColumnType("decimal", "numeric({precision},{scale})"),
-    "duration": ColumnType("duration", "interval"),
-}
-JSON: Final = ColumnType("text", "jsonb", is_json=True)
+#: Of these two values are one row's exactly when all stores, and everybody who reads the topic, say so: fields of
+#: these types may be part of a primary key.
+KEYS: Final = frozenset({"int", "long", "string", "bytes", "enum", "fixed", "uuid", "date", "timestamp-millis"})
 #: Types that no store has a column for, and what to use instead.
 REFUSED: Final = {
     "null": "give it a type beside null, or leave the field out",
@@ -86,28 +45,10 @@ def merged(schema: Schema, node: Union) -> str:
     return {frozenset({"int", "long"}): "long", frozenset({"float", "double"}): "double"}.get(frozenset(types), "")
 
 
-def of(schema: Schema, node: AnyType) -> ColumnType:
-    """The column of a field of the type `node`, which has no `problem`."""
+def is_key(schema: Schema, node: AnyType) -> bool:
+    """Whether a field of the type `node` may be part of a primary key."""
     node, _ = nullability(schema, node)
-    if isinstance(node, Union):
-        one = merged(schema, node)
-        return SCALARS[one] if one else JSON
-    if isinstance(node, Array | Map):
-        item, nullable = nullability(schema, node.items if isinstance(node, Array) else node.values)
-        # Cassandra has no null inside of a collection.  Frozen: else an empty one would be null.
-        if nullable or type_name(item) not in SCALARS:
-            return JSON
-        kind = "list<{}>" if isinstance(node, Array) else "map<text, {}>"
-        return ColumnType(f"frozen<{kind.format(_scalar(item).cql)}>", JSON.sql)
-    return JSON if isinstance(node, Record) else _scalar(node)
-
-
-def _scalar(node: AnyType) -> ColumnType:
-    known = SCALARS[type_name(node)]
-    if type_name(node) != "decimal":
-        return known
-    digits = {"precision": node.logical.precision, "scale": node.logical.scale}
-    return ColumnType(known.cql, known.sql.format(**digits), known.is_key)
+    return (merged(schema, node) if isinstance(node, Union) else type_name(node)) in KEYS
 
 
 def problem(schema: Schema, field: Field) -> Problem | None:

@@ -1,0 +1,30 @@
+"""`sinks.cassandra` of a contract.yaml."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from contracts.stores.sink import Identifier, Sink
+
+
+class CassandraSink(Sink):
+    """A Cassandra table.  `primary_key`: field names, the first one is the partition key.
+
+    `replication`: without a factor it is the cluster's `default_keyspace_rf`.
+    """
+
+    kind: ClassVar[str] = "cassandra"
+    position_types: ClassVar[tuple[str, str, str]] = ("timestamp", "int", "bigint")
+
+    keyspace: Identifier
+    replication: dict[str, str | int] = Field(default_factory=lambda: {"class": "SimpleStrategy"})
+
+    @property
+    def qualified(self) -> str:
+        return f"{self.keyspace}.{self.table}"
+
+    @property
+    def quoted(self) -> str:
+        return f'"{self.keyspace}"."{self.table}"'

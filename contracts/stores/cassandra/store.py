@@ -1,0 +1,55 @@
+"""Cassandra's tables: CQL that makes and changes them, and what cannot be done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from contracts.avro.nodes import AnyType, Schema
+from contracts.stores.cassandra import columns, names
+from contracts.stores.cassandra.sink import CassandraSink
+from contracts.stores.store import MEND_TYPE, Store
+from contracts.stores.table import Column, ColumnType, Refusal, Table
+
+
+class Cassandra(Store):
+    """Apache Cassandra."""
+
+    sink = CassandraSink
+    title = "Cassandra"
+
+    def column_type(self, schema: Schema, node: AnyType) -> ColumnType:
+        return columns.of(schema, node)
+
+    def create(self, table: Table) -> list[str]:
+        sink = table.sink
+        assert isinstance(sink, CassandraSink)
+        replication = ", ".join(f"'{key}': {_literal(value)}" for key, value in sink.replication.items())
+        listed = ",\n  ".join(f'"{column.name}" {column.type}' for column in table.all_columns)
+        key = ", ".join(f'"{name}"' for name in sink.primary_key)
+        return [
+            f'CREATE KEYSPACE IF NOT EXISTS "{sink.keyspace}" WITH replication = {{{replication}}}',
+            f"CREATE TABLE IF NOT EXISTS {sink.quoted} (\n  {listed},\n  PRIMARY KEY ({key})\n)",
+        ]
+
+    def add(self, table: Table, column: Column) -> str:
+        return f'ALTER TABLE {table.sink.quoted} ADD IF NOT EXISTS "{column.name}" {column.type}'
+
+    def retype(self, table: Table, old: Column, new: Column, since: str) -> str | Refusal:
+        why = f"{new.name} was {old.type}{since}, and is now {new.type}; Cassandra cannot alter the type of a column"
+        return Refusal(new.name, why, MEND_TYPE)
+
+    def place_refusals(self, sink: CassandraSink) -> Iterator[tuple[str, Refusal]]:
+        if sink.keyspace in names.KEYSPACES:
+            why = f"the keyspace {sink.keyspace} is Cassandra's own"
+            yield "keyspace", Refusal("", why, "name another keyspace")
+        for key, name in (("keyspace", sink.keyspace), ("table", sink.table)):
+            if name in names.WORDS:
+                why = f"the {key} {name} is a reserved word of CQL, which Spark's Cassandra connector cannot look up"
+                yield key, Refusal("", why, f"name it otherwise, e.g. {name}_events")
+
+
+def _literal(value: str | int) -> str:
+    return str(value) if isinstance(value, int) else "'" + value.replace("'", "''") + "'"
+
+
+STORE = Cassandra()

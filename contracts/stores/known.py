@@ -1,0 +1,28 @@
+"""The stores there are: one for each room in this folder."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from contracts import stores
+from contracts.stores.sink import Sink
+from contracts.stores.store import Store
+
+
+def _found() -> Mapping[str, Store]:
+    rooms = sorted(one.name for one in pkgutil.iter_modules(stores.__path__) if one.ispkg)
+    found = [importlib.import_module(f"contracts.stores.{room}.store").STORE for room in rooms]
+    return MappingProxyType({store.kind: store for store in found})
+
+
+#: Key under `sinks` -> the store, in the order of their rooms.
+STORES: Final = _found()
+
+
+def store_of(sink: Sink) -> Store:
+    """The store that a table is in."""
+    return STORES[sink.kind]

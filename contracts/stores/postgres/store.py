@@ -1,0 +1,134 @@
+"""PostgreSQL's tables: SQL that makes and changes them, and what cannot be done."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from contracts.avro.nodes import AnyType, Record, Schema
+from contracts.stores import types
+from contracts.stores.postgres import columns, names, row_size
+from contracts.stores.postgres.sink import PostgresSink
+from contracts.stores.store import MEND_TYPE, Store
+from contracts.stores.table import POSITION, Column, ColumnType, Refusal, Table
+
+#: Columns of a table.
+MOST_COLUMNS: Final = 1600
+#: Conversions in which every value stays what it is.
+_WIDER: Final = {
+    ("integer", "bigint"),
+    ("integer", "double precision"),
+    ("real", "double precision"),
+    ("uuid", "text"),
+}
+_TOO_WIDE: Final = "split the value into several topics, or leave PostgreSQL out of its sinks"
+
+
+class Postgres(Store):
+    """PostgreSQL."""
+
+    sink = PostgresSink
+    title = "PostgreSQL"
+
+    def column_type(self, schema: Schema, node: AnyType) -> ColumnType:
+        return columns.of(schema, node)
+
+    def create(self, table: Table) -> list[str]:
+        sink = table.sink
+        assert isinstance(sink, PostgresSink)
+        listed = ",\n  ".join(
+            f'"{column.name}" {column.type}{"" if column.nullable else " NOT NULL"}' for column in table.all_columns
+        )
+        key = ", ".join(f'"{name}"' for name in sink.primary_key)
+        statements = [f"CREATE TABLE IF NOT EXISTS {sink.quoted} (\n  {listed},\n  PRIMARY KEY ({key})\n)"]
+        if sink.schema_name != "public":
+            statements.insert(0, f'CREATE SCHEMA IF NOT EXISTS "{sink.schema_name}"')
+        return statements
+
+    def add(self, table: Table, column: Column) -> str:
+        return f'ALTER TABLE {table.sink.quoted} ADD COLUMN IF NOT EXISTS "{column.name}" {column.type}'
+
+    def retype(self, table: Table, old: Column, new: Column, since: str) -> str | Refusal:
+        what = f"{new.name} was {old.type}{since}, and is now {new.type}"
+        if new.name in table.sink.primary_key and new.type == "text":
+            why = f"{what}, and is part of the primary key: text tells capitals from small letters, a uuid does not"
+            return Refusal(new.name, why, MEND_TYPE)
+        # A column of the primary key too: a number stays the same number, and its index is built again.
+        if (old.type, new.type) in _WIDER or _wider_numeric(old.type, new.type):
+            return f'ALTER TABLE {table.sink.quoted} ALTER COLUMN "{new.name}" TYPE {new.type}'
+        return Refusal(new.name, f"{what}; not every value that is stored could become one", MEND_TYPE)
+
+    def retyping_note(self, old: Column, new: Column) -> str:
+        if _longer_numeric(old.type, new.type):
+            return ""
+        return f"{new.name}: PostgreSQL writes the whole table anew, which is locked meanwhile"
+
+    def drop_not_null(self, table: Table, column: Column) -> list[str]:
+        return [f'ALTER TABLE {table.sink.quoted} ALTER COLUMN "{column.name}" DROP NOT NULL']
+
+    def name_refusal(self, name: str) -> Refusal | None:
+        if name in names.COLUMNS:
+            why = f"field {name}: PostgreSQL has a column {name!r} of its own in every table"
+        elif len(name.encode()) > names.MOST_BYTES:
+            why = f"field {name[:20]}…: PostgreSQL cuts the name off after {names.MOST_BYTES} bytes"
+        else:
+            return None
+        return Refusal(name, why, "rename the field")
+
+    def place_refusals(self, sink: PostgresSink) -> Iterator[tuple[str, Refusal]]:
+        if names.is_own_schema(sink.schema_name):
+            why = f"the schema {sink.schema_name} is PostgreSQL's own"
+            yield "schema", Refusal("", why, "name another schema")
+
+    def size_refusals(self, record: Record, schema: Schema) -> Iterator[Refusal]:
+        most = MOST_COLUMNS - len(POSITION)
+        count = len(record.fields)
+        if count > most:
+            yield Refusal(
+                "",
+                f"the value has {count:,} fields, and a table of PostgreSQL has at most {MOST_COLUMNS:,} columns, of "
+                f"which the stream takes {MOST_COLUMNS - most}",
+                _TOO_WIDE,
+            )
+        elif _has_columns(record, schema) and (size := row_size.least(record, schema)) > row_size.MOST:
+            why = f"even the smallest row takes {size:,} bytes, and a row of PostgreSQL has at most {row_size.MOST:,}"
+            yield Refusal("", why, _TOO_WIDE)
+
+    def full_row_refusals(self, record: Record, schema: Schema) -> Iterator[Refusal]:
+        if not _has_columns(record, schema) or any(self.size_refusals(record, schema)):
+            return
+        if (size := row_size.full(record, schema)) > row_size.MOST:
+            why = (
+                f"a row with a value in every field takes {size:,} bytes, and a row of PostgreSQL has at most "
+                f"{row_size.MOST:,}: such a record could not be stored"
+            )
+            yield Refusal("", why, _TOO_WIDE)
+
+
+def _has_columns(record: Record, schema: Schema) -> bool:
+    """Whether every field can be a column; for others there is no row to measure."""
+    return not any(types.problem(schema, field) for field in record.fields)
+
+
+def _wider_numeric(old: str, new: str) -> bool:
+    digits = _digits(old), _digits(new)
+    if digits[0] is None or digits[1] is None:
+        return False
+    (precision, scale), (wide, fine) = digits
+    return fine >= scale and wide - fine >= precision - scale
+
+
+def _longer_numeric(old: str, new: str) -> bool:
+    """More digits and the same scale: no row is written for it."""
+    before, after = _digits(old), _digits(new)
+    return before is not None and after is not None and before[1] == after[1]
+
+
+def _digits(type_: str) -> tuple[int, int] | None:
+    """Precision and scale of a `numeric`."""
+    found = re.fullmatch(r"numeric\((\d+),(\d+)\)", type_)
+    return (int(found[1]), int(found[2])) if found else None
+
+
+STORE = Postgres()
