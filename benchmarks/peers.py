@@ -18,7 +18,7 @@ from contracts.catalog.contract import Contract
 from contracts.registry.topics import Topics
 from contracts.settings import Settings
 from contracts.stores.table import EVENT_OFFSET, EVENT_PARTITION, EVENT_TIMESTAMP
-from streaming.sinks import cassandra
+from streaming.stores.cassandra import connection as cassandra
 
 _CHUNK = 1000
 _CONCURRENCY = 100

@@ -23,9 +23,10 @@ from contracts.settings import Settings
 from contracts.stores.table import EVENT_OFFSET, EVENT_PARTITION, EVENT_TIMESTAMP
 from streaming.run import source
 from streaming.run.job import Job, prepare
-from streaming.sinks import cassandra, postgres
 from streaming.sinks.sink import Sink
 from streaming.spark import session
+from streaming.stores.cassandra import connection as cassandra
+from streaming.stores.postgres import connection as postgres
 
 RECORDS = 200_000
 WARM_UPS = 1

@@ -5,10 +5,9 @@ An outage is a ServiceError, and worth another try; what the server refuses, and
 
 from __future__ import annotations
 
-import psycopg
-from cassandra import AuthenticationFailed, InvalidRequest, Unauthorized
-from cassandra.cluster import NoHostAvailable
-from cassandra.protocol import SyntaxException
+from collections.abc import Callable
+from dataclasses import dataclass
+
 from py4j.java_gateway import JavaObject
 from py4j.protocol import Py4JJavaError
 from pyspark.errors.exceptions.captured import CapturedException
@@ -16,29 +15,12 @@ from pyspark.errors.exceptions.captured import CapturedException
 from contracts.errors import Refused, ServiceError
 from streaming.decode import strict
 
-_SETTING = {"Cassandra": "CASSANDRA_HOSTS", "PostgreSQL": "POSTGRES_DSN", "Kafka": "KAFKA_BOOTSTRAP_SERVERS"}
-# As messages name a server -> `ServiceError.server`.
-_SERVER = {"Cassandra": "cassandra", "PostgreSQL": "postgres", "Kafka": "kafka"}
-_REFUSALS = frozenset(
-    {
-        "AuthenticationException",
-        "InvalidConfigurationInQueryException",
-        "InvalidQueryException",
-        "SyntaxError",
-        "UnauthorizedException",
-    }
-)
 # What Java throws; some of it PySpark has caught, as that a table is not there.
 JAVA_ERRORS = (Py4JJavaError, CapturedException)
-# PostgreSQL's conditions that pass: connection, transaction rollback, resources, operator intervention, a lock that
-# somebody holds.
-_PASSING_STATES = ("08", "40", "53", "57", "58", "55P03")
-# Those that are about the row: data, a constraint, a limit of the program, what a trigger raises.
-_ROW_STATES = ("22", "23", "54", "P0")
 # Whose words are about servers.  Any other may quote the value that it could not take ("Invalid UUID string: …").
 _OF_SERVERS = (
-    *("com.datastax.oss.driver.", "java.io.", "java.net.", "java.nio.", "java.util.concurrent.", "javax.net."),
-    *("org.apache.kafka.", "org.apache.spark.SparkException", "org.postgresql."),
+    *("java.io.", "java.net.", "java.nio.", "java.util.concurrent.", "javax.net."),
+    *("org.apache.kafka.", "org.apache.spark.SparkException"),
 )
 # `raise_error` throws from here.
 _GENERATED = "org.apache.spark.sql.catalyst.expressions.GeneratedClass"
@@ -46,8 +28,28 @@ _GENERATED = "org.apache.spark.sql.catalyst.expressions.GeneratedClass"
 _READS_KAFKA = ("org.apache.spark.sql.kafka010.consumer.", "org.apache.spark.sql.kafka010.KafkaRecordToRowConverter")
 
 
-class RowRefused(Refused):
-    """PostgreSQL refuses a row for what is in it; another row may be taken."""
+@dataclass(frozen=True)
+class Server:
+    """A server as messages name it.
+
+    Attributes:
+        title: what people call it.
+        name: as in `ServiceError.server`.
+        setting: the variable that has its address.
+        refusals: simple names of the Java exceptions by which it refuses; every other one is an outage.
+        packages: beginnings of its Java classes, whose words are about the server and quote no value.
+        of_cause: what its own Java exceptions mean, from address, cause and words; None for those it does not know.
+    """
+
+    title: str
+    name: str
+    setting: str
+    refusals: frozenset[str] = frozenset()
+    packages: tuple[str, ...] = ()
+    of_cause: Callable[[str, JavaObject, str], ServiceError | None] | None = None
+
+
+KAFKA = Server("Kafka", "kafka", "KAFKA_BOOTSTRAP_SERVERS")
 
 
 class UnreadableTimestamp(ServiceError):
@@ -58,23 +60,23 @@ class UnseenSchemaId(ServiceError):
     """A batch holds a schema id that its decoding was not told of; it has to be looked up."""
 
 
-def service(name: str, address: str, words: str) -> ServiceError:
-    """An outage of the server `name` at `address`."""
-    mend = f"see whether it is up (`make status`, `make up`), and whether {_SETTING[name]} and its credentials fit"
-    return ServiceError(words, where=f"{name} {address}", mend=mend, server=_SERVER[name])
+def service(server: Server, address: str, words: str) -> ServiceError:
+    """An outage of the server at `address`."""
+    mend = f"see whether it is up (`make status`, `make up`), and whether {server.setting} and its credentials fit"
+    return ServiceError(words, where=f"{server.title} {address}", mend=mend, server=server.name)
 
 
-def refused(name: str, address: str, words: str) -> Refused:
-    """A refusal of the server `name` at `address`."""
-    mend = f"correct what it names, or {_SETTING[name]} and its credentials (`make env` prints the embedded stack's)"
-    return Refused(words, where=f"{name} {address}", mend=mend, server=_SERVER[name])
+def refused(server: Server, address: str, words: str) -> Refused:
+    """A refusal of the server at `address`."""
+    mend = f"correct what it names, or {server.setting} and its credentials (`make env` prints the embedded stack's)"
+    return Refused(words, where=f"{server.title} {address}", mend=mend, server=server.name)
 
 
-def of_java(name: str, address: str, error: Py4JJavaError | CapturedException) -> ServiceError:
+def of_java(server: Server, address: str, error: Py4JJavaError | CapturedException) -> ServiceError:
     """A Java exception of a sink, told by its innermost cause; it may be Kafka's, where the batch is read from."""
     cause = _innermost(error.java_exception if isinstance(error, Py4JJavaError) else error._origin)
     kind = cause.getClass().getSimpleName()
-    words = _one_line(f"{kind}: {cause.getMessage()}")
+    words = one_line(f"{kind}: {cause.getMessage()}")
     frames = cause.getStackTrace()
     reads = kind in ("TimeoutException", "ArithmeticException") and any(
         frame.getClassName().startswith(_READS_KAFKA) for frame in frames
@@ -90,65 +92,15 @@ def of_java(name: str, address: str, error: Py4JJavaError | CapturedException) -
     if kind == "RuntimeException" and len(frames) and frames[0].getClassName().startswith(_GENERATED):
         # Of an expression of ours (`raise_error`), in words of ours.
         mend = "it is the same at every attempt; docs/outages.md has what a stream stops at"
-        return Refused(cause.getMessage(), where=f"{name} {address}", mend=mend, server=_SERVER[name])
+        return Refused(cause.getMessage(), where=f"{server.title} {address}", mend=mend, server=server.name)
     if cause.getClass().getName() == strict.UNSEEN:
         mend = "it is looked up, and the batch written again"
-        return UnseenSchemaId(words, where=f"{name} {address}", mend=mend, server="registry")
-    if kind == "PSQLException":
-        return _of_state(address, cause.getSQLState() or "08", words)
-    if not cause.getClass().getName().startswith(_OF_SERVERS) and not kind.endswith("Error"):
+        return UnseenSchemaId(words, where=f"{server.title} {address}", mend=mend, server="registry")
+    if server.of_cause and (told := server.of_cause(address, cause, words)):
+        return told
+    if not cause.getClass().getName().startswith(_OF_SERVERS + server.packages) and not kind.endswith("Error"):
         words = f"{kind} at {frames[0].toString()}" if len(frames) else kind
-    return (refused if kind in _REFUSALS else service)(name, address, words)
-
-
-def of_cassandra(address: str, error: Exception) -> ServiceError:
-    """An exception of cassandra-driver."""
-    causes = (
-        error.errors.values() if isinstance(error, NoHostAvailable) and isinstance(error.errors, dict) else [error]
-    )
-    final = (AuthenticationFailed, InvalidRequest, SyntaxException, Unauthorized)
-    told = service if not any(isinstance(cause, final) for cause in causes) else refused
-    return told("Cassandra", address, _one_line(f"{type(error).__name__}: {error}"))
-
-
-def of_postgres(address: str, error: psycopg.Error) -> ServiceError:
-    """An exception of psycopg, without its details, which may quote a row; without a state it is the connection's."""
-    words = error.diag.message_primary or str(error)
-    if "authentication failed" in str(error):
-        return refused("PostgreSQL", address, _one_line(f"{type(error).__name__}: {words}"))
-    named = (error.diag.constraint_name, error.diag.column_name)
-    return _of_state(address, error.sqlstate or "08", _one_line(f"{type(error).__name__}: {words}"), named)
-
-
-def _of_state(
-    address: str, state: str, words: str, named: tuple[str | None, str | None] = (None, None)
-) -> ServiceError:
-    """By PostgreSQL's condition.
-
-    Args:
-        named: constraint and column, where the server says so.
-    """
-    if state.startswith(_PASSING_STATES):
-        return service("PostgreSQL", address, words)
-    known = _condition(state)
-    if known and not state.startswith(_ROW_STATES):
-        return refused("PostgreSQL", address, words)
-    # The server's words may quote the value, but where they are about sizes.
-    constraint, column = named
-    told = f"{known or 'a condition of a trigger'} ({state})"
-    told += f", constraint {constraint}" if constraint else f", column {column}" if column else ""
-    if state.startswith("54"):
-        told = words
-    mend = "see the record (`python -m streaming dlq show`); correct it, or what the table asks for"
-    return RowRefused(told, where=f"PostgreSQL {address}", mend=mend, server="postgres")
-
-
-def _condition(state: str) -> str:
-    """PostgreSQL's name of a condition; empty for one that it does not have: a trigger has raised it."""
-    try:
-        return psycopg.errors.lookup(state).__name__
-    except KeyError:
-        return ""
+    return (refused if kind in server.refusals else service)(server, address, words)
 
 
 def _innermost(cause: JavaObject) -> JavaObject:
@@ -157,5 +109,6 @@ def _innermost(cause: JavaObject) -> JavaObject:
     return cause
 
 
-def _one_line(words: str) -> str:
+def one_line(words: str) -> str:
+    """The words without line ends, and not too many."""
     return " ".join(words.split())[:300]

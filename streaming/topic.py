@@ -68,7 +68,7 @@ def _consumer(settings: Settings) -> Iterator[Consumer]:
     try:
         yield consumer
     except KafkaException as error:
-        raise failures.service("Kafka", settings.kafka_bootstrap_servers, error.args[0].str()) from None
+        raise failures.service(failures.KAFKA, settings.kafka_bootstrap_servers, error.args[0].str()) from None
     finally:
         consumer.close()
 
@@ -76,7 +76,9 @@ def _consumer(settings: Settings) -> Iterator[Consumer]:
 def _partitions(consumer: Consumer, settings: Settings, topic: str) -> list[int]:
     found = consumer.list_topics(topic, timeout=settings.kafka_max_block_ms / 1000).topics[topic]
     if found.error is not None:
-        raise failures.service("Kafka", settings.kafka_bootstrap_servers, f"topic {topic}: {found.error.str()}")
+        raise failures.service(
+            failures.KAFKA, settings.kafka_bootstrap_servers, f"topic {topic}: {found.error.str()}"
+        )
     return sorted(found.partitions)
 
 
@@ -90,7 +92,7 @@ def read(settings: Settings, topic: str, ranges: Ranges) -> Iterator[Message]:
                 message = consumer.poll(settings.kafka_max_block_ms / 1000)
                 if message is None:
                     words = f"nothing came of {topic} [{partition}] after offset {offset}"
-                    raise failures.service("Kafka", settings.kafka_bootstrap_servers, words)
+                    raise failures.service(failures.KAFKA, settings.kafka_bootstrap_servers, words)
                 if error := message.error():
                     if error.code() == KafkaError._PARTITION_EOF:
                         break  # what follows is no record: a transaction's marker, or compacted away

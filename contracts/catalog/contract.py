@@ -17,7 +17,7 @@ from contracts.avro.nodes import Record, Schema
 from contracts.avro.writing import to_json
 from contracts.quality.rules import Rule, RuleSpec
 from contracts.stores.known import STORES
-from contracts.stores.sink import Sink
+from contracts.stores.spec import SinkSpec
 
 # Any of these letters, but for `.` and `..`, which Kafka refuses.
 TopicName = Annotated[
@@ -105,7 +105,7 @@ class Tombstones(StrEnum):
 
 #: The stores that the stream writes, each under its name; a contract may name none, one or several.
 SinksSpec: type[Spec] = create_model(
-    "SinksSpec", __base__=Spec, **{kind: (store.sink | None, None) for kind, store in STORES.items()}
+    "SinksSpec", __base__=Spec, **{kind: (store.spec | None, None) for kind, store in STORES.items()}
 )
 
 
@@ -189,7 +189,7 @@ class ContractSpec(Spec):
     approvals: list[ApprovalSpec] = Field(default_factory=list)
 
     @property
-    def tables(self) -> tuple[Sink, ...]:
+    def tables(self) -> tuple[SinkSpec, ...]:
         """What it says of the tables, in the order of `STORES`."""
         named = (getattr(self.sinks, kind) for kind in STORES)
         return tuple(sink for sink in named if sink is not None)
@@ -292,5 +292,5 @@ class Contract:
         return (self.key, self.value) if self.key else (self.value,)
 
     @property
-    def sinks(self) -> tuple[Sink, ...]:
+    def sinks(self) -> tuple[SinkSpec, ...]:
         return self.spec.tables

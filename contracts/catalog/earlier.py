@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from contracts.avro.nodes import Schema
-from contracts.stores.sink import Sink
+from contracts.stores.spec import SinkSpec
 
 
 @dataclass(frozen=True)
@@ -20,5 +20,5 @@ class Earlier:
 
     label: str
     schema: Schema
-    sinks: tuple[Sink, ...] | None = None
+    sinks: tuple[SinkSpec, ...] | None = None
     compared: bool = True

@@ -15,7 +15,7 @@ from contracts.avro.nodes import AnyType, Array, Enum, Field, Map, Named, Record
 from contracts.avro.shapes import nullability, type_name
 from contracts.catalog.contract import ConsumerSpec, Contract
 from contracts.quality.rules import RuleSpec
-from contracts.stores.sink import Sink
+from contracts.stores.spec import SinkSpec
 
 API_VERSION: Final = "v3.1.0"
 #: Levels of records and arrays that are written out; what lies deeper is told by its name.  Validators of the
@@ -224,7 +224,7 @@ def _label(schema: Schema, node: AnyType) -> str:
     return node.fullname if isinstance(node, Named) else type_name(node)
 
 
-def _table(sink: Sink) -> dict[str, Any]:
+def _table(sink: SinkSpec) -> dict[str, Any]:
     return {"store": sink.kind, "table": sink.qualified, "primaryKey": list(sink.primary_key)}
 
 

@@ -23,7 +23,7 @@ from contracts.catalog.spec import parse_spec
 from contracts.errors import ConfigurationError, InvalidSchema
 from contracts.history import files as file_history
 from contracts.history.git import Commit, Repository
-from contracts.stores.sink import Sink
+from contracts.stores.spec import SinkSpec
 
 
 @dataclass
@@ -41,7 +41,7 @@ class Version:
     path: str
     text: str
     shared: SharedTypes
-    sinks: dict[tuple[str, str], Sink] | None = None
+    sinks: dict[tuple[str, str], SinkSpec] | None = None
 
     def parsed(self) -> Earlier | None:
         """None for a text that is no schema, which was never registered."""

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Final
 
 from contracts import stores
-from contracts.stores.sink import Sink
+from contracts.stores.spec import SinkSpec
 from contracts.stores.store import Store
 
 
@@ -23,6 +23,6 @@ def _found() -> Mapping[str, Store]:
 STORES: Final = _found()
 
 
-def store_of(sink: Sink) -> Store:
+def store_of(sink: SinkSpec) -> Store:
     """The store that a table is in."""
     return STORES[sink.kind]

@@ -21,17 +21,21 @@ class Store(ABC):
     """One kind of store.
 
     Attributes:
-        sink: the model of its part of `contract.yaml`; its `kind` names the store.
+        spec: the model of its part of `contract.yaml`; its `kind` names the store.
         title: what people call it.
+        most_key_bytes: texts and bytes of a primary key together.
+        partitions: the first field of a primary key is a partition key, which is never empty.
     """
 
     # `Any`: each store's methods take its own model.
-    sink: ClassVar[type[Any]]
+    spec: ClassVar[type[Any]]
     title: ClassVar[str]
+    most_key_bytes: ClassVar[int]
+    partitions: ClassVar[bool] = False
 
     @property
     def kind(self) -> str:
-        return str(self.sink.kind)
+        return str(self.spec.kind)
 
     @abstractmethod
     def column_type(self, schema: Schema, node: AnyType) -> ColumnType:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from contracts.stores.sink import Sink
+from contracts.stores.spec import SinkSpec
 
 EVENT_TIMESTAMP = "kafka_timestamp"
 EVENT_PARTITION = "kafka_partition"
@@ -65,7 +65,7 @@ class Table:
         left: further columns that are there, and that no field writes any more.
     """
 
-    sink: Sink
+    sink: SinkSpec
     columns: tuple[Column, ...]
     left: tuple[Leftover, ...] = ()
 

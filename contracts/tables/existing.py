@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from contracts.catalog.contract import Contract
 from contracts.catalog.earlier import Earlier
-from contracts.stores.sink import Sink
+from contracts.stores.spec import SinkSpec
 from contracts.stores.table import Table
 from contracts.tables import layout
 
 
-def existing(old: Contract, history: Sequence[Earlier], sink: Sink) -> Table | None:
+def existing(old: Contract, history: Sequence[Earlier], sink: SinkSpec) -> Table | None:
     """The table of `sink` as these versions of the contract have left it; None where they wrote no such table."""
     versions = (
         layout.Written(one.label, one.schema, was)

@@ -11,7 +11,7 @@ from contracts.catalog.contract import DELETIONS, Contract
 from contracts.errors import ConfigurationError
 from contracts.stores import types
 from contracts.stores.known import store_of
-from contracts.stores.sink import Sink
+from contracts.stores.spec import SinkSpec
 from contracts.stores.store import MEND_TYPE
 from contracts.stores.table import RESERVED, Column, Leftover, Refusal, Table
 
@@ -22,10 +22,10 @@ class Written:
 
     label: str
     schema: Schema
-    sink: Sink
+    sink: SinkSpec
 
 
-def of(contract: Contract, sink: Sink) -> Table:
+def of(contract: Contract, sink: SinkSpec) -> Table:
     """The table that `sink` asks for.
 
     Raises:
@@ -37,13 +37,13 @@ def of(contract: Contract, sink: Sink) -> Table:
     raise ConfigurationError(found[0].why, where=place(contract, found[0]), mend=found[0].mend)
 
 
-def wanted(contract: Contract, sink: Sink) -> Table | tuple[Refusal, ...]:
+def wanted(contract: Contract, sink: SinkSpec) -> Table | tuple[Refusal, ...]:
     """The table that `sink` asks for, or everything for which it cannot be made, or not be written by the stream.
     The stream, `check` and `tables` ask this; `lint` asks for each kind of refusal by itself."""
     return _wanted(contract.value.record, contract.value.schema, sink)
 
 
-def _wanted(record: Record, schema: Schema, sink: Sink) -> Table | tuple[Refusal, ...]:
+def _wanted(record: Record, schema: Schema, sink: SinkSpec) -> Table | tuple[Refusal, ...]:
     found: list[Column] = []
     refused: list[Refusal] = []
     for field in record.fields:
@@ -59,7 +59,7 @@ def _wanted(record: Record, schema: Schema, sink: Sink) -> Table | tuple[Refusal
     return tuple(refused) or Table(sink, tuple(found))
 
 
-def _column(schema: Schema, field: Field, sink: Sink) -> Column:
+def _column(schema: Schema, field: Field, sink: SinkSpec) -> Column:
     found = store_of(sink).column_type(schema, field.type)
     _, nullable = shapes.nullability(schema, field.type)
     return Column(field.name, found.name, nullable, found.is_json)
@@ -83,13 +83,13 @@ def _type_refusal(schema: Schema, field: Field) -> Refusal | None:
     return problem and Refusal(field.name, f"field {field.name}: {problem.what}", problem.mend)
 
 
-def name_refusals(record: Record, sink: Sink) -> Iterator[Refusal]:
+def name_refusals(record: Record, sink: SinkSpec) -> Iterator[Refusal]:
     """Fields whose name cannot be a column's."""
     found = (_name_refusal(field.name, sink) for field in record.fields)
     return (one for one in found if one is not None)
 
 
-def _name_refusal(name: str, sink: Sink) -> Refusal | None:
+def _name_refusal(name: str, sink: SinkSpec) -> Refusal | None:
     if name.lower() in RESERVED:
         return Refusal(name, f"field {name}: the stream has a column {name!r} of its own", "rename the field")
     return store_of(sink).name_refusal(name)

@@ -8,7 +8,7 @@ from typing import Any
 
 from contracts.catalog.contract import Contract, Subject
 from contracts.catalog.earlier import Earlier
-from contracts.stores.sink import Sink
+from contracts.stores.spec import SinkSpec
 from contracts.stores.table import Table
 from contracts.tables import layout
 from contracts.tables.existing import existing
@@ -40,7 +40,7 @@ def create(contracts: Iterable[Contract]) -> tuple[Needed, ...]:
     return tuple(found)
 
 
-def _deletions(contract: Contract, sink: Sink) -> list[Needed]:
+def _deletions(contract: Contract, sink: SinkSpec) -> list[Needed]:
     """The table that keeps what was deleted, where tombstones delete."""
     wanted = layout.wanted(contract, sink)
     if not contract.deletes or not isinstance(wanted, Table):
@@ -93,7 +93,7 @@ _GONE = "it stays as it is, and is no longer written: move its readers, then dro
 
 
 def _table(
-    owner: Contract | None, own: Contract | None, sink: Sink, histories: Mapping[str, Sequence[Earlier]]
+    owner: Contract | None, own: Contract | None, sink: SinkSpec, histories: Mapping[str, Sequence[Earlier]]
 ) -> Table | None:
     """The table of that name as it is, whoever wrote it; else the one that the contract had in this store under
     another name."""
@@ -106,7 +106,7 @@ def _table(
     return None
 
 
-def _migration(was: Table | None, contract: Contract, sink: Sink) -> Migration:
+def _migration(was: Table | None, contract: Contract, sink: SinkSpec) -> Migration:
     wanted = layout.wanted(contract, sink)
     if isinstance(wanted, Table):
         return layout.migrate(was, wanted)

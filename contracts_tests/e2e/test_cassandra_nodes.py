@@ -23,7 +23,7 @@ from contracts_tests.fixtures.pipeline import Pipeline, made, settings_for
 from contracts_tests.fixtures.stack import RunningStack, private_stack
 from stack import ports
 from stack.servers.cassandra import NAMES
-from streaming.sinks import cassandra
+from streaming.stores.cassandra import connection as cassandra
 
 UP = ("--cassandra-nodes", "2", "--only", "kafka", "registry", "cassandra", "postgres")
 # A survivor takes some twenty seconds to notice, and the stream pauses for up to fifteen between two attempts.

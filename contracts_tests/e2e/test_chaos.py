@@ -10,7 +10,8 @@ import pytest
 from contracts_tests.chaos.run import TARGETS, run
 from contracts_tests.chaos.verdict import judge
 from contracts_tests.fixtures.stack import RunningStack
-from streaming.sinks import cassandra, postgres
+from streaming.stores.cassandra import connection as cassandra
+from streaming.stores.postgres import connection as postgres
 
 
 @pytest.mark.timeout(1500)

@@ -27,7 +27,7 @@ from contracts.settings import Settings
 from contracts_tests.fixtures.clone import CLONE
 from contracts_tests.fixtures.stack import RunningStack
 from streaming import topic
-from streaming.sinks import cassandra
+from streaming.stores.cassandra import connection as cassandra
 
 CONTRACT = "orders_placed"
 PLACED = dt.datetime(2024, 2, 29, 13, 5, 0, 123_456, dt.UTC)

@@ -27,7 +27,8 @@ from contracts.settings import Settings
 from contracts_tests.fixtures.clone import CLONE
 from contracts_tests.fixtures.stack import RunningStack, private_stack, run_stack
 from stack.security.roles import ROLES
-from streaming.sinks import cassandra, postgres
+from streaming.stores.cassandra import connection as cassandra
+from streaming.stores.postgres import connection as postgres
 
 TOPIC, TABLE = "users_created", "created_users"
 

@@ -22,7 +22,8 @@ from contracts.catalog.contract import Contract
 from contracts.settings import Settings
 from contracts_tests.fuzz.nodes import Node
 from contracts_tests.fuzz.oracle import Branch
-from streaming.sinks import cassandra, postgres
+from streaming.stores.cassandra import connection as cassandra
+from streaming.stores.postgres import connection as postgres
 
 STORES = ("cassandra", "postgres")
 POSITION = ("kafka_timestamp", "kafka_partition", "kafka_offset")

@@ -65,7 +65,7 @@ def replay(
         progress(done)
         if failed is not None:
             words = f"{len(done.put_back)} of {len(letters)} records put back, then: {failed}"
-            raise failures.service("Kafka", settings.kafka_bootstrap_servers, words)
+            raise failures.service(failures.KAFKA, settings.kafka_bootstrap_servers, words)
     return done
 
 

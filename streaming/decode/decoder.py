@@ -35,7 +35,10 @@ _NO_RECORD = "the body is a record of its writer schema, and Avro cannot make it
 
 
 def schema_ids(frame: DataFrame, header: str = framing.VALUE_HEADER) -> list[SchemaKey]:
-    """The distinct schema ids and GUIDs that the records of a frame name, the most frequent first.  Runs a Spark job.
+    """The distinct schema ids and GUIDs that the records of a frame name.  Runs a Spark job.
+
+    The most frequent first, and of equally frequent ones the lowest id: a registry counts from 1, so of ids that are
+    made up by chance the high ones are those it does not have.
 
     Args:
         frame: Kafka records, of which `value` and `headers` are looked at.
@@ -43,7 +46,7 @@ def schema_ids(frame: DataFrame, header: str = framing.VALUE_HEADER) -> list[Sch
     """
     key = StrictReader(frame.sparkSession, header, {}, {}, None).key()
     found = _with_headers(frame).select(key.alias("key")).where("key IS NOT NULL").groupBy("key").count()
-    rows = found.orderBy(F.col("count").desc(), "key").collect()
+    rows = found.orderBy(F.col("count").desc(), F.length("key"), "key").collect()
     return [int(row.key) if row.key.isdecimal() else row.key for row in rows]
 
 

@@ -16,6 +16,7 @@ from contracts.avro import shapes
 from contracts.avro.nodes import AnyType, Array, Map, Record, Schema, Union, join
 from contracts.catalog.contract import Contract
 from contracts.stores import types
+from contracts.stores.known import store_of
 
 Test = Callable[[Column], Column]
 
@@ -23,10 +24,8 @@ Test = Callable[[Column], Column]
 _UUID = r"\A[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\z"
 _FIRST_DAY, _LAST_DAY = "0001-01-01", "9999-12-31"
 _WITH_TIME = ("timestamp-millis", "timestamp-micros", "local-timestamp-millis", "local-timestamp-micros")
-# Types of a key whose values have any length.  PostgreSQL's index takes 2,704 bytes, numbers and dates of the key
-# included; Cassandra 65,535 of each.
+# Types of a key whose values have any length.
 _SIZED = ("string", "bytes")
-_MOST_IN_A_KEY = {"postgres": 2_500, "cassandra": 65_535}
 _DAY = {"time-millis": 86_400_000, "time-micros": 86_400_000_000}
 
 
@@ -51,11 +50,11 @@ def flaws_of_key(contract: Contract, record: Column) -> list[tuple[Column, str]]
             for name, type_ in types.items()
             if shapes.type_name(type_) in _SIZED
         }
-        first = sink.primary_key[0]
-        if sink.kind == "cassandra" and first in sizes:
-            found.append((sizes[first] == 0, f"{first} is empty, and Cassandra has no such partition key"))
+        store, first = store_of(sink), sink.primary_key[0]
+        if store.partitions and first in sizes:
+            found.append((sizes[first] == 0, f"{first} is empty, and {store.title} has no such partition key"))
         if sizes:
-            most = _MOST_IN_A_KEY[sink.kind]
+            most = store.most_key_bytes
             words = f"its primary key ({', '.join(sink.primary_key)}) has more than {most:,} bytes"
             found.append((reduce(operator.add, sizes.values()) > most, f"{words}, the most for {sink.kind}"))
     return found

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from contracts.stores.known import STORES
-from contracts.stores.sink import Sink
+from contracts.stores.spec import SinkSpec
 from streaming.inspection.reconcile import Outcome, Produced, Stored
 
 JSON_VERSION = 1
@@ -48,7 +48,7 @@ def outcome(found: Outcome, produced: Produced | None, *, as_json: bool) -> None
     out.print(f"[green]reconciled[/]: {numbers}" if in_order else f"[red]the numbers do not agree[/]: {numbers}")
 
 
-def rows(sink: Sink, names: list[str], found: list[tuple[Any, ...]]) -> None:
+def rows(sink: SinkSpec, names: list[str], found: list[tuple[Any, ...]]) -> None:
     """Prints the first columns of some rows of a store."""
     names, found = names[:_COLUMNS], [row[:_COLUMNS] for row in found]
     table = Table(title=f"{STORES[sink.kind].title} {sink.qualified}", title_justify="left")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from contracts.catalog.contract import Contract
@@ -15,11 +16,12 @@ from contracts.catalog.loading import Catalog
 from contracts.errors import Refused, ServiceError
 from contracts.registry.client import Registry
 from contracts.settings import Settings
-from contracts.stores.sink import Sink
-from streaming.inspection.table_size import Counting, Rows
+from contracts.stores.spec import SinkSpec
+from streaming.inspection.table_size import Counting
 from streaming.run import groups
 from streaming.run.groups import Groups
-from streaming.sinks import postgres
+from streaming.stores.known import STORES
+from streaming.stores.store import Rows
 
 _TIMEOUT_S = 5.0
 
@@ -112,17 +114,16 @@ class Observer:
     def look(self) -> Status:
         """The state of now.  The servers are asked side by side; one that is down costs its time-out once."""
         ask: dict[str, Callable[[], Mapping[Any, Any]]] = {"kafka": self._topics, "registry": self._versions}
-        if any(contract.spec.sinks.cassandra for contract in self._contracts):
-            ask["cassandra"] = lambda: self._counting.in_cassandra(self._sinks("cassandra"))
-        if any(contract.spec.sinks.postgres for contract in self._contracts):
-            ask["postgres"] = lambda: self._counting.in_postgres(self._sinks("postgres"))
+        for kind in STORES:
+            if specs := self._sinks(kind):
+                ask[kind] = partial(self._counting.of, kind, specs)
         with ThreadPoolExecutor(len(ask)) as pool:
             answers = dict(zip(ask, pool.map(_tried, ask.values()), strict=True))
         servers = tuple(Server(name, self._address(name), why) for name, (_, why) in answers.items())
         found = {name: known for name, (known, _) in answers.items()}
         return Status(servers, tuple(_of(contract, found) for contract in self._contracts))
 
-    def _sinks(self, kind: str) -> list[Sink]:
+    def _sinks(self, kind: str) -> list[SinkSpec]:
         return [sink for contract in self._contracts for sink in contract.sinks if sink.kind == kind]
 
     def _versions(self) -> dict[str, tuple[int, ...]]:
@@ -152,11 +153,11 @@ class Observer:
         return first, last
 
     def _address(self, server: str) -> str:
+        if server in STORES:
+            return STORES[server].address(self._settings)
         return {
             "kafka": self._settings.kafka_bootstrap_servers,
             "registry": self._settings.schema_registry_url,
-            "cassandra": self._settings.cassandra_hosts,
-            "postgres": postgres.address(self._settings),
         }[server]
 
 
@@ -174,7 +175,7 @@ def _of(contract: Contract, found: Mapping[str, Mapping[Any, Any]]) -> ContractS
     def topic(name: str) -> TopicStatus:
         return kafka.get(f"topic {name}", TopicStatus(name, None, None))
 
-    def sink(one: Sink) -> SinkStatus:
+    def sink(one: SinkSpec) -> SinkStatus:
         group = groups.name(contract, one.kind)
         rows = found[one.kind].get(one.qualified)
         return SinkStatus(one.kind, one.qualified, group, kafka.get(f"group {group}"), rows)

@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from streaming.inspection.status import ContractStatus, Status
-from streaming.inspection.table_size import Rows
+from streaming.stores.store import Rows
 
 JSON_VERSION = 1
 _UNKNOWN = "-"

@@ -82,7 +82,9 @@ class Watch:
         words, silent = self._words, time.monotonic() - self._served
         if words is None or silent <= self._settings.stream_retry_for_s:
             return None
-        return failures.service("Kafka", self._settings.kafka_bootstrap_servers, f"for {silent:.0f} s: {words}")
+        return failures.service(
+            failures.KAFKA, self._settings.kafka_bootstrap_servers, f"for {silent:.0f} s: {words}"
+        )
 
     def _run(self) -> None:
         servers = self._settings.kafka_bootstrap_servers

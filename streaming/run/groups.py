@@ -67,7 +67,7 @@ class Groups:
             # All of them: asked for by its name, a topic may be created by that.
             found = client.list_topics(timeout=self._timeout_s).topics.get(topic)
             if found is None:
-                raise failures.refused("Kafka", self._bootstrap, f"there is no topic {topic}")
+                raise failures.refused(failures.KAFKA, self._bootstrap, f"there is no topic {topic}")
             marks = {
                 partition: client.get_watermark_offsets(TopicPartition(topic, partition), timeout=self._timeout_s)
                 for partition in found.partitions
@@ -127,7 +127,7 @@ class Groups:
             return self._clients[group]
 
     def _failure(self, words: str) -> ServiceError:
-        return failures.service("Kafka", self._bootstrap, words)
+        return failures.service(failures.KAFKA, self._bootstrap, words)
 
 
 def _offsets(done: list[TopicPartition]) -> dict[int, int]:

@@ -30,7 +30,6 @@ from contracts.errors import ConfigurationError, ContractsError, Refused, Servic
 from contracts.registry.client import Registry
 from contracts.registry.topics import Topics
 from contracts.settings import Settings
-from contracts.stores.cassandra.sink import CassandraSink as CassandraSpec
 from streaming import failures
 from streaming.decode import strict, timestamps
 from streaming.decode.batches import Asked, Decoding
@@ -41,24 +40,18 @@ from streaming.run.checkpoints import Checkpoints, ranges
 from streaming.run.metrics import Metrics
 from streaming.run.progress import Progress
 from streaming.sinks import refusals
-from streaming.sinks.cassandra import CassandraSink
 from streaming.sinks.counts import Counts
 from streaming.sinks.dead_letter import DeadLetterSink
-from streaming.sinks.postgres import PostgresSink
 from streaming.sinks.refusals import RowsRefused
 from streaming.sinks.sink import Sink
+from streaming.stores.known import STORES
 
 log = structlog.get_logger("streaming")
 
 
 def stores(settings: Settings, contract: Contract) -> list[Sink]:
     """A sink for each store of the contract."""
-    return [
-        CassandraSink(settings, contract, spec)
-        if isinstance(spec, CassandraSpec)
-        else PostgresSink(settings, contract, spec)
-        for spec in contract.sinks
-    ]
+    return [STORES[spec.kind].sink(settings, contract, spec) for spec in contract.sinks]
 
 
 def prepare(settings: Settings, contract: Contract, *, accept_loss: bool = False) -> list[Sink]:
@@ -77,7 +70,7 @@ def prepare(settings: Settings, contract: Contract, *, accept_loss: bool = False
         raise ConfigurationError(
             "it names no store to stream into",
             where=contract.file,
-            mend="add cassandra or postgres to its sinks",
+            mend=f"add {' or '.join(STORES)} to its sinks",
         )
     names = (contract.topic, contract.dead_letter_topic)
     missing = [f"topic {name}" for name, state in Topics(settings).read(names).items() if state is None]
@@ -108,7 +101,7 @@ class Job:
     """The stream of one contract.
 
     Args:
-        spark: a session that has the Kafka, Avro, Cassandra and JDBC jars.
+        spark: a session that has the jars of Kafka, Avro and the stores.
         settings: addresses and limits; `checkpoint_dir` gets one folder per contract, topic id and sink.
         contract: what to read, and how to decode it.
         sinks: the stores to write, from `prepare`.
@@ -285,7 +278,7 @@ class Job:
             try:
                 attempt.set_result(write())
             except failures.JAVA_ERRORS as error:  # a sink tells of its own server; this is about reading
-                attempt.set_exception(failures.of_java("Kafka", self._settings.kafka_bootstrap_servers, error))
+                attempt.set_exception(failures.of_java(failures.KAFKA, self._settings.kafka_bootstrap_servers, error))
             except BaseException as error:  # handed over to the thread that waits
                 attempt.set_exception(error)
 

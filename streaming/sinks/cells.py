@@ -1,22 +1,19 @@
-"""Decoded values -> what a column holds, by the type tables of `contracts.stores` (docs/types.md)."""
+"""Decoded values -> what a column holds: what the stores share.  Each has a `cells.py` of its own (docs/types.md)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column
 from pyspark.sql import functions as F
-from pyspark.sql.types import ArrayType, DataType, DateType, MapType, TimestampType
 
 from contracts.avro import shapes
-from contracts.avro.nodes import AnyType, Array, Field, Fixed, Map, Record, Schema, Union
+from contracts.avro.nodes import AnyType, Array, Fixed, Map, Record, Schema, Union
 from contracts.stores import types
-from contracts.stores.known import store_of
-from contracts.stores.sink import Sink
 
 Cell = Callable[[Column], Column]
 
-_NANOS = {"time-millis": 1_000_000, "time-micros": 1_000}
+NANOS = {"time-millis": 1_000_000, "time-micros": 1_000}
 #: How Spark writes times in JSON.  Its own pattern ends at milliseconds.
 _JSON_OPTIONS = {
     "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX",
@@ -24,82 +21,35 @@ _JSON_OPTIONS = {
 }
 
 
-def of(schema: Schema, field: Field, sink: Sink) -> Cell:
-    """What makes the cell of `field` from its decoded value; null stays null."""
-    node, _ = shapes.nullability(schema, field.type)
-    if store_of(sink).column_type(schema, node).is_json:
-        inside = _inside(schema, node)
-        return lambda value: F.to_json(_applied(inside, value), _JSON_OPTIONS)
-    if isinstance(node, Array | Map):
-        item, _ = shapes.nullability(schema, node.items if isinstance(node, Array) else node.values)
-        return _each(node, _in_cassandra(item)) or _same
-    return (_in_cassandra(node) if sink.kind == "cassandra" else _in_postgres(node)) or _same
+def json_of(schema: Schema, node: AnyType) -> Cell:
+    """What makes JSON text of a decoded value of that type."""
+    inside = _inside(schema, node)
+    return lambda value: F.to_json(applied(inside, value), _JSON_OPTIONS)
 
 
-def _same(value: Column) -> Column:
+def same(value: Column) -> Column:
+    """The value as it is."""
     return value
 
 
-def _applied(cell: Cell | None, value: Column) -> Column:
+def applied(cell: Cell | None, value: Column) -> Column:
+    """The cell of a value; the value where there is none."""
     return cell(value) if cell else value
 
 
-def _each(node: Array | Map, cell: Cell | None) -> Cell | None:
+def each(node: Array | Map, cell: Cell | None) -> Cell | None:
     """`cell` for each item; None where that is None: the items stay as they are."""
-    return cell and (_items if isinstance(node, Array) else _map_values)(cell)
+    return cell and (items if isinstance(node, Array) else map_values)(cell)
 
 
-def _items(cell: Cell) -> Cell:
+def items(cell: Cell) -> Cell:
+    """`cell` for each item of an array."""
     return lambda value: F.transform(value, lambda item: cell(item))
 
 
-def _map_values(cell: Cell) -> Cell:
+def map_values(cell: Cell) -> Cell:
+    """`cell` for each value of a map."""
     return lambda value: F.transform_values(value, lambda _, item: cell(item))
-
-
-def _in_cassandra(node: AnyType) -> Cell | None:
-    name = shapes.type_name(node)
-    if name in _NANOS:
-        return lambda value: value.cast("long") * _NANOS[name]
-    if name in ("timestamp-micros", "local-timestamp-micros"):
-        return lambda value: F.unix_micros(value.cast("timestamp"))
-    if name == "local-timestamp-millis":
-        return lambda value: value.cast("timestamp")
-    if name == "duration":
-        return _cql_duration
-    if name == "uuid":
-        # As Cassandra gives it back: rows are compared by their keys.
-        return _uuid if isinstance(node, Fixed) else F.lower
-    return None
-
-
-def in_numbers(rows: DataFrame) -> DataFrame:
-    """`rows` for Cassandra's connector, with days and milliseconds since 1970 for days and moments: as Java's own
-    objects, which it would make of them, they are in another calendar before 1582."""
-
-    def number(kind: DataType) -> Cell | None:
-        if isinstance(kind, ArrayType | MapType):
-            inner = number(kind.elementType if isinstance(kind, ArrayType) else kind.valueType)
-            return inner and (_items if isinstance(kind, ArrayType) else _map_values)(inner)
-        return {DateType(): F.unix_date, TimestampType(): F.unix_millis}.get(kind)
-
-    made = {field.name: number(field.dataType) for field in rows.schema.fields}
-    return rows.select(*(_applied(cell, F.col(f"`{name}`")).alias(name) for name, cell in made.items()))
-
-
-def _in_postgres(node: AnyType) -> Cell | None:
-    """Days and moments go as text, which the server reads: as Java's own objects they are in another calendar before
-    1582."""
-    name = shapes.type_name(node)
-    if name in _NANOS:
-        return _time(name)
-    if name in ("timestamp-millis", "timestamp-micros"):
-        return lambda value: F.concat(value.cast("string"), F.lit("+00"))
-    if name in ("date", "local-timestamp-millis", "local-timestamp-micros"):
-        return lambda value: value.cast("string")
-    if name == "duration":
-        return _iso_duration
-    return _uuid if name == "uuid" and isinstance(node, Fixed) else None
 
 
 def _inside(schema: Schema, node: AnyType) -> Cell | None:
@@ -111,12 +61,12 @@ def _inside(schema: Schema, node: AnyType) -> Cell | None:
     if isinstance(node, Record):
         return _struct([(field.name, field.name, _inside(schema, field.type)) for field in node.fields])
     if isinstance(node, Array | Map):
-        return _each(node, _inside(schema, node.items if isinstance(node, Array) else node.values))
-    if name in _NANOS:
-        return _time(name)
+        return each(node, _inside(schema, node.items if isinstance(node, Array) else node.values))
+    if name in NANOS:
+        return time(name)
     if name == "duration":
-        return _iso_duration
-    return _uuid if name == "uuid" and isinstance(node, Fixed) else None
+        return iso_duration
+    return uuid if name == "uuid" and isinstance(node, Fixed) else None
 
 
 def _union(schema: Schema, node: Union) -> Cell | None:
@@ -137,23 +87,23 @@ def _struct(members: list[tuple[str, str, Cell | None]]) -> Cell | None:
         return None
 
     def cell(value: Column) -> Column:
-        made = [_applied(inner, value.getField(name)).alias(told) for name, told, inner in members]
+        made = [applied(inner, value.getField(name)).alias(told) for name, told, inner in members]
         return F.when(value.isNotNull(), F.struct(*made))
 
     return cell
 
 
-def _time(name: str) -> Cell:
+def time(name: str) -> Cell:
     """`13:05:00.123456` of a number of milliseconds or microseconds since midnight."""
 
     def cell(value: Column) -> Column:
-        micros = value.cast("long") * (_NANOS[name] // 1000)
+        micros = value.cast("long") * (NANOS[name] // 1000)
         return F.date_format(F.timestamp_micros(micros), "HH:mm:ss.SSSSSS")
 
     return cell
 
 
-def _parts(duration: Column) -> tuple[Column, Column, Column]:
+def parts(duration: Column) -> tuple[Column, Column, Column]:
     """Months, days and milliseconds as text: each an unsigned little-endian number of four bytes."""
     digits = F.hex(duration)
 
@@ -164,18 +114,15 @@ def _parts(duration: Column) -> tuple[Column, Column, Column]:
     return part(0), part(4), part(8)
 
 
-def _cql_duration(value: Column) -> Column:
-    months, days, millis = _parts(value)
-    return F.concat(months, F.lit("mo"), days, F.lit("d"), millis, F.lit("ms"))
-
-
-def _iso_duration(value: Column) -> Column:
-    months, days, millis = _parts(value)
+def iso_duration(value: Column) -> Column:
+    """Text in ISO 8601."""
+    months, days, millis = parts(value)
     seconds = (millis.cast("decimal(10,0)") / 1000).cast("decimal(10,3)").cast("string")
     return F.concat(F.lit("P"), months, F.lit("M"), days, F.lit("DT"), seconds, F.lit("S"))
 
 
-def _uuid(value: Column) -> Column:
+def uuid(value: Column) -> Column:
+    """Text of sixteen bytes."""
     digits = F.lower(F.hex(value))
     sizes = ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12))
     first, *others = (F.substring(digits, *size) for size in sizes)

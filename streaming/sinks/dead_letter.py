@@ -69,7 +69,7 @@ class DeadLetterSink:
         try:
             return self._produce_all(rejected.select(*columns, timestamps.millis(decoded).alias("millis")))
         except failures.JAVA_ERRORS as error:
-            raise failures.of_java("Kafka", self._settings.kafka_bootstrap_servers, error) from None
+            raise failures.of_java(failures.KAFKA, self._settings.kafka_bootstrap_servers, error) from None
 
     def _produce_all(self, rows: DataFrame) -> Mapping[str, int]:
         producer = self._producer()
@@ -140,7 +140,7 @@ class DeadLetterSink:
         )
 
     def _failure(self, words: str) -> Exception:
-        return failures.service("Kafka", self._settings.kafka_bootstrap_servers, words)
+        return failures.service(failures.KAFKA, self._settings.kafka_bootstrap_servers, words)
 
 
 def topic_limit(settings: Settings, name: str) -> int:

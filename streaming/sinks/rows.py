@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from contracts.avro.nodes import Field, Schema
 from contracts.catalog.contract import Contract
 from contracts.stores.table import DELETED, EVENT_OFFSET, EVENT_ORDER, EVENT_PARTITION, EVENT_TIMESTAMP, Table
 from streaming.decode.batches import TOMBSTONE
-from streaming.sinks import cells
+from streaming.sinks.cells import Cell
 
 
-def of(decoded: DataFrame, contract: Contract, table: Table) -> DataFrame:
+def of(decoded: DataFrame, contract: Contract, table: Table, cell_of: Callable[[Schema, Field], Cell]) -> DataFrame:
     """The rows of the good records, columns as `table.all_columns`; a primary key may occur several times.
 
     Where tombstones delete rows there is one column more, `DELETED`; of a row to be deleted only the primary key is
     there.
+
+    Args:
+        cell_of: the store's own `cells.of`.
     """
     deletes, schema = TOMBSTONE in decoded.columns, contract.value.schema
-    fields = [(field.name, cells.of(schema, field, table.sink)) for field in contract.value.record.fields]
+    fields = [(field.name, cell_of(schema, field)) for field in contract.value.record.fields]
 
     def value(name: str) -> Column:
         of_record = F.col("record").getField(name)

@@ -6,8 +6,7 @@ from typing import Protocol
 
 from pyspark.sql import DataFrame
 
-from contracts.stores.cassandra.sink import CassandraSink
-from contracts.stores.postgres.sink import PostgresSink
+from contracts.stores.spec import SinkSpec
 from streaming.sinks.counts import Counts
 
 
@@ -21,7 +20,7 @@ class Sink(Protocol):
     name: str
 
     @property
-    def spec(self) -> CassandraSink | PostgresSink:
+    def spec(self) -> SinkSpec:
         """What the contract says of it."""
 
     def has_table(self) -> bool:

@@ -16,8 +16,8 @@ from pyspark.sql import SparkSession
 from contracts.errors import ConfigurationError, ServiceError
 from contracts.settings import Settings
 from streaming.decode import strict
-from streaming.sinks.cassandra import contact_points
-from streaming.spark import gateway, scratch, truststore
+from streaming.spark import gateway, scratch
+from streaming.stores.known import STORES
 
 # A broken body may claim a string of 2 GiB, or as many items, and Avro would allocate them before it reads on.  The
 # strict reader (strict.py) finds that before; no record is this large.
@@ -33,18 +33,8 @@ _COMPILE_ALL = "-XX:-DontCompileHugeMethods"
 # slower than one that is compiled well, so a limit of 8,000 bytes, HotSpot's own, would cost more than it brings.
 _ONE_METHOD_UP_TO_BYTES = 32_000
 
-# Cassandra's driver writes a request that the server warns of to the log, values and all.
-_NO_ROWS_IN_THE_LOG = "-Ddatastax-java-driver.advanced.request.log-warnings=false"
-
-
 # Masters whose executors reach the driver at the loopback address.
 _ON_THIS_MACHINE = ("local", "spark://127.0.0.1:")
-_CIPHERS = (
-    "TLS_AES_256_GCM_SHA384",
-    "TLS_AES_128_GCM_SHA256",
-    "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
-    "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
-)
 _MEND = "see whether master and workers are up (`make status`), and what their logs say; or correct SPARK_MASTER"
 
 
@@ -83,12 +73,12 @@ def start(settings: Settings) -> SparkSession:
     log_file = settings.spark_log_file.absolute()
     log_file.parent.mkdir(parents=True, exist_ok=True)
     log_config = Path(__file__).with_name("log4j2.properties").as_uri()
-    options = f"{_COMPILE_ALL} {_AVRO_LIMITS} {_NO_ROWS_IN_THE_LOG} -Duser.timezone=UTC"
+    of_stores = " ".join(store.java_options for store in STORES.values() if store.java_options)
+    options = f"{_COMPILE_ALL} {_AVRO_LIMITS} {of_stores} -Duser.timezone=UTC"
     folders = scratch.of(settings.spark_local_dirs)
     local_dirs = ",".join(map(str, folders))
     # In quotes, for a folder's name may hold a space.
     own = f'-Dlog4j2.configurationFile={log_config} "-Dlog.file={log_file}" "-Djava.io.tmpdir={folders[0]}"'
-    hosts, port = contact_points(settings.cassandra_hosts)
     master = _master(settings)
     _reach(master)
     builder = SparkSession.builder.appName("contracts-streaming")
@@ -116,27 +106,10 @@ def start(settings: Settings) -> SparkSession:
         # For ever, by default: and Kafka's admin client may never close while a question of its own is open (its
         # pull request 16422).  What the source has asked is answered, or given up, before that (source.py).
         "spark.sql.streaming.stopTimeout": "15s",
-        # Joins with a Cassandra table by its key read those rows, not the table.
-        "spark.sql.extensions": "com.datastax.spark.connector.CassandraSparkExtensions",
-        "spark.cassandra.connection.host": ",".join(hosts),
-        "spark.cassandra.connection.port": str(port),
-        "spark.cassandra.auth.username": settings.cassandra_username,
-        "spark.cassandra.output.ignoreNulls": "false",
-        # Rows that live on the same replicas go in one request, some ten at a time: a tenth of the requests.
-        "spark.cassandra.output.batch.grouping.key": "replica_set",
-        "spark.cassandra.output.batch.size.bytes": "4096",
-        "spark.cassandra.output.concurrent.writes": "32",
-        # Ours is the retry (job.py); the connector's own would hide an outage for two minutes.
-        "spark.cassandra.query.retry.count": "2",
-        "spark.cassandra.read.timeoutMS": "20000",
-        # As it writes: what is compared with a late event is what was written last, whatever replica has it.
-        "spark.cassandra.input.consistency.level": "LOCAL_QUORUM",
-        "spark.cassandra.connection.reconnectionDelayMS.min": "500",
-        "spark.cassandra.connection.reconnectionDelayMS.max": "3000",
         "spark.redaction.regex": "(?i)secret|password|token|access[.]?key",
     }
-    if settings.cassandra_ca_file:
-        configuration |= _cassandra_over_tls(settings.cassandra_ca_file)
+    for store in STORES.values():
+        configuration |= store.spark_options(settings)
     if master.startswith(_ON_THIS_MACHINE):
         configuration |= {"spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1"}
         # Executors log as the driver does, each in its own folder of its worker.
@@ -154,20 +127,11 @@ def start(settings: Settings) -> SparkSession:
     except Py4JJavaError as error:
         raise _gone(master, settings) from error
     # Not before: it would stand on the JVM's command line, for every account of the machine to read.
-    spark.conf.set("spark.cassandra.auth.password", settings.cassandra_password)
+    for store in STORES.values():
+        for name, value in store.spark_secrets(settings).items():
+            spark.conf.set(name, value)
     strict.install(spark)
     return spark
-
-
-def _cassandra_over_tls(ca_file: str) -> dict[str, str]:
-    return {
-        "spark.cassandra.connection.ssl.enabled": "true",
-        "spark.cassandra.connection.ssl.trustStore.path": str(truststore.of(ca_file, "CASSANDRA_CA_FILE")),
-        "spark.cassandra.connection.ssl.trustStore.password": truststore.PASSWORD,
-        "spark.cassandra.connection.ssl.trustStore.type": "PKCS12",
-        # The connector's own default has none that TLS 1.3 knows, and none for keys on elliptic curves.
-        "spark.cassandra.connection.ssl.enabledAlgorithms": ",".join(_CIPHERS),
-    }
 
 
 def _reach(master: str) -> None:

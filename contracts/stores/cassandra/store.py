@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from contracts.avro.nodes import AnyType, Schema
 from contracts.stores.cassandra import columns, names
-from contracts.stores.cassandra.sink import CassandraSink
+from contracts.stores.cassandra.spec import CassandraSpec
 from contracts.stores.store import MEND_TYPE, Store
 from contracts.stores.table import Column, ColumnType, Refusal, Table
 
@@ -14,15 +14,17 @@ from contracts.stores.table import Column, ColumnType, Refusal, Table
 class Cassandra(Store):
     """Apache Cassandra."""
 
-    sink = CassandraSink
+    spec = CassandraSpec
     title = "Cassandra"
+    most_key_bytes = 65_535
+    partitions = True
 
     def column_type(self, schema: Schema, node: AnyType) -> ColumnType:
         return columns.of(schema, node)
 
     def create(self, table: Table) -> list[str]:
         sink = table.sink
-        assert isinstance(sink, CassandraSink)
+        assert isinstance(sink, CassandraSpec)
         replication = ", ".join(f"'{key}': {_literal(value)}" for key, value in sink.replication.items())
         listed = ",\n  ".join(f'"{column.name}" {column.type}' for column in table.all_columns)
         key = ", ".join(f'"{name}"' for name in sink.primary_key)
@@ -38,7 +40,7 @@ class Cassandra(Store):
         why = f"{new.name} was {old.type}{since}, and is now {new.type}; Cassandra cannot alter the type of a column"
         return Refusal(new.name, why, MEND_TYPE)
 
-    def place_refusals(self, sink: CassandraSink) -> Iterator[tuple[str, Refusal]]:
+    def place_refusals(self, sink: CassandraSpec) -> Iterator[tuple[str, Refusal]]:
         if sink.keyspace in names.KEYSPACES:
             why = f"the keyspace {sink.keyspace} is Cassandra's own"
             yield "keyspace", Refusal("", why, "name another keyspace")

@@ -9,7 +9,7 @@ from typing import Final
 from contracts.avro.nodes import AnyType, Record, Schema
 from contracts.stores import types
 from contracts.stores.postgres import columns, names, row_size
-from contracts.stores.postgres.sink import PostgresSink
+from contracts.stores.postgres.spec import PostgresSpec
 from contracts.stores.store import MEND_TYPE, Store
 from contracts.stores.table import POSITION, Column, ColumnType, Refusal, Table
 
@@ -28,15 +28,17 @@ _TOO_WIDE: Final = "split the value into several topics, or leave PostgreSQL out
 class Postgres(Store):
     """PostgreSQL."""
 
-    sink = PostgresSink
+    spec = PostgresSpec
     title = "PostgreSQL"
+    # Its index takes 2,704, numbers and dates of the key included.
+    most_key_bytes = 2_500
 
     def column_type(self, schema: Schema, node: AnyType) -> ColumnType:
         return columns.of(schema, node)
 
     def create(self, table: Table) -> list[str]:
         sink = table.sink
-        assert isinstance(sink, PostgresSink)
+        assert isinstance(sink, PostgresSpec)
         listed = ",\n  ".join(
             f'"{column.name}" {column.type}{"" if column.nullable else " NOT NULL"}' for column in table.all_columns
         )
@@ -76,7 +78,7 @@ class Postgres(Store):
             return None
         return Refusal(name, why, "rename the field")
 
-    def place_refusals(self, sink: PostgresSink) -> Iterator[tuple[str, Refusal]]:
+    def place_refusals(self, sink: PostgresSpec) -> Iterator[tuple[str, Refusal]]:
         if names.is_own_schema(sink.schema_name):
             why = f"the schema {sink.schema_name} is PostgreSQL's own"
             yield "schema", Refusal("", why, "name another schema")

@@ -22,7 +22,8 @@ from contracts_tests.fixtures.made_up import pipeline_of
 from contracts_tests.fixtures.pipeline import Pipeline
 from contracts_tests.fixtures.versions import history, later, value
 from streaming.run import job
-from streaming.sinks import cassandra, postgres
+from streaming.stores.cassandra import connection as cassandra
+from streaming.stores.postgres import connection as postgres
 
 Row = dict[str, Any]
 SEED = 5

@@ -27,7 +27,7 @@ from streaming.decode.writers import MOST_ASKED
 from streaming.inspection.reconcile import reconcile
 from streaming.run import job
 from streaming.run.gaps import RecordsLost
-from streaming.sinks import postgres
+from streaming.stores.postgres import connection as postgres
 
 STAMP = "timestamp-millis"
 FIELDS: dict[str, Any] = {

@@ -16,7 +16,8 @@ from contracts_tests.fixtures.stack import RunningStack
 from contracts_tests.fixtures.users import user
 from streaming.decode import timestamps
 from streaming.inspection.reconcile import reconcile
-from streaming.sinks import cassandra, postgres
+from streaming.stores.cassandra import connection as cassandra
+from streaming.stores.postgres import connection as postgres
 
 NOW = 1_790_000_000_000
 #: Those that Spark can hold, ms.

@@ -22,7 +22,8 @@ from contracts_tests.fuzz.oracle import Branch
 from contracts_tests.fuzz.run import SHARES, Outcome, run
 from contracts_tests.fuzz.verdict import counted, judged
 from contracts_tests.fuzz.writing import Values, joined, varint, write
-from streaming.sinks import cassandra, postgres
+from streaming.stores.cassandra import connection as cassandra
+from streaming.stores.postgres import connection as postgres
 
 
 def fuzzed(settings: Settings, spark: SparkSession, folder: Path, name: str, records: int) -> Outcome:

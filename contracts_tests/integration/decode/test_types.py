@@ -29,7 +29,8 @@ from contracts_tests.fixtures.pipeline import Pipeline
 from contracts_tests.fixtures.type_cases import EPOCH, Case, cases, decimal, record
 from streaming.inspection.reconcile import reconcile
 from streaming.run import job
-from streaming.sinks import cassandra, postgres
+from streaming.stores.cassandra import connection as cassandra
+from streaming.stores.postgres import connection as postgres
 
 CASES = list(cases())
 RECORDS = max(len(case.values) for case in CASES)

@@ -25,7 +25,7 @@ from contracts_tests.fixtures.repository import Done, Repository
 from contracts_tests.fixtures.stack import RunningStack
 from contracts_tests.fixtures.users import headers, user
 from streaming.inspection.reconcile import reconcile
-from streaming.sinks import postgres
+from streaming.stores.postgres import connection as postgres
 
 LEVEL = "FULL_TRANSITIVE"
 REASON = "the address moves to a topic of its own; shipping reads it there"

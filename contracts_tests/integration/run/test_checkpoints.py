@@ -18,7 +18,7 @@ from contracts_tests.fixtures.processes import run
 from contracts_tests.fixtures.stack import RunningStack
 from contracts_tests.fixtures.users import user
 from streaming.run.checkpoints import LAYOUT, Checkpoints
-from streaming.sinks import postgres
+from streaming.stores.postgres import connection as postgres
 
 
 @pytest.fixture

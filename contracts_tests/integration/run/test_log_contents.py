@@ -13,7 +13,10 @@ from contracts_tests.fixtures.processes import run
 from contracts_tests.fixtures.stack import RunningStack
 from contracts_tests.fixtures.users import user
 from streaming import failures
-from streaming.sinks import cassandra, postgres
+from streaming.stores.cassandra import connection as cassandra
+from streaming.stores.cassandra.failures import SERVER as CASSANDRA
+from streaming.stores.postgres import connection as postgres
+from streaming.stores.postgres.failures import SERVER as POSTGRES
 
 MARKER = "Xanthippe\nQuartermain"
 # Where the stores keep their rows, and Kafka its records.
@@ -68,12 +71,12 @@ def test_what_a_driver_says_of_a_value_stands_in_no_log(
     told = []
     with pytest.raises(failures.JAVA_ERRORS) as caught:
         frame.write.jdbc(url, "told_of", mode="append", properties=properties)
-    told.append(failures.of_java("PostgreSQL", postgres.address(settings_of_stack), caught.value))
+    told.append(failures.of_java(POSTGRES, postgres.address(settings_of_stack), caught.value))
     with pytest.raises(failures.JAVA_ERRORS) as caught:
         frame.write.format("org.apache.spark.sql.cassandra").options(keyspace="spark_streams", table="told_of").mode(
             "append"
         ).save()
-    told.append(failures.of_java("Cassandra", settings_of_stack.cassandra_hosts, caught.value))
+    told.append(failures.of_java(CASSANDRA, settings_of_stack.cassandra_hosts, caught.value))
     log = settings_of_stack.spark_log_file.read_text()
     for word in words_of(MARKER):
         assert [str(one) for one in told if word in str(one)] == []

@@ -23,7 +23,9 @@ from contracts_tests.fixtures.proxy import Proxy
 from contracts_tests.fixtures.stack import RunningStack
 from contracts_tests.fixtures.users import user
 from streaming.run import job
-from streaming.sinks import cassandra, postgres
+from streaming.stores.cassandra import connection as cassandra
+from streaming.stores.cassandra.sink import CassandraSink
+from streaming.stores.postgres import connection as postgres
 
 # The longest of them has a dozen outages in one run of the stream.
 pytestmark = pytest.mark.timeout(1500)
@@ -231,7 +233,7 @@ def test_a_session_of_cassandra_that_is_dead_is_not_used_again_though_somebody_h
     schema_id = pipeline.register()
     settings = pipeline.settings.model_copy(update={"stream_retry_for_s": 20})
     sinks = job.prepare(settings, pipeline.contract)
-    session_of = next(sink for sink in sinks if isinstance(sink, cassandra.CassandraSink)).session_options
+    session_of = next(sink for sink in sinks if isinstance(sink, CassandraSink)).session_options
     pipeline.send({"value": pipeline.encode(schema_id, user(1))})
     job.Job(pipeline.spark, settings, pipeline.contract, sinks).run(available_now=True)
     configuration = pipeline.spark.sparkContext._jsc.sc().getConf().clone()

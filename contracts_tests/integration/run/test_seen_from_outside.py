@@ -23,10 +23,11 @@ from contracts_tests.fixtures.processes import run, running, wait_for
 from contracts_tests.fixtures.stack import RunningStack
 from contracts_tests.fixtures.users import user
 from stack import ports
-from streaming.inspection.table_size import Counting, Rows
+from streaming.inspection.table_size import Counting
 from streaming.run import groups
 from streaming.run.groups import Groups
-from streaming.sinks import postgres
+from streaming.stores.postgres import connection as postgres
+from streaming.stores.store import Rows
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 SINKS = ("cassandra", "postgres")
@@ -177,18 +178,18 @@ def test_a_contract_that_was_never_registered_has_a_status_too(
 def test_a_table_that_takes_too_long_to_count_is_estimated_from_then_on(seen: Run) -> None:
     sinks, counting = seen.pipeline.contract.spec.sinks, Counting(seen.pipeline.settings)
     exact = Rows(40, exact=True)
-    assert counting.in_postgres([sinks.postgres]) == {sinks.postgres.qualified: exact}
+    assert counting.of("postgres", [sinks.postgres]) == {sinks.postgres.qualified: exact}
     with postgres.connect(seen.pipeline.settings) as connection:
         connection.execute(f"LOCK TABLE {sinks.postgres.qualified} IN ACCESS EXCLUSIVE MODE")
-        assert counting.in_postgres([sinks.postgres])[sinks.postgres.qualified].exact is False
-    assert counting.in_postgres([sinks.postgres])[sinks.postgres.qualified].exact is False
+        assert counting.of("postgres", [sinks.postgres])[sinks.postgres.qualified].exact is False
+    assert counting.of("postgres", [sinks.postgres])[sinks.postgres.qualified].exact is False
     with postgres.connect(seen.pipeline.settings, autocommit=True) as connection:
         connection.execute(f"ANALYZE {sinks.postgres.qualified}")
-    assert counting.in_postgres([sinks.postgres]) == {sinks.postgres.qualified: Rows(40, exact=False)}
+    assert counting.of("postgres", [sinks.postgres]) == {sinks.postgres.qualified: Rows(40, exact=False)}
 
-    assert counting.in_cassandra([sinks.cassandra]) == {sinks.cassandra.qualified: exact}
-    counting._slow.add(sinks.cassandra.qualified)
-    assert counting.in_cassandra([sinks.cassandra])[sinks.cassandra.qualified].exact is False
+    assert counting.of("cassandra", [sinks.cassandra]) == {sinks.cassandra.qualified: exact}
+    counting._slow["cassandra"].add(sinks.cassandra.qualified)
+    assert counting.of("cassandra", [sinks.cassandra])[sinks.cassandra.qualified].exact is False
 
 
 def test_a_run_has_committed_its_last_batch_when_it_ends(pipeline: Pipeline) -> None:

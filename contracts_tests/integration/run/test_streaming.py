@@ -25,8 +25,10 @@ from contracts_tests.fixtures.users import headers, user
 from streaming import topic
 from streaming.inspection.reconcile import reconcile
 from streaming.run import job
-from streaming.sinks import cassandra, postgres
 from streaming.sinks.observed import Observed
+from streaming.stores.cassandra import connection as cassandra
+from streaming.stores.postgres import connection as postgres
+from streaming.stores.postgres.sink import PostgresSink
 
 FIELDS = ("id", "first_name", "last_name", "gender", "address", "post_code", "email", "username", "dob")
 FIELDS += ("registered_date", "phone", "picture")
@@ -450,7 +452,7 @@ def test_a_second_stream_of_the_contract_that_starts_takes_no_row_from_the_first
 ) -> None:
     """Both use one staging table: whoever prepares it waits until what the other has loaded is in the table."""
     spec = pipeline.contract.spec.sinks.postgres
-    first, second = (postgres.PostgresSink(pipeline.settings, pipeline.contract, spec) for _ in range(2))
+    first, second = (PostgresSink(pipeline.settings, pipeline.contract, spec) for _ in range(2))
     first.prepare()
     seen: list[int] = []
     starting = threading.Thread(target=lambda: (second.prepare(), seen.append(len(pipeline.postgres_rows()))))

@@ -17,9 +17,9 @@ from contracts_tests.fixtures.pipeline import Pipeline
 from contracts_tests.fixtures.processes import ended, noise, run, running, wait_for
 from contracts_tests.fixtures.stack import RunningStack
 from contracts_tests.fixtures.users import user
-from streaming.sinks import postgres
-from streaming.sinks.cassandra import CassandraSink
 from streaming.sinks.counts import Counts
+from streaming.stores.cassandra.sink import CassandraSink
+from streaming.stores.postgres import connection as postgres
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from contracts_tests.fixtures.users import headers, reasons, user
 from streaming import topic
 from streaming.decode.writers import MOST_NESTED
 from streaming.inspection.reconcile import reconcile
-from streaming.sinks import postgres
+from streaming.stores.postgres import connection as postgres
 
 FAR = 1_790_000_000_000 * 1_000_000
 

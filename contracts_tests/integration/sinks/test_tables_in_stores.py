@@ -15,7 +15,8 @@ from contracts_tests.fixtures.pipeline import Pipeline
 from contracts_tests.fixtures.users import reasons
 from streaming.inspection.reconcile import reconcile
 from streaming.run import job
-from streaming.sinks import cassandra, postgres
+from streaming.stores.cassandra import connection as cassandra
+from streaming.stores.postgres import connection as postgres
 
 
 def written(pipeline: Pipeline, sinks: dict[str, Any], fields: dict[str, Any]) -> None:

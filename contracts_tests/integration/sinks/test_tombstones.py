@@ -13,7 +13,7 @@ from contracts_tests.fixtures.pipeline import Pipeline
 from contracts_tests.fixtures.stack import RunningStack
 from contracts_tests.fixtures.users import headers, user
 from streaming.inspection.reconcile import reconcile
-from streaming.sinks import postgres
+from streaming.stores.postgres import connection as postgres
 
 RECORD, TOMBSTONE = "record", "tombstone"
 # Number of the row -> its events by batch: what it is, and its timestamp.  The last batch comes last.

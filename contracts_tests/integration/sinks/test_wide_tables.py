@@ -14,7 +14,7 @@ import pytest
 
 from contracts.avro import parsing
 from contracts.avro.nodes import Schema
-from contracts.stores.postgres.sink import PostgresSink
+from contracts.stores.postgres.spec import PostgresSpec
 from contracts.stores.postgres.store import STORE
 from contracts.stores.table import Table
 from contracts.tables import layout
@@ -68,7 +68,7 @@ def filled(value: Any, at: int) -> Any:
 @pytest.mark.parametrize("what", WIDE)
 def test_largest_table_that_lint_passes_takes_a_full_row(stack: RunningStack, what: str) -> None:
     kind, value = WIDE[what]
-    sink = PostgresSink(table=f"wide_{uuid.uuid4().hex[:12]}", primary_key=["id"])
+    sink = PostgresSpec(table=f"wide_{uuid.uuid4().hex[:12]}", primary_key=["id"])
 
     def schema(number: int) -> Schema:
         fields = [{"name": "id", "type": "int"}, *wide(kind, number)]

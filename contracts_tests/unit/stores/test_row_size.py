@@ -9,13 +9,13 @@ import pytest
 
 from contracts.avro import parsing
 from contracts.avro.nodes import Schema
-from contracts.stores.cassandra.sink import CassandraSink
+from contracts.stores.cassandra.spec import CassandraSpec
 from contracts.stores.known import STORES
 from contracts.stores.postgres import row_size
-from contracts.stores.postgres.sink import PostgresSink
+from contracts.stores.postgres.spec import PostgresSpec
 
-POSTGRES = PostgresSink(table="wide", primary_key=["f0"])
-CASSANDRA = CassandraSink(keyspace="k", table="wide", primary_key=["f0"])
+POSTGRES = PostgresSpec(table="wide", primary_key=["f0"])
+CASSANDRA = CassandraSpec(keyspace="k", table="wide", primary_key=["f0"])
 
 
 def schema(*kinds: Any) -> Schema:

@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import logging
-import ssl
-import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import cache
+from collections.abc import Iterable
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 from uuid import UUID
 
-from cassandra import ConsistencyLevel, DriverException, ProtocolVersion
-from cassandra.auth import PlainTextAuthProvider
-from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
 from cassandra.concurrent import execute_concurrent_with_args
-from cassandra.policies import RoundRobinPolicy
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from contracts.catalog.contract import Contract
-from contracts.errors import ConfigurationError, ServiceError
+from contracts.errors import ServiceError
 from contracts.settings import Settings
-from contracts.stores.cassandra.sink import CassandraSink as CassandraSpec
+from contracts.stores.cassandra.spec import CassandraSpec
 from contracts.stores.table import (
     DELETED,
     EVENT_OFFSET,
@@ -38,14 +29,14 @@ from contracts.stores.table import (
 )
 from contracts.tables import layout
 from streaming import failures
-from streaming.sinks import cells, existing, refusals, row_by_row, rows
+from streaming.sinks import refusals, rows
 from streaming.sinks.counts import Counts, counted
 from streaming.sinks.newest import NewestWritten
 from streaming.sinks.observed import Observed
 from streaming.sinks.refusals import RowsRefused
-
-# What its driver logs it raises as well, and whoever catches that tells of it once.
-logging.getLogger("cassandra").propagate = False
+from streaming.stores.cassandra import cells, existing, row_by_row
+from streaming.stores.cassandra.connection import Way, connect, node
+from streaming.stores.cassandra.failures import SERVER
 
 _FORMAT = "org.apache.spark.sql.cassandra"
 _MICROS = 1000
@@ -55,8 +46,6 @@ _AT_ONCE = 1000
 _BEFORE_ALL = -(2**53)
 # What a node has answered is on its disk after this time, or the node is gone; see ADR 7.  Seconds.
 _ON_DISK_AFTER_S = 0.1
-# How long a node may take to say which start of it this is, seconds.
-_ANSWERS_WITHIN_S = 10.0
 # How long the connector keeps a session that nobody uses, ms; at the least, see `session_options`.
 _KEEP_SESSION_MS = 300_000
 
@@ -97,17 +86,17 @@ class CassandraSink:
             settings.checkpoint_dir / contract.name / "cassandra-newest.json", spec.qualified
         )
         self._session = _SESSIONS[settings.cassandra_hosts]
-        self._node = _node(_Way.of(settings))
+        self._node = node(Way.of(settings))
         self._failed_without_refusal = False
 
     def has_table(self) -> bool:
         with connect(self._settings) as session:
-            return existing.in_cassandra(session, self.spec) is not None
+            return existing.table(session, self.spec) is not None
 
     def prepare(self) -> None:
         with connect(self._settings) as session:
             for table in filter(None, (self._table, self._deletions)):
-                existing.bring_cassandra(session, table)
+                existing.bring(session, table)
 
     def write(self, decoded: DataFrame) -> Counts:
         before = self._node.generation()
@@ -121,7 +110,7 @@ class CassandraSink:
             words = (
                 "it was restarted while the batch was written; what it answered last may not have reached its disk"
             )
-            raise failures.service("Cassandra", self._settings.cassandra_hosts, words)
+            raise failures.service(SERVER, self._settings.cassandra_hosts, words)
         self._newest.keep(newest)
         return counts
 
@@ -146,7 +135,7 @@ class CassandraSink:
             if seen["deleted"] and seen["late"]:
                 self._delete(self._that_win(self._rows(decoded).where(millis <= before)))
         except failures.JAVA_ERRORS as error:
-            told = failures.of_java("Cassandra", self._settings.cassandra_hosts, error)
+            told = failures.of_java(SERVER, self._settings.cassandra_hosts, error)
             self._session.healthy = isinstance(told, failures.UnseenSchemaId)
             if not self._session.healthy:
                 decoded.sparkSession._jvm.com.datastax.spark.connector.cql.CassandraConnector.evictCache()
@@ -154,7 +143,7 @@ class CassandraSink:
         return before if seen["newest"] is None else max(before, seen["newest"]), counts
 
     def _rows(self, decoded: DataFrame) -> DataFrame:
-        return rows.newest(rows.of(decoded, self._contract, self._table), self._table)
+        return rows.newest(rows.of(decoded, self._contract, self._table, cells.of), self._table)
 
     def _that_win(self, late: DataFrame) -> DataFrame:
         """Those of the rows that are newer than what is stored, each with the write time that makes it win."""
@@ -213,7 +202,7 @@ class CassandraSink:
             numbers.write.format(_FORMAT).options(**options).mode("append").save()
             self._failed_without_refusal = False
         except failures.JAVA_ERRORS as error:
-            if failures.of_java("Cassandra", self._settings.cassandra_hosts, error).server != "cassandra":
+            if failures.of_java(SERVER, self._settings.cassandra_hosts, error).server != "cassandra":
                 raise
             if not self._taken_row_by_row(numbers, table):
                 raise
@@ -230,7 +219,7 @@ class CassandraSink:
         except ServiceError:
             return False  # what the connector said of the outage is told
         if words := refusals.of_the_table(taken, refused):
-            raise failures.refused("Cassandra", self._settings.cassandra_hosts, words)
+            raise failures.refused(SERVER, self._settings.cassandra_hosts, words)
         if refused:
             raise RowsRefused(self.name, refused)
         again, self._failed_without_refusal = self._failed_without_refusal, True
@@ -285,124 +274,3 @@ def _bound(values: Iterable[Any], types: Iterable[str]) -> list[Any]:
         UUID(value) if name == "uuid" else bytes(value) if isinstance(value, bytearray) else value
         for value, name in zip(values, types, strict=True)
     ]
-
-
-@dataclass(frozen=True)
-class _Way:
-    """To the nodes, and in: addresses, account, and the authority that vouches for them."""
-
-    hosts: str
-    username: str
-    password: str = field(repr=False)
-    ca_file: str = ""
-
-    @classmethod
-    def of(cls, settings: Settings) -> _Way:
-        account = (settings.cassandra_username, settings.cassandra_password)
-        return cls(settings.cassandra_hosts, *account, settings.cassandra_ca_file)
-
-
-class _Node:
-    """The node that is asked, before and after each batch, which start of it this is.
-
-    On a connection that stays open: to make one takes a quarter of a second.
-    """
-
-    def __init__(self, way: _Way) -> None:
-        self._way = way
-        self._cluster: Cluster | None = None
-        self._lock = threading.Lock()
-
-    def generation(self) -> int | None:
-        """Another number after each start of the node; None where other nodes hold replicas.  Raises ServiceError."""
-        with self._lock:
-            if self._cluster is not None:
-                try:
-                    return self._asked()
-                except (NoHostAvailable, DriverException):  # what a new connection says, counts
-                    self._close()
-            self._cluster = _cluster(self._way)
-            try:
-                self._session = self._cluster.connect()
-                return self._asked()
-            except (NoHostAvailable, DriverException) as error:
-                self._close()
-                raise failures.of_cassandra(self._way.hosts, error) from None
-
-    def _close(self) -> None:
-        assert self._cluster is not None
-        self._cluster.shutdown()
-        self._cluster = None
-
-    def _asked(self) -> int | None:
-        def one(query: str) -> Any:
-            return self._session.execute(query, timeout=_ANSWERS_WITHIN_S).one()
-
-        if one("SELECT peer FROM system.peers_v2 LIMIT 1") is not None:
-            return None
-        return int(one("SELECT gossip_generation FROM system.local").gossip_generation)
-
-
-# Kept as long as the process, as the connector keeps its sessions.
-_node = cache(_Node)
-
-
-@contextmanager
-def connect(settings: Settings) -> Iterator[Session]:
-    """A session of cassandra-driver.  Raises ServiceError when no host can be reached, or one fails meanwhile."""
-    cluster = _cluster(_Way.of(settings))
-    try:
-        yield cluster.connect()
-    except (NoHostAvailable, DriverException) as error:
-        raise failures.of_cassandra(settings.cassandra_hosts, error) from None
-    finally:
-        cluster.shutdown()
-
-
-def _cluster(way: _Way) -> Cluster:
-    points, port = contact_points(way.hosts)
-    # As the connector writes: what one replica lacks, another has.
-    quorum = ConsistencyLevel.LOCAL_QUORUM
-    profile = ExecutionProfile(RoundRobinPolicy(), consistency_level=quorum, request_timeout=30)
-    return Cluster(
-        points,
-        port=port,
-        auth_provider=PlainTextAuthProvider(way.username, way.password),
-        ssl_context=_trusting(way.ca_file) if way.ca_file else None,
-        execution_profiles={EXEC_PROFILE_DEFAULT: profile},
-        connect_timeout=10,
-        protocol_version=ProtocolVersion.V5,
-        schema_metadata_enabled=False,
-        token_metadata_enabled=False,
-    )
-
-
-def _trusting(ca_file: str) -> ssl.SSLContext:
-    """Raises ConfigurationError when the file is no certificate's."""
-    try:
-        return ssl.create_default_context(cafile=ca_file)
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigurationError(
-            f"cannot be read ({error.strerror or error})",
-            where=ca_file,
-            mend="set CASSANDRA_CA_FILE to the authority's certificate, a PEM file",
-        ) from None
-
-
-def contact_points(hosts: str) -> tuple[list[str], int]:
-    """`"a:9043,b"` -> `(["a", "b"], 9043)`; the port is the first one named, 9042 without any.
-
-    Raises:
-        ConfigurationError: not a list of host or host:port.
-    """
-    names, ports = [], []
-    for part in filter(None, (part.strip() for part in hosts.split(","))):
-        name, _, port = part.rpartition(":") if part.count(":") == 1 else (part, "", "")
-        names.append(name)
-        if port:
-            ports.append(port)
-    if not names or not all(port.isdigit() for port in ports):
-        raise ConfigurationError(
-            f"CASSANDRA_HOSTS is {hosts!r}", where="environment", mend="write host:port, several apart by commas"
-        )
-    return names, int(ports[0]) if ports else 9042

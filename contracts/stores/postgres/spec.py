@@ -6,10 +6,10 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from contracts.stores.sink import Identifier, Sink
+from contracts.stores.spec import Identifier, SinkSpec
 
 
-class PostgresSink(Sink):
+class PostgresSpec(SinkSpec):
     """A PostgreSQL table."""
 
     kind: ClassVar[str] = "postgres"

@@ -16,9 +16,9 @@ from cassandra.util import Date, Duration
 from pyspark.sql import DataFrame, Row
 
 from contracts.stores.table import EVENT_OFFSET, EVENT_PARTITION, WRITE_TIME, Table
-from streaming import failures
 from streaming.sinks import refusals
 from streaming.sinks.refusals import Place
+from streaming.stores.cassandra import failures
 
 # They may be large.
 _AT_ONCE = 100
@@ -56,7 +56,7 @@ def send(session: Session, numbers: DataFrame, table: Table) -> tuple[int, dict[
             if done:
                 taken += 1
             elif isinstance(answer, InvalidRequest):
-                refused[row[at[0]], row[at[1]]] = failures.of_cassandra("", answer).what
+                refused[row[at[0]], row[at[1]]] = failures.of_driver("", answer).what
             else:
                 raise answer
     return taken, refused

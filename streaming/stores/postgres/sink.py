@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
-from urllib.parse import quote, urlencode
 
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from contracts.catalog.contract import Contract
-from contracts.errors import ConfigurationError, Refused, ServiceError
+from contracts.errors import Refused, ServiceError
 from contracts.settings import Settings
-from contracts.stores.postgres.sink import PostgresSink as PostgresSpec
+from contracts.stores.postgres.spec import PostgresSpec
 from contracts.stores.table import DELETED, EVENT_OFFSET, EVENT_ORDER, EVENT_PARTITION, EVENT_TIMESTAMP
 from contracts.tables import layout
 from streaming import failures
-from streaming.failures import RowRefused
 from streaming.portions import portions
-from streaming.sinks import existing, refusals, rows
+from streaming.sinks import refusals, rows
+from streaming.sinks.altering import tell
 from streaming.sinks.counts import Counts, counted
 from streaming.sinks.observed import Observed
 from streaming.sinks.refusals import Place, RowsRefused
+from streaming.stores.postgres import cells, existing
+from streaming.stores.postgres.connection import address, connect, jdbc
+from streaming.stores.postgres.failures import SERVER, RowRefused, of_driver
 
 _LOCK_TIMEOUT_S = 60
 # The JDBC driver keeps the rows of a request in memory: large ones, by their record's size, go with few others.
@@ -57,20 +56,20 @@ class PostgresSink:
 
     def has_table(self) -> bool:
         with connect(self._settings) as connection:
-            return existing.in_postgres(connection, self.spec) is not None
+            return existing.table(connection, self.spec) is not None
 
     def prepare(self) -> None:
         wanted = [table for table in (self._table, self._deletions) if table is not None]
         with connect(self._settings) as connection:
             self._lock(connection)
-            altered = [existing.bring_postgres(connection, table) for table in wanted]
+            altered = [existing.bring(connection, table) for table in wanted]
             # Unlogged: what a crash takes from it is loaded again with the batch.  Made anew: the table may differ.
             for statement in ("DROP TABLE IF EXISTS {staging}", "CREATE UNLOGGED TABLE {staging} (LIKE {table})"):
                 connection.execute(sql.SQL(statement).format(**self._names()))
             if self._deletions is not None:
                 connection.execute(self._room_for_tombstones())
         for table, statements in zip(wanted, altered, strict=True):
-            existing.tell(table, statements)
+            tell(table, statements)
 
     def write(self, decoded: DataFrame) -> Counts:
         with connect(self._settings, autocommit=True) as connection:
@@ -84,7 +83,7 @@ class PostgresSink:
             except RowRefused as error:
                 told: ServiceError = error
             except psycopg.Error as error:
-                told = failures.of_postgres(address(self._settings), error)
+                told = of_driver(address(self._settings), error)
                 if not isinstance(told, Refused):
                     raise
             else:
@@ -106,12 +105,12 @@ class PostgresSink:
                 self._append(self._rows(decoded.where(is_large)), _LARGE_ROWS_A_REQUEST)
             return Counts.of(loaded)
         except failures.JAVA_ERRORS as error:
-            raise failures.of_java("PostgreSQL", address(self._settings), error) from None
+            raise failures.of_java(SERVER, address(self._settings), error) from None
 
     def _rows(self, decoded: DataFrame) -> DataFrame:
         """As text, which the server reads, also the time of the event, in any year that PostgreSQL has."""
         moment = F.date_format(EVENT_TIMESTAMP, _MOMENT)
-        return rows.of(decoded, self._contract, self._table).withColumn(EVENT_TIMESTAMP, moment)
+        return rows.of(decoded, self._contract, self._table, cells.of).withColumn(EVENT_TIMESTAMP, moment)
 
     def _append(self, some: DataFrame, at_once: int) -> None:
         properties = {**self._properties, "batchsize": str(at_once)}
@@ -153,7 +152,7 @@ class PostgresSink:
                     self._apply(connection)
                 taken += len(some)
             except psycopg.Error as error:
-                told = failures.of_postgres(address(self._settings), error)
+                told = of_driver(address(self._settings), error)
                 if not isinstance(told, Refused):
                     raise
                 if not isinstance(told, RowRefused):
@@ -171,15 +170,15 @@ class PostgresSink:
             with connection.transaction(force_rollback=True):
                 # One that waits for the end of the transaction would never be looked at.
                 connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
-                cells = ([_for_driver(value) for value in row] for row in frame.toLocalIterator())
-                for some in portions(cells, _size, most=_AT_ONCE, most_bytes=_SIZE_AT_ONCE):
+                values = ([_for_driver(value) for value in row] for row in frame.toLocalIterator())
+                for some in portions(values, _size, most=_AT_ONCE, most_bytes=_SIZE_AT_ONCE):
                     attempt(some)
         except failures.JAVA_ERRORS as error:
-            raise failures.of_java("PostgreSQL", address(self._settings), error) from None
+            raise failures.of_java(SERVER, address(self._settings), error) from None
         if others is not None and not taken:
             raise others
         if words := refusals.of_the_table(taken, refused):
-            raise failures.refused("PostgreSQL", address(self._settings), words)
+            raise failures.refused(SERVER, address(self._settings), words)
         return refused
 
     def _lock(self, connection: psycopg.Connection) -> None:
@@ -290,47 +289,3 @@ def _same(one: str, other: str, key: list[str]) -> sql.Composed:
     return sql.SQL(" AND ").join(
         sql.SQL("{} = {}").format(sql.Identifier(one, name), sql.Identifier(other, name)) for name in key
     )
-
-
-@contextmanager
-def connect(settings: Settings, *, autocommit: bool = False) -> Iterator[psycopg.Connection]:
-    """A connection, in one transaction unless `autocommit`.  Raises ServiceError when the server cannot be reached or
-    fails."""
-    try:
-        with psycopg.connect(settings.postgres_dsn, connect_timeout=10, autocommit=autocommit) as connection:
-            yield connection
-    except psycopg.Error as error:
-        raise failures.of_postgres(address(settings), error) from None
-
-
-def address(settings: Settings) -> str:
-    """host:port/database of the DSN, without its credentials."""
-    parts = _parts(settings.postgres_dsn)
-    return f"{parts.get('host', 'localhost')}:{parts.get('port', 5432)}/{parts.get('dbname', '')}"
-
-
-def jdbc(dsn: str) -> tuple[str, dict[str, str]]:
-    """JDBC URL and properties of a DSN; the password is a property, never part of the URL, which Spark may log.
-
-    `stringtype=unspecified` lets the server cast text to uuid or jsonb; `reWriteBatchedInserts` sends a batch as one
-    statement; `logServerErrorDetail=false` keeps rows out of error messages.
-    """
-    parts = _parts(dsn)
-    extra = {key: value for key, value in parts.items() if key in ("sslmode", "sslrootcert", "sslcert", "sslkey")}
-    fixed = {"reWriteBatchedInserts": "true", "stringtype": "unspecified", "logServerErrorDetail": "false"}
-    query = urlencode({**fixed, **extra})
-    place = f"{parts.get('host', 'localhost')}:{parts.get('port', 5432)}/{quote(str(parts.get('dbname', '')))}"
-    return f"jdbc:postgresql://{place}?{query}", {
-        "driver": "org.postgresql.Driver",
-        "user": str(parts.get("user", "")),
-        "password": str(parts.get("password", "")),
-    }
-
-
-def _parts(dsn: str) -> dict[str, object]:
-    try:
-        return conninfo_to_dict(dsn)
-    except psycopg.ProgrammingError:  # its words may hold the password
-        raise ConfigurationError(
-            "POSTGRES_DSN is no DSN", where="environment", mend="write postgresql://user:password@host:port/database"
-        ) from None

@@ -6,10 +6,10 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from contracts.stores.sink import Identifier, Sink
+from contracts.stores.spec import Identifier, SinkSpec
 
 
-class CassandraSink(Sink):
+class CassandraSpec(SinkSpec):
     """A Cassandra table.  `primary_key`: field names, the first one is the partition key.
 
     `replication`: without a factor it is the cluster's `default_keyspace_rf`.

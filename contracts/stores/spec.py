@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=48)]
 
 
-class Sink(BaseModel, ABC):
+class SinkSpec(BaseModel, ABC):
     """A table of one store.  `primary_key`: field names."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

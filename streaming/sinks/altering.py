@@ -1,0 +1,52 @@
+"""A table as it stands in its store, and what brings it to what the contract wants."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import structlog
+
+from contracts.errors import ConfigurationError
+from contracts.stores.spec import SinkSpec
+from contracts.stores.table import POSITION, RESERVED, Column, Table
+from contracts.tables import layout
+
+log = structlog.get_logger("streaming")
+
+
+def as_found(spec: SinkSpec, columns: list[Column], key: list[str]) -> Table | None:
+    """The table that a store has, with the primary key that it has; None when there is none.
+
+    Raises:
+        ConfigurationError: it was not made for a contract.
+    """
+    if not columns:
+        return None
+    names = {column.name for column in columns}
+    if missing := [name for name in POSITION if name not in names]:
+        raise ConfigurationError(
+            f"it has no column {', '.join(missing)}: it was not made for this contract",
+            where=f"{spec.kind} table {spec.qualified}",
+            mend="name another table in contract.yaml, or move this one away",
+        )
+    return Table(
+        spec.model_copy(update={"primary_key": key}),
+        tuple(column for column in columns if column.name not in RESERVED),
+    )
+
+
+def statements(existing: Table | None, wanted: Table) -> tuple[str, ...]:
+    """Statements that bring the existing table to the wanted one.  Raises ConfigurationError when none can."""
+    needed = layout.migrate(existing, wanted)
+    if needed.refusals:
+        first = needed.refusals[0]
+        raise ConfigurationError(
+            first.why, where=f"{wanted.sink.kind} table {wanted.sink.qualified}", mend=first.mend
+        )
+    return needed.statements
+
+
+def tell(table: Table, altered: Iterable[str]) -> None:
+    """Logs statements that have altered the table."""
+    for statement in altered:
+        log.info("table altered", sink=table.sink.kind, statement=statement)

@@ -1,0 +1,148 @@
+"""Connections to Cassandra by cassandra-driver."""
+
+from __future__ import annotations
+
+import logging
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from cassandra import ConsistencyLevel, DriverException, ProtocolVersion
+from cassandra.auth import PlainTextAuthProvider
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
+from cassandra.policies import RoundRobinPolicy
+
+from contracts.errors import ConfigurationError
+from contracts.settings import Settings
+from streaming.stores.cassandra import failures
+
+# What its driver logs it raises as well, and whoever catches that tells of it once.
+logging.getLogger("cassandra").propagate = False
+
+# How long a node may take to say which start of it this is, seconds.
+_ANSWERS_WITHIN_S = 10.0
+
+
+@dataclass(frozen=True)
+class Way:
+    """To the nodes, and in: addresses, account, and the authority that vouches for them."""
+
+    hosts: str
+    username: str
+    password: str = field(repr=False)
+    ca_file: str = ""
+
+    @classmethod
+    def of(cls, settings: Settings) -> Way:
+        account = (settings.cassandra_username, settings.cassandra_password)
+        return cls(settings.cassandra_hosts, *account, settings.cassandra_ca_file)
+
+
+class Node:
+    """The node that is asked, before and after each batch, which start of it this is.
+
+    On a connection that stays open: to make one takes a quarter of a second.
+    """
+
+    def __init__(self, way: Way) -> None:
+        self._way = way
+        self._cluster: Cluster | None = None
+        self._lock = threading.Lock()
+
+    def generation(self) -> int | None:
+        """Another number after each start of the node; None where other nodes hold replicas.  Raises ServiceError."""
+        with self._lock:
+            if self._cluster is not None:
+                try:
+                    return self._asked()
+                except (NoHostAvailable, DriverException):  # what a new connection says, counts
+                    self._close()
+            self._cluster = _cluster(self._way)
+            try:
+                self._session = self._cluster.connect()
+                return self._asked()
+            except (NoHostAvailable, DriverException) as error:
+                self._close()
+                raise failures.of_driver(self._way.hosts, error) from None
+
+    def _close(self) -> None:
+        assert self._cluster is not None
+        self._cluster.shutdown()
+        self._cluster = None
+
+    def _asked(self) -> int | None:
+        def one(query: str) -> Any:
+            return self._session.execute(query, timeout=_ANSWERS_WITHIN_S).one()
+
+        if one("SELECT peer FROM system.peers_v2 LIMIT 1") is not None:
+            return None
+        return int(one("SELECT gossip_generation FROM system.local").gossip_generation)
+
+
+# Kept as long as the process, as the connector keeps its sessions.
+node = cache(Node)
+
+
+@contextmanager
+def connect(settings: Settings) -> Iterator[Session]:
+    """A session of cassandra-driver.  Raises ServiceError when no host can be reached, or one fails meanwhile."""
+    cluster = _cluster(Way.of(settings))
+    try:
+        yield cluster.connect()
+    except (NoHostAvailable, DriverException) as error:
+        raise failures.of_driver(settings.cassandra_hosts, error) from None
+    finally:
+        cluster.shutdown()
+
+
+def _cluster(way: Way) -> Cluster:
+    points, port = contact_points(way.hosts)
+    # As the connector writes: what one replica lacks, another has.
+    quorum = ConsistencyLevel.LOCAL_QUORUM
+    profile = ExecutionProfile(RoundRobinPolicy(), consistency_level=quorum, request_timeout=30)
+    return Cluster(
+        points,
+        port=port,
+        auth_provider=PlainTextAuthProvider(way.username, way.password),
+        ssl_context=_trusting(way.ca_file) if way.ca_file else None,
+        execution_profiles={EXEC_PROFILE_DEFAULT: profile},
+        connect_timeout=10,
+        protocol_version=ProtocolVersion.V5,
+        schema_metadata_enabled=False,
+        token_metadata_enabled=False,
+    )
+
+
+def _trusting(ca_file: str) -> ssl.SSLContext:
+    """Raises ConfigurationError when the file is no certificate's."""
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigurationError(
+            f"cannot be read ({error.strerror or error})",
+            where=ca_file,
+            mend="set CASSANDRA_CA_FILE to the authority's certificate, a PEM file",
+        ) from None
+
+
+def contact_points(hosts: str) -> tuple[list[str], int]:
+    """`"a:9043,b"` -> `(["a", "b"], 9043)`; the port is the first one named, 9042 without any.
+
+    Raises:
+        ConfigurationError: not a list of host or host:port.
+    """
+    names, ports = [], []
+    for part in filter(None, (part.strip() for part in hosts.split(","))):
+        name, _, port = part.rpartition(":") if part.count(":") == 1 else (part, "", "")
+        names.append(name)
+        if port:
+            ports.append(port)
+    if not names or not all(port.isdigit() for port in ports):
+        raise ConfigurationError(
+            f"CASSANDRA_HOSTS is {hosts!r}", where="environment", mend="write host:port, several apart by commas"
+        )
+    return names, int(ports[0]) if ports else 9042

@@ -1,0 +1,42 @@
+"""A table of Cassandra as it stands, and how it becomes what the contract wants."""
+
+from __future__ import annotations
+
+from cassandra.cluster import Session
+
+from contracts.stores.cassandra.spec import CassandraSpec
+from contracts.stores.table import Column, Table
+from streaming.sinks.altering import as_found, statements, tell
+
+
+def table(session: Session, spec: CassandraSpec) -> Table | None:
+    """The table, with the primary key that it has; None when there is none."""
+    found = list(
+        session.execute(
+            "SELECT column_name, type, kind, position FROM system_schema.columns"
+            " WHERE keyspace_name = %s AND table_name = %s",
+            (spec.keyspace, spec.table),
+        )
+    )
+    kinds = ("partition_key", "clustering")
+    key = sorted((kinds.index(row.kind), row.position, row.column_name) for row in found if row.kind in kinds)
+    columns = [Column(row.column_name, row.type, nullable=row.kind not in kinds) for row in found]
+    return as_found(spec, columns, [name for _, _, name in key])
+
+
+def bring(session: Session, wanted: Table) -> None:
+    """Creates the table, or alters it; each alteration is logged once it is done.
+
+    Raises:
+        ConfigurationError: no statement makes the table what the contract wants; nothing has been altered.
+    """
+    found = table(session, _spec(wanted))
+    for statement in statements(found, wanted):
+        session.execute(statement)
+        if found is not None:
+            tell(wanted, [statement])
+
+
+def _spec(wanted: Table) -> CassandraSpec:
+    assert isinstance(wanted.sink, CassandraSpec)
+    return wanted.sink

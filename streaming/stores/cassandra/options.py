@@ -1,0 +1,50 @@
+"""What Spark's Cassandra connector is told of the nodes, and of how to write."""
+
+from __future__ import annotations
+
+from contracts.settings import Settings
+from streaming import truststore
+from streaming.stores.cassandra.connection import contact_points
+
+_CIPHERS = (
+    "TLS_AES_256_GCM_SHA384",
+    "TLS_AES_128_GCM_SHA256",
+    "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+    "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+)
+
+
+def of(settings: Settings) -> dict[str, str]:
+    """Settings of a Spark session; the password is not among them."""
+    hosts, port = contact_points(settings.cassandra_hosts)
+    found = {
+        # Joins with a Cassandra table by its key read those rows, not the table.
+        "spark.sql.extensions": "com.datastax.spark.connector.CassandraSparkExtensions",
+        "spark.cassandra.connection.host": ",".join(hosts),
+        "spark.cassandra.connection.port": str(port),
+        "spark.cassandra.auth.username": settings.cassandra_username,
+        "spark.cassandra.output.ignoreNulls": "false",
+        # Rows that live on the same replicas go in one request, some ten at a time: a tenth of the requests.
+        "spark.cassandra.output.batch.grouping.key": "replica_set",
+        "spark.cassandra.output.batch.size.bytes": "4096",
+        "spark.cassandra.output.concurrent.writes": "32",
+        # Ours is the retry (job.py); the connector's own would hide an outage for two minutes.
+        "spark.cassandra.query.retry.count": "2",
+        "spark.cassandra.read.timeoutMS": "20000",
+        # As it writes: what is compared with a late event is what was written last, whatever replica has it.
+        "spark.cassandra.input.consistency.level": "LOCAL_QUORUM",
+        "spark.cassandra.connection.reconnectionDelayMS.min": "500",
+        "spark.cassandra.connection.reconnectionDelayMS.max": "3000",
+    }
+    return found | (_over_tls(settings.cassandra_ca_file) if settings.cassandra_ca_file else {})
+
+
+def _over_tls(ca_file: str) -> dict[str, str]:
+    return {
+        "spark.cassandra.connection.ssl.enabled": "true",
+        "spark.cassandra.connection.ssl.trustStore.path": str(truststore.of(ca_file, "CASSANDRA_CA_FILE")),
+        "spark.cassandra.connection.ssl.trustStore.password": truststore.PASSWORD,
+        "spark.cassandra.connection.ssl.trustStore.type": "PKCS12",
+        # The connector's own default has none that TLS 1.3 knows, and none for keys on elliptic curves.
+        "spark.cassandra.connection.ssl.enabledAlgorithms": ",".join(_CIPHERS),
+    }

@@ -1,0 +1,89 @@
+"""Cassandra as the stream uses it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from cassandra import InvalidRequest, OperationTimedOut, ReadTimeout
+from cassandra.concurrent import execute_concurrent_with_args
+from cassandra.util import Date
+
+from contracts.catalog.contract import Contract
+from contracts.settings import Settings
+from contracts.stores.cassandra.spec import CassandraSpec
+from contracts.stores.table import EVENT_OFFSET, EVENT_PARTITION, EVENT_TIMESTAMP
+from streaming.stores.cassandra import options
+from streaming.stores.cassandra.connection import connect
+from streaming.stores.cassandra.sink import CassandraSink
+from streaming.stores.store import COUNT_FOR_S, Key, Rows, Store
+
+# Partitions that are asked for in one request.
+_SLICE = 100
+
+
+class Cassandra(Store):
+    """Apache Cassandra."""
+
+    # Its driver writes a request that the server warns of to the log, values and all.
+    java_options = "-Ddatastax-java-driver.advanced.request.log-warnings=false"
+
+    def address(self, settings: Settings) -> str:
+        return settings.cassandra_hosts
+
+    def sink(self, settings: Settings, contract: Contract, spec: CassandraSpec) -> CassandraSink:
+        return CassandraSink(settings, contract, spec)
+
+    def rows(
+        self, settings: Settings, spec: CassandraSpec, names: Sequence[str], count: int
+    ) -> list[tuple[Any, ...]]:
+        listed = ", ".join(f'"{name}"' for name in names)
+        with connect(settings) as session:
+            statement = f"SELECT {listed} FROM {spec.quoted} LIMIT {int(count)}"  # noqa: S608 - identifiers
+            return [tuple(row) for row in session.execute(statement)]
+
+    def positions(self, settings: Settings, spec: CassandraSpec, keys: Sequence[Key]) -> Iterator[tuple[Any, ...]]:
+        """Rows of the partitions of `keys`, many partitions in one request: one for each costs ten times as much."""
+        # Milliseconds: no year after 9999 is one of Python's.
+        millis = f'toUnixTimestamp("{EVENT_TIMESTAMP}")'
+        names = ", ".join((*(f'"{name}"' for name in spec.primary_key), millis, EVENT_PARTITION, EVENT_OFFSET))
+        with connect(settings) as session:
+            query = f'SELECT {names} FROM {spec.quoted} WHERE "{spec.primary_key[0]}" IN ?'  # noqa: S608 - identifiers
+            statement = session.prepare(query)
+            is_uuid = statement.column_metadata[0].type.subtypes[0].typename == "uuid"
+            partitions = list(dict.fromkeys(uuid.UUID(key[0]) if is_uuid else key[0] for key in keys))
+            slices = [(partitions[at : at + _SLICE],) for at in range(0, len(partitions), _SLICE)]
+            for _, result in execute_concurrent_with_args(session, statement, slices, concurrency=16):
+                for row in result:
+                    yield tuple(part.date() if isinstance(part, Date) else part for part in row)
+
+    def count(self, settings: Settings, specs: Iterable[CassandraSpec], slow: set[str]) -> dict[str, Rows]:
+        found = {}
+        with connect(settings) as session:
+            for spec in specs:
+                try:
+                    if spec.qualified not in slow:
+                        count = session.execute(f"SELECT count(*) FROM {spec.quoted}", timeout=COUNT_FOR_S)  # noqa: S608 - an identifier
+                        found[spec.qualified] = Rows(count.one()[0], exact=True)
+                        continue
+                except InvalidRequest:  # no such table, or keyspace
+                    continue
+                except (OperationTimedOut, ReadTimeout):
+                    slow.add(spec.qualified)
+                # Of this node's part of the ring: where there are several, each knows its own only.
+                sizes = session.execute(
+                    "SELECT partitions_count FROM system.size_estimates WHERE keyspace_name = %s AND table_name = %s",
+                    (spec.keyspace, spec.table),
+                )
+                found[spec.qualified] = Rows(sum(row.partitions_count for row in sizes), exact=False)
+        return found
+
+    def spark_options(self, settings: Settings) -> Mapping[str, str]:
+        return options.of(settings)
+
+    def spark_secrets(self, settings: Settings) -> Mapping[str, str]:
+        return {"spark.cassandra.auth.password": settings.cassandra_password}
+
+
+STORE = Cassandra()

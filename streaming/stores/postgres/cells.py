@@ -1,0 +1,34 @@
+"""Decoded values -> what a column of PostgreSQL holds (docs/types.md)."""
+
+from __future__ import annotations
+
+from pyspark.sql import functions as F
+
+from contracts.avro import shapes
+from contracts.avro.nodes import AnyType, Field, Fixed, Schema
+from contracts.stores.postgres import columns
+from streaming.sinks import cells
+from streaming.sinks.cells import Cell
+
+
+def of(schema: Schema, field: Field) -> Cell:
+    """What makes the cell of `field` from its decoded value; null stays null."""
+    node, _ = shapes.nullability(schema, field.type)
+    if columns.of(schema, node).is_json:
+        return cells.json_of(schema, node)
+    return _scalar(node) or cells.same
+
+
+def _scalar(node: AnyType) -> Cell | None:
+    """Days and moments go as text, which the server reads: as Java's own objects they are in another calendar before
+    1582."""
+    name = shapes.type_name(node)
+    if name in cells.NANOS:
+        return cells.time(name)
+    if name in ("timestamp-millis", "timestamp-micros"):
+        return lambda value: F.concat(value.cast("string"), F.lit("+00"))
+    if name in ("date", "local-timestamp-millis", "local-timestamp-micros"):
+        return lambda value: value.cast("string")
+    if name == "duration":
+        return cells.iso_duration
+    return cells.uuid if name == "uuid" and isinstance(node, Fixed) else None

@@ -1,0 +1,58 @@
+"""Connections to PostgreSQL: psycopg's, and what Spark's JDBC needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import quote, urlencode
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from contracts.errors import ConfigurationError
+from contracts.settings import Settings
+from streaming.stores.postgres import failures
+
+
+@contextmanager
+def connect(settings: Settings, *, autocommit: bool = False) -> Iterator[psycopg.Connection]:
+    """A connection, in one transaction unless `autocommit`.  Raises ServiceError when the server cannot be reached or
+    fails."""
+    try:
+        with psycopg.connect(settings.postgres_dsn, connect_timeout=10, autocommit=autocommit) as connection:
+            yield connection
+    except psycopg.Error as error:
+        raise failures.of_driver(address(settings), error) from None
+
+
+def address(settings: Settings) -> str:
+    """host:port/database of the DSN, without its credentials."""
+    parts = _parts(settings.postgres_dsn)
+    return f"{parts.get('host', 'localhost')}:{parts.get('port', 5432)}/{parts.get('dbname', '')}"
+
+
+def jdbc(dsn: str) -> tuple[str, dict[str, str]]:
+    """JDBC URL and properties of a DSN; the password is a property, never part of the URL, which Spark may log.
+
+    `stringtype=unspecified` lets the server cast text to uuid or jsonb; `reWriteBatchedInserts` sends a batch as one
+    statement; `logServerErrorDetail=false` keeps rows out of error messages.
+    """
+    parts = _parts(dsn)
+    extra = {key: value for key, value in parts.items() if key in ("sslmode", "sslrootcert", "sslcert", "sslkey")}
+    fixed = {"reWriteBatchedInserts": "true", "stringtype": "unspecified", "logServerErrorDetail": "false"}
+    query = urlencode({**fixed, **extra})
+    place = f"{parts.get('host', 'localhost')}:{parts.get('port', 5432)}/{quote(str(parts.get('dbname', '')))}"
+    return f"jdbc:postgresql://{place}?{query}", {
+        "driver": "org.postgresql.Driver",
+        "user": str(parts.get("user", "")),
+        "password": str(parts.get("password", "")),
+    }
+
+
+def _parts(dsn: str) -> dict[str, object]:
+    try:
+        return conninfo_to_dict(dsn)
+    except psycopg.ProgrammingError:  # its words may hold the password
+        raise ConfigurationError(
+            "POSTGRES_DSN is no DSN", where="environment", mend="write postgresql://user:password@host:port/database"
+        ) from None

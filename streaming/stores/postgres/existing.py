@@ -1,0 +1,81 @@
+"""A table of PostgreSQL as it stands, and how it becomes what the contract wants."""
+
+from __future__ import annotations
+
+import psycopg
+
+from contracts.errors import Refused
+from contracts.stores.postgres.spec import PostgresSpec
+from contracts.stores.table import Column, Table
+from streaming.sinks import altering
+
+_COLUMNS = """\
+SELECT attname, format_type(atttypid, atttypmod), NOT attnotnull, array_position(i.indkey::int2[], a.attnum)
+FROM pg_attribute a LEFT JOIN pg_index i ON i.indrelid = a.attrelid AND i.indisprimary
+WHERE a.attrelid = to_regclass(%s) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum
+"""
+# What depends on a column and is not altered with it, as its index and its default are; and the views of such views.
+_USERS = """\
+WITH RECURSIVE users AS (
+    SELECT d.classid, d.objid, d.refobjid, r.ev_class
+    FROM pg_depend d
+    JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+    LEFT JOIN pg_rewrite r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
+    LEFT JOIN pg_attrdef f ON d.classid = 'pg_attrdef'::regclass AND f.oid = d.objid
+    WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = to_regclass(%(table)s) AND a.attname = ANY(%(columns)s)
+        AND (d.classid IN ('pg_rewrite'::regclass, 'pg_trigger'::regclass, 'pg_policy'::regclass, 'pg_proc'::regclass,
+            'pg_publication_rel'::regclass) OR f.adnum <> d.refobjsubid)
+    UNION
+    SELECT d.classid, d.objid, d.refobjid, r.ev_class
+    FROM users u
+    JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = u.ev_class AND d.deptype = 'n'
+        AND u.ev_class <> u.refobjid
+    JOIN pg_rewrite r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
+)
+SELECT DISTINCT CASE WHEN ev_class <> refobjid THEN pg_describe_object('pg_class'::regclass, ev_class, 0)
+    ELSE pg_describe_object(classid, objid, 0) END
+FROM users ORDER BY 1
+"""
+
+
+def table(connection: psycopg.Connection, spec: PostgresSpec) -> Table | None:
+    """The table, with the primary key that it has; None when there is none."""
+    found = connection.execute(_COLUMNS, (spec.quoted,)).fetchall()
+    key = sorted((place, name) for name, _, _, place in found if place is not None)
+    columns = [Column(name, type_, nullable) for name, type_, nullable, _ in found]
+    return altering.as_found(spec, columns, [name for _, name in key])
+
+
+def bring(connection: psycopg.Connection, wanted: Table) -> list[str]:
+    """Creates the table, or alters it; returns the alterations, to be logged (`altering.tell`) after the commit.
+
+    Raises:
+        ConfigurationError: no statement makes the table what the contract wants; nothing has been altered.
+        Refused: a view, or something else that somebody made, needs a column as it is; names each of them.
+    """
+    assert isinstance(wanted.sink, PostgresSpec)
+    found = table(connection, wanted.sink)
+    statements = altering.statements(found, wanted)
+    for statement in statements:
+        try:
+            with connection.transaction():  # a savepoint: after a refusal there is still a question to ask
+                connection.execute(statement)
+        except psycopg.errors.FeatureNotSupported:
+            if found is None or not (users := _users_of_retyped(connection, found, wanted)):
+                raise
+            raise Refused(
+                f"cannot be altered ({statement}): {', '.join(users)} would have to change too",
+                where=f"postgres table {wanted.sink.qualified}",
+                mend="keep their definitions (`pg_get_viewdef`, `pg_dump --schema-only`), drop them, start the stream"
+                " (it alters the table), and create them again",
+                server="postgres",
+            ) from None
+    return list(statements) if found is not None else []
+
+
+def _users_of_retyped(connection: psycopg.Connection, found: Table, wanted: Table) -> list[str]:
+    """What keeps PostgreSQL from giving columns another type: views with those that read them, rules, triggers."""
+    before = {column.name: column.type for column in found.columns}
+    retyped = [column.name for column in wanted.columns if before.get(column.name, column.type) != column.type]
+    rows = connection.execute(_USERS, {"table": wanted.sink.quoted, "columns": retyped})
+    return [description for (description,) in rows]
