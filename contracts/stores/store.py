@@ -46,12 +46,12 @@ class Store(ABC):
         """Statements, without semicolon, that create the table, and what it stands in, where they are not there."""
 
     @abstractmethod
-    def add(self, table: Table, column: Column) -> str:
-        """The statement that adds a column where it is not there."""
+    def add(self, table: Table, column: Column) -> list[str]:
+        """Statements that add a column where it is not there."""
 
     @abstractmethod
-    def retype(self, table: Table, old: Column, new: Column, since: str) -> str | Refusal:
-        """The statement that gives a column another type; every value stays what it is.
+    def retype(self, table: Table, old: Column, new: Column, since: str) -> list[str] | Refusal:
+        """Statements that give a column another type; every value stays what it is.
 
         Args:
             since: in words, when the column had the old type; empty, or with a space in front.

@@ -174,7 +174,7 @@ def migrate(old: Table | None, new: Table) -> Migration:
             if before.type == column.type:
                 notes.append(f"{column.name}: is there, with what {label} wrote, and is written again")
         if before is None:
-            statements.append(store.add(new, column))
+            statements += store.add(new, column)
             added.append(column.name)
             continue
         if before.type == column.type and {before.is_json, column.is_json} == {True, False}:
@@ -185,7 +185,7 @@ def migrate(old: Table | None, new: Table) -> Migration:
             if isinstance(change, Refusal):
                 refusals.append(change)
             else:
-                statements.append(change)
+                statements += change
                 notes += filter(None, [store.retyping_note(before, column)])
         if column.nullable and not before.nullable:
             statements += store.drop_not_null(new, column)

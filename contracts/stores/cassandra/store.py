@@ -33,10 +33,10 @@ class Cassandra(Store):
             f"CREATE TABLE IF NOT EXISTS {sink.quoted} (\n  {listed},\n  PRIMARY KEY ({key})\n)",
         ]
 
-    def add(self, table: Table, column: Column) -> str:
-        return f'ALTER TABLE {table.sink.quoted} ADD IF NOT EXISTS "{column.name}" {column.type}'
+    def add(self, table: Table, column: Column) -> list[str]:
+        return [f'ALTER TABLE {table.sink.quoted} ADD IF NOT EXISTS "{column.name}" {column.type}']
 
-    def retype(self, table: Table, old: Column, new: Column, since: str) -> str | Refusal:
+    def retype(self, table: Table, old: Column, new: Column, since: str) -> list[str] | Refusal:
         why = f"{new.name} was {old.type}{since}, and is now {new.type}; Cassandra cannot alter the type of a column"
         return Refusal(new.name, why, MEND_TYPE)
 

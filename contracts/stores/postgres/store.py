@@ -48,17 +48,17 @@ class Postgres(Store):
             statements.insert(0, f'CREATE SCHEMA IF NOT EXISTS "{sink.schema_name}"')
         return statements
 
-    def add(self, table: Table, column: Column) -> str:
-        return f'ALTER TABLE {table.sink.quoted} ADD COLUMN IF NOT EXISTS "{column.name}" {column.type}'
+    def add(self, table: Table, column: Column) -> list[str]:
+        return [f'ALTER TABLE {table.sink.quoted} ADD COLUMN IF NOT EXISTS "{column.name}" {column.type}']
 
-    def retype(self, table: Table, old: Column, new: Column, since: str) -> str | Refusal:
+    def retype(self, table: Table, old: Column, new: Column, since: str) -> list[str] | Refusal:
         what = f"{new.name} was {old.type}{since}, and is now {new.type}"
         if new.name in table.sink.primary_key and new.type == "text":
             why = f"{what}, and is part of the primary key: text tells capitals from small letters, a uuid does not"
             return Refusal(new.name, why, MEND_TYPE)
         # A column of the primary key too: a number stays the same number, and its index is built again.
         if (old.type, new.type) in _WIDER or _wider_numeric(old.type, new.type):
-            return f'ALTER TABLE {table.sink.quoted} ALTER COLUMN "{new.name}" TYPE {new.type}'
+            return [f'ALTER TABLE {table.sink.quoted} ALTER COLUMN "{new.name}" TYPE {new.type}']
         return Refusal(new.name, f"{what}; not every value that is stored could become one", MEND_TYPE)
 
     def retyping_note(self, old: Column, new: Column) -> str:
