@@ -131,7 +131,7 @@ test: setup lint ## everything the tests need, then all of them (ARGS="-k stack"
 
 .PHONY: lock
 lock: $(STAMP) ## write requirements.lock and stack/jars.lock anew (needs uv)
-	@command -v uv >/dev/null || { echo "error: uv was not found" >&2; echo "  mend: install uv" >&2; exit 2; }
+	@command -v uv >/dev/null || { echo "error: uv was not found" >&2; echo "  fix: install uv" >&2; exit 2; }
 	@uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-header \
 	  --no-annotate --no-emit-index-url --no-emit-find-links --quiet -o requirements.lock
 	@for image in pipeline airflow; do \

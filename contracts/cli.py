@@ -144,7 +144,7 @@ def register(
 
 @app.command()
 def drift(context: typer.Context, output: FindingsFormat = report.Format.text, fail_on: Fail = FailOn.error) -> None:
-    """Say where registry and topics differ from the contracts, and what mends it; changes nothing."""
+    """Say where registry and topics differ from the contracts, and what fixes it; changes nothing."""
     current, texts = _current(context.obj)
     servers = _servers(context.obj)
     findings = drifts.find(current, servers.read(current), texts)

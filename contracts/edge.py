@@ -33,7 +33,7 @@ def run(main: Callable[[], int | None]) -> NoReturn:
             place = place.tb_next
         at = f"{place.tb_frame.f_code.co_filename}:{place.tb_lineno}" if place else "?"
         _say(f"error: {at}: {type(error).__name__}: {error}")
-        _say("  mend: this is a bug; CONTRACTS_DEBUG=1 shows the traceback")
+        _say("  fix: this is a bug; CONTRACTS_DEBUG=1 shows the traceback")
         code = EXIT_SERVICE
     sys.stdout.flush()
     sys.exit(code)

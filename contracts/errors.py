@@ -8,7 +8,7 @@
     ├── FindingsError            1   the work was done; what it found is not in order
     └── Interrupted            130   Ctrl-C in the middle of what changes something
 
-Every error says what happened, where, and how to mend it.  Only the edge of a process (`run_cli`) turns one
+Every error says what happened, where, and how to fix it.  Only the edge of a process (`run_cli`) turns one
 into an exit code.
 """
 
@@ -27,21 +27,21 @@ class ContractsError(Exception):
     Args:
         what: what happened, one sentence, no full stop.
         where: a file with line, an address, a subject; empty when there is none.
-        mend: what the reader can do about it, a command when there is one.
+        fix: what the reader can do about it, a command when there is one.
     """
 
     exit_code = EXIT_USAGE
 
-    def __init__(self, what: str, *, where: str = "", mend: str = "") -> None:
+    def __init__(self, what: str, *, where: str = "", fix: str = "") -> None:
         super().__init__(what)
         self.what = what
         self.where = where
-        self.mend = mend
+        self.fix = fix
 
     def __str__(self) -> str:
         lines = [f"{self.where}: {self.what}" if self.where else self.what]
-        if self.mend:
-            lines.append(f"  mend: {self.mend}")
+        if self.fix:
+            lines.append(f"  fix: {self.fix}")
         return "\n".join(lines)
 
 
@@ -61,9 +61,9 @@ class InvalidSchema(ConfigurationError):
     """
 
     def __init__(
-        self, what: str, *, where: str = "", mend: str = "", path: str = "", line: int = 0, column: int = 0
+        self, what: str, *, where: str = "", fix: str = "", path: str = "", line: int = 0, column: int = 0
     ) -> None:
-        super().__init__(what, where=where, mend=mend)
+        super().__init__(what, where=where, fix=fix)
         self.path = path
         self.line = line
         self.column = column
@@ -79,8 +79,8 @@ class ServiceError(ContractsError):
 
     exit_code = EXIT_SERVICE
 
-    def __init__(self, what: str, *, where: str = "", mend: str = "", server: str = "") -> None:
-        super().__init__(what, where=where, mend=mend)
+    def __init__(self, what: str, *, where: str = "", fix: str = "", server: str = "") -> None:
+        super().__init__(what, where=where, fix=fix)
         self.server = server
 
 
@@ -91,8 +91,8 @@ class Refused(ServiceError):
         code: the server's own error code (e.g. 40403, 409), 0 when it gave none.
     """
 
-    def __init__(self, what: str, *, where: str = "", mend: str = "", server: str = "", code: int = 0) -> None:
-        super().__init__(what, where=where, mend=mend, server=server)
+    def __init__(self, what: str, *, where: str = "", fix: str = "", server: str = "", code: int = 0) -> None:
+        super().__init__(what, where=where, fix=fix, server=server)
         self.code = code
 
 

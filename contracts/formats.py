@@ -83,9 +83,11 @@ def as_document(result: Result) -> dict[str, Any]:
 
 
 def _finding(one: Finding) -> dict[str, Any]:
-    names = ("rule", "message", "mend", "file", "line", "column", "path", "contract", "subject")
+    names = ("rule", "message", "fix", "file", "line", "column", "path", "contract", "subject")
     approved = {"reason": one.approved, "until": one.until} if one.approved else None
-    return {**{name: getattr(one, name) for name in names}, "severity": one.severity.value, "approved": approved}
+    told = {name: getattr(one, name) for name in names}
+    # `mend` is what `fix` was called up to 0.1; it goes with the release after the next.
+    return {**told, "mend": one.fix, "severity": one.severity.value, "approved": approved}
 
 
 def _verdict(one: Verdict) -> dict[str, Any]:
@@ -112,7 +114,8 @@ def _impact(one: Impact) -> dict[str, Any]:
                 "table": table.table,
                 "statements": list(table.migration.statements),
                 "impossible": [
-                    {"column": no.column, "why": no.why, "mend": no.mend} for no in table.migration.refusals
+                    {"column": no.column, "why": no.why, "fix": no.fix, "mend": no.fix}
+                    for no in table.migration.refusals
                 ],
                 "notes": list(table.migration.notes),
             }
@@ -149,7 +152,7 @@ def as_junit(result: Result) -> str:
         if one.file:
             case.set("file", _xml(one.file))
             case.set("line", str(one.line))
-        text = _xml(f"{one.place}: {one.message}\nmend: {one.mend}")
+        text = _xml(f"{one.place}: {one.message}\nfix: {one.fix}")
         if one.approved:
             skipped += 1
             Xml.SubElement(case, "skipped", message=_xml(f"approved until {one.until}: {one.approved}")).text = text
@@ -188,7 +191,7 @@ def as_github(result: Result) -> str:
         properties = ",".join(f"{key}={_property(value)}" for key, value in known.items() if value)
         at = f"{one.path}: " if one.path else ""
         approved = f"\napproved until {one.until}: {one.approved}" if one.approved else ""
-        lines.append(f"::{word} {properties}::{_data(f'{at}{one.message}{chr(10)}mend: {one.mend}{approved}')}\n")
+        lines.append(f"::{word} {properties}::{_data(f'{at}{one.message}{chr(10)}fix: {one.fix}{approved}')}\n")
     return "".join(lines)
 
 
@@ -218,7 +221,7 @@ def as_markdown(result: Result) -> str:
     first = "Different" if result.command == "drift" else "Breaking"
     for title, some in ((first, breaking), ("Approved", approved), ("Good to know", rest)):
         if some:
-            lines += [f"### {title}", "", "| rule | where | what | mend |", "|---|---|---|---|"]
+            lines += [f"### {title}", "", "| rule | where | what | fix |", "|---|---|---|---|"]
             lines += [_row(one) for one in some]
             lines.append("")
     for verdict in result.checked.verdicts if result.checked else ():
@@ -237,8 +240,8 @@ def _short_enough(page: str) -> str:
 
 def _row(one: Finding) -> str:
     place = _code(one.place) + (f" {_code(one.path)}" if one.path else "")
-    mend = f"approved until {_md(one.until)}: {_md(one.approved)}" if one.approved else _md(one.mend)
-    return f"| {_code(one.rule)} | {place} | {_md(one.message)} | {mend} |"
+    fix = f"approved until {_md(one.until)}: {_md(one.approved)}" if one.approved else _md(one.fix)
+    return f"| {_code(one.rule)} | {place} | {_md(one.message)} | {fix} |"
 
 
 def _section(verdict: Verdict) -> list[str]:

@@ -176,7 +176,7 @@ def _finding(out: Console, one: Finding) -> None:
     if one.approved:
         out.print(f"    [dim]approved until {_plain(one.until)}:[/] {_plain(one.approved)}")
     else:
-        out.print(f"    [dim]mend:[/] {_plain(one.mend)}")
+        out.print(f"    [dim]fix:[/] {_plain(one.fix)}")
 
 
 _FIRST = {First.consumers: "green", First.producers: "yellow", First.any: "green", First.together: "red"}

@@ -98,5 +98,5 @@ def load(**flags: Any) -> Settings:
         first = error.errors()[0]
         name = str(first["loc"][0]).upper()
         raise ConfigurationError(
-            f"{name}: {first['msg']}", where="environment", mend=f"set {name}, or remove it to use the default"
+            f"{name}: {first['msg']}", where="environment", fix=f"set {name}, or remove it to use the default"
         ) from None

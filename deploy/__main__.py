@@ -36,7 +36,7 @@ def _certs(arguments: argparse.Namespace) -> int:
         raise UsageError(
             "Docker does not say whether containers run with those that are there, and would not know new ones",
             where=str(certs.FOLDER),
-            mend="see `docker compose ps`; or remove the folder, then this again",
+            fix="see `docker compose ps`; or remove the folder, then this again",
         )
     rows = _rows(listed)
     secure = any(row["Service"] in compose.only_of("secure") for row in rows)
@@ -45,7 +45,7 @@ def _certs(arguments: argparse.Namespace) -> int:
         raise UsageError(
             f"containers run with those that are there and would not know new ones: {', '.join(running)}",
             where=str(certs.FOLDER),
-            mend=certs.ANEW,
+            fix=certs.ANEW,
         )
     folder = certs.make(environment, days=arguments.days)
     print(f"{folder}: one authority, and a certificate for each of {', '.join(certs.NAMES)}")
@@ -68,7 +68,7 @@ def _up(arguments: argparse.Namespace) -> int:
             raise UsageError(
                 f"there are containers of --{name}: {', '.join(services)}",
                 where="docker compose",
-                mend="run `make compose-down`, then this again; volumes stay",
+                fix="run `make compose-down`, then this again; volumes stay",
             )
     running = {row["Service"] for row in rows if row["State"] == "running"}
     environment = passwords.known(ENV_FILE, os.environ)
@@ -99,7 +99,7 @@ def _status(arguments: argparse.Namespace) -> int:
             ports = ", ".join(f"127.0.0.1:{port}" for port in sorted(reached))
             print(f"{row['Service']:<24} {state:<10} {row.get('Health') or '-':<10} {ports}")
     if not rows:
-        raise ServerError("nothing runs", where="docker compose", mend="run `make compose-up`")
+        raise ServerError("nothing runs", where="docker compose", fix="run `make compose-up`")
     return EXIT_OK if all(map(in_order, rows)) else EXIT_SERVICE
 
 
@@ -115,7 +115,7 @@ def _overlays(arguments: argparse.Namespace) -> list[str]:
     if len(chosen) > 1:
         raise UsageError(
             f"--{' and --'.join(chosen)} do not go together",
-            mend="choose one of them",
+            fix="choose one of them",
         )
     return chosen
 
@@ -158,7 +158,7 @@ def _run(overlays: Sequence[str], *arguments: str) -> int:
         raise ServerError(
             f"`docker compose` ended with {done.returncode}; its words are above",
             where="docker compose",
-            mend="`make compose-status` shows what runs; docker compose logs SERVICE shows why one does not",
+            fix="`make compose-status` shows what runs; docker compose logs SERVICE shows why one does not",
         )
     return EXIT_OK
 

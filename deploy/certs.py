@@ -61,8 +61,8 @@ def demand(folder: Path = FOLDER) -> None:
     wanted = ("ca.pem", "users.properties", "login.properties", *(f"{name}.pem" for name in NAMES))
     lacking = [name for name in wanted if not (folder / name).exists()]
     if lacking:
-        mend = ANEW if made(folder) else "run `make certs`"
-        raise UsageError(f"not there: {', '.join(lacking)}", where=str(folder), mend=mend)
+        fix = ANEW if made(folder) else "run `make certs`"
+        raise UsageError(f"not there: {', '.join(lacking)}", where=str(folder), fix=fix)
     left = certificates.days_left(folder / "ca.pem")
     if left < 1:
-        raise UsageError(f"the certificates end in {max(left, 0):.0f} days", where=str(folder), mend=ANEW)
+        raise UsageError(f"the certificates end in {max(left, 0):.0f} days", where=str(folder), fix=ANEW)

@@ -40,7 +40,7 @@ def before_up(
         raise UsageError(
             f"Docker has {memory / 2**30:.1f} GiB of memory, the services take {needed / 2**30:.1f} GiB at rest",
             where="docker info",
-            mend="give it more (Docker Desktop: Settings, Resources), or start fewer: docker compose up SERVICE...",
+            fix="give it more (Docker Desktop: Settings, Resources), or start fewer: docker compose up SERVICE...",
         )
     for port in wanted:
         if port.service not in services_up and not ports.is_free(port.number):
@@ -48,7 +48,7 @@ def before_up(
             raise PortTaken(
                 f"port {port.number} is taken" + (f" by {by}" if by else ""),
                 where=f"{port.service} {ports.HOST}:{port.number}",
-                mend=f"stop what listens there, or set {port.variable} in .env to another",
+                fix=f"stop what listens there, or set {port.variable} in .env to another",
             )
 
 
@@ -65,7 +65,7 @@ def readable(sources: Sequence[Path]) -> None:
                 raise UsageError(
                     "the account in the container may not read it",
                     where=str(path),
-                    mend=f"run chmod -R o+rX {compose.CLONE / 'deploy'}",
+                    fix=f"run chmod -R o+rX {compose.CLONE / 'deploy'}",
                 )
 
 
@@ -82,7 +82,7 @@ def apart(wanted: Sequence[compose.Port]) -> None:
             raise UsageError(
                 f"{other.service} and {port.service} both want port {port.number}",
                 where=".env",
-                mend=f"set {other.variable} or {port.variable} to another",
+                fix=f"set {other.variable} or {port.variable} to another",
             )
 
 
@@ -94,16 +94,16 @@ def client() -> None:
     """
     if shutil.which("docker") is None:
         raise UsageError(
-            "there is no `docker` command", mend="install Docker Engine 25 or newer with its Compose plugin"
+            "there is no `docker` command", fix="install Docker Engine 25 or newer with its Compose plugin"
         )
     done = _docker("compose", "version", "--short")
     if done.returncode != 0:
-        raise UsageError("`docker compose` does not work", where="docker", mend="install Docker's Compose plugin")
+        raise UsageError("`docker compose` does not work", where="docker", fix="install Docker's Compose plugin")
     if _version(done.stdout) < OLDEST_COMPOSE:
         raise UsageError(
             f"Docker Compose {done.stdout.strip()} is too old",
             where="docker compose version",
-            mend=f"update it to {'.'.join(map(str, OLDEST_COMPOSE))} or newer",
+            fix=f"update it to {'.'.join(map(str, OLDEST_COMPOSE))} or newer",
         )
 
 
@@ -123,17 +123,17 @@ def daemon() -> int:
             "the daemon does not answer",
             where="docker",
             detail=done.stderr.strip()[-500:],
-            mend="start it (systemctl start docker, or Docker Desktop); your account needs the group `docker`",
+            fix="start it (systemctl start docker, or Docker Desktop); your account needs the group `docker`",
         ) from None
     if done.returncode != 0 or not memory:
         raise ServerError(
-            "the daemon does not answer", where="docker", detail=done.stderr.strip()[-500:], mend="see `docker info`"
+            "the daemon does not answer", where="docker", detail=done.stderr.strip()[-500:], fix="see `docker info`"
         )
     if _version(version) < OLDEST_ENGINE:
         raise UsageError(
             f"Docker {version} is too old",
             where="docker info",
-            mend=f"update it to {'.'.join(map(str, OLDEST_ENGINE))} or newer",
+            fix=f"update it to {'.'.join(map(str, OLDEST_ENGINE))} or newer",
         )
     return memory
 

@@ -69,7 +69,7 @@ def interpolate(text: str, environment: Mapping[str, str]) -> str:
     def value(match: re.Match[str]) -> str:
         found = environment.get(match["name"], "")
         if not found and match["kind"] == "?":
-            raise UsageError(f"{match['name']} is not set", where=".env", mend=match["rest"] or "set it")
+            raise UsageError(f"{match['name']} is not set", where=".env", fix=match["rest"] or "set it")
         return found or (match["rest"] if match["kind"] == "-" else "")
 
     return _VARIABLE.sub(value, text)
@@ -97,7 +97,7 @@ def ports(paths: Sequence[Path], environment: Mapping[str, str], profiles: Seque
             number = interpolate(text, environment).split(":")[-2]
             if not number.isdecimal() or not 0 < int(number) < 65_536:
                 raise UsageError(
-                    f"{number!r} is no port", where=variable["name"] if variable else name, mend="see .env"
+                    f"{number!r} is no port", where=variable["name"] if variable else name, fix="see .env"
                 )
             found.append(Port(name, int(number), variable["name"] if variable else ""))
     return found

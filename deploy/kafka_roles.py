@@ -52,7 +52,7 @@ def passwords(environment: Mapping[str, str]) -> dict[str, str]:
     variables = {role: f"DEPLOY_KAFKA_{role.upper().replace('-', '_')}_PASSWORD" for role in ROLES}
     missing = [name for name in variables.values() if not environment.get(name)]
     if missing:
-        raise ConfigurationError(f"not set: {', '.join(missing)}", where=".env", mend="run `make compose-env`")
+        raise ConfigurationError(f"not set: {', '.join(missing)}", where=".env", fix="run `make compose-env`")
     return {role: environment[variable] for role, variable in variables.items()}
 
 
@@ -68,7 +68,7 @@ def apply(client: AdminClient, where: str, secrets: Mapping[str, str], wanted: S
         raise ServiceError(
             error.args[0].str(),
             where=where,
-            mend="its log says why; the administrator's certificate comes from `make certs`",
+            fix="its log says why; the administrator's certificate comes from `make certs`",
             server="kafka",
         ) from error
 
@@ -78,7 +78,7 @@ def main() -> None:
     folder = os.environ.get("KAFKA_ADMIN_CERTIFICATES", ".certs")
     for name in ("ca.pem", "admin.crt", "admin.key"):
         if not os.access(os.path.join(folder, name), os.R_OK):
-            raise ConfigurationError(f"{name} cannot be read", where=folder, mend="run `make certs`")
+            raise ConfigurationError(f"{name} cannot be read", where=folder, fix="run `make certs`")
     secrets = passwords(os.environ)
     wanted = permissions(loading.load(configured.contracts_dir).contracts.values())
     client = AdminClient(

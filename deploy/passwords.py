@@ -43,7 +43,7 @@ def _unusable(path: Path, error: Exception) -> UsageError:
     why = (
         "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else getattr(error, "strerror", None) or str(error)
     )
-    return UsageError(f"no use as a file of passwords: {why}", where=str(path), mend="make it a text file of yours")
+    return UsageError(f"no use as a file of passwords: {why}", where=str(path), fix="make it a text file of yours")
 
 
 def known(path: Path, environment: Mapping[str, str]) -> dict[str, str]:
@@ -59,13 +59,13 @@ def demand(names: Sequence[str], environment: Mapping[str, str]) -> None:
     """
     missing = [name for name in names if not environment.get(name)]
     if missing:
-        raise UsageError(f"not set: {', '.join(missing)}", where=".env", mend="run `make compose-env`")
+        raise UsageError(f"not set: {', '.join(missing)}", where=".env", fix="run `make compose-env`")
     odd = [name for name in names if not _PLAIN.fullmatch(environment[name])]
     if odd:
         raise UsageError(
             f"characters that a URL or a file of properties would change: {', '.join(odd)}",
             where=".env",
-            mend="choose letters, digits, _ and -; where a server has the old one: docs/operations.md, Rotate",
+            fix="choose letters, digits, _ and -; where a server has the old one: docs/operations.md, Rotate",
         )
 
 

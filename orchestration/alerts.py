@@ -107,9 +107,9 @@ def post(text: str) -> None:
             answer = session.post(url, json={"text": text}, timeout=WAIT_S)
     except (requests.RequestException, ValueError) as error:  # urlsplit's own is a ValueError
         words = f"cannot be reached ({type(error).__name__})"
-        raise ConfigurationError(words, where=WEBHOOK_URL, mend="correct it, or unset it") from None
+        raise ConfigurationError(words, where=WEBHOOK_URL, fix="correct it, or unset it") from None
     if not answer.ok:
-        raise ConfigurationError(f"answered {answer.status_code}", where=WEBHOOK_URL, mend="correct it, or unset it")
+        raise ConfigurationError(f"answered {answer.status_code}", where=WEBHOOK_URL, fix="correct it, or unset it")
 
 
 def _email(subject: str, html: str) -> BaseNotifier:

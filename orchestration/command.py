@@ -135,7 +135,7 @@ def _end(process: subprocess.Popen[str]) -> None:
 
 
 def _failure(code: int, line: str, errors: Sequence[str], printed: Sequence[str]) -> AirflowException:
-    """The command's own words in one line: its error with the mend, or else the last line that it printed."""
+    """The command's own words in one line: its error with the fix, or else the last line that it printed."""
     said = list(errors)
     begin = next((at for at in reversed(range(len(said))) if said[at].startswith("error: ")), None)
     if begin is not None:

@@ -85,7 +85,7 @@ def _refuse_without_source(contract: Contract) -> None:
         raise ConfigurationError(
             f"contract {contract.name} has no source",
             where=contract.file,
-            mend="if its events are users of a randomuser.me API, add `source: {api: randomuser}` to it "
+            fix="if its events are users of a randomuser.me API, add `source: {api: randomuser}` to it "
             "(docs/contract.md); else send records from your own program (docs/producer.md, Records of your own)",
         )
 
@@ -96,7 +96,7 @@ def _count(text: str | None, duration: float | None) -> int | None:
     if text == "all":
         return None
     if not text.isdecimal() or not text.isascii() or len(text) > 12:
-        raise ConfigurationError(f"--count {text!r} is neither a number nor `all`", mend="e.g. --count 1000")
+        raise ConfigurationError(f"--count {text!r} is neither a number nor `all`", fix="e.g. --count 1000")
     return int(text)
 
 

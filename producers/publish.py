@@ -71,7 +71,7 @@ class Publisher:
             self._producer = Producer(self._configuration())
         except KafkaException as error:
             raise ConfigurationError(
-                error.args[0].str(), where=self._where, mend="correct KAFKA_BOOTSTRAP_SERVERS or KAFKA_MAX_BLOCK_MS"
+                error.args[0].str(), where=self._where, fix="correct KAFKA_BOOTSTRAP_SERVERS or KAFKA_MAX_BLOCK_MS"
             ) from None
 
     def _configuration(self) -> dict[str, Any]:
@@ -159,7 +159,7 @@ class Publisher:
             raise ServiceError(
                 f"a refused user ({letter.reason}) cannot go to {self.dead_letter_topic}: {error.what}",
                 where=self._where,
-                mend=f"raise max.message.bytes of {self.dead_letter_topic}, or correct the user at the source",
+                fix=f"raise max.message.bytes of {self.dead_letter_topic}, or correct the user at the source",
                 server="kafka",
             ) from None
 
@@ -227,7 +227,7 @@ class Publisher:
             f"{self.sent - self.undelivered} messages delivered, {self.undelivered} not: "
             f"{reasons or self._last_error or f'no acknowledgement within {self._patience_s:g} s'}",
             where=self._where,
-            mend="see whether it is up (`make status`), then run again: a user that arrives twice is one row",
+            fix="see whether it is up (`make status`), then run again: a user that arrives twice is one row",
             server="kafka",
         )
 
@@ -243,13 +243,13 @@ class Publisher:
                     raise ServiceError(
                         f"no answer within {self._patience_s:g} s: {self._last_error or error.args[0].str()}",
                         where=self._where,
-                        mend="start it (`make up`), or set KAFKA_BOOTSTRAP_SERVERS",
+                        fix="start it (`make up`), or set KAFKA_BOOTSTRAP_SERVERS",
                         server="kafka",
                     ) from None
         missing = [topic for topic in (self.topic, self.dead_letter_topic) if topic not in found]
         if missing:
             raise ConfigurationError(
-                f"there is no topic {' and no topic '.join(missing)}", where=self._where, mend="make register-schemas"
+                f"there is no topic {' and no topic '.join(missing)}", where=self._where, fix="make register-schemas"
             )
 
 

@@ -38,9 +38,9 @@ class Order:
     def __post_init__(self) -> None:
         for name, value in (("--count", self.count), ("--rate", self.rate), ("--duration", self.duration_s)):
             if value is not None and not value > 0:
-                raise ConfigurationError(f"{name} {value:g} is not more than 0", mend="give a positive number")
+                raise ConfigurationError(f"{name} {value:g} is not more than 0", fix="give a positive number")
         if not 1 <= self.page_size <= 5_000:
-            raise ConfigurationError(f"--page-size {self.page_size} is not in 1 … 5000", mend="leave it out: 500")
+            raise ConfigurationError(f"--page-size {self.page_size} is not in 1 … 5000", fix="leave it out: 500")
 
 
 @dataclass
@@ -81,14 +81,14 @@ class Report:
             raise FindingsError(
                 f"fetched {self.fetched} is not produced {self.produced} + refused {refused}",
                 where="producer",
-                mend="this is a bug in producers/; run again, a user that arrives twice is one row",
+                fix="this is a bug in producers/; run again, a user that arrives twice is one row",
             )
         if refused and not self.produced and self.ended != "SIGINT":
             reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(self.refused.items()))
             raise FindingsError(
                 f"every user was refused: fetched {self.fetched}, produced 0, refused {refused} ({reasons})",
                 where="producer",
-                mend="`python -m streaming dlq show` has the reasons (docs/producer.md, Refused users): correct the "
+                fix="`python -m streaming dlq show` has the reasons (docs/producer.md, Refused users): correct the "
                 "contract's schema or rules, or DATASOURCE_URL",
             )
 

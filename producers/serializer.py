@@ -74,18 +74,18 @@ def of(subject: Subject, registry: Registry, place: SchemaIdPlace) -> Serializer
         raise ConfigurationError(
             f"the {subject.role} is a {schema.fullname}, and the producer sends records",
             where=subject.file,
-            mend="wrap it in a record",
+            fix="wrap it in a record",
         )
     found = registry.find(subject)
     if found is None:
         raise ConfigurationError(
             f"subject {subject.name} does not hold this schema (schema registry {registry.url})",
             where=subject.file,
-            mend="make register-schemas",
+            fix="make register-schemas",
         )
     try:
         return Serializer(subject, found, place)
     except (SchemaParseException, UnknownType, RecursionError) as error:
         raise ConfigurationError(
-            f"fastavro cannot write with this schema: {error}", where=subject.file, mend="correct the schema"
+            f"fastavro cannot write with this schema: {error}", where=subject.file, fix="correct the schema"
         ) from None

@@ -33,8 +33,8 @@ class _Temporary(ServiceError):
         wait_s: how long the server asked to wait, None when it did not say.
     """
 
-    def __init__(self, what: str, *, where: str, mend: str, wait_s: float | None = None) -> None:
-        super().__init__(what, where=where, mend=mend, server="source")
+    def __init__(self, what: str, *, where: str, fix: str, wait_s: float | None = None) -> None:
+        super().__init__(what, where=where, fix=fix, server="source")
         self.wait_s = wait_s
 
 
@@ -54,7 +54,7 @@ class SourceApi:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ConfigurationError(
-                "is no http or https address", where=f"DATASOURCE_URL {url!r}", mend="e.g. https://randomuser.me/api/"
+                "is no http or https address", where=f"DATASOURCE_URL {url!r}", fix="e.g. https://randomuser.me/api/"
             )
         self.url = url
         self.address = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
@@ -99,7 +99,7 @@ class SourceApi:
             raise ServiceError(
                 "answered without any user",
                 where=self._where,
-                mend="see whether it serves users (docs/source-api.md)",
+                fix="see whether it serves users (docs/source-api.md)",
                 server="source",
             )
         log.info("the source has no more users", pages=number - 1)
@@ -117,14 +117,14 @@ class SourceApi:
         except _Temporary as error:
             attempts = self._retrying.statistics["attempt_number"]
             what = f"{error.what} (page {number}, {attempts} attempt{'s' if attempts > 1 else ''})"
-            raise ServiceError(what, where=error.where, mend=error.mend, server=error.server) from None
+            raise ServiceError(what, where=error.where, fix=error.fix, server=error.server) from None
         info = answer.get("info")
         answered = info.get("page", number) if isinstance(info, dict) else number
         if answered != number:
             raise ServiceError(
                 f"was asked for page {number}, which is not to be had, and answered with page {answered}",
                 where=self._where,
-                mend="fetch larger pages (--page-size), or another --seed",
+                fix="fetch larger pages (--page-size), or another --seed",
                 server="source",
             )
         return answer["results"]
@@ -136,7 +136,7 @@ class SourceApi:
             raise ServiceError(
                 f"its certificate is not trusted: {_cause(error)}",
                 where=self._where,
-                mend="behind a TLS-inspecting proxy, name its CA certificates in SSL_CERT_FILE",
+                fix="behind a TLS-inspecting proxy, name its CA certificates in SSL_CERT_FILE",
                 server="source",
             ) from None
         except requests.Timeout:
@@ -147,7 +147,7 @@ class SourceApi:
             raise self._temporary(f"not reachable: {_cause(error)}") from None
         except requests.RequestException as error:
             raise ServiceError(
-                f"cannot be asked: {_cause(error)}", where=self._where, mend="correct DATASOURCE_URL", server="source"
+                f"cannot be asked: {_cause(error)}", where=self._where, fix="correct DATASOURCE_URL", server="source"
             ) from None
         return self._understood(response)
 
@@ -164,11 +164,11 @@ class SourceApi:
             raise self._temporary(f"answered {status}{said}", self._asked_to_wait(response, said))
         if status in (401, 403):
             words = f"answered {status}{said}: it does not let us in"
-            mend = "the key or account in DATASOURCE_URL is wrong or has expired: set it to one that is valid"
-            raise ConfigurationError(words, where=self._where, mend=mend)
+            fix = "the key or account in DATASOURCE_URL is wrong or has expired: set it to one that is valid"
+            raise ConfigurationError(words, where=self._where, fix=fix)
         if not response.ok:
-            mend = "see whether DATASOURCE_URL is the address of a randomuser.me API"
-            raise Refused(f"answered {status}{said}", where=self._where, mend=mend, server="source", code=status)
+            fix = "see whether DATASOURCE_URL is the address of a randomuser.me API"
+            raise Refused(f"answered {status}{said}", where=self._where, fix=fix, server="source", code=status)
         if document is None:
             kind = response.headers.get("Content-Type", "no content type")
             raise self._temporary(f"the answer is not JSON ({kind}, {len(response.content)} bytes)")
@@ -178,7 +178,7 @@ class SourceApi:
             raise ServiceError(
                 "the answer has no list of results",
                 where=self._where,
-                mend="see whether DATASOURCE_URL is the address of a randomuser.me API",
+                fix="see whether DATASOURCE_URL is the address of a randomuser.me API",
                 server="source",
             )
         return document
@@ -189,18 +189,18 @@ class SourceApi:
             raise ServiceError(
                 f"answered {response.status_code}{said}, and asks to wait {seconds:.0f} s",
                 where=self._where,
-                mend=f"try again in {seconds:.0f} s, or fetch less often (--rate)",
+                fix=f"try again in {seconds:.0f} s, or fetch less often (--rate)",
                 server="source",
             )
         return seconds
 
     def _temporary(self, what: str, wait_s: float | None = None) -> _Temporary:
-        mend = (
+        fix = (
             "see `make status`, start it (`make up`), read its log (`stack logs source`), or set DATASOURCE_URL"
             if self._local
             else "see whether the network reaches it, or use the local one (`make up`, and no DATASOURCE_URL)"
         )
-        return _Temporary(what, where=self._where, mend=mend, wait_s=wait_s)
+        return _Temporary(what, where=self._where, fix=fix, wait_s=wait_s)
 
     def _say_again(self, state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None

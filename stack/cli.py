@@ -92,7 +92,7 @@ def _airflow(arguments: argparse.Namespace) -> int:
 def _logs(arguments: argparse.Namespace) -> int:
     log = Site(arguments.dir).log(arguments.name)
     if not log.exists():
-        raise ServerError("has no log yet", where=arguments.name, mend="run `make up`")
+        raise ServerError("has no log yet", where=arguments.name, fix="run `make up`")
     command = ["tail", "-n", str(arguments.lines), *(["-F"] if arguments.follow else []), str(log)]
     os.execvp(command[0], command)  # noqa: S606 - nothing of it comes from outside
 
@@ -115,7 +115,7 @@ def _lock(_: argparse.Namespace) -> int:
 def _jars(arguments: argparse.Namespace) -> int:
     found = cache.paths(arguments.set)
     if not found:
-        raise UsageError(f"no such set of jars: {arguments.set}", mend="the sets are in stack/pins.toml")
+        raise UsageError(f"no such set of jars: {arguments.set}", fix="the sets are in stack/pins.toml")
     print(",".join(map(str, found)))
     return EXIT_OK
 
@@ -194,7 +194,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             signal.signal(number, _stop)
     try:
         if sys.platform != "linux":
-            raise UsageError("the embedded stack runs on Linux only", mend="use docker-compose.yml on other systems")
+            raise UsageError("the embedded stack runs on Linux only", fix="use docker-compose.yml on other systems")
         return int(arguments.function(arguments))
     except StackError as error:
         _say(f"error: {error}")
@@ -203,7 +203,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_OK
     except OSError as error:
         _say(
-            f"error: {error.filename or 'system'}: {error.strerror}\n  mend: check the disk and the permissions there"
+            f"error: {error.filename or 'system'}: {error.strerror}\n  fix: check the disk and the permissions there"
         )
         return EXIT_SERVICE
     except KeyboardInterrupt:

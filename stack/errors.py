@@ -1,4 +1,4 @@
-"""The errors of the embedded stack: what happened, where, how to mend it.
+"""The errors of the embedded stack: what happened, where, how to fix it.
 
     StackError              exit 2
     ├── UsageError          2   flags, environment, a file of stack/ that is not in order
@@ -23,24 +23,24 @@ class StackError(Exception):
     Args:
         what: what happened, one sentence, no full stop.
         where: a server with its address, a file; empty when there is none.
-        mend: what the reader can do about it, a command when there is one.
+        fix: what the reader can do about it, a command when there is one.
         detail: the end of a log; printed between the two.
     """
 
     exit_code = EXIT_USAGE
 
-    def __init__(self, what: str, *, where: str = "", mend: str = "", detail: str = "") -> None:
+    def __init__(self, what: str, *, where: str = "", fix: str = "", detail: str = "") -> None:
         super().__init__(what)
         self.what = what
         self.where = where
-        self.mend = mend
+        self.fix = fix
         self.detail = detail
 
     def __str__(self) -> str:
         lines = [f"{self.where}: {self.what}" if self.where else self.what]
         lines.extend(f"  | {line}" for line in self.detail.splitlines())
-        if self.mend:
-            lines.append(f"  mend: {self.mend}")
+        if self.fix:
+            lines.append(f"  fix: {self.fix}")
         return "\n".join(lines)
 
 

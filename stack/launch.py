@@ -142,11 +142,11 @@ class Launcher:
     def failure(self, what: str, where: str, server: str) -> ServerError:
         """An error about a server: with the end of its log, and the disk when that is the likely cause."""
         log = self.site.log(server)
-        mend = f"the whole log: {log}"
+        fix = f"the whole log: {log}"
         free = shutil.disk_usage(self.site.root).free
         if free < _FULL_DISK:
-            mend = f"the disk is full ({free / 1e6:.0f} MB free): make room, then run the same command again; {mend}"
-        return ServerError(what, where=where, detail=tail(log), mend=mend)
+            fix = f"the disk is full ({free / 1e6:.0f} MB free): make room, then run the same command again; {fix}"
+        return ServerError(what, where=where, detail=tail(log), fix=fix)
 
     def _spawn(
         self, command: Sequence[str], environment: Mapping[str, str], cwd: Path, log: int, *, server: str
@@ -166,7 +166,7 @@ class Launcher:
                 )
             except OSError as error:
                 raise ServerError(
-                    f"cannot be run ({error.strerror})", where=str(command[0]), mend="run `make setup`"
+                    f"cannot be run ({error.strerror})", where=str(command[0]), fix="run `make setup`"
                 ) from None
             if server:
                 self._servers[server] = started

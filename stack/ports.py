@@ -62,7 +62,7 @@ def demand_host(server: str) -> None:
             raise UsageError(
                 "this machine's loopback has no such address",
                 where=f"{server} {host(server)}",
-                mend=f"start without it, or have it added: ip address add {host(server)}/8 dev lo",
+                fix=f"start without it, or have it added: ip address add {host(server)}/8 dev lo",
             ) from None
 
 
@@ -104,7 +104,7 @@ def pick(names: Iterable[str], taken: Iterable[int] = (), at: Collection[str] = 
     for name in names:
         while True:
             if not candidates:
-                raise PortTaken("no free port is left", mend="stop what listens on so many")
+                raise PortTaken("no free port is left", fix="stop what listens on so many")
             port = candidates.pop()
             if port not in reserved and all(is_free(port, address) for address in at):
                 picked[name] = port
@@ -134,7 +134,7 @@ def demand_free(server: str, ports: Mapping[str, int]) -> None:
             raise PortTaken(
                 f"port {port} ({name}) is taken" + (f" by {by}" if by else ""),
                 where=f"{server} {host(server)}:{port}",
-                mend="stop that process, or start the stack on free ports: python -m stack up --ports auto",
+                fix="stop that process, or start the stack on free ports: python -m stack up --ports auto",
             )
 
 

@@ -5,7 +5,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 venv=${1:-.venv}
 
 fail() {
-    printf 'error: %s\n  mend: %s\n' "$1" "$2" >&2
+    printf 'error: %s\n  fix: %s\n' "$1" "$2" >&2
     exit 2
 }
 

@@ -73,14 +73,14 @@ def agreed(
         raise UsageError(
             "with ZooKeeper there is one node of Kafka, and no accounts",
             where=str(site.root),
-            mend="leave out --zookeeper, or --secure and --brokers",
+            fix="leave out --zookeeper, or --secure and --brokers",
         )
     for name, told in (("Kafka", _kafka), ("Cassandra", _cassandra)):
         if told(wanted) != told(before) and (site.folder(name.lower()) / "data").exists():
             raise UsageError(
                 f"the data here are of {name} with {told(before)}, not {told(wanted)}",
                 where=str(site.root),
-                mend="leave the flag out, or start another stack: set STACK_DIR, or --dir, to a folder of its own",
+                fix="leave the flag out, or start another stack: set STACK_DIR, or --dir, to a folder of its own",
             )
     return wanted
 

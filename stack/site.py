@@ -113,10 +113,10 @@ class Site:
             return None
         except PermissionError:
             raise UsageError(
-                "belongs to another account", where=str(path), mend="run this as that account, or set STACK_DIR"
+                "belongs to another account", where=str(path), fix="run this as that account, or set STACK_DIR"
             ) from None
         except ValueError:
-            raise UsageError("is damaged", where=str(path), mend="remove this file") from None
+            raise UsageError("is damaged", where=str(path), fix="remove this file") from None
 
     @staticmethod
     def write(path: Path, content: Any) -> None:
@@ -136,5 +136,5 @@ class Site:
             os.replace(temporary, path)
         except OSError as error:
             raise ServerError(
-                f"cannot be written ({error.strerror})", where=str(path), mend="check the disk and its permissions"
+                f"cannot be written ({error.strerror})", where=str(path), fix="check the disk and its permissions"
             ) from None

@@ -136,7 +136,7 @@ class Stack:
             ServerError: none of them runs.
         """
         if not any(process.recorded(self.site, name) for name in NAMES):
-            raise ServerError("the stack is not up", where=str(self.site.root), mend="run `make up`")
+            raise ServerError("the stack is not up", where=str(self.site.root), fix="run `make up`")
         exports = {key: value for server in self.servers for key, value in server.exports(role).items()}
         spark_options = classes.spark_options(learn=learn)
         return exports | {
@@ -176,9 +176,9 @@ def up(
     """
     unknown = set(only) - set(NAMES)
     if unknown:
-        raise UsageError(f"no such server: {', '.join(sorted(unknown))}", mend=f"valid names: {', '.join(NAMES)}")
+        raise UsageError(f"no such server: {', '.join(sorted(unknown))}", fix=f"valid names: {', '.join(NAMES)}")
     if replay is not None and not replay.is_dir():
-        raise UsageError("is not a folder of recorded responses", where=str(replay), mend="correct --replay")
+        raise UsageError("is not a folder of recorded responses", where=str(replay), fix="correct --replay")
     fetch(say)
     classes.make_base()
     site = Site(root)
@@ -188,7 +188,7 @@ def up(
         raise UsageError(
             f"cannot be made ({error.strerror})",
             where=str(root),
-            mend="set STACK_DIR, or --dir, to a folder of yours",
+            fix="set STACK_DIR, or --dir, to a folder of yours",
         ) from None
     with site.locked(say):
         before = Stack.at(root)
@@ -203,14 +203,14 @@ def up(
             raise UsageError(
                 "Airflow's tasks do every step under one account, and a secure stack has one for each",
                 where=str(root),
-                mend="leave --with airflow out",
+                fix="leave --with airflow out",
             )
         lacking = [name for name in _WITH_TLS if not (site.certificates / f"{name}.pem").exists()]
         if shape.secure and lacking and alive:
             raise UsageError(
                 f"there is no certificate for {', '.join(lacking)}, and the servers that run would not know new ones",
                 where=str(site.certificates),
-                mend="run `make down`, then this again",
+                fix="run `make down`, then this again",
             )
         if shape.secure and lacking:
             hosts = {name: [ports.HOST, "localhost"] for name in _WITH_TLS}

@@ -84,7 +84,7 @@ def _check_before_start(site: Site, servers: Sequence[Server]) -> None:
         raise ServerError(
             f"the disk is too full: {free / 1e6:.0f} MB free, {MINIMUM_FREE / 1e6:.0f} MB needed",
             where=str(site.root),
-            mend="make room, or put the stack elsewhere: set STACK_DIR, or --dir",
+            fix="make room, or put the stack elsewhere: set STACK_DIR, or --dir",
         )
 
 

@@ -62,14 +62,14 @@ class UnseenSchemaId(ServiceError):
 
 def service(server: Server, address: str, words: str) -> ServiceError:
     """An outage of the server at `address`."""
-    mend = f"see whether it is up (`make status`, `make up`), and whether {server.setting} and its credentials fit"
-    return ServiceError(words, where=f"{server.title} {address}", mend=mend, server=server.name)
+    fix = f"see whether it is up (`make status`, `make up`), and whether {server.setting} and its credentials fit"
+    return ServiceError(words, where=f"{server.title} {address}", fix=fix, server=server.name)
 
 
 def refused(server: Server, address: str, words: str) -> Refused:
     """A refusal of the server at `address`."""
-    mend = f"correct what it names, or {server.setting} and its credentials (`make env` prints the embedded stack's)"
-    return Refused(words, where=f"{server.title} {address}", mend=mend, server=server.name)
+    fix = f"correct what it names, or {server.setting} and its credentials (`make env` prints the embedded stack's)"
+    return Refused(words, where=f"{server.title} {address}", fix=fix, server=server.name)
 
 
 def of_java(server: Server, address: str, error: Py4JJavaError | CapturedException) -> ServiceError:
@@ -82,20 +82,20 @@ def of_java(server: Server, address: str, error: Py4JJavaError | CapturedExcepti
         frame.getClassName().startswith(_READS_KAFKA) for frame in frames
     )
     if cause.getClass().getName().startswith("org.apache.kafka.") or (reads and kind == "TimeoutException"):
-        mend = "see whether it is up (`make status`, `make up`)"
-        return ServiceError(words, where="Kafka", mend=mend, server="kafka")
+        fix = "see whether it is up (`make status`, `make up`)"
+        return ServiceError(words, where="Kafka", fix=fix, server="kafka")
     # Of all that is made of a record where Kafka is read, only its timestamp is calculated.
     if reads or cause.getClass().getName() == strict.UNREADABLE_TIMESTAMP:
-        mend = "a plain consumer brings the batch, and it is written again"
+        fix = "a plain consumer brings the batch, and it is written again"
         words = "a record's timestamp is not one that Spark can hold"
-        return UnreadableTimestamp(words, where="Kafka", mend=mend, server="kafka")
+        return UnreadableTimestamp(words, where="Kafka", fix=fix, server="kafka")
     if kind == "RuntimeException" and len(frames) and frames[0].getClassName().startswith(_GENERATED):
         # Of an expression of ours (`raise_error`), in words of ours.
-        mend = "it is the same at every attempt; docs/outages.md has what a stream stops at"
-        return Refused(cause.getMessage(), where=f"{server.title} {address}", mend=mend, server=server.name)
+        fix = "it is the same at every attempt; docs/outages.md has what a stream stops at"
+        return Refused(cause.getMessage(), where=f"{server.title} {address}", fix=fix, server=server.name)
     if cause.getClass().getName() == strict.UNSEEN:
-        mend = "it is looked up, and the batch written again"
-        return UnseenSchemaId(words, where=f"{server.title} {address}", mend=mend, server="registry")
+        fix = "it is looked up, and the batch written again"
+        return UnseenSchemaId(words, where=f"{server.title} {address}", fix=fix, server="registry")
     if server.of_cause and (told := server.of_cause(address, cause, words)):
         return told
     if not cause.getClass().getName().startswith(_OF_SERVERS + server.packages) and not kind.endswith("Error"):

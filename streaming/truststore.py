@@ -27,7 +27,7 @@ def of(ca_file: str, variable: str) -> Path:
         raise ConfigurationError(
             f"cannot be read ({getattr(error, 'strerror', None) or 'it is not PEM'})",
             where=ca_file,
-            mend=f"set {variable} to the authority's certificate, a PEM file",
+            fix=f"set {variable} to the authority's certificate, a PEM file",
         ) from None
     entries = [pkcs12.PKCS12Certificate(one, f"ca-{number}".encode()) for number, one in enumerate(certificates)]
     folder = Path(tempfile.mkdtemp(prefix="truststore-"))

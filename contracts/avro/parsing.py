@@ -39,7 +39,7 @@ from contracts.avro.nodes import (
 )
 from contracts.avro.redefinition import same
 from contracts.avro.resolving import check_resolved
-from contracts.avro.slips import kind, mend_unknown, no_type, quoted, show
+from contracts.avro.slips import fix_of_unknown, kind, no_type, quoted, show
 from contracts.avro.trampoline import Step, run
 from contracts.avro.writing import normalised, to_json
 from contracts.errors import InvalidSchema
@@ -98,7 +98,7 @@ def _load(text: str, where: str) -> Document:
         raise InvalidSchema(
             f"not valid JSON: {error.what}",
             where=_place(where, error.line, error.column),
-            mend="correct the text there",
+            fix="correct the text there",
             line=error.line,
             column=error.column,
         ) from None
@@ -124,13 +124,15 @@ class _Parser:
         value = self.document.value
         root = self._leaf(value, None, ()) or run(self._compound(value, None, ()))
         if isinstance(root, Reference) and root.forward:
-            raise self._invalid(f"nothing defines the type {quoted(root.fullname)}", (), mend_unknown(root.fullname))
+            raise self._invalid(
+                f"nothing defines the type {quoted(root.fullname)}", (), fix_of_unknown(root.fullname)
+            )
         for reference in self.forward:
             if reference.fullname not in self.known:
                 raise self._invalid(
                     f"nothing defines the type {quoted(reference.fullname)}",
                     reference.pointer,
-                    mend_unknown(reference.fullname),
+                    fix_of_unknown(reference.fullname),
                 )
         if isinstance(root, Named):
             # Of two equal definitions of one type the first one counts.
@@ -139,7 +141,7 @@ class _Parser:
         if not self.stored and (self.forward or len(self.own) < len(self.known)):
             fault = check_resolved(schema)
             if fault is not None:
-                raise self._invalid(fault.what, fault.pointer, fault.mend)
+                raise self._invalid(fault.what, fault.pointer, fault.fix)
         return schema
 
     # -- any type ------------------------------------------------------------------------------------------------
@@ -162,8 +164,8 @@ class _Parser:
             raise self._invalid(f"{show(value)} is not a type", at, "write a type's name, an object or an array")
         word = value.get("type")
         if not isinstance(word, str):
-            what, mend = no_type(value)
-            raise self._invalid(what, at, mend)
+            what, fix = no_type(value)
+            raise self._invalid(what, at, fix)
         if word in ("record", "error"):
             return (yield self._record(value, space, at))
         if word == "enum":
@@ -436,11 +438,11 @@ class _Parser:
             found.setdefault(alias.full, f".{alias.name}" if out_of_reach else alias.full)
         return tuple(found.values())
 
-    def _invalid(self, what: str, at: Pointer, mend: str) -> InvalidSchema:
+    def _invalid(self, what: str, at: Pointer, fix: str) -> InvalidSchema:
         line, column = self.document.position(at)
         path = path_of(self.document, at)
         return InvalidSchema(
-            what, where=_place(self.where, line, column), mend=mend, path=path, line=line, column=column
+            what, where=_place(self.where, line, column), fix=fix, path=path, line=line, column=column
         )
 
 

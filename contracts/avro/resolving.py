@@ -18,11 +18,11 @@ from contracts.avro.trampoline import Step, run
 
 
 class Fault(NamedTuple):
-    """What is wrong, where, and how to mend it."""
+    """What is wrong, where, and how to fix it."""
 
     what: str
     pointer: Pointer
-    mend: str
+    fix: str
 
 
 class _IncompleteError(Exception):
@@ -108,8 +108,8 @@ class _Copying:
             if fits(field.type, field.default, self._known):
                 return None
         except _IncompleteError as incomplete:
-            mend = "make the field a union with null, and null its default"
-            return Fault(f"{what} leads into the recursive type {incomplete}", at, mend)
+            fix = "make the field a union with null, and null its default"
+            return Fault(f"{what} leads into the recursive type {incomplete}", at, fix)
         return Fault(f"{what} does not fit its type", at, "give a default of the field's type")
 
     def _known(self, node: Reference | Record) -> AnyType | None:

@@ -10,7 +10,7 @@ from contracts.avro.nodes import PRIMITIVES, AnyType, Union
 
 
 def no_type(value: dict[str, Any]) -> tuple[str, str]:
-    """What is wrong with an object whose "type" is no name, and how to mend it."""
+    """What is wrong with an object whose "type" is no name, and how to fix it."""
     if "type" not in value:
         return 'a type without "type"', 'add "type"'
     return (
@@ -19,8 +19,8 @@ def no_type(value: dict[str, Any]) -> tuple[str, str]:
     )
 
 
-def mend_unknown(name: str) -> str:
-    """How to mend a type that nothing defines; knows a complex type as a bare word, and a misspelt primitive."""
+def fix_of_unknown(name: str) -> str:
+    """How to fix a type that nothing defines; knows a complex type as a bare word, and a misspelt primitive."""
     short = name.rpartition(".")[2]
     if short in ("record", "enum", "array", "map", "fixed"):
         return f'write {{"type": {{"type": "{short}", ...}}}}: the {short} needs an object of its own'

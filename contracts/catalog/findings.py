@@ -34,7 +34,7 @@ class Finding:
     Args:
         rule: its id.
         message: what is wrong and why it matters, one sentence.
-        mend: what to do about it.
+        fix: what to do about it.
         file, line, column: where; line and column are 1-based, 0 when there is no such place.
         path: where in the schema (`user.address.street`) or in contract.yaml (`kafka.partitions`).
         contract, subject: names; `subject` is empty for what is no schema's.
@@ -45,7 +45,7 @@ class Finding:
     rule: str
     severity: Severity
     message: str
-    mend: str
+    fix: str
     file: str = ""
     line: int = 0
     column: int = 0
@@ -112,7 +112,7 @@ def approve(
             raise ConfigurationError(
                 f"approvals.{number}.rule: there is no rule {approval.rule!r}",
                 where=f"{contract.file}:{line}" if line else contract.file,
-                mend=f"rules of check: {', '.join(rules)}",
+                fix=f"rules of check: {', '.join(rules)}",
             )
         about = [i for i, one in enumerate(result) if (one.rule, one.path) == (approval.rule, approval.path)]
         covered = [i for i in about if approval.covers(approval.rule, approval.path, role(contract, result[i]))]

@@ -55,7 +55,7 @@ class Catalog:
         if name not in self.contracts:
             known = ", ".join(self.contracts) or "none"
             raise ConfigurationError(
-                f"there is no contract {name!r}", where=self.root, mend=f"contracts here: {known}"
+                f"there is no contract {name!r}", where=self.root, fix=f"contracts here: {known}"
             )
         return self.contracts[name]
 
@@ -83,7 +83,7 @@ def load(folder: Path) -> Catalog:
     """
     if not folder.is_dir():
         raise ConfigurationError(
-            "there is no such folder", where=str(folder), mend="run from the repository's root, or set CONTRACTS_DIR"
+            "there is no such folder", where=str(folder), fix="run from the repository's root, or set CONTRACTS_DIR"
         )
     return from_files(read_folder(folder), str(folder))
 
@@ -102,7 +102,7 @@ def read_folder(folder: Path) -> dict[str, str]:
                 files[path.relative_to(folder).as_posix()] = path.read_text(encoding="utf-8")
             except UnicodeDecodeError as error:
                 raise ConfigurationError(
-                    f"not UTF-8: {error.reason} at byte {error.start}", where=str(path), mend="save it as UTF-8"
+                    f"not UTF-8: {error.reason} at byte {error.start}", where=str(path), fix="save it as UTF-8"
                 ) from None
     return files
 
@@ -119,7 +119,7 @@ def from_files(files: Mapping[str, str], root: str) -> Catalog:
         raise ConfigurationError(
             f"no {CONTRACT_FILE} in any folder",
             where=root,
-            mend=f"add {root}/<topic>/{CONTRACT_FILE} (docs/contract.md)",
+            fix=f"add {root}/<topic>/{CONTRACT_FILE} (docs/contract.md)",
         )
     specs = {
         folder: parse_spec(files[_join(folder, CONTRACT_FILE)], _join(root, folder, CONTRACT_FILE))
@@ -138,7 +138,7 @@ def from_files(files: Mapping[str, str], root: str) -> Catalog:
             raise ConfigurationError(
                 f"topic {spec.topic} already has a contract, {topics[spec.topic]}",
                 where=where,
-                mend="one topic has one contract: change the topic of one, or merge the two folders",
+                fix="one topic has one contract: change the topic of one, or merge the two folders",
             )
         topics[spec.topic] = where
         for sink in spec.tables:
@@ -146,7 +146,7 @@ def from_files(files: Mapping[str, str], root: str) -> Catalog:
                 raise ConfigurationError(
                     f"{sink.kind} table {sink.qualified} is already written by {other}",
                     where=where,
-                    mend="one table has one contract: name another table in its sinks",
+                    fix="one table has one contract: name another table in its sinks",
                 )
         name = folder if folder != "." else spec.topic
         contracts[name] = _build(name, folder, spec, files, root, shared)
@@ -179,7 +179,7 @@ def _build(
             raise ConfigurationError(
                 f"{role}: there is no file {file_name}",
                 where=where,
-                mend=f"add {_join(root, path)}, or correct `{role}:` in {where}",
+                fix=f"add {_join(root, path)}, or correct `{role}:` in {where}",
             )
         return shared.subject(f"{spec.topic}-{role}", role, _join(root, path), files[path])
 
@@ -202,7 +202,7 @@ def _check_sinks(contract: Contract) -> None:
     root = schema.resolve(schema.root)
     if not isinstance(root, Record):
         raise ConfigurationError(
-            "a contract with sinks needs a record as its value", where=contract.value.file, mend="wrap it in a record"
+            "a contract with sinks needs a record as its value", where=contract.value.file, fix="wrap it in a record"
         )
     names = [f.name for f in root.fields]
     for sink in contract.sinks:
@@ -211,14 +211,14 @@ def _check_sinks(contract: Contract) -> None:
                 raise ConfigurationError(
                     f"sinks.{sink.kind}.primary_key: there is no field {column!r}",
                     where=contract.file,
-                    mend=f"fields of {contract.value.file}: {', '.join(names)}",
+                    fix=f"fields of {contract.value.file}: {', '.join(names)}",
                 )
             field = root.by_name[column]
             if isinstance(schema.resolve(field.type), Union):
                 raise ConfigurationError(
                     f"sinks.{sink.kind}.primary_key: field {column!r} may be null",
                     where=f"{contract.value.file}:{field.line}",
-                    mend="a primary key is never null: give the field one type without null",
+                    fix="a primary key is never null: give the field one type without null",
                 )
     if contract.deletes:
         _check_tombstones(contract)
@@ -232,14 +232,14 @@ def _check_tombstones(contract: Contract) -> None:
     line = f"{contract.key.file}:{root.line}"
     if not isinstance(root, Record):
         raise ConfigurationError(
-            "tombstones: delete needs a record as its key", where=line, mend="wrap it in a record, or set reject"
+            "tombstones: delete needs a record as its key", where=line, fix="wrap it in a record, or set reject"
         )
     for sink in contract.sinks:
         if len(sink.table) > (longest := _LONGEST_TABLE - len(DELETIONS)):
             raise ConfigurationError(
                 f"tombstones: delete keeps a table <table>{DELETIONS}, and {sink.table} is too long a name",
                 where=contract.file,
-                mend=f"name a table of at most {longest} characters in sinks.{sink.kind}, or set reject",
+                fix=f"name a table of at most {longest} characters in sinks.{sink.kind}, or set reject",
             )
         for column in sink.primary_key:
             field = root.by_name.get(column)
@@ -247,7 +247,7 @@ def _check_tombstones(contract: Contract) -> None:
                 raise ConfigurationError(
                     f"tombstones: delete needs the primary key in the record's key, and it has no field {column!r}",
                     where=line,
-                    mend=f"add the field ({sink.kind}.primary_key is {', '.join(sink.primary_key)}), or set reject",
+                    fix=f"add the field ({sink.kind}.primary_key is {', '.join(sink.primary_key)}), or set reject",
                 )
             nodes = schema.resolve(field.type), values.resolve(contract.value.record.by_name[column].type)
             mine, theirs = map(shapes.type_name, nodes)
@@ -255,7 +255,7 @@ def _check_tombstones(contract: Contract) -> None:
                 raise ConfigurationError(
                     f"tombstones: delete cannot find rows by {column!r}, {mine} in the key and {theirs} in the value",
                     where=f"{contract.key.file}:{field.line}",
-                    mend=f"give both the same type, one of {', '.join(sorted(_DELETABLE))}; or set reject",
+                    fix=f"give both the same type, one of {', '.join(sorted(_DELETABLE))}; or set reject",
                 )
 
 
@@ -274,7 +274,7 @@ class _SharedTypes:
                 raise ConfigurationError(
                     f"{name} is already defined in {_join(root, self._paths[name])}",
                     where=_join(root, path),
-                    mend="a shared type is defined once: delete or rename one of the two",
+                    fix="a shared type is defined once: delete or rename one of the two",
                 )
             if name:
                 self._paths[name] = path
@@ -300,7 +300,7 @@ class _SharedTypes:
                 raise InvalidSchema(
                     f"the references form a circle: {circle}",
                     where=where,
-                    mend="define the types of the circle in one file",
+                    fix="define the types of the circle in one file",
                 )
             self._open.append(name)
             subject = self.subject(name, "type", where, self._files[self._paths[name]])

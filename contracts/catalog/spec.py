@@ -26,14 +26,14 @@ def parse_spec(text: str, where: str) -> ContractSpec:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ConfigurationError(
-            f"not YAML: {error.problem}", where=f"{where}:{line}", mend="correct the line"
+            f"not YAML: {error.problem}", where=f"{where}:{line}", fix="correct the line"
         ) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         words = "nested too deep" if isinstance(error, RecursionError) else " ".join(str(error).split())
-        raise ConfigurationError(f"not YAML: {words}", where=where, mend="correct the file") from None
+        raise ConfigurationError(f"not YAML: {words}", where=where, fix="correct the file") from None
     if not isinstance(node, yaml.MappingNode):
         raise ConfigurationError(
-            "is not a mapping", where=where, mend=f"it takes the keys {', '.join(ContractSpec.model_fields)}"
+            "is not a mapping", where=where, fix=f"it takes the keys {', '.join(ContractSpec.model_fields)}"
         )
     _refuse_duplicates(node, where)
     try:
@@ -51,7 +51,7 @@ def _refuse_duplicates(node: yaml.Node, where: str) -> None:
                 raise ConfigurationError(
                     f"{key.value!r} stands twice, first in line {seen[key.value]}",
                     where=f"{where}:{line}",
-                    mend="keep one of the two",
+                    fix="keep one of the two",
                 )
             seen[key.value] = line
             _refuse_duplicates(value, where)
@@ -71,13 +71,13 @@ def _as_configuration_error(error: ValidationError, node: yaml.Node, where: str)
         return ConfigurationError(
             f"unknown key {path!r}",
             where=f"{where}:{line}",
-            mend=f"valid names here: {', '.join(_valid_names(location[:-1]))}",
+            fix=f"valid names here: {', '.join(_valid_names(location[:-1]))}",
         )
     words = problem["msg"].removeprefix("Value error, ")
     message = words[:1].lower() + words[1:]
     if problem["type"] == "missing":
         message = "is missing"
-    return ConfigurationError(f"{path}: {message}", where=f"{where}:{line}", mend="see docs/contract.md")
+    return ConfigurationError(f"{path}: {message}", where=f"{where}:{line}", fix="see docs/contract.md")
 
 
 def line_of(node: yaml.Node, location: list[str | int]) -> int:

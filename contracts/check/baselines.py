@@ -91,7 +91,7 @@ class GitSource:
         try:
             commit = repository.merge_base("origin/main")
         except ConfigurationError as error:
-            error.mend = f"{error.mend}; or say what to compare with: --against REF|DIR|registry"
+            error.fix = f"{error.fix}; or say what to compare with: --against REF|DIR|registry"
             raise
         return cls(repository, folder, commit, f"{_MERGE_BASE}origin/main ({commit.short})", current)
 
@@ -107,7 +107,7 @@ class GitSource:
                 raise ConfigurationError(
                     f"{self.label} has no {CONTRACT_FILE}{self._told_elsewhere()}",
                     where="--against",
-                    mend="name a folder that has contracts: --against REF:DIR",
+                    fix="name a folder that has contracts: --against REF:DIR",
                 )
             return self._below
         here = self.repository.relative(self.folder)
@@ -125,7 +125,7 @@ class GitSource:
             raise ConfigurationError(
                 f"{self.label} has no contracts in {self.folder}, and has others that are gone now: {_few(gone)}",
                 where="--against",
-                mend="say in which folder they were: --against REF:DIR; or compare with the registry",
+                fix="say in which folder they were: --against REF:DIR; or compare with the registry",
             )
         return here
 
@@ -154,7 +154,7 @@ class GitSource:
                 raise ConfigurationError(
                     "a transitive level is checked against the whole history, and this clone is shallow",
                     where=str(self.repository.top),
-                    mend="run: git fetch --unshallow origin",
+                    fix="run: git fetch --unshallow origin",
                 )
             if former := self._former.get(old.topic):
                 earlier[name] = former.versions.get(name, [])
@@ -200,7 +200,7 @@ class GitSource:
                 raise ConfigurationError(
                     "not UTF-8",
                     where=f"{self.shown}/{path} of {self.label}",
-                    mend="compare with a commit where it is",
+                    fix="compare with a commit where it is",
                 ) from None
         return found
 
@@ -299,7 +299,7 @@ def _catalog(files: Mapping[str, str], root: str, of: str = "") -> Catalog:
         return loading.from_files(files, root)
     except ConfigurationError as error:
         error.where += of
-        error.mend = "compare with something that is in order: --against REF|DIR|registry" if of else error.mend
+        error.fix = "compare with something that is in order: --against REF|DIR|registry" if of else error.fix
         raise
 
 
@@ -327,7 +327,7 @@ def source(against: str | None, folder: Path, current: Catalog, settings: Settin
         raise ConfigurationError(
             "it is empty: there is nothing to compare with",
             where="--against",
-            mend="name a git ref, a folder or registry",
+            fix="name a git ref, a folder or registry",
         )
     other = Path(against)
     if not other.is_dir():
@@ -336,13 +336,13 @@ def source(against: str | None, folder: Path, current: Catalog, settings: Settin
         raise ConfigurationError(
             f"{against} is a folder, and a git ref too",
             where="--against",
-            mend=f"say which one: ./{against} or {ref}",
+            fix=f"say which one: ./{against} or {ref}",
         )
     if folder.resolve().is_relative_to(other.resolve()):
         raise ConfigurationError(
             f"{against} holds {folder} itself: there is nothing to compare with",
             where="--against",
-            mend="name a git ref, another folder or registry",
+            fix="name a git ref, another folder or registry",
         )
     return FolderSource(other)
 

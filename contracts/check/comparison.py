@@ -94,8 +94,8 @@ class ContractComparison:
         """Everything, approvals not looked at."""
         yield from self._level_lowered()
         yield from self._key()
-        for rule, keys, message, mend in topic_changes.between(self.old, self.new):
-            yield self._in_contract(rule, keys, message, mend)
+        for rule, keys, message, fix in topic_changes.between(self.old, self.new):
+            yield self._in_contract(rule, keys, message, fix)
         yield from self._rules()
         for before, after in self._pairs:
             if before and after and not self._same(before, after):
@@ -134,13 +134,13 @@ class ContractComparison:
         merged: dict[tuple[str, str, str, str, int, int], list[int]] = {}
         for level in self._levels():
             for one in check_schemas(after.schema, schemas, level, self._compared.differences):
-                key = (one.rule, one.path, one.message, one.mend, one.line, one.column)
+                key = (one.rule, one.path, one.message, one.fix, one.line, one.column)
                 versions = merged.setdefault(key, [])
                 if one.version not in versions:
                     versions.append(one.version)
-        for (rule, path, message, mend, line, column), versions in merged.items():
+        for (rule, path, message, fix, line, column), versions in merged.items():
             message += self._compared_with(history, versions)
-            yield self._of_violation(after, Violation(rule, path, message, mend, "", 0, line, column))
+            yield self._of_violation(after, Violation(rule, path, message, fix, "", 0, line, column))
 
     def _compared_with(self, history: Sequence[Earlier], versions: Sequence[int]) -> str:
         """Which versions a finding is about; nothing where it is the newest, as one expects."""
@@ -154,7 +154,7 @@ class ContractComparison:
         if node is not None and (not line or node.document is not subject.schema.document):
             # It is a shared type's own, and has no place in this text but that of the type's name.
             file, line, column = _place(subject, node, "name")
-        return self._finding(one.rule, one.message, one.mend, file, line, column, one.path, subject.name)
+        return self._finding(one.rule, one.message, one.fix, file, line, column, one.path, subject.name)
 
     def _history(self, subject: Subject) -> tuple[Earlier, ...]:
         # Kept for this comparison only: a mapping may parse a history each time, so that it needs not hold them all.
@@ -195,12 +195,12 @@ class ContractComparison:
                     continue  # who reads and stores the last version holds the digits of all
                 for told in blind_spots.of(change, forward=False):
                     merged.setdefault((change.path, *told), (change, []))[1].append(number)
-        for (_, rule, message, mend), (change, versions) in merged.items():
-            yield self._of_change(after, change, rule, message + self._compared_with(history, versions), mend)
+        for (_, rule, message, fix), (change, versions) in merged.items():
+            yield self._of_change(after, change, rule, message + self._compared_with(history, versions), fix)
 
-    def _of_change(self, subject: Subject, change: Change, rule: str, message: str, mend: str) -> Finding:
+    def _of_change(self, subject: Subject, change: Change, rule: str, message: str, fix: str) -> Finding:
         file, line, column = _place(subject, change.node, change.attribute)
-        return self._finding(rule, message, mend, file, line, column, change.path, subject.name)
+        return self._finding(rule, message, fix, file, line, column, change.path, subject.name)
 
     def _key(self) -> Iterator[Finding]:
         old, new = self.old.key, self.new.key
@@ -235,12 +235,12 @@ class ContractComparison:
                 if node is not None:
                     file, line, column = _place(self.new.value, node, "type")
                     yield self._finding(
-                        "COLUMN_CANNOT_CHANGE", message, refusal.mend, file, line, column,
+                        "COLUMN_CANNOT_CHANGE", message, refusal.fix, file, line, column,
                         refusal.column, self.new.value.name,
                     )  # fmt: skip
                 else:
                     at = ["sinks", table.kind, "primary_key"]
-                    yield self._in_contract("TABLE_CANNOT_CHANGE", at, message, refusal.mend)
+                    yield self._in_contract("TABLE_CANNOT_CHANGE", at, message, refusal.fix)
         now = {sink.kind: sink.qualified for sink in self.new.sinks}
         for sink in self.old.sinks:
             if now.get(sink.kind) != sink.qualified:
@@ -270,15 +270,15 @@ class ContractComparison:
 
     # -- findings ---------------------------------------------------------------------------------------------------
 
-    def _in_contract(self, rule: str, keys: list[str | int], message: str, mend: str) -> Finding:
+    def _in_contract(self, rule: str, keys: list[str | int], message: str, fix: str) -> Finding:
         line, column = self.texts.position(self.new.file, *keys)
-        return self._finding(rule, message, mend, self.new.file, line, column, ".".join(map(str, keys)), "")
+        return self._finding(rule, message, fix, self.new.file, line, column, ".".join(map(str, keys)), "")
 
     def _finding(
-        self, rule: str, message: str, mend: str, file: str, line: int, column: int, path: str = "", subject: str = ""
+        self, rule: str, message: str, fix: str, file: str, line: int, column: int, path: str = "", subject: str = ""
     ) -> Finding:
         severity = CHECK_RULES[rule].severity
-        return Finding(rule, severity, message, mend, file, line, column, path, self.new.name, subject)
+        return Finding(rule, severity, message, fix, file, line, column, path, self.new.name, subject)
 
 
 def _key_words(old: Subject, new: Subject, told: Sequence[Change]) -> str:

@@ -51,9 +51,7 @@ def compare(old: str, new: str) -> tuple[Change, ...]:
     before, after = _side(old), _side(new)
     if bool(before.file) != bool(after.file):
         one, other = (old, new) if before.file else (new, old)
-        raise ConfigurationError(
-            f"{one} is a file, and {other} is a folder", mend="compare two files, or two folders"
-        )
+        raise ConfigurationError(f"{one} is a file, and {other} is a folder", fix="compare two files, or two folders")
     if before.file:
         return changes.between(before.schema(before.file), after.schema(after.file))
     return tuple(_folders(before, after))
@@ -72,7 +70,7 @@ def _side(name: str) -> Side:
     ref, colon, inner = name.partition(":")
     if not colon:
         raise ConfigurationError(
-            f"there is no file or folder {name!r}", mend="pass a file, a folder, or REF:PATH (origin/main:schemas)"
+            f"there is no file or folder {name!r}", fix="pass a file, a folder, or REF:PATH (origin/main:schemas)"
         )
     return _in_git(name, ref, inner.strip("/"))
 
@@ -90,7 +88,7 @@ def _in_git(name: str, ref: str, path: str) -> Side:
         raise ConfigurationError(
             f"{ref} has no file or folder {path!r}",
             where=str(repository.top),
-            mend=f"git ls-tree -r --name-only {ref}",
+            fix=f"git ls-tree -r --name-only {ref}",
         )
     texts = _texts(repository, files, below)
     return Side(name, path[len(below) + 1 :] if below else path, texts)
@@ -107,7 +105,7 @@ def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise ConfigurationError(f"not UTF-8: {error.reason}", where=str(path), mend="save it as UTF-8") from None
+        raise ConfigurationError(f"not UTF-8: {error.reason}", where=str(path), fix="save it as UTF-8") from None
 
 
 def _folders(old: Side, new: Side) -> Iterator[Change]:
@@ -137,7 +135,7 @@ def _flat(side: Side, path: str) -> dict[str, str]:
         waiting: list[tuple[str, Any]] = [("", yaml_text.load(side.files[path]))]
     except yaml.YAMLError as error:
         raise ConfigurationError(
-            f"not YAML: {str(error).splitlines()[0]}", where=f"{side.name}/{path}", mend="correct it"
+            f"not YAML: {str(error).splitlines()[0]}", where=f"{side.name}/{path}", fix="correct it"
         ) from None
     found: dict[str, str] = {}
     while waiting:

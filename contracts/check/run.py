@@ -154,13 +154,13 @@ def _removed(catalog: Catalog, base: Baseline, today: date) -> Iterator[Verdict]
         if topic not in topics:
             moved = catalog.contracts.get(old.name)
             message = f"the contract of the topic {topic} is gone"
-            mend = "keep it while anybody reads or writes the topic"
+            fix = "keep it while anybody reads or writes the topic"
             if moved is not None:
                 message = f"the topic was {topic}, and is now {moved.topic}: a new one, without history"
-                mend = "add a contract for the new topic beside this one, and remove this one when nobody reads it"
+                fix = "add a contract for the new topic beside this one, and remove this one when nobody reads it"
             rule = CHECK_RULES["CONTRACT_REMOVED"]
             file = moved.file if moved is not None else old.file
-            finding = Finding(rule.id, rule.severity, message, mend, file, path="topic", contract=old.name)
+            finding = Finding(rule.id, rule.severity, message, fix, file, path="topic", contract=old.name)
             # It has no contract.yaml any more: it was approved in the last one, or in that of the new topic.
             for one in (old, moved):
                 for each in one.spec.approvals if one else ():

@@ -1,4 +1,4 @@
-"""What a change of contract.yaml does to the records of a topic in use: rule, place, message and mend.  Pure."""
+"""What a change of contract.yaml does to the records of a topic in use: rule, place, message and fix.  Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contracts.catalog.contract import Contract, DeadLetterSpec, TopicSpec
 
 MOVES = "events of one key go to another partition than before, and their order is lost"
 
-#: Rule, keys of contract.yaml, message, mend.
+#: Rule, keys of contract.yaml, message, fix.
 Told = tuple[str, list[str | int], str, str]
 
 #: Kafka's own defaults, for a setting that the contract does not name; a broker may have others.

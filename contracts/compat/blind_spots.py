@@ -1,4 +1,4 @@
-"""What compatibility levels do not see: a change -> rule, message and mend.  Pure."""
+"""What compatibility levels do not see: a change -> rule, message and fix.  Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Told = tuple[str, str, str]
 
 
 def of(change: Change, *, forward: bool) -> Iterator[Told]:
-    """Rule, message and mend of everything that there is to say.
+    """Rule, message and fix of everything that there is to say.
 
     Args:
         forward: the level promises that old readers read new records, and says itself what they cannot.

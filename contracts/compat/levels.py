@@ -49,7 +49,7 @@ class Violation:
         rule: the name of Avro's SchemaIncompatibilityType, or READER_FIELD_MATCHES_SEVERAL.
         path: where, in the names of the new schema: `user.address.street`, `items[].price`; empty for the root.
         message: what is wrong, one sentence.
-        mend: what makes it compatible.
+        fix: what makes it compatible.
         direction: BACKWARD, the new schema cannot read what the earlier one wrote; FORWARD, the other way round.
         version: index of the earlier schema in the history, 0 is the oldest.
         line, column: 1-based, in the new text; 0 when there is no such place (a type of another text).
@@ -58,7 +58,7 @@ class Violation:
     rule: str
     path: str
     message: str
-    mend: str
+    fix: str
     direction: str
     version: int
     line: int
@@ -107,7 +107,7 @@ def _level(level: str) -> _Level:
         return LEVELS[level]
     except KeyError:
         raise ConfigurationError(
-            f"{level!r} is not a compatibility level", mend=f"take one of {', '.join(LEVELS)}"
+            f"{level!r} is not a compatibility level", fix=f"take one of {', '.join(LEVELS)}"
         ) from None
 
 
@@ -126,4 +126,4 @@ def _violations(
 
 def _violation(one: Difference, new: Schema, direction: str, version: int) -> Violation:
     told = describe(one, new, new_reads=direction == BACKWARD)
-    return Violation(one.rule, told.path, told.message, told.mend, direction, version, told.line, told.column)
+    return Violation(one.rule, told.path, told.message, told.fix, direction, version, told.line, told.column)

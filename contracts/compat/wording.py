@@ -15,7 +15,7 @@ class Told(NamedTuple):
 
     path: str
     message: str
-    mend: str
+    fix: str
     line: int
     column: int
 
@@ -27,11 +27,11 @@ def describe(one: Difference, new: Schema, *, new_reads: bool) -> Told:
         new: the newer schema; places are those of its text.
         new_reads: the newer schema is the reader, the earlier one the writer; else the other way round.
     """
-    message, mend = (_backward if new_reads else _forward)(one)
+    message, fix = (_backward if new_reads else _forward)(one)
     if one.in_union and one.rule != resolution.MISSING_UNION_BRANCH:
         message += "; the registry calls this MISSING_UNION_BRANCH"
     line, column = _position(one, new, new_reads=new_reads)
-    return Told(_path(one, new_reads=new_reads), message, mend, line, column)
+    return Told(_path(one, new_reads=new_reads), message, fix, line, column)
 
 
 def _path(one: Difference, *, new_reads: bool) -> str:
@@ -48,10 +48,10 @@ def _backward(one: Difference) -> tuple[str, str]:
         assert isinstance(new, Record)
         return (
             f"the field {one.names[0]!r} is new and has no default: old records lack it",
-            _mend_missing_default(new.by_name[one.names[0]]),
+            _fix_missing_default(new.by_name[one.names[0]]),
         )
     if one.rule == resolution.NAME_MISMATCH:
-        return f"{_was(old)}, and is now {new.label}", _mend_name(old, new)
+        return f"{_was(old)}, and is now {new.label}", _fix_name(old, new)
     if one.rule == resolution.MISSING_ENUM_SYMBOLS:
         return (
             f"the {_symbols(one.names, 'was', 'were')} removed, and old records may hold {_them(one.names)}",
@@ -62,7 +62,7 @@ def _backward(one: Difference) -> tuple[str, str]:
     if one.rule == resolution.TYPE_MISMATCH:
         return (
             f"old records {_hold(one)} {old.label}, which cannot be read as {new.label}",
-            _mend_type(old, new),
+            _fix_type(old, new),
         )
     return _both(one, old, new)
 
@@ -115,7 +115,7 @@ def _both(one: Difference, old: AnyType, new: AnyType) -> tuple[str, str]:
     )
 
 
-def _mend_missing_default(field: Field) -> str:
+def _fix_missing_default(field: Field) -> str:
     if isinstance(field.type, Enum) and field.type.default is not None:
         return "give the field a default; that of its enum stands for unknown symbols only"
     if isinstance(field.type, Union):
@@ -123,13 +123,13 @@ def _mend_missing_default(field: Field) -> str:
     return 'give it a default, or make it ["null", ...] with the default null; if it was renamed, add an alias'
 
 
-def _mend_name(old: AnyType, new: AnyType) -> str:
+def _fix_name(old: AnyType, new: AnyType) -> str:
     if isinstance(old, Named) and isinstance(new, Named) and new.namespace and not old.namespace:
         return "keep the name; no alias reaches a type without a namespace from inside one"
     return f'keep the name, or add "aliases": ["{_full(old)}"]'
 
 
-def _mend_type(old: AnyType, new: AnyType) -> str:
+def _fix_type(old: AnyType, new: AnyType) -> str:
     readers = sorted(wide for wide, narrow in resolution.PROMOTIONS.items() if old.type in narrow)
     if old.type == "null":
         return "keep null among its types"

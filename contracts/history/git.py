@@ -39,7 +39,7 @@ class Blob(NamedTuple):
 class Repository:
     """The repository that `folder` is in.
 
-    Every method raises ConfigurationError with the command that mends it.
+    Every method raises ConfigurationError with the command that fixes it.
 
     Args:
         folder: inside the work tree; need not be its top.
@@ -54,7 +54,7 @@ class Repository:
             raise ConfigurationError(
                 f"not in a git repository: {_words(done)}",
                 where=str(folder),
-                mend="run inside the clone, or compare with a folder or the registry: --against DIR|registry",
+                fix="run inside the clone, or compare with a folder or the registry: --against DIR|registry",
             )
         self.top = Path(os.fsdecode(done.stdout).rstrip("\n"))
 
@@ -64,14 +64,14 @@ class Repository:
             relative = path.resolve().relative_to(self.top.resolve()).as_posix()
         except ValueError:
             raise ConfigurationError(
-                "is outside of the git repository", where=str(path), mend=f"the repository is {self.top}"
+                "is outside of the git repository", where=str(path), fix=f"the repository is {self.top}"
             ) from None
         return "" if relative == "." else relative
 
     def commit(self, ref: str) -> Commit:
         """The commit that a branch, a tag or a hash stands for."""
         if ref.startswith("-") or not ref:
-            raise ConfigurationError(f"{ref!r} is not a git ref", mend="pass a branch, a tag or a commit")
+            raise ConfigurationError(f"{ref!r} is not a git ref", fix="pass a branch, a tag or a commit")
         done = self._run("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
         if done.returncode:
             unborn = self._run("rev-parse", "--verify", "--quiet", "HEAD").returncode
@@ -80,10 +80,9 @@ class Repository:
                 raise ConfigurationError(
                     "there is no commit yet, so there is nothing to compare with",
                     where=str(self.top),
-                    mend="commit first (git commit), or compare with a folder or the registry: "
-                    "--against DIR|registry",
+                    fix="commit first (git commit), or compare with a folder or the registry: --against DIR|registry",
                 )
-            raise ConfigurationError(f"git has no commit {ref!r}", where=str(self.top), mend=self._fetch(ref))
+            raise ConfigurationError(f"git has no commit {ref!r}", where=str(self.top), fix=self._fetch(ref))
         return Commit(done.stdout.decode().strip())
 
     def names(self, ref: str) -> str:
@@ -104,10 +103,10 @@ class Repository:
         head = self.commit("HEAD")
         done = self._run("merge-base", head.sha, other.sha)
         if done.returncode:
-            mend = "pass --against with the commit to compare with"
+            fix = "pass --against with the commit to compare with"
             if self.is_shallow:
-                mend = "this clone is shallow, run: git fetch --unshallow origin"
-            raise ConfigurationError(f"HEAD and {ref} have no common commit here", where=str(self.top), mend=mend)
+                fix = "this clone is shallow, run: git fetch --unshallow origin"
+            raise ConfigurationError(f"HEAD and {ref} have no common commit here", where=str(self.top), fix=fix)
         return Commit(done.stdout.decode().strip())
 
     @cached_property
@@ -152,7 +151,7 @@ class Repository:
             raise ConfigurationError(
                 f"a symbolic link to {target}, which is outside of the repository",
                 where=f"{path} of {commit.short}",
-                mend="commit the file itself, or a link to a file of the repository",
+                fix="commit the file itself, or a link to a file of the repository",
             )
         return words[0].decode() if words[1:2] == [b"blob"] else ""
 
@@ -176,7 +175,7 @@ class Repository:
             blob, _, rest = out[at:end].decode().partition(" ")
             if rest == "missing":
                 raise ConfigurationError(
-                    f"git lacks the object {blob}", where=str(self.top), mend="run: git fetch --refetch origin"
+                    f"git lacks the object {blob}", where=str(self.top), fix="run: git fetch --refetch origin"
                 )
             size = int(rest.split()[1])
             found[blob] = out[end + 1 : end + 1 + size]
@@ -222,8 +221,8 @@ class Repository:
     def _checked(self, *arguments: str, data: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
         done = self._run(*arguments, data=data)
         if done.returncode:
-            mend = "run: git fetch --unshallow origin" if self.is_shallow else "run: git fsck"
-            raise ConfigurationError(f"git {arguments[0]} failed: {_words(done)}", where=str(self.top), mend=mend)
+            fix = "run: git fetch --unshallow origin" if self.is_shallow else "run: git fsck"
+            raise ConfigurationError(f"git {arguments[0]} failed: {_words(done)}", where=str(self.top), fix=fix)
         return done
 
     def _run(self, *arguments: str, data: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
@@ -241,7 +240,7 @@ class Repository:
             )
         except FileNotFoundError:
             raise ConfigurationError(
-                "there is no program `git`", mend="install git, or compare with a folder or the registry"
+                "there is no program `git`", fix="install git, or compare with a folder or the registry"
             ) from None
 
 

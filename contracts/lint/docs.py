@@ -38,7 +38,7 @@ def page() -> str:
     for rule in RULES:
         language = "yaml" if rule.bad.kind == "contract" else "json"
         lines.append(f"\n## {rule.id}\n\n{rule.purpose}\n\n")
-        lines.append(f"Mend: {rule.mend}.\n\n")
+        lines.append(f"Fix: {rule.fix}.\n\n")
         for word, example in (("Bad", rule.bad), ("Good", rule.good)):
             many = f" ({example.times:,} such fields)" if example.times > 1 else ""
             lines.append(f"{word}{many}:\n\n```{language}\n{example.text}\n```\n\n"[: None if word == "Bad" else -1])

@@ -66,7 +66,7 @@ def _contract(scope: Scope, rules: Sequence[Rule]) -> list[Finding]:
             raise ConfigurationError(
                 f"lint: there is no rule {name!r}",
                 where=f"{contract.file}:{line}" if line else contract.file,
-                mend=f"rules: {', '.join(sorted(known))} (docs/lint.md)",
+                fix=f"rules: {', '.join(sorted(known))} (docs/lint.md)",
             )
     found: list[Finding] = []
     for rule in rules:
@@ -74,7 +74,7 @@ def _contract(scope: Scope, rules: Sequence[Rule]) -> list[Finding]:
         if rule.id not in contract.spec.lint:
             found += [
                 Finding(
-                    rule.id, rule.severity, hit.message, hit.mend or rule.mend, hit.file, hit.line, hit.column,
+                    rule.id, rule.severity, hit.message, hit.fix or rule.fix, hit.file, hit.line, hit.column,
                     hit.path, contract.name, hit.subject,
                 )
                 for hit in hits

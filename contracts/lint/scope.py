@@ -14,10 +14,10 @@ from contracts.catalog.places import Texts
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A place where a rule is broken.  `mend` is empty where the rule's own says it."""
+    """A place where a rule is broken.  `fix` is empty where the rule's own says it."""
 
     message: str
-    mend: str = ""
+    fix: str = ""
     file: str = ""
     line: int = 0
     column: int = 0
@@ -51,14 +51,14 @@ class Rule:
 
     Args:
         purpose: what it is for, one sentence.
-        mend: what to do, where a hit does not say it better.
+        fix: what to do, where a hit does not say it better.
         bad, good: an example that breaks it, one that keeps it.
     """
 
     id: str
     severity: Severity
     purpose: str
-    mend: str
+    fix: str
     bad: Example
     good: Example
     function: Callable[[Scope], Iterable[Hit]]
@@ -97,13 +97,13 @@ class Scope:
     def value(self) -> Schema:
         return self.contract.value.schema
 
-    def at(self, subject: Subject, node: Node, attribute: str, message: str, mend: str = "") -> Hit:
+    def at(self, subject: Subject, node: Node, attribute: str, message: str, fix: str = "") -> Hit:
         """A hit at an attribute of a node (at the node, where it has no such attribute)."""
         pointer: Pointer = (node.pointer, attribute) if attribute else node.pointer
         line, column = node.document.position(pointer)
-        return Hit(message, mend, subject.file, line, column, node.path, subject.name)
+        return Hit(message, fix, subject.file, line, column, node.path, subject.name)
 
-    def in_contract(self, keys: Sequence[str | int], message: str, mend: str = "") -> Hit:
+    def in_contract(self, keys: Sequence[str | int], message: str, fix: str = "") -> Hit:
         """A hit at a key of contract.yaml."""
         line, column = self.texts.position(self.contract.file, *keys)
-        return Hit(message, mend, self.contract.file, line, column, ".".join(map(str, keys)))
+        return Hit(message, fix, self.contract.file, line, column, ".".join(map(str, keys)))

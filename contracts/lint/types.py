@@ -138,8 +138,8 @@ def logical_types(scope: Scope) -> Iterator[Hit]:
     for subject, node in scope.nodes:
         # An attribute of the field itself is read by nobody.
         if "logicalType" in node.props and getattr(node, "logical", None) is None:
-            what, mend = _ignored(node)
-            yield scope.at(subject, node, "logicalType", what, mend)
+            what, fix = _ignored(node)
+            yield scope.at(subject, node, "logicalType", what, fix)
 
 
 def _ignored(node: Field | AnyType) -> tuple[str, str]:
@@ -177,20 +177,20 @@ def column_counts(scope: Scope) -> Iterator[Hit]:
         store, record = store_of(sink), scope.contract.value.record
         refusals = (store.size_refusals, store.full_row_refusals)
         for one in (found for refused in refusals for found in refused(record, scope.value)):
-            yield scope.in_contract(["sinks", sink.kind], one.why, one.mend)
+            yield scope.in_contract(["sinks", sink.kind], one.why, one.fix)
 
 
 def sink_names(scope: Scope) -> Iterator[Hit]:
     for sink in scope.contract.sinks:
         for key, one in store_of(sink).place_refusals(sink):
-            yield scope.in_contract(["sinks", sink.kind, key], one.why, one.mend)
+            yield scope.in_contract(["sinks", sink.kind, key], one.why, one.fix)
 
 
 def _refused(scope: Scope, refusals: Iterator[Refusal], attribute: str) -> Iterator[Hit]:
     """One finding a field, at that attribute of it."""
     for one in refusals:
         field = scope.contract.value.record.by_name[one.column]
-        yield scope.at(scope.contract.value, field, attribute, one.why, one.mend)
+        yield scope.at(scope.contract.value, field, attribute, one.why, one.fix)
 
 
 def recursive_types(scope: Scope) -> Iterator[Hit]:
@@ -239,6 +239,6 @@ def consumer_fields(scope: Scope) -> Iterator[Hit]:
             if field_at(scope.value, path) is None:
                 record = scope.value.resolve(scope.value.root)
                 near = get_close_matches(path, record.by_name if isinstance(record, Record) else (), 1)
-                mend = f"write {near[0]}" if near else "name a field of the value, or remove it"
+                fix = f"write {near[0]}" if near else "name a field of the value, or remove it"
                 what = f"{consumer.name} reads {path!r}, which is not in the value"
-                yield scope.in_contract(["consumers", number, "fields", index], what, mend)
+                yield scope.in_contract(["consumers", number, "fields", index], what, fix)

@@ -41,7 +41,7 @@ def parse(text: str, schema: Schema) -> Expression:
     """
     if len(text) > MAX_LENGTH:
         raise ConfigurationError(
-            f"the expression has {len(text)} characters", mend=f"at most {MAX_LENGTH}: make several rules of it"
+            f"the expression has {len(text)} characters", fix=f"at most {MAX_LENGTH}: make several rules of it"
         )
     wrapped = f"({text.strip()}\n)"  # so that it may go over several lines
     try:
@@ -50,11 +50,11 @@ def parse(text: str, schema: Schema) -> Expression:
             tree = ast.parse(wrapped, mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         words = error.msg if isinstance(error, SyntaxError) else str(error)
-        raise ConfigurationError(f"the expression cannot be read: {words}", mend=_GRAMMAR) from None
+        raise ConfigurationError(f"the expression cannot be read: {words}", fix=_GRAMMAR) from None
     reader = _Reader(wrapped, schema)
     condition = reader.condition(tree.body)
     if not reader.names_a_field:
-        raise ConfigurationError("the expression names no field", mend="name one: it is the same for every record")
+        raise ConfigurationError("the expression names no field", fix="name one: it is the same for every record")
     return condition
 
 
@@ -69,7 +69,7 @@ class _Reader:
         found = self._expression(node)
         if found.type.kind is not Kind.boolean:
             raise ConfigurationError(
-                f"{self._source(node)} is {found.type.kind}, where true or false belongs", mend=_GRAMMAR
+                f"{self._source(node)} is {found.type.kind}, where true or false belongs", fix=_GRAMMAR
             )
         return found
 
@@ -77,7 +77,7 @@ class _Reader:
         return ast.get_source_segment(self._text, node) or "this part"
 
     def _refuse(self, node: ast.AST, what: str = "is no part of an expression") -> ConfigurationError:
-        return ConfigurationError(f"{self._source(node)} {what}", mend=_GRAMMAR)
+        return ConfigurationError(f"{self._source(node)} {what}", fix=_GRAMMAR)
 
     def _expression(self, node: ast.expr) -> Expression:
         match node:

@@ -63,7 +63,7 @@ def parse(text: str) -> Pattern:
     """
     if len(text) > MAX_LENGTH:
         raise ConfigurationError(
-            f"the pattern has {len(text)} characters", mend=f"at most {MAX_LENGTH}: make several rules of it"
+            f"the pattern has {len(text)} characters", fix=f"at most {MAX_LENGTH}: make several rules of it"
         )
     try:
         with warnings.catch_warnings():
@@ -72,7 +72,7 @@ def parse(text: str) -> Pattern:
             compiled = re.compile(text, re.ASCII)
     except (re.error, OverflowError, RecursionError) as error:
         raise ConfigurationError(
-            f"the pattern {text!r} is no regular expression: {error}", mend="docs/rules.md"
+            f"the pattern {text!r} is no regular expression: {error}", fix="docs/rules.md"
         ) from None
     except Warning:
         raise _refused("[, &&, ||, ~~ or -- inside of [...]", r"put \ before it") from None
@@ -88,18 +88,18 @@ def parse(text: str) -> Pattern:
         java, repeats = _sequence(items)
     except RecursionError:
         raise ConfigurationError(
-            "the pattern is nested too deep", mend="leave out groups that change nothing"
+            "the pattern is nested too deep", fix="leave out groups that change nothing"
         ) from None
     if repeats > MAX_GROUP_REPEATS:
         raise ConfigurationError(
             f"the pattern repeats its groups without end, or more than {MAX_GROUP_REPEATS} times in all",
-            mend="write {0,100} after a group; * and + may stand after a single character or [...]",
+            fix="write {0,100} after a group; * and + may stand after a single character or [...]",
         )
     return Pattern(text, compiled, rf"\A(?:{java})\z")
 
 
-def _refused(what: str, mend: str) -> ConfigurationError:
-    return ConfigurationError(f"the pattern has {what}, which not every language reads alike", mend=mend)
+def _refused(what: str, fix: str) -> ConfigurationError:
+    return ConfigurationError(f"the pattern has {what}, which not every language reads alike", fix=fix)
 
 
 def _sequence(items: Sequence[tuple[Any, Any]]) -> tuple[str, int]:
@@ -129,7 +129,7 @@ def _repeat(least: int, most: Any, inner: Sequence[tuple[Any, Any]]) -> tuple[st
     endless = most is sre.MAXREPEAT
     if least > MAX_CHARACTER_REPEATS or (not endless and most > MAX_CHARACTER_REPEATS):
         words = f"the pattern repeats something more than {MAX_CHARACTER_REPEATS} times"
-        raise ConfigurationError(words, mend="use min_length and max_length")
+        raise ConfigurationError(words, fix="use min_length and max_length")
     times = f"{{{least},}}" if endless else f"{{{least},{most}}}"
     single = _single(inner)
     if single is not None:

@@ -29,7 +29,7 @@ def read(specs: Sequence[RuleSpec], schema: Schema, where: Where) -> tuple[Rule,
     for number, spec in enumerate(specs):
         if any(rule.name == spec.name for rule in found):
             raise ConfigurationError(
-                f"two rules are called {spec.name}", where=where(number, "name"), mend="rename one of the two"
+                f"two rules are called {spec.name}", where=where(number, "name"), fix="rename one of the two"
             )
         found.append(_rule(spec, schema, lambda key, at=number: where(at, key)))
     return tuple(found)
@@ -55,7 +55,7 @@ def _in_rule(spec: RuleSpec, where: Callable[[], str]) -> Iterator[None]:
     try:
         yield
     except ConfigurationError as error:
-        raise ConfigurationError(f"rule {spec.name}: {error.what}", where=where(), mend=error.mend) from None
+        raise ConfigurationError(f"rule {spec.name}: {error.what}", where=where(), fix=error.fix) from None
 
 
 def _of_field(spec: RuleSpec, field: Path) -> Expression:
@@ -74,7 +74,7 @@ def _between(of: Expression, least: object, most: object) -> Expression:
     bounds = (("<=", most), (">=", least))
     parts = [typed.compare(operator, of, typed.literal(bound)) for operator, bound in bounds if bound is not None]
     if len(parts) == 2 and _value(parts[1]) > _value(parts[0]):
-        raise ConfigurationError("no value is between its two bounds", mend="exchange them")
+        raise ConfigurationError("no value is between its two bounds", fix="exchange them")
     return parts[0] if len(parts) == 1 else And(tuple(parts))
 
 

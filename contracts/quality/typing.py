@@ -68,10 +68,10 @@ def path(schema: Schema, text: str) -> Path:
             around = ".".join(field.name for field in found) or "the value"
             raise ConfigurationError(
                 f"{around} is {node.label}: a rule looks into records only",
-                mend="name a field of a record; an array or a map has `required`, min_length and max_length",
+                fix="name a field of a record; an array or a map has `required`, min_length and max_length",
             )
         if name not in node.by_name:
-            raise ConfigurationError(f"there is no field {text!r}", mend=f"fields there: {', '.join(node.by_name)}")
+            raise ConfigurationError(f"there is no field {text!r}", fix=f"fields there: {', '.join(node.by_name)}")
         found.append(node.by_name[name])
         node, _ = nullability(schema, node.by_name[name].type)
     return Path(tuple(found), node, _type_of(node))
@@ -97,11 +97,11 @@ def literal(value: object) -> Literal:
         return number(Decimal(value))
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise ConfigurationError(f"{value} is no bound", mend="leave it out")
+            raise ConfigurationError(f"{value} is no bound", fix="leave it out")
         exact = Decimal(repr(value))
         if len(exact.as_tuple().digits) > _FLOAT_DIGITS:
             raise ConfigurationError(
-                f"{value!r} may not be what was written: it has too many digits", mend="put it into quotes"
+                f"{value!r} may not be what was written: it has too many digits", fix="put it into quotes"
             )
         return number(exact)
     if isinstance(value, datetime):
@@ -109,7 +109,7 @@ def literal(value: object) -> Literal:
         return Literal(value if value.tzinfo is None else value.astimezone(UTC), Type(kind))
     if isinstance(value, date):
         return Literal(value, Type(Kind.date))
-    raise ConfigurationError(f"a {type(value).__name__} is no constant", mend="write a number, a text or true, false")
+    raise ConfigurationError(f"a {type(value).__name__} is no constant", fix="write a number, a text or true, false")
 
 
 def number(value: Decimal) -> Literal:
@@ -129,7 +129,7 @@ def compare(operator: str, left: Expression, right: Expression) -> Compare:
     if left.type.kind not in kinds:
         raise ConfigurationError(
             f"{describe(left)} is {left.type.kind}: it cannot be compared with {operator}",
-            mend="a text has pattern, one_of, min_length and max_length",
+            fix="a text has pattern, one_of, min_length and max_length",
         )
     if left.type.kind is Kind.exact:
         common_digits(left.type, right.type)
@@ -139,9 +139,9 @@ def compare(operator: str, left: Expression, right: Expression) -> Compare:
 def one_of(of: Expression, values: Sequence[Literal]) -> OneOf:
     """`of in (values)`."""
     if not values:
-        raise ConfigurationError("there is nothing to be one of", mend="list the values")
+        raise ConfigurationError("there is nothing to be one of", fix="list the values")
     if of.type.kind not in _EQUAL or of.type.kind is Kind.floating:
-        raise ConfigurationError(f"{describe(of)} is {of.type.kind}: it has no list of values", mend="use min, max")
+        raise ConfigurationError(f"{describe(of)} is {of.type.kind}: it has no list of values", fix="use min, max")
     compared = [compare("==", of, value).right for value in values]
     return OneOf(of, tuple(one for one in compared if isinstance(one, Literal)))
 
@@ -150,7 +150,7 @@ def length(of: Expression) -> Length:
     """`len(of)`."""
     if not isinstance(of, Path) or of.type.kind not in _COUNTED:
         raise ConfigurationError(
-            f"{describe(of)} is {of.type.kind}: it has no length", mend="a text, bytes, an array or a map has one"
+            f"{describe(of)} is {of.type.kind}: it has no length", fix="a text, bytes, an array or a map has one"
         )
     return Length(of)
 
@@ -158,7 +158,7 @@ def length(of: Expression) -> Length:
 def matches(of: Expression, pattern: Pattern) -> Matches:
     """`matches(of, pattern)`."""
     if of.type.kind is not Kind.text or isinstance(of, Literal):
-        raise ConfigurationError(f"{describe(of)} is {of.type.kind}: a pattern is for texts", mend="use min, max")
+        raise ConfigurationError(f"{describe(of)} is {of.type.kind}: a pattern is for texts", fix="use min, max")
     return Matches(of, pattern)
 
 
@@ -167,7 +167,7 @@ def arithmetic(operator: str, left: Expression, right: Expression) -> Arithmetic
     for one in (left, right):
         if one.type.kind not in (Kind.exact, Kind.floating):
             words = f"{describe(one)} is {one.type.kind}: {operator} takes numbers"
-            raise ConfigurationError(words, mend="docs/rules.md says what an expression may have")
+            raise ConfigurationError(words, fix="docs/rules.md says what an expression may have")
     if Kind.floating in (left.type.kind, right.type.kind):
         left, right = (_as(one, DOUBLE) if isinstance(one, Literal) else one for one in (left, right))
         _same_kind(left, right)
@@ -194,7 +194,7 @@ def _refuse_digits(precision: int, what: str) -> None:
     if precision > MAX_DIGITS:
         raise ConfigurationError(
             f"{what} can need {precision} digits, and Spark has {MAX_DIGITS}",
-            mend="use numbers of fewer digits (an int has 10, a long 19, a decimal its precision)",
+            fix="use numbers of fewer digits (an int has 10, a long 19, a decimal its precision)",
         )
 
 
@@ -210,7 +210,7 @@ def describe(one: Expression) -> str:
 def _alike(left: Expression, right: Expression) -> tuple[Expression, Expression]:
     """Both, a constant among them in the other's type."""
     if isinstance(left, Literal) and isinstance(right, Literal):
-        raise ConfigurationError("two constants are compared with each other", mend="name a field")
+        raise ConfigurationError("two constants are compared with each other", fix="name a field")
     if isinstance(right, Literal):
         right = _as(right, left.type, left)
     elif isinstance(left, Literal):
@@ -223,7 +223,7 @@ def _same_kind(left: Expression, right: Expression) -> None:
     if left.type.kind is not right.type.kind:
         raise ConfigurationError(
             f"{describe(left)} is {left.type.kind}, {describe(right)} is {right.type.kind}",
-            mend=_SHAPES.get(left.type.kind, "compare what is of one kind; docs/rules.md"),
+            fix=_SHAPES.get(left.type.kind, "compare what is of one kind; docs/rules.md"),
         )
 
 
@@ -241,7 +241,7 @@ def _as(one: Literal, wanted: Type, other: Expression | None = None) -> Literal:
     if wanted.kind is Kind.text:
         leaf = other.leaf if isinstance(other, Path) else None
         if isinstance(leaf, Enum) and value not in leaf.symbols:
-            raise ConfigurationError(f"{other} has no symbol {value!r}", mend=f"it has {', '.join(leaf.symbols)}")
+            raise ConfigurationError(f"{other} has no symbol {value!r}", fix=f"it has {', '.join(leaf.symbols)}")
         return one
     try:
         if wanted.kind is Kind.exact and (exact := Decimal(value)).is_finite():

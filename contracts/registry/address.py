@@ -36,20 +36,18 @@ class Address:
         Raises:
             ConfigurationError: it is no such URL.  The message does not repeat it, for there may be a secret in it.
         """
-        mend = f"set {variable} to one URL such as http://schema-registry:8081"
+        fix = f"set {variable} to one URL such as http://schema-registry:8081"
         try:
             parts = urlsplit(url.strip())
             host, _ = parts.hostname, parts.port
         except ValueError:
-            raise ConfigurationError(
-                "is no URL: its host or port cannot be read", where=variable, mend=mend
-            ) from None
+            raise ConfigurationError("is no URL: its host or port cannot be read", where=variable, fix=fix) from None
         if parts.scheme not in ("http", "https"):
-            raise ConfigurationError("does not begin with http:// or https://", where=variable, mend=mend)
+            raise ConfigurationError("does not begin with http:// or https://", where=variable, fix=fix)
         if not host or "," in parts.netloc:
-            raise ConfigurationError("names no host" if not host else "is a list", where=variable, mend=mend)
+            raise ConfigurationError("names no host" if not host else "is a list", where=variable, fix=fix)
         if parts.query or parts.fragment:
-            raise ConfigurationError(f"has a {'?' if parts.query else '#'} in it", where=variable, mend=mend)
+            raise ConfigurationError(f"has a {'?' if parts.query else '#'} in it", where=variable, fix=fix)
         place = parts.netloc.rpartition("@")[2]
         shown = f"{parts.scheme}://{place}{parts.path.rstrip('/')}"
         return cls(shown, host, unquote(parts.username or ""), unquote(parts.password or ""))

@@ -178,7 +178,7 @@ class Registry:
                 "the registry has no schemas by GUID",
                 where=self._http.where,
                 server="registry",
-                mend="use one that has (Confluent's from 8.0 on), or send schema ids as a prefix of the value",
+                fix="use one that has (Confluent's from 8.0 on), or send schema ids as a prefix of the value",
                 code=NOT_FOUND,
             ) from None
 
@@ -369,7 +369,7 @@ class Registry:
             raise InvalidSchema(
                 f"it is a {schema.kind} schema, and contracts are Avro",
                 where=f"{told} of {self._http.where}",
-                mend="delete the subject, if nobody reads it; or use another topic",
+                fix="delete the subject, if nobody reads it; or use another topic",
             )
         named: dict[str, NamedType] = {}
         for reference in schema.references:
@@ -384,7 +384,7 @@ class Registry:
                     f"version {reference.version} of {reference.subject} is not there, and {told} refers to it",
                     where=self._http.where,
                     server="registry",
-                    mend="restore it, or register it again",
+                    fix="restore it, or register it again",
                 )
             return self._parse(found, known)
 

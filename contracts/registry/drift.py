@@ -1,6 +1,6 @@
-"""What registry and topics have otherwise than the contracts say: findings, each with the command that mends it.
+"""What registry and topics have otherwise than the contracts say: findings, each with the command that fixes it.
 
-Pure: it is the plan of `register` that is not empty, seen from the other side, and what no step could mend.
+Pure: it is the plan of `register` that is not empty, seen from the other side, and what no step could fix.
 """
 
 from __future__ import annotations
@@ -86,8 +86,8 @@ class _Drift:
                 else:
                     has = f"level {old}" if old else "no level of its own"
                     message = f"the registry has {has}, the contract says {new}"
-                    mend = f"{_REGISTER}, or correct the contract"
-                    yield self._finding("LEVEL_DIFFERS", contract, message, mend, ["compatibility"], name)
+                    fix = f"{_REGISTER}, or correct the contract"
+                    yield self._finding("LEVEL_DIFFERS", contract, message, fix, ["compatibility"], name)
             case CreateTopic(topic=name):
                 contract, place = self.by_topic[name]
                 unused = place == "dead_letter" and not contract.sinks
@@ -98,14 +98,14 @@ class _Drift:
                 for key, (old, new) in sorted(changes.items()):
                     has = "the broker's default" if old is None else old
                     message = f"topic {name} has {key} {has}, the contract says {new}"
-                    mend = f"{_REGISTER}, or correct the contract"
-                    yield self._finding("TOPIC_CONFIG_DIFFERS", contract, message, mend, [place, "config", key])
+                    fix = f"{_REGISTER}, or correct the contract"
+                    yield self._finding("TOPIC_CONFIG_DIFFERS", contract, message, fix, [place, "config", key])
 
     def _of_schema(self, subject: Subject) -> Finding:
         state = self.actual.subjects[subject.name]
-        mend = f"{_REGISTER} (`contracts check --against registry` says what that breaks), or correct the file"
+        fix = f"{_REGISTER} (`contracts check --against registry` says what that breaks), or correct the file"
         if not state.versions:
-            rule, message, mend = "SUBJECT_MISSING", "the registry has no such subject", _REGISTER
+            rule, message, fix = "SUBJECT_MISSING", "the registry has no such subject", _REGISTER
         elif state.references_differ:
             rule = "REFERENCES_DIFFER"
             message = (
@@ -115,7 +115,7 @@ class _Drift:
             rule = "SCHEMA_DIFFERS"
             versions = ", ".join(map(str, state.versions))
             message = f"the registry has version {versions}, and none of them is the schema of the repository"
-        return self._in_schema(rule, subject, message, mend)
+        return self._in_schema(rule, subject, message, fix)
 
     def of_versions(self, subject: Subject) -> Iterator[Finding]:
         state = self.actual.subjects[subject.name]
@@ -166,22 +166,22 @@ class _Drift:
         if conflict.key == "mode":
             name = conflict.name
             contract = self.by_subject.get(name) or self.by_topic[name.rpartition("-")[0]][0]
-            return self._finding("MODE_REFUSES", contract, conflict.what, conflict.mend, ["topic"], name)
+            return self._finding("MODE_REFUSES", contract, conflict.what, conflict.fix, ["topic"], name)
         contract, place = self.by_topic[conflict.name]
-        return self._finding("TOPIC_DIFFERS", contract, conflict.what, conflict.mend, [place, conflict.key])
+        return self._finding("TOPIC_DIFFERS", contract, conflict.what, conflict.fix, [place, conflict.key])
 
-    def _in_schema(self, rule: str, subject: Subject, message: str, mend: str) -> Finding:
+    def _in_schema(self, rule: str, subject: Subject, message: str, fix: str) -> Finding:
         contract = self.by_subject[subject.name]
         severity = DRIFT_RULES[rule][0]
         return Finding(
-            rule, severity, f"{subject.name}: {message}", mend, subject.file, contract=contract.name,
+            rule, severity, f"{subject.name}: {message}", fix, subject.file, contract=contract.name,
             subject=subject.name,
         )  # fmt: skip
 
     def _finding(
-        self, rule: str, contract: Contract, message: str, mend: str, keys: list[str], subject: str = ""
+        self, rule: str, contract: Contract, message: str, fix: str, keys: list[str], subject: str = ""
     ) -> Finding:
         line, column = self.texts.position(contract.file, *keys)
         severity, path = DRIFT_RULES[rule][0], ".".join(keys)
         told = f"{subject}: {message}" if subject else message
-        return Finding(rule, severity, told, mend, contract.file, line, column, path, contract.name, subject)
+        return Finding(rule, severity, told, fix, contract.file, line, column, path, contract.name, subject)

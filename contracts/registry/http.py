@@ -35,7 +35,7 @@ _NO_REGISTRY = "see whether SCHEMA_REGISTRY_URL is the address of a schema regis
 _LOG_IN = "set SCHEMA_REGISTRY_USER and SCHEMA_REGISTRY_PASSWORD to an account that may do this"
 _BREAK = "make the change compatible, or agree on the break: `contracts check` says what and how"
 #: By the registry's own code, else by the HTTP status.
-_MENDS = {
+_FIXES = {
     401: _LOG_IN,
     403: _LOG_IN,
     NOT_FOUND: _NO_REGISTRY,
@@ -62,16 +62,16 @@ class NotJson(ServiceError):
         status: that of HTTP.
     """
 
-    def __init__(self, what: str, *, where: str, mend: str, status: int) -> None:
-        super().__init__(what, where=where, mend=mend, server="registry")
+    def __init__(self, what: str, *, where: str, fix: str, status: int) -> None:
+        super().__init__(what, where=where, fix=fix, server="registry")
         self.status = status
 
 
 class Busy(ServiceError):
     """The registry takes no request for now: too many, or its nodes have no leader."""
 
-    def __init__(self, what: str, *, where: str, mend: str, after_s: float) -> None:
-        super().__init__(what, where=where, mend=mend, server="registry")
+    def __init__(self, what: str, *, where: str, fix: str, after_s: float) -> None:
+        super().__init__(what, where=where, fix=fix, server="registry")
         self.after_s = after_s
 
 
@@ -188,23 +188,23 @@ class RegistryHttp:
                 f"no answer within {self._timeout_s:g} s to {method} {path}",
                 where=self.where,
                 server="registry",
-                mend="see whether it is up (`make status`), or raise SCHEMA_REGISTRY_TIMEOUT_S",
+                fix="see whether it is up (`make status`), or raise SCHEMA_REGISTRY_TIMEOUT_S",
             ) from None
         except requests.RequestException as error:
             raise ServiceError(
                 f"not reachable: {_cause(error)}",
                 where=self.where,
                 server="registry",
-                mend="start it (`make up`), or set SCHEMA_REGISTRY_URL",
+                fix="start it (`make up`), or set SCHEMA_REGISTRY_URL",
             ) from None
         try:
             document = answer.json()
         except (ValueError, RecursionError):  # no JSON, or a number of 5,000 digits, or lists in lists in lists
             told = f"answered {answer.status_code} to {method} {path}, and not in JSON: {answer.text[:120]!r}"
-            mend = _MENDS.get(answer.status_code, _NO_REGISTRY)
+            fix = _FIXES.get(answer.status_code, _NO_REGISTRY)
             if answer.status_code == TOO_MANY_REQUESTS:
-                raise Busy(told, where=self.where, mend=mend, after_s=_retry_after(answer)) from None
-            raise NotJson(told, where=self.where, mend=mend, status=answer.status_code) from None
+                raise Busy(told, where=self.where, fix=fix, after_s=_retry_after(answer)) from None
+            raise NotJson(told, where=self.where, fix=fix, status=answer.status_code) from None
         if answer.ok:
             if not isinstance(document, shape) or (keys and shape is dict and not document.keys() & keys):
                 raise self._odd(f"{method} {path}", document)
@@ -221,22 +221,22 @@ class RegistryHttp:
         words = _what_matters(clean(str(answered.get("message") or document)))
         if status == TOO_MANY_REQUESTS:
             told = f"takes no more requests for now ({code}) on {request}: {words}"
-            return Busy(told, where=self.where, mend=_MENDS[status], after_s=_retry_after(answer))
+            return Busy(told, where=self.where, fix=_FIXES[status], after_s=_retry_after(answer))
         if status >= 500:
             told = f"failed with {code} on {request}: {words}"
             if code in PASSING:
-                mend = "its nodes have no leader, and finding one takes some 10 s: run it again, or see its log"
-                return Busy(told, where=self.where, mend=mend, after_s=_retry_after(answer))
-            mend = "see the registry's log, and whether what it keeps its schemas in is up (`make status`, `make up`)"
-            return ServiceError(told, where=self.where, server="registry", mend=mend)
-        mend = _MENDS.get(code) or _MENDS.get(status, "see what it says, and docs/drift.md")
+                fix = "its nodes have no leader, and finding one takes some 10 s: run it again, or see its log"
+                return Busy(told, where=self.where, fix=fix, after_s=_retry_after(answer))
+            fix = "see the registry's log, and whether what it keeps its schemas in is up (`make status`, `make up`)"
+            return ServiceError(told, where=self.where, server="registry", fix=fix)
+        fix = _FIXES.get(code) or _FIXES.get(status, "see what it says, and docs/drift.md")
         return Refused(
-            f"refused {request} with {code}: {words}", where=self.where, server="registry", mend=mend, code=code
+            f"refused {request} with {code}: {words}", where=self.where, server="registry", fix=fix, code=code
         )
 
     def _odd(self, request: str, document: Any) -> ServiceError:
         told = f"answered {request} as no registry does: {json.dumps(document)[:120]}"
-        return ServiceError(told, where=self.where, server="registry", mend=_NO_REGISTRY)
+        return ServiceError(told, where=self.where, server="registry", fix=_NO_REGISTRY)
 
 
 def concerns_all(error: Refused) -> bool:

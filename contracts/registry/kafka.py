@@ -59,5 +59,5 @@ def _text(file: str) -> str:
         raise ConfigurationError(
             f"cannot be read ({getattr(error, 'strerror', None) or 'it is not PEM'})",
             where=file,
-            mend="set KAFKA_SSL_CA_FILE to the authority's certificate, a PEM file",
+            fix="set KAFKA_SSL_CA_FILE to the authority's certificate, a PEM file",
         ) from None

@@ -95,10 +95,10 @@ class Conflict:
     name: str
     key: str
     what: str
-    mend: str
+    fix: str
 
     def __str__(self) -> str:
-        return f"{self.what}: {self.mend}"
+        return f"{self.what}: {self.fix}"
 
 
 Owners = frozenset[str]

@@ -99,7 +99,7 @@ def read(servers: Servers, only: Collection[str] = ()) -> Live:
                     raise ServiceError(
                         f"version {one.version} of {one.subject} is not there, and {name} refers to it",
                         where=f"schema registry {registry.url}",
-                        mend="restore it in the registry, or leave the topic out: `contracts pull --topic …`",
+                        fix="restore it in the registry, or leave the topic out: `contracts pull --topic …`",
                         server="registry",
                     )
                 referred[one.subject, one.version] = type_
@@ -110,7 +110,7 @@ def read(servers: Servers, only: Collection[str] = ()) -> Live:
         raise ConfigurationError(
             f"there is no subject {told}",
             where=f"schema registry {registry.url}",
-            mend="a contract is pulled from the subject of a topic's value",
+            fix="a contract is pulled from the subject of a topic's value",
         )
     topics = dict.fromkeys(match[1] for match in map(_TOPIC.fullmatch, subjects) if match)
     states = servers.topics.read([name for topic in topics for name in (topic, f"{topic}.dlq")])
@@ -154,7 +154,7 @@ def write(folder: Path, pulled: Pulled) -> None:
             + ", ".join(there[:10])
             + (" …" if len(there) > 10 else ""),
             where=str(folder),
-            mend="pull into another folder (--dir), or only what is missing (--topic); no file is ever overwritten",
+            fix="pull into another folder (--dir), or only what is missing (--topic); no file is ever overwritten",
         )
     if not pulled.files:
         return
@@ -171,7 +171,7 @@ def write(folder: Path, pulled: Pulled) -> None:
         raise ConfigurationError(
             f"cannot write {error.filename}: {error.strerror}; {written} of {len(pulled.files)} files were written",
             where=str(folder),
-            mend="make the folder writable, or pull into another one (--dir)",
+            fix="make the folder writable, or pull into another one (--dir)",
         ) from None
 
 

@@ -58,7 +58,7 @@ class Servers:
                 raise
             except KeyboardInterrupt:
                 told = "interrupted" + run.told_of_half(number, refused=False)
-                raise Interrupted(told, mend="run `contracts plan` to see what is there now") from None
+                raise Interrupted(told, fix="run `contracts plan` to see what is there now") from None
             run.done.append(number)
             done(step)
         run.end()
@@ -116,7 +116,7 @@ class Servers:
                 self._set_level(subject.name, level)
             except ServiceError as error:
                 error.what += f"\n  the level of {subject.name} may be NONE now, and the contract says {level}"
-                error.mend += "; then run `contracts register`, which sets the level again"
+                error.fix += "; then run `contracts register`, which sets the level again"
                 raise
 
     def _register(self, subject: Subject) -> None:
@@ -156,7 +156,7 @@ class Servers:
         return ServiceError(
             f"{what}: the server took it and did not keep it",
             where=f"{self.registry.url}, {self.topics.bootstrap}",
-            mend="run `contracts plan` to see what is there now",
+            fix="run `contracts plan` to see what is there now",
             server=server,
         )
 
@@ -208,7 +208,7 @@ class _Run:
                 f"\n  {one.what}" for _, one, _ in self.refused
             )
             error.what += _told("done", self._steps(self.done))
-            error.mend = "; ".join(dict.fromkeys(one.mend for _, one, _ in self.refused))
+            error.fix = "; ".join(dict.fromkeys(one.fix for _, one, _ in self.refused))
         error.what += _told("not done", self._steps(left))
         if self.wanted.conflicts:
             error.what += "".join(f"\n  conflict: {one}" for one in self.wanted.conflicts)

@@ -168,20 +168,20 @@ class Topics:
             return ServiceError(
                 f"does not let us in ({doing}: {shut_out[0]})",
                 where=where,
-                mend="correct KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD or KAFKA_SSL_CA_FILE",
+                fix="correct KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD or KAFKA_SSL_CA_FILE",
                 server="kafka",
             )
         if cause.code() in UNREACHABLE:
             return ServiceError(
                 f"no broker answered within {self.timeout_s:g} s ({doing}: {cause.str()})",
                 where=where,
-                mend="start it (`make up`), or set KAFKA_BOOTSTRAP_SERVERS",
+                fix="start it (`make up`), or set KAFKA_BOOTSTRAP_SERVERS",
                 server="kafka",
             )
         return Refused(
             f"refused to {doing}: {cause.str()}",
             where=where,
-            mend="correct the contract",
+            fix="correct the contract",
             server="kafka",
             code=cause.code(),
         )

@@ -14,7 +14,7 @@ from contracts.avro.nodes import AnyType, Record, Schema
 from contracts.stores.table import Column, ColumnType, Refusal, Table
 
 #: What to do where a column cannot get another type.
-MEND_TYPE = "add a field of the new type beside it; or name another table, and read the topic from its beginning"
+FIX_TYPE = "add a field of the new type beside it; or name another table, and read the topic from its beginning"
 
 
 class Store(ABC):

@@ -86,4 +86,4 @@ class Refusal:
 
     column: str
     why: str
-    mend: str
+    fix: str

@@ -31,7 +31,7 @@ class Problem:
     """Why no store can hold a field, and what to do."""
 
     what: str
-    mend: str
+    fix: str
 
 
 def several(schema: Schema, node: Union) -> list[AnyType]:

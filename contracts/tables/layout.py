@@ -12,7 +12,7 @@ from contracts.errors import ConfigurationError
 from contracts.stores import types
 from contracts.stores.known import store_of
 from contracts.stores.spec import SinkSpec
-from contracts.stores.store import MEND_TYPE
+from contracts.stores.store import FIX_TYPE
 from contracts.stores.table import RESERVED, Column, Leftover, Refusal, Table
 
 
@@ -34,7 +34,7 @@ def of(contract: Contract, sink: SinkSpec) -> Table:
     found = wanted(contract, sink)
     if isinstance(found, Table):
         return found
-    raise ConfigurationError(found[0].why, where=place(contract, found[0]), mend=found[0].mend)
+    raise ConfigurationError(found[0].why, where=place(contract, found[0]), fix=found[0].fix)
 
 
 def wanted(contract: Contract, sink: SinkSpec) -> Table | tuple[Refusal, ...]:
@@ -80,7 +80,7 @@ def type_refusals(record: Record, schema: Schema) -> Iterator[Refusal]:
 
 def _type_refusal(schema: Schema, field: Field) -> Refusal | None:
     problem = types.problem(schema, field)
-    return problem and Refusal(field.name, f"field {field.name}: {problem.what}", problem.mend)
+    return problem and Refusal(field.name, f"field {field.name}: {problem.what}", problem.fix)
 
 
 def name_refusals(record: Record, sink: SinkSpec) -> Iterator[Refusal]:
@@ -179,7 +179,7 @@ def migrate(old: Table | None, new: Table) -> Migration:
             continue
         if before.type == column.type and {before.is_json, column.is_json} == {True, False}:
             was, now = ("JSON", "plain text") if before.is_json else ("plain text", "JSON")
-            refusals.append(Refusal(column.name, f"{column.name} was {was}, and is now {now}", MEND_TYPE))
+            refusals.append(Refusal(column.name, f"{column.name} was {was}, and is now {now}", FIX_TYPE))
         if before.type != column.type:
             change = store.retype(new, before, column, since)
             if isinstance(change, Refusal):

@@ -125,7 +125,7 @@ def _lines(one: Needed, against: str) -> Iterator[str]:
     migration = one.migration
     for no in migration.refusals:
         yield _comment(f"NOT POSSIBLE: {no.why}")
-        yield _comment(f"mend: {no.mend}")
+        yield _comment(f"fix: {no.fix}")
     for statement in migration.statements:
         yield _comment(f"not enough: {statement};") if migration.refusals else f"{statement};"
     for note in migration.notes:
@@ -151,7 +151,8 @@ def as_document(needed: Sequence[Needed], against: str = "") -> dict[str, Any]:
                 "table": one.table,
                 "statements": list(one.migration.statements),
                 "impossible": [
-                    {"column": no.column, "why": no.why, "mend": no.mend} for no in one.migration.refusals
+                    {"column": no.column, "why": no.why, "fix": no.fix, "mend": no.fix}
+                    for no in one.migration.refusals
                 ],
                 "notes": list(one.migration.notes),
             }

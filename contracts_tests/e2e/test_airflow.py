@@ -155,7 +155,7 @@ def test_the_day_once_more_changes_nothing_though_the_scheduler_is_killed(
 
 
 @pytest.mark.timeout(900)
-def test_a_registry_that_is_down_is_tried_again_told_of_and_mended_by_the_next_try(
+def test_a_registry_that_is_down_is_tried_again_told_of_and_fixed_by_the_next_try(
     airflow: AirflowClient, users: Pipeline
 ) -> None:
     os.kill(airflow.stack.status["registry"]["pid"], signal.SIGKILL)
@@ -172,7 +172,7 @@ def test_a_registry_that_is_down_is_tried_again_told_of_and_mended_by_the_next_t
     for told in (post["text"], text):
         assert "contract  users_created" in told
         assert registry in told
-        assert "mend: " in told
+        assert "fix: " in told
 
     airflow.stack.run("up")
     before = set(users.postgres_rows())

@@ -17,7 +17,7 @@ def test_verdict(case: Any) -> None:
         with pytest.raises(InvalidSchema) as refused:
             check(case.current, case.previous, expected["level"])
         assert (refused.value.path, refused.value.line) == (expected["path"], expected["line"])
-        assert refused.value.mend
+        assert refused.value.fix
         return
     violations = check(case.current, case.previous, expected["level"])
     found = [
@@ -28,7 +28,7 @@ def test_verdict(case: Any) -> None:
     lines = case.current.count("\n") + 1
     for one in violations:
         assert one.message
-        assert one.mend
+        assert one.fix
         assert 1 <= one.line <= lines
         assert one.column >= 1
 

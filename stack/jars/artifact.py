@@ -36,7 +36,7 @@ class Coordinates:
         parts = head.split(":")
         if not 3 <= len(parts) <= 4 or not all(parts):
             raise UsageError(
-                f"{text!r} is not group:name:version[:classifier][@ext]", where=str(LOCK_FILE), mend="run `make lock`"
+                f"{text!r} is not group:name:version[:classifier][@ext]", where=str(LOCK_FILE), fix="run `make lock`"
             )
         return cls(parts[0], parts[1], parts[2], parts[3] if len(parts) == 4 else "", ext or "jar")
 
@@ -89,7 +89,7 @@ def read_lock(path: Path = LOCK_FILE) -> tuple[Artifact, ...]:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise UsageError("the lock of the jars is missing", where=str(path), mend="run `make lock`") from None
+        raise UsageError("the lock of the jars is missing", where=str(path), fix="run `make lock`") from None
     artifacts = []
     for number, line in enumerate(text.splitlines(), start=1):
         if not line or line.startswith("#"):
@@ -97,7 +97,7 @@ def read_lock(path: Path = LOCK_FILE) -> tuple[Artifact, ...]:
         fields = line.split()
         if len(fields) != 4 or not fields[2].isdigit() or len(fields[3]) != 64:
             raise UsageError(
-                "expected: coordinates, sets, bytes, SHA-256", where=f"{path}:{number}", mend="run `make lock`"
+                "expected: coordinates, sets, bytes, SHA-256", where=f"{path}:{number}", fix="run `make lock`"
             )
         artifacts.append(
             Artifact(Coordinates.parse(fields[0]), tuple(fields[1].split(",")), int(fields[2]), fields[3])

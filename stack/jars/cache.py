@@ -31,7 +31,7 @@ def paths(set_name: str) -> list[Path]:
     found = places(set_name)
     for path in found:
         if not path.exists():
-            raise ServerError("is not in the cache", where=str(path), mend="run `make setup`")
+            raise ServerError("is not in the cache", where=str(path), fix="run `make setup`")
     return found
 
 

@@ -23,7 +23,7 @@ from stack.jars.pins import jar_sets
 
 _PROCESSES = 4
 _WORK_PREFIX = "fetch-"
-_MEND = (
+_FIX = (
     "check the network; behind a proxy set HTTPS_PROXY; behind one that inspects TLS set SSL_CERT_FILE to its "
     "certificates; then run the same command again: what has arrived is kept"
 )
@@ -53,14 +53,14 @@ def fetch(say: Callable[[str], None], *, only: str = "", verify: bool = False) -
         raise ServerError(
             f"the cache cannot be made ({error.strerror})",
             where=str(cache),
-            mend="set XDG_CACHE_HOME to a folder of yours",
+            fix="set XDG_CACHE_HOME to a folder of yours",
         ) from None
     free = shutil.disk_usage(cache).free
     if free < 2 * total:
         raise ServerError(
             f"{_megabytes(free)} free, {_megabytes(2 * total)} needed",
             where=str(cache),
-            mend="make room, or set XDG_CACHE_HOME to a folder on a larger disk",
+            fix="make room, or set XDG_CACHE_HOME to a folder on a larger disk",
         )
     with _alone(cache, say):
         # Another clone may have fetched them while this one waited.
@@ -78,7 +78,7 @@ def fetch(say: Callable[[str], None], *, only: str = "", verify: bool = False) -
         raise ServerError(
             f"{len(lines)} of {len(wanted)} jars could not be fetched",
             detail="\n".join(lines[:8]) + more,
-            mend=_MEND,
+            fix=_FIX,
         )
     say(f"fetched {len(wanted)} jars")
     return len(wanted)

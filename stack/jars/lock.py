@@ -34,7 +34,7 @@ def write_lock(say: Callable[[str], None]) -> None:
         except RuntimeError as error:
             tail = "\n".join(str(error).splitlines()[-20:])
             raise ServerError(
-                "Ivy could not resolve the jars", detail=tail, mend="check pins.toml and the network"
+                "Ivy could not resolve the jars", detail=tail, fix="check pins.toml and the network"
             ) from None
         users: dict[Coordinates, list[str]] = {}
         files: dict[Coordinates, Path] = {}

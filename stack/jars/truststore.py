@@ -48,7 +48,7 @@ def trusted_certificates() -> list[bytes]:
             raise UsageError(
                 f"{variable} names no readable file of certificates ({error.strerror or error})",
                 where=bundle,
-                mend=f"correct {variable}, or unset it",
+                fix=f"correct {variable}, or unset it",
             ) from None
     return context.get_ca_certs(binary_form=True)
 

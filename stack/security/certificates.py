@@ -34,7 +34,7 @@ def make(folder: Path, hosts: Mapping[str, Sequence[str]], *, days: int = 397) -
         UsageError: days are too few or too many.
     """
     if not 1 <= days <= MOST_DAYS:
-        raise UsageError(f"{days} days", where="certificates", mend=f"1 to {MOST_DAYS}")
+        raise UsageError(f"{days} days", where="certificates", fix=f"1 to {MOST_DAYS}")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     # A day earlier: clocks differ.
     begin = datetime.now(UTC) - timedelta(days=1)

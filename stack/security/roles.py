@@ -34,7 +34,7 @@ def contracts() -> list[Topics]:
             found.append(Topics(file.parent.name, document["topic"], document["dead_letter"]["topic"]))
         except (OSError, yaml.YAMLError, KeyError, TypeError):
             raise UsageError(
-                "names no topic and no dead-letter topic", where=str(file), mend="see `contracts lint`"
+                "names no topic and no dead-letter topic", where=str(file), fix="see `contracts lint`"
             ) from None
     return found
 

@@ -278,7 +278,7 @@ server_encryption_options:
                 raise ServerError(
                     "its first account was not accepted",
                     where=f"{self.name} {self.address}",
-                    mend="run `make up` again",
+                    fix="run `make up` again",
                 )
             time.sleep(0.2)
         pipeline = self.site.secrets()["cassandra-pipeline"]
@@ -306,7 +306,7 @@ server_encryption_options:
                     raise ServerError(
                         f"does not reach the other nodes: {error}",
                         where=f"{self.name} {self.address}",
-                        mend=f"run `make up` again; the logs: {self.site.log(self.name).parent}",
+                        fix=f"run `make up` again; the logs: {self.site.log(self.name).parent}",
                     ) from None
             time.sleep(0.2)
 

@@ -247,7 +247,7 @@ super.users=User:broker;User:CN=kafka
             raise ServerError(
                 f"its roles could not be made: {error.args[0].str()}",
                 where=f"{self.name} {self.address}",
-                mend="run `make up` again",
+                fix="run `make up` again",
             ) from None
 
     def exports(self, role: str) -> Mapping[str, str]:

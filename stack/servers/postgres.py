@@ -60,7 +60,7 @@ class Postgres:
         machine = platform.machine()
         found = cache.places(f"postgres-{machine}")
         if not found:
-            raise UsageError(f"there are no binaries for {machine}", where=self.name, mend="use docker-compose.yml")
+            raise UsageError(f"there are no binaries for {machine}", where=self.name, fix="use docker-compose.yml")
         return found[0] / "bin" / "postgres"
 
     @property
@@ -133,7 +133,7 @@ class Postgres:
                 raise ServerError(
                     f"an older server process (pid {orphan.pid}) still works on the data",
                     where=f"{self.name} {self.address}",
-                    mend=f"end it (kill {orphan.pid}), then run the same command again",
+                    fix=f"end it (kill {orphan.pid}), then run the same command again",
                 )
         pid_file.unlink()
 
@@ -151,7 +151,7 @@ class Postgres:
             raise UsageError(
                 "PostgreSQL does not run as root, and `setpriv` is missing to start it as another account",
                 where=self.name,
-                mend="install util-linux, or run this as an ordinary user",
+                fix="install util-linux, or run this as an ordinary user",
             )
         account = _unprivileged()
         plain = [setpriv, f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups"]
@@ -174,7 +174,7 @@ class Postgres:
             f"cannot be run as {account.pw_name}",
             where=f"{self.name} {self.address}",
             detail=answer,
-            mend="run this as an ordinary user, or set STACK_DIR to a folder that every account can enter",
+            fix="run this as an ordinary user, or set STACK_DIR to a folder that every account can enter",
         )
 
     def command(self) -> list[str]:
@@ -278,5 +278,5 @@ def _unprivileged() -> pwd.struct_passwd:
     except KeyError:
         raise UsageError(
             "PostgreSQL does not run as root, and there is no account `nobody` to start it as",
-            mend="run this as an ordinary user",
+            fix="run this as an ordinary user",
         ) from None

@@ -36,7 +36,7 @@ def read(folder: Path) -> Recording:
         UsageError: no such folder, no such file in it, or a file that holds something else; it is named.
     """
     if not folder.is_dir():
-        raise UsageError("there is no such folder", where=str(folder), mend="name a folder of recorded responses")
+        raise UsageError("there is no such folder", where=str(folder), fix="name a folder of recorded responses")
     files = sorted(path for path in folder.glob("*.json") if path.is_file())
     users: list[dict[str, Any]] = []
     versions = set()
@@ -46,30 +46,30 @@ def read(folder: Path) -> Recording:
         versions.add(version)
     if not users:
         raise UsageError(
-            f"no user in its {len(files)} *.json files", where=str(folder), mend="put recorded responses there"
+            f"no user in its {len(files)} *.json files", where=str(folder), fix="put recorded responses there"
         )
     version = versions.pop() if len(versions) == 1 else ""
     return Recording(tuple(users), version or "mixed", len(files))
 
 
 def _read_file(path: Path) -> tuple[list[dict[str, Any]], str]:
-    mend = 'a recorded response is {"results": [user, …]} or [user, …], in UTF-8'
+    fix = 'a recorded response is {"results": [user, …]} or [user, …], in UTF-8'
     try:
         document = json.loads(path.read_bytes().decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        raise UsageError(f"is not UTF-8 at byte {error.start}", where=str(path), mend=mend) from None
+        raise UsageError(f"is not UTF-8 at byte {error.start}", where=str(path), fix=fix) from None
     except json.JSONDecodeError as error:
-        raise UsageError(f"is not JSON: {error.msg}", where=f"{path}:{error.lineno}", mend=mend) from None
+        raise UsageError(f"is not JSON: {error.msg}", where=f"{path}:{error.lineno}", fix=fix) from None
     except RecursionError:
-        raise UsageError("is nested too deeply", where=str(path), mend=mend) from None
+        raise UsageError("is nested too deeply", where=str(path), fix=fix) from None
     except OSError as error:
-        raise UsageError(f"cannot be read: {error.strerror}", where=str(path), mend="see its permissions") from None
+        raise UsageError(f"cannot be read: {error.strerror}", where=str(path), fix="see its permissions") from None
     users = document.get("results") if isinstance(document, dict) else document
     if not isinstance(users, list):
-        raise UsageError("is JSON, but no response of the API", where=str(path), mend=mend)
+        raise UsageError("is JSON, but no response of the API", where=str(path), fix=fix)
     for position, user in enumerate(users):
         if not isinstance(user, dict):
-            raise UsageError(f"result {position} is no object", where=str(path), mend=mend)
+            raise UsageError(f"result {position} is no object", where=str(path), fix=fix)
     info = document.get("info") if isinstance(document, dict) else None
     version = info.get("version") if isinstance(info, dict) else None
     return users, version if isinstance(version, str) else ""

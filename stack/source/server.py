@@ -281,11 +281,11 @@ def start(
         ServerError: the port is taken, or not to be had.
     """
     if not _is_loopback(host):
-        raise UsageError(f"{host} is not a loopback address", mend="leave out --host, or use 127.0.0.1 or ::1")
+        raise UsageError(f"{host} is not a loopback address", fix="leave out --host, or use 127.0.0.1 or ::1")
     try:
         queue = FaultQueue(faults)
     except BadFault as error:
-        raise UsageError(str(error), where="--fault", mend="docs/source-api.md lists them") from None
+        raise UsageError(str(error), where="--fault", fix="docs/source-api.md lists them") from None
     recording = read_recording(replay) if replay else None
     try:
         return SourceServer(host, port, recording=recording, faults=queue, seed=seed)
@@ -293,9 +293,9 @@ def start(
         where = f"source API {host}:{port}"
         if error.errno == errno.EADDRINUSE:
             raise PortTaken(
-                "the port is taken", where=where, mend="stop what listens there, or choose another"
+                "the port is taken", where=where, fix="stop what listens there, or choose another"
             ) from None
-        raise ServerError(f"cannot listen: {error.strerror}", where=where, mend="choose another port") from None
+        raise ServerError(f"cannot listen: {error.strerror}", where=where, fix="choose another port") from None
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,4 +1,4 @@
-"""`python -m streaming dlq`: what was rejected, and why; and back into the topic, when what was wrong is mended."""
+"""`python -m streaming dlq`: what was rejected, and why; and back into the topic, when what was wrong is fixed."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Wanted:
     @classmethod
     def of(cls, reasons: list[str] | None, since: str | None, until: str | None, at: str | None) -> Wanted:
         if at == "":
-            raise ConfigurationError("it is empty", where="--at", mend="leave it out to mean all of them")
+            raise ConfigurationError("it is empty", where="--at", fix="leave it out to mean all of them")
         return cls(frozenset(reasons or ()), _millis("--from", since), _millis("--to", until), at)
 
     def choose(self, contract: Contract, letters: Iterable[Letter]) -> list[Letter]:
@@ -55,10 +55,10 @@ class Wanted:
         codes |= {one.reason for one in letters}
         if unknown := sorted(self.reasons - codes):
             words = f"there is no code {', '.join(unknown)}"
-            raise ConfigurationError(words, where="--reason", mend=f"there are {', '.join(sorted(codes))}")
+            raise ConfigurationError(words, where="--reason", fix=f"there are {', '.join(sorted(codes))}")
         if self.at is not None and not any(self.at in (str(one.origin), str(one.at)) for one in letters):
             raise ConfigurationError(
-                f"there is no dead letter of {self.at}", where="--at", mend="`dlq show` lists the places"
+                f"there is no dead letter of {self.at}", where="--at", fix="`dlq show` lists the places"
             )
         return [one for one in letters if self._takes(one)]
 
@@ -173,7 +173,7 @@ def _millis(option: str, text: str | None) -> int | None:
         moment = dt.datetime.fromisoformat(text)
     except ValueError:
         raise ConfigurationError(
-            f"{text!r} is no time", where=option, mend="write 2026-01-31 or 2026-01-31T12:00:00, in UTC"
+            f"{text!r} is no time", where=option, fix="write 2026-01-31 or 2026-01-31T12:00:00, in UTC"
         ) from None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
     return round(moment.timestamp() * 1000)

@@ -108,7 +108,7 @@ def read(settings: Settings, contract: Contract) -> Letters:
     name = contract.dead_letter_topic
     if Topics(settings).read([name])[name] is None:
         raise ConfigurationError(
-            f"not there: topic {name}", where=contract.file, mend="register the contract: make register-schemas"
+            f"not there: topic {name}", where=contract.file, fix="register the contract: make register-schemas"
         )
     newest: dict[object, Letter] = {}
     receipts: dict[object, Place] = {}

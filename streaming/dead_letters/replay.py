@@ -76,14 +76,14 @@ def _partitions(settings: Settings, contract: Contract) -> int:
         raise ConfigurationError(
             f"not there: topic {contract.topic}",
             where=contract.file,
-            mend="register the contract: make register-schemas",
+            fix="register the contract: make register-schemas",
         )
     if topics.setting(contract.topic, "message.timestamp.type") == "LogAppendTime":
         raise ConfigurationError(
             "the topic stamps a record with the time at which it comes (message.timestamp.type=LogAppendTime):"
             " one that is put back would overwrite newer rows",
             where=contract.topic,
-            mend="set message.timestamp.type=CreateTime in the contract's kafka.config, and register it",
+            fix="set message.timestamp.type=CreateTime in the contract's kafka.config, and register it",
         )
     return state.partitions
 

@@ -234,7 +234,7 @@ def _tell_skipped(out: Console, plan: Plan) -> None:
     if plan.before:
         out.print(f"{plan.before:,} were put back before: --again does so once more")
     if plan.never_sent:
-        out.print(f"{plan.never_sent:,} never were records of the topic: mend them at the source, and produce again")
+        out.print(f"{plan.never_sent:,} never were records of the topic: fix them at the source, and produce again")
 
 
 def _json(contract: Contract, content: Mapping[str, Any]) -> None:

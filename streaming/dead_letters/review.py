@@ -45,7 +45,7 @@ class Review:
             f"{self.total} of {self.records} records were rejected ({self.rate:.2%}, allowed are "
             f"{limit:.2%}): {reasons}",
             where=f"contract {self.contract.name}",
-            mend=f"python -m streaming --contract {self.contract.name} dlq show; after the mend `dlq replay`",
+            fix=f"python -m streaming --contract {self.contract.name} dlq show; after the fix `dlq replay`",
         )
 
 

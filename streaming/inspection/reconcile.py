@@ -72,7 +72,7 @@ class Produced:
             raise ConfigurationError(
                 f"no report of a producer: {type(error).__name__} {error}",
                 where=str(path),
-                mend="write it with `python -m producers --json > FILE`",
+                fix="write it with `python -m producers --json > FILE`",
             ) from None
 
 

@@ -43,11 +43,11 @@ class SameTopic:
         try:
             found = self._topics.id_of(self._topic)
         except Refused as error:  # it is not there at the moment
-            raise ServiceError(error.what, where=error.where, mend=error.mend, server=error.server) from None
+            raise ServiceError(error.what, where=error.where, fix=error.fix, server=error.server) from None
         if found != self._topic_id:
             words = f"topic {self._topic} was deleted and made anew while the stream read it"
-            mend = "start the stream again: it reads the new one from its beginning"
-            raise Refused(words, where="Kafka", mend=mend, server="kafka")
+            fix = "start the stream again: it reads the new one from its beginning"
+            raise Refused(words, where="Kafka", fix=fix, server="kafka")
 
 
 class Watch:

@@ -101,7 +101,7 @@ class Checkpoints:
                 raise ServiceError(
                     "another stream of this contract writes from these checkpoints",
                     where=str(self.folder),
-                    mend="wait for its end, or stop it (kill -TERM); two would write everything twice",
+                    fix="wait for its end, or stop it (kill -TERM); two would write everything twice",
                     server="",
                 ) from None
             yield
@@ -232,6 +232,6 @@ def _refusal(folder: Path, why: str, otherwise: str = "") -> ConfigurationError:
     return ConfigurationError(
         f"the checkpoint is not this stream's: {why}",
         where=str(folder),
-        mend=f"move it away: mv '{folder}' '{away}'. The topic is then read from its beginning; rows are upserts, so"
+        fix=f"move it away: mv '{folder}' '{away}'. The topic is then read from its beginning; rows are upserts, so"
         f" none is doubled, and nothing that the stores hold is lost{otherwise and f'. {otherwise}'}",
     )

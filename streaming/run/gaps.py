@@ -61,7 +61,7 @@ class RecordsLost(ConfigurationError):
         super().__init__(
             "; ".join(map(str, self.gaps)),
             where=str(checkpoint),
-            mend=f"`python -m streaming --contract {contract} --accept-loss` goes on behind the gap and records the "
+            fix=f"`python -m streaming --contract {contract} --accept-loss` goes on behind the gap and records the "
             "loss; rows that are stored stay. `retention.ms` in contract.yaml (kafka.config) keeps records longer",
         )
 

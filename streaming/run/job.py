@@ -70,7 +70,7 @@ def prepare(settings: Settings, contract: Contract, *, accept_loss: bool = False
         raise ConfigurationError(
             "it names no store to stream into",
             where=contract.file,
-            mend=f"add {' or '.join(STORES)} to its sinks",
+            fix=f"add {' or '.join(STORES)} to its sinks",
         )
     names = (contract.topic, contract.dead_letter_topic)
     missing = [f"topic {name}" for name, state in Topics(settings).read(names).items() if state is None]
@@ -80,7 +80,7 @@ def prepare(settings: Settings, contract: Contract, *, accept_loss: bool = False
         raise ConfigurationError(
             f"not there: {', '.join(missing)}",
             where=contract.file,
-            mend="register the contract: make register-schemas",
+            fix="register the contract: make register-schemas",
         )
     wanted = stores(settings, contract)
     checkpoints = Checkpoints(settings, contract)
@@ -287,8 +287,8 @@ class Job:
             return attempt.result(limit)
         except TimeoutError:
             words = f"the batch was not written within {limit:g} s"
-            mend = "see whether the server answers (`make status`), or raise STREAM_WRITE_TIMEOUT_S"
-            raise ServiceError(words, where=sink.name, mend=mend, server=sink.name) from None
+            fix = "see whether the server answers (`make status`), or raise STREAM_WRITE_TIMEOUT_S"
+            raise ServiceError(words, where=sink.name, fix=fix, server=sink.name) from None
 
     def _write(self, sink: Sink, batch: DataFrame, asked: Asked) -> Counts:
         if self._decoding.begun:
@@ -381,8 +381,8 @@ def _since_first_failure(seconds: float) -> Callable[[RetryCallState], bool]:
 
 def _as_service_error(failure: StreamingQueryException, name: str) -> ServiceError:
     words = " ".join(str(failure).split())
-    mend = "see Spark's log; the checkpoint is kept, run it again"
-    return ServiceError(f"the query failed: {words[:400]}", where=name, mend=mend, server="spark")
+    fix = "see Spark's log; the checkpoint is kept, run it again"
+    return ServiceError(f"the query failed: {words[:400]}", where=name, fix=fix, server="spark")
 
 
 def _location(checkpoint: Path) -> str:

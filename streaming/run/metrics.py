@@ -93,7 +93,7 @@ class Metrics:
             raise ConfigurationError(
                 f"metrics cannot be served: {error.strerror or error}",
                 where=f"{host}:{port}",
-                mend="set STREAM_METRICS_HOST and STREAM_METRICS_PORT to an address that is free, or the port to 0",
+                fix="set STREAM_METRICS_HOST and STREAM_METRICS_PORT to an address that is free, or the port to 0",
             ) from None
 
     def watch(self, lag: Callable[[], Mapping[str, int]]) -> None:

@@ -27,7 +27,7 @@ def as_found(spec: SinkSpec, columns: list[Column], key: list[str]) -> Table | N
         raise ConfigurationError(
             f"it has no column {', '.join(missing)}: it was not made for this contract",
             where=f"{spec.kind} table {spec.qualified}",
-            mend="name another table in contract.yaml, or move this one away",
+            fix="name another table in contract.yaml, or move this one away",
         )
     return Table(
         spec.model_copy(update={"primary_key": key}),
@@ -40,9 +40,7 @@ def statements(existing: Table | None, wanted: Table) -> tuple[str, ...]:
     needed = layout.migrate(existing, wanted)
     if needed.refusals:
         first = needed.refusals[0]
-        raise ConfigurationError(
-            first.why, where=f"{wanted.sink.kind} table {wanted.sink.qualified}", mend=first.mend
-        )
+        raise ConfigurationError(first.why, where=f"{wanted.sink.kind} table {wanted.sink.qualified}", fix=first.fix)
     return needed.statements
 
 

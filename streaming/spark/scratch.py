@@ -39,11 +39,11 @@ def of(parents: str) -> tuple[Path, ...]:
             raise ConfigurationError(
                 f"cannot hold Spark's files: {error.strerror or error}",
                 where=str(parent),
-                mend="set SPARK_LOCAL_DIRS to folders that can be written",
+                fix="set SPARK_LOCAL_DIRS to folders that can be written",
             ) from None
     if not folders:
         raise ConfigurationError(
-            "SPARK_LOCAL_DIRS names no folder", where="environment", mend="remove it to use the default"
+            "SPARK_LOCAL_DIRS names no folder", where="environment", fix="remove it to use the default"
         )
     return tuple(folders)
 

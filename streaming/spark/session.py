@@ -35,7 +35,7 @@ _ONE_METHOD_UP_TO_BYTES = 32_000
 
 # Masters whose executors reach the driver at the loopback address.
 _ON_THIS_MACHINE = ("local", "spark://127.0.0.1:")
-_MEND = "see whether master and workers are up (`make status`), and what their logs say; or correct SPARK_MASTER"
+_FIX = "see whether master and workers are up (`make status`), and what their logs say; or correct SPARK_MASTER"
 
 
 @contextmanager
@@ -50,8 +50,8 @@ def running(settings: Settings) -> Iterator[SparkSession]:
                 raise _gone(spark.sparkContext.master, settings) from error
             raise
         words = "its JVM has ended: killed, or out of memory"
-        mend = f"see {settings.spark_log_file}, SPARK_DRIVER_MEMORY; run it again, it goes on where it stopped"
-        raise ServiceError(words, where="Spark", mend=mend, server="spark") from error
+        fix = f"see {settings.spark_log_file}, SPARK_DRIVER_MEMORY; run it again, it goes on where it stopped"
+        raise ServiceError(words, where="Spark", fix=fix, server="spark") from error
     finally:
         with suppress(Py4JError, ConnectionError):
             spark.stop()
@@ -68,7 +68,7 @@ def start(settings: Settings) -> SparkSession:
         raise ConfigurationError(
             "Spark needs Java, and there is none",
             where="JAVA_HOME",
-            mend='eval "$(.venv/bin/python -m stack env)" sets the packaged one; `make stream` does so itself',
+            fix='eval "$(.venv/bin/python -m stack env)" sets the packaged one; `make stream` does so itself',
         )
     log_file = settings.spark_log_file.absolute()
     log_file.parent.mkdir(parents=True, exist_ok=True)
@@ -123,7 +123,7 @@ def start(settings: Settings) -> SparkSession:
             gateway.launch(configuration, log_file)
         spark = builder.getOrCreate()
     except (PySparkRuntimeError, OSError) as error:
-        raise ConfigurationError(f"Spark does not start: {error}", where=master, mend=f"see {log_file}") from error
+        raise ConfigurationError(f"Spark does not start: {error}", where=master, fix=f"see {log_file}") from error
     except Py4JJavaError as error:
         raise _gone(master, settings) from error
     # Not before: it would stand on the JVM's command line, for every account of the machine to read.
@@ -145,12 +145,12 @@ def _reach(master: str) -> None:
             return
         except OSError as error:
             why = error.strerror or str(error)
-    raise ServiceError(why, where=f"Spark {master}", mend=_MEND, server="spark")
+    raise ServiceError(why, where=f"Spark {master}", fix=_FIX, server="spark")
 
 
 def _gone(master: str, settings: Settings) -> ServiceError:
     words = f"the cluster has ended the application, or started none of its executors; see {settings.spark_log_file}"
-    return ServiceError(words, where=f"Spark {master}", mend=_MEND, server="spark")
+    return ServiceError(words, where=f"Spark {master}", fix=_FIX, server="spark")
 
 
 @contextmanager

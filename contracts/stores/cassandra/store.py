@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contracts.avro.nodes import AnyType, Schema
 from contracts.stores.cassandra import columns, names
 from contracts.stores.cassandra.spec import CassandraSpec
-from contracts.stores.store import MEND_TYPE, Store
+from contracts.stores.store import FIX_TYPE, Store
 from contracts.stores.table import Column, ColumnType, Refusal, Table
 
 
@@ -38,7 +38,7 @@ class Cassandra(Store):
 
     def retype(self, table: Table, old: Column, new: Column, since: str) -> list[str] | Refusal:
         why = f"{new.name} was {old.type}{since}, and is now {new.type}; Cassandra cannot alter the type of a column"
-        return Refusal(new.name, why, MEND_TYPE)
+        return Refusal(new.name, why, FIX_TYPE)
 
     def place_refusals(self, sink: CassandraSpec) -> Iterator[tuple[str, Refusal]]:
         if sink.keyspace in names.KEYSPACES:

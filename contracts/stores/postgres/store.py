@@ -10,7 +10,7 @@ from contracts.avro.nodes import AnyType, Record, Schema
 from contracts.stores import types
 from contracts.stores.postgres import columns, names, row_size
 from contracts.stores.postgres.spec import PostgresSpec
-from contracts.stores.store import MEND_TYPE, Store
+from contracts.stores.store import FIX_TYPE, Store
 from contracts.stores.table import POSITION, Column, ColumnType, Refusal, Table
 
 #: Columns of a table.
@@ -55,11 +55,11 @@ class Postgres(Store):
         what = f"{new.name} was {old.type}{since}, and is now {new.type}"
         if new.name in table.sink.primary_key and new.type == "text":
             why = f"{what}, and is part of the primary key: text tells capitals from small letters, a uuid does not"
-            return Refusal(new.name, why, MEND_TYPE)
+            return Refusal(new.name, why, FIX_TYPE)
         # A column of the primary key too: a number stays the same number, and its index is built again.
         if (old.type, new.type) in _WIDER or _wider_numeric(old.type, new.type):
             return [f'ALTER TABLE {table.sink.quoted} ALTER COLUMN "{new.name}" TYPE {new.type}']
-        return Refusal(new.name, f"{what}; not every value that is stored could become one", MEND_TYPE)
+        return Refusal(new.name, f"{what}; not every value that is stored could become one", FIX_TYPE)
 
     def retyping_note(self, old: Column, new: Column) -> str:
         if _longer_numeric(old.type, new.type):

@@ -192,7 +192,7 @@ class Refusing(Registry):
     """Takes no schema, whatever the level."""
 
     def register(self, *_: object) -> int:
-        raise Refused("refused it with 42201: no", mend="correct it", code=42201)
+        raise Refused("refused it with 42201: no", fix="correct it", code=42201)
 
 
 class Ending(Refusing):
@@ -200,7 +200,7 @@ class Ending(Refusing):
 
     def set_level(self, subject: str, level: str) -> None:
         if level != "NONE":
-            raise ServiceError("not reachable", mend="start it")
+            raise ServiceError("not reachable", fix="start it")
         super().set_level(subject, level)
 
 
@@ -217,7 +217,7 @@ def test_a_level_that_cannot_be_brought_back_is_told(repository: Repository, set
     with pytest.raises(ServiceError, match="not reachable") as caught:
         carry_out(Ending, repository, settings_of_stack)
     assert f"the level of {repository.topic}-value may be NONE now, and the contract says FULL" in str(caught.value)
-    assert "run `contracts register`" in caught.value.mend
+    assert "run `contracts register`" in caught.value.fix
     assert state(repository) == ([1], "NONE")
 
 

@@ -1,4 +1,4 @@
-"""`python -m streaming dlq` on real servers: what is rejected is shown by reason, and put back after a mend."""
+"""`python -m streaming dlq` on real servers: what is rejected is shown by reason, and put back after a fix."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def everything(message: Message) -> tuple[Any, ...]:
     return message.key(), message.value(), message.headers() or [], message.timestamp(), message.partition()
 
 
-def test_what_is_rejected_is_put_back_after_the_mend_as_it_was_and_is_one_row(dlq: Dlq) -> None:
+def test_what_is_rejected_is_put_back_after_the_fix_as_it_was_and_is_one_row(dlq: Dlq) -> None:
     pipeline = dlq.pipeline
     first = pipeline.register()
     grown = json.loads((pipeline.folder / "value.avsc").read_text())
     grown["fields"].append({"name": "note", "type": "string", "default": "?"})
-    # Somebody registered the new version under another name: its records are rejected, until that is mended.
+    # Somebody registered the new version under another name: its records are rejected, until that is fixed.
     file = pipeline.folder / "value.avsc"
     before = file.read_text()
     file.write_text(json.dumps(grown))

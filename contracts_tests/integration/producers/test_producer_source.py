@@ -94,7 +94,7 @@ def test_what_does_not_pass_is_an_error_in_words(serve: Callable[..., SourceServ
     assert words in caught.value.what
     assert "page 3, 2 attempts" in caught.value.what
     assert caught.value.where == f"source API {server.url}"
-    assert "make up" in caught.value.mend
+    assert "make up" in caught.value.fix
     assert server.requests == 2
 
 
@@ -104,14 +104,14 @@ def test_no_server_is_an_error_that_says_how_to_start_it() -> None:
         client(f"http://127.0.0.1:{port}/api/", retries=0).page(1, 1, "s")
     assert str(port) in str(caught.value)
     assert "refused" in caught.value.what.lower()
-    assert "make up" in caught.value.mend
+    assert "make up" in caught.value.fix
 
 
 def test_no_network_is_an_error_that_says_so() -> None:
     with pytest.raises(ServiceError) as caught:
         client("http://source.invalid/api/", retries=0).page(1, 1, "s")
     assert "source.invalid" in str(caught.value)
-    assert "network" in caught.value.mend
+    assert "network" in caught.value.fix
 
 
 def test_a_refusal_is_not_asked_again(serve: Callable[..., SourceServer]) -> None:
@@ -130,7 +130,7 @@ def test_a_key_that_has_expired_is_a_setting_to_be_changed(serve: Callable[..., 
     with pytest.raises(ConfigurationError) as caught:
         client(server.url).page(1, 1, "s")
     assert status in caught.value.what
-    assert "DATASOURCE_URL" in caught.value.mend
+    assert "DATASOURCE_URL" in caught.value.fix
     assert server.requests == 1
 
 

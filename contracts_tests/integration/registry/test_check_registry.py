@@ -58,7 +58,7 @@ def test_nobody_listens(repository: Repository, command: tuple[str, ...]) -> Non
     done = repository.run(*command, SCHEMA_REGISTRY_URL="http://127.0.0.1:9")
     assert (done.returncode, done.stdout) == (3, "")
     assert "schema registry http://127.0.0.1:9: not reachable" in done.stderr
-    assert "mend: start it" in done.stderr
+    assert "fix: start it" in done.stderr
 
 
 @pytest.fixture

@@ -80,7 +80,7 @@ def register_inline(one: Repository) -> None:
         pytest.param(delete_topic(".dlq"), ["DEAD_LETTERS_MISSING"], id="dead letters"),
     ],
 )
-def test_each_difference_is_found_and_its_mend_mends_it(
+def test_each_difference_is_found_and_its_fix_fixes_it(
     repository: Repository, change: Change, rules: list[str]
 ) -> None:
     change(repository.registered())
@@ -88,9 +88,9 @@ def test_each_difference_is_found_and_its_mend_mends_it(
     found = repository.findings("drift")
 
     assert list(found) == rules
-    for rule, mend in found.items():
-        if rule not in ("NOT_LATEST", "TOPIC_DIFFERS"):  # those are mended in the repository
-            done = repository.run("register", *(["--prune"] if "--prune" in mend else []))
+    for rule, fix in found.items():
+        if rule not in ("NOT_LATEST", "TOPIC_DIFFERS"):  # those are fixed in the repository
+            done = repository.run("register", *(["--prune"] if "--prune" in fix else []))
             assert done.returncode == 0, done.stderr
             assert repository.findings("drift") == {}
 

@@ -98,7 +98,7 @@ def test_a_conflict_is_told_without_the_schemas_that_are_there(gateway: Gateway,
         "'total'",
         "oldSchemaVersion: 1",
         "'FULL'",
-        "mend",
+        "fix",
     ):
         assert words in told
     assert "secret" not in told

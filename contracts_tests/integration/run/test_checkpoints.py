@@ -152,7 +152,7 @@ def test_a_store_takes_over_the_dead_letters_only_from_where_it_stands(unstreame
     with pytest.raises(ConfigurationError, match="those of cassandra to send") as refused:
         checkpoints.claim(["postgres"])
     assert refused.value.where == str(second)
-    assert "put sinks.cassandra back" in refused.value.mend
+    assert "put sinks.cassandra back" in refused.value.fix
 
     ended(first, unstreamed.contract.topic, 3)
     checkpoints.claim(["postgres"])
@@ -175,7 +175,7 @@ def test_a_store_that_has_lost_its_table_is_told_and_not_given_an_empty_one(pipe
     with pytest.raises(ConfigurationError, match="there is no such table") as refused:
         pipeline.stream()
 
-    command = re.search(r"mv '[^']+' '[^']+'", refused.value.mend)
+    command = re.search(r"mv '[^']+' '[^']+'", refused.value.fix)
     assert command is not None
     subprocess.run(command[0], shell=True, check=True)
     pipeline.stream()

@@ -53,7 +53,7 @@ def field(schema: Schema, name: str) -> Field:
 def refused(text: str | object, where: str = "", **named: object) -> InvalidSchema:
     with pytest.raises(InvalidSchema) as error:
         parse(text if isinstance(text, str) else json.dumps(text), where=where, **named)
-    assert error.value.mend
+    assert error.value.fix
     return error.value
 
 
@@ -252,15 +252,15 @@ def test_stored_schemas_are_read_leniently() -> None:
 
 def test_error_says_where() -> None:
     error = refused('{"type": "record", "name": "R",\n "fields": [{"name": "f", "type": "strng"}]}', where="r.avsc")
-    assert str(error) == "r.avsc:2:35: nothing defines the type 'strng'\n  mend: write 'string'"
+    assert str(error) == "r.avsc:2:35: nothing defines the type 'strng'\n  fix: write 'string'"
     assert (error.path, error.line, error.column, error.exit_code) == ("f", 2, 35, 2)
     assert str(refused("[1]")).startswith("line 1, column 2: 1 is not a type")
 
 
 def test_slips_are_told_apart() -> None:
-    assert "object of its own" in refused(record({"name": "f", "type": "array", "items": "int"})).mend
-    assert "one level too many" in refused(record({"name": "f", "type": {"type": {"type": "int"}}})).mend
-    assert "rename one of the two" in refused(record(*[{"name": "f", "type": "int"}] * 2)).mend
+    assert "object of its own" in refused(record({"name": "f", "type": "array", "items": "int"})).fix
+    assert "one level too many" in refused(record({"name": "f", "type": {"type": {"type": "int"}}})).fix
+    assert "rename one of the two" in refused(record(*[{"name": "f", "type": "int"}] * 2)).fix
 
 
 def test_deep_schemas() -> None:

@@ -190,7 +190,7 @@ def test_each_rule_finds_its_change_and_says_where(rule: str) -> None:
     assert one.severity is CHECK_RULES[rule].severity
     assert one.path == path
     assert one.message
-    assert one.mend
+    assert one.fix
     after = Files()
     for edit in edits:
         edit(after)
@@ -539,7 +539,7 @@ def test_an_approval_is_for_the_key_or_for_the_value(subjects: tuple[str, ...], 
 def test_an_approval_of_the_wrong_subject_says_which_is_meant() -> None:
     found = rules(changed(approving({**approval(BREAK, "city"), "subject": "key"})))
     assert set(found) == {BREAK, "APPROVAL_UNUSED"}
-    assert "write `subject: value`" in found["APPROVAL_UNUSED"].mend
+    assert "write `subject: value`" in found["APPROVAL_UNUSED"].fix
 
 
 @pytest.mark.parametrize("subject", ["key", "value"])
@@ -594,7 +594,7 @@ def test_an_approval_of_an_unknown_rule_is_an_error_with_its_line() -> None:
     with pytest.raises(ConfigurationError, match="NO_SUCH_RULE") as caught:
         changed(approving(approval("NO_SUCH_RULE", "city")))
     assert caught.value.where.startswith("schemas/orders/contract.yaml:")
-    assert all(rule in caught.value.mend for rule in APPROVABLE)
+    assert all(rule in caught.value.fix for rule in APPROVABLE)
 
 
 @pytest.mark.parametrize("missing", ["rule", "reason", "until"])
@@ -835,7 +835,7 @@ def test_diff_of_nothing_and_of_unlike_things(contracts: Callable[..., Done]) ->
     for arguments in (("old", "nowhere"), ("old", "schemas/orders/value.avsc"), ("HEAD:x", "old")):
         done = contracts("diff", *arguments)
         assert done.returncode == 2
-        assert "mend:" in done.stderr
+        assert "fix:" in done.stderr
 
 
 def test_the_command_loads_no_heavy_library() -> None:

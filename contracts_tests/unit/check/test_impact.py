@@ -181,7 +181,7 @@ def test_a_wider_type_is_an_alter_in_postgresql_and_impossible_in_cassandra() ->
     (refusal,) = migration("cassandra", found).refusals
     assert refusal.column == "count"
     assert "cannot alter" in refusal.why
-    assert refusal.mend
+    assert refusal.fix
 
 
 @pytest.mark.parametrize(

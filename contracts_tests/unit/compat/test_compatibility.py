@@ -27,13 +27,13 @@ def record(*fields: object, name: str = "R") -> str:
     return json.dumps({"type": "record", "name": name, "fields": list(fields)})
 
 
-def test_a_violation_says_what_where_and_how_to_mend_it() -> None:
+def test_a_violation_says_what_where_and_how_to_fix_it() -> None:
     assert check(V2, [V1], "BACKWARD") == [
         Violation(
             rule="READER_FIELD_MISSING_DEFAULT_VALUE",
             path="address.street",
             message="the field 'street' is new and has no default: old records lack it",
-            mend='give it a default, or make it ["null", ...] with the default null; if it was renamed, add an alias',
+            fix='give it a default, or make it ["null", ...] with the default null; if it was renamed, add an alias',
             direction="BACKWARD",
             version=0,
             line=6,
@@ -73,7 +73,7 @@ def test_unknown_level(level: str) -> None:
     with pytest.raises(ConfigurationError) as error:
         check(V1, [], level)
     assert not isinstance(error.value, InvalidSchema)
-    assert "FULL_TRANSITIVE" in error.value.mend
+    assert "FULL_TRANSITIVE" in error.value.fix
 
 
 def test_an_invalid_new_schema_is_refused_at_every_level() -> None:

@@ -33,7 +33,7 @@ def test_only_what_is_above_the_limit_is_a_finding_and_names_reasons_and_command
         Review(CONTRACT, 99, {"BAD_MAGIC": 1}).check()
     assert str(caught.value) == (
         "contract users_created: 1 of 99 records were rejected (1.01%, allowed are 1.00%): BAD_MAGIC 1\n"
-        "  mend: python -m streaming --contract users_created dlq show; after the mend `dlq replay`"
+        "  fix: python -m streaming --contract users_created dlq show; after the fix `dlq replay`"
     )
     none = CONTRACT.spec.model_copy(
         update={"dead_letter": CONTRACT.spec.dead_letter.model_copy(update={"max_rate": 0})}

@@ -108,7 +108,7 @@ def test_one_overlay_does_not_start_over_another(docker: Fake, left: str, flags:
     docker.answer(ps=json.dumps({"Service": left, "State": "exited"}) + "\n")
     done = docker.run("up", *flags)
     assert done.returncode == 2
-    assert f"there are containers of {named}\n  mend: run `make compose-down`" in done.stderr
+    assert f"there are containers of {named}\n  fix: run `make compose-down`" in done.stderr
 
 
 @pytest.mark.parametrize(("state", "code"), [("running", 2), ("restarting", 2), ("exited", 0)])
@@ -124,7 +124,7 @@ def test_certificates_are_not_made_anew_under_containers_that_run(
     assert made.called == (code == 0)
     if code:
         assert "broker\n" in done.stderr
-        assert "mend: run `make compose-down`, then `make certs`, then `make compose-up ARGS=--secure`" in done.stderr
+        assert "fix: run `make compose-down`, then `make certs`, then `make compose-up ARGS=--secure`" in done.stderr
     # Those of the plain files have none.
     docker.answer(ps=json.dumps(rows[1]) + "\n")
     assert docker.run("certs").returncode == 0
@@ -148,7 +148,7 @@ def test_who_may_log_in_where(docker: Fake, tmp_path: Path):
     # Made by a version that had no such file.
     login.unlink()
     with pytest.raises(
-        compose.UsageError, match=r"not there: login.properties\n  mend: run `make compose-down`, then"
+        compose.UsageError, match=r"not there: login.properties\n  fix: run `make compose-down`, then"
     ):
         certs.demand(folder)
 
@@ -157,7 +157,7 @@ def test_who_may_log_in_where(docker: Fake, tmp_path: Path):
 def test_a_password_that_would_break_what_it_stands_in(docker: Fake, password: str):
     done = docker.run("up", DEPLOY_POSTGRES_PASSWORD=password)
     assert done.returncode == 2
-    assert "would change: DEPLOY_POSTGRES_PASSWORD\n  mend: choose letters, digits" in done.stderr
+    assert "would change: DEPLOY_POSTGRES_PASSWORD\n  fix: choose letters, digits" in done.stderr
     assert password not in done.stderr
 
 
@@ -169,7 +169,7 @@ def test_one_port_for_two(docker: Fake):
     done = docker.run("up", PORT_BROKER=docker.environment["PORT_CASSANDRA"])
     assert done.returncode == 2
     assert "broker and cassandra both want port" in done.stderr
-    assert "mend: set PORT_BROKER or PORT_CASSANDRA to another" in done.stderr
+    assert "fix: set PORT_BROKER or PORT_CASSANDRA to another" in done.stderr
 
 
 @pytest.mark.parametrize("private", ["mounted/file", "mounted"])
@@ -179,7 +179,7 @@ def test_a_clone_that_only_its_owner_may_read(tmp_path: Path, private: str):
     checks.readable([tmp_path / "mounted"])
     checks.readable([tmp_path / "mounted" / "file"])
     (tmp_path / private).chmod(0o700)
-    with pytest.raises(compose.UsageError, match="may not read it\n  mend: run chmod -R o\\+rX "):
+    with pytest.raises(compose.UsageError, match="may not read it\n  fix: run chmod -R o\\+rX "):
         checks.readable([tmp_path / "mounted"])
 
 
@@ -192,7 +192,7 @@ def test_a_missing_variable(docker: Fake):
     done = docker.run("up", DEPLOY_POSTGRES_PASSWORD="", DEPLOY_KAFKA_CLUSTER_ID="")
     assert done.returncode == 2
     assert done.stderr == (
-        "error: .env: not set: DEPLOY_POSTGRES_PASSWORD, DEPLOY_KAFKA_CLUSTER_ID\n  mend: run `make compose-env`\n"
+        "error: .env: not set: DEPLOY_POSTGRES_PASSWORD, DEPLOY_KAFKA_CLUSTER_ID\n  fix: run `make compose-env`\n"
     )
 
 
@@ -205,7 +205,7 @@ def test_a_port_that_is_taken(docker: Fake):
         assert done.returncode == 3
         assert re.fullmatch(
             rf"error: postgres 127\.0\.0\.1:{port}: port {port} is taken by process .+ \(pid {os.getpid()}\)\n"
-            r"  mend: stop what listens there, or set PORT_POSTGRES in \.env to another\n",
+            r"  fix: stop what listens there, or set PORT_POSTGRES in \.env to another\n",
             done.stderr,
         )
         # It is ours already: the second `make compose-up`.
@@ -227,7 +227,7 @@ def test_too_little_memory(docker: Fake):
     done = docker.run("up", "--profile", "stream")
     assert done.returncode == 2
     assert "of memory, the services take" in done.stderr
-    assert "mend: give it more" in done.stderr
+    assert "fix: give it more" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -247,7 +247,7 @@ def test_a_docker_that_cannot(docker: Fake, answers: dict[str, str], code: int, 
     done = docker.run("up")
     assert done.returncode == code
     assert words in done.stderr
-    assert "  mend: " in done.stderr
+    assert "  fix: " in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -261,7 +261,7 @@ def test_overlays_do_not_go_together_and_secure_wants_certificates(docker: Fake,
     if not (CLONE / ".certs").exists():
         done = docker.run("up", "--secure")
         assert done.returncode == 2
-        assert "mend: run `make certs`" in done.stderr
+        assert "fix: run `make certs`" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -292,7 +292,7 @@ def test_status_of_nothing(docker: Fake):
     done = docker.run("status")
     assert (done.returncode, done.stderr) == (
         3,
-        "error: docker compose: nothing runs\n  mend: run `make compose-up`\n",
+        "error: docker compose: nothing runs\n  fix: run `make compose-up`\n",
     )
 
 

@@ -50,6 +50,6 @@ def test_each_error_of_a_service_that_is_raised_names_its_server() -> None:
 def test_a_server_is_a_field_of_its_own_and_not_read_from_where() -> None:
     assert ServiceError("out", where="Kafka 127.0.0.1:9").server == ""
     assert ServiceError("out", server="kafka").server == "kafka"
-    told = Refused("no", where="x", mend="y", server="registry", code=42201)
-    assert (told.server, told.code, str(told)) == ("registry", 42201, "x: no\n  mend: y")
+    told = Refused("no", where="x", fix="y", server="registry", code=42201)
+    assert (told.server, told.code, str(told)) == ("registry", 42201, "x: no\n  fix: y")
     assert issubclass(Refused, errors.ContractsError)

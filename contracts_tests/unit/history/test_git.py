@@ -370,7 +370,7 @@ def test_a_folder_and_a_ref_of_one_name(clone: Path, monkeypatch: pytest.MonkeyP
     (clone / "old").mkdir()
     with pytest.raises(ConfigurationError) as caught:
         label("old")
-    assert "./old or refs/heads/old" in caught.value.mend
+    assert "./old or refs/heads/old" in caught.value.fix
     assert label("./old") == "old"
     assert label("refs/heads/old").startswith("refs/heads/old (")
     git(clone, "branch", "-D", "old")

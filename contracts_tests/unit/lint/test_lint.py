@@ -31,7 +31,7 @@ def test_the_bad_example_breaks_its_rule_and_says_where(rule) -> None:
         assert one.line > 0
         assert one.column > 0
         assert one.message
-        assert one.mend
+        assert one.fix
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
@@ -72,7 +72,7 @@ def test_a_rule_that_does_not_exist_is_an_error_with_its_line() -> None:
         found(texts)
     line = int(caught.value.where.rpartition(":")[2])
     assert "FIELD_DOCS" in texts["orders/contract.yaml"].splitlines()[line - 1]
-    assert "FIELD_DOC," in caught.value.mend
+    assert "FIELD_DOC," in caught.value.fix
 
 
 def test_a_rule_without_a_reason_is_an_error() -> None:

@@ -59,7 +59,7 @@ def contract(*asked: dict[str, Any], text: str = "", schema: Any = SCHEMA) -> Co
 def refusal(*asked: dict[str, Any], **more: Any) -> str:
     with pytest.raises(ConfigurationError) as caught:
         contract(*asked, **more)
-    assert caught.value.mend
+    assert caught.value.fix
     return str(caught.value)
 
 

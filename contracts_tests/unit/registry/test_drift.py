@@ -1,4 +1,4 @@
-"""Desired and actual state -> differences, each with what mends it."""
+"""Desired and actual state -> differences, each with what fixes it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_what_is_as_it_should_be_has_no_drift() -> None:
 def test_a_subject_that_is_missing_is_one_finding_and_not_also_its_level() -> None:
     [one] = found(actual(value=SubjectState("NONE")))
     assert (one.rule, one.subject, one.file) == ("SUBJECT_MISSING", "orders-value", "schemas/orders/value.avsc")
-    assert "contracts register" in one.mend
+    assert "contracts register" in one.fix
 
 
 def test_a_missing_shared_type_is_told_with_the_contract_that_uses_it() -> None:
@@ -94,7 +94,7 @@ def test_a_subject_that_the_contract_lacks() -> None:
     state = actual()
     [one] = found(Actual(state.subjects, state.topics, {"orders-key": (1, 2)}))
     assert (one.rule, one.subject, one.path) == ("SUBJECT_EXTRA", "orders-key", "key")
-    assert "--prune" in one.mend
+    assert "--prune" in one.fix
 
 
 def test_topics() -> None:

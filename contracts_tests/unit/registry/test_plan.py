@@ -107,7 +107,7 @@ def test_a_topic_for_dead_letters_may_be_shared_and_is_made_once() -> None:
 
     for letters in ("dead_letter: {topic: dead}\n", "dead_letter: {topic: orders}\n"):
         [conflict] = plan.make(sharing(letters), Actual(nothing, topics)).conflicts
-        assert "dead_letter.topic" in conflict.mend
+        assert "dead_letter.topic" in conflict.fix
 
 
 def test_a_revert_is_a_no_op_and_the_plan_says_so() -> None:
@@ -124,7 +124,7 @@ def test_settings_of_a_topic_that_differ_are_set_and_others_left_alone() -> None
 
 def test_another_number_of_partitions_is_a_conflict() -> None:
     made = plan.make(desired(), actual(topic=TopicState(6, 1, {"retention.ms": "1000"})))
-    assert "moves keys" in made.conflicts[0].mend
+    assert "moves keys" in made.conflicts[0].fix
 
 
 def test_what_the_repository_owns_and_does_not_declare() -> None:

@@ -154,7 +154,7 @@ def test_nothing_is_overwritten_and_then_nothing_is_written(tmp_path: Path) -> N
     with pytest.raises(ConfigurationError) as refused:
         pull.write(tmp_path, found)
     assert "orders/value.avsc" in str(refused.value)
-    assert "--dir" in refused.value.mend
+    assert "--dir" in refused.value.fix
     assert [path.name for path in (tmp_path / "orders").iterdir()] == ["value.avsc"]
     assert (tmp_path / "orders" / "value.avsc").read_text() == "mine"
 

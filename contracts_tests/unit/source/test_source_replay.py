@@ -66,7 +66,7 @@ def test_a_file_that_is_no_response_is_named(tmp_path: Path, content: bytes, pla
     with pytest.raises(UsageError) as caught:
         read(tmp_path)
     assert caught.value.where == f"{bad}{place}"
-    assert caught.value.mend
+    assert caught.value.fix
 
 
 def test_nothing_to_replay(tmp_path: Path) -> None:

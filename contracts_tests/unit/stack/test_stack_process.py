@@ -211,9 +211,9 @@ def test_the_tail_goes_no_further_back_than_the_last_start(site):
     assert tail(site.log("absent")) == ""
 
 
-def test_every_error_of_the_stack_says_how_to_mend_it_and_has_its_exit_code():
+def test_every_error_of_the_stack_says_how_to_fix_it_and_has_its_exit_code():
     assert {kind.exit_code for kind in (StackError, UsageError)} == {2}
     assert {kind.exit_code for kind in (ServerError, PortTaken)} == {3}
     assert Cancelled.exit_code == 130
-    text = str(ServerError("did not", where="kafka", detail="a\nb", mend="do it"))
-    assert text == "kafka: did not\n  | a\n  | b\n  mend: do it"
+    text = str(ServerError("did not", where="kafka", detail="a\nb", fix="do it"))
+    assert text == "kafka: did not\n  | a\n  | b\n  fix: do it"

@@ -83,7 +83,7 @@ def test_what_no_statement_can_do_is_exit_1_and_nothing_to_run(tables: Callable[
     assert run_by_a_store(done) == []
     assert "-- NOT POSSIBLE: count was int, and is now text; Cassandra cannot alter" in done.stdout
     assert "-- NOT POSSIBLE: count was integer, and is now text" in done.stdout
-    assert "-- mend: add a field of the new type beside it" in done.stdout
+    assert "-- fix: add a field of the new type beside it" in done.stdout
     assert f"-- not enough: {ADD_CQL};" in done.stdout
 
 

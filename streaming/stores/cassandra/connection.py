@@ -125,7 +125,7 @@ def _trusting(ca_file: str) -> ssl.SSLContext:
         raise ConfigurationError(
             f"cannot be read ({error.strerror or error})",
             where=ca_file,
-            mend="set CASSANDRA_CA_FILE to the authority's certificate, a PEM file",
+            fix="set CASSANDRA_CA_FILE to the authority's certificate, a PEM file",
         ) from None
 
 
@@ -143,6 +143,6 @@ def contact_points(hosts: str) -> tuple[list[str], int]:
             ports.append(port)
     if not names or not all(port.isdigit() for port in ports):
         raise ConfigurationError(
-            f"CASSANDRA_HOSTS is {hosts!r}", where="environment", mend="write host:port, several apart by commas"
+            f"CASSANDRA_HOSTS is {hosts!r}", where="environment", fix="write host:port, several apart by commas"
         )
     return names, int(ports[0]) if ports else 9042

@@ -54,5 +54,5 @@ def _parts(dsn: str) -> dict[str, object]:
         return conninfo_to_dict(dsn)
     except psycopg.ProgrammingError:  # its words may hold the password
         raise ConfigurationError(
-            "POSTGRES_DSN is no DSN", where="environment", mend="write postgresql://user:password@host:port/database"
+            "POSTGRES_DSN is no DSN", where="environment", fix="write postgresql://user:password@host:port/database"
         ) from None

@@ -66,7 +66,7 @@ def bring(connection: psycopg.Connection, wanted: Table) -> list[str]:
             raise Refused(
                 f"cannot be altered ({statement}): {', '.join(users)} would have to change too",
                 where=f"postgres table {wanted.sink.qualified}",
-                mend="keep their definitions (`pg_get_viewdef`, `pg_dump --schema-only`), drop them, start the stream"
+                fix="keep their definitions (`pg_get_viewdef`, `pg_dump --schema-only`), drop them, start the stream"
                 " (it alters the table), and create them again",
                 server="postgres",
             ) from None

@@ -54,8 +54,8 @@ def _of_state(
     told += f", constraint {constraint}" if constraint else f", column {column}" if column else ""
     if state.startswith("54"):
         told = words
-    mend = "see the record (`python -m streaming dlq show`); correct it, or what the table asks for"
-    return RowRefused(told, where=f"PostgreSQL {address}", mend=mend, server="postgres")
+    fix = "see the record (`python -m streaming dlq show`); correct it, or what the table asks for"
+    return RowRefused(told, where=f"PostgreSQL {address}", fix=fix, server="postgres")
 
 
 def _condition(state: str) -> str:
