@@ -118,10 +118,11 @@ fuzz: setup ## 200,000 mutated records: each must be the row or the dead letter 
 	@$(BIN)/python -m contracts_tests.fuzz $(ARGS)
 
 .PHONY: lint
-lint: $(STAMP) ## style, formatting and the direction of imports
+lint: $(STAMP) ## style, formatting, types, and the direction of imports
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports
+	@$(BIN)/mypy
 
 # Two halves side by side, each with servers of its own, where there is memory for that.
 WORKERS ?= $(shell awk '/^MemAvailable/ {print ($$2 > 14000000 ? 2 : 1)}' /proc/meminfo)

@@ -51,7 +51,7 @@ class Format(StrEnum):
 
 
 #: Where tables are.
-Store = StrEnum("Store", {kind: kind for kind in STORES})
+Store = StrEnum("Store", {kind: kind for kind in STORES})  # type: ignore[misc]  # they are found by their rooms
 
 
 Folder = Annotated[Path | None, typer.Option("--schemas", help="Folder of the contracts (CONTRACTS_DIR).")]

@@ -147,10 +147,7 @@ def changes(found: Iterable[Change], *, old: str, new: str, as_json: bool) -> No
 
 def _result(found: Result) -> None:
     out = console()
-    impacts = {}
-    if found.checked is not None:
-        for verdict in found.checked.verdicts:
-            impacts[verdict.contract] = verdict
+    impacts = {one.contract: one for one in found.checked.verdicts} if found.checked is not None else {}
     names = dict.fromkeys([*(one.contract for one in found.findings), *impacts])
     for name in names:
         verdict = impacts.get(name)

@@ -14,8 +14,9 @@ from typing import Any
 
 from deploy import certs, checks, compose, passwords
 from stack.errors import EXIT_CANCELLED, EXIT_OK, EXIT_SERVICE, ServerError, StackError, UsageError
+from stack.site import CLONE
 
-ENV_FILE = compose.CLONE / ".env"
+ENV_FILE = CLONE / ".env"
 # States of a container that holds neither a port nor a file.
 _GONE = ("created", "exited", "dead")
 
@@ -106,7 +107,7 @@ def _status(arguments: argparse.Namespace) -> int:
 def in_order(row: Mapping[str, Any]) -> bool:
     """Runs and is healthy, or has done its work."""
     if row["State"] == "exited":
-        return row["ExitCode"] == 0
+        return bool(row["ExitCode"] == 0)
     return row["State"] == "running" and row.get("Health") in (None, "", "healthy")
 
 
@@ -138,7 +139,7 @@ def _compose(overlays: Sequence[str], *arguments: str) -> str | None:
         return ""
     done = subprocess.run(
         _command(overlays, *arguments),
-        cwd=compose.CLONE,
+        cwd=CLONE,
         env=_environment(overlays),
         capture_output=True,
         text=True,
@@ -153,7 +154,7 @@ def _rows(text: str | None) -> list[dict[str, Any]]:
 
 
 def _run(overlays: Sequence[str], *arguments: str) -> int:
-    done = subprocess.run(_command(overlays, *arguments), cwd=compose.CLONE, env=_environment(overlays), check=False)
+    done = subprocess.run(_command(overlays, *arguments), cwd=CLONE, env=_environment(overlays), check=False)
     if done.returncode != 0:
         raise ServerError(
             f"`docker compose` ended with {done.returncode}; its words are above",

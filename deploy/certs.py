@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from deploy import passwords
-from deploy.compose import CLONE
 from stack.errors import UsageError
 from stack.security import certificates
+from stack.site import CLONE
 
 FOLDER = CLONE / ".certs"
 _SERVERS = ("broker", "schema-registry", "cassandra", "postgres")

@@ -12,6 +12,7 @@ from pathlib import Path
 from deploy import compose, passwords
 from stack import ports
 from stack.errors import PortTaken, ServerError, UsageError
+from stack.site import CLONE
 
 # The first with `!override` in overlays, and the engine that came out with it.
 OLDEST_COMPOSE = (2, 24, 4)
@@ -65,7 +66,7 @@ def readable(sources: Sequence[Path]) -> None:
                 raise UsageError(
                     "the account in the container may not read it",
                     where=str(path),
-                    fix=f"run chmod -R o+rX {compose.CLONE / 'deploy'}",
+                    fix=f"run chmod -R o+rX {CLONE / 'deploy'}",
                 )
 
 
@@ -144,4 +145,4 @@ def _version(text: str) -> tuple[int, ...]:
 
 
 def _docker(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False, cwd=compose.CLONE)
+    return subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False, cwd=CLONE)

@@ -28,6 +28,7 @@ def _untagged(loader: _Loader, _: str, node: yaml.Node) -> Any:
         return loader.construct_mapping(node, deep=True)
     if isinstance(node, yaml.SequenceNode):
         return loader.construct_sequence(node, deep=True)
+    assert isinstance(node, yaml.ScalarNode)
     return loader.construct_yaml_null(node)
 
 
@@ -50,7 +51,8 @@ def files(overlays: Sequence[str] = ()) -> list[Path]:
 
 def read(path: Path) -> dict[str, Any]:
     """One compose file, variables as they stand there."""
-    return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a SafeLoader
+    found: dict[str, Any] = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a SafeLoader
+    return found
 
 
 def wanted_variables(paths: Sequence[Path]) -> list[str]:

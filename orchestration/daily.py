@@ -6,7 +6,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pendulum
-from airflow.sdk import AsyncCallback, DeadlineAlert, DeadlineReference
+from airflow.sdk import (  # type: ignore[attr-defined]  # its stub lacks them
+    AsyncCallback,
+    DeadlineAlert,
+    DeadlineReference,
+)
 from airflow.sdk.exceptions import AirflowFailException
 
 from contracts import settings

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from contracts.avro.nodes import AnyType, Enum, Fixed, Primitive, join
+from contracts.avro.shapes import decimal_digits
 
 #: Gives the value as it is to be written; raises Misfit.
 Check = Callable[[Any], Any]
@@ -155,8 +156,7 @@ def _uuid_bytes(node: AnyType) -> Check:
 
 
 def _decimal(node: AnyType) -> Check:
-    assert node.logical is not None
-    precision, scale = node.logical.precision, node.logical.scale
+    precision, scale = decimal_digits(node)
     size = node.size if isinstance(node, Fixed) else None
     raw = _bytes(size)
     too_long = f"has more than {precision} digits, {scale} of them after the point"
@@ -176,7 +176,7 @@ def _decimal(node: AnyType) -> Check:
         digits = "".join(map(str, given)).rstrip("0")
         number = 0
         if digits:
-            shift = exponent + len(given) - len(digits) + scale
+            shift = int(exponent) + len(given) - len(digits) + scale
             # Before it is written out: 1E+999999 is short.
             if shift < 0 or len(digits) + shift > precision:
                 raise Misfit(too_long)

@@ -13,7 +13,8 @@ from fastavro.schema import SchemaParseException, UnknownType
 from contracts.avro.nodes import Record
 from contracts.catalog.contract import SchemaIdPlace, Subject
 from contracts.errors import ConfigurationError
-from contracts.registry.client import RegisteredSchema, Registry
+from contracts.registry.client import Registry
+from contracts.registry.registered import RegisteredSchema
 from producers import strict
 
 _ID, _GUID = b"\x00", b"\x01"

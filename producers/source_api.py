@@ -127,7 +127,8 @@ class SourceApi:
                 fix="fetch larger pages (--page-size), or another --seed",
                 server="source",
             )
-        return answer["results"]
+        found: list[Any] = answer["results"]
+        return found
 
     def _ask(self, params: dict[str, Any]) -> dict[str, Any]:
         try:

@@ -90,7 +90,7 @@ def status(
 
     configured, name = context.obj
     # By name: Typer brings a click of its own, whose sources are not those of the package click.
-    source = context.parent and context.parent.get_parameter_source("contract")
+    source = context.parent.get_parameter_source("contract") if context.parent is not None else None
     given = source is not None and source.name != "DEFAULT"
     observer = Observer(configured, loading.load(configured.contracts_dir), name if given else None)
     if watch and not as_json:

@@ -97,9 +97,17 @@ def read(settings: Settings, topic: str, ranges: Ranges) -> Iterator[Message]:
                     if error.code() == KafkaError._PARTITION_EOF:
                         break  # what follows is no record: a transaction's marker, or compacted away
                     raise KafkaException(error)
-                offset = message.offset()
+                _, offset = place(message)
                 if offset <= last:
                     yield message
+
+
+def place(message: Message) -> tuple[int, int]:
+    """Partition and offset of a message that came from a broker, or was acknowledged by one."""
+    partition, offset = message.partition(), message.offset()
+    assert partition is not None
+    assert offset is not None
+    return partition, offset
 
 
 def headers(message: Message) -> list[Header]:

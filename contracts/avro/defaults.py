@@ -27,7 +27,7 @@ def fits(node: AnyType, value: Any, resolve: Resolve) -> bool:
     """True when the JSON `value` is a valid default of `node`."""
     if not isinstance(value, (dict, list)) and not isinstance(node, (Union, Reference)):
         return _leaf_fits(node.type, value)
-    return run(_Check(resolve).fits(node, value))
+    return bool(run(_Check(resolve).fits(node, value)))
 
 
 def _leaf_fits(kind: str, value: Any) -> bool:

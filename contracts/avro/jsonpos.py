@@ -24,7 +24,7 @@ JAVA_BLANKS = "".join(map(chr, range(0x21)))
 
 #: Where a value is inside its document: `()` is the whole, `((), "fields")` its member, and so on.  Linked, so
 #: that a step costs the same at any depth.
-Pointer = tuple
+Pointer = tuple[Any, ...]
 
 _TOKEN = re.compile(
     r"""[ \t\n\r]*(?:
@@ -310,6 +310,7 @@ class _Scanner:
             self.root = (value, spot)
             return
         container, around = self.open[-1]
+        assert around.inner is not None  # it is open, so it is an object or a list
         if isinstance(container, dict):
             spot.key = self.key_offset
             if self.key in container:

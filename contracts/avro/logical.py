@@ -54,7 +54,8 @@ def max_precision(size: int) -> int:
 
 
 def _decimal(base: str, props: Mapping[str, Any], size: int) -> Logical | None:
-    precision, scale = props.get("precision"), props.get("scale", 0)
+    precision: Any = props.get("precision")
+    scale: Any = props.get("scale", 0)
     if base not in ("bytes", "fixed") or not _is_int(precision) or not _is_int(scale):
         return None
     limit = _INT_MAX if base == "bytes" else max_precision(size)

@@ -112,6 +112,8 @@ class Named(Node):
             matches nothing).
     """
 
+    #: `record`, `enum` or `fixed`.
+    type: ClassVar[str]
     name: str
     namespace: str | None
     aliases: tuple[str, ...]

@@ -34,7 +34,8 @@ def check_resolved(schema: Schema) -> Fault | None:
     records = (named for named in schema.named.values() if isinstance(named, Record))
     if not any(isinstance(field.default, (dict, list)) for record in records for field in record.fields):
         return None
-    return run(_Copying(schema).everything())
+    found: Fault | None = run(_Copying(schema).everything())
+    return found
 
 
 class _Copying:

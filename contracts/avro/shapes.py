@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contracts.avro.nodes import AnyType, Schema, Union
+from contracts.avro.nodes import AnyType, Fixed, Primitive, Schema, Union
 
 
 def nullability(schema: Schema, node: AnyType) -> tuple[AnyType, bool]:
@@ -21,7 +21,16 @@ def nullability(schema: Schema, node: AnyType) -> tuple[AnyType, bool]:
     return node, False
 
 
+def decimal_digits(node: AnyType) -> tuple[int, int]:
+    """Precision and scale of a decimal; only of a node whose `type_name` is `decimal`."""
+    logical = node.logical if isinstance(node, Primitive | Fixed) else None
+    assert logical is not None
+    assert logical.precision is not None
+    assert logical.scale is not None
+    return logical.precision, logical.scale
+
+
 def type_name(node: AnyType) -> str:
     """Key of the type table: the logical type where there is one that counts, else the Avro type."""
-    logical = getattr(node, "logical", None)
+    logical = node.logical if isinstance(node, Primitive | Fixed) else None
     return logical.name if logical is not None else node.type

@@ -17,6 +17,7 @@ from contracts.avro.nodes import (
     Fixed,
     Map,
     Named,
+    NamedType,
     Node,
     Primitive,
     Record,
@@ -119,6 +120,7 @@ class _Writer:
         if name in self.written:
             return name.rpartition(".")[2] if self._may_be_short(name, space) else name
         self.written.add(name)
+        assert isinstance(named, NamedType)
         return (yield self._definition(named, space))
 
     def _may_be_short(self, name: str, space: str | None) -> bool:
@@ -128,7 +130,7 @@ class _Writer:
             return False
         return not namespace or short not in self.schema.named
 
-    def _definition(self, node: Named, space: str | None) -> Step:
+    def _definition(self, node: NamedType, space: str | None) -> Step:
         kind = "error" if isinstance(node, Record) and node.is_error else node.type
         result: dict[str, Any] = {"type": kind}
         if self.full_names:

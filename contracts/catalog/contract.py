@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, create_model, field_validator
 
@@ -104,9 +104,8 @@ class Tombstones(StrEnum):
 
 
 #: The stores that the stream writes, each under its name; a contract may name none, one or several.
-SinksSpec: type[Spec] = create_model(
-    "SinksSpec", __base__=Spec, **{kind: (store.spec | None, None) for kind, store in STORES.items()}
-)
+_stores: dict[str, Any] = {kind: (store.spec | None, None) for kind, store in STORES.items()}
+SinksSpec: type[Spec] = create_model("SinksSpec", __base__=Spec, **_stores)
 
 
 class SourceSpec(Spec):
@@ -181,7 +180,7 @@ class ContractSpec(Spec):
     producer: ProducerSpec = ProducerSpec()
     kafka: TopicSpec = TopicSpec()
     dead_letter: DeadLetterSpec = DeadLetterSpec()
-    sinks: SinksSpec = SinksSpec()  # type: ignore[valid-type]
+    sinks: SinksSpec = SinksSpec()
     tombstones: Tombstones = Tombstones.reject
     rules: list[RuleSpec] = Field(default_factory=list)
     consumers: list[ConsumerSpec] = Field(default_factory=list)

@@ -139,8 +139,8 @@ def approve(
                 else "remove it, or correct its rule, path or subject",
             )
         if found is not None:
-            place = {"file": contract.file, "line": line, "column": column, "contract": contract.name}
-            result.append(replace(found, path=f"approvals.{number}", **place))
+            found = replace(found, file=contract.file, line=line, column=column, contract=contract.name)
+            result.append(replace(found, path=f"approvals.{number}"))
     return result
 
 

@@ -188,6 +188,7 @@ def _build(
 
     def line_of_rule(number: int, key: str) -> str:
         node = yaml_text.compose(files[_join(folder, CONTRACT_FILE)])
+        assert node is not None  # it has been read already
         return f"{where}:{line_of(node, ['rules', number, key])}"
 
     contract = Contract(name, where, spec, key, value, reading.read(spec.rules, value.schema, line_of_rule))

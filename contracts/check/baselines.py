@@ -269,7 +269,7 @@ class RegistrySource:
         name = contract.value.name
         level = self.registry.config(name, self.known).level or self.registry.global_config(self.known).level
         spec = contract.spec
-        if level in LEVELS:
+        if level is not None and level in LEVELS:
             spec = spec.model_copy(update={"compatibility": Compatibility(level)})
         return replace(contract, spec=spec, key=key or contract.key, value=value or contract.value)
 

@@ -199,6 +199,7 @@ class ContractComparison:
             yield self._of_change(after, change, rule, message + self._compared_with(history, versions), fix)
 
     def _of_change(self, subject: Subject, change: Change, rule: str, message: str, fix: str) -> Finding:
+        assert change.node is not None  # it is of schemas
         file, line, column = _place(subject, change.node, change.attribute)
         return self._finding(rule, message, fix, file, line, column, change.path, subject.name)
 
@@ -239,7 +240,7 @@ class ContractComparison:
                         refusal.column, self.new.value.name,
                     )  # fmt: skip
                 else:
-                    at = ["sinks", table.kind, "primary_key"]
+                    at: list[str | int] = ["sinks", table.kind, "primary_key"]
                     yield self._in_contract("TABLE_CANNOT_CHANGE", at, message, refusal.fix)
         now = {sink.kind: sink.qualified for sink in self.new.sinks}
         for sink in self.old.sinks:

@@ -255,14 +255,14 @@ class Comparison:
             found.append(Change(Kind.removed, at, words(field.type, self.old), "", new, "fields", field))
         for field in new.fields:
             at = join(path, field.name)
-            before = matched.get(field.name)
-            if before is None:
+            known = matched.get(field.name)
+            if known is None:
                 found.append(Change(Kind.added, at, "", _added(field, self.new), field, "name", None, field))
                 continue
-            if before.name != field.name:
-                found.append(Change(Kind.renamed, at, before.name, field.name, field, "name", before, field))
-            found += self._field(before, field, at)
-            inner.append(Pair(before.type, field.type, at))
+            if known.name != field.name:
+                found.append(Change(Kind.renamed, at, known.name, field.name, field, "name", known, field))
+            found += self._field(known, field, at)
+            inner.append(Pair(known.type, field.type, at))
         order = [matched[field.name].name for field in new.fields if field.name in matched]
         if order != [field.name for field in old.fields if field.name in taken]:
             found.append(Change(Kind.moved, path, "", "", new, "fields"))
@@ -364,8 +364,8 @@ def _attributes(old: Node, new: Node, path: str) -> list[Change]:
         if not same_json(one, other):
             kind = Kind.tags if key == TAGS else Kind.attribute
             label = "" if key == TAGS else f"{key} "
-            told = tuple("none" if value is None else label + _short_json(value) for value in (one, other))
-            found.append(Change(kind, path, *told, new, key, one, other))
+            was, now = ("none" if value is None else label + _short_json(value) for value in (one, other))
+            found.append(Change(kind, path, was, now, new, key, one, other))
     return found
 
 

@@ -25,7 +25,8 @@ class _Meanings(Comparison):
     def names(self, old: AnyType, new: AnyType, path: str) -> list[Change]:
         return []
 
-    def enum(self, old: Enum, new: Enum, path: str) -> list[Change]:
+    @staticmethod
+    def enum(old: Enum, new: Enum, path: str) -> list[Change]:
         return []
 
     def fields(self, old: Record, new: Record, path: str) -> tuple[list[Change], list[Pair]]:

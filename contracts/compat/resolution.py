@@ -23,6 +23,7 @@ from contracts.avro.nodes import (
     Fixed,
     Map,
     Named,
+    NamedType,
     Primitive,
     Record,
     Reference,
@@ -92,9 +93,10 @@ def differences(reader: Schema, writer: Schema) -> Differences:
     """Why `reader` cannot read all that `writer` writes; empty when it can.  Outermost first, in text order."""
     root = Place(None, Side("", reader.root), Side("", writer.root))
     try:
-        return run(_Comparison(reader, writer).pair(root))
+        found: Differences = run(_Comparison(reader, writer).pair(root))
     except _SeveralError as several:
         return (several.difference,)
+    return found
 
 
 class _SeveralError(Exception):
@@ -182,7 +184,7 @@ class _Comparison:
     # -- named types ---------------------------------------------------------------------------------------------
 
     @staticmethod
-    def _names(place: Place, reader: Named, writer: Named) -> Differences:
+    def _names(place: Place, reader: NamedType, writer: NamedType) -> Differences:
         return () if _names_match(reader, writer) else (Difference(NAME_MISMATCH, place, reader, writer),)
 
     @staticmethod

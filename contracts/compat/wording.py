@@ -179,8 +179,7 @@ _ATTRIBUTES = {
 def _position(one: Difference, new: Schema, *, new_reads: bool) -> tuple[int, int]:
     """1-based line and column in the text of `new`, of what comes nearest; (0, 0) if it is all elsewhere."""
     node = one.reader if new_reads else one.writer
-    inside = new_reads and isinstance(node, Record) and one.names
-    if inside and one.names[0] in node.by_name:
+    if new_reads and isinstance(node, Record) and one.names and one.names[0] in node.by_name:
         field = node.by_name[one.names[0]]
         candidates: list[tuple[Node, Pointer]] = [(field, (field.pointer, "name"))]
     elif one.rule in _ATTRIBUTES:

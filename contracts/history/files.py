@@ -79,7 +79,7 @@ def _era(repository: Repository, commit: Commit, below: str) -> tuple[list[_Step
     """Also what its links lead to outside of the folder, as `../shared/size.avsc`."""
     further: set[str] = set()
     while True:
-        steps = [
+        steps: list[_Step] = [
             (each, {_from(path, below): blob for path, blob in changed.items()})
             for each, changed in repository.history(commit, [below, *sorted(further)] if below else [])
         ]

@@ -117,8 +117,8 @@ class Timeline:
                     version = Version(f"{commit.short} of {commit.day}", one.path, text, shared)
                 found[one.name][key] = version
                 if one.head.spec is not None:
-                    sinks = filter(None, (one.head.spec.sinks.cassandra, one.head.spec.sinks.postgres))
-                    version.sinks = (version.sinks or {}) | {(sink.kind, sink.qualified): sink for sink in sinks}
+                    named = {(sink.kind, sink.qualified): sink for sink in one.head.spec.tables}
+                    version.sinks = (version.sinks or {}) | named
         return {name: list(versions.values()) for name, versions in found.items()}
 
     def former(self, topic: str) -> Former | None:

@@ -89,7 +89,7 @@ def field_docs(scope: Scope) -> Iterator[Hit]:
 
 def personal_words(name: str) -> str:
     """The part of a field name that speaks of a person; empty when none does."""
-    words = [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+", name)]
+    words: list[str] = [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+", name)]
     for word in words:
         if word in PERSONAL:
             return word

@@ -124,7 +124,7 @@ def _logic(parts: list[Evaluate], *, decides: bool) -> Evaluate:
     def evaluate(record: Record) -> bool | None:
         result: bool | None = not decides
         for part in parts:
-            value = part(record)
+            value: bool | None = part(record)
             if value is decides:
                 return decides
             if value is None:

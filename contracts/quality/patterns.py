@@ -7,8 +7,8 @@ Java reads a text.  What is not in both languages, or can take either of them fo
 from __future__ import annotations
 
 import re
-import re._constants as sre  # what the standard library's parser answers with; it has no public name
-import re._parser as sre_parser
+import re._constants as sre  # type: ignore[import-not-found]  # what the standard library's parser answers with; it has no public name
+import re._parser as sre_parser  # type: ignore[import-not-found]
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field

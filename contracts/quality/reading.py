@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 from contracts.avro.nodes import Schema
 from contracts.errors import ConfigurationError
@@ -31,7 +32,7 @@ def read(specs: Sequence[RuleSpec], schema: Schema, where: Where) -> tuple[Rule,
             raise ConfigurationError(
                 f"two rules are called {spec.name}", where=where(number, "name"), fix="rename one of the two"
             )
-        found.append(_rule(spec, schema, lambda key, at=number: where(at, key)))
+        found.append(_rule(spec, schema, partial(where, number)))
     return tuple(found)
 
 
@@ -73,12 +74,13 @@ def _of_field(spec: RuleSpec, field: Path) -> Expression:
 def _between(of: Expression, least: object, most: object) -> Expression:
     bounds = (("<=", most), (">=", least))
     parts = [typed.compare(operator, of, typed.literal(bound)) for operator, bound in bounds if bound is not None]
-    if len(parts) == 2 and _value(parts[1]) > _value(parts[0]):
+    if len(parts) == 2 and _bound(parts[1]) > _bound(parts[0]):
         raise ConfigurationError("no value is between its two bounds", fix="exchange them")
     return parts[0] if len(parts) == 1 else And(tuple(parts))
 
 
-def _value(one: Compare) -> object:
+def _bound(one: Compare) -> Any:
+    """A constant; those of one rule are of one kind, and can be compared."""
     assert isinstance(one.right, Literal)
     return one.right.value
 

@@ -13,8 +13,8 @@ from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
-from contracts.avro.nodes import AnyType, Enum, Record, Schema
-from contracts.avro.shapes import nullability, type_name
+from contracts.avro.nodes import AnyType, Enum, Field, Record, Schema
+from contracts.avro.shapes import decimal_digits, nullability, type_name
 from contracts.errors import ConfigurationError
 from contracts.quality.expressions import (
     DOUBLE,
@@ -62,7 +62,7 @@ _SHAPES: Final = {
 def path(schema: Schema, text: str) -> Path:
     """The field at `address.city`, through records that may be null."""
     node, _ = nullability(schema, schema.root)
-    found = []
+    found: list[Field] = []
     for name in text.split("."):
         if not isinstance(node, Record):
             around = ".".join(field.name for field in found) or "the value"
@@ -79,9 +79,8 @@ def path(schema: Schema, text: str) -> Path:
 
 def _type_of(node: AnyType) -> Type:
     name = type_name(node)
-    logical = getattr(node, "logical", None)
-    if name == "decimal" and logical.precision <= MAX_DIGITS:
-        return Type(Kind.exact, logical.precision, logical.scale)
+    if name == "decimal" and decimal_digits(node)[0] <= MAX_DIGITS:
+        return Type(Kind.exact, *decimal_digits(node))
     if name == "uuid" and node.type == "string":
         return Type(Kind.text)
     return _TYPES.get(name, Type(Kind.other))
@@ -164,12 +163,12 @@ def matches(of: Expression, pattern: Pattern) -> Matches:
 
 def arithmetic(operator: str, left: Expression, right: Expression) -> Arithmetic:
     """`left operator right`, a number with as many digits as it can need."""
-    for one in (left, right):
-        if one.type.kind not in (Kind.exact, Kind.floating):
-            words = f"{describe(one)} is {one.type.kind}: {operator} takes numbers"
+    for part in (left, right):
+        if part.type.kind not in (Kind.exact, Kind.floating):
+            words = f"{describe(part)} is {part.type.kind}: {operator} takes numbers"
             raise ConfigurationError(words, fix="docs/rules.md says what an expression may have")
     if Kind.floating in (left.type.kind, right.type.kind):
-        left, right = (_as(one, DOUBLE) if isinstance(one, Literal) else one for one in (left, right))
+        left, right = (_as(part, DOUBLE) if isinstance(part, Literal) else part for part in (left, right))
         _same_kind(left, right)
         return Arithmetic(operator, left, right, DOUBLE)
     one, other = left.type, right.type
@@ -233,7 +232,7 @@ def _as(one: Literal, wanted: Type, other: Expression | None = None) -> Literal:
     A float holds 0.1 as something else than a double does: the constant is rounded as the field is.
     """
     value = one.value
-    if wanted.kind is Kind.floating and one.type.kind is Kind.exact:
+    if wanted.kind is Kind.floating and isinstance(value, Decimal | int) and one.type.kind is Kind.exact:
         rounded = float(value)
         return Literal(ctypes.c_float(rounded).value if wanted.single else rounded, DOUBLE)
     if not isinstance(value, str):

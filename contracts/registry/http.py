@@ -112,9 +112,10 @@ class RegistryHttp:
             # A proxy of the environment is for other machines.
             session.trust_env = not self._address.is_loopback
             session.headers["Accept"] = f"{MEDIA_TYPE}, application/json"
-            session.auth = self._auth
+            session.auth = self._auth  # type: ignore[assignment]  # bytes are taken, too
             self._local.session = session
-        return self._local.session
+        found: requests.Session = self._local.session
+        return found
 
     def call(
         self,
@@ -123,7 +124,7 @@ class RegistryHttp:
         *,
         body: Any = None,
         params: dict[str, str] | None = None,
-        shape: type = dict,
+        shape: type[dict[str, Any]] | type[list[Any]] = dict,
         keys: frozenset[str] = KEYS,
         base: str = "",
     ) -> Any:
@@ -198,7 +199,7 @@ class RegistryHttp:
                 fix="start it (`make up`), or set SCHEMA_REGISTRY_URL",
             ) from None
         try:
-            document = answer.json()
+            document: Any = answer.json()
         except (ValueError, RecursionError):  # no JSON, or a number of 5,000 digits, or lists in lists in lists
             told = f"answered {answer.status_code} to {method} {path}, and not in JSON: {answer.text[:120]!r}"
             fix = _FIXES.get(answer.status_code, _NO_REGISTRY)
@@ -206,7 +207,8 @@ class RegistryHttp:
                 raise Busy(told, where=self.where, fix=fix, after_s=_retry_after(answer)) from None
             raise NotJson(told, where=self.where, fix=fix, status=answer.status_code) from None
         if answer.ok:
-            if not isinstance(document, shape) or (keys and shape is dict and not document.keys() & keys):
+            is_other = isinstance(document, dict) and keys and not document.keys() & keys
+            if not isinstance(document, shape) or is_other:
                 raise self._odd(f"{method} {path}", document)
             return document
         raise self._failure(f"{method} {path}", answer, document)

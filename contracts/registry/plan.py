@@ -236,7 +236,8 @@ class _Making:
         conflicts = [(one, owners) for one, owners in self.conflicts if owners & here or not owners]
         stuck = frozenset().union(*(owners for _, owners in conflicts))
         names = {one.name for one, owners in conflicts if not owners}
-        goes, held = [], []
+        goes: list[tuple[Step, Owners]] = []
+        held: list[tuple[Step, Owners]] = []
         for step, owners in self.steps:
             is_held = owners <= stuck if owners else name_of(step) in names
             (held if is_held else goes).append((step, owners))

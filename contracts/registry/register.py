@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from tenacity import Retrying, retry_if_result, stop_after_delay, wait_exponential
+from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_delay, wait_exponential
 
 from contracts.catalog.contract import Compatibility, Subject
 from contracts.catalog.loading import Catalog
@@ -15,7 +15,15 @@ from contracts.registry import actual, plan
 from contracts.registry.client import Registry
 from contracts.registry.http import concerns_all
 from contracts.registry.plan import Actual, Plan
-from contracts.registry.steps import ConfigureTopic, CreateTopic, DeleteSubject, RegisterSchema, SetLevel, Step
+from contracts.registry.steps import (
+    ApprovedBreak,
+    ConfigureTopic,
+    CreateTopic,
+    DeleteSubject,
+    RegisterSchema,
+    SetLevel,
+    Step,
+)
 from contracts.registry.topics import Topics
 
 _T = TypeVar("_T")
@@ -85,7 +93,7 @@ class Servers:
                 self._set_level(name, level)
             case RegisterSchema(subject=subject, approved=None):
                 self._register(subject)
-            case RegisterSchema(subject=subject, approved=approved):
+            case RegisterSchema(subject=subject, approved=ApprovedBreak() as approved):
                 self._register_break(subject, approved.level)
             case CreateTopic(topic=name, settings=settings):
                 self.topics.create(name, settings.partitions, settings.replication_factor, settings.config)
@@ -148,7 +156,7 @@ class Servers:
             retry=retry_if_result(lambda one: not settled(one)),
             stop=stop_after_delay(self.topics.timeout_s),
             wait=wait_exponential(multiplier=0.05, max=1),
-            retry_error_callback=lambda state: state.outcome.result(),
+            retry_error_callback=_last,
         )
         return waiting(read)
 
@@ -220,3 +228,9 @@ class _Run:
 
 def _told(title: str, steps: tuple[Step, ...]) -> str:
     return f"\n  {title}: " + ("; ".join(str(step) for step in steps) if steps else "nothing")
+
+
+def _last(state: RetryCallState) -> Any:
+    """What the last attempt returned."""
+    assert state.outcome is not None
+    return state.outcome.result()

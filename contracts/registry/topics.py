@@ -46,14 +46,13 @@ class Topics:
         self.timeout_s = settings.kafka_max_block_ms / 1000
         # What the client has to complain of while it asks again and again.
         self._told: deque[KafkaError] = deque(maxlen=20)
-        self._admin = AdminClient(
-            {
-                **kafka.client(settings),
-                "log_level": 0,
-                "socket.connection.setup.timeout.ms": 5000,
-                "error_cb": self._told.append,
-            }
-        )
+        configuration: dict[str, Any] = {
+            **kafka.client(settings),
+            "log_level": 0,
+            "socket.connection.setup.timeout.ms": 5000,
+            "error_cb": self._told.append,
+        }
+        self._admin = AdminClient(configuration)
 
     def read(self, names: Iterable[str]) -> dict[str, TopicState | None]:
         """State by topic name; None for a topic that does not exist."""
@@ -108,7 +107,7 @@ class Topics:
     def setting(self, name: str, key: str) -> str:
         """A setting of the topic as it counts, the broker's own default included."""
         resource = ConfigResource(ResourceType.TOPIC, name)
-        return self._result(self._admin.describe_configs([resource])[resource], "describe topics")[key].value
+        return str(self._result(self._admin.describe_configs([resource])[resource], "describe topics")[key].value)
 
     def create(self, name: str, partitions: int, replication_factor: int, config: Mapping[str, str]) -> None:
         """Creates a topic; `replication_factor` -1 is the broker's default.  One that is there already is fine."""

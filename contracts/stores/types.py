@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from contracts.avro.nodes import AnyType, Field, Record, Reference, Schema, Union, children
-from contracts.avro.shapes import nullability, type_name
+from contracts.avro.shapes import decimal_digits, nullability, type_name
 
 #: Digits that Spark's decimal has at most.
 MOST_DIGITS: Final = 38
@@ -83,9 +83,9 @@ def _own_problem(schema: Schema, node: AnyType) -> Problem | None:
     name = type_name(node)
     if name == "big-decimal":
         return _no_column(name)
-    if name == "decimal" and node.logical.precision > MOST_DIGITS:
+    if name == "decimal" and (digits := decimal_digits(node)[0]) > MOST_DIGITS:
         return Problem(
-            f"a decimal of {node.logical.precision} digits, and Spark, which reads all records, has decimals of at "
+            f"a decimal of {digits} digits, and Spark, which reads all records, has decimals of at "
             f"most {MOST_DIGITS}",
             f"give it a precision of at most {MOST_DIGITS}, or store the number as a string",
         )

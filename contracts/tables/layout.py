@@ -80,7 +80,7 @@ def type_refusals(record: Record, schema: Schema) -> Iterator[Refusal]:
 
 def _type_refusal(schema: Schema, field: Field) -> Refusal | None:
     problem = types.problem(schema, field)
-    return problem and Refusal(field.name, f"field {field.name}: {problem.what}", problem.fix)
+    return Refusal(field.name, f"field {field.name}: {problem.what}", problem.fix) if problem else None
 
 
 def name_refusals(record: Record, sink: SinkSpec) -> Iterator[Refusal]:
@@ -155,8 +155,8 @@ def migrate(old: Table | None, new: Table) -> Migration:
         note = f"{new.sink.qualified} is a new table, empty until the topic is read again; {old.sink.qualified} stays"
         return Migration(tuple(store.create(new)), notes=(note,))
     if list(old.sink.primary_key) != list(new.sink.primary_key):
-        before, after = ", ".join(old.sink.primary_key), ", ".join(new.sink.primary_key)
-        why = f"the primary key was ({before}), and is now ({after}); a key is fixed when its table is made"
+        was, now = ", ".join(old.sink.primary_key), ", ".join(new.sink.primary_key)
+        why = f"the primary key was ({was}), and is now ({now}); a key is fixed when its table is made"
         return Migration(
             refusals=(Refusal("", why, "keep the key; or name another table, and read the topic from its beginning"),)
         )
@@ -167,7 +167,8 @@ def migrate(old: Table | None, new: Table) -> Migration:
     before_by_name = {column.name: column for column in old.columns}
     left = {one.column.name: one for one in old.left}
     for column in new.columns:
-        before, since = before_by_name.pop(column.name, None), ""
+        before = before_by_name.pop(column.name, None)
+        since = ""
         if before is None and column.name in left:
             before, label = left[column.name].column, left[column.name].label
             since = f" in {label}, whose column is still there"

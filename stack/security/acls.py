@@ -15,6 +15,7 @@ from confluent_kafka.admin import (
     ResourceType,
     ScramCredentialInfo,
     ScramMechanism,
+    UserScramCredentialAlteration,
     UserScramCredentialUpsertion,
 )
 
@@ -97,7 +98,9 @@ def apply(client: AdminClient, passwords: Mapping[str, str], allowed: Iterable[A
     Raises:
         KafkaException: Kafka does not answer, or refuses.
     """
-    accounts = [UserScramCredentialUpsertion(name, _SCRAM, word.encode()) for name, word in passwords.items()]
+    accounts: list[UserScramCredentialAlteration] = [
+        UserScramCredentialUpsertion(name, _SCRAM, word.encode()) for name, word in passwords.items()
+    ]
     for made in client.alter_user_scram_credentials(accounts, request_timeout=_ANSWERS_WITHIN_S).values():
         made.result()
     for allows in client.create_acls(list(allowed), request_timeout=_ANSWERS_WITHIN_S).values():

@@ -8,6 +8,7 @@ import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
@@ -220,14 +221,15 @@ super.users=User:broker;User:CN=kafka
                 TopicPartition(name, number) for name, topic in found.topics.items() for number in topic.partitions
             ]
             # After a restart it answers a moment before it serves its partitions.
-            asked = client.list_offsets({one: OffsetSpec.latest() for one in partitions}, request_timeout=3)
+            latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+            asked = client.list_offsets(dict.fromkeys(partitions, latest), request_timeout=3)
             return self.number in found.brokers and all(future.result() for future in asked.values())
         except KafkaException:
             return False
 
-    def _client(self) -> dict[str, str | int]:
+    def _client(self) -> dict[str, Any]:
         """Of a client that may do all."""
-        found: dict[str, str | int] = {"bootstrap.servers": self.address}
+        found: dict[str, Any] = {"bootstrap.servers": self.address}
         if self.shape.secure:
             found |= {"security.protocol": "SASL_SSL", "ssl.ca.location": str(self.site.authority)}
             found |= {"sasl.mechanism": "SCRAM-SHA-512", "sasl.username": "broker"}

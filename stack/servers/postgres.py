@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urlencode
 
 import psycopg
@@ -205,8 +206,9 @@ class Postgres:
         return base_environment() | {"LC_ALL": "C"}
 
     def _connect(self, database: str = "postgres") -> psycopg.Connection[tuple[object, ...]]:
+        secured: dict[str, Any] = dict(tls(self.site, self.shape))
         return psycopg.connect(
-            **tls(self.site, self.shape),
+            **secured,
             host=ports.HOST,
             port=self.ports["postgres"],
             dbname=database,
@@ -250,8 +252,8 @@ class Postgres:
             connection.execute(sql.SQL("ALTER ROLE {} SET log_min_messages = 'fatal'").format(sql.Identifier(_QUIET)))
             if self.shape.secure:
                 known = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = 'producer'").fetchone()
-                verb, password = sql.SQL("ALTER" if known else "CREATE"), self.site.secrets()["postgres-producer"]
-                connection.execute(sql.SQL("{} ROLE producer LOGIN PASSWORD {}").format(verb, sql.Literal(password)))
+                verb, secret = sql.SQL("ALTER" if known else "CREATE"), self.site.secrets()["postgres-producer"]
+                connection.execute(sql.SQL("{} ROLE producer LOGIN PASSWORD {}").format(verb, sql.Literal(secret)))
         self._provisioned.write_text(names, encoding="ascii")
 
     def exports(self, role: str) -> Mapping[str, str]:

@@ -34,12 +34,23 @@ class Server(Protocol):
         executable: the file its process runs.
     """
 
-    name: str
-    version: str
-    ports: Mapping[str, int]
-    depends_on: tuple[str, ...]
-    port_names: tuple[str, ...]
-    stop_signal: signal.Signals
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def version(self) -> str: ...
+
+    @property
+    def ports(self) -> Mapping[str, int]: ...
+
+    @property
+    def depends_on(self) -> tuple[str, ...]: ...
+
+    @property
+    def port_names(self) -> tuple[str, ...]: ...
+
+    @property
+    def stop_signal(self) -> signal.Signals: ...
 
     @property
     def address(self) -> str:

@@ -57,7 +57,7 @@ class DataSource:
             return False
         try:
             with _DIRECT.open(f"http://{ports.HOST}:{self.ports['source']}/health", timeout=3) as answer:
-                return json.load(answer).get("status") == "ok"
+                return bool(json.load(answer).get("status") == "ok")
         except (OSError, ValueError):
             return False
 

@@ -90,7 +90,7 @@ class Spark:
         at = ("--host", ports.HOST, "--port", str(self.ports[self.name]))
         page = ("--webui-port", str(self.ports[f"{self.name}-ui"]))
         if self._leads:
-            settings = {"spark.deploy.defaultCores": _CORES_PER_APPLICATION}
+            settings: dict[str, str | int] = {"spark.deploy.defaultCores": _CORES_PER_APPLICATION}
             program = ["org.apache.spark.deploy.master.Master", *at, *page]
         else:
             settings = {"spark.worker.cleanup.enabled": "true", "spark.worker.cleanup.appDataTtl": 3600}

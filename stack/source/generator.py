@@ -76,7 +76,7 @@ class UserGenerator:
             return [self._user(rng, rng.choice(nationalities), gender) for _ in range(results)]
 
     def _user(self, rng: random.Random, nationality: Nationality, gender: str) -> User:
-        locale = self._locale(nationality.locale, rng)
+        locale: Any = self._locale(nationality.locale, rng)  # its methods are those of its providers
         gender = gender or rng.choice(("male", "female"))
         male = gender == "male"
         first = locale.first_name_male() if male else locale.first_name_female()
@@ -111,7 +111,7 @@ def _title(rng: random.Random, nationality: Nationality, male: bool) -> str:
     return "Mr" if male else rng.choice(("Miss", "Mrs", "Ms"))
 
 
-def _location(rng: random.Random, nationality: Nationality, locale: faker.Generator) -> dict[str, Any]:
+def _location(rng: random.Random, nationality: Nationality, locale: Any) -> dict[str, Any]:
     state = rng.choice(nationality.states) if nationality.states else _state(locale)
     offset, description = rng.choice(TIMEZONES)
     return {
@@ -128,9 +128,9 @@ def _location(rng: random.Random, nationality: Nationality, locale: faker.Genera
     }
 
 
-def _state(locale: faker.Generator) -> str:
+def _state(locale: Any) -> str:
     # Faker's Ukrainian provider alone calls it a region.
-    return locale.administrative_unit() if hasattr(locale, "administrative_unit") else locale.region()
+    return str(locale.administrative_unit() if hasattr(locale, "administrative_unit") else locale.region())
 
 
 def _email(first: str, last: str, username: str) -> str:

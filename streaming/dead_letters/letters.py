@@ -140,7 +140,7 @@ def messages(settings: Settings, letters: Mapping[Place, Letter]) -> Iterator[tu
         partitions[at.partition] = (min(first, at.offset), max(last, at.offset))
     for name, wanted in ranges.items():
         for message in topic.read(settings, name, wanted):
-            letter = letters.get(Place(name, message.partition(), message.offset()))
+            letter = letters.get(Place(name, *topic.place(message)))
             if letter is not None:
                 yield letter, message
 
@@ -167,7 +167,7 @@ def letter_of(message: Message, of_topic: str) -> Letter | None:
     key, value = message.key(), message.value()
     millis = needed.get(dead_letter.TIMESTAMP, message.timestamp()[1])
     return Letter(
-        at=Place(message.topic(), message.partition(), message.offset()),
+        at=Place(str(message.topic()), *topic.place(message)),
         origin=origin,
         by=told.get(dead_letter.CONNECTOR, ""),
         reason=told.get(dead_letter.REASON, ""),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
@@ -30,7 +30,7 @@ from contracts.quality.expressions import (
 from contracts.quality.rules import Rule
 from contracts.quality.typing import common_digits
 
-_OPERATORS = {
+_OPERATORS: Final[Mapping[str, Callable[[Column, Column], Column]]] = {
     "==": operator.eq,
     "!=": operator.ne,
     "<": operator.lt,

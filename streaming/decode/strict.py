@@ -13,11 +13,26 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from py4j.java_gateway import JavaObject
 from pyspark.sql import Column, SparkSession
 
-from contracts.avro.nodes import AnyType, Array, Enum, Field, Fixed, Map, Named, Record, Schema, Union, children, join
+from contracts.avro.nodes import (
+    AnyType,
+    Array,
+    Enum,
+    Field,
+    Fixed,
+    Map,
+    Named,
+    NamedType,
+    Record,
+    Schema,
+    Union,
+    children,
+    join,
+)
 from contracts.compat.resolution import PROMOTIONS
 
 #: The class of the exception that a schema id which was not made known fails a job with; its message is the id.
@@ -36,7 +51,8 @@ _KINDS = {"null": "n", "boolean": "b", "int": "i", "long": "l", "bytes": "y", "s
 
 def install(spark: SparkSession) -> None:
     """Compiles the reader into the session's JVM, and hands it to its executors.  Once for each session."""
-    jvm, context = spark._jvm, spark.sparkContext
+    jvm: Any = spark._jvm
+    context: Any = spark.sparkContext
     compiler = jvm.org.codehaus.janino.SimpleCompiler()
     loader = jvm.java.lang.Thread.currentThread().getContextClassLoader()
     compiler.setParentClassLoader(loader)
@@ -68,7 +84,7 @@ class StrictReader:
         unknown: str | None,
     ) -> None:
         self._spark = spark
-        self._reader = spark._jvm.datacontracts.StrictReader(header)
+        self._reader = _made(spark, header)
         for key, (number, text) in programs.items():
             self._reader.add(str(key), number, text)
         for key, (reason, detail) in refused.items():
@@ -90,11 +106,16 @@ class StrictReader:
 
 def timestamp(spark: SparkSession) -> Column:
     """The frame's `timestamp`; one that Spark's Kafka source has altered fails the job (`UNREADABLE_TIMESTAMP`)."""
-    return _call(spark, spark._jvm.datacontracts.StrictReader(""), "timestamp", "timestamp", ("timestamp",))
+    return _call(spark, _made(spark, ""), "timestamp", "timestamp", ("timestamp",))
+
+
+def _made(spark: SparkSession, header: str) -> Any:
+    jvm: Any = spark._jvm
+    return jvm.datacontracts.StrictReader(header)
 
 
 def _call(spark: SparkSession, reader: JavaObject, method: str, returned: str, names: Sequence[str]) -> Column:
-    jvm = spark._jvm
+    jvm: Any = spark._jvm
     catalyst = jvm.org.apache.spark.sql.catalyst.expressions
     types = jvm.org.apache.spark.sql.types
     this = catalyst.Literal.create(reader, types.ObjectType(reader.getClass()))
@@ -106,7 +127,7 @@ def _call(spark: SparkSession, reader: JavaObject, method: str, returned: str, n
     return Column(jvm.org.apache.spark.sql.Column(call))
 
 
-def _seq(jvm: object, items: Iterable[object]) -> object:
+def _seq(jvm: Any, items: Iterable[object]) -> object:
     return jvm.PythonUtils.toSeq(list(items))
 
 
@@ -204,8 +225,9 @@ class _Program:
         branches = [self._reader.resolve(one) for one in read_as.branches]
         same = [one for one in branches if one.type == node.type]
         if isinstance(node, Named):
-            names = [one for one in same if one.fullname == node.fullname or node.fullname in one.aliases]
-            same = names or [one for one in same if one.name == node.name] or same
+            named = [one for one in same if isinstance(one, NamedType)]
+            names = [one for one in named if one.fullname == node.fullname or node.fullname in one.aliases]
+            same = [*(names or [one for one in named if one.name == node.name])] or same
         promoted = [one for one in branches if node.type in PROMOTIONS.get(one.type, ())]
         return next(iter([*same, *promoted]), None)
 

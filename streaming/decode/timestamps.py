@@ -20,11 +20,11 @@ def judged(decoded: DataFrame) -> DataFrame:
     far = F.col(FAR_MILLIS).isNotNull()
     words = "its Kafka timestamp, %d ms, lies more than 290,000 years away: nanoseconds, perhaps"
     detail = F.format_string(words, FAR_MILLIS)
-    told = {
-        **{name: F.when(~far, F.col(name)) for name in ("record", "tombstone") if name in decoded.columns},
-        "reason": F.when(far, F.lit(Reason.TIMESTAMP_OUT_OF_RANGE.value)).otherwise(F.col("reason")),
-        "detail": F.when(far, detail).otherwise(F.col("detail")),
+    told: dict[str, Column] = {
+        name: F.when(~far, F.col(name)) for name in ("record", "tombstone") if name in decoded.columns
     }
+    told["reason"] = F.when(far, F.lit(Reason.TIMESTAMP_OUT_OF_RANGE.value)).otherwise(F.col("reason"))
+    told["detail"] = F.when(far, detail).otherwise(F.col("detail"))
     return decoded.withColumns(told)
 
 

@@ -91,7 +91,8 @@ def _of_scalar(name: str, node: AnyType, path: str) -> Iterator[tuple[Test, str]
     elif name in _DAY:
         yield lambda value: ~value.between(0, _DAY[name] - 1), f"{path} is no time of a day"
     elif name == "decimal":
-        digits = f"decimal({node.logical.precision},{node.logical.scale})"
+        precision, scale = shapes.decimal_digits(node)
+        digits = f"decimal({precision},{scale})"
         yield lambda value: value.isNotNull() & value.cast(digits).isNull(), f"{path} has more digits than {digits}"
     elif name == "duration":
         # The highest bit of its months, or of its days.
@@ -112,13 +113,21 @@ def _member(name: str) -> Test:
 def _of(part: Test, found: Iterator[tuple[Test, str]]) -> Iterator[tuple[Test, str]]:
     """Flaws of a part of the value."""
     for test, words in found:
-        yield (lambda value, test=test: test(part(value))), words
+        yield _through(part, test), words
 
 
 def _in_any(part: Test, found: Iterator[tuple[Test, str]]) -> Iterator[tuple[Test, str]]:
     """Flaws of an array's items."""
     for test, words in found:
-        yield (lambda value, test=test: F.exists(part(value), _alone(test))), words
+        yield _exists(part, test), words
+
+
+def _through(part: Test, test: Test) -> Test:
+    return lambda value: test(part(value))
+
+
+def _exists(part: Test, test: Test) -> Test:
+    return lambda value: F.exists(part(value), _alone(test))
 
 
 def _alone(test: Test) -> Test:

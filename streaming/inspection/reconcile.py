@@ -40,7 +40,7 @@ from streaming.sinks import refusals
 from streaming.topic import Ranges
 
 # fastavro knows a uuid on text only.
-for _readers in (fastavro.read.LOGICAL_READERS, _read_py.LOGICAL_READERS):
+for _readers in (fastavro.read.LOGICAL_READERS, _read_py.LOGICAL_READERS):  # type: ignore[attr-defined]
     _readers["fixed-uuid"] = lambda value, *_: uuid.UUID(bytes=value)
 
 
@@ -150,7 +150,8 @@ def reconcile(settings: Settings, contract: Contract, ranges: Ranges | None = No
     of_keys = _Decoder(settings, contract.keys, framing.KEY_HEADER) if contract.deletes else None
     for message in topic.read(settings, contract.topic, ranges):
         events += 1
-        position = Position(message.timestamp()[1], message.offset(), message.partition())
+        partition, offset = topic.place(message)
+        position = Position(message.timestamp()[1], offset, partition)
         reasons = rejected.get((position.partition, position.offset), {}).get(position.millis, frozenset())
         dead.update(reasons)
         refused_by = {store for reason in reasons if (store := refusals.store_of(reason)) is not None}
@@ -173,13 +174,13 @@ def reconcile(settings: Settings, contract: Contract, ranges: Ranges | None = No
         wanted = newest[sink.kind]
         found = stored.positions(settings, sink, wanted)
         gone = {key for key, position in wanted.items() if position in tombstones and key not in found}
-        lost = [
+        missing = [
             position
             for key, position in wanted.items()
             if key not in gone and (key not in found or found[key] < position)
         ]
-        rows = len(wanted) - len(gone) - len(lost)
-        stores[sink.kind] = Stored(len(wanted), rows, len(gone), tuple(sorted([*lost, *undecoded])))
+        rows = len(wanted) - len(gone) - len(missing)
+        stores[sink.kind] = Stored(len(wanted), rows, len(gone), tuple(sorted([*missing, *undecoded])))
     lost: Counter[str] = Counter()
     for gap in gaps.losses(Checkpoints(settings, contract).folder):
         lost[gap.sink] += gap.records
@@ -221,7 +222,7 @@ class _Decoder:
         writer = fastavro.parse_schema(json.loads(text))
         # fastavro's reader in C has no limit: a recursive type that nests deeply enough crashes the process.
         recursive = any(types.recursions(parsing.parse_stored(text)))
-        read = _read_py.schemaless_reader if recursive else fastavro.schemaless_reader
+        read: Callable[..., Any] = _read_py.schemaless_reader if recursive else fastavro.schemaless_reader
         return lambda body: read(io.BytesIO(body), writer, self._reader)
 
 

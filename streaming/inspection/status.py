@@ -173,7 +173,8 @@ def _of(contract: Contract, found: Mapping[str, Mapping[Any, Any]]) -> ContractS
     kafka = found["kafka"]
 
     def topic(name: str) -> TopicStatus:
-        return kafka.get(f"topic {name}", TopicStatus(name, None, None))
+        found: TopicStatus = kafka.get(f"topic {name}", TopicStatus(name, None, None))
+        return found
 
     def sink(one: SinkSpec) -> SinkStatus:
         group = groups.name(contract, one.kind)

@@ -20,9 +20,9 @@ from pathlib import Path
 import structlog
 from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark import StorageLevel
+from pyspark.errors import StreamingQueryException
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.streaming import StreamingQuery
-from pyspark.sql.utils import StreamingQueryException
+from pyspark.sql.streaming.query import StreamingQuery
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_exponential_jitter
 
 from contracts.catalog.contract import Contract

@@ -33,7 +33,7 @@ class Metrics:
     """
 
     def __init__(self, contract: Contract, now: Callable[[], float] = time.time) -> None:
-        prometheus_client.disable_created_metrics()
+        prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         self._contract = contract.name
         self._now = now

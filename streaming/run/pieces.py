@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import fastavro
 from confluent_kafka import Message
@@ -27,8 +28,11 @@ from streaming.topic import Ranges
 # A piece is one value on its way to the JVM.
 _MOST_BYTES = 16 * 1024 * 1024
 _MOST_RECORDS = 10_000
-_HEADER = {"type": "record", "name": "Header", "fields": [{"name": "key", "type": "string"}]}
-_HEADER["fields"].append({"name": "value", "type": ["null", "bytes"]})
+_HEADER = {
+    "type": "record",
+    "name": "Header",
+    "fields": [{"name": "key", "type": "string"}, {"name": "value", "type": ["null", "bytes"]}],
+}
 _RECORDS = {
     "type": "array",
     "items": {
@@ -74,8 +78,9 @@ def _frame(spark: SparkSession, name: str, messages: list[Message]) -> DataFrame
     """Pass the records to Spark as one Avro value, so that neither a plan nor a log of it contains them."""
     raw = io.BytesIO()
     fastavro.schemaless_writer(raw, _PARSED, [_record(message) for message in messages])
-    jvm = spark._jvm
-    cells = spark.sparkContext._gateway.new_array(jvm.java.lang.Object, 1)
+    jvm: Any = spark._jvm
+    gateway: Any = spark.sparkContext._gateway
+    cells = gateway.new_array(jvm.java.lang.Object, 1)
     cells[0] = raw.getvalue()
     row = jvm.org.apache.spark.sql.RowFactory.create(cells)
     schema = jvm.org.apache.spark.sql.types.StructType.fromDDL("raw binary")

@@ -55,15 +55,15 @@ class Counts:
 
     def __add__(self, other: Counts) -> Counts:
         """Of two parts of a batch."""
-        of_both = [one for one in (self, other) if one.mean is not None]
-        written = sum(one.written for one in of_both)
+        both = (self, other)
+        written = sum(one.written for one in both if one.mean is not None)
         sizes = [one.rejected_bytes for one in (self, other) if one.rejected_bytes is not None]
         return Counts(
             records=self.records + other.records,
             rejected=self.rejected + other.rejected,
-            oldest=min((one.oldest for one in of_both), default=None),
-            newest=max((one.newest for one in of_both), default=None),
-            mean=sum(one.mean * one.written for one in of_both) / written if of_both else None,
+            oldest=min((one.oldest for one in both if one.oldest is not None), default=None),
+            newest=max((one.newest for one in both if one.newest is not None), default=None),
+            mean=sum(one.mean * one.written for one in both if one.mean is not None) / written if written else None,
             dead_lettered=Counter(self.dead_lettered) + Counter(other.dead_lettered),
             rejected_bytes=sum(sizes) if sizes else None,
         )

@@ -151,8 +151,10 @@ def topic_limit(settings: Settings, name: str) -> int:
 def _letter(row: Row) -> dict[str, Any]:
     """Arguments of `Producer.produce`."""
     # The client would end a name at U+0000.
-    own = [(header.key.replace("\0", "\ufffd"), _bytes(header.value)) for header in row.headers or ()]
-    letter = {"key": _bytes(row.key), "value": _bytes(row.value), "headers": own + _headers(row)}
+    own: list[tuple[str, bytes | None]] = [
+        (header.key.replace("\0", "\ufffd"), _bytes(header.value)) for header in row.headers or ()
+    ]
+    letter = {"key": _bytes(row.key), "value": _bytes(row.value), "headers": [*own, *_headers(row)]}
     letter["timestamp"] = row.millis
     # The client sends 0 as the current time and refuses anything earlier; a job of Spark's that reads the letters
     # could not hold a later one.

@@ -22,8 +22,9 @@ class Observed:
 
     def __init__(self, frame: DataFrame) -> None:
         session = frame.sparkSession
+        jvm: Any = session._jvm
         # The settings of an expression are those of the thread's session; the write would have set it.
-        session._jvm.org.apache.spark.sql.SparkSession.setActiveSession(session._jsparkSession)
+        jvm.org.apache.spark.sql.SparkSession.setActiveSession(session._jsparkSession)
         self._execution = frame._jdf.queryExecution()
         rows = session._jsparkSession.internalCreateDataFrame(self._execution.toRdd(), frame._jdf.schema(), False)
         self.rows = DataFrame(rows, session)

@@ -29,7 +29,7 @@ def launch(configuration: Mapping[str, str], log_file: Path) -> None:
         return
     conf = SparkConf(loadDefaults=False).setAll(list(configuration.items()))
     with log_file.open("ab") as log:
-        gateway = launch_gateway(conf, {"stdout": log, "stderr": log})
+        gateway = launch_gateway(conf, {"stdout": log, "stderr": log})  # type: ignore[no-untyped-call]
     SparkContext._ensure_initialized(gateway=gateway)
 
 

@@ -47,7 +47,7 @@ def running(settings: Settings) -> Iterator[SparkSession]:
     except (Py4JError, ConnectionError) as error:
         if isinstance(error, Py4JJavaError):  # it has answered
             if spark.sparkContext._jsc.sc().isStopped():
-                raise _gone(spark.sparkContext.master, settings) from error
+                raise _gone(str(spark.sparkContext.master), settings) from error
             raise
         words = "its JVM has ended: killed, or out of memory"
         fix = f"see {settings.spark_log_file}, SPARK_DRIVER_MEMORY; run it again, it goes on where it stopped"

@@ -19,7 +19,7 @@ class CassandraSpec(SinkSpec):
     position_types: ClassVar[tuple[str, str, str]] = ("timestamp", "int", "bigint")
 
     keyspace: Identifier
-    replication: dict[str, str | int] = Field(default_factory=lambda: {"class": "SimpleStrategy"})
+    replication: dict[str, str | int] = Field({"class": "SimpleStrategy"})
 
     @property
     def qualified(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from contracts.avro.nodes import AnyType, Array, Map, Record, Schema, Union
-from contracts.avro.shapes import nullability, type_name
+from contracts.avro.shapes import decimal_digits, nullability, type_name
 from contracts.stores.table import ColumnType
 from contracts.stores.types import merged
 
@@ -46,6 +46,6 @@ def of(schema: Schema, node: AnyType) -> ColumnType:
         return JSON
     name = SCALARS[type_name(node)]
     if type_name(node) == "decimal":
-        assert node.logical is not None
-        name = name.format(precision=node.logical.precision, scale=node.logical.scale)
+        precision, scale = decimal_digits(node)
+        name = name.format(precision=precision, scale=scale)
     return ColumnType(name)

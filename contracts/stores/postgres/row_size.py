@@ -107,7 +107,7 @@ def _lengths(node: AnyType) -> Iterator[int]:
     elif isinstance(node, Fixed) and node.logical is None:
         yield node.size
     elif shapes.type_name(node) == "decimal":
-        precision, scale = node.logical.precision, node.logical.scale
+        precision, scale = shapes.decimal_digits(node)
         # Two bytes, and two for each four digits on each side of the point.
         yield 2
         yield 2 + 2 * (math.ceil((precision - scale) / 4) + math.ceil(scale / 4))

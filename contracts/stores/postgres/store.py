@@ -114,10 +114,10 @@ def _has_columns(record: Record, schema: Schema) -> bool:
 
 
 def _wider_numeric(old: str, new: str) -> bool:
-    digits = _digits(old), _digits(new)
-    if digits[0] is None or digits[1] is None:
+    before, after = _digits(old), _digits(new)
+    if before is None or after is None:
         return False
-    (precision, scale), (wide, fine) = digits
+    (precision, scale), (wide, fine) = before, after
     return fine >= scale and wide - fine >= precision - scale
 
 

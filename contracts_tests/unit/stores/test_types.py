@@ -134,3 +134,14 @@ def test_a_primary_key_of_another_type_is_refused(kind: Any) -> None:
     texts["orders/value.avsc"] = json.dumps(value)
     found = run.run(loading.from_files(texts, "schemas"), Texts.of(texts, "schemas"))
     assert {one.rule for one in found} == {"PRIMARY_KEY"}
+
+
+def test_what_is_json_in_both_versions_keeps_its_column() -> None:
+    """An array whose items may be null from now on: `jsonb` stays, Cassandra's collection would have to become text."""
+    before, after = ({"type": "array", "items": items} for items in ("int", ["null", "int"]))
+    tables = {
+        kind: [layout.Column("f", STORES[kind].column_type(*_field(one)).name, False) for one in (before, after)]
+        for kind in STORES
+    }
+    assert len({column.type for column in tables["postgres"]}) == 1
+    assert len({column.type for column in tables["cassandra"]}) == 2

@@ -48,7 +48,9 @@ def in_numbers(rows: DataFrame) -> DataFrame:
         if isinstance(kind, ArrayType | MapType):
             inner = number(kind.elementType if isinstance(kind, ArrayType) else kind.valueType)
             return inner and (cells.items if isinstance(kind, ArrayType) else cells.map_values)(inner)
-        return {DateType(): F.unix_date, TimestampType(): F.unix_millis}.get(kind)
+        if isinstance(kind, DateType):
+            return F.unix_date
+        return F.unix_millis if isinstance(kind, TimestampType) else None
 
     made = {field.name: number(field.dataType) for field in rows.schema.fields}
     return rows.select(*(cells.applied(cell, F.col(f"`{name}`")).alias(name) for name, cell in made.items()))

@@ -138,7 +138,8 @@ class CassandraSink:
             told = failures.of_java(SERVER, self._settings.cassandra_hosts, error)
             self._session.healthy = isinstance(told, failures.UnseenSchemaId)
             if not self._session.healthy:
-                decoded.sparkSession._jvm.com.datastax.spark.connector.cql.CassandraConnector.evictCache()
+                jvm: Any = decoded.sparkSession._jvm
+                jvm.com.datastax.spark.connector.cql.CassandraConnector.evictCache()
             raise told from None
         return before if seen["newest"] is None else max(before, seen["newest"]), counts
 

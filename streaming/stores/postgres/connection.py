@@ -49,7 +49,7 @@ def jdbc(dsn: str) -> tuple[str, dict[str, str]]:
     }
 
 
-def _parts(dsn: str) -> dict[str, object]:
+def _parts(dsn: str) -> dict[str, str | int | None]:
     try:
         return conninfo_to_dict(dsn)
     except psycopg.ProgrammingError:  # its words may hold the password
