@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from contracts import interrupts
-from contracts.errors import EXIT_INTERRUPTED, EXIT_SERVICE, ContractsError
+from contracts.errors import EXIT_BUG, EXIT_INTERRUPTED, ContractsError
 
 
 def run(main: Callable[[], int | None]) -> NoReturn:
@@ -34,7 +34,7 @@ def run(main: Callable[[], int | None]) -> NoReturn:
         at = f"{place.tb_frame.f_code.co_filename}:{place.tb_lineno}" if place else "?"
         _say(f"error: {at}: {type(error).__name__}: {error}")
         _say("  fix: this is a bug; CONTRACTS_DEBUG=1 shows the traceback")
-        code = EXIT_SERVICE
+        code = EXIT_BUG
     sys.stdout.flush()
     sys.exit(code)
 

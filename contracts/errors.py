@@ -14,10 +14,13 @@ into an exit code.
 
 from __future__ import annotations
 
+from typing import Self
+
 EXIT_OK = 0
 EXIT_FINDINGS = 1
 EXIT_USAGE = 2
 EXIT_SERVICE = 3
+EXIT_BUG = 70
 EXIT_INTERRUPTED = 130
 
 
@@ -37,6 +40,12 @@ class ContractsError(Exception):
         self.what = what
         self.where = where
         self.fix = fix
+
+    def but(self, **facts: str) -> Self:
+        """The same error with other facts (`what`, `where`, `fix`); this one stays as it is."""
+        other = type(self).__new__(type(self), *self.args)
+        other.__dict__.update(self.__dict__ | facts)
+        return other
 
     def __str__(self) -> str:
         lines = [f"{self.where}: {self.what}" if self.where else self.what]

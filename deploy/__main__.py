@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from deploy import certs, checks, compose, passwords
-from stack.errors import EXIT_CANCELLED, EXIT_OK, EXIT_SERVICE, ServerError, StackError, UsageError
+from stack.errors import EXIT_BUG, EXIT_CANCELLED, EXIT_OK, EXIT_SERVICE, ServerError, StackError, UsageError, of_bug
 from stack.site import CLONE
 
 ENV_FILE = CLONE / ".env"
@@ -203,6 +203,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return EXIT_CANCELLED
+    except Exception as error:
+        print(of_bug(error), file=sys.stderr)
+        return EXIT_BUG
 
 
 if __name__ == "__main__":

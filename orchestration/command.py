@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from contracts.errors import EXIT_FINDINGS, EXIT_OK, EXIT_USAGE
+from contracts.errors import EXIT_BUG, EXIT_FINDINGS, EXIT_OK, EXIT_USAGE
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -143,5 +143,5 @@ def _failure(code: int, line: str, errors: Sequence[str], printed: Sequence[str]
     else:
         lines = [one.strip() for one in [*said, *printed] if one.strip()]
         words = lines[-1] if lines else "it printed nothing"
-    kind = AirflowFailException if code in (EXIT_FINDINGS, EXIT_USAGE) else AirflowException
+    kind = AirflowFailException if code in (EXIT_FINDINGS, EXIT_USAGE, EXIT_BUG) else AirflowException
     return kind(f"{words.removeprefix('error: ')} (exit {code} of `{line}`)")

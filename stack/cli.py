@@ -16,7 +16,7 @@ from typing import NoReturn
 from dotenv import dotenv_values
 
 from stack import process, stack
-from stack.errors import EXIT_CANCELLED, EXIT_OK, EXIT_SERVICE, ServerError, StackError, UsageError
+from stack.errors import EXIT_BUG, EXIT_CANCELLED, EXIT_OK, EXIT_SERVICE, ServerError, StackError, UsageError, of_bug
 from stack.jars import cache, classes
 from stack.jars.fetch import fetch
 from stack.jars.pins import jar_sets
@@ -209,6 +209,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         _say("stopped")
         return EXIT_CANCELLED
+    except Exception as error:
+        _say(of_bug(error))
+        return EXIT_BUG
     finally:
         # Impatience adds nothing now.
         for number in _ENDING:

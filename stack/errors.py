@@ -11,9 +11,13 @@ Of the same shape as `contracts/errors.py`; kept apart because stack/ imports no
 
 from __future__ import annotations
 
+import os
+import traceback
+
 EXIT_OK = 0
 EXIT_USAGE = 2
 EXIT_SERVICE = 3
+EXIT_BUG = 70
 EXIT_CANCELLED = 130
 
 
@@ -62,3 +66,18 @@ class Cancelled(ServerError):
     """Ctrl-C or SIGTERM; what this run had started is stopped.  Exit code 130."""
 
     exit_code = EXIT_CANCELLED
+
+
+def of_bug(error: Exception) -> str:
+    """What to print of an error that nobody foresaw: where it was raised, and how to see its traceback.
+
+    Raises:
+        Exception: the error itself, where CONTRACTS_DEBUG asks for its traceback.
+    """
+    if os.environ.get("CONTRACTS_DEBUG"):
+        raise error
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    at = f"{place.filename}:{place.lineno}"
+    return (
+        f"error: {at}: {type(error).__name__}: {error}\n  fix: this is a bug; CONTRACTS_DEBUG=1 shows the traceback"
+    )

@@ -91,8 +91,8 @@ class GitSource:
         try:
             commit = repository.merge_base("origin/main")
         except ConfigurationError as error:
-            error.fix = f"{error.fix}; or say what to compare with: --against REF|DIR|registry"
-            raise
+            fix = f"{error.fix}; or say what to compare with: --against REF|DIR|registry"
+            raise error.but(fix=fix) from error
         return cls(repository, folder, commit, f"{_MERGE_BASE}origin/main ({commit.short})", current)
 
     @cached_property
@@ -298,9 +298,10 @@ def _catalog(files: Mapping[str, str], root: str, of: str = "") -> Catalog:
     try:
         return loading.from_files(files, root)
     except ConfigurationError as error:
-        error.where += of
-        error.fix = "compare with something that is in order: --against REF|DIR|registry" if of else error.fix
-        raise
+        if not of:
+            raise
+        fix = "compare with something that is in order: --against REF|DIR|registry"
+        raise error.but(where=error.where + of, fix=fix) from error
 
 
 def _by_topic(found: Catalog) -> Mapping[str, Contract]:

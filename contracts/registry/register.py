@@ -62,8 +62,8 @@ class Servers:
                 if isinstance(error, Refused) and not concerns_all(error):
                     run.refuse(number, error)
                     continue
-                error.what += run.told_of_half(number, refused=isinstance(error, Refused))
-                raise
+                told = run.told_of_half(number, refused=isinstance(error, Refused))
+                raise error.but(what=error.what + told) from error
             except KeyboardInterrupt:
                 told = "interrupted" + run.told_of_half(number, refused=False)
                 raise Interrupted(told, fix="run `contracts plan` to see what is there now") from None
@@ -84,8 +84,8 @@ class Servers:
             except Refused as error:
                 run.refuse(number, error)
             except ServiceError as error:
-                error.what += _told("done before it", ()) + _told("not done", run.wanted.steps)
-                raise
+                told = _told("done before it", ()) + _told("not done", run.wanted.steps)
+                raise error.but(what=error.what + told) from error
 
     def _step(self, step: Step) -> None:
         match step:
@@ -123,9 +123,9 @@ class Servers:
             try:
                 self._set_level(subject.name, level)
             except ServiceError as error:
-                error.what += f"\n  the level of {subject.name} may be NONE now, and the contract says {level}"
-                error.fix += "; then run `contracts register`, which sets the level again"
-                raise
+                what = f"\n  the level of {subject.name} may be NONE now, and the contract says {level}"
+                fix = "; then run `contracts register`, which sets the level again"
+                raise error.but(what=error.what + what, fix=error.fix + fix) from error
 
     def _register(self, subject: Subject) -> None:
         references = self.registry.references_of(subject)
@@ -208,19 +208,15 @@ class _Run:
         left = [number for number in range(len(self.wanted.steps)) if number not in self.done]
         _, error, by_then = self.refused[0]
         if len(self.refused) == 1:
-            error.what += _told("done before it", self._steps(self.done[:by_then]))
+            what = error.what + _told("done before it", self._steps(self.done[:by_then]))
             if after := self._steps(self.done[by_then:]):
-                error.what += _told("done after it, for other contracts", after)
+                what += _told("done after it, for other contracts", after)
         else:
-            error.what = f"{len(self.refused)} steps were refused" + "".join(
-                f"\n  {one.what}" for _, one, _ in self.refused
-            )
-            error.what += _told("done", self._steps(self.done))
-            error.fix = "; ".join(dict.fromkeys(one.fix for _, one, _ in self.refused))
-        error.what += _told("not done", self._steps(left))
-        if self.wanted.conflicts:
-            error.what += "".join(f"\n  conflict: {one}" for one in self.wanted.conflicts)
-        raise error
+            what = "\n  ".join([f"{len(self.refused)} steps were refused", *(one.what for _, one, _ in self.refused)])
+            what += _told("done", self._steps(self.done))
+        what += _told("not done", self._steps(left))
+        what += "".join(f"\n  conflict: {one}" for one in self.wanted.conflicts)
+        raise error.but(what=what, fix="; ".join(dict.fromkeys(one.fix for _, one, _ in self.refused)))
 
     def _steps(self, numbers: Sequence[int]) -> tuple[Step, ...]:
         return tuple(self.wanted.steps[number] for number in numbers)

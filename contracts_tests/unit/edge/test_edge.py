@@ -1,0 +1,57 @@
+"""A bug ends every command with exit code 70, and says where it is; no traceback unless it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from unittest import mock
+
+import pytest
+
+from contracts import edge
+from deploy import __main__ as deploy
+from stack import cli
+
+
+def contracts_command() -> int:
+    with pytest.raises(SystemExit) as ended:
+        edge.run(broken)
+    assert isinstance(ended.value.code, int)
+    return ended.value.code
+
+
+def stack_command() -> int:
+    with mock.patch.object(cli, "_parser", side_effect=lambda: mock.Mock(parse_args=parsed)):
+        return cli.main(["status"])
+
+
+def deploy_command() -> int:
+    with mock.patch.object(deploy, "_parser", side_effect=lambda: mock.Mock(parse_args=parsed)):
+        return deploy.main(["status"])
+
+
+def parsed(argv: object) -> mock.Mock:
+    return mock.Mock(function=lambda arguments: broken())
+
+
+def broken() -> int:
+    return 1 // 0
+
+
+@pytest.mark.parametrize("command", [contracts_command, stack_command, deploy_command])
+def test_bug_ends_with_exit_code_70_and_its_place(
+    command: Callable[[], int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("CONTRACTS_DEBUG", raising=False)
+    assert command() == 70
+    said = capsys.readouterr().err
+    assert "test_edge.py:" in said
+    assert "ZeroDivisionError" in said
+    assert "fix: this is a bug; CONTRACTS_DEBUG=1 shows the traceback" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("command", [contracts_command, stack_command, deploy_command])
+def test_bug_shows_its_traceback_when_asked(command: Callable[[], int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONTRACTS_DEBUG", "1")
+    with pytest.raises(ZeroDivisionError):
+        edge.run(broken) if command is contracts_command else command()
