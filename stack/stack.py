@@ -97,6 +97,14 @@ class Stack:
             *(self._added(name) for one in self.extras for name in EXTRAS[one]),
         )
 
+    def wanted(self, only: Collection[str], extras: Collection[str]) -> list[Server]:
+        """The servers of these names and extras with those that they depend on; all where there are no names."""
+        names = {*only, *(name for one in extras for name in EXTRAS[one])} if only else set()
+        for nodes in (kafka.NAMES, cassandra.NAMES):
+            if nodes[0] in names:
+                names |= set(nodes)
+        return _with_dependencies(self.servers, names or [server.name for server in self.servers])
+
     def _added(self, name: str) -> Server:
         if name in spark.PARTS:
             return Spark(self.site, self.ports, name)
@@ -174,13 +182,47 @@ def up(
             a node.
         ServerError: a server could not be started.
     """
-    unknown = set(only) - set(NAMES)
-    if unknown:
+    _check(only, replay)
+    fetch(say)
+    classes.make_base()
+    site = _made(root)
+    with site.locked(say):
+        before = Stack.at(root)
+        alive = [server.name for server in before.servers if process.recorded(site, server.name)]
+        shape = agreed(site, brokers, secure, zookeeper, cassandra_nodes)
+        found = _choose_ports(site, port_mode, alive, _addresses(shape))
+        together = tuple(one for one in EXTRAS if one in extras or one in before.extras)
+        stack = Stack(site, found, shape, replay.resolve() if replay else before.replay, together)
+        if shape.secure:
+            _secure(stack, alive)
+        if stack.replay != before.replay and "source" in alive:
+            say("source     is started anew, with other answers")
+            supervisor.down(site, [server for server in before.servers if server.name == "source"], lambda _: None)
+        # Before the first process: whatever happens to us, the next `up` knows where it listens, and of what nodes.
+        shape.keep(site)
+        site.secrets()  # made now: the servers' threads would all make them
+        stack.remember()
+        if "airflow" in extras:
+            stack.airflow.remember(os.environ)
+        try:
+            started = supervisor.up(site, stack.wanted(only, extras), say)
+        except StackError:
+            if not any(process.recorded(site, name) for name in NAMES):
+                before.remember()
+            raise
+        if not started:
+            say("already up")
+    return stack
+
+
+def _check(only: Collection[str], replay: Path | None) -> None:
+    if unknown := set(only) - set(NAMES):
         raise UsageError(f"no such server: {', '.join(sorted(unknown))}", fix=f"valid names: {', '.join(NAMES)}")
     if replay is not None and not replay.is_dir():
         raise UsageError("is not a folder of recorded responses", where=str(replay), fix="correct --replay")
-    fetch(say)
-    classes.make_base()
+
+
+def _made(root: Path) -> Site:
     site = Site(root)
     try:
         site.create()
@@ -190,56 +232,37 @@ def up(
             where=str(root),
             fix="set STACK_DIR, or --dir, to a folder of yours",
         ) from None
-    with site.locked(say):
-        before = Stack.at(root)
-        alive = [server.name for server in before.servers if process.recorded(site, server.name)]
-        together = tuple(one for one in EXTRAS if one in extras or one in before.extras)
-        shape = agreed(site, brokers, secure, zookeeper, cassandra_nodes)
-        addressed = cassandra.NAMES[: shape.cassandra_nodes]
-        for name in addressed:
-            ports.demand_host(name)
-        found = _choose_ports(site, port_mode, alive, [ports.host(name) for name in addressed])
-        if shape.secure and "airflow" in together:
-            raise UsageError(
-                "Airflow's tasks do every step under one account, and a secure stack has one for each",
-                where=str(root),
-                fix="leave --with airflow out",
-            )
-        lacking = [name for name in _WITH_TLS if not (site.certificates / f"{name}.pem").exists()]
-        if shape.secure and lacking and alive:
-            raise UsageError(
-                f"there is no certificate for {', '.join(lacking)}, and the servers that run would not know new ones",
-                where=str(site.certificates),
-                fix="run `make down`, then this again",
-            )
-        if shape.secure and lacking:
-            hosts = {name: [ports.HOST, "localhost"] for name in _WITH_TLS}
-            hosts["cassandra"] += map(ports.host, cassandra.NAMES[1:])
-            certificates.make(site.certificates, hosts)
-        stack = Stack(site, found, shape, replay.resolve() if replay else before.replay, together)
-        if stack.replay != before.replay and "source" in alive:
-            say("source     is started anew, with other answers")
-            supervisor.down(site, [server for server in before.servers if server.name == "source"], lambda _: None)
-        names = {*only, *(name for one in extras for name in EXTRAS[one])} if only else set()
-        for nodes in (kafka.NAMES, cassandra.NAMES):
-            if nodes[0] in names:
-                names |= set(nodes)
-        wanted = _with_dependencies(stack.servers, names or [server.name for server in stack.servers])
-        # Before the first process: whatever happens to us, the next `up` knows where it listens, and of what nodes.
-        shape.keep(site)
-        site.secrets()  # made now: the servers' threads would all make them
-        stack.remember()
-        if "airflow" in extras:
-            stack.airflow.remember(os.environ)
-        try:
-            started = supervisor.up(site, wanted, say)
-        except StackError:
-            if not any(process.recorded(site, name) for name in NAMES):
-                before.remember()
-            raise
-        if not started:
-            say("already up")
-    return stack
+    return site
+
+
+def _addresses(shape: Shape) -> list[str]:
+    """Those that the nodes need; this machine has them."""
+    nodes = cassandra.NAMES[: shape.cassandra_nodes]
+    for name in nodes:
+        ports.demand_host(name)
+    return [ports.host(name) for name in nodes]
+
+
+def _secure(stack: Stack, alive: Collection[str]) -> None:
+    """Makes the certificates that are not there yet."""
+    certified = stack.site.certificates
+    if "airflow" in stack.extras:
+        raise UsageError(
+            "Airflow's tasks do every step under one account, and a secure stack has one for each",
+            where=str(stack.site.root),
+            fix="leave --with airflow out",
+        )
+    lacking = [name for name in _WITH_TLS if not (certified / f"{name}.pem").exists()]
+    if lacking and alive:
+        raise UsageError(
+            f"there is no certificate for {', '.join(lacking)}, and the servers that run would not know new ones",
+            where=str(certified),
+            fix="run `make down`, then this again",
+        )
+    if lacking:
+        hosts = {name: [ports.HOST, "localhost"] for name in _WITH_TLS}
+        hosts["cassandra"] += map(ports.host, cassandra.NAMES[1:])
+        certificates.make(certified, hosts)
 
 
 def down(root: Path, say: Callable[[str], None], *, extras: Collection[str] = ()) -> int:

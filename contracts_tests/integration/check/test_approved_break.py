@@ -153,7 +153,7 @@ def test_a_shared_type_breaks_under_another_name(repository: Repository) -> None
 DIES = """\
 import os
 from contracts import cli
-from contracts.registry import Registry
+from contracts.registry.client import Registry
 
 def register(registry, *arguments):
     {first}
