@@ -86,7 +86,7 @@ def _finding(one: Finding) -> dict[str, Any]:
     names = ("rule", "message", "fix", "file", "line", "column", "path", "contract", "subject")
     approved = {"reason": one.approved, "until": one.until} if one.approved else None
     told = {name: getattr(one, name) for name in names}
-    # `mend` is what `fix` was called up to 0.1; it goes with the release after the next.
+    # `mend` is what `fix` was called; it stays for one release.
     return {**told, "mend": one.fix, "severity": one.severity.value, "approved": approved}
 
 

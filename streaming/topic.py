@@ -103,7 +103,7 @@ def read(settings: Settings, topic: str, ranges: Ranges) -> Iterator[Message]:
 
 
 def place(message: Message) -> tuple[int, int]:
-    """Partition and offset of a message that came from a broker, or was acknowledged by one."""
+    """Partition and offset of a consumed message."""
     partition, offset = message.partition(), message.offset()
     assert partition is not None
     assert offset is not None

@@ -1,7 +1,7 @@
 """The nouns of a data contract, frozen.
 
 `Contract` is what the rest of the project reads; the `…Spec` models are the shape of `contract.yaml`, and an
-unknown key in one of them is an error (see `catalog`).
+unknown key in one of them is an error (see `spec`).
 """
 
 from __future__ import annotations
@@ -226,7 +226,7 @@ class Subject:
 
     @property
     def record(self) -> Record:
-        """The schema's root, which is a record (`catalog` refuses sinks for anything else)."""
+        """The schema's root, which is a record (`loading` refuses sinks for anything else)."""
         root = self.schema.resolve(self.schema.root)
         assert isinstance(root, Record)
         return root

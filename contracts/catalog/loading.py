@@ -22,7 +22,7 @@ from contracts.errors import ConfigurationError, InvalidSchema
 from contracts.quality import reading
 
 CONTRACT_FILE = "contract.yaml"
-# A primary key of one of these types is the same value in the key, in both stores and in their drivers.
+# A primary key of one of these types is the same value in the key, in every store and its driver.
 _DELETABLE = frozenset({"boolean", "int", "long", "string", "enum", "bytes", "fixed", "uuid", "date"})
 _LONGEST_TABLE = 48  # Cassandra's limit
 

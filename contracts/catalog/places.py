@@ -23,7 +23,7 @@ class Texts:
 
     @classmethod
     def of(cls, files: Mapping[str, str], root: str) -> Texts:
-        """From the files that `catalog.from_files` takes."""
+        """From the files that `loading.from_files` takes."""
         return cls({PurePosixPath(root, path).as_posix(): text for path, text in files.items()})
 
     def position(self, path: str, *keys: str | int) -> tuple[int, int]:

@@ -39,7 +39,7 @@ class SharedTypes:
         return list(found.values())
 
     def named(self, text: str, open_: tuple[str, ...] = ()) -> dict[str, NamedType]:
-        """The types for `avro.parse`."""
+        """The types for `parsing.parse`."""
         found: dict[str, NamedType] = {}
         for name in self._mentioned(text):
             if name in open_:

@@ -292,7 +292,7 @@ class RegistrySource:
 
 
 def _catalog(files: Mapping[str, str], root: str, of: str = "") -> Catalog:
-    """As `catalog.from_files`; no contract at all is fine in a baseline.  `of` tells whose files they are."""
+    """As `loading.from_files`; no contract at all is fine in a baseline.  `of` tells whose files they are."""
     if not any(PurePosixPath(path).name == CONTRACT_FILE for path in files):
         return Catalog(root, MappingProxyType({}), ())
     try:

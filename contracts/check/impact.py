@@ -22,7 +22,7 @@ from contracts.compat.changes import Change, Kind
 from contracts.compat.levels import BACKWARD, FORWARD, LEVELS
 from contracts.compat.wording import Told, describe
 from contracts.stores.table import Table
-from contracts.tables import layout as tables
+from contracts.tables import layout
 from contracts.tables.existing import existing
 from contracts.tables.layout import Migration
 
@@ -271,10 +271,10 @@ def _tables(old: Contract, new: Contract, history: Sequence[Earlier]) -> Iterato
     before = {sink.kind: sink for sink in old.sinks}
     for sink in new.sinks:
         was = before.pop(sink.kind, None)
-        wanted = tables.wanted(new, sink)
+        wanted = layout.wanted(new, sink)
         if isinstance(wanted, Table):
             table_before = existing(old, history, sink) or (existing(old, history, was) if was else None)
-            migration = tables.migrate(table_before, wanted)
+            migration = layout.migrate(table_before, wanted)
         else:
             migration = Migration(refusals=wanted)
         yield TableEffect(sink.kind, sink.qualified, migration)

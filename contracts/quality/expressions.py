@@ -1,6 +1,6 @@
 """What a rule says of a record, as a tree of frozen nodes.  Logic is SQL's: true, false, or null for a null value.
 
-`expression_types` makes the nodes and checks their types, `verdicts` evaluates them over Python's records, and
+`typing` makes the nodes and checks their types, `judge` evaluates them over Python's records, and
 `streaming.decode.rules` turns them into columns of Spark.
 """
 

@@ -38,7 +38,7 @@ Evaluate = Callable[[Record], Any]
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_DAY: Final = date(1970, 1, 1).toordinal()
 _MICROSECOND: Final = timedelta(microseconds=1)
-#: More digits than any result has (`expression_types`), so that nothing is ever rounded; it would be told.
+#: More digits than any result has (`typing`), so that nothing is ever rounded; it would be told.
 _EXACT: Final = Context(prec=100, traps=[Inexact])
 _COMPARISONS: Final = {
     "==": operator.eq,

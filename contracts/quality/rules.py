@@ -27,7 +27,7 @@ _KEYS: Final = tuple(key for kind in KINDS for key in kind)
 
 
 class RuleSpec(BaseModel):
-    """One item of `rules`.  `min`, `max` and `one_of` are in the field's own type (see `rule_reading`)."""
+    """One item of `rules`.  `min`, `max` and `one_of` are in the field's own type (see `reading`)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

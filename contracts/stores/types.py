@@ -52,7 +52,7 @@ def is_key(schema: Schema, node: AnyType) -> bool:
 
 
 def problem(schema: Schema, field: Field) -> Problem | None:
-    """Why no store can hold the field, because of its type or of one in it; None when both can."""
+    """Why no store can hold the field, because of its type or of one in it; None when all can."""
     outer, _ = nullability(schema, field.type)
     if outer.type == "null" or (isinstance(outer, Union) and not several(schema, outer)):
         return _no_column("null")

@@ -16,9 +16,9 @@ from confluent_kafka.admin import AclBinding
 from stack.errors import UsageError
 from stack.security import acls
 from stack.security.acls import Topics
+from stack.site import CLONE
 
 ROLES = ("admin", "producer", "stream", "replay")
-_CLONE = Path(__file__).resolve().parents[2]
 
 
 def contracts() -> list[Topics]:
@@ -28,7 +28,7 @@ def contracts() -> list[Topics]:
         UsageError: a contract names no topics.
     """
     found = []
-    for file in sorted(Path(os.environ.get("CONTRACTS_DIR") or _CLONE / "schemas").glob("*/contract.yaml")):
+    for file in sorted(Path(os.environ.get("CONTRACTS_DIR") or CLONE / "schemas").glob("*/contract.yaml")):
         try:
             document = yaml.safe_load(file.read_text(encoding="utf-8"))
             found.append(Topics(file.parent.name, document["topic"], document["dead_letter"]["topic"]))

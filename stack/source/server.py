@@ -1,4 +1,4 @@
-"""`python -m stack.servers.source`: the local source API over HTTP, on the loopback address only.
+"""`python -m stack.source.server`: the local source API over HTTP, on the loopback address only.
 
 GET  /api/        users, as randomuser.me/api/ 1.4 answers (also /api/1.4/); docs/source-api.md
 GET  /health      {"status": "ok", …}
@@ -307,7 +307,7 @@ def _is_loopback(host: str) -> bool:
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Serves until SIGTERM (exit 0) or Ctrl-C (exit 130)."""
-    parser = argparse.ArgumentParser(prog="python -m stack.servers.source", description="The local source API.")
+    parser = argparse.ArgumentParser(prog="python -m stack.source.server", description="The local source API.")
     parser.add_argument("--host", default="127.0.0.1", help="a loopback address (127.0.0.1)")
     parser.add_argument("--port", type=_port, default=DEFAULT_PORT, help=f"0 for a free one ({DEFAULT_PORT})")
     parser.add_argument("--replay", type=Path, metavar="DIR", help="serve the recorded responses in this folder")

@@ -143,7 +143,10 @@ def _send(
     def told(letter: Letter, record: dict[str, Any], alone: bool) -> Callable[[KafkaError | None, Message], None]:
         def on_delivery(error: KafkaError | None, message: Message) -> None:
             if error is None:
-                done.put_back.append((letter, Place(contract.topic, *topic.place(message))))
+                # A record that the broker had taken already, at an attempt before, has no offset here.
+                partition, offset = message.partition(), message.offset()
+                known = -1 if offset is None else offset
+                done.put_back.append((letter, Place(contract.topic, partition or 0, known)))
             elif error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
                 done.lost.append((letter, f"the topic does not take {letter.value_bytes:,} bytes"))
             elif error.code() in (*INVALID_TIMESTAMP, BESIDE_ANOTHER) and not alone:

@@ -1,4 +1,4 @@
-"""Does every event of a run stand in every store?  Reads the topic and both stores afresh, and compares by position.
+"""Does every event of a run stand in every store?  Reads the topic and the stores afresh, and compares by position.
 
 An event is in order in a store when the row of its primary key was written by it or by a newer event, a tombstone
 when there is no such row or a newer event's, and either of them when the dead-letter topic holds it.  It is read with
@@ -33,10 +33,11 @@ from streaming.decode import framing
 from streaming.decode.framing import Headers, SchemaKey
 from streaming.decode.writers import Writers
 from streaming.inspection import stored
-from streaming.inspection.stored import Key, Position
+from streaming.inspection.stored import Position
 from streaming.run import gaps
 from streaming.run.checkpoints import Checkpoints
 from streaming.sinks import refusals
+from streaming.stores.store import Key
 from streaming.topic import Ranges
 
 # fastavro knows a uuid on text only.

@@ -14,8 +14,8 @@ from contracts.stores.spec import SinkSpec
 from contracts.stores.table import RESERVED
 from contracts.tables import layout
 from streaming.stores.known import STORES
+from streaming.stores.store import Key
 
-Key = tuple[Any, ...]
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 

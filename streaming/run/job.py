@@ -201,7 +201,7 @@ class Job:
                 query.stop()
             except Py4JJavaError as error:
                 # Nothing is left to be written, and Kafka's client waits, without an end, for a broker that is away
-                # (`stopTimeout` in session.py).
+                # (`stopTimeout` in `spark.session`).
                 self._log.info("stopped, and left behind", sink=sink.name, why=error.java_exception.toString())
 
     def _start(self, sink: Sink, available_now: bool) -> StreamingQuery:

@@ -30,7 +30,7 @@ class Sink(Protocol):
         """Connects once and creates what is not there.  Raises ServiceError."""
 
     def write(self, decoded: DataFrame) -> Counts:
-        """Writes its part of a decoded batch (see `decode.decode`), and says what there was.
+        """Writes its part of a decoded batch (see `decode.decoder.Decoder.decode`), and says what there was.
 
         Raises:
             ServiceError: the destination fails; the batch is then written again, from its start.

@@ -20,7 +20,7 @@ from streaming.spark import gateway, scratch
 from streaming.stores.known import STORES
 
 # A broken body may claim a string of 2 GiB, or as many items, and Avro would allocate them before it reads on.  The
-# strict reader (strict.py) finds that before; no record is this large.
+# strict reader (`decode.strict`) finds that before; no record is this large.
 _MOST = 64 * 1024 * 1024
 _AVRO_LIMITS = " ".join(
     f"-Dorg.apache.avro.limits.{one}.maxLength={_MOST}" for one in ("bytes", "string", "collectionItems")
@@ -104,7 +104,7 @@ def start(settings: Settings) -> SparkSession:
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.streaming.metricsEnabled": "false",
         # For ever, by default: and Kafka's admin client may never close while a question of its own is open (its
-        # pull request 16422).  What the source has asked is answered, or given up, before that (source.py).
+        # pull request 16422).  What the source has asked is answered, or given up, before that (`run.source`).
         "spark.sql.streaming.stopTimeout": "15s",
         "spark.redaction.regex": "(?i)secret|password|token|access[.]?key",
     }

@@ -28,7 +28,7 @@ def of(settings: Settings) -> dict[str, str]:
         "spark.cassandra.output.batch.grouping.key": "replica_set",
         "spark.cassandra.output.batch.size.bytes": "4096",
         "spark.cassandra.output.concurrent.writes": "32",
-        # Ours is the retry (job.py); the connector's own would hide an outage for two minutes.
+        # Ours is the retry (`run.job`); the connector's own would hide an outage for two minutes.
         "spark.cassandra.query.retry.count": "2",
         "spark.cassandra.read.timeoutMS": "20000",
         # As it writes: what is compared with a late event is what was written last, whatever replica has it.
