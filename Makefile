@@ -130,6 +130,10 @@ WORKERS ?= $(shell awk '/^MemAvailable/ {print ($$2 > 14000000 ? 2 : 1)}' /proc/
 test: setup lint ## everything the tests need, then all of them (ARGS="-k stack")
 	@$(BIN)/python -m pytest $(or $(ARGS),--complete -n $(WORKERS) --dist loadfile --no-loadscope-reorder)
 
+.PHONY: ci
+ci: ## what CI runs: the system programs that some tests need (root, apt), then `make test`
+	@.ci/run
+
 .PHONY: lock
 lock: $(STAMP) ## write requirements.lock and stack/jars.lock anew (needs uv)
 	@command -v uv >/dev/null || { echo "error: uv was not found" >&2; echo "  fix: install uv" >&2; exit 2; }

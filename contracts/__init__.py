@@ -1,0 +1,3 @@
+"""Avro data contracts."""
+
+__version__ = "0.2.0"

@@ -74,7 +74,13 @@ Fail = Annotated[FailOn, typer.Option("--fail-on", help="From which severity on 
 
 
 @app.callback()
-def _options(context: typer.Context, schemas: Folder = None) -> None:
+def _options(
+    context: typer.Context,
+    schemas: Folder = None,
+    version: Annotated[
+        bool, typer.Option("--version", callback=edge.version("contracts"), is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
     context.obj = settings.load(contracts_dir=schemas)
 
 

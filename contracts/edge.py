@@ -7,8 +7,8 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-from contracts import interrupts
-from contracts.errors import EXIT_BUG, EXIT_INTERRUPTED, ContractsError
+from contracts import __version__, interrupts
+from contracts.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_OK, ContractsError
 
 
 def run(main: Callable[[], int | None]) -> NoReturn:
@@ -37,6 +37,17 @@ def run(main: Callable[[], int | None]) -> NoReturn:
         code = EXIT_BUG
     sys.stdout.flush()
     sys.exit(code)
+
+
+def version(command: str) -> Callable[[bool], None]:
+    """What an eager option `--version` of a command calls: it prints the version, and ends the command."""
+
+    def tell(wanted: bool) -> None:
+        if wanted:
+            sys.stdout.write(f"{command} {__version__}\n")
+            raise SystemExit(EXIT_OK)
+
+    return tell
 
 
 def _say(text: str) -> None:

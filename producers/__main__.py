@@ -42,6 +42,9 @@ def produce(
     seed: Annotated[str | None, typer.Option(help="Seed of the users; without it a random one.")] = None,
     page_size: Annotated[int, typer.Option(help="Users per request, 1 to 5000.")] = 500,
     as_json: Annotated[bool, typer.Option("--json", help="The report as one JSON object.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=edge.version("producers"), is_eager=True, help="Show the version.")
+    ] = False,
 ) -> None:
     """Fetch users from the source API and publish them under a contract.
 

@@ -28,6 +28,9 @@ def stream(
         bool, typer.Option(help="Go on behind records that Kafka deleted before they were read.")
     ] = False,
     retry_for: Annotated[float | None, typer.Option(help="How long a failing server is waited for, seconds.")] = None,
+    version: Annotated[
+        bool, typer.Option("--version", callback=edge.version("streaming"), is_eager=True, help="Show the version.")
+    ] = False,
 ) -> None:
     """Decode each record with the schema it was written with, and write it to every store of the contract."""
     configured = settings.load(spark_master=master, stream_max_per_batch=max_per_batch, stream_retry_for_s=retry_for)

@@ -41,8 +41,8 @@ FAR = {
     "nanoseconds before 1970": -NOW * 1_000_000,
 }
 MILLIS = {
-    cassandra: "SELECT id, blobAsBigint(timestampAsBlob(kafka_timestamp)) FROM {}",
-    postgres: "SELECT id, (extract(epoch FROM kafka_timestamp) * 1000)::bigint FROM {}",
+    "cassandra": (cassandra.connect, "SELECT id, blobAsBigint(timestampAsBlob(kafka_timestamp)) FROM {}"),
+    "postgres": (postgres.connect, "SELECT id, (extract(epoch FROM kafka_timestamp) * 1000)::bigint FROM {}"),
 }
 
 
@@ -72,9 +72,9 @@ def send(pipeline: Pipeline, timestamps: dict[str, int], first: int = 0) -> dict
 def stored(pipeline: Pipeline) -> list[dict[str, int]]:
     """Of each store: id -> ms."""
     found = []
-    for store, query in MILLIS.items():
-        spec = getattr(pipeline.contract.spec.sinks, store.__name__.rpartition(".")[2])
-        with store.connect(pipeline.settings) as connection:
+    for kind, (connect, query) in MILLIS.items():
+        spec = getattr(pipeline.contract.spec.sinks, kind)
+        with connect(pipeline.settings) as connection:
             found.append({str(row[0]): row[1] for row in connection.execute(query.format(spec.quoted))})
     return found
 
