@@ -1,0 +1,20 @@
+"""Contracts, and the files that they come from: `from contracts import catalog`, then `catalog.load_one(…)`."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from contracts.catalog.loading import Catalog as Catalog
+    from contracts.catalog.loading import from_files as from_files
+    from contracts.catalog.loading import load as load
+    from contracts.catalog.loading import load_one as load_one
+
+_OF_LOADING = ("Catalog", "from_files", "load", "load_one")
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _OF_LOADING:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    # Not before: modules of this room are imported by those that `loading` needs.
+    from contracts.catalog import loading
+
+    return getattr(loading, name)

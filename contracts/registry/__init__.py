@@ -1,0 +1,15 @@
+"""The live registry and topics: `from contracts.registry import Registry`."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from contracts.registry.client import Registry as Registry
+
+
+def __getattr__(name: str) -> Any:
+    if name != "Registry":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    # Not before: it loads `requests`, which not every command needs.
+    from contracts.registry.client import Registry
+
+    return Registry

@@ -1,0 +1,39 @@
+"""What the documentation has users import, works; and names of the release before, with a warning."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from contracts_tests.fixtures.clone import CLONE
+
+PROGRAMS = [
+    "from contracts import catalog, settings; catalog.load_one(settings.load().contracts_dir, 'users_created')",
+    "from contracts import catalog, settings; catalog.load(settings.load().contracts_dir).get('users_created')",
+    "from contracts.registry import Registry; Registry.from_settings",
+    "from producers.publish import Publisher, RejectedRecord; Publisher.open",
+    "from contracts.compat.levels import check; check",
+    "from streaming import queries; queries.stream, queries.whole",
+]
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_documented_import_works_in_a_new_process(program: str) -> None:
+    command = [sys.executable, "-W", "error::DeprecationWarning:__main__", "-c", program]
+    done = subprocess.run(command, cwd=CLONE, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_name_of_the_release_before_warns() -> None:
+    program = "from contracts.compatibility import check; print(check.__module__)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "contracts.compat.levels\n"
+    assert "contracts.compatibility is now contracts.compat.levels" in done.stderr
+
+
+@pytest.mark.parametrize("package", ["contracts.catalog", "contracts.registry"])
+def test_other_names_are_not_there(package: str) -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        __import__(package, fromlist=["nothing"]).nothing  # noqa: B018
