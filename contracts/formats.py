@@ -12,6 +12,7 @@ from typing import Any
 from contracts.catalog.findings import FailOn, Finding, Severity
 from contracts.check.impact import Impact
 from contracts.check.run import Checked, Verdict
+from contracts.tables.migrations import migration_document
 from contracts.terminal import clean
 
 
@@ -112,12 +113,7 @@ def _impact(one: Impact) -> dict[str, Any]:
             {
                 "kind": table.kind,
                 "table": table.table,
-                "statements": list(table.migration.statements),
-                "impossible": [
-                    {"column": no.column, "why": no.why, "fix": no.fix, "mend": no.fix}
-                    for no in table.migration.refusals
-                ],
-                "notes": list(table.migration.notes),
+                **migration_document(table.migration),
             }
             for table in one.tables
         ],

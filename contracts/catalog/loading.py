@@ -17,6 +17,7 @@ from contracts.avro import parsing, shapes
 from contracts.avro.nodes import NamedType, Record, Union
 from contracts.catalog import yaml_text
 from contracts.catalog.contract import DELETIONS, Contract, ContractSpec, Role, Subject
+from contracts.catalog.shared_types import full_name
 from contracts.catalog.spec import line_of, parse_spec
 from contracts.errors import ConfigurationError, InvalidSchema
 from contracts.quality import reading
@@ -270,7 +271,7 @@ class _SharedTypes:
         self._parsed: dict[str, Subject] = {}
         self._open: list[str] = []
         for path, text in files.items():
-            name = _full_name(text)
+            name = full_name(text)
             if name in self._paths:
                 raise ConfigurationError(
                     f"{name} is already defined in {_join(root, self._paths[name])}",
@@ -331,19 +332,6 @@ def _type_words(text: str) -> set[str]:
 
 def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
-
-
-def _full_name(text: str) -> str:
-    """Full name that an .avsc defines; empty where it is not the JSON of a named type (found when it is parsed)."""
-    try:
-        document = json.loads(text)
-    except (json.JSONDecodeError, RecursionError):
-        return ""
-    name = document.get("name") if isinstance(document, dict) else None
-    if not isinstance(name, str):
-        return ""
-    namespace = document.get("namespace")
-    return f"{namespace}.{name}" if "." not in name and isinstance(namespace, str) and namespace else name
 
 
 def _join(*parts: str) -> str:

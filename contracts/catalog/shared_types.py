@@ -18,7 +18,7 @@ class SharedTypes:
     def __init__(self, files: Mapping[str, str]) -> None:
         self._by_name: dict[str, str] = {}
         for text in files.values():
-            name = _full_name(text)
+            name = full_name(text)
             if name:
                 self._by_name.setdefault(name, text)
         self._by_word: dict[str, list[str]] = {}
@@ -57,7 +57,7 @@ class SharedTypes:
     def _mentioned(self, text: str) -> list[str]:
         if not self._by_name:
             return []
-        own = _full_name(text)
+        own = full_name(text)
         found = (self._by_word.get(word) for word in _words(text))
         return sorted({name for names in found for name in names or () if name != own})
 
@@ -69,7 +69,8 @@ def _words(text: str) -> frozenset[str]:
 
 
 @lru_cache(maxsize=100_000)
-def _full_name(text: str) -> str:
+def full_name(text: str) -> str:
+    """Full name that an .avsc defines; empty where it is not the JSON of a named type (found when it is parsed)."""
     try:
         document = json.loads(text)
     except (json.JSONDecodeError, RecursionError):

@@ -78,7 +78,7 @@ def check(
         named: types of other schemas that any of them may use, by full name.
 
     Raises:
-        InvalidSchema: `new` is no valid schema (at every level, NONE too), or one of those it is compared with
+        InvalidSchema: `new` is not a valid schema (at every level, NONE too), or one of those it is compared with
             cannot be read at all.
         ConfigurationError: `level` is not a level.
     """

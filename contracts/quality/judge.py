@@ -16,6 +16,8 @@ from typing import Any, Final
 from contracts.avro.nodes import Union
 from contracts.avro.shapes import type_name
 from contracts.quality.expressions import (
+    ARITHMETIC,
+    COMPARISONS,
     And,
     Arithmetic,
     Compare,
@@ -40,16 +42,7 @@ _FIRST_DAY: Final = date(1970, 1, 1).toordinal()
 _MICROSECOND: Final = timedelta(microseconds=1)
 #: More digits than any result has (`typing`), so that nothing is ever rounded; it would be told.
 _EXACT: Final = Context(prec=100, traps=[Inexact])
-_COMPARISONS: Final = {
-    "==": operator.eq,
-    "!=": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
 _EXACT_ARITHMETIC: Final = {"+": _EXACT.add, "-": _EXACT.subtract, "*": _EXACT.multiply}
-_FLOATING_ARITHMETIC: Final = {"+": operator.add, "-": operator.sub, "*": operator.mul}
 
 
 class Judge:
@@ -95,9 +88,9 @@ def _evaluate(one: Expression) -> Evaluate:
         case Or(parts=parts):
             return _logic([_evaluate(part) for part in parts], decides=True)
         case Compare():
-            return _both(_COMPARISONS[one.operator], _evaluate(one.left), _evaluate(one.right))
+            return _both(COMPARISONS[one.operator], _evaluate(one.left), _evaluate(one.right))
         case Arithmetic():
-            table = _EXACT_ARITHMETIC if one.type.kind is Kind.exact else _FLOATING_ARITHMETIC
+            table = _EXACT_ARITHMETIC if one.type.kind is Kind.exact else ARITHMETIC
             return _both(table[one.operator], _evaluate(one.left), _evaluate(one.right))
 
 

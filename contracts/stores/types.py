@@ -14,8 +14,6 @@ from contracts.avro.shapes import decimal_digits, nullability, type_name
 
 #: Digits that Spark's decimal has at most.
 MOST_DIGITS: Final = 38
-
-
 #: Of these two values are one row's exactly when all stores, and everybody who reads the topic, say so: fields of
 #: these types may be part of a primary key.
 KEYS: Final = frozenset({"int", "long", "string", "bytes", "enum", "fixed", "uuid", "date", "timestamp-millis"})

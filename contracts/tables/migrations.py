@@ -149,15 +149,19 @@ def as_document(needed: Sequence[Needed], against: str = "") -> dict[str, Any]:
                 "contract": one.contract,
                 "kind": one.kind,
                 "table": one.table,
-                "statements": list(one.migration.statements),
-                "impossible": [
-                    {"column": no.column, "why": no.why, "fix": no.fix, "mend": no.fix}
-                    for no in one.migration.refusals
-                ],
-                "notes": list(one.migration.notes),
+                **migration_document(one.migration),
             }
             for one in needed
         ],
+    }
+
+
+def migration_document(one: Migration) -> dict[str, Any]:
+    """The part of a table's JSON that its migration is; `mend` is the old name of `fix`, for one release."""
+    return {
+        "statements": list(one.statements),
+        "impossible": [{"column": no.column, "why": no.why, "fix": no.fix, "mend": no.fix} for no in one.refusals],
+        "notes": list(one.notes),
     }
 
 

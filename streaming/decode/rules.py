@@ -12,6 +12,8 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from contracts.quality.expressions import (
+    ARITHMETIC,
+    COMPARISONS,
     And,
     Arithmetic,
     Compare,
@@ -30,17 +32,7 @@ from contracts.quality.expressions import (
 from contracts.quality.rules import Rule
 from contracts.quality.typing import common_digits
 
-_OPERATORS: Final[Mapping[str, Callable[[Column, Column], Column]]] = {
-    "==": operator.eq,
-    "!=": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-    "+": operator.add,
-    "-": operator.sub,
-    "*": operator.mul,
-}
+_OPERATORS: Final[Mapping[str, Callable[[Column, Column], Column]]] = {**COMPARISONS, **ARITHMETIC}
 
 
 def broken(rules: Iterable[Rule], record: Column) -> list[tuple[Column, Rule]]:

@@ -46,7 +46,7 @@ def _comparable(value: Any) -> Any:
     if isinstance(value, uuid.UUID):
         return str(value)
     if isinstance(value, dt.datetime):
-        return _EPOCH + dt.timedelta(milliseconds=_millis(value))
+        return _EPOCH + dt.timedelta(milliseconds=round((value - _EPOCH) / dt.timedelta(milliseconds=1)))
     return value
 
 
@@ -57,9 +57,3 @@ def positions(settings: Settings, sink: SinkSpec, keys: Iterable[Key]) -> dict[K
         return {}
     rows = STORES[sink.kind].positions(settings, sink, wanted)
     return {tuple(_comparable(part) for part in row[:-3]): Position(row[-3], row[-1], row[-2]) for row in rows}
-
-
-def _millis(moment: dt.datetime) -> int:
-    if moment.tzinfo is None:  # cassandra-driver gives naive UTC
-        moment = moment.replace(tzinfo=dt.UTC)
-    return round((moment - _EPOCH) / dt.timedelta(milliseconds=1))

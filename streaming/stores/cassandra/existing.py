@@ -30,13 +30,9 @@ def bring(session: Session, wanted: Table) -> None:
     Raises:
         ConfigurationError: no statement makes the table what the contract wants; nothing has been altered.
     """
-    found = table(session, _spec(wanted))
+    assert isinstance(wanted.sink, CassandraSpec)
+    found = table(session, wanted.sink)
     for statement in statements(found, wanted):
         session.execute(statement)
         if found is not None:
             tell(wanted, [statement])
-
-
-def _spec(wanted: Table) -> CassandraSpec:
-    assert isinstance(wanted.sink, CassandraSpec)
-    return wanted.sink

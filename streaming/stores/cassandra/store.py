@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -56,7 +57,7 @@ class Cassandra(Store):
             slices = [(partitions[at : at + _SLICE],) for at in range(0, len(partitions), _SLICE)]
             for _, result in execute_concurrent_with_args(session, statement, slices, concurrency=16):
                 for row in result:
-                    yield tuple(part.date() if isinstance(part, Date) else part for part in row)
+                    yield tuple(map(_plain, row))
 
     def count(self, settings: Settings, specs: Iterable[CassandraSpec], slow: set[str]) -> dict[str, Rows]:
         found = {}
@@ -84,6 +85,15 @@ class Cassandra(Store):
 
     def spark_secrets(self, settings: Settings) -> Mapping[str, str]:
         return {"spark.cassandra.auth.password": settings.cassandra_password}
+
+
+def _plain(value: Any) -> Any:
+    """What cassandra-driver has a form of its own for, as Python has it."""
+    if isinstance(value, Date):
+        return value.date()
+    if isinstance(value, dt.datetime):  # naive, in UTC
+        return value.replace(tzinfo=dt.UTC)
+    return value
 
 
 STORE = Cassandra()
