@@ -9,6 +9,8 @@ pytest contracts_tests -n 2 --dist loadfile --no-loadscope-reorder
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,17 @@ TESTS = Path(__file__).parent
 _NEVER_SKIPPED = ("integration", "e2e")
 # The longest first, so that of two workers none is left with a long one at the end.
 _ORDER = ("e2e", "integration", "evolution", "fuzz", "unit")
+
+
+@pytest.fixture(autouse=True)
+def _signals() -> Iterator[None]:
+    """No test leaves a signal ignored: every program that a later test starts would ignore it, too."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    yield
+    left = [number for number, was in before.items() if was != signal.getsignal(number) == signal.SIG_IGN]
+    for number in left:
+        signal.signal(number, before[number])
+    assert not left, "restore what the code under test did to signals, or run it in a process of its own"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

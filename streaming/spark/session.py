@@ -40,21 +40,23 @@ _FIX = "see whether master and workers are up (`make status`), and what their lo
 
 @contextmanager
 def running(settings: Settings) -> Iterator[SparkSession]:
-    """A session as `start` makes it, stopped at the end.  Raises ServiceError when its JVM dies meanwhile."""
-    spark = start(settings)
+    """A session as `start` makes it, stopped at the end.  Raises ServiceError when its JVM dies, at its start too."""
+    spark: SparkSession | None = None
     try:
+        spark = start(settings)
         yield spark
     except (Py4JError, ConnectionError) as error:
         if isinstance(error, Py4JJavaError):  # it has answered
-            if spark.sparkContext._jsc.sc().isStopped():
+            if spark is not None and spark.sparkContext._jsc.sc().isStopped():
                 raise _gone(str(spark.sparkContext.master), settings) from error
             raise
         words = "its JVM has ended: killed, or out of memory"
         fix = f"see {settings.spark_log_file}, SPARK_DRIVER_MEMORY; run it again, it goes on where it stopped"
         raise ServiceError(words, where="Spark", fix=fix, server="spark") from error
     finally:
-        with suppress(Py4JError, ConnectionError):
-            spark.stop()
+        if spark is not None:
+            with suppress(Py4JError, ConnectionError):
+                spark.stop()
 
 
 def start(settings: Settings) -> SparkSession:
@@ -122,6 +124,8 @@ def start(settings: Settings) -> SparkSession:
         with _environment(SPARK_LOCAL_DIRS=local_dirs):
             gateway.launch(configuration, log_file)
         spark = builder.getOrCreate()
+    except ConnectionError:  # of its JVM, which is gone: see `running`
+        raise
     except (PySparkRuntimeError, OSError) as error:
         raise ConfigurationError(f"Spark does not start: {error}", where=master, fix=f"see {log_file}") from error
     except Py4JJavaError as error:

@@ -55,4 +55,5 @@ def test_each_run_has_a_folder_for_itself_which_goes_with_it_or_with_the_next(
         wait_for(lambda: "Spark" in logs[2].read_text() or list(scratch.glob("*/blockmgr-*")) != [], logs[2])
         os.kill(jvm(bereft.pid), signal.SIGKILL)
         assert ended(bereft, logs[2], 120) == 3, logs[2].read_text()
+        assert "error: Spark: its JVM has ended" in logs[2].read_text()
     assert list(scratch.iterdir()) == []

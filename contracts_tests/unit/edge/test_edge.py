@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from unittest import mock
 
@@ -20,8 +21,14 @@ def contracts_command() -> int:
 
 
 def stack_command() -> int:
-    with mock.patch.object(cli, "_parser", side_effect=lambda: mock.Mock(parse_args=parsed)):
-        return cli.main(["status"])
+    # At its end it ignores signals, as a process does that is about to go; this one is not.
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        with mock.patch.object(cli, "_parser", side_effect=lambda: mock.Mock(parse_args=parsed)):
+            return cli.main(["status"])
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def deploy_command() -> int:
