@@ -82,7 +82,7 @@ demo: setup ## the whole job: servers, schemas, users from the source, Kafka, Sp
 	@echo 'The servers stay up: `make produce`, `make stream`, `make status`; `make down` stops them.'
 
 .PHONY: airflow
-airflow: setup ## Airflow on the embedded servers: the whole job every day (docs/airflow.md)
+airflow: setup ## Airflow on the embedded servers: the whole job every day (docs/how-to/airflow.md)
 	@$(BIN)/python -m stack up --with airflow $(ARGS)
 
 .PHONY: compose-env

@@ -86,7 +86,7 @@ def _options(
 
 @app.command()
 def lint(context: typer.Context, output: FindingsFormat = report.Format.text, fail_on: Fail = FailOn.error) -> None:
-    """Find what the registry would take and what hurts later (docs/lint.md)."""
+    """Find what the registry would take and what hurts later (docs/reference/lint.md)."""
     current, texts = _current(context.obj)
     found = Result("lint", tuple(current.contracts), linter.run(current, texts), fail_on)
     report.result(found, output)
@@ -100,7 +100,7 @@ def check(
     output: FindingsFormat = report.Format.text,
     fail_on: Fail = FailOn.error,
 ) -> None:
-    """Say what a change breaks, what it does downstream, and who deploys first (docs/check.md)."""
+    """Say what a change breaks, what it does downstream, and who deploys first (docs/reference/check.md)."""
     current, texts = _current(context.obj)
     source = baselines.source(against, context.obj.contracts_dir, current, context.obj)
     base = source.baseline()
@@ -168,7 +168,7 @@ def pull(
     owner: Annotated[str, typer.Option(help="Who answers for the contracts; a registry does not know.")] = "unknown",
     output: Output = Format.text,
 ) -> None:
-    """Start a repository from what a registry and its topics have; overwrites nothing (docs/pull.md)."""
+    """Start a repository from what a registry and its topics have; overwrites nothing (docs/how-to/pull.md)."""
     from contracts.registry import pull as pulls  # loads Kafka's client library: only where it is needed
 
     into = folder or context.obj.contracts_dir
@@ -184,7 +184,7 @@ def tables(
     store: Annotated[Store | None, typer.Option(help="Only the tables of this store.")] = None,
     output: Output = Format.text,
 ) -> None:
-    """Print the CQL and SQL that make the tables, or bring them from an earlier state here (docs/types.md)."""
+    """Print the CQL and SQL that create the tables, or migrate them from an earlier state (docs/reference/types.md)."""
     current = loading.load(context.obj.contracts_dir)
     label = ""
     if against is None:
@@ -208,7 +208,7 @@ def export_odcs(
     contract: Annotated[str | None, typer.Option(help="Only this contract; else all, one document each.")] = None,
     server: Annotated[str, typer.Option(metavar="HOST:PORT", help="Kafka's address, for `servers`.")] = "",
 ) -> None:
-    """Open Data Contract Standard 3.1, as YAML (docs/export.md)."""
+    """Open Data Contract Standard 3.1, as YAML (docs/how-to/export.md)."""
     current = loading.load(context.obj.contracts_dir)
     chosen = [current.get(contract)] if contract else current.contracts.values()
     report.text("---\n".join(odcs.as_yaml(odcs.of(one, server)) for one in chosen))

@@ -1,7 +1,7 @@
 """`python -m deploy.kafka_roles`: the accounts of a secure Kafka, and what the contracts let each of them do.
 
 Run by docker-compose.secure.yml after the broker's start, with the administrator's certificate; the second time it
-changes nothing but passwords.  Who may do what is in docs/docker.md.
+changes nothing but passwords.  Who may do what is in docs/how-to/docker.md.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ def demand(names: Sequence[str], environment: Mapping[str, str]) -> None:
         raise UsageError(
             f"characters that a URL or a file of properties would change: {', '.join(odd)}",
             where=".env",
-            fix="choose letters, digits, _ and -; where a server has the old one: docs/operations.md, Rotate",
+            fix="choose letters, digits, _ and -; where a server has the old one: docs/how-to/operations.md, Rotate",
         )
 
 

@@ -1,6 +1,6 @@
 """Who is told when a task fails, or a run is late: an e-mail and a webhook, both off until they are configured.
 
-ALERT_EMAIL_TO with AIRFLOW_CONN_SMTP_DEFAULT is for the first, ALERT_WEBHOOK_URL for the second (docs/airflow.md).
+ALERT_EMAIL_TO with AIRFLOW_CONN_SMTP_DEFAULT sets the first, ALERT_WEBHOOK_URL the second (docs/how-to/airflow.md).
 """
 
 from __future__ import annotations

@@ -89,7 +89,8 @@ def _refuse_without_source(contract: Contract) -> None:
             f"contract {contract.name} has no source",
             where=contract.file,
             fix="if its events are users of a randomuser.me API, add `source: {api: randomuser}` to it "
-            "(docs/contract.md); else send records from your own program (docs/producer.md, Records of your own)",
+            "(docs/reference/contract.md); else send records from your own program "
+            "(docs/reference/producer.md, Records of your own)",
         )
 
 

@@ -88,8 +88,8 @@ class Report:
             raise FindingsError(
                 f"every user was refused: fetched {self.fetched}, produced 0, refused {refused} ({reasons})",
                 where="producer",
-                fix="`python -m streaming dlq show` has the reasons (docs/producer.md, Refused users): correct the "
-                "contract's schema or rules, or DATASOURCE_URL",
+                fix="`python -m streaming dlq show` has the reasons (docs/reference/producer.md, Refused users): "
+                "correct the contract's schema or rules, or DATASOURCE_URL",
             )
 
 

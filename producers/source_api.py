@@ -99,7 +99,7 @@ class SourceApi:
             raise ServiceError(
                 "answered without any user",
                 where=self._where,
-                fix="see whether it serves users (docs/source-api.md)",
+                fix="see whether it serves users (docs/reference/source-api.md)",
                 server="source",
             )
         log.info("the source has no more users", pages=number - 1)

@@ -4,7 +4,7 @@
 its bytes, the branch of a union by its name.  A value that Avro would hold as another one is a `Misfit`: a number out
 of range, a fraction for an int, a local time without its zone, microseconds for milliseconds, a text for a list.
 
-Only Python's own types count, and their subclasses: docs/producer.md has the table.
+Only Python's own types count, and their subclasses: docs/reference/producer.md has the table.
 """
 
 from __future__ import annotations

@@ -91,7 +91,7 @@ def of_java(server: Server, address: str, error: Py4JJavaError | CapturedExcepti
         return UnreadableTimestamp(words, where="Kafka", fix=fix, server="kafka")
     if kind == "RuntimeException" and len(frames) and frames[0].getClassName().startswith(_GENERATED):
         # Of an expression of ours (`raise_error`), in words of ours.
-        fix = "it is the same at every attempt; docs/outages.md has what a stream stops at"
+        fix = "it is the same at every attempt; docs/explanation/outages.md has what a stream stops at"
         return Refused(cause.getMessage(), where=f"{server.title} {address}", fix=fix, server=server.name)
     if cause.getClass().getName() == strict.UNSEEN:
         fix = "it is looked up, and the batch written again"

@@ -1,4 +1,4 @@
-"""A contract's topic, decoded, for Spark queries of your own (docs/own-queries.md)."""
+"""A contract's topic, decoded, for Spark queries of your own (docs/how-to/own-queries.md)."""
 
 from __future__ import annotations
 

@@ -120,7 +120,7 @@ def from_files(files: Mapping[str, str], root: str) -> Catalog:
         raise ConfigurationError(
             f"no {CONTRACT_FILE} in any folder",
             where=root,
-            fix=f"add {root}/<topic>/{CONTRACT_FILE} (docs/contract.md)",
+            fix=f"add {root}/<topic>/{CONTRACT_FILE} (docs/reference/contract.md)",
         )
     specs = {
         folder: parse_spec(files[_join(folder, CONTRACT_FILE)], _join(root, folder, CONTRACT_FILE))

@@ -77,7 +77,7 @@ def _as_configuration_error(error: ValidationError, node: yaml.Node, where: str)
     message = words[:1].lower() + words[1:]
     if problem["type"] == "missing":
         message = "is missing"
-    return ConfigurationError(f"{path}: {message}", where=f"{where}:{line}", fix="see docs/contract.md")
+    return ConfigurationError(f"{path}: {message}", where=f"{where}:{line}", fix="see docs/reference/contract.md")
 
 
 def line_of(node: yaml.Node, location: list[str | int]) -> int:

@@ -2,7 +2,8 @@
 
     violations = check(new, history, "BACKWARD")
 
-Pure: no server, no file.  `contracts.compat.resolution` has the algorithm, docs/compatibility.md the rules in words.
+Pure: no server, no file.  `contracts.compat.resolution` has the algorithm,
+docs/reference/compatibility.md the rules in words.
 """
 
 from __future__ import annotations

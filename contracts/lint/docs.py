@@ -1,6 +1,6 @@
-"""docs/lint.md, made from the table of rules.
+"""docs/reference/lint.md, made from the table of rules.
 
-python -m contracts.lint.docs > docs/lint.md
+python -m contracts.lint.docs > docs/reference/lint.md
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from contracts.lint.rules import RULES
 HEAD = """\
 # Lint
 
-<!-- Made by `python -m contracts.lint.docs > docs/lint.md`; a test compares. -->
+<!-- Made by `python -m contracts.lint.docs > docs/reference/lint.md`; a test compares. -->
 
 `contracts lint` looks at every contract by itself: what the registry would take, and what hurts later. It needs no
 server. `--format text|json|junit|github|markdown`, `--fail-on error|warning|never`; exit 0 fine, 1 findings, 2 usage

@@ -1,4 +1,4 @@
-"""The lint rules, as data.  docs/lint.md is made from this table, and every example is tested."""
+"""The lint rules, as data.  docs/reference/lint.md is made from this table, and every example is tested."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         "SINK_TYPE", _ERROR,
         "Every field of a contract with sinks, and everything in it, has a type that both stores can hold.",
-        "use a type of docs/types.md",
+        "use a type of docs/reference/types.md",
         _field('{"name": "total", "type": {"type": "bytes", "logicalType": "big-decimal"}, "doc": "Price."}'),
         _field('{"name": "total", "type": {"type": "bytes", "logicalType": "decimal", "precision": 12, "scale": 2}, '
                '"doc": "Price."}'),
@@ -242,7 +242,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         "PRIMARY_KEY", _ERROR,
         "A primary key names each column once, and none whose values do not name one thing in both stores "
-        "(docs/types.md). (That its fields are there and never null is checked whenever a contract is read.)",
+        "(docs/reference/types.md). (That its fields exist and are never null is checked whenever a contract is read.)",
         "correct the primary key",
         _contract("sinks: {postgres: {table: orders, primary_key: [id, id]}}"),
         _contract("sinks: {postgres: {table: orders, primary_key: [id]}}"),

@@ -66,7 +66,7 @@ def _contract(scope: Scope, rules: Sequence[Rule]) -> list[Finding]:
             raise ConfigurationError(
                 f"lint: there is no rule {name!r}",
                 where=f"{contract.file}:{line}" if line else contract.file,
-                fix=f"rules: {', '.join(sorted(known))} (docs/lint.md)",
+                fix=f"rules: {', '.join(sorted(known))} (docs/reference/lint.md)",
             )
     found: list[Finding] = []
     for rule in rules:

@@ -20,7 +20,9 @@ from contracts.quality import typing as typed
 from contracts.quality.expressions import And, Expression, IsNull, Kind, Literal, Not, Or, Path
 
 MAX_LENGTH: Final = 1_000
-_GRAMMAR: Final = "it takes and, or, not, == != < <= > >=, in (...), is null, + - *, len(), matches(): docs/rules.md"
+_GRAMMAR: Final = (
+    "it takes and, or, not, == != < <= > >=, in (...), is null, + - *, len(), matches(): docs/reference/rules.md"
+)
 _CONSTANTS: Final = {"true": True, "false": False}
 _COMPARISONS: Final = {
     ast.Eq: "==",

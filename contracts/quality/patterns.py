@@ -72,7 +72,7 @@ def parse(text: str) -> Pattern:
             compiled = re.compile(text, re.ASCII)
     except (re.error, OverflowError, RecursionError) as error:
         raise ConfigurationError(
-            f"the pattern {text!r} is no regular expression: {error}", fix="docs/rules.md"
+            f"the pattern {text!r} is no regular expression: {error}", fix="docs/reference/rules.md"
         ) from None
     except Warning:
         raise _refused("[, &&, ||, ~~ or -- inside of [...]", r"put \ before it") from None
@@ -122,7 +122,7 @@ def _item(kind: Any, value: Any) -> tuple[str, int]:
         return f"(?:{text})", repeats
     if kind in (sre.MAX_REPEAT, sre.MIN_REPEAT):  # which of them matters for what is found, not for whether
         return _repeat(*value)
-    raise _refused(_REFUSED.get(kind, str(kind)), "docs/rules.md says what a pattern may have")
+    raise _refused(_REFUSED.get(kind, str(kind)), "docs/reference/rules.md says what a pattern may have")
 
 
 def _repeat(least: int, most: Any, inner: Sequence[tuple[Any, Any]]) -> tuple[str, int]:

@@ -166,7 +166,7 @@ def arithmetic(operator: str, left: Expression, right: Expression) -> Arithmetic
     for part in (left, right):
         if part.type.kind not in (Kind.exact, Kind.floating):
             words = f"{describe(part)} is {part.type.kind}: {operator} takes numbers"
-            raise ConfigurationError(words, fix="docs/rules.md says what an expression may have")
+            raise ConfigurationError(words, fix="docs/reference/rules.md says what an expression may have")
     if Kind.floating in (left.type.kind, right.type.kind):
         left, right = (_as(part, DOUBLE) if isinstance(part, Literal) else part for part in (left, right))
         _same_kind(left, right)
@@ -222,7 +222,7 @@ def _same_kind(left: Expression, right: Expression) -> None:
     if left.type.kind is not right.type.kind:
         raise ConfigurationError(
             f"{describe(left)} is {left.type.kind}, {describe(right)} is {right.type.kind}",
-            fix=_SHAPES.get(left.type.kind, "compare what is of one kind; docs/rules.md"),
+            fix=_SHAPES.get(left.type.kind, "compare what is of one kind; docs/reference/rules.md"),
         )
 
 

@@ -18,7 +18,7 @@ from contracts.registry.steps import ConfigureTopic, CreateTopic, RegisterSchema
 
 _ERROR, _WARNING = Severity.error, Severity.warning
 
-#: Id -> severity and purpose; docs/check.md has the same table.
+#: Id -> severity and purpose; docs/reference/check.md has the same table.
 DRIFT_RULES: Final[dict[str, tuple[Severity, str]]] = {
     "SUBJECT_MISSING": (_ERROR, "the registry has no such subject"),
     "SCHEMA_DIFFERS": (_ERROR, "no version of the subject holds the schema of the repository"),

@@ -231,7 +231,7 @@ class RegistryHttp:
                 return Busy(told, where=self.where, fix=fix, after_s=_retry_after(answer))
             fix = "see the registry's log, and whether what it keeps its schemas in is up (`make status`, `make up`)"
             return ServiceError(told, where=self.where, server="registry", fix=fix)
-        fix = _FIXES.get(code) or _FIXES.get(status, "see what it says, and docs/drift.md")
+        fix = _FIXES.get(code) or _FIXES.get(status, "see what it says, and docs/reference/drift.md")
         return Refused(
             f"refused {request} with {code}: {words}", where=self.where, server="registry", fix=fix, code=code
         )

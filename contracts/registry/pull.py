@@ -30,7 +30,7 @@ from contracts.registry.registered import AVRO, Config, RegisteredSchema, metada
 
 _TOPIC = re.compile(r"(?!\.{1,2}-)([a-zA-Z0-9._-]{1,249})-(key|value)")
 _HEAD = """\
-# Pulled from a registry.  Owner, description, sinks and consumers are for you to fill in (docs/contract.md).
+# Pulled from a registry.  Fill in owner, description, sinks and consumers (docs/reference/contract.md).
 """
 
 

@@ -58,7 +58,7 @@ def order(number: int, **changes: Any) -> dict[str, Any]:
 
 
 def as_json(number: int, **members: Any) -> dict[str, Any]:
-    """What JSON is to have of the same order: docs/types.md."""
+    """What JSON is to have of the same order: docs/reference/types.md."""
     some = number % 2
     item = {"sku": f"é-{number}", "quantity": number, "unit_price": Decimal("0.10"), **members}
     card = {"com.example.orders.Card": {"scheme": "visa", "last_digits": "0001"}}

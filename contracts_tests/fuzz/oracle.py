@@ -1,7 +1,7 @@
 """What becomes of a Kafka record, from its bytes alone: a second opinion, which shares no code with `streaming`.
 
-Written after Avro's specification, docs/types.md and docs/dead-letters.md, in plain Python.  It is slow and has no
-limits to protect but those that the pages promise.
+Written after Avro's specification, docs/reference/types.md and docs/how-to/dead-letters.md, in plain Python.  It is
+slow, and enforces only the limits that those pages promise.
 """
 
 from __future__ import annotations

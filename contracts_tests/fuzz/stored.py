@@ -1,4 +1,4 @@
-"""What each store is to hold of a value (docs/types.md), and what it does hold, both in one comparable form.
+"""What each store is to hold of a value (docs/reference/types.md), and what it does hold, in one comparable form.
 
 That form: numbers of days, milliseconds, microseconds or nanoseconds for times, `Decimal` for exact numbers, plain
 values of Python for all else.  Made from the type, never from what was found: a text where a number belongs differs.

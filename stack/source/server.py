@@ -1,6 +1,6 @@
 """`python -m stack.source.server`: the local source API over HTTP, on the loopback address only.
 
-GET  /api/        users, as randomuser.me/api/ 1.4 answers (also /api/1.4/); docs/source-api.md
+GET  /api/        users, as randomuser.me/api/ 1.4 answers (also /api/1.4/); docs/reference/source-api.md
 GET  /health      {"status": "ok", …}
 GET  /_control    what is to go wrong, and how many requests for users there were
 POST /_control    {"faults": ["429:retry_after=1*2", …]}: see stack/source/faults.py
@@ -285,7 +285,7 @@ def start(
     try:
         queue = FaultQueue(faults)
     except BadFault as error:
-        raise UsageError(str(error), where="--fault", fix="docs/source-api.md lists them") from None
+        raise UsageError(str(error), where="--fault", fix="docs/reference/source-api.md lists them") from None
     recording = read_recording(replay) if replay else None
     try:
         return SourceServer(host, port, recording=recording, faults=queue, seed=seed)

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """One stable code per thing that can be wrong with a record; docs/dead-letters.md explains them.
+    """One stable code per thing that can be wrong with a record; docs/how-to/dead-letters.md explains them.
 
     A rule of the contract has a code of its own, `RULE:` and its name (`contracts.quality.rules.Rule.reason`).
     """

@@ -1,4 +1,4 @@
-"""Prometheus metrics of one contract's stream; docs/monitoring.md has their table, which a test compares."""
+"""Prometheus metrics of one contract's stream; docs/how-to/monitoring.md has their table, which a test compares."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decoded values -> what a column holds: what the stores share.  Each has a `cells.py` of its own (docs/types.md)."""
+"""Decoded values -> what a column holds: what the stores share (docs/reference/types.md).  Each also has its own `cells.py`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Avro type -> the column that PostgreSQL has for it (docs/types.md)."""
+"""Avro type -> the column that PostgreSQL has for it (docs/reference/types.md)."""
 
 from __future__ import annotations
 

@@ -142,7 +142,7 @@ def resolved(spark: SparkSession, writer: str, reader: str, bodies: list[bytes])
 
 
 def told(kind: Any, value: Any) -> Any:
-    """What a store is to hold of a value: docs/types.md."""
+    """What a store is to hold of a value: docs/reference/types.md."""
     if isinstance(kind, list):
         others = [one for one in kind if one != "null"]
         if value is None or len(others) == 1:

@@ -1,4 +1,4 @@
-"""A query of one's own over the decoded topic: docs/own-queries.md."""
+"""A query of one's own over the decoded topic: docs/how-to/own-queries.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every type of docs/types.md, from Kafka into both stores and back: one contract with a field for each, one run."""
+"""Every type of docs/reference/types.md: one contract with a field for each, one run into both stores and back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Backup and restore as docs/operations.md has them: the page's own commands, without `docker compose exec`.
+"""Backup and restore as docs/how-to/operations.md has them: the page's own commands, without `docker compose exec`.
 
 Programs are those of the images where there are any here: Kafka's tools of the version in Confluent's image, nodetool
 from Cassandra's jars; and Debian's PostgreSQL with its own client, for a client takes no server newer than itself.
@@ -35,7 +35,7 @@ from stack.servers.server import base_environment
 from stack.shape import Shape
 from stack.site import Site
 
-PAGE = (CLONE / "docs" / "operations.md").read_text()
+PAGE = (CLONE / "docs" / "how-to" / "operations.md").read_text()
 SERVICES = compose.services(compose.files())
 TOOLS = {
     "kafka-topics": "org.apache.kafka.tools.TopicCommand",

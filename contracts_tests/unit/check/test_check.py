@@ -335,7 +335,7 @@ def test_only_a_rule_that_asks_for_more_is_told(
 
 def test_every_rule_has_a_case_and_is_documented() -> None:
     assert {*CASES, "NOTHING_COMPARED"} == set(CHECK_RULES)
-    page = (CLONE / "docs" / "check.md").read_text(encoding="utf-8")
+    page = (CLONE / "docs" / "reference" / "check.md").read_text(encoding="utf-8")
     for rule in CHECK_RULES.values():
         assert f"| `{rule.id}` | {rule.severity} | {rule.purpose} |" in page
 
@@ -817,7 +817,7 @@ def test_diff_of_files_and_of_folders(contracts: Callable[..., Done]) -> None:
 
 
 def test_the_schemas_option_stands_before_the_command(contracts: Callable[..., Done]) -> None:
-    """As docs/check.md says."""
+    """As docs/reference/check.md says."""
     assert contracts("--schemas", "schemas", "check", "--against", "old").returncode == 1
     assert contracts("--schemas", "old", "check", "--against", "schemas").stdout != ""
     assert contracts("check", "--schemas", "schemas").returncode == 2

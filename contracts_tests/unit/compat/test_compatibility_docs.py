@@ -1,4 +1,4 @@
-"""docs/compatibility.md names every level, rule and promotion that the engine has."""
+"""docs/reference/compatibility.md names every level, rule and promotion that the engine has."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contracts.compat import resolution
 from contracts.compat.levels import LEVELS
 from contracts_tests.fixtures.clone import CLONE
 
-PAGE = (CLONE / "docs" / "compatibility.md").read_text(encoding="utf-8")
+PAGE = (CLONE / "docs" / "reference" / "compatibility.md").read_text(encoding="utf-8")
 
 
 def table(heading: str) -> dict[str, str]:

@@ -359,6 +359,6 @@ def test_the_example_names_every_port_and_the_page_every_password():
     example = (CLONE / ".env.example").read_text()
     for port in compose.ports(compose.files(), {}, ["producer", "stream"]):
         assert f"#{port.variable}={port.number}\n" in example
-    page = (CLONE / "docs" / "docker.md").read_text()
+    page = (CLONE / "docs" / "how-to" / "docker.md").read_text()
     for name in compose.wanted_variables(compose.files(tuple(compose.OVERLAYS))):
         assert name in page, name

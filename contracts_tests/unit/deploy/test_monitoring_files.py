@@ -22,7 +22,7 @@ from streaming.sinks.counts import Counts
 FOLDER = CLONE / "deploy" / "control-center"
 DASHBOARD = json.loads((CLONE / "deploy" / "grafana" / "contracts-stream.json").read_text())
 RULES = {path.name: yaml.safe_load(path.read_text()) for path in FOLDER.glob("*_rules*.yml")}
-PAGE = (CLONE / "docs" / "control-center.md").read_text()
+PAGE = (CLONE / "docs" / "how-to" / "control-center.md").read_text()
 FUNCTIONS = {"sum", "max", "count", "rate", "increase", "histogram_quantile", "time", "label_values"}
 FUNCTIONS |= {"delta", "max_over_time"}
 WORDS = {"by", "and"}

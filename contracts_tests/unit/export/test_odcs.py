@@ -186,6 +186,6 @@ def test_this_repository() -> None:
 
 
 def test_the_page_has_the_table_of_types() -> None:
-    page = (CLONE / "docs" / "export.md").read_text(encoding="utf-8")
+    page = (CLONE / "docs" / "how-to" / "export.md").read_text(encoding="utf-8")
     for name, (logical, _) in odcs.LOGICAL_TYPES.items():
         assert f"| `{name}` | `{logical}` |" in page

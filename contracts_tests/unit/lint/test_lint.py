@@ -152,5 +152,5 @@ def test_deep_schemas_end() -> None:
 
 
 def test_the_page_is_current() -> None:
-    page = (CLONE / "docs" / "lint.md").read_text(encoding="utf-8")
-    assert page == docs.page(), "run: python -m contracts.lint.docs > docs/lint.md"
+    page = (CLONE / "docs" / "reference" / "lint.md").read_text(encoding="utf-8")
+    assert page == docs.page(), "run: python -m contracts.lint.docs > docs/reference/lint.md"

@@ -68,7 +68,7 @@ POINT = {
 NO_INT = (True, 1.0, 1.7, Decimal("1.7"), Decimal(1), "1", b"1", None, [1])
 NO_MOMENT = ("2024-02-29T12:00:00Z", dt.date(2024, 2, 29), 1.5, True, 2**63, None)
 
-#: Row of docs/types.md, a type, what comes back (as itself, or as the second of a pair), and what is refused.
+#: Row of docs/reference/types.md, a type, what comes back (itself, or the second of a pair), and what is refused.
 SCALARS: list[tuple[str, Any, list[Any], list[Any]]] = [
     ("boolean", "boolean", [True, False], ["no", "false", "", 0, 1, 0.0, None, [], Size.LARGE]),
     ("int", "int", [-(2**31), 0, 2**31 - 1, Size.LARGE], [-(2**31) - 1, 2**31, 2**32, 2**63, 10**30, NAN, *NO_INT]),

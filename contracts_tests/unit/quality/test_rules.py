@@ -370,7 +370,7 @@ def test_a_pattern_is_written_for_java_from_what_python_read(text: str, java: st
 
 
 def test_the_page_about_rules_shows_rules_that_can_be_read() -> None:
-    page = (CLONE / "docs" / "rules.md").read_text(encoding="utf-8")
+    page = (CLONE / "docs" / "reference" / "rules.md").read_text(encoding="utf-8")
     example = re.search(r"```yaml\n(rules:\n.*?)```", page, re.DOTALL)
     assert example is not None
     fields = {

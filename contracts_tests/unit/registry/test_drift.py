@@ -132,7 +132,7 @@ def test_every_step_and_conflict_is_a_finding() -> None:
 
 
 def test_each_rule_is_in_the_docs() -> None:
-    page = (CLONE / "docs" / "drift.md").read_text(encoding="utf-8")
+    page = (CLONE / "docs" / "reference" / "drift.md").read_text(encoding="utf-8")
     for rule, (severity, purpose) in drift.DRIFT_RULES.items():
         assert f"| `{rule}` | {severity} | {purpose} |" in page
     code = Path(drift.__file__).read_text(encoding="utf-8")

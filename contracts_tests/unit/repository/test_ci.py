@@ -14,7 +14,7 @@ import yaml
 from contracts_tests.fixtures.clone import CLONE
 
 WORKFLOWS = sorted((CLONE / ".github" / "workflows").glob("*.yml"))
-PAGE = (CLONE / "docs" / "ci.md").read_text(encoding="utf-8")
+PAGE = (CLONE / "docs" / "how-to" / "ci.md").read_text(encoding="utf-8")
 TARGETS = set(re.findall(r"^\.PHONY: ([\w-]+)$", (CLONE / "Makefile").read_text(), flags=re.MULTILINE))
 
 
@@ -54,4 +54,4 @@ def test_the_hook_runs_a_command_that_exists() -> None:
     assert subprocess.run([script, *command[1:], "--help"], capture_output=True, check=False).returncode == 0
     for path in ("schemas/users/value.avsc", "contract.yaml", "a/contract.yaml"):
         assert re.search(hook["files"], path)
-    assert not re.search(hook["files"], "docs/contract.md")
+    assert not re.search(hook["files"], "docs/reference/contract.md")

@@ -1,4 +1,4 @@
-"""Metrics of the stream: what is counted, and that docs/monitoring.md says so."""
+"""Metrics of the stream: what is counted, and that docs/how-to/monitoring.md says so."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from contracts_tests.fixtures.clone import CLONE
 from streaming.run.metrics import Metrics
 from streaming.sinks.counts import Counts
 
-PAGE = (CLONE / "docs" / "monitoring.md").read_text()
+PAGE = (CLONE / "docs" / "how-to" / "monitoring.md").read_text()
 NOW_S = 1_700_000_000.0
 
 

@@ -1,4 +1,4 @@
-"""docs/stack.md and the Makefile say what the stack does."""
+"""docs/reference/stack.md and the Makefile say what the stack does."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from stack import ports
 from stack.cli import _parser
 from stack.jars.pins import server_versions
 
-PAGE = (CLONE / "docs" / "stack.md").read_text()
+PAGE = (CLONE / "docs" / "reference" / "stack.md").read_text()
 
 
 def test_the_page_has_every_port_and_version():

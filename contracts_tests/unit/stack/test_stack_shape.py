@@ -136,7 +136,7 @@ def test_every_server_that_there_can_be_has_a_name_of_its_own(tmp_path: Path) ->
 
 
 def test_the_page_names_the_packages_that_are_pinned() -> None:
-    page = (CLONE / "docs" / "cluster.md").read_text()
+    page = (CLONE / "docs" / "how-to" / "cluster.md").read_text()
     (named,) = re.findall(r"--packages (\S+)", page)
     (spark,) = (one for one in jar_sets() if one.name == "spark")
     # The token provider comes with the Kafka source.

@@ -1,4 +1,4 @@
-"""The type table: docs/types.md tells all of it, and lint refuses what is not in it."""
+"""The type table: docs/reference/types.md tells all of it, and lint refuses what is not in it."""
 
 from __future__ import annotations
 

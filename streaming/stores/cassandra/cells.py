@@ -1,4 +1,4 @@
-"""Decoded values -> what a column of Cassandra holds (docs/types.md)."""
+"""Decoded values -> what a column of Cassandra holds (docs/reference/types.md)."""
 
 from __future__ import annotations
 

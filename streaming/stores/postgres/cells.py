@@ -1,4 +1,4 @@
-"""Decoded values -> what a column of PostgreSQL holds (docs/types.md)."""
+"""Decoded values -> what a column of PostgreSQL holds (docs/reference/types.md)."""
 
 from __future__ import annotations
 
