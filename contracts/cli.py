@@ -184,7 +184,7 @@ def tables(
     store: Annotated[Store | None, typer.Option(help="Only the tables of this store.")] = None,
     output: Output = Format.text,
 ) -> None:
-    """Print the CQL and SQL that create the tables, or migrate them from an earlier state (docs/reference/types.md)."""
+    """Print the CQL and SQL that create the tables or migrate them (docs/reference/types.md)."""
     current = loading.load(context.obj.contracts_dir)
     label = ""
     if against is None:

@@ -242,7 +242,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         "PRIMARY_KEY", _ERROR,
         "A primary key names each column once, and none whose values do not name one thing in both stores "
-        "(docs/reference/types.md). (That its fields exist and are never null is checked whenever a contract is read.)",
+        "(docs/reference/types.md). (Every read of a contract checks that its fields exist and are never null.)",
         "correct the primary key",
         _contract("sinks: {postgres: {table: orders, primary_key: [id, id]}}"),
         _contract("sinks: {postgres: {table: orders, primary_key: [id]}}"),

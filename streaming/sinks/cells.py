@@ -1,4 +1,4 @@
-"""Decoded values -> what a column holds: what the stores share (docs/reference/types.md).  Each also has its own `cells.py`."""
+"""Decoded values -> what a column holds (docs/reference/types.md): what the stores share.  Each has its own `cells`."""
 
 from __future__ import annotations
 
