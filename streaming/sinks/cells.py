@@ -1,4 +1,4 @@
-"""Decoded values -> what a column holds (docs/reference/types.md): what the stores share; each has its own `cells`."""
+"""Decoded values -> what a column holds (docs/reference/types.md): what stores share; each has its own `cells`."""
 
 from __future__ import annotations
 
