@@ -1,1 +1,1 @@
-"""Real servers as processes, for a laptop and for the tests: no Docker, no Java installed, no root."""
+"""Runs real servers as ordinary processes, on a laptop and in the tests: no Docker, no installed Java, no root."""

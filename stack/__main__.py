@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 
-# Ctrl-C while the imports take their time: nothing is begun yet, and nobody wants to read a traceback.
+# Ctrl-C during the slow imports: nothing has started yet, and a traceback would help nobody.
 if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 

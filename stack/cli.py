@@ -1,6 +1,6 @@
-"""The command behind `python -m stack`: starts, stops and shows the embedded servers."""
+"""Start, stop and show the embedded servers (`python -m stack`)."""
 
-# ruff: noqa: T201 - the edge of the process: this is where the stack prints.
+# ruff: noqa: T201 - the command line prints here, and nowhere else in this package.
 from __future__ import annotations
 
 import argparse
@@ -24,7 +24,7 @@ from stack.security.roles import ROLES
 from stack.shape import MOST_BROKERS, MOST_CASSANDRA_NODES
 from stack.site import CLONE, Site, default_root
 
-# Of what `env` exports: where servers are, and who one is there.
+# The variables of `env` that hold addresses of servers and accounts there.
 _ADDRESSES = ("KAFKA_", "SCHEMA_REGISTRY_", "CASSANDRA_", "POSTGRES_", "DATASOURCE_", "SPARK_MASTER")
 
 
@@ -54,7 +54,7 @@ def _up(arguments: argparse.Namespace) -> int:
 
 def _down(arguments: argparse.Namespace) -> int:
     if not stack.down(arguments.dir, _say, extras=arguments.extras or []):
-        _say("nothing was up")
+        _say("no server was running")
     return EXIT_OK
 
 
@@ -86,22 +86,22 @@ def _env(arguments: argparse.Namespace) -> int:
 
 def _airflow(arguments: argparse.Namespace) -> int:
     environment = stack.Stack.at(arguments.dir).airflow.environment()
-    os.execve(sys.executable, [sys.executable, "-m", "airflow", *arguments.words], environment)  # noqa: S606 - as above
+    os.execve(sys.executable, [sys.executable, "-m", "airflow", *arguments.words], environment)  # noqa: S606 - the user's own command
 
 
 def _logs(arguments: argparse.Namespace) -> int:
     log = Site(arguments.dir).log(arguments.name)
     if not log.exists():
-        raise ServerError("has no log yet", where=arguments.name, fix="run `make up`")
+        raise ServerError("this server has no log yet", where=arguments.name, fix="run `make up`")
     command = ["tail", "-n", str(arguments.lines), *(["-F"] if arguments.follow else []), str(log)]
-    os.execvp(command[0], command)  # noqa: S606 - nothing of it comes from outside
+    os.execvp(command[0], command)  # noqa: S606 - no part of the command comes from outside
 
 
 def _fetch(arguments: argparse.Namespace) -> int:
     if not arguments.only:
         classes.make_base()
     if not fetch(_say, only=arguments.only, verify=arguments.verify):
-        _say(f"all jars are in {cache.cache_dir()}")
+        _say(f"all jars are already in {cache.cache_dir()}")
     return EXIT_OK
 
 
@@ -115,7 +115,7 @@ def _lock(_: argparse.Namespace) -> int:
 def _jars(arguments: argparse.Namespace) -> int:
     found = cache.paths(arguments.set)
     if not found:
-        raise UsageError(f"no such set of jars: {arguments.set}", fix="the sets are in stack/pins.toml")
+        raise UsageError(f"unknown set of jars: {arguments.set}", fix="stack/pins.toml lists the sets")
     print(",".join(map(str, found)))
     return EXIT_OK
 
@@ -128,50 +128,60 @@ def _parser() -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=text, description=text)
         sub.set_defaults(function=function)
         sub.add_argument(
-            "--dir", type=_folder, default=default_root(), help="where the stack lives (default: %(default)s)"
+            "--dir", type=_folder, default=default_root(), help="folder of the stack (default: %(default)s)"
         )
         return sub
 
-    up = command("up", _up, "Start the servers; those that run already stay.")
-    up.add_argument("--ports", choices=["fixed", "auto"], default="", help="the documented ports, or free ones")
-    up.add_argument("--replay", type=Path, metavar="DIR", help="the source API answers with these recorded responses")
-    up.add_argument("--only", nargs="+", metavar="NAME", help="these, and what they depend on")
-    up.add_argument("--with", dest="extras", nargs="+", choices=stack.EXTRAS, help="also start this")
+    up = command("up", _up, "Start the servers. Servers that already run stay up.")
+    up.add_argument("--ports", choices=["fixed", "auto"], default="", help="use the documented ports, or free ones")
+    up.add_argument(
+        "--replay", type=Path, metavar="DIR", help="let the source API serve the recorded responses in DIR"
+    )
+    up.add_argument("--only", nargs="+", metavar="NAME", help="start only these servers and what they depend on")
+    up.add_argument("--with", dest="extras", nargs="+", choices=stack.EXTRAS, help="start this as well")
     up.add_argument(
         "--brokers",
         type=int,
         choices=(1, MOST_BROKERS),
-        help="nodes of Kafka; with 3, each record is on three of them, and one may be lost (default: 1)",
+        help="number of Kafka nodes; 3 keep every record on all three, and one of them may fail (default: 1)",
     )
     up.add_argument(
         "--cassandra-nodes",
         type=int,
         choices=range(1, MOST_CASSANDRA_NODES + 1),
-        help="with 2, each row is on both of them; the second one is at 127.0.0.2 (default: 1)",
+        help="number of Cassandra nodes; 2 keep every row on both, the second at 127.0.0.2 (default: 1)",
     )
-    up.add_argument("--secure", action="store_true", help="TLS, and an account for each role")
-    up.add_argument("--zookeeper", action="store_true", help="Kafka 3.9 with ZooKeeper, as it was before KRaft")
-    down = command("down", _down, "Stop the servers; their data stays.")
+    up.add_argument("--secure", action="store_true", help="use TLS and a separate account for each role")
+    up.add_argument("--zookeeper", action="store_true", help="run Kafka 3.9 with ZooKeeper instead of KRaft")
+    down = command("down", _down, "Stop the servers. Their data stays.")
     down.add_argument(
-        "--only", dest="extras", nargs="+", choices=stack.EXTRAS, help="this, and leave the others running"
+        "--only", dest="extras", nargs="+", choices=stack.EXTRAS, help="stop this and leave the others running"
     )
-    command("status", _status, "Show each server.").add_argument("--json", action="store_true")
-    env = command("env", _env, "Print the export lines that other tools need.")
-    env.add_argument("--lacking", action="store_true", help="no address that the environment or .env has")
+    status = command("status", _status, "Show the state of each server.")
+    status.add_argument("--json", action="store_true", help="print JSON")
+    env = command("env", _env, "Print the `export` lines with which other tools find the servers.")
     env.add_argument(
-        "--role", choices=ROLES, default="stream", help="whose accounts, on a secure stack (default: %(default)s)"
+        "--lacking", action="store_true", help="leave out the addresses that the environment or .env already sets"
     )
-    airflow = command("airflow", _airflow, "Run a command of Airflow's own, with its settings.")
-    airflow.add_argument("words", nargs=argparse.REMAINDER, help="e.g. dags unpause user_automation")
+    env.add_argument(
+        "--role",
+        choices=ROLES,
+        default="stream",
+        help="whose accounts, on a secure stack (default: %(default)s)",
+    )
+    airflow = command("airflow", _airflow, "Run an `airflow` command with the settings of this stack.")
+    airflow.add_argument("words", nargs=argparse.REMAINDER, help="for example: dags unpause user_automation")
     logs = command("logs", _logs, "Show the log of a server.")
     logs.add_argument("name", choices=stack.ALL_NAMES)
-    logs.add_argument("-f", "--follow", action="store_true", help="go on as it grows")
-    logs.add_argument("-n", "--lines", type=int, default=50)
-    fetching = command("fetch", _fetch, "Fetch the jars that are missing.")
-    fetching.add_argument("--only", choices=[one.name for one in jar_sets()], default="", help="one set of jars")
-    fetching.add_argument("--verify", action="store_true", help="check those that are there, too")
+    logs.add_argument("-f", "--follow", action="store_true", help="keep printing new lines")
+    logs.add_argument("-n", "--lines", type=int, default=50, help="how many lines to show (default: %(default)s)")
+    fetching = command("fetch", _fetch, "Download the missing jars into the cache.")
+    fetching.add_argument("--only", choices=[one.name for one in jar_sets()], default="", help="fetch only this set")
+    fetching.add_argument("--verify", action="store_true", help="also verify the jars that are already in the cache")
     command("lock", _lock, "Write jars.lock from pins.toml.")
-    command("jars", _jars, "Print the files of one set, comma separated.").add_argument("set")
+    command("jars", _jars, "Print the files of one set, separated by commas.").add_argument(
+        "set", help="a set from stack/pins.toml"
+    )
     return parser
 
 
@@ -188,13 +198,13 @@ def _stop(*_: object) -> NoReturn:
 
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
-    # All as Ctrl-C: what was begun is cleaned up.
+    # All of them act like Ctrl-C, so that a half-done start is cleaned up.
     for number in _ENDING:
-        if signal.getsignal(number) != signal.SIG_IGN:  # as `nohup` has it
+        if signal.getsignal(number) != signal.SIG_IGN:  # `nohup` ignores SIGHUP on purpose
             signal.signal(number, _stop)
     try:
         if sys.platform != "linux":
-            raise UsageError("the embedded stack runs on Linux only", fix="use docker-compose.yml on other systems")
+            raise UsageError("the embedded stack runs on Linux only", fix="on other systems run `make compose-up`")
         return int(arguments.function(arguments))
     except StackError as error:
         _say(f"error: {error}")
@@ -203,7 +213,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_OK
     except OSError as error:
         _say(
-            f"error: {error.filename or 'system'}: {error.strerror}\n  fix: check the disk and the permissions there"
+            f"error: {error.filename or 'system'}: {error.strerror}\n  fix: check the disk and the file's permissions"
         )
         return EXIT_SERVICE
     except KeyboardInterrupt:
@@ -213,6 +223,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         _say(of_bug(error))
         return EXIT_BUG
     finally:
-        # Impatience adds nothing now.
+        # The command is about to exit: another Ctrl-C now could only cut its last lines short.
         for number in _ENDING:
             signal.signal(number, signal.SIG_IGN)

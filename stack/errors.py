@@ -1,12 +1,12 @@
 """The errors of the embedded stack: what happened, where, how to fix it.
 
     StackError              exit 2
-    ├── UsageError          2   flags, environment, a file of stack/ that is not in order
+    ├── UsageError          2   a wrong flag, environment variable or file of stack/
     └── ServerError         3   a server, its port, its disk or a download failed
         ├── PortTaken       3
         └── Cancelled       130 Ctrl-C or SIGTERM
 
-Of the same shape as `contracts/errors.py`; kept apart because stack/ imports no sibling.
+The same shape as `contracts/errors.py`, repeated here because stack/ imports no other package of the project.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ EXIT_CANCELLED = 130
 
 
 class StackError(Exception):
-    """Base of all errors that a user is meant to read.
+    """Base of all errors that a user reads.
 
     Args:
-        what: what happened, one sentence, no full stop.
-        where: a server with its address, a file; empty when there is none.
-        fix: what the reader can do about it, a command when there is one.
-        detail: the end of a log; printed between the two.
+        what: what happened, in one sentence without a full stop.
+        where: the server with its address, or the file; empty if there is neither.
+        fix: what the reader can do about it, as a command if possible.
+        detail: the end of a log, printed between `what` and `fix`.
     """
 
     exit_code = EXIT_USAGE
@@ -49,7 +49,7 @@ class StackError(Exception):
 
 
 class UsageError(StackError):
-    """A flag, the environment or the installation is not in order.  Exit code 2."""
+    """A flag, the environment or the installation is wrong.  Exit code 2."""
 
 
 class ServerError(StackError):
@@ -59,20 +59,20 @@ class ServerError(StackError):
 
 
 class PortTaken(ServerError):
-    """Another process listens where a server of the stack should.  Exit code 3."""
+    """Another process listens on a port that the stack needs.  Exit code 3."""
 
 
 class Cancelled(ServerError):
-    """Ctrl-C or SIGTERM; what this run had started is stopped.  Exit code 130."""
+    """Ctrl-C or SIGTERM stopped this run and the servers that it had started.  Exit code 130."""
 
     exit_code = EXIT_CANCELLED
 
 
 def of_bug(error: Exception) -> str:
-    """What to print of an error that nobody foresaw: where it was raised, and how to see its traceback.
+    """The message for an unexpected error: where it was raised, and how to see its traceback.
 
     Raises:
-        Exception: the error itself, where CONTRACTS_DEBUG asks for its traceback.
+        Exception: the error itself, if CONTRACTS_DEBUG is set.
     """
     if os.environ.get("CONTRACTS_DEBUG"):
         raise error

@@ -1,4 +1,4 @@
-"""Starts processes, and takes back what it started when the start is cancelled or fails."""
+"""Start server processes, and remember them so that a failed or cancelled start can be undone."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _TAIL_LINES = 15
 _MARK = "==== started by `stack up`,"
 _FRAMES = ("at ", "... ")
 _FULL_DISK = 100_000_000  # bytes
-_LAST_WORDS_S = 5  # until what a server that died has said is in its log
+_LAST_WORDS_S = 5  # how long the last output of a dead server may take to reach its log
 
 
 class Launcher:
-    """What one `up` has started.
+    """The processes that one `up` has started.
 
     Args:
         site: where logs and pid files go.
@@ -41,7 +41,7 @@ class Launcher:
         self._writers: dict[str, subprocess.Popen[bytes]] = {}
 
     def open_log(self, server: str) -> None:
-        """Marks in a server's log where this start begins."""
+        """Write a line into a server's log that marks the beginning of this start."""
         with self.site.log(server).open("a", encoding="utf-8") as file:
             file.write(f"{_MARK} {time.strftime('%Y-%m-%d %H:%M:%S %z')}\n")
 
@@ -53,11 +53,11 @@ class Launcher:
         environment: Mapping[str, str],
         cwd: Path,
     ) -> None:
-        """Runs a step of a server's preparation to its end; its output goes to the server's log.
+        """Run one step of a server's preparation and wait for it; its output goes to the server's log.
 
         Raises:
-            ServerError: it failed; with the end of its output.
-            Cancelled: the start was cancelled meanwhile; the step is ended.
+            ServerError: the step failed; the error holds the end of its output.
+            Cancelled: the start was cancelled meanwhile, and the step was ended.
         """
         with self.site.log(server).open("ab") as log:
             step = self._spawn(command, environment, cwd, log.fileno(), server="")
@@ -75,14 +75,14 @@ class Launcher:
             with self._lock:
                 self._steps.discard(step)
         if code != 0:
-            raise self.failure(f"its preparation ended with {code}", server, server)
+            raise self.failure(f"preparing its data failed (exit {code})", server, server)
 
     def start(self, server: Server) -> process.Identity:
-        """Starts a server, detached: it outlives this command and the terminal.
+        """Start a server, detached: it outlives this command and the terminal.
 
         Raises:
             ServerError: the program could not be run.
-            Cancelled: the start was cancelled; nothing was started.
+            Cancelled: the start was cancelled before the process existed.
         """
         with self._writer(server.name) as log:
             started = self._spawn(
@@ -99,8 +99,8 @@ class Launcher:
         return identity
 
     def _writer(self, server: str) -> BinaryIO:
-        """The end of a pipe for a server's output; the process behind it writes the log while the server lives."""
-        # Not in the server's folder: what runs there is the server's.
+        """The writing end of a pipe for a server's output; a process at the other end writes the log."""
+        # Not in the server's folder: `process.remnants` takes every process there for the server's.
         writer = subprocess.Popen(
             rotation.command(str(self.site.log(server))),
             cwd="/",
@@ -115,22 +115,22 @@ class Launcher:
 
     @property
     def started(self) -> frozenset[str]:
-        """Names of the servers this run has started."""
+        """Names of the servers that this run has started."""
         with self._lock:
             return frozenset(self._servers)
 
     def check(self) -> None:
-        """Raises Cancelled once the start is cancelled."""
+        """Raise Cancelled once the start is cancelled."""
         if self.cancelled.is_set():
-            raise Cancelled("stopped before the stack was up")
+            raise Cancelled("stopped before all servers were up")
 
     def died(self, server: Server) -> ServerError:
-        """The error for a server that ended while it should start."""
+        """The error for a server whose process ended during its start."""
         with self._lock:
             ours, writer = self._servers.get(server.name), self._writers.get(server.name)
         how = ""
         if ours:
-            # Its first thread may be gone a moment before the others.
+            # The main thread may be gone a moment before the process is.
             with contextlib.suppress(subprocess.TimeoutExpired):
                 code = ours.wait(timeout=5)
                 how = f" (signal {-code})" if code < 0 else f" (exit {code})"
@@ -140,9 +140,9 @@ class Launcher:
         return self.failure(f"ended while it was starting{how}", f"{server.name} {server.address}", server.name)
 
     def failure(self, what: str, where: str, server: str) -> ServerError:
-        """An error about a server: with the end of its log, and the disk when that is the likely cause."""
+        """An error about a server, with the end of its log; it names the disk when a full one is the likely cause."""
         log = self.site.log(server)
-        fix = f"the whole log: {log}"
+        fix = f"see the whole log: {log}"
         free = shutil.disk_usage(self.site.root).free
         if free < _FULL_DISK:
             fix = f"the disk is full ({free / 1e6:.0f} MB free): make room, then run the same command again; {fix}"
@@ -151,7 +151,7 @@ class Launcher:
     def _spawn(
         self, command: Sequence[str], environment: Mapping[str, str], cwd: Path, log: int, *, server: str
     ) -> subprocess.Popen[bytes]:
-        # Under the lock, so that a cancellation either sees the new process or prevents it.
+        # Under the lock: a cancellation either sees the new process or prevents it.
         with self._lock:
             self.check()
             try:
@@ -166,7 +166,7 @@ class Launcher:
                 )
             except OSError as error:
                 raise ServerError(
-                    f"cannot be run ({error.strerror})", where=str(command[0]), fix="run `make setup`"
+                    f"this program cannot be run ({error.strerror})", where=str(command[0]), fix="run `make setup`"
                 ) from None
             if server:
                 self._servers[server] = started
@@ -175,7 +175,7 @@ class Launcher:
         return started
 
     def cancel(self) -> None:
-        """Prevents further starts and ends the steps at work; the servers are the caller's to stop."""
+        """Prevent further starts and end the running steps; the caller stops the servers."""
         self.cancelled.set()
         with self._lock:
             steps = list(self._steps)
@@ -185,7 +185,7 @@ class Launcher:
 
 
 def tail(log: Path, lines: int = _TAIL_LINES) -> str:
-    """The end of a log, no further back than the last start, without the frames of Java's stack traces."""
+    """The end of a log since the last start, without the frames of Java's stack traces."""
     try:
         with log.open("rb") as file:
             file.seek(0, os.SEEK_END)

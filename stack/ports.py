@@ -1,4 +1,4 @@
-"""Loopback ports: the documented ones, or free ones; and who holds one that is taken."""
+"""Loopback ports: choose the documented or free ones, and name the process that holds a taken one."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from stack.errors import PortTaken, UsageError
 from stack.site import Site
 
 HOST = "127.0.0.1"
-# The nodes of one Cassandra have the same ports: a second one needs an address of its own.
+# All nodes of a Cassandra cluster use the same ports, so a second one needs an address of its own.
 _HOSTS = {"cassandra-2": "127.0.0.2"}
-# The documented addresses.  Those with a dash are for the server's own use.
+# The documented ports.
 FIXED = {
     "kafka": 19092,
     "kafka-controller": 19093,
@@ -48,10 +48,10 @@ def host(server: str) -> str:
 
 
 def demand_host(server: str) -> None:
-    """Checks that this machine has a server's address.
+    """Check that this machine has the address of a server.
 
     Raises:
-        UsageError: it has not.
+        UsageError: it does not.
     """
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         try:
@@ -60,14 +60,14 @@ def demand_host(server: str) -> None:
             if error.errno != errno.EADDRNOTAVAIL:
                 raise
             raise UsageError(
-                "this machine's loopback has no such address",
+                "this machine's loopback interface does not have this address",
                 where=f"{server} {host(server)}",
-                fix=f"start without it, or have it added: ip address add {host(server)}/8 dev lo",
+                fix=f"add it (ip address add {host(server)}/8 dev lo), or start the stack without this server",
             ) from None
 
 
 def is_free(port: int, at: str = HOST) -> bool:
-    """Whether a server could listen there.  What only waits for a closed connection's time-out does not count."""
+    """Whether a server could listen there; a closed connection in TIME_WAIT does not count."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -88,10 +88,10 @@ def is_open(port: int, at: str = HOST) -> bool:
 
 
 def pick(names: Iterable[str], taken: Iterable[int] = (), at: Collection[str] = (HOST,)) -> dict[str, int]:
-    """A port for each name that is free at all addresses.
+    """Choose a port for each name that is free at all addresses.
 
-    Below the range that the system gives to outgoing connections: one of those could take the port between this
-    look and the server's start, or while a server that was killed is down.
+    The ports lie below the system's range for outgoing connections.  An outgoing connection could otherwise take one
+    before its server starts, or while a killed server is down.
     """
     try:
         lowest_outgoing = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii").split()[0])
@@ -104,7 +104,7 @@ def pick(names: Iterable[str], taken: Iterable[int] = (), at: Collection[str] = 
     for name in names:
         while True:
             if not candidates:
-                raise PortTaken("no free port is left", fix="stop what listens on so many")
+                raise PortTaken("every port is taken", fix="stop some of the programs that listen on this machine")
             port = candidates.pop()
             if port not in reserved and all(is_free(port, address) for address in at):
                 picked[name] = port
@@ -113,7 +113,7 @@ def pick(names: Iterable[str], taken: Iterable[int] = (), at: Collection[str] = 
 
 
 def recorded(site: Site) -> dict[str, int] | None:
-    """The ports that the stack in `site` has used last."""
+    """The ports that the stack in `site` used last."""
     content = site.read(site.root / "run" / "ports.json")
     return {name: int(port) for name, port in content.items()} if isinstance(content, dict) else None
 
@@ -123,10 +123,10 @@ def record(site: Site, ports: Mapping[str, int]) -> None:
 
 
 def demand_free(server: str, ports: Mapping[str, int]) -> None:
-    """Checks the ports of a server that is about to start.
+    """Check the ports of a server that is about to start.
 
     Raises:
-        PortTaken: names the port, and the process that holds it when /proc tells.
+        PortTaken: a port is taken; names the process that holds it if /proc shows it.
     """
     for name, port in ports.items():
         if not is_free(port, host(server)):
@@ -139,8 +139,8 @@ def demand_free(server: str, ports: Mapping[str, int]) -> None:
 
 
 def holder(port: int, at: str = HOST) -> str:
-    """`process NAME (pid N)` that listens on a port; empty when this account may not know."""
-    # As the kernel prints it, also at the end of an IPv6 address; or of who listens on all.
+    """`process NAME (pid N)` that listens on a port; empty if this account may not see it."""
+    # As the kernel prints the address, also at the end of an IPv6 one; zeros for a socket that listens on all.
     addresses = (f"{int.from_bytes(socket.inet_aton(at), sys.byteorder):08X}", "00000000")
     inodes = set()
     for table in ("tcp", "tcp6"):

@@ -1,4 +1,4 @@
-"""Processes that outlive us: found again by pid and start time, never by name."""
+"""Find detached server processes again, by pid and start time, never by name."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _PROC = Path("/proc")
 
 @dataclass(frozen=True)
 class Identity:
-    """One process, and no other that gets its pid later.
+    """One process; another that gets the same pid later has a different identity.
 
     Args:
         pid: process id.
-        started: clock ticks after boot.
+        started: start time in clock ticks after boot.
         boot: id of that boot.
     """
 
@@ -31,7 +31,7 @@ class Identity:
 
     @classmethod
     def of(cls, pid: int) -> Identity | None:
-        """The running process `pid`; None when there is none, or only its corpse."""
+        """The running process `pid`; None if there is none, or only a zombie."""
         fields = _stat(pid)
         if fields is None or fields[0] in ("Z", "X"):
             return None
@@ -43,18 +43,18 @@ class Identity:
 
     @property
     def since(self) -> float:
-        """When it was started, seconds since the epoch."""
+        """Start time in seconds since the epoch."""
         up = float((_PROC / "uptime").read_text(encoding="ascii").split()[0])
         return time.time() - up + self.started / os.sysconf("SC_CLK_TCK")
 
     def signal(self, number: signal.Signals) -> None:
-        """Sends a signal if it is still that process."""
+        """Send a signal, unless the process is gone."""
         if self.alive:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, number)
 
     def ends_within(self, seconds: float) -> bool:
-        """Waits for the end of the process, up to `seconds`."""
+        """Wait up to `seconds` for the process to end; returns whether it did."""
         deadline = time.monotonic() + seconds
         while self.alive:
             if time.monotonic() > deadline:
@@ -69,7 +69,7 @@ def _boot_id() -> str:
 
 
 def _stat(pid: int) -> list[str] | None:
-    """Fields of /proc/PID/stat from the state on: the command before them may hold blanks and brackets."""
+    """Fields of /proc/PID/stat from the state on; the command before them may contain spaces and brackets."""
     try:
         text = (_PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
     except (FileNotFoundError, ProcessLookupError):
@@ -78,14 +78,14 @@ def _stat(pid: int) -> list[str] | None:
 
 
 def record(site: Site, server: str, pid: int) -> None:
-    """Writes the pid file of a server that was just started."""
+    """Write the pid file of a server that has just started."""
     identity = Identity.of(pid)
     if identity is not None:
         site.write(site.pid_file(server), asdict(identity))
 
 
 def recorded(site: Site, server: str) -> Identity | None:
-    """The server's process when it runs; None else, also when its pid belongs to another process by now."""
+    """The server's process; None if it does not run, even if another process has its pid by now."""
     content = site.read(site.pid_file(server))
     if not isinstance(content, dict):
         return None
@@ -94,11 +94,11 @@ def recorded(site: Site, server: str) -> Identity | None:
 
 
 def remnants(folder: Path, executable: Path) -> list[Identity]:
-    """Processes of a server that has lost its pid file or its head: those that run `executable` in `folder`.
+    """Processes of a server whose pid file or main process is gone: those that run `executable` in `folder`.
 
     Args:
-        folder: the server's own working folder, or one above it.
-        executable: the file they run; a shell that a person has open in the folder is none of ours.
+        folder: the server's working folder, or one above it.
+        executable: the file that they run, so that a person's shell in the folder is not taken for one.
     """
     found = []
     home = str(folder.resolve())
@@ -112,13 +112,13 @@ def remnants(folder: Path, executable: Path) -> list[Identity]:
                 identity = Identity.of(int(entry.name))
                 if identity:
                     found.append(identity)
-        except OSError:  # gone meanwhile, or another account's
+        except OSError:  # it ended meanwhile, or belongs to another account
             continue
     return found
 
 
 def resident_bytes(pid: int) -> int:
-    """Resident memory of one process; 0 when it is gone."""
+    """Resident memory of one process, bytes; 0 if it is gone."""
     try:
         return int((_PROC / str(pid) / "statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except FileNotFoundError:

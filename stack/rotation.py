@@ -1,7 +1,7 @@
-"""Writes what a server says into its log, and begins another file where that one is full.
+"""Write a server's output into its log, and rotate the log when it is full.
 
-Run as a program, without the environment's packages: `python -I -S rotation.py FILE`.  It reads the server's output
-from a pipe, so no server has to know how to rotate, and it ends with the last process that holds the other end.
+Runs as a program without installed packages: `python -I -S rotation.py FILE`.  It reads the server's output from a
+pipe, so that no server has to know how to rotate, and ends when the last process closes the other end.
 """
 
 from __future__ import annotations
@@ -10,21 +10,22 @@ import os
 import signal
 import sys
 
-LIMIT = 10_000_000  # bytes of one file
-KEPT = 3  # older files: FILE.1 is the newest of them
+LIMIT = 10_000_000  # bytes per file
+KEPT = 3  # older files; FILE.1 is the newest of them
 
 
 def command(log: str) -> list[str]:
-    """The program, for the log at that path."""
+    """The command line that writes the log at that path."""
     return [sys.executable, "-I", "-S", os.path.abspath(__file__), log]
 
 
 class Log:
-    """
+    """A log file that rotates.
+
     Args:
-        path: of the file that is written; the older ones get a number behind it.
-        limit: bytes; a file is longer only where a single line is.
-        kept: how many older files stay.
+        path: the current file; older ones have a number appended.
+        limit: bytes per file; only a single longer line exceeds it.
+        kept: how many older files to keep.
     """
 
     def __init__(self, path: str, limit: int = LIMIT, kept: int = KEPT) -> None:
@@ -34,7 +35,7 @@ class Log:
         self._open()
 
     def write(self, chunk: bytes) -> None:
-        """Appends; a full file ends with a line.  Raises OSError."""
+        """Append `chunk`; a full file ends at the end of a line.  Raises OSError."""
         if self._size + len(chunk) > self._limit:
             line, end, rest = chunk.rpartition(b"\n")
             if end or self._at_line:
@@ -65,7 +66,7 @@ class Log:
 
 
 def main(path: str) -> None:
-    """Until the pipe is closed.  Whoever ends the server ends this, by that."""
+    """Copy the pipe to the log until the server at its other end is gone."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     log = Log(path)
@@ -73,7 +74,7 @@ def main(path: str) -> None:
         try:
             log.write(chunk)
         except OSError as error:
-            # A full disk: the server goes on without a log, which is better than to stand because nobody reads.
+            # The disk is full.  Keep reading: a server without a log is better than one blocked by a full pipe.
             sys.stderr.write(f"{path}: {error.strerror}\n")
 
 

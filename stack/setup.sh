@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the virtual environment in $1 from requirements.lock, with the Python named by PYTHON.
+# Create the virtual environment in $1 from requirements.lock, with the Python that PYTHON names.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 venv=${1:-.venv}
@@ -21,20 +21,20 @@ for candidate in "${PYTHON:-python3.11}" python3.11 python3 python; do
     fi
 done
 if [ -z "$python" ]; then
-    fail "Python 3.11 was not found (Spark 3.5 and Airflow 3.3 have it in common)" \
-        "install python3.11, or name it: make setup PYTHON=/path/to/python3.11"
+    fail "Python 3.11 was not found (both Spark 3.5 and Airflow 3.3 support it)" \
+        "install python3.11, or say where it is: make setup PYTHON=/path/to/python3.11"
 fi
 
 if ! is_311 "$venv/bin/python" || ! "$venv/bin/python" -c 'import pip, ssl' 2>/dev/null; then
     if ! "$python" -c 'import venv, ensurepip, ssl' 2>/dev/null; then
-        fail "$python cannot make virtual environments (its venv, ensurepip or ssl module is missing or broken)" \
-            "install it; on Debian and Ubuntu: apt-get install python3.11-venv"
+        fail "$python cannot create virtual environments (its venv, ensurepip or ssl module is missing or broken)" \
+            "install the module; on Debian and Ubuntu: apt-get install python3.11-venv"
     fi
     rm -rf "$venv"
     "$python" -m venv "$venv"
 fi
 
-# The pip that Python 3.11 brings along knows neither SSL_CERT_FILE nor what the system trusts.
+# The pip that comes with Python 3.11 reads neither SSL_CERT_FILE nor the system's certificates.
 if [ -z "${PIP_CERT:-}${REQUESTS_CA_BUNDLE:-}${CURL_CA_BUNDLE:-}" ] &&
     ! "$venv/bin/python" -m pip config list 2>/dev/null | grep -q 'cert='; then
     for bundle in "${SSL_CERT_FILE:-}" /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt; do
@@ -45,11 +45,11 @@ if [ -z "${PIP_CERT:-}${REQUESTS_CA_BUNDLE:-}${CURL_CA_BUNDLE:-}" ] &&
     done
 fi
 
-# Python compiles what is used when it is used: a quarter less to do now.
+# Skip compiling, a quarter of the work: Python compiles each module on first use.
 [ -t 2 ] && bar=on || bar=off
 echo "installing the packages of requirements.lock into $venv" >&2
 if ! "$venv/bin/python" -m pip install --disable-pip-version-check --no-compile --require-hashes --progress-bar "$bar" -r requirements.lock; then
-    fail "the packages could not be installed; the one that failed is named above" \
-        "check the network (HTTPS_PROXY; SSL_CERT_FILE and PIP_CERT behind a proxy that inspects TLS), then run it again"
+    fail "the packages could not be installed; pip names the failed one above" \
+        "check the network (set HTTPS_PROXY; behind a proxy that inspects TLS also SSL_CERT_FILE or PIP_CERT), then try again"
 fi
 "$venv/bin/python" -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .

@@ -1,4 +1,4 @@
-"""What a stack is like for as long as there are data of Kafka and Cassandra, which were made for that many nodes."""
+"""The properties of a stack that stay as long as its data does, such as how many nodes Kafka and Cassandra have."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ MOST_CASSANDRA_NODES = 2
 
 
 def _new_cluster_id() -> str:
-    """As Kafka makes it; it may not begin with a dash."""
+    """An id like Kafka's own: a base64 UUID that does not begin with a dash."""
     return urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A")
 
 
 @dataclass(frozen=True)
 class Shape:
-    """
+    """The fixed properties of one stack.
+
     Args:
-        brokers: nodes of Kafka; each topic has a replica on all of them.
-        cassandra_nodes: each row has a replica on all of them, where its contract says nothing else.
+        brokers: Kafka nodes; each topic has a replica on all of them.
+        cassandra_nodes: Cassandra nodes; each row is on all of them unless its contract says otherwise.
         secure: TLS, and an account for each role.
-        zookeeper: Kafka of the last line that knows ZooKeeper, one node, and that.
-        cluster_id: what the nodes of one cluster have in common.
+        zookeeper: one Kafka node of the last version line with ZooKeeper, and ZooKeeper itself.
+        cluster_id: the id that all Kafka nodes of the stack share.
     """
 
     brokers: int = 1
@@ -38,7 +39,7 @@ class Shape:
 
     @classmethod
     def of(cls, site: Site) -> Shape:
-        """The shape of the stack in `site`; the default one when it never was up."""
+        """The shape of the stack in `site`; the default if it was never up."""
         kept = site.read(_file(site)) or {}
         return cls(**{one.name: kept[one.name] for one in fields(cls) if one.name in kept})
 
@@ -53,13 +54,13 @@ def agreed(
     zookeeper: bool = False,
     cassandra_nodes: int | None = None,
 ) -> Shape:
-    """The shape that a stack in `site` gets, or has.
+    """The shape for the next start of the stack in `site`.
 
     Args:
-        brokers, cassandra_nodes: how many are asked for; None for as many as there are.
-        secure, zookeeper: whether that is asked for; what has it keeps it.
+        brokers, cassandra_nodes: how many nodes the user asks for; None for as many as the stack has.
+        secure, zookeeper: whether the user asks for it; a stack that has it keeps it.
     Raises:
-        UsageError: there are data of another shape, or it is none.
+        UsageError: the existing data has another shape, or the combination is impossible.
     """
     before = Shape.of(site)
     wanted = Shape(
@@ -71,16 +72,16 @@ def agreed(
     )
     if wanted.zookeeper and (wanted.secure or wanted.brokers > 1):
         raise UsageError(
-            "with ZooKeeper there is one node of Kafka, and no accounts",
+            "--zookeeper runs one Kafka node without accounts, so it excludes --secure and --brokers",
             where=str(site.root),
-            fix="leave out --zookeeper, or --secure and --brokers",
+            fix="leave out --zookeeper, or both --secure and --brokers",
         )
     for name, told in (("Kafka", _kafka), ("Cassandra", _cassandra)):
         if told(wanted) != told(before) and (site.folder(name.lower()) / "data").exists():
             raise UsageError(
-                f"the data here are of {name} with {told(before)}, not {told(wanted)}",
+                f"the data in this folder belongs to {name} with {told(before)}, not {told(wanted)}",
                 where=str(site.root),
-                fix="leave the flag out, or start another stack: set STACK_DIR, or --dir, to a folder of its own",
+                fix="leave the flag out, or use another folder for a new stack: set STACK_DIR or --dir",
             )
     return wanted
 

@@ -1,4 +1,4 @@
-"""The folder that one stack lives in: data, logs, pid files, ports and generated passwords."""
+"""The folder of one stack: data, logs, pid files, ports and generated passwords."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ def default_root() -> Path:
 
 @dataclass(frozen=True)
 class Site:
-    """Names what lies where below `root`; makes only what it is asked to make."""
+    """The paths below `root`.  Creates nothing unless a method says so."""
 
     root: Path
 
     def create(self) -> None:
-        """Makes the folders.  Others may pass through the first one only: PostgreSQL runs as another account when
-        we are root."""
+        """Create the folders.  Other accounts may only pass through `root`, for PostgreSQL, which refuses to run as
+        root and runs as `nobody`."""
         self.root.mkdir(parents=True, exist_ok=True)
         self.root.chmod(0o711)
         for name in ("logs", "run"):
@@ -65,7 +65,7 @@ class Site:
 
     @property
     def certificates(self) -> Path:
-        """Those of a secure stack: `ca.pem`, and `NAME.pem`, `NAME.key` and `NAME.crt` of each server."""
+        """Folder of a secure stack's certificates: `ca.pem`, and `NAME.pem`, `.key` and `.crt` for each server."""
         return self.root / "certificates"
 
     @property
@@ -80,18 +80,18 @@ class Site:
 
     @contextmanager
     def locked(self, say: Callable[[str], None]) -> Iterator[None]:
-        """Keeps a second `up` or `down` waiting while this one works."""
+        """Hold the stack's lock; a second `up` or `down` waits for it."""
         with (self.root / "run" / "lock").open("w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                say("another `stack up` or `down` is at work here; waiting for it")
+                say("waiting for another `stack up` or `stack down` in this folder")
                 fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
     def secrets(self) -> Mapping[str, str]:
-        """The generated passwords (mode 0600), made when asked for the first time.  Hexadecimal: safe in a URL, a
-        shell and a YAML file as they are."""
+        """The generated passwords (mode 0600), created on first use.  They are hexadecimal, so they need no quoting
+        in a URL, a shell or a YAML file."""
         path = self.root / "secrets.json"
         known: dict[str, str] = self.read(path) or {}
         lacking = [name for name in _SECRET_NAMES if name not in known]
@@ -102,10 +102,10 @@ class Site:
 
     @staticmethod
     def read(path: Path) -> Any:
-        """A JSON file's content; None when there is none.
+        """The content of a JSON file; None if the file does not exist.
 
         Raises:
-            UsageError: the file is not what was written.
+            UsageError: the file is damaged or belongs to another account.
         """
         try:
             return json.loads(path.read_text(encoding="utf-8"))
@@ -113,17 +113,19 @@ class Site:
             return None
         except PermissionError:
             raise UsageError(
-                "belongs to another account", where=str(path), fix="run this as that account, or set STACK_DIR"
+                "this file belongs to another account",
+                where=str(path),
+                fix="run this as that account, or set STACK_DIR",
             ) from None
         except ValueError:
-            raise UsageError("is damaged", where=str(path), fix="remove this file") from None
+            raise UsageError("this file is damaged", where=str(path), fix="remove it") from None
 
     @staticmethod
     def write(path: Path, content: Any) -> None:
-        """Writes JSON in one step (mode 0600): a reader sees the old file or the new one, never half of it.
+        """Write JSON atomically (mode 0600): a reader sees the old file or the new one, never half of it.
 
         Raises:
-            ServerError: it could not be written.
+            ServerError: the file could not be written.
         """
         temporary = path.with_name(path.name + ".new")
         try:
@@ -136,5 +138,7 @@ class Site:
             os.replace(temporary, path)
         except OSError as error:
             raise ServerError(
-                f"cannot be written ({error.strerror})", where=str(path), fix="check the disk and its permissions"
+                f"this file cannot be written ({error.strerror})",
+                where=str(path),
+                fix="check the disk and the folder's permissions",
             ) from None

@@ -1,4 +1,4 @@
-"""One stack: its five servers at their ports, and Airflow and a Spark cluster where they are wanted."""
+"""One stack: its five servers at their ports, and Airflow and a Spark cluster on request."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from stack.site import Site
 
 NAMES = ("kafka", "registry", "cassandra", "postgres", "source")
 _WITH_TLS = ("kafka", "registry", "cassandra", "postgres")
-# What comes only when it is asked for: a word of `--with`, and the servers that it adds.
+# The words of `--with`, and the servers that each adds.
 EXTRAS = {"airflow": tuple(airflow.PARTS), "spark-cluster": spark.PARTS}
-# Every server that there can be.
+# All servers that a stack can have.
 ALL_NAMES = (
     *NAMES,
     "zookeeper",
@@ -46,8 +46,8 @@ class Row:
     """A line of `status`.
 
     Args:
-        pid: None when it does not run.
-        ready: it answered in its own protocol.
+        pid: None if the server does not run.
+        ready: whether the server answered in its own protocol.
     """
 
     name: str
@@ -63,10 +63,10 @@ class Stack:
     """The servers of one site.
 
     Args:
-        site: the folder they live in.
+        site: the folder of the stack.
         ports: port of each name in `stack.ports.FIXED`.
-        shape: what it is like for good.
-        replay: folder of recorded answers for the source API; None to generate them.
+        shape: the properties that stay as long as the data does.
+        replay: folder of recorded responses for the source API; None to generate users.
         extras: keys of EXTRAS.
     """
 
@@ -78,7 +78,7 @@ class Stack:
 
     @classmethod
     def at(cls, root: Path) -> Stack:
-        """The stack in a folder as it was started last; at the documented ports when it never was."""
+        """The stack in a folder as it was last started; on the documented ports if it never was."""
         site = Site(root)
         options = site.read(site.root / "run" / "options.json") or {}
         replay = Path(options["replay"]) if options.get("replay") else None
@@ -98,7 +98,7 @@ class Stack:
         )
 
     def wanted(self, only: Collection[str], extras: Collection[str]) -> list[Server]:
-        """The servers of these names and extras with those that they depend on; all where there are no names."""
+        """The servers of these names and extras, and those that they depend on; all servers if `only` is empty."""
         names = {*only, *(name for one in extras for name in EXTRAS[one])} if only else set()
         for nodes in (kafka.NAMES, cassandra.NAMES):
             if nodes[0] in names:
@@ -112,17 +112,17 @@ class Stack:
 
     @property
     def airflow(self) -> Airflow:
-        """The one of Airflow's processes that people talk to."""
+        """Airflow's API server, which people log in to."""
         return Airflow(self.site, self.ports, "airflow", self.exports)
 
     def remember(self) -> None:
-        """Writes down what the next `up`, `status` and `env` need to know."""
+        """Record what the next `up`, `status` and `env` need to know."""
         ports.record(self.site, self.ports)
         options = {"replay": str(self.replay or ""), "extras": self.extras}
         self.site.write(self.site.root / "run" / "options.json", options)
 
     def status(self) -> list[Row]:
-        """Asks every server, all at once."""
+        """Ask all servers in parallel."""
 
         def row(server: Server) -> Row:
             identity = process.recorded(self.site, server.name)
@@ -134,14 +134,15 @@ class Stack:
             return list(pool.map(row, self.servers))
 
     def exports(self, *, role: str = "stream", learn: bool = False) -> dict[str, str]:
-        """The environment that other tools need to find the servers.  The addresses of all: one that has died is
-        for its client to report, with the address that it should have.
+        """Environment variables with which other tools find the servers.
+
+        Includes the addresses of servers that are down: the client that needs one reports it, with the right address.
 
         Args:
-            role: whose accounts they hold where the stack is secure.
-            learn: whether a Spark that is started with it may write an archive of its classes.
+            role: whose accounts to use on a secure stack.
+            learn: whether a Spark started with these variables may write an archive of its classes.
         Raises:
-            ServerError: none of them runs.
+            ServerError: no server runs.
         """
         if not any(process.recorded(self.site, name) for name in NAMES):
             raise ServerError("the stack is not up", where=str(self.site.root), fix="run `make up`")
@@ -167,19 +168,19 @@ def up(
     secure: bool = False,
     zookeeper: bool = False,
 ) -> Stack:
-    """Starts what does not run yet of the stack in `root`.
+    """Start the servers of the stack in `root` that do not run yet.
 
     Args:
-        port_mode: `fixed` or `auto`; empty for what the running or the killed stack has.
+        port_mode: `fixed` or `auto`; empty for the ports of the running or killed stack.
         replay: folder of recorded answers for the source API; None to leave it as it is.
         only: names of the servers wanted; those they depend on come with them; empty for all.
         extras: keys of EXTRAS, beside those that the stack has.
         brokers, cassandra_nodes: how many there are; None for as many as the stack has.
         secure: TLS, and an account for each role.
-        zookeeper: Kafka as it was before KRaft.
+        zookeeper: Kafka with ZooKeeper instead of KRaft.
     Raises:
-        UsageError: an unknown name, a replay folder that is none, data of another number of nodes, no address for
-            a node.
+        UsageError: a name is unknown, `replay` is not a folder, the data was made for another number of nodes, or
+            this machine has no address for a node.
         ServerError: a server could not be started.
     """
     _check(only, replay)
@@ -196,11 +197,11 @@ def up(
         if shape.secure:
             _secure(stack, alive)
         if stack.replay != before.replay and "source" in alive:
-            say("source     is started anew, with other answers")
+            say("restarting source with other responses")
             supervisor.down(site, [server for server in before.servers if server.name == "source"], lambda _: None)
-        # Before the first process: whatever happens to us, the next `up` knows where it listens, and of what nodes.
+        # Before the first process starts: even if this one is killed, the next `up` knows the nodes and their ports.
         shape.keep(site)
-        site.secrets()  # made now: the servers' threads would all make them
+        site.secrets()  # create them now, before the servers' threads would do so in parallel
         stack.remember()
         if "airflow" in extras:
             stack.airflow.remember(os.environ)
@@ -211,15 +212,15 @@ def up(
                 before.remember()
             raise
         if not started:
-            say("already up")
+            say("all servers were already up")
     return stack
 
 
 def _check(only: Collection[str], replay: Path | None) -> None:
     if unknown := set(only) - set(NAMES):
-        raise UsageError(f"no such server: {', '.join(sorted(unknown))}", fix=f"valid names: {', '.join(NAMES)}")
+        raise UsageError(f"unknown server: {', '.join(sorted(unknown))}", fix=f"valid names: {', '.join(NAMES)}")
     if replay is not None and not replay.is_dir():
-        raise UsageError("is not a folder of recorded responses", where=str(replay), fix="correct --replay")
+        raise UsageError("this folder does not exist", where=str(replay), fix="correct --replay")
 
 
 def _made(root: Path) -> Site:
@@ -228,15 +229,19 @@ def _made(root: Path) -> Site:
         site.create()
     except OSError as error:
         raise UsageError(
-            f"cannot be made ({error.strerror})",
+            f"this folder cannot be created ({error.strerror})",
             where=str(root),
-            fix="set STACK_DIR, or --dir, to a folder of yours",
+            fix="set STACK_DIR or --dir to a folder that you can write to",
         ) from None
     return site
 
 
 def _addresses(shape: Shape) -> list[str]:
-    """Those that the nodes need; this machine has them."""
+    """The addresses of the nodes.
+
+    Raises:
+        UsageError: this machine does not have one of them.
+    """
     nodes = cassandra.NAMES[: shape.cassandra_nodes]
     for name in nodes:
         ports.demand_host(name)
@@ -244,20 +249,24 @@ def _addresses(shape: Shape) -> list[str]:
 
 
 def _secure(stack: Stack, alive: Collection[str]) -> None:
-    """Makes the certificates that are not there yet."""
+    """Create the missing certificates of a secure stack.
+
+    Raises:
+        UsageError: Airflow is part of the stack, or running servers would not know new certificates.
+    """
     certified = stack.site.certificates
     if "airflow" in stack.extras:
         raise UsageError(
-            "Airflow's tasks do every step under one account, and a secure stack has one for each",
+            "Airflow's tasks share one account, and a secure stack has a separate account for each step",
             where=str(stack.site.root),
-            fix="leave --with airflow out",
+            fix="leave out --with airflow",
         )
     lacking = [name for name in _WITH_TLS if not (certified / f"{name}.pem").exists()]
     if lacking and alive:
         raise UsageError(
-            f"there is no certificate for {', '.join(lacking)}, and the servers that run would not know new ones",
+            f"certificates are missing for {', '.join(lacking)}, and the running servers would not know new ones",
             where=str(certified),
-            fix="run `make down`, then this again",
+            fix="run `make down`, then run this command again",
         )
     if lacking:
         hosts = {name: [ports.HOST, "localhost"] for name in _WITH_TLS}
@@ -266,10 +275,10 @@ def _secure(stack: Stack, alive: Collection[str]) -> None:
 
 
 def down(root: Path, say: Callable[[str], None], *, extras: Collection[str] = ()) -> int:
-    """Stops every server of the stack in `root`; returns how many ran.
+    """Stop the servers of the stack in `root`; returns how many ran.
 
     Args:
-        extras: keys of EXTRAS: only what they have added, which the stack then has no more.
+        extras: keys of EXTRAS; if given, stop only the servers that they added and remove them from the stack.
     """
     site = Site(root)
     if not (root / "run").is_dir():
@@ -281,7 +290,7 @@ def down(root: Path, say: Callable[[str], None], *, extras: Collection[str] = ()
             stopped = supervisor.down(site, [one for one in stack.servers if one.name in names], say)
             replace(stack, extras=tuple(one for one in stack.extras if one not in extras)).remember()
             return stopped
-        # What works on the servers ends before they do.
+        # Stop what uses the servers before the servers.
         added = [server for server in stack.servers if any(server.name in names for names in EXTRAS.values())]
         stopped = supervisor.down(site, added, say)
         stopped += supervisor.down(site, [server for server in stack.servers if server not in added], say)
@@ -295,7 +304,7 @@ def _choose_ports(site: Site, mode: str, alive: Collection[str], hosts: Collecti
     if last and (alive or not mode):
         return ports.FIXED | last
     if mode == "auto":
-        # The same ones again where that is possible: clients may know them.
+        # Keep the previous ports if they are free: clients may know them.
         if last and last != ports.FIXED and all(ports.is_free(port, at) for port in last.values() for at in hosts):
             return last
         return ports.pick(ports.FIXED, at=hosts)

@@ -1,4 +1,4 @@
-"""Starts the servers of a site side by side, watches them until they answer, and stops them."""
+"""Start the servers of a stack in parallel, wait until they answer, and stop them."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from stack.launch import Launcher
 from stack.servers.server import Server
 from stack.site import Site
 
-MINIMUM_FREE = 1_000_000_000  # bytes of disk that `up` asks for; the stores need most of it at their first start
+MINIMUM_FREE = 1_000_000_000  # bytes of free disk that `up` requires; the stores use most of it at their first start
 START_SECONDS = 180.0
 _GRACE_SECONDS = 25.0
 
 
 @dataclass
 class _Start:
-    """How the start of one server went."""
+    """The start of one server and its outcome."""
 
     server: Server
     done: threading.Event
@@ -33,15 +33,15 @@ class _Start:
 
 
 def up(site: Site, servers: Sequence[Server], say: Callable[[str], None], *, seconds: float = START_SECONDS) -> int:
-    """Brings up those of `servers` that are not; returns how many it started.
+    """Start those of `servers` that do not run; returns how many it started.
 
-    The caller holds the site's lock.  When one fails, or on Ctrl-C, those that this call has started are stopped
-    again; those that were up before stay.
+    The caller holds the site's lock.  If a server fails, or on Ctrl-C, the servers that this call has started are
+    stopped again; those that were up before stay up.
 
     Args:
-        seconds: how long each may take until it answers.
+        seconds: how long each server may take until it answers.
     Raises:
-        ServerError: a server could not be started; with the end of its log.
+        ServerError: a server could not be started; the error holds the end of its log.
         Cancelled: Ctrl-C, SIGTERM or SIGHUP.
     """
     launcher = Launcher(site)
@@ -53,7 +53,7 @@ def up(site: Site, servers: Sequence[Server], say: Callable[[str], None], *, sec
             launcher.cancel()
             stopping = [server for server in servers if server.name in launcher.started]
             if stopping:
-                say(f"stopping what was started: {', '.join(server.name for server in stopping)}")
+                say(f"stopping the servers that had started: {', '.join(server.name for server in stopping)}")
             down(site, stopping, lambda _: None, grace=5.0, orderly=False)
             raise
     return len(launcher.started)
@@ -61,7 +61,7 @@ def up(site: Site, servers: Sequence[Server], say: Callable[[str], None], *, sec
 
 @contextmanager
 def _cancelling(launcher: Launcher) -> Iterator[None]:
-    """Turns Ctrl-C and its like into an orderly stop, for the time of a `with` block."""
+    """Turn SIGINT, SIGTERM and SIGHUP into an orderly stop inside a `with` block."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -75,7 +75,7 @@ def _cancelling(launcher: Launcher) -> Iterator[None]:
 
 
 def _check_before_start(site: Site, servers: Sequence[Server]) -> None:
-    """Looks at ports and disk before the first process starts."""
+    """Check ports and disk before the first process starts."""
     for server in servers:
         _end_remnants(site, server)
         ports.demand_free(server.name, {name: server.ports[name] for name in server.port_names})
@@ -84,12 +84,12 @@ def _check_before_start(site: Site, servers: Sequence[Server]) -> None:
         raise ServerError(
             f"the disk is too full: {free / 1e6:.0f} MB free, {MINIMUM_FREE / 1e6:.0f} MB needed",
             where=str(site.root),
-            fix="make room, or put the stack elsewhere: set STACK_DIR, or --dir",
+            fix="make room, or set STACK_DIR or --dir to a folder on another disk",
         )
 
 
 def _end_remnants(site: Site, server: Server) -> None:
-    """Ends processes of a server that have lost their head or their pid file (by a kill -9)."""
+    """End the processes of a server whose main process or pid file is gone, for example after a kill -9."""
     for orphan in process.remnants(site.folder(server.name), server.executable):
         if not orphan.ends_within(1):
             orphan.signal(signal.SIGKILL)
@@ -107,7 +107,7 @@ def _start_all(launcher: Launcher, servers: Sequence[Server], say: Callable[[str
     while any(thread.is_alive() for thread in threads) and not launcher.cancelled.is_set():
         time.sleep(0.05)
     errors = [start.error for start in starts.values() if start.error]
-    # The first one that is no mere consequence of another.
+    # Report a failure before the cancellations that followed from it.
     for error in sorted(errors, key=lambda error: isinstance(error, Cancelled)):
         raise error
     launcher.check()
@@ -120,7 +120,7 @@ def _bring_up(
     say: Callable[[str], None],
     seconds: float,
 ) -> None:
-    """One server's thread."""
+    """Start one server, in a thread of its own, after those that it depends on."""
     try:
         for name in start.server.depends_on:
             if name in starts:
@@ -131,7 +131,7 @@ def _bring_up(
     except StackError as error:
         start.error = error
         launcher.cancelled.set()
-    except Exception as error:  # the edge of a thread: nothing else would show it
+    except Exception as error:  # the top of a thread: nothing else would report it
         server = start.server
         what = f"{type(error).__name__}: {error}"
         start.error = launcher.failure(what, f"{server.name} {server.address}", server.name)
@@ -154,7 +154,7 @@ def _start_and_wait(launcher: Launcher, server: Server, say: Callable[[str], Non
         if not identity.alive:
             raise launcher.died(server)
         if time.monotonic() - begin > seconds:
-            what = f"runs (pid {identity.pid}) but has not answered in {seconds:.0f} s; `make down` ends it"
+            what = f"runs (pid {identity.pid}) but has not answered in {seconds:.0f} s; `make down` stops it"
             raise launcher.failure(what, f"{server.name} {server.address}", server.name)
         time.sleep(0.1)
     launcher.check()
@@ -171,11 +171,11 @@ def down(
     grace: float = _GRACE_SECONDS,
     orderly: bool = True,
 ) -> int:
-    """Stops the servers that run, those that others depend on last; returns how many.  The caller holds the lock.
+    """Stop the running servers, those that others depend on last; returns how many.  The caller holds the lock.
 
     Args:
-        grace: seconds that each has to end in its own way.
-        orderly: they were up; what they have learnt about their classes is worth keeping.
+        grace: seconds that each server has to end on its own.
+        orderly: whether the servers were fully up, so that their class archives are worth keeping.
     """
     stopped = 0
     left = list(servers)
@@ -188,7 +188,7 @@ def down(
             try:
                 stopped += sum(stops)
             except KeyboardInterrupt:
-                say(f"stopping: waits for {', '.join(server.name for server in wave)}; the others stay up")
+                say(f"interrupted while stopping {', '.join(server.name for server in wave)}; the others stay up")
                 raise
     return stopped
 
@@ -203,7 +203,7 @@ def _stop(site: Site, server: Server, say: Callable[[str], None], grace: float, 
                 classes.keep(site, server.name)
         else:
             identity.signal(signal.SIGKILL)
-            say(f"{server.name:<21} killed: it did not stop within {grace:.0f} s")
+            say(f"{server.name:<21} killed, because it did not stop within {grace:.0f} s")
             identity.ends_within(10)
     orphans = process.remnants(site.folder(server.name), server.executable)
     _end_remnants(site, server)

@@ -257,4 +257,4 @@ def test_wrong_credentials_end_each_command_with_a_sentence(secure: Secure) -> N
 def test_airflow_s_one_account_is_no_way_in(tmp_path: Path) -> None:
     refused = run_stack(tmp_path, "up", "--ports", "auto", "--secure", "--with", "airflow", check=False)
     assert refused.returncode == 2
-    assert "leave --with airflow out" in refused.stderr
+    assert "leave out --with airflow" in refused.stderr

@@ -12,26 +12,26 @@ from stack.jars.artifact import Artifact, read_lock
 
 
 def cache_dir() -> Path:
-    """Outside the clone, so that a second clone downloads nothing."""
+    """Folder of the cache; outside the clone, so that a second clone downloads nothing."""
     base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     return Path(base).resolve() / "avro-data-contracts"
 
 
 def places(set_name: str) -> list[Path]:
-    """Where the files of one set are, or will be, in the order of the lock."""
+    """Paths of one set's files in the cache, whether or not they exist, in the order of the lock."""
     return [artifact.path(cache_dir()) for artifact in read_lock() if set_name in artifact.sets]
 
 
 def paths(set_name: str) -> list[Path]:
-    """Files of one set, in the order of the lock.
+    """Paths of one set's files in the cache, in the order of the lock.
 
     Raises:
-        ServerError: one of them is not in the cache.
+        ServerError: a file is not in the cache.
     """
     found = places(set_name)
     for path in found:
         if not path.exists():
-            raise ServerError("is not in the cache", where=str(path), fix="run `make setup`")
+            raise ServerError("this file is missing from the cache", where=str(path), fix="run `make setup`")
     return found
 
 
@@ -41,8 +41,13 @@ def sha256_of(path: Path) -> str:
 
 
 def missing(artifacts: Sequence[Artifact], cache: Path, *, verify: bool = False) -> list[Artifact]:
-    """Those not in the cache.  A file gets its name there only once it is verified, so its size is proof enough;
-    `verify` reads them all again (a second or two)."""
+    """The artifacts that are not in the cache.
+
+    A file gets its name there only after its checksum was verified, so its size is proof enough.
+
+    Args:
+        verify: also compute the checksums of the files that are there (a second or two).
+    """
 
     def present(artifact: Artifact) -> bool:
         path = artifact.path(cache)

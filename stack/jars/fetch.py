@@ -1,4 +1,4 @@
-"""Brings the jars of the lock into the cache: side by side, verified, whole or not at all."""
+"""Download the jars of the lock into the cache, in parallel; only verified files get there."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from stack.jars.pins import jar_sets
 _PROCESSES = 4
 _WORK_PREFIX = "fetch-"
 _FIX = (
-    "check the network; behind a proxy set HTTPS_PROXY; behind one that inspects TLS set SSL_CERT_FILE to its "
-    "certificates; then run the same command again: what has arrived is kept"
+    "check the network (behind a proxy set HTTPS_PROXY; behind one that inspects TLS also set SSL_CERT_FILE to its "
+    "certificates), then run the same command again; the jars that have arrived are kept"
 )
 
 
 def fetch(say: Callable[[str], None], *, only: str = "", verify: bool = False) -> int:
-    """Brings every artifact of the lock that this machine needs into the cache; returns how many were downloaded.
+    """Download all artifacts that this machine needs and the cache lacks; returns how many.
 
     Args:
         say: prints a line.
-        only: the name of a set; those of the others are left out.  Without it all but those for tests.
-        verify: checks the SHA-256 of what is there already, too.
+        only: name of a set to fetch; empty for all sets except those for tests.
+        verify: also check the SHA-256 of the files that are already in the cache.
     Raises:
-        ServerError: some could not be fetched, or are not what the lock says; the message names them.
+        ServerError: some could not be fetched, or do not match the lock; the message names them.
     """
     cache = cache_dir()
     here = {one.name for one in jar_sets() if one.machine in ("", platform.machine()) and not one.for_tests}
@@ -51,26 +51,26 @@ def fetch(say: Callable[[str], None], *, only: str = "", verify: bool = False) -
         cache.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ServerError(
-            f"the cache cannot be made ({error.strerror})",
+            f"the cache folder cannot be created ({error.strerror})",
             where=str(cache),
-            fix="set XDG_CACHE_HOME to a folder of yours",
+            fix="set XDG_CACHE_HOME to a folder that you can write to",
         ) from None
     free = shutil.disk_usage(cache).free
     if free < 2 * total:
         raise ServerError(
-            f"{_megabytes(free)} free, {_megabytes(2 * total)} needed",
+            f"the disk is too full: {_megabytes(free)} free, {_megabytes(2 * total)} needed",
             where=str(cache),
             fix="make room, or set XDG_CACHE_HOME to a folder on a larger disk",
         )
     with _alone(cache, say):
-        # Another clone may have fetched them while this one waited.
+        # Another clone may have fetched them while this process waited for the lock.
         wanted = missing(wanted, cache, verify=verify)
         if not wanted:
             return 0
         say(f"fetching {len(wanted)} jars, {_megabytes(total)}, into {cache}")
         problems = _download(wanted, cache, say)
         if 0 < len(problems) < len(wanted):
-            say(f"{len(problems)} did not arrive; asking for them once more")
+            say(f"{len(problems)} jars did not arrive; trying them once more")
             problems = _download(list(problems), cache, say)
     if problems:
         lines = [f"{artifact.coordinates}: {why}" for artifact, why in problems.items()]
@@ -85,7 +85,7 @@ def fetch(say: Callable[[str], None], *, only: str = "", verify: bool = False) -
 
 
 def _download(wanted: Sequence[Artifact], cache: Path, say: Callable[[str], None]) -> dict[Artifact, str]:
-    """One round of downloads; returns what did not arrive, and why."""
+    """Run one round of downloads; returns the artifacts that did not arrive, each with the reason."""
     problems: dict[Artifact, str] = {}
     with tempfile.TemporaryDirectory(dir=cache, prefix=_WORK_PREFIX) as work:
         ivy = Ivy(Path(work))
@@ -98,7 +98,7 @@ def _download(wanted: Sequence[Artifact], cache: Path, say: Callable[[str], None
         finally:
             for download in downloads:
                 download.stop()
-            # After a failure or Ctrl-C as well: what has arrived whole need not be fetched again.
+            # Also after a failure or Ctrl-C: complete files need not be fetched again.
             for download in downloads:
                 problems.update(_keep(download, cache))
     return problems
@@ -106,12 +106,12 @@ def _download(wanted: Sequence[Artifact], cache: Path, say: Callable[[str], None
 
 @contextmanager
 def _alone(cache: Path, say: Callable[[str], None]) -> Iterator[None]:
-    """One download at a time into a cache; what a killed one has left behind is removed."""
+    """Hold the lock of a cache, and remove what a killed download has left behind."""
     with (cache / "lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say("another download into this cache is at work; waiting for it")
+            say("waiting for another download into this cache")
             fcntl.flock(file, fcntl.LOCK_EX)
         for left in cache.glob(f"{_WORK_PREFIX}*"):
             shutil.rmtree(left, ignore_errors=True)
@@ -119,13 +119,13 @@ def _alone(cache: Path, say: Callable[[str], None]) -> Iterator[None]:
 
 
 def _shares(wanted: Sequence[Artifact]) -> list[list[Artifact]]:
-    """Splits the work so that each process has about as many bytes; the files of one module stay together."""
+    """Split the work so that each process has about the same number of bytes; files of one module stay together."""
     modules: dict[tuple[str, str, str], list[Artifact]] = {}
     for artifact in wanted:
         at = artifact.coordinates
         modules.setdefault((at.group, at.name, at.version), []).append(artifact)
     shares: list[list[Artifact]] = [[] for _ in range(_PROCESSES)]
-    # A request costs about as much as 200 kB.
+    # A request costs about as much time as 200 kB.
     weight = [0] * _PROCESSES
     for group in sorted(modules.values(), key=lambda group: -sum(artifact.size for artifact in group)):
         lightest = weight.index(min(weight))
@@ -135,7 +135,7 @@ def _shares(wanted: Sequence[Artifact]) -> list[list[Artifact]]:
 
 
 def _watch(downloads: Sequence[Download], total: int, say: Callable[[str], None]) -> None:
-    """Shows progress until every process has ended: a line that moves on a terminal, a line now and then else."""
+    """Show progress until all processes have ended: one moving line on a terminal, otherwise a line every 5 s."""
     terminal = sys.stderr.isatty()
     last = time.monotonic()
     while any(download.running for download in downloads):
@@ -155,7 +155,7 @@ def _watch(downloads: Sequence[Download], total: int, say: Callable[[str], None]
 
 
 def _keep(download: Download, cache: Path) -> Iterator[tuple[Artifact, str]]:
-    """Moves what arrived whole into the cache; yields what did not, and why."""
+    """Move complete files into the cache; yields the artifacts that did not arrive, each with the reason."""
     for artifact in download.artifacts:
         file = download.file_of(artifact)
         if not file.exists():
@@ -163,8 +163,8 @@ def _keep(download: Download, cache: Path) -> Iterator[tuple[Artifact, str]]:
             continue
         actual = sha256_of(file)
         if actual != artifact.sha256:
-            # Not a matter of the network: the file, or the lock, is not what it was.
-            yield artifact, f"SHA-256 is {actual}, jars.lock has {artifact.sha256}: not used"
+            # Not a network problem: the published file or the lock has changed.
+            yield artifact, f"SHA-256 is {actual}, but jars.lock has {artifact.sha256}; not used"
             continue
         _put(file, artifact, artifact.path(cache))
 
@@ -176,7 +176,7 @@ def _put(file: Path, artifact: Artifact, target: Path) -> None:
         shutil.rmtree(target, ignore_errors=True)
         os.replace(file.with_name("unpacked"), target)
     else:
-        # Java compares the times of the jars with those in an archive of classes.
+        # Java compares the modification times of jars with those recorded in a class archive.
         os.utime(file, (0, 0))
         os.replace(file, target)
 

@@ -1,4 +1,4 @@
-"""Ivy, as pyspark carries it: fetches from the usual Maven repository without Maven and without naming a host."""
+"""Ivy, which pyspark contains: fetches from the default Maven repository without Maven and without naming a host."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from stack.jars.java import ivy_jar, java
 from stack.jars.pins import JarSet
 
 _MAVEN_NAMESPACE = 'xmlns:m="http://ant.apache.org/ivy/maven"'
-# Where a download lands, below the folder of its process.
+# Path of a download below the folder of its process.
 _PATTERN = "[organisation]/[module]/[revision]/[artifact]-[revision](-[classifier]).[ext]"
-# The cause that Ivy puts in brackets at the end of a line, less its package.
+# The cause that Ivy puts in brackets at the end of a line, without the Java package.
 _FAILURE = re.compile(r"\((?:[a-z]+\.)+(\w*(?:Exception|Error): [^\n]*?)\)?$", re.MULTILINE)
 
 
@@ -36,12 +36,12 @@ class Ivy:
         self._options = work / "java-options"
         truststore.write_truststore(work / "truststore.p12")
         options = [*truststore.java_options(work / "truststore.p12"), *_proxy_options(urllib.request.getproxies())]
-        # In a file, not on the command line: a proxy's password may be among them.
+        # In a file, not on the command line: the options may contain a proxy's password.
         self._options.touch(mode=0o600)
         self._options.write_text("".join(f'"{_escaped(option)}"\n' for option in options), encoding="utf-8")
 
     def start_download(self, name: str, artifacts: Sequence[Artifact]) -> Download:
-        """Starts one process that fetches `artifacts`, one after the other, into a folder of its own."""
+        """Start a process that fetches `artifacts`, one after the other, into a folder of its own."""
         folder = self._work / name
         folder.mkdir()
         (folder / "settings.xml").write_text(_settings(folder, exact=True), encoding="utf-8")
@@ -49,10 +49,10 @@ class Ivy:
         return Download(folder, tuple(artifacts), self._start(folder))
 
     def resolve(self, sets: Sequence[JarSet]) -> dict[str, list[tuple[Coordinates, Path]]]:
-        """Everything each set needs, with the files, fetched.  Takes minutes: for `make lock` only.
+        """Resolve and fetch everything that each set needs.  Takes minutes: only `make lock` calls it.
 
         Raises:
-            RuntimeError: Ivy failed; its output is the message.
+            RuntimeError: Ivy failed; the message is its output.
         """
         folder = self._work / "resolve"
         folder.mkdir()
@@ -71,14 +71,14 @@ class Ivy:
             *("-cache", str(folder / "cache"), "-warn" if folder.name != "resolve" else "-verbose"),
         ]
         with (folder / "ivy.log").open("wb") as log:
-            # A session of its own: Ctrl-C reaches the caller, which ends its processes itself.
+            # A session of its own: Ctrl-C reaches only the caller, which then ends its processes.
             return subprocess.Popen(
                 command, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
 
 
 class Download:
-    """One Ivy process at work."""
+    """One Ivy process that fetches artifacts."""
 
     def __init__(self, folder: Path, artifacts: tuple[Artifact, ...], process: subprocess.Popen[bytes]) -> None:
         self.artifacts = artifacts
@@ -90,24 +90,24 @@ class Download:
         return self._process.poll() is None
 
     def stop(self) -> None:
-        """Ends the process, finished or not."""
+        """End the process, finished or not."""
         if self.running:
             self._process.kill()
         self._process.wait()
 
     def file_of(self, artifact: Artifact) -> Path:
-        """Where the process leaves `artifact`; Ivy renames it into place when it has the whole of it."""
+        """Path of the downloaded `artifact`; Ivy renames the file into place once it is complete."""
         at = artifact.coordinates
         return self._folder / "cache" / at.group / at.name / at.version / at.file_name
 
     def bytes_so_far(self) -> int:
-        """Bytes on disk, half files included."""
+        """Bytes on disk, incomplete files included."""
         return sum(_size(path) for path in (self._folder / "cache").rglob("*") if path.suffix != ".xml")
 
     def why(self, artifact: Artifact) -> str:
         """Why `artifact` did not arrive, in a few words."""
         log = (self._folder / "ivy.log").read_text(encoding="utf-8", errors="replace")
-        # The first failure of a connection: those after it are its echo.
+        # The first connection failure; later ones only follow from it.
         failure = _FAILURE.search(log)
         if failure:
             return failure.group(1)
@@ -118,7 +118,7 @@ class Download:
 def _size(path: Path) -> int:
     try:
         return path.stat().st_size if path.is_file() else 0
-    except FileNotFoundError:  # renamed between the listing and the look
+    except FileNotFoundError:  # renamed after it was listed
         return 0
 
 
@@ -127,7 +127,7 @@ def _escaped(option: str) -> str:
 
 
 def _proxy_options(proxies: dict[str, str]) -> list[str]:
-    """`HTTPS_PROXY` and `NO_PROXY` in the words of Java and Ivy."""
+    """`HTTPS_PROXY` and `NO_PROXY` as options of Java and Ivy."""
     options = []
     for scheme in ("http", "https"):
         url = urllib.parse.urlsplit(proxies.get(scheme, ""))
@@ -150,7 +150,7 @@ def _proxy_options(proxies: dict[str, str]) -> list[str]:
 
 
 def _settings(folder: Path, *, exact: bool) -> str:
-    # With `exact` each file is asked for once, by name: no POM, no metadata, no remote checksum (ours decides).
+    # With `exact` each file is requested once, by name: no POM, no metadata, no remote checksum (the lock has ours).
     shortcut = 'usepoms="false" useMavenMetadata="false" checkmodified="false"' if exact else ""
     manager = ' defaultConflictManager="all"' if exact else ""
     return f"""\
@@ -169,7 +169,7 @@ def _artifact_tag(at: Coordinates) -> str:
 
 
 def _dependency(at: Sequence[Coordinates], conf: str, *, transitive: bool) -> str:
-    """One tag for files of one module and version: Ivy takes several of a module as a conflict otherwise."""
+    """One tag for all files of one module and version: Ivy treats several tags for a module as a conflict."""
     first = at[0]
     explicit = not transitive or first.classifier or first.ext != "jar"
     tags = "".join(_artifact_tag(one) for one in at) if explicit else ""
@@ -206,7 +206,7 @@ def _module(confs: Sequence[str], tags: Sequence[str]) -> str:
 
 
 def _report(path: Path) -> Iterable[tuple[Coordinates, Path]]:
-    """The artifacts of one of Ivy's resolution reports."""
+    """The artifacts in one of Ivy's resolution reports, each with its file."""
     for module in ElementTree.parse(path).getroot().iter("module"):  # noqa: S314 - Ivy wrote it
         for revision in module.iter("revision"):
             for artifact in revision.iter("artifact"):

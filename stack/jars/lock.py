@@ -1,4 +1,4 @@
-"""Writes `jars.lock` from `pins.toml`: everything the roots need, less what is excluded or already there."""
+"""Write `jars.lock` from `pins.toml`: everything that the roots need, except what a set excludes or pyspark has."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _VERSION = re.compile(r"-\d[^/]*\.jar$")
 
 
 def write_lock(say: Callable[[str], None]) -> None:
-    """Resolves every set and writes the lock.
+    """Resolve all sets and write the lock.
 
     Raises:
         ServerError: Ivy could not resolve them.
@@ -27,7 +27,7 @@ def write_lock(say: Callable[[str], None]) -> None:
     sets = jar_sets()
     cache = cache_dir()
     cache.mkdir(parents=True, exist_ok=True)
-    say("resolving the jars of every server; this takes minutes")
+    say("resolving the jars of all servers; this takes minutes")
     with tempfile.TemporaryDirectory(dir=cache, prefix="lock-") as work:
         try:
             resolved = Ivy(Path(work)).resolve(sets)
@@ -60,7 +60,7 @@ def _wanted(jar_set: JarSet, coordinates: Coordinates) -> bool:
 
 
 def _carried_by(package: str) -> frozenset[str]:
-    """Names, without version, of the jars in a Python package."""
+    """Names of the jars in a Python package, without their versions."""
     if not package:
         return frozenset()
     return frozenset(_VERSION.sub("", path.name) for path in (package_dir(package) / "jars").glob("*.jar"))

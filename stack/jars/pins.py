@@ -1,4 +1,4 @@
-"""The pinned versions of `pins.toml`."""
+"""The pinned versions in `pins.toml`."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ PINS_FILE = Path(__file__).parent.with_name("pins.toml")
 
 @dataclass(frozen=True)
 class JarSet:
-    """What one server needs from the Java world.
+    """The jars that one server needs.
 
     Args:
-        name: of the set, e.g. `kafka`.
+        name: name of the set, e.g. `kafka`.
         roots: coordinates `group:name:version[:classifier][@ext]`.
-        exclude: patterns (fnmatch) of artifact names that are not wanted.
-        transitive: fetch what the roots need, too.
+        exclude: patterns (fnmatch) of artifact names to leave out.
+        transitive: also fetch what the roots depend on.
         provided_by: a Python package whose own jars are left out; empty for none.
-        machine: the only one that it is for, as `uname -m` says it; empty for all.
-        for_tests: who only runs the servers does without.
+        machine: the only kind of machine that needs the set, as `uname -m` prints it; empty for all.
+        for_tests: only the tests need the set, not the servers.
     """
 
     name: str
@@ -40,12 +40,12 @@ def _document() -> dict[str, Any]:
 
 
 def server_versions() -> dict[str, str]:
-    """Server name to version, as `up` runs them."""
+    """Version of each server that `up` runs, by name."""
     return dict(_document()["servers"])
 
 
 def image_versions(*, zookeeper: bool = False) -> dict[str, str]:
-    """Docker image to tag, as docker-compose.yml, or docker-compose.zookeeper.yml, must have them."""
+    """Tag of each Docker image that docker-compose.yml, or docker-compose.zookeeper.yml, must use."""
     return dict(_document()["images-zookeeper" if zookeeper else "images"])
 
 

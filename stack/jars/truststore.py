@@ -1,6 +1,6 @@
-"""A Java trust store from the certificates that this machine trusts.
+"""A Java trust store of the certificates that this machine trusts.
 
-A packaged Java runtime trusts its own list only, and so refuses a TLS-inspecting proxy that the machine trusts.
+A packaged Java runtime trusts only its own list, so it would refuse a TLS-inspecting proxy that the machine trusts.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _SYSTEM_BUNDLES = (
     "/etc/ssl/ca-bundle.pem",
     "/etc/ssl/cert.pem",
 )
-PASSWORD = "changeit"  # noqa: S105 - Java's own default: the store holds no secret, public certificates only
+PASSWORD = "changeit"  # noqa: S105 - Java's default; the store holds only public certificates
 
 
 def trusted_certificates() -> list[bytes]:
-    """DER of each authority: certifi's, the system's, and those the environment names.
+    """The trusted authorities in DER form: certifi's, the system's, and those that the environment names.
 
     Raises:
-        UsageError: a variable names a file that is missing or holds no certificate.
+        UsageError: a variable names a file that is missing or contains no certificate.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(certifi.where())
@@ -39,26 +39,26 @@ def trusted_certificates() -> list[bytes]:
             context.load_verify_locations(bundle)
     for variable in VARIABLES:
         bundle = os.environ.get(variable, "")
-        # REQUESTS_CA_BUNDLE may name a folder of hashed files; those are the system's, which are in already.
+        # REQUESTS_CA_BUNDLE may name a folder of hashed files: the system's certificates, which are loaded already.
         if not bundle or os.path.isdir(bundle):
             continue
         try:
             context.load_verify_locations(bundle)
         except (OSError, ssl.SSLError) as error:
             raise UsageError(
-                f"{variable} names no readable file of certificates ({error.strerror or error})",
+                f"{variable} does not name a readable file of certificates ({error.strerror or error})",
                 where=bundle,
-                fix=f"correct {variable}, or unset it",
+                fix=f"correct {variable} or unset it",
             ) from None
     return context.get_ca_certs(binary_form=True)
 
 
 def write_truststore(path: Path) -> None:
-    """Writes a PKCS#12 trust store; certificates that cannot be parsed are left out."""
+    """Write a PKCS#12 trust store; leaves out certificates that cannot be parsed."""
     entries = []
     for number, der in enumerate(trusted_certificates()):
         try:
-            with warnings.catch_warnings():  # some old authorities have a serial number of zero
+            with warnings.catch_warnings():  # some old authorities have the serial number zero
                 warnings.simplefilter("ignore")
                 certificate = x509.load_der_x509_certificate(der)
         except ValueError:

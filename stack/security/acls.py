@@ -1,5 +1,7 @@
-"""Accounts in Kafka, and what each step of the pipeline may do there, here and with Docker; what is not allowed is
-refused."""
+"""Kafka's accounts, and the permissions of each step of the pipeline, for the embedded stack and for Docker.
+
+Kafka refuses everything that is not permitted here.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,7 @@ MANAGE = (
     AclOperation.DESCRIBE_CONFIGS,
     AclOperation.ALTER_CONFIGS,
 )
-# Groups of the pipeline's own consumers, and those that Spark makes for its source.
+# Prefixes of consumer groups: the pipeline's own, and those that Spark creates for its source.
 _OWN, _SPARK = "contracts-", "spark-kafka-"
 _SCRAM = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 8192)
 _ANSWERS_WITHIN_S = 30
@@ -39,9 +41,9 @@ class Topics:
     """The topics of one contract.
 
     Args:
-        contract: its name, with which the groups begin that show the stores' progress.
-        topic: of the records.
-        dead_letters: of what was refused.
+        contract: name of the contract; the groups that show each store's progress begin with it.
+        topic: topic of the records.
+        dead_letters: topic of the dead letters.
     """
 
     contract: str
@@ -50,17 +52,18 @@ class Topics:
 
 
 def register(account: str, of: Topics) -> list[AclBinding]:
-    """`contracts …`: makes, alters and describes topics; their records are not its business."""
+    """Permissions of `contracts …`: creates, alters and describes topics, and cannot read or write their records."""
     return [*topic(account, of.topic, MANAGE), *topic(account, of.dead_letters, MANAGE)]
 
 
 def produce(account: str, of: Topics) -> list[AclBinding]:
-    """`producers`: writes; also, at once, what it refuses itself."""
+    """Permissions of `producers`: writes records, and dead letters for those that it refuses."""
     return [*topic(account, of.topic, WRITE), *topic(account, of.dead_letters, WRITE)]
 
 
 def stream(account: str, of: Topics) -> list[AclBinding]:
-    """`streaming`, `dlq list`, `reconcile`: reads both topics, writes dead letters, commits to groups of its own."""
+    """Permissions of `streaming`, `dlq list` and `reconcile`: reads both topics, writes dead letters, commits to its
+    own groups."""
     return [
         *topic(account, of.topic, READ),
         *topic(account, of.dead_letters, (*READ, AclOperation.WRITE)),
@@ -69,7 +72,7 @@ def stream(account: str, of: Topics) -> list[AclBinding]:
 
 
 def replay(account: str, of: Topics) -> list[AclBinding]:
-    """`dlq replay`: reads dead letters and writes records, and receipts."""
+    """Permissions of `dlq replay`: reads dead letters, and writes records and receipts."""
     both = (*READ, AclOperation.WRITE)
     return [
         *topic(account, of.topic, both),
@@ -79,22 +82,22 @@ def replay(account: str, of: Topics) -> list[AclBinding]:
 
 
 def topic(account: str, name: str, operations: Iterable[AclOperation]) -> list[AclBinding]:
-    """`name` may be `*`."""
+    """Permit operations on a topic; `name` may be `*` for all."""
     return [_allow(account, ResourceType.TOPIC, name, ResourcePatternType.LITERAL, one) for one in operations]
 
 
 def group(account: str, name: str, pattern: ResourcePatternType) -> AclBinding:
-    """A consumer group, or all whose names begin so."""
+    """Permit reading with a consumer group, or with all groups of a prefix, as `pattern` says."""
     return _allow(account, ResourceType.GROUP, name, pattern, AclOperation.READ)
 
 
 def apply(client: AdminClient, passwords: Mapping[str, str], allowed: Iterable[AclBinding]) -> None:
-    """Makes the accounts and lets them do that; a second time it changes nothing but passwords.
+    """Create the accounts and grant them the permissions.  Running it again changes only passwords.
 
     Args:
-        client: an administrator's.
-        passwords: by account.
-
+        client: a client with an administrator's account.
+        passwords: password of each account.
+        allowed: the permissions to grant.
     Raises:
         KafkaException: Kafka does not answer, or refuses.
     """

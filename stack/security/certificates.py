@@ -1,4 +1,4 @@
-"""Certificates for servers that talk TLS: an authority of our own, and one certificate for each name.  All PEM."""
+"""TLS certificates: an authority of our own, and one certificate for each name.  All files are PEM."""
 
 from __future__ import annotations
 
@@ -16,27 +16,29 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from stack.errors import UsageError
 
-# Longer, and some clients refuse a server's certificate.
+# Some clients refuse a server's certificate that is valid for longer.
 MOST_DAYS = 825
 
 
 def make(folder: Path, hosts: Mapping[str, Sequence[str]], *, days: int = 397) -> None:
-    """Makes a new authority, and a certificate of it for each name, in place of what was in `folder`.
+    """Create a new authority and a certificate for each name, replacing those in `folder`.
 
-    `ca.pem` is the authority.  Of each NAME there are `NAME.key` and `NAME.crt`, and both in `NAME.pem`, which Kafka
-    and Cassandra read.  Every file is mode 0600.  The authority's own key is not kept: nobody can sign with it later.
+    `ca.pem` is the authority.  Each NAME gets `NAME.key` and `NAME.crt`, and `NAME.pem` with both, which Kafka and
+    Cassandra read.  All files have mode 0600.  The authority's key is not kept, so nobody can sign with it later.
 
     Args:
-        hosts: name -> the host names and addresses that clients reach it by; none for one that is a client only.
-            The name is the certificate's subject (`CN=NAME`), which is who it is to Kafka.
-        days: how long they are valid.
+        hosts: host names and addresses of each name; empty for a pure client.  The name is the certificate's subject
+            (`CN=NAME`), by which Kafka knows its owner.
+        days: how long the certificates are valid.
     Raises:
-        UsageError: days are too few or too many.
+        UsageError: `days` is out of range.
     """
     if not 1 <= days <= MOST_DAYS:
-        raise UsageError(f"{days} days", where="certificates", fix=f"1 to {MOST_DAYS}")
+        raise UsageError(
+            f"certificates cannot be valid for {days} days", where="--days", fix=f"choose 1 to {MOST_DAYS} days"
+        )
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # A day earlier: clocks differ.
+    # Start a day earlier, because clocks differ.
     begin = datetime.now(UTC) - timedelta(days=1)
     end = begin + timedelta(days=days + 1)
     ca_key = ec.generate_private_key(ec.SECP256R1())
@@ -71,7 +73,7 @@ def make(folder: Path, hosts: Mapping[str, Sequence[str]], *, days: int = 397) -
 
 
 def days_left(path: Path) -> float:
-    """How long the certificate in a PEM file is still valid; below zero when it has expired."""
+    """Days until the certificate in a PEM file expires; negative if it has."""
     certificate = x509.load_pem_x509_certificate(path.read_bytes())
     return (certificate.not_valid_after_utc - datetime.now(UTC)) / timedelta(days=1)
 
@@ -117,7 +119,7 @@ def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Under another name until it is whole, and never readable by others, not even while it is written."""
+    """Write a file atomically; other accounts cannot read it at any moment."""
     half = path.with_name(f"{path.name}.new")
     half.unlink(missing_ok=True)
     with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:

@@ -1,7 +1,7 @@
-"""Who may do what on a secure stack: an account for each step of the pipeline, and nobody else.
+"""The roles of a secure stack: one account for each step of the pipeline.
 
-`admin` makes topics and registers schemas, `producer` writes records, `stream` reads them and writes the stores,
-`replay` puts dead letters back.
+`admin` creates topics and registers schemas, `producer` writes records, `stream` reads records and writes the stores,
+and `replay` sends dead letters back.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ ROLES = ("admin", "producer", "stream", "replay")
 
 
 def contracts() -> list[Topics]:
-    """Those of CONTRACTS_DIR, or of the clone's schemas/.
+    """The topics of all contracts in CONTRACTS_DIR, or in the clone's schemas/.
 
     Raises:
-        UsageError: a contract names no topics.
+        UsageError: a contract does not name its topics.
     """
     found = []
     for file in sorted(Path(os.environ.get("CONTRACTS_DIR") or CLONE / "schemas").glob("*/contract.yaml")):
@@ -34,13 +34,15 @@ def contracts() -> list[Topics]:
             found.append(Topics(file.parent.name, document["topic"], document["dead_letter"]["topic"]))
         except (OSError, yaml.YAMLError, KeyError, TypeError):
             raise UsageError(
-                "names no topic and no dead-letter topic", where=str(file), fix="see `contracts lint`"
+                "this contract does not name a topic and a dead-letter topic",
+                where=str(file),
+                fix="run `contracts lint`, and correct what it reports",
             ) from None
     return found
 
 
 def permissions(wanted: Iterable[Topics]) -> list[AclBinding]:
-    """What the roles may do in Kafka."""
+    """The permissions of all roles in Kafka."""
     found = acls.topic("admin", "*", acls.MANAGE)
     for one in wanted:
         found += [*acls.produce("producer", one), *acls.stream("stream", one), *acls.replay("replay", one)]
@@ -48,5 +50,5 @@ def permissions(wanted: Iterable[Topics]) -> list[AclBinding]:
 
 
 def store_account(role: str) -> str:
-    """The account of a role in Cassandra and PostgreSQL; `producer` is shown nothing there."""
+    """Account of a role in Cassandra and PostgreSQL; `producer` may read nothing there."""
     return "producer" if role in ("producer", "replay") else "pipeline"

@@ -1,4 +1,4 @@
-"""Apache Airflow: its four processes, with their metadata in the stack's PostgreSQL."""
+"""Apache Airflow: four processes that keep their metadata in the stack's PostgreSQL."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from stack.site import CLONE, Site
 
 USER = "admin"
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-# What tasks may be told by whoever starts Airflow: the project's settings, Airflow's connections, the way out.
+# The variables that tasks inherit from whoever starts Airflow: settings of the project, connections, proxies.
 _HANDED_ON = (
     *("KAFKA_", "SCHEMA_REGISTRY_", "CASSANDRA_", "POSTGRES_", "DATASOURCE_", "SPARK_", "STREAM_", "ALERT_"),
     *("CONTRACTS_DIR", "CHECKPOINT_DIR", "LOG_FORMAT", "AIRFLOW_OWNER", "AIRFLOW_RETRY_", "AIRFLOW_CONN_"),
@@ -35,8 +35,8 @@ class Part:
     """One of Airflow's processes.
 
     Attributes:
-        command: of the `airflow` program, with its flags.
-        health: its name in the answer of the API server's health check.
+        command: command of the `airflow` program, with flags.
+        health: name of the process in the API server's health check.
     """
 
     command: tuple[str, ...]
@@ -45,7 +45,7 @@ class Part:
 
 PARTS = {
     "airflow": Part(("api-server",), "metadatabase"),
-    # Logs lie on this machine's disk, where the API server reads them: a log server would listen on every address.
+    # The API server reads the logs from this machine's disk.  A log server would listen on all addresses.
     "airflow-scheduler": Part(("scheduler", "--skip-serve-logs"), "scheduler"),
     "airflow-dag-processor": Part(("dag-processor",), "dag_processor"),
     "airflow-triggerer": Part(("triggerer", "--skip-serve-logs"), "triggerer"),
@@ -54,10 +54,11 @@ PARTS = {
 
 @dataclass(frozen=True)
 class Airflow:
-    """
+    """One of Airflow's processes as a server of the stack.
+
     Args:
         name: a key of PARTS.
-        clients: gives the variables by which the pipeline's commands find the other servers.
+        clients: returns the variables with which the pipeline's commands find the other servers.
     """
 
     site: Site
@@ -104,8 +105,7 @@ class Airflow:
         return self._home / "environment.json"
 
     def remember(self, environment: Mapping[str, str]) -> None:
-        """Keeps what tasks are to be told of the environment that Airflow was asked for in: whoever starts it again
-        later, after a crash, may have another one."""
+        """Save the variables that tasks inherit: a later `up`, after a crash, may run in another environment."""
         self._home.mkdir(mode=0o700, exist_ok=True)
         self.site.write(self._told, _handed_on(environment))
 
@@ -153,7 +153,7 @@ class Airflow:
             "API__BASE_URL": self._url,
             "API__SECRET_KEY": secrets["airflow-sessions"],
             "API_AUTH__JWT_SECRET": secrets["airflow-tasks"],
-            # A task whose process was killed is tried again after so many seconds, not after five minutes.
+            # Seconds until a task whose process was killed is tried again; the default is five minutes.
             "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": 45,
             "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": 30,
             "SCHEDULER__ENABLE_HEALTH_CHECK": True,
@@ -174,7 +174,7 @@ class Airflow:
             **{name: str(value) for name, value in folders.items()},
             **self.clients(),
             **told,
-            # In both cases of letters: programs differ in which of the two they believe.
+            # In upper and lower case, because programs differ in which of the two they read.
             **dict.fromkeys(("NO_PROXY", "no_proxy"), _without_proxy(told)),
             "AIRFLOW_HOME": str(self._home),
             "AIRFLOW_COMMAND": f"cd {CLONE} && {sys.executable} -m stack airflow --dir {self.site.root}",
@@ -195,32 +195,32 @@ class Airflow:
             return False
 
     def _beats(self, found: Mapping[str, str]) -> bool:
-        """The last heartbeat is this process's own, and not its predecessor's."""
+        """Whether the last heartbeat is from this process and not from its predecessor."""
         identity = process.recorded(self.site, self.name)
         beat = dt.datetime.fromisoformat(found[f"latest_{PARTS[self.name].health}_heartbeat"])
         return identity is not None and beat.timestamp() > identity.since
 
     def provision(self) -> None:
-        """Nothing: the account is in the file of passwords, the database is PostgreSQL's to make."""
+        """Do nothing: the account is in the passwords file, and `Postgres` creates the database."""
 
     def exports(self, role: str) -> Mapping[str, str]:
         return {}
 
     @property
     def login(self) -> str:
-        """How a person gets in."""
-        return f"Airflow is at {self._url}; log in as {USER} with the password in {self._passwords}"
+        """Where to log in, and with which password."""
+        return f"Airflow is at {self._url}. Log in as {USER} with the password in {self._passwords}"
 
 
 def _without_proxy(environment: Mapping[str, str]) -> str:
-    """NO_PROXY for Airflow: its processes ask each other at the loopback address, where no proxy can reach them."""
+    """NO_PROXY for Airflow, whose processes call each other on the loopback address, which a proxy cannot reach."""
     named = environment.get("no_proxy") or environment.get("NO_PROXY", "")
     return "*" if named.strip() == "*" else ",".join(filter(None, (named, ports.HOST, "localhost", "::1")))
 
 
 def _handed_on(environment: Mapping[str, str | None]) -> dict[str, str]:
-    """Of these variables those that tasks are told, without a SOCKS proxy: no client of Python here speaks SOCKS, and
-    Airflow's own dies of one, also where it asks nobody but this machine."""
+    """The variables that tasks inherit, except a SOCKS proxy: no Python client here speaks SOCKS, and Airflow's own
+    crashes on one even when it calls only this machine."""
     return {
         name: value
         for name, value in environment.items()
@@ -235,5 +235,5 @@ def _is_socks(proxy: str) -> bool:
 
 
 def _bytes(secret: str) -> bytes:
-    """32 bytes of a generated password: what a Fernet key is made of."""
+    """32 bytes derived from a generated password, the size of a Fernet key."""
     return hashlib.sha256(secret.encode()).digest()

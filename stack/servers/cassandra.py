@@ -1,4 +1,4 @@
-"""Apache Cassandra, one node or two, authentication on."""
+"""Apache Cassandra: one node or two, with authentication."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ from stack.site import Site
 
 _ADMIN = "stack_admin"
 _PIPELINE = "pipeline"
-# The nodes that there may be; the first one is always there.
+# All possible nodes; the first one always exists.
 NAMES = ("cassandra", *(f"cassandra-{number}" for number in range(2, MOST_CASSANDRA_NODES + 1)))
 _EACH_OTHER_SECONDS = 60.0
-# The doors that Cassandra's code needs into the Java runtime (from its own jvm-server.options).
+# The internals of the Java runtime that Cassandra's code uses (from its jvm-server.options).
 _EXPORTS = {
     "java.base": "jdk.internal.misc jdk.internal.ref sun.nio.ch java.lang.ref",
     "java.management.rmi": "com.sun.jmx.remote.internal.rmi",
@@ -50,7 +50,7 @@ _OPENS = {
 LOGGING = """\
 <configuration>
   <appender name="console" class="ch.qos.logback.core.ConsoleAppender">
-    <!-- Of a slow or a large read it would say the key. -->
+    <!-- Cassandra's warning about a slow or large read would contain the key. -->
     <encoder>
       <pattern>%date{ISO8601} %level %replace(%msg){'(?s) WHERE .*', ' WHERE ...'} \\(%logger{0}\\)%n</pattern>
     </encoder>
@@ -64,10 +64,11 @@ logging.getLogger("cassandra").setLevel(logging.CRITICAL)
 
 @dataclass(frozen=True)
 class Cassandra:
-    """
+    """One Cassandra node.
+
     Args:
         shape: how many nodes there are.
-        number: which of them this is, from 1 on.
+        number: number of this node, from 1 on.
     """
 
     site: Site
@@ -76,7 +77,7 @@ class Cassandra:
     number: int = 1
 
     version = server_versions()["cassandra"]
-    # The nodes of a cluster have the same ports.
+    # All nodes of a cluster use the same ports.
     port_names = ("cassandra", "cassandra-storage")
     stop_signal = signal.SIGTERM
 
@@ -136,17 +137,16 @@ native_transport_port: {self.ports["cassandra"]}
 authenticator: PasswordAuthenticator
 authorizer: CassandraAuthorizer
 role_manager: CassandraRoleManager
-# A keyspace that says nothing else is on all nodes, that of the accounts among them, so that one of them is enough to
-# log in.
+# Keyspaces are on all nodes by default.  So are the accounts, and one node is enough to log in.
 default_keyspace_rf: {self.shape.cassandra_nodes}
 auth_read_consistency_level: LOCAL_ONE
-# Waiting for the disk with each write (`batch`) costs more than half of the throughput.  A write that was answered is
-# on disk a few milliseconds later; when the disk lags behind, writes wait for it.
+# Waiting for the disk at every write (`batch`) costs more than half of the throughput.  With these settings an
+# answered write is on disk a few milliseconds later, and writes wait when the disk falls behind.
 commitlog_sync: periodic
 commitlog_sync_period: 2ms
 periodic_commitlog_sync_lag_block: 50ms
 commitlog_segment_size: 16MiB
-# Ends the process, so that `status` sees it, where the default keeps a server that answers nothing.
+# End the process, so that `status` shows it.  The default keeps a server running that answers nothing.
 disk_failure_policy: die
 commit_failure_policy: die
 hinted_handoff_enabled: false
@@ -185,7 +185,7 @@ server_encryption_options:
             f"-Dcassandra.storagedir={self._folder / 'data'}",
             f"-Dcassandra.logdir={self._folder / 'logs'}",
             f"-Dlogback.configurationFile={(self._folder / 'logback.xml').as_uri()}",
-            # Else it closes its output once it is up, and the log ends there.
+            # Without it Cassandra closes its output after startup, and the log ends there.
             "-Dcassandra-foreground=yes",
             "-Dcassandra.skip_wait_for_gossip_to_settle=0",
             *self._delays(),
@@ -194,18 +194,18 @@ server_encryption_options:
         ]
 
     def _classes(self) -> list[str]:
-        # One node writes the archive, the others use it.
+        # The first node writes the archive, and the others use it.
         return classes.options(self.site, self.name) if self.number == 1 else classes.using(NAMES[0])
 
     def _delays(self) -> list[str]:
-        """How long it waits, ms, for what other nodes have to say; and before it tries (again) to make the first
-        account, which takes a majority of all nodes."""
+        """How long the node waits, in ms, for news of other nodes, and before each attempt to create the first
+        account, which needs a majority of all nodes."""
         if self.shape.cassandra_nodes == 1:
             ring, account = 1, 0
         elif self.number == 1:
             ring, account = 1, 1_000
         else:
-            # The first node makes it.  Made by two, it could come back after it was dropped.
+            # Leave it to the first node: an account created by both could come back after it was dropped.
             ring, account = 5_000, 120_000
         return [f"-Dcassandra.ring_delay_ms={ring}", f"-Dcassandra.superuser_setup_delay_ms={account}"]
 
@@ -250,14 +250,16 @@ server_encryption_options:
             return False
         if self._provisioned.exists():
             return self._answers(*self._admin())
-        if not self._last:  # there is no account before all nodes are there
+        if not self._last:  # no account exists before all nodes are up
             return True
-        # The first time there are no accounts yet but the one it was made with, and that only after a while.
+        # At the first start only Cassandra's built-in account exists, and that only after a while.
         return self._answers("cassandra", "cassandra") or self._answers(*self._admin())
 
     def provision(self) -> None:
-        """Once all nodes are there: our superuser instead of the one with the well-known password, and an account for
-        the pipeline.  Each time: the nodes have heard of each other, and take what is to be written on all."""
+        """Create the accounts once all nodes are up, and wait until every node can read from all others.
+
+        Our superuser replaces the built-in one, whose password is well known; the pipeline gets its own account.
+        """
         if not self._last:
             return
         nodes = [replace(self, number=number) for number in range(1, self.number + 1)]
@@ -276,7 +278,7 @@ server_encryption_options:
         while not self._answers(name, password):
             if time.monotonic() > deadline:
                 raise ServerError(
-                    "its first account was not accepted",
+                    "Cassandra did not accept its new superuser within 20 s",
                     where=f"{self.name} {self.address}",
                     fix="run `make up` again",
                 )
@@ -285,7 +287,7 @@ server_encryption_options:
         with self._session(name, password) as session:
             session.execute("DROP ROLE IF EXISTS cassandra")
             session.execute(f"CREATE ROLE IF NOT EXISTS {_PIPELINE} WITH LOGIN = true AND PASSWORD = '{pipeline}'")
-            # What it creates is its own, with every permission on it.
+            # The pipeline owns what it creates and has all permissions on it.
             session.execute(f"GRANT CREATE ON ALL KEYSPACES TO {_PIPELINE}")
             if self.shape.secure:
                 account = f"LOGIN = true AND PASSWORD = '{self.site.secrets()['cassandra-producer']}'"
@@ -293,7 +295,7 @@ server_encryption_options:
         self._provisioned.touch()
 
     def _hears_all(self) -> None:
-        """Waits until this node reads from all of them."""
+        """Wait until this node can read from all nodes."""
         deadline = time.monotonic() + _EACH_OTHER_SECONDS
         query = SimpleStatement("SELECT role FROM system_auth.roles", consistency_level=ConsistencyLevel.ALL)
         while True:
@@ -304,9 +306,9 @@ server_encryption_options:
             except (NoHostAvailable, DriverException) as error:
                 if time.monotonic() > deadline:
                     raise ServerError(
-                        f"does not reach the other nodes: {error}",
+                        f"this node cannot reach the others: {error}",
                         where=f"{self.name} {self.address}",
-                        fix=f"run `make up` again; the logs: {self.site.log(self.name).parent}",
+                        fix=f"run `make up` again; see the logs in {self.site.log(self.name).parent}",
                     ) from None
             time.sleep(0.2)
 

@@ -1,4 +1,4 @@
-"""Apache Kafka (KRaft): one node that is broker and controller, or three of them."""
+"""Apache Kafka (KRaft): one node that is broker and controller, or three such nodes."""
 
 from __future__ import annotations
 
@@ -38,16 +38,17 @@ logger.server.level = info
 
 
 _LOGIN = "org.apache.kafka.common.security.scram.ScramLoginModule"
-# The nodes that there may be; the first one is always there.
+# All possible nodes; the first one always exists.
 NAMES = ("kafka", *(f"kafka-{number}" for number in range(2, MOST_BROKERS + 1)))
 
 
 @dataclass(frozen=True)
 class Kafka:
-    """
+    """One Kafka node.
+
     Args:
         shape: how many nodes there are.
-        number: which of them this is, from 1 on.
+        number: number of this node, from 1 on.
     """
 
     site: Site
@@ -100,15 +101,15 @@ class Kafka:
             self._format(steps)
 
     def _format(self, steps: Steps) -> None:
-        # Under another name until it is whole: an interrupted one is begun anew.
+        # Under another name until it is complete, so that an interrupted format starts again.
         half = self._folder / "data.new"
         shutil.rmtree(half, ignore_errors=True)
         self._write("format.properties", self._properties(half.name))
         words = [*self._options(), "kafka.tools.StorageTool", "format"]
         words += ["--cluster-id", self.shape.cluster_id, "--config", "format.properties"]
-        if self.shape.secure:  # the others' accounts it makes itself
+        if self.shape.secure:  # `provision` creates the accounts of the roles
             words += ["--add-scram", f"SCRAM-SHA-512=[name=broker,password={self.site.secrets()['kafka-broker']}]"]
-        # In a file, not on the command line, where every account of this machine could read it.
+        # In a file, not on the command line, which every account on this machine can read.
         self._write("format.options", "".join(f'"{word}"\n' for word in words))
         try:
             steps.run(self.name, [java(), "@format.options"], environment=self.environment(), cwd=self._folder)
@@ -117,7 +118,7 @@ class Kafka:
         half.rename(self._folder / "data")
 
     def _write(self, name: str, text: str) -> None:
-        """A file that may hold passwords."""
+        """Write a file that may contain passwords (mode 0600)."""
         path = self._folder / name
         path.unlink(missing_ok=True)
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
@@ -143,7 +144,7 @@ group.initial.rebalance.delay.ms=0
         broker, controller = (self.ports[name] for name in self.port_names)
         quorum = [f"{at}@{ports.HOST}:{self.ports[f'{name}-controller']}" for at, name in enumerate(self._names, 1)]
         copies = len(self._names)
-        # As many as there may be with one node less: then one may be lost, and writes go on.
+        # One less than there are nodes: writes continue while one node is down.
         in_sync = max(1, copies - 1)
         return f"""\
 process.roles=broker,controller
@@ -170,7 +171,7 @@ group.initial.rebalance.delay.ms=0
 """
 
     def _access(self) -> str:
-        """Who is let in.  Controllers know each other by their certificate, all others by a password."""
+        """Listener security: controllers authenticate by certificate, all clients by password."""
         if not self.shape.secure:
             return "listener.security.protocol.map=CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT\n"
         return f"""\
@@ -201,7 +202,7 @@ super.users=User:broker;User:CN=kafka
     def _classes(self) -> list[str]:
         if self.shape.zookeeper:
             return classes.base()
-        # One node writes the archive, the others use it.
+        # The first node writes the archive, and the others use it.
         return classes.options(self.site, self.name) if self.number == 1 else classes.using(NAMES[0])
 
     def command(self) -> list[str]:
@@ -213,14 +214,14 @@ super.users=User:broker;User:CN=kafka
     def ready(self) -> bool:
         if not ports.is_open(self.ports[self.name]):
             return False
-        # Level 0: the library would complain on stderr of each attempt that is too early.
+        # Level 0: otherwise the library prints an error on stderr for each early attempt.
         client = AdminClient(self._client() | {"socket.timeout.ms": 3000, "log_level": 0})
         try:
             found = client.list_topics(timeout=3)
             partitions = [
                 TopicPartition(name, number) for name, topic in found.topics.items() for number in topic.partitions
             ]
-            # After a restart it answers a moment before it serves its partitions.
+            # After a restart Kafka answers a moment before it serves its partitions.
             latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
             asked = client.list_offsets(dict.fromkeys(partitions, latest), request_timeout=3)
             return self.number in found.brokers and all(future.result() for future in asked.values())
@@ -228,7 +229,7 @@ super.users=User:broker;User:CN=kafka
             return False
 
     def _client(self) -> dict[str, Any]:
-        """Of a client that may do all."""
+        """Configuration of a client that may do everything."""
         found: dict[str, Any] = {"bootstrap.servers": self.address}
         if self.shape.secure:
             found |= {"security.protocol": "SASL_SSL", "ssl.ca.location": str(self.site.authority)}
@@ -237,8 +238,7 @@ super.users=User:broker;User:CN=kafka
         return found
 
     def provision(self) -> None:
-        """The accounts of the roles, and what they may do with the contracts' topics; making those is the contracts'
-        business."""
+        """Create the accounts of the roles and their permissions; `contracts register` creates the topics."""
         if not self.shape.secure or self.number > 1:
             return
         client = AdminClient(self._client() | {"log_level": 0})
@@ -247,7 +247,7 @@ super.users=User:broker;User:CN=kafka
             acls.apply(client, passwords, roles.permissions(roles.contracts()))
         except KafkaException as error:
             raise ServerError(
-                f"its roles could not be made: {error.args[0].str()}",
+                f"the accounts of the roles could not be created: {error.args[0].str()}",
                 where=f"{self.name} {self.address}",
                 fix="run `make up` again",
             ) from None

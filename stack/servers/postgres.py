@@ -1,4 +1,4 @@
-"""PostgreSQL, from Zonky's binaries."""
+"""PostgreSQL from Zonky's binaries."""
 
 from __future__ import annotations
 
@@ -28,10 +28,11 @@ from stack.shape import Shape
 from stack.site import Site
 
 _ADMIN = "stack_admin"
-# Role, and the database of the same purpose that it owns.
+# Each role and the database that it owns.
 _OWNERS = {"pipeline": "contracts", "registry": "registry", "airflow": "airflow"}
-# Details quote the row that was refused, and a statement may hold values.  The words of an error may quote one too
-# ("invalid input syntax for type uuid: …"): of the role that writes rows no error is logged, it gets them as answers.
+# Keep rows out of the log: an error's details quote the refused row, and its statement can contain values.  Even the
+# message can ("invalid input syntax for type uuid: …"), so errors of the role that writes rows are not logged at all.
+# The client still receives them.
 _QUIET = "pipeline"
 NO_ROWS_IN_THE_LOG = {
     "log_error_verbosity": "terse",
@@ -42,6 +43,8 @@ NO_ROWS_IN_THE_LOG = {
 
 @dataclass(frozen=True)
 class Postgres:
+    """The only PostgreSQL server."""
+
     site: Site
     ports: Mapping[str, int]
     shape: Shape
@@ -50,7 +53,7 @@ class Postgres:
     version = server_versions()["postgres"]
     depends_on = ()
     port_names = ("postgres",)
-    stop_signal = signal.SIGINT  # "fast shutdown": ends the sessions, then itself
+    stop_signal = signal.SIGINT  # "fast shutdown": PostgreSQL ends the sessions, then itself
 
     @property
     def address(self) -> str:
@@ -61,7 +64,11 @@ class Postgres:
         machine = platform.machine()
         found = cache.places(f"postgres-{machine}")
         if not found:
-            raise UsageError(f"there are no binaries for {machine}", where=self.name, fix="use docker-compose.yml")
+            raise UsageError(
+                f"there are no PostgreSQL binaries for {machine}",
+                where=self.name,
+                fix="run `make compose-up` instead",
+            )
         return found[0] / "bin" / "postgres"
 
     @property
@@ -90,7 +97,7 @@ class Postgres:
             self._give("pg_hba.conf", f"hostssl all all {ports.HOST}/32 scram-sha-256\n")
 
     def _give(self, name: str, text: str) -> Path:
-        """Writes a file in the server's folder, which is its account's alone."""
+        """Write a file into the server's folder that only the server's account can read."""
         path = self._folder / name
         path.unlink(missing_ok=True)
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
@@ -102,7 +109,7 @@ class Postgres:
 
     def _initialise(self, steps: Steps) -> None:
         self._provisioned.unlink(missing_ok=True)
-        # Under another name until it is whole: an interrupted initdb is begun anew.
+        # Under another name until it is complete, so that an interrupted initdb starts again.
         half = self._folder / "data.new"
         shutil.rmtree(half, ignore_errors=True)
         password = self._give("password.new", self.site.secrets()["postgres-admin"] + "\n")
@@ -124,15 +131,15 @@ class Postgres:
         half.rename(self._data)
 
     def _forget_dead_postmaster(self) -> None:
-        """Removes the pid file of a postmaster that is no more: its pid may be another process's by now, and
-        PostgreSQL would then refuse to start."""
+        """Remove the pid file of a dead postmaster.  If another process has its pid by now, PostgreSQL would refuse
+        to start."""
         pid_file = self._data / "postmaster.pid"
         if not pid_file.exists():
             return
         for orphan in process.remnants(self._folder, self.executable):
             if not orphan.ends_within(10):
                 raise ServerError(
-                    f"an older server process (pid {orphan.pid}) still works on the data",
+                    f"a process of an earlier server (pid {orphan.pid}) still uses the data",
                     where=f"{self.name} {self.address}",
                     fix=f"end it (kill {orphan.pid}), then run the same command again",
                 )
@@ -140,19 +147,20 @@ class Postgres:
 
     @cached_property
     def _drop_root(self) -> list[str]:
-        """The command that gives up root, which PostgreSQL refuses to run as; empty for any other account.
+        """The command prefix that drops root, under which PostgreSQL refuses to run; empty for other accounts.
 
-        The clone may lie where another account cannot go, below /root for example.  Only then does the server keep
-        one capability, the weaker one that helps.
+        If the clone is where no other account can go, below /root for example, the server keeps one capability: the
+        weakest that lets it reach its files.
         """
         if os.geteuid() != 0:
             return []
         setpriv = shutil.which("setpriv")
         if setpriv is None:
             raise UsageError(
-                "PostgreSQL does not run as root, and `setpriv` is missing to start it as another account",
+                "PostgreSQL does not run as root, and the program `setpriv`, which starts it as another account, is "
+                "missing",
                 where=self.name,
-                fix="install util-linux, or run this as an ordinary user",
+                fix="install util-linux, or run this command as an ordinary user",
             )
         account = _unprivileged()
         plain = [setpriv, f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups"]
@@ -160,9 +168,9 @@ class Postgres:
         for capability in ("", "dac_read_search", "dac_override"):
             keep = [f"--inh-caps=+{capability}", f"--ambient-caps=+{capability}"] if capability else []
             if capability:
-                # PostgreSQL looks for its own files with access(2), which ignores capabilities without this.
+                # PostgreSQL checks its own files with access(2), which ignores capabilities without this.
                 keep.append("--securebits=+no_setuid_fixup")
-            # `initdb --show` looks for all it needs, and does nothing.
+            # `initdb --show` checks everything that it needs, and changes nothing.
             trial = 'cd "$1" && [ -w . ] && exec "$2" --show -D none'
             probe = [*plain, *keep, "sh", "-c", trial, "sh", str(self._folder), str(self._initdb)]
             result = subprocess.run(
@@ -172,17 +180,17 @@ class Postgres:
                 return [*plain, *keep]
             answer = result.stderr.strip()
         raise ServerError(
-            f"cannot be run as {account.pw_name}",
+            f"PostgreSQL cannot run as {account.pw_name}",
             where=f"{self.name} {self.address}",
             detail=answer,
-            fix="run this as an ordinary user, or set STACK_DIR to a folder that every account can enter",
+            fix="run this command as an ordinary user, or set STACK_DIR to a folder that every account can enter",
         )
 
     def command(self) -> list[str]:
         settings = {
             "listen_addresses": ports.HOST,
             "port": str(self.ports["postgres"]),
-            # Its path could be longer than a socket's name may be.
+            # No socket file: its path could exceed the length limit of socket names.
             "unix_socket_directories": "",
             "password_encryption": "scram-sha-256",
             "max_connections": "100",
@@ -247,7 +255,7 @@ class Postgres:
                     connection.execute(
                         sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(database), sql.Identifier(role))
                     )
-                # Each role has its own database and no other.
+                # Each role may connect only to its own database.
                 connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(database)))
             connection.execute(sql.SQL("ALTER ROLE {} SET log_min_messages = 'fatal'").format(sql.Identifier(_QUIET)))
             if self.shape.secure:
@@ -264,12 +272,12 @@ class Postgres:
 
 
 def tls(site: Site, shape: Shape) -> dict[str, str]:
-    """Parameters of a connection that takes no other server for this one; none where it has no TLS."""
+    """Connection parameters that verify the server's certificate; empty without TLS."""
     return {"sslmode": "verify-full", "sslrootcert": str(site.authority)} if shape.secure else {}
 
 
 def query(site: Site, shape: Shape) -> str:
-    """The same at the end of a URL; libpq takes a `+` for one, and no blank."""
+    """The same as the query of a URL.  Spaces are `%20`, because libpq does not decode `+`."""
     parameters = tls(site, shape)
     return f"?{urlencode(parameters, quote_via=quote)}" if parameters else ""
 
@@ -279,6 +287,6 @@ def _unprivileged() -> pwd.struct_passwd:
         return pwd.getpwnam("nobody")
     except KeyError:
         raise UsageError(
-            "PostgreSQL does not run as root, and there is no account `nobody` to start it as",
-            fix="run this as an ordinary user",
+            "PostgreSQL does not run as root, and this machine has no account `nobody` to run it as",
+            fix="run this command as an ordinary user",
         ) from None

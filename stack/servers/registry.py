@@ -1,4 +1,4 @@
-"""Apicurio Registry, spoken to as a Confluent Schema Registry; it keeps its schemas in PostgreSQL."""
+"""Apicurio Registry behind its Confluent-compatible API; it keeps its schemas in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from stack.servers.server import Steps, base_environment
 from stack.shape import Shape
 from stack.site import Site
 
-# Straight to the loopback address, whatever HTTP_PROXY says.
+# Ignores HTTP_PROXY: a proxy cannot reach the loopback address.
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -64,7 +64,7 @@ class Registry:
         return self.site.folder(self.name) / "access.properties"
 
     def _secured(self) -> dict[str, object]:
-        """Whom it lets in, and what for: `admin` may do all, the other roles may read, which takes a POST to look up
+        """Accounts and permissions: `admin` may do everything; the other roles may read, and may also POST to look up
         the id of a schema."""
         api, certificates = "/apis/ccompat/v7", self.site.certificates
         users, by_role = "quarkus.security.users.embedded", "quarkus.http.auth"
@@ -106,7 +106,7 @@ class Registry:
             "java.io.tmpdir": str(self.site.folder(self.name) / "tmp"),
             "java.util.logging.manager": "org.jboss.logmanager.LogManager",
             "vertx.disableDnsResolver": "true",
-            # Its own has the zone in the middle of the date.
+            # The default format has the time zone in the middle of the date.
             "quarkus.log.console.format": "%d{yyyy-MM-dd'T'HH:mm:ss.SSSXXX} %p [%c{3.}] (%t) %s%e%n",
             "quarkus.banner.enabled": "false",
             "quarkus.http.host": ports.HOST,
@@ -130,7 +130,7 @@ class Registry:
         ]
 
     def environment(self) -> Mapping[str, str]:
-        # Not on the command line, where every account of this machine can read it.
+        # Not on the command line, which every account on this machine can read.
         return base_environment() | {"APICURIO_DATASOURCE_PASSWORD": self.site.secrets()["postgres-registry"]}
 
     def ready(self) -> bool:
@@ -150,7 +150,7 @@ class Registry:
             return False
 
     def provision(self) -> None:
-        """Nothing: subjects are the contracts' business."""
+        """Do nothing: `contracts register` creates the subjects."""
 
     def exports(self, role: str) -> Mapping[str, str]:
         found = {"SCHEMA_REGISTRY_URL": self.address}

@@ -1,4 +1,4 @@
-"""What the stack needs to know of a server: one module each, behind this small protocol."""
+"""The protocol behind which each server of the stack has a module of its own."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ class Steps(Protocol):
     """Runs the programs that prepare a server (`stack.launch.Launcher`)."""
 
     def run(self, server: str, command: Sequence[str], *, environment: Mapping[str, str], cwd: Path) -> None:
-        """Runs one to its end; its output goes to the server's log.
+        """Run one program and wait for it; its output goes to the server's log.
 
         Raises:
-            ServerError: it failed; with the end of its output.
-            Cancelled: the start was cancelled meanwhile; the step is ended.
+            ServerError: the program failed; the error holds the end of its output.
+            Cancelled: the start was cancelled meanwhile, and the program was ended.
         """
 
 
 class Server(Protocol):
-    """What the supervisor needs to know of a server.
+    """A server, as the supervisor sees it.
 
     Attributes:
-        name: as in `status`, and of its folder, log and pid file.
-        version: of the server's software.
+        name: name in `status`, and of the server's folder, log and pid file.
+        version: version of the server's software.
         depends_on: names of the servers that must be ready before this one starts.
         ports: number of each port of the stack, by name.
         port_names: keys of `stack.ports.FIXED`; the first is the public one.
-        stop_signal: asks it to end in an orderly way.
-        executable: the file its process runs.
+        stop_signal: signal that makes the server end in an orderly way.
+        executable: the file that its process runs.
     """
 
     @property
@@ -54,35 +54,35 @@ class Server(Protocol):
 
     @property
     def address(self) -> str:
-        """Where clients find it."""
+        """Address for clients."""
 
     @property
     def executable(self) -> Path: ...
 
     def prepare(self, steps: Steps) -> None:
-        """Writes the configuration and, the first time, an empty store.  Safe to repeat after an interruption."""
+        """Write the configuration and, the first time, an empty store.  Safe to repeat after an interruption."""
 
     def command(self) -> list[str]:
-        """What to run, with the server's own folder as working folder.  Holds no password."""
+        """The command line, to run in the server's own folder.  Contains no password."""
 
     def environment(self) -> Mapping[str, str]:
-        """The whole environment of the process."""
+        """The complete environment of the process."""
 
     def ready(self) -> bool:
-        """Whether it answers in its own protocol now; takes at most some seconds and never raises."""
+        """Whether the server answers in its own protocol; takes a few seconds at most and never raises."""
 
     def provision(self) -> None:
-        """Creates accounts and databases once it is ready for the first time.  Safe to repeat."""
+        """Create accounts and databases once the server is ready.  Safe to repeat."""
 
     def exports(self, role: str) -> Mapping[str, str]:
-        """Environment variables that a client of this server reads.
+        """Environment variables for clients of this server.
 
         Args:
-            role: one of `stack.security.roles.ROLES`, whose account they hold where the stack is secure.
+            role: one of `stack.security.roles.ROLES`, whose account to use on a secure stack.
         """
 
 
 def base_environment() -> dict[str, str]:
-    """What a server may see of ours: nothing that its software could take for configuration."""
+    """The variables that a server inherits; none that its software could read as configuration."""
     kept = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH")
     return {name: os.environ[name] for name in kept if name in os.environ}

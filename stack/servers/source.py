@@ -1,4 +1,4 @@
-"""The local source API as a server of the stack; `stack.source.server` is the program."""
+"""The local source API as a server of the stack; the program is `stack.source.server`."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 @dataclass(frozen=True)
 class DataSource:
-    """
+    """The local source API.
+
     Args:
-        replay: a folder of recorded responses to answer with; None to generate them.
+        replay: folder of recorded responses to serve; None to generate users.
     """
 
     site: Site
@@ -29,7 +30,7 @@ class DataSource:
     replay: Path | None = None
 
     name = "source"
-    version = "1.4"  # of the API it speaks
+    version = "1.4"  # version of the API
     depends_on = ()
     port_names = ("source",)
     stop_signal = signal.SIGTERM
@@ -62,7 +63,7 @@ class DataSource:
             return False
 
     def provision(self) -> None:
-        """Nothing."""
+        """Do nothing: the source has no accounts."""
 
     def exports(self, role: str) -> Mapping[str, str]:
         return {"DATASOURCE_URL": self.address}

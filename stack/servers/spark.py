@@ -1,4 +1,4 @@
-"""Apache Spark's standalone cluster, from the `pyspark` wheel: a master, and two workers that start the executors."""
+"""Apache Spark's standalone cluster from the `pyspark` wheel: a master, and two workers that start executors."""
 
 from __future__ import annotations
 
@@ -23,15 +23,16 @@ MASTER = "spark-master"
 WORKERS = ("spark-worker-1", "spark-worker-2")
 PARTS = (MASTER, *WORKERS)
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-# Tasks of the stream mostly wait for a store, so a worker offers more cores than it has.  An application gets half of
-# them, the same number on each worker: from the other half comes what it loses with a worker, and a second one fits.
+# The stream's tasks mostly wait for a store, so a worker offers more cores than it has.  An application gets half of
+# them, spread evenly.  The other half replaces what it loses with a worker, or serves a second application.
 _CORES_PER_APPLICATION = 4 * (os.cpu_count() or 1)
-_MEMORY_OF_WORKER = "4g"  # what it may promise to executors, which take 1 GB unless they are told otherwise
+_MEMORY_OF_WORKER = "4g"  # what a worker may promise to executors, which take 1 GB by default
 
 
 @dataclass(frozen=True)
 class Spark:
-    """
+    """The master or a worker.
+
     Args:
         name: one of PARTS.
     """
@@ -76,12 +77,12 @@ class Spark:
 
     @property
     def _work(self) -> Path:
-        """A folder for each executor that it starts, with its log and its copies of the jars."""
+        """Folder with a subfolder for each executor: its log and its copies of the jars."""
         return self._folder / "work"
 
     def prepare(self, steps: Steps) -> None:
         self._folder.mkdir(mode=0o700, exist_ok=True)
-        # Of a worker that was killed: both hold records.
+        # Remove what a killed worker has left: both folders can contain records.
         for left in (self._work, self._folder / "tmp"):
             shutil.rmtree(left, ignore_errors=True)
         (self._folder / "tmp").mkdir(mode=0o700)
@@ -105,13 +106,13 @@ class Spark:
         ]
 
     def environment(self) -> Mapping[str, str]:
-        # Executors inherit it.  Without SPARK_LOCAL_IP the pages would be served on every address of the machine.
+        # Executors inherit it.  Without SPARK_LOCAL_IP, Spark would serve its pages on all addresses of the machine.
         return base_environment() | {
             "JAVA_HOME": str(java_home()),
             "SPARK_HOME": str(package_dir("pyspark")),
             "SPARK_LOCAL_IP": ports.HOST,
             "SPARK_LOCAL_DIRS": str(self._folder / "tmp"),
-            # Or a worker looks for it in the folders of a build, which the wheel has not.
+            # Without it a worker looks for build folders, which the wheel does not have.
             "SPARK_SCALA_VERSION": "2.12",
         }
 
@@ -124,7 +125,7 @@ class Spark:
         return here in known and bool(self._page(self.name))
 
     def _page(self, name: str) -> dict[str, Any]:
-        """What a part says of itself; empty when it does not answer."""
+        """The state that a process reports about itself; empty if it does not answer."""
         try:
             with _DIRECT.open(f"http://{ports.HOST}:{self.ports[f'{name}-ui']}/json/", timeout=3) as answer:
                 return dict(json.load(answer))
@@ -132,7 +133,7 @@ class Spark:
             return {}
 
     def provision(self) -> None:
-        """Nothing: applications bring what they need."""
+        """Do nothing: applications bring what they need."""
 
     def exports(self, role: str) -> Mapping[str, str]:
         return {"SPARK_MASTER": self._master} if self._leads else {}

@@ -1,4 +1,4 @@
-"""Apache ZooKeeper, one node, for a Kafka of the last line that knows it."""
+"""Apache ZooKeeper, one node, for the last version line of Kafka that uses it."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ log4j.logger.kafka.server=INFO
 
 @dataclass(frozen=True)
 class ZooKeeper:
+    """The only ZooKeeper node."""
+
     site: Site
     ports: Mapping[str, int]
 
@@ -84,7 +86,7 @@ maxClientCnxns=20
             return False
 
     def provision(self) -> None:
-        """Nothing: it is Kafka's."""
+        """Do nothing: only Kafka writes to it."""
 
     def exports(self, role: str) -> Mapping[str, str]:
         return {}

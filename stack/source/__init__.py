@@ -1,1 +1,1 @@
-"""The local source API: users as randomuser.me 1.4 delivers them, generated or replayed, and faults on demand."""
+"""The local source API: serves users like randomuser.me 1.4, generated or replayed, with faults on demand."""

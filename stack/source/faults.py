@@ -1,4 +1,4 @@
-"""How the source API is told to misbehave: `429:retry_after=1*2`, `500`, `slow:5`, `cut`, …
+"""Faults of the source API on demand: `429:retry_after=1*2`, `500`, `slow:5`, `cut`, …
 
     SPEC   = KIND [":" VALUE] ["*" COUNT]
     KIND   = 400 … 599     that status, with an error object
@@ -9,9 +9,9 @@
            | error_200     status 200, {"error": …}
            | empty         status 200, no users
     VALUE  = seconds for slow; for a status `retry_after=SECONDS`, or `retry_at=SECONDS` (the same, as an HTTP date)
-    COUNT  = how many requests it applies to; without it all, until it is taken back
+    COUNT  = how many requests it applies to; without it all requests, until the faults are replaced
 
-Faults wait in a queue: the second applies when the count of the first is used up.
+Faults wait in a queue: the second one applies once the count of the first is used up.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ KINDS = ("slow", "cut", "hang_up", "not_json", "error_200", "empty")
 
 
 class BadFault(ValueError):
-    """A specification that is none; its text says why."""
+    """An invalid specification; its text says why."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One way to misbehave.
+    """One fault.
 
     Attributes:
-        spec: as given, count included.
+        spec: the specification as given, count included.
         kind: one of `KINDS`, or `status`.
-        status: HTTP status of kind `status`, else 200.
+        status: HTTP status of kind `status`, otherwise 200.
         seconds: delay of `slow`, `Retry-After` of `status`.
-        as_date: `Retry-After` is sent as an HTTP date.
-        count: requests it applies to, None for all.
+        as_date: whether `Retry-After` is sent as an HTTP date.
+        count: number of requests that it applies to; None for all.
     """
 
     spec: str
@@ -50,23 +50,23 @@ class Fault:
 
 
 def parse(spec: str) -> Fault:
-    """The fault of one specification.
+    """Parse one specification.
 
     Raises:
-        BadFault: it is none.
+        BadFault: `spec` is not valid.
     """
     body, star, count_text = spec.partition("*")
     kind, _, value = body.partition(":")
     count = None
     if star:
         if not count_text.isdecimal() or not count_text.isascii() or int(count_text[:9]) < 1:
-            raise BadFault(f"{spec!r}: after * stands a count, 1 or more")
+            raise BadFault(f"{spec!r}: the count after * must be 1 or more")
         count = int(count_text[:9])
     if kind.isdecimal() and kind.isascii() and 400 <= int(kind[:4]) <= 599:
         seconds, as_date = _retry_after(spec, value)
         return Fault(spec, "status", int(kind), seconds, as_date, count)
     if kind not in KINDS:
-        raise BadFault(f"{spec!r}: {kind!r} is no fault; there are 400 … 599, {', '.join(KINDS)}")
+        raise BadFault(f"{spec!r}: unknown fault {kind!r}; valid ones are 400 … 599, {', '.join(KINDS)}")
     if kind == "slow":
         return Fault(spec, kind, seconds=_seconds(spec, value), count=count)
     if value:
@@ -89,12 +89,12 @@ def _seconds(spec: str, text: str) -> float:
     except ValueError:
         seconds = -1.0
     if math.isnan(seconds) or math.isinf(seconds) or seconds < 0:
-        raise BadFault(f"{spec!r}: {text!r} is no number of seconds")
+        raise BadFault(f"{spec!r}: {text!r} is not a number of seconds")
     return seconds
 
 
 class FaultQueue:
-    """Faults to come, first in, first out; safe to use from several threads."""
+    """The faults still to come, first in, first out; safe to use from several threads."""
 
     def __init__(self, specs: Iterable[str] = ()) -> None:
         self._lock = threading.Lock()
@@ -102,17 +102,17 @@ class FaultQueue:
         self.replace(specs)
 
     def replace(self, specs: Iterable[str]) -> None:
-        """Forgets what waits and takes these instead; an empty list is good behaviour.
+        """Replace the waiting faults; an empty list ends all faults.
 
         Raises:
-            BadFault: one of them is none; nothing changes then.
+            BadFault: a specification is not valid; the queue then stays as it was.
         """
         faults = [parse(spec) for spec in specs]
         with self._lock:
             self._waiting = [(fault, fault.count) for fault in faults]
 
     def take(self) -> Fault | None:
-        """The fault of the next request, None for none."""
+        """Take the fault for the next request; None if there is none."""
         with self._lock:
             if not self._waiting:
                 return None
@@ -124,7 +124,7 @@ class FaultQueue:
             return fault
 
     def waiting(self) -> list[str]:
-        """What is still to come, with the counts that are left."""
+        """Specifications of the waiting faults, with their remaining counts."""
         with self._lock:
             return [
                 fault.spec if left is None else f"{fault.spec.partition('*')[0]}*{left}"

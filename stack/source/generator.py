@@ -1,4 +1,4 @@
-"""Users of a seed: the same seed, page and nationalities give the same users, byte for byte, on any machine."""
+"""Users from a seed: the same seed, page and nationalities give the same users, byte for byte, on any machine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from stack.source.nationalities import BY_CODE, TIMEZONES, Nationality
 
 User = dict[str, Any]
 
-# Ages are counted at this moment, not today: a seed must give the same bytes next year.
+# Ages are as of this moment, not of today: a seed must give the same bytes next year.
 NOW = datetime(2025, 1, 1, tzinfo=UTC)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NOW_MS = int(NOW.timestamp() * 1000)
@@ -48,9 +48,9 @@ _PASSWORDS = (
 
 
 class UserGenerator:
-    """Makes users with Faker, one instance a locale, made when a user first needs it.
+    """Generates users with Faker, with one instance per locale, created on first use.
 
-    Safe to call from several threads; one page is made at a time.
+    Safe to call from several threads; it generates one page at a time.
     """
 
     def __init__(self) -> None:
@@ -58,13 +58,13 @@ class UserGenerator:
         self._lock = threading.Lock()
 
     def page(self, seed: str, page: int, results: int, *, nats: tuple[str, ...] = (), gender: str = "") -> list[User]:
-        """The first `results` users of that page.
+        """Generate the first `results` users of a page.
 
         A shorter page is the beginning of a longer one, as in the real API.
 
         Args:
-            nats: codes to draw from, empty for all.
-            gender: `male` or `female` for only these, empty for both.
+            nats: nationality codes to draw from; empty for all.
+            gender: `male` or `female`; empty for both.
         """
         nationalities = [BY_CODE[code] for code in nats] or list(BY_CODE.values())
         identity = json.dumps([seed, page, nats])
@@ -76,7 +76,7 @@ class UserGenerator:
             return [self._user(rng, rng.choice(nationalities), gender) for _ in range(results)]
 
     def _user(self, rng: random.Random, nationality: Nationality, gender: str) -> User:
-        locale: Any = self._locale(nationality.locale, rng)  # its methods are those of its providers
+        locale: Any = self._locale(nationality.locale, rng)  # Any, because its methods come from its providers
         gender = gender or rng.choice(("male", "female"))
         male = gender == "male"
         first = locale.first_name_male() if male else locale.first_name_female()
@@ -99,7 +99,7 @@ class UserGenerator:
 
     def _locale(self, name: str, rng: random.Random) -> faker.Generator:
         if name not in self._locales:
-            # Without weighting each draw is one index; with it, a walk over thousands of weights.
+            # Without weighting a draw is one index; with weighting, it walks over thousands of weights.
             self._locales[name] = Factory.create(name, providers=_PROVIDERS, use_weighting=False)
             self._locales[name].random = rng
         return self._locales[name]
@@ -129,12 +129,12 @@ def _location(rng: random.Random, nationality: Nationality, locale: Any) -> dict
 
 
 def _state(locale: Any) -> str:
-    # Faker's Ukrainian provider alone calls it a region.
+    # Only Faker's Ukrainian provider calls it a region.
     return str(locale.administrative_unit() if hasattr(locale, "administrative_unit") else locale.region())
 
 
 def _email(first: str, last: str, username: str) -> str:
-    """ASCII, as the real API's; a name of which nothing is left in ASCII gives way to the user name."""
+    """An ASCII address, as in the real API, from the name; from the user name if the name has no ASCII letters."""
     parts = [
         "".join(c for c in unicodedata.normalize("NFKD", name).lower() if c.isascii() and c.isalnum())
         for name in (first, last)

@@ -1,7 +1,7 @@
-"""Which nationalities the source API knows, and the Faker locale, identity number and post code that fit each.
+"""The nationalities of the source API, each with its Faker locale, identity number and post code.
 
-The first 21 are those of randomuser.me 1.4 (`REAL`), with its names for identity numbers.  The others (`EXTRA`) are
-ours: they bring scripts that the real API does not have.
+`REAL` are the 21 of randomuser.me 1.4, with its names for identity numbers.  `EXTRA` are ours, and add scripts that
+the real API does not have.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Nationality:
-    """What differs from one nationality to the next.
+    """One nationality.
 
     Attributes:
         code: two letters, the user's `nat`.
         country: `location.country`, in English as in the real API.
         locale: Faker locale of names, streets, cities and phone numbers.
-        id_name: `id.name`; empty where there is no identity number, and `id.value` is null then.
-        id_pattern: `#` becomes a digit, `?` a capital letter.
-        post_code: lowest and highest number, or None for text as the locale writes it.
-        states: used instead of the locale's, where Faker has none or those of another country.
-        cities: likewise.
-        titles: added to Mr, Mrs, Ms and Miss: (male, female, female).
+        id_name: `id.name`; empty if there is no identity number, and `id.value` is then null.
+        id_pattern: pattern of `id.value`: `#` becomes a digit, `?` a capital letter.
+        post_code: lowest and highest number; None for text in the form of the locale.
+        states: replace the locale's if Faker has none, or those of another country.
+        cities: the same for cities.
+        titles: used besides Mr, Mrs, Ms and Miss: (male, female, female).
     """
 
     code: str

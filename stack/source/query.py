@@ -1,4 +1,4 @@
-"""The parameters of a request, read as randomuser.me 1.4 reads them: what does not fit becomes the default."""
+"""The parameters of a request, read as randomuser.me 1.4 reads them: an invalid value becomes the default."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FORMATS_NOT_OFFERED = ("csv", "xml", "yaml")
 
 
 class UnofferedFormat(ValueError):
-    """`format` names one that the real API has and this one has not."""
+    """`format` is one that the real API offers and this one does not."""
 
 
 @dataclass(frozen=True)
@@ -25,13 +25,13 @@ class Query:
     """A request for users.
 
     Attributes:
-        results: users a page, 1 to 5000.
-        page: 1 or more; the highest one is up to who answers.
-        seed: empty when the request names none.
-        nats: codes of nationalities in the order of the request, empty for all.
-        gender: `male`, `female`, or empty for both.
-        fields: the user's fields to answer with.
-        pretty: JSON with line breaks.
+        results: users per page, 1 to 5000.
+        page: 1 or more; the server limits the highest page.
+        seed: empty if the request has none.
+        nats: nationality codes in the order of the request; empty for all.
+        gender: `male` or `female`; empty for both.
+        fields: the user's fields to include.
+        pretty: whether the JSON has line breaks.
         info: whether the answer has `info`.
         faults: `_fault` specifications, for this request only.
     """
@@ -48,13 +48,13 @@ class Query:
 
 
 def parse(query_string: str) -> Query:
-    """The query of a URL.  Never fails on a value: the real API answers with the default for it.
+    """Parse the query of a URL.  An invalid value never fails; like the real API, it becomes the default.
 
     Raises:
-        UnofferedFormat: a `format` of the real API other than JSON.
+        UnofferedFormat: `format` is one of the real API's other than JSON.
     """
     pairs = parse_qsl(query_string, keep_blank_values=True, errors="replace")
-    given = dict(pairs)  # of a parameter that stands twice the last one counts
+    given = dict(pairs)  # the last one wins if a parameter is repeated
     form = given.get("fmt", given.get("format", "json")).lower()
     if form in _FORMATS_NOT_OFFERED:
         raise UnofferedFormat(form)
@@ -67,7 +67,7 @@ def parse(query_string: str) -> Query:
         page=_whole_number(given.get("page", ""), 10**9),
         seed=seed,
         nats=_nats(given.get("nat") or given.get("nationality") or ""),
-        # With a seed the real API ignores gender: the same seed is always the same users.
+        # With a seed the real API ignores the gender: a seed always gives the same users.
         gender=gender if gender in ("male", "female") and not seed else "",
         fields=tuple(field for field in FIELDS if field in included and field not in excluded),
         pretty=form in ("pretty", "prettyjson"),

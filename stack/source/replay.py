@@ -1,4 +1,4 @@
-"""Recorded responses, served again: every user of every file, each as it was."""
+"""Recorded responses to serve again: every user of every file, unchanged."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class Recording:
     """All users of a folder.
 
     Attributes:
-        users: in the order of the files' names, and in each file as they stand.
-        version: the API version that all files name, `mixed` when they differ or one names none.
-        files: how many files were read.
+        users: in the order of the file names, and in each file's own order.
+        version: the API version that all files name; `mixed` if they differ or one names none.
+        files: number of files read.
     """
 
     users: tuple[dict[str, Any], ...]
@@ -30,13 +30,13 @@ class Recording:
 
 
 def read(folder: Path) -> Recording:
-    """The recording in `folder`: its `*.json`, each a response of the API or a bare list of users.
+    """Read the `*.json` files in `folder`, each a response of the API or a bare list of users.
 
     Raises:
-        UsageError: no such folder, no such file in it, or a file that holds something else; it is named.
+        UsageError: the folder does not exist or contains no users, or a file contains something else.
     """
     if not folder.is_dir():
-        raise UsageError("there is no such folder", where=str(folder), fix="name a folder of recorded responses")
+        raise UsageError("this folder does not exist", where=str(folder), fix="name a folder of recorded responses")
     files = sorted(path for path in folder.glob("*.json") if path.is_file())
     users: list[dict[str, Any]] = []
     versions = set()
@@ -46,30 +46,33 @@ def read(folder: Path) -> Recording:
         versions.add(version)
     if not users:
         raise UsageError(
-            f"no user in its {len(files)} *.json files", where=str(folder), fix="put recorded responses there"
+            f"this folder contains no users ({len(files)} *.json files)",
+            where=str(folder),
+            fix="put recorded responses there",
         )
     version = versions.pop() if len(versions) == 1 else ""
     return Recording(tuple(users), version or "mixed", len(files))
 
 
 def _read_file(path: Path) -> tuple[list[dict[str, Any]], str]:
-    fix = 'a recorded response is {"results": [user, …]} or [user, …], in UTF-8'
+    fix = 'write a recorded response as {"results": [user, …]} or [user, …], in UTF-8'
     try:
         document = json.loads(path.read_bytes().decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        raise UsageError(f"is not UTF-8 at byte {error.start}", where=str(path), fix=fix) from None
+        raise UsageError(f"this file is not UTF-8 at byte {error.start}", where=str(path), fix=fix) from None
     except json.JSONDecodeError as error:
-        raise UsageError(f"is not JSON: {error.msg}", where=f"{path}:{error.lineno}", fix=fix) from None
+        raise UsageError(f"this file is not JSON: {error.msg}", where=f"{path}:{error.lineno}", fix=fix) from None
     except RecursionError:
-        raise UsageError("is nested too deeply", where=str(path), fix=fix) from None
+        raise UsageError("this file is nested too deeply", where=str(path), fix=fix) from None
     except OSError as error:
-        raise UsageError(f"cannot be read: {error.strerror}", where=str(path), fix="see its permissions") from None
+        what = f"this file cannot be read ({error.strerror})"
+        raise UsageError(what, where=str(path), fix="check its permissions") from None
     users = document.get("results") if isinstance(document, dict) else document
     if not isinstance(users, list):
-        raise UsageError("is JSON, but no response of the API", where=str(path), fix=fix)
+        raise UsageError("this file is JSON but not a response of the API", where=str(path), fix=fix)
     for position, user in enumerate(users):
         if not isinstance(user, dict):
-            raise UsageError(f"result {position} is no object", where=str(path), fix=fix)
+            raise UsageError(f"result {position} is not an object", where=str(path), fix=fix)
     info = document.get("info") if isinstance(document, dict) else None
     version = info.get("version") if isinstance(info, dict) else None
     return users, version if isinstance(version, str) else ""

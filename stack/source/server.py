@@ -1,8 +1,8 @@
-"""`python -m stack.source.server`: the local source API over HTTP, on the loopback address only.
+"""The local source API over HTTP, on the loopback address only (`python -m stack.source.server`).
 
 GET  /api/        users, as randomuser.me/api/ 1.4 answers (also /api/1.4/); docs/reference/source-api.md
 GET  /health      {"status": "ok", …}
-GET  /_control    what is to go wrong, and how many requests for users there were
+GET  /_control    the faults still to come, and the number of requests for users so far
 POST /_control    {"faults": ["429:retry_after=1*2", …]}: see stack/source/faults.py
 """
 
@@ -44,11 +44,11 @@ _MAX_CONTROL_BYTES = 65_536
 
 
 class SourceServer(ThreadingHTTPServer):
-    """The server; threads end with the process, however long an answer of theirs is meant to take.
+    """The HTTP server.  Its threads end with the process, even in the middle of a slow answer.
 
     Args:
-        recording: users to replay; None generates them.
-        seed: makes the seeds of requests that name none foreseeable; None draws them at random.
+        recording: users to replay; None to generate them.
+        seed: makes the seeds of requests without one predictable; None for random ones.
     """
 
     daemon_threads = True
@@ -74,13 +74,13 @@ class SourceServer(ThreadingHTTPServer):
         return self.recording.version if self.recording else VERSION
 
     def next_request(self) -> int:
-        """Counts a request for users."""
+        """Count a request for users; returns its number."""
         with self._lock:
             self.requests += 1
             return self.requests
 
     def draw_seed(self, request: int) -> str:
-        """A seed for a request that names none: 16 hex digits."""
+        """Draw a seed, 16 hex digits, for a request without one."""
         if self._seed is None:
             return secrets.token_hex(8)
         return hashlib.sha256(f"{self._seed}/{request}".encode()).hexdigest()[:16]
@@ -97,18 +97,18 @@ class SourceHandler(BaseHTTPRequestHandler):
     server: SourceServer
     protocol_version = "HTTP/1.1"
     server_version = "source-api"
-    # Head and body leave in one packet: else each answer on a kept connection waits 40 ms for an acknowledgement.
+    # Send head and body in one packet: otherwise each answer on a kept connection waits 40 ms for an acknowledgement.
     wbufsize = -1
     disable_nagle_algorithm = True
 
     def parse_request(self) -> bool:
-        """As the base, and refuses what a web page of somebody else's sends by way of a browser on this machine."""
+        """Parse as the base class does, and refuse requests that a foreign web page sends through a local browser."""
         if not super().parse_request():
             return False
         foreign = _foreign(self.headers)
         if foreign:
             self.close_connection = True  # a body was not read
-            self._json(403, {"error": f"{foreign}: this server answers programs on its own machine only."})
+            self._json(403, {"error": f"{foreign}. This server answers only programs on its own machine."})
         return not foreign
 
     def do_GET(self) -> None:
@@ -123,7 +123,7 @@ class SourceHandler(BaseHTTPRequestHandler):
         elif path == "/_control":
             self._json(200, self._control())
         else:
-            self._json(404, {"error": f"There is no {path} here. Users are at /api/ and /api/{VERSION}/."})
+            self._json(404, {"error": f"{path} does not exist. Users are at /api/ and /api/{VERSION}/."})
 
     def do_HEAD(self) -> None:
         self.do_GET()
@@ -131,7 +131,7 @@ class SourceHandler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         if urlsplit(self.path).path != "/_control":
             self.close_connection = True  # the body was not read
-            return self._json(404, {"error": "POST is for /_control only."})
+            return self._json(404, {"error": "POST works for /_control only."})
         length = self.headers.get("Content-Length", "")
         if not length.isdecimal() or int(length) > _MAX_CONTROL_BYTES:
             self.close_connection = True
@@ -151,7 +151,7 @@ class SourceHandler(BaseHTTPRequestHandler):
             query = queries.parse(urlsplit(self.path).query)
             faults = [parse_fault(spec) for spec in query.faults]
         except queries.UnofferedFormat as error:
-            return self._json(400, {"error": f"This local API answers in JSON only, not in {error}."})
+            return self._json(400, {"error": f"This local API answers only in JSON, not in {error}."})
         except BadFault as error:
             return self._json(400, {"error": str(error)})
         queued = None if faults else self.server.faults.take()
@@ -163,7 +163,7 @@ class SourceHandler(BaseHTTPRequestHandler):
         return self._send(200, _as_json(self._answer(query, request), query.pretty))
 
     def _answer(self, query: Query, request: int, *, empty: bool = False) -> dict[str, Any]:
-        """The document of one page."""
+        """The answer for one page, as a JSON document."""
         seed = query.seed or self.server.draw_seed(request)
         page = query.page
         if self.server.recording:
@@ -225,10 +225,10 @@ class SourceHandler(BaseHTTPRequestHandler):
 
 
 def _foreign(headers: Message) -> str:
-    """What shows that a request comes from a web page of another site; empty for none.
+    """Why a request must come from a web page of another site; empty if it need not.
 
-    A page that asks 127.0.0.1 has an Origin of its own, or, for an image or a link, a Sec-Fetch-Site.  One whose name
-    was turned into 127.0.0.1 meanwhile (DNS rebinding) has that name as its Host, and it is not ours.
+    A foreign page that requests 127.0.0.1 sends its own Origin or, for an image or a link, Sec-Fetch-Site.  A page
+    whose name was changed to resolve to 127.0.0.1 (DNS rebinding) sends that name as Host.
     """
     hosts = headers.get_all("Host", [])
     for host in hosts:
@@ -236,7 +236,7 @@ def _foreign(headers: Message) -> str:
             return "The Host is not a loopback address"
     for origin in headers.get_all("Origin", []):
         if [origin] != [f"http://{host}" for host in hosts]:
-            return "The Origin is another one"
+            return "The Origin is another site"
     if headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
         return "The request comes from another site"
     return ""
@@ -253,7 +253,7 @@ def _as_json(document: Any, pretty: bool = False) -> bytes:
     layout: dict[str, Any] = {"indent": 2} if pretty else {"separators": (",", ":")}
     try:
         return json.dumps(document, ensure_ascii=False, **layout).encode()
-    except UnicodeEncodeError:  # half of a surrogate pair, which a recording can hold as \ud83d
+    except UnicodeEncodeError:  # half of a surrogate pair, which a recording can contain as \ud83d
         return json.dumps(document, **layout).encode()
 
 
@@ -264,21 +264,20 @@ def _fault_specs(body: bytes) -> list[str]:
         document = None
     specs = document.get("faults") if isinstance(document, dict) else None
     if not isinstance(specs, list) or not all(isinstance(spec, str) for spec in specs):
-        raise BadFault('the body is {"faults": ["500*2", …]}; an empty list ends all faults')
+        raise BadFault('the body must be {"faults": ["500*2", …]}; an empty list ends all faults')
     return specs
 
 
 def start(
     host: str, port: int, *, replay: Path | None = None, seed: str | None = None, faults: tuple[str, ...] = ()
 ) -> SourceServer:
-    """A server that listens, not yet serving.
+    """Create a server that listens but does not serve yet.
 
     Args:
         port: 0 for one that the system assigns.
-
     Raises:
-        UsageError: `host` is not on the loopback, a fault is none, or the recording is not in order.
-        ServerError: the port is taken, or not to be had.
+        UsageError: `host` is not a loopback address, or a fault or the recording is invalid.
+        ServerError: the port is taken, or the system refuses it.
     """
     if not _is_loopback(host):
         raise UsageError(f"{host} is not a loopback address", fix="leave out --host, or use 127.0.0.1 or ::1")
@@ -293,9 +292,11 @@ def start(
         where = f"source API {host}:{port}"
         if error.errno == errno.EADDRINUSE:
             raise PortTaken(
-                "the port is taken", where=where, fix="stop what listens there, or choose another"
+                "the port is taken", where=where, fix="stop the program that listens there, or choose another port"
             ) from None
-        raise ServerError(f"cannot listen: {error.strerror}", where=where, fix="choose another port") from None
+        raise ServerError(
+            f"cannot listen on this port ({error.strerror})", where=where, fix="choose another port"
+        ) from None
 
 
 def _is_loopback(host: str) -> bool:
@@ -306,13 +307,15 @@ def _is_loopback(host: str) -> bool:
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
-    """Serves until SIGTERM (exit 0) or Ctrl-C (exit 130)."""
-    parser = argparse.ArgumentParser(prog="python -m stack.source.server", description="The local source API.")
-    parser.add_argument("--host", default="127.0.0.1", help="a loopback address (127.0.0.1)")
-    parser.add_argument("--port", type=_port, default=DEFAULT_PORT, help=f"0 for a free one ({DEFAULT_PORT})")
-    parser.add_argument("--replay", type=Path, metavar="DIR", help="serve the recorded responses in this folder")
-    parser.add_argument("--seed", help="make the seeds of requests that name none foreseeable")
-    parser.add_argument("--fault", action="append", default=[], metavar="SPEC", help="e.g. 429:retry_after=1*2")
+    """Serve until SIGTERM (exit 0) or Ctrl-C (exit 130)."""
+    parser = argparse.ArgumentParser(prog="python -m stack.source.server", description="Serve the local source API.")
+    parser.add_argument("--host", default="127.0.0.1", help="loopback address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=_port, default=DEFAULT_PORT, help="0 for a free one (default: %(default)s)")
+    parser.add_argument("--replay", type=Path, metavar="DIR", help="serve the recorded responses in DIR")
+    parser.add_argument("--seed", help="make the seeds of requests without a seed predictable")
+    parser.add_argument(
+        "--fault", action="append", default=[], metavar="SPEC", help="misbehave, for example 429:retry_after=1*2"
+    )
     flags = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_OK))
     try:
@@ -332,7 +335,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 
 def _port(text: str) -> int:
     if not text.isdecimal() or int(text) > 65_535:
-        raise argparse.ArgumentTypeError(f"{text!r} is no port")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port")
     return int(text)
 
 

@@ -141,7 +141,7 @@ def test_kafkas_commands_take_what_the_secure_overlay_needs(tmp_path: Path):
     mounted = {
         mount.split(":")[1] for mount in compose.read(compose.files(["secure"])[1])["services"]["broker"]["volumes"]
     }
-    (option,) = re.findall(r"With `--secure` each of Kafka's takes one option more: `(--[\w-]+ \S+)`", PAGE)
+    (option,) = re.findall(r"With `--secure`, add this option to every Kafka command: `(--[\w-]+ \S+)`", PAGE)
     flag, _, file = option.partition(" ")
     assert file in mounted
     classes = os.pathsep.join(map(str, [*fetched("kafka-tools"), *cache.paths("kafka")]))

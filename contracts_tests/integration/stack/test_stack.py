@@ -299,7 +299,7 @@ def test_down_leaves_no_process_and_keeps_the_data(tmp_path):
         assert processes_below(root) == []
         again = run(root, "down")
         assert again.returncode == 0
-        assert "nothing was up" in again.stderr
+        assert "no server was running" in again.stderr
         env = run(root, "env")
         assert env.returncode == 3
         assert "make up" in env.stderr
@@ -382,7 +382,7 @@ def test_recorded_answers_are_replayed_and_stay_so_after_a_kill(tmp_path):
         generated, first, text = emails()
         recorded.mkdir()
         (recorded / "001.json").write_text(text)
-        assert "anew" in run(root, "up", "--only", "source", "--replay", str(recorded)).stderr
+        assert "restarting source" in run(root, "up", "--only", "source", "--replay", str(recorded)).stderr
         replayed, second, _ = emails()
         assert replayed == generated
         assert second != first

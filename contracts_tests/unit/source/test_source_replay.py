@@ -70,7 +70,7 @@ def test_a_file_that_is_no_response_is_named(tmp_path: Path, content: bytes, pla
 
 
 def test_nothing_to_replay(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no such folder"):
+    with pytest.raises(UsageError, match="this folder does not exist"):
         read(tmp_path / "none")
     with pytest.raises(UsageError, match="no user"):
         read(tmp_path)

@@ -25,7 +25,7 @@ def test_what_was_made_for_three_nodes_stays_so(tmp_path: Path) -> None:
     assert agreed(site, 1).brokers == 1  # nothing is there yet
     (site.folder("kafka") / "data").mkdir(parents=True)
     assert agreed(site, None) == agreed(site, 3) == Shape.of(site) == shape
-    with pytest.raises(UsageError, match="of Kafka with 3 nodes, not one node") as told:
+    with pytest.raises(UsageError, match="belongs to Kafka with 3 nodes, not one node") as told:
         agreed(site, 1)
     assert "--dir" in str(told.value)
 
@@ -38,7 +38,7 @@ def test_what_is_secure_stays_so(tmp_path: Path) -> None:
     assert agreed(site).secure
     plain = Site(tmp_path / "plain")
     (plain.folder("kafka") / "data").mkdir(parents=True)
-    with pytest.raises(UsageError, match="of Kafka with one node, not one node and accounts"):
+    with pytest.raises(UsageError, match="belongs to Kafka with one node, not one node and accounts"):
         agreed(plain, secure=True)
 
 
@@ -47,7 +47,7 @@ def test_zookeeper_goes_with_one_node_and_without_accounts(tmp_path: Path) -> No
     names = [server.name for server in Stack.at(tmp_path).servers]
     assert names[:2] == ["zookeeper", "kafka"]
     for other in ({"brokers": 3}, {"secure": True}):
-        with pytest.raises(UsageError, match="with ZooKeeper there is one node of Kafka, and no accounts"):
+        with pytest.raises(UsageError, match="--zookeeper runs one Kafka node without accounts"):
             agreed(Site(tmp_path), **other)
 
 
@@ -79,10 +79,10 @@ def test_two_nodes_of_cassandra_stay_two_whatever_kafka_has(tmp_path: Path) -> N
     shape.keep(site)
     (site.folder("cassandra") / "data").mkdir(parents=True)
     assert agreed(site) == agreed(site, cassandra_nodes=2) == Shape.of(site) == shape
-    with pytest.raises(UsageError, match="of Cassandra with 2 nodes, not one node") as told:
+    with pytest.raises(UsageError, match="belongs to Cassandra with 2 nodes, not one node") as told:
         agreed(site, cassandra_nodes=1)
     assert "--dir" in str(told.value)
-    with pytest.raises(UsageError, match="of Kafka with one node, not 3 nodes"):
+    with pytest.raises(UsageError, match="belongs to Kafka with one node, not 3 nodes"):
         agreed(site, 3)
 
 
@@ -123,7 +123,7 @@ def test_a_machine_without_the_second_address_is_told_so(monkeypatch: pytest.Mon
     ports.demand_host("cassandra-2")
     # Reserved for documentation (RFC 5737): nobody's.
     monkeypatch.setitem(ports._HOSTS, "cassandra-2", "192.0.2.1")
-    with pytest.raises(UsageError, match="loopback has no such address") as told:
+    with pytest.raises(UsageError, match="loopback interface does not have this address") as told:
         ports.demand_host("cassandra-2")
     assert str(told.value).startswith("cassandra-2 192.0.2.1: ")
     assert "ip address add" in str(told.value)
