@@ -1,1 +1,1 @@
-"""The pipeline in Docker: docker-compose.yml, what it builds and mounts, and the checks before it starts."""
+"""Run the pipeline in Docker: the files that docker-compose.yml builds and mounts, and the checks before a start."""

@@ -1,6 +1,6 @@
-"""The pipeline in Docker: checks first and says what is missing, then calls `docker compose` with the right files."""
+"""Run the pipeline in Docker: check what is missing, then call `docker compose` with the right files."""
 
-# ruff: noqa: T201 - the edge of the process.
+# ruff: noqa: T201 - the command line prints here.
 from __future__ import annotations
 
 import argparse
@@ -17,7 +17,7 @@ from stack.errors import EXIT_BUG, EXIT_CANCELLED, EXIT_OK, EXIT_SERVICE, Server
 from stack.site import CLONE
 
 ENV_FILE = CLONE / ".env"
-# States of a container that holds neither a port nor a file.
+# States in which a container uses no port and no file.
 _GONE = ("created", "exited", "dead")
 
 
@@ -25,7 +25,7 @@ def _env(_: argparse.Namespace) -> int:
     wanted = compose.wanted_variables(compose.files(tuple(compose.OVERLAYS)))
     added = passwords.add_missing(ENV_FILE, wanted)
     passwords.demand(wanted, passwords.read(ENV_FILE))
-    print(f"{ENV_FILE.name}: " + (f"added {', '.join(added)}" if added else "all are there already"))
+    print(f"{ENV_FILE.name}: " + (f"added {', '.join(added)}" if added else "all passwords are already set"))
     return EXIT_OK
 
 
@@ -35,21 +35,21 @@ def _certs(arguments: argparse.Namespace) -> int:
     listed = _compose(["secure"], "ps", "--all", "--format", "json")
     if listed is None and certs.made():
         raise UsageError(
-            "Docker does not say whether containers run with those that are there, and would not know new ones",
+            "Docker does not say whether containers use the existing certificates; they would not know new ones",
             where=str(certs.FOLDER),
-            fix="see `docker compose ps`; or remove the folder, then this again",
+            fix="see what `docker compose ps` says, or remove this folder and run this command again",
         )
     rows = _rows(listed)
     secure = any(row["Service"] in compose.only_of("secure") for row in rows)
     running = [row["Service"] for row in rows if row["State"] not in _GONE]
     if secure and running:
         raise UsageError(
-            f"containers run with those that are there and would not know new ones: {', '.join(running)}",
+            f"running containers use the existing certificates and would not know new ones: {', '.join(running)}",
             where=str(certs.FOLDER),
             fix=certs.ANEW,
         )
     folder = certs.make(environment, days=arguments.days)
-    print(f"{folder}: one authority, and a certificate for each of {', '.join(certs.NAMES)}")
+    print(f"{folder}: created an authority and certificates for {', '.join(certs.NAMES)}")
     return EXIT_OK
 
 
@@ -67,9 +67,9 @@ def _up(arguments: argparse.Namespace) -> int:
     for name, services in others.items():
         if services:
             raise UsageError(
-                f"there are containers of --{name}: {', '.join(services)}",
+                f"Docker still has containers of --{name}: {', '.join(services)}",
                 where="docker compose",
-                fix="run `make compose-down`, then this again; volumes stay",
+                fix="run `make compose-down`, then run this command again; the volumes stay",
             )
     running = {row["Service"] for row in rows if row["State"] == "running"}
     environment = passwords.known(ENV_FILE, os.environ)
@@ -82,7 +82,7 @@ def _up(arguments: argparse.Namespace) -> int:
 def _down(arguments: argparse.Namespace) -> int:
     checks.client()
     _overlays(arguments)
-    # Of all of them, whichever was started: what a file does not name, compose leaves running.
+    # Name all files, whichever were started: compose leaves a service running that no file names.
     return _run(tuple(compose.OVERLAYS), "--profile", "*", "down", *arguments.rest)
 
 
@@ -100,12 +100,12 @@ def _status(arguments: argparse.Namespace) -> int:
             ports = ", ".join(f"127.0.0.1:{port}" for port in sorted(reached))
             print(f"{row['Service']:<24} {state:<10} {row.get('Health') or '-':<10} {ports}")
     if not rows:
-        raise ServerError("nothing runs", where="docker compose", fix="run `make compose-up`")
+        raise ServerError("no container exists", where="docker compose", fix="run `make compose-up`")
     return EXIT_OK if all(map(in_order, rows)) else EXIT_SERVICE
 
 
 def in_order(row: Mapping[str, Any]) -> bool:
-    """Runs and is healthy, or has done its work."""
+    """Whether a container runs and is healthy, or has done its work and exited with 0."""
     if row["State"] == "exited":
         return bool(row["ExitCode"] == 0)
     return row["State"] == "running" and row.get("Health") in (None, "", "healthy")
@@ -115,8 +115,8 @@ def _overlays(arguments: argparse.Namespace) -> list[str]:
     chosen = [name for name in compose.OVERLAYS if getattr(arguments, name)]
     if len(chosen) > 1:
         raise UsageError(
-            f"--{' and --'.join(chosen)} do not go together",
-            fix="choose one of them",
+            f"--{' and --'.join(chosen)} exclude each other",
+            fix="use only one of them",
         )
     return chosen
 
@@ -127,14 +127,17 @@ def _command(overlays: Sequence[str], *arguments: str) -> list[str]:
 
 
 def _environment(overlays: Sequence[str]) -> dict[str, str]:
-    """This process's, and something for each password that is not set: only `up` needs them, and has checked them."""
+    """The environment of this process, with a placeholder for each unset password.
+
+    Only `up` needs the passwords, and checks them first; compose refuses to run any command without them.
+    """
     known = passwords.known(ENV_FILE, os.environ)
     lacking = (name for name in compose.wanted_variables(compose.files(overlays)) if not known.get(name))
     return {**os.environ, **dict.fromkeys(lacking, "unset")}
 
 
 def _compose(overlays: Sequence[str], *arguments: str) -> str | None:
-    """What it prints; nothing where there is no Docker, None where it fails."""
+    """Output of a `docker compose` command; empty without Docker, None if the command failed."""
     if shutil.which("docker") is None:
         return ""
     done = subprocess.run(
@@ -149,7 +152,7 @@ def _compose(overlays: Sequence[str], *arguments: str) -> str | None:
 
 
 def _rows(text: str | None) -> list[dict[str, Any]]:
-    """One JSON object a line since Compose 2.21; a list before."""
+    """Parse the output of `ps --format json`, one object per line since Compose 2.21."""
     return [json.loads(line) for line in (text or "").splitlines() if line.strip().startswith("{")]
 
 
@@ -157,9 +160,9 @@ def _run(overlays: Sequence[str], *arguments: str) -> int:
     done = subprocess.run(_command(overlays, *arguments), cwd=CLONE, env=_environment(overlays), check=False)
     if done.returncode != 0:
         raise ServerError(
-            f"`docker compose` ended with {done.returncode}; its words are above",
+            f"`docker compose` failed (exit {done.returncode}); its messages are above",
             where="docker compose",
-            fix="`make compose-status` shows what runs; docker compose logs SERVICE shows why one does not",
+            fix="`make compose-status` shows what runs; `docker compose logs SERVICE` shows why a service does not",
         )
     return EXIT_OK
 
@@ -167,29 +170,39 @@ def _run(overlays: Sequence[str], *arguments: str) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m deploy", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    commands.add_parser("env", help="add the passwords that are missing to .env").set_defaults(function=_env)
-    certificates = commands.add_parser("certs", help="make the certificates of the secure overlay, in .certs/")
-    certificates.add_argument("--days", type=int, default=397, help="how long they are valid (397)")
+    commands.add_parser("env", help="add the missing passwords to .env").set_defaults(function=_env)
+    certificates = commands.add_parser("certs", help="create the certificates of the secure overlay in .certs/")
+    certificates.add_argument(
+        "--days", type=int, default=397, help="how long the certificates are valid (default: %(default)s)"
+    )
     certificates.set_defaults(function=_certs)
     for name, function, text in (
-        ("up", _up, "check, build and start; what follows -- goes to docker compose up"),
+        ("up", _up, "check, build and start; arguments after -- go to docker compose up"),
         (
             "down",
             _down,
-            "stop and remove the containers of every overlay; volumes stay; what follows -- goes to docker compose",
+            "stop and remove all containers; volumes stay; arguments after -- go to docker compose down",
         ),
-        ("status", _status, "state and health of each service; exit 3 unless all are in order"),
+        ("status", _status, "show state and health of each service; exit 3 unless all are healthy or done"),
     ):
         command = commands.add_parser(name, help=text, description=text)
-        command.add_argument("--zookeeper", action="store_true", help="with docker-compose.zookeeper.yml")
-        command.add_argument("--secure", action="store_true", help="with docker-compose.secure.yml")
+        command.add_argument("--zookeeper", action="store_true", help="also use docker-compose.zookeeper.yml")
+        command.add_argument("--secure", action="store_true", help="also use docker-compose.secure.yml")
         if name == "up":
-            command.add_argument("--profile", action="append", default=[], choices=["producer", "stream"])
-            command.add_argument("--scale", action="append", default=[], metavar="SERVICE=NUMBER", help="how many")
+            command.add_argument(
+                "--profile", action="append", default=[], choices=["producer", "stream"], help="also start this step"
+            )
+            command.add_argument(
+                "--scale",
+                action="append",
+                default=[],
+                metavar="SERVICE=NUMBER",
+                help="containers per service",
+            )
         if name == "status":
-            command.add_argument("--json", action="store_true")
+            command.add_argument("--json", action="store_true", help="print JSON")
         else:
-            command.add_argument("rest", nargs="*", metavar="-- ARGUMENT", help="for docker compose")
+            command.add_argument("rest", nargs="*", metavar="-- ARGUMENT", help="argument for docker compose")
         command.set_defaults(function=function)
     return parser
 

@@ -1,4 +1,4 @@
-"""`.certs/`: what docker-compose.secure.yml mounts, certificates and the registry's accounts."""
+"""The folder `.certs/` that docker-compose.secure.yml mounts: certificates and the registry's accounts."""
 
 from __future__ import annotations
 
@@ -14,27 +14,28 @@ from stack.site import CLONE
 FOLDER = CLONE / ".certs"
 _SERVERS = ("broker", "schema-registry", "cassandra", "postgres")
 NAMES = (*_SERVERS, "admin")
-# Certificates of one authority go together, and who runs keeps what it has read.
+# All certificates belong to one authority, and a running server keeps those that it has read.
 ANEW = "run `make compose-down`, then `make certs`, then `make compose-up ARGS=--secure`"
 _REGISTRY_USERS = ("register", "producer", "stream", "airflow", "control-center")
 
 
 def make(environment: Mapping[str, str], *, days: int, folder: Path = FOLDER) -> Path:
-    """Makes everything anew; returns the folder.
+    """Create all files again; returns the folder.
 
     Args:
-        environment: has the registry's passwords.
+        environment: contains the registry's passwords.
+        days: how long the certificates are valid.
     Raises:
-        UsageError: one is missing or cannot be one, or `days` is out of range.
+        UsageError: a password is missing or unusable, or `days` is out of range.
     """
     variables = {user: f"DEPLOY_REGISTRY_{user.upper().replace('-', '_')}_PASSWORD" for user in _REGISTRY_USERS}
     passwords.demand(list(variables.values()), environment)
-    # In the network by the service's name, from this machine by the loopback.
+    # Containers use the service's name, programs on this machine the loopback address.
     hosts = {name: (name, "localhost", "127.0.0.1") for name in _SERVERS}
     certificates.make(folder, {**hosts, "admin": ()}, days=days)
     lines = [f"{user}: {environment[variable]},user\n" for user, variable in variables.items()]
     _write(folder / "users.properties", *lines)
-    # Who logs in to Control Center: the account that it has at the registry itself, should it hand on who asks.
+    # The login of Control Center is its own account at the registry, in case it forwards the user's credentials.
     _write(
         folder / "login.properties", f"control-center: {environment[variables['control-center']]},Administrators\n"
     )
@@ -48,21 +49,22 @@ def _write(path: Path, *lines: str) -> None:
 
 
 def made(folder: Path = FOLDER) -> bool:
-    """Whether there are any."""
+    """Whether certificates exist."""
     return (folder / "ca.pem").exists()
 
 
 def demand(folder: Path = FOLDER) -> None:
-    """They are there, and valid for a day at least.
+    """Check that all files exist and the certificates are valid for at least one more day.
 
     Raises:
-        UsageError: they are not.
+        UsageError: a file is missing, or the certificates expire sooner.
     """
     wanted = ("ca.pem", "users.properties", "login.properties", *(f"{name}.pem" for name in NAMES))
     lacking = [name for name in wanted if not (folder / name).exists()]
     if lacking:
         fix = ANEW if made(folder) else "run `make certs`"
-        raise UsageError(f"not there: {', '.join(lacking)}", where=str(folder), fix=fix)
+        raise UsageError(f"missing files: {', '.join(lacking)}", where=str(folder), fix=fix)
     left = certificates.days_left(folder / "ca.pem")
     if left < 1:
-        raise UsageError(f"the certificates end in {max(left, 0):.0f} days", where=str(folder), fix=ANEW)
+        what = "the certificates have expired" if left < 0 else "the certificates expire in less than a day"
+        raise UsageError(what, where=str(folder), fix=ANEW)

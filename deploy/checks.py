@@ -1,4 +1,4 @@
-"""What has to be so before `docker compose up`: each check says what is not, and what to do."""
+"""Checks before `docker compose up`; each error says what is wrong and how to fix it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from stack import ports
 from stack.errors import PortTaken, ServerError, UsageError
 from stack.site import CLONE
 
-# The first with `!override` in overlays, and the engine that came out with it.
+# The first Compose with `!override` in overlays, and the engine released with it.
 OLDEST_COMPOSE = (2, 24, 4)
 OLDEST_ENGINE = (25, 0)
 
@@ -22,13 +22,13 @@ OLDEST_ENGINE = (25, 0)
 def before_up(
     paths: Sequence[Path], environment: Mapping[str, str], profiles: Sequence[str], services_up: set[str]
 ) -> None:
-    """All checks that need no Docker but the daemon's own answers.
+    """Run all checks before a start.
 
     Args:
-        services_up: services of this project that run already: their ports are theirs.
+        services_up: services of this project that run already, and so hold their own ports.
     Raises:
-        UsageError: a variable is missing, a file cannot be read in a container, two services want one port, Docker is
-            too old, or has too little memory.
+        UsageError: a variable is missing, a container cannot read a file, two services want the same port, Docker is
+            too old, or it has too little memory.
         ServerError: the daemon does not answer, or a port is taken.
     """
     passwords.demand(compose.wanted_variables(paths), environment)
@@ -39,9 +39,10 @@ def before_up(
     needed = compose.needed_bytes(paths, profiles)
     if memory < needed:
         raise UsageError(
-            f"Docker has {memory / 2**30:.1f} GiB of memory, the services take {needed / 2**30:.1f} GiB at rest",
+            f"Docker has {memory / 2**30:.1f} GiB of memory, but the idle services need {needed / 2**30:.1f} GiB",
             where="docker info",
-            fix="give it more (Docker Desktop: Settings, Resources), or start fewer: docker compose up SERVICE...",
+            fix="give Docker more memory (Docker Desktop: Settings, Resources), or start fewer services: "
+            "docker compose up SERVICE...",
         )
     for port in wanted:
         if port.service not in services_up and not ports.is_free(port.number):
@@ -49,32 +50,32 @@ def before_up(
             raise PortTaken(
                 f"port {port.number} is taken" + (f" by {by}" if by else ""),
                 where=f"{port.service} {ports.HOST}:{port.number}",
-                fix=f"stop what listens there, or set {port.variable} in .env to another",
+                fix=f"stop the program that listens there, or set {port.variable} in .env to another port",
             )
 
 
 def readable(sources: Sequence[Path]) -> None:
-    """Everybody may read them: containers do not run as whoever made the clone.
+    """Check that every account may read these files, because containers do not run as the owner of the clone.
 
     Raises:
-        UsageError: one of them is not so, as after `umask 077`.
+        UsageError: a file is not readable for all, as after `umask 077`.
     """
     for source in sources:
         for path in (source, *(source.rglob("*") if source.is_dir() else ())):
             needed = 0o005 if path.is_dir() else 0o004
             if path.stat().st_mode & needed != needed:
                 raise UsageError(
-                    "the account in the container may not read it",
+                    "the container's account may not read this file",
                     where=str(path),
-                    fix=f"run chmod -R o+rX {CLONE / 'deploy'}",
+                    fix=f"run `chmod -R o+rX {CLONE / 'deploy'}`",
                 )
 
 
 def apart(wanted: Sequence[compose.Port]) -> None:
-    """No port is wanted twice.
+    """Check that all ports differ.
 
     Raises:
-        UsageError: two services want the same.
+        UsageError: two services want the same port.
     """
     taken: dict[int, compose.Port] = {}
     for port in wanted:
@@ -83,19 +84,19 @@ def apart(wanted: Sequence[compose.Port]) -> None:
             raise UsageError(
                 f"{other.service} and {port.service} both want port {port.number}",
                 where=".env",
-                fix=f"set {other.variable} or {port.variable} to another",
+                fix=f"set {other.variable} or {port.variable} to another port",
             )
 
 
 def client() -> None:
-    """The `docker` command is there, with a Compose that knows what the files use.
+    """Check that the `docker` command exists, with a Compose that is new enough for the files.
 
     Raises:
-        UsageError: it is not.
+        UsageError: it does not exist, or is too old.
     """
     if shutil.which("docker") is None:
         raise UsageError(
-            "there is no `docker` command", fix="install Docker Engine 25 or newer with its Compose plugin"
+            "the command `docker` was not found", fix="install Docker Engine 25 or newer with its Compose plugin"
         )
     done = _docker("compose", "version", "--short")
     if done.returncode != 0:
@@ -109,11 +110,11 @@ def client() -> None:
 
 
 def daemon() -> int:
-    """The memory that Docker has, in bytes.
+    """Check Docker's daemon; returns the memory that it has, bytes.
 
     Raises:
         ServerError: the daemon does not answer.
-        UsageError: it is too old.
+        UsageError: the daemon is too old.
     """
     done = _docker("info", "--format", "{{json .}}")
     try:
@@ -121,14 +122,17 @@ def daemon() -> int:
         version, memory = str(answer["ServerVersion"]), int(answer["MemTotal"])
     except (ValueError, KeyError, TypeError):
         raise ServerError(
-            "the daemon does not answer",
+            "Docker's daemon does not answer",
             where="docker",
             detail=done.stderr.strip()[-500:],
-            fix="start it (systemctl start docker, or Docker Desktop); your account needs the group `docker`",
+            fix="start it (systemctl start docker, or Docker Desktop); your account must be in the group `docker`",
         ) from None
     if done.returncode != 0 or not memory:
         raise ServerError(
-            "the daemon does not answer", where="docker", detail=done.stderr.strip()[-500:], fix="see `docker info`"
+            "Docker's daemon does not answer",
+            where="docker",
+            detail=done.stderr.strip()[-500:],
+            fix="see what `docker info` says",
         )
     if _version(version) < OLDEST_ENGINE:
         raise UsageError(

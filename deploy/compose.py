@@ -1,4 +1,4 @@
-"""The compose files, read: services, ports, memory, and the variables that they want."""
+"""Read the compose files: services, ports, memory and required variables."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _UNITS = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 
 class _Loader(yaml.SafeLoader):
-    """Compose's own tags say how an overlay is merged; what stands behind them is ordinary YAML."""
+    """Reads Compose's own tags, which say how an overlay is merged, as the ordinary YAML behind them."""
 
 
 def _untagged(loader: _Loader, _: str, node: yaml.Node) -> Any:
@@ -37,7 +37,7 @@ _Loader.add_multi_constructor("!", _untagged)
 
 @dataclass(frozen=True)
 class Port:
-    """A port of this machine that a service is reached at."""
+    """A port of this machine that reaches a service."""
 
     service: str
     number: int
@@ -45,27 +45,27 @@ class Port:
 
 
 def files(overlays: Sequence[str] = ()) -> list[Path]:
-    """The compose files, in the order in which they are laid over each other."""
+    """Paths of the compose files, in the order in which compose merges them."""
     return [CLONE / BASE, *(CLONE / OVERLAYS[name] for name in overlays)]
 
 
 def read(path: Path) -> dict[str, Any]:
-    """One compose file, variables as they stand there."""
+    """Parse one compose file; leaves its variables as they are."""
     found: dict[str, Any] = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a SafeLoader
     return found
 
 
 def wanted_variables(paths: Sequence[Path]) -> list[str]:
-    """Names of the variables without which compose does not start, in the order of the files."""
+    """Names of the variables that compose requires, in the order of the files."""
     found = (match for path in paths for match in _VARIABLE.finditer(path.read_text(encoding="utf-8")))
     return list(dict.fromkeys(match["name"] for match in found if match["kind"] == "?"))
 
 
 def interpolate(text: str, environment: Mapping[str, str]) -> str:
-    """`text` with `${NAME}`, `${NAME:-default}` and `${NAME:?why}` as compose puts them in.
+    """Replace `${NAME}`, `${NAME:-default}` and `${NAME:?why}` in `text` as compose does.
 
     Raises:
-        UsageError: a variable that is wanted is not set.
+        UsageError: a required variable is not set.
     """
 
     def value(match: re.Match[str]) -> str:
@@ -78,7 +78,7 @@ def interpolate(text: str, environment: Mapping[str, str]) -> str:
 
 
 def services(paths: Sequence[Path]) -> dict[str, dict[str, Any]]:
-    """Service -> its keys; an overlay's key takes the place of the base's, which is enough for ports and memory."""
+    """Keys of each service.  An overlay's key replaces the base's, which is enough for ports and memory."""
     merged: dict[str, dict[str, Any]] = {}
     for path in paths:
         for name, keys in read(path)["services"].items():
@@ -87,10 +87,10 @@ def services(paths: Sequence[Path]) -> dict[str, dict[str, Any]]:
 
 
 def ports(paths: Sequence[Path], environment: Mapping[str, str], profiles: Sequence[str]) -> list[Port]:
-    """Ports of this machine that the services of these profiles take.
+    """Ports of this machine that the services of these profiles use.
 
     Raises:
-        UsageError: a variable names no port.
+        UsageError: a variable is not a port number.
     """
     found = []
     for name, keys in services(paths).items():
@@ -99,19 +99,21 @@ def ports(paths: Sequence[Path], environment: Mapping[str, str], profiles: Seque
             number = interpolate(text, environment).split(":")[-2]
             if not number.isdecimal() or not 0 < int(number) < 65_536:
                 raise UsageError(
-                    f"{number!r} is no port", where=variable["name"] if variable else name, fix="see .env"
+                    f"{number!r} is not a port",
+                    where=variable["name"] if variable else name,
+                    fix="correct it in .env",
                 )
             found.append(Port(name, int(number), variable["name"] if variable else ""))
     return found
 
 
 def only_of(overlay: str) -> set[str]:
-    """Services that this overlay adds."""
+    """Services that only this overlay has."""
     return set(read(CLONE / OVERLAYS[overlay])["services"]) - set(read(CLONE / BASE)["services"])
 
 
 def mounts(paths: Sequence[Path]) -> list[Path]:
-    """Files and folders of the clone that containers see; not `.certs/`, which one hands out that may read all."""
+    """Files and folders of the clone that containers mount, except `.certs/`, which only a root container reads."""
     sources = {
         mount.partition(":")[0]
         for path in paths
@@ -122,13 +124,13 @@ def mounts(paths: Sequence[Path]) -> list[Path]:
 
 
 def needed_bytes(paths: Sequence[Path], profiles: Sequence[str]) -> int:
-    """What the services of these profiles take at rest: the sum of their `mem_reservation`."""
+    """Memory that the services of these profiles need when idle, bytes: the sum of their `mem_reservation`."""
     found = (keys for keys in services(paths).values() if _starts(keys, profiles))
     return sum(in_bytes(str(keys["mem_reservation"])) for keys in found)
 
 
 def in_bytes(text: str) -> int:
-    """`512m` -> 536870912."""
+    """Convert a size such as `512m` to bytes."""
     return int(text[:-1]) * _UNITS[text[-1].lower()]
 
 

@@ -1,7 +1,7 @@
-"""`python -m deploy.kafka_roles`: the accounts of a secure Kafka, and what the contracts let each of them do.
+"""Create the accounts of a secure Kafka, with permissions on the contracts' topics (`python -m deploy.kafka_roles`).
 
-Run by docker-compose.secure.yml after the broker's start, with the administrator's certificate; the second time it
-changes nothing but passwords.  Who may do what is in docs/how-to/docker.md.
+docker-compose.secure.yml runs it after the broker's start, with the administrator's certificate.  Running it again
+changes only passwords.  docs/how-to/docker.md lists the permissions.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from contracts.errors import ConfigurationError, ServiceError
 from stack.security import acls
 
 ROLES = ("schema-registry", "control-center", "register", "producer", "stream", "airflow")
-# Airflow's tasks do each of them, one after the other.
+# Airflow's tasks run all steps, so its account gets the permissions of all.
 _STEPS = {
     "register": [acls.register],
     "producer": [acls.produce],
@@ -29,7 +29,7 @@ _STEPS = {
 
 
 def permissions(contracts: Iterable[Contract]) -> list[AclBinding]:
-    """What each role may do; what is not here, nobody may but the broker, the administrator and Control Center."""
+    """Permissions of each role.  Only the broker, the administrator and Control Center may do anything else."""
     found = [
         *acls.topic("schema-registry", "_schemas", (*acls.READ, *acls.WRITE, *acls.MANAGE)),
         *acls.topic("schema-registry", "__consumer_offsets", (AclOperation.DESCRIBE,)),
@@ -44,10 +44,10 @@ def permissions(contracts: Iterable[Contract]) -> list[AclBinding]:
 
 
 def passwords(environment: Mapping[str, str]) -> dict[str, str]:
-    """Role -> password.
+    """Password of each role.
 
     Raises:
-        ConfigurationError: one is missing.
+        ConfigurationError: a password is missing.
     """
     variables = {role: f"DEPLOY_KAFKA_{role.upper().replace('-', '_')}_PASSWORD" for role in ROLES}
     missing = [name for name in variables.values() if not environment.get(name)]
@@ -57,7 +57,7 @@ def passwords(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def apply(client: AdminClient, where: str, secrets: Mapping[str, str], wanted: Sequence[AclBinding]) -> None:
-    """Makes the accounts and lets them do what `wanted` says.
+    """Create the accounts and grant them the permissions in `wanted`.
 
     Raises:
         ServiceError: Kafka does not answer, or refuses.
@@ -68,7 +68,7 @@ def apply(client: AdminClient, where: str, secrets: Mapping[str, str], wanted: S
         raise ServiceError(
             error.args[0].str(),
             where=where,
-            fix="its log says why; the administrator's certificate comes from `make certs`",
+            fix="see the broker's log; `make certs` creates the administrator's certificate",
             server="kafka",
         ) from error
 

@@ -1,4 +1,4 @@
-"""`.env`: the passwords that the compose files want, generated once and never changed after that."""
+"""The passwords in `.env` that the compose files require, generated once and never changed afterwards."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from dotenv import dotenv_values
 
 from stack.errors import UsageError
 
-# They stand in URLs, properties, CQL and YAML as they are.  `=` ends a key in base64; while keys are
-# rotated there are two.
+# Characters that need no quoting in URLs, properties, CQL and YAML.  `=` ends a base64 key; during a rotation there
+# are two keys, separated by a comma.
 _PLAIN = re.compile(r"[A-Za-z0-9_-]+=*(,[A-Za-z0-9_-]+=*)?")
 
 
 def read(path: Path) -> dict[str, str]:
-    """Name -> value of the lines of an `.env`, read as compose does but for `$`, which stays; empty without the file.
+    """Variables of an `.env` file, read as compose does, except that `$` stays; empty if there is no file.
 
     Raises:
-        UsageError: it cannot be read.
+        UsageError: the file cannot be read.
     """
     found = dotenv_values(stream=io.StringIO(_text(path)), interpolate=False)
     return {name: value for name, value in found.items() if value is not None}
@@ -43,19 +43,23 @@ def _unusable(path: Path, error: Exception) -> UsageError:
     why = (
         "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else getattr(error, "strerror", None) or str(error)
     )
-    return UsageError(f"no use as a file of passwords: {why}", where=str(path), fix="make it a text file of yours")
+    return UsageError(
+        f"the passwords in this file cannot be used: {why}",
+        where=str(path),
+        fix="make it a UTF-8 text file that your account may read and write",
+    )
 
 
 def known(path: Path, environment: Mapping[str, str]) -> dict[str, str]:
-    """What compose sees: the environment, before `.env`."""
+    """The variables that compose sees: the environment takes precedence over `.env`."""
     return {**read(path), **environment}
 
 
 def demand(names: Sequence[str], environment: Mapping[str, str]) -> None:
-    """All of them are set, to what can stand wherever the compose files put it.
+    """Check that all passwords are set, and need no quoting where the compose files use them.
 
     Raises:
-        UsageError: they are not.
+        UsageError: a password is missing, or has a character that needs quoting.
     """
     missing = [name for name in names if not environment.get(name)]
     if missing:
@@ -63,17 +67,18 @@ def demand(names: Sequence[str], environment: Mapping[str, str]) -> None:
     odd = [name for name in names if not _PLAIN.fullmatch(environment[name])]
     if odd:
         raise UsageError(
-            f"characters that a URL or a file of properties would change: {', '.join(odd)}",
+            f"these passwords contain characters that a URL or a properties file would change: {', '.join(odd)}",
             where=".env",
-            fix="choose letters, digits, _ and -; where a server has the old one: docs/how-to/operations.md, Rotate",
+            fix="use only letters, digits, _ and -; if a server already has the old password, see "
+            "docs/how-to/operations.md, Rotate",
         )
 
 
 def add_missing(path: Path, wanted: Sequence[str]) -> list[str]:
-    """Appends a generated value for each wanted name that has none; returns the names.  The file is mode 0600.
+    """Append a generated value for each name without one; returns those names.  The file gets mode 0600.
 
     Raises:
-        UsageError: it cannot be read or written.
+        UsageError: the file cannot be read or written.
     """
     text = _text(path)
     have = read(path)
@@ -92,7 +97,7 @@ def add_missing(path: Path, wanted: Sequence[str]) -> list[str]:
 
 
 def _replace(path: Path, text: str) -> None:
-    # Under another name until it is whole: passwords that are in use must not get lost.
+    # Under another name until it is complete: passwords in use must not get lost.
     half = path.with_name(f"{path.name}.new")
     half.unlink(missing_ok=True)
     with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
@@ -104,7 +109,7 @@ def _generated(name: str) -> str:
     if name.endswith("_FERNET_KEY"):
         return base64.urlsafe_b64encode(os.urandom(32)).decode()
     if name.endswith("_CLUSTER_ID"):
-        # Kafka takes a UUID in base64 without padding, and none that begins with a dash.
+        # Kafka expects a UUID in base64 without padding that does not begin with a dash.
         return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A")
-    # Of letters and digits: it stands in URLs, CQL, properties and YAML.
+    # Letters and digits need no quoting in URLs, CQL, properties and YAML.
     return secrets.token_hex(24)

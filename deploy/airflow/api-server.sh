@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Airflow's simple login reads its accounts from a file: makes it from the password that compose hands over.
+# Write the file from which Airflow's simple login reads its accounts, with the password that compose passes on.
 set -euo pipefail
 umask 077
 python -c '

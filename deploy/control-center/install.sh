@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# install.sh SOURCE TARGET: the settings of Prometheus and Alertmanager into the volume that Control Center writes to.
-# Ours come anew with each start.  The two files that Control Center edits itself (alerts made in its pages, and whom
-# they are sent to) stay as they are once they are there.
+# install.sh SOURCE TARGET: copy the settings of Prometheus and Alertmanager into the volume that Control Center writes
+# to.  Each start overwrites our files.  The two files that Control Center edits (alerts created on its pages, and their
+# receivers) are copied only once.
 set -euo pipefail
 source=$1
 target=$2

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# hand-out.sh MADE GIVEN: to each server's volume its own key, readable by its own account only; to clients the authority.
+# hand-out.sh MADE GIVEN: copy each server's key into its volume, readable only for its account, and the authority for all.
 set -euo pipefail
 made=$1
 given=$2
@@ -9,7 +9,7 @@ give() {
         install -m "$3" -o "$2" -g "$2" "$made/$file" "$given/$1/$file"
     done
 }
-# The accounts that the images run as: appuser, cassandra and postgres, and `pipeline` of ours.
+# The images' accounts: appuser, cassandra, postgres, and our own `pipeline`.
 for volume in broker:1000 schema-registry:1000 control-center:1000 cassandra:999 postgres:999 admin:10001 client:10001; do
     give "${volume%:*}" "${volume#*:}" 644 ca.pem
 done

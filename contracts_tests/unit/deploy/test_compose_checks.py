@@ -108,7 +108,7 @@ def test_one_overlay_does_not_start_over_another(docker: Fake, left: str, flags:
     docker.answer(ps=json.dumps({"Service": left, "State": "exited"}) + "\n")
     done = docker.run("up", *flags)
     assert done.returncode == 2
-    assert f"there are containers of {named}\n  fix: run `make compose-down`" in done.stderr
+    assert f"Docker still has containers of {named}\n  fix: run `make compose-down`" in done.stderr
 
 
 @pytest.mark.parametrize(("state", "code"), [("running", 2), ("restarting", 2), ("exited", 0)])
@@ -148,7 +148,7 @@ def test_who_may_log_in_where(docker: Fake, tmp_path: Path):
     # Made by a version that had no such file.
     login.unlink()
     with pytest.raises(
-        compose.UsageError, match=r"not there: login.properties\n  fix: run `make compose-down`, then"
+        compose.UsageError, match=r"missing files: login.properties\n  fix: run `make compose-down`, then"
     ):
         certs.demand(folder)
 
@@ -157,7 +157,7 @@ def test_who_may_log_in_where(docker: Fake, tmp_path: Path):
 def test_a_password_that_would_break_what_it_stands_in(docker: Fake, password: str):
     done = docker.run("up", DEPLOY_POSTGRES_PASSWORD=password)
     assert done.returncode == 2
-    assert "would change: DEPLOY_POSTGRES_PASSWORD\n  fix: choose letters, digits" in done.stderr
+    assert "would change: DEPLOY_POSTGRES_PASSWORD\n  fix: use only letters, digits" in done.stderr
     assert password not in done.stderr
 
 
@@ -179,7 +179,7 @@ def test_a_clone_that_only_its_owner_may_read(tmp_path: Path, private: str):
     checks.readable([tmp_path / "mounted"])
     checks.readable([tmp_path / "mounted" / "file"])
     (tmp_path / private).chmod(0o700)
-    with pytest.raises(compose.UsageError, match="may not read it\n  fix: run chmod -R o\\+rX "):
+    with pytest.raises(compose.UsageError, match="may not read this file\n  fix: run `chmod -R o\\+rX "):
         checks.readable([tmp_path / "mounted"])
 
 
@@ -205,7 +205,7 @@ def test_a_port_that_is_taken(docker: Fake):
         assert done.returncode == 3
         assert re.fullmatch(
             rf"error: postgres 127\.0\.0\.1:{port}: port {port} is taken by process .+ \(pid {os.getpid()}\)\n"
-            r"  fix: stop what listens there, or set PORT_POSTGRES in \.env to another\n",
+            r"  fix: stop the program that listens there, or set PORT_POSTGRES in \.env to another port\n",
             done.stderr,
         )
         # It is ours already: the second `make compose-up`.
@@ -217,7 +217,7 @@ def test_a_port_that_is_taken(docker: Fake):
 def test_a_port_that_is_none(docker: Fake, port: str):
     done = docker.run("up", PORT_POSTGRES=port)
     assert done.returncode == 2
-    assert f"PORT_POSTGRES: '{port}' is no port" in done.stderr
+    assert f"PORT_POSTGRES: '{port}' is not a port" in done.stderr
 
 
 def test_too_little_memory(docker: Fake):
@@ -226,8 +226,8 @@ def test_too_little_memory(docker: Fake):
     assert docker.run("up").returncode == 0
     done = docker.run("up", "--profile", "stream")
     assert done.returncode == 2
-    assert "of memory, the services take" in done.stderr
-    assert "fix: give it more" in done.stderr
+    assert "of memory, but the idle services need" in done.stderr
+    assert "fix: give Docker more memory" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -236,10 +236,10 @@ def test_too_little_memory(docker: Fake):
         ({"compose": "2.20.0"}, 2, "Docker Compose 2.20.0 is too old"),
         ({"compose": ""}, 2, "is too old"),
         ({"info": json.dumps({"ServerVersion": "20.10.1", "MemTotal": 32 * GIB})}, 2, "Docker 20.10.1 is too old"),
-        ({"info": json.dumps({"ServerErrors": ["no"]})}, 3, "the daemon does not answer"),
-        ({"info": json.dumps({"ServerVersion": "", "MemTotal": 0})}, 3, "the daemon does not answer"),
-        ({"info": "", "down": ""}, 3, "the daemon does not answer"),
-        ({"up": "17"}, 3, "`docker compose` ended with 17"),
+        ({"info": json.dumps({"ServerErrors": ["no"]})}, 3, "Docker's daemon does not answer"),
+        ({"info": json.dumps({"ServerVersion": "", "MemTotal": 0})}, 3, "Docker's daemon does not answer"),
+        ({"info": "", "down": ""}, 3, "Docker's daemon does not answer"),
+        ({"up": "17"}, 3, "`docker compose` failed (exit 17)"),
     ],
 )
 def test_a_docker_that_cannot(docker: Fake, answers: dict[str, str], code: int, words: str):
@@ -253,7 +253,7 @@ def test_a_docker_that_cannot(docker: Fake, answers: dict[str, str], code: int, 
 
 def test_no_docker_at_all(docker: Fake):
     done = docker.run("up", PATH="/nowhere")
-    assert (done.returncode, done.stderr.splitlines()[0]) == (2, "error: there is no `docker` command")
+    assert (done.returncode, done.stderr.splitlines()[0]) == (2, "error: the command `docker` was not found")
 
 
 def test_overlays_do_not_go_together_and_secure_wants_certificates(docker: Fake, tmp_path: Path):
@@ -292,7 +292,7 @@ def test_status_of_nothing(docker: Fake):
     done = docker.run("status")
     assert (done.returncode, done.stderr) == (
         3,
-        "error: docker compose: nothing runs\n  fix: run `make compose-up`\n",
+        "error: docker compose: no container exists\n  fix: run `make compose-up`\n",
     )
 
 
@@ -343,7 +343,7 @@ def test_an_env_that_cannot_be_read(docker: Fake, monkeypatch: pytest.MonkeyPatc
     done = docker.run(command)
     assert (done.returncode, done.stderr.splitlines()[0]) == (
         2,
-        f"error: {file}: no use as a file of passwords: "
+        f"error: {file}: the passwords in this file cannot be used: "
         + ("Is a directory" if kind == "folder" else "it is not UTF-8"),
     )
 

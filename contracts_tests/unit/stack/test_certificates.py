@@ -100,7 +100,7 @@ def test_certs_makes_all_that_the_secure_overlay_mounts(tmp_path: Path):
     assert "control-center: pw-CONTROL_CENTER,user\n" in (tmp_path / "users.properties").read_text()
     assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
     (tmp_path / "users.properties").rename(tmp_path / "users")
-    with pytest.raises(UsageError, match=r"not there: users\.properties"):
+    with pytest.raises(UsageError, match=r"missing files: users\.properties"):
         certs.demand(tmp_path)
     (tmp_path / "users").unlink()
     # The next ones take the place of the first.
@@ -112,5 +112,5 @@ def test_certs_makes_all_that_the_secure_overlay_mounts(tmp_path: Path):
 def test_certificates_that_end_are_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     certs.make(REGISTRY_PASSWORDS, days=30, folder=tmp_path)
     monkeypatch.setattr(certificates, "days_left", lambda _: 0.5)
-    with pytest.raises(UsageError, match="the certificates end"):
+    with pytest.raises(UsageError, match="the certificates expire"):
         certs.demand(tmp_path)
