@@ -1,7 +1,7 @@
-"""Airflow: once a day, whether more records were rejected than `dead_letter.max_rate` of their contract allows.
+"""Airflow: check once a day whether more records were rejected than `dead_letter.max_rate` of their contract allows.
 
-One task for each contract, over the 24 hours before the run, two hours after the contracts' own; it fails with the
-reasons and how many records each has.
+One task for each contract looks at the 24 hours before the run, two hours after the daily run of the contract.  It
+fails with the reasons and the number of records for each.
 """
 
 from airflow.sdk import DAG, Param
@@ -16,14 +16,14 @@ with DAG(
     "dead_letter_review",
     schedule=LATER,
     **common("dead_letter_review"),
-    description="Fails when too many records of a contract were rejected.",
+    description="Fails if too many records of a contract were rejected.",
     doc_md=__doc__,
-    params={"hours": Param(24, type="integer", minimum=1, description="How far to look back.")},
+    params={"hours": Param(24, type="integer", minimum=1, description="Hours to look back.")},
 ):
     found = contracts()
     for contract in found:
         review = ["streaming", "--contract", contract.name, "dlq", "review", "--from", FROM, "--to", TO]
         Command(task_id=f"review_{identifier(contract)}", commands=[review], params={"contract": contract.name})
     if not found:
-        # Something is not in order, and this says what.
+        # No contract could be loaded; this task fails with the reason.
         Command(task_id="review", commands=[["contracts", "lint"]], params={"contract": "all"})

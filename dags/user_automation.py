@@ -1,6 +1,6 @@
-"""Airflow: every contract that has a `source` is produced, streamed and reconciled once a day.
+"""Airflow: produce, stream and reconcile every contract with a `source` once a day.
 
-`schemas/users_created` is the DAG `user_automation`; another contract `NAME` is `ingest_NAME`, without Python.
+`schemas/users_created` has the DAG `user_automation`; any other contract `NAME` gets `ingest_NAME` without new code.
 """
 
 from airflow.sdk import DAG, Asset, Param
@@ -56,6 +56,6 @@ sourced = [contract for contract in contracts() if contract.spec.source]
 for one in sourced:
     daily(one, one.spec.source.count)
 if FIRST not in [one.name for one in sourced]:
-    # Something is not in order, and the gate says what.
+    # The contract could not be loaded, or has no source; the gate fails with the reason if it is broken.
     with DAG(DAG_ID, schedule=DAILY, **common(DAG_ID), doc_md=__doc__, params={"contract": FIRST}):
         gate()

@@ -1,1 +1,1 @@
-"""What the DAGs in `dags/` are made of: the project's own commands as tasks, and alerts when one fails."""
+"""Building blocks of the DAGs in `dags/`: tasks that run the project's commands, and alerts when one fails."""

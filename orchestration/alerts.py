@@ -1,6 +1,7 @@
-"""Who is told when a task fails, or a run is late: an e-mail and a webhook, both off until they are configured.
+"""Alerts by e-mail and webhook when a task fails or a run is late; both are off until configured.
 
-ALERT_EMAIL_TO with AIRFLOW_CONN_SMTP_DEFAULT sets the first, ALERT_WEBHOOK_URL the second (docs/how-to/airflow.md).
+ALERT_EMAIL_TO and AIRFLOW_CONN_SMTP_DEFAULT turn on the e-mail, ALERT_WEBHOOK_URL the webhook; see
+docs/how-to/airflow.md.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 EMAIL_TO, EMAIL_FROM, WEBHOOK_URL = "ALERT_EMAIL_TO", "ALERT_EMAIL_FROM", "ALERT_WEBHOOK_URL"
-# How the reader of a message calls Airflow's command.
+# How the reader of an alert calls Airflow's command.
 AIRFLOW = os.environ.get("AIRFLOW_COMMAND", "airflow")
 WAIT_S = 10.0
 SUBJECT = "{{ dag.dag_id }}: {{ ti.task_id }} failed"
-# Airflow tells of what a task raised, but not of a process that was killed.
+# Airflow passes on the exception that a task raised; there is none if its process was killed.
 TEXT = f"""\
 {SUBJECT}
 contract  {{{{ params.contract }}}}
@@ -40,10 +41,10 @@ log       {{{{ ti.log_url }}}}"""
 
 
 class Webhook(BaseNotifier):
-    """Posts `{"text": …}`, which Slack, Mattermost and Rocket.Chat show as it is.
+    """A notifier that posts `{"text": …}`, which Slack, Mattermost and Rocket.Chat show as it is.
 
     Args:
-        text: templated.
+        text: the message; templated.
     """
 
     template_fields: Sequence[str] = ("text",)
@@ -53,15 +54,15 @@ class Webhook(BaseNotifier):
         self.text = text
 
     def notify(self, context: Context) -> None:
-        """Raises ConfigurationError when it was not taken; the address, which is a secret, stays out of it."""
+        """Post the message.  Raises ConfigurationError without the webhook's address, which is a secret."""
         post(self.text)
 
 
 def on_failure() -> list[BaseNotifier]:
-    """What a failed task calls, as the environment configures it."""
+    """The configured notifiers for a failed task."""
     found: list[BaseNotifier] = []
     if os.environ.get(EMAIL_TO):
-        # A reason may hold words of a foreign server.
+        # Escape the values: a reason may quote a foreign server.
         found.append(_email(SUBJECT, f"<pre>{TEXT.replace(' }}', ' | e }}')}</pre>"))
     if os.environ.get(WEBHOOK_URL):
         found.append(Webhook())
@@ -69,12 +70,12 @@ def on_failure() -> list[BaseNotifier]:
 
 
 def run_timed_out(context: Mapping[str, Any]) -> None:
-    """What a failed run calls, in the DAG processor.  Of a task that failed it was told already; one that ran out of
-    time has none that did."""
+    """Alert if a run timed out.  Airflow calls this in the DAG processor for every failed run; a failed task has
+    already sent its own alert."""
     if context.get("reason") != "timed_out":
         return
     dag_id, run_id = context["dag"].dag_id, context["run_id"]
-    subject = f"{dag_id}: the run {run_id} was ended, its time was up"
+    subject = f"{dag_id}: the run {run_id} timed out and was ended"
     text = f"{subject}\nagain     {AIRFLOW} dags clear --yes --run-id '{run_id}' {dag_id}"
     if os.environ.get(EMAIL_TO):
         _email(subject, f"<pre>{escape(text)}</pre>").notify({})
@@ -83,7 +84,7 @@ def run_timed_out(context: Mapping[str, Any]) -> None:
 
 
 async def deadline_missed(dag_id: str, context: Mapping[str, Any] | None = None) -> None:
-    """What a run that takes too long calls, in the triggerer.  A run that has failed has its deadline still."""
+    """Alert if a run is late.  Airflow calls this in the triggerer at the deadline, even if the run has ended."""
     run = (context or {}).get("dag_run") or {}
     run_id, state = run.get("dag_run_id", ""), run.get("state", "")
     if state in ("success", "failed"):
@@ -98,22 +99,27 @@ async def deadline_missed(dag_id: str, context: Mapping[str, Any] | None = None)
 
 
 def post(text: str) -> None:
-    """One message to the webhook."""
+    """Post a message to the webhook.
+
+    Raises:
+        ConfigurationError: the webhook cannot be reached, or refused the message.
+    """
     url = os.environ[WEBHOOK_URL]
     try:
         with requests.Session() as session:
-            # A proxy of the environment is for other machines.
+            # Do not use the environment's proxy for this machine.
             session.trust_env = not is_loopback(urlsplit(url).hostname or "")
             answer = session.post(url, json={"text": text}, timeout=WAIT_S)
-    except (requests.RequestException, ValueError) as error:  # urlsplit's own is a ValueError
-        words = f"cannot be reached ({type(error).__name__})"
-        raise ConfigurationError(words, where=WEBHOOK_URL, fix="correct it, or unset it") from None
+    except (requests.RequestException, ValueError) as error:  # urlsplit raises ValueError
+        words = f"the webhook cannot be reached ({type(error).__name__})"
+        raise ConfigurationError(words, where=WEBHOOK_URL, fix="correct or unset this variable") from None
     if not answer.ok:
-        raise ConfigurationError(f"answered {answer.status_code}", where=WEBHOOK_URL, fix="correct it, or unset it")
+        words = f"the webhook answered with status {answer.status_code}"
+        raise ConfigurationError(words, where=WEBHOOK_URL, fix="correct or unset this variable")
 
 
 def _email(subject: str, html: str) -> BaseNotifier:
-    from airflow.providers.smtp.notifications.smtp import SmtpNotifier  # only where there is somebody to write to
+    from airflow.providers.smtp.notifications.smtp import SmtpNotifier  # slow: import it only if needed
 
     to = [one.strip() for one in os.environ[EMAIL_TO].split(",")]
     return SmtpNotifier(to=to, from_email=os.environ.get(EMAIL_FROM) or None, subject=subject, html_content=html)

@@ -1,4 +1,4 @@
-"""A task that runs the project's commands, as a person would type them, and fails with what they say."""
+"""An operator that runs the project's commands as a person would type them, and fails with their error message."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ from contracts.errors import EXIT_BUG, EXIT_FINDINGS, EXIT_OK, EXIT_USAGE
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-# A task whose time is up waits for its command's end: a batch that is being written is finished first.
+# A task that times out waits for its command, which first finishes the batch that it is writing.
 GRACE_S = 60
 _KEPT_LINES = 40
 
 
 class Command(BaseOperator):
-    """Runs commands one after the other, each in a process of its own, and fails with the first that does.
+    """Runs commands one after the other, each in its own process, and fails with the first that fails.
 
-    What they print goes to the task's log, their numbers last.  A server that failed (exit 3) is tried again, as
-    `retries` says; findings (1) and a wrong configuration (2) would be the same again, and fail at once.
+    Their output goes to the task's log.  After a failure of a server (exit 3) Airflow retries the task, as `retries`
+    says.  Findings (1) and a wrong configuration (2) would not change, so they fail the task at once.
 
     Args:
-        commands: what stands after `python -m`, word by word; templated.
-        stdin: what the last command reads; templated.
-        as_json: the last one prints a JSON document, which becomes the task's XCom.
+        commands: the words after `python -m` of each command; templated.
+        stdin: input of the last command; templated.
+        as_json: whether the last command prints a JSON document, which becomes the task's XCom.
     """
 
     template_fields: Sequence[str] = ("commands", "stdin")
-    template_fields_renderers = {"commands": "json", "stdin": "json"}  # noqa: RUF012 - Airflow declares it so
+    template_fields_renderers = {"commands": "json", "stdin": "json"}  # noqa: RUF012 - as Airflow declares it
     ui_color = "#e6f2ee"
-    # The command that is at work.
+    # The running command.
     _process: subprocess.Popen[str] | None = None
 
     def __init__(
@@ -52,11 +52,11 @@ class Command(BaseOperator):
         self.as_json = as_json
 
     def execute(self, context: Context) -> Any:
-        """Runs them; the last one's document when it prints one.
+        """Run the commands; returns the document of the last one if `as_json`, otherwise None.
 
         Raises:
-            AirflowFailException: exit 1 or 2.
-            AirflowException: any other exit than 0.
+            AirflowFailException: a command exited with 1, 2 or 70.
+            AirflowException: a command exited with any other code except 0.
         """
         *before, last = self.commands
         for command in before:
@@ -69,16 +69,16 @@ class Command(BaseOperator):
         return document
 
     def on_kill(self) -> None:
-        """The task was marked failed, or cleared: the command is told to end, and finishes its batch without us, for
-        Airflow ends this process some seconds later."""
+        """Ask the command to end when the task is marked failed or cleared.  The command finishes its batch on its
+        own, because Airflow ends this process after a few seconds."""
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
 
     def _run(self, words: Sequence[str], stdin: str = "", *, quiet: bool = False) -> str:
-        """What the command has printed.
+        """Run one command; returns its stdout.
 
         Args:
-            quiet: its stdout is a document for us, and no line of the log.
+            quiet: keep stdout, a document for the caller, out of the log.
         """
         line = " ".join(["python -m", *words])
         self.log.info("$ %s", line)
@@ -90,7 +90,7 @@ class Command(BaseOperator):
             text=True,
             encoding="utf-8",
             errors="replace",
-            # It outlives this process by the batch that it writes.
+            # A session of its own, so that it can outlive this process and finish its batch.
             start_new_session=True,
         )
         assert process.stdin is not None
@@ -101,7 +101,7 @@ class Command(BaseOperator):
         reading.start()
         printed: list[str] = []
         try:
-            with suppress(BrokenPipeError):  # it has ended already, and says why
+            with suppress(BrokenPipeError):  # the command has already ended and says why
                 process.stdin.write(stdin)
                 process.stdin.close()
             for one in process.stdout:
@@ -123,7 +123,7 @@ class Command(BaseOperator):
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """Ends what is still at work when the task's time is up."""
+    """End a command that is still running when the task times out."""
     if process.poll() is not None:
         return
     process.send_signal(signal.SIGTERM)
@@ -135,7 +135,7 @@ def _end(process: subprocess.Popen[str]) -> None:
 
 
 def _failure(code: int, line: str, errors: Sequence[str], printed: Sequence[str]) -> AirflowException:
-    """The command's own words in one line: its error with the fix, or else the last line that it printed."""
+    """An exception with the command's error and fix in one line, or else the last line that it printed."""
     said = list(errors)
     begin = next((at for at in reversed(range(len(said))) if said[at].startswith("error: ")), None)
     if begin is not None:

@@ -1,4 +1,4 @@
-"""What all DAGs of the project have in common, and the words that their commands are given."""
+"""Arguments and templates that all DAGs of the project share."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ START = pendulum.datetime(2023, 9, 3, 10, tz="UTC")
 LATE_AFTER = timedelta(minutes=30)
 LONGEST = timedelta(hours=3)
 
-# In a template.  A run that is started by hand may have no logical date: then the day is the one that it runs on.
+# Templates.  A run that was started by hand may have no logical date; then its day is the day on which it runs.
 CONTRACT = "{{ params.contract }}"
 COUNT = "{{ params.count }}"
 WHEN = "(dag_run.logical_date or dag_run.run_after)"
 DAY = f"{{{{ {WHEN} | ds }}}}"
-#: The same for every run of a day and a contract: it fetches the same users, which are the same rows.
+#: The same for all runs of one day and contract: a repeated run fetches the same users and writes the same rows.
 SEED = f"{CONTRACT}-{DAY}"
 
 
 def contracts() -> list[Contract]:
-    """All contracts of CONTRACTS_DIR.  Read from disk whenever Airflow reads a DAG file; nothing else is asked.
+    """Load all contracts of CONTRACTS_DIR from disk; Airflow does so whenever it reads a DAG file.
 
-    None where one is not in order: the DAGs are there all the same, and their first task, `contracts lint`, fails
-    with what it is.  A DAG that cannot be read would fail nobody, and tell nobody.
+    Returns an empty list if a contract is broken.  The DAGs then still exist, and their first task, `contracts lint`,
+    fails with the reason.  A DAG file that cannot be read would fail no run and alert nobody.
     """
     try:
         return list(loading.load(settings.load().contracts_dir).contracts.values())
@@ -50,12 +50,12 @@ def contracts() -> list[Contract]:
 
 
 def identifier(contract: Contract) -> str:
-    """A contract's name in the id of a DAG or a task."""
+    """A contract's name as part of a DAG or task id."""
     return contract.name.replace("/", ".")
 
 
 def _configured() -> Settings:
-    """The settings; their defaults where one is not in order, which every command says."""
+    """The settings; the defaults if one is invalid, because every command reports that."""
     try:
         return settings.load()
     except ConfigurationError:
@@ -63,7 +63,7 @@ def _configured() -> Settings:
 
 
 def common(dag_id: str, *tags: str) -> dict[str, Any]:
-    """Arguments of every DAG: one run at a time, no run of the past, tasks that are tried again and never silent."""
+    """Arguments of every DAG: one run at a time, no catch-up, retries, and an alert for every failure."""
     configured = _configured()
     return {
         "start_date": START,
@@ -72,7 +72,7 @@ def common(dag_id: str, *tags: str) -> dict[str, Any]:
         "dagrun_timeout": LONGEST,
         "on_failure_callback": alerts.run_timed_out,
         "deadline": DeadlineAlert(
-            # Not DAGRUN_QUEUED_AT: with that, Airflow 3.3.2 cannot clear a run that has failed.
+            # Not DAGRUN_QUEUED_AT: with it, Airflow 3.3.2 cannot clear a failed run.
             reference=DeadlineReference.AVERAGE_RUNTIME(max_runs=10, min_runs=1),
             interval=LATE_AFTER,
             callback=AsyncCallback(alerts.deadline_missed, kwargs={"dag_id": dag_id}),
@@ -84,7 +84,7 @@ def common(dag_id: str, *tags: str) -> dict[str, Any]:
             "retry_exponential_backoff": 2.0,
             "max_retry_delay": timedelta(minutes=10),
             "execution_timeout": timedelta(minutes=30),
-            # A backfill may have several runs at once; no step of it is done by two.
+            # A backfill may have several runs at once, but two runs never execute the same step at once.
             "max_active_tis_per_dag": 1,
             "on_failure_callback": alerts.on_failure(),
         },
@@ -93,13 +93,13 @@ def common(dag_id: str, *tags: str) -> dict[str, Any]:
 
 
 def refuse_a_date_to_come(context: Context) -> None:
-    """To be called before a run's first task: users of a day that is not there yet would be overtaken by its own run.
+    """Refuse a run whose logical date lies in the future: the later run of that day would overwrite its users.
 
     Raises:
-        AirflowFailException: the run's logical date lies in the future.
+        AirflowFailException: the logical date lies in the future.
     """
     date = context["dag_run"].logical_date
     if date is not None and date > pendulum.now("UTC"):
         raise AirflowFailException(
-            f"the logical date {date:%Y-%m-%d %H:%M} lies in the future; trigger the DAG with one that has passed"
+            f"the logical date {date:%Y-%m-%d %H:%M} lies in the future; trigger the DAG with a past date"
         )

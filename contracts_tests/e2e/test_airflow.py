@@ -199,7 +199,7 @@ for reason in ("task_failure", "timed_out"):
     posts, mails = len(airflow.told.posts), len(airflow.told.mails)
     subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=environment, check=True)
     late = "user_automation: the run manual__running is late"
-    over = "user_automation: the run manual__timed_out was ended, its time was up"
+    over = "user_automation: the run manual__timed_out timed out and was ended"
     assert [post["text"].splitlines()[0] for post in airflow.told.posts[posts:]] == [late, over]
     assert [mail["Subject"] for mail in airflow.told.mails[mails:]] == [late, over]
 
