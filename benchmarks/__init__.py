@@ -1,1 +1,1 @@
-"""Benchmarks: figures as ratios inside one run.  `make bench`."""
+"""Benchmarks that compare measurements within one run (`make bench`)."""

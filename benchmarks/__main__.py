@@ -1,4 +1,4 @@
-"""`make bench`: measures, prints, and keeps the result with machine and commit in benchmarks/results/."""
+"""Run the benchmarks (`make bench`), print the results, and with --keep save them with machine and commit."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ BENCHMARKS = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which: {', '.join(BENCHMARKS)}; all by default")
-    parser.add_argument("--keep", action="store_true", help="write the result to benchmarks/results/")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"any of {', '.join(BENCHMARKS)} (default: all)")
+    parser.add_argument("--keep", action="store_true", help="save the result in benchmarks/results/")
     arguments = parser.parse_args()
     unknown = sorted(set(arguments.names) - set(BENCHMARKS))
     if unknown:
-        parser.error(f"no benchmark {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
+        parser.error(f"unknown benchmark: {', '.join(unknown)}; valid names: {', '.join(BENCHMARKS)}")
     result: dict[str, Any] = {"version": 1, **_circumstances()}
     print(json.dumps(result, indent=2))
     file = RESULTS / f"{result['at'][:10]}-{result['commit'][:10]}.json"
@@ -42,7 +42,7 @@ def main() -> None:
         print(json.dumps({name: result[name]}, indent=2), flush=True)
         if arguments.keep:
             file.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-            print(f"kept in {file.relative_to(CLONE)}")
+            print(f"saved in {file.relative_to(CLONE)}")
 
 
 def _circumstances() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What Spark tells of the batches that its queries have written."""
+"""The batches that Spark's queries wrote, as Spark reports them."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class Batch:
     """One written batch.
 
     Args:
-        start: seconds since 1970.
-        end: likewise; by then its rows are in the store.
-        records: how many.
-        offsets: by partition, its first offset and the one after its last.
+        start: start time, seconds since 1970.
+        end: end time, seconds since 1970; the rows are in the store by then.
+        records: number of records.
+        offsets: first offset of each partition, and the one after its last.
     """
 
     start: float
@@ -45,7 +45,7 @@ class _Listener(StreamingQueryListener):
             start = dt.datetime.fromisoformat(progress.timestamp).timestamp()
             end = start + progress.batchDuration / 1000
             offsets = _offsets(progress.sources[0])
-            # Not its numInputRows, which counts what is read a second time twice.
+            # Not numInputRows, which counts records twice if they are read twice.
             batch = Batch(start, end, sum(last - first for first, last in offsets.values()), offsets)
             self.batches.setdefault(progress.name.rpartition(".")[2], []).append(batch)
 
@@ -58,17 +58,17 @@ class _Listener(StreamingQueryListener):
 
 def _offsets(source: Any) -> dict[int, tuple[int, int]]:
     (ends,) = json.loads(source.endOffset).values()
-    begun = source.startOffset not in (None, "None")  # PySpark's word for none
+    begun = source.startOffset not in (None, "None")  # PySpark writes "None" if there is none
     (starts,) = json.loads(source.startOffset).values() if begun else ({},)
     return {int(partition): (starts.get(partition, 0), end) for partition, end in ends.items()}
 
 
 def listened(spark: SparkSession, run: Callable[[], object]) -> dict[str, list[Batch]]:
-    """Runs queries to their end; their batches, by the last part of the query's name."""
+    """Run queries to their end; returns their batches by the last part of the query's name."""
     listener = _Listener()
     spark.streams.addListener(listener)
     run()
-    for _ in range(listener.begun):  # it hears of the last batch after the query has ended
+    for _ in range(listener.begun):  # the listener gets the last batch only after the query has ended
         assert listener.ended.acquire(timeout=60)
     spark.streams.removeListener(listener)
     return listener.batches

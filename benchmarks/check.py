@@ -1,7 +1,7 @@
-"""`contracts check` as a process, offline: its start in this repository, and its growth with contracts and versions.
+"""Measure `contracts check` as an offline process: its start here, and its growth with contracts and versions.
 
-The grown repository is the worst case: every contract has changed, at a transitive level, so that each is compared
-with all its versions in git.
+The generated repositories are the worst case: every contract has changed and has a transitive level, so that each is
+compared with all its versions in git.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ CONTRACTS = (250, 500, 1000)
 VERSIONS = (1, 3, 5)
 COLD_STARTS = 9
 ROUNDS = 3
-# In a small process of its own: a program inherits the peak memory of the one that starts it.
+# In a small process of its own, because a program inherits the peak memory of its parent.
 _STOPWATCH = """
 import json, os, sys, time
 start = time.perf_counter()
@@ -48,7 +48,7 @@ _KINDS: tuple[Any, ...] = (
 
 
 def measure() -> dict[str, Any]:
-    """Seconds (medians) and peak MiB (most) of the cold start and each size; what a contract and a version cost."""
+    """Median seconds and maximum MiB of the cold start and of each size, and the cost of a contract and a version."""
     here = [_checked(CLONE) for _ in range(COLD_STARTS)]
     found: dict[str, Any] = {"cold_start": _median(here), "fields": FIELDS}
     most, longest = CONTRACTS[-1], VERSIONS[-1]
@@ -57,7 +57,7 @@ def measure() -> dict[str, Any]:
     by_versions[str(longest)] = by_contracts[str(most)]
     found[f"contracts, {longest} versions each"] = by_contracts
     found[f"versions, {most} contracts"] = by_versions
-    # Of processor time, which other programs disturb less: equal figures are a straight line.
+    # From processor time, which other programs disturb less.  Equal figures mean linear growth.
     start = found["cold_start"]["cpu_s"]
     found["cpu_ms_per_contract"] = {
         count: round((one["cpu_s"] - start) / int(count) * 1000, 2) for count, one in by_contracts.items()
@@ -84,7 +84,7 @@ def _median(runs: list[dict[str, float]]) -> dict[str, float]:
 
 
 def _checked(root: Path, changed: int | None = None) -> dict[str, float]:
-    """Figures of one run, which has to find that many changed contracts, and nothing against them."""
+    """Measure one run; asserts that it finds `changed` changed contracts and nothing wrong."""
     command = [sys.executable, "-S", "-c", _STOPWATCH, str(COMMAND), "check", "--against", "HEAD"]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
     figures: dict[str, float] = json.loads(done.stderr.splitlines()[-1])
@@ -95,9 +95,9 @@ def _checked(root: Path, changed: int | None = None) -> dict[str, float]:
 
 @contextmanager
 def grown(contracts: int, versions: int) -> Iterator[Path]:
-    """A git repository with so many commits, each a version of every contract, and one more in the work tree.
+    """A git repository with `versions` commits, each a new version of every contract, and one more in the work tree.
 
-    The version in the work tree has `FIELDS` fields, and each before it one less.
+    The version in the work tree has `FIELDS` fields; each earlier version has one less.
     """
     root = Path(tempfile.mkdtemp(prefix="bench-"))
     try:

@@ -1,6 +1,7 @@
-"""Decoding a topic of many schema versions, or fields, beside reading that topic alone, in turns, in one Spark.
+"""Measure decoding of a topic with many schema versions or fields against only reading it, in turns, in one Spark.
 
-`from_avro` is Spark's own with one schema for all: what decoding costs at the least, and wrong about the others.
+`from_avro` is Spark's own with one schema for all records: the minimum that decoding costs, and wrong for all other
+schemas.
 """
 
 from __future__ import annotations
@@ -31,18 +32,18 @@ from streaming.run import source
 from streaming.spark import session
 
 RECORDS = 200_000
-# Schema versions, and fields that a record has beside its own twelve.
+# Number of schema versions, and of fields in addition to the twelve of a record.
 CASES = {"3_versions": (3, 0), "50_versions": (50, 0), "60_fields": (3, 48)}
-# Every so many records is a reject: a body that is cut off.
+# One record in this many is rejected, because its body is cut off.
 REJECTS = 100
-# A version has the fields in another order than the one before; every so many of them also has one more.
+# Each version reorders the fields of the one before; one version in this many also adds a field.
 FIELD_EACH = 10
 WARM_UPS = 3
 ROUNDS = 5
 
 
 def measure() -> dict[str, Any]:
-    """Records a second of each, and the medians of the rounds' ratios, for each case."""
+    """Records per second, and the medians of the rounds' ratios, for each case."""
     result: dict[str, Any] = {"records": RECORDS}
     with servers.up() as (_, configured):
         spark = session.start(configured)
@@ -104,7 +105,7 @@ def _evolved(configured: Settings, contract: Contract, version: int) -> Contract
 
 
 def _with(configured: Settings, contract: Contract, fields: list[dict[str, Any]], first: int = 0) -> Contract:
-    """Registered with more fields, and with those before `first` behind the others."""
+    """Register a version with more fields, and with the first `first` fields moved to the end."""
     file = Path(contract.value.file)
     schema = json.loads(file.read_text())
     schema["fields"] = [*schema["fields"][first:], *schema["fields"][:first], *fields]
@@ -114,7 +115,7 @@ def _with(configured: Settings, contract: Contract, fields: list[dict[str, Any]]
 
 
 def _fill(configured: Settings, contract: Contract, ids: list[int], more: dict[str, str]) -> None:
-    """Every version as often as every other, one after the other."""
+    """Fill the topic with records whose schema versions alternate."""
     registry = Registry.from_settings(configured)
     schemas = [fastavro.parse_schema(json.loads(registry.by_id(one).text)) for one in ids]
     producer = Producer(

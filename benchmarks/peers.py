@@ -1,4 +1,4 @@
-"""What else one could build: a plain Python consumer, and the JSON pipeline of the tutorials."""
+"""The alternatives to compare with: a plain Python consumer, and the JSON pipeline of the tutorials."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from streaming.stores.cassandra import connection as cassandra
 
 _CHUNK = 1000
 _CONCURRENCY = 100
-# The stream's session has others.
+# The stream's session sets other values.
 _CONNECTOR_DEFAULTS = {
     "spark.cassandra.output.concurrent.writes": "5",
     "spark.cassandra.output.batch.grouping.key": "partition",
@@ -31,7 +31,7 @@ _CONNECTOR_DEFAULTS = {
 
 
 def python_consumer(configured: Settings, contract: Contract, count: int) -> Batch:
-    """All of them as one batch: one process, one event at a time decoded, a thousand at a time written."""
+    """Write all records from one process: decode one at a time, write a thousand at a time; returns one batch."""
     registry = SchemaRegistryClient({"url": configured.schema_registry_url})
     consumer = DeserializingConsumer(
         {
@@ -72,7 +72,7 @@ def json_topic(contract: Contract) -> str:
 
 
 def fill_json(configured: Settings, contract: Contract, users: list[dict[str, Any]]) -> None:
-    """The same records as JSON, in a topic of their own."""
+    """Write the same records as JSON into a topic of their own."""
     Topics(configured).create(json_topic(contract), contract.spec.kafka.partitions, -1, {})
     producer = Producer(
         {
@@ -87,7 +87,7 @@ def fill_json(configured: Settings, contract: Contract, users: list[dict[str, An
 
 
 def json_pipeline(spark: SparkSession, configured: Settings, contract: Contract) -> None:
-    """`from_json` into Cassandra, nothing said to the connector but where."""
+    """Run `from_json` into Cassandra with the connector's default settings."""
     table = {"keyspace": contract.spec.sinks.cassandra.keyspace, "table": contract.spec.sinks.cassandra.table}
     names = [field.name for field in contract.value.record.fields]
     typed = {"dob": "date", "registered_date": "timestamp"}

@@ -1,4 +1,4 @@
-"""The producer against a bare loop of AvroSerializer and produce(), records ready in memory, in turns."""
+"""Measure the producer against a bare loop of AvroSerializer and produce(), in turns, with records in memory."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROUNDS = 5
 
 
 def measure() -> dict[str, Any]:
-    """Records a second of both, and the median of the rounds' ratios."""
+    """Records per second of both, and the median of the rounds' ratios."""
     users = records.users(RECORDS)
     rounds = []
     with servers.up() as (_, configured):

@@ -1,4 +1,4 @@
-"""Records of users_created, the same in every run."""
+"""Generated records of users_created, the same in every run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def users(count: int, seed: int = 1) -> list[dict[str, Any]]:
-    """`count` records with distinct ids, as the producer's mapping gives them."""
+    """Generate `count` records with distinct ids, in the form of the producer's mapping."""
     rng = random.Random(seed)
     start = dt.datetime(2015, 1, 1, tzinfo=dt.UTC)
     return [

@@ -1,6 +1,6 @@
-"""`contracts plan`, `drift`, `check --against registry` and `register` of many contracts with nothing to do.
+"""Measure `contracts plan`, `drift`, `check --against registry` and `register` for many unchanged contracts.
 
-Requests and seconds, the registry on this machine, and as far away as 30 ms.
+Counts requests, and seconds with the registry on this machine and 30 ms away.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ COMMANDS = (("plan",), ("drift",), ("check", "--against", "registry"), ("registe
 
 
 def measure() -> dict[str, Any]:
-    """Requests, and seconds (medians) of each command as a process of its own, without and behind `DELAY_S`."""
+    """Requests and median seconds of each command as a process, without delay and behind `DELAY_S`."""
     with servers.up() as (root, configured):
         return measured(configured.model_copy(update={"contracts_dir": root / "schemas"}))
 
 
 def measured(configured: Settings) -> dict[str, Any]:
-    """As `measure`, with the servers of the settings; the contracts are written to their folder."""
+    """Like `measure`, with running servers; writes the contracts to the settings' folder."""
     for number in range(CONTRACTS):
         _write(configured.contracts_dir, number)
     began = time.perf_counter()

@@ -1,4 +1,4 @@
-"""A stack of the benchmarks' own, on free ports, and a contract with a topic of its own."""
+"""A separate stack for the benchmarks on free ports, and a contract with its own topic."""
 
 from __future__ import annotations
 
@@ -30,26 +30,26 @@ CLONE = Path(__file__).parent.parent
 
 
 def stack(root: Path, *arguments: str) -> str:
-    """Output of `python -m stack ARGUMENTS --dir ROOT`."""
+    """Run `python -m stack ARGUMENTS --dir ROOT`; returns its output."""
     command = [sys.executable, "-m", "stack", *arguments, "--dir", str(root)]
     return subprocess.run(command, cwd=CLONE, stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
 @contextmanager
 def up() -> Iterator[tuple[Path, Settings]]:
-    """A running stack: its folder, and settings that point to it."""
+    """A running stack; yields its folder and settings that point to it."""
     root = Path(tempfile.mkdtemp(prefix="bench-"))
     try:
         stack(root, "up", "--ports", "auto")
         exports = dict(re.findall(r"^export (\w+)='(.*)'$", stack(root, "env"), flags=re.MULTILINE))
         os.environ["JAVA_HOME"] = exports["JAVA_HOME"]
-        # Whatever is measured is on this machine, and confluent-kafka's client reads these.
+        # All servers are on this machine, and confluent-kafka's client reads these variables.
         for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
             del os.environ[name]
         flags = {name.lower(): value for name, value in exports.items() if name.lower() in Settings.model_fields}
         yield root, settings.load(**flags, checkpoint_dir=root / "checkpoints", spark_log_file=root / "spark.log")
     except KeyboardInterrupt:
-        print("stopping: waits for the servers to end", file=sys.stderr, flush=True)
+        print("stopping: waiting for the servers to end", file=sys.stderr, flush=True)
         raise
     finally:
         stack(root, "down")
@@ -57,7 +57,7 @@ def up() -> Iterator[tuple[Path, Settings]]:
 
 
 def resident_mib(root: Path) -> int:
-    """Resident memory of all servers of a stack, their children included, MiB."""
+    """Resident memory of all servers of a stack and their child processes, MiB."""
     pids = {row["pid"] for row in json.loads(stack(root, "status", "--json"))}
     parents: dict[int, int] = {}
     pages: dict[int, int] = {}
@@ -65,14 +65,14 @@ def resident_mib(root: Path) -> int:
         try:
             parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
             pages[int(folder.name)] = int((folder / "statm").read_text().split()[1])
-        except (FileNotFoundError, ProcessLookupError):  # it ended meanwhile
+        except (FileNotFoundError, ProcessLookupError):  # the process has ended meanwhile
             continue
     ours = {pid for pid in pages if pid in pids or parents[pid] in pids}
     return sum(pages[pid] for pid in ours) * os.sysconf("SC_PAGE_SIZE") // 2**20
 
 
 def registered(configured: Settings, name: str) -> tuple[Settings, Contract]:
-    """users_created under another name, registered, and settings that point to it."""
+    """Register users_created under another name; returns settings that point to it, and the contract."""
     folder = configured.checkpoint_dir.parent / "schemas" / name
     shutil.copytree(CLONE / "schemas" / "users_created", folder)
     contract: dict[str, Any] = yaml.safe_load((folder / "contract.yaml").read_text())
@@ -85,7 +85,7 @@ def registered(configured: Settings, name: str) -> tuple[Settings, Contract]:
 
 
 def register(configured: Settings) -> Catalog:
-    """Carries out the plan for all contracts of the settings' folder."""
+    """Carry out the plan for all contracts in the settings' folder."""
     desired = loading.load(configured.contracts_dir)
     servers = Servers(Registry.from_settings(configured), Topics(configured))
     servers.carry_out(plan.make(desired, servers.read(desired)))

@@ -1,4 +1,4 @@
-"""The stream under a steady load: from event to both rows, and whether the driver's memory grows."""
+"""Measure the stream under a steady load: its latency into both stores, and whether the driver's memory grows."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from streaming.spark import session
 
 RATE = 500
 MINUTES = 20
-# The first batches compile Spark's plans.
+# The first batches are slow because they compile Spark's plans.
 WARM_UP_S = 60
 
 
 def measure() -> dict[str, Any]:
-    """Seconds from an event's Kafka timestamp to the end of the later store's batch; MiB of the heap after a full
-    garbage collection, and of the driver's Java and Python, once a minute."""
+    """Seconds from an event's Kafka timestamp to the end of the slower store's batch; once a minute also MiB of the
+    heap after a full garbage collection, and of the driver's Java and Python processes."""
     with servers.up() as (_, configured):
         own, contract = servers.registered(configured, "bench_soak")
         spark = session.start(own)
@@ -92,7 +92,7 @@ def _resident_mib(process: str) -> int:
 
 
 def _latencies(configured: Settings, contract: Contract, written: dict[str, list[Batch]]) -> list[float]:
-    """Of every event, in the order of their timestamps."""
+    """Latency of every event, seconds, in the order of their timestamps."""
     whole = topic.whole(configured, contract.topic)
     found = []
     stores = list(written.values())

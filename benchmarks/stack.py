@@ -1,4 +1,4 @@
-"""How long `python -m stack up` takes warm, and how much memory all servers take."""
+"""Measure how long `python -m stack up` takes, and how much memory all servers use."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ROUNDS = 3
 
 
 def measure() -> dict[str, Any]:
-    """Seconds of a first start (empty data folder), of later ones, and resident MiB of all servers after each."""
+    """Seconds of a first start (empty data folder) and of later ones, and resident MiB of all servers after each."""
     rounds = []
     root = Path(tempfile.mkdtemp(prefix="bench-"))
     try:

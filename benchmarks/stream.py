@@ -1,10 +1,10 @@
-"""The stream into both stores, beside each store alone and beside what else one could build.
+"""Measure the stream into both stores against each store alone and against the alternatives.
 
-- `bare`: a Spark job with one schema that does the same into both stores without any of our promises.
+- `bare`: a Spark job with one schema that writes both stores without any of our guarantees.
 - `python`: confluent-kafka's `DeserializingConsumer` and cassandra-driver's concurrent statements, Cassandra only.
 - `json`: the job of the tutorials, `from_json` and the Cassandra connector's defaults, Cassandra only.
 
-All read the same records into empty tables, in turns; the first turns warm up servers and JVM, and are left out.
+All read the same records into empty tables, in turns.  The first turns warm up servers and JVM and do not count.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ ROUNDS = 2
 
 
 def measure() -> dict[str, Any]:
-    """Records a second of each, and the ratios within each round."""
+    """Records per second of each, and the ratios within each round."""
     with servers.up() as (_, configured):
         own, contract = servers.registered(configured, "bench_stream")
         users = records.users(RECORDS)
@@ -68,7 +68,7 @@ def _round(spark: SparkSession, configured: Settings, contract: Contract) -> dic
         "python": lambda own, _: {"python": [peers.python_consumer(own, contract, RECORDS)]},
     }
     rates = {
-        # Checkpoints of its own: what one knows of its table is not true of the next one's.
+        # Separate checkpoints: what one run records about its table is not true for the next.
         name: _rate(configured.model_copy(update={"checkpoint_dir": configured.checkpoint_dir / name}), contract, run)
         for name, run in contestants.items()
     }
@@ -82,7 +82,7 @@ def _round(spark: SparkSession, configured: Settings, contract: Contract) -> dic
 
 
 def _rate(configured: Settings, contract: Contract, run: Any) -> float:
-    """Records a second, from the first batch's start to the end of the last store's last one."""
+    """Records per second, from the start of the first batch to the end of the slowest store's last batch."""
     sinks = prepare(configured, contract)
     with cassandra.connect(configured) as connected:
         connected.execute(f"TRUNCATE {contract.spec.sinks.cassandra.quoted}")
@@ -96,7 +96,7 @@ def _rate(configured: Settings, contract: Contract, run: Any) -> float:
 
 
 def _bare(spark: SparkSession, configured: Settings, contract: Contract) -> None:
-    """One schema for all records; no dead letters, no order of events, no second attempt, nothing waited for."""
+    """Stream with one schema for all records: no dead letters, no event order, no retries, no wait for the disk."""
     spec = contract.spec.sinks
     url, properties = postgres.jdbc(configured.postgres_dsn)
 
