@@ -128,7 +128,7 @@ lint: $(STAMP) ## style, formatting, types, and the direction of imports
 WORKERS ?= $(shell awk '/^MemAvailable/ {print ($$2 > 14000000 ? 2 : 1)}' /proc/meminfo)
 .PHONY: test
 test: setup lint ## everything the tests need, then all of them (ARGS="-k stack")
-	@$(BIN)/python -m pytest $(or $(ARGS),--complete -n $(WORKERS) --dist loadfile --no-loadscope-reorder)
+	@$(BIN)/python -m pytest $(or $(ARGS),--complete -n $(WORKERS))
 
 .PHONY: ci
 ci: ## what CI runs: the system programs that some tests need (root, apt), then `make test`
