@@ -237,7 +237,7 @@ class Publisher:
             f"{self.sent - self.undelivered} messages delivered, {self.undelivered} not: "
             f"{reasons or self._last_error or f'no acknowledgement within {self._patience_s:g} s'}",
             where=self._where,
-            fix="see whether it is up (`make status`), then run again: a record that arrives twice is one row",
+            fix="check that it is up (`make status`), then run again: a record that arrives twice is one row",
             server="kafka",
         )
 
@@ -251,7 +251,7 @@ class Publisher:
                 self._producer.poll(0)  # calls error_cb, which gets the cause
                 if time.monotonic() >= deadline:
                     raise ServiceError(
-                        f"no answer within {self._patience_s:g} s: {self._last_error or error.args[0].str()}",
+                        f"did not answer within {self._patience_s:g} s: {self._last_error or error.args[0].str()}",
                         where=self._where,
                         fix="start it (`make up`), or set KAFKA_BOOTSTRAP_SERVERS",
                         server="kafka",

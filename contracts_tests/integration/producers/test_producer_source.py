@@ -80,9 +80,9 @@ def test_a_wait_that_is_too_long_is_left_to_the_user(serve: Callable[..., Source
     [
         ("500", "answered 500: Uh oh"),
         ("429", "answered 429: Too many requests"),
-        ("slow:60", "no answer within 0.5 s"),
+        ("slow:60", "did not answer within 0.5 s"),
         ("cut", "broke off"),
-        ("hang_up", "not reachable"),
+        ("hang_up", "cannot be reached"),
         ("not_json", "not JSON (text/html"),
         ("error_200", "answered with an error: Uh oh"),
     ],

@@ -145,11 +145,11 @@ class RandomuserApi:
                 server="source",
             ) from None
         except requests.Timeout:
-            raise self._temporary(f"no answer within {self._timeout_s:g} s") from None
+            raise self._temporary(f"did not answer within {self._timeout_s:g} s") from None
         except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError) as error:
             raise self._temporary(f"the answer broke off: {_cause(error)}") from None
         except requests.exceptions.ConnectionError as error:
-            raise self._temporary(f"not reachable: {_cause(error)}") from None
+            raise self._temporary(f"cannot be reached: {_cause(error)}") from None
         except requests.RequestException as error:
             raise ServiceError(
                 f"the request failed: {_cause(error)}",
@@ -222,7 +222,7 @@ class RandomuserApi:
 
 
 def retry_after(header: str | None) -> float | None:
-    """Return the seconds that a `Retry-After` header asks for (a number or an HTTP date), None if it makes no sense."""
+    """Return the seconds that a `Retry-After` header asks for, None if it is neither a number nor an HTTP date."""
     if header is None:
         return None
     if re.fullmatch(r"[0-9]{1,9}(\.[0-9]+)?", header.strip()):
@@ -237,7 +237,7 @@ def retry_after(header: str | None) -> float | None:
 
 
 class _BackOff:
-    """Waits as long as the server asks, and a little longer, so that clients spread out; else exponentially longer."""
+    """Waits as long as the server asks and a little longer, so that clients spread out; else exponentially."""
 
     def __init__(self, first_wait_s: float) -> None:
         self._jittered = wait_random_exponential(multiplier=first_wait_s, max=LONGEST_WAIT_S)

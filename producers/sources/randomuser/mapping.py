@@ -136,7 +136,7 @@ def _post_code(value: Any) -> str | None:
 
 
 def _moment(value: Any, field: str) -> datetime | None:
-    """Read Unix seconds (1.0), `1990-07-20 11:40:15` (1.1), `{"date": "1945-04-24T00:26:45Z"}` (1.2, 1.3 with `.253`)."""
+    """Read Unix seconds (1.0); `1990-07-20 11:40:15` (1.1); `{"date": "1945-04-24T00:26:45.253Z"}` (1.2, 1.3)."""
     if isinstance(value, dict):
         value = value.get("date", "")
     if value is None:
