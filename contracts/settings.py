@@ -53,7 +53,8 @@ class Settings(BaseSettings):
     )
 
     datasource_url: str = Field(
-        "http://127.0.0.1:18000/api/", description="The source API; https://randomuser.me/api/ is the real one."
+        "http://127.0.0.1:18000/api/",
+        description="The source API, for a contract whose records come from one.",
     )
     datasource_timeout_s: FiniteFloat = Field(10.0, gt=0, description="Per request, seconds.")
     datasource_retries: int = Field(5, ge=0, description="Attempts after the first one.")
