@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from contracts.catalog.findings import FailOn, Finding, Severity
-from contracts.check.impact import Impact
+from contracts.check.effects import Impact
 from contracts.check.run import Checked, Verdict
+from contracts.impact_wording import ImpactWording
 from contracts.tables.migrations import migration_document
 from contracts.terminal import clean
 
@@ -47,19 +48,20 @@ class Result:
     @property
     def summary(self) -> str:
         """`2 errors, 1 warning, 1 approved in 3 contracts, compared with origin/main`."""
+        severities = [one.severity for one in self.findings if not one.approved]
         counts = [
-            _count(sum(one.severity is Severity.error and not one.approved for one in self.findings), "error"),
-            _count(sum(one.severity is Severity.warning and not one.approved for one in self.findings), "warning"),
-            _count(sum(bool(one.approved) for one in self.findings), "approved", plural="approved"),
+            (severities.count(Severity.error), "error", "errors"),
+            (severities.count(Severity.warning), "warning", "warnings"),
+            (len(self.findings) - len(severities), "approved", "approved"),
         ]
-        told = ", ".join(one for one in counts if not one.startswith("0 ")) or "no findings"
-        told += f" in {_count(len(self.contracts), 'contract')}"
+        told = ", ".join(_count(*one) for one in counts if one[0]) or "no findings"
+        told += f" in {_count(len(self.contracts), 'contract', 'contracts')}"
         against = self.checked.against if self.checked else self.against
         return f"{told}, compared with {against}" if against else told
 
 
-def _count(number: int, word: str, plural: str = "") -> str:
-    return f"{number} {word if number == 1 else plural or word + 's'}"
+def _count(number: int, word: str, plural: str) -> str:
+    return f"{number} {word if number == 1 else plural}"
 
 
 # -- JSON ------------------------------------------------------------------------------------------------------
@@ -100,14 +102,19 @@ def _verdict(one: Verdict) -> dict[str, Any]:
 
 def _impact(one: Impact) -> dict[str, Any]:
     spark = one.spark
+    words = ImpactWording(one, once=False)  # each text is read by itself
     return {
-        "deploy": {"first": one.first.value, "why": one.why},
+        "deploy": {
+            "first": one.first.value,
+            "reason": one.deployment.reason.value,
+            "why": words.deployment(one.deployment),
+        },
         "spark": spark
         and {
             "starts": spark.starts,
             "reads_old": spark.reads_old,
             "reads_new": spark.reads_new,
-            "notes": list(spark.notes),
+            "notes": [*filter(None, [words.blocked(spark)]), *words.spark(spark)],
         },
         "tables": [
             {
@@ -123,7 +130,8 @@ def _impact(one: Impact) -> dict[str, Any]:
                 "owner": who.owner,
                 "touched": list(who.touched),
                 "effect": who.reads.value,
-                "why": who.why,
+                "cause": who.cause.value,
+                "why": words.consumer(who),
             }
             for who in one.consumers
         ],
@@ -246,23 +254,25 @@ def _section(verdict: Verdict) -> list[str]:
     effect = verdict.impact
     if effect is None:
         return []
+    words = ImpactWording(effect, verdict.findings)
     icon = _ICONS[effect.first.value]
-    lines = [f"### {_code(verdict.contract)}: {icon} {effect.first.value}", "", f"{_md(effect.why)}.", ""]
-    if effect.spark is not None:
+    why = words.deployment(effect.deployment)
+    lines = [f"### {_code(verdict.contract)}: {icon} {effect.first.value}", "", f"{_md(_capital(why))}.", ""]
+    if spark := effect.spark:
+        notes = [f"- {_md(note)}" for note in (*filter(None, [words.blocked(spark)]), *words.spark(spark))]
         lines += [
-            f"**Spark** starts with the new contract: {_yes(effect.spark.starts)}; reads old records: "
-            f"{_yes(effect.spark.reads_old)}; before it is deployed, new ones: "
-            f"{_yes(effect.spark.reads_new)}",
+            f"**Spark** starts with the new contract: {_yes(spark.starts)}; the new contract reads old records: "
+            f"{_yes(spark.reads_old)}; the running stream reads new records: {_yes(spark.reads_new)}",
             "",
-            *(f"- {_md(note)}" for note in effect.spark.notes),
-            *([""] if effect.spark.notes else []),
+            *notes,
+            *([""] if notes else []),
         ]
     if effect.tables:
         lines += ["| table | `ALTER` | |", "|---|---|---|"]
         for table in effect.tables:
             statements = "<br>".join(f"{_code(' '.join(one.split()))}" for one in table.migration.statements)
-            notes = [f"**none is possible**: {_md(one.why)}" for one in table.migration.refusals]
-            notes += [_md(note) for note in table.migration.notes]
+            notes = [f"**{_md(refusal)}**" for refusal in words.refusals(table)]
+            notes += [_md(note) for note in words.notes(table)]
             nothing = "" if table.migration.refusals else "none needed"
             lines.append(f"| {table.kind} {_code(table.table)} | {statements or nothing} | {'<br>'.join(notes)} |")
         lines.append("")
@@ -271,7 +281,8 @@ def _section(verdict: Verdict) -> list[str]:
         for who in effect.consumers:
             owner = f" ({_code(who.owner)})" if who.owner else ""
             fields = " ".join(_code(path) for path in who.touched)
-            lines.append(f"| {_code(who.name)}{owner} | **{who.reads.value}** | {fields} | {_md(who.why)} |")
+            why = _md(words.consumer(who))
+            lines.append(f"| {_code(who.name)}{owner} | **{who.reads.value}** | {fields} | {why} |")
         lines.append("")
     if effect.changes:
         lines += ["<details><summary>All changes</summary>", "", "| field | change | before | after |"]
@@ -282,6 +293,10 @@ def _section(verdict: Verdict) -> list[str]:
         ]
         lines += ["", "</details>", ""]
     return lines
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _yes(value: bool) -> str:

@@ -14,9 +14,11 @@ from rich.markup import escape
 
 from contracts import formats
 from contracts.catalog.findings import Finding, Severity
-from contracts.check.impact import First, Impact, Reads
+from contracts.check.effects import First, Reads, SparkEffect
+from contracts.check.run import Verdict
 from contracts.compat.changes import Change
 from contracts.formats import Result
+from contracts.impact_wording import ImpactWording
 from contracts.registry.plan import Plan
 from contracts.registry.steps import Change as StepChange
 from contracts.registry.steps import Step
@@ -156,8 +158,8 @@ def _result(found: Result) -> None:
         out.print(f"[bold]{_plain(name or 'contracts')}[/]{state}")
         for one in mine:
             _finding(out, one)
-        if verdict is not None and verdict.impact is not None:
-            _impact(out, verdict.impact)
+        if verdict is not None:
+            _impact(out, verdict)
         out.print()
     colour = "red" if found.failed else "green"
     out.print(f"[{colour}]{found.verdict}[/]: {_plain(found.summary)}")
@@ -180,31 +182,40 @@ _FIRST = {First.consumers: "green", First.producers: "yellow", First.any: "green
 _READS = {Reads.on: "green", Reads.without: "yellow", Reads.breaks: "red"}
 
 
-def _impact(out: Console, effect: Impact) -> None:
+def _impact(out: Console, verdict: Verdict) -> None:
+    effect = verdict.impact
+    if effect is None:
+        return
+    words = ImpactWording(effect, verdict.findings)
     rows: list[tuple[str, str]] = []
     if effect.spark is not None:
-        old, new = (
-            "[green]reads[/]" if reads else "[red]cannot read[/]"
-            for reads in (effect.spark.reads_old, effect.spark.reads_new)
-        )
-        told = f"{old} old records; as it runs now, {new} new ones"
-        rows.append(("Spark", told if effect.spark.starts else f"[red]does not start[/]; {told}"))
-        rows += [("", line) for line in _some([_plain(note) for note in effect.spark.notes])]
+        rows.append(("Spark", _spark(effect.spark)))
+        if blocked := words.blocked(effect.spark):
+            rows.append(("", f"[red]{_plain(blocked)}[/]"))
+        rows += [("", line) for line in _some([_plain(line) for line in words.spark(effect.spark)])]
     for table in effect.tables:
         lines = [f"{_plain(' '.join(statement.split()))};" for statement in table.migration.statements]
-        lines += [f"[red]no ALTER is possible[/]: {_plain(no.why)}" for no in table.migration.refusals]
-        lines += [f"[dim]{_plain(note)}[/]" for note in table.migration.notes]
-        lines = lines or [f"{_plain(table.table)} stays as it is"]
+        lines += [f"[red]{_plain(refusal)}[/]" for refusal in words.refusals(table)]
+        lines += [f"[dim]{_plain(note)}[/]" for note in words.notes(table)]
+        lines = lines or [f"{_plain(table.table)} does not change"]
         lines = _some(lines)
         rows += [(STORES[table.kind].title, lines[0])]
         rows += [("", line) for line in lines[1:]]
     for who in effect.consumers:
         owner = f" ({_plain(who.owner)})" if who.owner else ""
-        rows.append((_plain(who.name) + owner, f"[{_READS[who.reads]}]{who.reads}[/]: {_plain(who.why)}"))
-    rows.append(("deploy", f"[{_FIRST[effect.first]}]{effect.first}[/]: {_plain(effect.why)}"))
+        rows.append((_plain(who.name) + owner, f"[{_READS[who.reads]}]{who.reads}[/]: {_plain(words.consumer(who))}"))
+    why = words.deployment(effect.deployment)
+    rows.append(("deploy", f"[{_FIRST[effect.first]}]{effect.first}[/]: {_plain(why)}"))
     width = min(max(len(label) for label, _ in rows), 24)
     # At once: `rich` takes as long for a call as for ten lines.
     out.print("\n".join(f"  [bold]{label}[/]{' ' * (width - len(label))}  {line}" for label, line in rows))
+
+
+def _spark(effect: SparkEffect) -> str:
+    old, new = (
+        "[green]reads[/]" if reads else "[red]cannot read[/]" for reads in (effect.reads_old, effect.reads_new)
+    )
+    return f"the new contract {old} old records; the running stream {new} new ones"
 
 
 def _some(lines: list[str]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from contracts.avro.nodes import Node, Record
@@ -14,7 +14,7 @@ from contracts.catalog.earlier import Earlier
 from contracts.catalog.findings import Finding, role
 from contracts.catalog.places import Texts
 from contracts.check import impact, topic_changes
-from contracts.check.impact import ConsumerEffect, Impact
+from contracts.check.effects import ConsumerEffect, Impact
 from contracts.check.rules import CHECK_RULES
 from contracts.check.topic_changes import MOVES
 from contracts.compat import blind_spots, changes, meanings
@@ -131,16 +131,15 @@ class ContractComparison:
     def _by_level(self, before: Subject, after: Subject) -> Iterator[Finding]:
         history = [earlier for earlier in self._history(before) if earlier.compared]
         schemas = [earlier.schema for earlier in history]
-        merged: dict[tuple[str, str, str, str, int, int], list[int]] = {}
+        merged: dict[Violation, list[Violation]] = {}
         for level in self._levels():
             for one in check_schemas(after.schema, schemas, level, self._compared.differences):
-                key = (one.rule, one.path, one.message, one.fix, one.line, one.column)
-                versions = merged.setdefault(key, [])
-                if one.version not in versions:
-                    versions.append(one.version)
-        for (rule, path, message, fix, line, column), versions in merged.items():
-            message += self._compared_with(history, versions)
-            yield self._of_violation(after, Violation(rule, path, message, fix, "", 0, line, column))
+                # What is wrong in several versions, or in both directions, is one finding.
+                merged.setdefault(replace(one, version=0, direction=""), []).append(one)
+        for violation, alike in merged.items():
+            message = violation.message + self._compared_with(history, [one.version for one in alike])
+            found = self._of_violation(after, replace(violation, message=message))
+            yield replace(found, directions=tuple(dict.fromkeys(one.direction for one in alike)))
 
     def _compared_with(self, history: Sequence[Earlier], versions: Sequence[int]) -> str:
         """Which versions a finding is about; nothing where it is the newest, as one expects."""
@@ -252,21 +251,23 @@ class ContractComparison:
                     "move its readers, then drop it",
                 )
         for consumer in effect.former:
-            what = f"{consumer.name} was taken out here, and {consumer.why}"
+            read = ", ".join(consumer.touched) or (consumer.obstacle.path if consumer.obstacle else "")
             yield self._in_contract(
                 "CONSUMER_REMOVED",
                 ["consumers"],
-                what,
-                f"make sure that its owner{_of(consumer)} has moved on; best take it out in a change before",
+                f"this change takes the consumer {consumer.name}, or what it reads, out of the contract, and also "
+                f"changes what it reads ({read or 'the value'}): the consumer {consumer.reads}",
+                f"make sure that its owner{_of(consumer)} has moved on; better remove it in an earlier change",
             )
         for number, consumer in enumerate(effect.consumers):
             if consumer.lost:
                 yield self._in_contract(
                     "CONSUMER_LOSES_FIELD",
                     ["consumers", number],
-                    f"{consumer.name} {consumer.why}",
-                    f"keep the field until its owner{_of(consumer)} no longer needs it, and take it off the "
-                    "consumer's fields then",
+                    f"the consumer {consumer.name} {consumer.reads}: it reads {', '.join(consumer.lost)}, which this "
+                    "change removes or renames",
+                    f"keep the field until its owner{_of(consumer)} no longer needs it, then remove it from the "
+                    "consumer's fields",
                 )
 
     # -- findings ---------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from contracts.catalog.findings import Finding, approve, in_order
 from contracts.catalog.loading import Catalog
 from contracts.catalog.places import Texts
 from contracts.check.comparison import ContractComparison, Histories, pairs
-from contracts.check.impact import Impact
+from contracts.check.effects import Impact
 from contracts.check.rules import APPROVABLE, CHECK_RULES
 
 

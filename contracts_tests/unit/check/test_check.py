@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from contracts.catalog.places import Texts
 from contracts.check import run
 from contracts.check.rules import APPROVABLE, CHECK_RULES
 from contracts.check.run import Baseline, Checked
+from contracts.compat.wording import describe
 from contracts.errors import ConfigurationError
 from contracts.formats import Result
 from contracts_tests.fixtures.changes import (
@@ -286,7 +288,7 @@ def test_a_consumer_that_is_taken_out_where_it_breaks(edit: Edit, told: bool) ->
     found = rules(changed(both(lambda f: f.drop("note"), edit)))
     assert ("CONSUMER_REMOVED" in found) is told
     if told:
-        assert "search was taken out here, and no longer gets note" in found["CONSUMER_REMOVED"].message
+        assert "changes what it reads (note): the consumer loses data" in found["CONSUMER_REMOVED"].message
         assert not found["CONSUMER_REMOVED"].fails(FailOn.error)
 
 
@@ -299,7 +301,7 @@ def test_a_consumer_that_is_taken_out_where_nothing_breaks() -> None:
 def test_a_consumer_that_breaks_loses_its_field_too() -> None:
     read = lambda f: (f.add("city", "string"), f.spec["consumers"][1].update(fields=["city"]))  # noqa: E731
     found = rules(changed(read, lambda f: f.drop("city")))
-    assert "cannot read new records" in found["CONSUMER_LOSES_FIELD"].message
+    assert found["CONSUMER_LOSES_FIELD"].message.startswith("the consumer search breaks: it reads city")
 
 
 @pytest.mark.parametrize(
@@ -688,6 +690,48 @@ def test_markdown_fits_into_a_comment_and_text_on_a_screen(capsys: pytest.Captur
     assert len(told.splitlines()) < 100
 
 
+@pytest.mark.parametrize("name", ["BACKWARD", "FORWARD", "FULL", "NONE"])
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda f: f.add("city", "string"),
+        lambda f: f.drop("total"),
+        count_is_text,
+        retype("state", STATES),
+        retype("count", "long"),
+        retype("total", {"type": "bytes", "logicalType": "decimal", "precision": 8, "scale": 3}),
+        TO_MICROS,
+        lambda f: f.spec["sinks"].pop("postgres"),
+        lambda f: f.spec["sinks"]["postgres"].update(primary_key=["id", "count"]),
+    ],
+)
+def test_an_explanation_stands_once(name: str, edit: Edit, capsys: pytest.CaptureFixture[str]) -> None:
+    def everything(files: Files) -> None:
+        files.spec.update(consumers=[{"name": "lake"}, {"name": "search", "fields": ["total", "count", "state"]}])
+
+    checked = changed(both(level(name), everything), edit)
+    found = Result("check", ("orders",), checked.findings, FailOn.error, checked)
+    (effect,) = (one.impact for one in checked.verdicts)
+    assert effect is not None
+    spark, deployment = effect.spark, effect.deployment
+    assert spark is not None
+    obstacles = {deployment.obstacle, spark.rejects, *(one.obstacle for one in effect.consumers)} - {None}
+    obstacles |= {one.obstacle for one in spark.unread}
+    told = [
+        describe(one.difference, one.new, new_reads=one.direction == "BACKWARD").message for one in obstacles if one
+    ]
+    told += [one.message for one in checked.findings]
+    told += [no.why for table in effect.tables for no in table.migration.refusals]
+    report.result(found, report.Format.text)
+    text, page, notes = capsys.readouterr().out, formats.as_markdown(found), formats.as_github(found)
+    for message in told:
+        times = text.count(message)
+        assert times == page.count(formats._md(message))
+        # The new symbols of an enum are explained by a rule of their own, in its words.
+        assert times == 1 or (times == 0 and "ENUM_WITHOUT_DEFAULT" in text)
+        assert notes.count(formats._data(message)) <= 1
+
+
 def test_markdown_of_a_benign_change() -> None:
     checked = changed(lambda f: f.add("city", "string", default=""))
     page = formats.as_markdown(Result("check", ("orders",), checked.findings, FailOn.error, checked))
@@ -724,6 +768,26 @@ def test_against_a_folder(contracts: Callable[..., Done], fail_on: str, code: in
     assert "producers first" in done.stdout
     assert "\x1b" not in done.stdout
     assert done.stderr == ""
+
+
+def test_readme_shows_a_refused_change_in_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, contracts: Callable[..., Done]
+) -> None:
+    readme = (CLONE / "README.md").read_text(encoding="utf-8")
+    shown = readme.split("$ .venv/bin/contracts check\n")[1].split("```")[0]
+    monkeypatch.chdir(tmp_path)
+    shutil.rmtree("schemas")
+    for folder in ("before", "schemas"):
+        shutil.copytree(CLONE / "schemas", folder)
+    file = Path("schemas", "users_created", "value.avsc")
+    text = file.read_text(encoding="utf-8")
+    last = text.rindex("    {")
+    new = '    {"name": "country", "type": "string", "doc": "Country."},\n'
+    file.write_text(text[:last] + new + text[last:], encoding="utf-8")
+    done = contracts("check", "--against", "before")
+    against = "compared with the merge base with origin/main (0944a5114)"
+    out = done.stdout.replace("compared with before", against).replace("of before", "of origin/main (0944a5114)")
+    assert out == shown
 
 
 def test_an_empty_folder_is_told(contracts: Callable[..., Done], two: Path) -> None:
