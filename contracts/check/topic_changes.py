@@ -6,27 +6,27 @@ from collections.abc import Iterator
 
 from contracts.catalog.contract import Contract, DeadLetterSpec, TopicSpec
 
-MOVES = "events of one key go to another partition than before, and their order is lost"
+MOVES = "events of a key go to a different partition than before, and lose their order"
 
 #: Rule, keys of contract.yaml, message, fix.
 Told = tuple[str, list[str | int], str, str]
 
-#: Kafka's own defaults, for a setting that the contract does not name; a broker may have others.
+#: Kafka's own defaults for settings that the contract does not name; a broker may have others.
 _DEFAULTS = {"cleanup.policy": "delete", "retention.ms": "604800000", "retention.bytes": "-1"}
-_UNITS = {"retention.ms": " ms", "retention.bytes": " bytes a partition"}
-_NO_STEP = "change the topic first (kafka-reassign-partitions), then the contract: `register` refuses another number"
+_UNITS = {"retention.ms": " ms", "retention.bytes": " bytes per partition"}
+_NO_STEP = "change the topic first (kafka-reassign-partitions), then the contract: `register` cannot change it"
 
 
 def between(old: Contract, new: Contract) -> Iterator[Told]:
-    """Everything that there is to say of the topic and of its dead letters."""
+    """Every such change of the topic and of its dead-letter topic."""
     before, after = old.spec.producer.schema_id, new.spec.producer.schema_id
     if before is not after:
         yield (
             "SCHEMA_ID_MOVED",
             ["producer", "schema_id"],
-            f"the schema id was in the {before}, and is now in the {after}: a consumer that looks elsewhere reads "
-            "no record" + (f"; the bytes of the key change with it: {MOVES}" if new.key else ""),
-            "let every consumer read both ways first (confluent-kafka 2.10 and later do), then approve it",
+            f"the schema id was in the {before}, and is now in the {after}: a consumer that looks for it in the "
+            f"{before} cannot read new records" + (f"; the bytes of the key change too: {MOVES}" if new.key else ""),
+            "make every consumer read both ways first (confluent-kafka 2.10 and later do), then approve it",
         )
     yield from _partitions("kafka", old.spec.kafka, new.spec.kafka)
     yield from _settings("kafka", old.spec.kafka, new.spec.kafka)
@@ -37,9 +37,9 @@ def between(old: Contract, new: Contract) -> Iterator[Told]:
         yield (
             "DEAD_LETTERS_MOVED",
             ["dead_letter", "topic"],
-            f"dead letters went to {old.dead_letter_topic}, and now go to {new.dead_letter_topic}: those that are "
-            "there stay, and who reads the old topic hears of no more",
-            f"work off {old.dead_letter_topic}, and let its readers move on",
+            f"dead letters went to {old.dead_letter_topic}, and now go to {new.dead_letter_topic}: old ones stay "
+            f"in {old.dead_letter_topic}, whose readers get no new ones",
+            f"work through {old.dead_letter_topic}, and move its readers to {new.dead_letter_topic}",
         )
 
 
@@ -48,16 +48,15 @@ def _partitions(place: str, old: TopicSpec | DeadLetterSpec, new: TopicSpec | De
         yield (
             "PARTITIONS_CHANGED",
             [place, "partitions"],
-            f"the topic had {old.partitions} partitions, and the contract now says {new.partitions}: {MOVES}",
-            "keep the number; for more, take a new topic and move to it",
+            f"the number of partitions was {old.partitions}, and is now {new.partitions}: {MOVES}",
+            "keep the number; if you need more partitions, move to a new topic",
         )
     if old.replication_factor != new.replication_factor:
         before, after = (_factor(one.replication_factor) for one in (old, new))
         yield (
             "REPLICATION_CHANGED",
             [place, "replication_factor"],
-            f"the replication factor was {before}, and the contract now says {after}: a topic that is there keeps "
-            "its own",
+            f"the replication factor was {before}, and is now {after}: an existing topic keeps its own",
             _NO_STEP,
         )
 
@@ -76,21 +75,21 @@ def _settings(place: str, old: TopicSpec | DeadLetterSpec, new: TopicSpec | Dead
         yield (
             "RETENTION_SHORTENED",
             [place, "config", key],
-            f"{key} was {told[0]}, and is now {told[1]}: records go earlier, also those that are there, and "
-            "who has not read them by then, or reads the topic again, lacks them",
-            "keep it, or make sure that every consumer and every rebuilt table gets by with less",
+            f"{key} was {told[0]}, and is now {told[1]}: Kafka deletes records earlier, existing ones too, so a "
+            "consumer that is late or starts from the beginning misses them",
+            "keep it, or make sure that no consumer and no table you rebuild needs the older records",
         )
     if policies[0] != policies[1]:
         yield (
             "CLEANUP_CHANGED",
             [place, "config", "cleanup.policy"],
             _cleanup(*policies),
-            "keep it, or take a new topic",
+            "keep it, or use a new topic",
         )
 
 
 def _number(text: str) -> float | None:
-    """What a setting says; infinite for -1, None for what is no number."""
+    """The value of a setting; infinite for -1, None if it is not a number."""
     try:
         number = int(text)
     except ValueError:
@@ -102,7 +101,7 @@ def _told(spec: TopicSpec | DeadLetterSpec, key: str) -> str:
     number = spec.config.get(key)
     if number is None:
         return f"Kafka's default ({_DEFAULTS[key]}{_UNITS[key]})"
-    return "without limit" if number.startswith("-") else f"{number}{_UNITS[key]}"
+    return "unlimited" if number.startswith("-") else f"{number}{_UNITS[key]}"
 
 
 def _policies(spec: TopicSpec | DeadLetterSpec) -> frozenset[str]:
@@ -114,11 +113,11 @@ def _cleanup(before: frozenset[str], after: frozenset[str]) -> str:
     was, now = (",".join(sorted(one)) or "none" for one in (before, after))
     told = [f"cleanup.policy was {was}, and is now {now}"]
     if "compact" in after - before:
-        told.append("of each key only the newest record stays, and one without a key is refused")
+        told.append("Kafka keeps only the newest record of each key, and refuses records without a key")
     if "compact" in before - after:
-        told.append("older records of a key stay from now on")
+        told.append("Kafka now keeps older records of a key")
     if "delete" in after - before:
-        told.append("the newest record of a key goes too, when its retention ends")
+        told.append("Kafka also deletes the newest record of a key when its retention ends")
     if "delete" in before - after:
-        told.append("no record goes because of its age")
+        told.append("Kafka no longer deletes records because of their age")
     return "; ".join(told)

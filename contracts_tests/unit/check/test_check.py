@@ -227,8 +227,11 @@ def test_a_decimal_that_holds_fewer_digits_or_others() -> None:
 @pytest.mark.parametrize(
     ("edit", "words"),
     [
-        (lambda f: f.key.update(doc="Key."), "key: doc: none -> 'Key.'), and no value of it is written otherwise"),
-        (lambda f: f.key.update(doc=""), 'doc: none -> ""), and no value of it is written otherwise'),
+        (
+            lambda f: f.key.update(doc="Key."),
+            "key: doc: none -> 'Key.'), and its values are still written the same way",
+        ),
+        (lambda f: f.key.update(doc=""), 'doc: none -> ""), and its values are still written the same way'),
         (lambda f: f.key.update(type="error"), 'type: "record" -> "error"). It gets a new id'),
         (
             lambda f: (f.key["fields"][0].update(type="bytes"), f.key.update(doc="K", name="Other")),
@@ -251,22 +254,31 @@ def config(**settings: Any) -> Edit:
     ("edits", "words"),
     [
         ((config(retention_ms="10"), config(retention_ms="9")), "retention.ms was 10 ms, and is now 9 ms"),
-        ((config(retention_ms="-1"), config()), "was without limit, and is now Kafka's default (604800000 ms)"),
+        ((config(retention_ms="-1"), config()), "was unlimited, and is now Kafka's default (604800000 ms)"),
         ((config(retention_ms="9"), config(retention_ms="10")), ""),
         ((config(retention_ms="9"), config(retention_ms="-1")), ""),
-        ((config(retention_bytes="-1"), config(retention_bytes="5")), "retention.bytes was without limit"),
+        ((config(retention_bytes="-1"), config(retention_bytes="5")), "retention.bytes was unlimited"),
         (
             (config(cleanup_policy="compact", retention_ms="9"), config(cleanup_policy="compact", retention_ms="8")),
             "",
         ),
         ((config(cleanup_policy="delete"), config()), ""),
         ((config(cleanup_policy="compact,delete"), config(cleanup_policy="delete,compact")), ""),
-        ((config(cleanup_policy="compact"),), "one without a key is refused; no record goes because of its age"),
-        ((config(cleanup_policy="compact"), config()), "older records of a key stay from now on; the newest"),
-        ((lambda f: f.spec.update(dead_letter={"config": {}}),), "was without limit, and is now Kafka's default"),
-        ((lambda f: f.spec.update(dead_letter={"partitions": 2}),), "had 1 partitions, and the contract now says 2"),
+        (
+            (config(cleanup_policy="compact"),),
+            "refuses records without a key; Kafka no longer deletes records because of their age",
+        ),
+        (
+            (config(cleanup_policy="compact"), config()),
+            "Kafka now keeps older records of a key; Kafka also deletes the newest",
+        ),
+        ((lambda f: f.spec.update(dead_letter={"config": {}}),), "was unlimited, and is now Kafka's default"),
+        ((lambda f: f.spec.update(dead_letter={"partitions": 2}),), "number of partitions was 1, and is now 2"),
         ((lambda f: f.spec.update(dead_letter={"topic": "orders.dlq"}),), ""),
-        ((lambda f: f.spec.update(dead_letter={"topic": "orders.dead", "config": {}}),), "those that are there stay"),
+        (
+            (lambda f: f.spec.update(dead_letter={"topic": "orders.dead", "config": {}}),),
+            "old ones stay in orders.dlq",
+        ),
     ],
 )
 def test_what_a_topic_in_use_loses(edits: tuple[Edit, ...], words: str) -> None:
@@ -374,7 +386,7 @@ def test_a_new_contract_is_fine() -> None:
     (one,) = run.run(new, Baseline("main", {}, empty="; it has a/contract.yaml"), {}, Texts(), TODAY).findings
     assert (one.rule, one.severity) == ("NOTHING_COMPARED", Severity.warning)
     assert one.message == (
-        "main has no contracts; it has a/contract.yaml: each counts as new, and nothing was compared"
+        "main has no contracts; it has a/contract.yaml: nothing was compared, and every contract counts as new"
     )
     assert run.run(new, Baseline("the registry", {}, complete=False), {}, Texts(), TODAY).findings == ()
 
