@@ -1,6 +1,6 @@
 """Findings and impacts as JSON values, JUnit XML, GitHub annotations and Markdown.  Pure; `contracts.report` prints.
 
-What comes from a file is escaped for each of them.
+Text that comes from files is escaped for each format.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from contracts.terminal import clean
 
 @dataclass(frozen=True)
 class Result:
-    """What `lint`, `check` or `drift` has to say.
+    """The result of `lint`, `check` or `drift`.
 
     Args:
         command: its name.
-        contracts: names of those that were looked at.
+        contracts: names of the contracts that it examined.
         checked: the verdicts of `check`.
-        against: what `drift` compared with.
+        against: what `drift` compared the contracts with.
     """
 
     command: str
@@ -41,7 +41,7 @@ class Result:
 
     @property
     def verdict(self) -> str:
-        """The one word in front of the summary."""
+        """The word in front of the summary."""
         good, bad = ("same", "differs") if self.command == "drift" else ("fine", "refused")
         return bad if self.failed else good
 
@@ -89,7 +89,7 @@ def _finding(one: Finding) -> dict[str, Any]:
     names = ("rule", "message", "fix", "file", "line", "column", "path", "contract", "subject")
     approved = {"reason": one.approved, "until": one.until} if one.approved else None
     told = {name: getattr(one, name) for name in names}
-    # `mend` is what `fix` was called; it stays for one release.
+    # `mend` is the old name of `fix`, kept for one release.
     return {**told, "mend": one.fix, "severity": one.severity.value, "approved": approved}
 
 
@@ -145,7 +145,7 @@ _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 
 def as_junit(result: Result) -> str:
-    """One suite; a case for every finding, and one for every contract without any."""
+    """One suite with a case for each finding, and a case for each contract without findings."""
     from xml.etree import ElementTree as Xml
 
     suite = Xml.Element("testsuite", name=f"contracts {result.command}")
@@ -187,7 +187,7 @@ def _xml(text: str) -> str:
 
 
 def as_github(result: Result) -> str:
-    """Workflow commands: one annotation for every finding; approved ones are notices."""
+    """Workflow commands: an annotation for each finding; approved findings are notices."""
     lines = []
     for one in result.findings:
         word = "notice" if one.approved else one.severity.value
@@ -212,12 +212,12 @@ def _property(text: str) -> str:
 _ICONS = {"consumers first": "⬇️", "producers first": "⬆️", "any order": "↔️", "together": "⏸️"}
 
 
-#: Characters; the limit is 65,536.
+#: Characters of a page; GitHub's limit is 65,536.
 MOST_MARKDOWN = 60_000
 
 
 def as_markdown(result: Result) -> str:
-    """What a pull request's comment shows: what breaks and what does not apart, and what follows from it."""
+    """The comment on a pull request: what breaks, what does not, and what follows from it."""
     lines = [f"## {'❌' if result.failed else '✅'} contracts {result.command}: {_md(result.summary)}", ""]
     breaking = [one for one in result.findings if one.fails(result.fail_on)]
     approved = [one for one in result.findings if one.approved]
@@ -234,12 +234,12 @@ def as_markdown(result: Result) -> str:
 
 
 def _short_enough(page: str) -> str:
-    """GitHub takes no longer comment."""
+    """Cut the page to the length that GitHub accepts for a comment."""
     if len(page) <= MOST_MARKDOWN:
         return page
     cut = page[:MOST_MARKDOWN].rpartition("\n")[0]
     open_ = "\n\n</details>" * (cut.count("<details>") - cut.count("</details>"))
-    return f"{cut}{open_}\n\n… and more than fits in here: `contracts check` prints all of it.\n"
+    return f"{cut}{open_}\n\n… and more than fits here: run `contracts check` to see all of it.\n"
 
 
 def _row(one: Finding) -> str:
@@ -307,13 +307,13 @@ _MD_SPECIAL = re.compile(r"([\\`*_\[\]|~#@])")
 
 
 def _md(text: str) -> str:
-    """Text that stays text inside a table: no markup, no link, no mention, one line."""
+    """Text for a table cell: one line, without markup, links and mentions."""
     flat = clean(" ".join(text.split())).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    # A mention is one even with a backslash before it.
+    # A backslash does not stop a mention.
     return _MD_SPECIAL.sub(r"\\\1", flat).replace("\\@", "@&#8203;")
 
 
 def _code(text: str) -> str:
-    """Text as code inside a table."""
+    """Code for a table cell."""
     flat = clean(" ".join(text.split())).replace("`", "'").replace("|", "\\|")
     return f"`{flat}`" if flat else ""

@@ -1,4 +1,4 @@
-"""The only module that prints: results -> text for people, or one of the formats of `contracts.formats`."""
+"""Print results: as text for people, or in a format of `contracts.formats`.  No other module prints."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 
 JSON_VERSION = 1
 _SIGNS = {StepChange.new: "[green]+[/]", StepChange.changed: "[yellow]~[/]", StepChange.deleted: "[red]-[/]"}
-#: What is shown of one effect on a terminal.
+#: Lines that a terminal shows of one effect.
 MOST_LINES = 20
 
 
 class Format(StrEnum):
-    """How findings are printed."""
+    """The format of findings."""
 
     text = "text"
     json = "json"
@@ -45,12 +45,12 @@ class Format(StrEnum):
 
 
 def console() -> Console:
-    """Standard output; colours on a terminal only, lines never wrapped in a log."""
+    """Standard output: colours only on a terminal, no wrapped lines in a log."""
     return Console(highlight=False, soft_wrap=True)
 
 
 def plan(wanted: Plan, *, as_json: bool, carried_out: bool = False) -> None:
-    """Prints a plan; `carried_out` says that its steps have been done."""
+    """Print a plan.  `carried_out`: its steps are done."""
     if as_json:
         document(
             {
@@ -85,12 +85,12 @@ def plan(wanted: Plan, *, as_json: bool, carried_out: bool = False) -> None:
 
 
 def step(done: Step) -> None:
-    """Prints a step that has just been carried out."""
+    """Print a step that has just been done."""
     console().print(f"  [green]done[/] {_plain(str(done))}")
 
 
 def pulled(found: Pulled, folder: Path, *, as_json: bool) -> None:
-    """Prints what `pull` wrote, and what it could not."""
+    """Print what `pull` wrote, and what it left out."""
     if as_json:
         files = [(folder / path).as_posix() for path in found.files]
         document({"files": files, "topics": found.topics, "left_out": found.left_out, "notes": found.notes})
@@ -107,17 +107,17 @@ def pulled(found: Pulled, folder: Path, *, as_json: bool) -> None:
 
 
 def text(lines: str) -> None:
-    """Prints text as it is: DDL, a file."""
+    """Print text unchanged: DDL, a file."""
     sys.stdout.write(lines if lines.endswith("\n") else lines + "\n")
 
 
 def document(content: dict[str, Any]) -> None:
-    """Prints one JSON document, with the version of its shape, and nothing else."""
+    """Print one JSON document with the version of its format, and nothing else."""
     sys.stdout.write(json.dumps({"version": JSON_VERSION, **content}, indent=2, ensure_ascii=False) + "\n")
 
 
 def result(found: Result, output: Format) -> None:
-    """Prints what `lint` or `check` found."""
+    """Print the findings of `lint`, `check` or `drift`."""
     match output:
         case Format.json:
             document(formats.as_document(found))
@@ -132,7 +132,7 @@ def result(found: Result, output: Format) -> None:
 
 
 def changes(found: Iterable[Change], *, old: str, new: str, as_json: bool) -> None:
-    """Prints the differences of two schemas; `old` and `new` are what they were called."""
+    """Print the differences between two schemas.  `old`, `new`: their names, as the user wrote them."""
     listed = list(found)
     if as_json:
         fields = [{"path": c.path, "kind": c.kind.value, "old": c.old, "new": c.new} for c in listed]
@@ -207,7 +207,7 @@ def _impact(out: Console, verdict: Verdict) -> None:
     why = words.deployment(effect.deployment)
     rows.append(("deploy", f"[{_FIRST[effect.first]}]{effect.first}[/]: {_plain(why)}"))
     width = min(max(len(label) for label, _ in rows), 24)
-    # At once: `rich` takes as long for a call as for ten lines.
+    # In one call: a call of `rich` costs as much as ten lines.
     out.print("\n".join(f"  [bold]{label}[/]{' ' * (width - len(label))}  {line}" for label, line in rows))
 
 
@@ -221,9 +221,9 @@ def _spark(effect: SparkEffect) -> str:
 def _some(lines: list[str]) -> list[str]:
     if len(lines) <= MOST_LINES:
         return lines
-    return [*lines[:MOST_LINES], f"[dim]and {len(lines) - MOST_LINES} more: --format json has all of them[/]"]
+    return [*lines[:MOST_LINES], f"[dim]and {len(lines) - MOST_LINES} more: use --format json to see all[/]"]
 
 
 def _plain(value: str) -> str:
-    """Text of a file or a person, for a line of `rich`."""
+    """Text from a file or a person, made safe for a line of `rich`."""
     return escape(clean(" ".join(value.splitlines())))
