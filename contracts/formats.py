@@ -135,6 +135,9 @@ def _impact(one: Impact) -> dict[str, Any]:
             }
             for who in one.consumers
         ],
+        "topic": [
+            {"setting": ".".join(change.keys), "before": change.before, "after": change.after} for change in one.topic
+        ],
         "fields": [{"path": c.path, "kind": c.kind.value, "old": c.old, "new": c.new} for c in one.changes],
     }
 

@@ -19,6 +19,7 @@ from contracts.check.effects import (
     SparkEffect,
     TableEffect,
     Trouble,
+    Unread,
     Unsolved,
     explaining_change,
     explaining_obstacle,
@@ -122,15 +123,12 @@ class ImpactWording:
     # -- Spark -------------------------------------------------------------------------------------------------------
 
     def _with_new_contract(self, one: SparkEffect) -> Iterator[str]:
-        versions: dict[tuple[str, str], list[str]] = {}
-        reasons = {}
+        alike: dict[tuple[str, str], list[Unread]] = {}
         for unread in one.unread:
-            key = unread.obstacle.rule, unread.obstacle.path
-            versions.setdefault(key, []).append(unread.label)
-            reasons.setdefault(key, unread.obstacle)
-        for key, labels in versions.items():
-            why = self._why(reasons[key])
-            yield f"records of {_few(labels)} are dead-lettered as INCOMPATIBLE_SCHEMA{why}"
+            alike.setdefault((unread.obstacle.rule, unread.obstacle.path), []).append(unread)
+        for several in alike.values():
+            why = self._why(several[0].obstacle)
+            yield f"records of {_few([each.label for each in several])} are dead-lettered as INCOMPATIBLE_SCHEMA{why}"
         for change in one.filled:
             yield f"old records get {change.path} = {dump(change.after.default)}, its default"
         for change in one.reinterpreted:

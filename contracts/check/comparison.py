@@ -13,10 +13,10 @@ from contracts.catalog.contract import Contract, Subject
 from contracts.catalog.earlier import Earlier
 from contracts.catalog.findings import Finding, role
 from contracts.catalog.places import Texts
-from contracts.check import impact, topic_changes
+from contracts.check import impact, topic_wording
 from contracts.check.effects import ConsumerEffect, Impact
 from contracts.check.rules import CHECK_RULES
-from contracts.check.topic_changes import MOVES
+from contracts.check.topic_wording import MOVES
 from contracts.compat import blind_spots, changes, meanings
 from contracts.compat.cache import Compared
 from contracts.compat.changes import Change, Kind
@@ -95,8 +95,8 @@ class ContractComparison:
         """All findings, whether approved or not."""
         yield from self._level_lowered()
         yield from self._key()
-        for rule, keys, message, fix in topic_changes.between(self.old, self.new):
-            yield self._in_contract(rule, keys, message, fix)
+        for change in self.impact.topic:
+            yield self._in_contract(change.rule, [*change.keys], *topic_wording.told(change))
         yield from self._rules()
         for before, after in self._pairs:
             if before and after and not self._same(before, after):

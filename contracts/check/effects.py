@@ -1,4 +1,4 @@
-"""The effects of a change, as facts: on Spark, on each table, on each consumer, and on the order of deployment.
+"""The effects of a change, as facts: on Spark, on each table, consumer and topic, and on the order of deployment.
 
 `contracts.check.impact` works them out; `contracts.impact_wording` says them.
 """
@@ -12,6 +12,7 @@ from functools import cached_property
 
 from contracts.avro.nodes import Schema
 from contracts.catalog.findings import Finding
+from contracts.check.topic_changes import TopicChange
 from contracts.compat import resolution
 from contracts.compat.changes import Change
 from contracts.compat.levels import BACKWARD, FORWARD
@@ -257,6 +258,7 @@ class Impact:
     Args:
         subject: the name of the value's subject, whose schema changes.
         spark: None where no stream reads the topic.
+        topic: settings of the topic and of its dead-letter topic.
         former: consumers of the old contract that the new one leaves out, in whole or with the fields that they
             read, and that do not read on.
         changes: those of the value's schema.
@@ -268,6 +270,7 @@ class Impact:
     tables: tuple[TableEffect, ...] = ()
     consumers: tuple[ConsumerEffect, ...] = ()
     former: tuple[ConsumerEffect, ...] = ()
+    topic: tuple[TopicChange, ...] = ()
     changes: tuple[Change, ...] = field(default=(), repr=False)
 
     @property

@@ -12,6 +12,7 @@ from contracts.avro.nodes import Field, Schema
 from contracts.avro.paths import overlap, plain
 from contracts.catalog.contract import ConsumerSpec, Contract
 from contracts.catalog.earlier import Earlier
+from contracts.check import topic_changes
 from contracts.check.effects import (
     Cause,
     ConsumerEffect,
@@ -69,6 +70,7 @@ def of(
         tables,
         consumers,
         tuple(_former(old, consumers, forward, changes)),
+        tuple(topic_changes.between(old, new)),
         tuple(changes),
     )
 

@@ -647,7 +647,17 @@ def test_json_is_one_document() -> None:
     assert change["impact"]["tables"][0]["statements"] == [
         'ALTER TABLE "shop"."orders" ADD IF NOT EXISTS "city" text'
     ]
-    assert [one["name"] for one in change["impact"]["consumers"]] == ["billing", "search"]
+    assert change["impact"]["deploy"]["reason"] == "new_cannot_read_old"
+    assert [(one["name"], one["cause"]) for one in change["impact"]["consumers"]] == [
+        ("billing", "untouched"),
+        ("search", "untouched"),
+    ]
+
+
+def test_json_has_the_settings_of_the_topic_that_change() -> None:
+    checked = changed(config(retention_ms="10"), both(config(), lambda f: f.spec["kafka"].update(partitions=6)))
+    document = formats.as_document(Result("check", ("orders",), checked.findings, FailOn.error, checked))
+    assert document["changes"][0]["impact"]["topic"] == [{"setting": "kafka.partitions", "before": "3", "after": "6"}]
 
 
 def test_junit_is_xml_and_counts() -> None:
