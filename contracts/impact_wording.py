@@ -61,19 +61,19 @@ class ImpactWording:
         if not one.blocked_by:
             return ""
         table = one.blocked_by[0]
-        why = self._pointer(table.explanation(self.findings)) or f": {table.migration.refusals[0].why}"
+        why = _pointer(*table.explanations(self.findings)) or f": {table.migration.refusals[0].why}"
         return f"the stream does not start with the new contract: {table.kind} {table.table} cannot change{why}"
 
     def refusals(self, one: TableEffect) -> list[str]:
         """Why no statement brings the table here; a pointer where findings say so."""
-        if finding := one.explanation(self.findings):
-            return [f"no ALTER can do it{self._pointer(finding)}"] if one.migration.refusals else []
+        if one.migration.refusals and (findings := one.explanations(self.findings)):
+            return [f"no ALTER can do it{_pointer(*findings)}"]
         return [f"no ALTER can do it: {no.why}" for no in one.migration.refusals]
 
     def notes(self, one: TableEffect) -> list[str]:
         """What to know of a table's migration."""
-        if one.abandoned and (finding := one.explanation(self.findings)):
-            return [f"nothing writes to {one.table}{self._pointer(finding)}"]
+        if one.abandoned and (findings := one.explanations(self.findings)):
+            return [f"nothing writes to {one.table}{_pointer(*findings)}"]
         return [note_told(note) for note in one.migration.notes]
 
     def consumer(self, one: ConsumerEffect) -> str:
@@ -118,7 +118,7 @@ class ImpactWording:
             case Reason.fewer_digits:
                 return f"deploy the consumers once they have read the old records with more digits in {field}"
             case Reason.meaning_changed:
-                return f"the same bytes now mean something else in {field}; {_STOP} add a new field instead"
+                return f"{field} means something else from now on; {_STOP} add a new field instead"
 
     # -- Spark -------------------------------------------------------------------------------------------------------
 
@@ -152,7 +152,7 @@ class ImpactWording:
     def _why(self, one: Obstacle) -> str:
         """The reason, or where it stands already."""
         if finding := explaining_obstacle(one, self.impact.subject, self.findings):
-            return self._pointer(finding)
+            return _pointer(finding)
         key = (one.rule, one.path, one.direction)
         if self.once and key in self._given:
             return f" (see {one.path or 'value'} above)"
@@ -169,9 +169,11 @@ class ImpactWording:
         self._given.add(key)
         return f" (it was {one.old}, and is now {one.new})"
 
-    @staticmethod
-    def _pointer(finding: Finding | None) -> str:
-        return f" (see {finding.path or finding.rule} above)" if finding else ""
+
+def _pointer(*findings: Finding) -> str:
+    """Where to look for a reason; empty if no finding gives it."""
+    places = dict.fromkeys(one.path or one.rule for one in findings)
+    return f" (see {', '.join(places)} above)" if places else ""
 
 
 def _unsolved(one: Unsolved) -> str:

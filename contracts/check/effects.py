@@ -195,16 +195,13 @@ class TableEffect:
         """The new contract has no table in this store: this one stays, and nothing writes to it."""
         return any(note.kind is NoteKind.abandoned for note in self.migration.notes)
 
-    def explanation(self, findings: Iterable[Finding]) -> Finding | None:
-        """The finding that says why the table cannot change, or that it is abandoned; None where no finding does."""
+    def explanations(self, findings: Iterable[Finding]) -> tuple[Finding, ...]:
+        """The findings that say why the table cannot change, or that it is abandoned."""
         at = f"sinks.{self.kind}"
-        columns = {one.column for one in self.migration.refusals}
-        for one in findings:
-            if self.abandoned and (one.rule, one.path) == ("TABLE_ABANDONED", at):
-                return one
-            if one.rule in _ABOUT_TABLES and (one.path in columns or one.path == f"{at}.primary_key"):
-                return one
-        return None
+        if self.abandoned:
+            return tuple(one for one in findings if (one.rule, one.path) == ("TABLE_ABANDONED", at))
+        paths = {one.column for one in self.migration.refusals} | {f"{at}.primary_key"}
+        return tuple(one for one in findings if one.rule in _ABOUT_TABLES and one.path in paths)
 
 
 class Reads(StrEnum):

@@ -57,7 +57,13 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Checked:
-    """The result of `run`.  `unchanged`: the number of such contracts.  `general`: findings about no contract."""
+    """The result of `run`.
+
+    Args:
+        against: the label of the baseline.
+        unchanged: how many contracts did not change.
+        general: findings that are not about one contract.
+    """
 
     against: str
     verdicts: tuple[Verdict, ...]
