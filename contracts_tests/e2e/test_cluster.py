@@ -156,6 +156,7 @@ def submit(stack: RunningStack, pipeline: Pipeline, *flags: str) -> subprocess.C
         "CONTRACTS_DIR": str(pipeline.settings.contracts_dir),
         "CHECKPOINT_DIR": str(pipeline.settings.checkpoint_dir),
         "PYTHONPATH": str(CLONE),
+        "PYSPARK_PYTHON": sys.executable,
     }
     master, jars = environment.pop("SPARK_MASTER"), environment.pop("SPARK_JARS")
     command = [str(Path(sys.executable).with_name("spark-submit")), "--master", master, "--jars", jars, *flags]
