@@ -127,10 +127,10 @@ def test_kafka_lets_in_who_has_an_account_and_no_one_else(secure: Secure) -> Non
     with open_client(secure.of("stream")) as client:
         assert TOPIC in client.list_topics(timeout=15).topics
     for protocol in ("SSL", "PLAINTEXT"):
-        with open_client(secure.of("stream", kafka_security_protocol=protocol)) as client:
-            # A broker closes the connection each time, so that nobody answers.
-            with pytest.raises(KafkaException, match="_TRANSPORT"):
-                client.list_topics(timeout=5)
+        wrong = secure.of("stream", kafka_security_protocol=protocol)
+        # A broker closes the connection each time, so that nobody answers.
+        with open_client(wrong) as client, pytest.raises(KafkaException, match="_TRANSPORT"):
+            client.list_topics(timeout=5)
     assert "certificate verify failed" in read_topic(secure.of("stream", kafka_ssl_ca_file=""))
 
 
