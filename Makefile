@@ -128,7 +128,17 @@ lint: $(STAMP) ## check style, formatting, types and the direction of imports
 WORKERS ?= $(shell awk '/^MemAvailable/ {print ($$2 > 14000000 ? 2 : 1)}' /proc/meminfo)
 .PHONY: test
 test: setup lint ## install what the tests need, then run all of them (ARGS="-k stack": some)
-	@$(BIN)/python -m pytest $(or $(ARGS),--complete -n $(WORKERS) --dist loadfile --no-loadscope-reorder)
+	@$(BIN)/python -m pytest $(or $(ARGS),--complete -n $(WORKERS))
+
+.PHONY: test-quick
+test-quick: $(STAMP) ## run the tests that need no servers
+	@$(BIN)/python -m pytest -n $(WORKERS) contracts_tests/unit contracts_tests/evolution contracts_tests/fuzz $(ARGS)
+
+.PHONY: coverage
+coverage: setup ## run all tests and report the branch coverage, subprocesses included
+	@rm -rf .coverage && mkdir .coverage
+	@$(BIN)/coverage run -m pytest --complete -n $(WORKERS) $(ARGS)
+	@$(BIN)/coverage combine --quiet && $(BIN)/coverage report
 
 .PHONY: ci
 ci: ## run what CI runs: install the system programs that some tests need (root, apt), then `make test`
@@ -149,4 +159,4 @@ lock: $(STAMP) ## update requirements.lock and stack/jars.lock (needs uv)
 clean: ## stop the servers and remove the environment, data and caches of this clone
 	@if [ -x $(BIN)/python ] && [ -d .stack ]; then $(BIN)/python -m stack down; fi
 	@rm -rf $(VENV) .stack spark-warehouse metastore_db derby.log .pytest_cache .hypothesis .ruff_cache \
-	  .import_linter_cache *.egg-info
+	  .import_linter_cache .coverage *.egg-info

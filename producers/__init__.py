@@ -1,1 +1,1 @@
-"""Sources to Kafka: fetches, maps, and publishes records under a contract."""
+"""Sends records from a source to Kafka, under a contract."""
