@@ -42,8 +42,8 @@ def java() -> str:
 
 
 def server_java() -> list[str]:
-    """The `java` command of a server, with the options of STACK_JAVA_OPTIONS, for example
-    -XX:TieredStopAtLevel=1 for servers that live for minutes only."""
+    """The `java` command for a server, with the options in STACK_JAVA_OPTIONS, for example -XX:TieredStopAtLevel=1
+    for servers that run only for minutes."""
     return [java(), *shlex.split(os.environ.get("STACK_JAVA_OPTIONS", ""))]
 
 
