@@ -197,7 +197,7 @@ def _parser() -> argparse.ArgumentParser:
                 action="append",
                 default=[],
                 metavar="SERVICE=NUMBER",
-                help="containers per service",
+                help="run this number of containers of a service",
             )
         if name == "status":
             command.add_argument("--json", action="store_true", help="print JSON")

@@ -143,13 +143,13 @@ def _parser() -> argparse.ArgumentParser:
         "--brokers",
         type=int,
         choices=(1, MOST_BROKERS),
-        help="number of Kafka nodes; 3 keep every record on all three, and one of them may fail (default: 1)",
+        help="number of Kafka nodes; with 3, every record is on all three, and one may fail (default: 1)",
     )
     up.add_argument(
         "--cassandra-nodes",
         type=int,
         choices=range(1, MOST_CASSANDRA_NODES + 1),
-        help="number of Cassandra nodes; 2 keep every row on both, the second at 127.0.0.2 (default: 1)",
+        help="number of Cassandra nodes; with 2, every row is on both, the second at 127.0.0.2 (default: 1)",
     )
     up.add_argument("--secure", action="store_true", help="use TLS and a separate account for each role")
     up.add_argument("--zookeeper", action="store_true", help="run Kafka 3.9 with ZooKeeper instead of KRaft")
