@@ -160,8 +160,9 @@ def _types_of(contracts: Iterable[Contract]) -> tuple[Subject, ...]:
 
     def add(subject: Subject) -> None:
         for one in subject.types:
-            add(one)
-            found.setdefault(one.name, one)
+            if one.name not in found:
+                add(one)
+                found[one.name] = one
 
     for contract in contracts:
         for subject in contract.subjects:
