@@ -1,4 +1,4 @@
-"""Our verdicts beside those of Avro's own Java code, on the case folders and on generated pairs of schemas."""
+"""Our verdicts compared with those of Avro's Java code, on the case folders and on generated pairs of schemas."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from contracts.compat.resolution import (
 )
 from contracts.errors import InvalidSchema
 
-# -- where Avro 1.11.4 (Spark's) is not the registry's 1.12.1; everything else has to agree -----------------------
+# -- where Avro 1.11.4 (Spark's) differs from the registry's 1.12.1; everything else must agree -------------------
 
 
 def _default_of_a_later_branch(schema: Schema) -> bool:
-    """1.11 takes the default of a union's first branch only, 1.12 of any."""
+    """Whether a union may have the default of a later branch, which 1.11 refuses and 1.12 accepts."""
     return any(isinstance(node, Union) for node in schema.walk()) and _has_defaults(schema)
 
 
 def _forward_reference(schema: Schema) -> bool:
-    """1.11 knows a name from its definition on, 1.12 wherever the schema defines it (a recursive one: both)."""
+    """Whether a name is used before its definition, which 1.11 refuses (unless recursive) and 1.12 accepts."""
     return any(isinstance(node, Reference) and node.forward for node in schema.walk())
 
 
@@ -41,38 +41,38 @@ def _has_defaults(schema: Schema) -> bool:
     return any(isinstance(node, Field) and node.default is not MISSING for node in schema.walk())
 
 
-#: What 1.11 says when it refuses a schema that 1.12 takes, and when it may.
+#: Messages of 1.11 about schemas that 1.12 accepts, each with the condition under which it may appear.
 REFUSED_BY_1_11: dict[str, Callable[[Schema], bool]] = {
     "Invalid default for field": _default_of_a_later_branch,
     "is not a defined name": _forward_reference,
     "Type not supported": _forward_reference,
     "Undefined name": _forward_reference,
-    # 1.12 takes the same definition a second time, if it is equal.
+    # 1.12 accepts a second definition that equals the first.
     "Can't redefine": lambda schema: True,
 }
 
-#: What we say of a schema that 1.12 refuses and 1.11 takes.
+#: Our messages about schemas that 1.12 refuses and 1.11 accepts.
 REFUSED_BY_1_12 = (
-    # 1.11 does not look at namespaces, and takes letters of every script.
+    # 1.11 does not check namespaces, and accepts letters of every script.
     "in the namespace",
     "only A-Z, a-z, 0-9 and _ are allowed",
     # 1.12 copies attributes, and cannot copy these.
     "a whole number beyond 64 bits",
-    # 1.11 leaves the text after the schema alone.
+    # 1.11 ignores text after the schema.
     "something after the end of the schema",
-    # 1.12 knows a recursive type only when it has read all of it.
+    # 1.12 knows a recursive type only after it has read all of it.
     "leads into the recursive type",
     "fixed -1",
 )
 
 
 def out_of_reach_alias(schema: Schema) -> bool:
-    """An alias in the null namespace, of a type in another one: it matches in 1.11, and never in 1.12."""
+    """Whether a type has an alias in the null namespace, which matches in 1.11 and never in 1.12."""
     return any(isinstance(node, Named) and any(one[0] == "." for one in node.aliases) for node in schema.walk())
 
 
 def java_names(one: Difference) -> set[str]:
-    """What Java may call `one`: of a branch that does not fit, and of a new enum field, it says less than we do."""
+    """The rules that Java may report for `one`: it is less specific about union branches and new enum fields."""
     names = {one.rule, MISSING_UNION_BRANCH} if one.in_union else {one.rule}
     if one.rule == READER_FIELD_MISSING_DEFAULT_VALUE:
         field = one.reader.by_name[one.names[0]]
@@ -82,7 +82,7 @@ def java_names(one: Difference) -> set[str]:
 
 
 def looked_for_without_namespace(error: InvalidSchema, text: str) -> bool:
-    """Whether 1.11 took an enclosing type without a namespace for a name in one; 1.12, and the registry, do not."""
+    """Whether only 1.11 resolves a short name inside a namespace to an enclosing type without a namespace."""
 
     def defined(value: Json, space: str) -> Iterator[str]:
         if isinstance(value, list):
@@ -103,7 +103,7 @@ def looked_for_without_namespace(error: InvalidSchema, text: str) -> bool:
 
 
 def agree_on_validity(text: str, java: Any) -> tuple[Schema, Any] | None:
-    """The schema as both read it; None when both refuse it, or differ as listed above."""
+    """The schema as both parse it; None if both refuse it or they differ as listed above."""
     theirs = java.parse(text)
     refused = str(theirs) if isinstance(theirs, str) else ""
     try:
@@ -123,7 +123,7 @@ def agree_on_validity(text: str, java: Any) -> tuple[Schema, Any] | None:
 # -- the case folders ------------------------------------------------------------------------------------------------
 
 
-def test_cases(case: Any, java: Any) -> None:
+def test_cases_get_the_same_verdict_from_java(case: Any, java: Any) -> None:
     new = agree_on_validity(case.current, java)
     if new is None:
         return
@@ -134,7 +134,7 @@ def test_cases(case: Any, java: Any) -> None:
 
 
 def same_answer(reader: tuple[Schema, Any], writer: tuple[Schema, Any], java: Any) -> list[bool]:
-    """Both directions: the same verdict, and the same rules.  Returns whether they are compatible."""
+    """Assert the same verdict and rules in both directions; return whether each direction is compatible."""
     answers = []
     for (our_reader, their_reader), (our_writer, their_writer) in ((reader, writer), (writer, reader)):
         ours = differences(our_reader, our_writer)
@@ -223,7 +223,7 @@ schemas = named(st.recursive(st.sampled_from(PLAIN + NAMES), container, max_leav
 
 @st.composite
 def pairs(draw: st.DrawFn) -> tuple[Json, Json]:
-    """A schema, and one that a few edits made of it."""
+    """A schema, and a copy of it with a few edits."""
     first = draw(schemas)
     second = json.loads(json.dumps(first))
     for _ in range(draw(st.integers(0, 3))):
@@ -233,7 +233,7 @@ def pairs(draw: st.DrawFn) -> tuple[Json, Json]:
 
 @st.composite
 def edited(draw: st.DrawFn, schema: Json) -> Json:
-    """`schema` with one change at a place of its own choice; changes `schema` itself."""
+    """Change `schema` at one random place; return the result, which may be `schema` itself."""
     holder = {"type": schema}
     where, key, role = draw(st.sampled_from(_places(holder)))
     now = where[key]
@@ -264,7 +264,7 @@ def _edit_fields(draw: st.DrawFn, fields: list[Json]) -> None:
 
 
 def _places(holder: Json) -> list[tuple[Json, Any, str]]:
-    """Where a type (`type`) or a field (`field`) stands: its container, its key there, and which of the two."""
+    """The places of all types and fields: the container, the key in it, and `type` or `field`."""
     found: list[tuple[Json, Any, str]] = []
     waiting: list[tuple[Json, Any, str]] = [(holder, "type", "type")]
     while waiting:
@@ -287,7 +287,7 @@ INNER = {"type": "record", "name": "A", "namespace": "n", "fields": [{"name": "f
 WITHIN = {"type": "record", "name": "B", "fields": [{"name": "f", "type": INNER}]}
 
 
-def test_generated_pairs(java: Any) -> None:
+def test_generated_pairs_get_the_same_verdict_from_java(java: Any) -> None:
     seen = Counter()
 
     @settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
@@ -307,5 +307,5 @@ def test_generated_pairs(java: Any) -> None:
             seen.update("compatible" if one else "incompatible" for one in same_answer(first, second, java))
 
     agree()
-    # The pairs are worth comparing: each answer was given, and often.
+    # The pairs are varied enough: each answer occurred often.
     assert min(seen[answer] for answer in ("valid", "invalid or listed", "compatible", "incompatible")) > 50, seen

@@ -1,4 +1,4 @@
-"""Each case folder gets the verdict, the rules and the places that it expects."""
+"""The case folders, each of which gets the verdict, rules and positions that it expects."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contracts.compat.levels import LEVELS, check
 from contracts.errors import InvalidSchema
 
 
-def test_verdict(case: Any) -> None:
+def test_case_gets_expected_verdict_and_violations(case: Any) -> None:
     expected = case.expected
     if expected["verdict"] == "invalid":
         with pytest.raises(InvalidSchema) as refused:
@@ -33,7 +33,7 @@ def test_verdict(case: Any) -> None:
         assert one.column >= 1
 
 
-def test_every_level(case: Any) -> None:
+def test_case_is_accepted_at_exactly_the_expected_levels(case: Any) -> None:
     if case.expected["verdict"] == "invalid":
         for level in LEVELS:
             with pytest.raises(InvalidSchema):
@@ -43,7 +43,7 @@ def test_every_level(case: Any) -> None:
     assert accepted == case.expected["accepted_at"]
 
 
-def test_a_case_for_every_rule_and_promotion(cases: list[Any]) -> None:
+def test_every_rule_and_promotion_has_a_case(cases: list[Any]) -> None:
     rules = {(one["rule"], one["direction"]) for case in cases for one in case.expected.get("violations", ())}
     names = {
         resolution.NAME_MISMATCH,
@@ -61,7 +61,7 @@ def test_a_case_for_every_rule_and_promotion(cases: list[Any]) -> None:
         assert {f"promotion_{one}_to_{wide}" for one in narrow} <= folders
 
 
-def test_the_folder_says_what_it_shows(case: Any) -> None:
+def test_expected_yaml_says_what_the_case_shows(case: Any) -> None:
     known = {"why", "level", "verdict", "violations", "accepted_at", "path", "line"}
     assert set(case.expected) <= known
     assert case.expected["why"].endswith(".")

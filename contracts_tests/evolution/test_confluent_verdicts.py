@@ -1,8 +1,7 @@
-"""Verdicts of a real Confluent Schema Registry, where a set of them is at hand.
+"""Verdicts of a real Confluent Schema Registry, compared with ours if a recorded set is available.
 
-The set is not part of this repository: `COMPAT_DIR` names its folder, else it is looked for beside the clone, in
-`../shared/compat`.  Its format is that of one JSON object a line: `level`, `new`, `previous`, `valid_as_new`,
-`compatible`.
+The set is not part of this repository. `COMPAT_DIR` names its folder; the default is `../shared/compat`, beside the
+clone. Each line is one JSON object with `level`, `new`, `previous`, `valid_as_new` and `compatible`.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ def verdict(case: dict) -> str:
         return "invalid"
 
 
-def test_every_verdict_is_the_registrys(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_verdict_agrees_with_the_registry(capsys: pytest.CaptureFixture[str]) -> None:
     if not VERDICTS.exists():
         pytest.skip(f"no recorded verdicts at {VERDICTS}; set COMPAT_DIR to the folder that has them")
     with gzip.open(VERDICTS, "rt", encoding="utf-8") as lines:

@@ -1,4 +1,4 @@
-"""The schema parser: what a schema is made of, where it stands, and what is refused."""
+"""The schema parser: the parts of a schema, their positions, and what is refused."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def record(*fields: object, name: str = "R") -> dict:
     return {"type": "record", "name": name, "fields": list(fields)}
 
 
-def test_record(user: Schema) -> None:
+def test_parse_reads_name_doc_aliases_and_fields_of_record(user: Schema) -> None:
     root = user.root
     assert isinstance(root, Record)
     assert (root.fullname, root.name, root.namespace, root.doc) == (
@@ -76,7 +76,7 @@ def test_record(user: Schema) -> None:
     assert [one.name for one in root.fields] == ["id", "status", "friends", "spent", "payment"]
 
 
-def test_field(user: Schema) -> None:
+def test_parse_reads_default_order_aliases_and_properties_of_field(user: Schema) -> None:
     status = field(user, "status")
     assert (status.default, status.order, status.aliases) == ("OLD", "ignore", ("state",))
     assert status.props == {"confluent:tags": ["PII"]}
@@ -86,7 +86,7 @@ def test_field(user: Schema) -> None:
     assert field(user, "payment").has_default
 
 
-def test_types(user: Schema) -> None:
+def test_parse_reads_each_kind_of_type(user: Schema) -> None:
     identity, status = field(user, "id").type, field(user, "status").type
     assert isinstance(identity, Primitive)
     assert (identity.type, identity.logical) == ("string", Logical("uuid"))
@@ -104,9 +104,9 @@ def test_types(user: Schema) -> None:
     assert [one.type for one in payment.branches] == ["null", "long", "record"]
 
 
-def test_the_whole(user: Schema) -> None:
+def test_schema_lists_its_own_types_and_walks_its_nodes(user: Schema) -> None:
     assert user.fullname == "com.example.User"
-    # A type is known when all of it has been read: the outermost comes last.
+    # A type is registered once it has been read in full, so the outermost comes last.
     assert user.own == ("com.example.Status", "com.example.Money", "com.example.Card", "com.example.User")
     assert user.references == ()
     labels = [repr(node) for node in user.walk()]
@@ -118,7 +118,7 @@ def test_the_whole(user: Schema) -> None:
     ]
 
 
-def test_places(user: Schema) -> None:
+def test_every_node_has_path_line_and_column(user: Schema) -> None:
     places = {node.path: (node.line, node.column) for node in user.walk() if not isinstance(node, Field)}
     assert places == {
         "": (1, 1),
@@ -163,7 +163,7 @@ def test_places(user: Schema) -> None:
         ({"type": "bytes", "logicalType": "big-decimal"}, Logical("big-decimal")),
     ],
 )
-def test_logical_types(kind: dict, logical: Logical | None) -> None:
+def test_parse_ignores_logical_type_that_does_not_fit(kind: dict, logical: Logical | None) -> None:
     root = parse(json.dumps(kind)).root
     assert isinstance(root, (Primitive, Fixed))
     assert root.logical == logical
@@ -187,32 +187,32 @@ def test_logical_types(kind: dict, logical: Logical | None) -> None:
         ({"type": "map", "values": "int"}, [{}, {"a": 1}], [[], {"a": "1"}]),
         (["null", "int"], [None, 1], ["1", 1.0]),
         ([], [], [None, {}]),
-        # A float that is a branch of a union takes no text.
+        # A float inside a union does not accept text.
         (["null", "double"], [1.5], ["NaN"]),
         (record({"name": "a", "type": "int"}, {"name": "b", "type": "int", "default": 1}, name="I"),
          [{"a": 1}, {"a": 1, "b": 2, "c": 3}], [{}, {"a": "1"}, None, []]),
     ],
 )  # fmt: skip
-def test_defaults(kind: object, fitting: list, others: list) -> None:
+def test_parse_refuses_default_that_does_not_fit_the_type(kind: object, fitting: list, others: list) -> None:
     for default in fitting:
         parse(json.dumps(record({"name": "f", "type": kind, "default": default})))
     for default in others:
         text = json.dumps(record({"name": "f", "type": kind, "default": default}))
         assert refused(text).path == "f"
         if not (kind in ("float", "double") and isinstance(default, str)):
-            # What the registry stores already is not checked again, but for text that is to be a number.
+            # Defaults of stored schemas are not checked again, except text where a number belongs.
             parse_stored(text)
 
 
-def test_default_of_recursive_type() -> None:
+def test_parse_refuses_default_that_leads_into_recursive_type() -> None:
     inside = {"name": "next", "type": ["null", "R"], "default": None}
     parse(json.dumps(record(inside)))
     assert "recursive type R" in refused(record({**inside, "default": {}})).what
-    # A list, or an object for a map, does not lead into the record as long as it is empty.
+    # An empty list or an empty map does not lead into the record.
     parse(json.dumps(record({"name": "all", "type": {"type": "map", "values": "R"}, "default": {}})))
 
 
-def test_names_and_namespaces() -> None:
+def test_parse_resolves_names_through_namespaces() -> None:
     text = record(
         {"name": "a", "type": {"type": "enum", "name": "x.E", "namespace": "ignored", "symbols": []}},
         {"name": "b", "type": {"type": "fixed", "name": "F", "namespace": "", "size": 1}},
@@ -229,7 +229,7 @@ def test_names_and_namespaces() -> None:
     assert found.aliases == ("n.H", ".I", "j.K")
 
 
-def test_types_of_other_schemas() -> None:
+def test_parse_resolves_types_of_other_schemas() -> None:
     address = parse('{"type": "record", "name": "a.Address", "fields": [{"name": "kind", "type":'
                     ' {"type": "enum", "name": "Kind", "symbols": ["HOME"]}}]}')  # fmt: skip
     text = json.dumps(record({"name": "home", "type": "a.Address"}, {"name": "kind", "type": "a.Kind"}))
@@ -241,7 +241,7 @@ def test_types_of_other_schemas() -> None:
     assert parse('"a.Address"', named=address.named).fullname == "a.Address"
 
 
-def test_stored_schemas_are_read_leniently() -> None:
+def test_parse_stored_is_more_lenient_than_parse() -> None:
     text = json.dumps({**record({"name": "straße", "type": "int", "default": "x"}), "namespace": "my-company"})
     refused(text)
     assert parse_stored(text).fullname == "my-company.R"
@@ -250,20 +250,20 @@ def test_stored_schemas_are_read_leniently() -> None:
             parse_stored(json.dumps(record({"name": name, "type": "int"})))
 
 
-def test_error_says_where() -> None:
+def test_parse_error_names_file_line_and_column() -> None:
     error = refused('{"type": "record", "name": "R",\n "fields": [{"name": "f", "type": "strng"}]}', where="r.avsc")
     assert str(error) == "r.avsc:2:35: nothing defines the type 'strng'\n  fix: write 'string'"
     assert (error.path, error.line, error.column, error.exit_code) == ("f", 2, 35, 2)
     assert str(refused("[1]")).startswith("line 1, column 2: 1 is not a type")
 
 
-def test_slips_are_told_apart() -> None:
+def test_parse_error_suggests_a_fix_for_each_common_mistake() -> None:
     assert "object of its own" in refused(record({"name": "f", "type": "array", "items": "int"})).fix
     assert "one level too many" in refused(record({"name": "f", "type": {"type": {"type": "int"}}})).fix
     assert "rename one of the two" in refused(record(*[{"name": "f", "type": "int"}] * 2)).fix
 
 
-def test_deep_schemas() -> None:
+def test_parse_handles_1000_levels_and_refuses_more() -> None:
     nested: object = "int"
     for level in range(300):
         nested = record({"name": "f", "type": nested}, name=f"R{level}")
@@ -275,7 +275,7 @@ def test_deep_schemas() -> None:
     assert "deeper than 1000" in refused('{"type": "array", "items": ' * 1001 + '"int"' + "}" * 1001).what
 
 
-def test_big_schema() -> None:
+def test_parse_handles_two_megabyte_schema() -> None:
     doc = "x" * 150
     fields = [{"name": f"f{index}", "type": ["null", "string"], "default": None, "doc": doc} for index in range(9000)]
     text = json.dumps(record(*fields), indent=1)
@@ -286,7 +286,7 @@ def test_big_schema() -> None:
     assert "not valid JSON" in refused(text[:-1]).what
 
 
-def test_recursive_types_of_other_schemas_are_complete() -> None:
+def test_parse_checks_defaults_of_recursive_type_from_other_schema() -> None:
     node = (
         '{"type": "record", "name": "Node", "fields": [{"name": "next", "type": ["null", "Node"], "default": null}]}'
     )
@@ -294,17 +294,17 @@ def test_recursive_types_of_other_schemas_are_complete() -> None:
     user = {"name": "f", "type": "Node", "default": {"next": {"next": None}}}
     parse(json.dumps(record(user)), named=named)
     assert refused(json.dumps(record({**user, "default": {"next": {"next": 1}}})), named=named).path == "f"
-    # Given again word for word it is the same type; inside one text it would not be known to be.
+    # A definition repeated word for word is the same type, except for a recursive type within one text.
     assert parse(node, named=named).root is named["Node"]
     assert "defined twice" in refused(f'[{node}, {{"type": "array", "items": {node}}}]').what
 
 
-def test_hostile_defaults_end() -> None:
+def test_parse_refuses_exponential_or_endless_default() -> None:
     pair = [record({"name": "f", "type": ["null", "A", "B"], "default": None}, name=name) for name in ("A", "B")]
     deep: object = 5
     for _ in range(200):
         deep = {"f": deep}
-    # Two ways at each of 200 levels.
+    # Two choices at each of 200 levels.
     assert "the default" in refused(record({"name": "r", "type": ["A", "B"], "default": deep}),
                                     named=parse(json.dumps(pair)).named).what  # fmt: skip
     endless = parse_stored(json.dumps(record({"name": "f", "type": "R", "default": {}})))
@@ -314,11 +314,11 @@ def test_hostile_defaults_end() -> None:
     )
 
 
-def test_many_duplicate_keys() -> None:
+def test_parse_records_every_duplicate_key() -> None:
     text = json.dumps(record())[:-1] + "," + ",".join(['"doc": "x"'] * 100_000) + "}"
     assert len(parse(text).document.duplicates) == 99_999
 
 
-def test_messages_stay_short() -> None:
+def test_parse_error_stays_short_for_huge_input() -> None:
     for text in (json.dumps("x" * 100_000), json.dumps(record(name="x y" * 50_000))):
         assert len(str(refused(text))) < 400

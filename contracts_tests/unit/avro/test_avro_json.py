@@ -1,4 +1,4 @@
-"""JSON as the registry's parser reads it, and where in the text everything is."""
+"""JSON as the registry's parser reads it, with the position of every key and value."""
 
 from __future__ import annotations
 
@@ -41,25 +41,25 @@ from contracts.avro.jsonpos import MAX_DEPTH, JsonError, dump, load
         ("[0." + "1" * 1001 + "]", "a number of more than 1000 characters", 1, 2),
     ],
 )
-def test_broken(text: str, words: str, line: int, column: int) -> None:
+def test_load_reports_position_of_broken_json(text: str, words: str, line: int, column: int) -> None:
     with pytest.raises(JsonError) as broken:
         load(text)
     assert words in broken.value.what
     assert (broken.value.line, broken.value.column) == (line, column)
 
 
-def test_depth_is_limited() -> None:
+def test_load_refuses_more_than_1000_levels() -> None:
     deepest = load("[" * MAX_DEPTH + "]" * MAX_DEPTH)
     assert len(dump(deepest.value)) == 2 * MAX_DEPTH
     with pytest.raises(JsonError, match="nested deeper than 1000 levels"):
         load("[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1))
 
 
-def test_comments_and_what_java_trims() -> None:
+def test_load_skips_comments_and_characters_that_java_trims() -> None:
     assert load('/* a */ {"a": // b\n [1, /* c */ 2]} \x00\x0b').value == {"a": [1, 2]}
 
 
-def test_of_two_equal_keys_the_last_counts() -> None:
+def test_load_keeps_last_of_duplicate_keys_and_lists_them() -> None:
     document = load('{"a": 1,\n "b": {"c": 1, "c": 2},\n "a": 3}')
     assert document.value == {"a": 3, "b": {"c": 2}}
     assert [(one.key, one.line, one.column) for one in document.duplicates] == [("c", 2, 16), ("a", 3, 2)]
@@ -68,7 +68,7 @@ def test_of_two_equal_keys_the_last_counts() -> None:
     assert load('{"a": {"a": 1}}').duplicates == ()
 
 
-def test_position_of_what_is_not_there_is_that_of_what_holds_it() -> None:
+def test_missing_value_has_position_of_its_container() -> None:
     document = load('\n {"a": [1,\n  {"b": 2}]}')
     inside = ((((), "a"), 1), "b")
     assert document.position(inside) == (3, 9)
@@ -85,7 +85,7 @@ json_values = st.recursive(
 
 
 @given(json_values, st.sampled_from([None, 1]))
-def test_the_slow_scan_reads_what_the_fast_one_reads(value: object, indent: int | None) -> None:
+def test_slow_scan_agrees_with_fast_scan(value: object, indent: int | None) -> None:
     text = json.dumps(value, indent=indent)
     document = load(text)
     # A comment makes the fast scan give up.
@@ -95,11 +95,11 @@ def test_the_slow_scan_reads_what_the_fast_one_reads(value: object, indent: int 
     assert json.loads(dump(value)) == value
 
 
-def test_numbers_that_json_has_not_are_written_so_that_they_come_back() -> None:
+def test_dump_writes_infinity_and_nan_as_valid_json() -> None:
     assert json.loads(dump([math.inf, -math.inf, math.nan])) == [math.inf, -math.inf, "NaN"]
 
 
-def test_half_a_surrogate_pair_is_written_as_an_escape() -> None:
+def test_dump_escapes_lone_surrogate() -> None:
     written = dump({"a": load('"\\ud83d"').value, "b": "\U0001f600"})
     assert written == '{"a":"\\ud83d","b":"\U0001f600"}'
     assert load(written).value["a"] == "\ud83d"

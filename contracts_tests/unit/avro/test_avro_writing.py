@@ -1,4 +1,4 @@
-"""Schemas as text: self-contained, and in one form for all that means the same."""
+"""Schemas written as text: self-contained, and with one normal form for each meaning."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def changed(**values: object) -> dict:
     return {**json.loads(json.dumps(BASE)), **values}
 
 
-def test_self_contained() -> None:
+def test_to_json_inlines_types_of_other_schemas() -> None:
     address = parse(ADDRESS)
     user = parse(
         '{"type": "record", "name": "n.User", "fields": [{"name": "home", "type": "a.Address"},'
@@ -58,13 +58,13 @@ def test_self_contained() -> None:
     assert [field["type"] for field in outside["fields"]] == ["a.Address", ["null", "a.Address"]]
 
 
-def test_what_is_written_means_what_was_read() -> None:
+def test_to_json_preserves_meaning() -> None:
     text = json.dumps(BASE)
     assert normalise(to_json(parse(text))) == normalise(text) == normalise(normalise(text))
     assert json.loads(to_json(parse(text))) == BASE
 
 
-def test_a_short_name_is_not_written_where_it_would_mean_another_type() -> None:
+def test_to_json_keeps_full_name_where_short_name_is_ambiguous() -> None:
     text = (
         '[{"type": "fixed", "name": "A", "size": 4},'
         ' {"type": "record", "name": "n.A", "fields": [{"name": "f", "type": ["null", "n.A"]}]}]'
@@ -74,7 +74,7 @@ def test_a_short_name_is_not_written_where_it_would_mean_another_type() -> None:
     assert normalise(written) == normalise(text)
 
 
-def test_numbers_that_json_has_not() -> None:
+def test_to_json_preserves_nan_and_infinity_defaults() -> None:
     fields = [{"name": name, "type": "double", "default": name} for name in ("NaN", "Infinity")]
     text = json.dumps(changed(fields=fields))
     assert normalise(to_json(parse(text))) == normalise(text)
@@ -91,7 +91,7 @@ def test_numbers_that_json_has_not() -> None:
         "/* the same */ " + json.dumps(BASE),
     ],
 )  # fmt: skip
-def test_the_same_version(text: str) -> None:
+def test_normalise_treats_equivalent_spellings_as_equal(text: str) -> None:
     assert normalise(text) == normalise(json.dumps(BASE))
 
 
@@ -111,7 +111,7 @@ def test_the_same_version(text: str) -> None:
         ('"namespace": "n"', '"namespace": "m"'),
     ],
 )
-def test_another_version(before: str, after: str) -> None:
+def test_normalise_keeps_differences_that_make_a_new_version(before: str, after: str) -> None:
     text = json.dumps(BASE)
     assert before in text
     assert normalise(text.replace(before, after)) != normalise(text)
@@ -136,10 +136,8 @@ IN = {"type": "record", "name": "In", "fields": [{"name": "d", "type": "double"}
          [{"k": {"d": 1, "i": 1}}], [{"k": {"d": 1.0, "i": 1}}]),
     ],
 )  # fmt: skip
-def test_a_whole_number_default_of_a_float_is_one_number_however_it_is_written(
-    kind: object, whole: object, written: object
-) -> None:
-    """A registry with `normalize` keeps the second form."""
+def test_normalise_treats_1_and_1_0_as_equal_float_defaults(kind: object, whole: object, written: object) -> None:
+    """The second form is the one that a registry with `normalize` stores."""
     one, other = (json.dumps(changed(fields=[{"name": "f", "type": kind, "default": d}])) for d in (whole, written))
     assert one != other
     assert normalise(one) == normalise(other)
@@ -155,17 +153,17 @@ def test_a_whole_number_default_of_a_float_is_one_number_however_it_is_written(
         (["int", "double"], 1, 1.0),
     ],
 )
-def test_other_defaults_are_other_versions(kind: object, one: object, other: object) -> None:
+def test_normalise_keeps_different_defaults_apart(kind: object, one: object, other: object) -> None:
     first, second = (json.dumps(changed(fields=[{"name": "f", "type": kind, "default": d}])) for d in (one, other))
     assert normalise(first) != normalise(second)
 
 
-def test_a_whole_number_that_is_no_double_stays_as_it_is() -> None:
+def test_normalise_is_stable_for_integer_beyond_double_range() -> None:
     text = json.dumps(changed(fields=[{"name": "f", "type": "double", "default": 10**400}]))
     assert normalise(normalise(text)) == normalise(text)
 
 
-def test_deep_schemas() -> None:
+def test_to_json_and_normalise_handle_900_levels() -> None:
     text = '{"type": "array", "items": ' * 900 + '"int"' + "}" * 900
     assert to_json(parse(text)) == text.replace(": ", ":").replace(", ", ",")
     assert normalise(normalise(text)) == normalise(text)

@@ -1,4 +1,4 @@
-"""schemas/ -> contracts; and every way in which the files can be wrong says file, line, and what is valid."""
+"""Loading contracts from schemas/: the error for a broken file names the file, the line and what is valid."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def refusal(**changes: str | None) -> str:
     return str(caught.value)
 
 
-def test_the_contracts_of_this_repository_load() -> None:
+def test_contracts_of_this_repository_load() -> None:
     users = loading.load(CLONE / "schemas").get("users_created")
     assert users.topic == "users_created"
     assert users.dead_letter_topic == "users_created.dlq"
@@ -31,13 +31,13 @@ def test_the_contracts_of_this_repository_load() -> None:
     assert all(field.doc for subject in users.subjects for field in subject.record.fields)
 
 
-def test_an_unknown_key_names_its_line_and_the_valid_ones() -> None:
+def test_unknown_key_error_names_line_and_valid_keys() -> None:
     told = refusal(orders__contract_yaml=CONTRACT.replace("owner: shop", "owner: shop\npartitions: 3"))
     assert "schemas/orders/contract.yaml:3: unknown key 'partitions'" in told
     assert "topic, owner, description, compatibility" in told
 
 
-def test_an_unknown_key_deep_inside_names_what_is_valid_there() -> None:
+def test_unknown_nested_key_error_names_valid_keys_at_that_level() -> None:
     told = refusal(orders__contract_yaml=CONTRACT.replace("table: orders", "tabel: orders"))
     assert "schemas/orders/contract.yaml:7" in told
     assert "valid names here: table, primary_key, schema" in told
@@ -58,20 +58,20 @@ def test_an_unknown_key_deep_inside_names_what_is_valid_there() -> None:
         ("owner: shop", "owner: " + "[" * 3000, "not YAML"),
     ],
 )
-def test_a_broken_contract_says_where(old: str, new: str, words: str) -> None:
+def test_broken_contract_error_names_file_and_cause(old: str, new: str, words: str) -> None:
     assert words in refusal(orders__contract_yaml=CONTRACT.replace(old, new))
 
 
-def test_a_broken_schema_says_where() -> None:
+def test_broken_schema_error_names_file_and_line() -> None:
     told = refusal(orders__value_avsc='{"type": "record",\n  "name": "Order" "fields": []}')
     assert "schemas/orders/value.avsc:2" in told
 
 
-def test_a_primary_key_is_never_null() -> None:
+def test_nullable_primary_key_is_refused() -> None:
     assert "may be null" in refusal(orders__value_avsc=record(("id", ["null", "string"])))
 
 
-def test_two_contracts_that_write_one_table_are_refused() -> None:
+def test_two_contracts_for_one_table_are_refused() -> None:
     other = CONTRACT.replace("topic: orders", "topic: copies")
     told = refusal(copy__contract_yaml=other, copy__value_avsc=record(("id", "string")))
     assert "orders is already written by schemas/orders/contract.yaml" in told
@@ -82,11 +82,11 @@ def test_two_contracts_for_one_topic_are_refused() -> None:
     assert "topic orders already has a contract" in told
 
 
-def test_no_contract_at_all_is_an_error() -> None:
+def test_folder_without_contracts_is_refused() -> None:
     assert "no contract.yaml in any folder" in refusal(orders__contract_yaml=None)
 
 
-def test_references_are_resolved_from_the_repository_dependencies_first() -> None:
+def test_references_are_resolved_with_dependencies_first() -> None:
     found = load(
         orders__value_avsc=record(("id", "string"), ("to", "shop.Address")),
         types__address_avsc=record(("country", "shop.Country"), name="shop.Address"),
@@ -99,7 +99,7 @@ def test_references_are_resolved_from_the_repository_dependencies_first() -> Non
     assert json.loads(value.schema_text)["fields"][1]["type"]["fields"][0]["type"]["name"] == "Country"
 
 
-def test_references_in_a_circle_are_refused() -> None:
+def test_circular_references_are_refused() -> None:
     with pytest.raises(InvalidSchema, match=r"circle: shop\.A -> shop\.B -> shop\.A"):
         load(
             orders__value_avsc=record(("id", "string"), ("a", "shop.A")),
@@ -108,17 +108,17 @@ def test_references_in_a_circle_are_refused() -> None:
         )
 
 
-def test_a_missing_reference_is_refused() -> None:
+def test_missing_reference_is_refused() -> None:
     assert "shop.Nowhere" in refusal(orders__value_avsc=record(("id", "string"), ("a", "shop.Nowhere")))
 
 
-def test_an_unknown_contract_names_those_that_exist() -> None:
+def test_unknown_contract_error_names_existing_contracts() -> None:
     with pytest.raises(ConfigurationError, match="users_created"):
         loading.load(CLONE / "schemas").get("user_created")
 
 
 @pytest.mark.parametrize("topic", [".", "..", "a" * 250, "a/b", ""])
-def test_what_kafka_takes_for_no_topic(topic: str) -> None:
+def test_invalid_topic_name_is_refused(topic: str) -> None:
     told = refusal(orders__contract_yaml=CONTRACT.replace("topic: orders", f"topic: {topic!r}"))
     assert "schemas/orders/contract.yaml:1" in told
 
@@ -132,12 +132,12 @@ def test_what_kafka_takes_for_no_topic(topic: str) -> None:
         "{config: {a: {b: c}}}",
     ],
 )
-def test_settings_that_no_broker_can_be_asked_for(kafka: str) -> None:
+def test_invalid_topic_settings_are_refused(kafka: str) -> None:
     for key in ("kafka", "dead_letter"):
         assert "schemas/orders/contract.yaml" in refusal(orders__contract_yaml=f"{CONTRACT}{key}: {kafka}\n")
 
 
-def test_settings_of_topics_are_text() -> None:
+def test_topic_settings_are_converted_to_text() -> None:
     config = "{config: {cleanup.policy: [compact, delete], retention.ms: 5, preallocate: true, x: 0.5}}"
     spec = load(orders__contract_yaml=f"{CONTRACT}kafka: {config}\ndead_letter: {config}\n").get("orders").spec
     wanted = {"cleanup.policy": "compact,delete", "retention.ms": "5", "preallocate": "true", "x": "0.5"}

@@ -1,4 +1,4 @@
-"""`tombstones: delete` is taken only where a record's key names one row of each store; refused with file and line."""
+"""`tombstones: delete` requires a record key that identifies one row in each store; errors name file and line."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ID = {"name": "id", "type": {"type": "string", "logicalType": "uuid"}}
 
 
 def contract(key: list[Any] | None | dict[str, Any] = (ID,), **spec: Any) -> Contract:
-    """A contract with both stores and that key."""
+    """A contract with both stores and the given key."""
     value = [ID, {"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}}]
     document = {
         "topic": "things",
@@ -43,7 +43,7 @@ def contract(key: list[Any] | None | dict[str, Any] = (ID,), **spec: Any) -> Con
     return loading.from_files(files, "schemas").get("things")
 
 
-def test_it_is_off_unless_it_is_asked_for_and_needs_a_store() -> None:
+def test_tombstones_delete_rows_only_if_the_contract_says_so() -> None:
     assert contract().deletes
     files = {
         "things/contract.yaml": "topic: things\nowner: test\ncompatibility: FULL\n",
@@ -70,14 +70,14 @@ def test_it_is_off_unless_it_is_asked_for_and_needs_a_store() -> None:
         ([ID], {"table": "t" * 40}, "contract.yaml", "at most 39 characters"),
     ],
 )
-def test_a_key_that_does_not_name_a_row_is_refused(key: Any, spec: dict[str, Any], where: str, words: str) -> None:
+def test_key_that_does_not_identify_a_row_is_refused(key: Any, spec: dict[str, Any], where: str, words: str) -> None:
     with pytest.raises(ConfigurationError) as refused:
         contract(key, **spec)
     assert refused.value.where == f"schemas/things/{where}"
     assert words in str(refused.value)
 
 
-def test_an_unknown_word_names_those_that_there_are() -> None:
+def test_unknown_tombstones_value_error_names_valid_values() -> None:
     files = {
         "a/contract.yaml": "topic: a\nowner: t\ncompatibility: FULL\ntombstones: ignore\n",
         "a/value.avsc": '"int"',
@@ -87,7 +87,7 @@ def test_an_unknown_word_names_those_that_there_are() -> None:
     assert refused.value.where == "schemas/a/contract.yaml:4"
 
 
-def test_contracts_tables_prints_the_tables_that_keep_what_was_deleted() -> None:
+def test_migrations_include_tables_that_record_deletions() -> None:
     one = contract()
     names = [needed.table for needed in migrations.create([one])]
     assert names == ["k.things", "k.things__deleted", "public.things", "public.things__deleted"]
@@ -99,7 +99,7 @@ def test_contracts_tables_prints_the_tables_that_keep_what_was_deleted() -> None
     assert len(migrations.between({"things": one}, [one], {})) == len(migrations.create([before])) == 2
 
 
-def test_what_was_deleted_is_kept_by_primary_key_and_position() -> None:
+def test_deletions_table_holds_primary_key_and_kafka_position() -> None:
     for sink in contract().sinks:
         kept = layout.deletions(layout.of(contract(), sink))
         names = ["id", "kafka_timestamp", "kafka_partition", "kafka_offset"]

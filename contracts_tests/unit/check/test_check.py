@@ -1,4 +1,4 @@
-"""`contracts check`: every rule by a change that breaks it, approvals, formats, and the command itself."""
+"""`contracts check`: a change that breaks each rule, approvals, output formats, and the command itself."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ TODAY = date(2026, 6, 1)
 
 
 def changed(*edits: Edit, history: tuple[Edit, ...] = (), today: date = TODAY) -> Checked:
-    """The last edit compared with the one before (with no change, if there is but one)."""
+    """Compare the contract after the last edit with the contract before it."""
     before, after = Files(), Files()
     for edit in edits[:-1]:
         edit(before)
@@ -73,7 +73,7 @@ def rules(checked: Checked) -> dict[str, Finding]:
 
 PAYMENT = ["null", "string", "int"]
 
-#: Rule -> edits, the path of the finding, and words of its line.
+#: Rule -> edits, path of the finding, and text in its line.
 CASES: dict[str, tuple[tuple[Edit, ...], str, str]] = {
     "READER_FIELD_MISSING_DEFAULT_VALUE": ((lambda f: f.add("city", "string"),), "city", '"city"'),
     "TYPE_MISMATCH": ((count_is_text,), "count", "{"),
@@ -184,7 +184,7 @@ def approval(rule: str, path: str, until: str = "2026-06-01") -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("rule", CASES)
-def test_each_rule_finds_its_change_and_says_where(rule: str) -> None:
+def test_each_rule_reports_its_change_with_position(rule: str) -> None:
     edits, path, words = CASES[rule]
     found = rules(changed(*edits))
     assert rule in found
@@ -213,12 +213,12 @@ def test_each_rule_finds_its_change_and_says_where(rule: str) -> None:
         ({"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 2}, "string"),
     ],
 )
-def test_a_type_that_a_wider_one_reads_may_mean_something_else(old: Any, new: Any) -> None:
+def test_wider_type_with_another_logical_type_is_reported(old: Any, new: Any) -> None:
     found = rules(changed(lambda f: (f.spec.pop("sinks"), f.add("late", old)), retype("late", new)))
     assert found["LOGICAL_TYPE_CHANGED"].path.startswith("late")
 
 
-def test_a_decimal_that_holds_fewer_digits_or_others() -> None:
+def test_decimal_with_fewer_digits_or_another_scale_is_reported() -> None:
     for precision, scale, words in ((6, 2, "such records cannot be read"), (8, 3, "as another number")):
         kind = {"type": "bytes", "logicalType": "decimal", "precision": precision, "scale": scale}
         assert words in rules(changed(retype("total", kind)))["DECIMAL_CHANGED"].message
@@ -240,7 +240,7 @@ def test_a_decimal_that_holds_fewer_digits_or_others() -> None:
         ),
     ],
 )
-def test_what_changed_in_a_key_is_said(edit: Edit, words: str) -> None:
+def test_key_changed_lists_what_changed_in_the_key(edit: Edit, words: str) -> None:
     (one,) = (one for one in changed(level("NONE"), edit).findings if one.rule == "KEY_CHANGED")
     assert words in one.message
     assert "the bytes of a key begin with its schema's id" in one.message
@@ -281,7 +281,7 @@ def config(**settings: Any) -> Edit:
         ),
     ],
 )
-def test_what_a_topic_in_use_loses(edits: tuple[Edit, ...], words: str) -> None:
+def test_only_harmful_changes_of_topic_settings_are_reported(edits: tuple[Edit, ...], words: str) -> None:
     found = changed(*edits).findings
     assert len(found) == bool(words)
     assert all(words in one.message for one in found)
@@ -296,7 +296,7 @@ def test_what_a_topic_in_use_loses(edits: tuple[Edit, ...], words: str) -> None:
         (lambda f: None, False),
     ],
 )
-def test_a_consumer_that_is_taken_out_where_it_breaks(edit: Edit, told: bool) -> None:
+def test_removed_consumer_is_reported_if_the_change_breaks_it(edit: Edit, told: bool) -> None:
     found = rules(changed(both(lambda f: f.drop("note"), edit)))
     assert ("CONSUMER_REMOVED" in found) is told
     if told:
@@ -304,13 +304,13 @@ def test_a_consumer_that_is_taken_out_where_it_breaks(edit: Edit, told: bool) ->
         assert not found["CONSUMER_REMOVED"].fails(FailOn.error)
 
 
-def test_a_consumer_that_is_taken_out_where_nothing_breaks() -> None:
+def test_removed_consumer_is_fine_if_nothing_breaks_it() -> None:
     assert changed(lambda f: f.spec.update(consumers=[])).findings == ()
     grows = both(lambda f: f.spec.update(consumers=[]), lambda f: f.add("city", "string", default=""))
     assert changed(grows).findings == ()
 
 
-def test_a_consumer_that_breaks_loses_its_field_too() -> None:
+def test_broken_consumer_is_reported_as_losing_its_field() -> None:
     read = lambda f: (f.add("city", "string"), f.spec["consumers"][1].update(fields=["city"]))  # noqa: E731
     found = rules(changed(read, lambda f: f.drop("city")))
     assert found["CONSUMER_LOSES_FIELD"].message.startswith("the consumer search breaks: it reads city")
@@ -332,7 +332,7 @@ def test_a_consumer_that_breaks_loses_its_field_too() -> None:
         ({"min": 1}, None, False),
     ],
 )
-def test_only_a_rule_that_asks_for_more_is_told(
+def test_changed_quality_rule_is_reported_only_if_stricter(
     old: dict[str, Any], new: dict[str, Any] | None, is_told: bool
 ) -> None:
     def with_rule(rule: dict[str, Any] | None) -> Edit:
@@ -347,14 +347,14 @@ def test_only_a_rule_that_asks_for_more_is_told(
     assert [one.rule for one in checked.findings] == ["RULE_TIGHTENED"] * is_told
 
 
-def test_every_rule_has_a_case_and_is_documented() -> None:
+def test_every_rule_has_a_case_and_documentation() -> None:
     assert {*CASES, "NOTHING_COMPARED"} == set(CHECK_RULES)
     page = (CLONE / "docs" / "reference" / "check.md").read_text(encoding="utf-8")
     for rule in CHECK_RULES.values():
         assert f"| `{rule.id}` | {rule.severity} | {rule.purpose} |" in page
 
 
-def test_no_change_no_finding() -> None:
+def test_unchanged_contract_has_no_findings() -> None:
     checked = changed(lambda files: None)
     assert (checked.verdicts, checked.unchanged) == ((), 1)
 
@@ -368,13 +368,13 @@ def test_no_change_no_finding() -> None:
         lambda f: f.spec["kafka"].update(config={"retention.ms": "2000000000"}),
     ],
 )
-def test_what_is_fine_has_no_finding(edit: Edit) -> None:
+def test_harmless_change_has_no_findings(edit: Edit) -> None:
     checked = changed(edit)
     assert checked.findings == ()
     assert checked.verdicts[0].status == "changed"
 
 
-def test_a_new_contract_is_fine() -> None:
+def test_new_contract_has_no_findings_unless_base_is_empty() -> None:
     new = loading.from_files(Files().texts, "schemas")
     others = {"orders": loading.from_files(Files().texts, "schemas").contracts["orders"]}
     files = Files()
@@ -391,7 +391,7 @@ def test_a_new_contract_is_fine() -> None:
     assert run.run(new, Baseline("the registry", {}, complete=False), {}, Texts(), TODAY).findings == ()
 
 
-def test_a_lowered_level_does_not_hide_the_break_that_it_is_for() -> None:
+def test_lowered_level_does_not_hide_breaking_change() -> None:
     found = rules(changed(both(level("NONE"), lambda f: f.add("city", "string"))))
     assert {"LEVEL_LOWERED", "READER_FIELD_MISSING_DEFAULT_VALUE"} <= set(found)
 
@@ -408,11 +408,11 @@ def test_a_lowered_level_does_not_hide_the_break_that_it_is_for() -> None:
         ("BACKWARD_TRANSITIVE", "FULL", True),
     ],
 )
-def test_which_levels_are_lower(old: str, new: str, lowered: bool) -> None:
+def test_level_change_is_reported_only_if_the_new_level_is_weaker(old: str, new: str, lowered: bool) -> None:
     assert ("LEVEL_LOWERED" in rules(changed(level(old), level(new)))) is lowered
 
 
-def test_a_transitive_level_looks_at_the_whole_history_and_names_the_version() -> None:
+def test_transitive_level_checks_whole_history_and_names_the_version() -> None:
     edits = (level("BACKWARD_TRANSITIVE"), lambda f: f.add("city", "string", default="x"))
     history = (count_is_text, retype("note", ["null", "string", "long"]))
     found = [one for one in changed(*edits, history=history).findings if one.rule != "LOGICAL_TYPE_CHANGED"]
@@ -422,7 +422,7 @@ def test_a_transitive_level_looks_at_the_whole_history_and_names_the_version() -
     assert changed(level("BACKWARD"), edits[1], history=history).findings == ()
 
 
-def test_a_transitive_level_sees_another_meaning_in_the_whole_history() -> None:
+def test_transitive_level_reports_changed_meaning_in_history() -> None:
     added = lambda f: f.add("city", "string", default="x")  # noqa: E731
     cents = {"type": "bytes", "logicalType": "decimal", "precision": 8, "scale": 4}
     history = (both(TO_MICROS, retype("total", cents)), TO_MICROS)
@@ -433,7 +433,7 @@ def test_a_transitive_level_sees_another_meaning_in_the_whole_history() -> None:
     assert changed(level("BACKWARD"), added, history=history).findings == ()
 
 
-def test_an_approval_of_another_meaning_in_the_history_stays_in_use() -> None:
+def test_approval_of_changed_meaning_in_history_stays_in_use() -> None:
     approved = lambda f: f.spec.update(approvals=[approval("LOGICAL_TYPE_CHANGED", "at")])  # noqa: E731
     assert changed(both(level("FULL_TRANSITIVE"), approved), lambda f: None, history=(TO_MICROS,)).findings == ()
     told = rules(changed(both(level("FULL"), approved), lambda f: None, history=(TO_MICROS,)))
@@ -441,7 +441,7 @@ def test_an_approval_of_another_meaning_in_the_history_stays_in_use() -> None:
 
 
 @pytest.mark.parametrize("name", ["NONE", "BACKWARD", "FULL_TRANSITIVE"])
-def test_a_column_that_went_and_comes_back_with_another_type_is_found_at_every_level(name: str) -> None:
+def test_column_readded_with_another_type_is_reported_at_every_level(name: str) -> None:
     extra = ["null", "string"]
     base = level(name)
     back = lambda f: f.add("extra", extra, default=None)  # noqa: E731
@@ -452,7 +452,7 @@ def test_a_column_that_went_and_comes_back_with_another_type_is_found_at_every_l
     assert not rules(changed(base, back, history=(back,))).keys() & {"COLUMN_CANNOT_CHANGE"}
 
 
-def test_a_default_that_is_written_another_way_is_the_same() -> None:
+def test_default_spelled_differently_is_unchanged() -> None:
     double = lambda default: lambda f: f.add("rate", "double", default=default)  # noqa: E731
     again = lambda default: lambda f: f.field("rate").update(default=default)  # noqa: E731
     assert changed(double(1), again(1.0)).findings == ()
@@ -460,7 +460,7 @@ def test_a_default_that_is_written_another_way_is_the_same() -> None:
     assert set(rules(changed(double(1), again(1.5)))) == {"DEFAULT_CHANGED"}
 
 
-def test_a_decimal_of_any_version_was_longer() -> None:
+def test_transitive_level_compares_decimal_with_every_version() -> None:
     def digits(precision: int) -> Edit:
         return retype("total", {"type": "bytes", "logicalType": "decimal", "precision": precision, "scale": 2})
 
@@ -471,17 +471,17 @@ def test_a_decimal_of_any_version_was_longer() -> None:
         assert not versions or f"(compared with {versions})" in found["DECIMAL_CHANGED"].message
 
 
-def test_an_enum_that_grows_at_a_level_that_asks_old_readers_is_told_once() -> None:
+def test_added_enum_symbol_is_reported_once_at_level_full() -> None:
     found = rules(changed(level("FULL"), retype("state", STATES)))
     assert set(found) == {"MISSING_ENUM_SYMBOLS"}
 
 
-def test_an_enum_with_a_default_may_grow() -> None:
+def test_enum_with_default_may_grow() -> None:
     known = {**STATES, "symbols": ["OPEN", "PAID"], "default": "OPEN"}
     assert changed(retype("state", known), retype("state", {**STATES, "default": "OPEN"})).findings == ()
 
 
-def test_a_rename_with_an_alias_is_none_that_loses_data() -> None:
+def test_rename_with_alias_is_not_reported_as_looks_renamed() -> None:
     found = rules(changed(lambda f: f.field("count").update(name="counted", aliases=["count"])))
     assert "LOOKS_RENAMED" not in found
 
@@ -489,7 +489,7 @@ def test_a_rename_with_an_alias_is_none_that_loses_data() -> None:
 # -- shared types ------------------------------------------------------------------------------------------------
 
 
-def test_a_change_of_a_shared_type_is_told_in_its_own_file() -> None:
+def test_change_of_shared_type_is_reported_in_its_own_file() -> None:
     def catalog_with(size: str) -> tuple[loading.Catalog, dict[str, str]]:
         files = Files()
         files.spec.pop("sinks")
@@ -517,20 +517,20 @@ def approving(*approvals: dict[str, Any]) -> Edit:
 BREAK = "READER_FIELD_MISSING_DEFAULT_VALUE"
 
 
-def test_an_approved_finding_is_printed_and_does_not_fail() -> None:
+def test_approved_finding_is_reported_but_does_not_fail() -> None:
     (one,) = changed(approving(approval(BREAK, "city"))).findings
     assert (one.rule, one.approved, one.until) == (BREAK, "agreed with finance", "2026-06-01")
     assert not one.fails(FailOn.warning)
 
 
-def test_an_approval_is_for_one_path() -> None:
+def test_approval_covers_only_its_path() -> None:
     found = rules(changed(approving(approval(BREAK, "town"))))
     assert set(found) == {BREAK, "APPROVAL_UNUSED"}
     assert found[BREAK].fails(FailOn.error)
 
 
 def in_both(files: Files) -> None:
-    """The same break in key and value."""
+    """Make the same breaking change in key and value."""
     for fields in (files.key["fields"], files.value["fields"]):
         fields.append({"name": "city", "type": "string", "doc": "City."})
 
@@ -539,7 +539,7 @@ def in_both(files: Files) -> None:
     ("subjects", "approved"),
     [((None,), {"value"}), (("value",), {"value"}), (("key",), {"key"}), (("key", "value"), {"key", "value"})],
 )
-def test_an_approval_is_for_the_key_or_for_the_value(subjects: tuple[str, ...], approved: set[str]) -> None:
+def test_approval_covers_only_its_subject(subjects: tuple[str, ...], approved: set[str]) -> None:
     approvals = [{**approval(BREAK, "city"), **({"subject": one} if one else {})} for one in subjects]
     found = [
         one
@@ -550,14 +550,14 @@ def test_an_approval_is_for_the_key_or_for_the_value(subjects: tuple[str, ...], 
     assert {one.subject.removeprefix("orders-") for one in found if one.approved} == approved
 
 
-def test_an_approval_of_the_wrong_subject_says_which_is_meant() -> None:
+def test_approval_of_wrong_subject_suggests_the_right_one() -> None:
     found = rules(changed(approving({**approval(BREAK, "city"), "subject": "key"})))
     assert set(found) == {BREAK, "APPROVAL_UNUSED"}
     assert "write `subject: value`" in found["APPROVAL_UNUSED"].fix
 
 
 @pytest.mark.parametrize("subject", ["key", "value"])
-def test_a_finding_of_the_contract_is_covered_whatever_the_subject(subject: str) -> None:
+def test_approval_of_contract_finding_ignores_the_subject(subject: str) -> None:
     approvals = [{**approval("KEY_CHANGED", ""), "subject": subject}]
     edit = both(lambda f: f.key.update(doc="Key."), lambda f: f.spec.update(approvals=approvals))
     assert [(one.rule, bool(one.approved)) for one in changed(edit).findings] == [("KEY_CHANGED", True)]
@@ -566,7 +566,7 @@ def test_a_finding_of_the_contract_is_covered_whatever_the_subject(subject: str)
 @pytest.mark.parametrize(
     "day", ["2026-13-45", "'2026-13-45'", "soon", "20260", "2026-06-01 10:00:00", "2026-06", "1.5"]
 )
-def test_a_day_that_is_none_is_told_with_its_line(day: str) -> None:
+def test_invalid_until_date_is_refused_with_its_line(day: str) -> None:
     texts = Files().texts
     texts["orders/contract.yaml"] += f"approvals:\n- rule: {BREAK}\n  path: city\n  until: {day}\n  reason: x\n"
     line = next(n for n, text in enumerate(texts["orders/contract.yaml"].splitlines(), 1) if "until:" in text)
@@ -575,14 +575,14 @@ def test_a_day_that_is_none_is_told_with_its_line(day: str) -> None:
     assert caught.value.where == f"schemas/orders/contract.yaml:{line}"
 
 
-def test_an_expired_approval_approves_nothing() -> None:
+def test_expired_approval_approves_nothing() -> None:
     found = rules(changed(approving(approval(BREAK, "city")), today=date(2026, 6, 2)))
     assert set(found) == {BREAK, "APPROVAL_EXPIRED"}
     assert all(one.fails(FailOn.error) for one in found.values())
 
 
 @pytest.mark.parametrize("today", ["2026-06-01", "2026-06-02"])
-def test_a_contract_that_goes_is_approved_before_it_goes(today: str) -> None:
+def test_contract_removal_is_approved_by_approval_in_the_base(today: str) -> None:
     approved = approval("CONTRACT_REMOVED", "topic")
     gone = Files()
     gone.spec["topic"] = "returns"
@@ -595,7 +595,7 @@ def test_a_contract_that_goes_is_approved_before_it_goes(today: str) -> None:
     assert bool(one.approved) is (today == "2026-06-01")
 
 
-def test_another_topic_is_approved_in_its_own_contract() -> None:
+def test_topic_rename_is_approved_in_the_renamed_contract() -> None:
     edit = both(
         lambda f: f.spec.update(topic="purchases"),
         lambda f: f.spec.update(approvals=[approval("CONTRACT_REMOVED", "topic")]),
@@ -604,7 +604,7 @@ def test_another_topic_is_approved_in_its_own_contract() -> None:
     assert (one.rule, one.approved) == ("CONTRACT_REMOVED", "agreed with finance")
 
 
-def test_an_approval_of_an_unknown_rule_is_an_error_with_its_line() -> None:
+def test_approval_of_unknown_rule_is_refused_with_its_line() -> None:
     with pytest.raises(ConfigurationError, match="NO_SUCH_RULE") as caught:
         changed(approving(approval("NO_SUCH_RULE", "city")))
     assert caught.value.where.startswith("schemas/orders/contract.yaml:")
@@ -612,13 +612,13 @@ def test_an_approval_of_an_unknown_rule_is_an_error_with_its_line() -> None:
 
 
 @pytest.mark.parametrize("missing", ["rule", "reason", "until"])
-def test_an_approval_says_what_why_and_until_when(missing: str) -> None:
+def test_approval_without_rule_reason_or_until_is_refused(missing: str) -> None:
     incomplete = {key: value for key, value in approval(BREAK, "city").items() if key != missing}
     with pytest.raises(ConfigurationError, match=missing):
         changed(approving(incomplete))
 
 
-def test_an_approval_of_a_break_in_the_history_of_a_transitive_level_stays_in_use() -> None:
+def test_approval_of_break_in_transitive_history_stays_in_use() -> None:
     kept = both(level("BACKWARD_TRANSITIVE"), lambda f: f.spec.update(approvals=[approval("TYPE_MISMATCH", "count")]))
     history = (count_is_text,)
     assert changed(kept, lambda f: None, history=history).findings == ()
@@ -636,7 +636,7 @@ def result(**more: Any) -> Result:
     return Result("check", ("orders", "other", "returns"), (*checked.findings, nasty), FailOn.error, checked)
 
 
-def test_json_is_one_document() -> None:
+def test_json_contains_findings_and_impact() -> None:
     document = json.loads(json.dumps(formats.as_document(result())))
     assert document["failed"] is True
     assert document["findings"][0]["rule"] == BREAK
@@ -654,13 +654,13 @@ def test_json_is_one_document() -> None:
     ]
 
 
-def test_json_has_the_settings_of_the_topic_that_change() -> None:
+def test_json_lists_changed_topic_settings() -> None:
     checked = changed(config(retention_ms="10"), both(config(), lambda f: f.spec["kafka"].update(partitions=6)))
     document = formats.as_document(Result("check", ("orders",), checked.findings, FailOn.error, checked))
     assert document["changes"][0]["impact"]["topic"] == [{"setting": "kafka.partitions", "before": "3", "after": "6"}]
 
 
-def test_junit_is_xml_and_counts() -> None:
+def test_junit_is_valid_xml_with_counts() -> None:
     suite = ElementTree.fromstring(formats.as_junit(result()))[0]
     assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("4", "2", "0")
     failure = suite[1].find("failure")
@@ -669,7 +669,7 @@ def test_junit_is_xml_and_counts() -> None:
     assert [case.get("classname") for case in suite if len(case) == 0] == ["other", "returns"]
 
 
-def test_junit_shows_an_approved_finding_as_skipped() -> None:
+def test_junit_shows_approved_finding_as_skipped() -> None:
     suite = ElementTree.fromstring(formats.as_junit(result(approved="agreed", until="2026-06-01")))[0]
     assert (suite.get("failures"), suite.get("skipped")) == ("1", "1")
 
@@ -686,7 +686,7 @@ def test_github_annotations_are_one_line_each() -> None:
     assert "%2C%3A" in properties
 
 
-def test_markdown_keeps_its_tables_and_mentions_nobody() -> None:
+def test_markdown_escapes_table_cells_html_and_mentions() -> None:
     page = formats.as_markdown(result())
     (row,) = [line for line in page.splitlines() if line.startswith("| `RULE`")]
     assert row.replace("\\|", "").count("|") == 5
@@ -699,7 +699,7 @@ def test_markdown_keeps_its_tables_and_mentions_nobody() -> None:
     assert 'ALTER TABLE "shop"."orders" ADD IF NOT EXISTS "city" text' in page
 
 
-def test_markdown_fits_into_a_comment_and_text_on_a_screen(capsys: pytest.CaptureFixture[str]) -> None:
+def test_markdown_fits_a_comment_and_text_fits_a_screen(capsys: pytest.CaptureFixture[str]) -> None:
     checked = changed(lambda f: [f.add(f"field_{number}", "string", default="") for number in range(1500)])
     found = Result("check", ("orders",), checked.findings, FailOn.error, checked)
     page = formats.as_markdown(found)
@@ -727,7 +727,7 @@ def test_markdown_fits_into_a_comment_and_text_on_a_screen(capsys: pytest.Captur
         lambda f: f.spec["sinks"]["postgres"].update(primary_key=["id", "count"]),
     ],
 )
-def test_an_explanation_stands_once(name: str, edit: Edit, capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_explanation_is_printed_once(name: str, edit: Edit, capsys: pytest.CaptureFixture[str]) -> None:
     def everything(files: Files) -> None:
         files.spec.update(consumers=[{"name": "lake"}, {"name": "search", "fields": ["total", "count", "state"]}])
 
@@ -749,12 +749,12 @@ def test_an_explanation_stands_once(name: str, edit: Edit, capsys: pytest.Captur
     for message in told:
         times = text.count(message)
         assert times == page.count(formats._md(message))
-        # The new symbols of an enum are explained by a rule of their own, in its words.
+        # A separate rule explains the new symbols of an enum in its own words.
         assert times == 1 or (times == 0 and "ENUM_WITHOUT_DEFAULT" in text)
         assert notes.count(formats._data(message)) <= 1
 
 
-def test_markdown_of_a_benign_change() -> None:
+def test_markdown_of_harmless_change_has_no_breaking_section() -> None:
     checked = changed(lambda f: f.add("city", "string", default=""))
     page = formats.as_markdown(Result("check", ("orders",), checked.findings, FailOn.error, checked))
     assert page.startswith("## ✅")
@@ -767,14 +767,14 @@ def test_markdown_of_a_benign_change() -> None:
 
 @pytest.fixture
 def contracts(two: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Done]:
-    """The command, in this process and that folder."""
+    """The command, run in this process in the folder `two`."""
     monkeypatch.chdir(two)
     return run_contracts
 
 
 @pytest.fixture
 def two(tmp_path: Path) -> Path:
-    """A folder `old`, and `schemas` where a field without default is new."""
+    """A folder `old`, and a folder `schemas` with a new field that has no default."""
     files = Files()
     write(tmp_path, files, "old")
     files.add("city", "string")
@@ -783,7 +783,7 @@ def two(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(("fail_on", "code"), [("error", 1), ("warning", 1), ("never", 0)])
-def test_against_a_folder(contracts: Callable[..., Done], fail_on: str, code: int) -> None:
+def test_check_against_folder_follows_fail_on_option(contracts: Callable[..., Done], fail_on: str, code: int) -> None:
     done = contracts("check", "--against", "old", "--fail-on", fail_on)
     assert done.returncode == code
     assert BREAK in done.stdout
@@ -792,7 +792,7 @@ def test_against_a_folder(contracts: Callable[..., Done], fail_on: str, code: in
     assert done.stderr == ""
 
 
-def test_readme_shows_a_refused_change_in_full(
+def test_readme_shows_exact_output_for_a_refused_change(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, contracts: Callable[..., Done]
 ) -> None:
     readme = (CLONE / "README.md").read_text(encoding="utf-8")
@@ -812,7 +812,7 @@ def test_readme_shows_a_refused_change_in_full(
     assert out == shown
 
 
-def test_an_empty_folder_is_told(contracts: Callable[..., Done], two: Path) -> None:
+def test_check_against_empty_folder_warns(contracts: Callable[..., Done], two: Path) -> None:
     (two / "empty").mkdir()
     done = contracts("check", "--against", "empty", "--fail-on", "warning")
     assert (done.returncode, done.stderr) == (1, "")
@@ -821,18 +821,14 @@ def test_an_empty_folder_is_told(contracts: Callable[..., Done], two: Path) -> N
 
 
 @pytest.mark.parametrize("against", ["", " ", ".", "schemas"])
-def test_what_would_compare_the_contracts_with_themselves_is_refused(
-    contracts: Callable[..., Done], against: str
-) -> None:
+def test_check_refuses_to_compare_contracts_with_themselves(contracts: Callable[..., Done], against: str) -> None:
     done = contracts("check", "--against", against)
     assert (done.returncode, done.stdout) == (2, "")
     assert "nothing to compare with" in done.stderr
 
 
-def test_what_people_write_in_a_contract_begins_no_line_of_the_report(
-    contracts: Callable[..., Done], two: Path
-) -> None:
-    """A line that begins with `::` is a command where GitHub runs it."""
+def test_contract_text_never_starts_a_line_of_the_report(contracts: Callable[..., Done], two: Path) -> None:
+    """Contract text stays inside a line: GitHub Actions runs a line that begins with `::` as a command."""
     files = Files()
     files.spec["consumers"][0].update(name="bi\n::error::x", owner="me\n::warning::y")
     files.add("city", "string")
@@ -843,7 +839,7 @@ def test_what_people_write_in_a_contract_begins_no_line_of_the_report(
 
 
 @pytest.mark.parametrize("command", [("lint",), ("check", "--against", "old")])
-def test_json_and_nothing_else_on_stdout(contracts: Callable[..., Done], command: tuple[str, ...]) -> None:
+def test_json_format_prints_only_json_to_stdout(contracts: Callable[..., Done], command: tuple[str, ...]) -> None:
     done = contracts(*command, "--format", "json")
     document = json.loads(done.stdout)
     assert document["version"] == 1
@@ -852,7 +848,7 @@ def test_json_and_nothing_else_on_stdout(contracts: Callable[..., Done], command
 
 
 @pytest.mark.parametrize("output", ["text", "junit", "github", "markdown"])
-def test_every_format_of_both_commands(contracts: Callable[..., Done], output: str) -> None:
+def test_lint_and_check_support_every_format(contracts: Callable[..., Done], output: str) -> None:
     for command in (("lint",), ("check", "--against", "old")):
         done = contracts(*command, "--format", output)
         assert done.returncode == 1
@@ -872,7 +868,7 @@ def test_every_format_of_both_commands(contracts: Callable[..., Done], output: s
         ("value.avsc", "[" * 3000, "not valid JSON"),
     ],
 )
-def test_broken_input_is_a_message(
+def test_broken_input_exits_2_with_a_message(
     contracts: Callable[..., Done], two: Path, path: str, text: str, told: str
 ) -> None:
     (two / "schemas" / "orders" / path).write_text(text, encoding="utf-8")
@@ -884,16 +880,14 @@ def test_broken_input_is_a_message(
         assert done.stdout == ""
 
 
-def test_a_registry_that_is_not_there_is_exit_3(
-    contracts: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unreachable_registry_exits_3(contracts: Callable[..., Done], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SCHEMA_REGISTRY_URL", "http://127.0.0.1:9")
     done = contracts("check", "--against", "registry")
     assert done.returncode == 3
     assert "127.0.0.1:9" in done.stderr
 
 
-def test_diff_of_files_and_of_folders(contracts: Callable[..., Done]) -> None:
+def test_diff_compares_files_and_folders(contracts: Callable[..., Done]) -> None:
     done = contracts("diff", "old/orders/value.avsc", "schemas/orders/value.avsc")
     assert (done.returncode, done.stdout.split()) == (0, ["+", "city", "added:", "string,", "no", "default"])
     done = contracts("diff", "old", "schemas", "--format", "json")
@@ -902,14 +896,14 @@ def test_diff_of_files_and_of_folders(contracts: Callable[..., Done]) -> None:
     assert contracts("diff", "old", "old").stdout == "no differences\n"
 
 
-def test_the_schemas_option_stands_before_the_command(contracts: Callable[..., Done]) -> None:
-    """As docs/reference/check.md says."""
+def test_schemas_option_goes_before_the_command(contracts: Callable[..., Done]) -> None:
+    """The order that docs/reference/check.md documents."""
     assert contracts("--schemas", "schemas", "check", "--against", "old").returncode == 1
     assert contracts("--schemas", "old", "check", "--against", "schemas").stdout != ""
     assert contracts("check", "--schemas", "schemas").returncode == 2
 
 
-def test_a_date_that_is_none_is_a_message_of_diff_too(contracts: Callable[..., Done], two: Path) -> None:
+def test_diff_reports_invalid_date(contracts: Callable[..., Done], two: Path) -> None:
     with (two / "schemas" / "orders" / "contract.yaml").open("a", encoding="utf-8") as file:
         file.write("description: 2026-13-45\n")
     done = contracts("diff", "old", "schemas")
@@ -917,14 +911,14 @@ def test_a_date_that_is_none_is_a_message_of_diff_too(contracts: Callable[..., D
     assert "2026-13-45 is no date" in done.stderr
 
 
-def test_diff_of_nothing_and_of_unlike_things(contracts: Callable[..., Done]) -> None:
+def test_diff_refuses_missing_or_mismatched_arguments(contracts: Callable[..., Done]) -> None:
     for arguments in (("old", "nowhere"), ("old", "schemas/orders/value.avsc"), ("HEAD:x", "old")):
         done = contracts("diff", *arguments)
         assert done.returncode == 2
         assert "fix:" in done.stderr
 
 
-def test_the_command_loads_no_heavy_library() -> None:
+def test_cli_import_loads_no_heavy_library() -> None:
     code = "import sys, contracts.cli; print([m for m in sys.modules if m.split('.')[0] in sys.argv[1:]])"
     heavy = ("pyspark", "airflow", "confluent_kafka", "cassandra", "psycopg")
     done = subprocess.run([sys.executable, "-c", code, *heavy], capture_output=True, text=True, check=True)

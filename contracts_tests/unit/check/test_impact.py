@@ -1,4 +1,4 @@
-"""What a change does: who deploys first (checked against both directions), Spark, tables, consumers."""
+"""The impact of a change: who deploys first (checked in both directions), Spark, tables and consumers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from contracts_tests.fixtures.changes import STATES, TO_MICROS, Edit, Files, bot
 
 
 def effect(*edits: Edit, history: tuple[Edit, ...] = ()) -> Impact:
-    """Of the last edit, after the one before."""
+    """The impact of the last edit on the contract before it."""
     before, after = Files(), Files()
     for edit in edits[:-1]:
         edit(before)
@@ -83,13 +83,13 @@ def decimal(precision: int) -> dict[str, Any]:
     ],
 )
 @pytest.mark.parametrize("name", ["NONE", "BACKWARD", "FORWARD", "FULL_TRANSITIVE"])
-def test_who_deploys_first_comes_from_the_change_and_not_from_the_level(edit: Edit, first: First, name: str) -> None:
+def test_deployment_order_follows_from_the_change_not_the_level(edit: Edit, first: First, name: str) -> None:
     found = effect(level(name), edit)
     assert found.first is first
     assert why(found)
 
 
-def test_what_the_order_does_not_solve_is_told_where_the_level_promises_it() -> None:
+def test_deployment_lists_problems_that_no_order_solves() -> None:
     text = lambda f: f.field("count").update(type="string", default="1")  # noqa: E731
     city = lambda f: f.add("city", "string", default="")  # noqa: E731
     history = (text, both(text, TO_MICROS), lambda f: None)
@@ -112,7 +112,7 @@ def test_what_the_order_does_not_solve_is_told_where_the_level_promises_it() -> 
 # -- Spark -------------------------------------------------------------------------------------------------------
 
 
-def test_spark_says_which_default_fills_in_and_what_it_leaves_out() -> None:
+def test_spark_reports_filled_defaults_and_ignored_fields() -> None:
     found = effect(lambda f: f.add("city", "string", default="Bonn"))
     spark = found.spark
     assert spark is not None
@@ -124,7 +124,7 @@ def test_spark_says_which_default_fills_in_and_what_it_leaves_out() -> None:
     ]
 
 
-def test_spark_says_what_goes_to_the_dead_letter_topic() -> None:
+def test_spark_reports_what_goes_to_the_dead_letter_topic() -> None:
     found = effect(lambda f: f.add("city", "string"))
     spark = found.spark
     assert spark is not None
@@ -140,7 +140,7 @@ def test_spark_says_what_goes_to_the_dead_letter_topic() -> None:
     assert "the stream dead-letters new records: total: " in stream_lines(found)[0]
 
 
-def test_spark_reads_all_that_was_ever_written_or_not() -> None:
+def test_spark_reports_earlier_versions_that_it_cannot_read() -> None:
     spark = effect(
         lambda f: f.add("city", "string", default=""),
         history=(lambda f: f.field("count").update(type="string", default="1"), lambda f: None),
@@ -150,7 +150,7 @@ def test_spark_reads_all_that_was_ever_written_or_not() -> None:
     assert [(one.label, one.obstacle.path) for one in spark.unread] == [("version 0", "count")]
 
 
-def test_what_becomes_of_a_decimal_that_gets_more_digits_or_fewer() -> None:
+def test_decimal_with_more_or_fewer_digits_affects_spark_and_consumers() -> None:
     for precision, reads, words in (
         (10, (True, False), "the stream dead-letters new records with more digits in total than decimal(8,2)"),
         (6, (False, True), "old records with more digits in total than decimal(6,2) are dead-lettered"),
@@ -163,7 +163,7 @@ def test_what_becomes_of_a_decimal_that_gets_more_digits_or_fewer() -> None:
     assert consumers(retype("total", decimal(6)))["billing"] == (Reads.on, ("total",))
 
 
-def test_without_sinks_there_is_no_stream() -> None:
+def test_contract_without_sinks_has_no_stream() -> None:
     found = effect(lambda f: f.spec.pop("sinks"), lambda f: f.add("city", "string"))
     assert found.spark is None
     assert found.tables == ()
@@ -172,7 +172,7 @@ def test_without_sinks_there_is_no_stream() -> None:
 # -- tables ------------------------------------------------------------------------------------------------------
 
 
-def test_a_new_field_is_a_new_column_that_may_be_null() -> None:
+def test_new_field_adds_a_nullable_column() -> None:
     found = effect(lambda f: f.add("city", "string", default=""))
     assert migration("cassandra", found).statements == ('ALTER TABLE "shop"."orders" ADD IF NOT EXISTS "city" text',)
     assert migration("postgres", found).statements == (
@@ -181,7 +181,7 @@ def test_a_new_field_is_a_new_column_that_may_be_null() -> None:
     assert "existing rows have null in city" in table_lines("postgres", found)
 
 
-def test_a_field_that_goes_leaves_its_column() -> None:
+def test_removed_field_keeps_its_column() -> None:
     found = effect(lambda f: f.drop("count"))
     assert migration("cassandra", found).statements == ()
     assert migration("postgres", found).statements == (
@@ -191,7 +191,7 @@ def test_a_field_that_goes_leaves_its_column() -> None:
     assert migration("postgres", effect(lambda f: f.drop("note"))).statements == ()
 
 
-def test_a_field_that_may_be_null_from_now_on() -> None:
+def test_field_made_nullable_drops_not_null_in_postgresql() -> None:
     found = effect(lambda f: f.field("count").update(type=["int", "null"]))
     assert migration("cassandra", found) == layout.Migration()
     assert migration("postgres", found).statements == (
@@ -199,12 +199,12 @@ def test_a_field_that_may_be_null_from_now_on() -> None:
     )
 
 
-def test_a_field_that_is_never_null_from_now_on_changes_nothing() -> None:
+def test_field_made_required_changes_no_column() -> None:
     found = effect(lambda f: f.field("note").update(type="string", default=""))
     assert [one.migration for one in found.tables] == [layout.Migration()] * 2
 
 
-def test_a_wider_type_is_an_alter_in_postgresql_and_impossible_in_cassandra() -> None:
+def test_postgresql_alters_wider_type_and_cassandra_refuses_it() -> None:
     found = effect(retype("count", "long"))
     wanted = 'ALTER TABLE "public"."orders" ALTER COLUMN "count" TYPE bigint'
     assert migration("postgres", found).statements == (wanted,)
@@ -218,29 +218,29 @@ def test_a_wider_type_is_an_alter_in_postgresql_and_impossible_in_cassandra() ->
 @pytest.mark.parametrize(
     ("precision", "scale", "possible"), [(10, 2, True), (9, 3, True), (8, 3, False), (8, 1, False), (6, 2, False)]
 )
-def test_a_decimal_that_still_holds_what_is_stored(precision: int, scale: int, possible: bool) -> None:
+def test_decimal_is_altered_only_if_stored_values_still_fit(precision: int, scale: int, possible: bool) -> None:
     kind = {"type": "bytes", "logicalType": "decimal", "precision": precision, "scale": scale}
     found = migration("postgres", effect(retype("total", kind)))
     wanted = f'ALTER TABLE "public"."orders" ALTER COLUMN "total" TYPE numeric({precision},{scale})'
     assert found.statements == ((wanted,) if possible else ())
     assert bool(found.refusals) is not possible
-    assert bool(found.notes) is (possible and scale != 2), "with the same scale no row is written"
+    assert bool(found.notes) is (possible and scale != 2), "PostgreSQL rewrites rows only if the scale changes"
 
 
-def test_a_type_that_no_value_can_become() -> None:
+def test_int_that_becomes_text_is_refused_by_every_store() -> None:
     found = effect(lambda f: f.field("count").update(type="string", default="1"))
     for one in found.tables:
         assert [refusal.column for refusal in one.migration.refusals] == ["count"]
         assert one.migration.statements == ()
 
 
-def test_a_type_without_a_column() -> None:
+def test_new_field_without_column_type_is_refused_by_every_store() -> None:
     kind = {"type": "bytes", "logicalType": "big-decimal"}
     for one in effect(lambda f: f.add("amount", ["null", kind], default=None)).tables:
         assert [refusal.column for refusal in one.migration.refusals] == ["amount"]
 
 
-def test_microseconds_need_another_column_where_a_timestamp_ends_at_milliseconds() -> None:
+def test_cassandra_refuses_timestamp_that_becomes_microseconds() -> None:
     found = effect(TO_MICROS)
     assert [refusal.column for refusal in migration("cassandra", found).refusals] == ["at"]
     assert migration("postgres", found) == layout.Migration()
@@ -261,7 +261,7 @@ def test_microseconds_need_another_column_where_a_timestamp_ends_at_milliseconds
         lambda f: f.spec["sinks"]["cassandra"].update(table="order"),
     ],
 )
-def test_lint_the_tables_and_spark_agree_on_what_cannot_be_stored(edit: Edit) -> None:
+def test_lint_tables_and_spark_agree_on_what_cannot_be_stored(edit: Edit) -> None:
     files = Files()
     edit(files)
     told = {one.message for one in run.run(loading.from_files(files.texts, "schemas")) if one.severity == "error"}
@@ -273,12 +273,12 @@ def test_lint_the_tables_and_spark_agree_on_what_cannot_be_stored(edit: Edit) ->
     assert not found.spark.starts
 
 
-def test_as_many_columns_as_postgresql_takes() -> None:
+def test_table_with_maximum_number_of_columns_is_accepted() -> None:
     found = effect(lambda f: [f.add(f"reading_{number}", "int", default=0) for number in range(1591)])
     assert all(one.migration.refusals == () for one in found.tables)
 
 
-def test_the_stream_starts_when_every_table_can_be_made() -> None:
+def test_stream_starts_only_if_every_migration_is_possible() -> None:
     for edit, starts in ((lambda f: f.add("city", "string", default=""), True), (retype("count", "long"), False)):
         found = effect(edit)
         assert found.spark is not None
@@ -287,7 +287,7 @@ def test_the_stream_starts_when_every_table_can_be_made() -> None:
 
 
 @pytest.mark.parametrize("word", ["user", "order", "select"])
-def test_a_reserved_word_is_the_name_of_a_table_in_postgresql(word: str) -> None:
+def test_reserved_word_as_table_name_is_quoted_in_postgresql(word: str) -> None:
     def edit(files: Files) -> None:
         files.spec["sinks"]["postgres"].update(schema=word, table=word)
 
@@ -297,7 +297,7 @@ def test_a_reserved_word_is_the_name_of_a_table_in_postgresql(word: str) -> None
             assert word not in re.sub('"[^"]*"', "", statement)
 
 
-def test_an_enum_that_becomes_text_changes_no_column() -> None:
+def test_enum_that_becomes_text_changes_no_column() -> None:
     assert all(one.migration == layout.Migration() for one in effect(retype("state", "string")).tables)
 
 
@@ -316,20 +316,20 @@ def key_is(kind: Any) -> Edit:
         ),
     ],
 )
-def test_a_column_of_the_primary_key_becomes_wider_in_postgresql(old: Any, new: Any, type_: str) -> None:
+def test_postgresql_widens_column_of_the_primary_key(old: Any, new: Any, type_: str) -> None:
     found = effect(key_is(old), key_is(new))
     wanted = f'ALTER TABLE "public"."orders" ALTER COLUMN "id" TYPE {type_}'
     assert migration("postgres", found).statements == (wanted,)
     assert migration("postgres", found).refusals == ()
 
 
-def test_a_key_that_is_a_uuid_does_not_become_text() -> None:
+def test_postgresql_refuses_uuid_key_that_becomes_text() -> None:
     found = effect(key_is({"type": "string", "logicalType": "uuid"}), key_is("string"))
     (refusal,) = migration("postgres", found).refusals
     assert "capitals" in refusal.why
 
 
-def test_a_primary_key_is_for_ever() -> None:
+def test_cassandra_refuses_changed_primary_key() -> None:
     found = effect(lambda f: f.spec["sinks"]["cassandra"].update(primary_key=["id", "at"]))
     (refusal,) = migration("cassandra", found).refusals
     assert "(id)" in refusal.why
@@ -337,13 +337,13 @@ def test_a_primary_key_is_for_ever() -> None:
     assert migration("postgres", found) == layout.Migration()
 
 
-def test_another_table_is_made_and_the_old_one_stays() -> None:
+def test_renamed_table_is_created_and_the_old_one_stays() -> None:
     found = migration("postgres", effect(lambda f: f.spec["sinks"]["postgres"].update(table="orders_v2")))
     assert found.statements[0].startswith('CREATE TABLE IF NOT EXISTS "public"."orders_v2"')
     assert [note.kind for note in found.notes] == [layout.NoteKind.new_table]
 
 
-def test_a_new_sink_and_one_that_goes() -> None:
+def test_new_sink_creates_table_and_removed_sink_keeps_it() -> None:
     def without(kind: str) -> Edit:
         return lambda f: f.spec["sinks"].pop(kind)
 
@@ -354,13 +354,13 @@ def test_a_new_sink_and_one_that_goes() -> None:
     assert "nothing writes to it" in table_lines("cassandra", effect(without("cassandra")))[0]
 
 
-def test_a_column_that_went_is_still_in_the_table() -> None:
+def test_removed_column_still_counts_when_its_field_returns() -> None:
     number = lambda f: f.add("extra", "int", default=1)  # noqa: E731
     text = lambda f: f.add("extra", "string", default="")  # noqa: E731
     for one in effect(text, history=(number,)).tables:
         assert one.migration.statements == ()
         assert [refusal.column for refusal in one.migration.refusals] == ["extra"]
-    for one in effect(number, history=(text, number)).tables:  # the newest type that it had
+    for one in effect(number, history=(text, number)).tables:  # the column has its newest type
         assert one.migration.statements == ()
         assert one.migration.refusals == ()
         assert [note_told(note) for note in one.migration.notes] == [
@@ -374,7 +374,7 @@ def test_a_column_that_went_is_still_in_the_table() -> None:
     assert "whose column is still there" in refusal.why
 
 
-def test_a_version_that_no_table_was_made_for_leaves_no_column() -> None:
+def test_version_without_a_table_leaves_no_column() -> None:
     def unstorable(files: Files) -> None:
         files.spec.pop("sinks")
         files.add("extra", "int", default=1)
@@ -384,7 +384,7 @@ def test_a_version_that_no_table_was_made_for_leaves_no_column() -> None:
     assert migration("cassandra", found).statements == ('ALTER TABLE "shop"."orders" ADD IF NOT EXISTS "extra" text',)
 
 
-def test_a_table_is_that_of_its_name_however_long_ago() -> None:
+def test_reused_table_name_brings_back_columns_of_the_old_table() -> None:
     sinks = {name: loading.from_files(_named(name).texts, "s").contracts["orders"] for name in ("orders", "o2")}
     number = _named("orders")
     number.add("extra", "int", default=1)
@@ -411,30 +411,30 @@ def consumers(*edits: Edit) -> dict[str, tuple[Reads, tuple[str, ...]]]:
     return {one.name: (one.reads, one.touched) for one in effect(*edits).consumers}
 
 
-def test_a_consumer_breaks_where_its_field_can_no_longer_be_read() -> None:
+def test_consumer_breaks_if_its_field_becomes_unreadable() -> None:
     found = consumers(lambda f: f.drop("total"))
     assert found["billing"] == (Reads.breaks, ("total",))
     assert found["search"] == (Reads.on, ())
 
 
-def test_a_consumer_loses_what_its_default_replaces() -> None:
+def test_consumer_loses_field_that_a_default_replaces() -> None:
     assert consumers(lambda f: f.drop("note"))["search"] == (Reads.without, ("note",))
     renamed = both(rename("note", "notes"), lambda f: f.field("notes").update(aliases=["note"]))
     assert consumers(renamed)["search"] == (Reads.without, ("note",))
 
 
-def test_a_consumer_takes_a_number_for_another() -> None:
+def test_consumer_breaks_if_the_scale_of_its_decimal_changes() -> None:
     kind = {"type": "bytes", "logicalType": "decimal", "precision": 8, "scale": 3}
     assert consumers(retype("total", kind))["billing"] == (Reads.breaks, ("total",))
 
 
-def test_a_consumer_of_everything_is_touched_by_everything() -> None:
+def test_consumer_without_listed_fields_reads_every_field() -> None:
     everything = both(lambda f: f.spec.update(consumers=[{"name": "lake"}]))
     assert consumers(everything, retype("count", "long"))["lake"] == (Reads.breaks, ("count",))
     assert consumers(everything, lambda f: f.add("city", "string"))["lake"] == (Reads.on, ())
 
 
-def test_a_consumer_reads_inside_of_what_it_names() -> None:
+def test_consumer_reads_nested_fields_of_what_it_lists() -> None:
     def nested(kind: str) -> Edit:
         inner = {"type": "record", "name": "Item", "fields": [{"name": "price", "type": kind}]}
 
@@ -463,7 +463,7 @@ def test_a_consumer_reads_inside_of_what_it_names() -> None:
         ("payment(Card).number", "payment.number"),
     ],
 )
-def test_plain_paths(path: str, told: str) -> None:
+def test_plain_removes_type_markers_from_a_path(path: str, told: str) -> None:
     assert plain(path) == told
 
 
@@ -471,11 +471,11 @@ def test_plain_paths(path: str, told: str) -> None:
     ("one", "other", "same"),
     [("a", "a", True), ("a.b", "a", True), ("a", "a.b", True), ("ab", "a", False), ("", "a", True)],
 )
-def test_overlapping_paths(one: str, other: str, same: bool) -> None:
+def test_overlap_is_true_for_equal_and_nested_paths(one: str, other: str, same: bool) -> None:
     assert overlap(one, other) is same
 
 
-def test_a_field_by_its_path() -> None:
+def test_field_at_finds_field_by_path() -> None:
     schema = loading.from_files(Files().texts, "schemas").contracts["orders"].value.schema
     assert field_at(schema, "total") is not None
     assert field_at(schema, "total.cents") is None

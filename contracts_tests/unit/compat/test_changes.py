@@ -1,4 +1,4 @@
-"""Every kind of difference between two schemas, told once, with its path and its place."""
+"""Every kind of difference between two schemas, reported once with its path and position."""
 
 from __future__ import annotations
 
@@ -99,16 +99,16 @@ CASES: list[tuple[Edit, list[tuple[str, str, str, str]]]] = [
 
 
 @pytest.mark.parametrize(("edit", "told"), CASES)
-def test_a_difference(edit: Edit, told: list[tuple[str, str, str, str]]) -> None:
+def test_between_reports_each_difference_once(edit: Edit, told: list[tuple[str, str, str, str]]) -> None:
     assert between(edit) == told
 
 
-def test_every_kind_of_a_schema_has_a_case() -> None:
+def test_every_kind_of_difference_has_a_case() -> None:
     found = {kind for _, told in CASES for kind, *_ in told}
     assert found | {Kind.decimal, Kind.precision, Kind.setting} == set(Kind)
 
 
-def test_a_decimal() -> None:
+def test_between_reports_changed_scale_of_decimal() -> None:
     one, other = (
         parsing.parse(json.dumps({"type": "bytes", "logicalType": "decimal", "precision": 5, "scale": scale}))
         for scale in (1, 2)
@@ -130,7 +130,7 @@ def test_a_decimal() -> None:
         ("organisation_id", "organization_id"),
     ],
 )
-def test_names_that_look_like_one_renamed(old: str, new: str) -> None:
+def test_similar_names_look_renamed(old: str, new: str) -> None:
     assert likeness.of_names(old, new) >= likeness.ALIKE
     assert likeness.of_names(new, old) >= likeness.ALIKE
 
@@ -148,12 +148,12 @@ def test_names_that_look_like_one_renamed(old: str, new: str) -> None:
         ("foo", "bar"),
     ],
 )
-def test_names_that_do_not(old: str, new: str) -> None:
+def test_distinct_names_do_not_look_renamed(old: str, new: str) -> None:
     assert likeness.of_names(old, new) < likeness.ALIKE
     assert likeness.of_names(new, old) < likeness.ALIKE
 
 
-def test_the_same_doc_and_default_say_that_a_field_is_the_same() -> None:
+def test_field_with_same_doc_and_default_looks_renamed() -> None:
     def edit(old: str, new: str, default: int) -> list[tuple[str, str, str, str]]:
         one, other = (
             {
@@ -170,10 +170,10 @@ def test_the_same_doc_and_default_say_that_a_field_is_the_same() -> None:
     assert Kind.looks_renamed in edit(doc, doc, 1)
     assert Kind.looks_renamed not in edit(doc, doc, 2)
     assert Kind.looks_renamed not in edit(doc, "Something else altogether.", 1)
-    assert Kind.looks_renamed not in edit("Count.", "Count.", 1), "as much as nothing is said of many fields"
+    assert Kind.looks_renamed not in edit("Count.", "Count.", 1), "a doc this short fits many fields"
 
 
-def test_a_recursive_type_ends_and_a_type_that_is_used_twice_is_told_once() -> None:
+def test_change_in_recursive_and_reused_type_is_reported_once() -> None:
     def tree(kind: str) -> parsing.Schema:
         fields = [
             {"name": "left", "type": ["null", "Tree"]},
@@ -186,7 +186,7 @@ def test_a_recursive_type_ends_and_a_type_that_is_used_twice_is_told_once() -> N
     assert (change.kind, change.path) == (Kind.retyped, "value")
 
 
-def test_a_deep_schema() -> None:
+def test_between_handles_deeply_nested_schema() -> None:
     def deep(inner: Any) -> parsing.Schema:
         for _ in range(150):
             inner = ["null", {"type": "array", "items": inner}]
@@ -197,11 +197,11 @@ def test_a_deep_schema() -> None:
     assert changes.between(deep("int"), deep("int")) == ()
 
 
-def test_a_name_inside_of_another_looks_renamed() -> None:
+def test_name_contained_in_the_other_looks_renamed() -> None:
     found = between(lambda f: f["id"].update(name="order_id"))
     assert found[0] == ("looks renamed", "order_id", "id", "order_id")
 
 
-def test_moved_fields_of_unlike_names_are_not_one_renamed() -> None:
+def test_field_replaced_under_distinct_name_does_not_look_renamed() -> None:
     found = between(lambda f: f["id"].update(name="zzz"))
     assert [kind for kind, *_ in found] == ["removed", "added"]

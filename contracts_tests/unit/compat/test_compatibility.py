@@ -1,4 +1,4 @@
-"""`check` as a caller meets it; what each rule decides is in contracts_tests/evolution."""
+"""`check` as a caller uses it; contracts_tests/evolution covers the verdict of each rule."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def record(*fields: object, name: str = "R") -> str:
     return json.dumps({"type": "record", "name": name, "fields": list(fields)})
 
 
-def test_a_violation_says_what_where_and_how_to_fix_it() -> None:
+def test_violation_names_rule_position_and_fix() -> None:
     assert check(V2, [V1], "BACKWARD") == [
         Violation(
             rule="READER_FIELD_MISSING_DEFAULT_VALUE",
@@ -43,11 +43,11 @@ def test_a_violation_says_what_where_and_how_to_fix_it() -> None:
     assert V2.splitlines()[5][15:].startswith('"street"')
 
 
-def test_the_other_direction_is_told_in_the_names_of_the_new_schema() -> None:
+def test_violation_uses_names_of_the_new_schema_in_both_directions() -> None:
     [gone] = check(V1, [V2], "FORWARD")
     assert (gone.path, gone.direction) == ("address.street", "FORWARD")
     assert gone.message == "the field 'street' is gone, and old readers have no default for it"
-    # There is no such field to point at, but its record.
+    # The field is gone, so the position is that of its record's fields.
     assert V1.splitlines()[gone.line - 1][gone.column - 1 :].startswith("[")
 
     renamed = record({"name": "b", "type": "string", "aliases": ["a"]})
@@ -55,7 +55,7 @@ def test_the_other_direction_is_told_in_the_names_of_the_new_schema() -> None:
     assert mismatch.path == "b"
 
 
-def test_history_is_oldest_first_and_transitive_levels_look_at_all_of_it() -> None:
+def test_transitive_level_checks_the_oldest_version_too() -> None:
     history = [record({"name": "a", "type": "string"}), record({"name": "a", "type": "int"})]
     new = record({"name": "a", "type": "long"})
     assert check(new, history, "BACKWARD") == []
@@ -63,47 +63,47 @@ def test_history_is_oldest_first_and_transitive_levels_look_at_all_of_it() -> No
     assert violation.version == 0
 
 
-def test_nothing_to_follow() -> None:
+def test_first_version_is_compatible_at_every_level() -> None:
     for level in LEVELS:
         assert check(V1, [], level) == []
 
 
 @pytest.mark.parametrize("level", ["", "backward", "BACKWARDS", "FULL TRANSITIVE"])
-def test_unknown_level(level: str) -> None:
+def test_unknown_level_error_names_valid_levels(level: str) -> None:
     with pytest.raises(ConfigurationError) as error:
         check(V1, [], level)
     assert not isinstance(error.value, InvalidSchema)
     assert "FULL_TRANSITIVE" in error.value.fix
 
 
-def test_an_invalid_new_schema_is_refused_at_every_level() -> None:
+def test_invalid_new_schema_is_refused_at_every_level() -> None:
     for level in LEVELS:
         with pytest.raises(InvalidSchema, match=r"user\.avsc:1:1: the record has no name"):
             check('{"type": "record"}', [V1], level, where="user.avsc")
 
 
-def test_history_that_cannot_be_read_is_named() -> None:
+def test_unreadable_earlier_schema_is_named() -> None:
     with pytest.raises(InvalidSchema, match="earlier schema 1:1:2"):
         check(V1, [V1, "{"], "BACKWARD")
-    # One that is not compared with is not read.
+    # A schema that is not compared is not read.
     assert check(V1, ["{", V1], "BACKWARD") == []
     assert check(V1, ["{"], "NONE") == []
 
 
-def test_types_of_other_schemas() -> None:
+def test_check_compares_types_of_other_schemas() -> None:
     old = parse('{"type": "enum", "name": "Kind", "symbols": ["A", "B"]}')
     new = parse('{"type": "enum", "name": "Kind", "symbols": ["A"]}')
     user = record({"name": "kind", "type": "Kind"})
     assert check(user, [user], "FULL", named=old.named) == []
     before, after = parse(user, named=old.named), parse(user, named=new.named)
     [violation] = check_schemas(after, [before], "BACKWARD")
-    # The symbols are in another text; in this one it is the field that is to be looked at.
+    # The symbols are in another text, so the violation points at the field in this one.
     assert (violation.rule, violation.path) == ("MISSING_ENUM_SYMBOLS", "kind")
     assert user[violation.column - 1 :].startswith('{"name": "kind"')
 
 
-def test_what_is_wrong_in_a_shared_type_is_said_once() -> None:
-    """Each level uses the one below twice: without memory of what was found, the answer would have 2^60 parts."""
+def test_violation_in_a_shared_type_is_reported_once() -> None:
+    """A ladder where each level uses the one below twice; without memoisation the result has 2^60 parts."""
 
     def ladder(bottom: str) -> str:
         kind: object = {"type": "record", "name": "R0", "fields": [{"name": "v", "type": bottom}]}
@@ -117,7 +117,7 @@ def test_what_is_wrong_in_a_shared_type_is_said_once() -> None:
     assert violation.path == ".".join(["a"] * 60 + ["v"])
 
 
-def test_deep_schemas() -> None:
+def test_check_handles_1000_levels() -> None:
     def nested(bottom: str, depth: int) -> str:
         kind: object = bottom
         for level in range(depth):
@@ -132,7 +132,7 @@ def test_deep_schemas() -> None:
     assert violation.path == "[]" * 1000
 
 
-def test_big_schemas() -> None:
+def test_check_handles_two_megabyte_schema_with_8000_violations() -> None:
     def wide(kind: str) -> str:
         inner = [{"name": "a", "type": kind, "doc": "x" * 150}]
         fields = [

@@ -1,4 +1,4 @@
-"""docs/reference/compatibility.md names every level, rule and promotion that the engine has."""
+"""docs/reference/compatibility.md, which names every level, rule and promotion of the engine."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ def table(heading: str) -> dict[str, str]:
     return {row[0].strip("`"): row[1] for row in rows}
 
 
-def test_levels() -> None:
+def test_page_lists_every_level() -> None:
     assert set(table("Levels")) == set(LEVELS)
 
 
-def test_rules() -> None:
+def test_page_lists_every_rule() -> None:
     rules = {name for name, value in vars(resolution).items() if name.isupper() and name == value}
     assert set(table("Rules")) == rules
 
 
-def test_widening() -> None:
+def test_page_lists_every_promotion() -> None:
     told = {written: set(re.findall(r"`(\w+)`", readers)) for written, readers in table("Widening").items()}
     for written in {one for narrow in resolution.PROMOTIONS.values() for one in narrow}:
         assert told[written] == {wide for wide, narrow in resolution.PROMOTIONS.items() if written in narrow}

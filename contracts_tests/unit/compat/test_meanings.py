@@ -1,4 +1,4 @@
-"""The cheap look at logical types says what the whole comparison says of them."""
+"""The quick comparison of logical types, which agrees with the full comparison."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def schemas(draw: st.DrawFn) -> str:
 
 
 @given(schemas(), schemas())
-def test_it_says_what_the_whole_comparison_says(one: str, other: str) -> None:
+def test_quick_comparison_agrees_with_full_comparison(one: str, other: str) -> None:
     old, new = parsing.parse_stored(one), parsing.parse_stored(other)
     told = [change for change in changes.between(old, new) if change.kind in meanings.KINDS]
     found = meanings.between(old, new)
@@ -62,7 +62,7 @@ def test_it_says_what_the_whole_comparison_says(one: str, other: str) -> None:
     ]
 
 
-def test_the_generated_pairs_are_not_all_alike() -> None:
+def test_quick_comparison_finds_changed_logical_type() -> None:
     one = parsing.parse_stored('{"type": "record", "name": "R", "fields": [{"name": "a", "type": ["null", "long"]}]}')
     micros = '["null", {"type": "long", "logicalType": "timestamp-micros"}]'
     other = parsing.parse_stored(f'{{"type": "record", "name": "R", "fields": [{{"name": "a", "type": {micros}}}]}}')

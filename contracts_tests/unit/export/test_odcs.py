@@ -1,4 +1,4 @@
-"""A contract as a document of the Open Data Contract Standard 3.1, valid against the standard's own JSON Schema."""
+"""Contracts exported as Open Data Contract Standard 3.1, validated against the standard's own JSON Schema."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def value(*kinds: Any) -> str:
 
 
 def document(text: str, contract: str = "topic: orders\nowner: shop\ncompatibility: FULL\n") -> dict[str, Any]:
-    """What is exported for this value, after a round through YAML."""
+    """The exported document for this value, after a round trip through YAML."""
     found = load(orders__contract_yaml=contract, orders__value_avsc=text).get("orders")
     exported = odcs.of(found, "kafka:9092")
     VALIDATOR.validate(exported)
@@ -70,7 +70,7 @@ def test_every_avro_type_is_exported(kind: Any) -> None:
 
 
 def test_every_avro_type_has_a_logical_type() -> None:
-    """But for null and unions of several types, which the standard has no word for."""
+    """Every type except null and unions of several types, which the standard cannot express."""
     made = fields(document(value(*KINDS)))
     without = [kind for kind, one in zip(KINDS, made.values(), strict=True) if "logicalType" not in one]
     assert without == ["null", ["null", "string", "int"]]
@@ -91,18 +91,18 @@ def test_every_avro_type_has_a_logical_type() -> None:
         lambda found: found["customProperties"][0].pop("value"),
     ],
 )
-def test_the_standard_refuses_a_document_that_is_broken(spoil: Callable[[dict[str, Any]], object]) -> None:
+def test_standard_refuses_broken_document(spoil: Callable[[dict[str, Any]], object]) -> None:
     found = document(value("int"))
     spoil(found)
     assert not VALIDATOR.is_valid(found)
 
 
 @pytest.mark.parametrize("text", ['"string"', '{"type": "array", "items": "long"}', '["null", "int", "string"]'])
-def test_a_value_that_is_no_record(text: str) -> None:
+def test_value_other_than_record_becomes_one_property(text: str) -> None:
     assert list(fields(document(text))) == ["value"]
 
 
-def test_what_a_field_says() -> None:
+def test_export_carries_docs_tags_defaults_and_retention() -> None:
     text = json.dumps(
         {
             "type": "record",
@@ -136,7 +136,7 @@ rules:
 """
 
 
-def test_rules_are_quality_at_the_property_that_they_are_about() -> None:
+def test_rules_are_exported_as_quality_of_their_property() -> None:
     inner = {"type": "record", "name": "R", "fields": [{"name": "a", "type": ["null", "int"]}]}
     text = value(["null", "string"], ["null", {"type": "int", "logicalType": "date"}], inner)
     found = document(text, "topic: orders\nowner: shop\ncompatibility: FULL\n" + RULES)
@@ -157,7 +157,7 @@ def test_rules_are_quality_at_the_property_that_they_are_about() -> None:
     ]
 
 
-def test_a_recursive_type_and_one_of_200_levels_come_to_an_end() -> None:
+def test_export_handles_200_levels() -> None:
     kind: Any = "string"
     for number in range(200):
         inner = {"type": "record", "name": f"R{number}", "fields": [{"name": "f", "type": kind}]}
@@ -165,7 +165,7 @@ def test_a_recursive_type_and_one_of_200_levels_come_to_an_end() -> None:
     document(value(kind))
 
 
-def test_two_contracts_are_two_documents(tmp_path: Path) -> None:
+def test_export_writes_one_document_per_contract(tmp_path: Path) -> None:
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "contract.yaml").write_text(f"topic: {name}\nowner: shop\ncompatibility: FULL\n")
@@ -179,13 +179,13 @@ def test_two_contracts_are_two_documents(tmp_path: Path) -> None:
     assert (none.returncode, "contracts here: one, two" in none.stderr) == (2, True)
 
 
-def test_this_repository() -> None:
+def test_contracts_of_this_repository_export_as_valid_documents() -> None:
     assert odcs.API_VERSION in STANDARD["properties"]["apiVersion"]["enum"]
     for contract in loading.load(CLONE / "schemas").contracts.values():
         VALIDATOR.validate(odcs.of(contract))
 
 
-def test_the_page_has_the_table_of_types() -> None:
+def test_page_lists_every_logical_type() -> None:
     page = (CLONE / "docs" / "how-to" / "export.md").read_text(encoding="utf-8")
     for name, (logical, _) in odcs.LOGICAL_TYPES.items():
         assert f"| `{name}` | `{logical}` |" in page

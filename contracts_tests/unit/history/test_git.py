@@ -1,4 +1,4 @@
-"""Reading what there was before from real git repositories: refs, histories, and everything that can be missing."""
+"""Reading earlier contracts from real git repositories: refs, histories, and everything that can be missing."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def origin(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def clone(origin: Path, tmp_path: Path) -> Path:
-    """A clone of it, on a branch of its own."""
+    """A clone of `origin`, on its own branch."""
     git(tmp_path, "clone", "-q", str(origin), "clone")
     git(tmp_path / "clone", "switch", "-q", "-c", "change")
     return tmp_path / "clone"
@@ -81,9 +81,9 @@ def found(checked: Checked) -> list[tuple[str, str]]:
 BREAK = ("READER_FIELD_MISSING_DEFAULT_VALUE", "city")
 
 
-def test_the_default_is_the_merge_base_with_origin_main(origin: Path, clone: Path) -> None:
+def test_default_base_is_the_merge_base_with_origin_main(origin: Path, clone: Path) -> None:
     write(clone, order(city="string"))
-    commit(origin, order(city="string"))  # main went on meanwhile, with the very same change
+    commit(origin, order(city="string"))  # meanwhile main gained the very same change
     git(clone, "fetch", "-q")
     checked = run(clone)
     assert BREAK in found(checked)
@@ -98,7 +98,7 @@ def test_committed_and_uncommitted_changes_count_alike(clone: Path) -> None:
 
 
 @pytest.mark.parametrize("form", ["branch", "tag", "hash", "short"])
-def test_every_form_of_a_ref(clone: Path, form: str) -> None:
+def test_against_accepts_every_form_of_ref(clone: Path, form: str) -> None:
     sha = git(clone, "rev-parse", "HEAD")
     git(clone, "tag", "v1")
     write(clone, order(city="string"))
@@ -108,11 +108,11 @@ def test_every_form_of_a_ref(clone: Path, form: str) -> None:
     assert BREAK in found(run(clone, ref))
 
 
-def test_a_transitive_level_sees_the_whole_first_parent_history(clone: Path) -> None:
+def test_transitive_level_reads_whole_first_parent_history(clone: Path) -> None:
     commit(clone, order(count="string"))
     commit(clone, order(), level="BACKWARD_TRANSITIVE")
     git(clone, "switch", "-q", "-c", "aside")
-    commit(clone, order(total="string"))  # never on the first-parent line in this form
+    commit(clone, order(total="string"))  # this version is never on the first-parent line
     commit(clone, order())
     git(clone, "switch", "-q", "change")
     git(clone, "merge", "-q", "--no-ff", "-m", "merge", "aside")
@@ -124,14 +124,14 @@ def test_a_transitive_level_sees_the_whole_first_parent_history(clone: Path) -> 
     assert found(run(clone, "HEAD~1")) == [("LEVEL_LOWERED", "compatibility"), ("MISSING_UNION_BRANCH", "count")]
 
 
-def test_a_level_that_is_not_transitive_sees_the_ref_only(clone: Path) -> None:
+def test_non_transitive_level_reads_only_the_ref(clone: Path) -> None:
     commit(clone, order(count="string"), level="BACKWARD")
     commit(clone, order(), level="BACKWARD")
     write(clone, order(count=["null", "int"]).replace('"int"]}', '"int"], "default": null}'), level="BACKWARD")
     assert found(run(clone, "HEAD")) == []
 
 
-def test_history_with_shared_types_and_with_a_text_that_was_no_schema(clone: Path) -> None:
+def test_history_reads_shared_types_and_skips_broken_schemas(clone: Path) -> None:
     size = '{"type": "record", "name": "Size", "namespace": "com.example", "fields": [{"name": "n", "type": "%s"}]}'
     commit(clone, order(size="com.example.Size"), size=size % "string")
     commit(clone, "{ broken", size=size % "string")
@@ -144,7 +144,7 @@ def test_history_with_shared_types_and_with_a_text_that_was_no_schema(clone: Pat
     )
 
 
-def test_a_removed_contract_and_a_new_one(clone: Path) -> None:
+def test_replaced_topic_is_a_removed_and_a_new_contract(clone: Path) -> None:
     (clone / "schemas" / "orders").rename(clone / "schemas" / "returns")
     path = clone / "schemas" / "returns" / "contract.yaml"
     path.write_text(path.read_text().replace("orders", "returns"))
@@ -153,12 +153,12 @@ def test_a_removed_contract_and_a_new_one(clone: Path) -> None:
     assert [one.status for one in checked.verdicts] == ["new", "removed"]
 
 
-def test_a_folder_that_only_moved_is_the_same_contract(clone: Path) -> None:
+def test_moved_folder_is_the_same_contract(clone: Path) -> None:
     (clone / "schemas" / "orders").rename(clone / "schemas" / "moved")
     assert run(clone).unchanged == 1
 
 
-def test_no_contracts_before_is_told(tmp_path: Path) -> None:
+def test_base_without_contracts_is_reported(tmp_path: Path) -> None:
     git(tmp_path, "init", "-q", "-b", "main")
     git(tmp_path, "commit", "-q", "--allow-empty", "-m", "empty")
     write(tmp_path, order())
@@ -167,13 +167,13 @@ def test_no_contracts_before_is_told(tmp_path: Path) -> None:
     assert found(checked) == [("NOTHING_COMPARED", "")]
 
 
-# -- what was renamed, and what went and came back ---------------------------------------------------------------
+# -- renamed, removed and returning contracts --------------------------------------------------------------------
 
 COUNT = order(count=["null", "int"]).replace('"int"]}', '"int"], "default": null}')
 
 
 def history_of_count(clone: Path) -> None:
-    """The count was a text once, and went."""
+    """Commit a version with a text field `count`, then a version without it."""
     commit(clone, order(count="string"))
     commit(clone, order())
 
@@ -184,7 +184,7 @@ def rename(clone: Path, old: str, new: str) -> None:
     git(clone, "commit", "-q", "-m", "rename")
 
 
-def test_a_renamed_contract_keeps_its_history(clone: Path) -> None:
+def test_renamed_contract_keeps_its_history(clone: Path) -> None:
     history_of_count(clone)
     rename(clone, "schemas/orders", "schemas/shop/orders")
     value = clone / "schemas" / "shop" / "orders" / "value.avsc"
@@ -196,7 +196,7 @@ def test_a_renamed_contract_keeps_its_history(clone: Path) -> None:
     assert sorted(found(run(clone, "HEAD"))) == [("MISSING_UNION_BRANCH", "count"), ("TYPE_MISMATCH", "total")]
 
 
-def test_a_renamed_schema_file_keeps_its_history(clone: Path) -> None:
+def test_renamed_schema_file_keeps_its_history(clone: Path) -> None:
     history_of_count(clone)
     folder = clone / "schemas" / "orders"
     text = (folder / "contract.yaml").read_text(encoding="utf-8") + "value: order.avsc\n"
@@ -207,7 +207,7 @@ def test_a_renamed_schema_file_keeps_its_history(clone: Path) -> None:
     assert found(run(clone, "HEAD")) == [("MISSING_UNION_BRANCH", "count")]
 
 
-def test_another_subject_in_the_same_file_is_not_its_history(clone: Path) -> None:
+def test_another_subject_in_the_same_file_does_not_share_history(clone: Path) -> None:
     history_of_count(clone)
     write(clone, order())
     path = clone / "schemas" / "orders" / "contract.yaml"
@@ -217,14 +217,14 @@ def test_another_subject_in_the_same_file_is_not_its_history(clone: Path) -> Non
     assert found(run(clone, "HEAD")) == []
 
 
-def test_a_renamed_folder_of_all_contracts_keeps_its_history(clone: Path) -> None:
+def test_renamed_schemas_folder_keeps_its_history(clone: Path) -> None:
     history_of_count(clone)
     rename(clone, "schemas", "data/contracts")
     (clone / "data/contracts/orders/value.avsc").write_text(COUNT, encoding="utf-8")
     assert found(run(clone, "HEAD", "data/contracts")) == [("MISSING_UNION_BRANCH", "count")]
 
 
-def test_a_folder_of_all_contracts_that_the_change_renames(clone: Path) -> None:
+def test_uncommitted_rename_of_schemas_folder_keeps_its_history(clone: Path) -> None:
     history_of_count(clone)
     git(clone, "mv", "schemas", "contracts")
     checked = run(clone, "HEAD", "contracts")
@@ -235,7 +235,7 @@ def test_a_folder_of_all_contracts_that_the_change_renames(clone: Path) -> None:
     assert found(run(clone, "HEAD:schemas", "contracts")) == [("MISSING_UNION_BRANCH", "count")]
 
 
-def test_contracts_that_went_nobody_can_tell_where_to(clone: Path) -> None:
+def test_untraceable_move_of_contracts_is_refused(clone: Path) -> None:
     git(clone, "mv", "schemas/orders", "purchases")
     (clone / "contracts").mkdir()
     git(clone, "mv", "purchases", "contracts/purchases")
@@ -247,7 +247,7 @@ def test_contracts_that_went_nobody_can_tell_where_to(clone: Path) -> None:
     assert "nowhere has no contract.yaml; it has schemas/orders/contract.yaml" in told
 
 
-def test_contracts_elsewhere_are_told_where_there_are_none_to_compare_with(clone: Path) -> None:
+def test_nothing_compared_names_contracts_in_other_folders(clone: Path) -> None:
     (clone / "more" / "returns").mkdir(parents=True)
     (clone / "more" / "returns" / "contract.yaml").write_text(CONTRACT.format(level="NONE").replace("orders", "r"))
     (clone / "more" / "returns" / "value.avsc").write_text(order(), encoding="utf-8")
@@ -256,7 +256,7 @@ def test_contracts_elsewhere_are_told_where_there_are_none_to_compare_with(clone
     assert "it has schemas/orders/contract.yaml" in one.message
 
 
-def test_a_contract_that_went_and_is_back_has_its_history(clone: Path) -> None:
+def test_returning_contract_keeps_its_history(clone: Path) -> None:
     history_of_count(clone)
     git(clone, "rm", "-q", "-r", "schemas/orders")
     write(clone, order(), keep="{}")
@@ -279,7 +279,7 @@ def test_a_contract_that_went_and_is_back_has_its_history(clone: Path) -> None:
     assert (found(run(clone, "HEAD")), run(clone, "HEAD").unchanged) == ([], 2)
 
 
-def test_a_contract_that_could_not_be_read_was_never_registered(clone: Path) -> None:
+def test_history_skips_unreadable_versions_of_a_contract(clone: Path) -> None:
     path = clone / "schemas" / "orders" / "contract.yaml"
     before = path.read_text()
     for broken in ("topic: [", "- a list\n", before + "unknown: 1\n"):
@@ -296,7 +296,7 @@ SINK = "sinks:\n  postgres: {table: orders, primary_key: [id]}\n"
 
 
 @pytest.mark.parametrize("level", ["NONE", "BACKWARD", "FULL_TRANSITIVE"])
-def test_a_column_of_any_version_is_still_in_the_table(clone: Path, level: str) -> None:
+def test_column_of_any_version_still_counts_for_the_table(clone: Path, level: str) -> None:
     def stored(text: str) -> None:
         write(clone, text.replace('"long"]}', '"long"], "default": null}'), level)
         with (clone / "schemas/orders/contract.yaml").open("a") as file:
@@ -328,7 +328,7 @@ def link(clone: Path, target: str) -> None:
 
 
 @pytest.mark.parametrize("target", ["../../shared/order.json", "../order.json"])
-def test_a_link_inside_of_the_repository_is_what_it_leads_to(clone: Path, target: str) -> None:
+def test_link_inside_the_repository_is_followed(clone: Path, target: str) -> None:
     file = (clone / "schemas" / "orders" / target).resolve()
     file.parent.mkdir(exist_ok=True)
     file.write_text(order(count="string"), encoding="utf-8")
@@ -340,7 +340,7 @@ def test_a_link_inside_of_the_repository_is_what_it_leads_to(clone: Path, target
     assert found(run(clone, "HEAD")) == [("MISSING_UNION_BRANCH", "count")]
 
 
-def test_a_link_out_of_the_repository_is_told(clone: Path, tmp_path: Path) -> None:
+def test_link_out_of_the_repository_is_refused(clone: Path, tmp_path: Path) -> None:
     (tmp_path / "order.avsc").write_text(order(), encoding="utf-8")
     link(clone, "../../../order.avsc")
     told = refused(clone, "HEAD")
@@ -348,7 +348,7 @@ def test_a_link_out_of_the_repository_is_told(clone: Path, tmp_path: Path) -> No
     assert "outside of the repository" in told
 
 
-def test_a_link_to_nothing_is_no_file(clone: Path) -> None:
+def test_link_to_a_missing_file_is_refused(clone: Path) -> None:
     link(clone, "nothing.avsc")
     (clone / "schemas/orders/value.avsc").unlink()
     write(clone, order())
@@ -358,7 +358,7 @@ def test_a_link_to_nothing_is_no_file(clone: Path) -> None:
 # -- what --against names ----------------------------------------------------------------------------------------
 
 
-def test_a_folder_and_a_ref_of_one_name(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_name_of_both_folder_and_ref_is_refused_as_ambiguous(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(clone)
     git(clone, "branch", "old")
     current = loading.load(Path("schemas"))
@@ -377,7 +377,7 @@ def test_a_folder_and_a_ref_of_one_name(clone: Path, monkeypatch: pytest.MonkeyP
     assert label("old") == "old"
 
 
-def test_a_repository_without_a_commit(tmp_path: Path) -> None:
+def test_repository_without_commits_is_refused(tmp_path: Path) -> None:
     git(tmp_path, "init", "-q", "-b", "main")
     write(tmp_path, order())
     for against in (None, "HEAD", "main"):
@@ -387,7 +387,7 @@ def test_a_repository_without_a_commit(tmp_path: Path) -> None:
         assert "git fetch" not in told
 
 
-def test_names_that_git_would_quote(clone: Path) -> None:
+def test_folder_name_that_git_quotes_is_read(clone: Path) -> None:
     (clone / "schemas" / "orders").rename(clone / "schemas" / 'bestellungen "ü"\n')
     git(clone, "add", "-A")
     git(clone, "commit", "-q", "-m", "change")
@@ -401,7 +401,7 @@ def refused(clone: Path, against: str | None = None, below: str = "schemas") -> 
     return str(caught.value)
 
 
-def test_a_ref_that_does_not_exist(clone: Path) -> None:
+def test_missing_ref_suggests_git_fetch(clone: Path) -> None:
     told = refused(clone, "origin/nowhere")
     assert "'origin/nowhere'" in told
     assert "git fetch origin nowhere:refs/remotes/origin/nowhere" in told
@@ -409,13 +409,13 @@ def test_a_ref_that_does_not_exist(clone: Path) -> None:
     assert "not a git ref" in refused(clone, "--output=x")
 
 
-def test_no_origin_says_what_to_pass(origin: Path) -> None:
+def test_repository_without_remote_suggests_against_option(origin: Path) -> None:
     told = refused(origin)
     assert "no remote" in told
     assert "--against REF|DIR|registry" in told
 
 
-def test_not_a_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folder_outside_a_repository_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     write(tmp_path, order())
     told = refused(tmp_path)
@@ -423,12 +423,12 @@ def test_not_a_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert "--against DIR|registry" in told
 
 
-def test_no_git_at_all(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_git_suggests_installing_it(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     assert "install git" in refused(clone)
 
 
-def test_a_shallow_clone_says_the_fetch_to_run(origin: Path, tmp_path: Path) -> None:
+def test_shallow_clone_suggests_unshallow_fetch(origin: Path, tmp_path: Path) -> None:
     commit(origin, order(count=["null", "string"]).replace('"string"]}', '"string"], "default": null}'))
     git(tmp_path, "clone", "-q", "--depth", "1", f"file://{origin}", "shallow")
     shallow = tmp_path / "shallow"
@@ -440,7 +440,7 @@ def test_a_shallow_clone_says_the_fetch_to_run(origin: Path, tmp_path: Path) -> 
     assert BREAK in found(run(shallow))
 
 
-def test_a_shallow_clone_without_the_base(origin: Path, tmp_path: Path) -> None:
+def test_shallow_clone_without_merge_base_suggests_unshallow_fetch(origin: Path, tmp_path: Path) -> None:
     git(origin, "switch", "-q", "-c", "change")
     commit(origin, order(a="string"))
     git(origin, "switch", "-q", "main")
@@ -451,7 +451,7 @@ def test_a_shallow_clone_without_the_base(origin: Path, tmp_path: Path) -> None:
     assert "git fetch --unshallow origin" in told
 
 
-def test_a_base_that_is_broken_says_whose(clone: Path) -> None:
+def test_broken_base_error_names_the_ref(clone: Path) -> None:
     commit(clone, "{ broken")
     write(clone, order())
     told = refused(clone, "HEAD")
@@ -459,21 +459,21 @@ def test_a_base_that_is_broken_says_whose(clone: Path) -> None:
     assert "--against" in told
 
 
-def test_a_subfolder_as_working_folder(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_base_is_found_from_a_subfolder(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(clone, order(city="string"))
     monkeypatch.chdir(clone / "schemas")
     source = baselines.GitSource.of(Path("."), "HEAD", loading.load(Path(".")))
     assert list(source.baseline().contracts) == ["orders"]
 
 
-def test_inside_a_hook(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_git_variables_set_by_a_hook_are_ignored(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIT_DIR", ".git")
     monkeypatch.setenv("GIT_INDEX_FILE", ".git/index.lock")
     write(clone, order(city="string"))
     assert BREAK in found(run(clone))
 
 
-def test_diff_with_refs(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_diff_accepts_refs(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(clone)
     write(clone, order(city="string"))
     told = [(one.kind, one.path) for one in diffs.compare("HEAD:schemas", "schemas")]
@@ -486,7 +486,7 @@ def test_diff_with_refs(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         diffs.compare("HEAD:nowhere/a.avsc", "schemas/orders/value.avsc")
 
 
-def test_a_repository_reads_nothing_but_what_is_asked(clone: Path) -> None:
+def test_repository_reads_only_requested_files(clone: Path) -> None:
     repository = Repository(clone / "schemas" / "orders")
     head = repository.commit("HEAD")
     files = repository.files(head, "schemas/orders")

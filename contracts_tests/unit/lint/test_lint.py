@@ -1,4 +1,4 @@
-"""Every lint rule by its own examples; switching off; and what the page says."""
+"""Every lint rule with its own examples, rules switched off, and the page that documents them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def found(texts: dict[str, str]) -> tuple[Finding, ...]:
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
-def test_the_bad_example_breaks_its_rule_and_says_where(rule) -> None:
+def test_bad_example_breaks_its_rule_with_position(rule) -> None:
     hits = [one for one in found(files(rule.bad)) if one.rule == rule.id]
     assert hits
     for one in hits:
@@ -35,38 +35,38 @@ def test_the_bad_example_breaks_its_rule_and_says_where(rule) -> None:
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
-def test_the_good_example_breaks_no_rule_at_all(rule) -> None:
+def test_good_example_breaks_no_rule(rule) -> None:
     assert found(files(rule.good)) == ()
 
 
-def test_this_repository_is_in_order() -> None:
+def test_contracts_of_this_repository_pass_lint() -> None:
     texts = loading.read_folder(CLONE / "schemas")
     assert found(texts) == ()
 
 
-def test_ids_are_unique() -> None:
+def test_rule_ids_are_unique() -> None:
     assert len({rule.id for rule in RULES}) == len(RULES)
 
 
-def test_a_place_is_exact() -> None:
+def test_finding_has_exact_position() -> None:
     (one,) = found(files(Example("field", '{"name": "total", "type": "long"}')))
     assert (one.rule, one.file, one.line, one.column) == ("FIELD_DOC", "schemas/orders/value.avsc", 3, 10)
     assert (one.path, one.subject, one.contract) == ("total", "orders-value", "orders")
 
 
-def test_a_rule_is_switched_off_with_a_reason() -> None:
+def test_rule_can_be_switched_off_with_a_reason() -> None:
     bad = Example("field", '{"name": "total", "type": "long"}')
     assert found(files(bad, lint={"FIELD_DOC": "described elsewhere"})) == ()
 
 
-def test_a_rule_that_is_switched_off_for_nothing_is_a_warning() -> None:
+def test_rule_switched_off_needlessly_is_a_warning() -> None:
     texts = files(lint={"FIELD_DOC": "described elsewhere"})
     (one,) = found(texts)
     assert (one.rule, one.severity, one.path) == ("LINT_UNUSED", "warning", "lint.FIELD_DOC")
     assert "FIELD_DOC" in texts["orders/contract.yaml"].splitlines()[one.line - 1]
 
 
-def test_a_rule_that_does_not_exist_is_an_error_with_its_line() -> None:
+def test_switching_off_unknown_rule_is_refused_with_its_line() -> None:
     texts = files(lint={"FIELD_DOCS": "described elsewhere"})
     with pytest.raises(ConfigurationError, match="FIELD_DOCS") as caught:
         found(texts)
@@ -75,12 +75,12 @@ def test_a_rule_that_does_not_exist_is_an_error_with_its_line() -> None:
     assert "FIELD_DOC," in caught.value.fix
 
 
-def test_a_rule_without_a_reason_is_an_error() -> None:
+def test_switching_off_a_rule_without_reason_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="FIELD_DOC"):
         found(files(lint={"FIELD_DOC": ""}))
 
 
-def test_a_shared_type_is_looked_at_once_and_in_its_own_file() -> None:
+def test_shared_type_is_reported_once_in_its_own_file() -> None:
     texts = files(Example("field", '{"name": "size", "type": "com.example.Size", "doc": "Its size."}'), sinks={})
     texts["types/size.avsc"] = '{"type": "fixed", "name": "Size", "namespace": "com.example", "size": 2}'
     (one,) = found(texts)
@@ -94,7 +94,7 @@ def test_a_shared_type_is_looked_at_once_and_in_its_own_file() -> None:
     "default",
     ['["RED", "BLUE"]', '["BLUE"]'],
 )
-def test_symbols_inside_a_default_are_looked_at(default: str) -> None:
+def test_unknown_symbol_inside_a_default_is_reported(default: str) -> None:
     text = (
         '{"name": "colours", "doc": "Its colours.", "type": {"type": "array", "items": {"type": "enum", "name": '
         f'"Colour", "doc": "May grow.", "symbols": ["RED"], "default": "RED"}}}}, "default": {default}}}'
@@ -112,7 +112,7 @@ def test_symbols_inside_a_default_are_looked_at(default: str) -> None:
         ({"type": "long", "logicalType": "timestamp-milis"}, "no logical type"),
     ],
 )
-def test_logical_types_that_avro_ignores(kind: dict, told: str) -> None:
+def test_logical_type_that_avro_ignores_is_reported(kind: dict, told: str) -> None:
     text = json.dumps({"name": "total", "doc": "Total.", "type": kind})
     (one,) = found(files(Example("field", text)))
     assert one.rule == "LOGICAL_TYPE"
@@ -120,7 +120,7 @@ def test_logical_types_that_avro_ignores(kind: dict, told: str) -> None:
     assert one.path == "total"
 
 
-def test_mutual_recursion_through_a_shared_type() -> None:
+def test_mutual_recursion_is_reported() -> None:
     text = (
         '{"name": "buyer", "doc": "Buyer.", "type": {"type": "record", "name": "Buyer", "doc": "B.", "fields": ['
         '{"name": "last", "doc": "L.", "type": ["null", "Order"], "default": null}]}}'
@@ -130,20 +130,20 @@ def test_mutual_recursion_through_a_shared_type() -> None:
 
 
 @pytest.mark.parametrize("name", ["email", "user_email", "firstName", "date_of_birth", "ip_address", "SSN", "iban"])
-def test_names_that_look_personal(name: str) -> None:
+def test_personal_words_finds_personal_names(name: str) -> None:
     assert personal_words(name)
 
 
 @pytest.mark.parametrize("name", ["id", "name", "order_total", "created_at", "emailed", "first", "card_count"])
-def test_names_that_do_not(name: str) -> None:
+def test_personal_words_ignores_other_names(name: str) -> None:
     assert not personal_words(name)
 
 
-def test_a_flag_about_personal_data_is_none() -> None:
+def test_boolean_about_personal_data_is_not_reported() -> None:
     assert found(files(Example("field", '{"name": "email_sent", "type": "boolean", "doc": "Sent."}'))) == ()
 
 
-def test_deep_schemas_end() -> None:
+def test_lint_handles_200_levels() -> None:
     kind: object = "string"
     for _ in range(200):
         kind = {"type": "array", "items": kind}
@@ -151,6 +151,6 @@ def test_deep_schemas_end() -> None:
     assert found(files(Example("field", text), sinks={})) == ()
 
 
-def test_the_page_is_current() -> None:
+def test_page_is_current() -> None:
     page = (CLONE / "docs" / "reference" / "lint.md").read_text(encoding="utf-8")
     assert page == docs.page(), "run: python -m contracts.lint.docs > docs/reference/lint.md"

@@ -1,4 +1,4 @@
-"""Quality rules: what each kind lets through, and every way in which one can be written wrong, with its line."""
+"""Quality rules: what each kind accepts and rejects, and every mistake in a rule, reported with its line."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ GOOD_AND_BAD: list[tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, An
     ({"field": "text", "pattern": r"\d+"}, [{"text": "12"}], [{"text": "٣"}, {"text": ""}]),
     ({"field": "code", "pattern": "A"}, [{"code": "A"}], [{"code": "B"}]),
     ({"field": "small", "min": 0, "max": 9}, [{"small": 0}, {"small": 9}], [{"small": -1}, {"small": 10}]),
-    ({"field": "small", "max": 3}, [{"small": 3.9}, {"small": True}], [{"small": 4}]),  # Avro's writer cuts it off
+    ({"field": "small", "max": 3}, [{"small": 3.9}, {"small": True}], [{"small": 4}]),  # Avro's writer truncates it
     ({"field": "big", "max": 2**53}, [{"big": 2**53}], [{"big": 2**53 + 1}]),
     ({"field": "big", "min": 0.5}, [{"big": 1}], [{"big": 0}]),
     (
@@ -118,8 +118,8 @@ GOOD_AND_BAD: list[tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, An
     ({"field": "tags", "min_length": 1}, [{"tags": ["a"]}], [{"tags": []}]),
     ({"field": "text", "one_of": ["a", "b"]}, [{"text": "a"}], [{"text": "A"}]),
     ({"field": "price", "one_of": [1, "0.50"]}, [{"price": Decimal("0.5")}], [{"price": Decimal("0.51")}]),
-    ({"field": "level", "max": 3}, [{}, {"level": 2}], [{"level": 4}]),  # a field that is missing has its default
-    ({"field": "small", "max": 1}, [{"small": ("int", 1)}], [{"small": ("int", 2)}]),  # the branch of a union, named
+    ({"field": "level", "max": 3}, [{}, {"level": 2}], [{"level": 4}]),  # a missing field has its default
+    ({"field": "small", "max": 1}, [{"small": ("int", 1)}], [{"small": ("int", 2)}]),  # a named branch of a union
     ({"expression": "flag"}, [{"flag": True}], [{"flag": False}]),
     ({"expression": "big * small <= 100"}, [{"big": 10, "small": 10}], [{"big": 2**62, "small": 4}]),
     (
@@ -148,7 +148,7 @@ GOOD_AND_BAD: list[tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, An
 
 
 @pytest.mark.parametrize(("asked", "good", "bad"), GOOD_AND_BAD, ids=lambda one: str(one)[:60])
-def test_what_a_rule_lets_through_and_what_not(
+def test_rule_accepts_good_records_and_rejects_bad_ones(
     asked: dict[str, Any], good: list[dict[str, Any]], bad: list[dict[str, Any]]
 ) -> None:
     assert [record for record in good if breaks(record, **asked)] == []
@@ -156,8 +156,8 @@ def test_what_a_rule_lets_through_and_what_not(
 
 
 @pytest.mark.parametrize("asked", [asked for asked, _, _ in GOOD_AND_BAD if not {"required"} & set(asked)], ids=str)
-def test_null_breaks_no_rule_but_required(asked: dict[str, Any]) -> None:
-    # The one expression that asks for more than null when another field is there.
+def test_null_breaks_only_required(asked: dict[str, Any]) -> None:
+    # Every field is null: one expression asks for more as soon as another field has a value.
     record = dict.fromkeys(FIELDS)
     assert not breaks(record, **asked)
 
@@ -175,14 +175,14 @@ def test_null_breaks_no_rule_but_required(asked: dict[str, Any]) -> None:
         ("flag is null", True),
     ],
 )
-def test_logic_is_that_of_sql(expression: str, verdict: bool | None) -> None:
-    """`flag` is null, `small` is 1: the expression and its opposite tell the three values apart."""
+def test_expression_follows_three_valued_logic_of_sql(expression: str, verdict: bool | None) -> None:
+    """The expression and its negation, which distinguish the three values: `flag` is null, `small` is 1."""
     record = {"flag": None, "small": 1}
     assert breaks(record, expression=expression) == (verdict is False)
     assert breaks(record, expression=f"not ({expression})") == (verdict is True)
 
 
-def test_the_first_broken_rule_in_the_order_of_the_contract_counts() -> None:
+def test_first_broken_rule_in_contract_order_is_reported() -> None:
     judge = Judge(
         contract(
             {"field": "small", "min": 5}, {"field": "small", "min": 3}, {"field": "text", "required": True}
@@ -195,7 +195,7 @@ def test_the_first_broken_rule_in_the_order_of_the_contract_counts() -> None:
     assert judge.first_broken({"small": 9, "text": ""}) is None
 
 
-def test_the_message_has_the_description_or_else_what_is_asked_for() -> None:
+def test_message_has_description_or_else_the_requirement() -> None:
     made = contract(
         {"field": "text", "pattern": "a+"},
         {"field": "small", "min": 1, "max": 2, "description": "small is small"},
@@ -276,7 +276,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("asked", "words"), WRONG, ids=lambda one: str(one)[:60])
-def test_a_rule_that_does_not_fit_is_refused_with_its_line(asked: dict[str, Any], words: str) -> None:
+def test_rule_that_does_not_fit_its_field_is_refused_with_its_line(asked: dict[str, Any], words: str) -> None:
     rules = [{"name": "r0", "field": "text", "required": True}, {"name": "r1", **asked}]
     written = HEAD + yaml.safe_dump(rules, sort_keys=False)
     told = refusal(text=written)
@@ -304,18 +304,18 @@ def test_a_rule_that_does_not_fit_is_refused_with_its_line(asked: dict[str, Any]
         ),
     ],
 )
-def test_a_rule_of_another_shape_is_refused_with_its_line(item: str, words: str) -> None:
+def test_malformed_rule_is_refused_with_its_line(item: str, words: str) -> None:
     told = refusal(text=f"{HEAD}- {item}\n")
     assert words in told
     assert told.startswith("schemas/t/contract.yaml:5: ")
 
 
-def test_two_rules_of_one_name_are_refused() -> None:
+def test_two_rules_with_one_name_are_refused() -> None:
     told = refusal({"field": "text", "required": True}, {"name": "r0", "field": "code", "required": True})
     assert "two rules are called r0" in told
 
 
-def test_a_value_that_is_no_record_has_no_rules() -> None:
+def test_rule_for_value_other_than_record_is_refused() -> None:
     assert "the value is string: a rule looks into records only" in refusal({"field": "a", "min": 1}, schema="string")
 
 
@@ -347,7 +347,7 @@ def test_a_value_that_is_no_record_has_no_rules() -> None:
         ("a" * 501, "the pattern has 501 characters"),
     ],
 )
-def test_a_pattern_that_java_reads_otherwise_or_never_ends_is_refused(text: str, words: str) -> None:
+def test_pattern_that_java_reads_differently_or_slowly_is_refused(text: str, words: str) -> None:
     with pytest.raises(ConfigurationError, match=re.escape(words)):
         patterns.parse(text)
 
@@ -365,11 +365,11 @@ def test_a_pattern_that_java_reads_otherwise_or_never_ends_is_refused(text: str,
         ("a*?", r"\x{61}{0,}"),
     ],
 )
-def test_a_pattern_is_written_for_java_from_what_python_read(text: str, java: str) -> None:
+def test_pattern_is_translated_for_java(text: str, java: str) -> None:
     assert patterns.parse(text).java == rf"\A(?:{java})\z"
 
 
-def test_the_page_about_rules_shows_rules_that_can_be_read() -> None:
+def test_example_on_the_rules_page_loads() -> None:
     page = (CLONE / "docs" / "reference" / "rules.md").read_text(encoding="utf-8")
     example = re.search(r"```yaml\n(rules:\n.*?)```", page, re.DOTALL)
     assert example is not None

@@ -1,4 +1,4 @@
-"""Bytes of a row of PostgreSQL, as `contracts lint` and the stream count them; the real one: integration."""
+"""Size of a PostgreSQL row as `contracts lint` and the stream compute it; integration tests measure real rows."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def schema(*kinds: Any) -> Schema:
 @pytest.mark.parametrize(
     ("kinds", "full", "least"),
     [
-        # Header 24, the fields, the event's position (8, 4, 4 of padding, 8): a multiple of 8.
+        # Header (24), fields, position of the event (8, 4, 4 of padding, 8); rounded up to a multiple of 8.
         (["long"], 24 + 8 + 24, 56),
         (["int"], 24 + 8 + 24, 56),
         (["boolean", "long"], 24 + 16 + 24, 64),
@@ -37,7 +37,7 @@ def schema(*kinds: Any) -> Schema:
         ([["null", "long"]] * 9, 32 + 72 + 24, 32 + 24),
     ],
 )
-def test_row_is_measured_as_postgresql_does(kinds: list[Any], full: int, least: int) -> None:
+def test_row_size_matches_postgresql(kinds: list[Any], full: int, least: int) -> None:
     found = schema(*kinds)
     assert (row_size.full(found.root, found), row_size.least(found.root, found)) == (full, least)
 
@@ -56,7 +56,7 @@ def test_row_is_measured_as_postgresql_does(kinds: list[Any], full: int, least: 
         ("boolean", 1598, False, False),
     ],
 )
-def test_only_what_can_have_no_row_is_refused_to_the_stream(
+def test_stream_refuses_only_tables_that_cannot_hold_any_row(
     kind: Any, count: int, can_be_made: bool, is_full: bool
 ) -> None:
     found = schema(*[kind] * count)

@@ -1,4 +1,4 @@
-"""A third store is a room on each side, and nothing else: no other file is edited."""
+"""A third store, which needs one package on each side and no change to any other file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def schemas(folder: Path, **changes: object) -> str:
     return str(contract.parent)
 
 
-def test_commands_know_a_store_by_its_room(tmp_path: Path) -> None:
+def test_commands_find_a_store_by_its_package(tmp_path: Path) -> None:
     copy, ours = with_files_store(tmp_path), schemas(tmp_path)
 
     linted = run(copy, "contracts", "lint", CONTRACTS_DIR=ours)
@@ -35,7 +35,7 @@ def test_commands_know_a_store_by_its_room(tmp_path: Path) -> None:
     assert "cassandra|files|postgres" in helped.stdout
 
 
-def test_refusals_of_the_store_are_findings(tmp_path: Path) -> None:
+def test_lint_reports_refusals_of_the_store(tmp_path: Path) -> None:
     copy, ours = with_files_store(tmp_path), schemas(tmp_path, name="file")
 
     linted = run(copy, "contracts", "lint", CONTRACTS_DIR=ours)
@@ -44,6 +44,6 @@ def test_refusals_of_the_store_are_findings(tmp_path: Path) -> None:
     assert "field file: files have a name of their own" in linted.stdout
 
 
-def test_a_room_is_at_most_five_files() -> None:
+def test_store_packages_have_at_most_five_files() -> None:
     rooms = CLONE / "contracts_tests" / "fixtures" / "files_store"
     assert len([file for file in rooms.rglob("*.py") if file.name != "__init__.py"]) <= 5

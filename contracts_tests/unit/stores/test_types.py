@@ -1,4 +1,4 @@
-"""The type table: docs/reference/types.md tells all of it, and lint refuses what is not in it."""
+"""The type table: docs/reference/types.md lists every supported type, and lint refuses every other."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def column(kind: Any) -> tuple[str, str]:
     return tuple(STORES[kind].column_type(schema, node).name for kind in ("cassandra", "postgres"))
 
 
-def test_the_page_has_a_row_for_each_scalar() -> None:
+def test_page_has_a_row_for_each_scalar() -> None:
     told = {name: (row[1], row[2]) for name, row in SCALARS.items()}
     assert cassandra_columns.SCALARS.keys() == postgres_columns.SCALARS.keys()
     assert told == {
@@ -46,14 +46,14 @@ def test_the_page_has_a_row_for_each_scalar() -> None:
     }
 
 
-def test_the_page_names_the_types_of_a_primary_key() -> None:
+def test_page_names_the_types_of_a_primary_key() -> None:
     page = types_page.PAGE.read_text(encoding="utf-8")
     [line] = [line for line in page.splitlines() if line.startswith("A primary key is made of: ")]
     listed = line.removeprefix("A primary key is made of: ").rstrip(".").replace("`", "").split(", ")
     assert set(listed) == types.KEYS
 
 
-def test_the_page_has_a_row_for_each_refused_type() -> None:
+def test_page_has_a_row_for_each_refused_type() -> None:
     assert set(types.REFUSED) <= set(types_page.table("Refused"))
 
 
@@ -76,14 +76,14 @@ MADE_OF_OTHERS = {
 }
 
 
-def test_the_page_has_a_row_for_each_type_that_is_made_of_others() -> None:
+def test_page_has_a_row_for_each_composite_type() -> None:
     assert set(OTHERS) == set(MADE_OF_OTHERS)
     for name, kinds in MADE_OF_OTHERS.items():
         for kind in kinds:
             assert column(kind) == tuple(cell.replace("T>", "int>") for cell in OTHERS[name][1:3])
 
 
-def test_a_union_of_one_type_is_that_type() -> None:
+def test_union_of_one_type_is_that_type() -> None:
     assert column(["string"]) == column(["null", ["string"][0]]) == ("text", "text")
     assert column({"type": "array", "items": logical("timestamp-micros")}) == ("frozen<list<bigint>>", "jsonb")
 
@@ -100,7 +100,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("kind", "words"), REFUSED)
-def test_what_no_store_can_hold_is_refused_by_lint_and_by_the_stream(kind: Any, words: str) -> None:
+def test_lint_and_stream_refuse_types_that_no_store_can_hold(kind: Any, words: str) -> None:
     value = {"type": "record", "name": "Order", "namespace": "com.example", "doc": "An order."}
     texts = files()
     id_ = {"name": "id", "type": "string", "doc": "Its id."}
@@ -114,7 +114,7 @@ def test_what_no_store_can_hold_is_refused_by_lint_and_by_the_stream(kind: Any, 
             layout.of(contract, sink)
 
 
-def test_a_recursive_type_is_refused_by_the_stream_too() -> None:
+def test_stream_refuses_recursive_type() -> None:
     texts = files()
     parent = '{"name": "parent", "type": ["null", "Order"], "default": null}'
     texts["orders/value.avsc"] = (
@@ -128,7 +128,7 @@ def test_a_recursive_type_is_refused_by_the_stream_too() -> None:
 @pytest.mark.parametrize(
     "kind", ["boolean", logical("timestamp-micros"), logical("time-millis", "int"), {"type": "array", "items": "int"}]
 )
-def test_a_primary_key_of_another_type_is_refused(kind: Any) -> None:
+def test_lint_refuses_primary_key_of_unsupported_type(kind: Any) -> None:
     texts = files()
     field = {"name": "id", "type": kind, "doc": "Its id."}
     value = {"type": "record", "name": "Order", "namespace": "com.example", "doc": "An order.", "fields": [field]}

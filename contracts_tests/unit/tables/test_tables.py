@@ -1,4 +1,4 @@
-"""`contracts tables`: what makes the tables, and what brings them from an earlier state here."""
+"""`contracts tables`: statements that create the tables, and statements that migrate them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ADD_SQL = 'ALTER TABLE "public"."orders" ADD COLUMN IF NOT EXISTS "city" text'
 
 @pytest.fixture
 def tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Done]:
-    """The command in this process, for a contract that was changed by `edit` since the folder `old`."""
+    """The command, run in this process for a contract that `edit` changed since the folder `old`."""
     monkeypatch.chdir(tmp_path)
     write(tmp_path, Files(), "old")
 
@@ -41,11 +41,11 @@ def postgres(name: str) -> Edit:
 
 
 def run_by_a_store(done: Done) -> list[str]:
-    """The lines of a script that are no comments."""
+    """The lines of a script that are not comments."""
     return [line for line in done.stdout.splitlines() if line and not line.startswith("--")]
 
 
-def test_without_a_base_every_table_is_made(tables: Callable[..., Done]) -> None:
+def test_without_base_every_table_is_created(tables: Callable[..., Done]) -> None:
     done = tables(city)
     assert done.returncode == 0
     made = [line for line in run_by_a_store(done) if line.startswith("CREATE")]
@@ -57,7 +57,7 @@ def test_without_a_base_every_table_is_made(tables: Callable[..., Done]) -> None
     assert done.stdout.count('"city" text') == 2
 
 
-def test_a_new_field_is_one_statement_for_each_store(tables: Callable[..., Done]) -> None:
+def test_new_field_needs_one_statement_per_store(tables: Callable[..., Done]) -> None:
     done = tables(city, "--against", "old")
     assert done.returncode == 0
     assert run_by_a_store(done) == [f"{ADD_CQL};", f"{ADD_SQL};"]
@@ -65,19 +65,19 @@ def test_a_new_field_is_one_statement_for_each_store(tables: Callable[..., Done]
     assert "-- existing rows have null in city" in done.stdout
 
 
-def test_one_store_alone(tables: Callable[..., Done]) -> None:
+def test_store_option_limits_output_to_one_store(tables: Callable[..., Done]) -> None:
     done = tables(city, "--against", "old", "--store", "postgres")
     assert run_by_a_store(done) == [f"{ADD_SQL};"]
     assert "cassandra" not in done.stdout
 
 
-def test_nothing_to_do_is_nothing_to_run(tables: Callable[..., Done]) -> None:
+def test_unchanged_contract_needs_no_statement(tables: Callable[..., Done]) -> None:
     done = tables(lambda files: None, "--against", "old")
     assert (done.returncode, run_by_a_store(done)) == (0, [])
     assert done.stdout.count("-- stays as it is") == 2
 
 
-def test_what_no_statement_can_do_is_exit_1_and_nothing_to_run(tables: Callable[..., Done]) -> None:
+def test_impossible_change_exits_1_without_statements_to_run(tables: Callable[..., Done]) -> None:
     done = tables(both(city, count_is_text), "--against", "old")
     assert done.returncode == 1
     assert run_by_a_store(done) == []
@@ -87,21 +87,21 @@ def test_what_no_statement_can_do_is_exit_1_and_nothing_to_run(tables: Callable[
     assert f"-- not enough: {ADD_CQL};" in done.stdout
 
 
-def test_what_one_store_can_do_and_the_other_cannot(tables: Callable[..., Done]) -> None:
+def test_change_that_only_one_store_can_make_exits_1(tables: Callable[..., Done]) -> None:
     done = tables(retype("count", "long"), "--against", "old")
     assert done.returncode == 1
     assert run_by_a_store(done) == ['ALTER TABLE "public"."orders" ALTER COLUMN "count" TYPE bigint;']
     assert tables(retype("count", "long"), "--against", "old", "--store", "postgres").returncode == 0
 
 
-def test_a_type_without_a_column_names_the_line(tables: Callable[..., Done]) -> None:
+def test_type_without_column_is_refused_with_its_line(tables: Callable[..., Done]) -> None:
     done = tables(lambda files: files.add("amount", BIG_DECIMAL), "--against", "old")
     assert done.returncode == 1
     assert "-- NOT POSSIBLE: schemas/orders/value.avsc:" in done.stdout
     assert "no store has a column for the Avro type big-decimal" in done.stdout
 
 
-def test_a_member_that_a_nested_record_gets_needs_no_statement(tables: Callable[..., Done], tmp_path: Path) -> None:
+def test_new_field_of_nested_record_needs_no_statement(tables: Callable[..., Done], tmp_path: Path) -> None:
     def nested(*names: str) -> Edit:
         fields = [{"name": name, "type": "int", "default": 0} for name in names]
         return lambda files: files.add("size", {"type": "record", "name": "Size", "fields": fields}, default={})
@@ -114,7 +114,7 @@ def test_a_member_that_a_nested_record_gets_needs_no_statement(tables: Callable[
 
 
 def test_text_that_becomes_json_is_refused(tables: Callable[..., Done], tmp_path: Path) -> None:
-    """Cassandra has `text` for both: old rows would be no JSON."""
+    """The column is `text` for both in Cassandra, and old rows would not be JSON."""
     files = Files()
     city(files)
     write(tmp_path, files, "old")
@@ -125,18 +125,18 @@ def test_text_that_becomes_json_is_refused(tables: Callable[..., Done], tmp_path
     assert "-- NOT POSSIBLE: city was text, and is now jsonb" in done.stdout
 
 
-def test_another_table_is_made_and_the_old_one_stays(tables: Callable[..., Done]) -> None:
+def test_renamed_table_is_created_and_the_old_one_stays(tables: Callable[..., Done]) -> None:
     done = tables(postgres("purchases"), "--against", "old", "--store", "postgres")
     assert run_by_a_store(done)[0] == 'CREATE TABLE IF NOT EXISTS "public"."purchases" ('
     assert "postgres public.orders, since old\n-- public.orders stays, but nothing writes to it" in done.stdout
 
 
-def test_a_table_that_moves_to_another_topic_is_altered(tables: Callable[..., Done]) -> None:
+def test_table_that_moves_to_another_topic_is_altered(tables: Callable[..., Done]) -> None:
     done = tables(both(city, lambda files: files.spec.update(topic="purchases")), "--against", "old")
     assert run_by_a_store(done) == [f"{ADD_CQL};", f"{ADD_SQL};"]
 
 
-def test_json_has_the_same_and_nothing_else(tables: Callable[..., Done]) -> None:
+def test_json_format_lists_statements_and_impossible_changes(tables: Callable[..., Done]) -> None:
     document = json.loads(tables(both(city, retype("count", "long")), "--against", "old", "--format", "json").stdout)
     assert (document["version"], document["command"], document["failed"]) == (1, "tables", True)
     assert document["against"] == "old"
@@ -149,7 +149,7 @@ def test_json_has_the_same_and_nothing_else(tables: Callable[..., Done]) -> None
     assert (alone["against"], alone["failed"], len(alone["tables"])) == (None, False, 2)
 
 
-def test_against_a_commit(tables: Callable[..., Done], tmp_path: Path) -> None:
+def test_against_commit_migrates_from_that_commit(tables: Callable[..., Done], tmp_path: Path) -> None:
     write(tmp_path, Files())
     author = ("-c", "user.name=t", "-c", "user.email=t")
     for command in (("init", "-q"), ("add", "schemas"), (*author, "commit", "-q", "-m", "one")):
