@@ -117,6 +117,12 @@ chaos: setup ## kill -9 of everything, 25 times, while a producer writes; nothin
 fuzz: setup ## 200,000 mutated records: each must be the row or the dead letter that its bytes say (ARGS="--seed 7")
 	@$(BIN)/python -m contracts_tests.fuzz $(ARGS)
 
+.PHONY: docs
+docs: $(STAMP) ## write again the pages of docs/ that are made from the code
+	@$(BIN)/python -m contracts.lint.docs > docs/reference/lint.md
+	@$(BIN)/python -m contracts_tests.fixtures.cli_page > docs/reference/cli.md
+	@$(BIN)/python -m contracts_tests.fixtures.api_page > docs/reference/api.md
+
 .PHONY: lint
 lint: $(STAMP) ## style, formatting, types, and the direction of imports
 	@$(BIN)/ruff check .
