@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from xml.etree import ElementTree
 
 import pytest
 
@@ -74,3 +75,15 @@ def test_every_page_that_a_file_names_exists() -> None:
             f"{path}: {name}" for name in re.findall(r"\bdocs/[\w./-]+\.md\b", text) if not (CLONE / name).exists()
         ]
     assert not lost
+
+
+def test_pictures_of_the_pipeline_differ_in_colours_only_and_have_words() -> None:
+    drawn = []
+    for theme in ("light", "dark"):
+        text = (CLONE / "docs" / "images" / f"pipeline-{theme}.svg").read_text(encoding="utf-8")
+        root = ElementTree.fromstring(text)
+        words = [(root.findtext(f"{{http://www.w3.org/2000/svg}}{tag}") or "") for tag in ("title", "desc")]
+        assert all(words)
+        assert not re.search(r"@import|url\((?!#)|<image|href=", text), "it loads nothing"
+        drawn.append(re.sub(r"#[0-9a-f]{6}\b", "", text))
+    assert drawn[0] == drawn[1]
