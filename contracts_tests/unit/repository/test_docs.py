@@ -87,3 +87,16 @@ def test_pictures_of_the_pipeline_differ_in_colours_only_and_have_words() -> Non
         assert not re.search(r"@import|url\((?!#)|<image|href=", text), "it loads nothing"
         drawn.append(re.sub(r"#[0-9a-f]{6}\b", "", text))
     assert drawn[0] == drawn[1]
+
+
+def test_every_section_that_a_message_names_exists() -> None:
+    """As `docs/reference/producer.md, Refused users`: the beginning of a heading."""
+    lost = []
+    for path in [*CLONE.glob("*/*.py"), *CLONE.glob("*/*/*.py"), *CLONE.glob("*/*/*/*.py")]:
+        if path.relative_to(CLONE).parts[0] in ("contracts_tests", ".stack", ".venv"):
+            continue
+        for page, section in re.findall(r"(docs/[\w./-]+\.md), ([A-Z][\w ]+)", path.read_text(encoding="utf-8")):
+            headings = re.findall(r"^#+ (.*)$", pages.read(page).text, flags=re.MULTILINE)
+            if not any(heading.startswith(section) for heading in headings):
+                lost.append(f"{path.relative_to(CLONE)}: {page}, {section}")
+    assert not lost

@@ -23,7 +23,7 @@ from contracts_tests.fixtures import types_page
 from contracts_tests.fixtures.lint_files import files
 
 SCALARS = types_page.table("Scalars")
-OTHERS = types_page.table("Types made of others")
+OTHERS = types_page.table("Nested types")
 BIG_DECIMAL = {"type": "bytes", "logicalType": "big-decimal"}
 
 
