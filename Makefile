@@ -134,7 +134,17 @@ lint: $(STAMP) ## style, formatting, types, and the direction of imports
 WORKERS ?= $(shell awk '/^MemAvailable/ {print ($$2 > 14000000 ? 2 : 1)}' /proc/meminfo)
 .PHONY: test
 test: setup lint ## everything the tests need, then all of them (ARGS="-k stack")
-	@$(BIN)/python -m pytest $(or $(ARGS),--complete -n $(WORKERS) --dist loadfile --no-loadscope-reorder)
+	@$(BIN)/python -m pytest $(or $(ARGS),--complete -n $(WORKERS))
+
+.PHONY: test-quick
+test-quick: $(STAMP) ## the tests that need no servers
+	@$(BIN)/python -m pytest -n $(WORKERS) contracts_tests/unit contracts_tests/evolution contracts_tests/fuzz $(ARGS)
+
+.PHONY: coverage
+coverage: setup ## all tests, and which branches of the code they ran, their subprocesses too
+	@rm -rf .coverage && mkdir .coverage
+	@$(BIN)/coverage run -m pytest --complete -n $(WORKERS) $(ARGS)
+	@$(BIN)/coverage combine --quiet && $(BIN)/coverage report
 
 .PHONY: ci
 ci: ## what CI runs: the system programs that some tests need (root, apt), then `make test`
@@ -155,4 +165,4 @@ lock: $(STAMP) ## write requirements.lock and stack/jars.lock anew (needs uv)
 clean: ## stop the servers, and remove the environment, data and caches of this clone
 	@if [ -x $(BIN)/python ] && [ -d .stack ]; then $(BIN)/python -m stack down; fi
 	@rm -rf $(VENV) .stack spark-warehouse metastore_db derby.log .pytest_cache .hypothesis .ruff_cache \
-	  .import_linter_cache *.egg-info
+	  .import_linter_cache .coverage *.egg-info

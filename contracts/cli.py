@@ -1,4 +1,4 @@
-"""The `contracts` command: parses, calls the library, prints through `report`, exits."""
+"""The `contracts` command: parse arguments, call the library, print through `report`, exit."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="contracts",
-    help="Avro data contracts: what is registered, and what a change does to everything downstream.",
+    help="Avro data contracts: register them, and see what a change does to everything downstream.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -50,27 +50,29 @@ class Format(StrEnum):
     json = "json"
 
 
-#: Where tables are.
-Store = StrEnum("Store", {kind: kind for kind in STORES})  # type: ignore[misc]  # they are found by their rooms
+#: The stores that can hold tables.
+Store = StrEnum("Store", {kind: kind for kind in STORES})  # type: ignore[misc]  # not literal: found by their rooms
 
 
-Folder = Annotated[Path | None, typer.Option("--schemas", help="Folder of the contracts (CONTRACTS_DIR).")]
+Folder = Annotated[
+    Path | None, typer.Option("--schemas", help="The folder of the contracts. Default: CONTRACTS_DIR, or schemas.")
+]
 Names = Annotated[
-    list[str] | None, typer.Argument(metavar="[NAME]...", help="Only these contracts, by their folders; else all.")
+    list[str] | None, typer.Argument(metavar="[NAME]...", help="Names of contracts (their folders). Default: all.")
 ]
 Output = Annotated[Format, typer.Option("--format", help="text for people, json for programs.")]
 
 
 def _against(default: str) -> Any:
-    """`--against` of every command: the state before, with which the contracts here are compared."""
-    words = f"The state before: a git ref, a folder, or the registry; without it {default}."
+    """The option `--against` of a command: the earlier state to compare the contracts with."""
+    words = f"What to compare with: a git ref, a folder, or the registry. Default: {default}."
     return typer.Option(metavar="REF|REF:DIR|DIR|registry", help=words)
 
 
 FindingsFormat = Annotated[
     report.Format, typer.Option("--format", help="text for people; the others for programs, CI and pull requests.")
 ]
-Fail = Annotated[FailOn, typer.Option("--fail-on", help="From which severity on the exit code is 1.")]
+Fail = Annotated[FailOn, typer.Option("--fail-on", help="The lowest severity that makes the exit code 1.")]
 
 
 @app.callback()
@@ -86,7 +88,7 @@ def _options(
 
 @app.command()
 def lint(context: typer.Context, output: FindingsFormat = report.Format.text, fail_on: Fail = FailOn.error) -> None:
-    """Find what the registry would take and what hurts later (docs/reference/lint.md)."""
+    """Find problems that the registry accepts and you will regret (docs/reference/lint.md)."""
     current, texts = _current(context.obj)
     found = Result("lint", tuple(current.contracts), linter.run(current, texts), fail_on)
     report.result(found, output)
@@ -100,7 +102,7 @@ def check(
     output: FindingsFormat = report.Format.text,
     fail_on: Fail = FailOn.error,
 ) -> None:
-    """Say what a change breaks, what it does downstream, and who deploys first (docs/reference/check.md)."""
+    """Show what a change breaks, what it does downstream, and who deploys first (docs/reference/check.md)."""
     current, texts = _current(context.obj)
     source = baselines.source(against, context.obj.contracts_dir, current, context.obj)
     base = source.baseline()
@@ -113,17 +115,17 @@ def check(
 
 @app.command()
 def diff(
-    old: Annotated[str, typer.Argument(metavar="A", help="A file, a folder, or REF:PATH of git.")],
-    new: Annotated[str, typer.Argument(metavar="B", help="The same, newer.")],
+    old: Annotated[str, typer.Argument(metavar="A", help="The older one: a file, a folder, or REF:PATH in git.")],
+    new: Annotated[str, typer.Argument(metavar="B", help="The newer one, of the same kind.")],
     output: Output = Format.text,
 ) -> None:
-    """Show what changed between two schemas, or two folders of them, by meaning."""
+    """Show what changed in meaning between two schemas, or between two folders of contracts."""
     report.changes(diffs.compare(old, new), old=old, new=new, as_json=output is Format.json)
 
 
 @app.command()
 def plan(context: typer.Context, names: Names = None, output: Output = Format.text) -> None:
-    """Say, step by step, what `register` would do."""
+    """Show each step that `register` would take."""
     _, wanted = _plan(context.obj, names or ())
     report.plan(wanted, as_json=output is Format.json)
     raise typer.Exit(EXIT_FINDINGS if wanted.conflicts else EXIT_OK)
@@ -133,13 +135,13 @@ def plan(context: typer.Context, names: Names = None, output: Output = Format.te
 def register(
     context: typer.Context,
     names: Names = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and change nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan, and change nothing.")] = False,
     prune: Annotated[
-        bool, typer.Option("--prune", help="Also delete, softly, subjects of a contract's topic that it lacks.")
+        bool, typer.Option("--prune", help="Also soft-delete subjects of a contract's topic that the contract lacks.")
     ] = False,
     output: Output = Format.text,
 ) -> None:
-    """Make registry and topics as the contracts say; what is so already stays untouched."""
+    """Apply the contracts to the registry and the topics; what already matches stays untouched."""
     as_json = output is Format.json
     servers, wanted = _plan(context.obj, names or (), prune=prune)
     if not dry_run:
@@ -150,7 +152,7 @@ def register(
 
 @app.command()
 def drift(context: typer.Context, output: FindingsFormat = report.Format.text, fail_on: Fail = FailOn.error) -> None:
-    """Say where registry and topics differ from the contracts, and what fixes it; changes nothing."""
+    """Show where the registry and the topics differ from the contracts, and how to fix it; change nothing."""
     current, texts = _current(context.obj)
     servers = _servers(context.obj)
     findings = drifts.find(current, servers.read(current), texts)
@@ -163,12 +165,18 @@ def drift(context: typer.Context, output: FindingsFormat = report.Format.text, f
 @app.command()
 def pull(
     context: typer.Context,
-    folder: Annotated[Path | None, typer.Option("--dir", help="Where to write; else the contracts' folder.")] = None,
-    topic: Annotated[list[str] | None, typer.Option(help="Only this topic; may be given several times.")] = None,
-    owner: Annotated[str, typer.Option(help="Who answers for the contracts; a registry does not know.")] = "unknown",
+    folder: Annotated[
+        Path | None, typer.Option("--dir", help="Where to write. Default: the folder of the contracts.")
+    ] = None,
+    topic: Annotated[
+        list[str] | None, typer.Option(help="Pull only this topic. Repeat the option for more topics.")
+    ] = None,
+    owner: Annotated[
+        str, typer.Option(help="The owner of the contracts, which a registry does not know.")
+    ] = "unknown",
     output: Output = Format.text,
 ) -> None:
-    """Start a repository from what a registry and its topics have; overwrites nothing (docs/how-to/pull.md)."""
+    """Start a repository from an existing registry and its topics; overwrite nothing (docs/how-to/pull.md)."""
     from contracts.registry import pull as pulls  # loads Kafka's client library: only where it is needed
 
     into = folder or context.obj.contracts_dir
@@ -180,8 +188,8 @@ def pull(
 @app.command()
 def tables(
     context: typer.Context,
-    against: Annotated[str | None, _against("nothing, for which all tables are new")] = None,
-    store: Annotated[Store | None, typer.Option(help="Only the tables of this store.")] = None,
+    against: Annotated[str | None, _against("nothing, so that every table is new")] = None,
+    store: Annotated[Store | None, typer.Option(help="Print only the tables of this store.")] = None,
     output: Output = Format.text,
 ) -> None:
     """Print the CQL and SQL that create the tables or migrate them (docs/reference/types.md)."""
@@ -205,20 +213,22 @@ def tables(
 @export.command(name="odcs")
 def export_odcs(
     context: typer.Context,
-    contract: Annotated[str | None, typer.Option(help="Only this contract; else all, one document each.")] = None,
-    server: Annotated[str, typer.Option(metavar="HOST:PORT", help="Kafka's address, for `servers`.")] = "",
+    contract: Annotated[
+        str | None, typer.Option(help="Export only this contract. Default: all, one document each.")
+    ] = None,
+    server: Annotated[str, typer.Option(metavar="HOST:PORT", help="Kafka's address, for the key `servers`.")] = "",
 ) -> None:
-    """Open Data Contract Standard 3.1, as YAML (docs/how-to/export.md)."""
+    """Print contracts as YAML of the Open Data Contract Standard 3.1 (docs/how-to/export.md)."""
     current = loading.load(context.obj.contracts_dir)
     chosen = [current.get(contract)] if contract else current.contracts.values()
     report.text("---\n".join(odcs.as_yaml(odcs.of(one, server)) for one in chosen))
 
 
 def _current(configured: Settings) -> tuple[loading.Catalog, Texts]:
-    """The contracts of the working tree, and the texts that they come from."""
+    """The contracts of the working tree, and the texts of their files."""
     folder = configured.contracts_dir
     if not folder.is_dir():
-        loading.load(folder)  # says what is wrong
+        loading.load(folder)  # raises the error that says what is wrong
     files = loading.read_folder(folder)
     return loading.from_files(files, str(folder)), Texts.of(files, str(folder))
 
@@ -241,7 +251,7 @@ def _servers(configured: Settings) -> Servers:
 
 def main() -> NoReturn:
     """Entry point of the `contracts` command."""
-    # Schemas are trees of many small objects that stay until the end: looking through them for cycles, again and
-    # again as they grow, is a sixth of the time that a thousand contracts take.
+    # Schemas are trees of many small objects that live until the end.  Searching them for cycles over and over takes
+    # a sixth of the time that a thousand contracts need.
     gc.set_threshold(200_000, 50, 50)
     edge.run(app)

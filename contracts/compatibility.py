@@ -1,4 +1,4 @@
-"""Where `check` was up to 0.1; it stays for one release.  Use `contracts.compat.levels`."""
+"""The place of `check` up to version 0.1, kept for one release.  Use `contracts.compat.levels`."""
 
 import warnings
 

@@ -1,4 +1,4 @@
-"""The edge of a process: the one place that turns an error into words on stderr and an exit code."""
+"""The edge of a process: the only place that turns an error into a message on stderr and an exit code."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from contracts.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_OK, ContractsError
 
 
 def run(main: Callable[[], int | None]) -> NoReturn:
-    """Calls `main` and exits with what it returns (None is 0); errors become a message, never a traceback.
+    """Call `main`, and exit with what it returns (None is 0).  An error becomes a message, never a traceback.
 
-    With `CONTRACTS_DEBUG=1` the traceback of an unexpected error is shown.
+    With `CONTRACTS_DEBUG=1` an unexpected error shows its traceback.
     """
     try:
         with interrupts.told(_say):
@@ -40,7 +40,7 @@ def run(main: Callable[[], int | None]) -> NoReturn:
 
 
 def version(command: str) -> Callable[[bool], None]:
-    """What an eager option `--version` of a command calls: it prints the version, and ends the command."""
+    """The callback of a command's eager option `--version`: it prints the version and exits."""
 
     def tell(wanted: bool) -> None:
         if wanted:

@@ -2,13 +2,13 @@
 
     ContractsError               exit 2
     ├── ConfigurationError       2   flags, environment, contract.yaml
-    │   └── InvalidSchema        2   an .avsc that is no valid Avro schema
-    ├── ServiceError             3   a server did not answer, or answered with a failure
-    │   └── Refused              3   a server answered, and said no (its own words are in `what`)
-    ├── FindingsError            1   the work was done; what it found is not in order
-    └── Interrupted            130   Ctrl-C in the middle of what changes something
+    │   └── InvalidSchema        2   an .avsc that is not a valid Avro schema
+    ├── ServiceError             3   a server did not answer, or failed
+    │   └── Refused              3   a server answered, and refused (`what` has its own words)
+    ├── FindingsError            1   the work was done, and it found problems
+    └── Interrupted            130   Ctrl-C between steps that change something
 
-Every error says what happened, where, and how to fix it.  Only the edge of a process (`run_cli`) turns one
+Every error says what happened, where, and how to fix it.  Only the edge of a process (`contracts.edge`) turns one
 into an exit code.
 """
 
@@ -25,12 +25,12 @@ EXIT_INTERRUPTED = 130
 
 
 class ContractsError(Exception):
-    """Base of all errors that a user is meant to read.
+    """Base of all errors that a user reads.
 
     Args:
-        what: what happened, one sentence, no full stop.
-        where: a file with line, an address, a subject; empty when there is none.
-        fix: what the reader can do about it, a command when there is one.
+        what: what happened: one sentence, no full stop.
+        where: a file and line, an address, or a subject; empty if there is none.
+        fix: what the reader can do about it; a command if there is one.
     """
 
     exit_code = EXIT_USAGE
@@ -42,7 +42,7 @@ class ContractsError(Exception):
         self.fix = fix
 
     def but(self, **facts: str) -> Self:
-        """The same error with other facts (`what`, `where`, `fix`); this one stays as it is."""
+        """A copy of the error with other facts (`what`, `where`, `fix`)."""
         other = type(self).__new__(type(self), *self.args)
         other.__dict__.update(self.__dict__ | facts)
         return other
@@ -55,7 +55,7 @@ class ContractsError(Exception):
 
 
 class ConfigurationError(ContractsError):
-    """A flag, an environment variable or a file of the contract is wrong.  Exit code 2."""
+    """A flag, an environment variable or a file of a contract is wrong.  Exit code 2."""
 
     exit_code = EXIT_USAGE
 
@@ -65,8 +65,8 @@ class InvalidSchema(ConfigurationError):
 
     Args:
         path: position inside the schema, e.g. `user.address.street`; empty for the whole document.
-        line: 1-based line of the node in its text, 0 when unknown.
-        column: 1-based column of the node in its text, 0 when unknown.
+        line: 1-based line of the node in its text, 0 if unknown.
+        column: 1-based column of the node in its text, 0 if unknown.
     """
 
     def __init__(
@@ -82,8 +82,8 @@ class ServiceError(ContractsError):
     """A server could not be reached, or failed.  `where` holds its name and address.  Exit code 3.
 
     Args:
-        server: which one: "kafka", "registry", "cassandra", "postgres", "spark", "source"; empty when it may be
-            several, or none that has an address.
+        server: "kafka", "registry", "cassandra", "postgres", "spark" or "source"; empty if it may be one of several,
+            or has no address.
     """
 
     exit_code = EXIT_SERVICE
@@ -94,10 +94,10 @@ class ServiceError(ContractsError):
 
 
 class Refused(ServiceError):
-    """A server answered and refused.  Trying again without a change will not help.
+    """A server answered, and refused.  Trying again without a change does not help.
 
     Args:
-        code: the server's own error code (e.g. 40403, 409), 0 when it gave none.
+        code: the server's own error code (e.g. 40403, 409), 0 if it gave none.
     """
 
     def __init__(self, what: str, *, where: str = "", fix: str = "", server: str = "", code: int = 0) -> None:
@@ -106,12 +106,12 @@ class Refused(ServiceError):
 
 
 class FindingsError(ContractsError):
-    """The work ran to its end, and its result is not in order.  Exit code 1."""
+    """The work was done, and it found problems.  Exit code 1."""
 
     exit_code = EXIT_FINDINGS
 
 
 class Interrupted(ContractsError):
-    """Somebody pressed Ctrl-C between the steps of a plan; `what` says how far it had come.  Exit code 130."""
+    """Someone pressed Ctrl-C between the steps of a plan; `what` says how far it got.  Exit code 130."""
 
     exit_code = EXIT_INTERRUPTED

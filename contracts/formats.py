@@ -1,6 +1,6 @@
 """Findings and impacts as JSON values, JUnit XML, GitHub annotations and Markdown.  Pure; `contracts.report` prints.
 
-What comes from a file is escaped for each of them.
+Text that comes from files is escaped for each format.
 """
 
 from __future__ import annotations
@@ -10,21 +10,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from contracts.catalog.findings import FailOn, Finding, Severity
-from contracts.check.impact import Impact
+from contracts.check.effects import Impact
 from contracts.check.run import Checked, Verdict
+from contracts.impact_wording import ImpactWording
 from contracts.tables.migrations import migration_document
 from contracts.terminal import clean
 
 
 @dataclass(frozen=True)
 class Result:
-    """What `lint`, `check` or `drift` has to say.
+    """The result of `lint`, `check` or `drift`.
 
     Args:
         command: its name.
-        contracts: names of those that were looked at.
+        contracts: names of the contracts that it examined.
         checked: the verdicts of `check`.
-        against: what `drift` compared with.
+        against: what `drift` compared the contracts with.
     """
 
     command: str
@@ -40,26 +41,27 @@ class Result:
 
     @property
     def verdict(self) -> str:
-        """The one word in front of the summary."""
+        """The word in front of the summary."""
         good, bad = ("same", "differs") if self.command == "drift" else ("fine", "refused")
         return bad if self.failed else good
 
     @property
     def summary(self) -> str:
         """`2 errors, 1 warning, 1 approved in 3 contracts, compared with origin/main`."""
+        severities = [one.severity for one in self.findings if not one.approved]
         counts = [
-            _count(sum(one.severity is Severity.error and not one.approved for one in self.findings), "error"),
-            _count(sum(one.severity is Severity.warning and not one.approved for one in self.findings), "warning"),
-            _count(sum(bool(one.approved) for one in self.findings), "approved", plural="approved"),
+            (severities.count(Severity.error), "error", "errors"),
+            (severities.count(Severity.warning), "warning", "warnings"),
+            (len(self.findings) - len(severities), "approved", "approved"),
         ]
-        told = ", ".join(one for one in counts if not one.startswith("0 ")) or "no findings"
-        told += f" in {_count(len(self.contracts), 'contract')}"
+        told = ", ".join(_count(*one) for one in counts if one[0]) or "no findings"
+        told += f" in {_count(len(self.contracts), 'contract', 'contracts')}"
         against = self.checked.against if self.checked else self.against
         return f"{told}, compared with {against}" if against else told
 
 
-def _count(number: int, word: str, plural: str = "") -> str:
-    return f"{number} {word if number == 1 else plural or word + 's'}"
+def _count(number: int, word: str, plural: str) -> str:
+    return f"{number} {word if number == 1 else plural}"
 
 
 # -- JSON ------------------------------------------------------------------------------------------------------
@@ -87,7 +89,7 @@ def _finding(one: Finding) -> dict[str, Any]:
     names = ("rule", "message", "fix", "file", "line", "column", "path", "contract", "subject")
     approved = {"reason": one.approved, "until": one.until} if one.approved else None
     told = {name: getattr(one, name) for name in names}
-    # `mend` is what `fix` was called; it stays for one release.
+    # `mend` is the old name of `fix`, kept for one release.
     return {**told, "mend": one.fix, "severity": one.severity.value, "approved": approved}
 
 
@@ -100,14 +102,19 @@ def _verdict(one: Verdict) -> dict[str, Any]:
 
 def _impact(one: Impact) -> dict[str, Any]:
     spark = one.spark
+    words = ImpactWording(one, once=False)  # each text is read by itself
     return {
-        "deploy": {"first": one.first.value, "why": one.why},
+        "deploy": {
+            "first": one.first.value,
+            "reason": one.deployment.reason.value,
+            "why": words.deployment(one.deployment),
+        },
         "spark": spark
         and {
             "starts": spark.starts,
             "reads_old": spark.reads_old,
             "reads_new": spark.reads_new,
-            "notes": list(spark.notes),
+            "notes": [*filter(None, [words.blocked(spark)]), *words.spark(spark)],
         },
         "tables": [
             {
@@ -123,9 +130,13 @@ def _impact(one: Impact) -> dict[str, Any]:
                 "owner": who.owner,
                 "touched": list(who.touched),
                 "effect": who.reads.value,
-                "why": who.why,
+                "cause": who.cause.value,
+                "why": words.consumer(who),
             }
             for who in one.consumers
+        ],
+        "topic": [
+            {"setting": ".".join(change.keys), "before": change.before, "after": change.after} for change in one.topic
         ],
         "fields": [{"path": c.path, "kind": c.kind.value, "old": c.old, "new": c.new} for c in one.changes],
     }
@@ -137,7 +148,7 @@ _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 
 def as_junit(result: Result) -> str:
-    """One suite; a case for every finding, and one for every contract without any."""
+    """One suite with a case for each finding, and a case for each contract without findings."""
     from xml.etree import ElementTree as Xml
 
     suite = Xml.Element("testsuite", name=f"contracts {result.command}")
@@ -179,7 +190,7 @@ def _xml(text: str) -> str:
 
 
 def as_github(result: Result) -> str:
-    """Workflow commands: one annotation for every finding; approved ones are notices."""
+    """Workflow commands: an annotation for each finding; approved findings are notices."""
     lines = []
     for one in result.findings:
         word = "notice" if one.approved else one.severity.value
@@ -204,12 +215,12 @@ def _property(text: str) -> str:
 _ICONS = {"consumers first": "⬇️", "producers first": "⬆️", "any order": "↔️", "together": "⏸️"}
 
 
-#: Characters; the limit is 65,536.
+#: Characters of a page; GitHub's limit is 65,536.
 MOST_MARKDOWN = 60_000
 
 
 def as_markdown(result: Result) -> str:
-    """What a pull request's comment shows: what breaks and what does not apart, and what follows from it."""
+    """The comment on a pull request: what breaks, what does not, and what follows from it."""
     lines = [f"## {'❌' if result.failed else '✅'} contracts {result.command}: {_md(result.summary)}", ""]
     breaking = [one for one in result.findings if one.fails(result.fail_on)]
     approved = [one for one in result.findings if one.approved]
@@ -226,12 +237,12 @@ def as_markdown(result: Result) -> str:
 
 
 def _short_enough(page: str) -> str:
-    """GitHub takes no longer comment."""
+    """Cut the page to the length that GitHub accepts for a comment."""
     if len(page) <= MOST_MARKDOWN:
         return page
     cut = page[:MOST_MARKDOWN].rpartition("\n")[0]
     open_ = "\n\n</details>" * (cut.count("<details>") - cut.count("</details>"))
-    return f"{cut}{open_}\n\n… and more than fits in here: `contracts check` prints all of it.\n"
+    return f"{cut}{open_}\n\n… and more than fits here: run `contracts check` to see all of it.\n"
 
 
 def _row(one: Finding) -> str:
@@ -246,23 +257,25 @@ def _section(verdict: Verdict) -> list[str]:
     effect = verdict.impact
     if effect is None:
         return []
+    words = ImpactWording(effect, verdict.findings)
     icon = _ICONS[effect.first.value]
-    lines = [f"### {_code(verdict.contract)}: {icon} {effect.first.value}", "", f"{_md(effect.why)}.", ""]
-    if effect.spark is not None:
+    why = words.deployment(effect.deployment)
+    lines = [f"### {_code(verdict.contract)}: {icon} {effect.first.value}", "", f"{_md(_capital(why))}.", ""]
+    if spark := effect.spark:
+        notes = [f"- {_md(note)}" for note in (*filter(None, [words.blocked(spark)]), *words.spark(spark))]
         lines += [
-            f"**Spark** starts with the new contract: {_yes(effect.spark.starts)}; reads old records: "
-            f"{_yes(effect.spark.reads_old)}; before it is deployed, new ones: "
-            f"{_yes(effect.spark.reads_new)}",
+            f"**Spark** starts with the new contract: {_yes(spark.starts)}; the new contract reads old records: "
+            f"{_yes(spark.reads_old)}; the running stream reads new records: {_yes(spark.reads_new)}",
             "",
-            *(f"- {_md(note)}" for note in effect.spark.notes),
-            *([""] if effect.spark.notes else []),
+            *notes,
+            *([""] if notes else []),
         ]
     if effect.tables:
         lines += ["| table | `ALTER` | |", "|---|---|---|"]
         for table in effect.tables:
             statements = "<br>".join(f"{_code(' '.join(one.split()))}" for one in table.migration.statements)
-            notes = [f"**none is possible**: {_md(one.why)}" for one in table.migration.refusals]
-            notes += [_md(note) for note in table.migration.notes]
+            notes = [f"**{_md(refusal)}**" for refusal in words.refusals(table)]
+            notes += [_md(note) for note in words.notes(table)]
             nothing = "" if table.migration.refusals else "none needed"
             lines.append(f"| {table.kind} {_code(table.table)} | {statements or nothing} | {'<br>'.join(notes)} |")
         lines.append("")
@@ -271,7 +284,8 @@ def _section(verdict: Verdict) -> list[str]:
         for who in effect.consumers:
             owner = f" ({_code(who.owner)})" if who.owner else ""
             fields = " ".join(_code(path) for path in who.touched)
-            lines.append(f"| {_code(who.name)}{owner} | **{who.reads.value}** | {fields} | {_md(who.why)} |")
+            why = _md(words.consumer(who))
+            lines.append(f"| {_code(who.name)}{owner} | **{who.reads.value}** | {fields} | {why} |")
         lines.append("")
     if effect.changes:
         lines += ["<details><summary>All changes</summary>", "", "| field | change | before | after |"]
@@ -284,6 +298,10 @@ def _section(verdict: Verdict) -> list[str]:
     return lines
 
 
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
 def _yes(value: bool) -> str:
     return "yes" if value else "**no**"
 
@@ -292,13 +310,13 @@ _MD_SPECIAL = re.compile(r"([\\`*_\[\]|~#@])")
 
 
 def _md(text: str) -> str:
-    """Text that stays text inside a table: no markup, no link, no mention, one line."""
+    """Text for a table cell: one line, without markup, links and mentions."""
     flat = clean(" ".join(text.split())).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    # A mention is one even with a backslash before it.
+    # A backslash does not stop a mention.
     return _MD_SPECIAL.sub(r"\\\1", flat).replace("\\@", "@&#8203;")
 
 
 def _code(text: str) -> str:
-    """Text as code inside a table."""
+    """Code for a table cell."""
     flat = clean(" ".join(text.split())).replace("`", "'").replace("|", "\\|")
     return f"`{flat}`" if flat else ""

@@ -1,4 +1,4 @@
-"""Ctrl-C is answered at once, also while the main thread waits in a library that lets no handler run."""
+"""Answer Ctrl-C at once, even while the main thread waits in a library that lets no handler run."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from contextlib import contextmanager
 
 from contracts.errors import EXIT_INTERRUPTED
 
-# So long the main thread has to end by itself, before it is told for; seconds.
+# How long the main thread has to end by itself before a message says what it waits for; seconds.
 _SILENT_FOR_S = 0.4
 _AT_ONCE_WITHIN_S = 1.0
 _waits_for = ["the call that is running"]
 
 
 def waits_for(what: str) -> None:
-    """Says what a command waits for when it is interrupted from now on: "Kafka to acknowledge what was sent"."""
+    """Set what an interrupted command says it waits for, e.g. "Kafka to acknowledge what was sent"."""
     _waits_for[0] = what
 
 
 @contextmanager
 def told(say: Callable[[str], None]) -> Iterator[None]:
-    """Answers Ctrl-C and SIGTERM, where a handler takes them, for the time of a `with` block.
+    """Answer Ctrl-C and SIGTERM, if they have a handler, during a `with` block.
 
-    A second Ctrl-C ends the process, whatever it is at.
+    A second Ctrl-C ends the process, whatever it is doing.
 
     Args:
-        say: called from another thread, with one line.
+        say: prints one line; called from another thread.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -49,7 +49,7 @@ def told(say: Callable[[str], None]) -> Iterator[None]:
             asked = True
 
     thread = threading.Thread(target=watch, name="interrupts", daemon=True)
-    # It inherits that they are blocked: the stream waits for them elsewhere (streaming/run/stopping.py).
+    # The thread inherits the blocked signals: the stream waits for them elsewhere (streaming/run/stopping.py).
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
     thread.start()
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)

@@ -1,4 +1,4 @@
-"""Structured logs on stderr: coloured for a terminal, one key=value line each otherwise, or one JSON object each."""
+"""Structured logs on stderr: coloured lines in a terminal, key=value lines elsewhere, or JSON objects."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _FIRST = ["timestamp", "level", "event"]
 
 
 def configure(form: Format = "auto") -> None:
-    """Sets structlog up for the process.  Log no personal data: ids, counts, reasons and positions only."""
+    """Set up structlog for the process.  Never log personal data: only ids, counts, reasons and positions."""
     structlog.configure(
         processors=[
             structlog.stdlib.add_log_level,
@@ -22,7 +22,7 @@ def configure(form: Format = "auto") -> None:
             _renderer(form),
         ],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        # A logger that was used before is to follow the next call: a progress bar has taken its place before stderr.
+        # A later call also changes loggers in use: a progress bar replaces stderr while it runs.
         cache_logger_on_first_use=False,
     )
     if not any(isinstance(handler, _Libraries) for handler in logging.root.handlers):
@@ -30,7 +30,7 @@ def configure(form: Format = "auto") -> None:
 
 
 class _Libraries(logging.Handler):
-    """What libraries log, as one line like ours; of an exception its kind and words, never its traceback."""
+    """Log what libraries log, as one line like ours: of an exception, its type and message, never its traceback."""
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
@@ -38,7 +38,7 @@ class _Libraries(logging.Handler):
         try:
             event = " ".join(record.getMessage().split())
             structlog.get_logger().log(record.levelno, event, logger=record.name, **why)
-        except (LookupError, OSError, TypeError, ValueError):  # a line that fits no format, a stderr that is closed
+        except (LookupError, OSError, TypeError, ValueError):  # a line that has no format, or a closed stderr
             self.handleError(record)
 
 

@@ -1,4 +1,4 @@
-"""The only module that prints: results -> text for people, or one of the formats of `contracts.formats`."""
+"""Print results: as text for people, or in a format of `contracts.formats`.  No other module prints."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from rich.markup import escape
 
 from contracts import formats
 from contracts.catalog.findings import Finding, Severity
-from contracts.check.impact import First, Impact, Reads
+from contracts.check.effects import First, Reads, SparkEffect
+from contracts.check.run import Verdict
 from contracts.compat.changes import Change
 from contracts.formats import Result
+from contracts.impact_wording import ImpactWording
 from contracts.registry.plan import Plan
 from contracts.registry.steps import Change as StepChange
 from contracts.registry.steps import Step
@@ -28,12 +30,12 @@ if TYPE_CHECKING:
 
 JSON_VERSION = 1
 _SIGNS = {StepChange.new: "[green]+[/]", StepChange.changed: "[yellow]~[/]", StepChange.deleted: "[red]-[/]"}
-#: What is shown of one effect on a terminal.
+#: Lines that a terminal shows of one effect.
 MOST_LINES = 20
 
 
 class Format(StrEnum):
-    """How findings are printed."""
+    """The format of findings."""
 
     text = "text"
     json = "json"
@@ -43,12 +45,12 @@ class Format(StrEnum):
 
 
 def console() -> Console:
-    """Standard output; colours on a terminal only, lines never wrapped in a log."""
+    """Standard output: colours only on a terminal, no wrapped lines in a log."""
     return Console(highlight=False, soft_wrap=True)
 
 
 def plan(wanted: Plan, *, as_json: bool, carried_out: bool = False) -> None:
-    """Prints a plan; `carried_out` says that its steps have been done."""
+    """Print a plan.  `carried_out`: its steps are done."""
     if as_json:
         document(
             {
@@ -83,12 +85,12 @@ def plan(wanted: Plan, *, as_json: bool, carried_out: bool = False) -> None:
 
 
 def step(done: Step) -> None:
-    """Prints a step that has just been carried out."""
+    """Print a step that has just been done."""
     console().print(f"  [green]done[/] {_plain(str(done))}")
 
 
 def pulled(found: Pulled, folder: Path, *, as_json: bool) -> None:
-    """Prints what `pull` wrote, and what it could not."""
+    """Print what `pull` wrote, and what it left out."""
     if as_json:
         files = [(folder / path).as_posix() for path in found.files]
         document({"files": files, "topics": found.topics, "left_out": found.left_out, "notes": found.notes})
@@ -105,17 +107,17 @@ def pulled(found: Pulled, folder: Path, *, as_json: bool) -> None:
 
 
 def text(lines: str) -> None:
-    """Prints text as it is: DDL, a file."""
+    """Print text unchanged: DDL, a file."""
     sys.stdout.write(lines if lines.endswith("\n") else lines + "\n")
 
 
 def document(content: dict[str, Any]) -> None:
-    """Prints one JSON document, with the version of its shape, and nothing else."""
+    """Print one JSON document with the version of its format, and nothing else."""
     sys.stdout.write(json.dumps({"version": JSON_VERSION, **content}, indent=2, ensure_ascii=False) + "\n")
 
 
 def result(found: Result, output: Format) -> None:
-    """Prints what `lint` or `check` found."""
+    """Print the findings of `lint`, `check` or `drift`."""
     match output:
         case Format.json:
             document(formats.as_document(found))
@@ -130,7 +132,7 @@ def result(found: Result, output: Format) -> None:
 
 
 def changes(found: Iterable[Change], *, old: str, new: str, as_json: bool) -> None:
-    """Prints the differences of two schemas; `old` and `new` are what they were called."""
+    """Print the differences between two schemas.  `old`, `new`: their names, as the user wrote them."""
     listed = list(found)
     if as_json:
         fields = [{"path": c.path, "kind": c.kind.value, "old": c.old, "new": c.new} for c in listed]
@@ -156,8 +158,8 @@ def _result(found: Result) -> None:
         out.print(f"[bold]{_plain(name or 'contracts')}[/]{state}")
         for one in mine:
             _finding(out, one)
-        if verdict is not None and verdict.impact is not None:
-            _impact(out, verdict.impact)
+        if verdict is not None:
+            _impact(out, verdict)
         out.print()
     colour = "red" if found.failed else "green"
     out.print(f"[{colour}]{found.verdict}[/]: {_plain(found.summary)}")
@@ -180,39 +182,48 @@ _FIRST = {First.consumers: "green", First.producers: "yellow", First.any: "green
 _READS = {Reads.on: "green", Reads.without: "yellow", Reads.breaks: "red"}
 
 
-def _impact(out: Console, effect: Impact) -> None:
+def _impact(out: Console, verdict: Verdict) -> None:
+    effect = verdict.impact
+    if effect is None:
+        return
+    words = ImpactWording(effect, verdict.findings)
     rows: list[tuple[str, str]] = []
     if effect.spark is not None:
-        old, new = (
-            "[green]reads[/]" if reads else "[red]cannot read[/]"
-            for reads in (effect.spark.reads_old, effect.spark.reads_new)
-        )
-        told = f"{old} old records; as it runs now, {new} new ones"
-        rows.append(("Spark", told if effect.spark.starts else f"[red]does not start[/]; {told}"))
-        rows += [("", line) for line in _some([_plain(note) for note in effect.spark.notes])]
+        rows.append(("Spark", _spark(effect.spark)))
+        if blocked := words.blocked(effect.spark):
+            rows.append(("", f"[red]{_plain(blocked)}[/]"))
+        rows += [("", line) for line in _some([_plain(line) for line in words.spark(effect.spark)])]
     for table in effect.tables:
         lines = [f"{_plain(' '.join(statement.split()))};" for statement in table.migration.statements]
-        lines += [f"[red]no ALTER is possible[/]: {_plain(no.why)}" for no in table.migration.refusals]
-        lines += [f"[dim]{_plain(note)}[/]" for note in table.migration.notes]
-        lines = lines or [f"{_plain(table.table)} stays as it is"]
+        lines += [f"[red]{_plain(refusal)}[/]" for refusal in words.refusals(table)]
+        lines += [f"[dim]{_plain(note)}[/]" for note in words.notes(table)]
+        lines = lines or [f"{_plain(table.table)} does not change"]
         lines = _some(lines)
         rows += [(STORES[table.kind].title, lines[0])]
         rows += [("", line) for line in lines[1:]]
     for who in effect.consumers:
         owner = f" ({_plain(who.owner)})" if who.owner else ""
-        rows.append((_plain(who.name) + owner, f"[{_READS[who.reads]}]{who.reads}[/]: {_plain(who.why)}"))
-    rows.append(("deploy", f"[{_FIRST[effect.first]}]{effect.first}[/]: {_plain(effect.why)}"))
+        rows.append((_plain(who.name) + owner, f"[{_READS[who.reads]}]{who.reads}[/]: {_plain(words.consumer(who))}"))
+    why = words.deployment(effect.deployment)
+    rows.append(("deploy", f"[{_FIRST[effect.first]}]{effect.first}[/]: {_plain(why)}"))
     width = min(max(len(label) for label, _ in rows), 24)
-    # At once: `rich` takes as long for a call as for ten lines.
+    # In one call: a call of `rich` costs as much as ten lines.
     out.print("\n".join(f"  [bold]{label}[/]{' ' * (width - len(label))}  {line}" for label, line in rows))
+
+
+def _spark(effect: SparkEffect) -> str:
+    old, new = (
+        "[green]reads[/]" if reads else "[red]cannot read[/]" for reads in (effect.reads_old, effect.reads_new)
+    )
+    return f"the new contract {old} old records; the running stream {new} new ones"
 
 
 def _some(lines: list[str]) -> list[str]:
     if len(lines) <= MOST_LINES:
         return lines
-    return [*lines[:MOST_LINES], f"[dim]and {len(lines) - MOST_LINES} more: --format json has all of them[/]"]
+    return [*lines[:MOST_LINES], f"[dim]and {len(lines) - MOST_LINES} more: use --format json to see all[/]"]
 
 
 def _plain(value: str) -> str:
-    """Text of a file or a person, for a line of `rich`."""
+    """Text from a file or a person, made safe for a line of `rich`."""
     return escape(clean(" ".join(value.splitlines())))

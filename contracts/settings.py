@@ -1,4 +1,4 @@
-"""Where the servers are: flags, then environment, then `.env`, then the defaults of the embedded stack."""
+"""The settings: from flags, then the environment, then `.env`, then the defaults of the embedded stack."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from contracts.logs import Format
 
 
 class Settings(BaseSettings):
-    """Every address, credential and limit that the packages read.  Frozen; made once, at the process edge.
+    """Every address, credential and limit that the packages read.  Frozen; created once, at the edge of the process.
 
-    Each field is read from the environment variable of its name in capitals (`kafka_bootstrap_servers` from
-    `KAFKA_BOOTSTRAP_SERVERS`).  The defaults are the addresses of `python -m stack up`; its generated passwords
-    come from `python -m stack env`.
+    Each field comes from the environment variable with its name in capitals (`kafka_bootstrap_servers` from
+    `KAFKA_BOOTSTRAP_SERVERS`).  The defaults are the addresses of `python -m stack up`; `python -m stack env` prints
+    its generated passwords.
     """
 
     model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True)
 
-    contracts_dir: Path = Field(Path("schemas"), description="Folder that holds one folder per contract.")
+    contracts_dir: Path = Field(Path("schemas"), description="The folder that has a folder for each contract.")
 
     kafka_bootstrap_servers: str = Field("127.0.0.1:19092", description="Comma-separated host:port.")
     kafka_max_block_ms: int = Field(30_000, gt=0, description="How long a client waits for the broker, ms.")
@@ -31,66 +31,67 @@ class Settings(BaseSettings):
     kafka_sasl_username: str = ""
     kafka_sasl_password: str = Field("", repr=False)
     kafka_ssl_ca_file: str = Field(
-        "", description="PEM file of the brokers' authority; empty: what the system trusts."
+        "", description="PEM file of the brokers' certificate authority; empty: the system's."
     )
     schema_registry_url: str = Field("http://127.0.0.1:18081/apis/ccompat/v7", description="Base URL, Confluent API.")
     schema_registry_user: str = Field("", description="Basic authentication; empty for none.")
     schema_registry_password: str = Field("", repr=False)
-    schema_registry_ca_file: str = Field("", description="As KAFKA_SSL_CA_FILE.")
+    schema_registry_ca_file: str = Field("", description="PEM file, as in KAFKA_SSL_CA_FILE.")
     schema_registry_timeout_s: FiniteFloat = Field(10.0, gt=0, description="Per request, seconds.")
     schema_registry_retry_for_s: FiniteFloat = Field(
-        30, ge=0, description="How long a busy registry (429, no leader) is asked again, seconds."
+        30, ge=0, description="How long to retry while the registry is busy (429, no leader), seconds."
     )
-    schema_registry_parallel: int = Field(16, ge=1, le=256, description="Most requests at once.")
-    schema_registry_keep_tags: bool = Field(False, description="Keep tags that were added at the registry.")
+    schema_registry_parallel: int = Field(16, ge=1, le=256, description="Maximum of parallel requests.")
+    schema_registry_keep_tags: bool = Field(False, description="Keep tags that were added in the registry.")
 
     cassandra_hosts: str = Field("127.0.0.1:19042", description="Comma-separated host or host:port.")
     cassandra_username: str = ""
     cassandra_password: str = Field("", repr=False)
-    cassandra_ca_file: str = Field("", description="PEM file of the nodes' authority; empty: no TLS.")
+    cassandra_ca_file: str = Field("", description="PEM file of the nodes' certificate authority; empty: no TLS.")
     postgres_dsn: str = Field(
         "postgresql://127.0.0.1:15432/contracts", repr=False, description="URL form: postgresql://user:pw@host/db"
     )
 
     datasource_url: str = Field(
-        "http://127.0.0.1:18000/api/", description="The source API; https://randomuser.me/api/ is the real one."
+        "http://127.0.0.1:18000/api/",
+        description="The source API, for a contract whose records come from one.",
     )
     datasource_timeout_s: FiniteFloat = Field(10.0, gt=0, description="Per request, seconds.")
-    datasource_retries: int = Field(5, ge=0, description="Attempts after the first one.")
+    datasource_retries: int = Field(5, ge=0, description="Retries after the first attempt.")
 
-    spark_master: str = Field("", description="Spark's master URL; empty: this machine, four tasks a core.")
+    spark_master: str = Field("", description="Spark's master URL; empty: this machine, four tasks per core.")
     spark_jars: str = Field(
-        "", description="Comma-separated jars of the sources and sinks; empty: on the class path."
+        "", description="Comma-separated jars of the sources and sinks; empty: they are on the class path."
     )
     spark_driver_memory: str = "2g"
-    spark_log_file: Path = Field(Path(".stack/logs/spark.log"), description="Where Spark's own log goes.")
+    spark_log_file: Path = Field(Path(".stack/logs/spark.log"), description="The file for Spark's own log.")
     spark_local_dirs: str = Field(
-        ".stack/scratch", description="Where Spark keeps what does not fit into memory; comma-separated folders."
+        ".stack/scratch", description="Comma-separated folders for what does not fit into memory."
     )
-    stream_max_per_batch: int = Field(100_000, gt=0, description="Most records of one micro-batch.")
-    stream_retry_for_s: FiniteFloat = Field(
-        300, ge=0, description="How long a failing server is waited for, seconds."
-    )
+    stream_max_per_batch: int = Field(100_000, gt=0, description="Maximum of records in one micro-batch.")
+    stream_retry_for_s: FiniteFloat = Field(300, ge=0, description="How long to retry while a server fails, seconds.")
     stream_write_timeout_s: FiniteFloat = Field(
         600, gt=0, description="How long one batch may take in one sink, seconds."
     )
-    stream_metrics_port: int = Field(0, ge=0, le=65535, description="Where Prometheus finds the stream; 0: nowhere.")
-    stream_metrics_host: str = Field("127.0.0.1", description="The address that it listens on.")
-    checkpoint_dir: Path = Field(Path(".stack/checkpoints"), description="Checkpoints, a folder per topic and sink.")
+    stream_metrics_port: int = Field(0, ge=0, le=65535, description="The port for Prometheus; 0: none.")
+    stream_metrics_host: str = Field("127.0.0.1", description="The address on which that port listens.")
+    checkpoint_dir: Path = Field(
+        Path(".stack/checkpoints"), description="Checkpoints: a folder for each topic and sink."
+    )
     log_format: Format = Field(
-        "auto", description="Log lines: auto is coloured in a terminal, logfmt (key=value) otherwise."
+        "auto", description="Format of log lines; auto: colours in a terminal, logfmt (key=value) elsewhere."
     )
     airflow_owner: str = Field("data-platform", min_length=1, description="Owner of the DAGs.")
     airflow_retry_delay_s: FiniteFloat = Field(
-        60, gt=0, description="From a task's first failure to its second attempt; doubled from one to the next."
+        60, gt=0, description="Delay before a task's second attempt, seconds; it doubles with each attempt."
     )
 
 
 def load(**flags: Any) -> Settings:
-    """Settings with `flags` (those that are not None) over environment over `.env` over defaults.
+    """Load the settings.  `flags` that are not None win over the environment, then `.env`, then the defaults.
 
     Raises:
-        ConfigurationError: a value does not fit; the message names the variable.
+        ConfigurationError: a value is invalid; the message names the variable.
     """
     try:
         return Settings(**{name: value for name, value in flags.items() if value is not None})

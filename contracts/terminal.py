@@ -1,4 +1,4 @@
-"""What others have written, fit for a terminal."""
+"""Text of others, made safe for a terminal."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u20
 
 
 def clean(text: str) -> str:
-    """`text` without what would move a terminal's cursor, colour it, or turn the direction of writing."""
+    """Escape control characters, which would move the cursor, change colours, or reverse the direction of text."""
     return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)

@@ -3,24 +3,26 @@
 pytest contracts_tests                  starts a stack of its own, on free ports, when a test asks for it
 pytest contracts_tests --use-running    takes the one that `make up` has started
 pytest contracts_tests --complete       fails when tests of a folder did not run (`make test`)
-pytest contracts_tests -n 2 --dist loadfile --no-loadscope-reorder
-                                        two halves side by side, each with a stack of its own
+pytest contracts_tests -n 2             two lanes side by side, each with a stack of its own (fixtures/lanes.py)
 """
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
 
+from contracts_tests.fixtures import lanes
 from contracts_tests.fixtures.programs import NO_PROGRAM
 
 pytest_plugins = [
     f"contracts_tests.fixtures.{name}"
-    for name in ("stack", "pipeline", "repository", "gateway", "confluent", "evolution")
+    for name in ("stack", "big_stack", "pipeline", "repository", "gateway", "confluent", "evolution")
 ]
 # The same examples in every run: what fails is the change's doing.  `--hypothesis-profile default` looks for others.
 settings.register_profile("repeatable", derandomize=True)
@@ -28,8 +30,6 @@ settings.load_profile("repeatable")
 TESTS = Path(__file__).parent
 # Tests in these folders are about real servers: skipping one is not running it.
 _NEVER_SKIPPED = ("integration", "e2e")
-# The longest first, so that of two workers none is left with a long one at the end.
-_ORDER = ("e2e", "integration", "evolution", "fuzz", "unit")
 
 
 @pytest.fixture(autouse=True)
@@ -46,16 +46,31 @@ def _signals() -> Iterator[None]:
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--use-running", action="store_true", help="take the stack that `make up` has started")
     parser.addoption("--complete", action="store_true", help="fail when the tests of a folder did not run")
+    parser.addoption("--record-durations", action="store_true", help=f"write {lanes.DURATIONS.name}")
+
+
+def pytest_configure() -> None:
+    # No server of a test lives for so long that Java's second compiler pays.
+    os.environ.setdefault("STACK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> lanes.Lanes:
+    # Else the lanes are sorted by how many tests they have.
+    config.option.loadscopereorder = False
+    return lanes.Lanes(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: _ORDER.index(folder_of(item.nodeid)))
+    lanes.longest_first(items)
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     # A worker of several has no overview.
     if hasattr(session.config, "workerinput"):
         return
+    if session.config.getoption("--record-durations") and exitstatus == 0:
+        stats = session.config.pluginmanager.get_plugin("terminalreporter").stats
+        lanes.record(one for found in stats.values() for one in found if isinstance(one, pytest.TestReport))
     if not session.config.getoption("--complete") or exitstatus not in (0, 5):
         return
     problems = incomplete(session)

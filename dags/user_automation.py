@@ -32,7 +32,7 @@ def daily(contract: Contract, count: int) -> None:
         doc_md=__doc__,
         params={
             "contract": Param(contract.name, enum=[contract.name], description="Folder in schemas/."),
-            "count": Param(count, type="integer", minimum=1, maximum=1_000_000, description="Users to fetch."),
+            "count": Param(count, type="integer", minimum=1, maximum=1_000_000, description="Records to fetch."),
         },
     ):
         check = gate()

@@ -1,4 +1,4 @@
-"""Sources to Kafka: fetches, maps, and publishes records under a contract."""
+"""Sends records from a source to Kafka, under a contract."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -1,4 +1,4 @@
-"""`python -m producers`: users from the source API to Kafka."""
+"""`python -m producers`: records from a contract's source to Kafka."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ from contracts.catalog import loading
 from contracts.catalog.contract import Contract
 from contracts.errors import EXIT_INTERRUPTED, EXIT_OK, ConfigurationError
 from contracts.registry.address import Address
+from contracts.sources.spec import SourceSpec
+from producers.identity import identity_of
 from producers.interruption import Interruption, Stopped
 from producers.progress import RunProgress
 from producers.publish import Publisher
 from producers.run import Order, Report, Run
-from producers.source_api import SourceApi
+from producers.sources.known import SOURCES
+from producers.sources.source import Source
 
 log = structlog.get_logger()
 
@@ -34,32 +37,32 @@ def produce(
     count: Annotated[
         str | None,
         typer.Option(
-            metavar="N|all", help=f"Users to fetch; without --duration {DEFAULT_COUNT}.", show_default=False
+            metavar="N|all", help=f"Records to fetch; without --duration {DEFAULT_COUNT}.", show_default=False
         ),
     ] = None,
-    rate: Annotated[float | None, typer.Option(help="Users per second; without it as fast as it goes.")] = None,
-    duration: Annotated[float | None, typer.Option(help="Stop after so many seconds.")] = None,
-    seed: Annotated[str | None, typer.Option(help="Seed of the users; without it a random one.")] = None,
-    page_size: Annotated[int, typer.Option(help="Users per request, 1 to 5000.")] = 500,
-    as_json: Annotated[bool, typer.Option("--json", help="The report as one JSON object.")] = False,
+    rate: Annotated[float | None, typer.Option(help="Records per second; without it, as fast as possible.")] = None,
+    duration: Annotated[float | None, typer.Option(help="Stop after this many seconds.")] = None,
+    seed: Annotated[str | None, typer.Option(help="Seed of made-up records; without it, a random one.")] = None,
+    page_size: Annotated[int, typer.Option(help="Records per request to the source, 1 to 5000.")] = 500,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as one JSON object.")] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=edge.version("producers"), is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Fetch users from the source API and publish them under a contract.
+    """Fetch records from a contract's source and publish them to its topic.
 
-    Ctrl-C and SIGTERM end the run in order: what was fetched is delivered, and the report is printed.
+    Ctrl-C and SIGTERM end the run in order: it delivers what it has fetched, and prints the report.
     """
     configured = settings.load()
     logs.configure(configured.log_format)
     contract = loading.load_one(configured.contracts_dir, contract_name)
-    _refuse_without_source(contract)
+    spec = _source_of(contract)
     order = Order(seed or secrets.token_hex(8), _count(count, duration), rate, duration, page_size)
-    api = SourceApi.from_settings(configured)
-    publisher = Publisher(contract, configured)
+    source = SOURCES[spec.api](contract, configured)
+    publisher = Publisher(contract, configured, name=f"producers.{spec.api}")
     log.info(
         "start",
-        source=api.address,
+        source=source.where,
         kafka=configured.kafka_bootstrap_servers,
         registry=Address.of(configured.schema_registry_url, "SCHEMA_REGISTRY_URL").url,
         topic=contract.topic,
@@ -68,13 +71,13 @@ def produce(
     interrupts.waits_for("Kafka to acknowledge what was sent")
     with Interruption() as interruption, RunProgress(order, log_format=configured.log_format) as progress:
         try:
-            with interruption.waiting():
+            with interruption.waiting:
                 publisher.open()
         except Stopped:
             raise typer.Exit(_exit_code(interruption)) from None
-        report = Run(api, publisher, order, interruption, progress.show).to_the_end()
+        report = Run(source, publisher, order, interruption, identity_of(contract), progress.show).to_the_end()
         progress.finish(report)
-    told = _document(report, contract, order, api)
+    told = _document(report, contract, order, source)
     typer.echo(json.dumps(told, ensure_ascii=False) if as_json else _text(told, report))
     if report.error is not None:
         raise report.error
@@ -82,16 +85,17 @@ def produce(
     raise typer.Exit(_exit_code(interruption))
 
 
-def _refuse_without_source(contract: Contract) -> None:
-    """Raises ConfigurationError when nothing says that users are what this topic holds."""
+def _source_of(contract: Contract) -> SourceSpec:
+    """Raise ConfigurationError if nothing says where the topic's records come from."""
     if contract.spec.source is None:
         raise ConfigurationError(
             f"contract {contract.name} has no source",
             where=contract.file,
-            fix="if its events are users of a randomuser.me API, add `source: {api: randomuser}` to it "
-            "(docs/reference/contract.md); else send records from your own program "
+            fix=f"if its records come from {' or '.join(SOURCES)}, add `source: {{api: …}}` to contract.yaml "
+            "(docs/reference/contract.md); otherwise send them from a program of your own "
             "(docs/reference/producer.md, Records of your own)",
         )
+    return contract.spec.source
 
 
 def _count(text: str | None, duration: float | None) -> int | None:
@@ -105,12 +109,12 @@ def _count(text: str | None, duration: float | None) -> int | None:
 
 
 def _exit_code(interruption: Interruption) -> int:
-    """130 after Ctrl-C, as shells have it; SIGTERM is how a supervisor ends a run, and ends it well."""
+    """Return 130 after Ctrl-C, as shells do.  After SIGTERM 0: that is how a supervisor ends a run."""
     stopped_by = interruption.requested
     return EXIT_INTERRUPTED if stopped_by is not None and stopped_by.name == "SIGINT" else EXIT_OK
 
 
-def _document(report: Report, contract: Contract, order: Order, api: SourceApi) -> dict[str, Any]:
+def _document(report: Report, contract: Contract, order: Order, source: Source) -> dict[str, Any]:
     return {
         "version": 1,
         "fetched": report.fetched,
@@ -123,18 +127,18 @@ def _document(report: Report, contract: Contract, order: Order, api: SourceApi) 
         "topic": contract.topic,
         "dead_letter_topic": contract.dead_letter_topic,
         "seed": order.seed,
-        "source": api.address,
+        "source": source.where,
         "seconds": round(report.seconds, 3),
     }
 
 
 _ENDED = {
-    "count": "all that were asked for",
+    "count": "the count was reached",
     "duration": "the time was up",
-    "source": "the source has no more",
+    "source": "the source had no more",
     "SIGINT": "Ctrl-C",
     "SIGTERM": "SIGTERM",
-    "error": "an error, below",
+    "error": "the error below",
 }
 
 
@@ -143,10 +147,10 @@ def _text(told: dict[str, Any], report: Report) -> str:
     reasons = ", ".join(f"{reason} {count}" for reason, count in refused["reasons"].items())
     rows = {
         "source": f"{told['source']} seed {told['seed']}",
-        "fetched": f"{told['fetched']}, then {_ENDED[told['ended']]}",
+        "fetched": f"{told['fetched']}, until {_ENDED[told['ended']]}",
         "produced": f"{told['produced']} to {told['topic']}, {told['ids_distinct']} different ids",
         "refused": f"{refused['total']} to {told['dead_letter_topic']}{f' ({reasons})' if reasons else ''}",
-        "seconds": f"{told['seconds']:.1f} ({report.per_second:,.0f} users/s)",
+        "seconds": f"{told['seconds']:.1f} ({report.per_second:,.0f} records/s)",
     }
     if told["undelivered"]:
         rows["undelivered"] = str(told["undelivered"])

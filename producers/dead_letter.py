@@ -1,4 +1,4 @@
-"""A refused user as a message of the dead-letter topic: the user as it was, and why, in Kafka Connect's headers."""
+"""A refused record as a message of the dead-letter topic, with the reason in Kafka Connect's headers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from contracts.catalog import dead_letter as names
-from producers.randomuser import RejectedUser
+from producers.rejection import Rejection
 
 
 @dataclass(frozen=True)
@@ -16,9 +16,9 @@ class DeadLetter:
     """One message.
 
     Attributes:
-        value: the user's JSON, UTF-8.
-        headers: name and UTF-8 text, none of it personal data.
-        reason: the reason's code.
+        value: JSON in UTF-8.
+        headers: names and UTF-8 texts, without personal data.
+        reason: code of the rejection.
     """
 
     value: bytes
@@ -26,41 +26,41 @@ class DeadLetter:
     reason: str
 
 
-def of(user: Any, refusal: RejectedUser, *, topic: str, producer: str) -> DeadLetter:
-    """The dead letter of a user.
+def of(given: Any, rejection: Rejection, *, topic: str, producer: str) -> DeadLetter:
+    """Return the dead letter of what a source or a program gave.
 
     Args:
-        user: as in the answer's `results`, whatever it is.
-        topic: where it was meant to go.
+        given: any value, not necessarily one that JSON can express.
+        topic: where the record was meant to go.
         producer: name of the producer.
     """
-    kind = type(refusal)
+    kind = type(rejection)
     headers = {
         names.TOPIC: topic,
         names.CONNECTOR: producer,
-        names.STAGE: refusal.stage,
+        names.STAGE: rejection.stage,
         names.CLASS: f"{kind.__module__}.{kind.__qualname__}",
-        names.MESSAGE: refusal.what,
-        names.REASON: refusal.reason,
+        names.MESSAGE: rejection.what,
+        names.REASON: rejection.reason,
     }
     return DeadLetter(
-        value=_as_json(user),
+        value=_as_json(given),
         headers=[(name, text.encode()) for name, text in headers.items()],
-        reason=refusal.reason,
+        reason=rejection.reason,
     )
 
 
-def _as_json(user: Any) -> bytes:
+def _as_json(given: Any) -> bytes:
     try:
-        return json.dumps(user, ensure_ascii=False, allow_nan=False, default=_as_text).encode()
-    except UnicodeEncodeError:  # half of a surrogate pair has no UTF-8: it stays the escape that it came as
-        return json.dumps(user, allow_nan=False, default=_as_text).encode()
-    except (TypeError, ValueError, RecursionError):  # a key that is not text, NaN, a cycle, too many levels
-        return json.dumps(_as_written(user)).encode()
+        return json.dumps(given, ensure_ascii=False, allow_nan=False, default=_as_text).encode()
+    except UnicodeEncodeError:  # UTF-8 cannot express half of a surrogate pair, so it stays an escape
+        return json.dumps(given, allow_nan=False, default=_as_text).encode()
+    except (TypeError, ValueError, RecursionError):  # a key that is not text, NaN, a cycle, nested too deeply
+        return json.dumps(_as_written(given)).encode()
 
 
 def _as_text(value: Any) -> str:
-    """What JSON has no form for: bytes in base64; a date, a decimal or a UUID as Python writes it."""
+    """Return text for what JSON cannot express: bytes in base64; dates, decimals and UUIDs as Python writes them."""
     return base64.b64encode(value).decode() if isinstance(value, (bytes, bytearray)) else str(value)
 
 

@@ -1,4 +1,4 @@
-"""How far a run is: a bar on a terminal, else a log line every few seconds.  Both on stderr."""
+"""Progress of a run on stderr: a bar on a terminal, otherwise a log line every few seconds."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BAR_EVERY_S = 0.1
 
 
 class RunProgress:
-    """Shows reports while entered; `show` may be called as often as one likes."""
+    """Shows reports while entered.  `show` may be called at any rate."""
 
     def __init__(self, order: Order, console: Console | None = None, *, log_format: logs.Format = "auto") -> None:
         console = console or Console(stderr=True)
@@ -42,7 +42,7 @@ class RunProgress:
     def __enter__(self) -> RunProgress:
         if self._bar:
             self._bar.start()
-            # Once more: the bar now stands before stderr, and lets lines pass above itself.
+            # Again, because the bar has replaced stderr with one that prints lines above the bar.
             logs.configure(self._log_format)
         self._next = time.monotonic() + self._every_s
         return self
@@ -55,7 +55,7 @@ class RunProgress:
             self._bar.stop()
 
     def show(self, report: Report) -> None:
-        """Shows the report, if it is time for it."""
+        """Show the report, if it is time for it."""
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + self._every_s
@@ -71,7 +71,7 @@ class RunProgress:
             )
 
     def finish(self, report: Report) -> None:
-        """Brings the bar to where the run ended; lines need no last one, the report itself follows."""
+        """Bring the bar to where the run ended.  There is no last log line: the report itself follows."""
         if self._bar:
             self._draw(self._bar, report)
 

@@ -1,4 +1,4 @@
-"""Records to Kafka: framed Avro under the contract's registered schemas, each delivery reported and counted."""
+"""Sends records to Kafka as Avro with the contract's registered schemas, and counts what Kafka acknowledges."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from contracts.registry import kafka
 from contracts.registry.client import Registry
 from contracts.settings import Settings
 from producers import dead_letter, serializer
-from producers.randomuser import Record, RejectedUser
+from producers.rejection import Rejection
 from producers.scalars import Misfit
 
 QUEUE_MESSAGES = 200_000
@@ -26,32 +26,35 @@ SEND_BETWEEN_POLLS = 500
 SLICE_S = 0.2  # a wait inside librdkafka keeps signals waiting, so it is cut into slices
 
 
-class RejectedRecord(RejectedUser):
+class RejectedRecord(Rejection):
     """A record that does not fit the contract's schema, breaks one of its rules, or is too large for the topic."""
 
     stage = "VALUE_CONVERTER"
 
 
 class NotDelivered(ServiceError):
-    """Kafka did not acknowledge everything; the numbers are in `what`."""
+    """Kafka did not acknowledge every message; `what` has the numbers."""
 
 
 class Publisher:
-    """Sends records of one contract, and refused users to its dead-letter topic.
+    """Sends records of one contract to its topic, and refused ones to its dead-letter topic.
 
-    Call `open` first, then `send` and `refuse`, at last `flush`.  What counts is what the broker acknowledged.
+    Call `open` first, then `send` and `refuse`, and `flush` at the end.
+
+    Args:
+        name: of the producer: the client's name in Kafka, and in the headers of dead letters.
 
     Attributes:
         topic: where records go.
-        dead_letter_topic: where refused users go.
-        produced: records acknowledged.
-        refused: dead letters acknowledged, by reason.
-        sent: records and dead letters handed to the client.
-        undelivered: of these, how many are not acknowledged (yet).
-        offsets: partition -> first and last offset of the records acknowledged.
+        dead_letter_topic: where refused records go.
+        produced: number of records that Kafka acknowledged.
+        refused: number of dead letters that Kafka acknowledged, by reason.
+        sent: number of records and dead letters handed to the client.
+        undelivered: number of these that Kafka has not acknowledged (yet).
+        offsets: partition -> first and last offset of the acknowledged records.
     """
 
-    def __init__(self, contract: Contract, settings: Settings, *, name: str = "producers.randomuser") -> None:
+    def __init__(self, contract: Contract, settings: Settings, *, name: str = "producers") -> None:
         self.topic = contract.topic
         self.dead_letter_topic = contract.dead_letter_topic
         self.name = name
@@ -86,7 +89,7 @@ class Publisher:
             "message.timeout.ms": max(self._settings.kafka_max_block_ms, 2 * LINGER_MS),
             "queue.buffering.max.messages": QUEUE_MESSAGES,
             "queue.buffering.max.kbytes": QUEUE_KBYTES,
-            "log_level": 0,  # what it has to say comes through error_cb and the delivery reports
+            "log_level": 0,  # it reports through error_cb and the delivery reports
             "error_cb": self._on_error,
         }
 
@@ -95,7 +98,7 @@ class Publisher:
         return self.sent - self.produced - self.refused.total()
 
     def open(self) -> None:
-        """Makes sure that everything is there before the first record.
+        """Check that the topics and schemas exist, before the first record.
 
         Raises:
             ServiceError: Kafka or the registry does not answer.
@@ -110,12 +113,12 @@ class Publisher:
         serializers = (self._key_serializer, self._value_serializer)
         self._headers = [header for one in serializers if one is not None for header in one.headers] or None
 
-    def send(self, record: Record) -> None:
-        """Serializes a record and hands it to the client; waits while the client's queue is full.
+    def send(self, record: dict[str, Any]) -> None:
+        """Serialize a record and hand it to the client.  Waits while the client's queue is full.
 
         Raises:
-            RejectedRecord: it does not fit the schema, or breaks a rule.
-            NotDelivered: the broker has not taken an earlier message, so that going on makes no sense.
+            RejectedRecord: it does not fit the schema, breaks a rule, or is too large.
+            NotDelivered: Kafka did not take an earlier message, so it makes no sense to go on.
         """
         try:
             key = self._key(record)
@@ -124,14 +127,14 @@ class Publisher:
         except Misfit as misfit:
             raise RejectedRecord("INVALID_RECORD", _unfit("field", misfit)) from None
         except (ValueError, TypeError, KeyError, OverflowError, AttributeError, RecursionError) as error:
-            # The words of others hold the value, which may be personal.
+            # The message of a library contains the value, which may be personal.
             words = f"it does not fit the schema ({type(error).__name__})"
             raise RejectedRecord("INVALID_RECORD", words) from None
         if broken is not None:
             raise RejectedRecord(broken.reason, broken.message)
         self._produce(self.topic, value, key, self._headers, self._on_record)
 
-    def _key(self, record: Record) -> bytes | None:
+    def _key(self, record: dict[str, Any]) -> bytes | None:
         serialize = self._key_serializer
         if serialize is None:
             return None
@@ -144,32 +147,37 @@ class Publisher:
         except Misfit as misfit:
             raise RejectedRecord("INVALID_RECORD", _unfit("the key's field", misfit)) from None
 
-    def refuse(self, user: Any, refusal: RejectedUser) -> None:
-        """Hands a user to the client for the dead-letter topic.
+    def refuse(self, given: Any, refusal: Rejection, *, position: str = "") -> None:
+        """Hand a refused record to the client, for the dead-letter topic.
+
+        Args:
+            given: the record, or what the source gave for it; it need not be valid in any way.
+            position: its place in the source, for messages.
 
         Raises:
             NotDelivered: as `send`.
             ServiceError: the client does not take it.
         """
-        letter = dead_letter.of(user, refusal, topic=self.topic, producer=self.name)
+        letter = dead_letter.of(given, refusal, topic=self.topic, producer=self.name)
         report = functools.partial(self._on_dead_letter, letter.reason)
         try:
             self._produce(self.dead_letter_topic, letter.value, None, letter.headers, report)
         except RejectedRecord as error:
+            about = f"{position}, {letter.reason}" if position else letter.reason
             raise ServiceError(
-                f"a refused user ({letter.reason}) cannot go to {self.dead_letter_topic}: {error.what}",
+                f"a refused record ({about}) cannot go to {self.dead_letter_topic}: {error.what}",
                 where=self._where,
-                fix=f"raise max.message.bytes of {self.dead_letter_topic}, or correct the user at the source",
+                fix=f"raise max.message.bytes of {self.dead_letter_topic}, or correct the record at the source",
                 server="kafka",
             ) from None
 
     def wait(self, seconds: float) -> None:
-        """Passes time, serving delivery reports.  Raises as `send`."""
+        """Wait, and take delivery reports meanwhile.  Raises as `send`."""
         self._producer.poll(seconds)
         self._stop_on_failure()
 
     def flush(self) -> None:
-        """Waits until everything is acknowledged or given up; at most the message time-out and a little more.
+        """Wait until Kafka has acknowledged every message, or the client has given it up (KAFKA_MAX_BLOCK_MS).
 
         Raises:
             NotDelivered: not everything was acknowledged.
@@ -203,7 +211,7 @@ class Publisher:
         if error is None:
             self.produced += 1
             partition, offset = message.partition(), message.offset()
-            if partition is None or offset is None:  # the broker had it already, from an attempt before
+            if partition is None or offset is None:  # the broker already had it from an earlier attempt
                 return
             first, last = self.offsets.get(partition, (offset, offset))
             self.offsets[partition] = (min(first, offset), max(last, offset))
@@ -229,7 +237,7 @@ class Publisher:
             f"{self.sent - self.undelivered} messages delivered, {self.undelivered} not: "
             f"{reasons or self._last_error or f'no acknowledgement within {self._patience_s:g} s'}",
             where=self._where,
-            fix="see whether it is up (`make status`), then run again: a user that arrives twice is one row",
+            fix="check that it is up (`make status`), then run again: a record that arrives twice is one row",
             server="kafka",
         )
 
@@ -240,10 +248,10 @@ class Publisher:
                 found = self._producer.list_topics(timeout=min(1.0, self._patience_s)).topics
                 break
             except KafkaException as error:
-                self._producer.poll(0)  # for error_cb, which knows why
+                self._producer.poll(0)  # calls error_cb, which gets the cause
                 if time.monotonic() >= deadline:
                     raise ServiceError(
-                        f"no answer within {self._patience_s:g} s: {self._last_error or error.args[0].str()}",
+                        f"did not answer within {self._patience_s:g} s: {self._last_error or error.args[0].str()}",
                         where=self._where,
                         fix="start it (`make up`), or set KAFKA_BOOTSTRAP_SERVERS",
                         server="kafka",
@@ -256,5 +264,5 @@ class Publisher:
 
 
 def _unfit(what: str, misfit: Misfit) -> str:
-    """The field and why; its value, which may be personal, is not in it."""
+    """Return the field and the reason, without the value, which may be personal."""
     return f"{what} {misfit.path} does not fit the schema: it {misfit.why}"

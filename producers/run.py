@@ -1,19 +1,21 @@
-"""One run: users from the source API, as records to Kafka, until the order is filled."""
+"""One run: records from a source to Kafka, until the order is filled."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 
 from contracts.errors import ConfigurationError, ContractsError, FindingsError
+from producers.identity import Identity
 from producers.interruption import Interruption, Stopped
 from producers.publish import Publisher
-from producers.randomuser import RejectedUser, User, to_record
-from producers.source_api import SourceApi
+from producers.rejection import Rejection
+from producers.sources.source import Item, Request, Source
 
 SLICE_S = 0.1
+SHOW_EVERY_S = 0.1
 _LAG_S = 1.0
 
 
@@ -22,11 +24,11 @@ class Order:
     """What a run is to do.
 
     Attributes:
-        seed: of the source's users.
-        count: users to fetch, None for all that there are.
-        rate: users per second, None for as fast as it goes.
-        duration_s: after that many seconds no further user is taken, None for no limit.
-        page_size: users per request, 1 to 5000.
+        seed: for a source that makes records up.
+        count: number of records to fetch, None for all.
+        rate: records per second, None for as fast as possible.
+        duration_s: after this many seconds the run fetches no further record, None for no limit.
+        page_size: records per request to the source, 1 to 5000.
     """
 
     seed: str
@@ -42,21 +44,26 @@ class Order:
         if not 1 <= self.page_size <= 5_000:
             raise ConfigurationError(f"--page-size {self.page_size} is not in 1 … 5000", fix="leave it out: 500")
 
+    @property
+    def request(self) -> Request:
+        """What the source needs to know of it."""
+        return Request(self.seed, self.count, self.page_size)
+
 
 @dataclass
 class Report:
-    """What a run did.  While it runs, what it has done so far.
+    """What a run did, or what it has done so far.
 
     Attributes:
-        fetched: users taken from the source.
-        produced: records that Kafka acknowledged.
-        refused: users in the dead-letter topic, acknowledged, by reason.
-        undelivered: users of which Kafka acknowledged neither.
-        ids_distinct: different ids among the records: the rows that a store will have.
+        fetched: number of items taken from the source.
+        produced: number of records that Kafka acknowledged.
+        refused: number of dead letters that Kafka acknowledged, by reason.
+        undelivered: number of items for which Kafka acknowledged neither.
+        ids_distinct: number of different records by `producers.identity`: the rows that a store will have.
         offsets: partition -> first and last offset of this run's records.
-        ended: `count`, `duration`, `source` (it has no more), `SIGINT`, `SIGTERM`, or `error`.
+        ended: `count`, `duration`, `source` (it has no more), `SIGINT`, `SIGTERM` or `error`.
         seconds: from the first request to the last acknowledgement.
-        error: what broke the run off, None for nothing.
+        error: what ended the run early, None for nothing.
     """
 
     fetched: int = 0
@@ -71,53 +78,58 @@ class Report:
 
     @property
     def per_second(self) -> float:
-        """Users per second so far."""
+        """Records per second so far."""
         return self.fetched / self.seconds if self.seconds else 0.0
 
     def check(self) -> None:
-        """Raises FindingsError when a run without an error lost a user on the way, or produced nothing at all."""
+        """Raise FindingsError if a run without an error lost a record, or if every record was refused."""
         refused = self.refused.total()
         if self.error is None and self.fetched != self.produced + refused:
             raise FindingsError(
                 f"fetched {self.fetched} is not produced {self.produced} + refused {refused}",
                 where="producer",
-                fix="this is a bug in producers/; run again, a user that arrives twice is one row",
+                fix="this is a bug in producers/; run again: a record that arrives twice is one row",
             )
         if refused and not self.produced and self.ended != "SIGINT":
             reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(self.refused.items()))
             raise FindingsError(
-                f"every user was refused: fetched {self.fetched}, produced 0, refused {refused} ({reasons})",
+                f"every record was refused: fetched {self.fetched}, produced 0, refused {refused} ({reasons})",
                 where="producer",
-                fix="`python -m streaming dlq show` has the reasons (docs/reference/producer.md, Refused users): "
-                "correct the contract's schema or rules, or DATASOURCE_URL",
+                fix="`python -m streaming dlq show` has the reasons (docs/reference/producer.md, Refused records): "
+                "correct the contract's schema or rules, or its source",
             )
 
 
 class Run:
-    """Fetches, maps and publishes.
+    """Takes items from a source, and publishes records and dead letters.
 
     Args:
-        show: called now and then with the report so far.
+        identity: tells which records are the same row; None if each record is one of its own.
+        show: called a few times a second with the report so far.
     """
 
     def __init__(
         self,
-        api: SourceApi,
+        source: Source,
         publisher: Publisher,
         order: Order,
         interruption: Interruption,
+        identity: Identity | None = None,
         show: Callable[[Report], None] = lambda report: None,
     ) -> None:
-        self._api = api
+        self._source = source
         self._publisher = publisher
         self._order = order
         self._interruption = interruption
+        self._identity = identity
         self._show = show
-        self._ids: set[str] = set()
+        self._next_show = 0.0
+        self._ids: set[Hashable] = set()
+        self._sent = 0
         self._report = Report()
 
     def to_the_end(self) -> Report:
-        """Carries the order out.  Never raises a ContractsError: it is in the report, next to what was done."""
+        """Carry the order out.  A ContractsError is in the report, beside what was done; it is not raised."""
         report = self._report
         self._start = self._due = time.monotonic()
         try:
@@ -134,32 +146,36 @@ class Run:
         return report
 
     def _work(self) -> str:
-        size = min(self._order.page_size, self._order.count or self._order.page_size)
-        pages = self._api.pages(self._order.seed, size)
+        items = self._source.items(self._order.request)
         while True:
-            with self._interruption.waiting():
-                users = next(pages, None)
-            if users is None:
+            with self._interruption.waiting:
+                item = next(items, None)
+            if item is None:
                 return "source"
-            for user in users:
-                if ended := self._ended() or self._pace():
-                    return ended
-                self._take(user)
+            # The wait for the item may have been long.
+            if ended := self._ended() or self._pace():
+                return ended
+            self._take(item)
             self._tell()
+            # Before the next item, which may need a request.
             if ended := self._ended():
                 return ended
 
-    def _take(self, user: User) -> None:
+    def _take(self, item: Item) -> None:
         self._report.fetched += 1
         try:
-            record = to_record(user)
-            self._publisher.send(record)
-            self._ids.add(record["id"])
-        except RejectedUser as refusal:
-            self._publisher.refuse(user, refusal)
+            if isinstance(item.outcome, Rejection):
+                raise item.outcome
+            self._publisher.send(item.outcome)
+        except Rejection as refusal:
+            self._publisher.refuse(item.given, refusal, position=self._source.position)
+        else:
+            self._sent += 1
+            if self._identity is not None:
+                self._ids.add(self._identity(item.outcome))
 
     def _ended(self) -> str:
-        """Why to stop now; empty for no reason."""
+        """Return why to stop now, empty for no reason."""
         if self._interruption.requested:
             return self._signal()
         if self._report.fetched == self._order.count:
@@ -169,10 +185,10 @@ class Run:
         return ""
 
     def _pace(self) -> str:
-        """Waits for the next user's turn; why to stop meanwhile."""
+        """Wait for the next record's turn.  Return why to stop meanwhile, empty for no reason."""
         if self._order.rate is None:
             return ""
-        # After a slow page the run does not try to make up for more than a second of it.
+        # After a slow answer, the run makes up for a second of it at most.
         self._due = max(self._due, time.monotonic() - _LAG_S)
         while (left := self._due - time.monotonic()) > 0:
             self._publisher.wait(min(left, SLICE_S))
@@ -186,14 +202,16 @@ class Run:
         return self._interruption.requested.name if self._interruption.requested else ""
 
     def _tell(self) -> None:
-        self._count()
-        self._show(self._report)
+        if time.monotonic() >= self._next_show:
+            self._count()
+            self._show(self._report)
+            self._next_show = time.monotonic() + SHOW_EVERY_S
 
     def _count(self) -> None:
         report, publisher = self._report, self._publisher
         report.produced = publisher.produced
         report.refused = Counter(publisher.refused)
         report.undelivered = report.fetched - publisher.produced - publisher.refused.total()
-        report.ids_distinct = len(self._ids)
+        report.ids_distinct = self._sent if self._identity is None else len(self._ids)
         report.offsets = dict(sorted(publisher.offsets.items()))
         report.seconds = time.monotonic() - self._start

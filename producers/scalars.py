@@ -1,4 +1,4 @@
-"""Does one Python value, no container, fit its Avro type exactly?  See `producers.strict`."""
+"""Checks that one Python value fits its Avro type exactly, for types without parts.  See `producers.strict`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any, Final
 from contracts.avro.nodes import AnyType, Enum, Fixed, Primitive, join
 from contracts.avro.shapes import decimal_digits
 
-#: Gives the value as it is to be written; raises Misfit.
+#: Returns the value as it will be written; raises Misfit.
 Check = Callable[[Any], Any]
 
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -23,13 +23,13 @@ _FLOAT: Final = struct.Struct("<f")
 
 
 class Misfit(ValueError):
-    """A value that its type does not hold as it is.  The text holds nothing of it, for it may be personal.
+    """A value that its type cannot hold exactly.  The text does not contain the value, which may be personal.
 
     Args:
-        why: goes on after the field's name: `is not text`.
+        why: continues after the field's name: `is not text`.
 
     Attributes:
-        path: of the field, as in `contracts.avro.nodes.path_of`; empty for the record itself.
+        path: the field's, as in `contracts.avro.nodes.path_of`; empty for the record itself.
     """
 
     def __init__(self, why: str) -> None:
@@ -38,14 +38,14 @@ class Misfit(ValueError):
         self.path = ""
 
     def inside(self, step: str) -> Misfit:
-        """The same, one level up: `step` is a field's name, `[]`, `{}` or `(Branch)`."""
+        """Put a step in front of the path: a field's name, `[]`, `{}` or `(Branch)`."""
         inner = self.path
         self.path = f"{step}{inner}" if inner[:1] in ("", "[", "{", "(") else join(step, inner)
         return self
 
 
 def scalar(node: Primitive | Enum | Fixed) -> Check:
-    """The check of a type that holds no other."""
+    """Return the check of a type without parts."""
     if isinstance(node, Enum):
         return _enum(frozenset(node.symbols))
     if isinstance(node, Fixed):
@@ -82,7 +82,7 @@ def _whole(bits: int) -> Check:
         if type(value) is not int and (type(value) is bool or not isinstance(value, int)):
             raise Misfit("is not a whole number")
         if not least <= value <= most:
-            raise Misfit(f"is beyond {bits} bits")
+            raise Misfit(f"does not fit into {bits} bits")
         return value
 
     return whole
@@ -98,22 +98,22 @@ def _double(value: Any) -> Any:
             return value
     except OverflowError:
         pass
-    raise Misfit("is a whole number that a double does not hold")
+    raise Misfit("is a whole number that a double cannot hold exactly")
 
 
 def _float(value: Any) -> Any:
-    """A Python float is rounded to the nearest of 32 bits, as everywhere; ending as 0 or Infinity is not rounding."""
+    """Accept a Python float, which rounds to the nearest 32-bit one as usual; 0 and Infinity are not rounding."""
     double = float(_double(value))
     if double != double or double in (0.0, float("inf"), float("-inf")):
         return value
     try:
         (kept,) = _FLOAT.unpack(_FLOAT.pack(double))
     except OverflowError:
-        raise Misfit("is beyond the range of float") from None
+        raise Misfit("is outside the range of float") from None
     if kept == 0.0:
-        raise Misfit("is so small that a float holds 0")
+        raise Misfit("is so small that a float would hold 0")
     if isinstance(value, int) and kept != value:
-        raise Misfit("is a whole number that a float does not hold")
+        raise Misfit("is a whole number that a float cannot hold exactly")
     return value
 
 
@@ -133,7 +133,7 @@ def _bytes(size: int | None = None) -> Check:
         if not isinstance(value, (bytes, bytearray)):
             raise Misfit("is not bytes")
         if size is not None and len(value) != size:
-            raise Misfit(f"has another length than {size} bytes")
+            raise Misfit(f"is not {size} bytes long")
         return value if type(value) is bytes else bytes(value)
 
     return raw
@@ -166,7 +166,7 @@ def _decimal(node: AnyType) -> Check:
             if not isinstance(value, (bytes, bytearray)):
                 raise Misfit("is not a Decimal")
             number = int.from_bytes(value, "big", signed=True)
-            # Ten to the precision is worked out only where the number is about as long.
+            # The power of ten is large, so compute it only for a number of about that length.
             if not value or (number.bit_length() > 3 * precision and abs(number) >= 10**precision):
                 raise Misfit(too_long if value else "is empty")
             return raw(value)
@@ -177,7 +177,7 @@ def _decimal(node: AnyType) -> Check:
         number = 0
         if digits:
             shift = int(exponent) + len(given) - len(digits) + scale
-            # Before it is written out: 1E+999999 is short.
+            # Before it is written out, because 1E+999999 is short.
             if shift < 0 or len(digits) + shift > precision:
                 raise Misfit(too_long)
             number = int(digits) * 10**shift * (-1 if sign else 1)
@@ -209,7 +209,7 @@ def _time(per_ms: int) -> Callable[[AnyType], Check]:
                     raise Misfit("has parts of a millisecond, which would be lost")
                 return value
             if not 0 <= raw(value) < _DAY_MS * per_ms:
-                raise Misfit("is not a time of a day")
+                raise Misfit("is not a time of day")
             return value
 
         return time
@@ -219,7 +219,7 @@ def _time(per_ms: int) -> Callable[[AnyType], Check]:
 
 def _timestamp(*, local: bool, per_ms: int) -> Callable[[AnyType], Check]:
     raw = _whole(64)
-    zone = "has a zone, which would be lost" if local else "has no zone, so nobody knows which moment it is"
+    zone = "has a zone, which would be lost" if local else "has no zone, so its moment is unknown"
     finer = f"has parts of a {'millisecond' if per_ms == 1 else 'microsecond'}, which would be lost"
 
     def made(node: AnyType) -> Check:
@@ -228,7 +228,7 @@ def _timestamp(*, local: bool, per_ms: int) -> Callable[[AnyType], Check]:
                 return raw(value)
             if (value.utcoffset() is None) is not local:
                 raise Misfit(zone)
-            # pandas' Timestamp is a datetime, and has nanoseconds.
+            # pandas' Timestamp is a datetime with nanoseconds.
             if (per_ms == 1 and _micros(value) % 1000) or getattr(value, "nanosecond", 0):
                 raise Misfit(finer)
             return value
@@ -239,7 +239,7 @@ def _timestamp(*, local: bool, per_ms: int) -> Callable[[AnyType], Check]:
 
 
 def _micros(value: dt.datetime) -> int:
-    """Those of the moment: an offset may have some of its own."""
+    """Return the microseconds of the moment: a UTC offset may have some of its own."""
     return value.microsecond if value.tzinfo in (None, dt.UTC) else (value - _EPOCH).microseconds
 
 
@@ -253,7 +253,7 @@ _PRIMITIVES: Final[Mapping[str, Check]] = {
     "bytes": _bytes(),
     "string": text,
 }
-#: Those that are not here (timestamps in nanoseconds, big-decimal) are written as their base type.
+#: Types that are not here (timestamps in nanoseconds, big-decimal) are written as their base type.
 _LOGICAL: Final[Mapping[str, Callable[[AnyType], Check]]] = {
     "date": _date,
     "time-millis": _time(1),

@@ -1,4 +1,4 @@
-"""The Avro serializer of a subject: the repository's schema, under the id that the registry already has for it."""
+"""The Avro serializer of a subject: the repository's schema, with the id that the registry already has for it."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ _HEADERS = {"key": "__key_schema_id", "value": "__value_schema_id"}
 class Serializer:
     """Writes records as Avro, and names their schema as Confluent's serializers do.
 
-    In front of the body: a zero byte, and the schema's id in four bytes.  Or in a header, and the message is the body
-    alone: a one and the 16 bytes of the schema's GUID; a zero and the id where the registry has no GUIDs.
+    In front of the body, that is a zero byte and the schema's id in four bytes.  In a header, it is a one and the 16
+    bytes of the schema's GUID, or a zero and the id if the registry has no GUIDs; the message is then only the body.
 
-    What it writes is what it was given: a value that its type does not hold exactly is refused (`producers.strict`).
+    It refuses a value that its type cannot hold exactly (`producers.strict`).
 
-    It talks to nobody: the id was looked up when it was made, so a registry that goes away meanwhile stops no record.
+    It has its id from the start and asks no server, so an outage of the registry stops no record.
 
     Args:
         subject: its schema is a record.
         registered: that schema in the registry.
-        place: where its id goes.
+        place: where the id goes.
 
     Attributes:
         fields: names of the record's fields.
-        headers: what each message needs; none where the id stands in front.
+        headers: those of each message; none if the id is in front of the body.
     """
 
     def __init__(self, subject: Subject, registered: RegisteredSchema, place: SchemaIdPlace) -> None:
@@ -55,7 +55,7 @@ class Serializer:
         self.fields = list(subject.record.by_name)
 
     def __call__(self, record: dict[str, Any]) -> bytes:
-        """The message's bytes.  Raises Misfit, and RecursionError when the record is nested too deep."""
+        """Return the message's bytes.  Raises Misfit, and RecursionError if the record is nested too deeply."""
         written = self._strict(record)
         message = io.BytesIO()
         message.write(self._prefix)
@@ -64,11 +64,11 @@ class Serializer:
 
 
 def of(subject: Subject, registry: Registry, place: SchemaIdPlace) -> Serializer:
-    """A serializer that writes with `subject`'s schema and never registers anything.
+    """Return a serializer that writes with `subject`'s schema.  It registers nothing.
 
     Raises:
         ServiceError: the registry does not answer.
-        ConfigurationError: the subject does not hold this schema, or it is one that cannot be written with.
+        ConfigurationError: the schema is not registered, or fastavro cannot write with it.
     """
     schema = subject.schema
     if not isinstance(schema.resolve(schema.root), Record):
@@ -80,7 +80,7 @@ def of(subject: Subject, registry: Registry, place: SchemaIdPlace) -> Serializer
     found = registry.find(subject)
     if found is None:
         raise ConfigurationError(
-            f"subject {subject.name} does not hold this schema (schema registry {registry.url})",
+            f"this schema is not registered under subject {subject.name} (schema registry {registry.url})",
             where=subject.file,
             fix="make register-schemas",
         )

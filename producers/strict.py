@@ -1,10 +1,11 @@
-"""Does a Python value fit its Avro type exactly?  fastavro writes many that do not, as something else.
+"""Checks that a Python value fits its Avro type exactly.  fastavro writes many that do not as different values.
 
-`compile_record` turns a schema into one function, once.  It gives the record back, ready for fastavro: a decimal as
-its bytes, the branch of a union by its name.  A value that Avro would hold as another one is a `Misfit`: a number out
-of range, a fraction for an int, a local time without its zone, microseconds for milliseconds, a text for a list.
+`compile_record` turns a schema into one function.  The function returns the record ready for fastavro: a decimal as
+its bytes, a branch of a union by its name.  It raises `Misfit` for a value that Avro would hold as a different one: a
+number out of range, a fraction for an int, a local time without its zone, microseconds for milliseconds, a text for a
+list.
 
-Only Python's own types count, and their subclasses: docs/reference/producer.md has the table.
+It takes only Python's own types and their subclasses: docs/reference/producer.md has the table.
 """
 
 from __future__ import annotations
@@ -29,21 +30,21 @@ from contracts.avro.nodes import (
 )
 from producers.scalars import Check, Misfit, null, scalar, text
 
-#: Name, check, what is written where it is missing, whether it is text or null only, whether it may be null.
+#: Name, check, what is written if it is missing, whether it is only text or null, whether it may be null.
 _Field = tuple[str, Check, Callable[[], Any], bool, bool]
 
 _TEXTS: Final = ({"string"}, {"string", "null"})
-#: Of the branches that hold a number, the one that keeps most of it comes first.
+#: Of the branches that can hold a number, the one that keeps most of it comes first.
 _NUMBERS: Final = ("int", "long", "double", "float")
 
 
 def compile_record(schema: Schema) -> Check:
-    """The check of a schema whose root is a record."""
+    """Return the check of a schema whose root is a record."""
     return _Compiler(schema).check(schema.root)
 
 
 class _Compiler:
-    """Makes the functions of one schema; those of a named type once, so a recursive type ends."""
+    """Makes the functions of one schema: one for each named type, so a recursive type ends."""
 
     def __init__(self, schema: Schema) -> None:
         self._resolve = schema.resolve
@@ -54,7 +55,7 @@ class _Compiler:
         if not isinstance(node, Named):
             return self._made(node)
         if node.fullname not in self._named:
-            # Whoever needs it while it is made, itself for one, calls it later.
+            # A recursive type needs its own check while it is made, and calls it later.
             self._named[node.fullname] = lambda value: self._named[node.fullname](value)
             self._named[node.fullname] = self._made(node)
         return self._named[node.fullname]
@@ -75,7 +76,7 @@ class _Compiler:
         branches = [self._resolve(branch) for branch in node.branches]
         real = [branch for branch in branches if branch.type != "null"]
         if len(real) == 1 and len(branches) == 2:
-            # Without its name fastavro would look through a container once more, to find the branch.
+            # Without the name, fastavro would search a container again to find the branch.
             return _nullable(self.check(real[0]), _name(real[0]), named=isinstance(real[0], (Record, Array, Map)))
         ordered = sorted(branches, key=_rank)
         return _several({_name(branch): (branch, self.check(branch)) for branch in ordered})
@@ -88,7 +89,7 @@ class _Compiler:
         return field.name, self.check(field.type), self._fill(field, may_be_null), kinds in _TEXTS, may_be_null
 
     def _fill(self, field: Field, may_be_null: bool) -> Callable[[], Any]:
-        """What is written where a record does not have the field: made when it is needed for the first time."""
+        """Return what makes the value of a missing field, on first use."""
         known: list[Any] = []
 
         def fill() -> Any:
@@ -106,7 +107,7 @@ class _Compiler:
         return fill
 
     def _value(self, node: AnyType, default: Any) -> Any:
-        """The Python value of a default in JSON."""
+        """Return the Python value of a default in JSON."""
         node = self._resolve(node)
         if isinstance(node, Union):
             branch = next((one for one in node.branches if fits(one, default, self._resolve)), None)
@@ -128,7 +129,7 @@ class _Compiler:
 
 
 def _name(node: AnyType) -> str:
-    """What fastavro calls a branch."""
+    """Return the name that fastavro has for a branch."""
     return node.fullname if isinstance(node, Named) else node.type
 
 
@@ -146,7 +147,7 @@ def _record(fields: tuple[_Field, ...]) -> Check:
         try:
             for name, check, fill, is_text, may_be_null in fields:
                 given = value.get(name, MISSING)
-                # Most values are these two, and a call for each would cost more than the rest of the check.
+                # Most values are one of these two, and a call for each would cost more than the rest of the check.
                 if (is_text and type(given) is str and given.isascii()) or (may_be_null and given is None):
                     continue
                 written = fill() if given is MISSING else check(given)
@@ -204,15 +205,15 @@ def _nullable(check: Check, name: str, *, named: bool) -> Check:
 
 
 def _named(value: tuple[Any, ...], names: Any) -> tuple[str, Any]:
-    """A branch that the caller chose, fastavro's way: its name and the value."""
+    """Return name and value of a branch that the caller chose, in fastavro's form."""
     if len(value) != 2 or not isinstance(value[0], str) or value[0] not in names:
-        raise Misfit("is a tuple, which in a union is the name of one of its types with the value")
+        raise Misfit("is a tuple, which in a union must be the name of one of its types and the value")
     return value[0], value[1]
 
 
 def _several(branches: dict[str, tuple[AnyType, Check]]) -> Check:
-    """A union of several types besides null.  Its first type that holds the value wins, after `_rank`; of records and
-    maps the one that holds most of it."""
+    """Return the check of a union of several types.  The first type by `_rank` that takes the value wins; of records
+    and maps, the one that keeps most of it."""
     containers = {name: check for name, (node, check) in branches.items() if isinstance(node, (Record, Map))}
     fields = {name: set(node.by_name) for name, (node, _) in branches.items() if isinstance(node, Record)}
     others = {name: check for name, (_, check) in branches.items() if name not in containers}
@@ -233,7 +234,7 @@ def _several(branches: dict[str, tuple[AnyType, Check]]) -> Check:
             keys = set(value)
 
             def lost(name: str) -> tuple[int, int]:
-                """How many items of the value a branch would leave out, and how many it would add."""
+                """Return how many items of the value a branch would leave out, and how many it would add."""
                 return (len(keys - fields[name]), len(fields[name] - keys)) if name in fields else (0, 0)
 
             tried = {name: containers[name] for name in sorted(containers, key=lost)}

@@ -11,11 +11,22 @@ from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, create_model, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializeAsAny,
+    StringConstraints,
+    ValidationInfo,
+    create_model,
+    field_validator,
+)
 
 from contracts.avro.nodes import Record, Schema
 from contracts.avro.writing import to_json
 from contracts.quality.rules import Rule, RuleSpec
+from contracts.sources.known import model_of
+from contracts.sources.spec import SourceSpec
 from contracts.stores.known import STORES
 from contracts.stores.spec import SinkSpec
 
@@ -108,13 +119,6 @@ _stores: dict[str, Any] = {kind: (store.spec | None, None) for kind, store in ST
 SinksSpec: type[Spec] = create_model("SinksSpec", __base__=Spec, **_stores)
 
 
-class SourceSpec(Spec):
-    """Where `python -m producers` gets the events from.  `api`: how it answers.  `count`: events a day."""
-
-    api: Literal["randomuser"]
-    count: int = Field(1_000, ge=1, le=1_000_000)
-
-
 class SchemaIdPlace(StrEnum):
     """Where a record of the producer names its schema: in front of key and value, or in headers of the message."""
 
@@ -176,7 +180,7 @@ class ContractSpec(Spec):
     compatibility: Compatibility
     key: str | None = None
     value: str = "value.avsc"
-    source: SourceSpec | None = None
+    source: SerializeAsAny[SourceSpec | None] = None
     producer: ProducerSpec = ProducerSpec()
     kafka: TopicSpec = TopicSpec()
     dead_letter: DeadLetterSpec = DeadLetterSpec()
@@ -192,6 +196,11 @@ class ContractSpec(Spec):
         """What it says of the tables, in the order of `STORES`."""
         named = (getattr(self.sinks, kind) for kind in STORES)
         return tuple(sink for sink in named if sink is not None)
+
+    @field_validator("source", mode="before")
+    @classmethod
+    def _as_its_source_has_it(cls, value: object) -> object:
+        return model_of(value).model_validate(value) if isinstance(value, dict) else value
 
     @field_validator("tombstones")
     @classmethod

@@ -40,6 +40,8 @@ class Finding:
         contract, subject: names; `subject` is empty for what is no schema's.
         approved: the reason of the approval that covers it, empty when none does.
         until: last day of that approval, ISO.
+        directions: of a rule of the compatibility levels: BACKWARD where the new schema cannot read old records,
+            FORWARD where the old schema cannot read new ones.
     """
 
     rule: str
@@ -54,6 +56,7 @@ class Finding:
     subject: str = ""
     approved: str = ""
     until: str = ""
+    directions: tuple[str, ...] = ()
 
     @property
     def place(self) -> str:

@@ -11,6 +11,8 @@ from pydantic import BaseModel, ValidationError
 from contracts.catalog import yaml_text
 from contracts.catalog.contract import ContractSpec
 from contracts.errors import ConfigurationError
+from contracts.sources.known import model_of
+from contracts.sources.spec import SourceSpec
 
 
 @lru_cache(maxsize=20_000)  # most are the same in every version that one run reads
@@ -39,7 +41,7 @@ def parse_spec(text: str, where: str) -> ContractSpec:
     try:
         return ContractSpec.model_validate(document)
     except ValidationError as error:
-        raise _as_configuration_error(error, node, where) from None
+        raise _as_configuration_error(error, node, document, where) from None
 
 
 def _refuse_duplicates(node: yaml.Node, where: str) -> None:
@@ -60,7 +62,7 @@ def _refuse_duplicates(node: yaml.Node, where: str) -> None:
             _refuse_duplicates(item, where)
 
 
-def _as_configuration_error(error: ValidationError, node: yaml.Node, where: str) -> ConfigurationError:
+def _as_configuration_error(error: ValidationError, node: yaml.Node, document: Any, where: str) -> ConfigurationError:
     """The first problem, with its line, and the names that are valid there."""
     # A key that is unknown comes first: another that is missing is often the same one, misspelt.
     problem = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
@@ -71,7 +73,7 @@ def _as_configuration_error(error: ValidationError, node: yaml.Node, where: str)
         return ConfigurationError(
             f"unknown key {path!r}",
             where=f"{where}:{line}",
-            fix=f"valid names here: {', '.join(_valid_names(location[:-1]))}",
+            fix=f"valid names here: {', '.join(_valid_names(location[:-1], document))}",
         )
     words = problem["msg"].removeprefix("Value error, ")
     message = words[:1].lower() + words[1:]
@@ -95,10 +97,12 @@ def line_of(node: yaml.Node, location: list[str | int]) -> int:
     return line + 1
 
 
-def _valid_names(location: list[str | int]) -> list[str]:
+def _valid_names(location: list[str | int], document: Any) -> list[str]:
     model: Any = ContractSpec
     for part in location:
         annotation = next((f.annotation for name, f in model.model_fields.items() if part in (name, f.alias)), None)
         candidates = [annotation, *getattr(annotation, "__args__", ())]
         model = next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), model)
+        if model is SourceSpec:
+            model = model_of(document["source"])
     return [f.alias or name for name, f in model.model_fields.items()]

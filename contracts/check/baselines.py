@@ -1,6 +1,6 @@
-"""What there was before: in git, in a folder, in the registry.
+"""Earlier states to compare with: in git, in a folder, in the registry.
 
-Each has the baseline itself, and then the histories of those subjects that turn out to need one.
+Each source has the baseline itself, and the histories of the subjects that need one.
 """
 
 from __future__ import annotations
@@ -30,21 +30,19 @@ from contracts.settings import Settings
 if TYPE_CHECKING:
     from contracts.registry.client import Known, Registry
 
-_MERGE_BASE = "the merge base with "
-
 
 class Source(Protocol):
-    """Where a baseline comes from."""
+    """A place from which a baseline comes."""
 
     def baseline(self) -> Baseline:
-        """The contracts as they were."""
+        """The contracts as they were before."""
 
     def histories(self, wanted: Mapping[str, tuple[Contract, Subject]], current: Catalog) -> Histories:
-        """Earlier versions of these subjects of the baseline; `current` says the levels now asked for."""
+        """Earlier versions of these subjects of the baseline; `current` has the levels that now apply."""
 
 
 class FolderSource:
-    """Contracts in another folder, e.g. of a second clone."""
+    """Contracts in another folder, e.g. in a second clone."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -57,9 +55,15 @@ class FolderSource:
 
 
 class GitSource:
-    """Contracts as a commit has them, and their versions before it by first parents.
+    """Contracts at a commit, and their versions before it, by first parents.
 
-    A topic that the commit has no contract for, and an earlier one had, counts as it was last: its subject is known.
+    A topic without a contract at the commit, but with one at an earlier commit, counts as it was last: the registry
+    knows its subject.
+
+    Args:
+        label: the name of the commit in messages.
+        is_merge_base: the commit is where HEAD branched off `label`.
+        below: the folder of the contracts at the commit; None: the same as now, or where they were moved from.
     """
 
     def __init__(
@@ -70,18 +74,21 @@ class GitSource:
         label: str,
         current: Catalog,
         below: str | None = None,
+        *,
+        is_merge_base: bool = False,
     ) -> None:
         self.repository = repository
         self.folder = folder
         self.commit = commit
-        self.label = label
+        self.name = label
+        self.is_merge_base = is_merge_base
         self.current = current
         self._below = below
         self._former: dict[str, Former] = {}  # by topic
 
     @classmethod
     def of(cls, folder: Path, ref: str | None, current: Catalog) -> GitSource:
-        """At `ref`, or `REF:DIR` where the folder had another name; None: where HEAD parted from origin/main."""
+        """At `ref`, or at `REF:DIR` if the folder had another name; None: where HEAD branched off origin/main."""
         repository = Repository(folder)
         if ref is not None:
             name, colon, path = ref.partition(":")
@@ -91,16 +98,22 @@ class GitSource:
         try:
             commit = repository.merge_base("origin/main")
         except ConfigurationError as error:
-            fix = f"{error.fix}; or say what to compare with: --against REF|DIR|registry"
+            fix = f"{error.fix}; or choose what to compare with: --against REF|DIR|registry"
             raise error.but(fix=fix) from error
-        return cls(repository, folder, commit, f"{_MERGE_BASE}origin/main ({commit.short})", current)
+        return cls(repository, folder, commit, f"origin/main ({commit.short})", current, is_merge_base=True)
+
+    @property
+    def label(self) -> str:
+        """The name of the commit, and how it was found."""
+        return f"the merge base with {self.name}" if self.is_merge_base else self.name
 
     @cached_property
     def below(self) -> str:
-        """The folder of the contracts at the commit, from the top.
+        """The folder of the contracts at the commit, from the top of the repository.
 
         Raises:
-            ConfigurationError: there are none where it was said, or it had another name that cannot be told.
+            ConfigurationError: the folder in `--against` has no contracts, or the folder had another name that
+                cannot be found out.
         """
         if self._below is not None:
             if not self._has_contracts(self._below):
@@ -119,13 +132,13 @@ class GitSource:
         present = {PurePosixPath(one.file).relative_to(root).as_posix() for one in self.current.contracts.values()}
         roots = file_history.moved_from(gone, present)
         if len(roots) == 1:
-            self.label += f" in {roots[0] or 'its top folder'}"
+            self.name += f" in {roots[0] or 'its top folder'}"
             return roots[0]
         if gone:
             raise ConfigurationError(
-                f"{self.label} has no contracts in {self.folder}, and has others that are gone now: {_few(gone)}",
+                f"{self.label} has no contracts in {self.folder}, but has others that are gone now: {_few(gone)}",
                 where="--against",
-                fix="say in which folder they were: --against REF:DIR; or compare with the registry",
+                fix="name the folder they were in: --against REF:DIR; or use --against registry",
             )
         return here
 
@@ -147,12 +160,12 @@ class GitSource:
         earlier: dict[str, list[Version]] = {}
         whole: list[str] = []
         for name, (old, subject) in wanted.items():
-            newest[name] = Earlier(self.label.removeprefix(_MERGE_BASE), subject.schema, old.sinks)
+            newest[name] = Earlier(self.name, subject.schema, old.sinks)
             both = [one for one in (old, new.get(old.topic)) if one]
             transitive = any(LEVELS[one.compatibility.value].transitive for one in both)
             if transitive and self.repository.is_shallow:
                 raise ConfigurationError(
-                    "a transitive level is checked against the whole history, and this clone is shallow",
+                    "a transitive level needs the whole history, but this clone is shallow",
                     where=str(self.repository.top),
                     fix="run: git fetch --unshallow origin",
                 )
@@ -164,7 +177,7 @@ class GitSource:
             earlier |= self._timeline.versions(whole)
         for name, versions in earlier.items():
             if versions:
-                # The last one is the baseline's own.  The tables that this text had before are its tables too.
+                # The last version is the baseline's own.  It also has the tables that this text had before.
                 own, base = versions.pop(), newest[name]
                 sinks = (own.sinks or {}) | {(one.kind, one.qualified): one for one in base.sinks or ()}
                 label = own.label if wanted[name][0].topic in self._former else base.label
@@ -173,7 +186,7 @@ class GitSource:
 
     @cached_property
     def shown(self) -> str:
-        """The folder at the commit as messages call it."""
+        """The name in messages of the folder at the commit."""
         return self.folder.as_posix() if self.below == self.repository.relative(self.folder) else self.below
 
     @cached_property
@@ -184,7 +197,7 @@ class GitSource:
         return bool(self.repository.files(self.commit, below, _is_contract))
 
     def _told_elsewhere(self) -> str:
-        """Which contracts there are in other folders, in words."""
+        """The contracts in other folders, in words."""
         found = sorted(self.repository.files(self.commit, "", _is_contract))
         return f"; it has {_few(found)}" if found else ""
 
@@ -198,9 +211,9 @@ class GitSource:
                 found[path] = blobs[blob].decode("utf-8")
             except UnicodeDecodeError:
                 raise ConfigurationError(
-                    "not UTF-8",
+                    "the file is not UTF-8",
                     where=f"{self.shown}/{path} of {self.label}",
-                    fix="compare with a commit where it is",
+                    fix="compare with a commit where it is UTF-8",
                 ) from None
         return found
 
@@ -210,12 +223,12 @@ def _is_contract(path: str) -> bool:
 
 
 def _few(paths: Sequence[str]) -> str:
-    """A handful of them, and how many more there are."""
+    """The first three, and how many more there are."""
     return ", ".join(paths[:3]) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
 
 
 class _Parsed(Mapping[str, tuple[Earlier, ...]]):
-    """Histories, each parsed when it is asked for: all of a large repository at once would fill the memory."""
+    """Histories, each parsed on request: all histories of a large repository at once would fill the memory."""
 
     def __init__(self, newest: Mapping[str, Earlier], earlier: Mapping[str, list[Version]]) -> None:
         self._newest = newest
@@ -233,7 +246,7 @@ class _Parsed(Mapping[str, tuple[Earlier, ...]]):
 
 
 class RegistrySource:
-    """The newest versions that the registry has; every version of those that changed."""
+    """The newest versions in the registry, and every version of the subjects that changed."""
 
     def __init__(self, registry: Registry, current: Catalog, known: Known) -> None:
         self.registry = registry
@@ -250,7 +263,7 @@ class RegistrySource:
         return Baseline(self.label, MappingProxyType(contracts), complete=False)
 
     def histories(self, wanted: Mapping[str, tuple[Contract, Subject]], current: Catalog) -> Histories:
-        """Of a subject with a `compatibilityGroup`, versions of other groups are not compared; tables had them."""
+        """Of a subject with a `compatibilityGroup`, versions of other groups count for tables only."""
         numbers = each(self.registry.versions, wanted, self.registry.parallel)
         asked = [(name, number) for name, listed in zip(wanted, numbers, strict=True) for number in listed]
         found = each(lambda one: self.registry.version(*one), asked, self.registry.parallel)
@@ -261,7 +274,7 @@ class RegistrySource:
         return {name: self._earlier(name, versions) for name, versions in kept.items()}
 
     def _contract(self, contract: Contract) -> Contract | None:
-        """The contract as the registry has it; None where it has neither key nor value."""
+        """The contract as the registry has it; None if the registry has neither its key nor its value."""
         key = self._newest(contract.key) if contract.key else None
         value = self._newest(contract.value)
         if value is None and key is None:
@@ -274,7 +287,7 @@ class RegistrySource:
         return replace(contract, spec=spec, key=key or contract.key, value=value or contract.value)
 
     def _newest(self, subject: Subject) -> Subject | None:
-        """The subject with its newest version; itself, where that is the repository's."""
+        """The subject with the newest version in the registry; itself if that is the repository's."""
         newest = self.registry.newest(subject.name, self.known)
         if newest is None:
             return None
@@ -292,7 +305,7 @@ class RegistrySource:
 
 
 def _catalog(files: Mapping[str, str], root: str, of: str = "") -> Catalog:
-    """As `loading.from_files`; no contract at all is fine in a baseline.  `of` tells whose files they are."""
+    """As `loading.from_files`, but a baseline may have no contracts.  `of`: whose files they are, for messages."""
     if not any(PurePosixPath(path).name == CONTRACT_FILE for path in files):
         return Catalog(root, MappingProxyType({}), ())
     try:
@@ -300,7 +313,7 @@ def _catalog(files: Mapping[str, str], root: str, of: str = "") -> Catalog:
     except ConfigurationError as error:
         if not of:
             raise
-        fix = "compare with something that is in order: --against REF|DIR|registry"
+        fix = "compare with a state that is valid: --against REF|DIR|registry"
         raise error.but(where=error.where + of, fix=fix) from error
 
 
@@ -313,10 +326,10 @@ def _label(ref: str, commit: Commit) -> str:
 
 
 def source(against: str | None, folder: Path, current: Catalog, settings: Settings) -> Source:
-    """What `--against` means: `registry`, a folder, a git ref, or `REF:DIR`.
+    """The source that `--against` names: `registry`, a folder, a git ref, or `REF:DIR`.
 
     Raises:
-        ConfigurationError: a folder and a ref have that name, or it says nothing to compare with.
+        ConfigurationError: both a folder and a ref have that name, or it names nothing to compare with.
     """
     if against == "registry":
         from contracts.registry.client import Known, Registry  # loads an HTTP client: only where it is needed
@@ -326,30 +339,30 @@ def source(against: str | None, folder: Path, current: Catalog, settings: Settin
         return GitSource.of(folder, None, current)
     if not against.strip():
         raise ConfigurationError(
-            "it is empty: there is nothing to compare with",
+            "the value is empty, so there is nothing to compare with",
             where="--against",
-            fix="name a git ref, a folder or registry",
+            fix="name a git ref, a folder, or registry",
         )
     other = Path(against)
     if not other.is_dir():
         return GitSource.of(folder, against, current)
     if ref := _ref_of(folder, against):
         raise ConfigurationError(
-            f"{against} is a folder, and a git ref too",
+            f"{against} is both a folder and a git ref",
             where="--against",
-            fix=f"say which one: ./{against} or {ref}",
+            fix=f"choose one: ./{against} or {ref}",
         )
     if folder.resolve().is_relative_to(other.resolve()):
         raise ConfigurationError(
-            f"{against} holds {folder} itself: there is nothing to compare with",
+            f"{against} contains {folder} itself, so there is nothing to compare with",
             where="--against",
-            fix="name a git ref, another folder or registry",
+            fix="name a git ref, another folder, or registry",
         )
     return FolderSource(other)
 
 
 def _ref_of(folder: Path, name: str) -> str:
-    """What a ref of that name is called in full; empty where there is none, or no git."""
+    """The full name of the ref; empty if there is no such ref, or no git repository."""
     try:
         return Repository(folder).names(name)
     except ConfigurationError:

@@ -1,9 +1,9 @@
-"""One contract and its predecessor: findings at its level, what levels are blind to, and the impact.  Pure."""
+"""Compare a contract with its predecessor: findings of its level, what no level sees, and the impact.  Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from contracts.avro.nodes import Node, Record
@@ -13,25 +13,25 @@ from contracts.catalog.contract import Contract, Subject
 from contracts.catalog.earlier import Earlier
 from contracts.catalog.findings import Finding, role
 from contracts.catalog.places import Texts
-from contracts.check import impact, topic_changes
-from contracts.check.impact import ConsumerEffect, Impact
+from contracts.check import impact, topic_wording
+from contracts.check.effects import ConsumerEffect, Impact
 from contracts.check.rules import CHECK_RULES
-from contracts.check.topic_changes import MOVES
+from contracts.check.topic_wording import MOVES
 from contracts.compat import blind_spots, changes, meanings
 from contracts.compat.cache import Compared
 from contracts.compat.changes import Change, Kind
 from contracts.compat.levels import FORWARD, LEVELS, Violation, check_schemas
 from contracts.quality import tightened
 
-#: Earlier versions by subject, oldest first; the last one is what the baseline has.
+#: Earlier versions by subject, oldest first; the last one is the version in the baseline.
 Histories = Mapping[str, tuple[Earlier, ...]]
 
 
 def _same(old: Subject, new: Subject) -> bool:
-    """The registry would take the two for one version."""
+    """True if the registry would treat the two as one version."""
     if old.text == new.text and not old.types and not new.types:
         return True
-    if _fields(old) != _fields(new):  # what most changes are, and told without writing both out
+    if _fields(old) != _fields(new):  # most changes are of this kind, and need not be written out
         return False
     return normalised(old.schema) == normalised(new.schema)
 
@@ -42,6 +42,7 @@ def _fields(subject: Subject) -> tuple[str, ...]:
 
 
 def pairs(old: Contract, new: Contract) -> list[tuple[Subject | None, Subject | None]]:
+    """The keys of both contracts, and their values."""
     return [(old.key, new.key), (old.value, new.value)]
 
 
@@ -50,9 +51,9 @@ class ContractComparison:
     """One contract and its predecessor.
 
     Args:
-        histories: earlier versions of its subjects; without one, `old` is all there was.
-        texts: of the contract files, for lines.
-        is_back: the contract was gone, and `old` is what it was before that.
+        histories: earlier versions of its subjects; a subject without a history has only the version in `old`.
+        texts: of the contract files, for line numbers.
+        is_back: the contract was removed and is there again; `old` is its last version before that.
     """
 
     old: Contract
@@ -91,11 +92,11 @@ class ContractComparison:
         return impact.of(self.old, self.new, history, self._between(value, self.new.value), self._compared)
 
     def findings(self) -> Iterator[Finding]:
-        """Everything, approvals not looked at."""
+        """All findings, whether approved or not."""
         yield from self._level_lowered()
         yield from self._key()
-        for rule, keys, message, fix in topic_changes.between(self.old, self.new):
-            yield self._in_contract(rule, keys, message, fix)
+        for change in self.impact.topic:
+            yield self._in_contract(change.rule, [*change.keys], *topic_wording.told(change))
         yield from self._rules()
         for before, after in self._pairs:
             if before and after and not self._same(before, after):
@@ -104,7 +105,7 @@ class ContractComparison:
         yield from self._effects()
 
     def needed_next_time(self) -> set[tuple[str, str, str]]:
-        """What any next version would be refused for, because an earlier one is still in the history."""
+        """What `check` will find in every next version, because of an earlier version in the history."""
         if not self.new.spec.approvals or not self.is_same:
             return set()
         pairs = [(before, after) for before, after in self._pairs if before and after]
@@ -114,7 +115,7 @@ class ContractComparison:
     # -- the levels ------------------------------------------------------------------------------------------------
 
     def _levels(self) -> list[str]:
-        """The contract's level; the old one too where the new one promises less."""
+        """The contract's level; also the old one if the new one promises less."""
         old, new = self.old.compatibility.value, self.new.compatibility.value
         return [new] if _covers(new, old) else [old, new]
 
@@ -124,26 +125,25 @@ class ContractComparison:
             yield self._in_contract(
                 "LEVEL_LOWERED",
                 ["compatibility"],
-                f"the level was {old}, and {new} no longer promises what it did; this change is checked at both",
-                f"keep {old}, or approve the lowering",
+                f"the level was {old}, and {new} promises less; this change is checked at both levels",
+                f"keep {old}, or approve LEVEL_LOWERED",
             )
 
     def _by_level(self, before: Subject, after: Subject) -> Iterator[Finding]:
         history = [earlier for earlier in self._history(before) if earlier.compared]
         schemas = [earlier.schema for earlier in history]
-        merged: dict[tuple[str, str, str, str, int, int], list[int]] = {}
+        merged: dict[Violation, list[Violation]] = {}
         for level in self._levels():
             for one in check_schemas(after.schema, schemas, level, self._compared.differences):
-                key = (one.rule, one.path, one.message, one.fix, one.line, one.column)
-                versions = merged.setdefault(key, [])
-                if one.version not in versions:
-                    versions.append(one.version)
-        for (rule, path, message, fix, line, column), versions in merged.items():
-            message += self._compared_with(history, versions)
-            yield self._of_violation(after, Violation(rule, path, message, fix, "", 0, line, column))
+                # What is wrong in several versions, or in both directions, is one finding.
+                merged.setdefault(replace(one, version=0, direction=""), []).append(one)
+        for violation, alike in merged.items():
+            message = violation.message + self._compared_with(history, [one.version for one in alike])
+            found = self._of_violation(after, replace(violation, message=message))
+            yield replace(found, directions=tuple(dict.fromkeys(one.direction for one in alike)))
 
     def _compared_with(self, history: Sequence[Earlier], versions: Sequence[int]) -> str:
-        """Which versions a finding is about; nothing where it is the newest, as one expects."""
+        """The versions that a finding is about; empty if that is only the newest, as one expects."""
         if set(versions) == {len(history) - 1} and not self.is_back:
             return ""
         return f" (compared with {', '.join(history[one].label for one in sorted(set(versions)))})"
@@ -152,18 +152,18 @@ class ContractComparison:
         file, line, column = subject.file, one.line, one.column
         node = field_at(subject.schema, plain(one.path)) if one.path else None
         if node is not None and (not line or node.document is not subject.schema.document):
-            # It is a shared type's own, and has no place in this text but that of the type's name.
+            # The node belongs to a shared type: in this text, only the type's name stands for it.
             file, line, column = _place(subject, node, "name")
         return self._finding(one.rule, one.message, one.fix, file, line, column, one.path, subject.name)
 
     def _history(self, subject: Subject) -> tuple[Earlier, ...]:
-        # Kept for this comparison only: a mapping may parse a history each time, so that it needs not hold them all.
+        # Kept only for this comparison: `histories` may parse each time, so as not to hold all of them in memory.
         if subject.name not in self._histories:
             found = self.histories.get(subject.name) or (Earlier("the version before", subject.schema),)
             self._histories[subject.name] = found
         return self._histories[subject.name]
 
-    # -- what levels do not see --------------------------------------------------------------------------------------
+    # -- what no level sees --------------------------------------------------------------------------------------
 
     def _between(self, before: Subject, after: Subject) -> tuple[Change, ...]:
         if after.name not in self._changes:
@@ -175,7 +175,7 @@ class ContractComparison:
         moved: set[str] = set()
         for change in self._between(before, after):
             if change.kind is Kind.namespace:
-                # The types inside go along; one finding tells of them all.
+                # The types inside move with it: one finding is enough.
                 if change.old in moved:
                     continue
                 moved.add(change.old)
@@ -185,31 +185,31 @@ class ContractComparison:
         yield from self._meanings(before, after)
 
     def _meanings(self, before: Subject, after: Subject) -> Iterator[Finding]:
-        """Where the bytes of any version that the level is about mean something else."""
+        """Where the bytes of a version that the level covers mean something else."""
         history = self._history(before)
         transitive = any(LEVELS[level].transitive for level in self._levels())
         merged: dict[tuple[str, str, str, str], tuple[Change, list[int]]] = {}
         for number in range(len(history)) if transitive else range(len(history))[-1:]:
             for change in self._compared.meanings(history[number].schema, after.schema):
                 if blind_spots.widened(change) and number < len(history) - 1:
-                    continue  # who reads and stores the last version holds the digits of all
+                    continue  # what holds the digits of the last version holds those of every earlier one
                 for told in blind_spots.of(change, forward=False):
                     merged.setdefault((change.path, *told), (change, []))[1].append(number)
         for (_, rule, message, fix), (change, versions) in merged.items():
             yield self._of_change(after, change, rule, message + self._compared_with(history, versions), fix)
 
     def _of_change(self, subject: Subject, change: Change, rule: str, message: str, fix: str) -> Finding:
-        assert change.node is not None  # it is of schemas
+        assert change.node is not None  # the change is in a schema
         file, line, column = _place(subject, change.node, change.attribute)
         return self._finding(rule, message, fix, file, line, column, change.path, subject.name)
 
     def _key(self) -> Iterator[Finding]:
         old, new = self.old.key, self.new.key
-        keep = "keep the key as it is; for another key take a new topic"
+        keep = "keep the key as it is; for another key, use a new topic"
         if old is None and new is None:
             return
         if old is None or new is None:
-            word = "has a key schema now, and had none" if old is None else "has no key schema any more"
+            word = "now has a key schema, and had none before" if old is None else "no longer has a key schema"
             yield self._in_contract("KEY_CHANGED", ["key"], f"the topic {word}: {MOVES}", keep)
         elif not self._same(old, new):
             file, line, column = _place(new, new.schema.root, "")
@@ -222,12 +222,12 @@ class ContractComparison:
             yield self._in_contract(
                 "RULE_TIGHTENED",
                 ["rules", number],
-                f"{words}: records that were sent until now may be refused, and go to {self.new.dead_letter_topic}",
-                "ask its producers; approve it when they keep to it",
+                f"{words}: records that passed before may now go to {self.new.dead_letter_topic}",
+                "ask the producers, and approve it when their records pass",
             )
 
     def _effects(self) -> Iterator[Finding]:
-        """Tables that cannot become what the contract says, and consumers that lose something."""
+        """Tables that cannot change as asked, tables that nothing writes to, and consumers that lose fields."""
         effect = self.impact
         for table in effect.tables:
             for refusal in table.migration.refusals:
@@ -248,25 +248,27 @@ class ContractComparison:
                 yield self._in_contract(
                     "TABLE_ABANDONED",
                     ["sinks", sink.kind],
-                    f"{sink.kind} {sink.qualified} stays as it is, and is no longer written",
+                    f"{sink.kind} {sink.qualified} stays, but nothing writes to it",
                     "move its readers, then drop it",
                 )
         for consumer in effect.former:
-            what = f"{consumer.name} was taken out here, and {consumer.why}"
+            read = ", ".join(consumer.touched) or (consumer.obstacle.path if consumer.obstacle else "")
             yield self._in_contract(
                 "CONSUMER_REMOVED",
                 ["consumers"],
-                what,
-                f"make sure that its owner{_of(consumer)} has moved on; best take it out in a change before",
+                f"this change takes the consumer {consumer.name}, or what it reads, out of the contract, and also "
+                f"changes what it reads ({read or 'the value'}): the consumer {consumer.reads}",
+                f"make sure that its owner{_of(consumer)} has moved on; better remove it in an earlier change",
             )
         for number, consumer in enumerate(effect.consumers):
             if consumer.lost:
                 yield self._in_contract(
                     "CONSUMER_LOSES_FIELD",
                     ["consumers", number],
-                    f"{consumer.name} {consumer.why}",
-                    f"keep the field until its owner{_of(consumer)} no longer needs it, and take it off the "
-                    "consumer's fields then",
+                    f"the consumer {consumer.name} {consumer.reads}: it reads {', '.join(consumer.lost)}, which this "
+                    "change removes or renames",
+                    f"keep the field until its owner{_of(consumer)} no longer needs it, then remove it from the "
+                    "consumer's fields",
                 )
 
     # -- findings ---------------------------------------------------------------------------------------------------
@@ -283,15 +285,15 @@ class ContractComparison:
 
 
 def _key_words(old: Subject, new: Subject, told: Sequence[Change]) -> str:
-    """What changed in a key's schema, and what that does to its bytes."""
+    """What changed in the key's schema, and what that does to its bytes."""
     words = [f"{change.path or 'key'}: {change}" for change in told] or [first_difference(old.schema, new.schema)]
     more = f" and {len(words) - 3} more" if len(words) > 3 else ""
     what = f"the key's schema changed ({'; '.join(words[:3])}{more})"
     if described_alike(old.schema) == described_alike(new.schema):
         what += (
-            ", and no value of it is written otherwise. But a registry that tells docs and aliases apart gives it a"
+            ", and its values are still written the same way. But a registry that compares docs and aliases gives "
         )
-        what += " new id"
+        what += "it a new id"
     else:
         what += ". It gets a new id in the registry"
     return f"{what}, and the bytes of a key begin with its schema's id: {MOVES}"
@@ -302,7 +304,7 @@ def _of(consumer: ConsumerEffect) -> str:
 
 
 def _covers(new: str, old: str) -> bool:
-    """`new` promises all that `old` does."""
+    """True if `new` promises everything that `old` does."""
     one, other = LEVELS[old], LEVELS[new]
     return set(one.directions) <= set(other.directions) and (
         other.transitive or not one.transitive or not one.directions
@@ -310,7 +312,7 @@ def _covers(new: str, old: str) -> bool:
 
 
 def _place(subject: Subject, node: Node, attribute: str) -> tuple[str, int, int]:
-    """File, line and column of a node, which may be of a shared type's text."""
+    """File, line and column of a node, which may stand in the text of a shared type."""
     waiting, seen = [subject], set()
     while waiting:
         one = waiting.pop()

@@ -1,4 +1,4 @@
-"""`contracts diff A B`: two files, two folders, or either of them as a git commit has it."""
+"""`contracts diff A B`: compare two files or two folders, from the working tree or from git."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from contracts.history.git import Repository
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two.
+    """One of the two sides.
 
     Args:
         name: as the user wrote it.
-        file: its path in `files` when it is one file; empty for a whole folder.
-        files: path -> text of it, and of what it may refer to.
+        file: its path in `files` if it is one file; empty for a whole folder.
+        files: path -> text, including files that it may refer to.
     """
 
     name: str
@@ -39,14 +39,14 @@ class Side:
 
 
 def compare(old: str, new: str) -> tuple[Change, ...]:
-    """Every difference; paths begin with the file where two folders are compared.
+    """Every difference; the paths begin with the file if two folders are compared.
 
     Args:
-        old, new: a file, a folder, or `REF:PATH` with a path from the top of the repository.
+        old, new: a file, a folder, or `REF:PATH`, with a path from the top of the repository.
 
     Raises:
-        ConfigurationError: there is no such thing, or one is a file and the other a folder.
-        InvalidSchema: a file that is no schema.
+        ConfigurationError: one of them does not exist, or one is a file and the other a folder.
+        InvalidSchema: a file is not a valid schema.
     """
     before, after = _side(old), _side(new)
     if bool(before.file) != bool(after.file):
@@ -62,7 +62,7 @@ def _side(name: str) -> Side:
     if path.is_dir():
         return Side(name, "", read_folder(path))
     if path.is_file():
-        # Shared types are found in the folder of all contracts, one above the schema's own.
+        # Shared types are in the folder of all contracts, one above the schema's own.
         around = path.absolute().parent.parent
         others = read_folder(around) if (path.parent / CONTRACT_FILE).is_file() else {}
         inside = path.absolute().relative_to(around).as_posix()
@@ -70,7 +70,7 @@ def _side(name: str) -> Side:
     ref, colon, inner = name.partition(":")
     if not colon:
         raise ConfigurationError(
-            f"there is no file or folder {name!r}", fix="pass a file, a folder, or REF:PATH (origin/main:schemas)"
+            f"no file or folder {name!r}", fix="pass a file, a folder, or REF:PATH (origin/main:schemas)"
         )
     return _in_git(name, ref, inner.strip("/"))
 
@@ -105,7 +105,9 @@ def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise ConfigurationError(f"not UTF-8: {error.reason}", where=str(path), fix="save it as UTF-8") from None
+        raise ConfigurationError(
+            f"the file is not UTF-8: {error.reason}", where=str(path), fix="save it as UTF-8"
+        ) from None
 
 
 def _folders(old: Side, new: Side) -> Iterator[Change]:
@@ -130,12 +132,12 @@ def _settings(path: str, before: Mapping[str, str], after: Mapping[str, str]) ->
 
 
 def _flat(side: Side, path: str) -> dict[str, str]:
-    """`kafka.partitions` -> `3` for every value of a contract.yaml."""
+    """Every value of a contract.yaml by its path, e.g. `kafka.partitions` -> `3`."""
     try:
         waiting: list[tuple[str, Any]] = [("", yaml_text.load(side.files[path]))]
     except yaml.YAMLError as error:
         raise ConfigurationError(
-            f"not YAML: {str(error).splitlines()[0]}", where=f"{side.name}/{path}", fix="correct it"
+            f"not YAML: {str(error).splitlines()[0]}", where=f"{side.name}/{path}", fix="correct the YAML"
         ) from None
     found: dict[str, str] = {}
     while waiting:

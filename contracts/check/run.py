@@ -1,4 +1,4 @@
-"""May these contracts follow those?  Findings at each contract's level, what levels are blind to, and the impact.
+"""May these contracts follow those?  Findings of each contract's level, what no level sees, and the impact.
 
 Pure: `contracts.check.baselines` reads what there was before.
 """
@@ -14,20 +14,20 @@ from contracts.catalog.findings import Finding, approve, in_order
 from contracts.catalog.loading import Catalog
 from contracts.catalog.places import Texts
 from contracts.check.comparison import ContractComparison, Histories, pairs
-from contracts.check.impact import Impact
+from contracts.check.effects import Impact
 from contracts.check.rules import APPROVABLE, CHECK_RULES
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """What there was before.
+    """The contracts as they were before.
 
     Args:
-        label: in words, e.g. `origin/main (1a2b3c4)`.
+        label: the name of the baseline in messages, e.g. `origin/main (1a2b3c4)`.
         contracts: by topic.
-        complete: a contract that is not in it did not exist (a registry knows of some topics only).
-        empty: of one that has no contracts: where there are some instead, in words.
-        back: topics whose contract was gone already, and counts as it was before that.
+        complete: a contract that is not in the baseline did not exist (a registry knows only some topics).
+        empty: if the baseline has no contracts: where else there are some, in words.
+        back: topics whose contract was already removed; it counts as it was before that.
     """
 
     label: str
@@ -39,13 +39,13 @@ class Baseline:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a contract's change comes to.
+    """The result for one contract.
 
     Args:
-        status: `new`, `changed`, `removed`, `back` (it was gone, and is not what it was before), or `unchanged` (only
-            its approvals were looked at).
-        findings: approved ones included.
-        impact: None where there is nothing to compare.
+        status: `new`, `changed`, `removed`, `back` (it was removed, is there again, and differs from what it was), or
+            `unchanged` (only its approvals were checked).
+        findings: including approved ones.
+        impact: None if there is nothing to compare.
     """
 
     contract: str
@@ -57,7 +57,13 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Checked:
-    """The result of `run`.  `unchanged`: how many contracts are as they were.  `general`: findings of no contract."""
+    """The result of `run`.
+
+    Args:
+        against: the label of the baseline.
+        unchanged: how many contracts did not change.
+        general: findings that are not about one contract.
+    """
 
     against: str
     verdicts: tuple[Verdict, ...]
@@ -70,8 +76,8 @@ class Checked:
 
 
 def changed_subjects(catalog: Catalog, base: Baseline) -> dict[str, tuple[Contract, Subject]]:
-    """The baseline's subjects, by name, that `run` wants a history of, with their contract: those that changed, and
-    those of contracts with approvals."""
+    """The subjects of the baseline whose history `run` needs: those that changed, and those of contracts with
+    approvals.  By name, with their contract."""
     found = {}
     for contract in catalog.contracts.values():
         old = base.contracts.get(contract.topic)
@@ -79,10 +85,10 @@ def changed_subjects(catalog: Catalog, base: Baseline) -> dict[str, tuple[Contra
             continue
         free = contract.spec.compatibility.value == old.spec.compatibility.value == "NONE"
         for before, after in pairs(old, contract):
-            # What stays in the tables does not ask for a level.
+            # What stays in the tables does not depend on the level.
             if not before or not after or (free and not (after is contract.value and contract.sinks)):
                 continue
-            # Whether the difference counts is not asked yet: that costs more than a history too many.
+            # Whether the difference matters is not checked here: that costs more than an unneeded history.
             same_text = before is after or (
                 before.text == after.text and old.spec.sinks == contract.spec.sinks and not after.types
             )
@@ -92,11 +98,11 @@ def changed_subjects(catalog: Catalog, base: Baseline) -> dict[str, tuple[Contra
 
 
 def run(catalog: Catalog, base: Baseline, histories: Histories, texts: Texts, today: date) -> Checked:
-    """Compares every contract with its predecessor.
+    """Compare every contract with its predecessor.
 
     Args:
-        histories: of the subjects of `changed_subjects`; without one, the baseline's own version is all there was.
-        texts: of the contract files, for lines.
+        histories: of the subjects of `changed_subjects`; a subject without one has only the baseline's version.
+        texts: of the contract files, for line numbers.
         today: for approvals.
 
     Raises:
@@ -135,8 +141,8 @@ def _nothing_compared(catalog: Catalog, base: Baseline) -> Iterator[Finding]:
         yield Finding(
             rule.id,
             rule.severity,
-            f"{base.label} has no contracts{base.empty}: each counts as new, and nothing was compared",
-            "name what they come from: --against REF|REF:DIR|DIR|registry; the very first ones come from nothing",
+            f"{base.label} has no contracts{base.empty}: nothing was compared, and every contract counts as new",
+            "choose what to compare with: --against REF|REF:DIR|DIR|registry; ignore this for your first contracts",
         )
 
 
@@ -144,7 +150,7 @@ def _topics(catalog: Catalog) -> set[str]:
     return {contract.topic for contract in catalog.contracts.values()}
 
 
-#: Rule, path and role of a contract that is gone.
+#: Rule, path and role of the finding about a contract that is gone.
 _REMOVAL = ("CONTRACT_REMOVED", "topic", "")
 
 
@@ -154,14 +160,14 @@ def _removed(catalog: Catalog, base: Baseline, today: date) -> Iterator[Verdict]
         if topic not in topics:
             moved = catalog.contracts.get(old.name)
             message = f"the contract of the topic {topic} is gone"
-            fix = "keep it while anybody reads or writes the topic"
+            fix = "keep it while anyone reads or writes the topic"
             if moved is not None:
-                message = f"the topic was {topic}, and is now {moved.topic}: a new one, without history"
+                message = f"the topic was {topic}, and is now {moved.topic}: a new topic without history"
                 fix = "add a contract for the new topic beside this one, and remove this one when nobody reads it"
             rule = CHECK_RULES["CONTRACT_REMOVED"]
             file = moved.file if moved is not None else old.file
             finding = Finding(rule.id, rule.severity, message, fix, file, path="topic", contract=old.name)
-            # It has no contract.yaml any more: it was approved in the last one, or in that of the new topic.
+            # Its contract.yaml is gone: the approval is in the last one, or in that of the new topic.
             for one in (old, moved):
                 for each in one.spec.approvals if one else ():
                     if each.covers(*_REMOVAL) and each.holds(today):

@@ -18,24 +18,24 @@ from contracts.registry.steps import ConfigureTopic, CreateTopic, RegisterSchema
 
 _ERROR, _WARNING = Severity.error, Severity.warning
 
-#: Id -> severity and purpose; docs/reference/check.md has the same table.
+#: Id -> severity and purpose; docs/reference/drift.md has the same table.
 DRIFT_RULES: Final[dict[str, tuple[Severity, str]]] = {
-    "SUBJECT_MISSING": (_ERROR, "the registry has no such subject"),
-    "SCHEMA_DIFFERS": (_ERROR, "no version of the subject holds the schema of the repository"),
-    "REFERENCES_DIFFER": (_ERROR, "the newest version is the same schema with other references"),
-    "NOT_LATEST": (_ERROR, "the registry has a newer version than that of the repository"),
-    "LEVEL_DIFFERS": (_ERROR, "the subject has another compatibility level"),
+    "SUBJECT_MISSING": (_ERROR, "the registry does not have the subject"),
+    "SCHEMA_DIFFERS": (_ERROR, "no version of the subject has the schema of the repository"),
+    "REFERENCES_DIFFER": (_ERROR, "the newest version is the same schema with different references"),
+    "NOT_LATEST": (_ERROR, "the registry has a newer version than the repository"),
+    "LEVEL_DIFFERS": (_ERROR, "the subject has a different compatibility level"),
     "SUBJECT_EXTRA": (_ERROR, "the registry has a subject of the contract's topic that the contract lacks"),
-    "TOPIC_MISSING": (_ERROR, "the cluster has no such topic"),
-    "TOPIC_CONFIG_DIFFERS": (_ERROR, "a setting of the topic is another one"),
-    "TOPIC_DIFFERS": (_ERROR, "partitions or replication factor, which no step changes"),
-    "TYPE_NOT_LATEST": (_WARNING, "a shared type has a newer version; what refers to the older one keeps it"),
-    "LEVEL_INHERITED": (_WARNING, "the level is the registry's global one: the same, as long as nobody changes that"),
-    "DOCS_DIFFER": (_WARNING, "the registry kept other docs or aliases, and takes the two schemas for the same"),
-    "TAGS_DIFFER": (_WARNING, "the newest version has tags that the repository lacks; the next one is without"),
-    "METADATA_EXTRA": (_WARNING, "the registry keeps metadata beside the schema, which no contract holds"),
-    "MODE_REFUSES": (_WARNING, "the registry or the subject is in a mode in which `register` is refused"),
-    "DEAD_LETTERS_MISSING": (_WARNING, "no topic for the dead letters of a contract without sinks"),
+    "TOPIC_MISSING": (_ERROR, "the topic does not exist"),
+    "TOPIC_CONFIG_DIFFERS": (_ERROR, "a setting of the topic has a different value"),
+    "TOPIC_DIFFERS": (_ERROR, "partitions or replication factor differ, and `register` cannot change them"),
+    "TYPE_NOT_LATEST": (_WARNING, "a shared type has a newer version; schemas that refer to the older one keep it"),
+    "LEVEL_INHERITED": (_WARNING, "the registry's global level applies: it is the same, until someone changes it"),
+    "DOCS_DIFFER": (_WARNING, "the registry has different docs or aliases, and treats both schemas as the same"),
+    "TAGS_DIFFER": (_WARNING, "the newest version has tags that the repository lacks; the next one will lack them"),
+    "METADATA_EXTRA": (_WARNING, "the registry has metadata beside the schema, which a contract cannot hold"),
+    "MODE_REFUSES": (_WARNING, "the registry or the subject is in a mode that refuses `register`"),
+    "DEAD_LETTERS_MISSING": (_WARNING, "the dead-letter topic of a contract without sinks does not exist"),
 }
 
 _REGISTER = "run `contracts register`"

@@ -57,9 +57,9 @@ class Store(ABC):
             since: in words, when the column had the old type; empty, or with a space in front.
         """
 
-    def retyping_note(self, old: Column, new: Column) -> str:
-        """What a reader of the table should know of such a change; empty for nothing."""
-        return ""
+    def rewrites(self, old: Column, new: Column) -> bool:
+        """True when such a change of type makes the server rewrite the whole table, which is locked meanwhile."""
+        return False
 
     def drop_not_null(self, table: Table, column: Column) -> list[str]:
         """Statements that let a column be null."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
 from contracts.avro import shapes
 from contracts.avro.nodes import Field, Record, Schema
@@ -102,6 +103,33 @@ def deletions(table: Table) -> Table:
     return Table(sink, tuple(by_name[name] for name in table.sink.primary_key))
 
 
+class NoteKind(StrEnum):
+    """What a reader of a table should know of its migration; `contracts.tables.wording` says it."""
+
+    new_table = "new_table"
+    written_again = "written_again"
+    rewritten = "rewritten"
+    null_in_old_rows = "null_in_old_rows"
+    no_longer_written = "no_longer_written"
+    abandoned = "abandoned"
+
+
+@dataclass(frozen=True)
+class Note:
+    """One thing to know of a migration.
+
+    Attributes:
+        columns: those that it is about; empty where it is about the whole table.
+        table: the qualified name of the table.
+        label: of a column that is written again: the newest version that wrote it.
+    """
+
+    kind: NoteKind
+    table: str
+    columns: tuple[str, ...] = ()
+    label: str = ""
+
+
 @dataclass(frozen=True)
 class Migration:
     """What makes an existing table as the contract wants it.
@@ -114,7 +142,7 @@ class Migration:
 
     statements: tuple[str, ...] = ()
     refusals: tuple[Refusal, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 def as_written(versions: Iterable[Written]) -> Table | None:
@@ -151,8 +179,9 @@ def migrate(old: Table | None, new: Table) -> Migration:
     store = store_of(new.sink)
     if old is None:
         return Migration(tuple(store.create(new)))
-    if old.sink.qualified != new.sink.qualified:
-        note = f"{new.sink.qualified} is a new table, empty until the topic is read again; {old.sink.qualified} stays"
+    table = new.sink.qualified
+    if old.sink.qualified != table:
+        note = Note(NoteKind.new_table, table)
         return Migration(tuple(store.create(new)), notes=(note,))
     if list(old.sink.primary_key) != list(new.sink.primary_key):
         was, now = ", ".join(old.sink.primary_key), ", ".join(new.sink.primary_key)
@@ -162,7 +191,7 @@ def migrate(old: Table | None, new: Table) -> Migration:
         )
     statements: list[str] = []
     refusals: list[Refusal] = []
-    notes: list[str] = []
+    notes: list[Note] = []
     added: list[str] = []
     before_by_name = {column.name: column for column in old.columns}
     left = {one.column.name: one for one in old.left}
@@ -173,7 +202,7 @@ def migrate(old: Table | None, new: Table) -> Migration:
             before, label = left[column.name].column, left[column.name].label
             since = f" in {label}, whose column is still there"
             if before.type == column.type:
-                notes.append(f"{column.name}: is there, with what {label} wrote, and is written again")
+                notes.append(Note(NoteKind.written_again, table, (column.name,), label=label))
         if before is None:
             statements += store.add(new, column)
             added.append(column.name)
@@ -187,13 +216,14 @@ def migrate(old: Table | None, new: Table) -> Migration:
                 refusals.append(change)
             else:
                 statements += change
-                notes += filter(None, [store.retyping_note(before, column)])
+                if store.rewrites(before, column):
+                    notes.append(Note(NoteKind.rewritten, table, (column.name,)))
         if column.nullable and not before.nullable:
             statements += store.drop_not_null(new, column)
     if added:
-        notes.append(f"{', '.join(added)}: null in the rows that are there")
+        notes.append(Note(NoteKind.null_in_old_rows, table, tuple(added)))
     if before_by_name:
-        notes.append(f"{', '.join(before_by_name)}: stays as it is, and is no longer written")
+        notes.append(Note(NoteKind.no_longer_written, table, tuple(before_by_name)))
     for column in before_by_name.values():
         if not column.nullable:
             statements += store.drop_not_null(new, column)

@@ -12,7 +12,8 @@ from contracts.stores.spec import SinkSpec
 from contracts.stores.table import Table
 from contracts.tables import layout
 from contracts.tables.existing import existing
-from contracts.tables.layout import Migration
+from contracts.tables.layout import Migration, Note, NoteKind
+from contracts.tables.wording import told
 from contracts.terminal import clean
 
 
@@ -85,11 +86,11 @@ def between(
             own = base.get(contract.topic)
             if own is None or not own.deletes or owner is None:
                 found += _deletions(contract, sink)
-    gone = (Needed(one.name, *key, Migration(notes=(_GONE,))) for key, (one, _) in left.items())
+    gone = (
+        Needed(one.name, kind, table, Migration(notes=(Note(NoteKind.abandoned, table),)))
+        for (kind, table), (one, _) in left.items()
+    )
     return (*found, *gone)
-
-
-_GONE = "it stays as it is, and is no longer written: move its readers, then drop it"
 
 
 def _table(
@@ -129,7 +130,7 @@ def _lines(one: Needed, against: str) -> Iterator[str]:
     for statement in migration.statements:
         yield _comment(f"not enough: {statement};") if migration.refusals else f"{statement};"
     for note in migration.notes:
-        yield _comment(note)
+        yield _comment(told(note))
     if migration == Migration():
         yield _comment("stays as it is")
 
@@ -161,7 +162,7 @@ def migration_document(one: Migration) -> dict[str, Any]:
     return {
         "statements": list(one.statements),
         "impossible": [{"column": no.column, "why": no.why, "fix": no.fix, "mend": no.fix} for no in one.refusals],
-        "notes": list(one.notes),
+        "notes": [told(note) for note in one.notes],
     }
 
 

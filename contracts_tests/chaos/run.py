@@ -46,11 +46,20 @@ class Outcome:
     problems: list[str] = field(default_factory=list)
 
 
-def run(stack: RunningStack, folder: Path, *, seed: int, kills: int, say: Callable[[str], None]) -> Outcome:
+def run(
+    stack: RunningStack,
+    folder: Path,
+    *,
+    seed: int,
+    kills: int,
+    say: Callable[[str], None],
+    overlap: float = 0.3,
+) -> Outcome:
     """Kills `kills` times, each of the five about equally often; a stack that it may kill is up in `stack`.
 
     Args:
         folder: an empty one, for the contract, checkpoints and logs.
+        overlap: how often the next kill comes before the last server is up again, 0 to 1.
     """
     chance = random.Random(seed)
     pipeline = made(settings_for(stack, folder), None, folder)
@@ -61,7 +70,7 @@ def run(stack: RunningStack, folder: Path, *, seed: int, kills: int, say: Callab
     outcome = Outcome(seed, pipeline)
     try:
         writer.start()
-        _Chaos(stack, stream, chance, outcome, say).run(_order(chance, kills))
+        _Chaos(stack, stream, chance, outcome, say, overlap).run(_order(chance, kills))
         writer.stop()
         outcome.acknowledged, outcome.unacknowledged = writer.acknowledged, writer.unacknowledged
         say("the producer has stopped; the stream ends")
@@ -108,8 +117,10 @@ class _Chaos:
         chance: random.Random,
         outcome: Outcome,
         say: Callable[[str], None],
+        overlap: float,
     ) -> None:
         self._stack, self._stream, self._chance, self._outcome, self._say = stack, stream, chance, outcome, say
+        self._overlap = overlap
         self._begun = time.monotonic()
 
     def run(self, order: list[str]) -> None:
@@ -124,7 +135,7 @@ class _Chaos:
             self._tell(f"{number:>2}/{len(order)}  kill -9 {target} ({pid})")
             if target != DRIVER:
                 down.append(target)
-            if self._chance.random() < 0.3:
+            if self._chance.random() < self._overlap:
                 continue
             self._up(down)
         self._up(down)

@@ -13,6 +13,7 @@ from typing import Any
 import fastavro
 from confluent_kafka import KafkaError, Message, Producer
 
+from contracts.registry import kafka
 from contracts_tests.fixtures.pipeline import Pipeline
 from contracts_tests.fuzz.mutations import BYTEWISE, PIECEWISE
 from contracts_tests.fuzz.nodes import parse
@@ -63,7 +64,7 @@ class Writer(threading.Thread):
         self._stopping = threading.Event()
         self._producer = Producer(
             {
-                "bootstrap.servers": pipeline.settings.kafka_bootstrap_servers,
+                **kafka.client(pipeline.of("producer")),
                 "enable.idempotence": True,
                 "message.timeout.ms": _DELIVERY_TIMEOUT_MS,
                 "reconnect.backoff.max.ms": 1000,

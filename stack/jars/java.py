@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -37,6 +39,12 @@ def java_home() -> Path:
 def java() -> str:
     """Path of the `java` command."""
     return str(java_home() / "bin" / "java")
+
+
+def server_java() -> list[str]:
+    """The `java` command of a server, with the options of STACK_JAVA_OPTIONS, for example
+    -XX:TieredStopAtLevel=1 for servers that live for minutes only."""
+    return [java(), *shlex.split(os.environ.get("STACK_JAVA_OPTIONS", ""))]
 
 
 def pyspark_jars() -> Path:

@@ -21,7 +21,7 @@ from cassandra.query import SimpleStatement
 from stack import ports
 from stack.errors import ServerError
 from stack.jars import cache, classes
-from stack.jars.java import java
+from stack.jars.java import java, server_java
 from stack.jars.pins import server_versions
 from stack.security import roles
 from stack.servers.server import Steps, base_environment
@@ -173,7 +173,8 @@ server_encryption_options:
 
     def command(self) -> list[str]:
         return [
-            *(java(), "-Xms512m", "-Xmx768m", "-XX:+UseG1GC", "-XX:-UsePerfData", "-XX:+ExitOnOutOfMemoryError"),
+            *(*server_java(), "-Xms512m", "-Xmx768m", "-XX:+UseG1GC", "-XX:-UsePerfData"),
+            "-XX:+ExitOnOutOfMemoryError",
             *self._classes(),
             *(f"--add-exports={module}/{package}=ALL-UNNAMED" for module, package in _pairs(_EXPORTS)),
             *(f"--add-opens={module}/{package}=ALL-UNNAMED" for module, package in _pairs(_OPENS)),

@@ -16,7 +16,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from stack import ports
 from stack.errors import ServerError
 from stack.jars import cache, classes
-from stack.jars.java import java
+from stack.jars.java import java, server_java
 from stack.jars.pins import server_versions
 from stack.security import acls, roles
 from stack.servers import zookeeper
@@ -205,7 +205,7 @@ super.users=User:broker;User:CN=kafka
         return classes.options(self.site, self.name) if self.number == 1 else classes.using(NAMES[0])
 
     def command(self) -> list[str]:
-        return [java(), *self._classes(), *self._options(), "kafka.Kafka", "server.properties"]
+        return [*server_java(), *self._classes(), *self._options(), "kafka.Kafka", "server.properties"]
 
     def environment(self) -> Mapping[str, str]:
         return base_environment()

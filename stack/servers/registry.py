@@ -16,7 +16,7 @@ from typing import Any
 
 from stack import ports
 from stack.jars import cache, classes
-from stack.jars.java import java
+from stack.jars.java import java, server_java
 from stack.jars.pins import server_versions
 from stack.security.roles import ROLES
 from stack.servers import postgres
@@ -122,7 +122,14 @@ class Registry:
         if self.shape.secure:
             settings["smallrye.config.locations"] = self._access.as_uri()
         return [
-            *(java(), "-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-XX:TieredStopAtLevel=1"),
+            *(
+                *server_java(),
+                "-Xms64m",
+                "-Xmx256m",
+                "-XX:+UseSerialGC",
+                "-XX:-UsePerfData",
+                "-XX:TieredStopAtLevel=1",
+            ),
             "-XX:+ExitOnOutOfMemoryError",
             *classes.options(self.site, self.name),
             *(f"-D{key}={value}" for key, value in settings.items()),

@@ -15,7 +15,7 @@ from typing import Any
 
 from stack import ports
 from stack.jars import classes
-from stack.jars.java import java, java_home, package_dir, pyspark_jars
+from stack.jars.java import java, java_home, package_dir, pyspark_jars, server_java
 from stack.servers.server import Steps, base_environment
 from stack.site import Site
 
@@ -98,7 +98,14 @@ class Spark:
             program = ["org.apache.spark.deploy.worker.Worker", *at, *page, *offers]
             program += ["--work-dir", str(self._work), self._master]
         return [
-            *(java(), "-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-XX:TieredStopAtLevel=1"),
+            *(
+                *server_java(),
+                "-Xms64m",
+                "-Xmx256m",
+                "-XX:+UseSerialGC",
+                "-XX:-UsePerfData",
+                "-XX:TieredStopAtLevel=1",
+            ),
             *(*classes.base(), "-XX:+ExitOnOutOfMemoryError", f"-Djava.io.tmpdir={self._folder / 'tmp'}"),
             *(f"-D{key}={value}" for key, value in settings.items()),
             *("-cp", str(pyspark_jars() / "*"), *program),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from stack import ports
 from stack.jars import cache, classes
-from stack.jars.java import java
+from stack.jars.java import java, server_java
 from stack.jars.pins import server_versions
 from stack.servers.server import Steps, base_environment
 from stack.site import Site
@@ -64,7 +64,14 @@ maxClientCnxns=20
     def command(self) -> list[str]:
         folder = self.site.folder(self.name)
         return [
-            *(java(), "-Xms64m", "-Xmx128m", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-XX:TieredStopAtLevel=1"),
+            *(
+                *server_java(),
+                "-Xms64m",
+                "-Xmx128m",
+                "-XX:+UseSerialGC",
+                "-XX:-UsePerfData",
+                "-XX:TieredStopAtLevel=1",
+            ),
             *(*classes.base(), "-XX:+ExitOnOutOfMemoryError"),
             f"-Dlog4j.configuration={(folder / 'log4j.properties').as_uri()}",
             "-Dzookeeper.jmx.log4j.disable=true",

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from py4j.protocol import Py4JError, Py4JJavaError
+from pyspark import SparkContext
 from pyspark.errors import PySparkRuntimeError
 from pyspark.sql import SparkSession
 
@@ -40,8 +41,11 @@ _FIX = "see whether master and workers are up (`make status`), and what their lo
 
 @contextmanager
 def running(settings: Settings) -> Iterator[SparkSession]:
-    """A session as `start` makes it, stopped at the end.  Raises ServiceError when its JVM dies, at its start too."""
-    spark: SparkSession | None = None
+    """A session as `start` makes it, stopped at the end unless it was there before.
+
+    Raises ServiceError when its JVM dies, at its start too.
+    """
+    shared, spark = SparkContext._active_spark_context is not None, None
     try:
         spark = start(settings)
         yield spark
@@ -54,7 +58,7 @@ def running(settings: Settings) -> Iterator[SparkSession]:
         fix = f"see {settings.spark_log_file}, SPARK_DRIVER_MEMORY; run it again, it goes on where it stopped"
         raise ServiceError(words, where="Spark", fix=fix, server="spark") from error
     finally:
-        if spark is not None:
+        if spark is not None and not shared:
             with suppress(Py4JError, ConnectionError):
                 spark.stop()
 

@@ -61,10 +61,8 @@ class Postgres(Store):
             return [f'ALTER TABLE {table.sink.quoted} ALTER COLUMN "{new.name}" TYPE {new.type}']
         return Refusal(new.name, f"{what}; not every value that is stored could become one", FIX_TYPE)
 
-    def retyping_note(self, old: Column, new: Column) -> str:
-        if _longer_numeric(old.type, new.type):
-            return ""
-        return f"{new.name}: PostgreSQL writes the whole table anew, which is locked meanwhile"
+    def rewrites(self, old: Column, new: Column) -> bool:
+        return not _longer_numeric(old.type, new.type)
 
     def drop_not_null(self, table: Table, column: Column) -> list[str]:
         return [f'ALTER TABLE {table.sink.quoted} ALTER COLUMN "{column.name}" DROP NOT NULL']

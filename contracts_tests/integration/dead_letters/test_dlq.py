@@ -16,7 +16,7 @@ from contracts_tests.fixtures.pipeline import Pipeline
 from contracts_tests.fixtures.stack import RunningStack
 from contracts_tests.fixtures.users import user
 from producers import dead_letter
-from producers.randomuser import RejectedUser
+from producers.rejection import Rejection
 
 OWN_HEADERS = [
     ("trace", b"\x00\xff"),
@@ -249,7 +249,7 @@ def test_a_timestamp_that_the_client_cannot_give_is_kept_and_no_later_one_takes_
 
 def test_what_a_producer_could_not_send_has_no_record_to_put_back(dlq: Dlq) -> None:
     contract = dlq.pipeline.contract
-    refusal = RejectedUser("MISSING_EMAIL", "it has no e-mail address")
+    refusal = Rejection("MISSING_EMAIL", "it has no e-mail address")
     letter = dead_letter.of({"name": "x"}, refusal, topic=contract.topic, producer="producers.randomuser")
     producer = Producer({"bootstrap.servers": dlq.pipeline.settings.kafka_bootstrap_servers})
     producer.produce(contract.dead_letter_topic, letter.value, headers=letter.headers)

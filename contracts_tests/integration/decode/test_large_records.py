@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from contracts_tests.fixtures.pipeline import Pipeline
-from contracts_tests.fixtures.processes import run
+from contracts_tests.fixtures.processes import run_apart
 from contracts_tests.fixtures.stack import RunningStack
 from contracts_tests.fixtures.users import user
 from streaming.inspection.reconcile import reconcile
@@ -26,7 +26,7 @@ def test_a_batch_that_is_larger_than_the_memory_is_written(pipeline: Pipeline, s
     for number in range(BAD):
         pipeline.send({"value": b"{%d%s" % (number, filler.encode()), "partition": 2})
 
-    ended = run(stack, pipeline, "--available-now", SPARK_DRIVER_MEMORY=MEMORY, STREAM_MAX_PER_BATCH="10000")
+    ended = run_apart(stack, pipeline, "--available-now", SPARK_DRIVER_MEMORY=MEMORY, STREAM_MAX_PER_BATCH="10000")
 
     assert ended.returncode == 0, ended.stderr[-3000:]
     assert "attempt failed" not in ended.stdout + ended.stderr

@@ -41,7 +41,8 @@ from contracts_tests.fixtures.clone import CLONE
 from contracts_tests.fixtures.source_servers import source_servers
 from producers import publish
 from producers.publish import Publisher
-from producers.randomuser import RejectedUser, to_record
+from producers.rejection import Rejection
+from producers.sources.randomuser.mapping import to_record
 from stack import ports
 from stack.source import replay
 from stack.source.generator import UserGenerator
@@ -277,7 +278,7 @@ def test_a_whole_recording_arrives_or_is_dead_lettered(
     for user in replay.read(folder).users:
         try:
             good.append(to_record(user))
-        except RejectedUser as refusal:
+        except Rejection as refusal:
             reasons[refusal.reason] += 1
             bad.append(user)
     topic = unregistered.register()
@@ -299,14 +300,14 @@ def test_a_dead_letter_is_the_user_and_says_why(
     topic = unregistered.register()
     done = topic.produce("--count", "all", DATASOURCE_URL=serve(replay=tmp_path).url)
     assert done.returncode == 1, done.stderr
-    assert "every user was refused: fetched 4, produced 0, refused 4" in done.stderr
+    assert "every record was refused: fetched 4, produced 0, refused 4" in done.stderr
     letters = topic.messages(dead=True)
     assert letters[0].value() == json.dumps(users[0], ensure_ascii=False).encode()
     assert dict(letters[0].headers()) == {
         "__connect.errors.topic": topic.name.encode(),
         "__connect.errors.connector.name": b"producers.randomuser",
         "__connect.errors.stage": b"TRANSFORMATION",
-        "__connect.errors.exception.class.name": b"producers.randomuser.RejectedUser",
+        "__connect.errors.exception.class.name": b"producers.rejection.Rejection",
         "__connect.errors.exception.message": b"email is missing",
         "contracts.reason": b"MISSING_EMAIL",
     }

@@ -12,7 +12,7 @@ import structlog
 
 from contracts.errors import ConfigurationError, Refused, ServiceError
 from contracts_tests.fixtures.source_servers import source_servers
-from producers.source_api import SourceApi, retry_after
+from producers.sources.randomuser.api import RandomuserApi, retry_after
 from stack import ports
 from stack.source.server import SourceServer
 
@@ -23,8 +23,8 @@ def serve() -> Iterator[Callable[..., SourceServer]]:
         yield serve
 
 
-def client(url: str, retries: int = 3, timeout_s: float = 10.0) -> SourceApi:
-    return SourceApi(url, retries=retries, timeout_s=timeout_s, first_wait_s=0.01)
+def client(url: str, retries: int = 3, timeout_s: float = 10.0) -> RandomuserApi:
+    return RandomuserApi(url, retries=retries, timeout_s=timeout_s, first_wait_s=0.01)
 
 
 def test_pages_come_until_the_recording_ends(serve: Callable[..., SourceServer], tmp_path: Path) -> None:
@@ -80,9 +80,9 @@ def test_a_wait_that_is_too_long_is_left_to_the_user(serve: Callable[..., Source
     [
         ("500", "answered 500: Uh oh"),
         ("429", "answered 429: Too many requests"),
-        ("slow:60", "no answer within 0.5 s"),
+        ("slow:60", "did not answer within 0.5 s"),
         ("cut", "broke off"),
-        ("hang_up", "not reachable"),
+        ("hang_up", "cannot be reached"),
         ("not_json", "not JSON (text/html"),
         ("error_200", "answered with an error: Uh oh"),
     ],
@@ -163,13 +163,13 @@ def test_a_proxy_is_not_asked_for_the_loopback(
 
 
 def test_the_address_is_told_without_its_password() -> None:
-    assert SourceApi("https://user:secret@example.com/api/?key=k").address == "https://example.com/api/"
+    assert RandomuserApi("https://user:secret@example.com/api/?key=k").address == "https://example.com/api/"
 
 
 @pytest.mark.parametrize("url", ["", "randomuser.me/api", "ftp://x/", "http://", "file:///etc/passwd"])
 def test_what_is_no_address_is_said(url: str) -> None:
     with pytest.raises(ConfigurationError, match="DATASOURCE_URL"):
-        SourceApi(url)
+        RandomuserApi(url)
 
 
 @pytest.mark.parametrize("header", [None, "", "soon", "-1", "nan", "1e9", "Fri, 99 Foo 2025"])

@@ -118,7 +118,7 @@ def test_each_store_and_the_registry_may_refuse_be_cut_off_hang_and_be_slow(
     stack: RunningStack, feed: Feed, between: Between, tmp_path: Path
 ) -> None:
     log, pipeline = tmp_path / "stream.log", feed.pipeline
-    limits = {"STREAM_WRITE_TIMEOUT_S": "25", "SCHEMA_REGISTRY_TIMEOUT_S": "2"}
+    limits = {"STREAM_WRITE_TIMEOUT_S": "12", "SCHEMA_REGISTRY_TIMEOUT_S": "2"}
     stores = {
         "cassandra": ("Cassandra", feed.in_cassandra, "postgres", feed.in_postgres),
         "postgres": ("PostgreSQL", feed.in_postgres, "cassandra", feed.in_cassandra),

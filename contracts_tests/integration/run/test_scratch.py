@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 
 from contracts_tests.fixtures.pipeline import Pipeline, made
-from contracts_tests.fixtures.processes import ended, run, running, wait_for
+from contracts_tests.fixtures.processes import ended, run_apart, running, wait_for
 from contracts_tests.fixtures.stack import RunningStack
 from contracts_tests.fixtures.users import user
 
@@ -43,7 +43,7 @@ def test_each_run_has_a_folder_for_itself_which_goes_with_it_or_with_the_next(
         wait_for(lambda: logs[1].read_text().count("batch written") == 2, logs[1])
         assert not left.exists()
         (kept,) = scratch.iterdir()
-        assert run(stack, pipeline, "--available-now", **told).returncode == 0
+        assert run_apart(stack, pipeline, "--available-now", **told).returncode == 0
         # That of a run that goes on was left alone, and the other has removed its own.
         assert list(scratch.iterdir()) == [kept]
         assert list(kept.glob("blockmgr-*")) != []

@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import socket
-import subprocess
 import time
 import urllib.request
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from contracts.settings import Settings
+from contracts_tests.fixtures.command import Done
 from contracts_tests.fixtures.pipeline import Pipeline, made
 from contracts_tests.fixtures.processes import run, running, wait_for
 from contracts_tests.fixtures.stack import RunningStack
@@ -119,7 +119,7 @@ def test_a_line_of_the_log_tells_each_batch(seen: Run) -> None:
         assert all(line["contract"] == seen.pipeline.folder.name and line["seconds"] > 0 for line in told)
 
 
-def status(stack: RunningStack, seen: Run, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
+def status(stack: RunningStack, seen: Run, *arguments: str, **changes: str) -> Done:
     done = run(stack, seen.pipeline, "status", *arguments, **changes)
     assert "Traceback" not in done.stderr
     return done

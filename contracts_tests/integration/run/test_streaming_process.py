@@ -14,7 +14,7 @@ from confluent_kafka.admin import AdminClient, NewPartitions
 
 from contracts.errors import ServiceError
 from contracts_tests.fixtures.pipeline import Pipeline
-from contracts_tests.fixtures.processes import ended, noise, run, running, wait_for
+from contracts_tests.fixtures.processes import ended, noise, run, run_apart, running, wait_for
 from contracts_tests.fixtures.stack import RunningStack
 from contracts_tests.fixtures.users import user
 from streaming.sinks.counts import Counts
@@ -86,7 +86,7 @@ def test_a_store_that_stays_away_ends_the_stream_which_says_so(
     assert "MicroBatchExecution" in pipeline.settings.spark_log_file.read_text()
     assert len(pipeline.postgres_rows()) == 2
     private.run("up")
-    pipeline_again = run(private, pipeline, "--available-now")
+    pipeline_again = run_apart(private, pipeline, "--available-now")
     assert pipeline_again.returncode == 0, pipeline_again.stderr
     assert len(pipeline.cassandra_rows()) == 2
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from contracts.catalog.places import Texts
 from contracts.check import run
 from contracts.check.rules import APPROVABLE, CHECK_RULES
 from contracts.check.run import Baseline, Checked
+from contracts.compat.wording import describe
 from contracts.errors import ConfigurationError
 from contracts.formats import Result
 from contracts_tests.fixtures.changes import (
@@ -225,8 +227,11 @@ def test_a_decimal_that_holds_fewer_digits_or_others() -> None:
 @pytest.mark.parametrize(
     ("edit", "words"),
     [
-        (lambda f: f.key.update(doc="Key."), "key: doc: none -> 'Key.'), and no value of it is written otherwise"),
-        (lambda f: f.key.update(doc=""), 'doc: none -> ""), and no value of it is written otherwise'),
+        (
+            lambda f: f.key.update(doc="Key."),
+            "key: doc: none -> 'Key.'), and its values are still written the same way",
+        ),
+        (lambda f: f.key.update(doc=""), 'doc: none -> ""), and its values are still written the same way'),
         (lambda f: f.key.update(type="error"), 'type: "record" -> "error"). It gets a new id'),
         (
             lambda f: (f.key["fields"][0].update(type="bytes"), f.key.update(doc="K", name="Other")),
@@ -249,22 +254,31 @@ def config(**settings: Any) -> Edit:
     ("edits", "words"),
     [
         ((config(retention_ms="10"), config(retention_ms="9")), "retention.ms was 10 ms, and is now 9 ms"),
-        ((config(retention_ms="-1"), config()), "was without limit, and is now Kafka's default (604800000 ms)"),
+        ((config(retention_ms="-1"), config()), "was unlimited, and is now Kafka's default (604800000 ms)"),
         ((config(retention_ms="9"), config(retention_ms="10")), ""),
         ((config(retention_ms="9"), config(retention_ms="-1")), ""),
-        ((config(retention_bytes="-1"), config(retention_bytes="5")), "retention.bytes was without limit"),
+        ((config(retention_bytes="-1"), config(retention_bytes="5")), "retention.bytes was unlimited"),
         (
             (config(cleanup_policy="compact", retention_ms="9"), config(cleanup_policy="compact", retention_ms="8")),
             "",
         ),
         ((config(cleanup_policy="delete"), config()), ""),
         ((config(cleanup_policy="compact,delete"), config(cleanup_policy="delete,compact")), ""),
-        ((config(cleanup_policy="compact"),), "one without a key is refused; no record goes because of its age"),
-        ((config(cleanup_policy="compact"), config()), "older records of a key stay from now on; the newest"),
-        ((lambda f: f.spec.update(dead_letter={"config": {}}),), "was without limit, and is now Kafka's default"),
-        ((lambda f: f.spec.update(dead_letter={"partitions": 2}),), "had 1 partitions, and the contract now says 2"),
+        (
+            (config(cleanup_policy="compact"),),
+            "refuses records without a key; Kafka no longer deletes records because of their age",
+        ),
+        (
+            (config(cleanup_policy="compact"), config()),
+            "Kafka now keeps older records of a key; Kafka also deletes the newest",
+        ),
+        ((lambda f: f.spec.update(dead_letter={"config": {}}),), "was unlimited, and is now Kafka's default"),
+        ((lambda f: f.spec.update(dead_letter={"partitions": 2}),), "number of partitions was 1, and is now 2"),
         ((lambda f: f.spec.update(dead_letter={"topic": "orders.dlq"}),), ""),
-        ((lambda f: f.spec.update(dead_letter={"topic": "orders.dead", "config": {}}),), "those that are there stay"),
+        (
+            (lambda f: f.spec.update(dead_letter={"topic": "orders.dead", "config": {}}),),
+            "old ones stay in orders.dlq",
+        ),
     ],
 )
 def test_what_a_topic_in_use_loses(edits: tuple[Edit, ...], words: str) -> None:
@@ -286,7 +300,7 @@ def test_a_consumer_that_is_taken_out_where_it_breaks(edit: Edit, told: bool) ->
     found = rules(changed(both(lambda f: f.drop("note"), edit)))
     assert ("CONSUMER_REMOVED" in found) is told
     if told:
-        assert "search was taken out here, and no longer gets note" in found["CONSUMER_REMOVED"].message
+        assert "changes what it reads (note): the consumer loses data" in found["CONSUMER_REMOVED"].message
         assert not found["CONSUMER_REMOVED"].fails(FailOn.error)
 
 
@@ -299,7 +313,7 @@ def test_a_consumer_that_is_taken_out_where_nothing_breaks() -> None:
 def test_a_consumer_that_breaks_loses_its_field_too() -> None:
     read = lambda f: (f.add("city", "string"), f.spec["consumers"][1].update(fields=["city"]))  # noqa: E731
     found = rules(changed(read, lambda f: f.drop("city")))
-    assert "cannot read new records" in found["CONSUMER_LOSES_FIELD"].message
+    assert found["CONSUMER_LOSES_FIELD"].message.startswith("the consumer search breaks: it reads city")
 
 
 @pytest.mark.parametrize(
@@ -372,7 +386,7 @@ def test_a_new_contract_is_fine() -> None:
     (one,) = run.run(new, Baseline("main", {}, empty="; it has a/contract.yaml"), {}, Texts(), TODAY).findings
     assert (one.rule, one.severity) == ("NOTHING_COMPARED", Severity.warning)
     assert one.message == (
-        "main has no contracts; it has a/contract.yaml: each counts as new, and nothing was compared"
+        "main has no contracts; it has a/contract.yaml: nothing was compared, and every contract counts as new"
     )
     assert run.run(new, Baseline("the registry", {}, complete=False), {}, Texts(), TODAY).findings == ()
 
@@ -633,7 +647,17 @@ def test_json_is_one_document() -> None:
     assert change["impact"]["tables"][0]["statements"] == [
         'ALTER TABLE "shop"."orders" ADD IF NOT EXISTS "city" text'
     ]
-    assert [one["name"] for one in change["impact"]["consumers"]] == ["billing", "search"]
+    assert change["impact"]["deploy"]["reason"] == "new_cannot_read_old"
+    assert [(one["name"], one["cause"]) for one in change["impact"]["consumers"]] == [
+        ("billing", "untouched"),
+        ("search", "untouched"),
+    ]
+
+
+def test_json_has_the_settings_of_the_topic_that_change() -> None:
+    checked = changed(config(retention_ms="10"), both(config(), lambda f: f.spec["kafka"].update(partitions=6)))
+    document = formats.as_document(Result("check", ("orders",), checked.findings, FailOn.error, checked))
+    assert document["changes"][0]["impact"]["topic"] == [{"setting": "kafka.partitions", "before": "3", "after": "6"}]
 
 
 def test_junit_is_xml_and_counts() -> None:
@@ -688,6 +712,48 @@ def test_markdown_fits_into_a_comment_and_text_on_a_screen(capsys: pytest.Captur
     assert len(told.splitlines()) < 100
 
 
+@pytest.mark.parametrize("name", ["BACKWARD", "FORWARD", "FULL", "NONE"])
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda f: f.add("city", "string"),
+        lambda f: f.drop("total"),
+        count_is_text,
+        retype("state", STATES),
+        retype("count", "long"),
+        retype("total", {"type": "bytes", "logicalType": "decimal", "precision": 8, "scale": 3}),
+        TO_MICROS,
+        lambda f: f.spec["sinks"].pop("postgres"),
+        lambda f: f.spec["sinks"]["postgres"].update(primary_key=["id", "count"]),
+    ],
+)
+def test_an_explanation_stands_once(name: str, edit: Edit, capsys: pytest.CaptureFixture[str]) -> None:
+    def everything(files: Files) -> None:
+        files.spec.update(consumers=[{"name": "lake"}, {"name": "search", "fields": ["total", "count", "state"]}])
+
+    checked = changed(both(level(name), everything), edit)
+    found = Result("check", ("orders",), checked.findings, FailOn.error, checked)
+    (effect,) = (one.impact for one in checked.verdicts)
+    assert effect is not None
+    spark, deployment = effect.spark, effect.deployment
+    assert spark is not None
+    obstacles = {deployment.obstacle, spark.rejects, *(one.obstacle for one in effect.consumers)} - {None}
+    obstacles |= {one.obstacle for one in spark.unread}
+    told = [
+        describe(one.difference, one.new, new_reads=one.direction == "BACKWARD").message for one in obstacles if one
+    ]
+    told += [one.message for one in checked.findings]
+    told += [no.why for table in effect.tables for no in table.migration.refusals]
+    report.result(found, report.Format.text)
+    text, page, notes = capsys.readouterr().out, formats.as_markdown(found), formats.as_github(found)
+    for message in told:
+        times = text.count(message)
+        assert times == page.count(formats._md(message))
+        # The new symbols of an enum are explained by a rule of their own, in its words.
+        assert times == 1 or (times == 0 and "ENUM_WITHOUT_DEFAULT" in text)
+        assert notes.count(formats._data(message)) <= 1
+
+
 def test_markdown_of_a_benign_change() -> None:
     checked = changed(lambda f: f.add("city", "string", default=""))
     page = formats.as_markdown(Result("check", ("orders",), checked.findings, FailOn.error, checked))
@@ -724,6 +790,26 @@ def test_against_a_folder(contracts: Callable[..., Done], fail_on: str, code: in
     assert "producers first" in done.stdout
     assert "\x1b" not in done.stdout
     assert done.stderr == ""
+
+
+def test_readme_shows_a_refused_change_in_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, contracts: Callable[..., Done]
+) -> None:
+    readme = (CLONE / "README.md").read_text(encoding="utf-8")
+    shown = readme.split("$ .venv/bin/contracts check\n")[1].split("```")[0]
+    monkeypatch.chdir(tmp_path)
+    shutil.rmtree("schemas")
+    for folder in ("before", "schemas"):
+        shutil.copytree(CLONE / "schemas", folder)
+    file = Path("schemas", "users_created", "value.avsc")
+    text = file.read_text(encoding="utf-8")
+    last = text.rindex("    {")
+    new = '    {"name": "country", "type": "string", "doc": "Country."},\n'
+    file.write_text(text[:last] + new + text[last:], encoding="utf-8")
+    done = contracts("check", "--against", "before")
+    against = "compared with the merge base with origin/main (0944a5114)"
+    out = done.stdout.replace("compared with before", against).replace("of before", "of origin/main (0944a5114)")
+    assert out == shown
 
 
 def test_an_empty_folder_is_told(contracts: Callable[..., Done], two: Path) -> None:

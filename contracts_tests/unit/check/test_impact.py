@@ -11,10 +11,12 @@ from contracts.avro.paths import field_at, overlap, plain
 from contracts.catalog import loading
 from contracts.catalog.earlier import Earlier
 from contracts.check import impact
-from contracts.check.impact import First, Impact, Reads
+from contracts.check.effects import First, Impact, Reads, Reason, Trouble
 from contracts.compat import changes
+from contracts.impact_wording import ImpactWording
 from contracts.lint import run
 from contracts.tables import layout
+from contracts.tables.wording import told as note_told
 from contracts_tests.fixtures.changes import STATES, TO_MICROS, Edit, Files, both, level, rename, retype
 
 
@@ -38,6 +40,19 @@ def effect(*edits: Edit, history: tuple[Edit, ...] = ()) -> Impact:
 
 def migration(kind: str, found: Impact) -> layout.Migration:
     return next(one.migration for one in found.tables if one.kind == kind)
+
+
+def why(found: Impact) -> str:
+    return ImpactWording(found, once=False).deployment(found.deployment)
+
+
+def stream_lines(found: Impact) -> list[str]:
+    assert found.spark is not None
+    return ImpactWording(found, once=False).spark(found.spark)
+
+
+def table_lines(kind: str, found: Impact) -> list[str]:
+    return [note_told(note) for note in migration(kind, found).notes]
 
 
 def decimal(precision: int) -> dict[str, Any]:
@@ -71,7 +86,7 @@ def decimal(precision: int) -> dict[str, Any]:
 def test_who_deploys_first_comes_from_the_change_and_not_from_the_level(edit: Edit, first: First, name: str) -> None:
     found = effect(level(name), edit)
     assert found.first is first
-    assert found.why
+    assert why(found)
 
 
 def test_what_the_order_does_not_solve_is_told_where_the_level_promises_it() -> None:
@@ -80,33 +95,49 @@ def test_what_the_order_does_not_solve_is_told_where_the_level_promises_it() -> 
     history = (text, both(text, TO_MICROS), lambda f: None)
     found = effect(level("FULL_TRANSITIVE"), city, history=history)
     assert found.first is First.any
-    assert "cannot read records of version 1 and 1 more, in whichever order" in found.why
-    assert "readers that still have version 1 and 1 more cannot read new records" in found.why
-    assert "values of version 1 mean something else" in found.why
-    assert "readers that still" not in effect(level("BACKWARD_TRANSITIVE"), city, history=history).why
-    assert effect(level("FULL"), city, history=history).why == "each side reads the other's records"
+    assert [(one.trouble, one.labels) for one in found.deployment.unsolved] == [
+        (Trouble.unreadable_records, ("version 0", "version 1")),
+        (Trouble.unable_readers, ("version 0", "version 1")),
+        (Trouble.other_meaning, ("version 1",)),
+    ]
+    assert "whatever the order, the new schema cannot read records of version 1 and 1 more" in why(found)
+    assert "readers that still use version 1 and 1 more cannot read new records" in why(found)
+    assert "the same bytes mean something else in records of version 1" in why(found)
+    backward = effect(level("BACKWARD_TRANSITIVE"), city, history=history).deployment
+    assert Trouble.unable_readers not in [one.trouble for one in backward.unsolved]
+    full = effect(level("FULL"), city, history=history).deployment
+    assert (full.reason, full.unsolved) == (Reason.both_read, ())
 
 
 # -- Spark -------------------------------------------------------------------------------------------------------
 
 
 def test_spark_says_which_default_fills_in_and_what_it_leaves_out() -> None:
-    spark = effect(lambda f: f.add("city", "string", default="Bonn")).spark
+    found = effect(lambda f: f.add("city", "string", default="Bonn"))
+    spark = found.spark
     assert spark is not None
     assert (spark.reads_old, spark.reads_new) == (True, True)
-    assert 'old records get city = "Bonn", its default' in spark.notes
-    assert "until it restarts with the new contract, it leaves out city" in spark.notes
+    assert ([one.path for one in spark.filled], spark.ignores) == (["city"], ("city",))
+    assert stream_lines(found) == [
+        'old records get city = "Bonn", its default',
+        "until you restart it with the new contract, the stream ignores city",
+    ]
 
 
 def test_spark_says_what_goes_to_the_dead_letter_topic() -> None:
-    spark = effect(lambda f: f.add("city", "string")).spark
+    found = effect(lambda f: f.add("city", "string"))
+    spark = found.spark
     assert spark is not None
     assert (spark.reads_old, spark.reads_new) == (False, True)
-    assert any("records of main go to the dead-letter topic" in note and "city" in note for note in spark.notes)
-    spark = effect(lambda f: f.drop("total")).spark
+    assert [(one.label, one.obstacle.path) for one in spark.unread] == [("main", "city")]
+    assert stream_lines(found)[0].startswith("records of main are dead-lettered as INCOMPATIBLE_SCHEMA: city: ")
+    found = effect(lambda f: f.drop("total"))
+    spark = found.spark
     assert spark is not None
     assert (spark.reads_old, spark.reads_new) == (True, False)
-    assert any("new records go to the dead-letter topic" in note and "total" in note for note in spark.notes)
+    assert spark.rejects is not None
+    assert spark.rejects.path == "total"
+    assert "the stream dead-letters new records: total: " in stream_lines(found)[0]
 
 
 def test_spark_reads_all_that_was_ever_written_or_not() -> None:
@@ -116,18 +147,18 @@ def test_spark_reads_all_that_was_ever_written_or_not() -> None:
     ).spark
     assert spark is not None
     assert not spark.reads_old
-    assert any("records of version 0" in note and "count" in note for note in spark.notes)
+    assert [(one.label, one.obstacle.path) for one in spark.unread] == [("version 0", "count")]
 
 
 def test_what_becomes_of_a_decimal_that_gets_more_digits_or_fewer() -> None:
     for precision, reads, words in (
-        (10, (True, False), "new records go to the dead-letter topic (DECODE_ERROR) in which total has more digits"),
-        (6, (False, True), "old records go to the dead-letter topic (DECODE_ERROR) in which total has more digits"),
+        (10, (True, False), "the stream dead-letters new records with more digits in total than decimal(8,2)"),
+        (6, (False, True), "old records with more digits in total than decimal(6,2) are dead-lettered"),
     ):
-        spark = effect(retype("total", decimal(precision))).spark
-        assert spark is not None
-        assert (spark.reads_old, spark.reads_new) == reads
-        assert any(words in note for note in spark.notes)
+        found = effect(retype("total", decimal(precision)))
+        assert found.spark is not None
+        assert (found.spark.reads_old, found.spark.reads_new) == reads
+        assert words in " ".join(stream_lines(found))
     assert consumers(retype("total", decimal(10)))["billing"] == (Reads.breaks, ("total",))
     assert consumers(retype("total", decimal(6)))["billing"] == (Reads.on, ("total",))
 
@@ -147,7 +178,7 @@ def test_a_new_field_is_a_new_column_that_may_be_null() -> None:
     assert migration("postgres", found).statements == (
         'ALTER TABLE "public"."orders" ADD COLUMN IF NOT EXISTS "city" text',
     )
-    assert "city: null in the rows that are there" in migration("postgres", found).notes
+    assert "existing rows have null in city" in table_lines("postgres", found)
 
 
 def test_a_field_that_goes_leaves_its_column() -> None:
@@ -156,7 +187,7 @@ def test_a_field_that_goes_leaves_its_column() -> None:
     assert migration("postgres", found).statements == (
         'ALTER TABLE "public"."orders" ALTER COLUMN "count" DROP NOT NULL',
     )
-    assert migration("cassandra", found).notes == ("count: stays as it is, and is no longer written",)
+    assert table_lines("cassandra", found) == ["count stays in the table, but nothing writes to it"]
     assert migration("postgres", effect(lambda f: f.drop("note"))).statements == ()
 
 
@@ -177,7 +208,7 @@ def test_a_wider_type_is_an_alter_in_postgresql_and_impossible_in_cassandra() ->
     found = effect(retype("count", "long"))
     wanted = 'ALTER TABLE "public"."orders" ALTER COLUMN "count" TYPE bigint'
     assert migration("postgres", found).statements == (wanted,)
-    assert "writes the whole table anew" in migration("postgres", found).notes[0]
+    assert "rewrite the whole table" in table_lines("postgres", found)[0]
     (refusal,) = migration("cassandra", found).refusals
     assert refusal.column == "count"
     assert "cannot alter" in refusal.why
@@ -249,10 +280,10 @@ def test_as_many_columns_as_postgresql_takes() -> None:
 
 def test_the_stream_starts_when_every_table_can_be_made() -> None:
     for edit, starts in ((lambda f: f.add("city", "string", default=""), True), (retype("count", "long"), False)):
-        spark = effect(edit).spark
-        assert spark is not None
-        assert spark.starts is starts
-        assert any("does not start" in note for note in spark.notes) is not starts
+        found = effect(edit)
+        assert found.spark is not None
+        assert found.spark.starts is starts
+        assert ("does not start" in ImpactWording(found).blocked(found.spark)) is not starts
 
 
 @pytest.mark.parametrize("word", ["user", "order", "select"])
@@ -309,7 +340,7 @@ def test_a_primary_key_is_for_ever() -> None:
 def test_another_table_is_made_and_the_old_one_stays() -> None:
     found = migration("postgres", effect(lambda f: f.spec["sinks"]["postgres"].update(table="orders_v2")))
     assert found.statements[0].startswith('CREATE TABLE IF NOT EXISTS "public"."orders_v2"')
-    assert "public.orders stays" in found.notes[0]
+    assert [note.kind for note in found.notes] == [layout.NoteKind.new_table]
 
 
 def test_a_new_sink_and_one_that_goes() -> None:
@@ -320,7 +351,7 @@ def test_a_new_sink_and_one_that_goes() -> None:
         files.spec["sinks"] = Files().spec["sinks"]
 
     assert migration("postgres", effect(without("postgres"), again)).statements[0].startswith("CREATE TABLE")
-    assert "no longer written" in migration("cassandra", effect(without("cassandra"))).notes[0]
+    assert "nothing writes to it" in table_lines("cassandra", effect(without("cassandra")))[0]
 
 
 def test_a_column_that_went_is_still_in_the_table() -> None:
@@ -332,7 +363,9 @@ def test_a_column_that_went_is_still_in_the_table() -> None:
     for one in effect(number, history=(text, number)).tables:  # the newest type that it had
         assert one.migration.statements == ()
         assert one.migration.refusals == ()
-        assert one.migration.notes == ("extra: is there, with what version 1 wrote, and is written again",)
+        assert [note_told(note) for note in one.migration.notes] == [
+            "extra still has the values that version 1 wrote, and is written again"
+        ]
     wider = effect(lambda f: f.add("extra", "long", default=1), history=(number,))
     assert migration("postgres", wider).statements == (
         'ALTER TABLE "public"."orders" ALTER COLUMN "extra" TYPE bigint',

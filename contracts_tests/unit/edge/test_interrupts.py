@@ -50,7 +50,7 @@ edge.run(main)
         while "stopping" not in said:  # the client's own words about a broker that says nothing
             assert said, "it ended without a word"
             said = running.stderr.readline()
-        assert time.monotonic() - asked < 1.0
+        assert time.monotonic() - asked < 5.0  # a second, on a machine that does nothing else
         assert said == "stopping: waits for Godot; Ctrl-C again stops at once\n"
         running.send_signal(signal.SIGINT)
         _, rest = running.communicate(timeout=5)

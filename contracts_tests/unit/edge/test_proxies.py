@@ -15,7 +15,7 @@ import pytest
 
 from contracts.registry.address import is_loopback
 from contracts.registry.client import Registry
-from producers.source_api import SourceApi
+from producers.sources.randomuser.api import RandomuserApi
 from stack import ports
 from stack.servers.airflow import Airflow
 from stack.site import CLONE, Site
@@ -76,7 +76,7 @@ def test_loopback_hosts_are_known(host: str, own: bool) -> None:
     if host:
         url = f"http://[{host}]/" if ":" in host else f"http://{host}/"
         assert Registry(url)._http._session.trust_env is not own
-        assert SourceApi(url)._session.trust_env is not own
+        assert RandomuserApi(url)._session.trust_env is not own
 
 
 def test_only_known_modules_make_http_clients() -> None:
@@ -90,7 +90,7 @@ def test_only_known_modules_make_http_clients() -> None:
         for path in (CLONE / package).rglob("*.py")
     }
     clients = {name for name, text in found.items() if client.search(text)}
-    assert clients == {"contracts/registry/http.py", "producers/source_api.py", "orchestration/alerts.py"}
+    assert clients == {"contracts/registry/http.py", "producers/sources/randomuser/api.py", "orchestration/alerts.py"}
     assert all("trust_env = not" in found[name] for name in clients)
     openers = [line for text in found.values() for line in text.splitlines() if "build_opener(" in line]
     assert openers

@@ -40,7 +40,7 @@ PARAMETERS = {
     "producers.Publisher": "contract settings name",
     "producers.Publisher.open": "",
     "producers.Publisher.send": "record",
-    "producers.Publisher.refuse": "user refusal",
+    "producers.Publisher.refuse": "given refusal position",
     "producers.Publisher.flush": "",
     "streaming.queries.stream": "spark settings contract",
     "streaming.queries.whole": "spark settings contract",

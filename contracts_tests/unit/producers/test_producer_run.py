@@ -18,7 +18,7 @@ import pytest
 from contracts.errors import FindingsError
 from contracts_tests.fixtures.clone import CLONE
 from producers import dead_letter
-from producers.randomuser import RejectedUser
+from producers.rejection import Rejection
 from producers.run import Report
 from stack import ports
 
@@ -85,7 +85,7 @@ def test_dead_letter_holds_what_json_has_no_form_for() -> None:
         "raw": b"\x00\xff",
         "n": None,
     }
-    letter = dead_letter.of(record, RejectedUser("INVALID_RECORD", "x"), topic="t", producer="p")
+    letter = dead_letter.of(record, Rejection("INVALID_RECORD", "x"), topic="t", producer="p")
     assert json.loads(letter.value) == {
         "on": "2024-02-29",
         "price": "1.50",

@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts_tests.fixtures.clone import CLONE
-from producers.randomuser import RejectedUser, to_record
+from producers.rejection import Rejection
+from producers.sources.randomuser.mapping import to_record
 
 VERSIONS = ("1.0", "1.1", "1.2", "1.3", "1.4")
 SCHEMA = CLONE / "schemas" / "users_created" / "value.avsc"
@@ -240,27 +241,27 @@ def test_the_given_id_is_used_in_its_canonical_form() -> None:
 )
 def test_a_user_that_cannot_be_a_record(path: str, value: object, reason: str) -> None:
     user = change(user_of("1.4"), path, value)
-    with pytest.raises(RejectedUser) as caught:
+    with pytest.raises(Rejection) as caught:
         to_record(user)
     assert caught.value.reason == reason
 
 
 @pytest.mark.parametrize("user", [None, 5, "user", [], [{}]])
 def test_a_user_that_is_no_object(user: object) -> None:
-    with pytest.raises(RejectedUser) as caught:
+    with pytest.raises(Rejection) as caught:
         to_record(user)
     assert caught.value.reason == "INVALID_USER"
 
 
 def test_nothing_to_make_an_id_from() -> None:
-    with pytest.raises(RejectedUser) as caught:
+    with pytest.raises(Rejection) as caught:
         to_record(change(change(user_of("1.0"), "login"), "phone"))
     assert caught.value.reason == "MISSING_ID"
 
 
 def test_a_refusal_holds_no_personal_data() -> None:
     for path in ("email", "login.uuid", "dob", "location.street", "name.first"):
-        with pytest.raises(RejectedUser) as caught:
+        with pytest.raises(Rejection) as caught:
             to_record(change(user_of("1.4"), path, ["Secret"]))
         assert "Secret" not in str(caught.value)
         assert user_of("1.4")["name"]["first"] not in str(caught.value)
@@ -299,6 +300,6 @@ def test_whatever_comes_is_a_record_that_fits_or_a_refusal(version: str, path: s
     user = change(user_of(version) | {"picture": {}}, path, value)
     try:
         record = to_record(user)
-    except RejectedUser:
+    except Rejection:
         return
     assert written_and_read(record) == record

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from contracts_tests.fixtures.clone import CLONE
-from producers.randomuser import RejectedUser, to_record
+from producers.rejection import Rejection
+from producers.sources.randomuser.mapping import to_record
 from stack.source.generator import UserGenerator
 from stack.source.replay import read
 
@@ -37,7 +38,7 @@ def mapped(users: list[dict]) -> tuple[list[tuple[dict, dict]], Counter[str]]:
     for user in users:
         try:
             pairs.append((user, to_record(user)))
-        except RejectedUser as refusal:
+        except Rejection as refusal:
             refused[refusal.reason] += 1
     return pairs, refused
 

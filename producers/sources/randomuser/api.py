@@ -1,4 +1,4 @@
-"""The source API over HTTP: pages of users, with time-outs, retries and the patience that `Retry-After` asks for."""
+"""Client of the randomuser.me API: pages of users, with timeouts and retries that respect `Retry-After`."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _TEMPORARY = (408, 425, 429, 500, 502, 503, 504)
 
 
 class _Temporary(ServiceError):
-    """A failure after which it makes sense to ask again.
+    """A failure after which it makes sense to retry.
 
     Args:
-        wait_s: how long the server asked to wait, None when it did not say.
+        wait_s: how long the server asked to wait, None if it did not say.
     """
 
     def __init__(self, what: str, *, where: str, fix: str, wait_s: float | None = None) -> None:
@@ -38,14 +38,17 @@ class _Temporary(ServiceError):
         self.wait_s = wait_s
 
 
-class SourceApi:
+class RandomuserApi:
     """A randomuser.me API.
 
     Args:
         url: its address, e.g. `http://127.0.0.1:18000/api/`.
-        timeout_s: for the connection, and for each wait for bytes.
+        timeout_s: limit for the connection, and for each wait for bytes.
         retries: attempts after the first one.
-        first_wait_s: the longest wait before the second attempt; the bound doubles from one to the next.
+        first_wait_s: the longest wait before the second attempt; it doubles for each further one.
+
+    Attributes:
+        address: the same without password and query, for messages.
     """
 
     def __init__(
@@ -54,7 +57,9 @@ class SourceApi:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ConfigurationError(
-                "is no http or https address", where=f"DATASOURCE_URL {url!r}", fix="e.g. https://randomuser.me/api/"
+                "is not an http or https address",
+                where=f"DATASOURCE_URL {url!r}",
+                fix="e.g. https://randomuser.me/api/",
             )
         self.url = url
         self.address = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
@@ -63,33 +68,32 @@ class SourceApi:
         self._timeout_s = timeout_s
         self._session = requests.Session()
         self._session.headers.update({"Accept": "application/json", "User-Agent": "avro-data-contracts"})
-        # A proxy for the outer world cannot reach this machine's loopback.
+        # A proxy cannot reach this machine's loopback.
         self._session.trust_env = not self._local
-        if bundle := os.environ.get(
-            "SSL_CERT_FILE"
-        ):  # requests itself knows REQUESTS_CA_BUNDLE only, which comes first
+        # requests itself reads only REQUESTS_CA_BUNDLE, which takes precedence.
+        if bundle := os.environ.get("SSL_CERT_FILE"):
             self._session.verify = bundle
         self._retrying = Retrying(
             retry=retry_if_exception_type(_Temporary),
             stop=stop_after_attempt(retries + 1),
             wait=_BackOff(first_wait_s),
-            before_sleep=self._say_again,
+            before_sleep=self._log_retry,
             reraise=True,
         )
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> SourceApi:
+    def from_settings(cls, settings: Settings) -> RandomuserApi:
         return cls(
             settings.datasource_url, timeout_s=settings.datasource_timeout_s, retries=settings.datasource_retries
         )
 
     def pages(self, seed: str, size: int) -> Iterator[list[Any]]:
-        """Pages of `size` users of that seed until the source has no more; the last one may be shorter.
+        """Yield pages of `size` users of that seed until the API has no more; the last one may be shorter.
 
-        An empty page is asked for once more before it is taken for the end.
+        An empty page is the end only if it is empty a second time.
 
         Raises:
-            ServiceError: as `page`, or the very first page is empty.
+            ServiceError: as `page`, or the first page is empty.
         """
         number = 1
         while users := self.page(number, size, seed) or self.page(number, size, seed):
@@ -99,18 +103,18 @@ class SourceApi:
             raise ServiceError(
                 "answered without any user",
                 where=self._where,
-                fix="see whether it serves users (docs/reference/source-api.md)",
+                fix="check that it serves users (docs/reference/source-api.md)",
                 server="source",
             )
         log.info("the source has no more users", pages=number - 1)
 
     def page(self, number: int, size: int, seed: str) -> list[Any]:
-        """One page as it is in the answer's `results`, possibly empty.
+        """Fetch one page: `results` of the answer, possibly empty.
 
         Raises:
             ServiceError: no usable answer within the retries.
-            ConfigurationError: the API does not let us in.
-            Refused: the API says no, and would say so again.
+            ConfigurationError: the API denies access.
+            Refused: the API refuses, and a retry would not help.
         """
         try:
             answer = self._retrying(self._ask, {"page": number, "results": size, "seed": seed})
@@ -122,7 +126,7 @@ class SourceApi:
         answered = info.get("page", number) if isinstance(info, dict) else number
         if answered != number:
             raise ServiceError(
-                f"was asked for page {number}, which is not to be had, and answered with page {answered}",
+                f"was asked for page {number} and answered with page {answered}",
                 where=self._where,
                 fix="fetch larger pages (--page-size), or another --seed",
                 server="source",
@@ -137,23 +141,26 @@ class SourceApi:
             raise ServiceError(
                 f"its certificate is not trusted: {_cause(error)}",
                 where=self._where,
-                fix="behind a TLS-inspecting proxy, name its CA certificates in SSL_CERT_FILE",
+                fix="behind a TLS-inspecting proxy, set SSL_CERT_FILE to the file of its CA certificates",
                 server="source",
             ) from None
         except requests.Timeout:
-            raise self._temporary(f"no answer within {self._timeout_s:g} s") from None
+            raise self._temporary(f"did not answer within {self._timeout_s:g} s") from None
         except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError) as error:
             raise self._temporary(f"the answer broke off: {_cause(error)}") from None
         except requests.exceptions.ConnectionError as error:
-            raise self._temporary(f"not reachable: {_cause(error)}") from None
+            raise self._temporary(f"cannot be reached: {_cause(error)}") from None
         except requests.RequestException as error:
             raise ServiceError(
-                f"cannot be asked: {_cause(error)}", where=self._where, fix="correct DATASOURCE_URL", server="source"
+                f"the request failed: {_cause(error)}",
+                where=self._where,
+                fix="correct DATASOURCE_URL",
+                server="source",
             ) from None
         return self._understood(response)
 
     def _understood(self, response: requests.Response) -> dict[str, Any]:
-        """The answer's document; it has `results`, a list."""
+        """Return the answer's document, whose `results` is a list."""
         status = response.status_code
         try:
             document = json.loads(response.content)
@@ -164,11 +171,11 @@ class SourceApi:
         if status in _TEMPORARY:
             raise self._temporary(f"answered {status}{said}", self._asked_to_wait(response, said))
         if status in (401, 403):
-            words = f"answered {status}{said}: it does not let us in"
-            fix = "the key or account in DATASOURCE_URL is wrong or has expired: set it to one that is valid"
+            words = f"answered {status}{said}: it denies access"
+            fix = "the key or account in DATASOURCE_URL is wrong or has expired: set a valid one"
             raise ConfigurationError(words, where=self._where, fix=fix)
         if not response.ok:
-            fix = "see whether DATASOURCE_URL is the address of a randomuser.me API"
+            fix = "check that DATASOURCE_URL is the address of a randomuser.me API"
             raise Refused(f"answered {status}{said}", where=self._where, fix=fix, server="source", code=status)
         if document is None:
             kind = response.headers.get("Content-Type", "no content type")
@@ -179,7 +186,7 @@ class SourceApi:
             raise ServiceError(
                 "the answer has no list of results",
                 where=self._where,
-                fix="see whether DATASOURCE_URL is the address of a randomuser.me API",
+                fix="check that DATASOURCE_URL is the address of a randomuser.me API",
                 server="source",
             )
         return document
@@ -197,13 +204,13 @@ class SourceApi:
 
     def _temporary(self, what: str, wait_s: float | None = None) -> _Temporary:
         fix = (
-            "see `make status`, start it (`make up`), read its log (`stack logs source`), or set DATASOURCE_URL"
+            "check `make status`, start it (`make up`), read its log (`stack logs source`), or set DATASOURCE_URL"
             if self._local
-            else "see whether the network reaches it, or use the local one (`make up`, and no DATASOURCE_URL)"
+            else "check that the network reaches it, or use the local one (`make up`, without DATASOURCE_URL)"
         )
         return _Temporary(what, where=self._where, fix=fix, wait_s=wait_s)
 
-    def _say_again(self, state: RetryCallState) -> None:
+    def _log_retry(self, state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
         log.warning(
             "asking the source again",
@@ -215,7 +222,7 @@ class SourceApi:
 
 
 def retry_after(header: str | None) -> float | None:
-    """Seconds to wait by a `Retry-After` header, a number or an HTTP date; None where it makes no sense."""
+    """Return the seconds that a `Retry-After` header asks for, None if it is neither a number nor an HTTP date."""
     if header is None:
         return None
     if re.fullmatch(r"[0-9]{1,9}(\.[0-9]+)?", header.strip()):
@@ -230,7 +237,7 @@ def retry_after(header: str | None) -> float | None:
 
 
 class _BackOff:
-    """What the server asked for and a little more (many clients should not come back at once); else exponential."""
+    """Waits as long as the server asks and a little longer, so that clients spread out; else exponentially."""
 
     def __init__(self, first_wait_s: float) -> None:
         self._jittered = wait_random_exponential(multiplier=first_wait_s, max=LONGEST_WAIT_S)
@@ -242,7 +249,7 @@ class _BackOff:
 
 
 def _cause(error: BaseException) -> str:
-    """The innermost reason in one line."""
+    """Return the innermost reason in one line."""
     while error.__context__ is not None:
         error = error.__context__
     return str(getattr(error, "strerror", None) or error or type(error).__name__).splitlines()[0]

@@ -1,6 +1,6 @@
-"""A user of the randomuser.me API, versions 1.0 to 1.4, as a record of `users_created`.  Pure.
+"""Maps a user of the randomuser.me API, versions 1.0 to 1.4, to a record of `users_created`.  Pure.
 
-Text is passed on as the source wrote it: nothing is stripped, normalised or recoded.
+Text stays as the source wrote it: nothing is stripped, normalized or recoded.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from contracts.errors import EXIT_FINDINGS, ContractsError
+from producers.rejection import Rejection
+from producers.sources.source import Record
 
 User = dict[str, Any]
-Record = dict[str, Any]
 
 UNKNOWN_GENDER = "UNKNOWN"
 _GENDERS = {"male": "MALE", "female": "FEMALE"}
@@ -22,28 +22,12 @@ _PICTURES = ("large", "medium", "thumbnail")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FINER = re.compile(r"[.,][0-9]{6}[0-9]*[1-9]")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-# Never change it: ids of users without a login.uuid are made in it.
+# Never change it: the ids of users without a login.uuid depend on it.
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://randomuser.me/api/")
 
 
-class RejectedUser(ContractsError):
-    """A user that cannot become a valid record.  Neither text nor reason holds any of its data.
-
-    Args:
-        reason: a code, `MISSING_EMAIL`, `INVALID_DOB`, …: what is wrong, and the record's field.
-        what: one sentence for a person.
-    """
-
-    exit_code = EXIT_FINDINGS
-    stage = "TRANSFORMATION"  # of Kafka Connect's enum Stage
-
-    def __init__(self, reason: str, what: str) -> None:
-        super().__init__(what)
-        self.reason = reason
-
-
 def to_record(user: User) -> Record:
-    """The record of one user.
+    """Return the record of one user.
 
     Returns:
         `id` (UUID text, lower case), `first_name`, `last_name`, `gender` (FEMALE, MALE or UNKNOWN), `address` and
@@ -51,17 +35,17 @@ def to_record(user: User) -> Record:
         `registered_date` a datetime in UTC or None.
 
     Raises:
-        RejectedUser: a required part is missing, or a part is of a form that no version of the API has.
+        Rejection: a required part is missing, or a part has a form that no version of the API has.
     """
     if not isinstance(user, dict):
-        raise RejectedUser("INVALID_USER", "the user is no JSON object")
+        raise Rejection("INVALID_USER", "the user is not a JSON object")
     name = _object(user, "name", "first_name")
     location = _object(user, "location", "address")
     login = _object(user, "login", "id")
     email = _required(user.get("email"), "email")
     local, _, domain = email.rpartition("@")
     if not local or not domain:
-        raise RejectedUser("INVALID_EMAIL", "email has no text on both sides of an @")
+        raise Rejection("INVALID_EMAIL", "email has no text on both sides of an @")
     username = _text(login.get("username"), "username")
     phone = _text(user.get("phone"), "phone")
     birth = _moment(user.get("dob"), "dob")
@@ -86,45 +70,45 @@ def _object(user: User, part: str, field: str) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise RejectedUser(f"INVALID_{field.upper()}", f"{part} is no JSON object")
+        raise Rejection(f"INVALID_{field.upper()}", f"{part} is not a JSON object")
     return value
 
 
 def _text(value: Any, field: str) -> str | None:
-    """The text as it is; None for none."""
+    """Return the text as it is, None for none."""
     if value is None:
         return None
     if not isinstance(value, str):
-        raise RejectedUser(f"INVALID_{field.upper()}", f"{field} is a {type(value).__name__}, not text")
+        raise Rejection(f"INVALID_{field.upper()}", f"{field} is a {type(value).__name__}, not text")
     if not value.isascii():
         try:
             value.encode()
         except UnicodeEncodeError:
-            raise RejectedUser(f"INVALID_{field.upper()}", f"{field} holds half of a surrogate pair") from None
+            raise Rejection(f"INVALID_{field.upper()}", f"{field} holds half of a surrogate pair") from None
     if "\x00" in value:  # PostgreSQL can store every other character
-        raise RejectedUser(f"INVALID_{field.upper()}", f"{field} holds the character U+0000")
+        raise Rejection(f"INVALID_{field.upper()}", f"{field} holds the character U+0000")
     return value
 
 
 def _required(value: Any, field: str) -> str:
     text = _text(value, field)
     if text is None or not text.strip():
-        raise RejectedUser(f"MISSING_{field.upper()}", f"{field} is {'missing' if text is None else 'empty'}")
+        raise Rejection(f"MISSING_{field.upper()}", f"{field} is {'missing' if text is None else 'empty'}")
     return text
 
 
 def _identity(given: Any, username: str | None, email: str, phone: str | None) -> str:
-    """`login.uuid`; in versions that have none, one made from what stays the same when the user changes."""
+    """Return `login.uuid`, or an id made from what stays the same when the user changes, for versions without it."""
     if given is not None:
         if not isinstance(given, str) or not _UUID.fullmatch(given):
-            raise RejectedUser("INVALID_ID", "login.uuid is no UUID")
+            raise Rejection("INVALID_ID", "login.uuid is not a UUID")
         return given.lower()
     if username:
         identity = ["login", username, email]
     elif phone:
         identity = ["phone", phone, email]
     else:
-        raise RejectedUser("MISSING_ID", "there is no login.uuid, and no login.username or phone to make an id from")
+        raise Rejection("MISSING_ID", "there is no login.uuid, and no login.username or phone to make an id from")
     return str(uuid.uuid5(_NAMESPACE, json.dumps(identity)))
 
 
@@ -143,7 +127,7 @@ def _address(location: dict[str, Any]) -> str:
     parts = [_text(part, "address") for part in (street, *map(location.get, ("city", "state", "country")))]
     address = ", ".join(part for part in parts if part)
     if not address.strip(" ,"):
-        raise RejectedUser("MISSING_ADDRESS", "location has no street, city, state or country")
+        raise Rejection("MISSING_ADDRESS", "location has no street, city, state or country")
     return address
 
 
@@ -152,7 +136,7 @@ def _post_code(value: Any) -> str | None:
 
 
 def _moment(value: Any, field: str) -> datetime | None:
-    """Unix seconds (1.0), `1990-07-20 11:40:15` (1.1), `{"date": "1945-04-24T00:26:45Z"}` (1.2, 1.3 with `.253`)."""
+    """Read Unix seconds (1.0); `1990-07-20 11:40:15` (1.1); `{"date": "1945-04-24T00:26:45.253Z"}` (1.2, 1.3)."""
     if isinstance(value, dict):
         value = value.get("date", "")
     if value is None:
@@ -161,13 +145,13 @@ def _moment(value: Any, field: str) -> datetime | None:
         if type(value) is int:
             return _EPOCH + timedelta(seconds=value)
         if isinstance(value, str):
-            if _FINER.search(value):  # fromisoformat would cut it off
-                raise RejectedUser(f"INVALID_{field.upper()}", f"{field} is finer than a microsecond")
+            if _FINER.search(value):  # fromisoformat would cut the rest off
+                raise Rejection(f"INVALID_{field.upper()}", f"{field} is finer than a microsecond")
             moment = datetime.fromisoformat(value)
             return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
         pass
-    raise RejectedUser(f"INVALID_{field.upper()}", f"{field} is neither Unix seconds nor an ISO 8601 date and time")
+    raise Rejection(f"INVALID_{field.upper()}", f"{field} is neither Unix seconds nor an ISO 8601 date and time")
 
 
 def _picture(picture: dict[str, Any]) -> str | None:

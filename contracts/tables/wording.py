@@ -1,0 +1,28 @@
+"""A note on a migration, told to the one who reads the table."""
+
+from __future__ import annotations
+
+from contracts.tables.layout import Note, NoteKind
+
+
+def told(note: Note) -> str:
+    """`note` in one line."""
+    columns = ", ".join(note.columns)
+    several = len(note.columns) > 1
+    match note.kind:
+        case NoteKind.new_table:
+            return f"{note.table} is new, and empty until the topic is read again"
+        case NoteKind.written_again:
+            return f"{columns} still has the values that {note.label} wrote, and is written again"
+        case NoteKind.rewritten:
+            return f"the new type of {columns} makes the server rewrite the whole table, which is locked meanwhile"
+        case NoteKind.null_in_old_rows:
+            return f"existing rows have null in {columns}"
+        case NoteKind.no_longer_written:
+            return f"{columns} {'stay' if several else 'stays'} in the table, but nothing writes to {_it(several)}"
+        case NoteKind.abandoned:
+            return f"{note.table} stays, but nothing writes to it: move its readers, then drop it"
+
+
+def _it(several: bool) -> str:
+    return "them" if several else "it"

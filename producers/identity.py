@@ -1,0 +1,44 @@
+"""Which records of a contract are the same row: those with the same primary key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Any
+
+from contracts.avro.nodes import Record
+from contracts.catalog.contract import Contract
+
+#: Gives equal values for records that are the same row.
+Identity = Callable[[dict[str, Any]], Hashable]
+
+
+def identity_of(contract: Contract) -> Identity | None:
+    """The identity of the contract's records: its first table's primary key, or the fields of its key schema.
+
+    Returns:
+        None for a contract that has neither, where every record is one of its own.
+    """
+    fields = _fields(contract)
+    if not fields:
+        return None
+    if len(fields) == 1:
+        [field] = fields
+        return lambda record: _hashable(record.get(field))
+    return lambda record: tuple(_hashable(record.get(field)) for field in fields)
+
+
+def _fields(contract: Contract) -> list[str]:
+    if contract.sinks:
+        return contract.sinks[0].primary_key
+    if contract.key is None:
+        return []
+    root = contract.key.schema.resolve(contract.key.schema.root)
+    return list(root.by_name) if isinstance(root, Record) else []
+
+
+def _hashable(value: Any) -> Hashable:
+    try:
+        hash(value)
+    except TypeError:  # a list, a map or a record inside the key
+        return repr(value)
+    return value  # type: ignore[no-any-return]

@@ -1,0 +1,21 @@
+"""Why something that a source gave is not a record of the contract."""
+
+from __future__ import annotations
+
+from contracts.errors import EXIT_FINDINGS, ContractsError
+
+
+class Rejection(ContractsError):
+    """A source's item that cannot become a valid record.  Neither text nor reason contains any of its data.
+
+    Args:
+        reason: a code such as `MISSING_EMAIL` or `INVALID_DOB`: what is wrong, and with which field of the record.
+        what: one sentence for a person.
+    """
+
+    exit_code = EXIT_FINDINGS
+    stage = "TRANSFORMATION"  # of Kafka Connect's enum Stage
+
+    def __init__(self, reason: str, what: str) -> None:
+        super().__init__(what)
+        self.reason = reason
