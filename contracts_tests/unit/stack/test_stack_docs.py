@@ -14,7 +14,7 @@ PAGE = (CLONE / "docs" / "reference" / "stack.md").read_text()
 
 
 def test_the_page_has_every_port_and_version():
-    table = PAGE.partition("## Servers and ports")[2].partition("## ")[0]
+    table = PAGE.partition("## Addresses and ports")[2].partition("## ")[0]
     assert {int(number) for number in re.findall(r"\b1[0-9]{4}\b", table)} == set(ports.FIXED.values())
     versions = server_versions()
     for name, row in (
