@@ -117,6 +117,12 @@ chaos: setup ## kill -9 everything 25 times during a load; check that nothing is
 fuzz: setup ## stream 200,000 mutated records; check that each becomes the right row or dead letter (ARGS="--seed 7")
 	@$(BIN)/python -m contracts_tests.fuzz $(ARGS)
 
+.PHONY: docs
+docs: $(STAMP) ## write again the pages of docs/ that are made from the code
+	@$(BIN)/python -m contracts.lint.docs > docs/reference/lint.md
+	@$(BIN)/python -m contracts_tests.fixtures.cli_page > docs/reference/cli.md
+	@$(BIN)/python -m contracts_tests.fixtures.api_page > docs/reference/api.md
+
 .PHONY: lint
 lint: $(STAMP) ## check style, formatting, types and the direction of imports
 	@$(BIN)/ruff check .

@@ -3,16 +3,17 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from contracts.catalog.contract import Contract as Contract
     from contracts.catalog.loading import Catalog as Catalog
     from contracts.catalog.loading import from_files as from_files
     from contracts.catalog.loading import load as load
     from contracts.catalog.loading import load_one as load_one
 
-_OF_LOADING = ("Catalog", "from_files", "load", "load_one")
+__all__ = ["Catalog", "Contract", "from_files", "load", "load_one"]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _OF_LOADING:
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     # Not before: modules of this room are imported by those that `loading` needs.
     from contracts.catalog import loading

@@ -14,19 +14,18 @@ HEAD = """\
 
 <!-- Made by `python -m contracts.lint.docs > docs/reference/lint.md`; a test compares. -->
 
-`contracts lint` looks at every contract by itself: what the registry would take, and what hurts later. It needs no
-server. `--format text|json|junit|github|markdown`, `--fail-on error|warning|never`; exit 0 fine, 1 findings, 2 usage
-or a contract that cannot be read.
+`contracts lint` examines each contract by itself, and finds problems that the registry would accept and you would
+regret. It needs no server. Its options and exit codes are in [cli.md](cli.md#contracts-lint).
 
-A contract switches a rule off with a reason, in its contract.yaml:
+To switch a rule off, give a reason in `contract.yaml`:
 
 ```yaml
 lint:
   FIELD_DOC: the fields are described in the shop's API documentation
 ```
 
-A name that is no rule is an error; a rule that is switched off and would find nothing is itself a warning
-(`LINT_UNUSED`). A shared type is looked at once, with the first contract that uses it.
+An unknown rule name is an error. If a rule is switched off but would find nothing, that is a warning
+(`LINT_UNUSED`). A shared type is examined once, with the first contract that uses it.
 
 """
 

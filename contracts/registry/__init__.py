@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from contracts.registry.client import Registry as Registry
 
+__all__ = ["Registry"]
+
 
 def __getattr__(name: str) -> Any:
-    if name != "Registry":
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     # Not before: it loads `requests`, which not every command needs.
     from contracts.registry.client import Registry

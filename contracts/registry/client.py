@@ -94,6 +94,7 @@ class Registry:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Registry:
+        """Return a client of the registry that the settings name."""
         return cls(
             settings.schema_registry_url,
             user=settings.schema_registry_user,

@@ -69,8 +69,9 @@ class _Drift:
             waiting = list(contract.subjects)
             while waiting:
                 subject = waiting.pop()
-                self.by_subject.setdefault(subject.name, contract)
-                waiting.extend(subject.types)
+                if subject.name not in self.by_subject:
+                    self.by_subject[subject.name] = contract
+                    waiting.extend(subject.types)
 
     def of_step(self, step: Step) -> Iterator[Finding]:
         match step:

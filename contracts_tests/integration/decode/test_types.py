@@ -163,7 +163,7 @@ def test_what_was_sent_is_stored(stored: Stored, name: str, store: str) -> None:
 
 
 def test_the_page_tells_the_columns_that_the_stores_have(stored: Stored) -> None:
-    page = types_page.table("Scalars") | types_page.table("Types made of others")
+    page = types_page.table("Scalars") | types_page.table("Nested types")
     assert {case.row for case in CASES} == set(page)
     for name, case in zip(COLUMNS, CASES, strict=True):
         in_cassandra, in_postgres = page[case.row][1:3]

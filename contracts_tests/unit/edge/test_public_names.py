@@ -14,6 +14,7 @@ PROGRAMS = [
     "from contracts import catalog, settings; catalog.load(settings.load().contracts_dir).get('users_created')",
     "from contracts.registry import Registry; Registry.from_settings",
     "from producers.publish import Publisher, RejectedRecord; Publisher.open",
+    "from producers import Publisher, RejectedRecord; Publisher.open",
     "from contracts.compat.levels import check; check",
     "from streaming import queries; queries.stream, queries.whole",
 ]

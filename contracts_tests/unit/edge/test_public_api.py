@@ -1,0 +1,72 @@
+"""The public names and their parameters: a removal or a rename is noticed here before users notice it.
+
+Add what is new.  Take nothing away without a line in CHANGELOG.md.
+"""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+
+import pytest
+
+from contracts_tests.fixtures import api_page, pages
+from contracts_tests.fixtures.clone import CLONE
+
+EXPORTED = {
+    "contracts": ["__version__", "catalog", "errors", "registry", "settings"],
+    "contracts.catalog": ["Catalog", "Contract", "from_files", "load", "load_one"],
+    "contracts.registry": ["Registry"],
+    "producers": ["NotDelivered", "Publisher", "RejectedRecord"],
+}
+
+PARAMETERS = {
+    "contracts.catalog.load": "folder",
+    "contracts.catalog.load_one": "folder name",
+    "contracts.catalog.from_files": "files root",
+    "contracts.catalog.Catalog.get": "name",
+    "contracts.catalog.Catalog.only": "names",
+    "contracts.settings.load": "flags",
+    "contracts.compat.levels.check": "new history level where named",
+    "contracts.registry.Registry": "url user password timeout_s ca_file retry_for_s parallel keep_tags",
+    "contracts.registry.Registry.from_settings": "settings",
+    "contracts.registry.Registry.subjects": "",
+    "contracts.registry.Registry.versions": "subject deleted",
+    "contracts.registry.Registry.version": "subject version deleted",
+    "contracts.registry.Registry.by_id": "schema_id",
+    "contracts.registry.Registry.register": "subject text references",
+    "contracts.registry.Registry.level": "subject",
+    "producers.Publisher": "contract settings name",
+    "producers.Publisher.open": "",
+    "producers.Publisher.send": "record",
+    "producers.Publisher.refuse": "given refusal position",
+    "producers.Publisher.flush": "",
+    "streaming.queries.stream": "spark settings contract",
+    "streaming.queries.whole": "spark settings contract",
+    "streaming.spark.session.running": "settings",
+}
+
+
+@pytest.mark.parametrize("package", EXPORTED)
+def test_package_exports_recorded_names(package: str) -> None:
+    module = importlib.import_module(package)
+    assert sorted(module.__all__) == EXPORTED[package]
+    for name in module.__all__:
+        assert getattr(module, name) is not None
+
+
+def test_parameters_have_recorded_names() -> None:
+    assert {name: " ".join(found) for name, found in api_page.parameters().items()} == PARAMETERS
+
+
+def test_page_is_current() -> None:
+    assert pages.read("docs/reference/api.md").text == api_page.page(), "run: make docs"
+
+
+@pytest.mark.parametrize("package", EXPORTED)
+def test_import_of_package_is_light(package: str) -> None:
+    heavy = ("pydantic", "yaml", "requests", "confluent_kafka", "fastavro", "typer")
+    program = f"import {package}, sys; print(*[name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], cwd=CLONE, capture_output=True, text=True, check=True)
+    assert done.stdout == "\n"
