@@ -1,0 +1,60 @@
+"""Shared types that use each other: every command visits each type once, not once for each path to it."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from contracts.catalog.loading import Catalog, from_files
+from contracts.catalog.places import Texts
+from contracts.check import run as checks
+from contracts.check.run import Baseline
+from contracts.lint import run as lint
+from contracts.registry import drift, plan
+from contracts.registry.plan import Actual, SubjectState, TopicState
+from contracts_tests.fixtures.contract_files import CONTRACT, record
+
+# Each type uses the two before it, so there are more than 10^12 paths: a command that takes all of them never ends.
+MANY = 60
+FILES = {
+    "orders/contract.yaml": CONTRACT,
+    "orders/value.avsc": record(("id", "string"), ("last", f"shop.T{MANY - 1}")),
+    **{
+        f"types/t{number}.avsc": record(
+            ("n", "int"),
+            *((f"f{one}", f"shop.T{one}") for one in (number - 1, number - 2) if one >= 0),
+            name=f"shop.T{number}",
+        )
+        for number in range(MANY)
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def catalog() -> Catalog:
+    return from_files(FILES, "schemas")
+
+
+def test_catalog_lists_each_type_once_after_those_it_uses(catalog: Catalog) -> None:
+    assert [one.name for one in catalog.types] == [f"shop.T{number}" for number in range(MANY)]
+    assert catalog.only(["orders"]).types == catalog.types
+
+
+def test_lint_visits_each_type_once(catalog: Catalog) -> None:
+    assert lint.run(catalog, Texts.of(FILES, "schemas")) is not None
+
+
+def test_plan_and_drift_visit_each_type_once(catalog: Catalog) -> None:
+    subjects = {one.name: SubjectState() for one in (*catalog.types, *catalog.contracts["orders"].subjects)}
+    state = Actual(subjects, {"orders": TopicState(1, 1, {}), "orders.dlq": TopicState(1, 1, {"retention.ms": "-1"})})
+    missing = [one for one in drift.find(catalog, state, Texts.of(FILES, "schemas")) if one.rule == "SUBJECT_MISSING"]
+    assert len(missing) == MANY + 1
+    assert len(plan.make(catalog, state).steps) > MANY
+
+
+def test_check_visits_each_type_once(catalog: Catalog) -> None:
+    old = from_files({**FILES, "types/t0.avsc": record(("m", "int"), name="shop.T0")}, "schemas")
+    base = Baseline("main", {one.topic: one for one in old.contracts.values()})
+    checked = checks.run(catalog, base, {}, Texts.of(FILES, "schemas"), date(2026, 1, 1))
+    assert {one.rule for one in checked.findings} >= {"READER_FIELD_MISSING_DEFAULT_VALUE"}
