@@ -83,7 +83,7 @@ def environment_of(stack: RunningStack, server: str) -> dict[str, str]:
     return dict(one.split("=", 1) for one in text.split("\0") if one)
 
 
-def test_nobody_gets_in_without_the_password(airflow: AirflowClient) -> None:
+def test_airflow_refuses_access_without_the_password(airflow: AirflowClient) -> None:
     assert requests.get(f"{airflow.url}/api/v2/dags", timeout=30).status_code == 401
     for password in ("admin", "airflow", ""):
         account = {"username": "admin", "password": password}
@@ -102,7 +102,7 @@ def green(airflow: AirflowClient, users: Pipeline) -> Run:
 
 
 @pytest.mark.timeout(900)
-def test_a_day_is_produced_stored_and_reconciled(green: Run, users: Pipeline) -> None:
+def test_daily_run_produces_stores_and_reconciles(green: Run, users: Pipeline) -> None:
     assert [(name, one["try_number"]) for name, one in green.tasks().items()] == [(step, 1) for step in STEPS]
     assert "asking the source again" in "\n".join(green.log("stream_data_from_api"))
     last = {task: green.log(task)[-1] for task in STEPS}
@@ -116,7 +116,7 @@ def test_a_day_is_produced_stored_and_reconciled(green: Run, users: Pipeline) ->
     assert len(users.postgres_rows()) == USERS
 
 
-def test_a_browser_shows_the_run_green(airflow: AirflowClient, green: Run, tmp_path: Path) -> None:
+def test_browser_shows_the_run_as_successful(airflow: AirflowClient, green: Run, tmp_path: Path) -> None:
     chromium = program("chromium", "chromium", "chromium-browser", "google-chrome")
     keep = bool(os.environ.get("KEEP_PICTURES"))
     picture = CLONE / "docs" / "images" / "airflow-run.png" if keep else tmp_path / "run.png"
@@ -138,7 +138,7 @@ def test_a_browser_shows_the_run_green(airflow: AirflowClient, green: Run, tmp_p
 
 
 @pytest.mark.timeout(900)
-def test_the_day_once_more_changes_nothing_though_the_scheduler_is_killed(
+def test_rerun_changes_nothing_even_when_the_scheduler_is_killed(
     airflow: AirflowClient, green: Run, users: Pipeline
 ) -> None:
     before = rows(users.postgres_rows())
@@ -155,9 +155,7 @@ def test_the_day_once_more_changes_nothing_though_the_scheduler_is_killed(
 
 
 @pytest.mark.timeout(900)
-def test_a_registry_that_is_down_is_tried_again_told_of_and_fixed_by_the_next_try(
-    airflow: AirflowClient, users: Pipeline
-) -> None:
+def test_registry_outage_is_retried_reported_and_recovered_from(airflow: AirflowClient, users: Pipeline) -> None:
     os.kill(airflow.stack.status["registry"]["pid"], signal.SIGKILL)
     run = airflow.trigger("user_automation", "2026-01-03", count=20)
     assert run.ended() == "failed"
@@ -183,7 +181,7 @@ def test_a_registry_that_is_down_is_tried_again_told_of_and_fixed_by_the_next_tr
     assert len(airflow.told.mails) == 1
 
 
-def test_a_run_that_is_late_or_whose_time_is_up_is_told_of(airflow: AirflowClient, tmp_path: Path) -> None:
+def test_late_and_timed_out_runs_are_reported(airflow: AirflowClient, tmp_path: Path) -> None:
     script = """
 import asyncio
 from types import SimpleNamespace
@@ -204,7 +202,7 @@ for reason in ("task_failure", "timed_out"):
     assert [mail["Subject"] for mail in airflow.told.mails[mails:]] == [late, over]
 
 
-def test_too_many_dead_letters_fail_the_review_with_reasons_and_counts(airflow: AirflowClient, green: Run) -> None:
+def test_review_of_too_many_dead_letters_fails_with_reason_counts(airflow: AirflowClient, green: Run) -> None:
     run = airflow.trigger("dead_letter_review", None)
     assert run.ended() == "failed"
     tasks = run.tasks()
@@ -228,7 +226,7 @@ def without_servers(airflow: AirflowClient, tmp_path_factory: pytest.TempPathFac
 
 
 @pytest.mark.timeout(600)
-def test_dag_test_runs_each_without_a_scheduler(without_servers: dict[str, str], tmp_path: Path) -> None:
+def test_dags_run_without_a_scheduler(without_servers: dict[str, str], tmp_path: Path) -> None:
     # Airflow 3.3.2 looks for a deadline's alert in the database, where no DAG processor has put it.
     script = f"""
 from airflow.dag_processing.dagbag import DagBag

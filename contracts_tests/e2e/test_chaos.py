@@ -18,9 +18,7 @@ SEED = 9
 
 
 @pytest.mark.timeout(1500)
-def test_nothing_is_lost_and_no_row_differs_when_everything_is_killed_once(
-    private: RunningStack, tmp_path: Path
-) -> None:
+def test_nothing_is_lost_when_every_process_is_killed_once(private: RunningStack, tmp_path: Path) -> None:
     said: list[str] = []
 
     # Each recovery takes half a minute: several are to be recovered from at once.

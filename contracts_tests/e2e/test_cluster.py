@@ -142,7 +142,7 @@ class Node:
             cluster.shutdown()
 
 
-def test_records_and_rows_have_copies_on_other_machines(pipeline: Pipeline) -> None:
+def test_topic_is_replicated_across_brokers(pipeline: Pipeline) -> None:
     topics, name = Topics(pipeline.of("admin")), pipeline.contract.topic
     state = topics.read([name])[name]
     assert (state.partitions, state.replication_factor) == (PARTITIONS, 3)
@@ -164,13 +164,13 @@ def submit(stack: RunningStack, pipeline: Pipeline, *flags: str) -> subprocess.C
     return subprocess.run(command, cwd=CLONE, env=environment, capture_output=True, text=True, check=False)
 
 
-def test_standalone_takes_no_python_in_cluster_mode(cluster: RunningStack, pipeline: Pipeline) -> None:
+def test_standalone_master_refuses_python_in_cluster_mode(cluster: RunningStack, pipeline: Pipeline) -> None:
     refused = submit(cluster, pipeline, "--deploy-mode", "cluster")
     assert refused.returncode != 0
     assert "Cluster deploy mode is currently not supported for python" in refused.stderr
 
 
-def test_one_of_each_is_killed_and_nothing_is_lost(
+def test_nothing_is_lost_when_one_server_of_each_kind_is_killed(
     big_stack: BigStack, cluster: RunningStack, pipeline: Pipeline, tmp_path: Path
 ) -> None:
     assert cluster.exports["KAFKA_BOOTSTRAP_SERVERS"].count(",") == 2

@@ -13,7 +13,7 @@ from contracts_tests.fixtures.clone import CLONE
 from contracts_tests.fixtures.stack import RunningStack
 
 
-def test_the_demo_reconciles_and_says_so_when_it_would_not(private: RunningStack, tmp_path: Path) -> None:
+def test_demo_reconciles_and_a_deleted_row_fails_reconcile(private: RunningStack, tmp_path: Path) -> None:
     environment = {
         **private.environment,
         "STACK_DIR": str(private.root),

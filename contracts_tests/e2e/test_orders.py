@@ -69,7 +69,7 @@ def as_json(number: int, **members: Any) -> dict[str, Any]:
     }
 
 
-def test_orders_go_through_the_same_code(private: RunningStack, tmp_path: Path) -> None:
+def test_orders_contract_runs_without_code_of_its_own(private: RunningStack, tmp_path: Path) -> None:
     schemas = tmp_path / "schemas"
     shutil.copytree(CLONE / "schemas", schemas)
     environment = {

@@ -121,7 +121,7 @@ def open_client(configured: Settings) -> Iterator[Consumer]:
         client.close()
 
 
-def test_kafka_lets_in_who_has_an_account_and_no_one_else(secure: Secure) -> None:
+def test_kafka_accepts_only_clients_with_an_account_and_tls(secure: Secure) -> None:
     assert read_topic(secure.of("stream")) == TOPIC
     assert read_topic(secure.of("stream", kafka_sasl_password="wrong")).startswith("_AUTHENTICATION ")
     with open_client(secure.of("stream")) as client:
@@ -134,7 +134,7 @@ def test_kafka_lets_in_who_has_an_account_and_no_one_else(secure: Secure) -> Non
     assert "certificate verify failed" in read_topic(secure.of("stream", kafka_ssl_ca_file=""))
 
 
-def test_each_role_does_its_own_in_kafka_and_no_more(secure: Secure) -> None:
+def test_kafka_limits_each_role_to_its_own_work(secure: Secure) -> None:
     assert read_topic(secure.of("producer")) == "TOPIC_AUTHORIZATION_FAILED"
     assert read_topic(secure.of("admin")) == "TOPIC_AUTHORIZATION_FAILED"
     for role, topic, taken in (
@@ -156,7 +156,7 @@ def test_each_role_does_its_own_in_kafka_and_no_more(secure: Secure) -> None:
             client.create_topics([NewTopic("mine", 1)])["mine"].result(60)
 
 
-def test_nobody_gets_to_the_controller_without_the_broker_s_certificate(secure: Secure) -> None:
+def test_kafka_controller_requires_the_broker_certificate(secure: Secure) -> None:
     port = json.loads((secure.stack.root / "run" / "ports.json").read_text())["kafka-controller"]
     told: list[KafkaError] = []
     client = AdminClient(
@@ -174,7 +174,7 @@ def test_nobody_gets_to_the_controller_without_the_broker_s_certificate(secure: 
     assert any("certificate" in error.str() for error in told), told
 
 
-def test_the_registry_asks_for_an_account_and_lets_only_admin_register(secure: Secure) -> None:
+def test_registry_requires_an_account_and_lets_only_admin_register(secure: Secure) -> None:
     schema, subject = '{"type": "string"}', f"{TOPIC}-value"
     for role in ROLES:
         assert Registry.from_settings(secure.of(role)).versions(subject) == [1]
@@ -209,7 +209,7 @@ def count(session: Session) -> int:
     return session.execute(f"SELECT count(*) FROM spark_streams.{TABLE}").one()[0]
 
 
-def test_cassandra_shows_the_rows_to_the_stream_only(secure: Secure) -> None:
+def test_cassandra_shows_rows_only_to_the_stream_role(secure: Secure) -> None:
     with cassandra.connect(secure.of("stream")) as session:
         assert count(session) > 0
     with pytest.raises(ServiceError, match="Unauthorized"), cassandra.connect(secure.of("producer")) as session:
@@ -222,7 +222,7 @@ def test_cassandra_shows_the_rows_to_the_stream_only(secure: Secure) -> None:
         pass
 
 
-def test_postgres_shows_the_rows_to_the_stream_only(secure: Secure) -> None:
+def test_postgres_shows_rows_only_to_the_stream_role(secure: Secure) -> None:
     with postgres.connect(secure.of("stream")) as connection:
         assert connection.execute(f"SELECT count(*) FROM {TABLE}").fetchone() > (0,)
     dsn = secure.exports["stream"]["POSTGRES_DSN"]
@@ -241,7 +241,7 @@ def test_postgres_shows_the_rows_to_the_stream_only(secure: Secure) -> None:
             psycopg.connect(dsn, connect_timeout=15, **changes)
 
 
-def test_a_dead_letter_is_put_back_by_who_may_and_by_no_one_else(secure: Secure) -> None:
+def test_only_the_replay_role_can_replay_dead_letters(secure: Secure) -> None:
     producer = Producer({**kafka.client(secure.of("producer")), "log_level": 0})
     producer.produce(TOPIC, b"no record")
     assert producer.flush(40) == 0
@@ -252,14 +252,14 @@ def test_a_dead_letter_is_put_back_by_who_may_and_by_no_one_else(secure: Secure)
     assert len(json.loads(secure.step("replay", "streaming", "dlq", "replay", "--json"))["put_back"]) == 1
 
 
-def test_no_password_is_on_a_command_line_or_in_a_log(secure: Secure) -> None:
+def test_command_lines_and_logs_contain_no_password(secure: Secure) -> None:
     secrets = json.loads((secure.stack.root / "secrets.json").read_text()).values()
     seen = subprocess.run(["ps", "-ww", "-eo", "args"], capture_output=True, text=True, check=True).stdout
     seen += "".join(log.read_text(errors="replace") for log in (secure.stack.root / "logs").glob("*.log"))
     assert not [secret for secret in secrets if secret in seen]
 
 
-def test_wrong_credentials_end_each_command_with_a_sentence(secure: Secure) -> None:
+def test_wrong_credentials_end_each_command_with_a_clear_error(secure: Secure) -> None:
     wrong = {"KAFKA_SASL_PASSWORD": "wrong", "KAFKA_MAX_BLOCK_MS": "3000"}
     for command in (("producers", "--count", "1"), ("streaming", "--available-now")):
         done = secure.run("producer", *command, **wrong)
@@ -268,7 +268,7 @@ def test_wrong_credentials_end_each_command_with_a_sentence(secure: Secure) -> N
         assert "uthentication" in done.stderr
 
 
-def test_airflow_s_one_account_is_no_way_in(tmp_path: Path) -> None:
+def test_secure_stack_refuses_to_start_airflow(tmp_path: Path) -> None:
     refused = run_stack(tmp_path, "up", "--ports", "auto", "--secure", "--with", "airflow", check=False)
     assert refused.returncode == 2
     assert "leave --with airflow out" in refused.stderr

@@ -132,7 +132,7 @@ def told(pipeline: Pipeline, by: str = "__connect.errors.exception.message") -> 
     return {letter.value() or b"": dict(letter.headers())[by].decode() for letter in pipeline.dead_letters()}
 
 
-def test_bytes_that_no_writer_should_send_are_dead_letters_and_never_another_value(
+def test_malformed_bytes_are_dead_lettered_and_never_misread(
     settings_of_stack: Settings, spark: SparkSession, tmp_path: Path
 ) -> None:
     pipeline = pipeline_of(settings_of_stack, spark, tmp_path, {"id": "int", **FIELDS}, ("id",))
@@ -157,7 +157,7 @@ def test_bytes_that_no_writer_should_send_are_dead_letters_and_never_another_val
     assert sum(found.dead_lettered.values()) == len(told(pipeline))
 
 
-def test_an_int_of_33_bits_is_found_also_where_a_wider_type_reads_it(
+def test_int_of_33_bits_is_rejected_even_for_a_wider_reader_type(
     settings_of_stack: Settings, spark: SparkSession, tmp_path: Path
 ) -> None:
     wider = {"a": "long", "b": "float", "c": "double", "d": "double"}
@@ -204,7 +204,7 @@ def test_an_int_of_33_bits_is_found_also_where_a_wider_type_reads_it(
         ),
     ],
 )
-def test_a_writer_whose_logical_type_means_other_values_cannot_be_read(
+def test_writer_with_another_logical_type_is_incompatible(
     settings_of_stack: Settings, spark: SparkSession, tmp_path: Path, body: bytes, ours: Any, theirs: Any
 ) -> None:
     pipeline = pipeline_of(settings_of_stack, spark, tmp_path, {"id": "int", "x": ours}, ("id",))
@@ -224,7 +224,7 @@ def test_a_writer_whose_logical_type_means_other_values_cannot_be_read(
     assert "x is " in told(pipeline)[value]
 
 
-def test_what_a_record_claims_is_bounded_also_in_fields_that_the_reader_drops(
+def test_claimed_sizes_are_limited_even_in_fields_the_reader_drops(
     settings_of_stack: Settings, spark: SparkSession, tmp_path: Path
 ) -> None:
     pipeline = pipeline_of(settings_of_stack, spark, tmp_path, {"id": "int"}, ("id",))
@@ -267,7 +267,7 @@ def test_what_a_record_claims_is_bounded_also_in_fields_that_the_reader_drops(
     assert set(pipeline.postgres_rows()) == {str(at) for at, (_, words) in enumerate(cases) if not words}
 
 
-def test_thousands_of_unknown_ids_cost_a_bounded_number_of_requests(
+def test_thousands_of_unknown_ids_cause_few_registry_requests(
     pipeline: Pipeline,
     gateway: Gateway,
 ) -> None:
@@ -297,7 +297,7 @@ def test_thousands_of_unknown_ids_cost_a_bounded_number_of_requests(
     assert not any(str(2**31) in path for path in asked)
 
 
-def test_a_row_that_one_store_refuses_is_its_dead_letter_and_the_other_stores_row(pipeline: Pipeline) -> None:
+def test_row_refused_by_one_store_is_dead_lettered_and_kept_in_the_other(pipeline: Pipeline) -> None:
     schema_id = pipeline.register()
     pipeline.stream()  # makes the tables
     with postgres.connect(pipeline.settings) as connection:
@@ -359,7 +359,7 @@ def send_large(pipeline: Pipeline, values: list[bytes]) -> None:
     assert producer.flush(60) == 0
 
 
-def test_a_table_that_takes_no_row_is_not_the_rows_fault(pipeline: Pipeline) -> None:
+def test_table_refusing_every_row_stops_stream_without_dead_letters(pipeline: Pipeline) -> None:
     schema_id = pipeline.register()
     pipeline.stream()
     with postgres.connect(pipeline.settings) as connection:
@@ -374,9 +374,7 @@ def test_a_table_that_takes_no_row_is_not_the_rows_fault(pipeline: Pipeline) -> 
     assert len(pipeline.cassandra_rows()) == 30
 
 
-def test_records_deleted_before_they_were_read_end_the_stream_until_the_loss_is_accepted(
-    stack: RunningStack, pipeline: Pipeline
-) -> None:
+def test_unread_deleted_records_stop_stream_until_loss_is_accepted(stack: RunningStack, pipeline: Pipeline) -> None:
     schema_id = pipeline.register()
 
     def send(*numbers: int) -> None:
@@ -410,7 +408,7 @@ def test_records_deleted_before_they_were_read_end_the_stream_until_the_loss_is_
     assert reconcile(pipeline.settings, pipeline.contract).lost == {"cassandra": 2, "postgres": 2}
 
 
-def test_a_gap_before_the_first_batch_is_told_as_well(pipeline: Pipeline, tmp_path: Path) -> None:
+def test_gap_before_the_first_batch_is_reported(pipeline: Pipeline, tmp_path: Path) -> None:
     schema_id = pipeline.register()
     pipeline.send(*({"value": pipeline.encode(schema_id, user(number)), "partition": 0} for number in range(3)))
     pipeline.stream()
@@ -433,7 +431,7 @@ def delete_before(pipeline: Pipeline, offset: int) -> None:
         done.result(30)
 
 
-def test_a_schema_id_in_a_header_goes_before_what_the_value_begins_with(pipeline: Pipeline) -> None:
+def test_schema_id_in_header_takes_precedence_over_value_prefix(pipeline: Pipeline) -> None:
     schema_id = pipeline.register()
     name = "__value_schema_id"
     by_id = b"\x00" + struct.pack(">i", schema_id)
@@ -464,7 +462,7 @@ def test_a_schema_id_in_a_header_goes_before_what_the_value_begins_with(pipeline
 
 
 @pytest.mark.parametrize("context", ["", ".staging"])
-def test_a_guid_in_a_header_is_looked_up_where_the_registry_has_guids(
+def test_guid_in_header_is_resolved_by_a_registry_with_guids(
     pipeline: Pipeline,
     confluent: Confluent,
     context: str,
@@ -499,7 +497,7 @@ def test_a_guid_in_a_header_is_looked_up_where_the_registry_has_guids(
     assert reconcile(pipeline.settings, pipeline.contract).in_order()
 
 
-def test_records_of_an_aliased_subject_are_its_own(
+def test_records_of_an_aliased_subject_are_accepted(
     settings_of_stack: Settings,
     spark: SparkSession,
     tmp_path: Path,

@@ -30,7 +30,7 @@ def ids_in(registry: Registry, subject: str) -> dict[int, int]:
     return {one.schema_id: one.version for one in registry.all_of(subject)}
 
 
-def test_an_id_that_is_not_there_is_none_and_a_wrong_url_is_refused(
+def test_unknown_id_is_none_and_wrong_url_is_refused(
     repository: Repository, confluent: Confluent, gateway: Gateway
 ) -> None:
     registry, known = registered(repository, confluent)
@@ -52,7 +52,7 @@ def test_an_id_that_is_not_there_is_none_and_a_wrong_url_is_refused(
 
 
 @pytest.mark.parametrize("context", ["", ".staging"])
-def test_a_guid_is_the_schema_of_its_id(repository: Repository, confluent: Confluent, context: str) -> None:
+def test_guid_and_id_give_the_same_schema(repository: Repository, confluent: Confluent, context: str) -> None:
     url = confluent.context(context) if context else confluent.url
     one = Repository(repository.folder, {**repository.environment, "SCHEMA_REGISTRY_URL": url}, repository.topic)
     one.registered()
@@ -72,7 +72,7 @@ def test_a_guid_is_the_schema_of_its_id(repository: Repository, confluent: Confl
     assert (registry.by_guid(SOME_GUID), registry.ids_of_guid(SOME_GUID)) == (None, [])
 
 
-def test_a_registry_without_guids_says_so_and_a_wrong_url_does_not(repository: Repository, gateway: Gateway) -> None:
+def test_missing_guid_endpoint_is_distinguished_from_a_wrong_url(repository: Repository, gateway: Gateway) -> None:
     embedded = Registry(gateway.url)
     for ask in (embedded.by_guid, embedded.ids_of_guid):
         with pytest.raises(NoGuidEndpoint, match="no schemas by GUID"):
@@ -86,7 +86,7 @@ def test_a_registry_without_guids_says_so_and_a_wrong_url_does_not(repository: R
         embedded.by_guid(SOME_GUID)
 
 
-def test_ids_of_a_subject_with_its_deleted_versions(repository: Repository, gateway: Gateway) -> None:
+def test_ids_of_a_subject_include_deleted_versions(repository: Repository, gateway: Gateway) -> None:
     repository.registered()
     repository.add_field(name="new", type="int", default=0)
     repository.registered()
@@ -107,7 +107,7 @@ def test_ids_of_a_subject_with_its_deleted_versions(repository: Repository, gate
     assert ids_in(registry, "no-such-value") == {}
 
 
-def test_who_holds_an_id(repository: Repository, confluent: Confluent) -> None:
+def test_subject_holds_ids_of_its_versions_even_after_deletion(repository: Repository, confluent: Confluent) -> None:
     registry, known = registered(repository, confluent)
     name = f"{repository.topic}-value"
     assert registry.subjects_of(known) == [name]
@@ -128,7 +128,7 @@ def test_who_holds_an_id(repository: Repository, confluent: Confluent) -> None:
     ],
     ids=["thousands of digits", "infinity", "lists without end", "no text"],
 )
-def test_an_answer_that_no_registry_gives_is_an_outage(gateway: Gateway, body: bytes) -> None:
+def test_malformed_registry_response_is_an_outage(gateway: Gateway, body: bytes) -> None:
     gateway.before = lambda _: Answer(200, body)
     registry = Registry(gateway.url)
     asks = [lambda: registry.version("a-value"), lambda: registry.versions("a-value")]

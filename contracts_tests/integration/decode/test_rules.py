@@ -275,7 +275,7 @@ def encoded(record: dict[str, Any], parsed: Any) -> bytes:
     return b"\x00\x00\x00\x00\x01" + body.getvalue()
 
 
-def test_producer_and_stream_come_to_the_same_verdict_on_10000_random_records(spark: SparkSession) -> None:
+def test_producer_and_stream_agree_on_10000_random_records(spark: SparkSession) -> None:
     made = Records(SEED)
     records = [made.one() for _ in range(RECORDS)]
     parsed = fastavro.parse_schema(json.loads(SCHEMA))
@@ -352,7 +352,7 @@ def pattern(made: random.Random, depth: int = 0) -> str:
     return "".join(pieces)
 
 
-def test_a_random_pattern_matches_the_same_texts_in_java(spark: SparkSession) -> None:
+def test_random_patterns_match_the_same_texts_in_java(spark: SparkSession) -> None:
     made = random.Random(SEED)
     several = [patterns.parse(pattern(made)) for _ in range(400)]
     texts = ["", *("".join(made.choices(CHARACTERS, k=made.randrange(1, 7))) for _ in range(1_500))]
@@ -373,7 +373,7 @@ def test_a_random_pattern_matches_the_same_texts_in_java(spark: SparkSession) ->
     assert 10_000 < matched < len(texts) * len(several) // 2
 
 
-def test_a_pattern_at_its_limits_stops_no_batch(spark: SparkSession) -> None:
+def test_pattern_at_its_limits_does_not_fail_a_batch(spark: SparkSession) -> None:
     text = "ab" * 500_000
     deepest = patterns.parse(r"(?:a|b|[^\n]c){0,1000}[ab]*")
     frame = spark.createDataFrame([(text,), (f"{text}!",)], "text string")
@@ -394,7 +394,7 @@ def with_rules(pipeline: Pipeline) -> None:
     file.write_text(yaml.safe_dump({**spec, "rules": RULES}, sort_keys=False))
 
 
-def test_a_record_that_was_sent_around_the_producer_is_dead_lettered_for_the_first_rule_it_breaks(
+def test_stream_dead_letters_record_for_the_first_rule_it_breaks(
     pipeline: Pipeline,
 ) -> None:
     with_rules(pipeline)
@@ -426,7 +426,7 @@ def test_a_record_that_was_sent_around_the_producer_is_dead_lettered_for_the_fir
     assert outcome.dead_lettered == dict.fromkeys(broken, 1)
 
 
-def test_the_producer_refuses_what_breaks_a_rule_and_sends_the_rest(pipeline: Pipeline) -> None:
+def test_producer_refuses_records_that_break_rules_and_sends_the_rest(pipeline: Pipeline) -> None:
     with_rules(pipeline)
     pipeline.register()
     publisher = Publisher(pipeline.contract, pipeline.settings)
@@ -451,7 +451,7 @@ def test_the_producer_refuses_what_breaks_a_rule_and_sends_the_rest(pipeline: Pi
     assert set(pipeline.cassandra_rows()) == {user(1)["id"]}
 
 
-def test_a_stream_does_not_start_on_a_rule_that_it_cannot_read(pipeline: Pipeline) -> None:
+def test_stream_does_not_start_with_an_invalid_rule(pipeline: Pipeline) -> None:
     file = pipeline.folder / "contract.yaml"
     file.write_text(f"{file.read_text()}\nrules:\n- name: bad\n  field: dob\n  pattern: '19.*'\n")
     with pytest.raises(ConfigurationError) as caught:

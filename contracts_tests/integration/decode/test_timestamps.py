@@ -79,7 +79,7 @@ def stored(pipeline: Pipeline) -> list[dict[str, int]]:
     return found
 
 
-def test_a_timestamp_is_stored_as_it_is_or_its_record_is_a_dead_letter(
+def test_timestamp_is_stored_unchanged_or_its_record_is_dead_lettered(
     timeless: Pipeline, stack: RunningStack
 ) -> None:
     held = send(timeless, HELD)
@@ -106,7 +106,7 @@ def test_a_timestamp_is_stored_as_it_is_or_its_record_is_a_dead_letter(
     assert len(json.loads(shown.stdout)["letters"]) == len(FAR)
 
 
-def test_among_far_ones_each_record_has_its_own_fate(timeless: Pipeline) -> None:
+def test_out_of_range_timestamp_does_not_affect_other_records(timeless: Pipeline) -> None:
     """Good and bad ones, updates of one key, and two schema versions, in one batch with a far one."""
     schema_id = timeless.register()
     later = timeless.evolve(
@@ -134,9 +134,7 @@ def test_among_far_ones_each_record_has_its_own_fate(timeless: Pipeline) -> None
     }
 
 
-def test_a_dead_letter_topic_that_refuses_the_timestamp_gets_it_in_a_header(
-    timeless: Pipeline, stack: RunningStack
-) -> None:
+def test_timestamp_refused_by_dead_letter_topic_is_kept_in_a_header(timeless: Pipeline, stack: RunningStack) -> None:
     """The broker's own limit is an hour from now, and holds for the dead-letter topic."""
     timeless.register()
     millis = NOW * 1_000

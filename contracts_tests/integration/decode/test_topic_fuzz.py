@@ -35,7 +35,7 @@ def fuzzed(settings: Settings, spark: SparkSession, folder: Path, name: str, rec
 
 
 @pytest.mark.parametrize(("name", "records"), [(name, round(2_000 * share)) for name, share in SHARES.items()])
-def test_every_record_is_the_row_or_the_letter_that_its_bytes_say(
+def test_every_record_becomes_the_expected_row_or_dead_letter(
     settings_of_stack: Settings, spark: SparkSession, tmp_path: Path, name: str, records: int
 ) -> None:
     outcome = fuzzed(settings_of_stack, spark, tmp_path, name, records)
@@ -50,7 +50,7 @@ def test_every_record_is_the_row_or_the_letter_that_its_bytes_say(
     assert found.rows["cassandra"] == found.rows["postgres"] > records / 20
 
 
-def test_dropped_parts_are_walked_as_dropped_and_their_sizes_are_true(
+def test_dropped_fields_may_hold_bad_values_but_not_bad_block_sizes(
     settings_of_stack: Settings, spark: SparkSession, tmp_path: Path
 ) -> None:
     """A record that is kept, and dropped inside of itself; and the size -1, at which Avro's reader goes backwards."""
@@ -99,7 +99,7 @@ def test_java_reader_gives_up_on_endless_skipped_items(spark: SparkSession) -> N
     assert list(JavaReader(spark).read(json.dumps(writer), json.dumps(reader), bodies)) == [None, None, varint(7)]
 
 
-def test_the_verdict_finds_what_is_lost_added_and_altered(
+def test_verdict_finds_lost_added_and_altered_rows(
     settings_of_stack: Settings, spark: SparkSession, tmp_path: Path
 ) -> None:
     outcome = fuzzed(settings_of_stack, spark, tmp_path, "ruled", 80)

@@ -145,7 +145,7 @@ def interval(value: list[int] | None) -> list[int] | None:
 @pytest.mark.parametrize(
     "name", COLUMNS, ids=[f"{case.row}-{name}" for name, case in zip(COLUMNS, CASES, strict=True)]
 )
-def test_what_was_sent_is_stored(stored: Stored, name: str, store: str) -> None:
+def test_stored_value_equals_the_sent_value(stored: Stored, name: str, store: str) -> None:
     case = CASES[COLUMNS.index(name)]
     kind = stored.types[store][name]
     field = stored.pipeline.contract.value.record.by_name[name]
@@ -162,7 +162,7 @@ def test_what_was_sent_is_stored(stored: Stored, name: str, store: str) -> None:
         assert comparable(found, of_json=of_json) == comparable(expected, of_json=of_json)
 
 
-def test_the_page_tells_the_columns_that_the_stores_have(stored: Stored) -> None:
+def test_types_page_matches_the_columns_in_the_stores(stored: Stored) -> None:
     page = types_page.table("Scalars") | types_page.table("Types made of others")
     assert {case.row for case in CASES} == set(page)
     for name, case in zip(COLUMNS, CASES, strict=True):
@@ -171,7 +171,7 @@ def test_the_page_tells_the_columns_that_the_stores_have(stored: Stored) -> None
         assert told(stored.types["postgres"][name], in_postgres), case
 
 
-def test_a_stream_that_starts_again_finds_its_tables_as_they_are_to_be(stored: Stored) -> None:
+def test_restarted_stream_accepts_its_own_tables(stored: Stored) -> None:
     job.prepare(stored.pipeline.settings, stored.pipeline.contract)
 
 
@@ -208,7 +208,7 @@ FLAWS: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-def test_a_value_that_no_store_can_hold_is_found_wherever_it_stands(
+def test_value_that_no_store_can_hold_is_found_at_any_depth(
     settings_of_stack: Settings, spark: SparkSession, tmp_path: Path
 ) -> None:
     pipeline = pipeline_of(settings_of_stack, spark, tmp_path, {"id": "int", **FLAWED}, ("id",))
@@ -240,7 +240,7 @@ OTHER_KEY = {"day": 1, "id": b"\x02" * 16, "other_id": "F81D4FAE-7DEC-11D0-A765-
 OTHER_KEY |= {"number": 2**53, "small": 0, "name": "e ", "raw": b"\x00", "four": b"abce", "state": "UNKNOWN"}
 
 
-def test_a_row_is_found_by_a_key_of_any_type_that_may_be_one(
+def test_row_is_found_by_a_key_of_every_allowed_type(
     settings_of_stack: Settings, spark: SparkSession, tmp_path: Path
 ) -> None:
     """Keys that differ in one part are other rows; an older event finds its row, and so does the reconciliation."""
@@ -271,7 +271,7 @@ def test_a_row_is_found_by_a_key_of_any_type_that_may_be_one(
     assert reconcile(pipeline.settings, pipeline.contract).in_order()
 
 
-def test_a_key_that_a_store_cannot_have_is_a_dead_letter(
+def test_key_that_a_store_cannot_hold_is_dead_lettered(
     settings_of_stack: Settings, spark: SparkSession, tmp_path: Path
 ) -> None:
     """PostgreSQL compresses what repeats itself, but a limit that depends on that would be none."""

@@ -102,7 +102,7 @@ def answers(config: Mapping[str, str | int]) -> bool:
         return False
 
 
-def test_kafka_starts_with_what_the_image_makes_of_the_variables(tmp_path: Path):
+def test_kafka_starts_with_properties_built_by_the_image(tmp_path: Path):
     running, listening, left_out = broker(tmp_path)
     assert left_out == {
         "confluent.balancer.enable",
@@ -168,7 +168,7 @@ def scram(role: str, password: str, ca: Path) -> dict[str, str]:
     }
 
 
-def test_on_a_secure_kafka_each_role_does_its_work_and_no_more(
+def test_secure_kafka_allows_each_role_only_its_own_work(
     stack: RunningStack, settings_of_stack: Settings, tmp_path: Path
 ):
     made = certs.make(REGISTRY_PASSWORDS, days=2, folder=tmp_path / "certs")
@@ -317,7 +317,7 @@ for statement in filter(str.strip, sys.stdin.read().split(";")):
 
 
 @pytest.mark.parametrize("where", ["cassandra", "secure"])
-def test_cassandra_starts_with_the_mounted_yaml(tmp_path: Path, where: str):
+def test_cassandra_starts_with_mounted_yaml(tmp_path: Path, where: str):
     text = (CLONE / "deploy" / where / "cassandra.yaml").read_text()
     text = text.replace("/var/lib/cassandra", str(tmp_path / "data")).replace("/certs/", f"{tmp_path / 'certs'}/")
     picked = ports.pick(["cassandra", "cassandra-storage"])
@@ -422,7 +422,7 @@ def postgres(tmp_path: Path) -> Iterator[Postgres]:
         yield Postgres(running.root / "postgres" / "data", admin, secrets)
 
 
-def test_postgres_makes_its_accounts(postgres: Postgres):
+def test_postgres_script_creates_separate_accounts(postgres: Postgres):
     psql = program("postgresql-client", "psql")
     with psycopg.connect(**postgres.admin, dbname="postgres", autocommit=True) as connection:
         for database in ("contracts", "registry", "airflow"):
@@ -447,7 +447,7 @@ def test_postgres_makes_its_accounts(postgres: Postgres):
     assert not postgres.opens("airflow", "flow", "contracts")
 
 
-def test_a_secure_postgres_refuses_who_comes_without_tls(postgres: Postgres, tmp_path: Path):
+def test_secure_postgres_refuses_connections_without_tls(postgres: Postgres, tmp_path: Path):
     password = postgres.secrets["postgres-pipeline"]
     # The settings of the secure overlay; all but the place of the rules may be changed while it runs.
     words = merged("secure")["postgres"]["command"]

@@ -93,7 +93,7 @@ def kafka(tmp_path: Path) -> Iterator[RunningStack]:
         yield running
 
 
-def test_the_registrys_topic(kafka: RunningStack, tmp_path: Path):
+def test_registry_topic_is_restored_from_backup(kafka: RunningStack, tmp_path: Path):
     address = kafka.status["kafka"]["address"]
     classes = os.pathsep.join(map(str, [*fetched("kafka-tools"), *cache.paths("kafka")]))
     for name, main in TOOLS.items():
@@ -136,7 +136,7 @@ def read_back(address: str, number: int) -> list[tuple[str, str | None]]:
         consumer.close()
 
 
-def test_kafkas_commands_take_what_the_secure_overlay_needs(tmp_path: Path):
+def test_kafka_tools_accept_the_option_for_the_secure_overlay(tmp_path: Path):
     """The option exists, and the file lies where the overlay mounts it: nothing is connected to."""
     mounted = {
         mount.split(":")[1] for mount in compose.read(compose.files(["secure"])[1])["services"]["broker"]["volumes"]
@@ -187,7 +187,7 @@ def postgres(folder: Path, password: str) -> Iterator[dict[str, str]]:
         process.wait()
 
 
-def test_postgres(tmp_path: Path):
+def test_postgres_is_restored_from_backup(tmp_path: Path):
     with tempfile.TemporaryDirectory(prefix="operations-") as folder, postgres(Path(folder), "admins") as environment:
         roles = subprocess.run(
             ["psql", "--no-psqlrc", "--username=stack_admin", "postgres", "-f", CLONE / "deploy/postgres/roles.sql"],
@@ -218,7 +218,7 @@ def test_postgres(tmp_path: Path):
             connection.execute("ALTER TABLE users ADD COLUMN more text")
 
 
-def test_cassandra(tmp_path: Path):
+def test_cassandra_is_restored_from_backup(tmp_path: Path):
     picked = ports.pick(["cassandra", "cassandra-storage", "jmx"])
     server = Cassandra(Site(tmp_path), picked, Shape())
     server.prepare(None)  # type: ignore[arg-type] - there is nothing to launch

@@ -94,7 +94,7 @@ class Clone:
         return [self.pipeline.cassandra_rows(), self.pipeline.postgres_rows()]
 
 
-def test_schema_changes_are_pull_requests(
+def test_schema_changes_travel_from_branch_to_stored_rows(
     stack: RunningStack, settings_of_stack: Settings, spark: SparkSession, tmp_path: Path
 ) -> None:
     pipeline = made(settings_of_stack, spark, tmp_path)

@@ -24,7 +24,7 @@ def messages(stack: RunningStack, topic: str, count: int) -> list[Message]:
         consumer.close()
 
 
-def test_records_of_another_source_arrive_or_are_dead_lettered(stack: RunningStack, tmp_path: Path) -> None:
+def test_records_from_another_source_arrive_or_are_dead_lettered(stack: RunningStack, tmp_path: Path) -> None:
     topic = f"cities_{uuid.uuid4().hex[:12]}"
     copy, schemas = with_lines_source(tmp_path, "contracts", "producers"), contract_of_lines(tmp_path, topic)
     variables = {**stack.environment, "CONTRACTS_DIR": str(schemas)}

@@ -13,25 +13,25 @@ from contracts_tests.fixtures.repository import Repository
 AGAINST = ("check", "--against", "registry")
 
 
-def test_a_new_subject_and_an_unchanged_one_are_fine(repository: Repository) -> None:
+def test_new_and_unchanged_subjects_pass(repository: Repository) -> None:
     assert repository.findings(*AGAINST) == {}
     assert repository.registered().findings(*AGAINST) == {}
 
 
-def test_a_field_without_default_is_refused_here_before_the_registry_refuses_it(repository: Repository) -> None:
+def test_check_and_registry_refuse_a_new_field_without_default(repository: Repository) -> None:
     repository.registered().add_field(name="new", type="string")
     assert list(repository.findings(*AGAINST)) == ["READER_FIELD_MISSING_DEFAULT_VALUE"]
     assert repository.run("register").returncode == 3
 
 
-def test_a_compatible_change_is_fine_for_both(repository: Repository) -> None:
+def test_check_and_registry_accept_a_compatible_change(repository: Repository) -> None:
     repository.registered().add_field(name="new", type="string", default="")
     assert repository.findings(*AGAINST) == {}
     assert repository.run("register").returncode == 0
 
 
 @pytest.mark.parametrize(("level", "rules"), [("BACKWARD", []), ("BACKWARD_TRANSITIVE", ["TYPE_MISMATCH"])])
-def test_a_transitive_level_looks_at_every_version(repository: Repository, level: str, rules: list[str]) -> None:
+def test_transitive_level_compares_with_every_version(repository: Repository, level: str, rules: list[str]) -> None:
     """A field goes, and comes back with another type: the newest version alone has nothing against it."""
     repository.write(compatibility=level)
     repository.add_field(name="gone", type="string", default="")
@@ -41,12 +41,12 @@ def test_a_transitive_level_looks_at_every_version(repository: Repository, level
     assert repository.run("register").returncode == (3 if rules else 0)
 
 
-def test_a_level_that_the_contract_lowers_is_a_finding(repository: Repository) -> None:
+def test_lowered_compatibility_level_is_a_finding(repository: Repository) -> None:
     repository.registered().write(compatibility="BACKWARD")
     assert list(repository.findings(*AGAINST)) == ["LEVEL_LOWERED"]
 
 
-def test_a_shared_type_that_changes_is_looked_at_where_it_is_used(repository: Repository) -> None:
+def test_changed_shared_type_is_checked_where_it_is_used(repository: Repository) -> None:
     repository.registered()
     schema = {"type": "enum", "name": repository.shared, "symbols": ["A"]}
     repository.save(repository.folder / "shared.avsc", schema)
@@ -54,7 +54,7 @@ def test_a_shared_type_that_changes_is_looked_at_where_it_is_used(repository: Re
 
 
 @pytest.mark.parametrize("command", [AGAINST, ("drift",), ("plan",), ("register",), ("pull",)])
-def test_nobody_listens(repository: Repository, command: tuple[str, ...]) -> None:
+def test_unreachable_registry_exits_with_code_3(repository: Repository, command: tuple[str, ...]) -> None:
     done = repository.run(*command, SCHEMA_REGISTRY_URL="http://127.0.0.1:9")
     assert (done.returncode, done.stdout) == (3, "")
     assert "schema registry http://127.0.0.1:9: not reachable" in done.stderr
@@ -114,7 +114,7 @@ def answering() -> Iterator[HTTPServer]:
         ((307, "text/html", b"moved"), ["answered 307"]),
     ],
 )
-def test_an_answer_that_no_registry_gives(
+def test_unexpected_registry_response_is_explained(
     repository: Repository, answering: HTTPServer, answer: tuple[int, str, bytes], words: list[str]
 ) -> None:
     answering.answer = answer

@@ -57,12 +57,12 @@ def registry(settings_of_stack: Settings) -> Registry:
 
 
 @pytest.mark.parametrize("case", CASES, ids=repr)
-def test_the_embedded_registry_agrees(registry: Registry, case: Case) -> None:
+def test_embedded_registry_gives_the_expected_verdict(registry: Registry, case: Case) -> None:
     expected, _ = DIFFERENCES.get(case.name, (case.expected["verdict"], ""))
     assert verdict(registry, case) == expected
 
 
-def test_every_difference_is_one() -> None:
+def test_every_listed_difference_is_real_and_has_a_reason() -> None:
     by_name = {case.name: case.expected["verdict"] for case in CASES}
     for name, (instead, why) in DIFFERENCES.items():
         assert by_name[name] != instead

@@ -41,9 +41,7 @@ def change(folder: Path, **changes: Any) -> None:
     file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
 
 
-def test_one_without_its_layout_is_refused_with_exit_2_and_the_way_out_works(
-    stack: RunningStack, pipeline: Pipeline
-) -> None:
+def test_checkpoint_without_layout_is_refused_and_its_fix_works(stack: RunningStack, pipeline: Pipeline) -> None:
     schema_id = pipeline.register()
     pipeline.send(*({"value": pipeline.encode(schema_id, user(number))} for number in range(20)))
     pipeline.send({"value": b"", "partition": 0})
@@ -85,7 +83,7 @@ def test_one_without_its_layout_is_refused_with_exit_2_and_the_way_out_works(
         ({"partitions": None}, "None partitions"),
     ],
 )
-def test_one_of_something_else_is_refused(unstreamed: Pipeline, changes: dict[str, Any], words: str) -> None:
+def test_checkpoint_of_another_stream_is_refused(unstreamed: Pipeline, changes: dict[str, Any], words: str) -> None:
     claim(unstreamed)
     claim(unstreamed)
     _, second = folders(unstreamed)
@@ -97,7 +95,7 @@ def test_one_of_something_else_is_refused(unstreamed: Pipeline, changes: dict[st
     assert refused.value.where == str(second)
 
 
-def test_one_that_was_copied_from_another_topic_is_refused(unstreamed: Pipeline, tmp_path: Path) -> None:
+def test_checkpoint_copied_from_another_topic_is_refused(unstreamed: Pipeline, tmp_path: Path) -> None:
     other = made(unstreamed.settings, None, tmp_path / "other")
     claim(other)
     for source, target in zip(folders(other), folders(unstreamed), strict=True):
@@ -107,7 +105,7 @@ def test_one_that_was_copied_from_another_topic_is_refused(unstreamed: Pipeline,
         claim(unstreamed)
 
 
-def test_one_of_the_time_before_topic_ids_and_one_that_is_no_json_are_refused(unstreamed: Pipeline) -> None:
+def test_checkpoint_with_older_or_unreadable_layout_is_refused(unstreamed: Pipeline) -> None:
     old = unstreamed.settings.checkpoint_dir / unstreamed.contract.name / "postgres"
     (old / "offsets").mkdir(parents=True)
     with pytest.raises(ConfigurationError, match="older layout") as refused:
@@ -123,7 +121,7 @@ def test_one_of_the_time_before_topic_ids_and_one_that_is_no_json_are_refused(un
         claim(unstreamed)
 
 
-def test_a_folder_that_was_only_begun_is_made_anew(unstreamed: Pipeline) -> None:
+def test_half_written_layout_is_written_again(unstreamed: Pipeline) -> None:
     """As a process that was killed between the two steps of writing the layout leaves it."""
     first, _ = folders(unstreamed)
     first.mkdir(parents=True)
@@ -141,7 +139,7 @@ def ended(checkpoint: Path, topic: str, offset: int) -> None:
         (checkpoint / name / "0").write_text(text)
 
 
-def test_a_store_takes_over_the_dead_letters_only_from_where_it_stands(unstreamed: Pipeline) -> None:
+def test_store_takes_over_dead_letters_only_without_a_gap(unstreamed: Pipeline) -> None:
     """Those of the records between the two were the other one's to send, and nobody would."""
     claim(unstreamed)
     checkpoints = Checkpoints(unstreamed.settings, unstreamed.contract)
@@ -165,7 +163,7 @@ def test_a_store_takes_over_the_dead_letters_only_from_where_it_stands(unstreame
         checkpoints.claim(["postgres"])
 
 
-def test_a_store_that_has_lost_its_table_is_told_and_not_given_an_empty_one(pipeline: Pipeline) -> None:
+def test_lost_table_is_reported_and_not_replaced_by_an_empty_one(pipeline: Pipeline) -> None:
     schema_id = pipeline.register()
     pipeline.send(*({"value": pipeline.encode(schema_id, user(number))} for number in range(3)))
     pipeline.stream()

@@ -114,7 +114,7 @@ def failed(log: Path, sink: str, server: str) -> int:
     )
 
 
-def test_each_store_and_the_registry_may_refuse_be_cut_off_hang_and_be_slow(
+def test_stream_survives_refusing_cut_hanging_and_slow_servers(
     stack: RunningStack, feed: Feed, between: Between, tmp_path: Path
 ) -> None:
     log, pipeline = tmp_path / "stream.log", feed.pipeline
@@ -188,7 +188,7 @@ def test_each_store_and_the_registry_may_refuse_be_cut_off_hang_and_be_slow(
     assert "First " not in log.read_text(), "a name is in the log"
 
 
-def test_a_broker_that_goes_and_comes_is_told_and_one_that_is_gone_keeps_nobody_from_stopping(
+def test_broker_outage_is_logged_and_does_not_prevent_shutdown(
     stack: RunningStack, feed: Feed, between: Between, tmp_path: Path
 ) -> None:
     log, pipeline = tmp_path / "stream.log", feed.pipeline
@@ -211,7 +211,7 @@ def test_a_broker_that_goes_and_comes_is_told_and_one_that_is_gone_keeps_nobody_
     assert "Traceback" not in log.read_text()
 
 
-def test_a_broker_that_stays_away_ends_the_stream_which_says_so(
+def test_stream_ends_with_an_error_when_broker_stays_down(
     stack: RunningStack, feed: Feed, between: Between, tmp_path: Path
 ) -> None:
     log, pipeline = tmp_path / "stream.log", feed.pipeline
@@ -228,7 +228,7 @@ def test_a_broker_that_stays_away_ends_the_stream_which_says_so(
     assert feed.in_both()
 
 
-def test_a_session_of_cassandra_that_is_dead_is_not_used_again_though_somebody_holds_it(pipeline: Pipeline) -> None:
+def test_dead_cassandra_session_is_not_reused_while_still_held(pipeline: Pipeline) -> None:
     """The connector gives one session to all, and drops none that is held: by a task that hangs, for one."""
     schema_id = pipeline.register()
     settings = pipeline.settings.model_copy(update={"stream_retry_for_s": 20})

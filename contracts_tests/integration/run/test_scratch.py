@@ -17,7 +17,7 @@ def jvm(pid: int) -> int:
     return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
 
 
-def test_each_run_has_a_folder_for_itself_which_goes_with_it_or_with_the_next(
+def test_each_run_has_its_own_scratch_folder_that_is_always_removed(
     stack: RunningStack, pipeline: Pipeline, tmp_path: Path
 ) -> None:
     other = made(pipeline.settings, None, tmp_path / "other")

@@ -35,7 +35,7 @@ def decimal(precision: int) -> dict[str, Any]:
     return {"type": "bytes", "logicalType": "decimal", "precision": precision, "scale": 2}
 
 
-def test_reserved_words_are_names_of_tables_in_both_stores(pipeline: Pipeline) -> None:
+def test_reserved_words_work_as_table_names_in_both_stores(pipeline: Pipeline) -> None:
     # The tables are there already where the servers have seen this test before; its keys are its own.
     one, other = f"{pipeline.folder.name}_1", f"{pipeline.folder.name}_2"
     sinks = {
@@ -58,7 +58,7 @@ def test_reserved_words_are_names_of_tables_in_both_stores(pipeline: Pipeline) -
     assert {store: found.rows for store, found in outcome.stores.items()} == {"cassandra": 2, "postgres": 2}
 
 
-def test_numbers_become_wider_in_postgresql_also_in_its_primary_key(pipeline: Pipeline) -> None:
+def test_postgres_widens_numeric_columns_including_the_primary_key(pipeline: Pipeline) -> None:
     sinks = {"postgres": {"table": pipeline.folder.name, "primary_key": ["id"]}}
     narrow, wide = {"id": "int", "total": decimal(4)}, {"id": "int", "total": decimal(9)}
     written(pipeline, sinks, narrow)
@@ -85,7 +85,7 @@ def test_numbers_become_wider_in_postgresql_also_in_its_primary_key(pipeline: Pi
     assert reconcile(pipeline.settings, pipeline.contract).in_order()
 
 
-def test_an_alteration_is_told_once_done_and_what_stands_in_its_way_is_named(pipeline: Pipeline) -> None:
+def test_alteration_names_its_obstacles_and_is_logged_only_when_done(pipeline: Pipeline) -> None:
     name = pipeline.folder.name
     sinks = {
         "cassandra": {"keyspace": "spark_streams", "table": name, "primary_key": ["id"]},
@@ -142,7 +142,7 @@ def test_an_alteration_is_told_once_done_and_what_stands_in_its_way_is_named(pip
     ]
 
 
-def test_an_alteration_of_cassandra_is_told_only_when_the_store_has_taken_it(pipeline: Pipeline) -> None:
+def test_cassandra_alteration_is_logged_only_after_it_succeeds(pipeline: Pipeline) -> None:
     name = pipeline.folder.name
     sinks = {"cassandra": {"keyspace": "spark_streams", "table": name, "primary_key": ["id"]}}
     written(pipeline, sinks, {"id": "string"})

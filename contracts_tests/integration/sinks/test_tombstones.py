@@ -69,7 +69,7 @@ def rows(pipeline: Pipeline) -> tuple[dict[str, Any], dict[str, Any]]:
     )
 
 
-def test_the_newest_event_decides_in_one_batch_across_batches_and_when_all_is_read_again(deleting: Pipeline) -> None:
+def test_newest_event_wins_within_and_across_batches_and_on_reread(deleting: Pipeline) -> None:
     schema_id = deleting.register()
     keys = {number: key(deleting, number) for number in EVENTS}
     for batch in range(3):
@@ -104,7 +104,7 @@ def test_the_newest_event_decides_in_one_batch_across_batches_and_when_all_is_re
     assert reconcile(deleting.settings, deleting.contract) == outcome
 
 
-def test_keys_of_every_version_delete_and_those_that_name_no_row_are_dead_letters(deleting: Pipeline) -> None:
+def test_every_key_version_deletes_and_invalid_keys_are_dead_lettered(deleting: Pipeline) -> None:
     schema_id = deleting.register()
     first = key(deleting, 1)
     file = deleting.folder / "key.avsc"
@@ -148,9 +148,7 @@ def test_keys_of_every_version_delete_and_those_that_name_no_row_are_dead_letter
     assert outcome.stores["cassandra"].missing == ()
 
 
-def test_tombstones_that_were_rejected_delete_when_they_are_put_back_after_the_switch(
-    pipeline: Pipeline, stack: RunningStack
-) -> None:
+def test_rejected_tombstones_delete_when_replayed_after_the_switch(pipeline: Pipeline, stack: RunningStack) -> None:
     schema_id = pipeline.register()
     dlq = Dlq(pipeline, stack.exports)
     millis = 1_600_000_000_000

@@ -66,7 +66,7 @@ def filled(value: Any, at: int) -> Any:
 
 
 @pytest.mark.parametrize("what", WIDE)
-def test_largest_table_that_lint_passes_takes_a_full_row(stack: RunningStack, what: str) -> None:
+def test_largest_table_accepted_by_lint_holds_a_full_row(stack: RunningStack, what: str) -> None:
     kind, value = WIDE[what]
     sink = PostgresSpec(table=f"wide_{uuid.uuid4().hex[:12]}", primary_key=["id"])
 

@@ -14,7 +14,7 @@ from contracts_tests.fixtures.third_store import run, with_files_store
 from contracts_tests.fixtures.users import user
 
 
-def test_stream_reconcile_and_status_know_a_third_store(
+def test_stream_reconcile_and_status_support_a_third_store(
     stack: RunningStack, pipeline: Pipeline, tmp_path: Path
 ) -> None:
     copy, rows = with_files_store(tmp_path), tmp_path / "rows"
