@@ -1,4 +1,4 @@
-"""`python -m streaming dlq` on real servers: what is rejected is shown by reason, and put back after a fix."""
+"""`python -m streaming dlq` on real servers: it lists rejected records by reason and replays them after a fix."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_replay_after_fix_puts_records_back_unchanged_and_only_once(dlq: Dlq) ->
     first = pipeline.register()
     grown = json.loads((pipeline.folder / "value.avsc").read_text())
     grown["fields"].append({"name": "note", "type": "string", "default": "?"})
-    # Somebody registered the new version under another name: its records are rejected, until that is fixed.
+    # The new version was registered under a wrong name: its records are rejected until that is fixed.
     file = pipeline.folder / "value.avsc"
     before = file.read_text()
     file.write_text(json.dumps(grown))
@@ -62,7 +62,7 @@ def test_replay_after_fix_puts_records_back_unchanged_and_only_once(dlq: Dlq) ->
     pipeline.send({"value": pipeline.encode(first, user(3, first_name="newer")), "timestamp": 1_700_000_000_000})
     pipeline.send({"value": b"{json}", "key": None, "timestamp": 1_500_000_000_000, "partition": 0})
     pipeline.stream()
-    pipeline.stream(afresh=True)  # puts every letter there once more
+    pipeline.stream(afresh=True)  # writes every letter a second time
     sent = dlq.events()
 
     listed = dlq.json("list")
@@ -212,7 +212,7 @@ def test_replay_reads_key_too_large_for_a_letter_from_topic(dlq: Dlq) -> None:
 
 
 def test_small_message_limit_keeps_and_replays_every_letter(dlq: Dlq) -> None:
-    """The client sends many records at once, and the broker refuses them all when they are too large together."""
+    """The client sends many records at once, and the broker refuses them all when the batch is too large."""
     file = dlq.pipeline.folder / "contract.yaml"
     contract = yaml.safe_load(file.read_text())
     contract["kafka"]["config"]["max.message.bytes"] = "65536"

@@ -1,4 +1,4 @@
-"""Far more megabytes in one batch than Spark's memory holds: large rows, dead letters, and events of one key."""
+"""A batch far larger than Spark's memory: large rows, dead letters, and many events of one key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A query of one's own over the decoded topic: docs/how-to/own-queries.md."""
+"""A custom query over the decoded topic, as in docs/how-to/own-queries.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No bytes on the topic end the stream, and none become another value than the one that was written."""
+"""No bytes in the topic stop the stream, and none are stored as a different value."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ FIELDS: dict[str, Any] = {
 
 
 def var(number: int) -> bytes:
-    """Avro's variable-length number, of any size."""
+    """Encode a number of any size in Avro's variable-length form."""
     raw, out = 2 * number if number >= 0 else -2 * number - 1, bytearray()
     while True:
         out.append((raw & 0x7F) | (0x80 if raw > 0x7F else 0))
@@ -75,7 +75,7 @@ GOOD = {
 UUID = b"00000000-0000-4000-8000-000000000001"
 NO_BRANCH = "it is of none of the union's types"
 CUT = "is cut off: the body ends in it"
-#: Bytes of a field that differ from `GOOD`, and what is said of them; None: they are a value like any other.
+#: Field, bytes that replace those of `GOOD`, and the resulting message; None means that the value is valid.
 BYTES = [
     ("n", var(2**31), "n is not an int: it has more than 32 bits"),
     ("n", var(3_000_000_000), "n is not an int: it has more than 32 bits"),
@@ -128,7 +128,7 @@ def framed(schema_id: int, identity: int, changes: Mapping[str, bytes]) -> bytes
 
 
 def told(pipeline: Pipeline, by: str = "__connect.errors.exception.message") -> dict[bytes, str]:
-    """Value of each dead letter -> what is said of it."""
+    """Return the value of each dead letter -> its message, or the header `by`."""
     return {letter.value() or b"": dict(letter.headers())[by].decode() for letter in pipeline.dead_letters()}
 
 
@@ -279,7 +279,7 @@ def test_thousands_of_unknown_ids_cause_few_registry_requests(
     unknown = [b"\x00" + struct.pack(">I", number) + body for number in range(1_000_000, 1_006_000)]
     beyond = [b"\x00" + struct.pack(">I", number) + body for number in (2**31, 2**32 - 1)]
     pipeline.send(*({"value": value} for value in [*unknown, *beyond]))
-    # The embedded registry has no endpoint for GUIDs, and that is asked for once.
+    # The embedded registry has no endpoint for GUIDs; the stream finds that out once.
     guids = {b"guid %d" % number: [("__value_schema_id", b"\x01" + uuid.uuid4().bytes)] for number in range(200)}
     pipeline.send(*({"value": value, "headers": named} for value, named in guids.items()))
     pipeline.send({"value": pipeline.encode(schema_id, user(1))})
@@ -291,15 +291,15 @@ def test_thousands_of_unknown_ids_cause_few_registry_requests(
     expected = dict.fromkeys([*unknown, *beyond], "UNKNOWN_SCHEMA_ID")
     assert reasons == expected | dict.fromkeys(guids, "NO_GUID_ENDPOINT")
     asked = [request.path for request in gateway.seen if request.path.startswith("/schemas/ids/")]
-    # Each store's query looks them up for itself.
+    # Each store's query does its own lookups.
     assert len(asked) <= 2 * (MOST_ASKED + 2)
-    assert len(set(asked)) * 2 >= len(asked), "an id is asked for once, not once an attempt"
+    assert len(set(asked)) * 2 >= len(asked), "each query requests an id once, not once per attempt"
     assert not any(str(2**31) in path for path in asked)
 
 
 def test_row_refused_by_one_store_is_dead_lettered_and_kept_in_the_other(pipeline: Pipeline) -> None:
     schema_id = pipeline.register()
-    pipeline.stream()  # makes the tables
+    pipeline.stream()  # creates the tables
     with postgres.connect(pipeline.settings) as connection:
         table = pipeline.contract.spec.sinks.postgres.quoted
         connection.execute(f"ALTER TABLE {table} ADD CONSTRAINT no_moms CHECK (username <> 'mom')")
@@ -320,7 +320,7 @@ def test_row_refused_by_one_store_is_dead_lettered_and_kept_in_the_other(pipelin
     assert set(in_postgres) == everyone - {both["id"]}
     assert in_postgres[large["id"]]["address"] == large["address"]
     assert in_cassandra[mom["id"]]["username"] == "mom"
-    assert in_postgres[mom["id"]]["username"] == "dad", "the newest event that it takes"
+    assert in_postgres[mom["id"]]["username"] == "dad", "the newest event that PostgreSQL accepts"
     letters = sorted(
         (headers(one)["contracts.reason"], headers(one)["__connect.errors.exception.message"])
         for one in pipeline.dead_letters()
@@ -344,7 +344,7 @@ def raise_limit(admin: AdminClient, topic: str) -> None:
 
 
 def send_large(pipeline: Pipeline, values: list[bytes]) -> None:
-    """All into one partition, in their order."""
+    """Send all values to one partition, in order."""
     from confluent_kafka import Producer
 
     producer = Producer(
@@ -412,7 +412,7 @@ def test_gap_before_the_first_batch_is_reported(pipeline: Pipeline, tmp_path: Pa
     schema_id = pipeline.register()
     pipeline.send(*({"value": pipeline.encode(schema_id, user(number)), "partition": 0} for number in range(3)))
     pipeline.stream()
-    # As a stream leaves it that was killed in its first batch.
+    # The state that a stream killed during its first batch leaves.
     for commits in tmp_path.glob("check points/**/commits"):
         shutil.rmtree(commits)
     delete_before(pipeline, 2)
@@ -504,7 +504,7 @@ def test_records_of_an_aliased_subject_are_accepted(
     confluent: Confluent,
 ) -> None:
     own = settings_of_stack.model_copy(update={"schema_registry_url": confluent.url})
-    # A schema that no other test has: it would have another's id.
+    # A unique schema: a shared one would get the id of another test's subject.
     name = f"n_{uuid.uuid4().hex}"
     pipeline = pipeline_of(own, spark, tmp_path, {"id": "int", name: "int"}, ("id",))
     subject = pipeline.contract.value.name

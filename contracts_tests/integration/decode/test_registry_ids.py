@@ -1,4 +1,4 @@
-"""Schemas by id and GUID, and which subject holds them: what the stream asks the registry for."""
+"""The stream's registry lookups: schemas by id and by GUID, and the subjects that hold them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SOME_GUID = str(uuid.UUID(int=7))
 
 
 def registered(one: Repository, confluent: Confluent) -> tuple[Registry, int]:
-    """The registry behind Confluent's answers, and the id of the repository's value."""
+    """Return the registry with Confluent's behaviour, and the schema id of the repository's value."""
     one.registered()
     registry = Registry(confluent.url)
     found = registry.version(f"{one.topic}-value")
@@ -26,7 +26,7 @@ def registered(one: Repository, confluent: Confluent) -> tuple[Registry, int]:
 
 
 def ids_in(registry: Registry, subject: str) -> dict[int, int]:
-    """Schema id -> version."""
+    """Return schema id -> version."""
     return {one.schema_id: one.version for one in registry.all_of(subject)}
 
 
@@ -98,7 +98,7 @@ def test_ids_of_a_subject_include_deleted_versions(repository: Repository, gatew
     assert ids_in(registry, name) == ids
     asked = len(gateway.seen)
     assert ids_in(registry, name) == ids
-    assert (asked, len(gateway.seen)) == (3, 4), "a version is asked for once"
+    assert (asked, len(gateway.seen)) == (3, 4), "each version is requested once"
 
     repository.add_field(name="newer", type="int", default=0)
     repository.registered()
@@ -115,7 +115,7 @@ def test_subject_holds_ids_of_its_versions_even_after_deletion(repository: Repos
     assert not registry.holds("other-value", known)
     assert not registry.holds(name, 2**31 - 1)
     repository.rest("DELETE", f"/subjects/{name}")
-    assert registry.holds(name, known), "ids of deleted versions stay readable"
+    assert registry.holds(name, known), "the ids of deleted versions stay readable"
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_malformed_registry_response_is_an_outage(gateway: Gateway, body: bytes)
     gateway.before = lambda _: Answer(200, body)
     registry = Registry(gateway.url)
     asks = [lambda: registry.version("a-value"), lambda: registry.versions("a-value")]
-    if b"Infinity" not in body:  # whose version nobody looks at there
+    if b"Infinity" not in body:  # by_id does not look at the version
         asks.append(lambda: registry.by_id(1))
     for ask in asks:
         with pytest.raises(ServiceError) as caught:

@@ -1,4 +1,4 @@
-"""Quality rules: the producer and the stream come to the same verdict, and a broken record is in no store."""
+"""Quality rules: the producer and the stream reach the same verdict, and no store holds a record that breaks one."""
 
 from __future__ import annotations
 
@@ -193,7 +193,7 @@ def contract(asked: list[dict[str, Any]]) -> Contract:
 
 
 class Records:
-    """Random records, boundaries more often than anything else."""
+    """Random records that favour boundary values."""
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
@@ -284,7 +284,7 @@ def test_producer_and_stream_agree_on_10000_random_records(spark: SparkSession) 
     writers = {1: Writer(1, contract([]).value.schema_text)}
     asked = contract(ASKED)
 
-    # Each rule on its own, on every record that can be decoded.
+    # Each rule by itself, on every record that can be decoded.
     conditions = rules.broken(asked.rules, F.col("record"))
     told = F.array(*(F.coalesce(broken, F.lit(False)) for broken, _ in conditions))
     decoded = Decoder(contract([])).decode(frame, writers)
@@ -301,7 +301,7 @@ def test_producer_and_stream_agree_on_10000_random_records(spark: SparkSession) 
     assert differ == []
     assert len(verdicts) == RECORDS
 
-    # None of the rules is a foregone conclusion, but for those that are meant to be.
+    # Every rule is broken by some records and kept by others, except those meant not to be.
     counts = [sum(told_of_record[number] for told_of_record in verdicts.values()) for number in range(len(ASKED))]
     foregone = [asked for asked, count in zip(ASKED, counts, strict=True) if count in (0, RECORDS)]
     assert foregone == [
@@ -312,7 +312,7 @@ def test_producer_and_stream_agree_on_10000_random_records(spark: SparkSession) 
         {"expression": "other * small + 1 > other * small"},
     ]
 
-    # All of them in the stream's own chain: the first broken one gives the reason.
+    # All rules in the stream's own chain: the first broken one gives the reason.
     some = contract([one for number, one in enumerate(ASKED) if counts[number] < RECORDS // 20])
     judge = Judge(some.rules)
     reasons = {
@@ -326,7 +326,7 @@ def test_producer_and_stream_agree_on_10000_random_records(spark: SparkSession) 
 
 
 def pattern(made: random.Random, depth: int = 0) -> str:
-    """A random pattern; now and then one that is refused."""
+    """Return a random pattern."""
     single = [
         *"aéA9_. ",
         "😀",

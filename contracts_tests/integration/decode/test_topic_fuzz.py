@@ -1,4 +1,4 @@
-"""`make fuzz`, shorter: some 2,000 records of four contracts, most of them mutated in some way."""
+"""A shorter `make fuzz`: about 2,000 records of four contracts, many of them mutated."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_every_record_becomes_the_expected_row_or_dead_letter(
 def test_dropped_fields_may_hold_bad_values_but_not_bad_block_sizes(
     settings_of_stack: Settings, spark: SparkSession, tmp_path: Path
 ) -> None:
-    """A record that is kept, and dropped inside of itself; and the size -1, at which Avro's reader goes backwards."""
+    """One record is kept and contains a dropped copy of itself; with block size -1 Avro's reader goes backwards."""
     topic = prepare(SHAPES["changing"], settings_of_stack, tmp_path, spark)
     rng = random.Random(14)
     values = Values(rng, odd=0)
@@ -91,7 +91,7 @@ def test_dropped_fields_may_hold_bad_values_but_not_bad_block_sizes(
 
 
 def test_java_reader_gives_up_on_endless_skipped_items(spark: SparkSession) -> None:
-    """Items that take no bytes, and a block whose negative size moves back over itself."""
+    """Items that take no bytes, and a block whose negative size makes the reader go back over it."""
     dropped = {"name": "dropped", "type": {"type": "array", "items": "null"}}
     writer = {"type": "record", "name": "Both", "fields": [dropped, {"name": "kept", "type": "int"}]}
     reader = {**writer, "fields": writer["fields"][1:]}

@@ -1,6 +1,6 @@
-"""The producer on real servers: what it sends is what the source has, and what goes wrong is said and counted.
+"""The producer on real servers: it sends the source's users unchanged, and reports and counts every failure.
 
-Each test has a topic of its own, under a contract that differs from `users_created` in the topic's name only.
+Each test has its own topic, under a contract that differs from `users_created` only in the topic's name.
 """
 
 from __future__ import annotations
@@ -53,11 +53,11 @@ RECORDINGS = ["made", *(["recorded"] if RECORDED.is_dir() else [])]
 
 
 class Topic:
-    """A topic under a contract of its own.
+    """A topic with its own contract.
 
     Args:
-        folder: of the contract; it is the environment's CONTRACTS_DIR.
-        environment: for subprocesses.
+        folder: the contracts folder; the environment's CONTRACTS_DIR.
+        environment: variables for subprocesses.
     """
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
@@ -85,7 +85,7 @@ class Topic:
         return self
 
     def produce(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """`python -m producers ARGUMENTS`, to its end."""
+        """Run `python -m producers ARGUMENTS` until it ends."""
         with self.start(*arguments, **environment) as running:
             out, err = running.communicate(timeout=300)
         assert "Traceback" not in err, err
@@ -102,12 +102,12 @@ class Topic:
         )
 
     def count(self) -> int:
-        """How many messages are in the topic now."""
+        """Return the number of messages in the topic."""
         with self._consumer() as consumer:
             return sum(self._ends(consumer, self.name).values())
 
     def messages(self, *, dead: bool = False) -> list[Message]:
-        """Everything in the topic, or in its dead-letter topic."""
+        """Return all messages of the topic, or of its dead-letter topic."""
         name = f"{self.name}.dlq" if dead else self.name
         with self._consumer() as consumer:
             ends = self._ends(consumer, name)
@@ -134,9 +134,9 @@ class Topic:
         return {number: consumer.get_watermark_offsets(TopicPartition(name, number))[1] for number in partitions}
 
     def records(self) -> list[dict[str, Any]]:
-        """Every record, decoded with the schema that its message names."""
+        """Return every record, decoded with the schema that its message names."""
         registry = SchemaRegistryClient({"url": self.environment["SCHEMA_REGISTRY_URL"], "timeout": 30})
-        # The default asks for /associations, a path that Apicurio leaves without any answer now and then.
+        # The default requests /associations, a path to which Apicurio sometimes does not respond.
         decode = AvroDeserializer(registry, conf={"subject.name.strategy.type": "TOPIC"})
         decoded = []
         for message in self.messages():
@@ -229,7 +229,7 @@ def test_keys_go_to_the_same_partitions_as_from_java_clients(topic: Topic) -> No
 
 
 def murmur2(data: bytes) -> int:
-    """Kafka's hash of a key, as org.apache.kafka.common.utils.Utils has it."""
+    """Return Kafka's hash of a key, like org.apache.kafka.common.utils.Utils."""
     mask, factor = 0xFFFFFFFF, 0x5BD1E995
     found = (0x9747B28C ^ len(data)) & mask
     whole = len(data) & ~3
@@ -255,7 +255,7 @@ def test_run_reports_its_source_and_no_personal_data(topic: Topic) -> None:
 
 
 def broken(user: dict[str, Any]) -> list[dict[str, Any]]:
-    """Users that cannot become a record."""
+    """Return users that cannot become records."""
     return [
         {"name": {"first": "زهرا\u200c", "last": "x"}, "location": {"city": "y"}, "phone": "1"},
         user | {"dob": "yesterday"},
@@ -373,7 +373,7 @@ def test_confluent_deserializer_reads_schema_ids_from_headers(unregistered: Topi
             ("__value_schema_id", b"\x00" + ids["value"]),
         ]
         length = len(message.key()) - 1
-        assert message.key()[0] == 2 * length  # an id, and no framing before it
+        assert message.key()[0] == 2 * length  # the id alone, without framing
     assert by_id(topic.records()) == by_id([to_record(user) for user in generated("s", 20)])
 
 
@@ -516,7 +516,7 @@ def test_rate_and_duration_limit_the_run(topic: Topic) -> None:
     assert done.returncode == 0
     report = json.loads(done.stdout)
     assert report["ended"] == "duration"
-    assert 1 <= report["produced"] <= 41  # a second's worth, and at most one to catch up with
+    assert 1 <= report["produced"] <= 41  # one second's worth, plus at most one second to catch up
 
 
 @pytest.mark.parametrize(
@@ -581,5 +581,5 @@ def test_broker_killed_during_run_leaves_exact_counts(
     assert report["fetched"] == report["produced"] + report["undelivered"]
     assert f"{report['produced']} messages delivered, {report['undelivered']} not" in err
     assert environment["KAFKA_BOOTSTRAP_SERVERS"] in err
-    # What counts as produced is there; a message may have arrived whose acknowledgement was lost.
+    # Every message counted as produced is in the topic; one whose acknowledgement was lost may be too.
     assert report["produced"] <= topic.count() <= report["fetched"]

@@ -1,4 +1,4 @@
-"""The producer's client against the source API over HTTP, which misbehaves in every way it can."""
+"""The producer's client against a source API over HTTP that fails in every possible way."""
 
 from __future__ import annotations
 

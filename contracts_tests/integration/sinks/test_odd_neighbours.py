@@ -1,4 +1,4 @@
-"""Odd surroundings of a record: header names that are not UTF-8, others' constraints and triggers, deep schemas."""
+"""Unusual conditions: header names that are not UTF-8, foreign constraints and triggers, deeply nested schemas."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def nested(levels: int) -> dict[str, Any]:
 def test_schema_nested_beyond_the_limit_is_incompatible(pipeline: Pipeline, more: int) -> None:
     text = (pipeline.folder / "value.avsc").read_text()
     good = pipeline.register()
-    # The record itself, its field's union, and so many records.
+    # The outer record and the field's union count as two levels.
     field = {"name": "deep", "type": ["null", nested(MOST_NESTED - 2 + more)], "default": None, "doc": "Deep."}
     deep = pipeline.evolve(lambda schema: schema["fields"].append(field))
     (pipeline.folder / "value.avsc").write_text(text)

@@ -1,4 +1,4 @@
-"""What `contracts.tables.layout` and `contracts.check.impact` say of a table, done by the real stores."""
+"""The statements of `contracts.tables.layout` and `contracts.check.impact`, executed by the real stores."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from streaming.stores.postgres import connection as postgres
 
 
 def written(pipeline: Pipeline, sinks: dict[str, Any], fields: dict[str, Any]) -> None:
-    """Makes the pipeline's contract one of these fields, `id` first, in a topic of its own."""
+    """Replace the pipeline's contract with one that has these fields, `id` first, and its own topic."""
     name = pipeline.folder.name
     spec = {"topic": f"{name}-own", "owner": "test", "compatibility": "BACKWARD", "key": "key.avsc", "sinks": sinks}
     spec["kafka"] = {"config": {"retention.ms": "-1"}}
@@ -36,7 +36,7 @@ def decimal(precision: int) -> dict[str, Any]:
 
 
 def test_reserved_words_work_as_table_names_in_both_stores(pipeline: Pipeline) -> None:
-    # The tables are there already where the servers have seen this test before; its keys are its own.
+    # The tables already exist if the servers have run this test before; its keys are unique.
     one, other = f"{pipeline.folder.name}_1", f"{pipeline.folder.name}_2"
     sinks = {
         "cassandra": {"keyspace": "spark_streams", "table": "user", "primary_key": ["id"]},
@@ -66,7 +66,7 @@ def test_postgres_widens_numeric_columns_including_the_primary_key(pipeline: Pip
     pipeline.send({"value": pipeline.encode(first, {"id": 1, "total": Decimal("12.34")}), "key": "1"})
     pipeline.stream()
 
-    # A producer of the wider decimal before the stream is: DECIMAL_WIDENED says what becomes of it.
+    # The producer has the wider decimal before the stream does; DECIMAL_WIDENED describes the effect.
     written(pipeline, sinks, wide)
     second = pipeline.register()
     written(pipeline, sinks, narrow)
@@ -102,7 +102,7 @@ def test_alteration_names_its_obstacles_and_is_logged_only_when_done(pipeline: P
         f"rule {name}_quiet on table {name}": f"CREATE RULE {name}_quiet AS ON UPDATE TO {name}"
         " WHERE new.count < 0 DO INSTEAD NOTHING",
     }
-    # Neither is in the way.
+    # None of these blocks the change.
     harmless = (
         f"CREATE VIEW {name}_ids AS SELECT id FROM {name}",
         f"CREATE INDEX {name}_counts ON {name} (count) WHERE count > 0",
@@ -112,7 +112,7 @@ def test_alteration_names_its_obstacles_and_is_logged_only_when_done(pipeline: P
         for statement in (*obstacles.values(), *harmless):
             connection.execute(statement)
 
-    # `note` can be added, and is told only where the whole of it has been done.
+    # `note` could be added, but the log mentions it only once the whole change is done.
     written(pipeline, {"postgres": sinks["postgres"]}, {**narrow, "count": "long", "note": ["null", "string"]})
     with capture_logs() as logs, pytest.raises(Refused) as caught:
         job.prepare(pipeline.settings, pipeline.contract)
@@ -149,7 +149,7 @@ def test_cassandra_alteration_is_logged_only_after_it_succeeds(pipeline: Pipelin
     pipeline.register()
     job.prepare(pipeline.settings, pipeline.contract)
     with cassandra.connect(pipeline.settings) as session:
-        # Cassandra does not take the name again for another type.
+        # Cassandra refuses the name of a dropped column for another type.
         session.execute(f'ALTER TABLE "spark_streams"."{name}" ADD b int')
         session.execute(f'ALTER TABLE "spark_streams"."{name}" DROP b')
     written(pipeline, sinks, {"id": "string", "a": ["null", "string"], "b": ["null", "string"]})

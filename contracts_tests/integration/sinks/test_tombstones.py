@@ -1,4 +1,4 @@
-"""`tombstones: delete` on real servers: the newest event of a row decides whether it is there, and in both stores."""
+"""`tombstones: delete` on real servers: a row's newest event decides in both stores whether the row exists."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from streaming.inspection.reconcile import reconcile
 from streaming.stores.postgres import connection as postgres
 
 RECORD, TOMBSTONE = "record", "tombstone"
-# Number of the row -> its events by batch: what it is, and its timestamp.  The last batch comes last.
+# Number of the row -> its events (kind and timestamp) by batch, the last batch last.
 EVENTS = {
     0: [[(RECORD, 1000), (TOMBSTONE, 2000)], [], []],
     1: [[(RECORD, 1000)], [(TOMBSTONE, 2000)], []],
@@ -34,7 +34,7 @@ EVENTS = {
     13: [[(RECORD, 1000)], [(TOMBSTONE, 2000), (RECORD, 3000)], [(TOMBSTONE, 2500)]],
     14: [[(TOMBSTONE, 2000), (TOMBSTONE, 1000)], [(TOMBSTONE, 4000), (TOMBSTONE, 3000)], [(RECORD, 3500)]],
 }
-# Timestamps of the rows that are there in the end.
+# Timestamps of the rows that exist in the end.
 THERE = {3: 2000, 4: 2000, 6: 2000, 8: 5000, 9: 5000, 13: 3000}
 
 
@@ -46,7 +46,7 @@ def deleting(pipeline: Pipeline) -> Pipeline:
 
 
 def switch(pipeline: Pipeline) -> None:
-    """From now on the contract says that tombstones delete."""
+    """Make the contract's tombstones delete rows."""
     file = pipeline.folder / "contract.yaml"
     file.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text()), "tombstones": "delete"}, sort_keys=False))
 
@@ -62,7 +62,7 @@ def key(pipeline: Pipeline, number: int) -> bytes:
 
 
 def rows(pipeline: Pipeline) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Names of the rows in both stores, by id."""
+    """Return the first names of the rows in both stores, by id."""
     return tuple(
         {one: row["first_name"] for one, row in found.items()}
         for found in (pipeline.cassandra_rows(), pipeline.postgres_rows())
@@ -144,7 +144,7 @@ def test_every_key_version_deletes_and_invalid_keys_are_dead_lettered(deleting: 
         connection.execute(f"UPDATE {table} SET id = %s", [user(1)["id"]])
     outcome = reconcile(deleting.settings, deleting.contract)
     assert not outcome.in_order()
-    assert len(outcome.stores["postgres"].missing) == 2, "one row is gone, and one is there again"
+    assert len(outcome.stores["postgres"].missing) == 2, "one row is missing and one reappeared"
     assert outcome.stores["cassandra"].missing == ()
 
 

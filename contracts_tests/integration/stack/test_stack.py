@@ -1,4 +1,4 @@
-"""The embedded servers: as they say they are, out of reach of others, and not to be killed for good."""
+"""The embedded servers report their real state, are unreachable from outside, and recover from kill -9."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def run(root, *arguments):
 
 
 def processes_below(folder):
-    """Pids of whatever works in a folder."""
+    """Return the pids of all processes that run in a folder."""
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
@@ -111,7 +111,7 @@ def test_second_up_changes_nothing_and_says_so(stack):
 
 
 def listening_addresses(pids):
-    """(address, port) of every TCP socket that the processes listen on, and of their UDP sockets."""
+    """Return (address, port) of every TCP socket that the processes listen on, and of their UDP sockets."""
     inodes = set()
     for pid in pids:
         for descriptor in Path(f"/proc/{pid}/fd").iterdir():
@@ -199,7 +199,7 @@ def test_registry_refuses_incompatible_schema_by_default(stack):
 
 
 class Written:
-    """Something in each server, and whether it is still there."""
+    """Data written to each server, and a check that it is still there."""
 
     rows = 3000
 
@@ -226,7 +226,7 @@ class Written:
         return requests.post(url, json={"schema": '{"type":"fixed","name":"F","size":7}'}, timeout=10).json()["id"]
 
     def _cassandra(self):
-        """With its default commit log, which waits up to 10 s, a kill takes some dozens of these rows."""
+        """With Cassandra's default commit log, which waits up to 10 s, a kill loses dozens of these rows."""
         with cassandra(self.exports) as session:
             session.execute(f"CREATE KEYSPACE {self.name} WITH replication = {ONE_COPY}")
             session.execute(f"CREATE TABLE {self.name}.t (a int PRIMARY KEY, b text)")
@@ -234,7 +234,7 @@ class Written:
             rows = [(number,) for number in range(self.rows)]
             acknowledged = [done for done, _ in execute_concurrent_with_args(session, insert, rows, concurrency=100)]
             assert all(acknowledged)
-            time.sleep(0.1)  # as long as the stream waits, see ADR 7
+            time.sleep(0.1)  # the stream waits as long, see ADR 7
 
     def check(self):
         with closing(
@@ -258,7 +258,7 @@ class Written:
         assert requests.get(self.exports["DATASOURCE_URL"], params={"results": 2}, timeout=10).json()["results"]
 
 
-# Each once while those that it needs or that need it go on, and all at once.
+# Each server once while those that depend on it or that it depends on keep running, then all at once.
 @pytest.mark.parametrize(
     "killed",
     [["kafka", "source"], ["registry", "cassandra"], ["postgres"], SERVERS],
@@ -319,7 +319,7 @@ def test_up_names_a_taken_port_and_its_holder(tmp_path):
             holder.bind(("127.0.0.1", 18000))
             holder.listen()
             ours = True
-        except OSError:  # a stack at the documented ports holds it, which is as good
+        except OSError:  # a stack on the documented ports holds it, which works as well
             ours = False
         refused = run(tmp_path, "up", "--ports", "fixed", "--only", "source")
     assert refused.returncode == 3
