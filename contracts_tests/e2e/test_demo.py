@@ -1,4 +1,4 @@
-"""`make demo`, as a user types it: from the source API to rows in both stores, and numbers that agree."""
+"""`make demo` as a user runs it: from the source API to rows in both stores, with matching counts."""
 
 from __future__ import annotations
 

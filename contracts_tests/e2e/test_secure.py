@@ -1,4 +1,4 @@
-"""The secure stack: the job passes with an account for each step; who has none, or another's, is refused."""
+"""The secure stack: the job passes with an account for each step, and other accounts are refused."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ TOPIC, TABLE = "users_created", "created_users"
 
 @dataclass
 class Secure:
-    """The big stack, on which the job was done.
+    """The big stack after the job has run.
 
     Args:
-        folder: of the job's checkpoints.
+        folder: the folder of the job's checkpoints.
     """
 
     big: BigStack
@@ -54,9 +54,9 @@ class Secure:
         return self.big.stack
 
     def run(self, role: str, *command: str, **changes: str) -> subprocess.CompletedProcess[str]:
-        """`python -m COMMAND` as a role, some of the variables others."""
+        """Run `python -m COMMAND` as a role, with changed variables."""
         own = {"CHECKPOINT_DIR": str(self.folder / "checkpoints"), "SPARK_LOG_FILE": str(self.folder / "spark.log")}
-        # test_cluster.py streams on the cluster, whose executors take as long to start as the driver.
+        # A local master: the cluster's executors would take as long to start as the driver; see test_cluster.py.
         own |= {"SPARK_SUBMIT_OPTS": self.stack.spark_options, "SPARK_MASTER": "local[4]"}
         own |= {"CONTRACTS_DIR": str(self.big.schemas)}
         return subprocess.run(
@@ -68,19 +68,19 @@ class Secure:
         )
 
     def step(self, role: str, *command: str) -> str:
-        """What it prints, once it has ended well."""
+        """Run a command that must succeed, and return what it prints."""
         done = self.run(role, *command)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
     def of(self, role: str, **changes: str) -> Settings:
-        """Settings of a role, some of them others."""
+        """Return the settings of a role, with changes."""
         return self.big.settings(role, **changes)
 
 
 @pytest.fixture(scope="module")
 def secure(big_stack: BigStack, tmp_path_factory: pytest.TempPathFactory) -> Secure:
-    """The main job, each step as a user types it, under its own account."""
+    """The main job, each step as a user runs it, under its own account."""
     made = Secure(big_stack, tmp_path_factory.mktemp("job"))
     made.step("admin", "contracts", "register")
     report = made.folder / "run.json"
@@ -92,7 +92,7 @@ def secure(big_stack: BigStack, tmp_path_factory: pytest.TempPathFactory) -> Sec
 
 
 def read_topic(configured: Settings) -> str:
-    """What a consumer of the topic is told: a record's topic, or the error that it gets."""
+    """Return what a consumer of the topic gets: a record's topic, or an error."""
     told: list[KafkaError] = []
     consumer = Consumer(
         {**kafka.client(configured), "group.id": "contracts-test", "log_level": 0, "error_cb": told.append}
@@ -101,7 +101,7 @@ def read_topic(configured: Settings) -> str:
         consumer.assign([TopicPartition(TOPIC, 0, 0)])
         for _ in range(60):
             message = consumer.poll(0.5)
-            # That it may not join a group comes first, one way or the other, and is not what is asked.
+            # The refused group may be reported first, in either way; it is not what this function tests.
             error = message and message.error()
             if message is not None and (error is None or error.code() != KafkaError.GROUP_AUTHORIZATION_FAILED):
                 return error.name() if error else message.topic()
@@ -128,7 +128,7 @@ def test_kafka_accepts_only_clients_with_an_account_and_tls(secure: Secure) -> N
         assert TOPIC in client.list_topics(timeout=15).topics
     for protocol in ("SSL", "PLAINTEXT"):
         wrong = secure.of("stream", kafka_security_protocol=protocol)
-        # A broker closes the connection each time, so that nobody answers.
+        # The broker closes the connection each time, so the client gets no response.
         with open_client(wrong) as client, pytest.raises(KafkaException, match="_TRANSPORT"):
             client.list_topics(timeout=5)
     assert "certificate verify failed" in read_topic(secure.of("stream", kafka_ssl_ca_file=""))

@@ -1,4 +1,4 @@
-"""Kafka as it was before KRaft: the whole job passes with ZooKeeper, too."""
+"""Kafka before KRaft: the whole job also passes with ZooKeeper."""
 
 from __future__ import annotations
 

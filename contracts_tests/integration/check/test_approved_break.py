@@ -1,4 +1,4 @@
-"""A break that contract.yaml approves: `check --against registry` and `register` agree, on the real registry."""
+"""A break approved in contract.yaml: `check --against registry` and `register` agree on the real registry."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def approval(path: str, *, days: int = 30) -> dict[str, Any]:
 
 
 def broken(one: Repository, *approvals: dict[str, Any], level: str = "FULL") -> Repository:
-    """What is registered gets two fields that nothing written before has."""
+    """Register the contract, then add two required fields that older records lack."""
     one.write(compatibility=level)
     one.registered().write(compatibility=level, approvals=list(approvals))
     one.add_field(name="first", type="string")
@@ -40,7 +40,7 @@ def broken(one: Repository, *approvals: dict[str, Any], level: str = "FULL") -> 
 
 
 def state(one: Repository) -> tuple[list[int], str]:
-    """Versions and level of the value's subject."""
+    """Return the versions and the level of the value's subject."""
     name = f"{one.topic}-value"
     return one.rest("GET", f"/subjects/{name}/versions"), one.rest("GET", f"/config/{name}")["compatibilityLevel"]
 
@@ -89,7 +89,7 @@ def test_check_and_registry_refuse_a_partly_approved_break(
 
 def test_transitive_level_needs_the_approval_for_every_later_version(repository: Repository) -> None:
     broken(repository, approval("first"), approval("second"), level="FULL_TRANSITIVE").registered()
-    assert repository.findings(*AGAINST) == {}, "the approvals are in use, although nothing changes"
+    assert repository.findings(*AGAINST) == {}, "the approvals are in use although nothing changes"
     repository.add_field(name="third", type="string", default="")
     text = repository.value.read_text()
 
@@ -116,7 +116,7 @@ def test_non_transitive_level_needs_the_approval_only_once(repository: Repositor
 
 
 def test_break_of_a_shared_type_is_refused_despite_approval(repository: Repository) -> None:
-    """Its subject is its own, for other contracts too, and no contract says at which level it is judged."""
+    """A shared type has its own subject, which other contracts use too, and no contract sets its level."""
     repository.write(approvals=[{**approval("kind"), "rule": "MISSING_ENUM_SYMBOLS"}])
     repository.registered()
     schema = {"type": "enum", "name": repository.shared, "symbols": ["A"]}
@@ -189,14 +189,14 @@ def test_plan_restores_level_after_register_was_killed(
 
 
 class Refusing(Registry):
-    """Takes no schema, whatever the level."""
+    """A registry that refuses every schema at every level."""
 
     def register(self, *_: object) -> int:
         raise Refused("refused it with 42201: no", fix="correct it", code=42201)
 
 
 class Ending(Refusing):
-    """Takes no schema, and no level but NONE."""
+    """A registry that refuses every schema, and every level except NONE."""
 
     def set_level(self, subject: str, level: str) -> None:
         if level != "NONE":

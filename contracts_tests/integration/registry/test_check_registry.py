@@ -1,4 +1,4 @@
-"""`contracts check --against registry`: with the versions of the real one, and when what answers is none."""
+"""`contracts check --against registry`, with the versions of the real registry and with servers that are not one."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_check_and_registry_accept_a_compatible_change(repository: Repository) -
 
 @pytest.mark.parametrize(("level", "rules"), [("BACKWARD", []), ("BACKWARD_TRANSITIVE", ["TYPE_MISMATCH"])])
 def test_transitive_level_compares_with_every_version(repository: Repository, level: str, rules: list[str]) -> None:
-    """A field goes, and comes back with another type: the newest version alone has nothing against it."""
+    """A field is removed and returns with another type: the newest version alone permits that."""
     repository.write(compatibility=level)
     repository.add_field(name="gone", type="string", default="")
     repository.registered().write(compatibility=level)
@@ -63,7 +63,7 @@ def test_unreachable_registry_exits_with_code_3(repository: Repository, command:
 
 @pytest.fixture
 def answering() -> Iterator[HTTPServer]:
-    """An HTTP server that gives every request the answer that stands in `answer`; it is no registry at all."""
+    """An HTTP server, not a registry, that responds to every request with its attribute `answer`."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -74,10 +74,10 @@ def answering() -> Iterator[HTTPServer]:
             self.end_headers()
             self.wfile.write(body)
 
-        do_POST = do_PUT = do_GET  # noqa: N815 - the base class calls them so
+        do_POST = do_PUT = do_GET  # noqa: N815 - the base class requires these names
 
         def log_message(self, *_: object) -> None:
-            """Nothing."""
+            """Log nothing."""
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever)

@@ -1,4 +1,4 @@
-"""`plan`, `register`, `drift`, `check` and `pull` where the registry answers as Confluent's does."""
+"""`plan`, `register`, `drift`, `check` and `pull` with a registry that behaves like Confluent's."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ AGAINST = ("check", "--against", "registry")
 
 
 def at(one: Repository, url: str) -> Repository:
-    """The repository with another registry."""
+    """Return the repository with another registry."""
     return replace(one, environment={**one.environment, "SCHEMA_REGISTRY_URL": url})
 
 
@@ -34,7 +34,7 @@ def contract_of(one: Repository) -> Contract:
 
 
 def assert_all_is_the_same(one: Repository, folder: Path, left_behind: tuple[str, ...] = ()) -> None:
-    """Nothing to do for any command, and `pull` writes what has no drift; its notes say what is `left_behind`."""
+    """Check that no command finds a difference, and that the notes of `pull` mention only what is `left_behind`."""
     assert one.findings("drift", "--fail-on", "warning") == {}
     assert "no changes" in one.run("register").stdout
     assert one.findings(*AGAINST, "--fail-on", "warning") == {}
@@ -165,12 +165,12 @@ def test_normalized_defaults_are_not_drift(
     one.registered()
     found = registry_of(one).version(f"{one.topic}-value")
     assert found is not None
-    assert '"default": 1.0' in found.text, "the registry has its own form"
+    assert '"default": 1.0' in found.text, "the registry normalized the default"
     assert_all_is_the_same(one, tmp_path / "pulled", () if everywhere else ("normalize true",))
 
 
 def tagged(one: Repository) -> Repository:
-    """Registered, and then somebody tags a field at the registry."""
+    """Register the repository, then tag a field at the registry."""
     one.registered()
     entity = {"entityPath": f"{one.topic}.One.id", "entityType": "sr_field"}
     body = {"tagsToAdd": [{"schemaEntity": entity, "tags": ["PII"]}]}
@@ -283,7 +283,7 @@ def test_account_without_access_to_modes_can_register(
 
 
 def in_group(one: Repository, group: str, **field: Any) -> None:
-    """One more version, of the group, with another field."""
+    """Register another version, in the group, with another field."""
     name = f"{one.topic}-value"
     found = one.rest("GET", f"/subjects/{name}/versions/latest")
     schema = json.loads(found["schema"])

@@ -53,7 +53,7 @@ def register_newer(one: Repository) -> None:
 
 
 def register_inline(one: Repository) -> None:
-    """The same schema, its shared type written out instead of referred to, in place of the registered one."""
+    """Replace the registered schema with the same one, its shared type inline instead of referenced."""
     schema = json.loads(one.value.read_text())
     schema["fields"][1]["type"] = json.loads((one.folder / "shared.avsc").read_text())
     one.rest("DELETE", f"/subjects/{one.topic}-value")
@@ -87,7 +87,7 @@ def test_each_difference_is_found_and_its_fix_works(repository: Repository, chan
 
     assert list(found) == rules
     for rule, fix in found.items():
-        if rule not in ("NOT_LATEST", "TOPIC_DIFFERS"):  # those are fixed in the repository
+        if rule not in ("NOT_LATEST", "TOPIC_DIFFERS"):  # these are fixed in the repository
             done = repository.run("register", *(["--prune"] if "--prune" in fix else []))
             assert done.returncode == 0, done.stderr
             assert repository.findings("drift") == {}
@@ -129,7 +129,7 @@ def test_prune_soft_deletes_only_subjects_of_the_repository(repository: Reposito
 
 
 def test_refused_deletion_reports_completed_and_open_steps(repository: Repository) -> None:
-    """The key is named by another subject: the registry refuses to delete it, after the value got its version."""
+    """Another subject references the key: the registry refuses to delete it after registering the value."""
     repository.registered()
     body = {
         "schema": json.dumps({"type": "record", "name": "Uses", "fields": [{"name": "k", "type": "Key"}]}),

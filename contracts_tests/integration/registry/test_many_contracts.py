@@ -1,4 +1,4 @@
-"""Many contracts: how often the registry is asked, and that one's trouble is not the others'."""
+"""Many contracts: the number of registry requests, and failures that affect only their own contract."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MANY = 40
 
 
 class Contracts:
-    """Contracts `c0`, `c1` … in one folder; each is a topic of the same name with a prefix of the test's own."""
+    """Contracts `c0`, `c1` … in one folder; their topics have the same names after a prefix unique to the test."""
 
     def __init__(self, folder: Path, environment: dict[str, str], count: int, **shared: Any) -> None:
         self.prefix = f"m{uuid.uuid4().hex[:10]}"
@@ -60,7 +60,7 @@ def few(stack: RunningStack, tmp_path: Path) -> Contracts:
 def test_commands_send_each_registry_request_once(
     stack: RunningStack, gateway: Gateway, confluent: Confluent, tmp_path: Path
 ) -> None:
-    """Two requests a contract where nothing is to be done: 200 contracts stay below 450."""
+    """Two requests per unchanged contract: 200 contracts need fewer than 450."""
     many = Contracts(tmp_path / "schemas", stack.environment, MANY, dead_letter={"topic": f"dead-{uuid.uuid4().hex}"})
     many.one.registered()
     for registry in (gateway, confluent):
@@ -174,7 +174,7 @@ def test_only_named_contracts_are_planned_and_registered(few: Contracts, gateway
 
 
 def test_conflict_with_an_unnamed_contract_holds_up_the_named_one(few: Contracts) -> None:
-    """Two ask for one topic, and not for the same: that is the case whether both are named or not."""
+    """Two contracts want different settings for one topic: a conflict whether both are named or only one."""
     few.write("c0", dead_letter={"topic": few.topic("c1")})
     done = few.one.run("register", "c0")
     assert done.returncode == 1

@@ -1,4 +1,4 @@
-"""`contracts pull` from the real registry: what it writes is what the servers have."""
+"""`contracts pull` from the real registry: the files match what the servers have."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ TYPES = st.sampled_from(
 
 
 def write(folder: Path, topic: str, fields: dict[str, object], level: str, partitions: int, retention: int) -> None:
-    """A contract with a shared type, as files."""
+    """Write the files of a contract with a shared type."""
     (folder / "one").mkdir(parents=True, exist_ok=True)
     contract = {
         "topic": topic,
@@ -84,7 +84,7 @@ def contracts(*arguments: str, environment: dict[str, str]) -> subprocess.Comple
 
 @pytest.fixture
 def environment(stack: RunningStack, tmp_path: Path) -> dict[str, str]:
-    """Environment of a command whose contracts are in `tmp_path`."""
+    """Environment for a command whose contracts are in `tmp_path`."""
     write(tmp_path, f"c{uuid.uuid4().hex[:10]}", {"a": "string"}, "BACKWARD", 1, 60_000)
     return {**stack.environment, "CONTRACTS_DIR": str(tmp_path)}
 
@@ -108,7 +108,7 @@ def test_dry_run_prints_the_plan_and_changes_nothing(environment: dict[str, str]
 
 
 def test_register_reports_docs_that_the_registry_did_not_take(environment: dict[str, str], tmp_path: Path) -> None:
-    """The embedded registry (Apicurio) takes schemas that differ in docs only for the same; Confluent's does not."""
+    """The embedded registry (Apicurio) treats schemas that differ only in docs as equal; Confluent's does not."""
     assert contracts("register", environment=environment).returncode == 0
     file = tmp_path / "one" / "value.avsc"
     schema = json.loads(file.read_text())

@@ -1,4 +1,4 @@
-"""What goes wrong around `plan`, `register`, `drift` and `pull`: on the real servers, with a gateway in between."""
+"""Failures of `plan`, `register`, `drift` and `pull`, on the real servers behind a gateway."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_account_in_the_url_is_used_and_never_shown(
 
 
 def test_read_only_registry_is_reported(repository: Repository, gateway: Gateway) -> None:
-    """The embedded one does not enforce READONLY: the answer is Confluent's."""
+    """The embedded registry does not enforce READONLY, so the gateway gives Confluent's response."""
     gateway.before = lambda asked: (
         None
         if asked.method == "GET" or not asked.path.endswith("/versions")
@@ -84,7 +84,7 @@ def test_read_only_registry_is_reported(repository: Repository, gateway: Gateway
 def test_next_register_continues_after_a_step_of_unknown_outcome(
     repository: Repository, gateway: Gateway, answer: Answer, words: str
 ) -> None:
-    """The registry takes the value, and its answer never arrives."""
+    """The registry accepts the value, but its response never arrives."""
     name = f"{repository.topic}-value"
     gateway.after = (
         lambda asked: answer if (asked.method, asked.path) == ("POST", f"/subjects/{name}/versions") else None
@@ -101,7 +101,7 @@ def test_next_register_continues_after_a_step_of_unknown_outcome(
     assert "no changes" in repository.run("plan").stdout
 
 
-#: `contracts`, and Ctrl-C reaches it although the tests may run in the background of a shell, where it is ignored.
+#: `contracts` with Ctrl-C enabled: a shell that runs the tests in the background makes programs ignore it.
 LISTENING = """
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -215,7 +215,7 @@ def test_topic_setting_refused_by_kafka_leaves_registry_untouched(repository: Re
 def test_subject_without_a_level_inherits_the_global_one(
     repository: Repository, gateway: Gateway, tmp_path: Path
 ) -> None:
-    """Confluent's registry keeps `normalize` and the like there too; without a level, the global one applies."""
+    """Confluent's registry also keeps settings such as `normalize` there; without a level, the global one applies."""
     repository.registered().write(compatibility="BACKWARD")
     gateway.before = lambda asked: (
         Answer(200, b'{"normalize": true}') if asked.method == "GET" and asked.path.startswith("/config/") else None
@@ -242,7 +242,7 @@ def test_subject_that_is_not_avro_is_named(repository: Repository) -> None:
 
 
 def test_same_schema_written_differently_is_not_drift(repository: Repository) -> None:
-    """Attributes in another order, and what is their default written out."""
+    """The attributes are in another order, and defaults are explicit."""
     number = {"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 2}
     repository.add_field(name="sum", type=number)
     repository.registered()
@@ -262,7 +262,7 @@ def test_same_schema_written_differently_is_not_drift(repository: Repository) ->
 
 
 def test_nested_references_are_requested_once(repository: Repository, gateway: Gateway) -> None:
-    """Each of ten types refers to the two before it: along every path there are some hundred ways."""
+    """Each of ten types references the two before it, which makes about a hundred paths."""
     space = f"types_{repository.topic}"
     for number in range(10):
         kinds = [f"{space}.T{number - 1}", f"{space}.T{number - 2}"] if number > 1 else ["int", "int"]

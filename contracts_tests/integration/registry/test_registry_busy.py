@@ -1,4 +1,4 @@
-"""A registry that is busy, too small or talkative: its answers, from a gateway in front of the real one."""
+"""Responses of a busy registry, of one with a size limit and of a verbose one, from a gateway before the real one."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def answer(status: int, code: int, message: str = "words") -> Answer:
 def test_register_retries_until_a_busy_registry_accepts(
     repository: Repository, gateway: Gateway, status: int, code: int
 ) -> None:
-    """Each first attempt of a request is refused; whatever the method, `register` comes to its end."""
+    """The first attempt of each request is refused; `register` still succeeds, whatever the method."""
     refused: set[tuple[str, str]] = set()
 
     def first_time(asked: Request) -> Answer | None:
@@ -77,7 +77,7 @@ def test_schema_too_large_for_the_registry_has_its_own_message(repository: Repos
     assert "larger than this registry takes" in done.stderr
 
 
-#: As Confluent's registry writes it (8.3.1).
+#: The message of Confluent's registry 8.3.1.
 INCOMPATIBLE = (
     'Schema being registered is incompatible with an earlier schema for subject "x-value", details: '
     "[{errorType:'READER_FIELD_MISSING_DEFAULT_VALUE', description:'The field 'total' at path '/fields/1' in the new "

@@ -1,4 +1,4 @@
-"""A checkpoint that is not this stream's is refused before anything is read or written, with the way out."""
+"""A checkpoint of another stream is refused with a fix before anything is read or written."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from streaming.stores.postgres import connection as postgres
 
 @pytest.fixture
 def unstreamed(settings_of_stack: Settings, tmp_path: Path) -> Pipeline:
-    """A pipeline that needs no Spark."""
+    """A pipeline without Spark."""
     return made(settings_of_stack, None, tmp_path)
 
 
@@ -49,7 +49,7 @@ def test_checkpoint_without_layout_is_refused_and_its_fix_works(stack: RunningSt
     first, second = folders(pipeline)
     written = json.loads((first / "layout.json").read_text())
     assert written == {**written, "layout": LAYOUT, "topic": pipeline.contract.topic, "sink": "cassandra"}
-    assert (first / "offsets" / "0").exists(), "Spark uses that folder"
+    assert (first / "offsets" / "0").exists(), "Spark uses this folder"
     rows = pipeline.cassandra_rows(), pipeline.postgres_rows()
     (second / "layout.json").unlink()
 
@@ -67,7 +67,7 @@ def test_checkpoint_without_layout_is_refused_and_its_fix_works(stack: RunningSt
     for before, after in zip(rows, (pipeline.cassandra_rows(), pipeline.postgres_rows()), strict=True):
         assert len(after) == 21
         assert {key: after[key] for key in before} == before
-    assert len(pipeline.dead_letters()) == 1, "the first store's checkpoint has stayed"
+    assert len(pipeline.dead_letters()) == 1, "the first store kept its checkpoint"
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_checkpoint_with_older_or_unreadable_layout_is_refused(unstreamed: Pipel
     with pytest.raises(ConfigurationError, match="older layout") as refused:
         claim(unstreamed)
     assert refused.value.where == str(old)
-    assert not any(folder.exists() for folder in folders(unstreamed)), "nothing was made"
+    assert not any(folder.exists() for folder in folders(unstreamed)), "nothing was created"
     old.rename(old.with_name("postgres.away"))
     old.mkdir()
 
@@ -122,7 +122,7 @@ def test_checkpoint_with_older_or_unreadable_layout_is_refused(unstreamed: Pipel
 
 
 def test_half_written_layout_is_written_again(unstreamed: Pipeline) -> None:
-    """As a process that was killed between the two steps of writing the layout leaves it."""
+    """A process killed between the two steps of writing the layout leaves this state."""
     first, _ = folders(unstreamed)
     first.mkdir(parents=True)
     (first / ".layout.json").write_text('{"lay')
@@ -133,14 +133,14 @@ def test_half_written_layout_is_written_again(unstreamed: Pipeline) -> None:
 
 
 def ended(checkpoint: Path, topic: str, offset: int) -> None:
-    """As Spark leaves it after a batch that ended there."""
+    """Write what Spark leaves after a batch that ended at this offset."""
     for name, text in (("offsets", f"v1\n{{}}\n{json.dumps({topic: {'0': offset}})}"), ("commits", "v1\n{}")):
         (checkpoint / name).mkdir(exist_ok=True)
         (checkpoint / name / "0").write_text(text)
 
 
 def test_store_takes_over_dead_letters_only_without_a_gap(unstreamed: Pipeline) -> None:
-    """Those of the records between the two were the other one's to send, and nobody would."""
+    """Otherwise neither store would send the dead letters of the records between the two positions."""
     claim(unstreamed)
     checkpoints = Checkpoints(unstreamed.settings, unstreamed.contract)
     first, second = folders(unstreamed)

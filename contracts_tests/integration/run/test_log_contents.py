@@ -1,4 +1,4 @@
-"""No log holds a value of a record, whatever a store says of it when it refuses one."""
+"""No log contains a value of a record, even when a store quotes it in a refusal."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from streaming.stores.postgres import connection as postgres
 from streaming.stores.postgres.failures import SERVER as POSTGRES
 
 MARKER = "Xanthippe\nQuartermain"
-# Where the stores keep their rows, and Kafka its records.
+# Folders where the stores keep their rows and Kafka its records.
 _DATA = {"cassandra/data", "postgres/data", "kafka/data"}
 
 
 def holding(stack: RunningStack, word: str) -> list[str]:
-    """The files of the stack's folder that hold the word, the servers' own data apart."""
+    """Return the files in the stack's folder that contain the word, except the servers' own data."""
     found = []
     for path in stack.root.rglob("*"):
         inside = path.relative_to(stack.root)
@@ -49,7 +49,7 @@ def test_row_refused_by_postgres_appears_in_no_log(stack: RunningStack, pipeline
     done = run(stack, pipeline, "--available-now", STREAM_RETRY_FOR_S="1")
     assert "postgres" in done.stderr
     for word in words_of(MARKER):
-        # It has reached Cassandra.
+        # The value has reached Cassandra.
         assert any(word in row["first_name"] for row in pipeline.cassandra_rows().values())
         assert word not in done.stdout + done.stderr
         for log in (pipeline.settings.spark_log_file, *tmp_path.rglob("*.log")):

@@ -1,4 +1,4 @@
-"""What others see of a stream: consumer groups, metrics, log lines, `status`."""
+"""A stream seen from outside: consumer groups, metrics, log lines and `status`."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ BAD = (b"", b"\x00", b"{json", None)
 
 
 def samples(port: int) -> Samples:
-    """(name, labels) -> value of everything that a scrape answers."""
+    """Return (name, labels) -> value for everything in a scrape."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
         families = list(text_string_to_metric_families(answer.read().decode()))
     return {(one.name, tuple(sorted(one.labels.items()))): one.value for found in families for one in found.samples}
 
 
 def by(label: str, name: str, found: Samples) -> dict[str, float]:
-    """Value of `label` -> value of the samples of that name, zeros left out."""
+    """Return the value of `label` -> the value of the samples of that name, without zeros."""
     return {dict(key[1])[label]: value for key, value in found.items() if key[0] == name and value}
 
 
 def lags(pipeline: Pipeline) -> dict[str, int]:
-    """Sink -> lag of its group as any Kafka tool reckons it: every partition has a committed offset."""
+    """Return sink -> lag of its group as any Kafka tool computes it, once every partition has a committed offset."""
     asked = Groups(pipeline.settings, timeout_s=10)
     first, last = asked.ends(pipeline.contract.topic)
     found = {}
@@ -60,7 +60,7 @@ def lags(pipeline: Pipeline) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Run:
-    """A stream that wrote 40 records and rejected 5, and was scraped while it ran; then 3 records came."""
+    """A stream that wrote 40 records, rejected 5, and was scraped while it ran; 3 more records came afterwards."""
 
     pipeline: Pipeline
     began: float

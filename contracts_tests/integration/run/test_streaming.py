@@ -1,4 +1,4 @@
-"""The stream on real servers: what is good is in both stores, what is not is in the dead-letter topic, as it was."""
+"""The stream on real servers: good records reach both stores, bad ones reach the dead-letter topic unchanged."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ FIELDS += ("registered_date", "phone", "picture")
 
 
 def fields(row: dict[str, Any]) -> dict[str, Any]:
-    """What the record says, without the position of its event."""
+    """Return the record's own fields, without the position of its event."""
     return comparable({name: row[name] for name in FIELDS})
 
 
@@ -138,7 +138,7 @@ def test_unknown_enum_symbol_becomes_the_enum_default(pipeline: Pipeline) -> Non
         lambda schema: next(f for f in schema["fields"] if f["name"] == "gender")["type"]["symbols"].append("OTHER")
     )
     pipeline.send({"value": pipeline.encode(grown, user(1, gender="OTHER"))})
-    file.write_text(old)  # a stream that has not been deployed again yet
+    file.write_text(old)  # a stream that still has the old schema
 
     pipeline.stream()
 
@@ -169,7 +169,7 @@ def test_bad_records_are_dead_lettered_unchanged_and_good_ones_stored(pipeline: 
             framing + b"\xfe\xff\xff\xff\x0f" + b"x" * 40,  # a string of 2 GiB
             pipeline.encode(schema_id, user(2, id="not-a-uuid")),
             pipeline.encode(schema_id, user(3, first_name="nul \x00 inside")),
-            good.replace(b"First 1", b"First \xff"),  # no UTF-8
+            good.replace(b"First 1", b"First \xff"),  # invalid UTF-8
             _with_date(pipeline, schema_id, 2**31 - 1),
         ],
     }
@@ -220,7 +220,7 @@ def case(message: Message) -> bytes:
 
 
 def _incompatible(pipeline: Pipeline) -> int:
-    """Schema id of a version of the value's subject that the contract cannot read: it lacks every field."""
+    """Register a version that the contract cannot read, since it lacks every field; return its schema id."""
     name = pipeline.contract.value.name
     schema = {"type": "record", "name": "UserCreated", "namespace": "com.example.users", "fields": []}
     schema["fields"] = [{"name": "number", "type": "int"}]
@@ -229,7 +229,7 @@ def _incompatible(pipeline: Pipeline) -> int:
 
 
 def _with_date(pipeline: Pipeline, schema_id: int, days: int) -> bytes:
-    """A value whose dob is that many days after 1970."""
+    """Return a value whose dob is `days` days after 1970-01-01."""
     marker = pipeline.encode(schema_id, user(5, dob=dt.date(1970, 1, 1) + dt.timedelta(days=100)))
     zigzag = 2 * days
     varint = b""
@@ -237,7 +237,7 @@ def _with_date(pipeline: Pipeline, schema_id: int, days: int) -> bytes:
         varint += bytes([zigzag & 0x7F | 0x80])
         zigzag >>= 7
     varint += bytes([zigzag])
-    # 0x02 is the union's branch, 0xc8 0x01 the zigzag of 100.
+    # 0x02 is the union's branch, and 0xc8 0x01 is 100 in zigzag form.
     assert marker.count(b"\x02\xc8\x01") == 1
     return marker.replace(b"\x02\xc8\x01", b"\x02" + varint)
 
@@ -289,7 +289,7 @@ def test_table_not_made_for_the_contract_is_left_alone(pipeline: Pipeline) -> No
 
 
 def test_recreated_topic_is_read_from_its_beginning(pipeline: Pipeline) -> None:
-    """Offsets of the checkpoint are those of another topic, though its name and place are the same."""
+    """The checkpoint's offsets belong to the deleted topic of the same name."""
     schema_id = pipeline.register()
     pipeline.send(*({"value": pipeline.encode(schema_id, user(n)), "partition": 0} for n in range(20)))
     pipeline.stream()
@@ -300,7 +300,7 @@ def test_recreated_topic_is_read_from_its_beginning(pipeline: Pipeline) -> None:
     admin.delete_topics([pipeline.contract.topic])[pipeline.contract.topic].result(30)
     pipeline.register()
     pipeline.send(*({"value": pipeline.encode(schema_id, user(n)), "partition": 0} for n in range(20, 60)))
-    # One that runs meanwhile would go on at offset 20, and nobody would miss the first ones.
+    # A stream that is already running would continue at offset 20 and silently skip the first records.
     with pytest.raises(Refused, match="made anew while the stream read it"):
         running.run(available_now=True)
 
@@ -350,7 +350,7 @@ def test_older_event_never_overwrites_a_newer_one(pipeline: Pipeline, batches: i
 
 
 def test_later_event_of_the_same_millisecond_wins_entirely(pipeline: Pipeline) -> None:
-    """Their offsets lie on both sides of a thousand, and they come in different batches."""
+    """The offsets are 999 and 1000, in different batches."""
     schema_id = pipeline.register()
     other = {"value": pipeline.encode(schema_id, user(2)), "partition": 0, "timestamp": 1_000_000}
     earlier = pipeline.encode(schema_id, user(1, phone="7", first_name="z"))
@@ -367,7 +367,7 @@ def test_later_event_of_the_same_millisecond_wins_entirely(pipeline: Pipeline) -
 
 
 def test_events_at_the_epoch_are_ordered_by_offset(pipeline: Pipeline) -> None:
-    """librdkafka takes 0 for now; Java's client sends it."""
+    """librdkafka replaces timestamp 0 with the current time, so Java's client sends the records."""
     schema_id = pipeline.register()
     jvm = pipeline.spark._jvm
     bytes_ = "org.apache.kafka.common.serialization.ByteArraySerializer"
@@ -391,7 +391,7 @@ def test_events_at_the_epoch_are_ordered_by_offset(pipeline: Pipeline) -> None:
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_both_stores_hold_the_newest_event_of_each_row_in_any_order(pipeline: Pipeline, seed: int) -> None:
-    """Few keys and milliseconds, any partition, several batches; then again from the middle and from the start."""
+    """Few keys and milliseconds, any partition, several batches; then a reread from the middle and from the start."""
     dice = random.Random(seed)
     schema_id = pipeline.register()
     newest: dict[str, tuple[tuple[int, int, int], dict[str, Any]]] = {}
@@ -450,7 +450,7 @@ def test_reconcile_finds_a_missing_row(pipeline: Pipeline) -> None:
 def test_starting_second_stream_takes_no_rows_from_the_first(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Both use one staging table: whoever prepares it waits until what the other has loaded is in the table."""
+    """Both use one staging table: the second stream waits until the first has moved its rows to the table."""
     spec = pipeline.contract.spec.sinks.postgres
     first, second = (PostgresSink(pipeline.settings, pipeline.contract, spec) for _ in range(2))
     first.prepare()

@@ -1,4 +1,4 @@
-"""`python -m streaming` as a process: servers that are down, at the start and in the middle, and how it ends."""
+"""`python -m streaming` as a process: servers down at startup or during the run, and how the process ends."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_server_down_at_startup_is_named(
 def test_wrong_credentials_are_told_apart_from_an_outage(stack: RunningStack, pipeline: Pipeline) -> None:
     done = run(stack, pipeline, "--available-now", CASSANDRA_PASSWORD="wrong")
     assert done.returncode == 3
-    # An outage names the credentials too, among what else it may be.
+    # The message of an outage also mentions the credentials, among other causes.
     assert "correct what it names, or CASSANDRA_HOSTS and its credentials" in done.stderr
     assert "see whether it is up" not in done.stderr
     assert "Traceback" not in done.stderr
@@ -158,7 +158,7 @@ def test_ctrl_c_names_the_awaited_batch_and_a_second_one_stops_at_once(
         asked = time.monotonic()
         process.send_signal(signal.SIGINT)
         wait_for(lambda: "stopping" in log.read_text(), log, seconds=5)
-        assert time.monotonic() - asked < 1.5  # `wait_for` looks every 0.3 s
+        assert time.monotonic() - asked < 1.5  # `wait_for` polls every 0.3 s
         (line,) = [line for line in log.read_text().splitlines() if "stopping" in line]
         assert 'waits_for="postgres to write batch 1"' in line
         assert "Ctrl-C again stops at once" in line
