@@ -168,7 +168,7 @@ cli.main()
     ("first", "versions", "steps"),
     [
         pytest.param("pass", [1], 2, id="before the registry has the schema"),
-        pytest.param("known(registry, *arguments)", [1, 2], 1, id="after"),
+        pytest.param("known(registry, *arguments)", [1, 2], 1, id="after the registry has it"),
     ],
 )
 def test_plan_restores_level_after_register_was_killed(

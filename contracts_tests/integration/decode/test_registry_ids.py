@@ -126,7 +126,7 @@ def test_subject_holds_ids_of_its_versions_even_after_deletion(repository: Repos
         b"[" * 20_000,
         b"\xff",
     ],
-    ids=["thousands of digits", "infinity", "lists without end", "no text"],
+    ids=["thousands of digits", "infinity", "endless lists", "not UTF-8"],
 )
 def test_malformed_registry_response_is_an_outage(gateway: Gateway, body: bytes) -> None:
     gateway.before = lambda _: Answer(200, body)

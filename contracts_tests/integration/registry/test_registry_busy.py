@@ -15,7 +15,7 @@ from contracts_tests.fixtures.repository import Repository
 BUSY = [
     pytest.param(429, 42901, id="too many requests"),
     pytest.param(500, 50003, id="not forwarded to the leader"),
-    pytest.param(500, 50004, id="a follower without leader"),
+    pytest.param(500, 50004, id="follower without a leader"),
 ]
 
 
