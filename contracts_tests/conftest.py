@@ -1,9 +1,9 @@
-"""How the tests run, and the promise that a complete run is one.
+"""Options of the test run, and the check that a complete run skipped nothing.
 
-pytest contracts_tests                  starts a stack of its own, on free ports, when a test asks for it
-pytest contracts_tests --use-running    takes the one that `make up` has started
+pytest contracts_tests                  starts its own stack, on free ports, when a test needs one
+pytest contracts_tests --use-running    uses the stack that `make up` has started
 pytest contracts_tests --complete       fails when tests of a folder did not run (`make test`)
-pytest contracts_tests -n 2             two lanes side by side, each with a stack of its own (fixtures/lanes.py)
+pytest contracts_tests -n 2             runs two lanes in parallel, each with its own stack (fixtures/lanes.py)
 """
 
 from __future__ import annotations
@@ -24,38 +24,38 @@ pytest_plugins = [
     f"contracts_tests.fixtures.{name}"
     for name in ("stack", "pipeline", "big_stack", "repository", "gateway", "confluent", "evolution")
 ]
-# The same examples in every run: what fails is the change's doing.  `--hypothesis-profile default` looks for others.
+# The same examples in every run: a failure comes from the change. `--hypothesis-profile default` tries new ones.
 settings.register_profile("repeatable", derandomize=True)
 settings.load_profile("repeatable")
 TESTS = Path(__file__).parent
-# Tests in these folders are about real servers: skipping one is not running it.
+# Tests in these folders need real servers: a skipped test leaves a server untested.
 _NEVER_SKIPPED = ("integration", "e2e")
 
 
 @pytest.fixture(autouse=True)
 def _signals() -> Iterator[None]:
-    """No test leaves a signal ignored: every program that a later test starts would ignore it, too."""
+    """Fail a test that leaves a signal ignored: every program that a later test starts would ignore it too."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     yield
     left = [number for number, was in before.items() if was != signal.getsignal(number) == signal.SIG_IGN]
     for number in left:
         signal.signal(number, before[number])
-    assert not left, "restore what the code under test did to signals, or run it in a process of its own"
+    assert not left, "restore the signal handlers that the code under test changed, or run it in a separate process"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--use-running", action="store_true", help="take the stack that `make up` has started")
+    parser.addoption("--use-running", action="store_true", help="use the stack that `make up` has started")
     parser.addoption("--complete", action="store_true", help="fail when the tests of a folder did not run")
     parser.addoption("--record-durations", action="store_true", help=f"write {lanes.DURATIONS.name}")
 
 
 def pytest_configure() -> None:
-    # No server of a test lives for so long that Java's second compiler pays.
+    # No test runs a server long enough for Java's second compiler to pay off.
     os.environ.setdefault("STACK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> lanes.Lanes:
-    # Else the lanes are sorted by how many tests they have.
+    # Otherwise xdist sorts the lanes by their number of tests.
     config.option.loadscopereorder = False
     return lanes.Lanes(config, log)
 
@@ -65,7 +65,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    # A worker of several has no overview.
+    # A single xdist worker does not see all results.
     if hasattr(session.config, "workerinput"):
         return
     if session.config.getoption("--record-durations") and exitstatus == 0:
@@ -82,8 +82,10 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 
 def incomplete(session: pytest.Session) -> list[str]:
-    """What is lacking for a complete run: each folder with tests had some that passed, none of them skipped where
-    that means that a server was not tested."""
+    """Return what a complete run lacks.
+
+    In a complete run each folder has tests that passed, and no test of a real server was skipped.
+    """
     stats = session.config.pluginmanager.get_plugin("terminalreporter").stats
     passed = {folder_of(report.nodeid) for report in stats.get("passed", ())}
     problems = [

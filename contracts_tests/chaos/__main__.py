@@ -1,4 +1,4 @@
-"""`make chaos`: kill -9 of the driver, Kafka, the registry, Cassandra and PostgreSQL while a producer writes."""
+"""`make chaos`: kill the driver, Kafka, the registry, Cassandra and PostgreSQL with -9 while a producer writes."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from contracts_tests.fixtures.stack import RunningStack
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m contracts_tests.chaos", description=__doc__)
-    parser.add_argument("--seed", type=int, default=secrets.randbelow(2**31), help="of an earlier run")
-    parser.add_argument("--kills", type=int, default=25, help="how many in all (default: %(default)s)")
-    parser.add_argument("--keep", action="store_true", help="leave servers' data and logs there, also of a good run")
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(2**31), help="repeat the run with this seed")
+    parser.add_argument("--kills", type=int, default=25, help="total number of kills (default: %(default)s)")
+    parser.add_argument("--keep", action="store_true", help="keep the servers' data and logs even after a good run")
     arguments = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
     print(f"seed {arguments.seed}; servers, checkpoints and logs are in {folder}", flush=True)
@@ -36,7 +36,7 @@ def main() -> int:
     except pytest.fail.Exception as error:
         print(f"error: {error}", file=sys.stderr)
     except KeyboardInterrupt:
-        print("stopping: waits for the servers to end", file=sys.stderr, flush=True)
+        print("stopping: waiting for the servers to end", file=sys.stderr, flush=True)
     finally:
         servers.run("down", check=False)
         if good and not arguments.keep:
@@ -45,7 +45,7 @@ def main() -> int:
 
 
 def table(outcome: Outcome, seconds: float) -> str:
-    """What a person reads."""
+    """Return the outcome as a table for people."""
     found = outcome.verdict
     kills = ", ".join(f"{name} {outcome.kills[name]}" for name in TARGETS)
     lines = [

@@ -1,4 +1,4 @@
-"""One run: servers and stream are killed with -9, one after the other, while a producer writes; then the verdict."""
+"""One run: servers and stream are killed with -9 one after another while a producer writes; then the verdict."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from contracts_tests.fixtures.stack import RunningStack
 
 DRIVER = "driver"
 TARGETS = (DRIVER, "kafka", "registry", "cassandra", "postgres")
-# Far more than any of them takes: a stream that needs longer hangs.
+# Far longer than any recovery takes: a stream that needs more time hangs.
 _PROGRESS_WITHIN_S = 400
 _STOPS_WITHIN_S = 120
 
 
 @dataclass
 class Outcome:
-    """How a run went.
+    """The outcome of a run.
 
     Attributes:
-        seed: makes the same traffic and the same order of kills; the moments depend on the machine as well.
+        seed: reproduces the traffic and the order of kills; the timing also depends on the machine.
         pipeline: its contract, topics and tables.
-        kills: how often each was killed.
-        acknowledged: what Kafka has taken; see `Writer`.
-        verdict: what is in topic and stores.
-        problems: of the verdict, and of the run.
+        kills: how often each target was killed.
+        acknowledged: the records that Kafka accepted; see `Writer`.
+        verdict: the state of topic and stores.
+        problems: problems of the verdict and of the run.
     """
 
     seed: int
@@ -55,15 +55,16 @@ def run(
     say: Callable[[str], None],
     overlap: float = 0.3,
 ) -> Outcome:
-    """Kills `kills` times, each of the five about equally often; a stack that it may kill is up in `stack`.
+    """Kill the five targets in turn, `kills` times in all.
 
     Args:
-        folder: an empty one, for the contract, checkpoints and logs.
-        overlap: how often the next kill comes before the last server is up again, 0 to 1.
+        stack: a running stack whose servers may be killed.
+        folder: an empty folder for the contract, checkpoints and logs.
+        overlap: the share of kills that come before the previous server is up again, 0 to 1.
     """
     chance = random.Random(seed)
     pipeline = made(settings_for(stack, folder), None, folder)
-    # Before the stream starts: they rewrite the file from which it makes its tables.
+    # Before the stream starts: this rewrites the file from which the stream makes its tables.
     versions = _versions(pipeline)
     stream = Stream(stack, pipeline, folder / "stream.log")
     writer = Writer(pipeline, versions, random.Random(seed))
@@ -88,7 +89,7 @@ def run(
 
 
 def _versions(pipeline: Pipeline) -> list[int]:
-    """Ids of the contract's schema, and of one with other fields in another order, which its reader resolves."""
+    """Return the ids of the contract's schema and of a version with a new field and another order of fields."""
     file = pipeline.folder / "value.avsc"
     text = file.read_text()
 
@@ -102,7 +103,7 @@ def _versions(pipeline: Pipeline) -> list[int]:
 
 
 def _order(chance: random.Random, kills: int) -> list[str]:
-    """Each once, in some order, then each once more, and so on."""
+    """Return the targets in rounds: every round has each target once, in random order."""
     order: list[str] = []
     while len(order) < kills:
         order += chance.sample(TARGETS, len(TARGETS))
@@ -124,7 +125,7 @@ class _Chaos:
         self._begun = time.monotonic()
 
     def run(self, order: list[str]) -> None:
-        """The kills.  Sometimes the next one comes before the last one is up again."""
+        """Kill the targets in order; sometimes the next kill comes before the previous server is up again."""
         down: list[str] = []
         for number, target in enumerate(order, start=1):
             if not down and not self._progress():
@@ -145,7 +146,7 @@ class _Chaos:
         if target == DRIVER:
             return self._stream.kill(self._chance.choice(HALVES))
         pid = self._stack.status[target]["pid"]
-        if pid is not None:  # the registry may have ended with PostgreSQL
+        if pid is not None:  # the registry may already have ended with PostgreSQL
             os.kill(pid, signal.SIGKILL)
         return pid or 0
 
@@ -158,7 +159,7 @@ class _Chaos:
         down.clear()
 
     def _progress(self) -> bool:
-        """Waits until each store has got a batch from now on: the stream has come back from the last kill."""
+        """Wait until each store has a new batch, and so the stream has recovered; return whether it has in time."""
         before = self._stream.written()
         deadline = time.monotonic() + _PROGRESS_WITHIN_S
         while not all(self._stream.written()[store] > before[store] for store in ("cassandra", "postgres")):

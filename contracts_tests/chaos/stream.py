@@ -1,4 +1,4 @@
-"""`python -m streaming`, started again whenever it ends, as systemd or Airflow would."""
+"""`python -m streaming`, restarted whenever it ends, as systemd or Airflow would do."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _WRITTEN = re.compile(r'event="batch written" .*?sink=(\w+)')
 
 
 class Stream:
-    """The stream of one pipeline, in a process of its own that is always there.
+    """The stream of one pipeline, in a separate process that is kept running.
 
     Attributes:
-        log: what all its processes have said, one after the other.
-        gave_up: exit codes of those that nobody had killed, once they had begun to stream.
+        log: the output of all its processes, one after another.
+        gave_up: exit codes of processes that ended by themselves after they had begun to stream.
     """
 
     def __init__(self, stack: RunningStack, pipeline: Pipeline, log: Path) -> None:
@@ -47,11 +47,11 @@ class Stream:
         self._keeper.start()
 
     def written(self) -> Counter[str]:
-        """How many batches were written until now, by store."""
+        """Return how many batches have been written so far, by store."""
         return Counter(_WRITTEN.findall(self.log.read_text(errors="replace")))
 
     def kill(self, half: str) -> int:
-        """kill -9 of Python's process, of its JVM, or of both at once; the pid, 0 when there was none to kill."""
+        """Kill Python's process, its JVM, or both at once with -9; return the pid, or 0 when none was running."""
         if self._process.poll() is not None:
             return 0
         self._killed = True
@@ -66,7 +66,7 @@ class Stream:
         return pid
 
     def stop(self, seconds: float) -> int | None:
-        """SIGTERM; its exit code, None when it had to be killed after all."""
+        """Stop the stream with SIGTERM; return its exit code, or None when it had to be killed."""
         self._stopping = True
         self._process.terminate()
         try:
@@ -77,15 +77,15 @@ class Stream:
             self.close()
 
     def close(self) -> None:
-        """Ends it, whatever it does."""
+        """Kill all processes of the stream."""
         self._stopping = True
         for leader in self._started:
-            with contextlib.suppress(ProcessLookupError):  # as it should be
+            with contextlib.suppress(ProcessLookupError):  # it has already ended
                 os.killpg(leader, signal.SIGKILL)
         self._keeper.join()
 
     def finish(self) -> int:
-        """Writes all that is there, and stops; its exit code."""
+        """Write everything in the topic and stop; return the exit code."""
         with self.log.open("ab") as out:
             command = [*self._command, "--available-now"]
             return subprocess.run(
@@ -110,5 +110,5 @@ class Stream:
                 self.gave_up.append(code)
             time.sleep(1)
             since, self._killed = self.written().total(), False
-            # Of Python alone that was killed, the JVM may still be about: the next stream has to bear with it.
+            # When only Python was killed, its JVM may still be running: the next stream has to cope with it.
             self._process = self._start()

@@ -1,4 +1,4 @@
-"""Topic, both stores and the dead-letter topic read afresh, with plain clients: is anything lost, or different?"""
+"""The verdict of a run: reads the topics and both stores with plain clients and finds losses and differences."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ _SHOWN = 5
 
 @dataclass
 class Verdict:
-    """What became of all records.
+    """The fate of all records.
 
     Attributes:
-        produced: records in the topic.
-        bad: those of them that are no record of the contract.
-        keys: distinct ids among the others.
-        cassandra, postgres: rows.
-        dead: distinct records in the dead-letter topic.
-        letters: all records there; a batch that was written again may have put one there twice.
-        problems: one sentence each; none: nothing is lost, and no row differs.
+        produced: number of records in the topic.
+        bad: number of them that are not valid records of the contract.
+        keys: number of distinct ids among the valid ones.
+        cassandra, postgres: number of rows.
+        dead: number of distinct records in the dead-letter topic.
+        letters: number of all records there; a batch that was written again may have duplicated some.
+        problems: one sentence for each loss or difference.
     """
 
     produced: int = 0
@@ -48,7 +48,7 @@ class Verdict:
 
 
 def judge(pipeline: Pipeline, acknowledged: Mapping[Place, bytes]) -> Verdict:
-    """Compares what Kafka acknowledged with the topic, and the topic with the stores and the dead letters."""
+    """Compare the acknowledged records with the topic, and the topic with the stores and the dead letters."""
     name = pipeline.contract.topic
     events = list(topic.read(pipeline.settings, name, topic.whole(pipeline.settings, name)))
     there = {place(event): event.value() for event in events}
@@ -78,7 +78,7 @@ def judge(pipeline: Pipeline, acknowledged: Mapping[Place, bytes]) -> Verdict:
 
 
 def _differing(event: Mapping[str, Any], row: Mapping[str, Any]) -> set[str]:
-    """Columns that are not the same in both, or in one of them only."""
+    """Return the columns that differ, or that only one of the two has."""
     return event.keys() ^ row.keys() | {name for name in event.keys() & row.keys() if event[name] != row[name]}
 
 
@@ -89,7 +89,7 @@ def place(message: Message) -> Place:
 def _split(
     pipeline: Pipeline, events: Iterable[Message]
 ) -> tuple[dict[Place, tuple[bytes | None, bytes | None, int]], dict[str, dict[str, Any]]]:
-    """The bad ones by place, and by id the row that its last event makes."""
+    """Return the bad events by place, and the row that each id's last event makes."""
     bad: dict[Place, tuple[bytes | None, bytes | None, int]] = {}
     newest: dict[str, tuple[tuple[int, int], dict[str, Any]]] = {}
     reader = fastavro.parse_schema(json.loads(pipeline.contract.value.schema_text))
@@ -112,7 +112,7 @@ def _split(
 def _decode(
     pipeline: Pipeline, value: bytes, known: Known, writers: dict[int, Any], reader: Any
 ) -> dict[str, Any] | None:
-    """The record as fastavro reads it; None for what the fuzzer's oracle does not take for one."""
+    """Return the record as fastavro reads it, None when the fuzzer's oracle judges it invalid."""
     schema_id = int.from_bytes(value[1:5], "big", signed=True)
     if schema_id >= 0 and schema_id not in writers:
         found = pipeline.registry.by_id(schema_id)

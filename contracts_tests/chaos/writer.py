@@ -1,4 +1,4 @@
-"""A producer that outlives its broker, and knows of each record whether Kafka has acknowledged it."""
+"""A producer that survives its broker's death, and knows for each record whether Kafka has acknowledged it."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from contracts_tests.fuzz.writing import Values, joined, write
 
 PER_SECOND = 60
 _UPDATES, _BAD = 0.25, 0.06
-# Longer than any server stays down: what it produced is acknowledged in the end, in its order.
+# Longer than any server stays down: every record is acknowledged eventually, in order.
 _DELIVERY_TIMEOUT_MS = 240_000
 
 Place = tuple[int, int]
 
 
 def encoder(pipeline: Pipeline, schema_id: int) -> Any:
-    """Record -> value in the wire format.  The schema is asked for once: the registry will be killed."""
+    """Return a function from record to wire format; it needs no registry, which will be killed."""
     found = pipeline.registry.by_id(schema_id)
     assert found is not None
     schema = fastavro.parse_schema(json.loads(found.text))
@@ -42,11 +42,11 @@ def encoder(pipeline: Pipeline, schema_id: int) -> Any:
 
 
 class Writer(threading.Thread):
-    """New users, updates of users that were sent before, and bytes that are no record, until it is told to stop.
+    """A thread that sends new users, updates of earlier users and invalid bytes until it is stopped.
 
     Attributes:
-        acknowledged: (partition, offset) -> value, of the records that Kafka has taken.
-        unacknowledged: how many it may have taken or not.
+        acknowledged: (partition, offset) -> value of the records that Kafka acknowledged.
+        unacknowledged: number of records whose fate is unknown.
     """
 
     def __init__(self, pipeline: Pipeline, schema_ids: list[int], chance: random.Random) -> None:
@@ -83,7 +83,7 @@ class Writer(threading.Thread):
             self._producer.poll(0)
 
     def stop(self) -> None:
-        """Ends it, and waits until Kafka has answered for every record."""
+        """Stop sending, and wait until Kafka has responded for every record."""
         self._stopping.set()
         self.join()
         self.unacknowledged += self._producer.flush(_DELIVERY_TIMEOUT_MS / 1000)
@@ -99,7 +99,7 @@ class Writer(threading.Thread):
         if kind < _BAD:
             return f"bad {serial}", self._bad(serial)
         if kind < _BAD + _UPDATES and self._ids:
-            # Among the last hundred mostly: two events of one key in one batch are what goes wrong first.
+            # Mostly one of the last hundred: two events of one key in one batch are the most likely to go wrong.
             recent = self._ids[-100:] if self._chance.random() < 0.8 else self._ids
             identity = self._chance.choice(recent)
         else:
@@ -108,7 +108,7 @@ class Writer(threading.Thread):
         return identity, self._chance.choice(self._encode)(self._record(identity, serial))
 
     def _record(self, identity: str, serial: int) -> dict[str, Any]:
-        """A user whose every column tells which event wrote it, or that it is null."""
+        """Return a user whose every column is null or identifies the event that wrote it."""
         chance = self._chance
         return {
             "id": identity,
@@ -130,7 +130,7 @@ class Writer(threading.Thread):
         whole = self._encode[0](self._record(str(uuid.UUID(int=serial, version=4)), serial))
         if self._chance.random() < 0.5:
             return self._mutated(serial)
-        if self._chance.random() < 0.05:  # rare, for each batch that has one asks the registry again
+        if self._chance.random() < 0.05:  # rare, because each batch with one asks the registry again
             return b"\x00\x7f\xff\xff\xff" + whole[5:]
         return self._chance.choice(
             (
@@ -143,7 +143,7 @@ class Writer(threading.Thread):
         )
 
     def _mutated(self, serial: int) -> bytes:
-        """A record under one or two mishaps of the fuzzer's; whether it is one even so, the verdict says."""
+        """Return a record with one of the fuzzer's mutations; the verdict decides whether it is still valid."""
         chance = self._chance
         value = {**Values(chance, odd=0).of(self._schema), "id": str(uuid.UUID(int=serial, version=4))}
         body = write(self._schema, value, chance)

@@ -1,4 +1,4 @@
-"""Airflow's own processes run the whole job: over REST, through failures, and with somebody told of them."""
+"""Airflow's own processes run the whole job, started over REST, through failures and with alerts."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ STEPS = ["contract_gate", "register_schemas", "stream_data_from_api", "stream_in
 
 @pytest.fixture(scope="module")
 def airflow(private: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowClient]:
-    """Airflow on the servers of the tests, with contracts whose topics and tables are its own."""
+    """Airflow on the test servers, with contracts that have their own topics and tables."""
     folder = tmp_path_factory.mktemp("airflow")
     for name in ("users_created", "contacts_created"):
         copy_of_users(folder / "schemas", name)
@@ -60,7 +60,7 @@ def airflow(private: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="module")
 def users(airflow: AirflowClient, tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
-    """What the DAG user_automation makes.  Beside its users there are values in the topic that are none."""
+    """The pipeline of the DAG user_automation; its topic also contains invalid values."""
     configured = settings_for(airflow.stack, tmp_path_factory.mktemp("spark"))
     configured = configured.model_copy(update={"contracts_dir": airflow.contracts})
     pipeline = Pipeline(configured, None, airflow.contracts / "users_created")
@@ -70,7 +70,7 @@ def users(airflow: AirflowClient, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 def rows(found: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """The users themselves, without which event wrote them."""
+    """Return the users without the position of the event that wrote them."""
     return {
         key: {name: value for name, value in comparable(row).items() if not name.startswith("kafka_")}
         for key, row in found.items()
@@ -78,12 +78,12 @@ def rows(found: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
 
 
 def environment_of(stack: RunningStack, server: str) -> dict[str, str]:
-    """What a server was started with."""
+    """Return the environment that a server was started with."""
     text = Path(f"/proc/{stack.status[server]['pid']}/environ").read_bytes().decode()
     return dict(one.split("=", 1) for one in text.split("\0") if one)
 
 
-def test_nobody_gets_in_without_the_password(airflow: AirflowClient) -> None:
+def test_airflow_refuses_access_without_the_password(airflow: AirflowClient) -> None:
     assert requests.get(f"{airflow.url}/api/v2/dags", timeout=30).status_code == 401
     for password in ("admin", "airflow", ""):
         account = {"username": "admin", "password": password}
@@ -93,7 +93,7 @@ def test_nobody_gets_in_without_the_password(airflow: AirflowClient) -> None:
 
 @pytest.fixture(scope="module")
 def green(airflow: AirflowClient, users: Pipeline) -> Run:
-    """A run that went well, although the source failed twice."""
+    """A successful run during which the source failed twice."""
     source = airflow.stack.exports["DATASOURCE_URL"].replace("/api/", "/_control")
     requests.post(source, json={"faults": ["500*2"]}, timeout=10).raise_for_status()
     run = airflow.trigger("user_automation", DAY, count=USERS)
@@ -102,7 +102,7 @@ def green(airflow: AirflowClient, users: Pipeline) -> Run:
 
 
 @pytest.mark.timeout(900)
-def test_a_day_is_produced_stored_and_reconciled(green: Run, users: Pipeline) -> None:
+def test_daily_run_produces_stores_and_reconciles(green: Run, users: Pipeline) -> None:
     assert [(name, one["try_number"]) for name, one in green.tasks().items()] == [(step, 1) for step in STEPS]
     assert "asking the source again" in "\n".join(green.log("stream_data_from_api"))
     last = {task: green.log(task)[-1] for task in STEPS}
@@ -116,7 +116,7 @@ def test_a_day_is_produced_stored_and_reconciled(green: Run, users: Pipeline) ->
     assert len(users.postgres_rows()) == USERS
 
 
-def test_a_browser_shows_the_run_green(airflow: AirflowClient, green: Run, tmp_path: Path) -> None:
+def test_browser_shows_the_run_as_successful(airflow: AirflowClient, green: Run, tmp_path: Path) -> None:
     chromium = program("chromium", "chromium", "chromium-browser", "google-chrome")
     keep = bool(os.environ.get("KEEP_PICTURES"))
     picture = CLONE / "docs" / "images" / "airflow-run.png" if keep else tmp_path / "run.png"
@@ -128,7 +128,7 @@ def test_a_browser_shows_the_run_green(airflow: AirflowClient, green: Run, tmp_p
         page.get_by_label("Username").fill("admin")
         page.locator("input[name=password]").fill(airflow.password)
         page.get_by_role("button", name="Sign in").click()
-        # The run's own badge, and one of each task.
+        # One badge for the run, and one for each task.
         expect(page.get_by_text("Success", exact=True)).to_have_count(1 + len(STEPS), timeout=60_000)
         assert page.get_by_text("Failed", exact=True).count() == 0
         picture.parent.mkdir(exist_ok=True)
@@ -138,14 +138,14 @@ def test_a_browser_shows_the_run_green(airflow: AirflowClient, green: Run, tmp_p
 
 
 @pytest.mark.timeout(900)
-def test_the_day_once_more_changes_nothing_though_the_scheduler_is_killed(
+def test_rerun_changes_nothing_even_when_the_scheduler_is_killed(
     airflow: AirflowClient, green: Run, users: Pipeline
 ) -> None:
     before = rows(users.postgres_rows())
     green.again(all_of_it=True)
     green.runs("stream_into_stores")
     os.kill(airflow.stack.status["airflow-scheduler"]["pid"], signal.SIGKILL)
-    # Whoever starts it again does not know what it was told: the next test's alerts come all the same.
+    # The restart lacks these variables, as after a manual one; the next test's alerts still arrive.
     with pytest.MonkeyPatch.context() as patch:
         for name in (*airflow.told.environment, "CONTRACTS_DIR", "CHECKPOINT_DIR", "AIRFLOW_RETRY_DELAY_S"):
             patch.delenv(name)
@@ -155,9 +155,7 @@ def test_the_day_once_more_changes_nothing_though_the_scheduler_is_killed(
 
 
 @pytest.mark.timeout(900)
-def test_a_registry_that_is_down_is_tried_again_told_of_and_fixed_by_the_next_try(
-    airflow: AirflowClient, users: Pipeline
-) -> None:
+def test_registry_outage_is_retried_reported_and_recovered_from(airflow: AirflowClient, users: Pipeline) -> None:
     os.kill(airflow.stack.status["registry"]["pid"], signal.SIGKILL)
     run = airflow.trigger("user_automation", "2026-01-03", count=20)
     assert run.ended() == "failed"
@@ -183,7 +181,7 @@ def test_a_registry_that_is_down_is_tried_again_told_of_and_fixed_by_the_next_tr
     assert len(airflow.told.mails) == 1
 
 
-def test_a_run_that_is_late_or_whose_time_is_up_is_told_of(airflow: AirflowClient, tmp_path: Path) -> None:
+def test_late_and_timed_out_runs_are_reported(airflow: AirflowClient, tmp_path: Path) -> None:
     script = """
 import asyncio
 from types import SimpleNamespace
@@ -204,7 +202,7 @@ for reason in ("task_failure", "timed_out"):
     assert [mail["Subject"] for mail in airflow.told.mails[mails:]] == [late, over]
 
 
-def test_too_many_dead_letters_fail_the_review_with_reasons_and_counts(airflow: AirflowClient, green: Run) -> None:
+def test_review_of_too_many_dead_letters_fails_with_reason_counts(airflow: AirflowClient, green: Run) -> None:
     run = airflow.trigger("dead_letter_review", None)
     assert run.ended() == "failed"
     tasks = run.tasks()
@@ -217,7 +215,7 @@ def test_too_many_dead_letters_fail_the_review_with_reasons_and_counts(airflow: 
 
 @pytest.fixture(scope="module")
 def without_servers(airflow: AirflowClient, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The environment of Airflow's tasks, with an empty database of its own."""
+    """The environment of Airflow's tasks, with its own empty database."""
     home = tmp_path_factory.mktemp("home")
     own = {"AIRFLOW_HOME": str(home), "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db"}
     environment = environment_of(airflow.stack, "airflow-scheduler") | own
@@ -228,8 +226,8 @@ def without_servers(airflow: AirflowClient, tmp_path_factory: pytest.TempPathFac
 
 
 @pytest.mark.timeout(600)
-def test_dag_test_runs_each_without_a_scheduler(without_servers: dict[str, str], tmp_path: Path) -> None:
-    # Airflow 3.3.2 looks for a deadline's alert in the database, where no DAG processor has put it.
+def test_dags_run_without_a_scheduler(without_servers: dict[str, str], tmp_path: Path) -> None:
+    # Airflow 3.3.2 looks up a deadline's alert in the database, where only a DAG processor would have put it.
     script = f"""
 from airflow.dag_processing.dagbag import DagBag
 from pendulum import parse

@@ -1,4 +1,4 @@
-"""`make chaos`, shorter: each of the five is killed once while a producer writes."""
+"""A shorter `make chaos`: each of the five processes is killed once while a producer writes."""
 
 from __future__ import annotations
 
@@ -18,12 +18,10 @@ SEED = 9
 
 
 @pytest.mark.timeout(1500)
-def test_nothing_is_lost_and_no_row_differs_when_everything_is_killed_once(
-    private: RunningStack, tmp_path: Path
-) -> None:
+def test_nothing_is_lost_when_every_process_is_killed_once(private: RunningStack, tmp_path: Path) -> None:
     said: list[str] = []
 
-    # Each recovery takes half a minute: several are to be recovered from at once.
+    # Each recovery takes half a minute, so several overlap.
     outcome = run(private, tmp_path, seed=SEED, kills=len(TARGETS), say=said.append, overlap=0.7)
 
     assert outcome.problems == [], "\n".join(said)
@@ -33,7 +31,7 @@ def test_nothing_is_lost_and_no_row_differs_when_everything_is_killed_once(
     assert found.dead == found.bad > 0
     assert found.produced >= len(outcome.acknowledged) > 0
 
-    # The verdict would have said so.
+    # The verdict detects differences and losses.
     pipeline = outcome.pipeline
     first, second = sorted(pipeline.postgres_rows())[:2]
     with postgres.connect(pipeline.settings) as connection:

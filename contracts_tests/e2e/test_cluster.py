@@ -1,5 +1,4 @@
-"""A Spark cluster, three brokers and two nodes of Cassandra: one of each is killed with -9 while records are written,
-and nothing is lost."""
+"""A Spark cluster, three brokers and two Cassandra nodes: kill -9 of one of each during writing loses nothing."""
 
 from __future__ import annotations
 
@@ -37,8 +36,8 @@ from streaming.stores.cassandra import connection as cassandra
 
 BROKERS = ("kafka", "kafka-2", "kafka-3")
 WORKERS = ("spark-worker-1", "spark-worker-2")
-# Other executors, another leader and another coordinator of the group are found meanwhile; a surviving node of
-# Cassandra takes some twenty seconds to notice, and the stream pauses for up to fifteen between two attempts.
+# Meanwhile Spark finds other executors, and Kafka another leader and group coordinator. The surviving Cassandra node
+# takes about twenty seconds to notice, and the stream pauses for up to fifteen between two attempts.
 GOES_ON_WITHIN_S = 300
 NOTICED_WITHIN_S = 90
 EXECUTORS = "spark.executor.defaultJavaOptions"
@@ -48,7 +47,7 @@ EXECUTORS = "spark.executor.defaultJavaOptions"
 def cluster(big_stack: BigStack) -> Iterator[RunningStack]:
     started = big_stack.stack
     with pytest.MonkeyPatch.context() as patch:
-        # Executors start as the driver does: with an archive of classes where there is one, and the first compiler.
+        # Executors start like the driver: with the class archive if there is one, and only the first compiler.
         if "ArchiveClassesAtExit" not in started.spark_options:
             options = shlex.quote(f"{EXECUTORS}={started.spark_options}")
             patch.setenv("PYSPARK_SUBMIT_ARGS", f"--conf {options} pyspark-shell")
@@ -61,48 +60,48 @@ def pipeline(big_stack: BigStack, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 def page(stack: RunningStack) -> dict[str, Any]:
-    """What the master says of the cluster."""
+    """Return the master's report on the cluster."""
     ports = json.loads((stack.root / "run" / "ports.json").read_text())
     return requests.get(f"http://127.0.0.1:{ports['spark-master-ui']}/json/", timeout=10).json()
 
 
 def applications(stack: RunningStack) -> set[str]:
-    """Ids of what runs and of what has run."""
+    """Return the ids of running and completed applications."""
     found = page(stack)
     return {one["id"] for one in (*found["activeapps"], *found["completedapps"])}
 
 
 def busy_workers(stack: RunningStack) -> int:
-    """How many workers have cores in use."""
+    """Return how many workers have cores in use."""
     return sum(worker["coresused"] > 0 for worker in page(stack)["workers"] if worker["state"] == "ALIVE")
 
 
 def wait_for(stream: Stream, holds: Callable[[], bool]) -> None:
     deadline = time.monotonic() + GOES_ON_WITHIN_S
     while not holds():
-        assert time.monotonic() < deadline, f"it did not come to that:\n{stream.log.read_text()[-4000:]}"
+        assert time.monotonic() < deadline, f"the condition did not hold in time:\n{stream.log.read_text()[-4000:]}"
         time.sleep(0.02)
 
 
 def goes_on(stream: Stream, *stores: str, batches: int = 2) -> None:
-    """Waits until each store has got more batches from now on; the second one began after this."""
+    """Wait until each store has more batches; the second one certainly began after this call."""
     before = stream.written()
     wait_for(stream, lambda: all(stream.written()[store] >= before[store] + batches for store in stores))
 
 
 def failed(stream: Stream) -> int:
-    """How many attempts to write to Cassandra have failed."""
+    """Return how many attempts to write to Cassandra have failed."""
     lines = stream.log.read_text(errors="replace").splitlines()
     return sum('event="attempt failed"' in line and "sink=cassandra" in line for line in lines)
 
 
 def kill(stack: RunningStack, name: str) -> None:
-    """The server, and the processes that it has started: an executor ends with its worker."""
+    """Kill the server and the processes that it started: an executor ends with its worker."""
     os.killpg(stack.status[name]["pid"], signal.SIGKILL)
 
 
 class Node:
-    """One of Cassandra's nodes, which can be killed, and asked what it has itself."""
+    """A Cassandra node that can be killed, and queried for the rows that it holds itself."""
 
     def __init__(self, stack: RunningStack, pipeline: Pipeline, name: str) -> None:
         self._pipeline = pipeline
@@ -113,12 +112,12 @@ class Node:
         os.kill(self._pid, signal.SIGKILL)
 
     def rows(self) -> dict[str, dict[str, Any]]:
-        """What it has.  Only while the other is dead: else it may ask that one."""
+        """Return the node's own rows. Call it only while the other node is dead: otherwise that one may answer."""
         deadline = time.monotonic() + NOTICED_WITHIN_S
         while True:
             try:
                 return self._asked()
-            except (NoHostAvailable, DriverException):  # it has not noticed yet that the other is dead
+            except (NoHostAvailable, DriverException):  # it has not yet noticed that the other node is dead
                 assert time.monotonic() < deadline, f"{self._host} does not answer alone"
                 time.sleep(1)
 
@@ -142,7 +141,7 @@ class Node:
             cluster.shutdown()
 
 
-def test_records_and_rows_have_copies_on_other_machines(pipeline: Pipeline) -> None:
+def test_topic_is_replicated_across_brokers(pipeline: Pipeline) -> None:
     topics, name = Topics(pipeline.of("admin")), pipeline.contract.topic
     state = topics.read([name])[name]
     assert (state.partitions, state.replication_factor) == (PARTITIONS, 3)
@@ -150,7 +149,7 @@ def test_records_and_rows_have_copies_on_other_machines(pipeline: Pipeline) -> N
 
 
 def submit(stack: RunningStack, pipeline: Pipeline, *flags: str) -> subprocess.CompletedProcess[str]:
-    """The stream by `spark-submit`, until everything is written; the master is told by it alone."""
+    """Run the stream with `spark-submit` until everything is written; only its flags name the master."""
     environment = {
         **stack.environment,
         "CONTRACTS_DIR": str(pipeline.settings.contracts_dir),
@@ -164,13 +163,13 @@ def submit(stack: RunningStack, pipeline: Pipeline, *flags: str) -> subprocess.C
     return subprocess.run(command, cwd=CLONE, env=environment, capture_output=True, text=True, check=False)
 
 
-def test_standalone_takes_no_python_in_cluster_mode(cluster: RunningStack, pipeline: Pipeline) -> None:
+def test_standalone_master_refuses_python_in_cluster_mode(cluster: RunningStack, pipeline: Pipeline) -> None:
     refused = submit(cluster, pipeline, "--deploy-mode", "cluster")
     assert refused.returncode != 0
     assert "Cluster deploy mode is currently not supported for python" in refused.stderr
 
 
-def test_one_of_each_is_killed_and_nothing_is_lost(
+def test_nothing_is_lost_when_one_server_of_each_kind_is_killed(
     big_stack: BigStack, cluster: RunningStack, pipeline: Pipeline, tmp_path: Path
 ) -> None:
     assert cluster.exports["KAFKA_BOOTSTRAP_SERVERS"].count(",") == 2
@@ -183,7 +182,7 @@ def test_one_of_each_is_killed_and_nothing_is_lost(
         writer.start()
         goes_on(stream, "cassandra", "postgres")
         assert busy_workers(cluster) == 2
-        for worker in WORKERS:  # what executors log and keep is for nobody else to read
+        for worker in WORKERS:  # no other account may read the executors' logs and files
             assert list((cluster.root / worker).rglob("executor.log")) != []
             assert list((cluster.root / worker / "tmp").rglob("blockmgr-*")) != []
             assert (cluster.root / worker).stat().st_mode & 0o077 == 0
@@ -192,12 +191,12 @@ def test_one_of_each_is_killed_and_nothing_is_lost(
             query = "SELECT replication FROM system_schema.keyspaces WHERE keyspace_name = %s"
             assert session.execute(query, [keyspace]).one().replication["replication_factor"] == "2"
 
-        # At the end of a batch: what a node has answered in its last milliseconds it would forget, and be told of
-        # by a read at LOCAL_QUORUM only.
+        # Kill it after a batch: a node forgets the writes of its last milliseconds, and gets them back only through
+        # a read at LOCAL_QUORUM.
         goes_on(stream, "cassandra", batches=1)
         second.kill()
         kill(cluster, "spark-worker-2")
-        # The one that this client takes for the controller, and would ask.
+        # The broker that this client believes to be the controller and would ask.
         kill(cluster, BROKERS[topics._heard_anew().controller_id - 1])
         wait_for(stream, lambda: failed(stream) > 0)
         before = stream.written()["cassandra"]

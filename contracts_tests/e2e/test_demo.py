@@ -1,4 +1,4 @@
-"""`make demo`, as a user types it: from the source API to rows in both stores, and numbers that agree."""
+"""`make demo` as a user runs it: from the source API to rows in both stores, with matching counts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from contracts_tests.fixtures.clone import CLONE
 from contracts_tests.fixtures.stack import RunningStack
 
 
-def test_the_demo_reconciles_and_says_so_when_it_would_not(private: RunningStack, tmp_path: Path) -> None:
+def test_demo_reconciles_and_a_deleted_row_fails_reconcile(private: RunningStack, tmp_path: Path) -> None:
     environment = {
         **private.environment,
         "STACK_DIR": str(private.root),

@@ -1,4 +1,4 @@
-"""A second contract, `schemas/orders_placed`, with nested types and a shared one: no line of Python is about it."""
+"""A second contract, `schemas/orders_placed`, with nested types and a shared one, and no Python code of its own."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ PLACED = dt.datetime(2024, 2, 29, 13, 5, 0, 123_456, dt.UTC)
 
 
 def order(number: int, **changes: Any) -> dict[str, Any]:
-    """A record; what may be null or empty is in one of two."""
+    """Return a record; in every second one the optional fields are null or empty."""
     item = {"sku": f"é-{number}", "quantity": number, "unit_price": Decimal("0.10"), "note": None}
     some = number % 2
     card = ("com.example.orders.Card", {"scheme": "visa", "last_digits": "0001"})
@@ -58,7 +58,7 @@ def order(number: int, **changes: Any) -> dict[str, Any]:
 
 
 def as_json(number: int, **members: Any) -> dict[str, Any]:
-    """What JSON is to have of the same order: docs/reference/types.md."""
+    """Return the expected JSON of the same order, per docs/reference/types.md."""
     some = number % 2
     item = {"sku": f"é-{number}", "quantity": number, "unit_price": Decimal("0.10"), **members}
     card = {"com.example.orders.Card": {"scheme": "visa", "last_digits": "0001"}}
@@ -69,7 +69,7 @@ def as_json(number: int, **members: Any) -> dict[str, Any]:
     }
 
 
-def test_orders_go_through_the_same_code(private: RunningStack, tmp_path: Path) -> None:
+def test_orders_contract_runs_without_code_of_its_own(private: RunningStack, tmp_path: Path) -> None:
     schemas = tmp_path / "schemas"
     shutil.copytree(CLONE / "schemas", schemas)
     environment = {
@@ -99,7 +99,7 @@ def test_orders_go_through_the_same_code(private: RunningStack, tmp_path: Path) 
     run("streaming", "--contract", CONTRACT, "--available-now")
     assert "reconciled" in run("streaming", "--contract", CONTRACT, "reconcile")
 
-    # A member more in the nested record: no column changes.
+    # A new member in the nested record changes no column.
     value = schemas / CONTRACT / "value.avsc"
     schema = json.loads(value.read_text())
     [items] = [field for field in schema["fields"] if field["name"] == "items"]
@@ -131,7 +131,7 @@ def test_orders_go_through_the_same_code(private: RunningStack, tmp_path: Path) 
 
 
 def send(configured: Settings, orders: list[dict[str, Any]], *others: bytes) -> None:
-    """Orders in the wire format, with the schema that the registry has for the contract; and other values."""
+    """Send orders in the wire format, with the registered schema id, and then the other values."""
     contract = loading.load_one(configured.contracts_dir, CONTRACT)
     found = Registry.from_settings(configured).find(contract.value)
     assert found is not None

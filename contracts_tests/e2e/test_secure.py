@@ -1,4 +1,4 @@
-"""The secure stack: the job passes with an account for each step; who has none, or another's, is refused."""
+"""The secure stack: the job passes with an account for each step, and other accounts are refused."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ TOPIC, TABLE = "users_created", "created_users"
 
 @dataclass
 class Secure:
-    """The big stack, on which the job was done.
+    """The big stack after the job has run.
 
     Args:
-        folder: of the job's checkpoints.
+        folder: the folder of the job's checkpoints.
     """
 
     big: BigStack
@@ -54,9 +54,9 @@ class Secure:
         return self.big.stack
 
     def run(self, role: str, *command: str, **changes: str) -> subprocess.CompletedProcess[str]:
-        """`python -m COMMAND` as a role, some of the variables others."""
+        """Run `python -m COMMAND` as a role, with changed variables."""
         own = {"CHECKPOINT_DIR": str(self.folder / "checkpoints"), "SPARK_LOG_FILE": str(self.folder / "spark.log")}
-        # test_cluster.py streams on the cluster, whose executors take as long to start as the driver.
+        # A local master: the cluster's executors would take as long to start as the driver; see test_cluster.py.
         own |= {"SPARK_SUBMIT_OPTS": self.stack.spark_options, "SPARK_MASTER": "local[4]"}
         own |= {"CONTRACTS_DIR": str(self.big.schemas)}
         return subprocess.run(
@@ -68,19 +68,19 @@ class Secure:
         )
 
     def step(self, role: str, *command: str) -> str:
-        """What it prints, once it has ended well."""
+        """Run a command that must succeed, and return what it prints."""
         done = self.run(role, *command)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
     def of(self, role: str, **changes: str) -> Settings:
-        """Settings of a role, some of them others."""
+        """Return the settings of a role, with changes."""
         return self.big.settings(role, **changes)
 
 
 @pytest.fixture(scope="module")
 def secure(big_stack: BigStack, tmp_path_factory: pytest.TempPathFactory) -> Secure:
-    """The main job, each step as a user types it, under its own account."""
+    """The main job, each step as a user runs it, under its own account."""
     made = Secure(big_stack, tmp_path_factory.mktemp("job"))
     made.step("admin", "contracts", "register")
     report = made.folder / "run.json"
@@ -92,7 +92,7 @@ def secure(big_stack: BigStack, tmp_path_factory: pytest.TempPathFactory) -> Sec
 
 
 def read_topic(configured: Settings) -> str:
-    """What a consumer of the topic is told: a record's topic, or the error that it gets."""
+    """Return what a consumer of the topic gets: a record's topic, or an error."""
     told: list[KafkaError] = []
     consumer = Consumer(
         {**kafka.client(configured), "group.id": "contracts-test", "log_level": 0, "error_cb": told.append}
@@ -101,7 +101,7 @@ def read_topic(configured: Settings) -> str:
         consumer.assign([TopicPartition(TOPIC, 0, 0)])
         for _ in range(60):
             message = consumer.poll(0.5)
-            # That it may not join a group comes first, one way or the other, and is not what is asked.
+            # The refused group may be reported first, in either way; it is not what this function tests.
             error = message and message.error()
             if message is not None and (error is None or error.code() != KafkaError.GROUP_AUTHORIZATION_FAILED):
                 return error.name() if error else message.topic()
@@ -121,20 +121,20 @@ def open_client(configured: Settings) -> Iterator[Consumer]:
         client.close()
 
 
-def test_kafka_lets_in_who_has_an_account_and_no_one_else(secure: Secure) -> None:
+def test_kafka_accepts_only_clients_with_an_account_and_tls(secure: Secure) -> None:
     assert read_topic(secure.of("stream")) == TOPIC
     assert read_topic(secure.of("stream", kafka_sasl_password="wrong")).startswith("_AUTHENTICATION ")
     with open_client(secure.of("stream")) as client:
         assert TOPIC in client.list_topics(timeout=15).topics
     for protocol in ("SSL", "PLAINTEXT"):
         wrong = secure.of("stream", kafka_security_protocol=protocol)
-        # A broker closes the connection each time, so that nobody answers.
+        # The broker closes the connection each time, so the client gets no response.
         with open_client(wrong) as client, pytest.raises(KafkaException, match="_TRANSPORT"):
             client.list_topics(timeout=5)
     assert "certificate verify failed" in read_topic(secure.of("stream", kafka_ssl_ca_file=""))
 
 
-def test_each_role_does_its_own_in_kafka_and_no_more(secure: Secure) -> None:
+def test_kafka_limits_each_role_to_its_own_work(secure: Secure) -> None:
     assert read_topic(secure.of("producer")) == "TOPIC_AUTHORIZATION_FAILED"
     assert read_topic(secure.of("admin")) == "TOPIC_AUTHORIZATION_FAILED"
     for role, topic, taken in (
@@ -156,7 +156,7 @@ def test_each_role_does_its_own_in_kafka_and_no_more(secure: Secure) -> None:
             client.create_topics([NewTopic("mine", 1)])["mine"].result(60)
 
 
-def test_nobody_gets_to_the_controller_without_the_broker_s_certificate(secure: Secure) -> None:
+def test_kafka_controller_requires_the_broker_certificate(secure: Secure) -> None:
     port = json.loads((secure.stack.root / "run" / "ports.json").read_text())["kafka-controller"]
     told: list[KafkaError] = []
     client = AdminClient(
@@ -174,7 +174,7 @@ def test_nobody_gets_to_the_controller_without_the_broker_s_certificate(secure: 
     assert any("certificate" in error.str() for error in told), told
 
 
-def test_the_registry_asks_for_an_account_and_lets_only_admin_register(secure: Secure) -> None:
+def test_registry_requires_an_account_and_lets_only_admin_register(secure: Secure) -> None:
     schema, subject = '{"type": "string"}', f"{TOPIC}-value"
     for role in ROLES:
         assert Registry.from_settings(secure.of(role)).versions(subject) == [1]
@@ -209,7 +209,7 @@ def count(session: Session) -> int:
     return session.execute(f"SELECT count(*) FROM spark_streams.{TABLE}").one()[0]
 
 
-def test_cassandra_shows_the_rows_to_the_stream_only(secure: Secure) -> None:
+def test_cassandra_shows_rows_only_to_the_stream_role(secure: Secure) -> None:
     with cassandra.connect(secure.of("stream")) as session:
         assert count(session) > 0
     with pytest.raises(ServiceError, match="Unauthorized"), cassandra.connect(secure.of("producer")) as session:
@@ -222,7 +222,7 @@ def test_cassandra_shows_the_rows_to_the_stream_only(secure: Secure) -> None:
         pass
 
 
-def test_postgres_shows_the_rows_to_the_stream_only(secure: Secure) -> None:
+def test_postgres_shows_rows_only_to_the_stream_role(secure: Secure) -> None:
     with postgres.connect(secure.of("stream")) as connection:
         assert connection.execute(f"SELECT count(*) FROM {TABLE}").fetchone() > (0,)
     dsn = secure.exports["stream"]["POSTGRES_DSN"]
@@ -241,7 +241,7 @@ def test_postgres_shows_the_rows_to_the_stream_only(secure: Secure) -> None:
             psycopg.connect(dsn, connect_timeout=15, **changes)
 
 
-def test_a_dead_letter_is_put_back_by_who_may_and_by_no_one_else(secure: Secure) -> None:
+def test_only_the_replay_role_can_replay_dead_letters(secure: Secure) -> None:
     producer = Producer({**kafka.client(secure.of("producer")), "log_level": 0})
     producer.produce(TOPIC, b"no record")
     assert producer.flush(40) == 0
@@ -252,14 +252,14 @@ def test_a_dead_letter_is_put_back_by_who_may_and_by_no_one_else(secure: Secure)
     assert len(json.loads(secure.step("replay", "streaming", "dlq", "replay", "--json"))["put_back"]) == 1
 
 
-def test_no_password_is_on_a_command_line_or_in_a_log(secure: Secure) -> None:
+def test_command_lines_and_logs_contain_no_password(secure: Secure) -> None:
     secrets = json.loads((secure.stack.root / "secrets.json").read_text()).values()
     seen = subprocess.run(["ps", "-ww", "-eo", "args"], capture_output=True, text=True, check=True).stdout
     seen += "".join(log.read_text(errors="replace") for log in (secure.stack.root / "logs").glob("*.log"))
     assert not [secret for secret in secrets if secret in seen]
 
 
-def test_wrong_credentials_end_each_command_with_a_sentence(secure: Secure) -> None:
+def test_wrong_credentials_end_each_command_with_a_clear_error(secure: Secure) -> None:
     wrong = {"KAFKA_SASL_PASSWORD": "wrong", "KAFKA_MAX_BLOCK_MS": "3000"}
     for command in (("producers", "--count", "1"), ("streaming", "--available-now")):
         done = secure.run("producer", *command, **wrong)
@@ -268,7 +268,7 @@ def test_wrong_credentials_end_each_command_with_a_sentence(secure: Secure) -> N
         assert "uthentication" in done.stderr
 
 
-def test_airflow_s_one_account_is_no_way_in(tmp_path: Path) -> None:
+def test_secure_stack_refuses_to_start_airflow(tmp_path: Path) -> None:
     refused = run_stack(tmp_path, "up", "--ports", "auto", "--secure", "--with", "airflow", check=False)
     assert refused.returncode == 2
     assert "leave out --with airflow" in refused.stderr

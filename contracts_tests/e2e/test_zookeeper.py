@@ -1,4 +1,4 @@
-"""Kafka as it was before KRaft: the whole job passes with ZooKeeper, too."""
+"""Kafka before KRaft: the whole job also passes with ZooKeeper."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
         yield started
 
 
-def test_the_job_passes_with_zookeeper(stack: RunningStack, tmp_path: Path) -> None:
+def test_whole_job_passes_with_zookeeper(stack: RunningStack, tmp_path: Path) -> None:
     own = {"CHECKPOINT_DIR": str(tmp_path / "checkpoints"), "SPARK_LOG_FILE": str(tmp_path / "spark.log")}
 
     def step(*command: str) -> str:

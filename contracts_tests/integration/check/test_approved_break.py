@@ -1,4 +1,4 @@
-"""A break that contract.yaml approves: `check --against registry` and `register` agree, on the real registry."""
+"""A break approved in contract.yaml: `check --against registry` and `register` agree on the real registry."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def approval(path: str, *, days: int = 30) -> dict[str, Any]:
 
 
 def broken(one: Repository, *approvals: dict[str, Any], level: str = "FULL") -> Repository:
-    """What is registered gets two fields that nothing written before has."""
+    """Register the contract, then add two required fields that older records lack."""
     one.write(compatibility=level)
     one.registered().write(compatibility=level, approvals=list(approvals))
     one.add_field(name="first", type="string")
@@ -40,12 +40,12 @@ def broken(one: Repository, *approvals: dict[str, Any], level: str = "FULL") -> 
 
 
 def state(one: Repository) -> tuple[list[int], str]:
-    """Versions and level of the value's subject."""
+    """Return the versions and the level of the value's subject."""
     name = f"{one.topic}-value"
     return one.rest("GET", f"/subjects/{name}/versions"), one.rest("GET", f"/config/{name}")["compatibilityLevel"]
 
 
-def test_it_goes_through_and_the_level_is_there_again(repository: Repository) -> None:
+def test_register_carries_out_approved_break_and_restores_level(repository: Repository) -> None:
     broken(repository, approval("first"), approval("second"))
     assert not json.loads(repository.run(*AGAINST, "--format", "json").stdout)["failed"]
 
@@ -71,7 +71,7 @@ def test_it_goes_through_and_the_level_is_there_again(repository: Repository) ->
         pytest.param([approval("first"), approval("second", days=-1)], id="one has expired"),
     ],
 )
-def test_what_is_not_approved_as_a_whole_is_refused_by_check_and_by_the_registry(
+def test_check_and_registry_refuse_a_partly_approved_break(
     repository: Repository, approvals: list[dict[str, Any]]
 ) -> None:
     broken(repository, *approvals)
@@ -87,9 +87,9 @@ def test_what_is_not_approved_as_a_whole_is_refused_by_check_and_by_the_registry
     assert state(repository) == ([1], "FULL")
 
 
-def test_a_transitive_level_needs_the_approval_for_every_later_version(repository: Repository) -> None:
+def test_transitive_level_needs_the_approval_for_every_later_version(repository: Repository) -> None:
     broken(repository, approval("first"), approval("second"), level="FULL_TRANSITIVE").registered()
-    assert repository.findings(*AGAINST) == {}, "the approvals are in use, although nothing changes"
+    assert repository.findings(*AGAINST) == {}, "the approvals are in use although nothing changes"
     repository.add_field(name="third", type="string", default="")
     text = repository.value.read_text()
 
@@ -106,7 +106,7 @@ def test_a_transitive_level_needs_the_approval_for_every_later_version(repositor
     assert "approved break" in done.stdout
 
 
-def test_a_level_that_looks_at_the_newest_only_does_not_need_it_again(repository: Repository) -> None:
+def test_non_transitive_level_needs_the_approval_only_once(repository: Repository) -> None:
     broken(repository, approval("first"), approval("second")).registered()
     assert list(repository.findings(*AGAINST)) == ["APPROVAL_UNUSED"]
     repository.add_field(name="third", type="string", default="")
@@ -115,8 +115,8 @@ def test_a_level_that_looks_at_the_newest_only_does_not_need_it_again(repository
     assert "approved break" not in done.stdout
 
 
-def test_a_break_of_a_shared_type_is_refused_whatever_a_contract_approves(repository: Repository) -> None:
-    """Its subject is its own, for other contracts too, and no contract says at which level it is judged."""
+def test_break_of_a_shared_type_is_refused_despite_approval(repository: Repository) -> None:
+    """A shared type has its own subject, which other contracts use too, and no contract sets its level."""
     repository.write(approvals=[{**approval("kind"), "rule": "MISSING_ENUM_SYMBOLS"}])
     repository.registered()
     schema = {"type": "enum", "name": repository.shared, "symbols": ["A"]}
@@ -131,7 +131,7 @@ def test_a_break_of_a_shared_type_is_refused_whatever_a_contract_approves(reposi
     assert state(repository) == ([1], "FULL")
 
 
-def test_a_shared_type_breaks_under_another_name(repository: Repository) -> None:
+def test_shared_type_can_break_under_a_new_name(repository: Repository) -> None:
     def narrowed(*approvals: dict[str, Any]) -> None:
         repository.write(approvals=list(approvals))
         name = repository.shared.replace("Shared", "Narrow")
@@ -168,10 +168,10 @@ cli.main()
     ("first", "versions", "steps"),
     [
         pytest.param("pass", [1], 2, id="before the registry has the schema"),
-        pytest.param("known(registry, *arguments)", [1, 2], 1, id="after"),
+        pytest.param("known(registry, *arguments)", [1, 2], 1, id="after the registry has it"),
     ],
 )
-def test_a_process_that_dies_in_between_leaves_a_level_that_the_next_plan_sets(
+def test_plan_restores_level_after_register_was_killed(
     repository: Repository, first: str, versions: list[int], steps: int
 ) -> None:
     broken(repository, approval("first"), approval("second"))
@@ -189,14 +189,14 @@ def test_a_process_that_dies_in_between_leaves_a_level_that_the_next_plan_sets(
 
 
 class Refusing(Registry):
-    """Takes no schema, whatever the level."""
+    """A registry that refuses every schema at every level."""
 
     def register(self, *_: object) -> int:
         raise Refused("refused it with 42201: no", fix="correct it", code=42201)
 
 
 class Ending(Refusing):
-    """Takes no schema, and no level but NONE."""
+    """A registry that refuses every schema, and every level except NONE."""
 
     def set_level(self, subject: str, level: str) -> None:
         if level != "NONE":
@@ -204,7 +204,7 @@ class Ending(Refusing):
         super().set_level(subject, level)
 
 
-def test_a_refusal_in_between_brings_the_level_back(repository: Repository, settings_of_stack: Settings) -> None:
+def test_register_restores_level_after_a_refusal(repository: Repository, settings_of_stack: Settings) -> None:
     broken(repository, approval("first"), approval("second"))
     with pytest.raises(Refused, match="42201: no") as caught:
         carry_out(Refusing, repository, settings_of_stack)
@@ -212,7 +212,7 @@ def test_a_refusal_in_between_brings_the_level_back(repository: Repository, sett
     assert state(repository) == ([1], "FULL")
 
 
-def test_a_level_that_cannot_be_brought_back_is_told(repository: Repository, settings_of_stack: Settings) -> None:
+def test_level_that_cannot_be_restored_is_reported(repository: Repository, settings_of_stack: Settings) -> None:
     broken(repository, approval("first"), approval("second"))
     with pytest.raises(ServiceError, match="not reachable") as caught:
         carry_out(Ending, repository, settings_of_stack)

@@ -1,4 +1,4 @@
-"""`python -m streaming dlq` on real servers: what is rejected is shown by reason, and put back after a fix."""
+"""`python -m streaming dlq` on real servers: it lists rejected records by reason and replays them after a fix."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def everything(message: Message) -> tuple[Any, ...]:
     return message.key(), message.value(), message.headers() or [], message.timestamp(), message.partition()
 
 
-def test_what_is_rejected_is_put_back_after_the_fix_as_it_was_and_is_one_row(dlq: Dlq) -> None:
+def test_replay_after_fix_puts_records_back_unchanged_and_only_once(dlq: Dlq) -> None:
     pipeline = dlq.pipeline
     first = pipeline.register()
     grown = json.loads((pipeline.folder / "value.avsc").read_text())
     grown["fields"].append({"name": "note", "type": "string", "default": "?"})
-    # Somebody registered the new version under another name: its records are rejected, until that is fixed.
+    # The new version was registered under a wrong name: its records are rejected until that is fixed.
     file = pipeline.folder / "value.avsc"
     before = file.read_text()
     file.write_text(json.dumps(grown))
@@ -62,7 +62,7 @@ def test_what_is_rejected_is_put_back_after_the_fix_as_it_was_and_is_one_row(dlq
     pipeline.send({"value": pipeline.encode(first, user(3, first_name="newer")), "timestamp": 1_700_000_000_000})
     pipeline.send({"value": b"{json}", "key": None, "timestamp": 1_500_000_000_000, "partition": 0})
     pipeline.stream()
-    pipeline.stream(afresh=True)  # puts every letter there once more
+    pipeline.stream(afresh=True)  # writes every letter a second time
     sent = dlq.events()
 
     listed = dlq.json("list")
@@ -111,7 +111,7 @@ def test_what_is_rejected_is_put_back_after_the_fix_as_it_was_and_is_one_row(dlq
     assert "put back from the dead letters" in dlq.run("reconcile")
 
 
-def test_what_is_rejected_again_is_told_and_can_be_put_back_again(dlq: Dlq) -> None:
+def test_record_rejected_again_after_replay_is_listed_and_replayable(dlq: Dlq) -> None:
     dlq.pipeline.send({"value": b"{json}", "key": "one", "partition": 2, "timestamp": 1_600_000_000_000})
     dlq.pipeline.stream()
     [place] = [one["now"] for one in dlq.json("replay")["put_back"]]
@@ -128,7 +128,7 @@ def test_what_is_rejected_again_is_told_and_can_be_put_back_again(dlq: Dlq) -> N
     assert (reconciled["in_order"], reconciled["events"]) == (True, 3)
 
 
-def test_letters_are_shown_and_chosen_without_what_they_hold(dlq: Dlq) -> None:
+def test_show_filters_letters_and_hides_their_contents(dlq: Dlq) -> None:
     pipeline = dlq.pipeline
     schema_id = pipeline.register()
     torn = pipeline.encode(schema_id, user(1, first_name="Secretia"))[:-3]
@@ -176,7 +176,7 @@ def test_letters_are_shown_and_chosen_without_what_they_hold(dlq: Dlq) -> None:
     assert [one["place"] for one in told["put_back"]] == [f"{name}-1-0"]
 
 
-def test_a_value_that_was_left_out_is_taken_from_where_it_stood_or_told_to_be_lost(dlq: Dlq) -> None:
+def test_replay_reads_omitted_value_from_topic_or_reports_it_lost(dlq: Dlq) -> None:
     pipeline = dlq.pipeline
     large = b"{" + random.Random(1).randbytes(1_048_300)
     pipeline.send({"value": large, "key": "large", "partition": 1, "timestamp": 1_600_000_000_000})
@@ -198,7 +198,7 @@ def test_a_value_that_was_left_out_is_taken_from_where_it_stood_or_told_to_be_lo
     assert len(dlq.events()) == 1
 
 
-def test_a_key_that_leaves_no_room_for_a_letter_is_taken_from_where_it_stood_too(dlq: Dlq) -> None:
+def test_replay_reads_key_too_large_for_a_letter_from_topic(dlq: Dlq) -> None:
     key = random.Random(1).randbytes(1_048_350)
     dlq.pipeline.send({"value": None, "key": key, "headers": OWN_HEADERS, "timestamp": 1_600_000_000_000})
     dlq.pipeline.stream()
@@ -211,8 +211,8 @@ def test_a_key_that_leaves_no_room_for_a_letter_is_taken_from_where_it_stood_too
     assert everything(before) == everything(after)
 
 
-def test_a_topic_with_a_small_limit_gets_every_letter_whole_and_back(dlq: Dlq) -> None:
-    """The client sends many records at once, and the broker refuses them all when they are too large together."""
+def test_small_message_limit_keeps_and_replays_every_letter(dlq: Dlq) -> None:
+    """The client sends many records at once, and the broker refuses them all when the batch is too large."""
     file = dlq.pipeline.folder / "contract.yaml"
     contract = yaml.safe_load(file.read_text())
     contract["kafka"]["config"]["max.message.bytes"] = "65536"
@@ -231,9 +231,7 @@ def test_a_topic_with_a_small_limit_gets_every_letter_whole_and_back(dlq: Dlq) -
 
 
 @pytest.mark.parametrize("millis", [-5, 1])
-def test_a_timestamp_that_the_client_cannot_give_is_kept_and_no_later_one_takes_its_place(
-    dlq: Dlq, millis: int
-) -> None:
+def test_letter_keeps_timestamp_that_the_client_cannot_send(dlq: Dlq, millis: int) -> None:
     schema_id = dlq.pipeline.register()
     dlq.pipeline.send({"value": b"{", "timestamp": millis, "partition": 0})
     dlq.pipeline.send({"value": dlq.pipeline.encode(schema_id, user(1)), "partition": 0})
@@ -247,7 +245,7 @@ def test_a_timestamp_that_the_client_cannot_give_is_kept_and_no_later_one_takes_
     assert (len(told["lost"]), len(told["put_back"])) == ((1, 0) if millis < 0 else (0, 1))
 
 
-def test_what_a_producer_could_not_send_has_no_record_to_put_back(dlq: Dlq) -> None:
+def test_reject_of_a_producer_has_no_record_to_replay(dlq: Dlq) -> None:
     contract = dlq.pipeline.contract
     refusal = Rejection("MISSING_EMAIL", "it has no e-mail address")
     letter = dead_letter.of({"name": "x"}, refusal, topic=contract.topic, producer="producers.randomuser")
@@ -271,7 +269,7 @@ def test_what_a_producer_could_not_send_has_no_record_to_put_back(dlq: Dlq) -> N
     assert dlq.events() == []
 
 
-def test_a_topic_that_stamps_its_records_itself_gets_none_back(dlq: Dlq) -> None:
+def test_replay_refuses_topic_with_log_append_time(dlq: Dlq) -> None:
     dlq.pipeline.send({"value": b"{json}", "timestamp": 1_600_000_000_000})
     dlq.pipeline.stream()
     file = dlq.pipeline.folder / "contract.yaml"
@@ -282,7 +280,7 @@ def test_a_topic_that_stamps_its_records_itself_gets_none_back(dlq: Dlq) -> None
     assert len(dlq.events()) == 1
 
 
-def test_a_share_of_rejects_that_the_contract_does_not_allow_is_a_finding(dlq: Dlq) -> None:
+def test_review_fails_when_reject_rate_exceeds_contract_limit(dlq: Dlq) -> None:
     pipeline = dlq.pipeline
     first, day = pipeline.register(), 86_400_000
     good = ({"value": pipeline.encode(first, user(number)), "timestamp": 2 * day + number} for number in range(98))
@@ -305,7 +303,7 @@ def test_a_share_of_rejects_that_the_contract_does_not_allow_is_a_finding(dlq: D
     assert "2 of 100 records rejected: 2.00%, allowed 2.00%" in dlq.run("dlq", *of_the_day)
 
 
-def test_a_broker_that_is_down_and_a_contract_that_is_not_registered_are_told(dlq: Dlq) -> None:
+def test_dlq_reports_unreachable_broker_and_unregistered_contract(dlq: Dlq) -> None:
     for command in ("list", "show", "replay"):
         told = dlq.run("dlq", command, code=3, KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:9", KAFKA_MAX_BLOCK_MS="1000")
         assert "127.0.0.1:9" in told

@@ -1,4 +1,4 @@
-"""Far more megabytes in one batch than Spark's memory holds: large rows, dead letters, and events of one key."""
+"""A batch far larger than Spark's memory: large rows, dead letters, and many events of one key."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SIZE = 900_000
 OF_ONE_KEY, OF_OTHERS, BAD = 400, 30, 400
 
 
-def test_a_batch_that_is_larger_than_the_memory_is_written(pipeline: Pipeline, stack: RunningStack) -> None:
+def test_batch_larger_than_memory_is_written(pipeline: Pipeline, stack: RunningStack) -> None:
     schema_id = pipeline.register()
     filler = "x" * SIZE
     for number in range(OF_ONE_KEY):

@@ -1,4 +1,4 @@
-"""A topic with records of 1, 5 and 50 versions, interleaved: each is stored as Avro's own Java code reads it."""
+"""A topic with interleaved records of 1, 5 and 50 versions: each is stored as Avro's own Java code reads it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SEED = 5
 def test_every_record_is_stored_as_java_reads_it(
     settings_of_stack: Settings, spark: SparkSession, tmp_path: Path, versions: int, records: int
 ) -> None:
-    """With 50 versions, ten of them are registered while the stream runs, which knows the fortieth."""
+    """Of 50 versions, ten are registered while the stream, which reads with the fortieth, is running."""
     rng = random.Random(SEED)
     late = versions // 5 if versions == 50 else 0
     known = history(versions - late, rng)
@@ -107,12 +107,12 @@ def wait_for_rows(pipeline: Pipeline, count: int, stream: threading.Thread) -> N
     deadline = time.monotonic() + 300
     while counts(pipeline) != (count, count):
         assert stream.is_alive()
-        assert time.monotonic() < deadline, f"{counts(pipeline)} rows of {count}, and no more come"
+        assert time.monotonic() < deadline, f"{counts(pipeline)} of {count} rows arrived in time"
         time.sleep(1)
 
 
 def counts(pipeline: Pipeline) -> tuple[int, int]:
-    """Rows in Cassandra and in PostgreSQL."""
+    """Return the number of rows in Cassandra and in PostgreSQL."""
     sinks = pipeline.contract.spec.sinks
     with cassandra.connect(pipeline.settings) as session, postgres.connect(pipeline.settings) as connection:
         [(one,)] = session.execute(f"SELECT count(*) FROM {sinks.cassandra.qualified}")
@@ -121,8 +121,9 @@ def counts(pipeline: Pipeline) -> tuple[int, int]:
 
 
 def resolved(spark: SparkSession, writer: str, reader: str, bodies: list[bytes]) -> list[Row]:
-    """Records as Avro's Java resolver reads them: all as one array, and what it made of it is written anew with the
-    reader schema."""
+    """Return the records as Avro's Java resolver reads them.
+
+    Java reads them as one array and writes the result with the reader schema."""
     jvm = spark.sparkContext._jvm
     avro = jvm.org.apache.avro
     theirs, ours = (avro.Schema.createArray(avro.Schema.Parser().parse(text)) for text in (writer, reader))
@@ -142,7 +143,7 @@ def resolved(spark: SparkSession, writer: str, reader: str, bodies: list[bytes])
 
 
 def told(kind: Any, value: Any) -> Any:
-    """What a store is to hold of a value: docs/reference/types.md."""
+    """Return what a store should hold for a value, per docs/reference/types.md."""
     if isinstance(kind, list):
         others = [one for one in kind if one != "null"]
         if value is None or len(others) == 1:
@@ -157,7 +158,7 @@ def told(kind: Any, value: Any) -> Any:
 
 
 def plain(kind: Any, found: Any) -> Any:
-    """What a store holds: Cassandra's JSON is text, and jsonb writes a whole number without a point."""
+    """Return a stored value in one form: Cassandra's JSON is text, and jsonb writes 1.0 as 1."""
     if isinstance(found, Mapping):
         return dict(found)
     if isinstance(kind, dict) and kind.get("items") in ("float", "double"):

@@ -1,4 +1,4 @@
-"""A query of one's own over the decoded topic: docs/how-to/own-queries.md."""
+"""A custom query over the decoded topic, as in docs/how-to/own-queries.md."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contracts_tests.fixtures.users import user
 from streaming import queries
 
 
-def test_a_decoded_stream_takes_windows_and_watermarks(pipeline: Pipeline) -> None:
+def test_decoded_stream_supports_windows_and_watermarks(pipeline: Pipeline) -> None:
     first = pipeline.register()
     second = pipeline.evolve(
         lambda schema: schema["fields"].append({"name": "note", "type": "string", "default": "?"})

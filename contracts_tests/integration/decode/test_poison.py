@@ -1,4 +1,4 @@
-"""No bytes on the topic end the stream, and none become another value than the one that was written."""
+"""No bytes in the topic stop the stream, and none are stored as a different value."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ FIELDS: dict[str, Any] = {
 
 
 def var(number: int) -> bytes:
-    """Avro's variable-length number, of any size."""
+    """Encode a number of any size in Avro's variable-length form."""
     raw, out = 2 * number if number >= 0 else -2 * number - 1, bytearray()
     while True:
         out.append((raw & 0x7F) | (0x80 if raw > 0x7F else 0))
@@ -75,7 +75,7 @@ GOOD = {
 UUID = b"00000000-0000-4000-8000-000000000001"
 NO_BRANCH = "it is of none of the union's types"
 CUT = "is cut off: the body ends in it"
-#: Bytes of a field that differ from `GOOD`, and what is said of them; None: they are a value like any other.
+#: Field, bytes that replace those of `GOOD`, and the resulting message; None means that the value is valid.
 BYTES = [
     ("n", var(2**31), "n is not an int: it has more than 32 bits"),
     ("n", var(3_000_000_000), "n is not an int: it has more than 32 bits"),
@@ -128,11 +128,11 @@ def framed(schema_id: int, identity: int, changes: Mapping[str, bytes]) -> bytes
 
 
 def told(pipeline: Pipeline, by: str = "__connect.errors.exception.message") -> dict[bytes, str]:
-    """Value of each dead letter -> what is said of it."""
+    """Return the value of each dead letter -> its message, or the header `by`."""
     return {letter.value() or b"": dict(letter.headers())[by].decode() for letter in pipeline.dead_letters()}
 
 
-def test_bytes_that_no_writer_should_send_are_dead_letters_and_never_another_value(
+def test_malformed_bytes_are_dead_lettered_and_never_misread(
     settings_of_stack: Settings, spark: SparkSession, tmp_path: Path
 ) -> None:
     pipeline = pipeline_of(settings_of_stack, spark, tmp_path, {"id": "int", **FIELDS}, ("id",))
@@ -157,7 +157,7 @@ def test_bytes_that_no_writer_should_send_are_dead_letters_and_never_another_val
     assert sum(found.dead_lettered.values()) == len(told(pipeline))
 
 
-def test_an_int_of_33_bits_is_found_also_where_a_wider_type_reads_it(
+def test_int_of_33_bits_is_rejected_even_for_a_wider_reader_type(
     settings_of_stack: Settings, spark: SparkSession, tmp_path: Path
 ) -> None:
     wider = {"a": "long", "b": "float", "c": "double", "d": "double"}
@@ -204,7 +204,7 @@ def test_an_int_of_33_bits_is_found_also_where_a_wider_type_reads_it(
         ),
     ],
 )
-def test_a_writer_whose_logical_type_means_other_values_cannot_be_read(
+def test_writer_with_another_logical_type_is_incompatible(
     settings_of_stack: Settings, spark: SparkSession, tmp_path: Path, body: bytes, ours: Any, theirs: Any
 ) -> None:
     pipeline = pipeline_of(settings_of_stack, spark, tmp_path, {"id": "int", "x": ours}, ("id",))
@@ -224,7 +224,7 @@ def test_a_writer_whose_logical_type_means_other_values_cannot_be_read(
     assert "x is " in told(pipeline)[value]
 
 
-def test_what_a_record_claims_is_bounded_also_in_fields_that_the_reader_drops(
+def test_claimed_sizes_are_limited_even_in_fields_the_reader_drops(
     settings_of_stack: Settings, spark: SparkSession, tmp_path: Path
 ) -> None:
     pipeline = pipeline_of(settings_of_stack, spark, tmp_path, {"id": "int"}, ("id",))
@@ -267,7 +267,7 @@ def test_what_a_record_claims_is_bounded_also_in_fields_that_the_reader_drops(
     assert set(pipeline.postgres_rows()) == {str(at) for at, (_, words) in enumerate(cases) if not words}
 
 
-def test_thousands_of_unknown_ids_cost_a_bounded_number_of_requests(
+def test_thousands_of_unknown_ids_cause_few_registry_requests(
     pipeline: Pipeline,
     gateway: Gateway,
 ) -> None:
@@ -279,7 +279,7 @@ def test_thousands_of_unknown_ids_cost_a_bounded_number_of_requests(
     unknown = [b"\x00" + struct.pack(">I", number) + body for number in range(1_000_000, 1_006_000)]
     beyond = [b"\x00" + struct.pack(">I", number) + body for number in (2**31, 2**32 - 1)]
     pipeline.send(*({"value": value} for value in [*unknown, *beyond]))
-    # The embedded registry has no endpoint for GUIDs, and that is asked for once.
+    # The embedded registry has no endpoint for GUIDs; the stream finds that out once.
     guids = {b"guid %d" % number: [("__value_schema_id", b"\x01" + uuid.uuid4().bytes)] for number in range(200)}
     pipeline.send(*({"value": value, "headers": named} for value, named in guids.items()))
     pipeline.send({"value": pipeline.encode(schema_id, user(1))})
@@ -291,15 +291,15 @@ def test_thousands_of_unknown_ids_cost_a_bounded_number_of_requests(
     expected = dict.fromkeys([*unknown, *beyond], "UNKNOWN_SCHEMA_ID")
     assert reasons == expected | dict.fromkeys(guids, "NO_GUID_ENDPOINT")
     asked = [request.path for request in gateway.seen if request.path.startswith("/schemas/ids/")]
-    # Each store's query looks them up for itself.
+    # Each store's query does its own lookups.
     assert len(asked) <= 2 * (MOST_ASKED + 2)
-    assert len(set(asked)) * 2 >= len(asked), "an id is asked for once, not once an attempt"
+    assert len(set(asked)) * 2 >= len(asked), "each query requests an id once, not once per attempt"
     assert not any(str(2**31) in path for path in asked)
 
 
-def test_a_row_that_one_store_refuses_is_its_dead_letter_and_the_other_stores_row(pipeline: Pipeline) -> None:
+def test_row_refused_by_one_store_is_dead_lettered_and_kept_in_the_other(pipeline: Pipeline) -> None:
     schema_id = pipeline.register()
-    pipeline.stream()  # makes the tables
+    pipeline.stream()  # creates the tables
     with postgres.connect(pipeline.settings) as connection:
         table = pipeline.contract.spec.sinks.postgres.quoted
         connection.execute(f"ALTER TABLE {table} ADD CONSTRAINT no_moms CHECK (username <> 'mom')")
@@ -320,7 +320,7 @@ def test_a_row_that_one_store_refuses_is_its_dead_letter_and_the_other_stores_ro
     assert set(in_postgres) == everyone - {both["id"]}
     assert in_postgres[large["id"]]["address"] == large["address"]
     assert in_cassandra[mom["id"]]["username"] == "mom"
-    assert in_postgres[mom["id"]]["username"] == "dad", "the newest event that it takes"
+    assert in_postgres[mom["id"]]["username"] == "dad", "the newest event that PostgreSQL accepts"
     letters = sorted(
         (headers(one)["contracts.reason"], headers(one)["__connect.errors.exception.message"])
         for one in pipeline.dead_letters()
@@ -344,7 +344,7 @@ def raise_limit(admin: AdminClient, topic: str) -> None:
 
 
 def send_large(pipeline: Pipeline, values: list[bytes]) -> None:
-    """All into one partition, in their order."""
+    """Send all values to one partition, in order."""
     from confluent_kafka import Producer
 
     producer = Producer(
@@ -359,7 +359,7 @@ def send_large(pipeline: Pipeline, values: list[bytes]) -> None:
     assert producer.flush(60) == 0
 
 
-def test_a_table_that_takes_no_row_is_not_the_rows_fault(pipeline: Pipeline) -> None:
+def test_table_refusing_every_row_stops_stream_without_dead_letters(pipeline: Pipeline) -> None:
     schema_id = pipeline.register()
     pipeline.stream()
     with postgres.connect(pipeline.settings) as connection:
@@ -374,9 +374,7 @@ def test_a_table_that_takes_no_row_is_not_the_rows_fault(pipeline: Pipeline) -> 
     assert len(pipeline.cassandra_rows()) == 30
 
 
-def test_records_deleted_before_they_were_read_end_the_stream_until_the_loss_is_accepted(
-    stack: RunningStack, pipeline: Pipeline
-) -> None:
+def test_unread_deleted_records_stop_stream_until_loss_is_accepted(stack: RunningStack, pipeline: Pipeline) -> None:
     schema_id = pipeline.register()
 
     def send(*numbers: int) -> None:
@@ -410,11 +408,11 @@ def test_records_deleted_before_they_were_read_end_the_stream_until_the_loss_is_
     assert reconcile(pipeline.settings, pipeline.contract).lost == {"cassandra": 2, "postgres": 2}
 
 
-def test_a_gap_before_the_first_batch_is_told_as_well(pipeline: Pipeline, tmp_path: Path) -> None:
+def test_gap_before_the_first_batch_is_reported(pipeline: Pipeline, tmp_path: Path) -> None:
     schema_id = pipeline.register()
     pipeline.send(*({"value": pipeline.encode(schema_id, user(number)), "partition": 0} for number in range(3)))
     pipeline.stream()
-    # As a stream leaves it that was killed in its first batch.
+    # The state that a stream killed during its first batch leaves.
     for commits in tmp_path.glob("check points/**/commits"):
         shutil.rmtree(commits)
     delete_before(pipeline, 2)
@@ -433,7 +431,7 @@ def delete_before(pipeline: Pipeline, offset: int) -> None:
         done.result(30)
 
 
-def test_a_schema_id_in_a_header_goes_before_what_the_value_begins_with(pipeline: Pipeline) -> None:
+def test_schema_id_in_header_takes_precedence_over_value_prefix(pipeline: Pipeline) -> None:
     schema_id = pipeline.register()
     name = "__value_schema_id"
     by_id = b"\x00" + struct.pack(">i", schema_id)
@@ -464,7 +462,7 @@ def test_a_schema_id_in_a_header_goes_before_what_the_value_begins_with(pipeline
 
 
 @pytest.mark.parametrize("context", ["", ".staging"])
-def test_a_guid_in_a_header_is_looked_up_where_the_registry_has_guids(
+def test_guid_in_header_is_resolved_by_a_registry_with_guids(
     pipeline: Pipeline,
     confluent: Confluent,
     context: str,
@@ -499,14 +497,14 @@ def test_a_guid_in_a_header_is_looked_up_where_the_registry_has_guids(
     assert reconcile(pipeline.settings, pipeline.contract).in_order()
 
 
-def test_records_of_an_aliased_subject_are_its_own(
+def test_records_of_an_aliased_subject_are_accepted(
     settings_of_stack: Settings,
     spark: SparkSession,
     tmp_path: Path,
     confluent: Confluent,
 ) -> None:
     own = settings_of_stack.model_copy(update={"schema_registry_url": confluent.url})
-    # A schema that no other test has: it would have another's id.
+    # A unique schema: a shared one would get the id of another test's subject.
     name = f"n_{uuid.uuid4().hex}"
     pipeline = pipeline_of(own, spark, tmp_path, {"id": "int", name: "int"}, ("id",))
     subject = pipeline.contract.value.name

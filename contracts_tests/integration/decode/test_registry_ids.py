@@ -1,4 +1,4 @@
-"""Schemas by id and GUID, and which subject holds them: what the stream asks the registry for."""
+"""The stream's registry lookups: schemas by id and by GUID, and the subjects that hold them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SOME_GUID = str(uuid.UUID(int=7))
 
 
 def registered(one: Repository, confluent: Confluent) -> tuple[Registry, int]:
-    """The registry behind Confluent's answers, and the id of the repository's value."""
+    """Return the registry with Confluent's behaviour, and the schema id of the repository's value."""
     one.registered()
     registry = Registry(confluent.url)
     found = registry.version(f"{one.topic}-value")
@@ -26,11 +26,11 @@ def registered(one: Repository, confluent: Confluent) -> tuple[Registry, int]:
 
 
 def ids_in(registry: Registry, subject: str) -> dict[int, int]:
-    """Schema id -> version."""
+    """Return schema id -> version."""
     return {one.schema_id: one.version for one in registry.all_of(subject)}
 
 
-def test_an_id_that_is_not_there_is_none_and_a_wrong_url_is_refused(
+def test_unknown_id_is_none_and_wrong_url_is_refused(
     repository: Repository, confluent: Confluent, gateway: Gateway
 ) -> None:
     registry, known = registered(repository, confluent)
@@ -52,7 +52,7 @@ def test_an_id_that_is_not_there_is_none_and_a_wrong_url_is_refused(
 
 
 @pytest.mark.parametrize("context", ["", ".staging"])
-def test_a_guid_is_the_schema_of_its_id(repository: Repository, confluent: Confluent, context: str) -> None:
+def test_guid_and_id_give_the_same_schema(repository: Repository, confluent: Confluent, context: str) -> None:
     url = confluent.context(context) if context else confluent.url
     one = Repository(repository.folder, {**repository.environment, "SCHEMA_REGISTRY_URL": url}, repository.topic)
     one.registered()
@@ -72,7 +72,7 @@ def test_a_guid_is_the_schema_of_its_id(repository: Repository, confluent: Confl
     assert (registry.by_guid(SOME_GUID), registry.ids_of_guid(SOME_GUID)) == (None, [])
 
 
-def test_a_registry_without_guids_says_so_and_a_wrong_url_does_not(repository: Repository, gateway: Gateway) -> None:
+def test_missing_guid_endpoint_is_distinguished_from_a_wrong_url(repository: Repository, gateway: Gateway) -> None:
     embedded = Registry(gateway.url)
     for ask in (embedded.by_guid, embedded.ids_of_guid):
         with pytest.raises(NoGuidEndpoint, match="no schemas by GUID"):
@@ -86,7 +86,7 @@ def test_a_registry_without_guids_says_so_and_a_wrong_url_does_not(repository: R
         embedded.by_guid(SOME_GUID)
 
 
-def test_ids_of_a_subject_with_its_deleted_versions(repository: Repository, gateway: Gateway) -> None:
+def test_ids_of_a_subject_include_deleted_versions(repository: Repository, gateway: Gateway) -> None:
     repository.registered()
     repository.add_field(name="new", type="int", default=0)
     repository.registered()
@@ -98,7 +98,7 @@ def test_ids_of_a_subject_with_its_deleted_versions(repository: Repository, gate
     assert ids_in(registry, name) == ids
     asked = len(gateway.seen)
     assert ids_in(registry, name) == ids
-    assert (asked, len(gateway.seen)) == (3, 4), "a version is asked for once"
+    assert (asked, len(gateway.seen)) == (3, 4), "each version is requested once"
 
     repository.add_field(name="newer", type="int", default=0)
     repository.registered()
@@ -107,7 +107,7 @@ def test_ids_of_a_subject_with_its_deleted_versions(repository: Repository, gate
     assert ids_in(registry, "no-such-value") == {}
 
 
-def test_who_holds_an_id(repository: Repository, confluent: Confluent) -> None:
+def test_subject_holds_ids_of_its_versions_even_after_deletion(repository: Repository, confluent: Confluent) -> None:
     registry, known = registered(repository, confluent)
     name = f"{repository.topic}-value"
     assert registry.subjects_of(known) == [name]
@@ -115,7 +115,7 @@ def test_who_holds_an_id(repository: Repository, confluent: Confluent) -> None:
     assert not registry.holds("other-value", known)
     assert not registry.holds(name, 2**31 - 1)
     repository.rest("DELETE", f"/subjects/{name}")
-    assert registry.holds(name, known), "ids of deleted versions stay readable"
+    assert registry.holds(name, known), "the ids of deleted versions stay readable"
 
 
 @pytest.mark.parametrize(
@@ -126,13 +126,13 @@ def test_who_holds_an_id(repository: Repository, confluent: Confluent) -> None:
         b"[" * 20_000,
         b"\xff",
     ],
-    ids=["thousands of digits", "infinity", "lists without end", "no text"],
+    ids=["thousands of digits", "infinity", "endless lists", "not UTF-8"],
 )
-def test_an_answer_that_no_registry_gives_is_an_outage(gateway: Gateway, body: bytes) -> None:
+def test_malformed_registry_response_is_an_outage(gateway: Gateway, body: bytes) -> None:
     gateway.before = lambda _: Answer(200, body)
     registry = Registry(gateway.url)
     asks = [lambda: registry.version("a-value"), lambda: registry.versions("a-value")]
-    if b"Infinity" not in body:  # whose version nobody looks at there
+    if b"Infinity" not in body:  # by_id does not look at the version
         asks.append(lambda: registry.by_id(1))
     for ask in asks:
         with pytest.raises(ServiceError) as caught:

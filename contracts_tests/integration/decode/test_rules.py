@@ -1,4 +1,4 @@
-"""Quality rules: the producer and the stream come to the same verdict, and a broken record is in no store."""
+"""Quality rules: the producer and the stream reach the same verdict, and no store holds a record that breaks one."""
 
 from __future__ import annotations
 
@@ -193,7 +193,7 @@ def contract(asked: list[dict[str, Any]]) -> Contract:
 
 
 class Records:
-    """Random records, boundaries more often than anything else."""
+    """Random records that favour boundary values."""
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
@@ -275,7 +275,7 @@ def encoded(record: dict[str, Any], parsed: Any) -> bytes:
     return b"\x00\x00\x00\x00\x01" + body.getvalue()
 
 
-def test_producer_and_stream_come_to_the_same_verdict_on_10000_random_records(spark: SparkSession) -> None:
+def test_producer_and_stream_agree_on_10000_random_records(spark: SparkSession) -> None:
     made = Records(SEED)
     records = [made.one() for _ in range(RECORDS)]
     parsed = fastavro.parse_schema(json.loads(SCHEMA))
@@ -284,7 +284,7 @@ def test_producer_and_stream_come_to_the_same_verdict_on_10000_random_records(sp
     writers = {1: Writer(1, contract([]).value.schema_text)}
     asked = contract(ASKED)
 
-    # Each rule on its own, on every record that can be decoded.
+    # Each rule by itself, on every record that can be decoded.
     conditions = rules.broken(asked.rules, F.col("record"))
     told = F.array(*(F.coalesce(broken, F.lit(False)) for broken, _ in conditions))
     decoded = Decoder(contract([])).decode(frame, writers)
@@ -301,7 +301,7 @@ def test_producer_and_stream_come_to_the_same_verdict_on_10000_random_records(sp
     assert differ == []
     assert len(verdicts) == RECORDS
 
-    # None of the rules is a foregone conclusion, but for those that are meant to be.
+    # Every rule is broken by some records and kept by others, except those meant not to be.
     counts = [sum(told_of_record[number] for told_of_record in verdicts.values()) for number in range(len(ASKED))]
     foregone = [asked for asked, count in zip(ASKED, counts, strict=True) if count in (0, RECORDS)]
     assert foregone == [
@@ -312,7 +312,7 @@ def test_producer_and_stream_come_to_the_same_verdict_on_10000_random_records(sp
         {"expression": "other * small + 1 > other * small"},
     ]
 
-    # All of them in the stream's own chain: the first broken one gives the reason.
+    # All rules in the stream's own chain: the first broken one gives the reason.
     some = contract([one for number, one in enumerate(ASKED) if counts[number] < RECORDS // 20])
     judge = Judge(some.rules)
     reasons = {
@@ -326,7 +326,7 @@ def test_producer_and_stream_come_to_the_same_verdict_on_10000_random_records(sp
 
 
 def pattern(made: random.Random, depth: int = 0) -> str:
-    """A random pattern; now and then one that is refused."""
+    """Return a random pattern."""
     single = [
         *"aéA9_. ",
         "😀",
@@ -352,7 +352,7 @@ def pattern(made: random.Random, depth: int = 0) -> str:
     return "".join(pieces)
 
 
-def test_a_random_pattern_matches_the_same_texts_in_java(spark: SparkSession) -> None:
+def test_random_patterns_match_the_same_texts_in_java(spark: SparkSession) -> None:
     made = random.Random(SEED)
     several = [patterns.parse(pattern(made)) for _ in range(400)]
     texts = ["", *("".join(made.choices(CHARACTERS, k=made.randrange(1, 7))) for _ in range(1_500))]
@@ -373,7 +373,7 @@ def test_a_random_pattern_matches_the_same_texts_in_java(spark: SparkSession) ->
     assert 10_000 < matched < len(texts) * len(several) // 2
 
 
-def test_a_pattern_at_its_limits_stops_no_batch(spark: SparkSession) -> None:
+def test_pattern_at_its_limits_does_not_fail_a_batch(spark: SparkSession) -> None:
     text = "ab" * 500_000
     deepest = patterns.parse(r"(?:a|b|[^\n]c){0,1000}[ab]*")
     frame = spark.createDataFrame([(text,), (f"{text}!",)], "text string")
@@ -394,7 +394,7 @@ def with_rules(pipeline: Pipeline) -> None:
     file.write_text(yaml.safe_dump({**spec, "rules": RULES}, sort_keys=False))
 
 
-def test_a_record_that_was_sent_around_the_producer_is_dead_lettered_for_the_first_rule_it_breaks(
+def test_stream_dead_letters_record_for_the_first_rule_it_breaks(
     pipeline: Pipeline,
 ) -> None:
     with_rules(pipeline)
@@ -426,7 +426,7 @@ def test_a_record_that_was_sent_around_the_producer_is_dead_lettered_for_the_fir
     assert outcome.dead_lettered == dict.fromkeys(broken, 1)
 
 
-def test_the_producer_refuses_what_breaks_a_rule_and_sends_the_rest(pipeline: Pipeline) -> None:
+def test_producer_refuses_records_that_break_rules_and_sends_the_rest(pipeline: Pipeline) -> None:
     with_rules(pipeline)
     pipeline.register()
     publisher = Publisher(pipeline.contract, pipeline.settings)
@@ -451,7 +451,7 @@ def test_the_producer_refuses_what_breaks_a_rule_and_sends_the_rest(pipeline: Pi
     assert set(pipeline.cassandra_rows()) == {user(1)["id"]}
 
 
-def test_a_stream_does_not_start_on_a_rule_that_it_cannot_read(pipeline: Pipeline) -> None:
+def test_stream_does_not_start_with_an_invalid_rule(pipeline: Pipeline) -> None:
     file = pipeline.folder / "contract.yaml"
     file.write_text(f"{file.read_text()}\nrules:\n- name: bad\n  field: dob\n  pattern: '19.*'\n")
     with pytest.raises(ConfigurationError) as caught:

@@ -1,4 +1,4 @@
-"""No Kafka timestamp stops a stream, or becomes another one on its way into the stores."""
+"""No Kafka timestamp stops a stream or changes on its way into the stores."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from streaming.stores.cassandra import connection as cassandra
 from streaming.stores.postgres import connection as postgres
 
 NOW = 1_790_000_000_000
-#: Those that Spark can hold, ms.
+#: Timestamps in milliseconds that Spark can hold.
 HELD = {
     "now": NOW,
     "a second of 1969": -1_000,
@@ -32,7 +32,7 @@ HELD = {
     "microseconds for milliseconds": NOW * 1_000,
     "the last": timestamps.MOST_MILLIS,
 }
-#: Those that it cannot.
+#: Timestamps in milliseconds that Spark cannot hold.
 FAR = {
     "one more": timestamps.MOST_MILLIS + 1,
     "nanoseconds for milliseconds": NOW * 1_000_000,
@@ -48,7 +48,7 @@ MILLIS = {
 
 @pytest.fixture
 def timeless(settings_of_stack: Settings, spark: SparkSession, tmp_path: Path) -> Pipeline:
-    """Its topic takes every timestamp."""
+    """A pipeline whose topic accepts every timestamp."""
     pipeline = made(settings_of_stack, spark, tmp_path)
     file = pipeline.folder / "contract.yaml"
     contract = yaml.safe_load(file.read_text())
@@ -58,7 +58,7 @@ def timeless(settings_of_stack: Settings, spark: SparkSession, tmp_path: Path) -
 
 
 def send(pipeline: Pipeline, timestamps: dict[str, int], first: int = 0) -> dict[str, int]:
-    """A user for each, by itself: id -> ms."""
+    """Send one user for each timestamp, each in its own message; return id -> milliseconds."""
     schema_id = pipeline.register()
     users = [user(number) for number in range(first, first + len(timestamps))]
     for one, millis in zip(users, timestamps.values(), strict=True):
@@ -70,7 +70,7 @@ def send(pipeline: Pipeline, timestamps: dict[str, int], first: int = 0) -> dict
 
 
 def stored(pipeline: Pipeline) -> list[dict[str, int]]:
-    """Of each store: id -> ms."""
+    """Return id -> milliseconds for each store."""
     found = []
     for kind, (connect, query) in MILLIS.items():
         spec = getattr(pipeline.contract.spec.sinks, kind)
@@ -79,7 +79,7 @@ def stored(pipeline: Pipeline) -> list[dict[str, int]]:
     return found
 
 
-def test_a_timestamp_is_stored_as_it_is_or_its_record_is_a_dead_letter(
+def test_timestamp_is_stored_unchanged_or_its_record_is_dead_lettered(
     timeless: Pipeline, stack: RunningStack
 ) -> None:
     held = send(timeless, HELD)
@@ -106,8 +106,8 @@ def test_a_timestamp_is_stored_as_it_is_or_its_record_is_a_dead_letter(
     assert len(json.loads(shown.stdout)["letters"]) == len(FAR)
 
 
-def test_among_far_ones_each_record_has_its_own_fate(timeless: Pipeline) -> None:
-    """Good and bad ones, updates of one key, and two schema versions, in one batch with a far one."""
+def test_out_of_range_timestamp_does_not_affect_other_records(timeless: Pipeline) -> None:
+    """Good and bad records, updates of one key and two schema versions share a batch with such a timestamp."""
     schema_id = timeless.register()
     later = timeless.evolve(
         lambda schema: schema["fields"].append({"name": "note", "type": "string", "default": "-", "doc": "x"})
@@ -134,10 +134,8 @@ def test_among_far_ones_each_record_has_its_own_fate(timeless: Pipeline) -> None
     }
 
 
-def test_a_dead_letter_topic_that_refuses_the_timestamp_gets_it_in_a_header(
-    timeless: Pipeline, stack: RunningStack
-) -> None:
-    """The broker's own limit is an hour from now, and holds for the dead-letter topic."""
+def test_timestamp_refused_by_dead_letter_topic_is_kept_in_a_header(timeless: Pipeline, stack: RunningStack) -> None:
+    """The dead-letter topic has the broker's default limit of one hour into the future."""
     timeless.register()
     millis = NOW * 1_000
     timeless.send(*({"value": b"{%d" % number, "timestamp": millis} for number in range(3)), {"value": b"{"})

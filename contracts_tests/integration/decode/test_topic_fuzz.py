@@ -1,4 +1,4 @@
-"""`make fuzz`, shorter: some 2,000 records of four contracts, most of them mutated in some way."""
+"""A shorter `make fuzz`: about 2,000 records of four contracts, many of them mutated."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def fuzzed(settings: Settings, spark: SparkSession, folder: Path, name: str, rec
 
 
 @pytest.mark.parametrize(("name", "records"), [(name, round(2_000 * share)) for name, share in SHARES.items()])
-def test_every_record_is_the_row_or_the_letter_that_its_bytes_say(
+def test_every_record_becomes_the_expected_row_or_dead_letter(
     settings_of_stack: Settings, spark: SparkSession, tmp_path: Path, name: str, records: int
 ) -> None:
     outcome = fuzzed(settings_of_stack, spark, tmp_path, name, records)
@@ -50,10 +50,10 @@ def test_every_record_is_the_row_or_the_letter_that_its_bytes_say(
     assert found.rows["cassandra"] == found.rows["postgres"] > records / 20
 
 
-def test_dropped_parts_are_walked_as_dropped_and_their_sizes_are_true(
+def test_dropped_fields_may_hold_bad_values_but_not_bad_block_sizes(
     settings_of_stack: Settings, spark: SparkSession, tmp_path: Path
 ) -> None:
-    """A record that is kept, and dropped inside of itself; and the size -1, at which Avro's reader goes backwards."""
+    """One record is kept and contains a dropped copy of itself; with block size -1 Avro's reader goes backwards."""
     topic = prepare(SHAPES["changing"], settings_of_stack, tmp_path, spark)
     rng = random.Random(14)
     values = Values(rng, odd=0)
@@ -91,7 +91,7 @@ def test_dropped_parts_are_walked_as_dropped_and_their_sizes_are_true(
 
 
 def test_java_reader_gives_up_on_endless_skipped_items(spark: SparkSession) -> None:
-    """Items that take no bytes, and a block whose negative size moves back over itself."""
+    """Items that take no bytes, and a block whose negative size makes the reader go back over it."""
     dropped = {"name": "dropped", "type": {"type": "array", "items": "null"}}
     writer = {"type": "record", "name": "Both", "fields": [dropped, {"name": "kept", "type": "int"}]}
     reader = {**writer, "fields": writer["fields"][1:]}
@@ -99,7 +99,7 @@ def test_java_reader_gives_up_on_endless_skipped_items(spark: SparkSession) -> N
     assert list(JavaReader(spark).read(json.dumps(writer), json.dumps(reader), bodies)) == [None, None, varint(7)]
 
 
-def test_the_verdict_finds_what_is_lost_added_and_altered(
+def test_verdict_finds_lost_added_and_altered_rows(
     settings_of_stack: Settings, spark: SparkSession, tmp_path: Path
 ) -> None:
     outcome = fuzzed(settings_of_stack, spark, tmp_path, "ruled", 80)

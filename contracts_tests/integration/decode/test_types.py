@@ -1,4 +1,4 @@
-"""Every type of docs/reference/types.md: one contract with a field for each, one run into both stores and back."""
+"""Every type of docs/reference/types.md: one contract with a field for each, written to both stores and read back."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ IDS = [f"{case.row}-{name}" for name, case in zip(COLUMNS, CASES, strict=True)]
 
 @dataclass(frozen=True)
 class Stored:
-    """What came back.
+    """The values that the stores returned.
 
     Attributes:
-        rows: of each store, by `id`.
-        types: of each store, the columns' types as it writes them.
+        rows: each store's rows by `id`.
+        types: each store's column types, as the store spells them.
     """
 
     pipeline: Pipeline
@@ -54,7 +54,7 @@ class Stored:
 
 @pytest.fixture(scope="module")
 def stored(settings_of_stack: Settings, spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Stored:
-    """Everything written once, and read from both stores."""
+    """All values, written once and read from both stores."""
     fields = {"id": "int"} | {name: case.kind for name, case in zip(COLUMNS, CASES, strict=True)}
     pipeline = pipeline_of(settings_of_stack, spark, tmp_path_factory.mktemp("types"), fields, ("id",))
     schema_id = pipeline.register()
@@ -88,7 +88,7 @@ def _cassandra_types(pipeline: Pipeline) -> dict[str, str]:
 
 
 def _of_postgres(pipeline: Pipeline) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
-    """Rows and types.  Python has nothing for an interval's months: months, days and milliseconds are asked for."""
+    """Return rows and types; intervals as months, days and milliseconds, since Python has no type for months."""
     parts = (
         "ARRAY[extract(year FROM {0}) * 12 + extract(month FROM {0}), extract(day FROM {0}), "
         "(extract(hour FROM {0}) * 60 + extract(minute FROM {0})) * 60000 + extract(milliseconds FROM {0})]::bigint[]"
@@ -107,7 +107,7 @@ def _of_postgres(pipeline: Pipeline) -> tuple[dict[str, dict[str, Any]], dict[st
 
 
 def comparable(value: Any, *, of_json: bool = False) -> Any:
-    """One form of what Python and the drivers have several for.  In JSON a number has no type."""
+    """Return one form for values that Python and the drivers have several for; in JSON a number has no type."""
     if isinstance(value, Mapping):
         return {key: comparable(one, of_json=of_json) for key, one in value.items()}
     if isinstance(value, list | tuple):
@@ -126,7 +126,7 @@ def comparable(value: Any, *, of_json: bool = False) -> Any:
 
 
 def rounded(value: Any) -> Any:
-    """Cassandra's moments, which its driver makes with a float, as the milliseconds that they are."""
+    """Round Cassandra's datetimes, which its driver computes with floats, to milliseconds."""
     if isinstance(value, Mapping):
         return {key: rounded(one) for key, one in value.items()}
     if isinstance(value, list):
@@ -137,7 +137,7 @@ def rounded(value: Any) -> Any:
 
 
 def interval(value: list[int] | None) -> list[int] | None:
-    """PostgreSQL's, without a part that is all null."""
+    """Return PostgreSQL's interval, or None when all its parts are null."""
     return None if value == [None] * 3 else value
 
 
@@ -145,7 +145,7 @@ def interval(value: list[int] | None) -> list[int] | None:
 @pytest.mark.parametrize(
     "name", COLUMNS, ids=[f"{case.row}-{name}" for name, case in zip(COLUMNS, CASES, strict=True)]
 )
-def test_what_was_sent_is_stored(stored: Stored, name: str, store: str) -> None:
+def test_stored_value_equals_the_sent_value(stored: Stored, name: str, store: str) -> None:
     case = CASES[COLUMNS.index(name)]
     kind = stored.types[store][name]
     field = stored.pipeline.contract.value.record.by_name[name]
@@ -162,7 +162,7 @@ def test_what_was_sent_is_stored(stored: Stored, name: str, store: str) -> None:
         assert comparable(found, of_json=of_json) == comparable(expected, of_json=of_json)
 
 
-def test_the_page_tells_the_columns_that_the_stores_have(stored: Stored) -> None:
+def test_types_page_matches_the_columns_in_the_stores(stored: Stored) -> None:
     page = types_page.table("Scalars") | types_page.table("Nested types")
     assert {case.row for case in CASES} == set(page)
     for name, case in zip(COLUMNS, CASES, strict=True):
@@ -171,7 +171,7 @@ def test_the_page_tells_the_columns_that_the_stores_have(stored: Stored) -> None
         assert told(stored.types["postgres"][name], in_postgres), case
 
 
-def test_a_stream_that_starts_again_finds_its_tables_as_they_are_to_be(stored: Stored) -> None:
+def test_restarted_stream_accepts_its_own_tables(stored: Stored) -> None:
     job.prepare(stored.pipeline.settings, stored.pipeline.contract)
 
 
@@ -189,7 +189,7 @@ FLAWED = {
 }
 GOOD = {"texts": ["", "ok"], "by_key": {"a": 0}, "deep": {"a": None}, "either": None, "moment": 0, "span": b"\0" * 12}
 GOOD |= {"amount": b"\x01", "amounts": [b"\x02"], "wide": b"\0" * 9}
-#: What both stores cannot hold, wherever it stands -> the words of its dead letter.
+#: Values that neither store accepts at any depth, each with the message of its dead letter.
 FLAWS: list[tuple[dict[str, Any], str]] = [
     ({"amount": (10_000).to_bytes(2)}, "amount has more digits than decimal(4,2)"),
     ({"amount": (2**64 + 1).to_bytes(9)}, "amount has more digits than decimal(4,2)"),
@@ -208,7 +208,7 @@ FLAWS: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-def test_a_value_that_no_store_can_hold_is_found_wherever_it_stands(
+def test_value_that_no_store_can_hold_is_found_at_any_depth(
     settings_of_stack: Settings, spark: SparkSession, tmp_path: Path
 ) -> None:
     pipeline = pipeline_of(settings_of_stack, spark, tmp_path, {"id": "int", **FLAWED}, ("id",))
@@ -240,10 +240,10 @@ OTHER_KEY = {"day": 1, "id": b"\x02" * 16, "other_id": "F81D4FAE-7DEC-11D0-A765-
 OTHER_KEY |= {"number": 2**53, "small": 0, "name": "e ", "raw": b"\x00", "four": b"abce", "state": "UNKNOWN"}
 
 
-def test_a_row_is_found_by_a_key_of_any_type_that_may_be_one(
+def test_row_is_found_by_a_key_of_every_allowed_type(
     settings_of_stack: Settings, spark: SparkSession, tmp_path: Path
 ) -> None:
-    """Keys that differ in one part are other rows; an older event finds its row, and so does the reconciliation."""
+    """Keys that differ in one part are different rows; older events and the reconciliation find the right row."""
     pipeline = pipeline_of(settings_of_stack, spark, tmp_path, {**KEYS, "note": "string"}, tuple(KEYS))
     schema_id = pipeline.register()
     kinds = {shapes.type_name(field.type) for field in pipeline.contract.value.record.fields}
@@ -271,10 +271,10 @@ def test_a_row_is_found_by_a_key_of_any_type_that_may_be_one(
     assert reconcile(pipeline.settings, pipeline.contract).in_order()
 
 
-def test_a_key_that_a_store_cannot_have_is_a_dead_letter(
+def test_key_that_a_store_cannot_hold_is_dead_lettered(
     settings_of_stack: Settings, spark: SparkSession, tmp_path: Path
 ) -> None:
-    """PostgreSQL compresses what repeats itself, but a limit that depends on that would be none."""
+    """PostgreSQL compresses repetitive keys, but the limit must not depend on that."""
     pipeline = pipeline_of(settings_of_stack, spark, tmp_path, {"name": "string", "raw": "bytes"}, ("name", "raw"))
     schema_id = pipeline.register()
     noise = random.Random(1).randbytes(2_500)

@@ -1,6 +1,6 @@
-"""What docker-compose.yml tells the servers, told to real ones: it starts them, and shuts out who has no business.
+"""The settings of docker-compose.yml on real servers: they start, and they refuse clients without permission.
 
-Replaced are ports, folders and, by a hosts file of Java's, the name of the container; all else is as it is mounted.
+The tests replace ports, folders and, with a hosts file for Java, the container's name; the rest is as mounted.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from stack.servers.server import base_environment
 from stack.shape import Shape
 from stack.site import Site
 
-# Of Confluent's own broker: Apache Kafka has neither these nor the reporter that sends metrics to Control Center.
+# For Confluent's own broker: Apache Kafka has neither these nor the reporter that sends metrics to Control Center.
 CONFLUENT_ONLY = re.compile(r"confluent\..*|metric\.reporters")
 PASSWORDS = {f"DEPLOY_KAFKA_{role.upper().replace('-', '_')}_PASSWORD": f"pw-of-{role}" for role in ROLES}
 REGISTRY_PASSWORDS = {
@@ -54,7 +54,7 @@ CLUSTER_ID = "MkU3OEVBNTcwNTJENDM2Qg"
 
 
 def broker(folder: Path, *overlays: str) -> tuple[Running, dict[str, int], set[str]]:
-    """A Kafka with the properties that the image makes; its ports by listener; the properties that were left out."""
+    """Return a Kafka with the image's properties, its ports by listener, and the properties that were left out."""
     environment = {
         name: compose.interpolate(str(value), {"DEPLOY_KAFKA_CLUSTER_ID": CLUSTER_ID})
         for name, value in merged(*overlays)["broker"]["environment"].items()
@@ -67,11 +67,11 @@ def broker(folder: Path, *overlays: str) -> tuple[Running, dict[str, int], set[s
     for name, number in listeners.items():
         text = re.sub(rf"(?<=:){number}\b", str(picked[name]), text)
     text = text.replace("/etc/kafka/secrets", str(folder / "secrets"))
-    # The clients of this test look names up like everybody here; the broker itself takes the name.
+    # Only the broker's JVM knows the container's name; the clients of this test need an address.
     text = re.sub(
         r"^(advertised\.listeners=.*)$", lambda line: line[0].replace("//broker:", "//127.0.0.1:"), text, flags=re.M
     )
-    # Fifty of them, the default, take half a minute to make here.
+    # The default of fifty takes half a minute to create here.
     text += f"offsets.topic.num.partitions=1\nlog.dirs={folder / 'data'}\n"
     (folder / "kafka.properties").write_text(text)
     server = Kafka(Site(folder), {}, Shape())
@@ -79,7 +79,7 @@ def broker(folder: Path, *overlays: str) -> tuple[Running, dict[str, int], set[s
     (server._folder / "tmp").mkdir()
     (server._folder / "log4j2.properties").write_text(_LOGGING)
     java = [str(server.executable), hosts_file(folder, "broker"), "-XX:TieredStopAtLevel=1", *server._options()]
-    # As the image's start script does.
+    # The image's start script does the same.
     done = subprocess.run(
         [*java, "kafka.tools.StorageTool", "format", "--cluster-id", CLUSTER_ID, "--config", "kafka.properties"],
         cwd=folder,
@@ -102,7 +102,7 @@ def answers(config: Mapping[str, str | int]) -> bool:
         return False
 
 
-def test_kafka_starts_with_what_the_image_makes_of_the_variables(tmp_path: Path):
+def test_kafka_starts_with_properties_built_by_the_image(tmp_path: Path):
     running, listening, left_out = broker(tmp_path)
     assert left_out == {
         "confluent.balancer.enable",
@@ -138,7 +138,7 @@ def test_kafka_starts_with_what_the_image_makes_of_the_variables(tmp_path: Path)
         producer.produce("t", b"x", on_delivery=lambda error, _: errors.append(error))
         assert producer.flush(20) == 0
         assert errors == [None]
-        # It does not make topics by itself: that is for the contracts.
+        # The broker does not create topics by itself: the contracts do.
         producer.list_topics("other", timeout=10)
         time.sleep(0.5)
         assert "other" not in admin.list_topics(timeout=10).topics
@@ -146,7 +146,7 @@ def test_kafka_starts_with_what_the_image_makes_of_the_variables(tmp_path: Path)
 
 
 def refusal(config: Mapping[str, str | int]) -> int | None:
-    """The code of the first error that a client meets; None when it gets an answer."""
+    """Return the code of the client's first error, None when it gets an answer."""
     errors: list[KafkaError] = []
     admin = AdminClient({**config, "error_cb": errors.append})
     deadline = time.monotonic() + 20
@@ -168,7 +168,7 @@ def scram(role: str, password: str, ca: Path) -> dict[str, str]:
     }
 
 
-def test_on_a_secure_kafka_each_role_does_its_work_and_no_more(
+def test_secure_kafka_allows_each_role_only_its_own_work(
     stack: RunningStack, settings_of_stack: Settings, tmp_path: Path
 ):
     made = certs.make(REGISTRY_PASSWORDS, days=2, folder=tmp_path / "certs")
@@ -183,7 +183,7 @@ def test_on_a_secure_kafka_each_role_does_its_work_and_no_more(
         "ssl.certificate.location": str(made / "admin.crt"),
         "ssl.key.location": str(made / "admin.key"),
     }
-    # The other servers are those of the stack, where this contract is registered already.
+    # The other servers belong to the stack, where this contract is already registered.
     pipeline = pipelines.made(settings_of_stack, None, tmp_path, partitions=1)
     contract = pipeline.contract
     topic, letters = contract.topic, contract.dead_letter_topic
@@ -215,7 +215,7 @@ def test_on_a_secure_kafka_each_role_does_its_work_and_no_more(
         def account(role: str, password: str = "") -> dict[str, str | int]:
             return client(listening["HOST"], **scram(role, password or f"pw-of-{role}", ca))
 
-        # Who has no account, a wrong one, no certificate, or does not talk TLS.
+        # No account, a wrong password, no certificate, no TLS.
         assert answers(account("producer"))
         without_certificate = {"security.protocol": "SSL", "ssl.ca.location": str(ca)}
         gone = {KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._SSL}
@@ -225,7 +225,7 @@ def test_on_a_secure_kafka_each_role_does_its_work_and_no_more(
         assert refusal(client(listening["INTERNAL"], **without_certificate)) in gone
 
         def work(role: str, *command: str) -> str:
-            """One of the commands of docker-compose.secure.yml, under its account."""
+            """Run a command of docker-compose.secure.yml under its account."""
             return run(
                 *command,
                 KAFKA_BOOTSTRAP_SERVERS=f"127.0.0.1:{listening['HOST']}",
@@ -239,7 +239,7 @@ def test_on_a_secure_kafka_each_role_does_its_work_and_no_more(
         work("register", "contracts", "register")
         for producer in ("producer", "airflow"):
             work(producer, "producers", "--contract", contract.name, "--count", "20")
-        # What is no record becomes a dead letter.
+        # Invalid bytes become a dead letter.
         assert sent(account("producer"), topic) is None
         work("stream", *streaming, "--available-now")
         for role in ("stream", "airflow"):
@@ -255,13 +255,13 @@ def test_on_a_secure_kafka_each_role_does_its_work_and_no_more(
         assert sent(account("stream"), topic) == KafkaError.TOPIC_AUTHORIZATION_FAILED
         assert sent(account("register"), topic) == KafkaError.TOPIC_AUTHORIZATION_FAILED
         assert read(account("control-center"), "any", topic) is None
-        # The producer's account, trying to read.
+        # Neither account may read in these groups.
         assert read(account("producer"), f"{contract.name}.cassandra", topic) is not None
         assert read(account("stream"), "somebody-elses-group", topic) is not None
 
 
 def sent(config: Mapping[str, str | int], topic: str) -> int | None:
-    """The error's code; None when the record was taken."""
+    """Return the error's code, None when the broker accepted the record."""
     errors: list[KafkaError | None] = []
     producer = Producer({**config, "message.timeout.ms": 10_000})
     producer.produce(topic, b"x", on_delivery=lambda error, _: errors.append(error))
@@ -271,7 +271,7 @@ def sent(config: Mapping[str, str | int], topic: str) -> int | None:
 
 
 def read(config: Mapping[str, str | int], group: str, topic: str) -> int | None:
-    """The error's code; None when the first record came and its offset was committed."""
+    """Return the error's code, None when the first record arrived and its offset was committed."""
     consumer = Consumer({**config, "group.id": group, "enable.auto.commit": False})
     try:
         consumer.assign([TopicPartition(topic, 0, 0)])
@@ -291,7 +291,7 @@ def read(config: Mapping[str, str | int], group: str, topic: str) -> int | None:
         consumer.close()
 
 
-# As cqlsh: an account from its file, statements from stdin.
+# A stand-in for cqlsh: it reads the account from a file and statements from stdin.
 CQLSH = """\
 #!{python}
 import configparser, os, ssl, sys
@@ -317,14 +317,14 @@ for statement in filter(str.strip, sys.stdin.read().split(";")):
 
 
 @pytest.mark.parametrize("where", ["cassandra", "secure"])
-def test_cassandra_starts_with_the_mounted_yaml(tmp_path: Path, where: str):
+def test_cassandra_starts_with_mounted_yaml(tmp_path: Path, where: str):
     text = (CLONE / "deploy" / where / "cassandra.yaml").read_text()
     text = text.replace("/var/lib/cassandra", str(tmp_path / "data")).replace("/certs/", f"{tmp_path / 'certs'}/")
     picked = ports.pick(["cassandra", "cassandra-storage"])
     server = Cassandra(Site(tmp_path), picked, Shape())
-    server.prepare(None)  # type: ignore[arg-type] - there is nothing to launch
+    server.prepare(None)  # type: ignore[arg-type] - nothing is launched
     (server._folder / "cassandra.yaml").write_text(text)
-    # In the image this lies beside the yaml.
+    # The image has this file next to the YAML.
     (server._folder / "cassandra-rackdc.properties").write_text("dc=dc1\nrack=rack1\n")
     *java, flag, classes, main = server.command()
     java += [
@@ -338,7 +338,7 @@ def test_cassandra_starts_with_the_mounted_yaml(tmp_path: Path, where: str):
     context = ssl.create_default_context(cafile=tmp_path / "certs" / "ca.pem") if secure else None
 
     def opens(username: str, password: str, tls: ssl.SSLContext | None = context) -> bool:
-        # The name is checked, too: the certificate has 127.0.0.1.
+        # The host name is checked too: the certificate names 127.0.0.1.
         endpoint = {"server_hostname": "127.0.0.1"} if tls else None
         cluster = Cluster(
             ["127.0.0.1"],
@@ -377,7 +377,7 @@ def test_cassandra_starts_with_the_mounted_yaml(tmp_path: Path, where: str):
 
     (tmp_path / "cqlsh").write_text(CQLSH.format(python=sys.executable))
     (tmp_path / "cqlsh").chmod(0o755)
-    # Its first account is made a moment after the port is open; the script waits for that itself.
+    # The first account appears a moment after the port opens; the script waits for it by itself.
     with running.up(lambda: ports.is_open(picked["cassandra"]) and (secure or opens("cassandra", "cassandra"))):
         if not secure:
             assert not opens("cassandra", "wrong")
@@ -392,10 +392,10 @@ def test_cassandra_starts_with_the_mounted_yaml(tmp_path: Path, where: str):
 
 @dataclass
 class Postgres:
-    """A PostgreSQL of a test's own.
+    """A PostgreSQL that belongs to one test.
 
     Args:
-        data: its folder.
+        data: its data folder.
         admin: how the administrator connects.
         secrets: passwords of the embedded stack's accounts.
     """
@@ -422,7 +422,7 @@ def postgres(tmp_path: Path) -> Iterator[Postgres]:
         yield Postgres(running.root / "postgres" / "data", admin, secrets)
 
 
-def test_postgres_makes_its_accounts(postgres: Postgres):
+def test_postgres_script_creates_separate_accounts(postgres: Postgres):
     psql = program("postgresql-client", "psql")
     with psycopg.connect(**postgres.admin, dbname="postgres", autocommit=True) as connection:
         for database in ("contracts", "registry", "airflow"):
@@ -447,9 +447,9 @@ def test_postgres_makes_its_accounts(postgres: Postgres):
     assert not postgres.opens("airflow", "flow", "contracts")
 
 
-def test_a_secure_postgres_refuses_who_comes_without_tls(postgres: Postgres, tmp_path: Path):
+def test_secure_postgres_refuses_connections_without_tls(postgres: Postgres, tmp_path: Path):
     password = postgres.secrets["postgres-pipeline"]
-    # The settings of the secure overlay; all but the place of the rules may be changed while it runs.
+    # Settings of the secure overlay; all except the path of the rules can change while the server runs.
     words = merged("secure")["postgres"]["command"]
     settings = dict(word.split("=") for word in words if "=" in word)
     assert words == ["postgres", *(word for name, value in settings.items() for word in ("-c", f"{name}={value}"))]
@@ -465,7 +465,7 @@ def test_a_secure_postgres_refuses_who_comes_without_tls(postgres: Postgres, tmp
             value = value.replace("/certs", str(rules.parent))
             connection.execute(sql.SQL("ALTER SYSTEM SET {} = {}").format(sql.Identifier(name), sql.Literal(value)))
         connection.execute("SELECT pg_reload_conf()")
-    # As a client in the network of the containers, where the server's name is its service's.
+    # Like a client in the containers' network, where the server's host name is the service's name.
     trusting = {"hostaddr": "127.0.0.1", "sslmode": "verify-full", "sslrootcert": str(made / "ca.pem")}
     deadline = time.monotonic() + 10
     while postgres.opens("pipeline", password, "contracts", sslmode="disable") and time.monotonic() < deadline:

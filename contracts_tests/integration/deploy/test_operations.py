@@ -1,7 +1,7 @@
-"""Backup and restore as docs/how-to/operations.md has them: the page's own commands, without `docker compose exec`.
+"""Backup and restore with the commands of docs/how-to/operations.md, without `docker compose exec`.
 
-Programs are those of the images where there are any here: Kafka's tools of the version in Confluent's image, nodetool
-from Cassandra's jars; and Debian's PostgreSQL with its own client, for a client takes no server newer than itself.
+The programs match the images where possible: Kafka's tools have the version of Confluent's image, and nodetool comes
+from Cassandra's jars. PostgreSQL is Debian's, with its own client: pg_dump refuses a server newer than itself.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ TOOLS = {
     "kafka-console-consumer": "org.apache.kafka.tools.consumer.ConsoleConsumer",
     "kafka-console-producer": "org.apache.kafka.tools.ConsoleProducer",
 }
-# As Confluent's registry writes them: a level, a version, another that was deleted for good, and its own marks.
+# Records as Confluent's registry writes them: a level, a version, a permanently deleted version, and a no-op.
 RECORDS = [
     ('{"keytype":"CONFIG","subject":null,"magic":0}', '{"compatibilityLevel":"BACKWARD"}'),
     (
@@ -55,7 +55,7 @@ RECORDS = [
 
 
 def commands(word: str) -> list[str]:
-    """Commands of the page that call `word`, as its container gets them."""
+    """Return the page's commands that call `word`, as their container receives them."""
     blocks = re.findall(r"^```sh\n(.*?)^```$", PAGE, flags=re.MULTILINE | re.DOTALL)
     lines = [line for block in blocks for line in block.splitlines() if re.search(rf"\b{word}\b", line)]
     assert lines, word
@@ -65,7 +65,7 @@ def commands(word: str) -> list[str]:
 
 
 def fetched(name: str) -> list[Path]:
-    """A set of jars that the servers do without."""
+    """Return the paths of a set of jars that the servers do not need."""
     fetch.fetch(print, only=name)
     return cache.paths(name)
 
@@ -93,7 +93,7 @@ def kafka(tmp_path: Path) -> Iterator[RunningStack]:
         yield running
 
 
-def test_the_registrys_topic(kafka: RunningStack, tmp_path: Path):
+def test_registry_topic_is_restored_from_backup(kafka: RunningStack, tmp_path: Path):
     address = kafka.status["kafka"]["address"]
     classes = os.pathsep.join(map(str, [*fetched("kafka-tools"), *cache.paths("kafka")]))
     for name, main in TOOLS.items():
@@ -136,8 +136,8 @@ def read_back(address: str, number: int) -> list[tuple[str, str | None]]:
         consumer.close()
 
 
-def test_kafkas_commands_take_what_the_secure_overlay_needs(tmp_path: Path):
-    """The option exists, and the file lies where the overlay mounts it: nothing is connected to."""
+def test_kafka_tools_accept_the_option_for_the_secure_overlay(tmp_path: Path):
+    """The option exists and the overlay mounts its file; the test connects to no server."""
     mounted = {
         mount.split(":")[1] for mount in compose.read(compose.files(["secure"])[1])["services"]["broker"]["volumes"]
     }
@@ -152,10 +152,10 @@ def test_kafkas_commands_take_what_the_secure_overlay_needs(tmp_path: Path):
 
 @contextmanager
 def postgres(folder: Path, password: str) -> Iterator[dict[str, str]]:
-    """Debian's server, its accounts as in the image: what a client's environment needs to reach it by its socket."""
+    """Start Debian's server with the image's accounts; yield the environment that a client needs for its socket."""
     server = Path(program("postgresql", "postgres", *map(str, Path("/usr/lib/postgresql").glob("*/bin/postgres"))))
     server = server.resolve()
-    # It does not run as root.
+    # PostgreSQL refuses to run as root.
     account = {"user": "nobody", "group": "nogroup"} if os.geteuid() == 0 else {}
     if account:
         os.chown(folder, 65534, 65534)
@@ -187,7 +187,7 @@ def postgres(folder: Path, password: str) -> Iterator[dict[str, str]]:
         process.wait()
 
 
-def test_postgres(tmp_path: Path):
+def test_postgres_is_restored_from_backup(tmp_path: Path):
     with tempfile.TemporaryDirectory(prefix="operations-") as folder, postgres(Path(folder), "admins") as environment:
         roles = subprocess.run(
             ["psql", "--no-psqlrc", "--username=stack_admin", "postgres", "-f", CLONE / "deploy/postgres/roles.sql"],
@@ -198,7 +198,7 @@ def test_postgres(tmp_path: Path):
         assert roles.returncode == 0, roles.stderr
         (dump,) = commands("pg_dump")
         (restore,) = commands("pg_restore")
-        # What the container is told, and nothing else.
+        # The commands use no variables beyond those of the container.
         assert set(re.findall(r"\$(\w+)", dump + restore)) <= set(SERVICES["postgres"]["environment"])
         told = {**environment, "POSTGRES_PASSWORD": "admins"}
         connection = psycopg.connect(
@@ -214,21 +214,21 @@ def test_postgres(tmp_path: Path):
             connection.commit()
             run(restore, tmp_path, **told)
             assert connection.execute("SELECT * FROM users ORDER BY id").fetchall() == [(1, "Ü"), (2, None)]
-            # It belongs to the pipeline, as before.
+            # The table still belongs to the pipeline.
             connection.execute("ALTER TABLE users ADD COLUMN more text")
 
 
-def test_cassandra(tmp_path: Path):
+def test_cassandra_is_restored_from_backup(tmp_path: Path):
     picked = ports.pick(["cassandra", "cassandra-storage", "jmx"])
     server = Cassandra(Site(tmp_path), picked, Shape())
-    server.prepare(None)  # type: ignore[arg-type] - there is nothing to launch
+    server.prepare(None)  # type: ignore[arg-type] - nothing is launched
     data = server._folder / "data" / "data"
     (tmp_path / "restore").mkdir()
     *options, flag, classes, main = server.command()
-    # As cassandra-env.sh does in the image.
+    # The image's cassandra-env.sh does the same.
     options += [f"-Dcassandra.jmx.local.port={picked['jmx']}", hosts_file(tmp_path, "cassandra")]
     running = Running(tmp_path, [*options, flag, classes, main])
-    # JMX looks its server up by RMI, which the Java of the wheel does not know (`jdk.naming.rmi`).
+    # JMX finds its server through RMI, which the wheel's Java lacks (`jdk.naming.rmi`).
     jre = program("default-jre-headless", "java")
     tool = [jre, "-XX:TieredStopAtLevel=1", *(word for word in options if word.startswith("--add-"))]
     more = os.pathsep.join([classes, *map(str, fetched("nodetool"))])
@@ -252,7 +252,7 @@ def test_cassandra(tmp_path: Path):
             here(command)
         assert not list(data.glob("spark_streams/*/snapshots/backup"))
         connection.execute("TRUNCATE spark_streams.created_users")
-        # Of later than the backup; it stays.
+        # Written after the backup, so it stays.
         connection.execute("INSERT INTO spark_streams.created_users (id, name) VALUES (7, 'later')")
         for command in (unpack, load):
             here(command)
@@ -262,7 +262,7 @@ def test_cassandra(tmp_path: Path):
 
 @contextmanager
 def session(port: int) -> Iterator[Session]:
-    """Of the account that a new Cassandra has; it is made a moment after the port is open."""
+    """Open a session with a new Cassandra's first account, which appears a moment after the port opens."""
     deadline = time.monotonic() + 60
     while True:
         cluster = Cluster(

@@ -1,7 +1,7 @@
-"""Schema changes as pull requests, from the branch to the rows of both stores, on the real servers.
+"""Schema changes as pull requests, from the branch to the rows in both stores, on real servers.
 
-A compatible one is merged and its column arrives; an incompatible one is refused three times over; the same one,
-approved, goes through with its migration.  A producer of the first day goes on all the while.
+A compatible change is merged and its column appears. An incompatible one is refused in three places; once approved,
+it goes through with its migration. A producer with the first schema keeps working throughout.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Clone:
         git(self.folder, "commit", "-m", "a change")
 
     def merge(self) -> None:
-        """The branch becomes part of main, as a pull request does."""
+        """Merge the branch into main, like a pull request."""
         branch = git(self.folder, "rev-parse", "--abbrev-ref", "HEAD").strip()
         git(self.folder, "switch", "main")
         git(self.folder, "merge", "--no-ff", "-m", f"merge {branch}", branch)
@@ -73,28 +73,28 @@ class Clone:
 
     @property
     def schema_id(self) -> int:
-        """That of the value as it stands in the folder."""
+        """Schema id of the value schema in the folder."""
         found = self.pipeline.registry.find(self.pipeline.contract.value)
         assert found is not None
         return found.schema_id
 
     @property
     def registered(self) -> dict[str, tuple[list[int], str | None]]:
-        """Versions and level of every subject."""
+        """Versions and compatibility level of every subject."""
         registry = self.pipeline.registry
         names = [subject.name for subject in self.pipeline.contract.subjects]
         return {name: (registry.versions(name), registry.level(name)) for name in names}
 
     def send(self, schema_id: int, record: dict[str, Any]) -> None:
-        """A record of a producer that has this schema, keyed as all of them are."""
+        """Send a record from a producer with this schema, keyed by its id."""
         self.pipeline.send({"value": self.pipeline.encode(schema_id, record), "key": record["id"]})
 
     def rows(self) -> list[dict[str, dict[str, Any]]]:
-        """Those of Cassandra and of PostgreSQL."""
+        """Return the rows of Cassandra and of PostgreSQL."""
         return [self.pipeline.cassandra_rows(), self.pipeline.postgres_rows()]
 
 
-def test_schema_changes_are_pull_requests(
+def test_schema_changes_travel_from_branch_to_stored_rows(
     stack: RunningStack, settings_of_stack: Settings, spark: SparkSession, tmp_path: Path
 ) -> None:
     pipeline = made(settings_of_stack, spark, tmp_path)
@@ -103,7 +103,7 @@ def test_schema_changes_are_pull_requests(
     value, key = clone.subject, pipeline.contract.key.name
     ids = {number: user(number)["id"] for number in range(1, 9)}
 
-    # The base, registered; a producer of its schema.
+    # Register the base schema and send a record with it.
     clone.edit_contract(compatibility=LEVEL)
     git(tmp_path, "init", "-b", "main")
     clone.commit()
@@ -115,7 +115,7 @@ def test_schema_changes_are_pull_requests(
     for rows in clone.rows():
         assert set(rows) == {ids[1]}
 
-    # A compatible change: checked, merged, registered, and its column is in both stores.
+    # A compatible change is checked, merged and registered, and both stores get its column.
     clone.branch("score")
     clone.edit(lambda fields: [*fields, {"name": "score", "type": "int", "default": 7, "doc": "Points."}])
     clone.commit()
@@ -136,7 +136,7 @@ def test_schema_changes_are_pull_requests(
     for rows in clone.rows():
         assert {key: row["score"] for key, row in rows.items()} == {ids[1]: None, ids[2]: 9, ids[3]: 7}
 
-    # An incompatible one: refused offline, by `register`, and by the registry itself.
+    # An incompatible change is refused offline, by `register`, and by the registry itself.
     clone.branch("no-address")
     clone.edit(lambda fields: [field for field in fields if field["name"] != "address"])
     clone.commit()
@@ -159,7 +159,7 @@ def test_schema_changes_are_pull_requests(
     assert clone.registered == before
     clone.send(first, user(4))
 
-    # The same one, approved: it goes through with its migration.
+    # The same change, approved, goes through with its migration.
     until = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=30)
     approval = {"rule": "READER_FIELD_MISSING_DEFAULT_VALUE", "path": "address", "reason": REASON, "until": until}
     clone.edit_contract(approvals=[approval])
@@ -182,9 +182,9 @@ def test_schema_changes_are_pull_requests(
     assert clone.registered == {key: ([1], LEVEL), value: ([1, 2, 3], LEVEL)}
     assert "no changes" in clone.contracts("plan").stdout
     checked = clone.contracts("check", "--against", "registry", "--fail-on", "warning")
-    assert checked.returncode == 0, f"the level is transitive, so the approval is in use:\n{checked.stdout}"
+    assert checked.returncode == 0, f"the level is transitive, so the approval is still in use:\n{checked.stdout}"
 
-    # Every producer goes on, each with its own schema; what cannot be stored is a dead letter.
+    # Every producer keeps its own schema; a record that cannot be stored becomes a dead letter.
     third = clone.schema_id
     assert len({first, second, third}) == 3
     clone.send(first, user(5, first_name="nul \x00 inside"))
@@ -197,7 +197,7 @@ def test_schema_changes_are_pull_requests(
             ids[1]: None, ids[2]: 9, ids[3]: 7, ids[4]: 7, ids[6]: 7, ids[7]: 1, ids[8]: 2,
         }  # fmt: skip
         kept = {key for key, row in rows.items() if row["address"] is not None}
-        assert kept == {ids[1], ids[2], ids[3]}, "the column stays, and is no longer written"
+        assert kept == {ids[1], ids[2], ids[3]}, "the column stays but is no longer written"
     with postgres.connect(pipeline.settings) as connection:
         asked = "SELECT is_nullable FROM information_schema.columns WHERE table_name = %s AND column_name = 'address'"
         nullable = connection.execute(asked, [pipeline.contract.spec.sinks.postgres.table]).fetchone()

@@ -1,4 +1,4 @@
-"""The producer sends records of another source, whose rooms were laid into a copy; no other file of it is edited."""
+"""The producer sends records from another source, whose modules are added to a copy without editing its files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from contracts_tests.fixtures.third_store import run
 
 
 def messages(stack: RunningStack, topic: str, count: int) -> list[Message]:
-    """The first messages of a topic with one partition."""
+    """Return the first messages of a topic with one partition."""
     servers = stack.environment["KAFKA_BOOTSTRAP_SERVERS"]
     consumer = Consumer({"bootstrap.servers": servers, "group.id": "test", "enable.auto.commit": False})
     try:
@@ -24,7 +24,7 @@ def messages(stack: RunningStack, topic: str, count: int) -> list[Message]:
         consumer.close()
 
 
-def test_records_of_another_source_arrive_or_are_dead_lettered(stack: RunningStack, tmp_path: Path) -> None:
+def test_records_from_another_source_arrive_or_are_dead_lettered(stack: RunningStack, tmp_path: Path) -> None:
     topic = f"cities_{uuid.uuid4().hex[:12]}"
     copy, schemas = with_lines_source(tmp_path, "contracts", "producers"), contract_of_lines(tmp_path, topic)
     variables = {**stack.environment, "CONTRACTS_DIR": str(schemas)}

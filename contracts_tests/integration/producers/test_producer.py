@@ -1,6 +1,6 @@
-"""The producer on real servers: what it sends is what the source has, and what goes wrong is said and counted.
+"""The producer on real servers: it sends the source's users unchanged, and reports and counts every failure.
 
-Each test has a topic of its own, under a contract that differs from `users_created` in the topic's name only.
+Each test has its own topic, under a contract that differs from `users_created` only in the topic's name.
 """
 
 from __future__ import annotations
@@ -53,11 +53,11 @@ RECORDINGS = ["made", *(["recorded"] if RECORDED.is_dir() else [])]
 
 
 class Topic:
-    """A topic under a contract of its own.
+    """A topic with its own contract.
 
     Args:
-        folder: of the contract; it is the environment's CONTRACTS_DIR.
-        environment: for subprocesses.
+        folder: the contracts folder; the environment's CONTRACTS_DIR.
+        environment: variables for subprocesses.
     """
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
@@ -85,7 +85,7 @@ class Topic:
         return self
 
     def produce(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """`python -m producers ARGUMENTS`, to its end."""
+        """Run `python -m producers ARGUMENTS` until it ends."""
         with self.start(*arguments, **environment) as running:
             out, err = running.communicate(timeout=300)
         assert "Traceback" not in err, err
@@ -102,12 +102,12 @@ class Topic:
         )
 
     def count(self) -> int:
-        """How many messages are in the topic now."""
+        """Return the number of messages in the topic."""
         with self._consumer() as consumer:
             return sum(self._ends(consumer, self.name).values())
 
     def messages(self, *, dead: bool = False) -> list[Message]:
-        """Everything in the topic, or in its dead-letter topic."""
+        """Return all messages of the topic, or of its dead-letter topic."""
         name = f"{self.name}.dlq" if dead else self.name
         with self._consumer() as consumer:
             ends = self._ends(consumer, name)
@@ -134,9 +134,9 @@ class Topic:
         return {number: consumer.get_watermark_offsets(TopicPartition(name, number))[1] for number in partitions}
 
     def records(self) -> list[dict[str, Any]]:
-        """Every record, decoded with the schema that its message names."""
+        """Return every record, decoded with the schema that its message names."""
         registry = SchemaRegistryClient({"url": self.environment["SCHEMA_REGISTRY_URL"], "timeout": 30})
-        # The default asks for /associations, a path that Apicurio leaves without any answer now and then.
+        # The default requests /associations, a path to which Apicurio sometimes does not respond.
         decode = AvroDeserializer(registry, conf={"subject.name.strategy.type": "TOPIC"})
         decoded = []
         for message in self.messages():
@@ -180,7 +180,7 @@ def by_id(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(records, key=lambda record: record["id"])
 
 
-def test_every_user_arrives_as_the_source_has_it(topic: Topic) -> None:
+def test_every_user_arrives_unchanged(topic: Topic) -> None:
     done = topic.produce("--count", "700", "--seed", "s", "--json")
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
@@ -205,7 +205,7 @@ def test_every_user_arrives_as_the_source_has_it(topic: Topic) -> None:
 
 
 @pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:9", "http://127.0.0.1:9"])
-def test_proxies_of_the_environment_are_not_asked(topic: Topic, proxy: str) -> None:
+def test_producer_bypasses_proxies_from_the_environment(topic: Topic, proxy: str) -> None:
     names = ("ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY")
     variables = dict.fromkeys([*names, *map(str.lower, names)], proxy)
     done = topic.produce("--count", "5", **variables, NO_PROXY="", no_proxy="")
@@ -213,7 +213,7 @@ def test_proxies_of_the_environment_are_not_asked(topic: Topic, proxy: str) -> N
     assert len(topic.records()) == 5
 
 
-def test_a_second_run_sends_the_same_ids_to_the_same_partitions(topic: Topic) -> None:
+def test_second_run_sends_the_same_ids_to_the_same_partitions(topic: Topic) -> None:
     for _ in range(2):
         assert topic.produce("--count", "50", "--seed", "s").returncode == 0
     messages = topic.messages()
@@ -222,14 +222,14 @@ def test_a_second_run_sends_the_same_ids_to_the_same_partitions(topic: Topic) ->
     assert len({message.partition() for message in messages}) == 3
 
 
-def test_equal_keys_go_where_java_clients_send_them(topic: Topic) -> None:
+def test_keys_go_to_the_same_partitions_as_from_java_clients(topic: Topic) -> None:
     topic.produce("--count", "50", "--seed", "s")
     for message in topic.messages():
         assert message.partition() == (murmur2(message.key()) & 0x7FFFFFFF) % 3
 
 
 def murmur2(data: bytes) -> int:
-    """Kafka's hash of a key, as org.apache.kafka.common.utils.Utils has it."""
+    """Return Kafka's hash of a key, like org.apache.kafka.common.utils.Utils."""
     mask, factor = 0xFFFFFFFF, 0x5BD1E995
     found = (0x9747B28C ^ len(data)) & mask
     whole = len(data) & ~3
@@ -243,7 +243,7 @@ def murmur2(data: bytes) -> int:
     return found ^ found >> 15
 
 
-def test_the_run_says_where_its_users_come_from_and_names_none_of_them(topic: Topic) -> None:
+def test_run_reports_its_source_and_no_personal_data(topic: Topic) -> None:
     done = topic.produce("--count", "50")
     assert done.returncode == 0
     assert topic.environment["DATASOURCE_URL"] in done.stderr
@@ -255,7 +255,7 @@ def test_the_run_says_where_its_users_come_from_and_names_none_of_them(topic: To
 
 
 def broken(user: dict[str, Any]) -> list[dict[str, Any]]:
-    """Users that cannot become a record."""
+    """Return users that cannot become records."""
     return [
         {"name": {"first": "زهرا\u200c", "last": "x"}, "location": {"city": "y"}, "phone": "1"},
         user | {"dob": "yesterday"},
@@ -265,7 +265,7 @@ def broken(user: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("which", RECORDINGS)
-def test_a_whole_recording_arrives_or_is_dead_lettered(
+def test_whole_recording_arrives_or_is_dead_lettered(
     unregistered: Topic, serve: Callable[..., SourceServer], tmp_path: Path, which: str
 ) -> None:
     folder = RECORDED
@@ -292,7 +292,7 @@ def test_a_whole_recording_arrives_or_is_dead_lettered(
     assert [json.loads(letter.value()) for letter in topic.messages(dead=True)] == bad
 
 
-def test_a_dead_letter_is_the_user_and_says_why(
+def test_dead_letter_holds_the_user_and_the_reason(
     unregistered: Topic, serve: Callable[..., SourceServer], tmp_path: Path
 ) -> None:
     users = broken(generated("s", 1)[0])
@@ -315,7 +315,7 @@ def test_a_dead_letter_is_the_user_and_says_why(
     assert reasons == [b"MISSING_EMAIL", b"INVALID_DOB", b"INVALID_FIRST_NAME", b"MISSING_EMAIL"]
 
 
-def test_a_record_that_does_not_fit_the_contract_is_dead_lettered(unregistered: Topic) -> None:
+def test_record_that_does_not_fit_the_contract_is_dead_lettered(unregistered: Topic) -> None:
     change_value_schema(unregistered, lambda schema: schema["fields"].append({"name": "shoe_size", "type": "int"}))
     topic = unregistered.register()
     done = topic.produce("--count", "5", "--json")
@@ -359,7 +359,7 @@ def test_value_that_would_be_altered_is_refused(topic: Topic, field: str, value:
     assert topic.records() == [record]
 
 
-def test_schema_ids_in_headers_are_read_by_confluents_deserializer(unregistered: Topic) -> None:
+def test_confluent_deserializer_reads_schema_ids_from_headers(unregistered: Topic) -> None:
     spec = unregistered.folder / "users_created" / "contract.yaml"
     spec.write_text(spec.read_text(encoding="utf-8") + "\nproducer: {schema_id: header}\n", encoding="utf-8")
     topic = unregistered.register()
@@ -373,11 +373,11 @@ def test_schema_ids_in_headers_are_read_by_confluents_deserializer(unregistered:
             ("__value_schema_id", b"\x00" + ids["value"]),
         ]
         length = len(message.key()) - 1
-        assert message.key()[0] == 2 * length  # an id, and no framing before it
+        assert message.key()[0] == 2 * length  # the id alone, without framing
     assert by_id(topic.records()) == by_id([to_record(user) for user in generated("s", 20)])
 
 
-def test_a_full_queue_holds_the_producer_up_and_loses_nothing(topic: Topic, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_queue_blocks_the_producer_and_loses_nothing(topic: Topic, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(publish, "QUEUE_MESSAGES", 10)
     publisher = Publisher(topic.contract, topic.settings)
     publisher.open()
@@ -389,7 +389,7 @@ def test_a_full_queue_holds_the_producer_up_and_loses_nothing(topic: Topic, monk
     assert by_id(topic.records()) == by_id(records)
 
 
-def test_a_user_too_large_for_any_message_ends_the_run(topic: Topic) -> None:
+def test_user_too_large_for_a_dead_letter_ends_the_run(topic: Topic) -> None:
     publisher = Publisher(topic.contract, topic.settings)
     publisher.open()
     user = generated("s", 1)[0]
@@ -408,7 +408,7 @@ def change_value_schema(topic: Topic, change: Callable[[dict[str, Any]], None]) 
     schema.write_text(json.dumps(document), encoding="utf-8")
 
 
-def test_an_unregistered_schema_is_said(topic: Topic) -> None:
+def test_unregistered_schema_is_reported_with_its_fix(topic: Topic) -> None:
     change_value_schema(topic, lambda schema: schema["fields"].append({"name": "more", "type": "int", "default": 0}))
     done = topic.produce("--count", "5")
     assert done.returncode == 2
@@ -416,7 +416,7 @@ def test_an_unregistered_schema_is_said(topic: Topic) -> None:
     assert "make register-schemas" in done.stderr
 
 
-def test_a_schema_that_refers_to_another_file(unregistered: Topic) -> None:
+def test_records_arrive_when_the_schema_references_another_file(unregistered: Topic) -> None:
     gender = {}
 
     def set_apart(schema: dict[str, Any]) -> None:
@@ -434,7 +434,7 @@ def test_a_schema_that_refers_to_another_file(unregistered: Topic) -> None:
     assert by_id(topic.records()) == by_id([to_record(user) for user in generated("s", 20)])
 
 
-def test_missing_topics_are_said(unregistered: Topic) -> None:
+def test_missing_topics_are_reported_with_their_fix(unregistered: Topic) -> None:
     done = unregistered.produce("--count", "5")
     assert done.returncode == 2
     assert f"{unregistered.name}.dlq" in done.stderr
@@ -449,7 +449,7 @@ def test_missing_topics_are_said(unregistered: Topic) -> None:
         ("DATASOURCE_URL", "http://127.0.0.1:{}/api/", "source API"),
     ],
 )
-def test_a_server_that_is_down_is_named_with_its_address_and_how_to_start_it(
+def test_unreachable_server_is_reported_with_address_and_fix(
     topic: Topic, variable: str, form: str, name: str
 ) -> None:
     port = ports.pick(["nobody"])["nobody"]
@@ -461,7 +461,7 @@ def test_a_server_that_is_down_is_named_with_its_address_and_how_to_start_it(
     assert "make up" in error
 
 
-def test_a_source_that_breaks_off_leaves_what_it_gave_delivered(topic: Topic, source: SourceServer) -> None:
+def test_failing_source_leaves_earlier_users_delivered(topic: Topic, source: SourceServer) -> None:
     source.faults.replace(["slow:0*2", "500"])
     done = topic.produce("--count", "50", "--page-size", "10", "--json")
     assert done.returncode == 3
@@ -471,7 +471,7 @@ def test_a_source_that_breaks_off_leaves_what_it_gave_delivered(topic: Topic, so
     assert topic.count() == 20
 
 
-def test_a_source_that_runs_dry_ends_the_run(unregistered: Topic, serve: Any, tmp_path: Path) -> None:
+def test_exhausted_source_ends_the_run(unregistered: Topic, serve: Any, tmp_path: Path) -> None:
     folder = tmp_path / "recorded"
     folder.mkdir()
     (folder / "1.json").write_text(json.dumps(generated("s", 12)), encoding="utf-8")
@@ -490,7 +490,7 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
-def test_a_signal_ends_the_run_in_order(topic: Topic, number: signal.Signals, code: int) -> None:
+def test_signal_ends_the_run_cleanly(topic: Topic, number: signal.Signals, code: int) -> None:
     with topic.start("--duration", "600", "--rate", "100", "--page-size", "20", "--json") as running:
         wait_for(lambda: topic.count() >= 10)
         running.send_signal(number)
@@ -511,12 +511,12 @@ def test_ctrl_c_does_not_wait_for_a_slow_source(topic: Topic, source: SourceServ
     assert json.loads(out)["produced"] == 10 == topic.count()
 
 
-def test_rate_and_duration(topic: Topic) -> None:
+def test_rate_and_duration_limit_the_run(topic: Topic) -> None:
     done = topic.produce("--rate", "20", "--duration", "1", "--json")
     assert done.returncode == 0
     report = json.loads(done.stdout)
     assert report["ended"] == "duration"
-    assert 1 <= report["produced"] <= 41  # a second's worth, and at most one to catch up with
+    assert 1 <= report["produced"] <= 41  # one second's worth, plus at most one second to catch up
 
 
 @pytest.mark.parametrize(
@@ -532,14 +532,14 @@ def test_rate_and_duration(topic: Topic) -> None:
         (["--unknown"], "--unknown"),
     ],
 )
-def test_what_is_wrong_with_a_flag_is_said(unregistered: Topic, arguments: list[str], words: str) -> None:
+def test_invalid_flag_is_named(unregistered: Topic, arguments: list[str], words: str) -> None:
     done = unregistered.produce(*arguments)
     assert done.returncode == 2
     assert words in done.stderr
     assert done.stdout == ""
 
 
-def test_a_terminal_gets_a_bar_and_a_file_gets_lines(topic: Topic) -> None:
+def test_progress_is_a_bar_on_a_terminal_and_lines_in_a_file(topic: Topic) -> None:
     master, slave = pty.openpty()
     try:
         with subprocess.Popen(
@@ -564,7 +564,9 @@ def test_a_terminal_gets_a_bar_and_a_file_gets_lines(topic: Topic) -> None:
     assert "\x1b[" not in lines.stderr
 
 
-def test_a_broker_that_dies_in_the_middle(private: Any, serve: Callable[..., SourceServer], tmp_path: Path) -> None:
+def test_broker_killed_during_run_leaves_exact_counts(
+    private: Any, serve: Callable[..., SourceServer], tmp_path: Path
+) -> None:
     environment = private.environment | {"DATASOURCE_URL": serve().url}
     topic = Topic(tmp_path / "schemas", environment).register()
     with topic.start("--duration", "600", "--rate", "200", "--json", KAFKA_MAX_BLOCK_MS="4000") as running:
@@ -579,5 +581,5 @@ def test_a_broker_that_dies_in_the_middle(private: Any, serve: Callable[..., Sou
     assert report["fetched"] == report["produced"] + report["undelivered"]
     assert f"{report['produced']} messages delivered, {report['undelivered']} not" in err
     assert environment["KAFKA_BOOTSTRAP_SERVERS"] in err
-    # What counts as produced is there; a message may have arrived whose acknowledgement was lost.
+    # Every message counted as produced is in the topic; one whose acknowledgement was lost may be too.
     assert report["produced"] <= topic.count() <= report["fetched"]

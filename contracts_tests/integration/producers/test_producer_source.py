@@ -1,4 +1,4 @@
-"""The producer's client against the source API over HTTP, which misbehaves in every way it can."""
+"""The producer's client against a source API over HTTP that fails in every possible way."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def client(url: str, retries: int = 3, timeout_s: float = 10.0) -> RandomuserApi
     return RandomuserApi(url, retries=retries, timeout_s=timeout_s, first_wait_s=0.01)
 
 
-def test_pages_come_until_the_recording_ends(serve: Callable[..., SourceServer], tmp_path: Path) -> None:
+def test_pages_end_when_the_recording_ends(serve: Callable[..., SourceServer], tmp_path: Path) -> None:
     users = [{"n": n} for n in range(25)]
     (tmp_path / "1.json").write_text(json.dumps(users), encoding="utf-8")
     pages = list(client(serve(replay=tmp_path).url).pages("s", 10))
@@ -35,7 +35,7 @@ def test_pages_come_until_the_recording_ends(serve: Callable[..., SourceServer],
     assert [user for page in pages for user in page] == users
 
 
-def test_pages_of_a_seed(serve: Callable[..., SourceServer]) -> None:
+def test_pages_of_a_seed_match_the_api(serve: Callable[..., SourceServer]) -> None:
     server = serve()
     pages = client(server.url).pages("s", 4)
     assert next(pages) == requests.get(f"{server.url}?seed=s&results=4", timeout=10).json()["results"]
@@ -47,7 +47,7 @@ def test_pages_of_a_seed(serve: Callable[..., SourceServer]) -> None:
     ["500", "502", "503", "504", "408", "429", "429:retry_after=0", "503:retry_after=0.1", "429:retry_at=1", "cut",
      "hang_up", "not_json", "error_200"],
 )  # fmt: skip
-def test_what_passes_is_asked_again(serve: Callable[..., SourceServer], fault: str) -> None:
+def test_transient_failure_is_retried(serve: Callable[..., SourceServer], fault: str) -> None:
     server = serve(faults=(f"{fault}*2",))
     with structlog.testing.capture_logs() as logged:
         users = client(server.url).page(1, 5, "s")
@@ -57,18 +57,18 @@ def test_what_passes_is_asked_again(serve: Callable[..., SourceServer], fault: s
     assert all(line["because"] for line in logged)
 
 
-def test_a_slow_answer_is_asked_for_again(serve: Callable[..., SourceServer]) -> None:
+def test_timed_out_request_is_retried(serve: Callable[..., SourceServer]) -> None:
     server = serve(faults=("slow:60*1",))
     assert len(client(server.url, timeout_s=0.5).page(1, 5, "s")) == 5
 
 
-def test_the_wait_that_the_server_asks_for_is_kept(serve: Callable[..., SourceServer]) -> None:
+def test_client_waits_as_long_as_retry_after_asks(serve: Callable[..., SourceServer]) -> None:
     with structlog.testing.capture_logs() as logged:
         client(serve(faults=("429:retry_after=1*1",)).url).page(1, 1, "s")
     assert [1 <= line["wait_s"] < 1.1 for line in logged] == [True]
 
 
-def test_a_wait_that_is_too_long_is_left_to_the_user(serve: Callable[..., SourceServer]) -> None:
+def test_client_gives_up_when_retry_after_is_too_long(serve: Callable[..., SourceServer]) -> None:
     server = serve(faults=("429:retry_after=3600",))
     with pytest.raises(ServiceError, match="asks to wait 3600 s"):
         client(server.url).page(1, 1, "s")
@@ -87,7 +87,9 @@ def test_a_wait_that_is_too_long_is_left_to_the_user(serve: Callable[..., Source
         ("error_200", "answered with an error: Uh oh"),
     ],
 )
-def test_what_does_not_pass_is_an_error_in_words(serve: Callable[..., SourceServer], fault: str, words: str) -> None:
+def test_lasting_failure_raises_error_with_cause_and_fix(
+    serve: Callable[..., SourceServer], fault: str, words: str
+) -> None:
     server = serve(faults=(fault,))
     with pytest.raises(ServiceError) as caught:
         client(server.url, retries=1, timeout_s=0.5).page(3, 5, "s")
@@ -98,7 +100,7 @@ def test_what_does_not_pass_is_an_error_in_words(serve: Callable[..., SourceServ
     assert server.requests == 2
 
 
-def test_no_server_is_an_error_that_says_how_to_start_it() -> None:
+def test_refused_connection_error_says_how_to_start_the_server() -> None:
     port = ports.pick(["nobody"])["nobody"]
     with pytest.raises(ServiceError) as caught:
         client(f"http://127.0.0.1:{port}/api/", retries=0).page(1, 1, "s")
@@ -107,14 +109,14 @@ def test_no_server_is_an_error_that_says_how_to_start_it() -> None:
     assert "make up" in caught.value.fix
 
 
-def test_no_network_is_an_error_that_says_so() -> None:
+def test_unresolvable_host_error_mentions_the_network() -> None:
     with pytest.raises(ServiceError) as caught:
         client("http://source.invalid/api/", retries=0).page(1, 1, "s")
     assert "source.invalid" in str(caught.value)
     assert "network" in caught.value.fix
 
 
-def test_a_refusal_is_not_asked_again(serve: Callable[..., SourceServer]) -> None:
+def test_client_error_response_is_not_retried(serve: Callable[..., SourceServer]) -> None:
     server = serve(faults=("410",))
     with pytest.raises(Refused) as caught:
         client(server.url).page(1, 1, "s")
@@ -125,7 +127,7 @@ def test_a_refusal_is_not_asked_again(serve: Callable[..., SourceServer]) -> Non
 
 
 @pytest.mark.parametrize("status", ["401", "403"])
-def test_a_key_that_has_expired_is_a_setting_to_be_changed(serve: Callable[..., SourceServer], status: str) -> None:
+def test_rejected_api_key_is_a_configuration_error(serve: Callable[..., SourceServer], status: str) -> None:
     server = serve(faults=(status,))
     with pytest.raises(ConfigurationError) as caught:
         client(server.url).page(1, 1, "s")
@@ -134,26 +136,26 @@ def test_a_key_that_has_expired_is_a_setting_to_be_changed(serve: Callable[..., 
     assert server.requests == 1
 
 
-def test_an_answer_that_is_not_the_api_s(serve: Callable[..., SourceServer]) -> None:
+def test_response_without_results_is_an_error(serve: Callable[..., SourceServer]) -> None:
     with pytest.raises(ServiceError, match="no list of results"):
         client(serve().url.replace("/api/", "/health")).page(1, 1, "s")
 
 
-def test_an_empty_page_is_asked_for_once_more(serve: Callable[..., SourceServer]) -> None:
+def test_empty_page_is_requested_again(serve: Callable[..., SourceServer]) -> None:
     assert len(next(client(serve(faults=("empty*1",)).url).pages("s", 5))) == 5
 
 
-def test_a_source_without_any_user_is_an_error(serve: Callable[..., SourceServer]) -> None:
+def test_source_without_users_is_an_error(serve: Callable[..., SourceServer]) -> None:
     with pytest.raises(ServiceError, match="without any user"):
         next(client(serve(faults=("empty",)).url).pages("s", 5))
 
 
-def test_a_page_that_the_api_does_not_have_is_not_taken_for_another(serve: Callable[..., SourceServer]) -> None:
+def test_response_with_another_page_is_an_error(serve: Callable[..., SourceServer]) -> None:
     with pytest.raises(ServiceError, match="answered with page 1"):
         client(serve().url).page(10_001, 1, "s")
 
 
-def test_a_proxy_is_not_asked_for_the_loopback(
+def test_loopback_requests_bypass_the_proxy(
     serve: Callable[..., SourceServer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
@@ -162,18 +164,18 @@ def test_a_proxy_is_not_asked_for_the_loopback(
     assert len(client(serve().url, retries=0).page(1, 1, "s")) == 1
 
 
-def test_the_address_is_told_without_its_password() -> None:
+def test_reported_address_omits_the_password() -> None:
     assert RandomuserApi("https://user:secret@example.com/api/?key=k").address == "https://example.com/api/"
 
 
 @pytest.mark.parametrize("url", ["", "randomuser.me/api", "ftp://x/", "http://", "file:///etc/passwd"])
-def test_what_is_no_address_is_said(url: str) -> None:
+def test_invalid_url_is_reported_with_its_setting(url: str) -> None:
     with pytest.raises(ConfigurationError, match="DATASOURCE_URL"):
         RandomuserApi(url)
 
 
 @pytest.mark.parametrize("header", [None, "", "soon", "-1", "nan", "1e9", "Fri, 99 Foo 2025"])
-def test_a_retry_after_that_makes_no_sense(header: str | None) -> None:
+def test_invalid_retry_after_is_ignored(header: str | None) -> None:
     assert retry_after(header) is None
 
 
@@ -181,5 +183,5 @@ def test_a_retry_after_that_makes_no_sense(header: str | None) -> None:
     ("header", "seconds"),
     [("0", 0), ("120", 120), (" 2 ", 2), ("0.5", 0.5), ("Wed, 21 Oct 2015 07:28:00 GMT", 0)],
 )
-def test_retry_after(header: str, seconds: float) -> None:
+def test_valid_retry_after_is_converted_to_seconds(header: str, seconds: float) -> None:
     assert retry_after(header) == seconds

@@ -1,4 +1,4 @@
-"""`contracts check --against registry`: with the versions of the real one, and when what answers is none."""
+"""`contracts check --against registry`, with the versions of the real registry and with servers that are not one."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from contracts_tests.fixtures.repository import Repository
 AGAINST = ("check", "--against", "registry")
 
 
-def test_a_new_subject_and_an_unchanged_one_are_fine(repository: Repository) -> None:
+def test_new_and_unchanged_subjects_pass(repository: Repository) -> None:
     assert repository.findings(*AGAINST) == {}
     assert repository.registered().findings(*AGAINST) == {}
 
 
-def test_a_field_without_default_is_refused_here_before_the_registry_refuses_it(repository: Repository) -> None:
+def test_check_and_registry_refuse_a_new_field_without_default(repository: Repository) -> None:
     repository.registered().add_field(name="new", type="string")
     assert list(repository.findings(*AGAINST)) == ["READER_FIELD_MISSING_DEFAULT_VALUE"]
     assert repository.run("register").returncode == 3
 
 
-def test_a_compatible_change_is_fine_for_both(repository: Repository) -> None:
+def test_check_and_registry_accept_a_compatible_change(repository: Repository) -> None:
     repository.registered().add_field(name="new", type="string", default="")
     assert repository.findings(*AGAINST) == {}
     assert repository.run("register").returncode == 0
 
 
 @pytest.mark.parametrize(("level", "rules"), [("BACKWARD", []), ("BACKWARD_TRANSITIVE", ["TYPE_MISMATCH"])])
-def test_a_transitive_level_looks_at_every_version(repository: Repository, level: str, rules: list[str]) -> None:
-    """A field goes, and comes back with another type: the newest version alone has nothing against it."""
+def test_transitive_level_compares_with_every_version(repository: Repository, level: str, rules: list[str]) -> None:
+    """A field is removed and returns with another type: the newest version alone permits that."""
     repository.write(compatibility=level)
     repository.add_field(name="gone", type="string", default="")
     repository.registered().write(compatibility=level)
@@ -41,12 +41,12 @@ def test_a_transitive_level_looks_at_every_version(repository: Repository, level
     assert repository.run("register").returncode == (3 if rules else 0)
 
 
-def test_a_level_that_the_contract_lowers_is_a_finding(repository: Repository) -> None:
+def test_lowered_compatibility_level_is_a_finding(repository: Repository) -> None:
     repository.registered().write(compatibility="BACKWARD")
     assert list(repository.findings(*AGAINST)) == ["LEVEL_LOWERED"]
 
 
-def test_a_shared_type_that_changes_is_looked_at_where_it_is_used(repository: Repository) -> None:
+def test_changed_shared_type_is_checked_where_it_is_used(repository: Repository) -> None:
     repository.registered()
     schema = {"type": "enum", "name": repository.shared, "symbols": ["A"]}
     repository.save(repository.folder / "shared.avsc", schema)
@@ -54,7 +54,7 @@ def test_a_shared_type_that_changes_is_looked_at_where_it_is_used(repository: Re
 
 
 @pytest.mark.parametrize("command", [AGAINST, ("drift",), ("plan",), ("register",), ("pull",)])
-def test_nobody_listens(repository: Repository, command: tuple[str, ...]) -> None:
+def test_unreachable_registry_exits_with_code_3(repository: Repository, command: tuple[str, ...]) -> None:
     done = repository.run(*command, SCHEMA_REGISTRY_URL="http://127.0.0.1:9")
     assert (done.returncode, done.stdout) == (3, "")
     assert "schema registry http://127.0.0.1:9: not reachable" in done.stderr
@@ -63,7 +63,7 @@ def test_nobody_listens(repository: Repository, command: tuple[str, ...]) -> Non
 
 @pytest.fixture
 def answering() -> Iterator[HTTPServer]:
-    """An HTTP server that gives every request the answer that stands in `answer`; it is no registry at all."""
+    """An HTTP server, not a registry, that responds to every request with its attribute `answer`."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -74,10 +74,10 @@ def answering() -> Iterator[HTTPServer]:
             self.end_headers()
             self.wfile.write(body)
 
-        do_POST = do_PUT = do_GET  # noqa: N815 - the base class calls them so
+        do_POST = do_PUT = do_GET  # noqa: N815 - the base class requires these names
 
         def log_message(self, *_: object) -> None:
-            """Nothing."""
+            """Log nothing."""
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever)
@@ -114,7 +114,7 @@ def answering() -> Iterator[HTTPServer]:
         ((307, "text/html", b"moved"), ["answered 307"]),
     ],
 )
-def test_an_answer_that_no_registry_gives(
+def test_unexpected_registry_response_is_explained(
     repository: Repository, answering: HTTPServer, answer: tuple[int, str, bytes], words: list[str]
 ) -> None:
     answering.answer = answer

@@ -1,4 +1,4 @@
-"""`plan`, `register`, `drift`, `check` and `pull` where the registry answers as Confluent's does."""
+"""`plan`, `register`, `drift`, `check` and `pull` with a registry that behaves like Confluent's."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ AGAINST = ("check", "--against", "registry")
 
 
 def at(one: Repository, url: str) -> Repository:
-    """The repository with another registry."""
+    """Return the repository with another registry."""
     return replace(one, environment={**one.environment, "SCHEMA_REGISTRY_URL": url})
 
 
@@ -34,7 +34,7 @@ def contract_of(one: Repository) -> Contract:
 
 
 def assert_all_is_the_same(one: Repository, folder: Path, left_behind: tuple[str, ...] = ()) -> None:
-    """Nothing to do for any command, and `pull` writes what has no drift; its notes say what is `left_behind`."""
+    """Check that no command finds a difference, and that the notes of `pull` mention only what is `left_behind`."""
     assert one.findings("drift", "--fail-on", "warning") == {}
     assert "no changes" in one.run("register").stdout
     assert one.findings(*AGAINST, "--fail-on", "warning") == {}
@@ -53,7 +53,9 @@ def schema_id(one: Repository) -> int:
 
 
 @pytest.mark.parametrize("context", ["", ".staging"])
-def test_life_of_a_contract(repository: Repository, confluent: Confluent, tmp_path: Path, context: str) -> None:
+def test_contract_is_registered_evolved_and_checked(
+    repository: Repository, confluent: Confluent, tmp_path: Path, context: str
+) -> None:
     one = at(repository, confluent.context(context) if context else confluent.url)
     assert set(one.findings("drift")) == {"SUBJECT_MISSING", "TOPIC_MISSING", "DEAD_LETTERS_MISSING"}
     one.registered()
@@ -74,7 +76,7 @@ def test_life_of_a_contract(repository: Repository, confluent: Confluent, tmp_pa
     assert "LEVEL_DIFFERS" in one.findings("drift")
 
 
-def test_contexts_do_not_see_each_other(repository: Repository, confluent: Confluent, tmp_path: Path) -> None:
+def test_contexts_are_isolated_from_each_other(repository: Repository, confluent: Confluent, tmp_path: Path) -> None:
     staging = at(repository, confluent.context(".staging")).registered()
     here = at(repository, confluent.url)
     assert "SUBJECT_MISSING" in here.findings("drift")
@@ -88,9 +90,7 @@ def test_contexts_do_not_see_each_other(repository: Repository, confluent: Confl
     assert "another context" in left_out[f":.staging:{here.topic}-value"]
 
 
-def test_a_level_of_a_context_is_asked_before_that_of_the_registry(
-    repository: Repository, confluent: Confluent
-) -> None:
+def test_context_level_takes_precedence_over_global_level(repository: Repository, confluent: Confluent) -> None:
     registry = Registry(confluent.context(".staging"))
     assert registry.global_config().level == "BACKWARD"
     one = at(repository, confluent.context(".staging"))
@@ -100,7 +100,9 @@ def test_a_level_of_a_context_is_asked_before_that_of_the_registry(
 
 
 @pytest.mark.parametrize("context", ["", ".staging"])
-def test_records_of_a_context_are_of_the_contract(repository: Repository, confluent: Confluent, context: str) -> None:
+def test_records_of_a_context_belong_to_the_contract(
+    repository: Repository, confluent: Confluent, context: str
+) -> None:
     one = at(repository, confluent.context(context) if context else confluent.url).registered()
     key = registry_of(one).version(f"{one.topic}-key")
     assert key is not None
@@ -113,7 +115,7 @@ def test_records_of_a_context_are_of_the_contract(repository: Repository, conflu
 
 
 @pytest.mark.parametrize("context", ["", ".staging"])
-def test_a_subject_that_is_an_alias(
+def test_aliased_subject_has_no_drift_and_its_records_are_accepted(
     repository: Repository, confluent: Confluent, tmp_path: Path, context: str
 ) -> None:
     one = at(repository, confluent.context(context) if context else confluent.url)
@@ -131,7 +133,7 @@ def test_a_subject_that_is_an_alias(
     assert Writers(registry, contract_of(one)).of([schema_id(one)])[schema_id(one)].reason is None
 
 
-def test_a_shared_type_that_is_an_alias(repository: Repository, confluent: Confluent, tmp_path: Path) -> None:
+def test_aliased_shared_type_is_registered_once(repository: Repository, confluent: Confluent, tmp_path: Path) -> None:
     one = at(repository, confluent.url)
     one.rest("PUT", f"/config/{one.shared}", {"alias": f"{one.shared}.Target"})
     one.registered()
@@ -153,7 +155,9 @@ FLOATS: tuple[tuple[Any, Any], ...] = (
 
 
 @pytest.mark.parametrize("everywhere", [False, True])
-def test_normalised_defaults(repository: Repository, confluent: Confluent, tmp_path: Path, everywhere: bool) -> None:
+def test_normalized_defaults_are_not_drift(
+    repository: Repository, confluent: Confluent, tmp_path: Path, everywhere: bool
+) -> None:
     one = at(repository, confluent.url)
     one.rest("PUT", f"/config{'' if everywhere else f'/{one.topic}-value'}", {"normalize": True})
     for number, (kind, default) in enumerate(FLOATS):
@@ -161,12 +165,12 @@ def test_normalised_defaults(repository: Repository, confluent: Confluent, tmp_p
     one.registered()
     found = registry_of(one).version(f"{one.topic}-value")
     assert found is not None
-    assert '"default": 1.0' in found.text, "the registry has its own form"
+    assert '"default": 1.0' in found.text, "the registry normalized the default"
     assert_all_is_the_same(one, tmp_path / "pulled", () if everywhere else ("normalize true",))
 
 
 def tagged(one: Repository) -> Repository:
-    """Registered, and then somebody tags a field at the registry."""
+    """Register the repository, then tag a field at the registry."""
     one.registered()
     entity = {"entityPath": f"{one.topic}.One.id", "entityType": "sr_field"}
     body = {"tagsToAdd": [{"schemaEntity": entity, "tags": ["PII"]}]}
@@ -180,7 +184,7 @@ def newest_tags(one: Repository) -> list[str]:
     return json.loads(found.text)["fields"][0].get(TAGS, [])
 
 
-def test_tags_of_the_registry_are_told_before_they_are_lost(repository: Repository, confluent: Confluent) -> None:
+def test_plan_lists_registry_tags_before_they_are_lost(repository: Repository, confluent: Confluent) -> None:
     one = tagged(at(repository, confluent.url))
     assert set(one.findings("drift", "--fail-on", "error")) == {"NOT_LATEST", "TAGS_DIFFER"}
     one.add_field(name="new", type="int", default=0)
@@ -191,9 +195,7 @@ def test_tags_of_the_registry_are_told_before_they_are_lost(repository: Reposito
     assert newest_tags(one) == []
 
 
-def test_tags_of_the_registry_are_kept_where_asked(
-    repository: Repository, confluent: Confluent, tmp_path: Path
-) -> None:
+def test_registry_tags_are_kept_when_configured(repository: Repository, confluent: Confluent, tmp_path: Path) -> None:
     one = tagged(at(repository, confluent.url))
     one = replace(one, environment={**one.environment, "SCHEMA_REGISTRY_KEEP_TAGS": "true"})
     assert_all_is_the_same(one, tmp_path / "first")
@@ -206,7 +208,7 @@ def test_tags_of_the_registry_are_kept_where_asked(
     assert_all_is_the_same(one, tmp_path / "second")
 
 
-def test_metadata_is_drift_and_pull_says_that_it_stays(
+def test_metadata_is_drift_and_pull_says_it_stays_behind(
     repository: Repository, confluent: Confluent, tmp_path: Path
 ) -> None:
     one = at(repository, confluent.url).registered()
@@ -235,7 +237,7 @@ MODES = ["READONLY", "READONLY_OVERRIDE", "IMPORT"]
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("everywhere", [False, True])
-def test_a_plan_foresees_a_mode_that_refuses(
+def test_plan_predicts_refusal_by_the_registry_mode(
     repository: Repository, confluent: Confluent, mode: str, everywhere: bool
 ) -> None:
     one = at(repository, confluent.url).registered()
@@ -257,7 +259,7 @@ def test_a_plan_foresees_a_mode_that_refuses(
     assert registry_of(one).versions(name) == [1]
 
 
-def test_a_mode_that_is_not_foreseen_refuses_in_words(repository: Repository, confluent: Confluent) -> None:
+def test_mode_set_during_register_is_reported_with_its_fix(repository: Repository, confluent: Confluent) -> None:
     one = at(repository, confluent.url)
     confluent.before = lambda asked: (
         confluent.modes.update({"": "READONLY"})
@@ -271,7 +273,7 @@ def test_a_mode_that_is_not_foreseen_refuses_in_words(repository: Repository, co
 
 
 @pytest.mark.parametrize("code", [403, 40301])
-def test_an_account_that_may_not_ask_for_modes_may_register(
+def test_account_without_access_to_modes_can_register(
     repository: Repository, confluent: Confluent, code: int
 ) -> None:
     one = at(repository, confluent.url)
@@ -281,7 +283,7 @@ def test_an_account_that_may_not_ask_for_modes_may_register(
 
 
 def in_group(one: Repository, group: str, **field: Any) -> None:
-    """One more version, of the group, with another field."""
+    """Register another version, in the group, with another field."""
     name = f"{one.topic}-value"
     found = one.rest("GET", f"/subjects/{name}/versions/latest")
     schema = json.loads(found["schema"])
@@ -297,7 +299,7 @@ def in_group(one: Repository, group: str, **field: Any) -> None:
 
 
 @pytest.mark.parametrize("grouped", [True, False])
-def test_versions_are_compared_within_their_group(
+def test_versions_are_compared_only_within_their_group(
     repository: Repository, confluent: Confluent, grouped: bool
 ) -> None:
     repository.write(compatibility="FULL_TRANSITIVE")

@@ -53,7 +53,7 @@ def register_newer(one: Repository) -> None:
 
 
 def register_inline(one: Repository) -> None:
-    """The same schema, its shared type written out instead of referred to, in place of the registered one."""
+    """Replace the registered schema with the same one, its shared type inline instead of referenced."""
     schema = json.loads(one.value.read_text())
     schema["fields"][1]["type"] = json.loads((one.folder / "shared.avsc").read_text())
     one.rest("DELETE", f"/subjects/{one.topic}-value")
@@ -80,22 +80,20 @@ def register_inline(one: Repository) -> None:
         pytest.param(delete_topic(".dlq"), ["DEAD_LETTERS_MISSING"], id="dead letters"),
     ],
 )
-def test_each_difference_is_found_and_its_fix_fixes_it(
-    repository: Repository, change: Change, rules: list[str]
-) -> None:
+def test_each_difference_is_found_and_its_fix_works(repository: Repository, change: Change, rules: list[str]) -> None:
     change(repository.registered())
 
     found = repository.findings("drift")
 
     assert list(found) == rules
     for rule, fix in found.items():
-        if rule not in ("NOT_LATEST", "TOPIC_DIFFERS"):  # those are fixed in the repository
+        if rule not in ("NOT_LATEST", "TOPIC_DIFFERS"):  # these are fixed in the repository
             done = repository.run("register", *(["--prune"] if "--prune" in fix else []))
             assert done.returncode == 0, done.stderr
             assert repository.findings("drift") == {}
 
 
-def test_exit_codes(repository: Repository) -> None:
+def test_drift_exit_codes_tell_findings_from_outages(repository: Repository) -> None:
     assert repository.run("drift").returncode == 1
     assert repository.registered().run("drift").returncode == 0
     down = repository.run("drift", SCHEMA_REGISTRY_URL="http://127.0.0.1:9")
@@ -104,7 +102,7 @@ def test_exit_codes(repository: Repository) -> None:
     assert repository.run("drift", "--format", "github", "--fail-on", "never").returncode == 0
 
 
-def test_nothing_is_pruned_without_the_flag_or_by_a_dry_run(repository: Repository) -> None:
+def test_register_prunes_nothing_without_the_flag_or_in_a_dry_run(repository: Repository) -> None:
     repository.registered().write(key=None)
     plain = repository.run("register")
     assert "register --prune" in plain.stdout
@@ -114,7 +112,7 @@ def test_nothing_is_pruned_without_the_flag_or_by_a_dry_run(repository: Reposito
     assert repository.rest("GET", f"/subjects/{repository.topic}-key/versions") == [1]
 
 
-def test_prune_deletes_softly_and_only_what_the_repository_owns(repository: Repository) -> None:
+def test_prune_soft_deletes_only_subjects_of_the_repository(repository: Repository) -> None:
     foreign = f"{repository.topic}x-key"
     repository.rest("POST", f"/subjects/{foreign}/versions", {"schema": '"string"'})
     repository.registered().write(key=None)
@@ -130,8 +128,8 @@ def test_prune_deletes_softly_and_only_what_the_repository_owns(repository: Repo
     assert "no changes" in repository.run("register", "--prune").stdout
 
 
-def test_a_refused_deletion_says_what_was_done_and_what_not(repository: Repository) -> None:
-    """The key is named by another subject: the registry refuses to delete it, after the value got its version."""
+def test_refused_deletion_reports_completed_and_open_steps(repository: Repository) -> None:
+    """Another subject references the key: the registry refuses to delete it after registering the value."""
     repository.registered()
     body = {
         "schema": json.dumps({"type": "record", "name": "Uses", "fields": [{"name": "k", "type": "Key"}]}),

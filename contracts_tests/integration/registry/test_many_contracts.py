@@ -1,4 +1,4 @@
-"""Many contracts: how often the registry is asked, and that one's trouble is not the others'."""
+"""Many contracts: the number of registry requests, and failures that affect only their own contract."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MANY = 40
 
 
 class Contracts:
-    """Contracts `c0`, `c1` … in one folder; each is a topic of the same name with a prefix of the test's own."""
+    """Contracts `c0`, `c1` … in one folder; their topics have the same names after a prefix unique to the test."""
 
     def __init__(self, folder: Path, environment: dict[str, str], count: int, **shared: Any) -> None:
         self.prefix = f"m{uuid.uuid4().hex[:10]}"
@@ -57,10 +57,10 @@ def few(stack: RunningStack, tmp_path: Path) -> Contracts:
     return Contracts(tmp_path / "schemas", stack.environment, 3)
 
 
-def test_each_thing_is_asked_once(
+def test_commands_send_each_registry_request_once(
     stack: RunningStack, gateway: Gateway, confluent: Confluent, tmp_path: Path
 ) -> None:
-    """Two requests a contract where nothing is to be done: 200 contracts stay below 450."""
+    """Two requests per unchanged contract: 200 contracts need fewer than 450."""
     many = Contracts(tmp_path / "schemas", stack.environment, MANY, dead_letter={"topic": f"dead-{uuid.uuid4().hex}"})
     many.one.registered()
     for registry in (gateway, confluent):
@@ -75,7 +75,7 @@ def test_each_thing_is_asked_once(
 
 
 @pytest.mark.parametrize("parallel", [1, 2])
-def test_no_more_requests_at_once_than_asked_for(few: Contracts, gateway: Gateway, parallel: int) -> None:
+def test_parallel_requests_stay_within_the_limit(few: Contracts, gateway: Gateway, parallel: int) -> None:
     few.one.registered()
     now: list[int] = []
     most: list[int] = []
@@ -93,7 +93,7 @@ def test_no_more_requests_at_once_than_asked_for(few: Contracts, gateway: Gatewa
     assert 1 <= max(most) <= parallel
 
 
-def test_a_conflict_holds_up_its_own_contract_only(few: Contracts) -> None:
+def test_conflict_holds_up_only_its_own_contract(few: Contracts) -> None:
     few.write("c1", kafka={"partitions": 1})
     few.one.registered()
     few.write("c0", {"name": "a", "type": "int", "default": 0})
@@ -115,7 +115,7 @@ def test_a_conflict_holds_up_its_own_contract_only(few: Contracts) -> None:
     assert (again.returncode, "done register" in again.stdout) == (1, False)
 
 
-def test_what_the_registry_refuses_one_is_done_for_the_others(few: Contracts) -> None:
+def test_refused_contract_does_not_stop_the_others(few: Contracts) -> None:
     few.one.registered()
     few.write("c0", {"name": "a", "type": "int"})
     few.write("c1", {"name": "a", "type": "int", "default": 0})
@@ -132,7 +132,7 @@ def test_what_the_registry_refuses_one_is_done_for_the_others(few: Contracts) ->
     assert [few.versions(name) for name in few.names] == [[1], [1, 2], [1, 2]]
 
 
-def test_several_refusals_are_one_error(few: Contracts) -> None:
+def test_several_refusals_are_reported_as_one_error(few: Contracts) -> None:
     few.one.registered()
     few.write("c0", {"name": "a", "type": "int"})
     few.write("c1", kafka={"config": {"no.such": "1"}})
@@ -147,7 +147,7 @@ def test_several_refusals_are_one_error(few: Contracts) -> None:
     assert [few.versions(name) for name in few.names] == [[1], [1], [1, 2]]
 
 
-def test_who_is_not_let_in_is_told_once(few: Contracts, gateway: Gateway) -> None:
+def test_unauthorized_account_is_reported_once(few: Contracts, gateway: Gateway) -> None:
     gateway.before = lambda asked: (
         Answer(401, b'{"error_code": 401, "message": "Unauthorized"}')
         if asked.method == "POST" and asked.path.endswith("/versions")
@@ -159,7 +159,7 @@ def test_who_is_not_let_in_is_told_once(few: Contracts, gateway: Gateway) -> Non
     assert sum(asked.method == "POST" and asked.path.endswith("/versions") for asked in gateway.seen) == 1
 
 
-def test_only_the_named_contracts(few: Contracts, gateway: Gateway) -> None:
+def test_only_named_contracts_are_planned_and_registered(few: Contracts, gateway: Gateway) -> None:
     url = {"SCHEMA_REGISTRY_URL": gateway.url}
     planned = few.one.run("plan", "c1", "c2", **url)
     assert planned.returncode == 0
@@ -173,8 +173,8 @@ def test_only_the_named_contracts(few: Contracts, gateway: Gateway) -> None:
     assert "there is no contract 'c9'" in unknown.stderr
 
 
-def test_a_named_contract_that_disagrees_with_another_is_held_up(few: Contracts) -> None:
-    """Two ask for one topic, and not for the same: that is the case whether both are named or not."""
+def test_conflict_with_an_unnamed_contract_holds_up_the_named_one(few: Contracts) -> None:
+    """Two contracts want different settings for one topic: a conflict whether both are named or only one."""
     few.write("c0", dead_letter={"topic": few.topic("c1")})
     done = few.one.run("register", "c0")
     assert done.returncode == 1
@@ -185,7 +185,7 @@ def test_a_named_contract_that_disagrees_with_another_is_held_up(few: Contracts)
     assert [few.versions(name) for name in few.names] == [[], [], [1]]
 
 
-def test_a_shared_type_is_registered_for_those_that_go_on(few: Contracts) -> None:
+def test_shared_type_is_registered_for_contracts_without_conflict(few: Contracts) -> None:
     shared = f"{few.prefix}.Shared"
     few.one.save(few.one.folder / "shared.avsc", {"type": "enum", "name": shared, "symbols": ["A"]})
     few.write("c0", {"name": "s", "type": shared}, kafka={"partitions": 2})

@@ -1,4 +1,4 @@
-"""`contracts pull` from the real registry: what it writes is what the servers have."""
+"""`contracts pull` from the real registry: the files match what the servers have."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from contracts_tests.fixtures.repository import Repository
 
 
-def test_what_was_pulled_has_no_drift_and_checks_against_the_registry(repository: Repository, tmp_path: Path) -> None:
+def test_pulled_contract_has_no_drift_and_passes_check(repository: Repository, tmp_path: Path) -> None:
     repository.registered()
     repository.add_field(name="later", type=["null", "string"], default=None)
     repository.registered()
@@ -29,7 +29,7 @@ def test_what_was_pulled_has_no_drift_and_checks_against_the_registry(repository
     assert "no changes" in pulled.run("register").stdout
 
 
-def test_a_whole_registry_is_pulled_and_what_cannot_be_is_said(repository: Repository, tmp_path: Path) -> None:
+def test_pull_of_a_whole_registry_names_subjects_left_out(repository: Repository, tmp_path: Path) -> None:
     repository.registered()
     stray = f"{repository.topic}.stray"
     repository.rest("POST", f"/subjects/{stray}/versions", {"schema": '"string"'})
@@ -42,7 +42,7 @@ def test_a_whole_registry_is_pulled_and_what_cannot_be_is_said(repository: Repos
     assert repository.run("lint", "--fail-on", "never").returncode == 0
 
 
-def test_files_that_are_there_are_left_alone(repository: Repository, tmp_path: Path) -> None:
+def test_pull_does_not_overwrite_existing_files(repository: Repository, tmp_path: Path) -> None:
     repository.registered()
     arguments = ("pull", "--dir", str(tmp_path / "pulled"), "--topic", repository.topic)
     assert repository.run(*arguments).returncode == 0
@@ -57,7 +57,7 @@ def test_files_that_are_there_are_left_alone(repository: Repository, tmp_path: P
     assert file.read_text() == "mine"
 
 
-def test_what_is_not_there_and_who_does_not_answer(repository: Repository, tmp_path: Path) -> None:
+def test_pull_reports_unknown_topic_and_unreachable_registry(repository: Repository, tmp_path: Path) -> None:
     unknown = repository.run("pull", "--dir", str(tmp_path / "pulled"), "--topic", "no_such_topic")
     assert (unknown.returncode, "no_such_topic-value" in unknown.stderr) == (2, True)
     down = repository.run("pull", "--dir", str(tmp_path / "pulled"), SCHEMA_REGISTRY_URL="http://127.0.0.1:9")

@@ -30,7 +30,7 @@ TYPES = st.sampled_from(
 
 
 def write(folder: Path, topic: str, fields: dict[str, object], level: str, partitions: int, retention: int) -> None:
-    """A contract with a shared type, as files."""
+    """Write the files of a contract with a shared type."""
     (folder / "one").mkdir(parents=True, exist_ok=True)
     contract = {
         "topic": topic,
@@ -57,7 +57,7 @@ def write(folder: Path, topic: str, fields: dict[str, object], level: str, parti
     partitions=st.integers(1, 3),
     retention=st.integers(60_000, 90_000),
 )
-def test_after_register_the_plan_is_empty(
+def test_plan_is_empty_after_register(
     settings_of_stack: Settings,
     tmp_path: Path,
     fields: dict[str, object],
@@ -84,12 +84,12 @@ def contracts(*arguments: str, environment: dict[str, str]) -> subprocess.Comple
 
 @pytest.fixture
 def environment(stack: RunningStack, tmp_path: Path) -> dict[str, str]:
-    """Environment of a command whose contracts are in `tmp_path`."""
+    """Environment for a command whose contracts are in `tmp_path`."""
     write(tmp_path, f"c{uuid.uuid4().hex[:10]}", {"a": "string"}, "BACKWARD", 1, 60_000)
     return {**stack.environment, "CONTRACTS_DIR": str(tmp_path)}
 
 
-def test_register_twice_changes_nothing_and_says_so(environment: dict[str, str]) -> None:
+def test_second_register_changes_nothing_and_says_so(environment: dict[str, str]) -> None:
     first = contracts("register", environment=environment)
     second = contracts("register", environment=environment)
     assert (first.returncode, second.returncode) == (0, 0)
@@ -107,8 +107,8 @@ def test_dry_run_prints_the_plan_and_changes_nothing(environment: dict[str, str]
         assert step["what"] in dry.stdout
 
 
-def test_a_registry_that_keeps_its_own_docs_is_said_to_do_so(environment: dict[str, str], tmp_path: Path) -> None:
-    """The embedded registry (Apicurio) takes schemas that differ in docs only for the same; Confluent's does not."""
+def test_register_reports_docs_that_the_registry_did_not_take(environment: dict[str, str], tmp_path: Path) -> None:
+    """The embedded registry (Apicurio) treats schemas that differ only in docs as equal; Confluent's does not."""
     assert contracts("register", environment=environment).returncode == 0
     file = tmp_path / "one" / "value.avsc"
     schema = json.loads(file.read_text())
@@ -122,7 +122,7 @@ def test_a_registry_that_keeps_its_own_docs_is_said_to_do_so(environment: dict[s
     assert "no changes" in again.stdout
 
 
-def test_fields_in_another_order_are_another_version(environment: dict[str, str], tmp_path: Path) -> None:
+def test_reordered_fields_make_a_new_version(environment: dict[str, str], tmp_path: Path) -> None:
     file = tmp_path / "one" / "value.avsc"
     schema = json.loads(file.read_text())
     schema["fields"].append({"name": "z", "type": "int"})
@@ -137,9 +137,7 @@ def test_fields_in_another_order_are_another_version(environment: dict[str, str]
     assert "version 2" in again.stdout
 
 
-def test_an_incompatible_schema_is_refused_in_the_words_of_the_registry(
-    environment: dict[str, str], tmp_path: Path
-) -> None:
+def test_incompatible_schema_error_quotes_the_registry(environment: dict[str, str], tmp_path: Path) -> None:
     assert contracts("register", environment=environment).returncode == 0
     file = tmp_path / "one" / "value.avsc"
     schema = json.loads(file.read_text())
@@ -161,7 +159,7 @@ def test_an_incompatible_schema_is_refused_in_the_words_of_the_registry(
         ("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9", "Kafka 127.0.0.1:9: no broker answered"),
     ],
 )
-def test_a_server_that_is_down_is_named_with_its_address(
+def test_unreachable_server_is_named_with_its_address(
     environment: dict[str, str], variable: str, value: str, words: str
 ) -> None:
     done = contracts("plan", environment={**environment, variable: value, "KAFKA_MAX_BLOCK_MS": "1500"})
@@ -171,7 +169,7 @@ def test_a_server_that_is_down_is_named_with_its_address(
     assert "Traceback" not in done.stderr
 
 
-def test_what_is_not_a_registry_is_said_to_be_none(environment: dict[str, str], stack: RunningStack) -> None:
+def test_url_of_another_service_is_an_error(environment: dict[str, str], stack: RunningStack) -> None:
     source = stack.exports["DATASOURCE_URL"]
     done = contracts("plan", environment={**environment, "SCHEMA_REGISTRY_URL": source})
     assert done.returncode == 3

@@ -1,4 +1,4 @@
-"""What goes wrong around `plan`, `register`, `drift` and `pull`: on the real servers, with a gateway in between."""
+"""Failures of `plan`, `register`, `drift` and `pull`, on the real servers behind a gateway."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def error(status: int, code: int, message: str) -> Answer:
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
-def test_an_account_in_the_url_is_used_and_never_shown(
+def test_account_in_the_url_is_used_and_never_shown(
     repository: Repository, gateway: Gateway, command: tuple[str, ...]
 ) -> None:
     repository.registered()
@@ -55,8 +55,8 @@ def test_an_account_in_the_url_is_used_and_never_shown(
         assert secret not in let_in.stdout + let_in.stderr + refused.stdout + refused.stderr
 
 
-def test_a_registry_that_is_read_only_is_said_to_be(repository: Repository, gateway: Gateway) -> None:
-    """The embedded one does not enforce READONLY: the answer is Confluent's."""
+def test_read_only_registry_is_reported(repository: Repository, gateway: Gateway) -> None:
+    """The embedded registry does not enforce READONLY, so the gateway gives Confluent's response."""
     gateway.before = lambda asked: (
         None
         if asked.method == "GET" or not asked.path.endswith("/versions")
@@ -81,10 +81,10 @@ def test_a_registry_that_is_read_only_is_said_to_be(repository: Repository, gate
         pytest.param(Answer(200, b'{"id": "x"}'), "as no registry does", id="odd"),
     ],
 )
-def test_a_step_that_failed_may_have_been_done_and_the_next_run_goes_on(
+def test_next_register_continues_after_a_step_of_unknown_outcome(
     repository: Repository, gateway: Gateway, answer: Answer, words: str
 ) -> None:
-    """The registry takes the value, and its answer never arrives."""
+    """The registry accepts the value, but its response never arrives."""
     name = f"{repository.topic}-value"
     gateway.after = (
         lambda asked: answer if (asked.method, asked.path) == ("POST", f"/subjects/{name}/versions") else None
@@ -101,7 +101,7 @@ def test_a_step_that_failed_may_have_been_done_and_the_next_run_goes_on(
     assert "no changes" in repository.run("plan").stdout
 
 
-#: `contracts`, and Ctrl-C reaches it although the tests may run in the background of a shell, where it is ignored.
+#: `contracts` with Ctrl-C enabled: a shell that runs the tests in the background makes programs ignore it.
 LISTENING = """
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -111,7 +111,7 @@ cli.main()
 
 
 @pytest.mark.parametrize("output", ["text", "json"])
-def test_who_interrupts_is_told_how_far_it_came(repository: Repository, gateway: Gateway, output: str) -> None:
+def test_interrupted_register_reports_its_progress(repository: Repository, gateway: Gateway, output: str) -> None:
     asked, ended = threading.Event(), threading.Event()
 
     def hold(request: Request) -> Answer | None:
@@ -144,7 +144,7 @@ def test_who_interrupts_is_told_how_far_it_came(repository: Repository, gateway:
     assert (out == "") == (output == "json")
 
 
-def test_two_at_once_come_to_the_same_end(repository: Repository, settings_of_stack: Settings) -> None:
+def test_concurrent_registers_reach_the_same_state(repository: Repository, settings_of_stack: Settings) -> None:
     desired = loading.load(repository.folder)
     servers = Servers(Registry.from_settings(settings_of_stack), Topics(settings_of_stack))
     planned = plan.make(desired, servers.read(desired))
@@ -159,9 +159,7 @@ def test_two_at_once_come_to_the_same_end(repository: Repository, settings_of_st
     ("deleted", "versions"),
     [pytest.param("", [3], id="subject"), pytest.param("/versions/2", [1, 3], id="newest version")],
 )
-def test_the_number_of_a_deleted_version_is_not_given_again(
-    repository: Repository, deleted: str, versions: list[int]
-) -> None:
+def test_number_of_a_deleted_version_is_not_reused(repository: Repository, deleted: str, versions: list[int]) -> None:
     name = f"{repository.topic}-value"
     repository.registered().add_field(name="new", type="int", default=0)
     repository.registered().rest("DELETE", f"/subjects/{name}{deleted}")
@@ -175,7 +173,7 @@ def test_the_number_of_a_deleted_version_is_not_given_again(
     assert "no changes" in repository.run("plan").stdout
 
 
-def test_settings_that_kafka_writes_its_own_way_are_the_same(repository: Repository) -> None:
+def test_settings_that_kafka_rewrites_are_not_drift(repository: Repository) -> None:
     config: dict[str, Any] = {
         "cleanup.policy": "compact, delete",
         "min.cleanable.dirty.ratio": "0.50",
@@ -194,7 +192,7 @@ def test_settings_that_kafka_writes_its_own_way_are_the_same(repository: Reposit
         pytest.param({"replication_factor": 3}, "replication factor", id="replicas"),
     ],
 )
-def test_what_kafka_would_refuse_is_refused_before_the_registry_is_touched(
+def test_new_topic_refused_by_kafka_leaves_registry_untouched(
     repository: Repository, kafka: dict[str, Any], words: str
 ) -> None:
     repository.write(kafka=kafka)
@@ -205,7 +203,7 @@ def test_what_kafka_would_refuse_is_refused_before_the_registry_is_touched(
     assert not {f"{repository.topic}-value", repository.shared} & set(repository.rest("GET", "/subjects"))
 
 
-def test_a_setting_that_kafka_would_refuse_is_refused_before_the_registry_is_touched(repository: Repository) -> None:
+def test_topic_setting_refused_by_kafka_leaves_registry_untouched(repository: Repository) -> None:
     repository.registered().write(kafka={"partitions": 2, "config": {"retention.ms": "soon"}})
     repository.add_field(name="new", type="int", default=0)
     done = repository.run("register")
@@ -214,8 +212,10 @@ def test_a_setting_that_kafka_would_refuse_is_refused_before_the_registry_is_tou
     assert repository.rest("GET", f"/subjects/{repository.topic}-value/versions") == [1]
 
 
-def test_a_subject_whose_settings_have_no_level(repository: Repository, gateway: Gateway, tmp_path: Path) -> None:
-    """Confluent's registry keeps `normalize` and the like there too; without a level, the global one applies."""
+def test_subject_without_a_level_inherits_the_global_one(
+    repository: Repository, gateway: Gateway, tmp_path: Path
+) -> None:
+    """Confluent's registry also keeps settings such as `normalize` there; without a level, the global one applies."""
     repository.registered().write(compatibility="BACKWARD")
     gateway.before = lambda asked: (
         Answer(200, b'{"normalize": true}') if asked.method == "GET" and asked.path.startswith("/config/") else None
@@ -231,7 +231,7 @@ def test_a_subject_whose_settings_have_no_level(repository: Repository, gateway:
     assert "compatibility: BACKWARD\n" in text
 
 
-def test_a_subject_of_another_kind_is_named(repository: Repository) -> None:
+def test_subject_that_is_not_avro_is_named(repository: Repository) -> None:
     name = f"{repository.topic}-value"
     schema = json.dumps({"type": "object", "properties": {"id": {"type": "string"}}})
     repository.rest("POST", f"/subjects/{name}/versions", {"schema": schema, "schemaType": "JSON"})
@@ -241,8 +241,8 @@ def test_a_subject_of_another_kind_is_named(repository: Repository) -> None:
     assert "it is a JSON schema, and contracts are Avro" in done.stderr
 
 
-def test_the_same_schema_by_another_hand_is_the_same(repository: Repository) -> None:
-    """Attributes in another order, and what is their default written out."""
+def test_same_schema_written_differently_is_not_drift(repository: Repository) -> None:
+    """The attributes are in another order, and defaults are explicit."""
     number = {"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 2}
     repository.add_field(name="sum", type=number)
     repository.registered()
@@ -261,8 +261,8 @@ def test_the_same_schema_by_another_hand_is_the_same(repository: Repository) -> 
     assert "no changes" in repository.run("plan").stdout
 
 
-def test_types_that_refer_to_each_other_are_asked_for_once(repository: Repository, gateway: Gateway) -> None:
-    """Each of ten types refers to the two before it: along every path there are some hundred ways."""
+def test_nested_references_are_requested_once(repository: Repository, gateway: Gateway) -> None:
+    """Each of ten types references the two before it, which makes about a hundred paths."""
     space = f"types_{repository.topic}"
     for number in range(10):
         kinds = [f"{space}.T{number - 1}", f"{space}.T{number - 2}"] if number > 1 else ["int", "int"]
@@ -278,7 +278,7 @@ def test_types_that_refer_to_each_other_are_asked_for_once(repository: Repositor
     assert len(gateway.seen) < 13 * 5, "thirteen subjects: versions, lookup, level, and each reference once"
 
 
-def test_a_whole_pull_has_characters_that_no_file_can_hold(repository: Repository, tmp_path: Path) -> None:
+def test_pull_keeps_characters_that_utf_8_cannot_encode(repository: Repository, tmp_path: Path) -> None:
     schema = json.loads(repository.value.read_text())
     schema["doc"] = "half \ud83d of a \U0001f680"
     repository.save(repository.value, schema)

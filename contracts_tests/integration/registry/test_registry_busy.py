@@ -1,4 +1,4 @@
-"""A registry that is busy, too small or talkative: its answers, from a gateway in front of the real one."""
+"""Responses of a busy registry, of one with a size limit and of a verbose one, from a gateway before the real one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from contracts_tests.fixtures.repository import Repository
 BUSY = [
     pytest.param(429, 42901, id="too many requests"),
     pytest.param(500, 50003, id="not forwarded to the leader"),
-    pytest.param(500, 50004, id="a follower without leader"),
+    pytest.param(500, 50004, id="follower without a leader"),
 ]
 
 
@@ -24,8 +24,10 @@ def answer(status: int, code: int, message: str = "words") -> Answer:
 
 
 @pytest.mark.parametrize(("status", "code"), BUSY)
-def test_what_passes_is_asked_again(repository: Repository, gateway: Gateway, status: int, code: int) -> None:
-    """Each first attempt of a request is refused; whatever the method, `register` comes to its end."""
+def test_register_retries_until_a_busy_registry_accepts(
+    repository: Repository, gateway: Gateway, status: int, code: int
+) -> None:
+    """The first attempt of each request is refused; `register` still succeeds, whatever the method."""
     refused: set[tuple[str, str]] = set()
 
     def first_time(asked: Request) -> Answer | None:
@@ -42,14 +44,14 @@ def test_what_passes_is_asked_again(repository: Repository, gateway: Gateway, st
 
 
 @pytest.mark.parametrize(("status", "code"), BUSY)
-def test_it_is_asked_again_within_a_limit(gateway: Gateway, status: int, code: int) -> None:
+def test_retries_of_a_busy_registry_are_limited(gateway: Gateway, status: int, code: int) -> None:
     gateway.before = lambda _: answer(status, code)
     with pytest.raises(Busy, match=str(code)):
         Registry(gateway.url, retry_for_s=2).subjects()
     assert 2 <= len(gateway.seen) < 40
 
 
-def test_what_does_not_pass_is_asked_once(gateway: Gateway) -> None:
+def test_lasting_failure_is_not_retried(gateway: Gateway) -> None:
     for status, code in ((500, 50001), (503, 50301), (401, 401), (404, 404), (422, 42205)):
         gateway.seen.clear()
         gateway.before = lambda _, status=status, code=code: answer(status, code)
@@ -58,14 +60,14 @@ def test_what_does_not_pass_is_asked_once(gateway: Gateway) -> None:
         assert len(gateway.seen) == 1
 
 
-def test_no_retry_without_a_limit(gateway: Gateway) -> None:
+def test_retry_limit_of_zero_disables_retries(gateway: Gateway) -> None:
     gateway.before = lambda _: answer(429, 42901)
     with pytest.raises(Busy):
         Registry(gateway.url, retry_for_s=0).subjects()
     assert len(gateway.seen) == 1
 
 
-def test_a_schema_that_is_too_large_has_its_own_words(repository: Repository, gateway: Gateway) -> None:
+def test_schema_too_large_for_the_registry_has_its_own_message(repository: Repository, gateway: Gateway) -> None:
     gateway.before = lambda asked: (
         answer(422, 42209, "Schema is too large") if asked.method == "POST" and "versions" in asked.path else None
     )
@@ -75,7 +77,7 @@ def test_a_schema_that_is_too_large_has_its_own_words(repository: Repository, ga
     assert "larger than this registry takes" in done.stderr
 
 
-#: As Confluent's registry writes it (8.3.1).
+#: The message of Confluent's registry 8.3.1.
 INCOMPATIBLE = (
     'Schema being registered is incompatible with an earlier schema for subject "x-value", details: '
     "[{errorType:'READER_FIELD_MISSING_DEFAULT_VALUE', description:'The field 'total' at path '/fields/1' in the new "
@@ -86,7 +88,7 @@ INCOMPATIBLE = (
 
 
 @pytest.mark.parametrize("code", [409, 40901])
-def test_a_conflict_is_told_without_the_schemas_that_are_there(gateway: Gateway, code: int) -> None:
+def test_incompatibility_message_omits_existing_schemas(gateway: Gateway, code: int) -> None:
     gateway.before = lambda _: answer(409, code, INCOMPATIBLE)
     with pytest.raises(Refused) as caught:
         Registry(gateway.url).register("x-value", '"string"')
@@ -105,7 +107,7 @@ def test_a_conflict_is_told_without_the_schemas_that_are_there(gateway: Gateway,
     assert "make the change compatible" in told
 
 
-def test_endless_words_are_cut(gateway: Gateway) -> None:
+def test_endless_registry_message_is_truncated(gateway: Gateway) -> None:
     gateway.before = lambda _: answer(409, 409, "x" * 100_000)
     with pytest.raises(Refused) as caught:
         Registry(gateway.url).register("x-value", '"string"')

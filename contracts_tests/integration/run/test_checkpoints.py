@@ -1,4 +1,4 @@
-"""A checkpoint that is not this stream's is refused before anything is read or written, with the way out."""
+"""A checkpoint of another stream is refused with a fix before anything is read or written."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from streaming.stores.postgres import connection as postgres
 
 @pytest.fixture
 def unstreamed(settings_of_stack: Settings, tmp_path: Path) -> Pipeline:
-    """A pipeline that needs no Spark."""
+    """A pipeline without Spark."""
     return made(settings_of_stack, None, tmp_path)
 
 
@@ -41,9 +41,7 @@ def change(folder: Path, **changes: Any) -> None:
     file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
 
 
-def test_one_without_its_layout_is_refused_with_exit_2_and_the_way_out_works(
-    stack: RunningStack, pipeline: Pipeline
-) -> None:
+def test_checkpoint_without_layout_is_refused_and_its_fix_works(stack: RunningStack, pipeline: Pipeline) -> None:
     schema_id = pipeline.register()
     pipeline.send(*({"value": pipeline.encode(schema_id, user(number))} for number in range(20)))
     pipeline.send({"value": b"", "partition": 0})
@@ -51,7 +49,7 @@ def test_one_without_its_layout_is_refused_with_exit_2_and_the_way_out_works(
     first, second = folders(pipeline)
     written = json.loads((first / "layout.json").read_text())
     assert written == {**written, "layout": LAYOUT, "topic": pipeline.contract.topic, "sink": "cassandra"}
-    assert (first / "offsets" / "0").exists(), "Spark uses that folder"
+    assert (first / "offsets" / "0").exists(), "Spark uses this folder"
     rows = pipeline.cassandra_rows(), pipeline.postgres_rows()
     (second / "layout.json").unlink()
 
@@ -69,7 +67,7 @@ def test_one_without_its_layout_is_refused_with_exit_2_and_the_way_out_works(
     for before, after in zip(rows, (pipeline.cassandra_rows(), pipeline.postgres_rows()), strict=True):
         assert len(after) == 21
         assert {key: after[key] for key in before} == before
-    assert len(pipeline.dead_letters()) == 1, "the first store's checkpoint has stayed"
+    assert len(pipeline.dead_letters()) == 1, "the first store kept its checkpoint"
 
 
 @pytest.mark.parametrize(
@@ -85,7 +83,7 @@ def test_one_without_its_layout_is_refused_with_exit_2_and_the_way_out_works(
         ({"partitions": None}, "None partitions"),
     ],
 )
-def test_one_of_something_else_is_refused(unstreamed: Pipeline, changes: dict[str, Any], words: str) -> None:
+def test_checkpoint_of_another_stream_is_refused(unstreamed: Pipeline, changes: dict[str, Any], words: str) -> None:
     claim(unstreamed)
     claim(unstreamed)
     _, second = folders(unstreamed)
@@ -97,7 +95,7 @@ def test_one_of_something_else_is_refused(unstreamed: Pipeline, changes: dict[st
     assert refused.value.where == str(second)
 
 
-def test_one_that_was_copied_from_another_topic_is_refused(unstreamed: Pipeline, tmp_path: Path) -> None:
+def test_checkpoint_copied_from_another_topic_is_refused(unstreamed: Pipeline, tmp_path: Path) -> None:
     other = made(unstreamed.settings, None, tmp_path / "other")
     claim(other)
     for source, target in zip(folders(other), folders(unstreamed), strict=True):
@@ -107,13 +105,13 @@ def test_one_that_was_copied_from_another_topic_is_refused(unstreamed: Pipeline,
         claim(unstreamed)
 
 
-def test_one_of_the_time_before_topic_ids_and_one_that_is_no_json_are_refused(unstreamed: Pipeline) -> None:
+def test_checkpoint_with_older_or_unreadable_layout_is_refused(unstreamed: Pipeline) -> None:
     old = unstreamed.settings.checkpoint_dir / unstreamed.contract.name / "postgres"
     (old / "offsets").mkdir(parents=True)
     with pytest.raises(ConfigurationError, match="older layout") as refused:
         claim(unstreamed)
     assert refused.value.where == str(old)
-    assert not any(folder.exists() for folder in folders(unstreamed)), "nothing was made"
+    assert not any(folder.exists() for folder in folders(unstreamed)), "nothing was created"
     old.rename(old.with_name("postgres.away"))
     old.mkdir()
 
@@ -123,8 +121,8 @@ def test_one_of_the_time_before_topic_ids_and_one_that_is_no_json_are_refused(un
         claim(unstreamed)
 
 
-def test_a_folder_that_was_only_begun_is_made_anew(unstreamed: Pipeline) -> None:
-    """As a process that was killed between the two steps of writing the layout leaves it."""
+def test_half_written_layout_is_written_again(unstreamed: Pipeline) -> None:
+    """A process killed between the two steps of writing the layout leaves this state."""
     first, _ = folders(unstreamed)
     first.mkdir(parents=True)
     (first / ".layout.json").write_text('{"lay')
@@ -135,14 +133,14 @@ def test_a_folder_that_was_only_begun_is_made_anew(unstreamed: Pipeline) -> None
 
 
 def ended(checkpoint: Path, topic: str, offset: int) -> None:
-    """As Spark leaves it after a batch that ended there."""
+    """Write what Spark leaves after a batch that ended at this offset."""
     for name, text in (("offsets", f"v1\n{{}}\n{json.dumps({topic: {'0': offset}})}"), ("commits", "v1\n{}")):
         (checkpoint / name).mkdir(exist_ok=True)
         (checkpoint / name / "0").write_text(text)
 
 
-def test_a_store_takes_over_the_dead_letters_only_from_where_it_stands(unstreamed: Pipeline) -> None:
-    """Those of the records between the two were the other one's to send, and nobody would."""
+def test_store_takes_over_dead_letters_only_without_a_gap(unstreamed: Pipeline) -> None:
+    """Otherwise neither store would send the dead letters of the records between the two positions."""
     claim(unstreamed)
     checkpoints = Checkpoints(unstreamed.settings, unstreamed.contract)
     first, second = folders(unstreamed)
@@ -165,7 +163,7 @@ def test_a_store_takes_over_the_dead_letters_only_from_where_it_stands(unstreame
         checkpoints.claim(["postgres"])
 
 
-def test_a_store_that_has_lost_its_table_is_told_and_not_given_an_empty_one(pipeline: Pipeline) -> None:
+def test_lost_table_is_reported_and_not_replaced_by_an_empty_one(pipeline: Pipeline) -> None:
     schema_id = pipeline.register()
     pipeline.send(*({"value": pipeline.encode(schema_id, user(number))} for number in range(3)))
     pipeline.stream()

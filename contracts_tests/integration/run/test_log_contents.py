@@ -1,4 +1,4 @@
-"""No log holds a value of a record, whatever a store says of it when it refuses one."""
+"""No log contains a value of a record, even when a store quotes it in a refusal."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from streaming.stores.postgres import connection as postgres
 from streaming.stores.postgres.failures import SERVER as POSTGRES
 
 MARKER = "Xanthippe\nQuartermain"
-# Where the stores keep their rows, and Kafka its records.
+# Folders where the stores keep their rows and Kafka its records.
 _DATA = {"cassandra/data", "postgres/data", "kafka/data"}
 
 
 def holding(stack: RunningStack, word: str) -> list[str]:
-    """The files of the stack's folder that hold the word, the servers' own data apart."""
+    """Return the files in the stack's folder that contain the word, except the servers' own data."""
     found = []
     for path in stack.root.rglob("*"):
         inside = path.relative_to(stack.root)
@@ -38,9 +38,7 @@ def words_of(marker: str) -> list[str]:
     return marker.split("\n")
 
 
-def test_a_row_that_postgresql_refuses_stands_in_no_log(
-    stack: RunningStack, pipeline: Pipeline, tmp_path: Path
-) -> None:
+def test_row_refused_by_postgres_appears_in_no_log(stack: RunningStack, pipeline: Pipeline, tmp_path: Path) -> None:
     schema_id = pipeline.register()
     pipeline.send({"value": pipeline.encode(schema_id, user(1))})
     assert run(stack, pipeline, "--available-now").returncode == 0
@@ -51,7 +49,7 @@ def test_a_row_that_postgresql_refuses_stands_in_no_log(
     done = run(stack, pipeline, "--available-now", STREAM_RETRY_FOR_S="1")
     assert "postgres" in done.stderr
     for word in words_of(MARKER):
-        # It has reached Cassandra.
+        # The value has reached Cassandra.
         assert any(word in row["first_name"] for row in pipeline.cassandra_rows().values())
         assert word not in done.stdout + done.stderr
         for log in (pipeline.settings.spark_log_file, *tmp_path.rglob("*.log")):
@@ -59,7 +57,7 @@ def test_a_row_that_postgresql_refuses_stands_in_no_log(
         assert holding(stack, word) == []
 
 
-def test_what_a_driver_says_of_a_value_stands_in_no_log(
+def test_value_quoted_by_a_driver_appears_in_no_log(
     stack: RunningStack, spark: SparkSession, settings_of_stack: Settings
 ) -> None:
     frame = spark.createDataFrame([(MARKER,)], "id string")
@@ -86,9 +84,7 @@ def test_what_a_driver_says_of_a_value_stands_in_no_log(
         assert kind in log
 
 
-def test_spark_s_log_keeps_the_words_of_servers_and_no_others(
-    spark: SparkSession, settings_of_stack: Settings
-) -> None:
+def test_spark_log_keeps_server_messages_and_no_others(spark: SparkSession, settings_of_stack: Settings) -> None:
     said = {
         "org.apache.kafka.common.errors.TimeoutException": True,
         "java.net.ConnectException": True,
@@ -114,9 +110,7 @@ def test_spark_s_log_keeps_the_words_of_servers_and_no_others(
         assert f"\n\tat a.b.c(D.java:1)\nthree{number}" in log
 
 
-def test_a_read_that_cassandra_warns_of_leaves_no_key_in_its_log(
-    stack: RunningStack, settings_of_stack: Settings
-) -> None:
+def test_cassandra_read_warning_logs_no_key(stack: RunningStack, settings_of_stack: Settings) -> None:
     log = stack.root / "logs" / "cassandra.log"
     with cassandra.connect(settings_of_stack) as session:
         session.execute(

@@ -1,6 +1,6 @@
-"""Servers that refuse, are cut off in the middle, hang or are slow, by a proxy in front of each of them.
+"""Servers that refuse connections, drop them, hang or are slow, simulated by a proxy in front of each.
 
-Servers that are killed and started again: test_streaming_process.py, and contracts_tests/chaos/.
+For servers that are killed and restarted, see test_streaming_process.py and contracts_tests/chaos/.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from streaming.stores.cassandra import connection as cassandra
 from streaming.stores.cassandra.sink import CassandraSink
 from streaming.stores.postgres import connection as postgres
 
-# The longest of them has a dozen outages in one run of the stream.
+# The longest test has a dozen outages in one run of the stream.
 pytestmark = pytest.mark.timeout(1500)
 
 SERVERS = {
@@ -40,7 +40,7 @@ SERVERS = {
 
 @dataclass(frozen=True)
 class Between:
-    """A proxy before each server, and the variables that send a stream to them."""
+    """A proxy in front of each server, and the variables that point a stream to the proxies."""
 
     proxies: dict[str, Proxy]
     variables: dict[str, str]
@@ -51,7 +51,7 @@ class Between:
 
 @pytest.fixture
 def between(stack: RunningStack) -> Iterator[Between]:
-    """The stream's only way to the servers; the test itself goes straight to them."""
+    """The stream reaches the servers only through the proxies; the test itself connects directly."""
     proxies, variables = {}, {}
     with ExitStack() as cleaning:
         for name, variable in SERVERS.items():
@@ -64,7 +64,7 @@ def between(stack: RunningStack) -> Iterator[Between]:
 
 
 class Feed:
-    """Sends users, and knows how many there should be.  Looks into the stores on connections of its own."""
+    """A sender of users that counts them, and checks the stores over its own connections."""
 
     def __init__(self, pipeline: Pipeline, session: Session, connection: psycopg.Connection) -> None:
         self.pipeline = pipeline
@@ -101,20 +101,20 @@ def feed(pipeline: Pipeline) -> Iterator[Feed]:
 
 
 def both_written(log: Path) -> bool:
-    """Whether there is a batch in each store, and so both tables."""
+    """Return whether each store has a batch, and so its table."""
     lines = [line for line in log.read_text().splitlines() if 'event="batch written"' in line]
     return all(any(f"sink={sink} " in line for line in lines) for sink in ("cassandra", "postgres"))
 
 
 def failed(log: Path, sink: str, server: str) -> int:
-    """How many attempts of a sink have failed for that server, as the log tells it: one line each."""
+    """Return how many attempts of a sink failed because of the server, one line of the log each."""
     return sum(
         'event="attempt failed"' in line and f"sink={sink} " in line and server in line
         for line in log.read_text().splitlines()
     )
 
 
-def test_each_store_and_the_registry_may_refuse_be_cut_off_hang_and_be_slow(
+def test_stream_survives_refusing_cut_hanging_and_slow_servers(
     stack: RunningStack, feed: Feed, between: Between, tmp_path: Path
 ) -> None:
     log, pipeline = tmp_path / "stream.log", feed.pipeline
@@ -128,7 +128,7 @@ def test_each_store_and_the_registry_may_refuse_be_cut_off_hang_and_be_slow(
         wait_for(lambda: both_written(log) and feed.in_both(), log)
 
         for name, (spoken, arrived, _, other_arrived) in stores.items():
-            # Refused: the other goes on; then the first catches up.
+            # Refused: the other store continues, and the first one catches up later.
             between[name].refuse()
             feed.send(50)
             wait_for(other_arrived, log)
@@ -137,7 +137,7 @@ def test_each_store_and_the_registry_may_refuse_be_cut_off_hang_and_be_slow(
             between[name].pass_on()
             wait_for(arrived, log)
 
-            # Cut off in the middle of a batch, and gone: what is half written is written again.
+            # Cut off in the middle of a batch and then down: the half-written batch is written again.
             before = failed(log, name, spoken)
             between[name].cut_after(100_000)
             feed.send(2_000)
@@ -147,7 +147,7 @@ def test_each_store_and_the_registry_may_refuse_be_cut_off_hang_and_be_slow(
             between[name].pass_on()
             wait_for(arrived, log)
 
-            # Hangs: the attempt is given up in time, the next one goes through.
+            # Hanging: the attempt times out, and the next one succeeds.
             before = failed(log, name, "")
             between[name].stall()
             feed.send(50)
@@ -157,7 +157,7 @@ def test_each_store_and_the_registry_may_refuse_be_cut_off_hang_and_be_slow(
             between[name].pass_on()
             wait_for(arrived, log)
 
-        # Slow: nothing fails for it.
+        # Slow: no attempt fails.
         before_all = log.read_text().count("attempt failed")
         for proxy in between.proxies.values():
             proxy.delay(0.1)
@@ -167,7 +167,7 @@ def test_each_store_and_the_registry_may_refuse_be_cut_off_hang_and_be_slow(
             proxy.pass_on()
         assert log.read_text().count("attempt failed") == before_all
 
-        # The registry is asked for ids that are new: the batch waits for it, and nothing is dead-lettered.
+        # New schema ids need the registry: the batch waits for it, and nothing is dead-lettered.
         for number, cut in enumerate((between["registry"].refuse, between["registry"].stall)):
             field = {"name": f"note_{number}", "type": ["null", "string"], "default": None, "doc": "Comes with it."}
             new = pipeline.evolve(lambda schema: schema["fields"].append(field))  # noqa: B023
@@ -185,10 +185,10 @@ def test_each_store_and_the_registry_may_refuse_be_cut_off_hang_and_be_slow(
         assert ended(process, log, 60) == 0, log.read_text()
     assert pipeline.dead_letters() == []
     assert "Traceback" not in log.read_text()
-    assert "First " not in log.read_text(), "a name is in the log"
+    assert "First " not in log.read_text(), "the log contains a name"
 
 
-def test_a_broker_that_goes_and_comes_is_told_and_one_that_is_gone_keeps_nobody_from_stopping(
+def test_broker_outage_is_logged_and_does_not_prevent_shutdown(
     stack: RunningStack, feed: Feed, between: Between, tmp_path: Path
 ) -> None:
     log, pipeline = tmp_path / "stream.log", feed.pipeline
@@ -211,7 +211,7 @@ def test_a_broker_that_goes_and_comes_is_told_and_one_that_is_gone_keeps_nobody_
     assert "Traceback" not in log.read_text()
 
 
-def test_a_broker_that_stays_away_ends_the_stream_which_says_so(
+def test_stream_ends_with_an_error_when_broker_stays_down(
     stack: RunningStack, feed: Feed, between: Between, tmp_path: Path
 ) -> None:
     log, pipeline = tmp_path / "stream.log", feed.pipeline
@@ -228,8 +228,8 @@ def test_a_broker_that_stays_away_ends_the_stream_which_says_so(
     assert feed.in_both()
 
 
-def test_a_session_of_cassandra_that_is_dead_is_not_used_again_though_somebody_holds_it(pipeline: Pipeline) -> None:
-    """The connector gives one session to all, and drops none that is held: by a task that hangs, for one."""
+def test_dead_cassandra_session_is_not_reused_while_still_held(pipeline: Pipeline) -> None:
+    """The connector shares one session, and keeps it while anything, such as a hanging task, holds it."""
     schema_id = pipeline.register()
     settings = pipeline.settings.model_copy(update={"stream_retry_for_s": 20})
     sinks = job.prepare(settings, pipeline.contract)

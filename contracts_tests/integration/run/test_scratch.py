@@ -1,4 +1,4 @@
-"""Spark's files hold records: for no other account to read, and gone when the stream is, however it ended."""
+"""Spark's files contain records: no other account may read them, and none remain once the stream has ended."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def jvm(pid: int) -> int:
     return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
 
 
-def test_each_run_has_a_folder_for_itself_which_goes_with_it_or_with_the_next(
+def test_each_run_has_its_own_scratch_folder_that_is_always_removed(
     stack: RunningStack, pipeline: Pipeline, tmp_path: Path
 ) -> None:
     other = made(pipeline.settings, None, tmp_path / "other")
@@ -25,7 +25,7 @@ def test_each_run_has_a_folder_for_itself_which_goes_with_it_or_with_the_next(
         one.send({"value": one.encode(one.register(), user(1))})
     scratch, elsewhere = tmp_path / "of Spark" / "scratch", tmp_path / "elsewhere"
     elsewhere.mkdir()
-    # Where Java, and Spark with it, would write unless they are told otherwise.
+    # Java, and with it Spark, would write to `elsewhere` by default.
     told = {"SPARK_LOCAL_DIRS": str(scratch), "JAVA_TOOL_OPTIONS": f"-Djava.io.tmpdir={elsewhere}"}
     logs = tmp_path / "one.log", tmp_path / "other.log", tmp_path / "third.log"
     with running(stack, pipeline, logs[0], **told) as killed:
@@ -34,7 +34,7 @@ def test_each_run_has_a_folder_for_itself_which_goes_with_it_or_with_the_next(
         assert stat.S_IMODE(left.stat().st_mode) == 0o700
         assert list(left.glob("blockmgr-*")) != []
         assert [path for path in elsewhere.iterdir() if not path.name.startswith("hsperfdata")] == []
-        os.kill(jvm(killed.pid), signal.SIGSTOP)  # so that it does not remove its files when its parent is gone
+        os.kill(jvm(killed.pid), signal.SIGSTOP)  # so that it cannot remove its files when its parent dies
         os.killpg(killed.pid, signal.SIGKILL)
         killed.wait()
     assert list(left.glob("blockmgr-*")) != []
@@ -44,7 +44,7 @@ def test_each_run_has_a_folder_for_itself_which_goes_with_it_or_with_the_next(
         assert not left.exists()
         (kept,) = scratch.iterdir()
         assert run_apart(stack, pipeline, "--available-now", **told).returncode == 0
-        # That of a run that goes on was left alone, and the other has removed its own.
+        # The folder of the run in progress was left alone, and the other run has removed its own.
         assert list(scratch.iterdir()) == [kept]
         assert list(kept.glob("blockmgr-*")) != []
         lives.terminate()

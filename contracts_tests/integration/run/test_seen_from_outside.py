@@ -1,4 +1,4 @@
-"""What others see of a stream: consumer groups, metrics, log lines, `status`."""
+"""A stream seen from outside: consumer groups, metrics, log lines and `status`."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ BAD = (b"", b"\x00", b"{json", None)
 
 
 def samples(port: int) -> Samples:
-    """(name, labels) -> value of everything that a scrape answers."""
+    """Return (name, labels) -> value for everything in a scrape."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
         families = list(text_string_to_metric_families(answer.read().decode()))
     return {(one.name, tuple(sorted(one.labels.items()))): one.value for found in families for one in found.samples}
 
 
 def by(label: str, name: str, found: Samples) -> dict[str, float]:
-    """Value of `label` -> value of the samples of that name, zeros left out."""
+    """Return the value of `label` -> the value of the samples of that name, without zeros."""
     return {dict(key[1])[label]: value for key, value in found.items() if key[0] == name and value}
 
 
 def lags(pipeline: Pipeline) -> dict[str, int]:
-    """Sink -> lag of its group as any Kafka tool reckons it: every partition has a committed offset."""
+    """Return sink -> lag of its group as any Kafka tool computes it, once every partition has a committed offset."""
     asked = Groups(pipeline.settings, timeout_s=10)
     first, last = asked.ends(pipeline.contract.topic)
     found = {}
@@ -60,7 +60,7 @@ def lags(pipeline: Pipeline) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Run:
-    """A stream that wrote 40 records and rejected 5, and was scraped while it ran; then 3 records came."""
+    """A stream that wrote 40 records, rejected 5, and was scraped while it ran; 3 more records came afterwards."""
 
     pipeline: Pipeline
     began: float
@@ -94,7 +94,7 @@ def seen(stack: RunningStack, settings_of_stack: Settings, tmp_path_factory: pyt
     return Run(pipeline, began, ended, scraped, lines)
 
 
-def test_a_scrape_tells_what_was_read_written_and_rejected(seen: Run) -> None:
+def test_metrics_count_records_read_written_and_rejected(seen: Run) -> None:
     for sink in SINKS:
         labels = (("contract", seen.pipeline.folder.name), ("sink", sink))
         assert seen.scraped["stream_records_out_total", labels] == 40
@@ -110,7 +110,7 @@ def test_a_scrape_tells_what_was_read_written_and_rejected(seen: Run) -> None:
     }  # fmt: skip
 
 
-def test_a_line_of_the_log_tells_each_batch(seen: Run) -> None:
+def test_log_has_one_line_per_batch(seen: Run) -> None:
     written = [line for line in seen.lines if line["event"] == "batch written"]
     for sink in SINKS:
         told = [line for line in written if line["sink"] == sink]
@@ -125,7 +125,7 @@ def status(stack: RunningStack, seen: Run, *arguments: str, **changes: str) -> D
     return done
 
 
-def test_status_tells_topics_versions_lag_rows_and_dead_letters(stack: RunningStack, seen: Run) -> None:
+def test_status_shows_topics_versions_lag_rows_and_dead_letters(stack: RunningStack, seen: Run) -> None:
     done = status(stack, seen, "--json")
     assert done.returncode == 0, done.stderr
     document, contract = json.loads(done.stdout), seen.pipeline.contract
@@ -144,7 +144,7 @@ def test_status_tells_topics_versions_lag_rows_and_dead_letters(stack: RunningSt
     ]
 
 
-def test_status_names_the_server_that_is_down_and_shows_the_others(stack: RunningStack, seen: Run) -> None:
+def test_status_names_the_unreachable_server_and_shows_the_others(stack: RunningStack, seen: Run) -> None:
     done = status(stack, seen, "--watch", CASSANDRA_HOSTS="127.0.0.1:9")
     assert done.returncode == 3
     assert re.search(r"cassandra .*127\.0\.0\.1:9 .*does not answer", done.stdout)
@@ -161,7 +161,7 @@ def test_status_names_the_server_that_is_down_and_shows_the_others(stack: Runnin
     assert "s3cret" not in nothing.stdout + nothing.stderr
 
 
-def test_a_contract_that_was_never_registered_has_a_status_too(
+def test_status_includes_a_contract_that_was_never_registered(
     stack: RunningStack, settings_of_stack: Settings, tmp_path: Path
 ) -> None:
     pipeline = made(settings_of_stack, None, tmp_path)
@@ -175,7 +175,7 @@ def test_a_contract_that_was_never_registered_has_a_status_too(
     assert [(sink["lag"], sink["rows"]) for sink in told["sinks"]] == [(None, None), (None, None)]
 
 
-def test_a_table_that_takes_too_long_to_count_is_estimated_from_then_on(seen: Run) -> None:
+def test_table_slow_to_count_is_estimated_from_then_on(seen: Run) -> None:
     sinks, counting = seen.pipeline.contract.spec.sinks, Counting(seen.pipeline.settings)
     exact = Rows(40, exact=True)
     assert counting.of("postgres", [sinks.postgres]) == {sinks.postgres.qualified: exact}
@@ -192,7 +192,7 @@ def test_a_table_that_takes_too_long_to_count_is_estimated_from_then_on(seen: Ru
     assert counting.of("cassandra", [sinks.cassandra])[sinks.cassandra.qualified].exact is False
 
 
-def test_a_run_has_committed_its_last_batch_when_it_ends(pipeline: Pipeline) -> None:
+def test_run_has_committed_its_last_batch_when_it_ends(pipeline: Pipeline) -> None:
     schema_id = pipeline.register()
     for number in range(2):
         pipeline.send(*({"value": pipeline.encode(schema_id, user(n)), "key": str(n)} for n in range(30)))
@@ -200,7 +200,7 @@ def test_a_run_has_committed_its_last_batch_when_it_ends(pipeline: Pipeline) -> 
         assert lags(pipeline) == dict.fromkeys(SINKS, 0), number
 
 
-def test_while_a_store_is_down_its_group_lags_alone_and_what_is_attempted_again_counts_once(
+def test_store_outage_delays_only_its_group_and_retries_count_once(
     private: RunningStack, own_pipeline: Pipeline, tmp_path: Path
 ) -> None:
     pipeline, log, port = own_pipeline, tmp_path / "stream.log", ports.pick(["metrics"])["metrics"]
@@ -224,7 +224,7 @@ def test_while_a_store_is_down_its_group_lags_alone_and_what_is_attempted_again_
     assert by("reason", "stream_records_rejected_total", found) == {"TOO_SHORT": 1}
 
 
-def test_a_port_that_is_taken_is_said_to_be(stack: RunningStack, seen: Run) -> None:
+def test_taken_metrics_port_is_reported(stack: RunningStack, seen: Run) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

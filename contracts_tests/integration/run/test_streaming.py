@@ -1,4 +1,4 @@
-"""The stream on real servers: what is good is in both stores, what is not is in the dead-letter topic, as it was."""
+"""The stream on real servers: good records reach both stores, bad ones reach the dead-letter topic unchanged."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ FIELDS += ("registered_date", "phone", "picture")
 
 
 def fields(row: dict[str, Any]) -> dict[str, Any]:
-    """What the record says, without the position of its event."""
+    """Return the record's own fields, without the position of its event."""
     return comparable({name: row[name] for name in FIELDS})
 
 
-def test_every_value_arrives_in_both_stores_as_it_was_sent(pipeline: Pipeline) -> None:
+def test_every_value_arrives_unchanged_in_both_stores(pipeline: Pipeline) -> None:
     schema_id = pipeline.register()
     fakers = [Faker(locale) for locale in ("fa_IR", "ja_JP", "ru_RU", "hi_IN", "el_GR", "ar_SA", "de_DE")]
     for number, faker in enumerate(fakers):
@@ -71,7 +71,7 @@ def test_every_value_arrives_in_both_stores_as_it_was_sent(pipeline: Pipeline) -
     assert pipeline.dead_letters() == []
 
 
-def test_each_record_is_decoded_with_the_schema_that_it_was_written_with(pipeline: Pipeline) -> None:
+def test_each_record_is_decoded_with_its_writer_schema(pipeline: Pipeline) -> None:
     first = pipeline.register()
 
     def swap_and_rename(schema: dict[str, Any]) -> None:
@@ -111,7 +111,7 @@ def test_each_record_is_decoded_with_the_schema_that_it_was_written_with(pipelin
             assert row["gender"] == ("OTHER" if number % 3 == 1 else "FEMALE")
 
 
-def test_schema_ids_that_turn_up_in_a_later_batch_are_looked_up_then(pipeline: Pipeline) -> None:
+def test_schema_ids_first_seen_in_a_later_batch_are_looked_up(pipeline: Pipeline) -> None:
     first = pipeline.register()
     add_note = {"name": "note", "type": "string", "default": "?"}
     second = pipeline.evolve(lambda schema: schema["fields"].append(add_note))
@@ -131,14 +131,14 @@ def test_schema_ids_that_turn_up_in_a_later_batch_are_looked_up_then(pipeline: P
     assert sorted(letter.value() for letter in pipeline.dead_letters()) == [b""] * 20 + [unknown] * 2
 
 
-def test_a_symbol_that_the_reader_does_not_know_becomes_the_default_of_the_enum(pipeline: Pipeline) -> None:
+def test_unknown_enum_symbol_becomes_the_enum_default(pipeline: Pipeline) -> None:
     file = pipeline.folder / "value.avsc"
     old = file.read_text()
     grown = pipeline.evolve(
         lambda schema: next(f for f in schema["fields"] if f["name"] == "gender")["type"]["symbols"].append("OTHER")
     )
     pipeline.send({"value": pipeline.encode(grown, user(1, gender="OTHER"))})
-    file.write_text(old)  # a stream that has not been deployed again yet
+    file.write_text(old)  # a stream that still has the old schema
 
     pipeline.stream()
 
@@ -146,7 +146,7 @@ def test_a_symbol_that_the_reader_does_not_know_becomes_the_default_of_the_enum(
     assert [row["gender"] for row in pipeline.postgres_rows().values()] == ["UNKNOWN"]
 
 
-def test_bad_records_are_dead_lettered_as_they_were_and_the_good_ones_go_on(pipeline: Pipeline) -> None:
+def test_bad_records_are_dead_lettered_unchanged_and_good_ones_stored(pipeline: Pipeline) -> None:
     schema_id = pipeline.register()
     other_id = next(
         found.schema_id for found in [pipeline.registry.version(pipeline.contract.key.name)] if found is not None
@@ -169,7 +169,7 @@ def test_bad_records_are_dead_lettered_as_they_were_and_the_good_ones_go_on(pipe
             framing + b"\xfe\xff\xff\xff\x0f" + b"x" * 40,  # a string of 2 GiB
             pipeline.encode(schema_id, user(2, id="not-a-uuid")),
             pipeline.encode(schema_id, user(3, first_name="nul \x00 inside")),
-            good.replace(b"First 1", b"First \xff"),  # no UTF-8
+            good.replace(b"First 1", b"First \xff"),  # invalid UTF-8
             _with_date(pipeline, schema_id, 2**31 - 1),
         ],
     }
@@ -220,7 +220,7 @@ def case(message: Message) -> bytes:
 
 
 def _incompatible(pipeline: Pipeline) -> int:
-    """Schema id of a version of the value's subject that the contract cannot read: it lacks every field."""
+    """Register a version that the contract cannot read, since it lacks every field; return its schema id."""
     name = pipeline.contract.value.name
     schema = {"type": "record", "name": "UserCreated", "namespace": "com.example.users", "fields": []}
     schema["fields"] = [{"name": "number", "type": "int"}]
@@ -229,7 +229,7 @@ def _incompatible(pipeline: Pipeline) -> int:
 
 
 def _with_date(pipeline: Pipeline, schema_id: int, days: int) -> bytes:
-    """A value whose dob is that many days after 1970."""
+    """Return a value whose dob is `days` days after 1970-01-01."""
     marker = pipeline.encode(schema_id, user(5, dob=dt.date(1970, 1, 1) + dt.timedelta(days=100)))
     zigzag = 2 * days
     varint = b""
@@ -237,12 +237,12 @@ def _with_date(pipeline: Pipeline, schema_id: int, days: int) -> bytes:
         varint += bytes([zigzag & 0x7F | 0x80])
         zigzag >>= 7
     varint += bytes([zigzag])
-    # 0x02 is the union's branch, 0xc8 0x01 the zigzag of 100.
+    # 0x02 is the union's branch, and 0xc8 0x01 is 100 in zigzag form.
     assert marker.count(b"\x02\xc8\x01") == 1
     return marker.replace(b"\x02\xc8\x01", b"\x02" + varint)
 
 
-def test_a_field_that_the_contract_gets_becomes_a_column_and_an_old_producer_goes_on(pipeline: Pipeline) -> None:
+def test_new_field_becomes_a_column_and_old_producers_keep_working(pipeline: Pipeline) -> None:
     first = pipeline.register()
     pipeline.send({"value": pipeline.encode(first, user(1))})
     pipeline.stream()
@@ -262,7 +262,7 @@ def test_a_field_that_the_contract_gets_becomes_a_column_and_an_old_producer_goe
         assert told == {user(1)["id"]: (None, "user1"), user(2)["id"]: (9, None), user(3)["id"]: (7, None)}
 
 
-def test_a_column_that_cannot_be_altered_stops_the_stream_before_it_starts(pipeline: Pipeline) -> None:
+def test_changed_primary_key_prevents_startup(pipeline: Pipeline) -> None:
     pipeline.register()
     pipeline.stream()
     contract = pipeline.folder / "contract.yaml"
@@ -274,7 +274,7 @@ def test_a_column_that_cannot_be_altered_stops_the_stream_before_it_starts(pipel
         pipeline.stream()
 
 
-def test_a_table_of_somebody_else_is_left_alone(pipeline: Pipeline) -> None:
+def test_table_not_made_for_the_contract_is_left_alone(pipeline: Pipeline) -> None:
     table = pipeline.contract.spec.sinks.postgres.quoted
     with postgres.connect(pipeline.settings) as connection:
         connection.execute(f"CREATE TABLE {table} (id int PRIMARY KEY)")
@@ -288,8 +288,8 @@ def test_a_table_of_somebody_else_is_left_alone(pipeline: Pipeline) -> None:
         assert ([column.name for column in found.description or ()], found.fetchall()) == (["id"], [(7,)])
 
 
-def test_a_topic_that_was_made_anew_is_read_from_its_beginning(pipeline: Pipeline) -> None:
-    """Offsets of the checkpoint are those of another topic, though its name and place are the same."""
+def test_recreated_topic_is_read_from_its_beginning(pipeline: Pipeline) -> None:
+    """The checkpoint's offsets belong to the deleted topic of the same name."""
     schema_id = pipeline.register()
     pipeline.send(*({"value": pipeline.encode(schema_id, user(n)), "partition": 0} for n in range(20)))
     pipeline.stream()
@@ -300,7 +300,7 @@ def test_a_topic_that_was_made_anew_is_read_from_its_beginning(pipeline: Pipelin
     admin.delete_topics([pipeline.contract.topic])[pipeline.contract.topic].result(30)
     pipeline.register()
     pipeline.send(*({"value": pipeline.encode(schema_id, user(n)), "partition": 0} for n in range(20, 60)))
-    # One that runs meanwhile would go on at offset 20, and nobody would miss the first ones.
+    # A stream that is already running would continue at offset 20 and silently skip the first records.
     with pytest.raises(Refused, match="made anew while the stream read it"):
         running.run(available_now=True)
 
@@ -309,7 +309,7 @@ def test_a_topic_that_was_made_anew_is_read_from_its_beginning(pipeline: Pipelin
     assert len(pipeline.cassandra_rows()) == len(pipeline.postgres_rows()) == 60
 
 
-def test_replaying_the_topic_changes_nothing(pipeline: Pipeline) -> None:
+def test_rereading_the_topic_changes_nothing(pipeline: Pipeline) -> None:
     schema_id = pipeline.register()
     pipeline.send(*({"value": pipeline.encode(schema_id, user(n)), "key": str(n)} for n in range(50)))
     pipeline.send(*({"value": pipeline.encode(schema_id, user(n, phone=None)), "key": str(n)} for n in range(25)))
@@ -324,7 +324,7 @@ def test_replaying_the_topic_changes_nothing(pipeline: Pipeline) -> None:
 
 
 @pytest.mark.parametrize("batches", [1, 2])
-def test_an_older_event_never_overwrites_a_newer_one(pipeline: Pipeline, batches: int) -> None:
+def test_older_event_never_overwrites_a_newer_one(pipeline: Pipeline, batches: int) -> None:
     schema_id = pipeline.register()
     newer = {
         "value": pipeline.encode(schema_id, user(1, phone=None, first_name="newer")),
@@ -349,8 +349,8 @@ def test_an_older_event_never_overwrites_a_newer_one(pipeline: Pipeline, batches
         ]
 
 
-def test_of_two_events_of_one_millisecond_the_later_one_wins_whole(pipeline: Pipeline) -> None:
-    """Their offsets lie on both sides of a thousand, and they come in different batches."""
+def test_later_event_of_the_same_millisecond_wins_entirely(pipeline: Pipeline) -> None:
+    """The offsets are 999 and 1000, in different batches."""
     schema_id = pipeline.register()
     other = {"value": pipeline.encode(schema_id, user(2)), "partition": 0, "timestamp": 1_000_000}
     earlier = pipeline.encode(schema_id, user(1, phone="7", first_name="z"))
@@ -366,8 +366,8 @@ def test_of_two_events_of_one_millisecond_the_later_one_wins_whole(pipeline: Pip
         assert (row["first_name"], row["phone"], row["kafka_offset"]) == ("a", None, 1000)
 
 
-def test_two_events_of_the_first_millisecond_of_1970_are_told_apart_as_others_are(pipeline: Pipeline) -> None:
-    """librdkafka takes 0 for now; Java's client sends it."""
+def test_events_at_the_epoch_are_ordered_by_offset(pipeline: Pipeline) -> None:
+    """librdkafka replaces timestamp 0 with the current time, so Java's client sends the records."""
     schema_id = pipeline.register()
     jvm = pipeline.spark._jvm
     bytes_ = "org.apache.kafka.common.serialization.ByteArraySerializer"
@@ -390,8 +390,8 @@ def test_two_events_of_the_first_millisecond_of_1970_are_told_apart_as_others_ar
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_both_stores_hold_the_newest_event_of_each_row_whatever_the_order(pipeline: Pipeline, seed: int) -> None:
-    """Few keys and milliseconds, any partition, several batches; then again from the middle and from the start."""
+def test_both_stores_hold_the_newest_event_of_each_row_in_any_order(pipeline: Pipeline, seed: int) -> None:
+    """Few keys and milliseconds, any partition, several batches; then a reread from the middle and from the start."""
     dice = random.Random(seed)
     schema_id = pipeline.register()
     newest: dict[str, tuple[tuple[int, int, int], dict[str, Any]]] = {}
@@ -431,7 +431,7 @@ def test_both_stores_hold_the_newest_event_of_each_row_whatever_the_order(pipeli
     assert stored() == [wanted, wanted]
 
 
-def test_reconciliation_finds_the_row_that_is_missing(pipeline: Pipeline) -> None:
+def test_reconcile_finds_a_missing_row(pipeline: Pipeline) -> None:
     schema_id = pipeline.register()
     pipeline.send(*({"value": pipeline.encode(schema_id, user(n)), "key": str(n)} for n in range(10)))
     pipeline.stream()
@@ -447,10 +447,10 @@ def test_reconciliation_finds_the_row_that_is_missing(pipeline: Pipeline) -> Non
     assert len(outcome.stores["cassandra"].missing) == 1
 
 
-def test_a_second_stream_of_the_contract_that_starts_takes_no_row_from_the_first(
+def test_starting_second_stream_takes_no_rows_from_the_first(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Both use one staging table: whoever prepares it waits until what the other has loaded is in the table."""
+    """Both use one staging table: the second stream waits until the first has moved its rows to the table."""
     spec = pipeline.contract.spec.sinks.postgres
     first, second = (PostgresSink(pipeline.settings, pipeline.contract, spec) for _ in range(2))
     first.prepare()
@@ -473,7 +473,7 @@ def test_a_second_stream_of_the_contract_that_starts_takes_no_row_from_the_first
     assert seen == [50]
 
 
-def test_a_reject_that_is_too_large_for_the_dead_letter_topic_is_told_without_its_value(pipeline: Pipeline) -> None:
+def test_reject_too_large_for_dead_letter_topic_omits_its_value(pipeline: Pipeline) -> None:
     schema_id = pipeline.register()
     large = b"{" + random.Random(1).randbytes(1_048_300)
     pipeline.send({"value": large, "key": "large", "partition": 0}, {"value": b"{small", "partition": 0})
@@ -489,7 +489,7 @@ def test_a_reject_that_is_too_large_for_the_dead_letter_topic_is_told_without_it
     assert (told["contracts.value.left.out"], told["__connect.errors.offset"]) == (str(len(large)), "0")
 
 
-def test_what_is_observed_is_counted_as_it_is_written_and_the_writer_has_no_listener_to_tell(
+def test_observed_metrics_are_collected_without_a_listener(
     spark: SparkSession,
 ) -> None:
     batch = spark.range(0, 1000, numPartitions=3).observe(

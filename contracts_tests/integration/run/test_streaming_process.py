@@ -1,4 +1,4 @@
-"""`python -m streaming` as a process: servers that are down, at the start and in the middle, and how it ends."""
+"""`python -m streaming` as a process: servers down at startup or during the run, and how the process ends."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from streaming.stores.postgres import connection as postgres
         ("POSTGRES_DSN", "postgresql://somebody:s3cret@127.0.0.1:9/contracts", "PostgreSQL 127.0.0.1:9/contracts"),
     ],
 )
-def test_a_server_that_is_down_at_the_start_is_named(
+def test_server_down_at_startup_is_named(
     stack: RunningStack, pipeline: Pipeline, variable: str, value: str, words: str
 ) -> None:
     done = run(stack, pipeline, "--available-now", KAFKA_MAX_BLOCK_MS="2000", **{variable: value})
@@ -42,16 +42,16 @@ def test_a_server_that_is_down_at_the_start_is_named(
     assert "s3cret" not in done.stderr
 
 
-def test_wrong_credentials_are_said_to_be_wrong(stack: RunningStack, pipeline: Pipeline) -> None:
+def test_wrong_credentials_are_told_apart_from_an_outage(stack: RunningStack, pipeline: Pipeline) -> None:
     done = run(stack, pipeline, "--available-now", CASSANDRA_PASSWORD="wrong")
     assert done.returncode == 3
-    # An outage names the credentials too, among what else it may be.
+    # The message of an outage also mentions the credentials, among other causes.
     assert "correct what it names, or CASSANDRA_HOSTS and its credentials" in done.stderr
     assert "see whether it is up" not in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_a_contract_that_is_not_registered_says_how(stack: RunningStack, pipeline: Pipeline) -> None:
+def test_unregistered_contract_error_says_how_to_register(stack: RunningStack, pipeline: Pipeline) -> None:
     file = pipeline.folder / "contract.yaml"
     file.write_text(file.read_text().replace("topic: users_", "topic: unregistered_", 1))
     done = run(stack, pipeline, "--available-now")
@@ -59,13 +59,13 @@ def test_a_contract_that_is_not_registered_says_how(stack: RunningStack, pipelin
     assert "make register-schemas" in done.stderr
 
 
-def test_an_unknown_contract_names_those_that_there_are(stack: RunningStack, pipeline: Pipeline) -> None:
+def test_unknown_contract_error_lists_existing_contracts(stack: RunningStack, pipeline: Pipeline) -> None:
     done = run(stack, pipeline, "--contract", "nothing")
     assert done.returncode == 2
     assert pipeline.folder.name in done.stderr
 
 
-def test_a_store_that_stays_away_ends_the_stream_which_says_so(
+def test_stream_ends_with_an_error_when_store_stays_down(
     private: RunningStack, own_pipeline: Pipeline, tmp_path: Path
 ) -> None:
     pipeline, log = own_pipeline, tmp_path / "stream.log"
@@ -91,7 +91,7 @@ def test_a_store_that_stays_away_ends_the_stream_which_says_so(
     assert len(pipeline.cassandra_rows()) == 2
 
 
-def test_a_stream_that_runs_is_alone_and_reads_partitions_that_come(
+def test_running_stream_is_exclusive_and_reads_new_partitions(
     stack: RunningStack, pipeline: Pipeline, tmp_path: Path
 ) -> None:
     log = tmp_path / "stream.log"
@@ -114,7 +114,7 @@ def test_a_stream_that_runs_is_alone_and_reads_partitions_that_come(
     assert run(stack, pipeline, "--available-now").returncode == 0
 
 
-def test_a_jvm_that_dies_is_told_and_nothing_is_lost(stack: RunningStack, pipeline: Pipeline, tmp_path: Path) -> None:
+def test_killed_jvm_is_reported_and_nothing_is_lost(stack: RunningStack, pipeline: Pipeline, tmp_path: Path) -> None:
     log = tmp_path / "stream.log"
     schema_id = pipeline.register()
     pipeline.send({"value": pipeline.encode(schema_id, user(1))})
@@ -132,9 +132,7 @@ def test_a_jvm_that_dies_is_told_and_nothing_is_lost(stack: RunningStack, pipeli
     assert len(pipeline.cassandra_rows()) == len(pipeline.postgres_rows()) == 2
 
 
-def test_a_sigterm_that_comes_while_spark_starts_is_not_lost(
-    stack: RunningStack, pipeline: Pipeline, tmp_path: Path
-) -> None:
+def test_sigterm_during_spark_startup_is_not_lost(stack: RunningStack, pipeline: Pipeline, tmp_path: Path) -> None:
     log = tmp_path / "stream.log"
     with running(stack, pipeline, log) as process:
         java = Path(f"/proc/{process.pid}/task/{process.pid}/children")
@@ -144,7 +142,7 @@ def test_a_sigterm_that_comes_while_spark_starts_is_not_lost(
     assert "batch written" not in log.read_text()
 
 
-def test_ctrl_c_says_within_a_second_which_batch_it_waits_for_and_again_it_stops(
+def test_ctrl_c_names_the_awaited_batch_and_a_second_one_stops_at_once(
     stack: RunningStack, pipeline: Pipeline, tmp_path: Path
 ) -> None:
     log, table = tmp_path / "stream.log", pipeline.contract.spec.sinks.postgres.quoted
@@ -160,7 +158,7 @@ def test_ctrl_c_says_within_a_second_which_batch_it_waits_for_and_again_it_stops
         asked = time.monotonic()
         process.send_signal(signal.SIGINT)
         wait_for(lambda: "stopping" in log.read_text(), log, seconds=5)
-        assert time.monotonic() - asked < 1.5  # `wait_for` looks every 0.3 s
+        assert time.monotonic() - asked < 1.5  # `wait_for` polls every 0.3 s
         (line,) = [line for line in log.read_text().splitlines() if "stopping" in line]
         assert 'waits_for="postgres to write batch 1"' in line
         assert "Ctrl-C again stops at once" in line
@@ -171,7 +169,7 @@ def test_ctrl_c_says_within_a_second_which_batch_it_waits_for_and_again_it_stops
     assert len(pipeline.postgres_rows()) == len(pipeline.cassandra_rows()) == 2
 
 
-def test_a_batch_is_not_taken_for_written_when_cassandra_was_restarted_meanwhile(
+def test_batch_fails_when_cassandra_restarts_while_it_is_written(
     private: RunningStack, own_pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sink = CassandraSink(own_pipeline.settings, own_pipeline.contract, own_pipeline.contract.spec.sinks.cassandra)

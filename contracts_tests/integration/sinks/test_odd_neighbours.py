@@ -1,4 +1,4 @@
-"""Odd surroundings of a record: header names that are not UTF-8, others' constraints and triggers, deep schemas."""
+"""Unusual conditions: header names that are not UTF-8, foreign constraints and triggers, deeply nested schemas."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from streaming.stores.postgres import connection as postgres
 FAR = 1_790_000_000_000 * 1_000_000
 
 
-def test_header_names_that_are_not_utf_8(pipeline: Pipeline, stack: RunningStack) -> None:
+def test_header_names_that_are_not_utf_8_break_nothing(pipeline: Pipeline, stack: RunningStack) -> None:
     schema_id = pipeline.register()
     raw.send(pipeline, pipeline.encode(schema_id, user(1)), [(b"\xff\xfe", b"x")])
     raw.send(pipeline, b"{", [(b"\xff\xfe", b"x"), (b"a\x00b", b"y"), (b"plain", b"z")])
@@ -41,7 +41,7 @@ def test_header_names_that_are_not_utf_8(pipeline: Pipeline, stack: RunningStack
         json.loads(done.stdout)
 
 
-def test_a_letter_with_a_forged_timestamp_is_one_as_before(pipeline: Pipeline, stack: RunningStack) -> None:
+def test_letter_with_forged_timestamp_is_replayed_once(pipeline: Pipeline, stack: RunningStack) -> None:
     from confluent_kafka import Producer
 
     pipeline.send({"value": b"{"})
@@ -70,7 +70,7 @@ def test_a_letter_with_a_forged_timestamp_is_one_as_before(pipeline: Pipeline, s
         ),
     ],
 )
-def test_whatever_postgresql_refuses_a_row_with_is_found(pipeline: Pipeline, statement: str) -> None:
+def test_row_refused_by_postgres_is_found_for_any_error_code(pipeline: Pipeline, statement: str) -> None:
     schema_id = pipeline.register()
     pipeline.send({"value": pipeline.encode(schema_id, user(1, email="twice@example.com"))})
     pipeline.stream()
@@ -97,10 +97,10 @@ def nested(levels: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("more", [-1, 1])
-def test_a_schema_that_is_nested_too_deeply_cannot_be_read(pipeline: Pipeline, more: int) -> None:
+def test_schema_nested_beyond_the_limit_is_incompatible(pipeline: Pipeline, more: int) -> None:
     text = (pipeline.folder / "value.avsc").read_text()
     good = pipeline.register()
-    # The record itself, its field's union, and so many records.
+    # The outer record and the field's union count as two levels.
     field = {"name": "deep", "type": ["null", nested(MOST_NESTED - 2 + more)], "default": None, "doc": "Deep."}
     deep = pipeline.evolve(lambda schema: schema["fields"].append(field))
     (pipeline.folder / "value.avsc").write_text(text)

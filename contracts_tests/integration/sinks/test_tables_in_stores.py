@@ -1,4 +1,4 @@
-"""What `contracts.tables.layout` and `contracts.check.impact` say of a table, done by the real stores."""
+"""The statements of `contracts.tables.layout` and `contracts.check.impact`, executed by the real stores."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from streaming.stores.postgres import connection as postgres
 
 
 def written(pipeline: Pipeline, sinks: dict[str, Any], fields: dict[str, Any]) -> None:
-    """Makes the pipeline's contract one of these fields, `id` first, in a topic of its own."""
+    """Replace the pipeline's contract with one that has these fields, `id` first, and its own topic."""
     name = pipeline.folder.name
     spec = {"topic": f"{name}-own", "owner": "test", "compatibility": "BACKWARD", "key": "key.avsc", "sinks": sinks}
     spec["kafka"] = {"config": {"retention.ms": "-1"}}
@@ -35,8 +35,8 @@ def decimal(precision: int) -> dict[str, Any]:
     return {"type": "bytes", "logicalType": "decimal", "precision": precision, "scale": 2}
 
 
-def test_reserved_words_are_names_of_tables_in_both_stores(pipeline: Pipeline) -> None:
-    # The tables are there already where the servers have seen this test before; its keys are its own.
+def test_reserved_words_work_as_table_names_in_both_stores(pipeline: Pipeline) -> None:
+    # The tables already exist if the servers have run this test before; its keys are unique.
     one, other = f"{pipeline.folder.name}_1", f"{pipeline.folder.name}_2"
     sinks = {
         "cassandra": {"keyspace": "spark_streams", "table": "user", "primary_key": ["id"]},
@@ -58,7 +58,7 @@ def test_reserved_words_are_names_of_tables_in_both_stores(pipeline: Pipeline) -
     assert {store: found.rows for store, found in outcome.stores.items()} == {"cassandra": 2, "postgres": 2}
 
 
-def test_numbers_become_wider_in_postgresql_also_in_its_primary_key(pipeline: Pipeline) -> None:
+def test_postgres_widens_numeric_columns_including_the_primary_key(pipeline: Pipeline) -> None:
     sinks = {"postgres": {"table": pipeline.folder.name, "primary_key": ["id"]}}
     narrow, wide = {"id": "int", "total": decimal(4)}, {"id": "int", "total": decimal(9)}
     written(pipeline, sinks, narrow)
@@ -66,7 +66,7 @@ def test_numbers_become_wider_in_postgresql_also_in_its_primary_key(pipeline: Pi
     pipeline.send({"value": pipeline.encode(first, {"id": 1, "total": Decimal("12.34")}), "key": "1"})
     pipeline.stream()
 
-    # A producer of the wider decimal before the stream is: DECIMAL_WIDENED says what becomes of it.
+    # The producer has the wider decimal before the stream does; DECIMAL_WIDENED describes the effect.
     written(pipeline, sinks, wide)
     second = pipeline.register()
     written(pipeline, sinks, narrow)
@@ -85,7 +85,7 @@ def test_numbers_become_wider_in_postgresql_also_in_its_primary_key(pipeline: Pi
     assert reconcile(pipeline.settings, pipeline.contract).in_order()
 
 
-def test_an_alteration_is_told_once_done_and_what_stands_in_its_way_is_named(pipeline: Pipeline) -> None:
+def test_alteration_names_its_obstacles_and_is_logged_only_when_done(pipeline: Pipeline) -> None:
     name = pipeline.folder.name
     sinks = {
         "cassandra": {"keyspace": "spark_streams", "table": name, "primary_key": ["id"]},
@@ -102,7 +102,7 @@ def test_an_alteration_is_told_once_done_and_what_stands_in_its_way_is_named(pip
         f"rule {name}_quiet on table {name}": f"CREATE RULE {name}_quiet AS ON UPDATE TO {name}"
         " WHERE new.count < 0 DO INSTEAD NOTHING",
     }
-    # Neither is in the way.
+    # None of these blocks the change.
     harmless = (
         f"CREATE VIEW {name}_ids AS SELECT id FROM {name}",
         f"CREATE INDEX {name}_counts ON {name} (count) WHERE count > 0",
@@ -112,7 +112,7 @@ def test_an_alteration_is_told_once_done_and_what_stands_in_its_way_is_named(pip
         for statement in (*obstacles.values(), *harmless):
             connection.execute(statement)
 
-    # `note` can be added, and is told only where the whole of it has been done.
+    # `note` could be added, but the log mentions it only once the whole change is done.
     written(pipeline, {"postgres": sinks["postgres"]}, {**narrow, "count": "long", "note": ["null", "string"]})
     with capture_logs() as logs, pytest.raises(Refused) as caught:
         job.prepare(pipeline.settings, pipeline.contract)
@@ -142,14 +142,14 @@ def test_an_alteration_is_told_once_done_and_what_stands_in_its_way_is_named(pip
     ]
 
 
-def test_an_alteration_of_cassandra_is_told_only_when_the_store_has_taken_it(pipeline: Pipeline) -> None:
+def test_cassandra_alteration_is_logged_only_after_it_succeeds(pipeline: Pipeline) -> None:
     name = pipeline.folder.name
     sinks = {"cassandra": {"keyspace": "spark_streams", "table": name, "primary_key": ["id"]}}
     written(pipeline, sinks, {"id": "string"})
     pipeline.register()
     job.prepare(pipeline.settings, pipeline.contract)
     with cassandra.connect(pipeline.settings) as session:
-        # Cassandra does not take the name again for another type.
+        # Cassandra refuses the name of a dropped column for another type.
         session.execute(f'ALTER TABLE "spark_streams"."{name}" ADD b int')
         session.execute(f'ALTER TABLE "spark_streams"."{name}" DROP b')
     written(pipeline, sinks, {"id": "string", "a": ["null", "string"], "b": ["null", "string"]})

@@ -1,4 +1,4 @@
-"""`tombstones: delete` on real servers: the newest event of a row decides whether it is there, and in both stores."""
+"""`tombstones: delete` on real servers: a row's newest event decides in both stores whether the row exists."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from streaming.inspection.reconcile import reconcile
 from streaming.stores.postgres import connection as postgres
 
 RECORD, TOMBSTONE = "record", "tombstone"
-# Number of the row -> its events by batch: what it is, and its timestamp.  The last batch comes last.
+# Number of the row -> its events (kind and timestamp) by batch, the last batch last.
 EVENTS = {
     0: [[(RECORD, 1000), (TOMBSTONE, 2000)], [], []],
     1: [[(RECORD, 1000)], [(TOMBSTONE, 2000)], []],
@@ -34,7 +34,7 @@ EVENTS = {
     13: [[(RECORD, 1000)], [(TOMBSTONE, 2000), (RECORD, 3000)], [(TOMBSTONE, 2500)]],
     14: [[(TOMBSTONE, 2000), (TOMBSTONE, 1000)], [(TOMBSTONE, 4000), (TOMBSTONE, 3000)], [(RECORD, 3500)]],
 }
-# Timestamps of the rows that are there in the end.
+# Timestamps of the rows that exist in the end.
 THERE = {3: 2000, 4: 2000, 6: 2000, 8: 5000, 9: 5000, 13: 3000}
 
 
@@ -46,7 +46,7 @@ def deleting(pipeline: Pipeline) -> Pipeline:
 
 
 def switch(pipeline: Pipeline) -> None:
-    """From now on the contract says that tombstones delete."""
+    """Make the contract's tombstones delete rows."""
     file = pipeline.folder / "contract.yaml"
     file.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text()), "tombstones": "delete"}, sort_keys=False))
 
@@ -62,14 +62,14 @@ def key(pipeline: Pipeline, number: int) -> bytes:
 
 
 def rows(pipeline: Pipeline) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Names of the rows in both stores, by id."""
+    """Return the first names of the rows in both stores, by id."""
     return tuple(
         {one: row["first_name"] for one, row in found.items()}
         for found in (pipeline.cassandra_rows(), pipeline.postgres_rows())
     )
 
 
-def test_the_newest_event_decides_in_one_batch_across_batches_and_when_all_is_read_again(deleting: Pipeline) -> None:
+def test_newest_event_wins_within_and_across_batches_and_on_reread(deleting: Pipeline) -> None:
     schema_id = deleting.register()
     keys = {number: key(deleting, number) for number in EVENTS}
     for batch in range(3):
@@ -104,7 +104,7 @@ def test_the_newest_event_decides_in_one_batch_across_batches_and_when_all_is_re
     assert reconcile(deleting.settings, deleting.contract) == outcome
 
 
-def test_keys_of_every_version_delete_and_those_that_name_no_row_are_dead_letters(deleting: Pipeline) -> None:
+def test_every_key_version_deletes_and_invalid_keys_are_dead_lettered(deleting: Pipeline) -> None:
     schema_id = deleting.register()
     first = key(deleting, 1)
     file = deleting.folder / "key.avsc"
@@ -144,13 +144,11 @@ def test_keys_of_every_version_delete_and_those_that_name_no_row_are_dead_letter
         connection.execute(f"UPDATE {table} SET id = %s", [user(1)["id"]])
     outcome = reconcile(deleting.settings, deleting.contract)
     assert not outcome.in_order()
-    assert len(outcome.stores["postgres"].missing) == 2, "one row is gone, and one is there again"
+    assert len(outcome.stores["postgres"].missing) == 2, "one row is missing and one reappeared"
     assert outcome.stores["cassandra"].missing == ()
 
 
-def test_tombstones_that_were_rejected_delete_when_they_are_put_back_after_the_switch(
-    pipeline: Pipeline, stack: RunningStack
-) -> None:
+def test_rejected_tombstones_delete_when_replayed_after_the_switch(pipeline: Pipeline, stack: RunningStack) -> None:
     schema_id = pipeline.register()
     dlq = Dlq(pipeline, stack.exports)
     millis = 1_600_000_000_000

@@ -1,4 +1,4 @@
-"""The widest tables that lint passes take a full row in the real PostgreSQL; one column more has no room."""
+"""The widest tables that lint accepts hold a full row in the real PostgreSQL; with one more column they do not."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ WIDE = {
 
 
 def wide(kind: Any, number: int) -> list[dict[str, Any]]:
-    """So many fields; of a list of scalars in turns.  A named type is defined once."""
+    """Return `number` fields; the types of a list of scalars take turns, and a named type is defined once."""
     turns = kind if isinstance(kind, list) and "null" not in kind else [kind]
     found = []
     for at in range(number):
@@ -59,14 +59,14 @@ def wide(kind: Any, number: int) -> list[dict[str, Any]]:
 
 
 def filled(value: Any, at: int) -> Any:
-    """A value of the column: where it may be long, long and not to be compressed."""
+    """Return a value for the column; text is long and does not compress."""
     value = value[at % len(value)] if isinstance(value, list) else value
     long = random.Random(at).randbytes(60).hex()
     return {"x": long, "json": json.dumps(long)}.get(value, value) if isinstance(value, str) else value
 
 
 @pytest.mark.parametrize("what", WIDE)
-def test_largest_table_that_lint_passes_takes_a_full_row(stack: RunningStack, what: str) -> None:
+def test_largest_table_accepted_by_lint_holds_a_full_row(stack: RunningStack, what: str) -> None:
     kind, value = WIDE[what]
     sink = PostgresSpec(table=f"wide_{uuid.uuid4().hex[:12]}", primary_key=["id"])
 
@@ -79,14 +79,14 @@ def test_largest_table_that_lint_passes_takes_a_full_row(stack: RunningStack, wh
         refusals = (STORE.size_refusals, STORE.full_row_refusals)
         return any(one for refused in refusals for one in refused(found.root, found))
 
-    # One more is refused; of columns in turns, one more of each.
+    # One more column is refused; for types that take turns, one more of each.
     most = bisect_left(range(1, 1594), True, key=too_wide)
     assert 300 < most < 1593
     with psycopg.connect(stack.exports["POSTGRES_DSN"], autocommit=True) as connection:
         for number, fits in ((most, True), (most + (len(value) if isinstance(value, list) else 1), False)):
             found = schema(number)
             place = sink.model_copy(update={"table": f"{sink.table}_{number}"})
-            # Also the table that the stream would refuse.
+            # Built by hand: the stream would refuse the larger table.
             table = Table(place, tuple(layout._column(found, field, place) for field in found.root.fields))
             for statement in STORE.create(table):
                 connection.execute(statement)

@@ -1,4 +1,4 @@
-"""The embedded servers: as they say they are, out of reach of others, and not to be killed for good."""
+"""The embedded servers report their real state, are unreachable from outside, and recover from kill -9."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def run(root, *arguments):
 
 
 def processes_below(folder):
-    """Pids of whatever works in a folder."""
+    """Return the pids of all processes that run in a folder."""
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
@@ -68,7 +68,7 @@ def cassandra(exports, username="", password=""):
         cluster.shutdown()
 
 
-def test_status_names_every_server_and_says_where_it_is(stack):
+def test_status_lists_every_server_with_its_address(stack):
     status = stack.status
     assert list(status) == SERVERS
     for row in status.values():
@@ -78,7 +78,7 @@ def test_status_names_every_server_and_says_where_it_is(stack):
         os.kill(row["pid"], 0)
 
 
-def test_versions_are_what_the_servers_say(stack):
+def test_status_versions_match_the_servers(stack):
     status, exports = stack.status, stack.exports
     with psycopg.connect(exports["POSTGRES_DSN"]) as connection:
         assert connection.info.parameter_status("server_version").startswith(status["postgres"]["version"])
@@ -88,7 +88,7 @@ def test_versions_are_what_the_servers_say(stack):
     assert requests.get(system, timeout=10).json()["version"] == status["registry"]["version"]
 
 
-def test_env_gives_every_variable_in_a_form_that_a_shell_reads(stack):
+def test_env_prints_every_variable_in_shell_syntax(stack):
     wanted = [
         "KAFKA_BOOTSTRAP_SERVERS SCHEMA_REGISTRY_URL CASSANDRA_HOSTS CASSANDRA_USERNAME CASSANDRA_PASSWORD",
         "POSTGRES_DSN DATASOURCE_URL JAVA_HOME SPARK_JARS SPARK_SUBMIT_OPTS",
@@ -103,7 +103,7 @@ def test_env_gives_every_variable_in_a_form_that_a_shell_reads(stack):
     assert all(Path(jar).is_file() for jar in stack.exports["SPARK_JARS"].split(","))
 
 
-def test_up_again_changes_nothing_and_says_so(stack):
+def test_second_up_changes_nothing_and_says_so(stack):
     before = stack.status
     again = stack.run("up")
     assert "already up" in again.stderr
@@ -111,7 +111,7 @@ def test_up_again_changes_nothing_and_says_so(stack):
 
 
 def listening_addresses(pids):
-    """(address, port) of every TCP socket that the processes listen on, and of their UDP sockets."""
+    """Return (address, port) of every TCP socket that the processes listen on, and of their UDP sockets."""
     inodes = set()
     for pid in pids:
         for descriptor in Path(f"/proc/{pid}/fd").iterdir():
@@ -133,7 +133,7 @@ def listening_addresses(pids):
     return found
 
 
-def test_nothing_listens_beyond_the_loopback_addresses(stack):
+def test_servers_listen_only_on_loopback_addresses(stack):
     pids = processes_below(stack.root.resolve())
     assert set(pids) >= {row["pid"] for row in stack.status.values()}
     listening = listening_addresses(pids)
@@ -142,7 +142,7 @@ def test_nothing_listens_beyond_the_loopback_addresses(stack):
     assert {address for address, _ in listening} <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
 
 
-def test_passwords_are_in_one_file_that_only_its_owner_reads(stack):
+def test_passwords_are_in_one_file_that_only_its_owner_can_read(stack):
     file = stack.root / "secrets.json"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     secrets = json.loads(file.read_text())
@@ -154,7 +154,7 @@ def test_passwords_are_in_one_file_that_only_its_owner_reads(stack):
     assert stat.S_IMODE((stack.root / "logs").stat().st_mode) == 0o700
 
 
-def test_no_well_known_account_is_left(stack):
+def test_well_known_accounts_cannot_log_in(stack):
     exports = stack.exports
     with pytest.raises(NoHostAvailable, match="incorrect"), cassandra(exports, "cassandra", "cassandra"):
         pass
@@ -164,7 +164,7 @@ def test_no_well_known_account_is_left(stack):
             psycopg.connect(dsn)
 
 
-def test_the_pipeline_may_do_its_work_and_no_more(stack):
+def test_pipeline_account_can_do_its_work_but_not_administer(stack):
     exports = stack.exports
     name = f"t{uuid.uuid4().hex}"
     with psycopg.connect(exports["POSTGRES_DSN"], autocommit=True) as connection:
@@ -184,14 +184,14 @@ def test_the_pipeline_may_do_its_work_and_no_more(stack):
             session.execute("CREATE ROLE mallory WITH SUPERUSER = true AND LOGIN = true")
 
 
-def test_kafka_makes_no_topic_that_nobody_asked_for(stack):
+def test_kafka_does_not_create_topics_automatically(stack):
     client = AdminClient({"bootstrap.servers": stack.exports["KAFKA_BOOTSTRAP_SERVERS"]})
     name = f"absent-{uuid.uuid4()}"
     client.list_topics(name, timeout=10)
     assert name not in client.list_topics(timeout=10).topics
 
 
-def test_the_registry_refuses_an_incompatible_schema_unless_told_otherwise(stack):
+def test_registry_refuses_incompatible_schema_by_default(stack):
     url, subject = stack.exports["SCHEMA_REGISTRY_URL"], f"s-{uuid.uuid4()}"
     versions = f"{url}/subjects/{subject}/versions"
     assert requests.post(versions, json={"schema": '"int"'}, timeout=10).status_code == 200
@@ -199,7 +199,7 @@ def test_the_registry_refuses_an_incompatible_schema_unless_told_otherwise(stack
 
 
 class Written:
-    """Something in each server, and whether it is still there."""
+    """Data written to each server, and a check that it is still there."""
 
     rows = 3000
 
@@ -226,7 +226,7 @@ class Written:
         return requests.post(url, json={"schema": '{"type":"fixed","name":"F","size":7}'}, timeout=10).json()["id"]
 
     def _cassandra(self):
-        """With its default commit log, which waits up to 10 s, a kill takes some dozens of these rows."""
+        """With Cassandra's default commit log, which waits up to 10 s, a kill loses dozens of these rows."""
         with cassandra(self.exports) as session:
             session.execute(f"CREATE KEYSPACE {self.name} WITH replication = {ONE_COPY}")
             session.execute(f"CREATE TABLE {self.name}.t (a int PRIMARY KEY, b text)")
@@ -234,7 +234,7 @@ class Written:
             rows = [(number,) for number in range(self.rows)]
             acknowledged = [done for done, _ in execute_concurrent_with_args(session, insert, rows, concurrency=100)]
             assert all(acknowledged)
-            time.sleep(0.1)  # as long as the stream waits, see ADR 7
+            time.sleep(0.1)  # the stream waits as long, see ADR 7
 
     def check(self):
         with closing(
@@ -258,13 +258,13 @@ class Written:
         assert requests.get(self.exports["DATASOURCE_URL"], params={"results": 2}, timeout=10).json()["results"]
 
 
-# Each once while those that it needs or that need it go on, and all at once.
+# Each server once while those that depend on it or that it depends on keep running, then all at once.
 @pytest.mark.parametrize(
     "killed",
     [["kafka", "source"], ["registry", "cassandra"], ["postgres"], SERVERS],
     ids=lambda names: "-".join(names),
 )
-def test_after_kill_9_up_brings_everything_back(private, killed):
+def test_up_restores_killed_servers_and_their_data(private, killed):
     before = private.status
     written = Written(private.exports)
     for name in killed:
@@ -281,7 +281,7 @@ def test_after_kill_9_up_brings_everything_back(private, killed):
     written.check()
 
 
-def test_down_leaves_no_process_and_keeps_the_data(tmp_path):
+def test_down_stops_every_process_and_keeps_the_data(tmp_path):
     root = tmp_path / "a stack"
     try:
         assert run(root, "up", "--ports", "auto", "--only", "postgres", "source").returncode == 0
@@ -312,14 +312,14 @@ def test_down_leaves_no_process_and_keeps_the_data(tmp_path):
         run(root, "down")
 
 
-def test_a_taken_port_is_named_with_who_holds_it(tmp_path):
+def test_up_names_a_taken_port_and_its_holder(tmp_path):
     with closing(socket.socket()) as holder:
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             holder.bind(("127.0.0.1", 18000))
             holder.listen()
             ours = True
-        except OSError:  # a stack at the documented ports holds it, which is as good
+        except OSError:  # a stack on the documented ports holds it, which works as well
             ours = False
         refused = run(tmp_path, "up", "--ports", "fixed", "--only", "source")
     assert refused.returncode == 3
@@ -330,7 +330,7 @@ def test_a_taken_port_is_named_with_who_holds_it(tmp_path):
     assert processes_below(tmp_path) == []
 
 
-def test_a_server_that_dies_shows_the_end_of_its_log_and_takes_the_others_along(tmp_path):
+def test_failing_server_shows_its_log_and_stops_the_others(tmp_path):
     (tmp_path / "postgres" / "data").mkdir(parents=True)
     refused = run(tmp_path, "up", "--ports", "auto", "--only", "postgres", "source")
     assert refused.returncode == 3
@@ -342,7 +342,7 @@ def test_a_server_that_dies_shows_the_end_of_its_log_and_takes_the_others_along(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
-def test_an_interrupted_up_leaves_no_process(tmp_path, number):
+def test_interrupted_up_leaves_no_process(tmp_path, number):
     command = stack_command(tmp_path, "up", "--ports", "auto", "--only", "kafka", "postgres", "cassandra")
     starting = subprocess.Popen(command, cwd=CLONE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
@@ -356,7 +356,7 @@ def test_an_interrupted_up_leaves_no_process(tmp_path, number):
     assert processes_below(tmp_path) == []
 
 
-def test_two_ups_at_once_start_one_stack(tmp_path):
+def test_concurrent_ups_start_one_stack(tmp_path):
     command = stack_command(tmp_path, "up", "--ports", "auto", "--only", "postgres", "source")
     try:
         both = [subprocess.Popen(command, cwd=CLONE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
@@ -369,7 +369,7 @@ def test_two_ups_at_once_start_one_stack(tmp_path):
     assert processes_below(tmp_path) == []
 
 
-def test_recorded_answers_are_replayed_and_stay_so_after_a_kill(tmp_path):
+def test_source_still_replays_recording_after_a_kill(tmp_path):
     root, recorded = tmp_path / "stack", tmp_path / "recorded"
 
     def emails():
@@ -395,7 +395,7 @@ def test_recorded_answers_are_replayed_and_stay_so_after_a_kill(tmp_path):
         run(root, "down")
 
 
-def test_a_log_that_is_full_becomes_an_older_one_and_the_server_goes_on_in_the_next(tmp_path):
+def test_full_log_is_rotated_without_losing_lines(tmp_path):
     try:
         assert run(tmp_path, "up", "--ports", "auto", "--only", "postgres").returncode == 0
         stack = Stack.at(tmp_path)
@@ -420,7 +420,7 @@ def test_a_log_that_is_full_becomes_an_older_one_and_the_server_goes_on_in_the_n
     assert processes_below(tmp_path) == []
 
 
-def test_dates_of_the_registry_s_log_are_dates(stack):
+def test_registry_log_has_valid_dates(stack):
     text = (stack.root / "logs" / "registry.log").read_text()
     dates = re.findall(r"^(\S+) INFO ", text, flags=re.M)
     assert len(dates) > 5
@@ -432,7 +432,7 @@ def test_logs_prints_the_end_of_a_log(stack):
     assert "Kafka" in stack.run("logs", "kafka", "-n", "200").stdout
 
 
-def test_unknown_names_are_usage_errors(tmp_path):
+def test_unknown_server_name_is_a_usage_error(tmp_path):
     refused = run(tmp_path, "up", "--only", "zookeeper")
     assert refused.returncode == 2
     assert "valid names: kafka" in refused.stderr

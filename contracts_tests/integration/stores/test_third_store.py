@@ -1,4 +1,4 @@
-"""A stream writes a third store, whose rooms were laid into a copy; no other file of the copy is edited."""
+"""A stream writes to a third store, whose modules are added to a copy of the project without editing its files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from contracts_tests.fixtures.third_store import run, with_files_store
 from contracts_tests.fixtures.users import user
 
 
-def test_stream_reconcile_and_status_know_a_third_store(
+def test_stream_reconcile_and_status_support_a_third_store(
     stack: RunningStack, pipeline: Pipeline, tmp_path: Path
 ) -> None:
     copy, rows = with_files_store(tmp_path), tmp_path / "rows"
@@ -49,7 +49,7 @@ def test_stream_reconcile_and_status_know_a_third_store(
 
 
 def pipeline_rows(pipeline: Pipeline, contract: dict[str, object]) -> dict[str, dict[str, object]]:
-    """Rows of PostgreSQL; this process knows of two stores only."""
+    """Return the rows of PostgreSQL without the third store, which this process does not know."""
     sinks = {name: sink for name, sink in contract["sinks"].items() if name != "files"}
     (pipeline.folder / "contract.yaml").write_text(yaml.safe_dump({**contract, "sinks": sinks}, sort_keys=False))
     rows = pipeline.postgres_rows()
