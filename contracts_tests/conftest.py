@@ -20,7 +20,7 @@ from contracts_tests.fixtures.programs import NO_PROGRAM
 
 pytest_plugins = [
     f"contracts_tests.fixtures.{name}"
-    for name in ("stack", "pipeline", "repository", "gateway", "confluent", "evolution")
+    for name in ("pipeline", "shared_stack", "repository", "gateway", "confluent", "evolution")
 ]
 # The same examples in every run: what fails is the change's doing.  `--hypothesis-profile default` looks for others.
 settings.register_profile("repeatable", derandomize=True)
