@@ -10,7 +10,10 @@ import pytest
 
 from contracts_tests.fixtures.clone import CLONE
 
-TOPS = "contracts producers streaming stack deploy orchestration dags benchmarks contracts_tests".split()
+TOPS = [
+    *("contracts", "producers", "streaming", "stack", "deploy", "orchestration"),
+    *("dags", "benchmarks", "contracts_tests"),
+]
 
 
 def module_name(path: Path) -> str:
