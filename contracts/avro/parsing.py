@@ -108,7 +108,7 @@ class _Parser:
                     fix_of_unknown(reference.fullname),
                 )
         if isinstance(root, Named):
-            # Of two equal definitions of one type the first one counts.
+            # Of two equal definitions of one type the first one wins.
             root = self.known[root.fullname]
         schema = Schema(root, self.known, tuple(self.own), self.document, self.where)
         if not self.stored and (self.forward or len(self.own) < len(self.known)):
@@ -160,7 +160,7 @@ class _Parser:
         if full in self.known:
             return Reference(self.document, at, NO_PROPS, full, False)
         if name in self.known:
-            # A short name that its namespace does not have is looked up in the null namespace.
+            # A short name that is not in its namespace is looked up in the null namespace.
             return Reference(self.document, at, NO_PROPS, name, False)
         reference = Reference(self.document, at, NO_PROPS, full, True)
         self.forward.append(reference)
@@ -168,7 +168,7 @@ class _Parser:
 
     def _inner(self, value: dict[str, Any], key: str, space: str | None, at: Pointer) -> Step:
         if key not in value:
-            raise self.invalid(f"{value['type']} without {quoted(key)}", at, f'add "{key}": the type of its {key}')
+            raise self.invalid(f"the {value['type']} has no {quoted(key)}", at, f'add "{key}": the type of its {key}')
         inner = value[key]
         return self._leaf(inner, space, (at, key)) or (yield self._compound(inner, space, (at, key)))
 
@@ -180,7 +180,7 @@ class _Parser:
         seen: set[str] = set()
         for branch in branches:
             if isinstance(branch, Union):
-                raise self.invalid("a union directly inside a union", branch.pointer, "make it one union")
+                raise self.invalid("a union is directly inside another union", branch.pointer, "merge the two unions")
             name = _branch_name(branch)
             if name in seen:
                 raise self.invalid(f"the union has {quoted(name)} twice", branch.pointer, "remove one of the two")
@@ -225,7 +225,7 @@ class _Parser:
     def _field(self, value: Any, space: str | None, at: Pointer) -> Step:
         name = value.get("name") if isinstance(value, dict) else None
         if not isinstance(name, str):
-            raise self.invalid("a field without a name", at, 'add "name"')
+            raise self.invalid("a field has no name", at, 'add "name"')
         if "type" not in value:
             raise self.invalid(f"the field {quoted(name)} has no type", at, 'add "type"')
         inner, place = value["type"], (at, "type")
@@ -269,7 +269,7 @@ class _Parser:
         return self.invalid(
             f"the default {show(default)} of the field {quoted(name)} does not fit {kind(node)}",
             (at, "default"),
-            "give a default of the field's type, or remove it",
+            "use a default of the field's type, or remove it",
         )
 
     def _enum(self, value: dict[str, Any], space: str | None, at: Pointer) -> Enum:
@@ -301,7 +301,9 @@ class _Parser:
             self.own.append(full)
         elif not same(self.known[full], node, self.known, self._is_open):
             raise self.invalid(
-                f"{full} is defined twice, differently", node.pointer, "rename one, or use the first by its name"
+                f"{full} is defined twice, and differently",
+                node.pointer,
+                "rename one, or use the first by its name",
             )
 
 

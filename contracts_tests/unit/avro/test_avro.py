@@ -258,7 +258,7 @@ def test_error_says_where() -> None:
 
 
 def test_slips_are_told_apart() -> None:
-    assert "object of its own" in refused(record({"name": "f", "type": "array", "items": "int"})).fix
+    assert "its own object" in refused(record({"name": "f", "type": "array", "items": "int"})).fix
     assert "one level too many" in refused(record({"name": "f", "type": {"type": {"type": "int"}}})).fix
     assert "rename one of the two" in refused(record(*[{"name": "f", "type": "int"}] * 2)).fix
 
