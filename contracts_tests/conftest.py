@@ -22,7 +22,7 @@ from contracts_tests.fixtures.programs import NO_PROGRAM
 
 pytest_plugins = [
     f"contracts_tests.fixtures.{name}"
-    for name in ("stack", "pipeline", "big_stack", "repository", "gateway", "confluent", "evolution")
+    for name in ("pipeline", "shared_stack", "big_stack", "repository", "gateway", "confluent", "evolution")
 ]
 # The same examples in every run: a failure comes from the change. `--hypothesis-profile default` tries new ones.
 settings.register_profile("repeatable", derandomize=True)

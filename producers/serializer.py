@@ -15,6 +15,7 @@ from contracts.catalog.contract import SchemaIdPlace, Subject
 from contracts.errors import ConfigurationError
 from contracts.registry.client import Registry
 from contracts.registry.registered import RegisteredSchema
+from contracts.registry.snapshot import Snapshot
 from producers import strict
 
 _ID, _GUID = b"\x00", b"\x01"
@@ -77,7 +78,7 @@ def of(subject: Subject, registry: Registry, place: SchemaIdPlace) -> Serializer
             where=subject.file,
             fix="wrap it in a record",
         )
-    found = registry.find(subject)
+    found = Snapshot(registry).find(subject)
     if found is None:
         raise ConfigurationError(
             f"this schema is not registered under subject {subject.name} (schema registry {registry.url})",

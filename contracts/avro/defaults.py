@@ -1,7 +1,7 @@
-"""Does a default fit the type of its field?  Source: Avro 1.12.1, `Schema.isValidDefault`.
+"""Whether a default fits the type of its field.  Source: Avro 1.12.1, `Schema.isValidDefault`.
 
-A union takes the default of any of its branches.  Text fits string, bytes, enum and fixed alike: neither the
-symbols nor the size are looked at.
+A union takes the default of any of its branches.  Text fits string, bytes, enum and fixed alike: Avro checks neither
+the symbols nor the size.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from contracts.avro.nodes import MISSING, AnyType, Array, Map, Record, Reference
 from contracts.avro.redefinition import same_json
 from contracts.avro.trampoline import Step, run
 
-#: From a reference to its type (None for one that is not known yet, which takes any object), and from a record that
-#: an object is the default of to itself; it may refuse that record with an exception of its own.
+#: Maps a reference to its type (None for one that is not known yet, which takes any object), and a record whose
+#: default is an object to itself.  It may refuse that record by raising an exception of its own.
 Resolve = Callable[[Reference | Record], AnyType | None]
 
 _RANGES: Final = {"int": 2**31, "long": 2**63}
@@ -41,10 +41,10 @@ def _leaf_fits(kind: str, value: Any) -> bool:
 
 
 class _Check:
-    """One check of one default.  `known` remembers each object with each record, and what came of it.
+    """One check of one default.  `known` remembers the result for each object with each record.
 
-    So unions inside unions do not multiply, and a record whose defaults lead back into it ends (it does not fit:
-    no value could ever be written down).
+    So the work does not multiply for unions inside unions, and the check ends for a record whose defaults lead back
+    into it (such a default does not fit: nobody could ever write its value down).
     """
 
     def __init__(self, resolve: Resolve) -> None:
@@ -101,7 +101,7 @@ _JAVA_DOUBLE: Final = re.compile(
 
 
 def double_from_text(text: str) -> float | None:
-    """The number that a float or double field takes a text default for (`"NaN"`, `"1.5"`); None for none.
+    """The number that a text default of a float or double field stands for (`"NaN"`, `"1.5"`); None for none.
 
     The grammar is that of Java's `Double.parseDouble`.
     """
@@ -120,7 +120,7 @@ def double_from_text(text: str) -> float | None:
 
 
 def same_value(one: Any, other: Any) -> bool:
-    """Equality of JSON values, whichever way their numbers are written: 1 is 1.0, and not true."""
+    """Compare JSON values, however their numbers are written: 1 equals 1.0, but not true."""
     waiting = [(one, other)]
     while waiting:
         left, right = waiting.pop()
@@ -133,7 +133,7 @@ def same_value(one: Any, other: Any) -> bool:
                 return False
             waiting.extend(zip(left, right, strict=True))
         elif type(left) in (int, float) and type(right) in (int, float):
-            # A double knows -0.0 from 0.0.
+            # A double tells -0.0 from 0.0.
             if left != right or (not left and copysign(1, left) != copysign(1, right)):
                 return False
         elif not same_json(left, right):

@@ -1,7 +1,7 @@
 """JSON text as the registry's parser (Jackson, comments allowed) reads it, with the place of every value.
 
-The fast path is the standard library's scanner.  Places are needed only where something is to be reported, so
-they are worked out at the first question, by a second scan that is slower and never recurses.
+The fast path is the standard library's scanner.  Only messages need places, so a second scan, which is slower and
+never recurses, finds them when somebody first asks.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from typing import Any, NamedTuple
 MAX_DEPTH = 1000
 MAX_NUMBER_LENGTH = 1000
 
-#: What Java's `String.trim` removes: the registry allows it after the schema, control characters and all.
+#: What Java's `String.trim` removes: the registry allows all of it after the schema, control characters too.
 JAVA_BLANKS = "".join(map(chr, range(0x21)))
 
-#: Where a value is inside its document: `()` is the whole, `((), "fields")` its member, and so on.  Linked, so
-#: that a step costs the same at any depth.
+#: Where a value is inside its document: `()` is the whole, `((), "fields")` its member, and so on.  It is a linked
+#: list, so that a step costs the same at any depth.
 Pointer = tuple[Any, ...]
 
 _TOKEN = re.compile(
@@ -52,7 +52,7 @@ class JsonError(ValueError):
 
 
 class Duplicate(NamedTuple):
-    """A key that an object has more than once; the registry keeps the last value without a word."""
+    """A key that an object has more than once; the registry silently keeps the last value."""
 
     key: str
     line: int
@@ -61,11 +61,11 @@ class Duplicate(NamedTuple):
 
 @dataclass(slots=True)
 class _Spot:
-    """Offset of a value, of its key (-1 for none), and the spots inside it."""
+    """The offsets of a value and of its key (-1 for none), and the spots inside the value."""
 
     offset: int
     key: int = -1
-    inner: dict[str | int, _Spot] | None = None  # None for a value with nothing inside
+    inner: dict[str | int, _Spot] | None = None  # None for a value that contains no others
 
 
 class _Scan(NamedTuple):
@@ -76,9 +76,9 @@ class _Scan(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Document:
-    """A JSON text and its value; of two equal keys the last one counts.
+    """A JSON text and its value; of two equal keys the last one wins.
 
-    Raised by `load`: JsonError.
+    `load` raises JsonError.
     """
 
     text: str
@@ -93,11 +93,11 @@ class Document:
         return tuple(Duplicate(key, *self._at(offset)) for key, offset in self._scan.duplicates)
 
     def position(self, pointer: Pointer) -> tuple[int, int]:
-        """1-based line and column of the value at `pointer`, of the nearest enclosing one if there is none."""
+        """1-based line and column of the value at `pointer`, or of the nearest enclosing value if there is none."""
         return self._at(self._spot(pointer).offset)
 
     def key_position(self, pointer: Pointer) -> tuple[int, int]:
-        """1-based line and column of the key whose value is at `pointer` (of the value if it has none)."""
+        """1-based line and column of the key whose value is at `pointer`, or of the value if it has no key."""
         spot = self._spot(pointer)
         return self._at(spot.offset if spot.key < 0 else spot.key)
 
@@ -133,12 +133,13 @@ def steps(pointer: Pointer) -> list[str | int]:
 
 
 def load(text: str) -> Document:
-    """Reads one JSON value.
+    """Read one JSON value.
 
     Raises:
-        JsonError: not JSON, deeper than 1,000 levels, a number of more than 1,000 characters, or something
-            after the value (a comment counts: the registry refuses one there, and allows it elsewhere; of a text
-            over 32 KiB the registry does not look at all that follows, this does).
+        JsonError: the text is not JSON, is nested deeper than 1,000 levels, has a number of more than 1,000
+            characters, or has something after the value.  A comment counts, because the registry refuses one there
+            and allows it elsewhere.  In a text over 32 KiB the registry does not check all that follows; this
+            function does.
     """
     repeated = False
 
@@ -153,7 +154,7 @@ def load(text: str) -> Document:
             text, object_pairs_hook=members, parse_constant=_refuse, parse_int=_integer, parse_float=_float
         )
     except (ValueError, RecursionError):
-        # Comments, too deep for the C stack, or really broken: the slow scan knows, and says where.
+        # Comments, nesting too deep for the C stack, or broken JSON: the slow scan finds out which, and where.
         scan = _scan(text)
         return Document(text, scan.value, bool(scan.duplicates))
     if _too_deep(text, value):
@@ -162,12 +163,12 @@ def load(text: str) -> Document:
 
 
 def dump(value: Any) -> str:
-    """`value` as compact JSON, at any depth.  JSON has no infinite number: it is written as one too large to hold."""
+    """Write `value` as compact JSON, at any depth; a number too large to hold stands for infinity."""
     try:
         text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     except (RecursionError, ValueError):
         text = "".join(_pieces(value))
-    # Half a surrogate pair is allowed in JSON, and in no encoding that the text could be sent in.
+    # JSON allows half a surrogate pair, but no encoding that could carry the text does.
     return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
@@ -175,7 +176,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def _pieces(value: Any) -> Iterator[str]:
-    """The text of `value` bit by bit; `waiting` holds what is still to be written, the next thing last."""
+    """Yield the text of `value` in parts; `waiting` holds what is still to be written, the next thing last."""
     waiting: list[tuple[bool, Any]] = [(False, value)]
     while waiting:
         ready, one = waiting.pop()
@@ -228,7 +229,7 @@ def _not_too_long(digits: str) -> str:
 
 
 def _scan(text: str) -> _Scan:
-    """Reads `text` token by token, without recursion, and notes where each value begins."""
+    """Read `text` token by token, without recursion, and note where each value begins."""
     return _Scanner(text).run()
 
 
@@ -237,7 +238,7 @@ def _unquoted(lexeme: str) -> str:
 
 
 class _Scanner:
-    """One reading of one text.  `open` holds the containers that are not closed yet, innermost last."""
+    """Reads one text, once.  `open` holds the containers that are not closed yet, innermost last."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -249,7 +250,7 @@ class _Scanner:
 
     def run(self) -> _Scan:
         tokens = self._tokens()
-        # What may come next: a value, a key, a colon, or what follows a value.
+        # What may come next: a value, a key, a colon, or whatever follows a value.
         expect = "value"
         for kind, start, lexeme in tokens:
             if self.root is not None and not self.open:
@@ -310,7 +311,7 @@ class _Scanner:
             self.root = (value, spot)
             return
         container, around = self.open[-1]
-        assert around.inner is not None  # it is open, so it is an object or a list
+        assert around.inner is not None  # only an object or a list can be open
         if isinstance(container, dict):
             spot.key = self.key_offset
             if self.key in container:

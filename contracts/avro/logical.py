@@ -1,4 +1,4 @@
-"""Which logical type a node has.  Avro ignores one that it does not know, or whose base or parameters are wrong."""
+"""The logical type of a node.  Avro ignores one that it does not know, or whose base or parameters are wrong."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from contracts.avro.nodes import Logical
 
-#: Base type of each logical type that has just one.  Source: Avro 1.12, "Logical Types".
+#: The base type of each logical type that has only one.  Source: Avro 1.12, "Logical Types".
 BASES: Final[Mapping[str, str]] = {
     "date": "int",
     "time-millis": "int",
@@ -30,7 +30,7 @@ _INT_MAX: Final = 2**31 - 1
 
 
 def logical_of(base: str, props: Mapping[str, Any], size: int = 0) -> Logical | None:
-    """The logical type of a `base` with these attributes; None where there is none, or Avro would ignore it.
+    """The logical type of a `base` with these attributes; None where there is none that Avro recognises.
 
     Args:
         base: a primitive's name, or `fixed`.
@@ -49,7 +49,7 @@ def logical_of(base: str, props: Mapping[str, Any], size: int = 0) -> Logical | 
 
 
 def max_precision(size: int) -> int:
-    """How many decimal digits a two's complement number of `size` bytes holds in every case."""
+    """The number of decimal digits that every two's complement number of `size` bytes can hold."""
     return math.floor(math.log10(2) * (8 * size - 1)) if size > 0 else 0
 
 

@@ -1,4 +1,4 @@
-"""Names of Avro: which are allowed, and how a short one becomes a full one."""
+"""Avro names: which are allowed, and how a short name becomes a full one."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ class Name(NamedTuple):
 
 
 def qualify(name: str, namespace: str | None) -> Name:
-    """`name` inside `namespace`; one with a dot in it brings its own namespace (`.Name` the null one)."""
+    """Resolve `name` inside `namespace`; a name with a dot has its own namespace (`.Name` has the null one)."""
     space, dot, short = name.rpartition(".")
     return Name(short, space or None) if dot else Name(name, namespace or None)
 
 
 def fault_of(name: str) -> str:
-    """What the registry has against `name` in a new schema; empty when it is fine.
+    """Why the registry refuses `name` in a new schema; empty when it accepts it.
 
-    A name begins with A-Z, a-z or _, and goes on with these and digits.
+    A name begins with A-Z, a-z or _, and continues with these or digits.
     """
     if _STRICT(name):
         return ""
@@ -39,7 +39,7 @@ def fault_of(name: str) -> str:
 
 
 def stored_fault_of(name: str) -> str:
-    """What the registry has against `name` in a schema that it already stores: letters of any script are fine."""
+    """Why the registry refuses `name` in a schema that it already stores, where letters of any script are fine."""
     if _STRICT(name):
         return ""
     letters = [_is_letter_or_underscore(one) for one in name]

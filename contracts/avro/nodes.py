@@ -1,7 +1,7 @@
-"""What an Avro schema is made of.  Every node is frozen, and knows its place in the text that it came from.
+"""The parts of an Avro schema.  Every node is frozen, and knows its place in the text that it came from.
 
 A schema is a tree: a named type stands where it is defined, and wherever else it is used there is a `Reference`
-with its full name.  So a recursive type cannot trap a walk; `Schema.resolve` follows a reference.
+with its full name.  So a walk always ends, even in a recursive type; `Schema.resolve` follows a reference.
 
 Nodes are equal when they are the same object; `contracts.avro.parsing.normalise` compares texts by what they mean.
 """
@@ -17,7 +17,7 @@ from contracts.avro.jsonpos import Document, Pointer, steps
 
 PRIMITIVES: Final = frozenset({"null", "boolean", "int", "long", "float", "double", "bytes", "string"})
 
-#: The props of a node that has none; one object, for there are many such nodes.
+#: The props of a node that has none: one shared object, because there are many such nodes.
 NO_PROPS: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
@@ -53,7 +53,7 @@ class Logical:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Node:
-    """Base of everything in a schema.
+    """The base class of everything in a schema.
 
     Args:
         document: the text it came from.
@@ -77,7 +77,7 @@ class Node:
 
     @property
     def path(self) -> str:
-        """Where it is, in a reader's words: `order.items[].price`; empty for the root."""
+        """Where the node is, for a reader: `order.items[].price`; empty for the root."""
         return path_of(self.document, self.pointer)
 
     def __repr__(self) -> str:
@@ -85,7 +85,7 @@ class Node:
 
     @property
     def label(self) -> str:
-        """What a message calls it: `record com.example.User`, `long (timestamp-millis)`, `array`."""
+        """The name of the node in messages: `record com.example.User`, `long (timestamp-millis)`, `array`."""
         return str(getattr(self, "type", ""))
 
 
@@ -103,7 +103,7 @@ class Primitive(Node):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Named(Node):
-    """Base of record, enum and fixed.
+    """The base class of record, enum and fixed.
 
     Args:
         name: without namespace.
@@ -134,7 +134,7 @@ class Field(Node):
 
     Args:
         type: the node of its type.
-        default: the JSON value, MISSING when there is none.
+        default: the JSON value; MISSING when there is none.
         order: `ascending`, `descending` or `ignore`.
     """
 
@@ -156,7 +156,7 @@ class Field(Node):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Record(Named):
-    """A record, or an `error`, which differs in nothing that counts."""
+    """A record, or an `error`, which behaves the same."""
 
     fields: tuple[Field, ...]
     by_name: Mapping[str, Field]
@@ -167,7 +167,7 @@ class Record(Named):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Enum(Named):
-    """`default` is the symbol that a reader takes for one it does not know; None when there is none."""
+    """`default` is the symbol that a reader uses in place of an unknown one; None when there is none."""
 
     symbols: tuple[str, ...]
     default: str | None
@@ -209,7 +209,7 @@ class Reference(Node):
 
     Args:
         fullname: of the type it stands for.
-        forward: the type was not complete where it is used: a recursive type, or one defined further on.
+        forward: the type was not complete where it is used: it is recursive, or defined further on.
     """
 
     fullname: str
@@ -230,10 +230,10 @@ class Schema:
     """A parsed schema.
 
     Args:
-        root: the node of the whole text (a Reference when the text is but the name of a known type).
-        named: every named type that it defines, and those it was given, by full name.
+        root: the node of the whole text (a Reference when the text is only the name of a known type).
+        named: every named type that it defines or was given, by full name.
         own: full names of the types that its own text defines, in the order of their definition.
-        where: what the caller called it, e.g. `schemas/users/value.avsc`; messages begin with it.
+        where: the name that the caller gave, e.g. `schemas/users/value.avsc`; messages begin with it.
     """
 
     root: AnyType
@@ -253,7 +253,7 @@ class Schema:
         return root.fullname if isinstance(root, Named) else root.type
 
     def walk(self) -> Iterator[Field | AnyType]:
-        """Every node of its own text, fields included, in the order of the text; references are not followed."""
+        """Yield every node of the text, fields included, in the order of the text, without following references."""
         waiting: list[Field | AnyType] = [self.root]
         while waiting:
             node = waiting.pop()
@@ -262,7 +262,7 @@ class Schema:
 
     @property
     def references(self) -> tuple[str, ...]:
-        """Full names that its text uses and does not define, in the order of the text, each once."""
+        """Full names that the text uses but does not define, in the order of the text, each once."""
         own = set(self.own)
         used = (node.fullname for node in self.walk() if isinstance(node, Reference))
         return tuple(dict.fromkeys(name for name in used if name not in own))
@@ -282,7 +282,7 @@ def children(node: Field | AnyType) -> tuple[Field | AnyType, ...]:
 
 
 def path_of(document: Document, pointer: Pointer) -> str:
-    """`order.items[].price` for the place `pointer` of a schema's text.
+    """The path of the place `pointer` of a schema's text, such as `order.items[].price`.
 
     A field adds its name, an array `[]`, a map `{}`, a branch of a union with several types besides null its name
     in parentheses: `payment(Card).number`.
@@ -308,12 +308,12 @@ def path_of(document: Document, pointer: Pointer) -> str:
 
 
 def join(path: str, name: str) -> str:
-    """A field's path from its record's path."""
+    """The path of a field, from the path of its record."""
     return f"{path}.{name}" if path else name
 
 
 def branch_label(branches: list[Any], branch: Any) -> str:
-    """What a union's branch (as JSON) adds to a path: nothing where there is but one type besides null."""
+    """What a union's branch (as JSON) adds to a path: nothing where there is only one type besides null."""
     if sum(one != "null" for one in branches) < 2 or branch == "null":
         return ""
     name = branch if isinstance(branch, str) else None

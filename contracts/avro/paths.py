@@ -1,4 +1,4 @@
-"""Paths into a schema: `order.items[].price` as messages have them, `order.items.price` as people write them."""
+"""Paths into a schema: `order.items[].price` in messages, `order.items.price` as people write them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _records(schema: Schema, nodes: list[AnyType]) -> Iterator[Record]:
 
 
 def plain(path: str) -> str:
-    """`order.items.price` for `order.items[].price`: what a consumer writes."""
+    """Convert `order.items[].price` to `order.items.price`, as a consumer writes it."""
     for mark in ("[]", "{}"):
         path = path.replace(mark, "")
     while "(" in path:
@@ -40,5 +40,5 @@ def plain(path: str) -> str:
 
 
 def overlap(one: str, other: str) -> bool:
-    """One of two paths is the other, or inside of it."""
+    """Whether one of two paths is the other one, or inside it."""
     return one == other or one.startswith(f"{other}.") or other.startswith(f"{one}.") or not one or not other

@@ -1,4 +1,4 @@
-"""Two definitions of one name in a schema: allowed when they are equal.  Source: Avro 1.12.1, `Schema.equals`.
+"""Two definitions of one name in a schema, allowed when they are equal.  Source: Avro 1.12.1, `Schema.equals`.
 
 Equal means the same fields with their types, defaults, orders and unknown attributes.  Docs, aliases and the
 default of an enum do not count.
@@ -28,7 +28,8 @@ def same(one: AnyType, other: AnyType, known: Mapping[str, NamedType], is_open: 
 
     Args:
         known: the types that are complete.
-        is_open: a reference whose type is not; such a type equals nothing, not even itself used a second time.
+        is_open: whether the type of a reference is not complete; such a type equals nothing, not even a second use of
+            itself.
     """
     waiting: list[tuple[AnyType, AnyType]] = [(one, other)]
     seen: set[tuple[int, int]] = set()
@@ -56,7 +57,7 @@ def _target(node: AnyType, known: Mapping[str, NamedType]) -> AnyType:
 
 
 def _inner(left: AnyType, right: AnyType) -> list[tuple[AnyType, AnyType]] | None:
-    """The pairs that have to be equal too; None when these two differ already."""
+    """The pairs that must also be equal; None when these two already differ."""
     if isinstance(left, Record) and isinstance(right, Record):
         if len(left.fields) != len(right.fields):
             return None
@@ -82,7 +83,7 @@ def _inner(left: AnyType, right: AnyType) -> list[tuple[AnyType, AnyType]] | Non
 
 
 def same_json(one: Any, other: Any) -> bool:
-    """Equality of JSON values that keeps 1, 1.0 and true apart."""
+    """Compare JSON values, and keep 1, 1.0 and true apart."""
     waiting = [(one, other)]
     while waiting:
         left, right = waiting.pop()

@@ -1,9 +1,9 @@
-"""The second look at defaults, once every name of a schema is known.  Source: Avro 1.12.1, `SchemaResolver`.
+"""The second check of defaults, once every name of a schema is known.  Source: Avro 1.12.1, `SchemaResolver`.
 
-While a schema is read, a type that is not complete yet takes any object as its default.  Afterwards Avro copies
-the schema, record by record, and checks each default again as it completes the copy of its record.  A default
-that leads into a record whose copy is not complete then is refused, even where it would fit: so the order of the
-copies counts, and is followed here.
+While Avro reads a schema, a type that is not complete yet takes any object as its default.  Afterwards Avro copies
+the schema, record by record, and checks each default again as it completes the copy of its record.  If a default
+leads into a record whose copy is not complete at that moment, Avro refuses it, even where it would fit.  So the order
+of the copies matters, and this module follows it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class _IncompleteError(Exception):
 
 
 def check_resolved(schema: Schema) -> Fault | None:
-    """The first default that does not stand the second look; None when all do."""
+    """The first default that fails the second check; None when all pass."""
     records = (named for named in schema.named.values() if isinstance(named, Record))
     if not any(isinstance(field.default, (dict, list)) for record in records for field in record.fields):
         return None
@@ -39,7 +39,7 @@ def check_resolved(schema: Schema) -> Fault | None:
 
 
 class _Copying:
-    """Avro's copy of a schema, as far as its order decides: which records are begun, and which complete."""
+    """The order in which Avro copies a schema: which records it has begun, and which it has completed."""
 
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
@@ -54,13 +54,13 @@ class _Copying:
         return None
 
     def _visit(self, start: AnyType) -> Step:
-        """One depth-first walk.  A record is on `waiting` twice: to be begun, and to be completed (True)."""
+        """One depth-first walk.  A record is on `waiting` twice: once to begin it, and once to complete it (True)."""
         visited: set[int] = set()
         waiting: list[tuple[AnyType, bool]] = [(start, False)]
         while waiting:
             node, inside_done = waiting.pop()
             if isinstance(node, Reference):
-                # In the types of other schemas, which have been copied once before, no reference is open any more.
+                # The types of other schemas have been copied before, so none of their references is open.
                 if not node.forward or node.document is not self.schema.document:
                     waiting.append((self.schema.resolve(node), False))
                 elif id(node) not in self.begun:
@@ -80,7 +80,7 @@ class _Copying:
         return None
 
     def _begin(self, node: AnyType) -> list[tuple[AnyType, bool]]:
-        """What has to be looked at for `node`, the next thing last."""
+        """What to check for `node`, the next thing last."""
         if isinstance(node, Record):
             self.begun.add(id(node))
             return [(node, True), *((field.type, False) for field in reversed(node.fields))]
@@ -109,9 +109,9 @@ class _Copying:
             if fits(field.type, field.default, self._known):
                 return None
         except _IncompleteError as incomplete:
-            fix = "make the field a union with null, and null its default"
+            fix = "make the field a union with null, with null as its default"
             return Fault(f"{what} leads into the recursive type {incomplete}", at, fix)
-        return Fault(f"{what} does not fit its type", at, "give a default of the field's type")
+        return Fault(f"{what} does not fit its type", at, "use a default of the field's type")
 
     def _known(self, node: Reference | Record) -> AnyType | None:
         if isinstance(node, Record) and id(node) not in self.complete:

@@ -1,4 +1,4 @@
-"""What a type is at heart: without null, and by the name that its values are known by."""
+"""The type without null, and the name of the type that its values have."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from contracts.avro.nodes import AnyType, Fixed, Primitive, Schema, Union
 
 
 def nullability(schema: Schema, node: AnyType) -> tuple[AnyType, bool]:
-    """The type without null, and whether null was there; references are followed.
+    """The type without null, and whether null was there; follows references.
 
-    A union of one type is that type.  A union of several stays the union that it is.
+    A union of one type becomes that type.  A union of several types stays as it is.
     """
     node = schema.resolve(node)
     if isinstance(node, Union):
@@ -22,7 +22,7 @@ def nullability(schema: Schema, node: AnyType) -> tuple[AnyType, bool]:
 
 
 def decimal_digits(node: AnyType) -> tuple[int, int]:
-    """Precision and scale of a decimal; only of a node whose `type_name` is `decimal`."""
+    """Precision and scale of a decimal; `node` must have the `type_name` `decimal`."""
     logical = node.logical if isinstance(node, Primitive | Fixed) else None
     assert logical is not None
     assert logical.precision is not None
@@ -31,6 +31,6 @@ def decimal_digits(node: AnyType) -> tuple[int, int]:
 
 
 def type_name(node: AnyType) -> str:
-    """Key of the type table: the logical type where there is one that counts, else the Avro type."""
+    """The key of the type table: the logical type where Avro recognises one, else the Avro type."""
     logical = node.logical if isinstance(node, Primitive | Fixed) else None
     return logical.name if logical is not None else node.type

@@ -1,4 +1,4 @@
-"""What people get wrong in an Avro schema, in words for a message."""
+"""Common mistakes in Avro schemas, in words for a message."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from contracts.avro.nodes import PRIMITIVES, AnyType, Union
 
 
 def no_type(value: dict[str, Any]) -> tuple[str, str]:
-    """What is wrong with an object whose "type" is no name, and how to fix it."""
+    """What is wrong with an object whose "type" is not a name, and how to fix it."""
     if "type" not in value:
-        return 'a type without "type"', 'add "type"'
+        return 'the object has no "type"', 'add "type"'
     return (
-        f'"type" is {show(value["type"])} where a name belongs',
-        'put that type where this object stands: {"type": {"type": ...}} is one level too many',
+        f'"type" is {show(value["type"])} where a name is expected',
+        'replace this object by that type: {"type": {"type": ...}} is one level too many',
     )
 
 
 def fix_of_unknown(name: str) -> str:
-    """How to fix a type that nothing defines; knows a complex type as a bare word, and a misspelt primitive."""
+    """How to fix a type that nothing defines, such as a complex type as a bare word, or a misspelt primitive."""
     short = name.rpartition(".")[2]
     if short in ("record", "enum", "array", "map", "fixed"):
-        return f'write {{"type": {{"type": "{short}", ...}}}}: the {short} needs an object of its own'
+        return f'write {{"type": {{"type": "{short}", ...}}}}: the {short} needs its own object'
     near = get_close_matches(short, PRIMITIVES, 1, 0.75)
     if near:
         return f"write {near[0]!r}"
@@ -31,18 +31,18 @@ def fix_of_unknown(name: str) -> str:
 
 
 def show(value: Any) -> str:
-    """A JSON value, short enough for a message."""
+    """A JSON value, shortened for a message."""
     text = dump(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def quoted(name: str) -> str:
-    """A name in quotes, short enough for a message."""
+    """A name in quotes, shortened for a message."""
     return repr(name if len(name) <= 120 else f"{name[:117]}...")
 
 
 def kind(node: AnyType) -> str:
-    """What `node` takes, for a message."""
+    """The types that `node` accepts, for a message."""
     if isinstance(node, Union):
         return " or ".join(branch.label for branch in node.branches) or "an empty union"
     return node.label

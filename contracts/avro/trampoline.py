@@ -1,7 +1,7 @@
 """Recursive code without the call stack, for schemas hundreds of levels deep.
 
-A step of the recursion is a generator: it yields the generator of a step that it needs, is sent that step's
-result, and returns its own.
+A step of the recursion is a generator.  It yields the generator of a step that it needs, receives that step's result,
+and returns its own.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ Step = Generator["Step", Any, Any]
 
 
 def run(step: Step) -> Any:
-    """The result of `step`.  What a step raises ends the whole run, and is raised here."""
+    """Run `step` and return its result.  An exception in any step ends the run, and is raised here."""
     waiting, result = [step], None
     while waiting:
         try:

@@ -1,4 +1,4 @@
-"""Types in the words of those who read schemas."""
+"""Types in words, for people who read schemas."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from contracts.avro.nodes import AnyType, Array, Logical, Map, Named, Reference,
 
 
 def words(node: AnyType, schema: Schema | None = None) -> str:
-    """A type as a reader calls it: `null or string`, `decimal(10,2)`, `array of com.example.Item`."""
+    """A type in words: `null or string`, `decimal(10,2)`, `array of com.example.Item`."""
     if schema is not None:
         node = schema.resolve(node)
     if isinstance(node, (Array, Map)):
@@ -22,7 +22,7 @@ def words(node: AnyType, schema: Schema | None = None) -> str:
 
 
 def _inner_words(node: AnyType, schema: Schema | None) -> str:
-    """What a container holds; a container inside it goes without saying what that one holds."""
+    """The type that a container holds; for a container inside it, without the type that this one holds."""
     branches = node.branches if isinstance(node, Union) else (node,)
     return " or ".join(
         f"{one.type}s" if isinstance(one, (Array, Map, Union)) else words(one, schema) for one in branches

@@ -1,4 +1,4 @@
-"""A schema as text: self-contained, or in the one form that all texts of the same meaning share."""
+"""A schema as text: self-contained, or in the one form that all texts with the same meaning share."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from contracts.avro.trampoline import Step, run
 
 
 def to_json(schema: Schema, inline: bool = True) -> str:
-    """Compact Avro JSON of `schema`.
+    """Write `schema` as compact Avro JSON.
 
     Args:
-        inline: define every named type where it is first used, those of other schemas too, so that the text
-            stands for itself; else types of other schemas stay names, as a registry with references wants it.
+        inline: define every named type where it is first used, even those of other schemas, so that the text is
+            complete in itself.  Otherwise types of other schemas stay names, as a registry with references expects.
     """
     outside = set() if inline else set(schema.named) - set(schema.own)
     return dump(run(_Writer(schema, outside).value(schema.root, None)))
@@ -44,27 +44,26 @@ TAGS: Final = "confluent:tags"
 
 
 def normalised(schema: Schema, *, tags: bool = True) -> str:
-    """One text for all schemas that the registry takes for the same version.
+    """Return one text for all schemas that the registry takes for the same version.
 
-    Layout, the order of attributes and of aliases, how names are written and where a type is defined do not
+    Layout, the order of attributes and aliases, the spelling of names, and the place of a type's definition do not
     count; docs, aliases, defaults, order, unknown attributes and the order of fields, symbols and branches do.
     A whole-number default of a float or double is written `1.0`, as a registry with `normalize` keeps it.
 
     Args:
-        tags: False leaves out the tags of records and fields.
+        tags: whether to keep the tags of records and fields.
     """
     without = frozenset() if tags else frozenset({TAGS})
     return dump(_sorted(run(_Writer(schema, set(), full_names=True, without=without).value(schema.root, None))))
 
 
 def described_alike(schema: Schema) -> str:
-    """As `normalised`, but docs and aliases do not count either: equal schemas write the same bytes."""
+    """Like `normalised`, but without docs and aliases: schemas with the same text write the same bytes."""
     return dump(_sorted(run(_Writer(schema, set(), full_names=True, described=False).value(schema.root, None))))
 
 
 def first_difference(old: Schema, new: Schema) -> str:
-    """The first place in which what two schemas mean is written otherwise, e.g. `fields.0.doc: none -> ""`; empty
-    where none is."""
+    """The first difference in the meaning of two schemas, e.g. `fields.0.doc: none -> ""`; empty for none."""
     waiting: list[tuple[str, Any, Any]] = [("", *(json.loads(normalised(one)) for one in (old, new)))]
     while waiting:
         at, one, other = waiting.pop()
@@ -82,7 +81,7 @@ def first_difference(old: Schema, new: Schema) -> str:
     return ""
 
 
-#: What an object has at a key that it lacks.
+#: Stands for the value of a key that an object lacks.
 _NONE: Final = object()
 
 
@@ -124,7 +123,7 @@ class _Writer:
         return (yield self._definition(named, space))
 
     def _may_be_short(self, name: str, space: str | None) -> bool:
-        """A short name is looked up in the null namespace too, before its own type is complete."""
+        """Whether a short name finds a type in the null namespace, before its own type is complete."""
         namespace, _, short = name.rpartition(".")
         if self.full_names or namespace != (space or "") or short in _TYPE_WORDS:
             return False
@@ -186,7 +185,7 @@ class _Writer:
         return {name: value for name, value in node.props.items() if name not in self.without}
 
     def _default(self, node: AnyType, value: Any) -> Step:
-        """The default of a type with its whole numbers as floats where the type is float or double."""
+        """The default of a type, with whole numbers written as floats where the type is float or double."""
         if isinstance(node, Reference):
             node = self.schema.resolve(node)
         if isinstance(node, Union):
@@ -214,15 +213,15 @@ class _Writer:
         return value
 
 
-#: From here on a whole number is no double.
+#: From this value on, a whole number does not fit a double.
 _TOO_LARGE: Final = 2**1023
 
-#: A type of such a name is written in full, or it would be read as the word.
+#: A type with such a name is written in full, because its short name would be read as the keyword.
 _TYPE_WORDS = PRIMITIVES | {"record", "enum", "array", "map", "union", "fixed"}
 
 
 def _sorted(value: Any) -> Any:
-    """`value` with the keys of every object sorted; without recursion, in place."""
+    """Sort the keys of every object in `value`, in place and without recursion."""
     holder = [value]
     waiting: list[Any] = [holder]
     while waiting:

@@ -6,20 +6,19 @@ one shared named type, registered under a subject of its own full name and found
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Literal
 
-from contracts.avro import parsing, shapes
-from contracts.avro.nodes import NamedType, Record, Union
+from contracts.avro import shapes
+from contracts.avro.nodes import Record, Union
 from contracts.catalog import yaml_text
-from contracts.catalog.contract import DELETIONS, Contract, ContractSpec, Role, Subject
-from contracts.catalog.shared_types import full_name
+from contracts.catalog.contract import DELETIONS, Contract, ContractSpec, Subject
+from contracts.catalog.shared_types import SharedTypes
 from contracts.catalog.spec import line_of, parse_spec
-from contracts.errors import ConfigurationError, InvalidSchema
+from contracts.errors import ConfigurationError
 from contracts.quality import reading
 
 CONTRACT_FILE = "contract.yaml"
@@ -127,9 +126,10 @@ def from_files(files: Mapping[str, str], root: str) -> Catalog:
         for folder in folders
     }
     own = {_join(folder, name) for folder, spec in specs.items() for name in (spec.key, spec.value) if name}
-    shared = _SharedTypes(
-        root, {path: text for path, text in files.items() if path.endswith(".avsc") and path not in own}
+    shared = SharedTypes(
+        {path: text for path, text in files.items() if path.endswith(".avsc") and path not in own}, root
     )
+    shared.check_unique()
     contracts = {}
     topics: dict[str, str] = {}
     tables: dict[tuple[str, str], str] = {}
@@ -171,7 +171,7 @@ def _types_of(contracts: Iterable[Contract]) -> tuple[Subject, ...]:
 
 
 def _build(
-    name: str, folder: str, spec: ContractSpec, files: Mapping[str, str], root: str, shared: _SharedTypes
+    name: str, folder: str, spec: ContractSpec, files: Mapping[str, str], root: str, shared: SharedTypes
 ) -> Contract:
     where = _join(root, folder, CONTRACT_FILE)
 
@@ -260,79 +260,6 @@ def _check_tombstones(contract: Contract) -> None:
                     where=f"{contract.key.file}:{field.line}",
                     fix=f"give both the same type, one of {', '.join(sorted(_DELETABLE))}; or set reject",
                 )
-
-
-class _SharedTypes:
-    """Named types by full name, parsed when a schema first names one."""
-
-    def __init__(self, root: str, files: Mapping[str, str]) -> None:
-        self._root = root
-        self._files = files
-        self._paths: dict[str, str] = {}
-        self._parsed: dict[str, Subject] = {}
-        self._open: list[str] = []
-        for path, text in files.items():
-            name = full_name(text)
-            if name in self._paths:
-                raise ConfigurationError(
-                    f"{name} is already defined in {_join(root, self._paths[name])}",
-                    where=_join(root, path),
-                    fix="a shared type is defined once: delete or rename one of the two",
-                )
-            if name:
-                self._paths[name] = path
-
-    def subject(self, name: str, role: Role, where: str, text: str) -> Subject:
-        """The subject of an .avsc, its references resolved."""
-        named: dict[str, NamedType] = {}
-        for one in self._mentioned(text):
-            if one != name:
-                named.update(self._type(one).schema.named)
-        schema = parsing.parse(text, where=where, named=named)
-        return Subject(name, role, where, text, schema, tuple(self._type(one) for one in schema.references))
-
-    def _mentioned(self, text: str) -> list[str]:
-        words = _type_words(text)
-        return [name for name in self._paths if name in words or name.rpartition(".")[2] in words]
-
-    def _type(self, name: str) -> Subject:
-        if name not in self._parsed:
-            where = _join(self._root, self._paths[name])
-            if name in self._open:
-                circle = " -> ".join([*self._open[self._open.index(name) :], name])
-                raise InvalidSchema(
-                    f"the references form a circle: {circle}",
-                    where=where,
-                    fix="define the types of the circle in one file",
-                )
-            self._open.append(name)
-            subject = self.subject(name, "type", where, self._files[self._paths[name]])
-            self._open.pop()
-            self._parsed[name] = subject
-        return self._parsed[name]
-
-
-def _type_words(text: str) -> set[str]:
-    """Every name that stands where a schema has a type, as it is written there."""
-    words: set[str] = set()
-    try:
-        waiting: list[Any] = [json.loads(text)]
-    except (json.JSONDecodeError, RecursionError):
-        return words
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, str):
-            words.add(one)
-        elif isinstance(one, list):
-            waiting.extend(one)
-        elif isinstance(one, dict):
-            waiting.extend(one[key] for key in ("type", "items", "values") if key in one)
-            waiting.extend(field for field in _list(one.get("fields")) if isinstance(field, dict))
-    return words
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
 
 
 def _join(*parts: str) -> str:

@@ -28,7 +28,7 @@ from contracts.registry.registered import RegisteredSchema, comparable
 from contracts.settings import Settings
 
 if TYPE_CHECKING:
-    from contracts.registry.client import Known, Registry
+    from contracts.registry.snapshot import Snapshot
 
 
 class Source(Protocol):
@@ -248,9 +248,9 @@ class _Parsed(Mapping[str, tuple[Earlier, ...]]):
 class RegistrySource:
     """The newest versions in the registry, and every version of the subjects that changed."""
 
-    def __init__(self, registry: Registry, current: Catalog, known: Known) -> None:
-        self.registry = registry
-        self.known = known
+    def __init__(self, snapshot: Snapshot, current: Catalog) -> None:
+        self.snapshot = snapshot
+        self.registry = snapshot.registry
         self.current = current
 
     @property
@@ -280,7 +280,7 @@ class RegistrySource:
         if value is None and key is None:
             return None
         name = contract.value.name
-        level = self.registry.config(name, self.known).level or self.registry.global_config(self.known).level
+        level = self.snapshot.config(name).level or self.snapshot.global_config().level
         spec = contract.spec
         if level is not None and level in LEVELS:
             spec = spec.model_copy(update={"compatibility": Compatibility(level)})
@@ -288,18 +288,18 @@ class RegistrySource:
 
     def _newest(self, subject: Subject) -> Subject | None:
         """The subject with the newest version in the registry; itself if that is the repository's."""
-        newest = self.registry.newest(subject.name, self.known)
+        newest = self.snapshot.newest(subject.name)
         if newest is None:
             return None
-        schema = self.registry.parse(newest, self.known)
-        if self.registry.same(schema, subject.schema):
+        schema = self.snapshot.parse(newest)
+        if self.snapshot.same(schema, subject.schema):
             return subject
         return replace(subject, schema=schema, text="", types=())
 
     def _earlier(self, name: str, versions: Sequence[RegisteredSchema]) -> tuple[Earlier, ...]:
-        compared = {one.version for one in comparable(versions, self.registry.group(name, self.known))}
+        compared = {one.version for one in comparable(versions, self.snapshot.group(name))}
         return tuple(
-            Earlier(f"version {one.version}", self.registry.parse(one, self.known), compared=one.version in compared)
+            Earlier(f"version {one.version}", self.snapshot.parse(one), compared=one.version in compared)
             for one in versions
         )
 
@@ -332,9 +332,10 @@ def source(against: str | None, folder: Path, current: Catalog, settings: Settin
         ConfigurationError: both a folder and a ref have that name, or it names nothing to compare with.
     """
     if against == "registry":
-        from contracts.registry.client import Known, Registry  # loads an HTTP client: only where it is needed
+        from contracts.registry.client import Registry  # loads an HTTP client: only where it is needed
+        from contracts.registry.snapshot import Snapshot
 
-        return RegistrySource(Registry.from_settings(settings), current, Known())
+        return RegistrySource(Snapshot(Registry.from_settings(settings)), current)
     if against is None:
         return GitSource.of(folder, None, current)
     if not against.strip():

@@ -31,34 +31,34 @@ def _one(change: Change) -> Told | None:
             return (
                 "DECIMAL_CHANGED",
                 f"it was {change.old}, and is now {change.new}: the bytes of one are read as another number",
-                "keep the scale, or add a field with the new one beside it",
+                "keep the scale, or add another field with the new scale",
             )
         case Kind.precision if widened(change):
             return (
                 "DECIMAL_WIDENED",
-                f"it was {change.old}, and is now {change.new}: every old number stays what it is, and a new one may "
+                f"it was {change.old}, and is now {change.new}: old numbers keep their value, but a new one may "
                 "have more digits than old readers and columns hold",
                 "widen readers and columns before a producer sends larger numbers",
             )
         case Kind.precision:
             return (
                 "DECIMAL_CHANGED",
-                f"it was {change.old}, and is now {change.new}: old numbers may have more digits than that "
-                "holds, and such records cannot be read",
-                "keep the precision, or add a field with the new one beside it",
+                f"it was {change.old}, and is now {change.new}: old numbers may have more digits than "
+                "that, and such records cannot be read",
+                "keep the precision, or add another field with the new precision",
             )
         case Kind.logical:
             return (
                 "LOGICAL_TYPE_CHANGED",
                 f"its logical type was {change.old}, and is now {change.new}: the same bytes mean something else",
-                "keep the type, or add a field with the new one beside it",
+                "keep the type, or add another field with the new type",
             )
         case Kind.looks_renamed:
             return (
                 "LOOKS_RENAMED",
-                f"{change.old!r} is gone and {change.new!r} is new, of the same type and a like name or the same "
-                "doc: renamed, it needs an alias, or old values are not found under the new name",
-                f'add "aliases": ["{change.old}"]; where the two have nothing in common, approve it',
+                f"{change.old!r} is gone and {change.new!r} is new, with the same type and a similar name or the "
+                "same doc: a renamed field needs an alias, or readers do not find old values under the new name",
+                f'add "aliases": ["{change.old}"]; if the two have nothing in common, approve the change',
             )
         case Kind.namespace:
             return (
@@ -74,9 +74,9 @@ def _one(change: Change) -> Told | None:
             )
         case Kind.tags if set(_list(change.before)) - set(_list(change.after)):
             gone = ", ".join(sorted(set(_list(change.before)) - set(_list(change.after))))
-            return "TAG_REMOVED", f"the tag {gone} is gone", "keep it while the field holds such data"
+            return "TAG_REMOVED", f"the tag {gone} is gone", "keep the tag while the field holds such data"
         case Kind.doc if not change.after.strip():
-            return "DOC_REMOVED", "its doc is gone", "keep it"
+            return "DOC_REMOVED", "its doc is gone", "keep the doc"
     return None
 
 
@@ -85,29 +85,29 @@ def _list(value: object) -> list[str]:
 
 
 def widened(change: Change) -> bool:
-    """A decimal got more digits, all of them before the point: what it held before stays the same number."""
+    """Whether a decimal got more digits, all of them before the point: old values stay the same numbers."""
     return change.kind is Kind.precision and change.after.precision > change.before.precision
 
 
 def narrowed(change: Change) -> bool:
-    """A decimal got fewer digits, and as many after the point: what it held before may be too long."""
+    """Whether a decimal got fewer digits, but the same number after the point: old values may be too long."""
     return change.kind is Kind.precision and change.after.precision < change.before.precision
 
 
 def _grown(change: Change) -> Told | None:
-    """Old readers meet symbols that they do not know; where the level asks for them, it is refused by that."""
+    """New symbols, which old readers do not know; a level that protects old readers refuses them itself."""
     old, come = change.before, _lacking(change.after, change.before)
     if not come or old.default is not None:
         return None
     return (
         "ENUM_WITHOUT_DEFAULT",
-        f"{_some(come)} is new, and readers that still have the old schema have no default to take instead",
-        'give the enum itself a "default" and let readers move on first; or let them move before producers do',
+        f"{_some(come)} is new, and readers with the old schema have no default to use instead",
+        'give the enum itself a "default" and upgrade readers first; or upgrade readers before producers',
     )
 
 
 def _shrunk(change: Change) -> Told | None:
-    """New readers take the default for symbols that are gone; without one the levels refuse it."""
+    """Removed symbols, which new readers replace by the default; without one the levels refuse the change."""
     new, gone = change.after, _lacking(change.before, change.after)
     if not gone or new.default is None:
         return None
@@ -115,12 +115,12 @@ def _shrunk(change: Change) -> Told | None:
         "SYMBOL_BECOMES_DEFAULT",
         f"{_some(gone)} is gone: records that hold it are read as {new.default}, the enum's default, and nothing "
         "tells the two apart",
-        "keep the symbol while records that hold it are read",
+        "keep the symbol as long as somebody reads records that hold it",
     )
 
 
 def _lacking(one: Enum, other: Enum) -> list[str]:
-    """Symbols of `one` that `other` has not."""
+    """Symbols of `one` that `other` lacks."""
     return [symbol for symbol in one.symbols if symbol not in other.symbols]
 
 

@@ -1,4 +1,4 @@
-"""Pairs of schemas, each pair compared once, however many ask."""
+"""Comparisons of pairs of schemas, each made only once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contracts.compat.resolution import differences
 
 
 class Compared:
-    """What was found out about pairs of schemas.  To be dropped with them: it keeps both alive.
+    """Remembers what it found out about pairs of schemas.  Discard it after use: it keeps both schemas in memory.
 
     `differences(reader, writer)` and `meanings(old, new)` are those of `contracts.compat.resolution` and
     `contracts.compat.meanings`.

@@ -1,6 +1,6 @@
-"""What changed between two schemas, in the words of those who read them.  Pure.
+"""The changes between two schemas, in words for people who read them.  Pure.
 
-This says what is different; whether it may be is `contracts.compat.levels`'s.
+This module says what is different; `contracts.compat.levels` decides whether it may be.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from contracts.avro.type_words import logical_words, words
 from contracts.compat import likeness
 from contracts.compat.resolution import PROMOTIONS, branch_segment
 
-#: Shorter docs than this stand at fields that have nothing in common, too.
+#: A doc shorter than this may be the same for fields that have nothing in common.
 TELLING_DOC = 12
-#: Beyond that many pairs of fields nobody has renamed anything.
+#: With more pairs of fields than this, nobody has renamed anything.
 MOST_PAIRS = 2500
 
 
 class Kind(StrEnum):
-    """What happened."""
+    """The kind of a change."""
 
     added = "added"
     removed = "removed"
@@ -69,11 +69,12 @@ class Change:
     """One difference.
 
     Args:
-        path: in the names of the newer schema; what was removed has its old one.
-        old, new: in words; empty for what was not there.
-        node: what the change is about, in the newer schema where it is still there; None outside of schemas.
-        attribute: of `node`, whose place in the text is the change's; empty for the node itself.
-        before, after: the values, where a program has to know: fields, logical types, lists of symbols or tags.
+        path: in the names of the newer schema; a removed thing keeps its old path.
+        old, new: in words; empty for a side that lacks it.
+        node: the subject of the change, in the newer schema if it still exists there; None outside schemas.
+        attribute: the attribute of `node` whose place in the text is the place of the change; empty for the node
+            itself.
+        before, after: the values, where programs need them: fields, logical types, lists of symbols or tags.
     """
 
     kind: Kind
@@ -93,13 +94,13 @@ class Change:
 
 
 def between(old: Schema, new: Schema) -> tuple[Change, ...]:
-    """Every difference, in the order of the newer text; a type that is used twice is told once."""
+    """List every difference, in the order of the newer text; a type that is used twice appears once."""
     return tuple(Comparison(old, new).everything())
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two types that stand in the same place, and its path."""
+    """Two types in the same place, and its path."""
 
     old: AnyType
     new: AnyType
@@ -107,7 +108,7 @@ class Pair:
 
 
 class Comparison:
-    """One comparison of two whole schemas; a pair of types is told once."""
+    """One comparison of two whole schemas; each pair of types is reported once."""
 
     def __init__(self, old: Schema, new: Schema) -> None:
         self.old, self.new = old, new
@@ -131,9 +132,9 @@ class Comparison:
         if isinstance(old, Union) or isinstance(new, Union):
             return self._unions(old, new, pair.path)
         if old.type != new.type:
-            # The new use stands where a reader looks for it, be it a definition or a name.
+            # The new use is where a reader looks for it, whether it is a definition or a name.
             retyped = Change(Kind.retyped, pair.path, words(old), words(new), pair.new, "", old, new)
-            # A number that a wider type reads is the same number, and may be another day.
+            # A wider type reads the same number, but for a date it may be another day.
             read = old.type in PROMOTIONS.get(new.type, ())
             return [retyped, *(self._logical(old, new, pair.path) if read else [])], []
         changes = [*self.names(old, new, pair.path), *self._logical(old, new, pair.path)]
@@ -171,7 +172,7 @@ class Comparison:
                 return [Change(Kind.moved, path, self._told(before), self._told(after), node, "", old, new)], inner
             return [], inner
         if len(rest_old) == len(rest_new) == 1 and len(gone) == len(come):
-            # One type became another, as it would without a union around them.
+            # One type became another, as without a union around them.
             one, other = before[rest_old[0]], after[rest_new[0]]
             inner.append(Pair(one, other, path + self._segment(new, other)))
             return [], inner
@@ -270,7 +271,7 @@ class Comparison:
 
     @staticmethod
     def matched(old: Record, new: Record) -> Iterator[tuple[Field, Field]]:
-        """Each new field that an old one is found for, by its name or an alias, and that one."""
+        """Each new field that has an old field, found by its name or an alias, and that old field."""
         for field in new.fields:
             if field.name in old.by_name:
                 yield field, old.by_name[field.name]
@@ -291,7 +292,7 @@ class Comparison:
         return found
 
     def _alike(self, gone: Sequence[Field], come: Sequence[Field]) -> list[tuple[Field, Field]]:
-        """Removed and added fields that look like one, the most similar first; each field once."""
+        """Pairs of a removed and an added field that look like one field, the most similar first; each field once."""
         if len(gone) * len(come) > MOST_PAIRS:
             return []
         pairs = [
@@ -310,7 +311,7 @@ class Comparison:
 
 
 def _likeness(one: Field, other: Field) -> float:
-    """0 to 1, of two fields of one type: by their names; 1 where doc and default are the same, and say enough."""
+    """How alike two fields of one type are by their names, from 0 to 1; 1 if doc and default agree and say enough."""
     if len(one.doc or "") >= TELLING_DOC and one.doc == other.doc and _same_default(one, other):
         return 1.0
     return likeness.of_names(one.name, other.name)
@@ -347,7 +348,7 @@ def _listed(kind: Kind, path: str, old: Sequence[str], new: Sequence[str], node:
     return [Change(kind, path, ", ".join(old) or "none", ", ".join(new) or "none", node, at, tuple(old), tuple(new))]
 
 
-#: What a logical type is made of: told as the logical type where Avro recognises it.
+#: The attributes of a logical type: part of the logical type where Avro recognises it.
 _LOGICAL = frozenset({"logicalType", "precision", "scale"})
 TAGS = "confluent:tags"
 

@@ -1,9 +1,9 @@
-"""May a schema follow the ones before it?  The verdict is Confluent Schema Registry's, at each of its levels.
+"""Whether a schema may follow the ones before it: the verdict of Confluent Schema Registry, at each of its levels.
 
     violations = check(new, history, "BACKWARD")
 
-Pure: no server, no file.  `contracts.compat.resolution` has the algorithm,
-docs/reference/compatibility.md the rules in words.
+Pure: no server, no file.  `contracts.compat.resolution` has the algorithm, docs/reference/compatibility.md has the
+rules in words.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class _Level(NamedTuple):
     transitive: bool
 
 
-#: What each level asks for.  FULL asks forward first, as the registry does.
+#: What each level requires.  FULL checks forward first, as the registry does.
 LEVELS: Final[Mapping[str, _Level]] = {
     "NONE": _Level((), False),
     "BACKWARD": _Level((BACKWARD,), False),
@@ -49,11 +49,11 @@ class Violation:
     Args:
         rule: the name of Avro's SchemaIncompatibilityType, or READER_FIELD_MATCHES_SEVERAL.
         path: where, in the names of the new schema: `user.address.street`, `items[].price`; empty for the root.
-        message: what is wrong, one sentence.
+        message: what is wrong, in one sentence.
         fix: what makes it compatible.
-        direction: BACKWARD, the new schema cannot read what the earlier one wrote; FORWARD, the other way round.
-        version: index of the earlier schema in the history, 0 is the oldest.
-        line, column: 1-based, in the new text; 0 when there is no such place (a type of another text).
+        direction: BACKWARD, the new schema cannot read records of the earlier one; FORWARD, the other way round.
+        version: index of the earlier schema in the history; 0 is the oldest.
+        line, column: 1-based, in the new text; 0 when the place is in another text.
     """
 
     rule: str
@@ -69,7 +69,7 @@ class Violation:
 def check(
     new: str, history: Sequence[str], level: str, *, where: str = "", named: Mapping[str, NamedType] | None = None
 ) -> list[Violation]:
-    """Everything that keeps `new` from following `history` at `level`; empty when it may.
+    """List every reason why `new` may not follow `history` at `level`; empty when it may.
 
     Args:
         new: Avro JSON, checked as strictly as the registry checks a new schema.
@@ -79,8 +79,8 @@ def check(
         named: types of other schemas that any of them may use, by full name.
 
     Raises:
-        InvalidSchema: `new` is not a valid schema (at every level, NONE too), or one of those it is compared with
-            cannot be read at all.
+        InvalidSchema: `new` is not a valid schema (at every level, NONE too), or a schema that it is compared with
+            cannot be parsed.
         ConfigurationError: `level` is not a level.
     """
     wanted = _level(level)
@@ -96,8 +96,11 @@ def check(
 def check_schemas(
     new: Schema, history: Sequence[Schema], level: str, compare: Compare = differences
 ) -> list[Violation]:
-    """`check` for schemas that are parsed already.  `compare`: a `differences` that remembers, where others ask it
-    for the same pairs."""
+    """Like `check`, for schemas that are already parsed.
+
+    Args:
+        compare: a `differences` that remembers its results, where several callers compare the same pairs.
+    """
     wanted = _level(level)
     versions = range(len(history)) if wanted.transitive else range(len(history))[-1:]
     return _violations(new, {version: history[version] for version in versions}, wanted, compare)
@@ -108,14 +111,14 @@ def _level(level: str) -> _Level:
         return LEVELS[level]
     except KeyError:
         raise ConfigurationError(
-            f"{level!r} is not a compatibility level", fix=f"take one of {', '.join(LEVELS)}"
+            f"{level!r} is not a compatibility level", fix=f"use one of {', '.join(LEVELS)}"
         ) from None
 
 
 def _violations(
     new: Schema, earlier: Mapping[int, Schema], level: _Level, compare: Compare = differences
 ) -> list[Violation]:
-    """The newest version first: that is the one most people have."""
+    """The newest version first, because most consumers have that one."""
     found: list[Violation] = []
     for version in sorted(earlier, reverse=True):
         old = earlier[version]

@@ -1,20 +1,20 @@
-"""How alike two names are: does one look like the other one renamed?"""
+"""How alike two names are, to tell whether one may be the other one renamed."""
 
 from __future__ import annotations
 
 import re
 from difflib import SequenceMatcher
 
-#: How alike the words have to be in which two names differ, for one to look like the other one renamed.
+#: How alike the differing words of two names must be for one name to look like the other one renamed.
 ALIKE = 0.75
-#: Letters of a word's beginning that stand for the word.
+#: The first letters of a word that can stand for the word.
 SHORTEST = 3
-#: Where a word of `camelCase` begins.
+#: The place where a word of `camelCase` begins.
 _SNAKE = re.compile("(?<=[a-z0-9])(?=[A-Z])")
 
 
 def of_names(one: str, other: str) -> float:
-    """0 to 1: how alike the words are in which two names differ, as far as one does not merely have more of them.
+    """Return how alike the differing words of two names are, from 0 to 1; extra words of one name do not count.
 
     `phone` is much like `phone_number`, `user_name` like `username`, `cust_id` like `customer_id`; `created_at` is
     not like `updated_at`, nor `line_1` like `line_2`, although most of their letters are the same.

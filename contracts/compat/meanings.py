@@ -1,6 +1,6 @@
-"""Where the same bytes mean something else: the logical types of two schemas.  Pure.
+"""Changes of logical types, where the same bytes mean something else.  Pure.
 
-What `contracts.compat.changes` says of that and nothing more, cheap enough for every version of a history.
+These are the changes of `contracts.compat.changes` that matter for meaning, and cheap enough for every version.
 """
 
 from __future__ import annotations
@@ -8,19 +8,19 @@ from __future__ import annotations
 from contracts.avro.nodes import AnyType, Enum, Primitive, Record, Schema, Union, join
 from contracts.compat.changes import Change, Comparison, Kind, Pair
 
-#: What tells that the same bytes mean something else.
+#: The same bytes mean something else.
 OTHERWISE = frozenset({Kind.logical, Kind.decimal})
-#: And that they may hold more than one side can take.
+#: And a value may be larger than one side can hold.
 KINDS = OTHERWISE | {Kind.precision}
 
 
 def between(old: Schema, new: Schema) -> tuple[Change, ...]:
-    """The changes of `changes.between` that are of `KINDS`."""
+    """The changes of `changes.between` that have one of `KINDS`."""
     return tuple(one for one in _Meanings(old, new).everything() if one.kind in KINDS)
 
 
 class _Meanings(Comparison):
-    """Leaves out what says nothing about meaning, and fields that mean the same without a second look."""
+    """Skips everything that says nothing about meaning, and fields that clearly mean the same."""
 
     def names(self, old: AnyType, new: AnyType, path: str) -> list[Change]:
         return []
@@ -39,7 +39,7 @@ class _Meanings(Comparison):
 
 
 def _alike(old: AnyType, new: AnyType) -> bool:
-    """The same primitive types, alone or in unions of one order; False wherever that takes more to tell."""
+    """Whether both are the same primitive types, alone or in unions with one order; False when unsure."""
     if isinstance(old, Primitive):
         return isinstance(new, Primitive) and old.type == new.type and old.logical == new.logical
     if isinstance(old, Union) and isinstance(new, Union) and len(old.branches) == len(new.branches):

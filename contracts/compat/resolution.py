@@ -1,11 +1,11 @@
-"""Can a reader with one schema read what a writer with another one wrote, and if not, why not?
+"""Whether a reader with one schema can read what a writer with another one wrote, and if not, why.
 
-The algorithm is Avro Java's `SchemaCompatibility` (1.12.1), which decides in Confluent Schema Registry.  What it
-does that a reader of the Avro specification might not expect:
+The algorithm is Avro Java's `SchemaCompatibility` (1.12.1), which Confluent Schema Registry uses.  It does some
+things that a reader of the Avro specification might not expect:
 
-- Records, enums and fixed match by their short name, or by an alias of the reader that is the writer's full name.
-- A pair of types that is being compared counts as compatible where it comes up again inside itself, and what was
-  found on that assumption stays, even where the assumption turns out wrong.
+- Records, enums and fixed match by their short name, or by an alias of the reader that is the writer's full name. - A
+pair of types that is being compared counts as compatible where it appears again inside itself.  Results that rest on
+  that assumption stay, even where the assumption turns out wrong.
 - A reader's field whose name and aliases together name several of the writer's fields ends the whole comparison.
 - Logical types, orders, docs and the values of defaults do not count.
 """
@@ -32,7 +32,7 @@ from contracts.avro.nodes import (
 )
 from contracts.avro.trampoline import Step, run
 
-#: What a reader of this type reads besides its own.
+#: The types that a reader of this type can read besides its own.
 PROMOTIONS = {
     "long": frozenset({"int"}),
     "float": frozenset({"int", "long"}),
@@ -41,7 +41,7 @@ PROMOTIONS = {
     "bytes": frozenset({"string"}),
 }
 
-#: The names of Avro's SchemaIncompatibilityType, and one for the comparison that Avro gives up.
+#: The names of Avro's SchemaIncompatibilityType, and one for a comparison that Avro gives up.
 NAME_MISMATCH = "NAME_MISMATCH"
 FIXED_SIZE_MISMATCH = "FIXED_SIZE_MISMATCH"
 MISSING_ENUM_SYMBOLS = "MISSING_ENUM_SYMBOLS"
@@ -59,7 +59,7 @@ class Side(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where the two schemas are being compared; a linked list from the inside out, None outside of the root."""
+    """Where the two schemas are being compared: a linked list from the inside out, None outside the root."""
 
     outer: Place | None
     reader: Side
@@ -72,10 +72,10 @@ class Difference:
 
     Args:
         rule: one of the names above.
-        place: where; its nodes are those of the text, References included.
+        place: where; its nodes are those of the text, including References.
         reader, writer: the two types that do not match.
-        names: of the fields or symbols that it is about, if any.
-        in_union: the registry reports it as a missing branch of the union around it.
+        names: of the fields or symbols concerned, if any.
+        in_union: whether the registry reports it as a missing branch of the union around it.
     """
 
     rule: str
@@ -90,7 +90,7 @@ Differences = tuple[Difference, ...]
 
 
 def differences(reader: Schema, writer: Schema) -> Differences:
-    """Why `reader` cannot read all that `writer` writes; empty when it can.  Outermost first, in text order."""
+    """List why `reader` cannot read all that `writer` writes; empty when it can.  Outermost first, in text order."""
     root = Place(None, Side("", reader.root), Side("", writer.root))
     try:
         found: Differences = run(_Comparison(reader, writer).pair(root))
@@ -100,7 +100,7 @@ def differences(reader: Schema, writer: Schema) -> Differences:
 
 
 class _SeveralError(Exception):
-    """A reader's field matches several fields of the writer: Avro gives the whole comparison up."""
+    """A reader's field matches several fields of the writer, so Avro gives up the whole comparison."""
 
     def __init__(self, difference: Difference) -> None:
         super().__init__(difference.rule)
@@ -120,7 +120,7 @@ class _Comparison:
         known = self.found.get(key)
         if known is not None:
             return known
-        # Compatible until proved otherwise: that is what ends the recursion.
+        # Compatible until proved otherwise: this ends the recursion.
         self.found[key] = ()
         result = self.found[key] = yield self._compare(place, reader, writer)
         return result
@@ -154,7 +154,7 @@ class _Comparison:
     # -- unions --------------------------------------------------------------------------------------------------
 
     def _every_branch(self, place: Place, writer: Union) -> Step:
-        """Whatever branch was written has to be readable, be the reader a union or not."""
+        """Every branch that the writer may write must be readable, whether the reader is a union or not."""
         result: list[Difference] = []
         for branch in writer.branches:
             inner = Place(place, Side("", type_of(place.reader.node)), Side(branch_segment(writer, branch), branch))
@@ -162,7 +162,7 @@ class _Comparison:
         return _once(result)
 
     def _any_branch(self, place: Place, reader: Union, writer: AnyType) -> Step:
-        """One branch that can read it is enough.  When none can, the one that was meant says why."""
+        """One branch that can read it is enough.  When none can, the branch that was meant says why."""
         meant: Differences = ()
         for branch in reader.branches:
             inner = Place(place, Side(branch_segment(reader, branch), branch), Side("", type_of(place.writer.node)))
@@ -199,7 +199,7 @@ class _Comparison:
         for field in reader.fields:
             written = self._written(place, field, reader, writer)
             if written is None:
-                # The default of an enum stands for unknown symbols, not for a field that is not there.
+                # The default of an enum stands for unknown symbols, not for a missing field.
                 if not field.has_default:
                     missing = (field.name,)
                     result.append(Difference(READER_FIELD_MISSING_DEFAULT_VALUE, place, reader, writer, missing))
@@ -210,7 +210,7 @@ class _Comparison:
 
     @staticmethod
     def _written(place: Place, field: Field, reader: Record, writer: Record) -> Field | None:
-        """The writer's field that `field` is read from.  A name counts again where an alias repeats it."""
+        """The writer's field that `field` is read from.  A name counts twice where an alias repeats it."""
         if not field.aliases:
             return writer.by_name.get(field.name)
         names = [name for name in (field.name, *field.aliases) if name in writer.by_name]
@@ -221,12 +221,12 @@ class _Comparison:
 
 
 def type_of(node: AnyType | Field) -> AnyType:
-    """The type of a field; a type itself."""
+    """The type of a field; the node itself if it is a type."""
     return node.type if isinstance(node, Field) else node
 
 
 def _plainly_readable(reader: AnyType, writer: AnyType) -> bool:
-    """Both are primitives or unions of such, and it fits: no more to look at.  False says nothing."""
+    """Whether both are primitives, or unions of them, that fit without a closer look.  False says nothing."""
     reads = reader.branches if isinstance(reader, Union) else (reader,)
     for branch in writer.branches if isinstance(writer, Union) else (writer,):
         if not isinstance(branch, Primitive):
@@ -244,7 +244,7 @@ def _names_match(reader: Named, writer: Named) -> bool:
 
 
 def _once(found: list[Difference]) -> Differences:
-    """Each difference once: a type that is used in many places would multiply its own."""
+    """Each difference once: a type that is used in many places would repeat its differences."""
     return tuple(dict.fromkeys(found))
 
 
@@ -253,7 +253,7 @@ def _inside_union(one: Difference) -> Difference:
 
 
 def branch_segment(union: Union, branch: AnyType) -> str:
-    """What a union's branch adds to a path (see `contracts.avro.nodes.branch_label`)."""
+    """The part that a union's branch adds to a path (see `contracts.avro.nodes.branch_label`)."""
     if sum(one.type != "null" for one in union.branches) < 2 or branch.type == "null":
         return ""
     if isinstance(branch, (Named, Reference)):

@@ -1,4 +1,4 @@
-"""A difference between two schemas, told to the one who changed the newer one."""
+"""A difference between two schemas, in words for whoever changed the newer one."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class Told(NamedTuple):
 
 
 def describe(one: Difference, new: Schema, *, new_reads: bool) -> Told:
-    """`one` in words.
+    """Describe `one` in words.
 
     Args:
         new: the newer schema; places are those of its text.
-        new_reads: the newer schema is the reader, the earlier one the writer; else the other way round.
+        new_reads: whether the newer schema is the reader and the earlier one the writer; else the other way round.
     """
     message, fix = (_backward if new_reads else _forward)(one)
     if one.in_union and one.rule != resolution.MISSING_UNION_BRANCH:
@@ -42,7 +42,7 @@ def _path(one: Difference, *, new_reads: bool) -> str:
 
 
 def _backward(one: Difference) -> tuple[str, str]:
-    """The new schema reads, and the earlier one has written."""
+    """The new schema reads what the earlier one has written."""
     new, old = one.reader, one.writer
     if one.rule == resolution.READER_FIELD_MISSING_DEFAULT_VALUE:
         assert isinstance(new, Record)
@@ -55,10 +55,10 @@ def _backward(one: Difference) -> tuple[str, str]:
     if one.rule == resolution.MISSING_ENUM_SYMBOLS:
         return (
             f"the {_symbols(one.names, 'was', 'were')} removed, and old records may hold {_them(one.names)}",
-            'keep what was there, or give the enum itself a "default" (that of the field does not count)',
+            'keep the old symbols, or give the enum itself a "default" (the default of the field does not count)',
         )
     if one.rule == resolution.MISSING_UNION_BRANCH:
-        return f"old records may hold {old.label}, and {_branches(new)}", f"keep {old.label} in the union"
+        return f"old records may hold {old.label}, but {_branches(new)}", f"keep {old.label} in the union"
     if one.rule == resolution.TYPE_MISMATCH:
         return (
             f"old records {_hold(one)} {old.label}, which cannot be read as {new.label}",
@@ -68,12 +68,12 @@ def _backward(one: Difference) -> tuple[str, str]:
 
 
 def _forward(one: Difference) -> tuple[str, str]:
-    """The earlier schema reads, and the new one has written."""
+    """The earlier schema reads what the new one has written."""
     new, old = one.writer, one.reader
     if one.rule == resolution.READER_FIELD_MISSING_DEFAULT_VALUE:
         return (
             f"the field {one.names[0]!r} is gone, and old readers have no default for it",
-            "keep the field; to remove it later, give it a default first and let them move on",
+            "keep the field; to remove it later, first give it a default and upgrade the readers",
         )
     if one.rule == resolution.NAME_MISMATCH:
         return (
@@ -82,24 +82,24 @@ def _forward(one: Difference) -> tuple[str, str]:
         )
     if one.rule == resolution.MISSING_ENUM_SYMBOLS:
         return (
-            f"the {_symbols(one.names, 'is', 'are')} new, and old readers have no symbol to take instead",
-            'give the enum itself a "default" first, let them move on, then add symbols',
+            f"the {_symbols(one.names, 'is', 'are')} new, and old readers have no symbol to use instead",
+            'first give the enum itself a "default" and upgrade the readers, then add symbols',
         )
     if one.rule == resolution.MISSING_UNION_BRANCH:
         return (
-            f"records may now hold {new.label}, and for old readers {_branches(old)}",
-            f"leave {new.label} out, or let them move on first (a BACKWARD level)",
+            f"records may now hold {new.label}, but for old readers {_branches(old)}",
+            f"leave {new.label} out, or upgrade the readers first (a BACKWARD level)",
         )
     if one.rule == resolution.TYPE_MISMATCH:
         return (
             f"records {_hold(one, now=True)} {new.label}, which old readers cannot read as {old.label}",
-            f"keep {old.label}, or add a field of the new type beside it",
+            f"keep {old.label}, or add another field with the new type",
         )
     return _both(one, old, new)
 
 
 def _both(one: Difference, old: AnyType, new: AnyType) -> tuple[str, str]:
-    """What reads the same in both directions."""
+    """The words that are the same in both directions."""
     if isinstance(old, Fixed) and isinstance(new, Fixed):
         return (
             f"the size of {new.fullname} was {old.size} bytes, and is now {new.size}",
@@ -111,21 +111,21 @@ def _both(one: Difference, old: AnyType, new: AnyType) -> tuple[str, str]:
         return f"the field {field!r} has its own name as an alias", "remove that alias"
     return (
         f"the name and the aliases of the field {field!r} match several fields of the other schema: {listed}",
-        "an alias has to name a field that is no longer there: remove the alias, or keep the old field out",
+        "an alias must name a field that no longer exists: remove the alias, or the old field",
     )
 
 
 def _fix_missing_default(field: Field) -> str:
     if isinstance(field.type, Enum) and field.type.default is not None:
-        return "give the field a default; that of its enum stands for unknown symbols only"
+        return "give the field a default; the default of its enum only stands for unknown symbols"
     if isinstance(field.type, Union):
-        return "give it a default (null, where null is one of its types)"
+        return "give it a default (null, if null is one of its types)"
     return 'give it a default, or make it ["null", ...] with the default null; if it was renamed, add an alias'
 
 
 def _fix_name(old: AnyType, new: AnyType) -> str:
     if isinstance(old, Named) and isinstance(new, Named) and new.namespace and not old.namespace:
-        return "keep the name; no alias reaches a type without a namespace from inside one"
+        return "keep the name; inside a namespace, no alias can name a type without one"
     return f'keep the name, or add "aliases": ["{_full(old)}"]'
 
 
@@ -134,12 +134,12 @@ def _fix_type(old: AnyType, new: AnyType) -> str:
     if old.type == "null":
         return "keep null among its types"
     if readers and new.type not in readers:
-        return f"keep {old.label} (only {' or '.join(readers)} could read it), or add a field of the new type"
-    return f"keep {old.label}, or add a field of the new type beside it"
+        return f"keep {old.label} (only {' or '.join(readers)} could read it), or add another field with the new type"
+    return f"keep {old.label}, or add another field with the new type"
 
 
 def _hold(one: Difference, *, now: bool = False) -> str:
-    """A branch of a union may be there, a plain type is."""
+    """Records may hold a branch of a union, and always hold a plain type."""
     may = isinstance(one.place.outer and type_of(one.place.outer.writer.node), Union)
     return f"{'may ' if may else ''}{'now ' if now else ''}hold"
 
@@ -177,7 +177,7 @@ _ATTRIBUTES = {
 
 
 def _position(one: Difference, new: Schema, *, new_reads: bool) -> tuple[int, int]:
-    """1-based line and column in the text of `new`, of what comes nearest; (0, 0) if it is all elsewhere."""
+    """1-based line and column in the text of `new`, of the nearest place; (0, 0) if all places are in other texts."""
     node = one.reader if new_reads else one.writer
     if new_reads and isinstance(node, Record) and one.names and one.names[0] in node.by_name:
         field = node.by_name[one.names[0]]

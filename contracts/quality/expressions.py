@@ -1,7 +1,7 @@
-"""What a rule says of a record, as a tree of frozen nodes.  Logic is SQL's: true, false, or null for a null value.
+"""The expression of a rule, as a tree of frozen nodes.  Logic is SQL's: true, false, or null for a null value.
 
-`typing` makes the nodes and checks their types, `judge` evaluates them over Python's records, and
-`streaming.decode.rules` turns them into columns of Spark.
+`typing` makes the nodes and checks their types, `judge` evaluates them for records in Python, and
+`streaming.decode.rules` turns them into Spark columns.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, Final
 from contracts.avro.nodes import AnyType, Field
 from contracts.quality.patterns import Pattern
 
-#: Symbol -> what it does, of two values in Python or of two columns of Spark.
+#: Symbol -> its function, for two values in Python or two columns of Spark.
 COMPARISONS: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
     "==": operator.eq,
     "!=": operator.ne,
@@ -26,7 +26,7 @@ COMPARISONS: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
-#: The same for numbers; an exact one needs digits enough, which is the evaluator's to see to.
+#: The same for numbers; the evaluator makes sure that an exact number has enough digits.
 ARITHMETIC: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
     "+": operator.add,
     "-": operator.sub,
@@ -35,7 +35,7 @@ ARITHMETIC: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
 
 
 class Kind(StrEnum):
-    """What values can be compared with each other; the words of messages."""
+    """Kinds of values: two values of one kind can be compared.  Messages use these words."""
 
     boolean = "a boolean"
     exact = "a whole or decimal number"
@@ -51,10 +51,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Type:
-    """Kind of a value.
+    """The type of a value.
 
     Attributes:
-        precision, scale: digits of an exact number, all and behind the point.
+        precision, scale: digits of an exact number: all of them, and those after the point.
         integral: an exact number that a long can hold.
         single: a floating number of 32 bits.
     """
@@ -73,7 +73,7 @@ COUNT = Type(Kind.exact, 10, 0, integral=True)
 
 @dataclass(frozen=True)
 class Path:
-    """A field of the value, or of a record in it; null where one of them is null.
+    """A field of the value, or of a record in it; null where any record on the way is null.
 
     Attributes:
         fields: from the outermost to the field itself.
@@ -102,7 +102,7 @@ class Literal:
 
 @dataclass(frozen=True)
 class Length:
-    """Code points of a text, bytes, items of an array or a map."""
+    """The number of code points of a text, of bytes, or of items of an array or a map."""
 
     of: Path
     type: Type = COUNT
@@ -120,7 +120,7 @@ class Arithmetic:
 
 @dataclass(frozen=True)
 class Compare:
-    """`==`, `!=`, `<`, `<=`, `>` or `>=`; with NaN all are false but `!=`."""
+    """`==`, `!=`, `<`, `<=`, `>` or `>=`; with NaN all of them are false except `!=`."""
 
     operator: str
     left: Expression
@@ -130,7 +130,7 @@ class Compare:
 
 @dataclass(frozen=True)
 class OneOf:
-    """Equal to one of the constants, which are of its kind."""
+    """Whether a value equals one of the constants, which are of its kind."""
 
     of: Expression
     values: tuple[Literal, ...]
@@ -139,7 +139,7 @@ class OneOf:
 
 @dataclass(frozen=True)
 class Matches:
-    """The whole text matches the pattern."""
+    """Whether the whole text matches the pattern."""
 
     of: Expression
     pattern: Pattern
@@ -148,7 +148,7 @@ class Matches:
 
 @dataclass(frozen=True)
 class IsNull:
-    """True or false, never null."""
+    """Whether a value is null: true or false, never null."""
 
     of: Path
     type: Type = BOOLEAN

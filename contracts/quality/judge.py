@@ -1,7 +1,8 @@
-"""Rules applied to a record of Python's, as it is handed to an Avro serializer.  Pure.
+"""Applies rules to a Python record before an Avro serializer writes it.  Pure.
 
-A value is taken as the serializer writes it, so that the stream, which reads it back, comes to the same verdict: a
-float has 32 bits, a `timestamp-millis` no microseconds, a field that is missing its default.
+A rule sees each value as the serializer writes it, so that the stream, which reads it back, reaches the same verdict:
+    a
+float has 32 bits, a `timestamp-millis` has no microseconds, and a missing field has its default.
 """
 
 from __future__ import annotations
@@ -40,13 +41,13 @@ Evaluate = Callable[[Record], Any]
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_DAY: Final = date(1970, 1, 1).toordinal()
 _MICROSECOND: Final = timedelta(microseconds=1)
-#: More digits than any result has (`typing`), so that nothing is ever rounded; it would be told.
+#: More digits than any result has (`typing`), so that nothing is ever rounded; rounding would raise.
 _EXACT: Final = Context(prec=100, traps=[Inexact])
 _EXACT_ARITHMETIC: Final = {"+": _EXACT.add, "-": _EXACT.subtract, "*": _EXACT.multiply}
 
 
 class Judge:
-    """The rules of one contract, made ready once; `first_broken` is called for each record."""
+    """The rules of one contract, prepared once; call `first_broken` for each record."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         self._rules = [(rule, _evaluate(rule.holds)) for rule in rules]
@@ -55,7 +56,7 @@ class Judge:
         """The first rule, in the contract's order, that the record breaks; None for none.
 
         Args:
-            record: a value that the contract's serializer takes; of others nothing is promised.
+            record: a value that the contract's serializer accepts; the result for others is undefined.
         """
         for rule, holds in self._rules:
             if holds(record) is False:
@@ -151,7 +152,7 @@ def _path(one: Path, read: Callable[[Any], Any] | None = None) -> Evaluate:
 
 
 def _reader(one: Path) -> Callable[[Any], Any]:
-    """Makes a value what `_constant` makes of a constant of its kind: days, microseconds, exact numbers, …"""
+    """Convert a value as `_constant` converts a constant of its kind: to days, microseconds, exact numbers, …"""
     match one.type.kind:
         case Kind.text:
             return lambda value: value if type(value) is str else str(value)  # a UUID

@@ -1,4 +1,4 @@
-"""Reads the text of an `expression` rule: a small part of Python's syntax, checked against a schema.  Pure.
+"""Parses the text of an `expression` rule: a small part of Python's syntax, checked against a schema.  Pure.
 
 dob is null or dob <= '2020-12-31'
 1 <= quantity <= 100 and price * quantity <= total
@@ -21,7 +21,7 @@ from contracts.quality.expressions import And, Expression, IsNull, Kind, Literal
 
 MAX_LENGTH: Final = 1_000
 _GRAMMAR: Final = (
-    "it takes and, or, not, == != < <= > >=, in (...), is null, + - *, len(), matches(): docs/reference/rules.md"
+    "allowed: and, or, not, == != < <= > >=, in (...), is null, + - *, len(), matches() (docs/reference/rules.md)"
 )
 _CONSTANTS: Final = {"true": True, "false": False}
 _COMPARISONS: Final = {
@@ -36,27 +36,30 @@ _ARITHMETIC: Final = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*"}
 
 
 def parse(text: str, schema: Schema) -> Expression:
-    """The condition that `text` is.
+    """Parse `text` into a condition.
 
     Raises:
-        ConfigurationError: what cannot be read, or does not fit the schema.
+        ConfigurationError: the text cannot be parsed, or does not fit the schema.
     """
     if len(text) > MAX_LENGTH:
         raise ConfigurationError(
-            f"the expression has {len(text)} characters", fix=f"at most {MAX_LENGTH}: make several rules of it"
+            f"the expression has {len(text)} characters",
+            fix=f"shorten it to {MAX_LENGTH}, or split it into several rules",
         )
-    wrapped = f"({text.strip()}\n)"  # so that it may go over several lines
+    wrapped = f"({text.strip()}\n)"  # so that the text may have several lines
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # an escape that Python does not know
             tree = ast.parse(wrapped, mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         words = error.msg if isinstance(error, SyntaxError) else str(error)
-        raise ConfigurationError(f"the expression cannot be read: {words}", fix=_GRAMMAR) from None
+        raise ConfigurationError(f"the expression cannot be parsed: {words}", fix=_GRAMMAR) from None
     reader = _Reader(wrapped, schema)
     condition = reader.condition(tree.body)
     if not reader.names_a_field:
-        raise ConfigurationError("the expression names no field", fix="name one: it is the same for every record")
+        raise ConfigurationError(
+            "the expression names no field", fix="name a field: without one, the result is the same for every record"
+        )
     return condition
 
 
@@ -67,18 +70,18 @@ class _Reader:
         self.names_a_field = False
 
     def condition(self, node: ast.expr) -> Expression:
-        """`node`, which has to be true, false or null."""
+        """Parse `node`, whose result must be true, false or null."""
         found = self._expression(node)
         if found.type.kind is not Kind.boolean:
             raise ConfigurationError(
-                f"{self._source(node)} is {found.type.kind}, where true or false belongs", fix=_GRAMMAR
+                f"{self._source(node)} is {found.type.kind}, but must be true or false", fix=_GRAMMAR
             )
         return found
 
     def _source(self, node: ast.AST) -> str:
         return ast.get_source_segment(self._text, node) or "this part"
 
-    def _refuse(self, node: ast.AST, what: str = "is no part of an expression") -> ConfigurationError:
+    def _refuse(self, node: ast.AST, what: str = "is not allowed in an expression") -> ConfigurationError:
         return ConfigurationError(f"{self._source(node)} {what}", fix=_GRAMMAR)
 
     def _expression(self, node: ast.expr) -> Expression:
@@ -102,7 +105,7 @@ class _Reader:
             case ast.Name(id=name) if name in _CONSTANTS:
                 return typed.literal(_CONSTANTS[name])
             case ast.Name(id="null"):
-                raise self._refuse(node, "stands only after `is` and `is not`")
+                raise self._refuse(node, "is only allowed after `is` and `is not`")
             case ast.Name() | ast.Attribute():
                 return self._path(node)
         raise self._refuse(node)
@@ -122,16 +125,16 @@ class _Reader:
     def _comparison(self, left: ast.expr, operator: ast.cmpop, right: ast.expr) -> Expression:
         if isinstance(operator, (ast.Is, ast.IsNot)):
             if not isinstance(right, ast.Name) or right.id != "null":
-                raise self._refuse(right, "stands after `is`, where only null belongs")
+                raise self._refuse(right, "comes after `is`, where only null is allowed")
             null = IsNull(self._path(left))
             return null if isinstance(operator, ast.Is) else Not(null)
         if isinstance(operator, (ast.In, ast.NotIn)):
             if not isinstance(right, (ast.Tuple, ast.List)):
-                raise self._refuse(right, "stands after `in`, where a list such as ('A', 'B') belongs")
+                raise self._refuse(right, "comes after `in`, which needs a list such as ('A', 'B')")
             listed = [self._expression(one) for one in right.elts]
             values = [one for one in listed if isinstance(one, Literal)]
             if len(values) < len(listed):
-                raise self._refuse(right, "holds more than constants")
+                raise self._refuse(right, "contains something other than constants")
             found = typed.one_of(self._expression(left), values)
             return found if isinstance(operator, ast.In) else Not(found)
         return typed.compare(_COMPARISONS[type(operator)], self._expression(left), self._expression(right))
@@ -146,7 +149,7 @@ class _Reader:
 
     def _constant(self, node: ast.Constant) -> Expression:
         value = node.value
-        if isinstance(value, float):  # its text is exact, the value is not
+        if isinstance(value, float):  # the text is exact, the value is not
             return typed.number(Decimal(self._source(node)))
         if type(value) in (int, str):
             return typed.literal(value)
@@ -159,6 +162,6 @@ class _Reader:
             names.insert(0, inner.attr)
             inner = inner.value
         if not isinstance(inner, ast.Name):
-            raise self._refuse(node, "is no field")
+            raise self._refuse(node, "is not a field")
         self.names_a_field = True
         return typed.path(self._schema, ".".join([inner.id, *names]))

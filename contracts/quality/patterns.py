@@ -1,13 +1,13 @@
 """Patterns of rules: regular expressions that mean the same in Python and in Java.  Pure.
 
-A pattern is read by Python's own parser, and what it found is written out for Java, so that nothing depends on how
-Java reads a text.  What is not in both languages, or can take either of them forever, is refused.
+Python's own parser parses a pattern, and the result is written out for Java, so that nothing depends on how Java
+reads a text.  A pattern is refused if one of the languages lacks a part of it, or could take forever to match it.
 """
 
 from __future__ import annotations
 
 import re
-import re._constants as sre  # type: ignore[import-not-found]  # what the standard library's parser answers with; it has no public name
+import re._constants as sre  # type: ignore[import-not-found]  # the standard library's parser answers with these; they have no public name
 import re._parser as sre_parser  # type: ignore[import-not-found]
 import warnings
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from typing import Any, Final
 from contracts.errors import ConfigurationError
 
 MAX_LENGTH: Final = 500
-#: Java matches each repetition of a group inside the one before it; with many more its stack would not do.
+#: Java matches each repetition of a group inside the one before it; with many more, its stack would overflow.
 MAX_GROUP_REPEATS: Final = 1_000
 MAX_CHARACTER_REPEATS: Final = 10_000
 
@@ -30,7 +30,7 @@ _CATEGORIES: Final = {
     sre.CATEGORY_NOT_WORD: r"\W",
 }
 _REFUSED: Final = {
-    sre.AT: r"^, $ or \b inside of it",
+    sre.AT: r"^, $ or \b in its middle",
     sre.ASSERT: "a look-ahead or look-behind",
     sre.ASSERT_NOT: "a look-ahead or look-behind",
     sre.GROUPREF: "a back-reference",
@@ -42,12 +42,12 @@ _REFUSED: Final = {
 
 @dataclass(frozen=True)
 class Pattern:
-    """A pattern that the whole of a text has to match.
+    """A pattern that a whole text must match.
 
     Attributes:
         text: as it was written.
-        compiled: for Python; to be used with `fullmatch`.
-        java: for Java, anchored at both ends; to be used with `find`.
+        compiled: for Python; use it with `fullmatch`.
+        java: for Java, anchored at both ends; use it with `find`.
     """
 
     text: str
@@ -56,30 +56,31 @@ class Pattern:
 
 
 def parse(text: str) -> Pattern:
-    """The pattern of that text.
+    """Parse a pattern.
 
     Raises:
-        ConfigurationError: it is no regular expression, or none that both languages understand alike.
+        ConfigurationError: it is not a regular expression, or the two languages would understand it differently.
     """
     if len(text) > MAX_LENGTH:
         raise ConfigurationError(
-            f"the pattern has {len(text)} characters", fix=f"at most {MAX_LENGTH}: make several rules of it"
+            f"the pattern has {len(text)} characters",
+            fix=f"shorten it to {MAX_LENGTH}, or split it into several rules",
         )
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # [[ and && in a class, of which Python says that they may change
+            warnings.simplefilter("error")  # [[ and && in a class: Python warns that their meaning may change
             tree = sre_parser.parse(text, re.ASCII)
             compiled = re.compile(text, re.ASCII)
     except (re.error, OverflowError, RecursionError) as error:
         raise ConfigurationError(
-            f"the pattern {text!r} is no regular expression: {error}", fix="docs/reference/rules.md"
+            f"the pattern {text!r} is not a regular expression: {error}", fix="docs/reference/rules.md"
         ) from None
     except Warning:
-        raise _refused("[, &&, ||, ~~ or -- inside of [...]", r"put \ before it") from None
+        raise _refused("[, &&, ||, ~~ or -- inside [...]", r"put \ before it") from None
     if tree.state.flags != re.ASCII:
         raise _refused("a flag such as (?i)", "write [aA] for both cases")
     items = list(tree)
-    # The whole text has to match, with or without them.
+    # The whole text must match, with or without them.
     if items[:1] == [(sre.AT, sre.AT_BEGINNING)]:
         items = items[1:]
     if items[-1:] == [(sre.AT, sre.AT_END)]:
@@ -87,23 +88,21 @@ def parse(text: str) -> Pattern:
     try:
         java, repeats = _sequence(items)
     except RecursionError:
-        raise ConfigurationError(
-            "the pattern is nested too deep", fix="leave out groups that change nothing"
-        ) from None
+        raise ConfigurationError("the pattern is nested too deep", fix="remove groups that change nothing") from None
     if repeats > MAX_GROUP_REPEATS:
         raise ConfigurationError(
             f"the pattern repeats its groups without end, or more than {MAX_GROUP_REPEATS} times in all",
-            fix="write {0,100} after a group; * and + may stand after a single character or [...]",
+            fix="write {0,100} after a group; * and + are allowed only after a single character or [...]",
         )
     return Pattern(text, compiled, rf"\A(?:{java})\z")
 
 
 def _refused(what: str, fix: str) -> ConfigurationError:
-    return ConfigurationError(f"the pattern has {what}, which not every language reads alike", fix=fix)
+    return ConfigurationError(f"the pattern has {what}, which not every language reads the same way", fix=fix)
 
 
 def _sequence(items: Sequence[tuple[Any, Any]]) -> tuple[str, int]:
-    """Java's text, and how often its groups can be repeated inside of each other and one after the other."""
+    """Java's text, and how often its groups can repeat, inside each other and one after the other."""
     parts = [_item(*one) for one in items]
     return "".join(text for text, _ in parts), sum(repeats for _, repeats in parts)
 
@@ -120,9 +119,9 @@ def _item(kind: Any, value: Any) -> tuple[str, int]:
             raise _refused("a flag such as (?i:...)", "write [aA] for both cases")
         text, repeats = _sequence(inner)
         return f"(?:{text})", repeats
-    if kind in (sre.MAX_REPEAT, sre.MIN_REPEAT):  # which of them matters for what is found, not for whether
+    if kind in (sre.MAX_REPEAT, sre.MIN_REPEAT):  # it decides which text is found, not whether one is
         return _repeat(*value)
-    raise _refused(_REFUSED.get(kind, str(kind)), "docs/reference/rules.md says what a pattern may have")
+    raise _refused(_REFUSED.get(kind, str(kind)), "see docs/reference/rules.md for what a pattern may have")
 
 
 def _repeat(least: int, most: Any, inner: Sequence[tuple[Any, Any]]) -> tuple[str, int]:

@@ -1,4 +1,4 @@
-"""`rules` of a contract.yaml and a schema -> rules that can be applied.  Pure."""
+"""From `rules` in a contract.yaml, and a schema, to rules that can be applied.  Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from contracts.quality import typing as typed
 from contracts.quality.expressions import And, Compare, Expression, IsNull, Literal, Not, Path
 from contracts.quality.rules import Rule, RuleSpec
 
-#: Gives `file:line` of a rule's key: called with its number and the key.
+#: Returns `file:line` of a key of a rule, from the number of the rule and the key.
 Where = Callable[[int, str], str]
 
 _SHOWN: Final = 120
@@ -24,7 +24,7 @@ def read(specs: Sequence[RuleSpec], schema: Schema, where: Where) -> tuple[Rule,
     """The rules, in their order.
 
     Raises:
-        ConfigurationError: a field that is not there, a bound that does not fit it, two rules of one name, …
+        ConfigurationError: a field does not exist, a bound does not fit it, two rules have one name, …
     """
     found: list[Rule] = []
     for number, spec in enumerate(specs):
@@ -75,12 +75,12 @@ def _between(of: Expression, least: object, most: object) -> Expression:
     bounds = (("<=", most), (">=", least))
     parts = [typed.compare(operator, of, typed.literal(bound)) for operator, bound in bounds if bound is not None]
     if len(parts) == 2 and _bound(parts[1]) > _bound(parts[0]):
-        raise ConfigurationError("no value is between its two bounds", fix="exchange them")
+        raise ConfigurationError("min is greater than max", fix="swap them")
     return parts[0] if len(parts) == 1 else And(tuple(parts))
 
 
 def _bound(one: Compare) -> Any:
-    """A constant; those of one rule are of one kind, and can be compared."""
+    """A constant; the constants of one rule have one kind, so they can be compared."""
     assert isinstance(one.right, Literal)
     return one.right.value
 

@@ -10,11 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from contracts.quality.expressions import Expression
 
-#: Begins the reason of a dead letter; the rule's name follows.
+#: The beginning of a dead letter's reason; the name of the rule follows.
 REASON_PREFIX: Final = "RULE:"
 RuleName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
 
-#: What a rule may ask for: keys that stand together make one kind.
+#: What a rule may require: keys in one group can be combined.
 KINDS: Final = (
     ("required",),
     ("pattern",),
@@ -50,19 +50,19 @@ class RuleSpec(BaseModel):
             kinds = ", ".join(" and/or ".join(kind) for kind in KINDS)
             raise ValueError(f"a rule has one of {kinds}; this one has {', '.join(given) or 'none'}")
         if self.required is False:
-            raise ValueError("required is true, or left out")
+            raise ValueError("required must be true; leave it out otherwise")
         if (self.expression is None) == (not self.field):
-            raise ValueError("a rule has a field, unless it is an expression, which names its fields itself")
+            raise ValueError("a rule needs a field; only an expression has none, because it names its fields itself")
         return self
 
     @property
     def given(self) -> tuple[str, ...]:
-        """The keys that say what it asks for."""
+        """The keys that say what the rule requires."""
         return tuple(key for key in _KEYS if getattr(self, key) is not None)
 
     @property
     def asks(self) -> dict[str, Any]:
-        """Field and what is asked of it, in values of JSON; equal when two rules ask for the same."""
+        """The field and its requirement, as JSON values; equal when two rules require the same."""
         found = {"field": self.field} if self.field else {}
         return {**found, **{key: _plain(getattr(self, key)) for key in self.given}}
 
@@ -75,12 +75,12 @@ def _plain(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule, understood.  It is broken by a record for which `holds` is false; null breaks none.
+    """A parsed rule.  A record breaks it if `holds` is false for the record; null breaks no rule.
 
     Attributes:
         name: unique in its contract.
-        message: what it asks for, in words that hold no value of a record.
-        holds: what it asks for.
+        message: the requirement in words, without any value of a record.
+        holds: the requirement.
     """
 
     name: str
@@ -89,5 +89,5 @@ class Rule:
 
     @property
     def reason(self) -> str:
-        """The code of a dead letter that breaks it."""
+        """The reason code of a dead letter that breaks the rule."""
         return f"{REASON_PREFIX}{self.name}"

@@ -1,4 +1,4 @@
-"""Which quality rules ask for more than those of before: what was sent until now may be refused.  Pure."""
+"""Quality rules that became stricter, so that records which passed until now may be refused.  Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from contracts.quality.rules import RuleSpec
 
-#: For each key, whether the first value asks for no more than the second.
+#: For each key, whether the first value is no stricter than the second.
 _ASKS_NO_MORE: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "required": eq,
     "pattern": eq,
@@ -22,13 +22,13 @@ _ASKS_NO_MORE: Final[dict[str, Callable[[Any, Any], bool]]] = {
 
 
 def tightened(before: Sequence[RuleSpec], after: Sequence[RuleSpec]) -> Iterator[tuple[int, str]]:
-    """Number and words of each rule of `after` that is new, or asks for something else or more than its old self."""
+    """The number of each rule of `after` that is new, stricter or different, and words for it."""
     asked = [one.asks for one in before]
     by_name = {one.name: one for one in before}
     for number, one in enumerate(after):
         old = by_name.get(one.name)
         if one.asks not in asked and (old is None or not _asks_no_more(one, old)):
-            yield number, f"the rule {one.name} {'is new' if old is None else 'asks for something else than before'}"
+            yield number, f"the rule {one.name} {'is new' if old is None else 'has changed'}"
 
 
 def _asks_no_more(new: RuleSpec, old: RuleSpec) -> bool:
@@ -36,5 +36,5 @@ def _asks_no_more(new: RuleSpec, old: RuleSpec) -> bool:
         return False
     try:
         return all(_ASKS_NO_MORE[key](getattr(new, key), getattr(old, key)) for key in new.given)
-    except TypeError:  # a date then, a text now
+    except TypeError:  # it was a date, and is a text now
         return False

@@ -1,7 +1,8 @@
-"""Makes the nodes of `contracts.quality.expressions` and refuses what does not fit together.  Pure.
+"""Builds the nodes of `contracts.quality.expressions` and refuses types that do not fit together.  Pure.
 
-Whatever Python and Spark would compute differently has no node: an exact number never becomes a floating one, and a
-sum or product that can need more digits than a decimal of Spark has is refused before any record is seen.
+There is no node for anything that Python and Spark would compute differently: an exact number never becomes a
+    floating
+one, and a sum or product that can need more digits than a Spark decimal has is refused before any record arrives.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from contracts.quality.expressions import (
 from contracts.quality.patterns import Pattern
 
 MAX_DIGITS: Final = 38  # of Spark's decimal
-#: Digits that a floating number keeps for certain; a constant of more has lost some when YAML made it one.
+#: Digits that a floating number always keeps; YAML has already rounded a constant with more.
 _FLOAT_DIGITS: Final = 15
 _LONG: Final = range(-(2**63), 2**63)
 _LONG_DIGITS: Final = 19
@@ -53,9 +54,9 @@ _ORDERED: Final = (Kind.exact, Kind.floating, Kind.date, Kind.timestamp, Kind.lo
 _EQUAL: Final = (*_ORDERED, Kind.text, Kind.boolean)
 _COUNTED: Final = (Kind.text, Kind.bytes, Kind.collection)
 _SHAPES: Final = {
-    Kind.date: "a date is written '2020-12-31'",
-    Kind.timestamp: "a timestamp is written with its zone, '2020-12-31T23:59:59Z'",
-    Kind.local_timestamp: "a local timestamp is written without a zone, '2020-12-31T23:59:59'",
+    Kind.date: "write a date as '2020-12-31'",
+    Kind.timestamp: "write a timestamp with its zone, as '2020-12-31T23:59:59Z'",
+    Kind.local_timestamp: "write a local timestamp without a zone, as '2020-12-31T23:59:59'",
 }
 
 
@@ -67,8 +68,8 @@ def path(schema: Schema, text: str) -> Path:
         if not isinstance(node, Record):
             around = ".".join(field.name for field in found) or "the value"
             raise ConfigurationError(
-                f"{around} is {node.label}: a rule looks into records only",
-                fix="name a field of a record; an array or a map has `required`, min_length and max_length",
+                f"{around} is {node.label}: a rule can only name fields of records",
+                fix="name a field of a record; for an array or a map use required, min_length and max_length",
             )
         if name not in node.by_name:
             raise ConfigurationError(f"there is no field {text!r}", fix=f"fields there: {', '.join(node.by_name)}")
@@ -96,11 +97,11 @@ def literal(value: object) -> Literal:
         return number(Decimal(value))
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise ConfigurationError(f"{value} is no bound", fix="leave it out")
+            raise ConfigurationError(f"{value} cannot be a bound", fix="remove it")
         exact = Decimal(repr(value))
         if len(exact.as_tuple().digits) > _FLOAT_DIGITS:
             raise ConfigurationError(
-                f"{value!r} may not be what was written: it has too many digits", fix="put it into quotes"
+                f"{value!r} has too many digits: YAML may have rounded it", fix="put the number in quotes"
             )
         return number(exact)
     if isinstance(value, datetime):
@@ -108,7 +109,9 @@ def literal(value: object) -> Literal:
         return Literal(value if value.tzinfo is None else value.astimezone(UTC), Type(kind))
     if isinstance(value, date):
         return Literal(value, Type(Kind.date))
-    raise ConfigurationError(f"a {type(value).__name__} is no constant", fix="write a number, a text or true, false")
+    raise ConfigurationError(
+        f"a {type(value).__name__} is not a constant", fix="write a number, a text, true or false"
+    )
 
 
 def number(value: Decimal) -> Literal:
@@ -128,7 +131,7 @@ def compare(operator: str, left: Expression, right: Expression) -> Compare:
     if left.type.kind not in kinds:
         raise ConfigurationError(
             f"{describe(left)} is {left.type.kind}: it cannot be compared with {operator}",
-            fix="a text has pattern, one_of, min_length and max_length",
+            fix="use pattern, one_of, min_length or max_length for a text",
         )
     if left.type.kind is Kind.exact:
         common_digits(left.type, right.type)
@@ -138,9 +141,11 @@ def compare(operator: str, left: Expression, right: Expression) -> Compare:
 def one_of(of: Expression, values: Sequence[Literal]) -> OneOf:
     """`of in (values)`."""
     if not values:
-        raise ConfigurationError("there is nothing to be one of", fix="list the values")
+        raise ConfigurationError("the list is empty", fix="list the values")
     if of.type.kind not in _EQUAL or of.type.kind is Kind.floating:
-        raise ConfigurationError(f"{describe(of)} is {of.type.kind}: it has no list of values", fix="use min, max")
+        raise ConfigurationError(
+            f"{describe(of)} is {of.type.kind}, which cannot have a list of values", fix="use min, max"
+        )
     compared = [compare("==", of, value).right for value in values]
     return OneOf(of, tuple(one for one in compared if isinstance(one, Literal)))
 
@@ -149,7 +154,8 @@ def length(of: Expression) -> Length:
     """`len(of)`."""
     if not isinstance(of, Path) or of.type.kind not in _COUNTED:
         raise ConfigurationError(
-            f"{describe(of)} is {of.type.kind}: it has no length", fix="a text, bytes, an array or a map has one"
+            f"{describe(of)} is {of.type.kind}, which has no length",
+            fix="only a text, bytes, an array or a map has a length",
         )
     return Length(of)
 
@@ -157,7 +163,7 @@ def length(of: Expression) -> Length:
 def matches(of: Expression, pattern: Pattern) -> Matches:
     """`matches(of, pattern)`."""
     if of.type.kind is not Kind.text or isinstance(of, Literal):
-        raise ConfigurationError(f"{describe(of)} is {of.type.kind}: a pattern is for texts", fix="use min, max")
+        raise ConfigurationError(f"{describe(of)} is {of.type.kind}, but a pattern needs a text", fix="use min, max")
     return Matches(of, pattern)
 
 
@@ -165,8 +171,8 @@ def arithmetic(operator: str, left: Expression, right: Expression) -> Arithmetic
     """`left operator right`, a number with as many digits as it can need."""
     for part in (left, right):
         if part.type.kind not in (Kind.exact, Kind.floating):
-            words = f"{describe(part)} is {part.type.kind}: {operator} takes numbers"
-            raise ConfigurationError(words, fix="docs/reference/rules.md says what an expression may have")
+            words = f"{describe(part)} is {part.type.kind}, but {operator} needs numbers"
+            raise ConfigurationError(words, fix="see docs/reference/rules.md for what an expression may have")
     if Kind.floating in (left.type.kind, right.type.kind):
         left, right = (_as(part, DOUBLE) if isinstance(part, Literal) else part for part in (left, right))
         _same_kind(left, right)
@@ -193,12 +199,12 @@ def _refuse_digits(precision: int, what: str) -> None:
     if precision > MAX_DIGITS:
         raise ConfigurationError(
             f"{what} can need {precision} digits, and Spark has {MAX_DIGITS}",
-            fix="use numbers of fewer digits (an int has 10, a long 19, a decimal its precision)",
+            fix="use numbers with fewer digits (an int has 10, a long 19, a decimal its precision)",
         )
 
 
 def describe(one: Expression) -> str:
-    """What a message calls it."""
+    """The name of the node in messages."""
     if isinstance(one, Path):
         return str(one)
     if isinstance(one, Literal):
@@ -207,9 +213,9 @@ def describe(one: Expression) -> str:
 
 
 def _alike(left: Expression, right: Expression) -> tuple[Expression, Expression]:
-    """Both, a constant among them in the other's type."""
+    """Both sides; if one is a constant, it gets the other's type."""
     if isinstance(left, Literal) and isinstance(right, Literal):
-        raise ConfigurationError("two constants are compared with each other", fix="name a field")
+        raise ConfigurationError("the expression compares two constants", fix="name a field")
     if isinstance(right, Literal):
         right = _as(right, left.type, left)
     elif isinstance(left, Literal):
@@ -222,14 +228,14 @@ def _same_kind(left: Expression, right: Expression) -> None:
     if left.type.kind is not right.type.kind:
         raise ConfigurationError(
             f"{describe(left)} is {left.type.kind}, {describe(right)} is {right.type.kind}",
-            fix=_SHAPES.get(left.type.kind, "compare what is of one kind; docs/reference/rules.md"),
+            fix=_SHAPES.get(left.type.kind, "compare values of one kind (docs/reference/rules.md)"),
         )
 
 
 def _as(one: Literal, wanted: Type, other: Expression | None = None) -> Literal:
-    """`one` as a constant of the type `wanted`; itself where it cannot be one.
+    """Convert `one` to a constant of the type `wanted`; return it unchanged where that is impossible.
 
-    A float holds 0.1 as something else than a double does: the constant is rounded as the field is.
+    A float does not hold the same 0.1 as a double: the constant is rounded as the field is.
     """
     value = one.value
     if wanted.kind is Kind.floating and isinstance(value, Decimal | int) and one.type.kind is Kind.exact:
@@ -240,7 +246,9 @@ def _as(one: Literal, wanted: Type, other: Expression | None = None) -> Literal:
     if wanted.kind is Kind.text:
         leaf = other.leaf if isinstance(other, Path) else None
         if isinstance(leaf, Enum) and value not in leaf.symbols:
-            raise ConfigurationError(f"{other} has no symbol {value!r}", fix=f"it has {', '.join(leaf.symbols)}")
+            raise ConfigurationError(
+                f"{other} has no symbol {value!r}", fix=f"its symbols are {', '.join(leaf.symbols)}"
+            )
         return one
     try:
         if wanted.kind is Kind.exact and (exact := Decimal(value)).is_finite():

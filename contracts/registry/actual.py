@@ -10,10 +10,11 @@ from contracts.catalog.contract import Contract, Subject
 from contracts.catalog.loading import Catalog
 from contracts.errors import InvalidSchema
 from contracts.registry import plan, tags
-from contracts.registry.client import MOST_LISTED, Known, Registry
+from contracts.registry.client import MOST_LISTED, Registry
 from contracts.registry.parallel import each
 from contracts.registry.plan import Actual, SubjectState
 from contracts.registry.registered import RegisteredSchema, comparable, metadata_in_words
+from contracts.registry.snapshot import Snapshot
 from contracts.registry.topics import Topics
 
 READWRITE = "READWRITE"
@@ -32,7 +33,7 @@ class _Reading:
         self.registry = registry
         self.topics = topics
         self.desired = desired
-        self.known = Known()
+        self.snapshot = Snapshot(registry)
         self.owners: Mapping[str, Contract] = {
             subject.name: contract for contract in desired.contracts.values() for subject in contract.subjects
         }
@@ -47,7 +48,7 @@ class _Reading:
         )
         extra = self._extra()
         inherits = any(state.versions and state.level is None for state in subjects.values())
-        global_level = self.registry.global_config(self.known).level if inherits else None
+        global_level = self.snapshot.global_config().level if inherits else None
         topics = self.topics.read(plan.topic_names(self.desired))
         return Actual(subjects, topics, extra, global_level, self._modes(subjects, extra))
 
@@ -79,13 +80,13 @@ class _Reading:
         return owner is not None and state.level != owner.compatibility.value
 
     def _subject(self, subject: Subject) -> SubjectState:
-        name, known = subject.name, self.known
-        level = self.registry.config(name, known).level
-        newest = self.registry.newest(name, known)
+        name = subject.name
+        level = self.snapshot.config(name).level
+        newest = self.snapshot.newest(name)
         if newest is None:
             return SubjectState(level, last=max(self.registry.versions(name, deleted=True), default=0))
         metadata = metadata_in_words(newest.metadata)
-        found = self.registry.find(subject, known)
+        found = self.snapshot.find(subject)
         if found is not None and found.version == newest.version:
             return SubjectState(
                 level, (found.version,), found.version, self._is_exact(found, subject), metadata=metadata
@@ -110,11 +111,11 @@ class _Reading:
         return owner is not None and bool(owner.spec.approvals)
 
     def _is_exact(self, found: RegisteredSchema, subject: Subject) -> bool:
-        return self.registry.same(self.registry.parse(found, self.known), subject.schema)
+        return self.snapshot.same(self.snapshot.parse(found), subject.schema)
 
     def _is_same(self, newest: RegisteredSchema, subject: Subject) -> bool:
         try:
-            return normalised(self.registry.parse(newest, self.known)) == normalised(subject.schema)
+            return normalised(self.snapshot.parse(newest)) == normalised(subject.schema)
         except InvalidSchema:
             return False  # e.g. it is no Avro schema
 
@@ -122,7 +123,7 @@ class _Reading:
         if self.registry.keeps_tags:
             return ""
         try:
-            return tags.told(tags.lost(self.registry.parse(newest, self.known), subject.schema))
+            return tags.told(tags.lost(self.snapshot.parse(newest), subject.schema))
         except InvalidSchema:
             return ""
 
@@ -130,8 +131,8 @@ class _Reading:
         """Schemas of the versions that a new one is compared with; empty where one cannot be read, for then no break
         of it can be told."""
         found = [self.registry.version(subject, number) for number in versions]
-        kept = comparable([one for one in found if one is not None], self.registry.group(subject, self.known))
+        kept = comparable([one for one in found if one is not None], self.snapshot.group(subject))
         try:
-            return tuple(self.registry.parse(one, self.known) for one in kept)
+            return tuple(self.snapshot.parse(one) for one in kept)
         except InvalidSchema:
             return ()

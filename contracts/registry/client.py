@@ -13,12 +13,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from contracts.avro import parsing
-from contracts.avro.nodes import NamedType, Schema
-from contracts.avro.writing import described_alike, normalised
-from contracts.catalog.contract import Subject
-from contracts.errors import InvalidSchema, Refused, ServiceError
-from contracts.registry import tags
+from contracts.errors import Refused
 from contracts.registry.contexts import Context
 from contracts.registry.http import (
     NOT_FOUND,
@@ -27,7 +22,7 @@ from contracts.registry.http import (
     RegistryHttp,
     is_forbidden,
 )
-from contracts.registry.parallel import Once, each
+from contracts.registry.parallel import each
 from contracts.registry.registered import AVRO, Config, RegisteredReference, RegisteredSchema
 from contracts.settings import Settings
 
@@ -37,16 +32,6 @@ MOST_LISTED = 1000
 
 class NoGuidEndpoint(Refused):
     """The registry answers, and has no schemas by GUID: it is older than Confluent's 8.0, or another make."""
-
-
-class Known:
-    """What was read before, so that nothing is asked for twice in one run.  Safe for several threads."""
-
-    def __init__(self) -> None:
-        self.newest: Once[str, RegisteredSchema | None] = Once()
-        self.found: Once[str, RegisteredSchema | None] = Once()
-        self.parsed: Once[tuple[str, int], Schema] = Once()
-        self.configs: Once[str, Config] = Once()
 
 
 class Registry:
@@ -88,6 +73,8 @@ class Registry:
         self.url = self._http.url
         self.parallel = parallel
         self.keeps_tags = keep_tags
+        #: What messages call it.
+        self.shown = self._http.where
         self._context = Context.of(self.url)
         # By subject and version, which never change.
         self._versions: dict[str, dict[int, RegisteredSchema]] = {}
@@ -123,10 +110,6 @@ class Registry:
         """One version of a subject, None when there is none; `deleted` finds those that are so softly, too."""
         path = f"{_of(subject)}/versions/{version}"
         return self._schema(f"GET {path}", self._http.or_missing("GET", path, params=_deleted(deleted)))
-
-    def newest(self, subject: str, known: Known) -> RegisteredSchema | None:
-        """The newest version of a subject, None for none; asked for once."""
-        return known.newest.get(subject, lambda: self.version(subject))
 
     def all_of(self, subject: str) -> list[RegisteredSchema]:
         """Every version of the subject, deleted ones included.
@@ -212,68 +195,6 @@ class Registry:
         body = _body(text, references)
         return self._schema(f"POST {_of(subject)}", self._http.or_missing("POST", _of(subject), body=body))
 
-    def find(self, subject: Subject, known: Known | None = None) -> RegisteredSchema | None:
-        """The version that holds the repository's schema, the newest if that does; None when none does.
-
-        A registry may take schemas that differ in docs and aliases only for the same one (Apicurio does); then that
-        version is the answer, for it can hold no other.
-
-        Args:
-            known: what was read before; what is read now is added.
-        """
-        known = known or Known()
-        return known.found.get(subject.name, lambda: self._find(subject, known))
-
-    def _find(self, subject: Subject, known: Known) -> RegisteredSchema | None:
-        newest = self.newest(subject.name, known)
-        references = self.references_of(subject, known) if newest else None
-        if newest is None or references is None:
-            return None
-        if self._means(newest, subject.schema, references, known):
-            return newest
-        found = self.lookup(subject.name, subject.registered_text, references)
-        if found is None:
-            return None
-        wanted = normalised(subject.schema)
-        if normalised(self.parse(found, known)) == wanted:
-            return found
-        for version in reversed(self.versions(subject.name)):
-            kept = self.version(subject.name, version)
-            if kept is not None and normalised(self.parse(kept, known)) == wanted:
-                return kept
-        alike = described_alike(self.parse(found, known)) == described_alike(subject.schema)
-        return found if alike else None
-
-    def _means(
-        self, kept: RegisteredSchema, wanted: Schema, references: Sequence[RegisteredReference], known: Known
-    ) -> bool:
-        """Whether a schema is the wanted one, perhaps in another order of attributes: Confluent's registry takes the
-        two for different texts, and whoever registered it by hand or with another client need not have ours."""
-        try:
-            return set(kept.references) == set(references) and self.same(self.parse(kept, known), wanted)
-        except InvalidSchema:
-            return False  # e.g. it is no Avro schema
-
-    def same(self, kept: Schema, wanted: Schema) -> bool:
-        """Whether the registry's schema is the repository's; tags that the registry adds do not count where they are
-        kept."""
-        return tags.same_but_more(kept, wanted) if self.keeps_tags else normalised(kept) == normalised(wanted)
-
-    def references_of(self, subject: Subject, known: Known | None = None) -> list[RegisteredReference] | None:
-        """The versions that hold the shared types of `subject`; None when one is not registered as it is.
-
-        `known` as in `find`.
-        """
-        known = known or Known()
-        references = []
-        for one in subject.types:
-            found = self.find(one, known)
-            if found is None:
-                return None
-            # Where the type's subject is an alias, a registry knows the version under its target's name only.
-            references.append(RegisteredReference(one.name, found.subject, found.version))
-        return references
-
     def register(self, subject: str, text: str, references: Sequence[RegisteredReference] = ()) -> int:
         """Registers a version; the id of the schema (that of the existing version when nothing is new)."""
         path = f"{_of(subject)}/versions"
@@ -283,17 +204,12 @@ class Registry:
         answer = self._http.call("POST", path, body=body)
         return self._http.made(lambda: int(answer["id"]), f"POST {path}", answer)
 
-    def config(self, subject: str, known: Known | None = None) -> Config:
-        """What the registry keeps for the subject itself."""
-        return (known or Known()).configs.get(
-            subject, lambda: self._config(self._http.or_missing("GET", f"/config{_named(subject)}", keys=frozenset()))
-        )
+    def config(self, subject: str) -> Config:
+        """The settings of the subject itself."""
+        return self._config(self._http.or_missing("GET", f"/config{_named(subject)}", keys=frozenset()))
 
-    def global_config(self, known: Known | None = None) -> Config:
-        """What counts for every subject that has nothing of its own: the context's, else the registry's."""
-        return (known or Known()).configs.get("", self._global_config)
-
-    def _global_config(self) -> Config:
+    def global_config(self) -> Config:
+        """The settings for every subject that has none of its own: the context's, or else the registry's."""
         found = self._config(self._http.or_missing("GET", "/config", keys=frozenset()))
         if found.level is not None:
             return found
@@ -321,10 +237,6 @@ class Registry:
         """
         return self.config(subject).level
 
-    def group(self, subject: str, known: Known) -> str:
-        """The property of the metadata whose value versions share that are compared; empty for all versions."""
-        return self.config(subject, known).group or self.global_config(known).group
-
     def set_level(self, subject: str, level: str) -> None:
         self._http.call("PUT", f"/config{_named(subject)}", body={"compatibility": level})
 
@@ -349,47 +261,6 @@ class Registry:
     def delete(self, subject: str) -> None:
         """Deletes all versions of a subject softly: ids that records carry stay readable.  Missing is fine."""
         self._http.or_missing("DELETE", _of(subject), shape=list)
-
-    def parse(self, schema: RegisteredSchema, known: Known | None = None) -> Schema:
-        """The schema with its references fetched and resolved.
-
-        Args:
-            known: what was read before; what is read now is added.
-
-        Raises:
-            InvalidSchema: it is none, by the rules for schemas that the registry took before; or no Avro schema.
-        """
-        known = known or Known()
-        if not schema.subject:
-            return self._parse(schema, known)
-        return known.parsed.get((schema.subject, schema.version), lambda: self._parse(schema, known))
-
-    def _parse(self, schema: RegisteredSchema, known: Known) -> Schema:
-        told = f"{schema.subject} version {schema.version}" if schema.subject else f"schema id {schema.schema_id}"
-        if schema.kind != AVRO:
-            raise InvalidSchema(
-                f"it is a {schema.kind} schema, and contracts are Avro",
-                where=f"{told} of {self._http.where}",
-                fix="delete the subject, if nobody reads it; or use another topic",
-            )
-        named: dict[str, NamedType] = {}
-        for reference in schema.references:
-            named.update(self._referred(reference, told, known).named)
-        return parsing.parse_stored(schema.text, where=told, named=named)
-
-    def _referred(self, reference: RegisteredReference, told: str, known: Known) -> Schema:
-        def read() -> Schema:
-            found = self.version(reference.subject, reference.version)
-            if found is None:
-                raise ServiceError(
-                    f"version {reference.version} of {reference.subject} is not there, and {told} refers to it",
-                    where=self._http.where,
-                    server="registry",
-                    fix="restore it, or register it again",
-                )
-            return self._parse(found, known)
-
-        return known.parsed.get((reference.subject, reference.version), read)
 
     def _schema(self, request: str, document: Any, schema_id: int = 0) -> RegisteredSchema | None:
         """The schema that a document holds, None for none."""

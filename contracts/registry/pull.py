@@ -21,12 +21,13 @@ from contracts.avro.writing import normalised
 from contracts.catalog import loading
 from contracts.catalog.contract import Compatibility
 from contracts.errors import ConfigurationError, ContractsError, InvalidSchema, ServiceError
-from contracts.registry.client import MOST_LISTED, Known
+from contracts.registry.client import MOST_LISTED
 from contracts.registry.contexts import is_qualified
 from contracts.registry.parallel import each
 from contracts.registry.plan import TopicState
 from contracts.registry.register import Servers
 from contracts.registry.registered import AVRO, Config, RegisteredSchema, metadata_in_words
+from contracts.registry.snapshot import Snapshot
 
 _TOPIC = re.compile(r"(?!\.{1,2}-)([a-zA-Z0-9._-]{1,249})-(key|value)")
 _HEAD = """\
@@ -82,14 +83,14 @@ def read(servers: Servers, only: Collection[str] = ()) -> Live:
     subjects: dict[str, tuple[RegisteredSchema, str]] = {}
     referred: dict[tuple[str, int], RegisteredSchema] = {}
     configs: dict[str, Config] = {}
-    known = Known()
+    snapshot = Snapshot(registry)
     wanted = sorted(name for name in names if _TOPIC.fullmatch(name))
     found = each(registry.version, wanted, registry.parallel)
     there = [(name, newest) for name, newest in zip(wanted, found, strict=True) if newest is not None]
-    settings = each(lambda one: registry.config(one[0], known), there, registry.parallel)
+    settings = each(lambda one: snapshot.config(one[0]), there, registry.parallel)
     for (name, newest), config in zip(there, settings, strict=True):
         configs[name] = config
-        subjects[name] = (newest, config.level or registry.global_config(known).level or "")
+        subjects[name] = (newest, config.level or snapshot.global_config().level or "")
         waiting = list(newest.references)
         while waiting:
             one = waiting.pop()

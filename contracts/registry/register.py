@@ -15,6 +15,7 @@ from contracts.registry import actual, plan
 from contracts.registry.client import Registry
 from contracts.registry.http import concerns_all
 from contracts.registry.plan import Actual, Plan
+from contracts.registry.snapshot import Snapshot
 from contracts.registry.steps import (
     ApprovedBreak,
     ConfigureTopic,
@@ -128,11 +129,11 @@ class Servers:
                 raise error.but(what=error.what + what, fix=error.fix + fix) from error
 
     def _register(self, subject: Subject) -> None:
-        references = self.registry.references_of(subject)
+        references = Snapshot(self.registry).references_of(subject)
         if references is None:
             raise AssertionError(f"{subject.name} comes before a type that it refers to")
         schema_id = self.registry.register(subject.name, subject.registered_text, references)
-        found = self._until(lambda: self.registry.find(subject), lambda found: found is not None)
+        found = self._until(lambda: Snapshot(self.registry).find(subject), lambda found: found is not None)
         if found is None or found.schema_id != schema_id:
             raise self._not_kept(f"{subject.name} was registered as id {schema_id}, and does not read back as it was")
 

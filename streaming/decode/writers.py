@@ -19,6 +19,7 @@ from contracts.errors import InvalidSchema
 from contracts.registry.client import NoGuidEndpoint, Registry
 from contracts.registry.parallel import each
 from contracts.registry.registered import RegisteredSchema
+from contracts.registry.snapshot import Snapshot
 from streaming.decode.framing import SchemaKey
 from streaming.decode.reasons import Reason
 from streaming.decode.strict import nesting
@@ -150,7 +151,7 @@ class Writers:
             told = ", ".join(ordered[:_TOLD]) + more or "no subject"
             return Writer(key, "", Reason.WRONG_SUBJECT, f"{name} belongs to {told}, not to {self._subject}")
         try:
-            parsed = self._registry.parse(found)
+            parsed = Snapshot(self._registry).parse(found)
             text = to_json(parsed)
             if nesting(parsed) > MOST_NESTED:
                 detail = f"{name} is nested more than {MOST_NESTED} levels deep, and Spark can read no such schema"

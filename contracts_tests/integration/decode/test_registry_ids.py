@@ -9,6 +9,7 @@ import pytest
 from contracts.errors import Refused, ServiceError
 from contracts.registry.client import NoGuidEndpoint, Registry
 from contracts.registry.http import NotJson
+from contracts.registry.snapshot import Snapshot
 from contracts_tests.fixtures.confluent import Confluent
 from contracts_tests.fixtures.gateway import Answer, Gateway
 from contracts_tests.fixtures.repository import Repository
@@ -66,7 +67,8 @@ def test_guid_and_id_give_the_same_schema(repository: Repository, confluent: Con
     assert by_guid is not None
     assert by_id is not None
     assert (by_guid.text, by_guid.references) == (by_id.text, by_id.references)
-    assert registry.parse(by_guid).fullname == registry.parse(by_id).fullname == f"{one.topic}.One"
+    snapshot = Snapshot(registry)
+    assert snapshot.parse(by_guid).fullname == snapshot.parse(by_id).fullname == f"{one.topic}.One"
     assert registry.ids_of_guid(guid) == [schema_id]
     assert Registry(confluent.context(".other")).ids_of_guid(guid) == []
     assert (registry.by_guid(SOME_GUID), registry.ids_of_guid(SOME_GUID)) == (None, [])

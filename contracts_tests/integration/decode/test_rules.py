@@ -456,4 +456,4 @@ def test_stream_does_not_start_with_an_invalid_rule(pipeline: Pipeline) -> None:
     file.write_text(f"{file.read_text()}\nrules:\n- name: bad\n  field: dob\n  pattern: '19.*'\n")
     with pytest.raises(ConfigurationError) as caught:
         pipeline.stream()
-    assert "rule bad: dob is a date: a pattern is for texts" in str(caught.value)
+    assert "rule bad: dob is a date, but a pattern needs a text" in str(caught.value)

@@ -18,6 +18,7 @@ import yaml
 from pyspark.sql import SparkSession
 
 from contracts.registry.http import MEDIA_TYPE
+from contracts.registry.snapshot import Snapshot
 from contracts.settings import Settings
 from contracts_tests.fixtures.git import git
 from contracts_tests.fixtures.pipeline import Pipeline, made
@@ -74,7 +75,7 @@ class Clone:
     @property
     def schema_id(self) -> int:
         """Schema id of the value schema in the folder."""
-        found = self.pipeline.registry.find(self.pipeline.contract.value)
+        found = Snapshot(self.pipeline.registry).find(self.pipeline.contract.value)
         assert found is not None
         return found.schema_id
 

@@ -35,6 +35,7 @@ from contracts.errors import ServiceError
 from contracts.registry import plan
 from contracts.registry.client import Registry
 from contracts.registry.register import Servers
+from contracts.registry.snapshot import Snapshot
 from contracts.registry.topics import Topics
 from contracts.settings import Settings
 from contracts_tests.fixtures.clone import CLONE
@@ -364,8 +365,8 @@ def test_confluent_deserializer_reads_schema_ids_from_headers(unregistered: Topi
     spec.write_text(spec.read_text(encoding="utf-8") + "\nproducer: {schema_id: header}\n", encoding="utf-8")
     topic = unregistered.register()
     assert topic.produce("--count", "20", "--seed", "s").returncode == 0
-    contract, registry = topic.contract, Registry.from_settings(topic.settings)
-    ids = {subject.role: registry.find(subject).schema_id.to_bytes(4, "big") for subject in contract.subjects}
+    contract, snapshot = topic.contract, Snapshot(Registry.from_settings(topic.settings))
+    ids = {subject.role: snapshot.find(subject).schema_id.to_bytes(4, "big") for subject in contract.subjects}
     for message in topic.messages():
         # The embedded registry has no GUIDs.
         assert sorted(message.headers()) == [

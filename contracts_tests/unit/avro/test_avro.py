@@ -258,7 +258,7 @@ def test_parse_error_names_file_line_and_column() -> None:
 
 
 def test_parse_error_suggests_a_fix_for_each_common_mistake() -> None:
-    assert "object of its own" in refused(record({"name": "f", "type": "array", "items": "int"})).fix
+    assert "its own object" in refused(record({"name": "f", "type": "array", "items": "int"})).fix
     assert "one level too many" in refused(record({"name": "f", "type": {"type": {"type": "int"}}})).fix
     assert "rename one of the two" in refused(record(*[{"name": "f", "type": "int"}] * 2)).fix
 

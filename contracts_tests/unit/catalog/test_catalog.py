@@ -99,6 +99,17 @@ def test_references_are_resolved_with_dependencies_first() -> None:
     assert json.loads(value.schema_text)["fields"][1]["type"]["fields"][0]["type"]["name"] == "Country"
 
 
+def test_reference_to_type_inside_shared_type() -> None:
+    inner = {"type": "record", "name": "Country", "fields": [{"name": "code", "type": "string"}]}
+    found = load(
+        orders__value_avsc=record(("id", "string"), ("to", "shop.Address"), ("country", "shop.Country")),
+        types__address_avsc=record(("country", inner), name="shop.Address"),
+    )
+    value = found.get("orders").value
+    assert [one.name for one in value.types] == ["shop.Address"]
+    assert json.loads(value.schema_text)["fields"][2]["type"] == "Country"
+
+
 def test_circular_references_are_refused() -> None:
     with pytest.raises(InvalidSchema, match=r"circle: shop\.A -> shop\.B -> shop\.A"):
         load(
