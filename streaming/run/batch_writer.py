@@ -1,0 +1,160 @@
+"""One attempt at a batch: decode it, write it into one store, and send its rejects to the dead-letter topic."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial, reduce
+from operator import add
+from pathlib import Path
+
+import structlog
+from pyspark import StorageLevel
+from pyspark.sql import DataFrame, SparkSession
+
+from contracts.catalog.contract import Contract
+from contracts.errors import ServiceError
+from contracts.registry.client import Registry
+from contracts.settings import Settings
+from streaming import failures
+from streaming.decode import strict, timestamps
+from streaming.decode.batches import Asked, Decoding
+from streaming.failures import UnreadableTimestamp, UnseenSchemaId
+from streaming.run import gaps, pieces
+from streaming.run.broker import SameTopic
+from streaming.run.checkpoints import ranges
+from streaming.run.metrics import Metrics
+from streaming.sinks import refusals
+from streaming.sinks.counts import Counts
+from streaming.sinks.dead_letter import DeadLetterSink
+from streaming.sinks.refusals import RowsRefused
+from streaming.sinks.sink import Sink
+
+log = structlog.get_logger("streaming")
+
+
+class BatchWriter:
+    """Writes the batches of one contract.
+
+    Args:
+        first: name of the store whose batches also send their rejects to the dead-letter topic.
+        checkpoints: holds a folder for each store, see `Checkpoints.folder`.
+        same_topic: checked before each attempt.
+        metrics: counts the attempts that fail.
+    """
+
+    def __init__(
+        self,
+        spark: SparkSession,
+        settings: Settings,
+        contract: Contract,
+        first: str,
+        checkpoints: Path,
+        same_topic: SameTopic,
+        metrics: Metrics,
+    ) -> None:
+        self._spark = spark
+        self._settings = settings
+        self._contract = contract
+        self._first = first
+        self._checkpoints = checkpoints
+        self._same_topic = same_topic
+        self._metrics = metrics
+        self._dead_letters = DeadLetterSink(settings, contract)
+        self._decoding = Decoding(Registry.from_settings(settings), contract)
+        self._timestamp = strict.timestamp(spark)
+        self._log = log.bind(contract=contract.name)
+
+    def attempts(self, sink: Sink, batch: DataFrame, number: int) -> Callable[[], Counts]:
+        """Return what to call for each attempt at a batch.
+
+        It raises ServiceError when another attempt may help, and another ContractsError when none does.
+        """
+        guarded = batch.withColumn("timestamp", self._timestamp)
+        return partial(self._attempt, sink, guarded, number, Asked())
+
+    def check_gaps(self, sink: Sink) -> None:
+        """Raises RecordsLost where Kafka has deleted what the store is to read: no other attempt helps."""
+        # Without an answer from Kafka nobody can say, and the error that brought us here is reported.
+        with suppress(ServiceError):
+            gaps.pass_over(self._settings, self._contract, self._checkpoints, [sink.name], accept_loss=False)
+
+    def _attempt(self, sink: Sink, batch: DataFrame, number: int, asked: Asked) -> Counts:
+        try:
+            self._same_topic.check()
+            try:
+                return self._write_in_time(sink, lambda: self._write(sink, batch, asked))
+            except UnreadableTimestamp as error:
+                self._log.info("brought by a plain consumer", sink=sink.name, batch=number, why=error.what)
+                return self._write_in_time(sink, lambda: self._write_pieces(sink, number, asked))
+        except ServiceError as error:
+            self._metrics.attempt_failed(sink.name, error)
+            self.check_gaps(sink)
+            raise
+
+    def _write_in_time(self, sink: Sink, write: Callable[[], Counts]) -> Counts:
+        """A write that hangs in a driver is left behind; should it wake up, it writes what is written again."""
+        limit = self._settings.stream_write_timeout_s
+        attempt: Future[Counts] = Future()
+
+        def work() -> None:
+            try:
+                attempt.set_result(write())
+            except failures.JAVA_ERRORS as error:  # a sink tells of its own server; this is about reading
+                attempt.set_exception(failures.of_java(failures.KAFKA, self._settings.kafka_bootstrap_servers, error))
+            except BaseException as error:  # handed over to the thread that waits
+                attempt.set_exception(error)
+
+        threading.Thread(target=work, name=f"write-{sink.name}", daemon=True).start()
+        try:
+            return attempt.result(limit)
+        except TimeoutError:
+            words = f"the batch was not written within {limit:g} s"
+            fix = "see whether the server answers (`make status`), or raise STREAM_WRITE_TIMEOUT_S"
+            raise ServiceError(words, where=sink.name, fix=fix, server=sink.name) from None
+
+    def _write(self, sink: Sink, batch: DataFrame, asked: Asked) -> Counts:
+        if self._decoding.begun:
+            try:
+                return self._write_decoded(sink, self._decoding.known(batch))
+            except UnseenSchemaId:
+                self._log.info("a schema id not seen before", sink=sink.name)
+        # A sink is idempotent: what the attempt above has written already is written again.
+        # On disk: what Spark keeps in memory beyond what it counts, some 80 MB a task, is too much of large records.
+        batch.persist(StorageLevel.DISK_ONLY)
+        try:
+            return self._write_decoded(sink, self._decoding.looked_up(batch, asked))
+        finally:
+            batch.unpersist()
+
+    def _write_pieces(self, sink: Sink, number: int, asked: Asked) -> Counts:
+        """Write a batch that Spark's source cannot read, piece by piece, each as if it were a batch."""
+        name = self._contract.topic
+        frames = pieces.read(self._spark, self._settings, name, ranges(self._checkpoints / sink.name, name, number))
+        return reduce(add, (self._write(sink, frame, asked) for frame in frames))
+
+    def _write_decoded(self, sink: Sink, decoded: DataFrame) -> Counts:
+        decoded = timestamps.judged(decoded)
+        refused: dict[refusals.Place, str] = {}
+        while True:
+            marked = refusals.marked(decoded, sink.name, refused)
+            try:
+                counts = sink.write(marked)
+                break
+            except RowsRefused as found:
+                # Without these rows the batch is written again: an older event of the same key may be the newest now.
+                if not found.rows.keys() - refused.keys():
+                    raise
+                refused |= found.rows
+                self._log.warning(
+                    "rows refused", sink=sink.name, rows=len(found.rows), why=next(iter(found.rows.values()))
+                )
+        letters: Mapping[str, int] = {}
+        first = sink.name == self._first
+        if refused or (first and counts.rejected):
+            only = None if first else refusals.reason(sink.name)
+            letters = self._dead_letters.write(marked, counts.rejected_bytes or 0, only)
+        return replace(counts, dead_lettered=letters)
