@@ -29,7 +29,7 @@ Row = dict[str, Any]
 SEED = 5
 
 
-@pytest.mark.parametrize(("versions", "records"), [(1, 500), (5, 1_000), (50, 20_000)])
+@pytest.mark.parametrize(("versions", "records"), [(1, 500), (5, 1_000), (50, 5_000)])
 def test_every_record_is_stored_as_java_reads_it(
     settings_of_stack: Settings, spark: SparkSession, tmp_path: Path, versions: int, records: int
 ) -> None:
