@@ -50,6 +50,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
+    # `make test ARGS=…` hands them on, and a make that a test starts would take them for its own.
+    for name in ("ARGS", "MAKEFLAGS", "MFLAGS", "MAKELEVEL"):
+        os.environ.pop(name, None)
     # No test runs a server long enough for Java's second compiler to pay off.
     os.environ.setdefault("STACK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
 
