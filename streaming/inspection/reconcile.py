@@ -50,7 +50,7 @@ class Produced:
     """What a producer says of its run.
 
     Attributes:
-        fetched: users taken from the source.
+        fetched: records taken from the source.
         produced: records that Kafka acknowledged.
         refused: users that could not become a record, by reason.
         ranges: partition -> first and last offset of its records.

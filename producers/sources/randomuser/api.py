@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 import requests
 import structlog
@@ -54,17 +54,11 @@ class RandomuserApi:
     def __init__(
         self, url: str, *, timeout_s: float = 10.0, retries: int = 5, first_wait_s: float = FIRST_WAIT_S
     ) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ConfigurationError(
-                "is not an http or https address",
-                where=f"DATASOURCE_URL {url!r}",
-                fix="e.g. https://randomuser.me/api/",
-            )
+        parts = _parts(url)
         self.url = url
         self.address = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
         self._where = f"source API {self.address}"
-        self._local = is_loopback(parts.hostname)
+        self._local = is_loopback(parts.hostname or "")
         self._timeout_s = timeout_s
         self._session = requests.Session()
         self._session.headers.update({"Accept": "application/json", "User-Agent": "avro-data-contracts"})
@@ -253,3 +247,20 @@ def _cause(error: BaseException) -> str:
     while error.__context__ is not None:
         error = error.__context__
     return str(getattr(error, "strerror", None) or error or type(error).__name__).splitlines()[0]
+
+
+def _parts(url: str) -> SplitResult:
+    """Return the parts of DATASOURCE_URL.
+
+    Raises:
+        ConfigurationError: it is not an HTTP address.  The message does not repeat it: it may hold a password.
+    """
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:  # a host in brackets that do not close, a port that is not a number
+        usable = False
+    if not usable:
+        fix = "set it to an address such as https://randomuser.me/api/"
+        raise ConfigurationError("is not an http or https address", where="DATASOURCE_URL", fix=fix)
+    return parts
