@@ -556,7 +556,7 @@ def test_a_day_that_is_none_is_told_with_its_line(day: str) -> None:
     texts = Files().texts
     texts["orders/contract.yaml"] += f"approvals:\n- rule: {BREAK}\n  path: city\n  until: {day}\n  reason: x\n"
     line = next(n for n, text in enumerate(texts["orders/contract.yaml"].splitlines(), 1) if "until:" in text)
-    with pytest.raises(ConfigurationError, match="is no da") as caught:
+    with pytest.raises(ConfigurationError, match="is not a date") as caught:
         loading.from_files(texts, "schemas")
     assert caught.value.where == f"schemas/orders/contract.yaml:{line}"
 
@@ -781,7 +781,7 @@ def test_every_format_of_both_commands(contracts: Callable[..., Done], output: s
         ("value.avsc", "\N{DESERT}" * 3, "not valid JSON"),
         ("contract.yaml", "topic: [", "not YAML"),
         ("contract.yaml", "", "is not a mapping"),
-        ("contract.yaml", "topic: orders\ntopic: orders\n", "stands twice"),
+        ("contract.yaml", "topic: orders\ntopic: orders\n", "appears twice"),
         ("value.avsc", '{"type": "record", "name": "A", "fields": [{"name": "b", "type": "No"}]}', "No"),
         ("value.avsc", "[" * 3000, "not valid JSON"),
     ],
@@ -828,7 +828,7 @@ def test_a_date_that_is_none_is_a_message_of_diff_too(contracts: Callable[..., D
         file.write("description: 2026-13-45\n")
     done = contracts("diff", "old", "schemas")
     assert done.returncode == 2
-    assert "2026-13-45 is no date" in done.stderr
+    assert "2026-13-45 is not a date" in done.stderr
 
 
 def test_diff_of_nothing_and_of_unlike_things(contracts: Callable[..., Done]) -> None:

@@ -109,7 +109,7 @@ def test_symbols_inside_a_default_are_looked_at(default: str) -> None:
         ({"type": "bytes", "logicalType": "decimal"}, "plain bytes"),
         ({"type": "string", "logicalType": "decimal", "precision": 4}, "on string is ignored"),
         ({"type": "string", "logicalType": "timestamp-millis"}, "on string is ignored"),
-        ({"type": "long", "logicalType": "timestamp-milis"}, "no logical type"),
+        ({"type": "long", "logicalType": "timestamp-milis"}, "does not exist"),
     ],
 )
 def test_logical_types_that_avro_ignores(kind: dict, told: str) -> None:

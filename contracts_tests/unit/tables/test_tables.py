@@ -62,7 +62,7 @@ def test_a_new_field_is_one_statement_for_each_store(tables: Callable[..., Done]
     assert done.returncode == 0
     assert run_by_a_store(done) == [f"{ADD_CQL};", f"{ADD_SQL};"]
     assert "-- orders: cassandra shop.orders, since old" in done.stdout
-    assert "-- city: null in the rows that are there" in done.stdout
+    assert "-- city: null in existing rows" in done.stdout
 
 
 def test_one_store_alone(tables: Callable[..., Done]) -> None:
@@ -81,9 +81,9 @@ def test_what_no_statement_can_do_is_exit_1_and_nothing_to_run(tables: Callable[
     done = tables(both(city, count_is_text), "--against", "old")
     assert done.returncode == 1
     assert run_by_a_store(done) == []
-    assert "-- NOT POSSIBLE: count was int, and is now text; Cassandra cannot alter" in done.stdout
+    assert "-- NOT POSSIBLE: count was int, and is now text; Cassandra cannot change" in done.stdout
     assert "-- NOT POSSIBLE: count was integer, and is now text" in done.stdout
-    assert "-- fix: add a field of the new type beside it" in done.stdout
+    assert "-- fix: add another field with the new type" in done.stdout
     assert f"-- not enough: {ADD_CQL};" in done.stdout
 
 
