@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 def __getattr__(name: str) -> Any:
     if name != "Registry":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    # Not before: it loads `requests`, which not every command needs.
+    # Imported only now: it loads `requests`, which not every command needs.
     from contracts.registry.client import Registry
 
     return Registry
