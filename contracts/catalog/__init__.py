@@ -1,4 +1,4 @@
-"""Contracts, and the files that they come from: `from contracts import catalog`, then `catalog.load_one(…)`."""
+"""Contracts, and the files that define them: `from contracts import catalog`, then `catalog.load_one(…)`."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ __all__ = ["Catalog", "Contract", "from_files", "load", "load_one"]
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    # Not before: modules of this room are imported by those that `loading` needs.
+    # Imported only now, because `loading` needs modules that import modules of this room.
     from contracts.catalog import loading
 
     return getattr(loading, name)

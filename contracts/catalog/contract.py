@@ -1,7 +1,7 @@
 """The nouns of a data contract, frozen.
 
-`Contract` is what the rest of the project reads; the `…Spec` models are the shape of `contract.yaml`, and an
-unknown key in one of them is an error (see `spec`).
+The rest of the project reads `Contract`.  The `…Spec` models are the shape of `contract.yaml`; an unknown key in one
+of them is an error (see `spec`).
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from contracts.sources.spec import SourceSpec
 from contracts.stores.known import STORES
 from contracts.stores.spec import SinkSpec
 
-# Any of these letters, but for `.` and `..`, which Kafka refuses.
+# Any of these characters, except `.` and `..`, which Kafka refuses.
 TopicName = Annotated[
     str, StringConstraints(pattern=r"^[a-zA-Z0-9._-]*[a-zA-Z0-9_-][a-zA-Z0-9._-]*$|^\.{3,}$", max_length=249)
 ]
-#: As many as Kafka's client library asks a broker for.
+#: As many as Kafka's client library can ask a broker for.
 MOST_PARTITIONS, MOST_REPLICAS = 100_000, 10_000
 
 
@@ -51,7 +51,7 @@ class Compatibility(StrEnum):
 
 
 class Spec(BaseModel):
-    """Base of everything that `contract.yaml` may hold: frozen, and strict about names."""
+    """The base class of everything in `contract.yaml`: frozen, and strict about names."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -70,10 +70,10 @@ class TopicSpec(Spec):
 
 
 class DeadLetterSpec(Spec):
-    """Where records go that cannot be stored.  `topic` defaults to `<topic>.dlq`.
+    """The topic for records that cannot be stored.  `topic` defaults to `<topic>.dlq`.
 
-    A dead letter keeps its record's timestamp, so retention by age could delete it at once: without limit by default.
-    `max_rate`: the share of a day's records that may come here before somebody is told (`dlq review`), 0 to 1.
+    A dead letter keeps its record's timestamp, so retention by age could delete it at once; by default there is none.
+    `max_rate`: the share of a day's records, 0 to 1, that may come here before `dlq review` reports a failure.
     """
 
     topic: TopicName = ""
@@ -89,7 +89,7 @@ class DeadLetterSpec(Spec):
 
 
 def _config_as_kafka_writes_it(value: object) -> object:
-    """Numbers, truth values and lists as text; anything else stays, and pydantic says that it is none."""
+    """Convert numbers, booleans and lists to text; leave anything else for pydantic to refuse."""
     if not isinstance(value, dict):
         return value
     return {key: _setting(item) for key, item in value.items()}
@@ -103,37 +103,37 @@ def _setting(value: object) -> object:
     return str(value) if isinstance(value, (int, float)) else value
 
 
-#: Ends the name of the table that keeps which rows were deleted, and by which event.
+#: The ending of the name of the table that records which rows were deleted, and by which event.
 DELETIONS = "__deleted"
 
 
 class Tombstones(StrEnum):
-    """What a record without a value does: it goes to the dead letters, or deletes the row of its key."""
+    """The effect of a record without a value: it becomes a dead letter, or deletes the row of its key."""
 
     reject = "reject"
     delete = "delete"
 
 
-#: The stores that the stream writes, each under its name; a contract may name none, one or several.
+#: The stores that the stream writes to, each under its name; a contract may name none, one or several.
 _stores: dict[str, Any] = {kind: (store.spec | None, None) for kind, store in STORES.items()}
 SinksSpec: type[Spec] = create_model("SinksSpec", __base__=Spec, **_stores)
 
 
 class SchemaIdPlace(StrEnum):
-    """Where a record of the producer names its schema: in front of key and value, or in headers of the message."""
+    """Where the producer puts the schema id: in front of key and value, or in headers of the message."""
 
     prefix = "prefix"
     header = "header"
 
 
 class ProducerSpec(Spec):
-    """How `python -m producers` and `producers.publish` write records; the stream reads both ways."""
+    """How `python -m producers` and `producers.publish` write records; the stream reads both forms."""
 
     schema_id: SchemaIdPlace = SchemaIdPlace.prefix
 
 
 class ConsumerSpec(Spec):
-    """Somebody who reads the topic.  `fields`: paths inside the value that they use; none means all of it."""
+    """A consumer of the topic.  `fields`: the paths inside the value that it uses; none means all of them."""
 
     name: str = Field(min_length=1)
     owner: str = ""
@@ -141,9 +141,9 @@ class ConsumerSpec(Spec):
 
 
 class ApprovalSpec(Spec):
-    """A finding of `contracts check` that is wanted.  `until`: its last day.  `path`: that of the finding.
+    """The approval of a finding of `contracts check`.  `until`: its last day.  `path`: the path of the finding.
 
-    `subject`: which schema's findings are meant; those of contract.yaml itself are no schema's, and meant by both.
+    `subject`: the schema whose findings it covers; both cover findings about contract.yaml itself.
     """
 
     rule: str = Field(min_length=1)
@@ -160,14 +160,14 @@ class ApprovalSpec(Spec):
                 return value
             return date.fromisoformat(value if isinstance(value, str) else "")
         except ValueError:
-            raise ValueError(f"{value} is no day: write one as 2026-06-30") from None
+            raise ValueError(f"{value} is not a date: write one like 2026-06-30") from None
 
     def covers(self, rule: str, path: str, role: str = "") -> bool:
-        """It is about such findings.  `role`: `key` or `value`, empty for those that are no schema's."""
+        """Whether it covers such findings.  `role`: `key` or `value`; empty for findings about contract.yaml."""
         return (rule, path) == (self.rule, self.path) and role in ("", self.subject)
 
     def holds(self, today: date) -> bool:
-        """It counts through its last day."""
+        """Whether it still applies, up to and including its last day."""
         return today <= self.until
 
 
@@ -193,7 +193,7 @@ class ContractSpec(Spec):
 
     @property
     def tables(self) -> tuple[SinkSpec, ...]:
-        """What it says of the tables, in the order of `STORES`."""
+        """The tables that it declares, in the order of `STORES`."""
         named = (getattr(self.sinks, kind) for kind in STORES)
         return tuple(sink for sink in named if sink is not None)
 
@@ -206,7 +206,7 @@ class ContractSpec(Spec):
     @classmethod
     def _has_a_key(cls, value: Tombstones, info: ValidationInfo) -> Tombstones:
         if value is Tombstones.delete and not info.data.get("key"):
-            raise ValueError("delete needs a key schema (key: key.avsc) that holds the primary key")
+            raise ValueError("delete needs a key schema (key: key.avsc) with the primary key in it")
         return value
 
 
@@ -215,7 +215,7 @@ Role = Literal["key", "value", "type"]
 
 @dataclass(frozen=True)
 class Subject:
-    """One subject of the registry as the repository wants it.
+    """A subject of the registry as the repository wants it.
 
     Attributes:
         name: the subject's name; TopicNameStrategy for keys and values, the full name for a shared type.
@@ -223,7 +223,7 @@ class Subject:
         file: path of the .avsc, relative to the repository where possible.
         text: the file's text.
         schema: the parsed schema, references resolved.
-        types: the shared types that it uses itself; each is a subject of its own.
+        types: the shared types that it uses directly; each has its own subject.
     """
 
     name: str
@@ -235,19 +235,19 @@ class Subject:
 
     @property
     def record(self) -> Record:
-        """The schema's root, which is a record (`loading` refuses sinks for anything else)."""
+        """The root of the schema, which is a record (`loading` refuses sinks for anything else)."""
         root = self.schema.resolve(self.schema.root)
         assert isinstance(root, Record)
         return root
 
     @property
     def schema_text(self) -> str:
-        """Self-contained Avro JSON: references inlined."""
+        """The schema as self-contained Avro JSON, with references inlined."""
         return to_json(self.schema)
 
     @property
     def registered_text(self) -> str:
-        """What the registry gets: shared types stay names, and go along as references."""
+        """The text for the registry: shared types stay names, and are registered as references."""
         return to_json(self.schema, inline=False)
 
 
@@ -258,10 +258,10 @@ class Contract:
     Attributes:
         name: the folder's name.
         file: path of its contract.yaml.
-        spec: what contract.yaml says.
-        key: the key's subject, None when the topic has no key schema.
-        value: the value's subject.
-        rules: the quality rules of `spec`, understood.
+        spec: the content of contract.yaml.
+        key: the subject of the key; None when the topic has no key schema.
+        value: the subject of the value.
+        rules: the quality rules of `spec`, parsed.
     """
 
     name: str
@@ -290,7 +290,7 @@ class Contract:
 
     @property
     def keys(self) -> Contract:
-        """The contract with its key in the value's place: a tombstone's key is decoded as values are."""
+        """The contract with its key in place of the value, to decode the keys of tombstones as values."""
         assert self.key is not None
         return replace(self, value=self.key, rules=())
 

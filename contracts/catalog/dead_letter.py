@@ -1,6 +1,6 @@
-"""Headers of a dead letter, the same whoever writes it: the producer or the stream.
+"""Headers of a dead letter, the same for the producer and the stream.
 
-Names as in org.apache.kafka.connect.runtime.errors.DeadLetterQueueReporter; the reason's code is our own.
+The names are those of org.apache.kafka.connect.runtime.errors.DeadLetterQueueReporter; the reason codes are our own.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ TOPIC, PARTITION, OFFSET = PREFIX + "topic", PREFIX + "partition", PREFIX + "off
 CONNECTOR, STAGE = PREFIX + "connector.name", PREFIX + "stage"
 CLASS, MESSAGE = PREFIX + "exception.class.name", PREFIX + "exception.message"
 REASON = "contracts.reason"
-# The record's timestamp, ms, where the client that writes the letter cannot give it that one.
+# The record's timestamp in ms, where the client that writes the letter cannot set it on the letter.
 TIMESTAMP = "contracts.timestamp"
-# Bytes of a value that is too large to be here; and of a key, where it and the record's own headers are, too.
+# The bytes of a value that is too large for the letter; and of the key, if it and the record's headers are too large.
 LEFT_OUT, KEY_LEFT_OUT = "contracts.value.left.out", "contracts.key.left.out"
-# What the stream puts after the record's own headers, in this order; then those that are needed.
+# The stream adds these after the record's own headers, in this order; then those of the next ones that are needed.
 ADDED = (TOPIC, PARTITION, OFFSET, CONNECTOR, STAGE, CLASS, MESSAGE, REASON)
 NEEDED = (TIMESTAMP, LEFT_OUT, KEY_LEFT_OUT)
 
-# A receipt: the letter (topic-partition-offset of its record, and a digest of it) was put back, and where it stands.
+# A receipt: the letter (topic-partition-offset of its record, and a digest) was put back, and where it is now.
 REPLAYED, REPLAYED_AS = "contracts.replayed", "contracts.replayed.as"
 DIGEST = "contracts.replayed.digest"
 RECEIPT = (REPLAYED, REPLAYED_AS, DIGEST)
@@ -31,7 +31,7 @@ _NUMBER = re.compile(rb"-?\d{1,19}")
 
 
 def own(headers: Sequence[Header]) -> list[Header] | None:
-    """The record's own headers, those of a dead letter of the stream without what it added; None for any other."""
+    """The record's own headers: those of a dead letter of the stream, without its additions; None for any other."""
     added = len(needed(headers)) + len(ADDED)
     if tuple(name for name, _ in headers[-added : len(headers) - added + len(ADDED)]) != ADDED:
         return None
@@ -39,7 +39,7 @@ def own(headers: Sequence[Header]) -> list[Header] | None:
 
 
 def needed(headers: Sequence[Header]) -> dict[str, int]:
-    """Those of `NEEDED` that stand at the end, each a number."""
+    """The headers of `NEEDED` at the end, each a number."""
     found: dict[str, int] = {}
     for name in reversed(NEEDED):
         last, value = headers[-1 - len(found)] if len(headers) > len(found) else ("", None)

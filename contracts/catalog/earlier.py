@@ -1,4 +1,4 @@
-"""An earlier version of a subject, wherever it was found."""
+"""Earlier versions of a subject, wherever they were found."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ class Earlier:
     """An earlier version of a subject.
 
     Args:
-        label: what messages call it, e.g. `origin/main` or `version 3`.
-        sinks: the tables that it was stored in; None where that is not known: in those of the baseline.
-        compared: levels of compatibility are about it; a registry may compare some versions only.
+        label: its name in messages, e.g. `origin/main` or `version 3`.
+        sinks: the tables that it was stored in; None where that is unknown, which means those of the baseline.
+        compared: whether compatibility levels apply to it; a registry may compare only some versions.
     """
 
     label: str

@@ -1,4 +1,4 @@
-"""What `lint` and `check` find, and what an approval does to it.  Pure."""
+"""The findings of `lint` and `check`, and how approvals change them.  Pure."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from contracts.errors import ConfigurationError
 
 
 class Severity(StrEnum):
-    """`error` is what breaks something or somebody, `warning` what one ought to know."""
+    """`error` breaks something or somebody; `warning` is worth knowing."""
 
     error = "error"
     warning = "warning"
 
 
 class FailOn(StrEnum):
-    """From which severity on a finding makes the exit code 1."""
+    """The lowest severity of a finding that makes the exit code 1."""
 
     error = "error"
     warning = "warning"
@@ -29,17 +29,17 @@ class FailOn(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is not in order.
+    """One problem.
 
     Args:
         rule: its id.
-        message: what is wrong and why it matters, one sentence.
-        fix: what to do about it.
+        message: what is wrong and why it matters, in one sentence.
+        fix: how to fix it.
         file, line, column: where; line and column are 1-based, 0 when there is no such place.
         path: where in the schema (`user.address.street`) or in contract.yaml (`kafka.partitions`).
-        contract, subject: names; `subject` is empty for what is no schema's.
-        approved: the reason of the approval that covers it, empty when none does.
-        until: last day of that approval, ISO.
+        contract, subject: names; `subject` is empty for a finding that is not about a schema.
+        approved: the reason of the approval that covers it; empty when none does.
+        until: the last day of that approval, ISO.
         directions: of a rule of the compatibility levels: BACKWARD where the new schema cannot read old records,
             FORWARD where the old schema cannot read new ones.
     """
@@ -64,14 +64,14 @@ class Finding:
         return ":".join([self.file, *(str(number) for number in (self.line, self.column) if number)])
 
     def fails(self, limit: FailOn) -> bool:
-        """True when it makes the exit code 1."""
+        """Whether the finding makes the exit code 1."""
         if self.approved or limit is FailOn.never:
             return False
         return self.severity is Severity.error or limit is FailOn.warning
 
 
 def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Each finding once, by contract, errors first, then by file and place."""
+    """Sort findings by contract, errors first, then by file and place; each appears once."""
     return tuple(
         sorted(
             dict.fromkeys(findings),
@@ -80,7 +80,7 @@ def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     )
 
 
-#: The rules that are about approvals themselves: id -> severity.
+#: The rules about approvals themselves: id -> severity.
 APPROVAL_EXPIRED = "APPROVAL_EXPIRED"
 APPROVAL_UNUSED = "APPROVAL_UNUSED"
 
@@ -94,15 +94,15 @@ def approve(
     texts: Texts,
     still_needed: Iterable[tuple[str, str, str]] = (),
 ) -> list[Finding]:
-    """`findings` of one contract, those marked that an approval of its contract.yaml covers.
+    """Mark those `findings` of one contract that an approval in its contract.yaml covers.
 
-    An approval that has expired, or that covers nothing, is a finding of its own.
+    An approval that has expired, or that covers nothing, is itself a finding.
 
     Args:
-        today: an approval counts through its last day.
+        today: an approval applies up to and including its last day.
         known: ids of the rules that an approval may name.
-        texts: of the contract files, for the line.
-        still_needed: (rule, path, role) of what the next change would be refused for: an approval of these is in use.
+        texts: the contract files, for the line.
+        still_needed: (rule, path, role) of findings that the next change would have: approvals of these are in use.
 
     Raises:
         ConfigurationError: an approval names a rule that does not exist.
@@ -126,7 +126,7 @@ def approve(
                 APPROVAL_EXPIRED,
                 Severity.error,
                 f"the approval {at} ended on {approval.until}",
-                "finish the migration and remove it, or agree on a new date",
+                "finish the migration and remove the approval, or agree on a new date",
             )
         elif covered:
             for index in covered:
@@ -136,10 +136,10 @@ def approve(
             found = Finding(
                 APPROVAL_UNUSED,
                 Severity.warning,
-                f"the approval {at} covers nothing that this change does",
-                f"the {other} has such a finding: write `subject: {other}` if that is meant, or remove it"
+                f"the approval {at} covers no finding of this change",
+                f"the {other} has such a finding: write `subject: {other}` if you mean it, or remove the approval"
                 if other
-                else "remove it, or correct its rule, path or subject",
+                else "remove the approval, or correct its rule, path or subject",
             )
         if found is not None:
             found = replace(found, file=contract.file, line=line, column=column, contract=contract.name)
@@ -148,5 +148,5 @@ def approve(
 
 
 def role(contract: Contract, one: Finding) -> str:
-    """`key` or `value`, whose schema it is found in; empty for what is no schema's."""
+    """`key` or `value`, for the schema with the finding; empty for a finding that is not about a schema."""
     return next((subject.role for subject in contract.subjects if subject.name == one.subject), "")

@@ -1,7 +1,7 @@
-"""`schemas/` as contracts: reads the files, resolves references between them, says exactly what is wrong and where.
+"""Loads `schemas/` as contracts: reads the files, resolves their references, and says what is wrong and where.
 
 A folder with a `contract.yaml` is a contract.  Every other `.avsc` below the root (whichever folder it is in) defines
-one shared named type, registered under a subject of its own full name and found by that name.
+one shared named type, which is registered under its full name as the subject, and found by that name.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from contracts.errors import ConfigurationError
 from contracts.quality import reading
 
 CONTRACT_FILE = "contract.yaml"
-# A primary key of one of these types is the same value in the key, in every store and its driver.
+# A field of one of these types has the same value in a key, in every store and in its driver.
 _DELETABLE = frozenset({"boolean", "int", "long", "string", "enum", "bytes", "fixed", "uuid", "date"})
 _LONGEST_TABLE = 48  # Cassandra's limit
 
@@ -34,7 +34,7 @@ class Catalog:
     Attributes:
         root: where the files came from, for messages.
         contracts: by folder name.
-        types: shared named types that some contract uses, dependencies first.
+        types: the shared named types that the contracts use, dependencies first.
     """
 
     root: str
@@ -47,10 +47,10 @@ class Catalog:
         return self.types + tuple(s for contract in self.contracts.values() for s in contract.subjects)
 
     def get(self, name: str) -> Contract:
-        """The contract of that folder name.
+        """Return the contract with that folder name.
 
         Raises:
-            ConfigurationError: there is none; the message lists those that exist.
+            ConfigurationError: no contract has that name; the message lists those that exist.
         """
         if name not in self.contracts:
             known = ", ".join(self.contracts) or "none"
@@ -60,7 +60,7 @@ class Catalog:
         return self.contracts[name]
 
     def only(self, names: Collection[str]) -> Catalog:
-        """The contracts of these names, and the types that they use; all without a name.  Raises as `get`."""
+        """Return the contracts with these names, and their types; all if there are no names.  Raises as `get`."""
         if not names:
             return self
         chosen = {name: self.get(name) for name in dict.fromkeys(names)}
@@ -75,26 +75,26 @@ class Catalog:
 
 
 def load(folder: Path) -> Catalog:
-    """The contracts below `folder`.
+    """Load the contracts below `folder`.
 
     Raises:
-        ConfigurationError: no such folder, no contract in it, or a contract.yaml that is not in order.
-        InvalidSchema: an .avsc that is no valid Avro schema.
+        ConfigurationError: the folder does not exist, has no contract, or has an invalid contract.yaml.
+        InvalidSchema: an .avsc is not a valid Avro schema.
     """
     if not folder.is_dir():
         raise ConfigurationError(
-            "there is no such folder", where=str(folder), fix="run from the repository's root, or set CONTRACTS_DIR"
+            "the folder does not exist", where=str(folder), fix="run from the repository's root, or set CONTRACTS_DIR"
         )
     return from_files(read_folder(folder), str(folder))
 
 
 def load_one(folder: Path, name: str) -> Contract:
-    """The contract `name` below `folder`; errors as `load` and `Catalog.get`."""
+    """Load the contract `name` below `folder`.  Raises as `load` and `Catalog.get`."""
     return load(folder).get(name)
 
 
 def read_folder(folder: Path) -> dict[str, str]:
-    """Path below `folder` (POSIX) to text, for every contract.yaml and .avsc, sorted."""
+    """Read every contract.yaml and .avsc: path below `folder` (POSIX) -> text, sorted."""
     files = {}
     for path in sorted(folder.rglob("*")):
         if is_contract_file(path.name) and path.is_file():
@@ -108,16 +108,16 @@ def read_folder(folder: Path) -> dict[str, str]:
 
 
 def is_contract_file(path: str) -> bool:
-    """One that `from_files` takes: contract.yaml or an .avsc."""
+    """Whether `from_files` reads the file: a contract.yaml or an .avsc."""
     return path.endswith(".avsc") or PurePosixPath(path).name == CONTRACT_FILE
 
 
 def from_files(files: Mapping[str, str], root: str) -> Catalog:
-    """Contracts from file texts (see `read_folder`); `root` is only for messages.  Errors as `load`."""
+    """Load contracts from file texts (see `read_folder`); `root` is only for messages.  Raises as `load`."""
     folders = [str(PurePosixPath(path).parent) for path in files if PurePosixPath(path).name == CONTRACT_FILE]
     if not folders:
         raise ConfigurationError(
-            f"no {CONTRACT_FILE} in any folder",
+            f"no folder has a {CONTRACT_FILE}",
             where=root,
             fix=f"add {root}/<topic>/{CONTRACT_FILE} (docs/reference/contract.md)",
         )
@@ -139,15 +139,15 @@ def from_files(files: Mapping[str, str], root: str) -> Catalog:
             raise ConfigurationError(
                 f"topic {spec.topic} already has a contract, {topics[spec.topic]}",
                 where=where,
-                fix="one topic has one contract: change the topic of one, or merge the two folders",
+                fix="a topic has one contract: change the topic of one of them, or merge the two folders",
             )
         topics[spec.topic] = where
         for sink in spec.tables:
             if (other := tables.setdefault((sink.kind, sink.qualified), where)) != where:
                 raise ConfigurationError(
-                    f"{sink.kind} table {sink.qualified} is already written by {other}",
+                    f"{other} already writes to the {sink.kind} table {sink.qualified}",
                     where=where,
-                    fix="one table has one contract: name another table in its sinks",
+                    fix="a table has one contract: name another table in the sinks",
                 )
         name = folder if folder != "." else spec.topic
         contracts[name] = _build(name, folder, spec, files, root, shared)
@@ -179,7 +179,7 @@ def _build(
         path = _join(folder, file_name)
         if path not in files:
             raise ConfigurationError(
-                f"{role}: there is no file {file_name}",
+                f"{role}: the file {file_name} does not exist",
                 where=where,
                 fix=f"add {_join(root, path)}, or correct `{role}:` in {where}",
             )
@@ -190,7 +190,7 @@ def _build(
 
     def line_of_rule(number: int, key: str) -> str:
         node = yaml_text.compose(files[_join(folder, CONTRACT_FILE)])
-        assert node is not None  # it has been read already
+        assert node is not None  # it has already been parsed
         return f"{where}:{line_of(node, ['rules', number, key])}"
 
     contract = Contract(name, where, spec, key, value, reading.read(spec.rules, value.schema, line_of_rule))
@@ -205,7 +205,9 @@ def _check_sinks(contract: Contract) -> None:
     root = schema.resolve(schema.root)
     if not isinstance(root, Record):
         raise ConfigurationError(
-            "a contract with sinks needs a record as its value", where=contract.value.file, fix="wrap it in a record"
+            "a contract with sinks needs a record as its value",
+            where=contract.value.file,
+            fix="wrap the type in a record",
         )
     names = [f.name for f in root.fields]
     for sink in contract.sinks:
@@ -221,26 +223,26 @@ def _check_sinks(contract: Contract) -> None:
                 raise ConfigurationError(
                     f"sinks.{sink.kind}.primary_key: field {column!r} may be null",
                     where=f"{contract.value.file}:{field.line}",
-                    fix="a primary key is never null: give the field one type without null",
+                    fix="give the field one type without null, because a primary key is never null",
                 )
     if contract.deletes:
         _check_tombstones(contract)
 
 
 def _check_tombstones(contract: Contract) -> None:
-    """A tombstone is nothing but its key: that has to name one row of each store."""
+    """A tombstone has only a key, which must name one row in each store."""
     assert contract.key is not None
     schema, values = contract.key.schema, contract.value.schema
     root = schema.resolve(schema.root)
     line = f"{contract.key.file}:{root.line}"
     if not isinstance(root, Record):
         raise ConfigurationError(
-            "tombstones: delete needs a record as its key", where=line, fix="wrap it in a record, or set reject"
+            "tombstones: delete needs a record as its key", where=line, fix="wrap the type in a record, or set reject"
         )
     for sink in contract.sinks:
         if len(sink.table) > (longest := _LONGEST_TABLE - len(DELETIONS)):
             raise ConfigurationError(
-                f"tombstones: delete keeps a table <table>{DELETIONS}, and {sink.table} is too long a name",
+                f"tombstones: delete needs a table <table>{DELETIONS}, but the name {sink.table} is too long",
                 where=contract.file,
                 fix=f"name a table of at most {longest} characters in sinks.{sink.kind}, or set reject",
             )
@@ -248,7 +250,7 @@ def _check_tombstones(contract: Contract) -> None:
             field = root.by_name.get(column)
             if field is None:
                 raise ConfigurationError(
-                    f"tombstones: delete needs the primary key in the record's key, and it has no field {column!r}",
+                    f"tombstones: delete needs the primary key in the record's key, which has no field {column!r}",
                     where=line,
                     fix=f"add the field ({sink.kind}.primary_key is {', '.join(sink.primary_key)}), or set reject",
                 )

@@ -1,4 +1,4 @@
-"""Where a key of contract.yaml stands in its file."""
+"""The line and column of a key of contract.yaml."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from contracts.catalog import yaml_text
 
 @dataclass(frozen=True)
 class Texts:
-    """The texts of a catalog's files, by their path as messages show it.
+    """The texts of a catalog's files, by the path that messages show.
 
     Args:
         by_path: path -> text.
@@ -23,12 +23,12 @@ class Texts:
 
     @classmethod
     def of(cls, files: Mapping[str, str], root: str) -> Texts:
-        """From the files that `loading.from_files` takes."""
+        """Take the files that `loading.from_files` reads."""
         return cls({PurePosixPath(root, path).as_posix(): text for path, text in files.items()})
 
     def position(self, path: str, *keys: str | int) -> tuple[int, int]:
-        """1-based line and column of the key (or list item) at `keys`, of the nearest one around it if it is not
-        there; (0, 0) for a file without text."""
+        """1-based line and column of the key (or list item) at `keys`, or of the nearest one around a missing one;
+        (0, 0) for a file without text."""
         if path not in self.by_path:
             return 0, 0
         node = yaml_text.compose(self.by_path[path])

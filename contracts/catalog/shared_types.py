@@ -55,7 +55,8 @@ class SharedTypes:
         """The subject of an .avsc, with its references resolved.
 
         Raises:
-            InvalidSchema: the text, or a type that it uses, is not a valid schema; or types refer to each other.
+            InvalidSchema: the text, or a type that it uses, is not a valid schema; or types refer to each other in a
+                circle.
         """
         named: dict[str, NamedType] = {}
         for one in self._mentioned(text, name):
@@ -65,7 +66,7 @@ class SharedTypes:
         return Subject(name, role, where, text, schema, tuple(owners.values()))
 
     def _owner(self, name: str) -> Subject:
-        """The subject whose text defines the type: that of its name, or of one that has it inside."""
+        """The subject whose text defines the type: the one with its name, or another that contains it."""
         if name in self._paths:
             return self._subject_of(name)
         return next(one for one in self._subjects.values() if name in one.schema.own)
@@ -157,11 +158,11 @@ def _full_name(text: str) -> str:
 
 @lru_cache(maxsize=100_000)
 def _type_words(text: str) -> frozenset[str]:
-    """Every name that stands where a schema has a type, as it is written there."""
+    """Every name in a place where a schema has a type, as written."""
     try:
         waiting: list[Any] = [json.loads(text)]
     except (ValueError, RecursionError):
-        # Avro allows comments, which this module's JSON does not: everything in quotes may be a type.
+        # Avro allows comments, but `json` does not: then everything in quotes may be a type.
         return frozenset(re.findall(r'"([^"\\]+)"', text))
     words: set[str] = set()
     while waiting:

@@ -1,4 +1,4 @@
-"""One contract.yaml as a `ContractSpec`, or what is wrong with it, and in which line."""
+"""Parses a contract.yaml into a `ContractSpec`, or says what is wrong with it, and in which line."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from contracts.sources.known import model_of
 from contracts.sources.spec import SourceSpec
 
 
-@lru_cache(maxsize=20_000)  # most are the same in every version that one run reads
+@lru_cache(maxsize=20_000)  # most texts are the same in every version that a run reads
 def parse_spec(text: str, where: str) -> ContractSpec:
-    """A contract.yaml; `where` is only for messages.
+    """Parse a contract.yaml; `where` is only for messages.
 
     Raises:
-        ConfigurationError: it is not in order.
+        ConfigurationError: the file is invalid.
     """
     try:
         node = yaml_text.compose(text)
@@ -35,7 +35,9 @@ def parse_spec(text: str, where: str) -> ContractSpec:
         raise ConfigurationError(f"not YAML: {words}", where=where, fix="correct the file") from None
     if not isinstance(node, yaml.MappingNode):
         raise ConfigurationError(
-            "is not a mapping", where=where, fix=f"it takes the keys {', '.join(ContractSpec.model_fields)}"
+            "is not a mapping",
+            where=where,
+            fix=f"write a mapping with the keys {', '.join(ContractSpec.model_fields)}",
         )
     _refuse_duplicates(node, where)
     try:
@@ -51,7 +53,7 @@ def _refuse_duplicates(node: yaml.Node, where: str) -> None:
             line = key.start_mark.line + 1
             if key.value in seen:
                 raise ConfigurationError(
-                    f"{key.value!r} stands twice, first in line {seen[key.value]}",
+                    f"the key {key.value!r} appears twice, first in line {seen[key.value]}",
                     where=f"{where}:{line}",
                     fix="keep one of the two",
                 )
@@ -63,8 +65,8 @@ def _refuse_duplicates(node: yaml.Node, where: str) -> None:
 
 
 def _as_configuration_error(error: ValidationError, node: yaml.Node, document: Any, where: str) -> ConfigurationError:
-    """The first problem, with its line, and the names that are valid there."""
-    # A key that is unknown comes first: another that is missing is often the same one, misspelt.
+    """The error for the first problem, with its line and the names that are valid there."""
+    # An unknown key comes first, because a missing key is often the same one, misspelt.
     problem = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
     location = [part for part in problem["loc"] if isinstance(part, (str, int))]
     line = line_of(node, location)
@@ -83,7 +85,7 @@ def _as_configuration_error(error: ValidationError, node: yaml.Node, document: A
 
 
 def line_of(node: yaml.Node, location: list[str | int]) -> int:
-    """Line, counted from 1, of what stands at those keys and numbers of items."""
+    """The 1-based line of the value at these keys and item numbers."""
     line = node.start_mark.line
     for part in location:
         if isinstance(node, yaml.MappingNode):

@@ -1,4 +1,4 @@
-"""The YAML of contract.yaml: read by a loader that says where a value is wrong."""
+"""The YAML of contract.yaml, read by a loader that says where a value is wrong."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from typing import Any, Final
 
 import yaml
 
-#: The one in C, where there is one: eight times as fast.
+#: The loader in C, where it is installed: it is eight times as fast.
 _FASTEST: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class Loader(_FASTEST):  # type: ignore[misc]
-    """A safe loader whose every error is a `yaml.YAMLError`, with the place."""
+    """A safe loader that raises every error as a `yaml.YAMLError` with the place."""
 
 
 def _timestamp(loader: Any, node: yaml.ScalarNode) -> Any:
-    """YAML takes anything of the form 2026-13-45 for a date, and Python has no such day."""
+    """Convert a date; YAML takes text like 2026-13-45 for a date, but Python has no such day."""
     try:
         return loader.construct_yaml_timestamp(node)
     except ValueError as error:
         raise yaml.constructor.ConstructorError(
-            None, None, f"{node.value} is no date: {error}", node.start_mark
+            None, None, f"{node.value} is not a date: {error}", node.start_mark
         ) from None
 
 
@@ -29,10 +29,10 @@ Loader.add_constructor(TIMESTAMP, _timestamp)
 
 
 def load(text: str) -> Any:
-    """The values.  Raises yaml.YAMLError, ValueError (a number too long) or RecursionError."""
+    """Parse the values.  Raises yaml.YAMLError, ValueError (a number too long) or RecursionError."""
     return yaml.load(text, Loader=Loader)  # noqa: S506 - it is a safe one
 
 
 def compose(text: str) -> yaml.Node | None:
-    """The tree with its places.  Errors as `load`."""
+    """Parse the tree with its places.  Raises as `load`."""
     return yaml.compose(text, Loader=Loader)

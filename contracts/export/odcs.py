@@ -1,6 +1,6 @@
 """A contract as a document of the Open Data Contract Standard 3.1 (Bitol, Linux Foundation).  Pure.
 
-What the standard has no word for goes into its `customProperties`: level, dead letters, tables, consumers.
+Level, dead letters, tables and consumers go into `customProperties`, because the standard has no words for them.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from contracts.quality.rules import RuleSpec
 from contracts.stores.spec import SinkSpec
 
 API_VERSION: Final = "v3.1.0"
-#: Levels of records and arrays that are written out; what lies deeper is told by its name.  Validators of the
-#: standard's schema take several times longer for each level.
+#: Levels of records and arrays that are written out; a deeper type is only named.  Each level makes validators of the
+#: standard's schema several times slower.
 MOST_LEVELS: Final = 6
-#: The version of a contract's content is its schemas' in the registry; the document itself has but one.
+#: The version of the document, which never changes: a contract's content has the versions of its schemas.
 DOCUMENT_VERSION: Final = "1.0.0"
 
-#: Avro type, or logical type where it counts -> logical type and options of the standard.
+#: Avro type, or logical type where Avro recognises one -> logical type and options of the standard.
 LOGICAL_TYPES: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "boolean": ("boolean", {}),
     "int": ("integer", {"format": "i32"}),
@@ -57,10 +57,10 @@ LOGICAL_TYPES: Final[dict[str, tuple[str, dict[str, Any]]]] = {
 
 
 def of(contract: Contract, bootstrap: str = "") -> dict[str, Any]:
-    """The document, ready for YAML or JSON.
+    """Return the document, ready for YAML or JSON.
 
     Args:
-        bootstrap: `host:port` of Kafka; without one the document names no server.
+        bootstrap: `host:port` of Kafka; without it the document names no server.
     """
     spec = contract.spec
     document: dict[str, Any] = {
@@ -94,23 +94,23 @@ def of(contract: Contract, bootstrap: str = "") -> dict[str, Any]:
 
 
 def as_yaml(document: dict[str, Any]) -> str:
-    """The document as YAML, in the order of its keys; the same contract gives the same text."""
+    """Return the document as YAML, in the order of its keys; the same contract gives the same text."""
     return yaml.dump(document, Dumper=_Plain, sort_keys=False, allow_unicode=True, width=110)
 
 
-#: The one in C, where there is one: ten times as fast.
+#: The dumper in C, where it is installed: it is ten times as fast.
 _FASTEST: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 class _Plain(_FASTEST):  # type: ignore[misc]
-    """Writes a value that stands twice in full: anchors are not for readers."""
+    """Writes a repeated value in full, because anchors are hard to read."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
 
 def _object(contract: Contract) -> dict[str, Any]:
-    """The value, as the one object of the document; a value that is no record is one property `value`."""
+    """The value, as the only object of the document; a value that is not a record is one property `value`."""
     schema = contract.value.schema
     root = schema.resolve(schema.root)
     found: dict[str, Any] = {
@@ -134,14 +134,14 @@ def _object(contract: Contract) -> dict[str, Any]:
 
 
 def _add_quality(found: dict[str, Any], rules: Sequence[RuleSpec]) -> None:
-    """Each rule at the property that it is about; one about several, or one inside of a record, at the object."""
+    """Each rule, at its property; a rule about several fields, or a field inside a record, at the object."""
     by_name = {one["name"]: one for one in found["properties"]}
     for rule in rules:
         by_name.get(rule.field, found).setdefault("quality", []).append(_quality(rule))
 
 
 def _quality(rule: RuleSpec) -> dict[str, Any]:
-    """In the standard's metrics where it has one; what it has none for keeps our own words."""
+    """The rule in the standard's metrics, if there is one for it; else in our own words."""
     told: dict[str, Any] = {"name": rule.name}
     if rule.description:
         told["description"] = rule.description
@@ -175,11 +175,11 @@ def _field(schema: Schema, field: Field, around: tuple[str, ...], key: int | Non
 
 
 def _type(schema: Schema, node: AnyType, around: tuple[str, ...]) -> dict[str, Any]:
-    """`logicalType`, `physicalType`, and what is inside.
+    """`logicalType`, `physicalType`, and the types inside.
 
     Args:
-        around: full names of the records (`[]` for an array) that this is inside of.  A recursive type is told by its
-            name, and so is one below `MOST_LEVELS`.
+        around: full names of the records (`[]` for an array) around this type.  A recursive type is only named, and
+            so is one below `MOST_LEVELS`.
     """
     node = schema.resolve(node)
     if isinstance(node, Union):
@@ -188,7 +188,7 @@ def _type(schema: Schema, node: AnyType, around: tuple[str, ...]) -> dict[str, A
     name = type_name(node)
     logical, options = LOGICAL_TYPES.get(name, ("", {}))
     found: dict[str, Any] = {"logicalType": logical, "physicalType": _physical(node, name)}
-    if not logical:  # null, which the standard has no type for
+    if not logical:  # null, for which the standard has no type
         del found["logicalType"]
     if options:
         found["logicalTypeOptions"] = dict(options)

@@ -1,5 +1,7 @@
-"""The files of one folder of a git repository, commit by commit, as if the folder had always had its name and held no
-links."""
+"""The files of one folder of a git repository, commit by commit.
+
+The folder looks as if it had always had its present name, and contained no links.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from contracts.catalog.loading import CONTRACT_FILE, is_contract_file
 from contracts.history.git import Blob, Commit, Repository
 
-#: How many links in a row are followed.
+#: The longest chain of links to follow.
 MOST_LINKS = 40
 
 #: A commit, and what it changed: path -> blob.
@@ -17,23 +19,23 @@ _Step = tuple[Commit, Mapping[str, Blob]]
 
 
 def read(repository: Repository, commit: Commit, below: str) -> Iterator[tuple[Commit, dict[str, str]]]:
-    """Every commit that changed a contract.yaml or an .avsc below the folder, first parents only, oldest first.
+    """Yield every commit that changed a contract.yaml or an .avsc below the folder, first parents only, oldest first.
 
-    Paths are from the folder, also before the folder itself was renamed.  A symbolic link is the file that it leads
-    to, as long as no folder on the way there is a link.
+    Paths are relative to the folder, even before the folder itself was renamed.  A symbolic link counts as the file
+    that it leads to, unless a folder on the way is a link.
 
     Args:
         below: the folder at `commit`, from the top of the repository.
 
     Yields:
-        The commit, and path -> blob hash of what it changed, empty for what it removed.
+        The commit, and path -> blob hash of each file that it changed; the hash is empty for a removed file.
     """
     told: dict[str, str] = {}
     for era, targets in _eras(repository, commit, below):
         files: dict[str, Blob] = {}
         for number, (each, changed) in enumerate(era):
             files |= changed
-            # A link changes with what it leads to.  With a new name of the folder, all of it is there anew.
+            # A link changes with its target.  When the folder has a new name, all its files are new again.
             paths = {*changed, *(path for path, blob in files.items() if blob.link)}
             paths |= told.keys() if number == 0 else set()
             now = {path: _followed(path, files, targets) for path in paths if is_contract_file(path)}
@@ -44,11 +46,11 @@ def read(repository: Repository, commit: Commit, below: str) -> Iterator[tuple[C
 
 
 def moved_from(gone: Iterable[str], present: Collection[str]) -> list[str]:
-    """The folders that contract files went from, sorted; several, or none, where no folder was just renamed.
+    """The folders that contract files were moved from, sorted; several, or none, unless one folder was renamed.
 
     Args:
-        gone: paths that are no longer there, from the top of the repository.
-        present: those that are there instead, from their folder.
+        gone: removed paths, from the top of the repository.
+        present: the paths that replace them, from their folder.
     """
     found = set()
     for path in gone:
@@ -60,7 +62,7 @@ def moved_from(gone: Iterable[str], present: Collection[str]) -> list[str]:
 
 
 def _eras(repository: Repository, commit: Commit, below: str) -> list[tuple[list[_Step], Mapping[str, str]]]:
-    """The time of each name of the folder, oldest first: its commits, and the texts of the links, by blob."""
+    """The periods in which the folder had one name, oldest first: their commits, and the texts of links, by blob."""
     found: list[tuple[list[_Step], Mapping[str, str]]] = []
     end: Commit | None = commit
     while end is not None:
@@ -68,7 +70,7 @@ def _eras(repository: Repository, commit: Commit, below: str) -> list[tuple[list
         found.insert(0, (era, texts))
         end = repository.parent(era[0][0]) if era and below else None
         if end is not None:
-            # The folder is new in this commit.  What went from elsewhere at once, was it.
+            # The folder is new in this commit.  If files left another folder in the same commit, it was that one.
             gone = repository.gone(end, era[0][0], CONTRACT_FILE)
             roots = moved_from((path for path in gone if not path.startswith(f"{below}/")), era[0][1].keys())
             end, below = (end, roots[0]) if len(roots) == 1 else (None, below)
@@ -76,7 +78,7 @@ def _eras(repository: Repository, commit: Commit, below: str) -> list[tuple[list
 
 
 def _era(repository: Repository, commit: Commit, below: str) -> tuple[list[_Step], Mapping[str, str]]:
-    """Also what its links lead to outside of the folder, as `../shared/size.avsc`."""
+    """Includes the targets of its links outside the folder, such as `../shared/size.avsc`."""
     further: set[str] = set()
     while True:
         steps: list[_Step] = [
@@ -95,7 +97,7 @@ def _era(repository: Repository, commit: Commit, below: str) -> tuple[list[_Step
 
 
 def _from(path: str, below: str) -> str:
-    """A path from the top as one from the folder."""
+    """Convert a path from the top to one from the folder."""
     if not below or path.startswith(f"{below}/"):
         return path[len(below) + 1 :] if below else path
     return posixpath.relpath(f"/{path}", f"/{below}")
@@ -114,5 +116,5 @@ def _followed(path: str, files: Mapping[str, Blob], texts: Mapping[str, str]) ->
 
 
 def _target(path: str, text: str) -> str:
-    """What the link at `path` names, from where `path` is from."""
+    """The target of the link at `path`, relative to the same place as `path`."""
     return posixpath.normpath(posixpath.join(posixpath.dirname(path), text))

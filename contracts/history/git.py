@@ -30,7 +30,7 @@ class Commit:
 
 
 class Blob(NamedTuple):
-    """What a path holds.  `hash`: empty for nothing.  `link`: a symbolic link, whose content is its target."""
+    """The content of a path.  `hash`: empty for nothing.  `link`: a symbolic link, whose content is its target."""
 
     hash: str
     link: bool = False
@@ -39,10 +39,10 @@ class Blob(NamedTuple):
 class Repository:
     """The repository that `folder` is in.
 
-    Every method raises ConfigurationError with the command that fixes it.
+    Every method raises ConfigurationError with the command that fixes the problem.
 
     Args:
-        folder: inside the work tree; need not be its top.
+        folder: inside the work tree, not necessarily its top.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -59,26 +59,26 @@ class Repository:
         self.top = Path(os.fsdecode(done.stdout).rstrip("\n"))
 
     def relative(self, path: Path) -> str:
-        """`path` as git has it: from the top of the work tree, with slashes; empty for the top itself."""
+        """Return `path` as git writes it: from the top of the work tree, with slashes; empty for the top itself."""
         try:
             relative = path.resolve().relative_to(self.top.resolve()).as_posix()
         except ValueError:
             raise ConfigurationError(
-                "is outside of the git repository", where=str(path), fix=f"the repository is {self.top}"
+                "is outside the git repository", where=str(path), fix=f"pass a path inside the repository {self.top}"
             ) from None
         return "" if relative == "." else relative
 
     def commit(self, ref: str) -> Commit:
-        """The commit that a branch, a tag or a hash stands for."""
+        """Return the commit that a branch, a tag or a hash names."""
         if ref.startswith("-") or not ref:
             raise ConfigurationError(f"{ref!r} is not a git ref", fix="pass a branch, a tag or a commit")
         done = self._run("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
         if done.returncode:
             unborn = self._run("rev-parse", "--verify", "--quiet", "HEAD").returncode
             if unborn and (ref == "HEAD" or not self._checked("for-each-ref", "--count=1").stdout):
-                # Without this, the advice would be to fetch what nobody has made.
+                # Without this, the advice would be to fetch a commit that nobody has made.
                 raise ConfigurationError(
-                    "there is no commit yet, so there is nothing to compare with",
+                    "the repository has no commit yet, so there is nothing to compare with",
                     where=str(self.top),
                     fix="commit first (git commit), or compare with a folder or the registry: --against DIR|registry",
                 )
@@ -86,19 +86,19 @@ class Repository:
         return Commit(done.stdout.decode().strip())
 
     def names(self, ref: str) -> str:
-        """The unmistakable spelling of a ref that is here, e.g. `refs/heads/main`; empty where there is none."""
+        """The full name of a ref in this clone, e.g. `refs/heads/main`; empty if there is none."""
         if ref.startswith("-") or self._run("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}").returncode:
             return ""
         done = self._run("rev-parse", "--verify", "--quiet", "--symbolic-full-name", ref)
         return done.stdout.decode().strip() or self.commit(ref).sha
 
     def parent(self, commit: Commit) -> Commit | None:
-        """The first one that is here."""
+        """The first ref that exists in this clone."""
         done = self._run("rev-parse", "--verify", "--quiet", f"{commit.sha}^1")
         return None if done.returncode else Commit(done.stdout.decode().strip())
 
     def merge_base(self, ref: str) -> Commit:
-        """Where HEAD and `ref` parted."""
+        """Return the merge base of HEAD and `ref`."""
         other = self.commit(ref)
         head = self.commit("HEAD")
         done = self._run("merge-base", head.sha, other.sha)
@@ -111,16 +111,16 @@ class Repository:
 
     @cached_property
     def is_shallow(self) -> bool:
-        """The clone lacks older commits."""
+        """Whether the clone lacks older commits."""
         return self._run("rev-parse", "--is-shallow-repository").stdout.strip() == b"true"
 
     def files(self, commit: Commit, below: str, wanted: Callable[[str], bool] = lambda path: True) -> dict[str, str]:
-        """Path (from the top) -> blob hash of the files below a folder; empty when there is no such folder.
+        """Return path (from the top) -> blob hash of the files below a folder; empty if the folder does not exist.
 
-        A symbolic link stands for the file that it leads to, as in a work tree.
+        A symbolic link counts as the file that it leads to, as in a work tree.
 
         Args:
-            wanted: which paths; a link that leads out of the repository is an error only where it is wanted.
+            wanted: which paths to return; a link that leads out of the repository is an error only if it is wanted.
         """
         where = ["--", f"{below}/"] if below else []
         done = self._checked("ls-tree", "-r", "-z", "--full-tree", commit.sha, *where)
@@ -138,25 +138,25 @@ class Repository:
             if target:
                 found[path] = target
             else:
-                del found[path]  # it leads to nothing, or to a folder
+                del found[path]  # the link leads to nothing, or to a folder
         return found
 
     def _followed(self, commit: Commit, path: str) -> str:
-        """The blob that a link leads to; empty for none."""
+        """Return the blob that a link leads to; empty for none."""
         data = os.fsencode(f"{commit.sha}:{path}\n")
         out = self._checked("cat-file", "--batch-check", "--follow-symlinks", data=data).stdout
         words = out.split(b"\n", 1)[0].split(b" ")
         if words[0] == b"symlink":
             target = os.fsdecode(out.split(b"\n")[1])
             raise ConfigurationError(
-                f"a symbolic link to {target}, which is outside of the repository",
+                f"the file is a symbolic link to {target}, which is outside the repository",
                 where=f"{path} of {commit.short}",
-                fix="commit the file itself, or a link to a file of the repository",
+                fix="commit the file itself, or a link to a file inside the repository",
             )
         return words[0].decode() if words[1:2] == [b"blob"] else ""
 
     def gone(self, old: Commit, new: Commit, name: str) -> list[str]:
-        """Paths (from the top) of the files of that name, anywhere, that `old` has and `new` has not."""
+        """Return the paths (from the top) of all files with that name that `old` has and `new` lacks."""
         done = self._checked(
             "diff-tree", "-r", "-z", "--no-renames", "--diff-filter=D", "--name-only", old.sha, new.sha,
             "--", f":(top,glob)**/{name}",
@@ -164,7 +164,7 @@ class Repository:
         return [os.fsdecode(path) for path in done.stdout.split(b"\0") if path]
 
     def blobs(self, hashes: Iterable[str]) -> dict[str, bytes]:
-        """Contents by hash, in one call of git."""
+        """Return contents by hash, with one call of git."""
         wanted = list(dict.fromkeys(hashes))
         if not wanted:
             return {}
@@ -183,8 +183,10 @@ class Repository:
         return found
 
     def history(self, commit: Commit, paths: Sequence[str]) -> Iterator[tuple[Commit, Mapping[str, Blob]]]:
-        """Every commit that changed one of these files, or one below these folders (all files where none is given),
-        first parents only, oldest first: path (from the top) -> what it holds from then on."""
+        """Yield every commit that changed one of these files, or a file below these folders (any file if none given).
+
+        First parents only, oldest first; each with path (from the top) -> its content from then on.
+        """
         where = ["--", *(f":(top,literal){path}" for path in paths)] if paths else []
         done = self._checked(
             "log", "--first-parent", "-m", "--reverse", "--raw", "--no-abbrev", "--no-renames", "--no-color",
@@ -209,10 +211,10 @@ class Repository:
             yield current, changed
 
     def _fetch(self, ref: str) -> str:
-        """What may bring a ref here."""
+        """The command that may fetch a missing ref."""
         remotes = self._run("remote").stdout.decode().split()
         if not remotes:
-            return "this clone has no remote: pass a branch, a tag or a commit that is here"
+            return "pass a branch, a tag or a commit of this clone, which has no remote"
         remote, slash, branch = ref.partition("/")
         if slash and remote in remotes:
             return f"run: git fetch {remote} {branch}:refs/remotes/{remote}/{branch}"
@@ -226,7 +228,7 @@ class Repository:
         return done
 
     def _run(self, *arguments: str, data: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
-        # A hook has its own idea of where the repository is; the folder decides.
+        # A git hook sets variables about the repository; the folder must decide.
         inherited = {name: value for name, value in os.environ.items() if name not in _OF_HOOKS}
         environment = {**inherited, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
         try:
@@ -240,7 +242,7 @@ class Repository:
             )
         except FileNotFoundError:
             raise ConfigurationError(
-                "there is no program `git`", fix="install git, or compare with a folder or the registry"
+                "the program `git` is not installed", fix="install git, or compare with a folder or the registry"
             ) from None
 
 

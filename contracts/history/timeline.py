@@ -1,7 +1,7 @@
-"""What the contracts of a folder were, commit by commit, by subject.
+"""The history of the contracts of a folder, commit by commit, by subject.
 
-A subject is its name: which file it is in, each commit's contract.yaml says.  So a folder or a file that is renamed
-keeps its history, and a contract that went and is back has the one that it had.
+A subject is identified by its name; the contract.yaml of each commit says which file it is in.  So a renamed folder
+or file keeps its history, and a contract that was removed and is back has its old one.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from contracts.stores.spec import SinkSpec
 
 @dataclass
 class Version:
-    """A text that a subject had, not parsed yet.
+    """A text that a subject had, before parsing.
 
     Attributes:
         label: the first commit that had it, in words.
         path: from the contracts' folder.
         shared: the types that it may refer to.
-        sinks: the tables that it was stored in, by store and name; None where no contract.yaml told.
+        sinks: the tables that it was stored in, by store and name; None if no contract.yaml says so.
     """
 
     label: str
@@ -44,7 +44,7 @@ class Version:
     sinks: dict[tuple[str, str], SinkSpec] | None = None
 
     def parsed(self) -> Earlier | None:
-        """None for a text that is no schema, which was never registered."""
+        """Parse the text; None if it is not a schema, because then it was never registered."""
         try:
             schema = parsing.parse_stored(self.text, where=self.path, named=self.shared.named(self.text))
         except InvalidSchema:
@@ -54,7 +54,7 @@ class Version:
 
 @dataclass(frozen=True)
 class Former:
-    """A contract that is gone, as it was last, and the versions of its subjects."""
+    """A removed contract in its last state, and the versions of its subjects."""
 
     contract: Contract
     versions: Mapping[str, list[Version]]
@@ -62,7 +62,7 @@ class Former:
 
 @dataclass(frozen=True)
 class _Head:
-    """What counts of a contract.yaml.  `spec`: all of it, None where today's rules do not take it."""
+    """The part of a contract.yaml that matters.  `spec`: all of it; None if today's rules refuse it."""
 
     topic: str
     files: Mapping[Role, str]
@@ -75,7 +75,7 @@ class _Head:
 
 
 class _Seen(NamedTuple):
-    """A subject as a commit has it."""
+    """A subject in one commit."""
 
     name: str
     path: str
@@ -88,7 +88,7 @@ class Timeline:
 
     Args:
         below: the folder, from the top of the repository.
-        shown: what messages call it.
+        shown: the name of the folder in messages.
     """
 
     def __init__(self, repository: Repository, commit: Commit, below: str, shown: str) -> None:
@@ -98,8 +98,11 @@ class Timeline:
         self.shown = shown
 
     def versions(self, names: Collection[str]) -> dict[str, list[Version]]:
-        """Every text that these subjects had, oldest first; one that came back is where it was last.  So the last one
-        is the commit's own, where the subject is still there."""
+        """Return every text that these subjects had, oldest first.
+
+        A text that came back is at its last place, so the last text is that of the commit if the subject still
+        exists.
+        """
         moments = list(self._moments(names))
         wanted = {blob for _, seen, others in moments for blob in (*others.values(), *(one.blob for one in seen))}
         texts = self._texts(wanted)
@@ -122,8 +125,8 @@ class Timeline:
         return {name: list(versions.values()) for name, versions in found.items()}
 
     def former(self, topic: str) -> Former | None:
-        """The contract of a topic that the commit has none for; None where there never was one, or none that can be
-        read today."""
+        """Return the last contract of a topic that has none in the commit; None if there was none, or if none can be
+        parsed today."""
         head = self._newest.get(topic)
         if head is None or head.spec is None:
             return None
@@ -148,7 +151,7 @@ class Timeline:
 
     @cached_property
     def _heads(self) -> list[tuple[Commit, dict[str, _Head | None]]]:
-        """For each step, what the contract files that it changed say, by folder; None for what is gone, or broken."""
+        """For each step, the contract files that it changed, by folder; None for a removed or broken file."""
         by_step = [
             {path: blob for path, blob in changed.items() if posixpath.basename(path) == CONTRACT_FILE}
             for _, changed in self._steps
@@ -173,7 +176,7 @@ class Timeline:
         return {head.topic: head for _, told in self._heads for head in told.values() if head}
 
     def _moments(self, names: Collection[str]) -> Iterator[tuple[Commit, list[_Seen], Mapping[str, str]]]:
-        """Each commit that concerns these subjects: those that it concerns, and path -> blob of the shared types."""
+        """Each commit that concerns these subjects, with those subjects, and path -> blob of the shared types."""
         files: dict[str, str] = {}
         heads: dict[str, _Head] = {}  # by folder
         owners: dict[str, tuple[str, _Head]] = {}  # subject -> path
@@ -210,7 +213,7 @@ class Timeline:
 
 
 def _head(text: str, folder: str, where: str) -> _Head | None:
-    """As leniently as history is read; None for what names no topic."""
+    """Parse a contract.yaml as leniently as all history; None if it names no topic."""
     spec: ContractSpec | None = None
     try:
         spec = parse_spec(text, where)

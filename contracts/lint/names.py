@@ -1,4 +1,4 @@
-"""Lint rules about names, docs and tags: the functions.  The table is `contracts.lint.rules`."""
+"""The functions of the lint rules about names, docs and tags.  The table of rules is `contracts.lint.rules`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _UPPER = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*").fullmatch
 _SPACE = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*").fullmatch
 _TOPIC = re.compile(r"[a-z0-9]+([._-][a-z0-9]+)*").fullmatch
 
-#: Words, and pairs of words, of a field name that speak of a person.
+#: Words, and pairs of words, in a field name that suggest personal data.
 PERSONAL = frozenset(
     {
         "email", "mail", "phone", "telephone", "mobile", "fax", "surname", "firstname", "lastname",
@@ -49,7 +49,7 @@ def field_case(scope: Scope) -> Iterator[Hit]:
             for field in node.fields:
                 other = seen.setdefault(field.name.lower(), field.name)
                 if other != field.name:
-                    yield scope.at(subject, field, "name", f"{field.name!r} differs from {other!r} in case only")
+                    yield scope.at(subject, field, "name", f"{field.name!r} differs from {other!r} only in case")
 
 
 def type_names(scope: Scope) -> Iterator[Hit]:
@@ -64,7 +64,7 @@ def symbol_names(scope: Scope) -> Iterator[Hit]:
             bad = [symbol for symbol in node.symbols if not _UPPER(symbol)]
             if bad:
                 listed = ", ".join(bad[:5]) + (" …" if len(bad) > 5 else "")
-                yield scope.at(subject, node, "symbols", f"symbols that are not UPPER_SNAKE_CASE: {listed}")
+                yield scope.at(subject, node, "symbols", f"these symbols are not UPPER_SNAKE_CASE: {listed}")
 
 
 def namespaces(scope: Scope) -> Iterator[Hit]:
@@ -88,7 +88,7 @@ def field_docs(scope: Scope) -> Iterator[Hit]:
 
 
 def personal_words(name: str) -> str:
-    """The part of a field name that speaks of a person; empty when none does."""
+    """The part of a field name that suggests personal data; empty for none."""
     words: list[str] = [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+", name)]
     for word in words:
         if word in PERSONAL:
@@ -104,11 +104,14 @@ def personal_untagged(scope: Scope) -> Iterator[Hit]:
         if not field.props.get(TAGS) and _holds_text_or_number(subject, field.type):
             word = personal_words(field.name)
             if word:
-                yield scope.at(subject, field, "name", f"{field.name!r} looks personal ({word}) and has no {TAGS}")
+                yield scope.at(
+                    subject, field, "name", f"{field.name!r} looks like personal data ({word}), but has no {TAGS}"
+                )
 
 
 def _holds_text_or_number(subject: Subject, node: AnyType) -> bool:
-    """A record's fields answer for themselves, and a flag such as `email_verified` tells nothing."""
+    """Whether the rule skips the field: a record's fields are checked themselves, and a flag such as `email_verified`
+    tells nothing."""
     node, _ = nullability(subject.schema, node)
     return not isinstance(node, Record) and not (isinstance(node, Primitive) and node.type == "boolean")
 
@@ -120,7 +123,7 @@ def tags_form(scope: Scope) -> Iterator[Hit]:
             if not isinstance(tags, list) or not all(isinstance(tag, str) and tag for tag in tags):
                 yield scope.at(subject, node, TAGS, f"{TAGS} is not a list of names")
             elif not isinstance(node, (Field, Record)):
-                yield scope.at(subject, node, TAGS, f"{TAGS} of a type inside a field is not read")
+                yield scope.at(subject, node, TAGS, f"nobody reads {TAGS} of a type inside a field")
 
 
 def topic_names(scope: Scope) -> Iterator[Hit]:
@@ -128,19 +131,21 @@ def topic_names(scope: Scope) -> Iterator[Hit]:
     if not _TOPIC(topic):
         yield scope.in_contract(["topic"], f"the topic name {topic!r} is not lower case words joined by . _ or -")
     elif "." in topic and "_" in topic:
-        yield scope.in_contract(["topic"], f"the topic name {topic!r} has both . and _, one name in Kafka's metrics")
+        yield scope.in_contract(
+            ["topic"], f"the topic name {topic!r} has both . and _, which Kafka's metrics do not tell apart"
+        )
 
 
 def subject_names(scope: Scope) -> Iterator[Hit]:
     topic = scope.contract.topic
     for ending in ("-key", "-value"):
         if topic.endswith(ending):
-            yield scope.in_contract(["topic"], f"the topic name ends with {ending}, as subjects do")
+            yield scope.in_contract(["topic"], f"the topic name ends with {ending}, like a subject")
 
 
 def dead_letter_names(scope: Scope) -> Iterator[Hit]:
     if scope.contract.dead_letter_topic == scope.contract.topic:
-        yield scope.in_contract(["dead_letter", "topic"], "dead letters would go back into the topic itself")
+        yield scope.in_contract(["dead_letter", "topic"], "dead letters would go into the topic itself")
 
 
 def aliases(scope: Scope) -> Iterator[Hit]:
@@ -151,4 +156,6 @@ def aliases(scope: Scope) -> Iterator[Hit]:
                     if alias == field.name:
                         yield scope.at(subject, field, "aliases", f"the alias {alias!r} is the field's own name")
                     elif alias in node.by_name:
-                        yield scope.at(subject, field, "aliases", f"the alias {alias!r} is a field that exists")
+                        yield scope.at(
+                            subject, field, "aliases", f"the alias {alias!r} is the name of an existing field"
+                        )

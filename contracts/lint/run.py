@@ -1,4 +1,4 @@
-"""Contract -> findings: what is in order for the registry, and hurts later all the same.  Pure.
+"""Finds problems in a contract that the registry accepts and you will regret.  Pure.
 
 The rules are data, in `contracts.lint.rules`.  A contract switches one off in its contract.yaml, with a reason:
 
@@ -18,17 +18,17 @@ from contracts.errors import ConfigurationError
 from contracts.lint.rules import RULES
 from contracts.lint.scope import Rule, Scope
 
-#: The rule about switched-off rules.
+#: The rule about rules that are switched off.
 LINT_UNUSED = "LINT_UNUSED"
 
 
 def run(catalog: Catalog, texts: Texts = Texts(), rules: Sequence[Rule] = RULES) -> tuple[Finding, ...]:  # noqa: B008
-    """Every finding in every contract.
+    """Return every finding in every contract.
 
-    A shared type is looked at once, with the first contract that uses it.
+    A shared type is checked once, with the first contract that uses it.
 
     Args:
-        texts: of the contract files, for lines.
+        texts: the contract files, for lines.
 
     Raises:
         ConfigurationError: a contract switches off a rule that does not exist.
@@ -85,7 +85,7 @@ def _contract(scope: Scope, rules: Sequence[Rule]) -> list[Finding]:
                 Finding(
                     LINT_UNUSED,
                     Severity.warning,
-                    f"the rule {rule.id} is switched off, and would find nothing",
+                    f"the rule {rule.id} is switched off, but would find nothing",
                     f"remove {rule.id} from `lint:`",
                     contract.file,
                     line,

@@ -1,4 +1,4 @@
-"""What a lint rule is, what it looks at, and what it returns."""
+"""A lint rule, the contract that it checks, and the hits that it returns."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from contracts.catalog.places import Texts
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A place where a rule is broken.  `fix` is empty where the rule's own says it."""
+    """A place where a rule is broken.  `fix` is empty if the fix of the rule says enough."""
 
     message: str
     fix: str = ""
@@ -27,12 +27,12 @@ class Hit:
 
 @dataclass(frozen=True)
 class Example:
-    """A contract that breaks a rule, or keeps it: one text, put into a contract that is in order otherwise.
+    """A text that breaks a rule, or keeps it, inside a contract that is otherwise valid.
 
     Args:
         kind: `field` (a field of the value), `schema` (value.avsc) or `contract` (keys of contract.yaml).
         text: JSON, or YAML for a contract.
-        times: so many fields, each with its number in place of `%d`.
+        times: the number of such fields, each with its number in place of `%d`.
     """
 
     kind: str
@@ -41,7 +41,7 @@ class Example:
 
     @property
     def full(self) -> str:
-        """All of the text that is put in."""
+        """The complete text."""
         return ",\n".join(self.text % number for number in range(self.times)) if self.times > 1 else self.text
 
 
@@ -50,9 +50,9 @@ class Rule:
     """A lint rule.
 
     Args:
-        purpose: what it is for, one sentence.
-        fix: what to do, where a hit does not say it better.
-        bad, good: an example that breaks it, one that keeps it.
+        purpose: what the rule requires and why, in a sentence.
+        fix: what to do, unless a hit says it better.
+        bad, good: an example that breaks the rule, and one that keeps it.
     """
 
     id: str
@@ -66,10 +66,10 @@ class Rule:
 
 @dataclass(frozen=True)
 class Scope:
-    """One contract, as the rules see it.
+    """A contract, as the rules see it.
 
     Args:
-        subjects: its own, and the shared types that no other contract has answered for.
+        subjects: its own, and those shared types that were not checked with another contract.
         nodes: everything in the texts of these subjects.
     """
 
@@ -98,7 +98,7 @@ class Scope:
         return self.contract.value.schema
 
     def at(self, subject: Subject, node: Node, attribute: str, message: str, fix: str = "") -> Hit:
-        """A hit at an attribute of a node (at the node, where it has no such attribute)."""
+        """A hit at an attribute of a node, or at the node if it lacks that attribute."""
         pointer: Pointer = (node.pointer, attribute) if attribute else node.pointer
         line, column = node.document.position(pointer)
         return Hit(message, fix, subject.file, line, column, node.path, subject.name)

@@ -1,4 +1,4 @@
-"""Lint rules about types, defaults and stores: the functions.  The table is `contracts.lint.rules`."""
+"""The functions of the lint rules about types, defaults and stores.  The table of rules is `contracts.lint.rules`."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from contracts.tables import layout
 def duplicate_keys(scope: Scope) -> Iterator[Hit]:
     for subject in scope.subjects:
         for one in subject.schema.document.duplicates:
-            message = f"the key {one.key!r} stands twice in one object, and only the last one counts"
+            message = f"an object has the key {one.key!r} twice, and only the last one counts"
             yield Hit(message, "", subject.file, one.line, one.column, "", subject.name)
 
 
@@ -48,7 +48,7 @@ def default_of_first_branch(scope: Scope) -> Iterator[Hit]:
         if isinstance(node, Union) and field.has_default and node.branches:
             first = node.branches[0]
             if not fits(first, field.default, subject.schema.resolve):
-                what = f"the default {show(field.default)} is not of the union's first type, {first.label}"
+                what = f"the default {show(field.default)} does not have the union's first type, {first.label}"
                 yield scope.at(subject, field, "default", what)
 
 
@@ -65,7 +65,7 @@ def nullable_default(scope: Scope) -> Iterator[Hit]:
         if isinstance(field.type, Union) and not field.has_default:
             types = [branch.type for branch in field.type.branches]
             if types[:1] == ["null"]:
-                yield scope.at(subject, field, "name", f"{field.name!r} may be null, and is not optional")
+                yield scope.at(subject, field, "name", f"{field.name!r} may be null, but is not optional")
 
 
 def enum_default(scope: Scope) -> Iterator[Hit]:
@@ -88,14 +88,14 @@ def default_bytes(scope: Scope) -> Iterator[Hit]:
                 what = f"the default has {len(value)} bytes, and {node.fullname} has {node.size}"
                 yield scope.at(subject, field, "default", what)
             elif (isinstance(node, Fixed) or node.type == "bytes") and any(one > "\xff" for one in value):
-                yield scope.at(subject, field, "default", "the default has a character that is no byte")
+                yield scope.at(subject, field, "default", "the default has a character that is not a byte")
 
 
 def default_uuid(scope: Scope) -> Iterator[Hit]:
     for subject, field in scope.fields:
         for node, value in _defaults(subject, field):
             if isinstance(node, Primitive) and type_name(node) == "uuid" and not _is_uuid(value):
-                yield scope.at(subject, field, "default", f"the default {show(value)} is no UUID")
+                yield scope.at(subject, field, "default", f"the default {show(value)} is not a UUID")
 
 
 def _is_uuid(value: str) -> bool:
@@ -106,7 +106,7 @@ def _is_uuid(value: str) -> bool:
 
 
 def _defaults(subject: Subject, field: Field) -> list[tuple[AnyType, Any]]:
-    """Each value inside a field's default that is no container, with the type that it is read as."""
+    """Each value inside a field's default, except containers, with the type that it is read as."""
     found: list[tuple[AnyType, Any]] = []
     if field.has_default and field.default is not None:
         trampoline(_into(subject, field.type, field.default, found))
@@ -136,7 +136,7 @@ def _into(subject: Subject, node: AnyType, value: Any, found: list[tuple[AnyType
 
 def logical_types(scope: Scope) -> Iterator[Hit]:
     for subject, node in scope.nodes:
-        # An attribute of the field itself is read by nobody.
+        # Nobody reads such an attribute of the field itself.
         if "logicalType" in node.props and getattr(node, "logical", None) is None:
             what, fix = _ignored(node)
             yield scope.at(subject, node, "logicalType", what, fix)
@@ -146,20 +146,20 @@ def _ignored(node: Field | AnyType) -> tuple[str, str]:
     name = node.props["logicalType"]
     if isinstance(node, Field):
         return (
-            f"logicalType {show(name)} stands on the field, where nobody reads it",
+            f"logicalType {show(name)} is on the field, where nobody reads it",
             'put it on the type: "type": {"type": …, "logicalType": …}',
         )
     if name not in BASES:
         near = get_close_matches(str(name), BASES, 1)
-        return f"there is no logical type {show(name)}", f"write {near[0]!r}" if near else "remove it"
+        return f"the logical type {show(name)} does not exist", f"write {near[0]!r}" if near else "remove it"
     if name == "decimal" and node.type in ("bytes", "fixed"):
         limit = f", at most {max_precision(node.size)} for its size" if isinstance(node, Fixed) else ""
         return (
-            "this decimal is ignored, and read as plain bytes: its precision or scale is not in order",
-            f"give it a whole precision above 0{limit}, and a scale from 0 to the precision",
+            "this decimal has a wrong precision or scale, so it is ignored and read as plain bytes",
+            f"use a whole precision above 0{limit}, and a scale from 0 to the precision",
         )
     base = "bytes or fixed" if name == "decimal" else BASES[name]
-    return f"logicalType {name} on {node.type} is ignored", f"its base type is {base}"
+    return f"logicalType {name} on {node.type} is ignored", f"use it on {base}"
 
 
 def sink_types(scope: Scope) -> Iterator[Hit]:
@@ -187,7 +187,7 @@ def sink_names(scope: Scope) -> Iterator[Hit]:
 
 
 def _refused(scope: Scope, refusals: Iterator[Refusal], attribute: str) -> Iterator[Hit]:
-    """One finding a field, at that attribute of it."""
+    """One hit per field, at that attribute of it."""
     for one in refusals:
         field = scope.contract.value.record.by_name[one.column]
         yield scope.at(scope.contract.value, field, attribute, one.why, one.fix)
@@ -198,7 +198,7 @@ def recursive_types(scope: Scope) -> Iterator[Hit]:
         return
     for node in types.recursions(scope.value):
         own = node.document is scope.value.document
-        what = f"{node.fullname} contains itself, and Spark has no such type"
+        what = f"{node.fullname} contains itself, and Spark has no recursive types"
         yield scope.at(scope.contract.value, node if own else scope.value.root, "", what)
 
 
@@ -212,7 +212,9 @@ def primary_keys(scope: Scope) -> Iterator[Hit]:
             if types.problem(scope.value, field) is None and not types.is_key(scope.value, field.type):
                 kind = type_name(shapes.nullability(scope.value, field.type)[0])
                 what = f"{name!r}, {'an' if kind[0] in 'aeiou' else 'a'} {kind}, is part of the primary key"
-                yield scope.in_contract([*keys, index], what, "take a field that names one thing: an id, a number")
+                yield scope.in_contract(
+                    [*keys, index], what, "use a field that identifies one thing: an id, a number"
+                )
 
 
 def partition_keys(scope: Scope) -> Iterator[Hit]:
@@ -220,7 +222,7 @@ def partition_keys(scope: Scope) -> Iterator[Hit]:
     for sink in contract.sinks:
         at = ["sinks", sink.kind, "primary_key"]
         if contract.key is None:
-            yield scope.in_contract(at, "the topic has no key schema: events of one row come from any partition")
+            yield scope.in_contract(at, "the topic has no key schema, so events of one row come from any partition")
             continue
         schema = contract.key.schema
         root = schema.resolve(schema.root)
@@ -229,7 +231,7 @@ def partition_keys(scope: Scope) -> Iterator[Hit]:
         if extra:
             listed = ", ".join(extra)
             yield scope.in_contract(
-                at, f"the record key has {listed}, which is not in the primary key: one row has several partitions"
+                at, f"the record key has {listed}, which is not in the primary key, so one row has several partitions"
             )
 
 

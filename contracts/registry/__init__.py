@@ -11,7 +11,7 @@ __all__ = ["Registry"]
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    # Not before: it loads `requests`, which not every command needs.
+    # Imported only now: it loads `requests`, which not every command needs.
     from contracts.registry.client import Registry
 
     return Registry

@@ -1,4 +1,4 @@
-"""What the registry and the cluster have of what the contracts want: questions, each asked once, many at a time."""
+"""Reads the actual state of the registry and the cluster: asks each question once, and many at a time."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ READWRITE = "READWRITE"
 
 
 def read(registry: Registry, topics: Topics, desired: Catalog) -> Actual:
-    """Actual state of everything that `desired` names.  Raises ServiceError.
+    """Read the actual state of everything that `desired` names.  Raises ServiceError.
 
-    Of a subject whose newest version is the repository's schema: two requests, that version and its settings.
+    A subject whose newest version is the repository's schema needs two requests: for that version and its settings.
     """
     return _Reading(registry, topics, desired).read()
 
@@ -53,18 +53,18 @@ class _Reading:
         return Actual(subjects, topics, extra, global_level, self._modes(subjects, extra))
 
     def _extra(self) -> dict[str, tuple[int, ...]]:
-        """Versions of the subjects that the repository owns and does not declare."""
+        """The versions of subjects that the repository owns but does not declare."""
         owned = plan.undeclared(self.desired)
         if not owned:
             return {}
         listed = self.registry.subjects()
-        if len(listed) != MOST_LISTED:  # else there may be more
+        if len(listed) != MOST_LISTED:  # otherwise there may be more
             owned = [name for name in owned if name in set(listed)]
         found = each(self.registry.versions, owned, self.registry.parallel)
         return {name: tuple(versions) for name, versions in zip(owned, found, strict=True) if versions}
 
     def _modes(self, subjects: Mapping[str, SubjectState], extra: Mapping[str, tuple[int, ...]]) -> dict[str, str]:
-        """Of what is to be written: a registry that nothing is written to is not asked."""
+        """The modes of what will be written; when nothing will be written, the registry is not asked."""
         wanted = [name for name, state in subjects.items() if state.found is None or self._level_differs(name, state)]
         wanted += extra
         if not wanted:
@@ -117,7 +117,7 @@ class _Reading:
         try:
             return normalised(self.snapshot.parse(newest)) == normalised(subject.schema)
         except InvalidSchema:
-            return False  # e.g. it is no Avro schema
+            return False  # for example JSON Schema
 
     def _lost_tags(self, newest: RegisteredSchema, subject: Subject) -> str:
         if self.registry.keeps_tags:
@@ -128,8 +128,8 @@ class _Reading:
             return ""
 
     def _history(self, subject: str, versions: tuple[int, ...]) -> tuple[Schema, ...]:
-        """Schemas of the versions that a new one is compared with; empty where one cannot be read, for then no break
-        of it can be told."""
+        """The schemas of the versions that a new one is compared with; empty if one cannot be parsed, because then
+        nothing can be said about breaks."""
         found = [self.registry.version(subject, number) for number in versions]
         kept = comparable([one for one in found if one is not None], self.snapshot.group(subject))
         try:

@@ -1,4 +1,4 @@
-"""The address of a server, apart from the account that may stand in it: only the address is ever shown."""
+"""The address of a server, without the account that a URL may contain: only the address is ever shown."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class Address:
     """An `http://` or `https://` URL.
 
     Args:
-        url: without account and without a slash at its end.
-        host: name or number; lower case.
-        user, password: decoded; empty where the URL has none.
+        url: without an account, and without a slash at its end.
+        host: a name or number, in lower case.
+        user, password: decoded; empty if the URL has none.
     """
 
     url: str
@@ -26,26 +26,26 @@ class Address:
 
     @property
     def is_loopback(self) -> bool:
-        """Whether it is this machine's own, which no proxy of the environment can reach."""
+        """Whether the address is this machine, which no proxy of the environment can reach."""
         return is_loopback(self.host)
 
     @classmethod
     def of(cls, url: str, variable: str) -> Address:
-        """The parts of a URL, the value of the environment variable `variable`.
+        """Parse a URL, the value of the environment variable `variable`.
 
         Raises:
-            ConfigurationError: it is no such URL.  The message does not repeat it, for there may be a secret in it.
+            ConfigurationError: the URL is invalid.  The message does not repeat it, because it may contain a secret.
         """
         fix = f"set {variable} to one URL such as http://schema-registry:8081"
         try:
             parts = urlsplit(url.strip())
             host, _ = parts.hostname, parts.port
         except ValueError:
-            raise ConfigurationError("is no URL: its host or port cannot be read", where=variable, fix=fix) from None
+            raise ConfigurationError("is not a URL: its host or port is invalid", where=variable, fix=fix) from None
         if parts.scheme not in ("http", "https"):
             raise ConfigurationError("does not begin with http:// or https://", where=variable, fix=fix)
         if not host or "," in parts.netloc:
-            raise ConfigurationError("names no host" if not host else "is a list", where=variable, fix=fix)
+            raise ConfigurationError("has no host" if not host else "is a list", where=variable, fix=fix)
         if parts.query or parts.fragment:
             raise ConfigurationError(f"has a {'?' if parts.query else '#'} in it", where=variable, fix=fix)
         place = parts.netloc.rpartition("@")[2]

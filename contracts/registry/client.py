@@ -1,10 +1,11 @@
 """The schema registry: its subjects, versions, ids and settings (Confluent's REST API, v1 media type).
 
-Plain REST rather than a client library, because the answers are the product here: the registry's own words for a
-refusal, `messages` of a compatibility check, error codes that differ between versions (docs/adr/0003).  The requests
-themselves are `contracts.registry.http`'s.
+Plain REST rather than a client library, because the answers matter here: the registry's own words for a refusal, the
+`messages` of a compatibility check, error codes that differ between versions (docs/adr/0003).
+`contracts.registry.http` makes the requests; `contracts.registry.snapshot` parses the schemas and compares them with
+the repository's.
 
-Subjects have the names here that contracts give them, whatever context the URL means.
+Here subjects have the names that contracts give them, whichever context the URL means.
 """
 
 from __future__ import annotations
@@ -26,33 +27,33 @@ from contracts.registry.parallel import each
 from contracts.registry.registered import AVRO, Config, RegisteredReference, RegisteredSchema
 from contracts.settings import Settings
 
-#: As many subjects as Apicurio lists at most, unless it is told otherwise.
+#: The most subjects that Apicurio lists, unless it is configured otherwise.
 MOST_LISTED = 1000
 
 
 class NoGuidEndpoint(Refused):
-    """The registry answers, and has no schemas by GUID: it is older than Confluent's 8.0, or another make."""
+    """The registry answers, but cannot look up GUIDs: it is older than Confluent's 8.0, or another product."""
 
 
 class Registry:
     """A schema registry over HTTP.  Safe for several threads.
 
     Every method raises `ServiceError` when the registry cannot be reached or fails (time-out, 5xx, an answer that is
-    not JSON) and `Refused` when it says no (4xx), its own words included.
+    not JSON) and `Refused`, with the registry's own words, when it refuses (4xx).
 
     Args:
         url: base URL, e.g. `http://127.0.0.1:18081/apis/ccompat/v7` or `http://schema-registry:8081`; with
-            `/contexts/.staging` at its end it means that context.  An account in it is used and never shown: the
-            attribute `url` is without.
-        user, password: basic authentication; an empty user is none, or that of the URL.
+            `/contexts/.staging` at its end it means that context.  An account in it is used but never shown; the
+            attribute `url` has none.
+        user, password: basic authentication; an empty user means none, or the one in the URL.
         timeout_s: per request, seconds.
-        ca_file: PEM file of the authority that an https server is believed by; empty for those of the system.
-        retry_for_s: how long a busy registry is asked again, seconds.
-        parallel: most requests at once, where many are needed.
-        keep_tags: register so that tags which were added at the registry stay.
+        ca_file: PEM file of the authority to trust for https; empty for the authorities of the system.
+        retry_for_s: how long to retry while the registry is busy, seconds.
+        parallel: the most requests at the same time.
+        keep_tags: register schemas so that tags which were added at the registry stay.
 
     Raises:
-        ConfigurationError: `url` is none.
+        ConfigurationError: `url` is not a URL.
     """
 
     def __init__(
@@ -73,7 +74,7 @@ class Registry:
         self.url = self._http.url
         self.parallel = parallel
         self.keeps_tags = keep_tags
-        #: What messages call it.
+        #: The name of the registry in messages.
         self.shown = self._http.where
         self._context = Context.of(self.url)
         # By subject and version, which never change.
@@ -94,12 +95,12 @@ class Registry:
         )
 
     def subjects(self) -> list[str]:
-        """Names of all subjects that are not deleted; qualified where they are of another context."""
+        """Return the names of all subjects that are not deleted; qualified if they belong to another context."""
         found = self._http.call("GET", "/subjects", shape=list)
         return self._http.made(lambda: [self._context.own(name) for name in found], "GET /subjects", found)
 
     def versions(self, subject: str, *, deleted: bool = False) -> list[int]:
-        """Versions of the subject, ascending, with those that are `deleted` softly or without; empty for none."""
+        """Return the versions of the subject, ascending; `deleted` includes softly deleted ones; empty for none."""
         path = f"{_of(subject)}/versions"
         found = self._http.or_missing("GET", path, params=_deleted(deleted), shape=list)
         return self._http.made(lambda: sorted(int(number) for number in found or []), f"GET {path}", found)
@@ -107,14 +108,14 @@ class Registry:
     def version(
         self, subject: str, version: int | str = "latest", *, deleted: bool = False
     ) -> RegisteredSchema | None:
-        """One version of a subject, None when there is none; `deleted` finds those that are so softly, too."""
+        """Return one version of a subject, None for none; `deleted` also finds softly deleted ones."""
         path = f"{_of(subject)}/versions/{version}"
         return self._schema(f"GET {path}", self._http.or_missing("GET", path, params=_deleted(deleted)))
 
     def all_of(self, subject: str) -> list[RegisteredSchema]:
-        """Every version of the subject, deleted ones included.
+        """Return every version of the subject, including deleted ones.
 
-        One request, and one for each version that was not seen before.
+        Makes one request, and one more for each version that was not read before.
         """
         seen = self._versions.setdefault(subject, {})
         numbers = self.versions(subject, deleted=True)
@@ -124,24 +125,24 @@ class Registry:
         return [seen[number] for number in numbers if number in seen]
 
     def by_id(self, schema_id: int) -> RegisteredSchema | None:
-        """The schema of an id, None when the registry has no such id.
+        """Return the schema of an id, None when the registry has no such id.
 
-        Only its own word for that (40403) counts: any other 404 is a wrong URL, and `Refused`.
+        Only the registry's own code for that (40403) counts: any other 404 means a wrong URL, and raises `Refused`.
         """
         path = f"/schemas/ids/{schema_id}"
         return self._schema(f"GET {path}", self._http.or_missing("GET", path, missing=(SCHEMA_NOT_FOUND,)), schema_id)
 
     def by_guid(self, guid: str) -> RegisteredSchema | None:
-        """The schema of a GUID (`01234567-89ab-…`), None when the registry has no such GUID.
+        """Return the schema of a GUID (`01234567-89ab-…`), None when the registry has no such GUID.
 
         Raises:
-            NoGuidEndpoint: the registry answers, and knows no GUIDs at all.
+            NoGuidEndpoint: the registry answers, but cannot look up GUIDs at all.
         """
         path = f"/schemas/guids/{quote(guid, safe='')}"
         return self._schema(f"GET {path}", self._of_guid(path, dict))
 
     def ids_of_guid(self, guid: str) -> list[int]:
-        """Ids that a GUID has in the context of the URL, ascending; empty for none.  Raises as `by_guid`."""
+        """Return the ids of a GUID in the context of the URL, ascending; empty for none.  Raises as `by_guid`."""
         path = f"/schemas/guids/{quote(guid, safe='')}/ids"
         found = self._of_guid(path, list) or []
 
@@ -156,20 +157,20 @@ class Registry:
         except (Refused, NotJson) as error:
             if (error.code if isinstance(error, Refused) else error.status) != NOT_FOUND:
                 raise
-            # Behind a wrong URL everything is 404, this too: then that is the error.
+            # With a wrong URL everything is 404, even this: then the wrong URL is the error.
             self._http.call("GET", "/schemas/types", shape=list)
             raise NoGuidEndpoint(
                 "the registry has no schemas by GUID",
                 where=self._http.where,
                 server="registry",
-                fix="use one that has (Confluent's from 8.0 on), or send schema ids as a prefix of the value",
+                fix="use a registry that has (Confluent's from 8.0 on), or send schema ids as a prefix of the value",
                 code=NOT_FOUND,
             ) from None
 
     def subjects_of(self, schema_id: int) -> list[str]:
-        """Subjects that hold the schema of this id, deleted versions included; empty when there is no such id.
+        """Return the subjects with the schema of this id, even in deleted versions; empty when there is no such id.
 
-        A subject that is an alias is not among them, its target is: see `is_one_of`.
+        A subject that is an alias is not among them, but its target is: see `is_one_of`.
         """
         path = f"/schemas/ids/{schema_id}/versions"
         found = self._http.or_missing("GET", path, params=_deleted(True), shape=list)
@@ -178,25 +179,25 @@ class Registry:
         )
 
     def is_one_of(self, subject: str, subjects: Collection[str]) -> bool:
-        """Whether the subject, or the one that it is an alias of, is among `subjects` (of `subjects_of`)."""
+        """Whether the subject, or the target of its alias, is among `subjects` (from `subjects_of`)."""
         if subject in subjects or not subjects:
             return subject in subjects
         alias = self.config(subject).alias
         return alias != "" and alias in subjects
 
     def holds(self, subject: str, schema_id: int) -> bool:
-        """Whether a version of the subject has this id, by the subject's name or as an alias."""
+        """Whether a version of the subject, or of the target of its alias, has this id."""
         return self.is_one_of(subject, self.subjects_of(schema_id))
 
     def lookup(
         self, subject: str, text: str, references: Sequence[RegisteredReference] = ()
     ) -> RegisteredSchema | None:
-        """The version of the subject that holds this schema, None when none does."""
+        """Return the version of the subject with this schema, None when none has it."""
         body = _body(text, references)
         return self._schema(f"POST {_of(subject)}", self._http.or_missing("POST", _of(subject), body=body))
 
     def register(self, subject: str, text: str, references: Sequence[RegisteredReference] = ()) -> int:
-        """Registers a version; the id of the schema (that of the existing version when nothing is new)."""
+        """Register a version, and return the id of the schema (of the existing version if nothing is new)."""
         path = f"{_of(subject)}/versions"
         body = _body(text, references)
         if self.keeps_tags:
@@ -205,11 +206,11 @@ class Registry:
         return self._http.made(lambda: int(answer["id"]), f"POST {path}", answer)
 
     def config(self, subject: str) -> Config:
-        """The settings of the subject itself."""
+        """Return the settings of the subject itself."""
         return self._config(self._http.or_missing("GET", f"/config{_named(subject)}", keys=frozenset()))
 
     def global_config(self) -> Config:
-        """The settings for every subject that has none of its own: the context's, or else the registry's."""
+        """Return the settings for every subject that has none of its own: the context's, or else the registry's."""
         found = self._config(self._http.or_missing("GET", "/config", keys=frozenset()))
         if found.level is not None:
             return found
@@ -230,10 +231,10 @@ class Registry:
         return self._http.made(config, "GET /config", document)
 
     def level(self, subject: str) -> str | None:
-        """The subject's own compatibility level; None when the subject has none and the global one applies.
+        """Return the subject's own compatibility level; None when it has none and the global one applies.
 
-        Confluent's registry keeps other settings of a subject (`normalize`, an alias …) in the same place, with a
-        level or without.
+        Confluent's registry keeps other settings of a subject (`normalize`, an alias …) in the same place, with or
+        without a level.
         """
         return self.config(subject).level
 
@@ -241,10 +242,10 @@ class Registry:
         self._http.call("PUT", f"/config{_named(subject)}", body={"compatibility": level})
 
     def mode(self, subject: str = "") -> str:
-        """READWRITE, READONLY, IMPORT …: of the subject, or that of all; without a subject, that of all.
+        """Return the mode (READWRITE, READONLY, IMPORT …) of the subject, or the global one if the subject is empty.
 
-        Empty where it is not told: a registry may say only the subject's own, and it has none; and an account may
-        write schemas and not ask for modes.
+        Empty if it is unknown: some registries return only the subject's own mode, which may be missing, and some
+        accounts may write schemas but not read modes.
         """
         path = f"/mode{_named(subject) if subject else ''}"
         keys, params = frozenset({"mode"}), {"defaultToGlobal": "true"} if subject else None
@@ -259,11 +260,11 @@ class Registry:
         return self._http.made(lambda: str(found["mode"]) if found else "", f"GET {path}", found)
 
     def delete(self, subject: str) -> None:
-        """Deletes all versions of a subject softly: ids that records carry stay readable.  Missing is fine."""
+        """Delete all versions of a subject softly, so that ids in records stay readable.  Missing is fine."""
         self._http.or_missing("DELETE", _of(subject), shape=list)
 
     def _schema(self, request: str, document: Any, schema_id: int = 0) -> RegisteredSchema | None:
-        """The schema that a document holds, None for none."""
+        """The schema in a document, None for none."""
         if document is None:
             return None
 

@@ -1,7 +1,8 @@
-"""Contexts of Confluent's registry: subject names as the contract writes them, and as the registry answers them.
+"""Contexts of Confluent's registry: subject names as contracts write them, and as the registry returns them.
 
-A context is a registry inside a registry, with subjects and ids of its own: `http://host/contexts/.staging`.  Its
-subjects come back qualified, `:.staging:orders-value`.
+A context is a registry inside a registry, with its own subjects and ids: `http://host/contexts/.staging`.  The
+    registry
+returns its subjects qualified, as `:.staging:orders-value`.
 """
 
 from __future__ import annotations
@@ -36,11 +37,11 @@ class Context:
         return cls(name if name.startswith(".") else f".{name}", found["root"])
 
     def own(self, subject: str) -> str:
-        """A subject's name without this context; a subject of another context keeps its qualified name."""
+        """Return a subject's name without this context; a subject of another context keeps its qualified name."""
         found = _QUALIFIED.fullmatch(subject)
         return found["subject"] if found and found["context"] == self.name else subject
 
 
 def is_qualified(subject: str) -> bool:
-    """Whether the name says its context, as `own` leaves only those of other contexts."""
+    """Whether the name contains a context; after `own`, only names of other contexts do."""
     return _QUALIFIED.fullmatch(subject) is not None

@@ -1,6 +1,6 @@
-"""What registry and topics have otherwise than the contracts say: findings, each with the command that fixes it.
+"""Differences of registry and topics from the contracts: findings, each with the command that fixes it.
 
-Pure: it is the plan of `register` that is not empty, seen from the other side, and what no step could fix.
+Pure.  A difference is a step in the plan of `register`, or something that no step can fix.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ _REGISTER = "run `contracts register`"
 
 
 def find(desired: Catalog, actual: Actual, texts: Texts) -> tuple[Finding, ...]:
-    """Every difference.
+    """Return every difference.
 
     Args:
-        actual: what `Servers.read` says of `desired`.
-        texts: of the contract files, for lines.
+        actual: what `Servers.read` returns for `desired`.
+        texts: the contract files, for lines.
     """
     wanted = plan.make(desired, actual)
     drift = _Drift(desired, actual, texts)
@@ -80,9 +80,7 @@ class _Drift:
             case SetLevel(subject=name, old=old, new=new) if self.actual.subjects[name].versions:
                 contract = self.by_subject[name]
                 if old is None and self.actual.global_level == new:
-                    message = (
-                        f"the subject has no level of its own, and the global one is {new}, as the contract says"
-                    )
+                    message = f"the subject has no level of its own, but the global one is {new}, as in the contract"
                     yield self._finding("LEVEL_INHERITED", contract, message, _REGISTER, ["compatibility"], name)
                 else:
                     has = f"level {old}" if old else "no level of its own"
@@ -93,7 +91,7 @@ class _Drift:
                 contract, place = self.by_topic[name]
                 unused = place == "dead_letter" and not contract.sinks
                 rule = "DEAD_LETTERS_MISSING" if unused else "TOPIC_MISSING"
-                yield self._finding(rule, contract, f"there is no topic {name}", _REGISTER, [place])
+                yield self._finding(rule, contract, f"the topic {name} does not exist", _REGISTER, [place])
             case ConfigureTopic(topic=name, changes=changes):
                 contract, place = self.by_topic[name]
                 for key, (old, new) in sorted(changes.items()):
@@ -106,16 +104,16 @@ class _Drift:
         state = self.actual.subjects[subject.name]
         fix = f"{_REGISTER} (`contracts check --against registry` says what that breaks), or correct the file"
         if not state.versions:
-            rule, message, fix = "SUBJECT_MISSING", "the registry has no such subject", _REGISTER
+            rule, message, fix = "SUBJECT_MISSING", "the registry does not have the subject", _REGISTER
         elif state.references_differ:
             rule = "REFERENCES_DIFFER"
             message = (
-                f"version {state.versions[-1]} is the same schema, and refers to other versions or has them inline"
+                f"version {state.versions[-1]} is the same schema, but refers to other versions or has them inline"
             )
         else:
             rule = "SCHEMA_DIFFERS"
             versions = ", ".join(map(str, state.versions))
-            message = f"the registry has version {versions}, and none of them is the schema of the repository"
+            message = f"the registry has version {versions}, but none of them is the schema of the repository"
         return self._in_schema(rule, subject, message, fix)
 
     def of_versions(self, subject: Subject) -> Iterator[Finding]:
@@ -124,10 +122,10 @@ class _Drift:
             yield self._in_schema(
                 "TYPE_NOT_LATEST" if subject.role == "type" else "NOT_LATEST",
                 subject,
-                f"the schema of the repository is version {state.found}, and the registry's latest is "
+                f"the schema of the repository is version {state.found}, but the latest one in the registry is "
                 f"{state.versions[-1]}",
-                f"take version {state.versions[-1]} into the file; or change the schema (its doc is enough) and run "
-                "`contracts register`: an old version never becomes the latest again",
+                f"copy version {state.versions[-1]} into the file; or change the schema (its doc is enough) and run "
+                "`contracts register`, because an old version never becomes the latest again",
             )
         if state.lost_tags:
             yield self._in_schema(
@@ -141,14 +139,14 @@ class _Drift:
                 "METADATA_EXTRA",
                 subject,
                 f"version {state.versions[-1]} has metadata: {state.metadata}",
-                "nothing has to: a new version inherits it; it is gone after a deletion and a new registration",
+                "nothing to do: a new version inherits it; a deletion and a new registration remove it",
             )
         if not state.exact:
             yield self._in_schema(
                 "DOCS_DIFFER",
                 subject,
                 f"version {state.found} has other docs or aliases than the repository",
-                "nothing can: this registry keeps those that came first",
+                "nothing can: this registry keeps the first ones",
             )
 
     def of_extra(self, name: str) -> Finding:
@@ -157,7 +155,7 @@ class _Drift:
         return self._finding(
             "SUBJECT_EXTRA",
             contract,
-            f"the registry has {name}, and the contract has no `{role}:`",
+            f"the registry has {name}, but the contract has no `{role}:`",
             f"run `contracts register --prune`, or name its schema with `{role}:` in the contract",
             [role],
             name,

@@ -1,4 +1,4 @@
-"""The HTTP of the schema registry: one request, its retries, and each answer that is not fine as an error."""
+"""HTTP requests to the schema registry, with retries, and with errors for every bad answer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from contracts.terminal import clean
 MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
 SCHEMA_TOO_LARGE, NOT_PERMITTED, SUBJECT_IS_REFERENCED = 42209, 42205, 42206
 SUBJECT_NOT_FOUND, VERSION_NOT_FOUND, SCHEMA_NOT_FOUND, LEVEL_NOT_FOUND = 40401, 40402, 40403, 40408
-SUBJECT_DELETED = 40404  # softly, and so it is deleted already
+SUBJECT_DELETED = 40404  # softly, so it is already deleted
 MODE_NOT_FOUND = 40409
 MISSING = frozenset(
     {SUBJECT_NOT_FOUND, VERSION_NOT_FOUND, SCHEMA_NOT_FOUND, LEVEL_NOT_FOUND, SUBJECT_DELETED, MODE_NOT_FOUND}
@@ -27,14 +27,14 @@ NOT_FOUND = 404
 INCOMPATIBLE = (409, 40901)
 TOO_MANY_REQUESTS = 429
 NOT_FORWARDED, UNKNOWN_LEADER = 50003, 50004
-#: These pass without anybody doing anything: asked again until SCHEMA_REGISTRY_RETRY_FOR_S is over.
+#: These pass by themselves: the request is retried for SCHEMA_REGISTRY_RETRY_FOR_S.
 PASSING = (TOO_MANY_REQUESTS, NOT_FORWARDED, UNKNOWN_LEADER)
 
 _T = TypeVar("_T")
-_NO_REGISTRY = "see whether SCHEMA_REGISTRY_URL is the address of a schema registry"
+_NO_REGISTRY = "check that SCHEMA_REGISTRY_URL is the address of a schema registry"
 _LOG_IN = "set SCHEMA_REGISTRY_USER and SCHEMA_REGISTRY_PASSWORD to an account that may do this"
-_BREAK = "make the change compatible, or agree on the break: `contracts check` says what and how"
-#: By the registry's own code, else by the HTTP status.
+_BREAK = "make the change compatible, or approve the break: `contracts check` says what and how"
+#: By the registry's own code, or else by the HTTP status.
 _FIXES = {
     401: _LOG_IN,
     403: _LOG_IN,
@@ -43,14 +43,14 @@ _FIXES = {
     422: "correct the schema, or a shared type that it refers to",
     TOO_MANY_REQUESTS: "wait a minute, then run it again; or set a lower SCHEMA_REGISTRY_PARALLEL",
     NOT_PERMITTED: "the registry or the subject is READONLY or in IMPORT mode: have its owner set it to READWRITE "
-    "(`PUT /mode`), or set SCHEMA_REGISTRY_URL to one that may be written",
-    SUBJECT_IS_REFERENCED: "delete what refers to it first",
-    SCHEMA_TOO_LARGE: "the schema is larger than this registry takes: shorten its docs, move types that others use "
-    "too into shared types, or have the registry's owner raise the limit",
+    "(`PUT /mode`), or set SCHEMA_REGISTRY_URL to a registry that you may write to",
+    SUBJECT_IS_REFERENCED: "first delete the subjects that refer to it",
+    SCHEMA_TOO_LARGE: "the schema is larger than this registry allows: shorten its docs, move types into shared "
+    "types, or have the registry's owner raise the limit",
 }
-#: One of them is in every object that the registry answers with.
+#: Every object that the registry returns has one of these.
 KEYS = frozenset({"id", "schema", "compatibilityLevel", "compatibility"})
-#: What Confluent's registry adds to a 409: the whole schema that is there already.
+#: Confluent's registry adds this to a 409: the whole existing schema.
 _OLD_SCHEMA = re.compile(r",? ?\{oldSchema: '.*?'\}(?=,? ?[{\]]|$)", re.DOTALL)
 _MOST_WORDS = 1000
 
@@ -59,7 +59,7 @@ class NotJson(ServiceError):
     """An answer that is not JSON.
 
     Args:
-        status: that of HTTP.
+        status: the HTTP status.
     """
 
     def __init__(self, what: str, *, where: str, fix: str, status: int) -> None:
@@ -68,7 +68,7 @@ class NotJson(ServiceError):
 
 
 class Busy(ServiceError):
-    """The registry takes no request for now: too many, or its nodes have no leader."""
+    """The registry accepts no requests now: there are too many, or its nodes have no leader."""
 
     def __init__(self, what: str, *, where: str, fix: str, after_s: float) -> None:
         super().__init__(what, where=where, fix=fix, server="registry")
@@ -79,14 +79,14 @@ class RegistryHttp:
     """Requests to one base URL, from any number of threads.
 
     Args:
-        url: base URL.  An account in it is used and never shown: the attribute `url` is without.
-        user, password: basic authentication; an empty user is none, or that of the URL.
+        url: base URL.  An account in it is used but never shown; the attribute `url` has none.
+        user, password: basic authentication; an empty user means none, or the one in the URL.
         timeout_s: per request, seconds.
-        ca_file: PEM file of the authority that an https server is believed by; empty for those of the system.
-        retry_for_s: how long what passes by itself (`PASSING`) is asked again, seconds.
+        ca_file: PEM file of the authority to trust for https; empty for the authorities of the system.
+        retry_for_s: how long to retry errors that pass by themselves (`PASSING`), seconds.
 
     Raises:
-        ConfigurationError: `url` is none.
+        ConfigurationError: `url` is not a URL.
     """
 
     def __init__(
@@ -96,23 +96,23 @@ class RegistryHttp:
         self.url = self._address.url
         self.where = f"schema registry {self.url}"
         self._timeout_s = timeout_s
-        # With each request: REQUESTS_CA_BUNDLE goes before what a session has.
+        # Passed with each request, because REQUESTS_CA_BUNDLE overrides that of a session.
         self._verify = ca_file or True
         account = (user, password) if user else (self._address.user, self._address.password)
-        # As bytes: requests would write letters beyond Latin-1 in a way of its own.
+        # As bytes, because requests encodes letters beyond Latin-1 in its own way.
         self._auth = (account[0].encode(), account[1].encode()) if account[0] else None
         self._retry_for_s = retry_for_s
         self._local = threading.local()
 
     @property
     def _session(self) -> requests.Session:
-        """This thread's: requests does not promise that several may share one."""
+        """The session of this thread, because requests does not promise that threads may share one."""
         if not hasattr(self._local, "session"):
             session = requests.Session()
             # A proxy of the environment is for other machines.
             session.trust_env = not self._address.is_loopback
             session.headers["Accept"] = f"{MEDIA_TYPE}, application/json"
-            session.auth = self._auth  # type: ignore[assignment]  # bytes are taken, too
+            session.auth = self._auth  # type: ignore[assignment]  # bytes work, too
             self._local.session = session
         found: requests.Session = self._local.session
         return found
@@ -128,16 +128,16 @@ class RegistryHttp:
         keys: frozenset[str] = KEYS,
         base: str = "",
     ) -> Any:
-        """The answer, which is a list or an object, as `shape` says; an object with one of `keys`, if there are.
+        """Return the answer: a list or an object, as `shape` says; an object has one of `keys`, if there are any.
 
-        Asked again while the registry is busy: all that is asked here may be asked twice.
+        Retries while the registry is busy, because every request here may be repeated.
 
         Args:
             base: another base URL of the same registry.
 
         Raises:
-            ServiceError: it cannot be reached, or fails (time-out, 5xx, `NotJson`).
-            Refused: it says no (4xx), its own words included.
+            ServiceError: the registry cannot be reached, or fails (time-out, 5xx, `NotJson`).
+            Refused: the registry refuses (4xx); with its own words.
         """
         retrying = Retrying(
             retry=retry_if_exception_type(Busy),
@@ -148,7 +148,7 @@ class RegistryHttp:
         return retrying(self._once, method, path, body, params, shape, keys, base or self.url)
 
     def or_missing(self, method: str, path: str, *, missing: Collection[int] = MISSING, **arguments: Any) -> Any:
-        """As `call`, or None where the registry answers with a code of `missing`."""
+        """Like `call`, but None if the registry answers with a code of `missing`."""
         try:
             return self.call(method, path, **arguments)
         except Refused as error:
@@ -157,7 +157,7 @@ class RegistryHttp:
             raise
 
     def made(self, make: Callable[[], _T], request: str, document: Any) -> _T:
-        """What `make` reads from the document; an answer that it cannot be read from is none of a registry's."""
+        """Return what `make` reads from the document; if it cannot, the answer is not from a registry."""
         try:
             return make()
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError):
@@ -200,7 +200,7 @@ class RegistryHttp:
             ) from None
         try:
             document: Any = answer.json()
-        except (ValueError, RecursionError):  # no JSON, or a number of 5,000 digits, or lists in lists in lists
+        except (ValueError, RecursionError):  # not JSON, or a number of 5,000 digits, or too deeply nested lists
             told = f"answered {answer.status_code} to {method} {path}, and not in JSON: {answer.text[:120]!r}"
             fix = _FIXES.get(answer.status_code, _NO_REGISTRY)
             if answer.status_code == TOO_MANY_REQUESTS:
@@ -214,11 +214,11 @@ class RegistryHttp:
         raise self._failure(f"{method} {path}", answer, document)
 
     def _failure(self, request: str, answer: requests.Response, document: Any) -> ServiceError:
-        """What the registry says, as the error that it is."""
+        """Turn a failed answer into an error."""
         status = answer.status_code
         answered = document if isinstance(document, dict) else {}
         code = answered.get("error_code")
-        # Apicurio says 0 when it has no code of its own; what stands in front of a registry says anything.
+        # Apicurio sends 0 when it has no code of its own; a proxy in front of a registry may send anything.
         code = code if isinstance(code, int) and code else status
         words = _what_matters(clean(str(answered.get("message") or document)))
         if status == TOO_MANY_REQUESTS:
@@ -227,11 +227,11 @@ class RegistryHttp:
         if status >= 500:
             told = f"failed with {code} on {request}: {words}"
             if code in PASSING:
-                fix = "its nodes have no leader, and finding one takes some 10 s: run it again, or see its log"
+                fix = "its nodes have no leader, and electing one takes about 10 s: run it again, or see its log"
                 return Busy(told, where=self.where, fix=fix, after_s=_retry_after(answer))
-            fix = "see the registry's log, and whether what it keeps its schemas in is up (`make status`, `make up`)"
+            fix = "see the registry's log, and check that its storage is up (`make status`, `make up`)"
             return ServiceError(told, where=self.where, server="registry", fix=fix)
-        fix = _FIXES.get(code) or _FIXES.get(status, "see what it says, and docs/reference/drift.md")
+        fix = _FIXES.get(code) or _FIXES.get(status, "see the registry's message, and docs/reference/drift.md")
         return Refused(
             f"refused {request} with {code}: {words}", where=self.where, server="registry", fix=fix, code=code
         )
@@ -242,17 +242,17 @@ class RegistryHttp:
 
 
 def concerns_all(error: Refused) -> bool:
-    """Whether a refusal is not about what was sent: who is not let in, and who asks no registry, is refused all."""
+    """Whether the refusal would hit every request: a wrong account, or a server that is not a registry."""
     return error.code in (401, NOT_FOUND) or 40100 <= error.code < 40200 or is_forbidden(error)
 
 
 def is_forbidden(error: Refused) -> bool:
-    """Whether an account is known, and may not do this (403)."""
+    """Whether the account is known, but may not do this (403)."""
     return error.code == 403 or 40300 <= error.code < 40400
 
 
 def _what_matters(words: str) -> str:
-    """The registry's words without the schemas that it repeats, and not endless."""
+    """The registry's words, shortened, and without the schemas that it repeats."""
     words = _OLD_SCHEMA.sub("", words)
     return words if len(words) <= _MOST_WORDS else f"{words[:_MOST_WORDS]} … ({len(words)} characters)"
 
@@ -261,19 +261,19 @@ _EXPONENTIAL = wait_random_exponential(multiplier=0.25, max=5)
 
 
 def _wait(state: RetryCallState) -> float:
-    """Seconds until the next attempt: as the registry asks for, else more from one to the next."""
+    """Seconds until the next attempt: as the registry asks, or else longer each time."""
     error = state.outcome.exception() if state.outcome else None
     return max(error.after_s if isinstance(error, Busy) else 0.0, _EXPONENTIAL(state))
 
 
 def _retry_after(answer: requests.Response) -> float:
-    """Seconds of a `Retry-After`, 0 for none; the form with a date is not read."""
+    """The seconds of a `Retry-After`, 0 for none; ignores the form with a date."""
     text = answer.headers.get("Retry-After", "")
     return float(text) if text.isascii() and text.isdigit() else 0.0
 
 
 def _cause(error: BaseException) -> str:
-    """The innermost reason, in one line: requests wraps the operating system's words three times."""
+    """The innermost reason in one line, because requests wraps the operating system's words three times."""
     while error.__context__ is not None:
         error = error.__context__
     reason = getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -1,4 +1,4 @@
-"""How clients find Kafka and say who they are: the one place where that becomes a client's configuration."""
+"""The configuration that Kafka clients need to connect and log in, made only here."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contracts.settings import Settings
 
 
 def client(settings: Settings) -> dict[str, str]:
-    """For librdkafka, which confluent-kafka is made of."""
+    """Return the configuration for librdkafka, on which confluent-kafka is built."""
     found = {"bootstrap.servers": settings.kafka_bootstrap_servers}
     protocol = settings.kafka_security_protocol
     if protocol == "PLAINTEXT":
@@ -25,7 +25,9 @@ def client(settings: Settings) -> dict[str, str]:
 
 
 def java(settings: Settings) -> dict[str, str]:
-    """For Kafka's Java clients.  The authority's certificate is handed over as text: executors need no file.
+    """Return the configuration for Kafka's Java clients.
+
+    It contains the text of the authority's certificate, so that executors need no file.
 
     Raises:
         ConfigurationError: KAFKA_SSL_CA_FILE cannot be read.
@@ -47,7 +49,7 @@ def java(settings: Settings) -> dict[str, str]:
 
 
 def _quoted(word: str) -> str:
-    """As JAAS has it."""
+    """Quote a value for JAAS."""
     escaped = word.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 

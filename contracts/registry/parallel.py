@@ -1,4 +1,4 @@
-"""Many questions to one server at a time, and each question once."""
+"""Asks one server many questions at a time, and each question once."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _U = TypeVar("_U")
 
 
 def each(work: Callable[[_T], _U], items: Iterable[_T], most: int) -> list[_U]:
-    """The results of `work` for all items, in their order; at most `most` are under way at once.
+    """Return the results of `work` for all items, in their order; at most `most` run at the same time.
 
-    After the first exception nothing new begins; of several, the one of the first item is raised.  Ctrl-C does not
-    wait for answers: the threads are daemons.
+    After the first exception nothing new starts; of several exceptions, that of the first item is raised.  Ctrl-C
+    does not wait for answers, because the threads are daemons.
     """
     waiting = list(enumerate(items))
     if most == 1 or len(waiting) < 2:
@@ -53,18 +53,18 @@ def each(work: Callable[[_T], _U], items: Iterable[_T], most: int) -> list[_U]:
 
 
 class Once(Generic[_K, _T]):
-    """Answers by key, each made once although several threads ask: the others wait for the first one's.
+    """Answers by key, each made once even if several threads ask: the others wait for the first one.
 
-    A failure is not kept.
+    Failures are not kept.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._answers: dict[_K, Future[_T]] = {}
-        self._makers: dict[_K, int] = {}  # the thread, while it makes the answer
+        self._makers: dict[_K, int] = {}  # the thread that is making the answer
 
     def get(self, key: _K, make: Callable[[], _T]) -> _T:
-        """The answer for `key`, made by `make` if there is none yet.  RecursionError: it asks for itself."""
+        """Return the answer for `key`; `make` makes it if there is none yet.  RecursionError: it needs itself."""
         me = threading.get_ident()
         with self._lock:
             answer = self._answers.get(key)

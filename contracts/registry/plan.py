@@ -1,4 +1,4 @@
-"""Desired and actual state -> one ordered list of steps.  Pure.  It is what is printed, counted and carried out."""
+"""From desired and actual state to one ordered list of steps, which is printed, counted and carried out.  Pure."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from contracts.registry.steps import (
 
 @dataclass(frozen=True)
 class SubjectState:
-    """A subject as the registry has it.
+    """A subject in the registry.
 
     Attributes:
         level: its own compatibility level, None for none.
-        versions: its versions, ascending, or the newest alone where that is `found`; empty when it does not exist.
-        found: the version that holds the schema of the repository, None when none does.
-        exact: whether it holds docs and aliases as the repository has them.
-        references_differ: where none is found: the newest version is the same but for its references.
-        history: the schemas of the versions, where none is found and its contract has approvals; else empty.
-        last: the highest version that there ever was, deleted ones included, where none is found: no number is
-            given twice.
-        lost_tags: in words, the tags of the newest version that the repository's schema has not, unless the registry
-            is asked to keep them.
-        metadata: in words, what is kept beside the schema of the newest version; no contract holds it.
+        versions: its versions, ascending, or only the newest if that is `found`; empty when it does not exist.
+        found: the version with the schema of the repository, None when there is none.
+        exact: whether that version has the same docs and aliases as the repository.
+        references_differ: whether nothing is found, but the newest version differs only in its references.
+        history: the schemas of the versions, if nothing is found and the contract has approvals; else empty.
+        last: if nothing is found, the highest version that ever existed, even if deleted, because no number is used
+            twice.
+        lost_tags: in words, the tags of the newest version that the repository's schema lacks, unless the registry is
+            asked to keep them.
+        metadata: in words, what is stored with the schema of the newest version but in no contract.
     """
 
     level: str | None = None
@@ -53,7 +53,7 @@ class SubjectState:
 
 @dataclass(frozen=True)
 class TopicState:
-    """A topic as the cluster has it.  `config`: the settings made on the topic itself, not the broker's defaults."""
+    """A topic in the cluster.  `config`: the settings of the topic itself, without the broker's defaults."""
 
     partitions: int
     replication_factor: int
@@ -62,12 +62,12 @@ class TopicState:
 
 @dataclass(frozen=True)
 class Actual:
-    """What the servers have; subjects and topics by name.
+    """The state of the servers; subjects and topics by name.
 
     Attributes:
-        extra: versions of the subjects that the repository owns and does not declare (see `undeclared`).
-        global_level: that of the registry, read only where an existing subject has none of its own.
-        modes: of the subjects that are to be written, where it is not READWRITE.
+        extra: versions of the subjects that the repository owns but does not declare (see `undeclared`).
+        global_level: the level of the registry, read only if an existing subject has none of its own.
+        modes: the modes of subjects that will be written, if not READWRITE.
     """
 
     subjects: Mapping[str, SubjectState]
@@ -77,19 +77,18 @@ class Actual:
     modes: Mapping[str, str] = field(default_factory=dict)
 
 
-#: Modes of a registry or a subject: nothing is written; and nothing is registered without an id.
+#: Modes of a registry or a subject: one forbids writes, the other registrations without an id.
 READ_ONLY, IMPORT = ("READONLY", "READONLY_OVERRIDE"), "IMPORT"
-KEEP_TAGS = "Take them into the file, or set SCHEMA_REGISTRY_KEEP_TAGS=true to keep them in the registry"
+KEEP_TAGS = "Copy them into the file, or set SCHEMA_REGISTRY_KEEP_TAGS=true to keep them in the registry"
 
 
 @dataclass(frozen=True)
 class Conflict:
-    """What no step can bring about.
+    """A difference that no step can fix.
 
     Attributes:
-        name: of the topic or the subject.
-        key: the setting of the topic that differs, as contract.yaml calls it; `mode` for a subject that cannot be
-            written.
+        name: the topic or the subject.
+        key: the setting of the topic that differs, as in contract.yaml; `mode` for a subject that cannot be written.
     """
 
     name: str
@@ -106,15 +105,15 @@ Owners = frozenset[str]
 
 @dataclass(frozen=True)
 class Plan:
-    """What to do.
+    """The steps from the actual state to the desired one.
 
     Attributes:
-        steps: in the order in which they are carried out; empty means that nothing is to be changed.
-        unchanged: names of subjects and topics that are as the repository wants them.
-        notes: what a reader should know although no step comes of it.
-        conflicts: what no step can bring about.
-        held: steps of contracts that a conflict holds up; they are not carried out.
-        owners: of each of `steps`, the names of the contracts that need it.
+        steps: in the order in which they are carried out; empty means that nothing will change.
+        unchanged: names of subjects and topics that already match the repository.
+        notes: what a reader should know, although it needs no step.
+        conflicts: differences that no step can fix.
+        held: steps of contracts with a conflict; they are not carried out.
+        owners: for each of `steps`, the names of the contracts that need it.
     """
 
     steps: tuple[Step, ...]
@@ -128,14 +127,14 @@ class Plan:
 def make(
     desired: Catalog, actual: Actual, *, prune: bool = False, today: date | None = None, among: Catalog | None = None
 ) -> Plan:
-    """The plan that makes `actual` as `desired`: references first, then keys and values, then topics.
+    """Make the plan from `actual` to `desired`: references first, then keys and values, then topics.
 
-    A conflict holds up all steps of its contract, and none of the others'.
+    A conflict holds up all steps of its contract, but none of other contracts.
 
     Args:
-        prune: delete, last of all, the subjects that the repository owns and does not declare.
-        today: an approval counts through its last day; None: none counts.
-        among: the whole repository, where `desired` is a part of it.
+        prune: finally delete the subjects that the repository owns but does not declare.
+        today: an approval applies up to and including its last day; with None, no approval applies.
+        among: the whole repository, if `desired` is only a part of it.
     """
     making = _Making(desired, actual, today)
     for subject, contract in _subjects(desired):
@@ -146,13 +145,13 @@ def make(
             making.add(DeleteSubject(name, versions), making.owners_of_extra(name))
         else:
             making.notes.append(
-                f"{name} is in the registry, and no contract declares it: `register --prune` deletes it"
+                f"{name} is in the registry, but no contract declares it: `register --prune` deletes it"
             )
     return making.made()
 
 
 class _Making:
-    """A plan that is being made."""
+    """Collects the parts of a plan."""
 
     def __init__(self, desired: Catalog, actual: Actual, today: date | None) -> None:
         self.desired = desired
@@ -169,7 +168,7 @@ class _Making:
         if isinstance(step, (RegisterSchema, SetLevel, DeleteSubject)):
             name = name_of(step)
             mode = self.actual.modes.get(name)
-            # In IMPORT mode a level can be set and a subject deleted.
+            # In IMPORT mode, levels can be set and subjects deleted.
             if mode in READ_ONLY or (mode == IMPORT and isinstance(step, RegisterSchema)):
                 self.conflicts.append((_mode_conflict(name, mode), owners))
 
@@ -186,14 +185,14 @@ class _Making:
             self.unchanged.append(name)
         if not state.exact:
             self.notes.append(
-                f"{name}: version {state.found} has other docs or aliases than the repository, and this "
-                "registry takes the two for the same schema; it keeps its own"
+                f"{name}: version {state.found} has other docs or aliases than the repository, but this "
+                "registry takes the two for the same schema, and keeps its own"
             )
         if state.found is not None and state.found != state.versions[-1]:
             self.notes.append(
-                f"{name}: the repository's schema is version {state.found} already, and {state.versions[-1]} "
-                "stays the latest one: to revert is a no-op in a schema registry. Change the schema (its doc is "
-                "enough) for a new version"
+                f"{name}: the repository's schema is already version {state.found}, but {state.versions[-1]} "
+                "stays the latest one, because a schema registry cannot revert. Change the schema (its doc is "
+                "enough) to get a new version"
             )
         if state.lost_tags:
             version = next((step.version for step in new if isinstance(step, RegisterSchema)), None)
@@ -231,7 +230,7 @@ class _Making:
             self.unchanged.append(name)
 
     def made(self) -> Plan:
-        """What nobody needs whose contract goes on is held; so is what belongs to no contract and has a conflict."""
+        """A step is held if no contract without a conflict needs it, or if it has a conflict and no contract."""
         here = set(self.desired.contracts)
         conflicts = [(one, owners) for one, owners in self.conflicts if owners & here or not owners]
         stuck = frozenset().union(*(owners for _, owners in conflicts))
@@ -252,13 +251,13 @@ class _Making:
 
 
 def topic_names(desired: Catalog) -> list[str]:
-    """Names of all topics that the contracts ask for, dead-letter topics included."""
+    """Return the names of all topics of the contracts, including dead-letter topics."""
     return list(dict.fromkeys(name for contract in desired.contracts.values() for name, _ in _topics(contract)))
 
 
 def same_setting(kept: str | None, wanted: str) -> bool:
-    """Whether a topic that has `kept` has what `wanted` asks for: Kafka writes numbers, truth values and lists its
-    own way (`0.50` as `0.5`, `compact, delete` as `compact,delete`)."""
+    """Whether the setting `kept` means the same as `wanted`: Kafka writes numbers, booleans and lists in its own way
+    (`0.50` as `0.5`, `compact, delete` as `compact,delete`)."""
     return kept is not None and _as_kafka_writes(kept) == _as_kafka_writes(wanted)
 
 
@@ -276,10 +275,11 @@ def _item(text: str) -> str | int | float:
 
 
 def undeclared(desired: Catalog) -> list[str]:
-    """Names of the subjects that the repository owns and does not declare.
+    """Return the names of the subjects that the repository owns but does not declare.
 
-    It owns what Kafka's clients name after a topic of one of its contracts: `<topic>-key` and `<topic>-value`.  Never
-    another: a shared type may be somebody else's too, and a topic without a contract is not known here.
+    It owns the subjects that Kafka's clients name after a topic of one of its contracts: `<topic>-key` and
+    `<topic>-value`.  It owns no others: somebody else may use a shared type, and a topic without a contract is
+    unknown.
     """
     declared = {subject.name for subject in desired.subjects}
     owned = (f"{contract.topic}-{role}" for contract in desired.contracts.values() for role in ("key", "value"))
@@ -287,7 +287,7 @@ def undeclared(desired: Catalog) -> list[str]:
 
 
 def _users(desired: Catalog) -> dict[str, Owners]:
-    """Names of the contracts that need a subject, by its name: one for a key or value, any number for a type."""
+    """The names of the contracts that need each subject: one for a key or value, any number for a type."""
     users: dict[str, set[str]] = {}
     for contract in desired.contracts.values():
         waiting = list(contract.subjects)
@@ -304,13 +304,13 @@ def _mode_conflict(name: str, mode: str) -> Conflict:
     return Conflict(
         name,
         "mode",
-        f"the registry will not take {name}, for it or the subject is in {mode} mode",
+        f"the registry refuses {name}, because it or the subject is in {mode} mode",
         "have the registry's owner set it to READWRITE (`PUT /mode`), or set SCHEMA_REGISTRY_URL to another one",
     )
 
 
 def _subjects(desired: Catalog) -> list[tuple[Subject, Contract | None]]:
-    """Every subject with its contract; a shared type has none of its own."""
+    """Every subject with its contract; a shared type has none."""
     owners = {subject.name: contract for contract in desired.contracts.values() for subject in contract.subjects}
     return [(subject, owners.get(subject.name)) for subject in desired.subjects]
 
@@ -326,7 +326,7 @@ def _subject_steps(
         version = max((*state.versions, state.last), default=0) + 1
         approved = _approved_break(subject, contract, state.history, today) if contract and today else None
         register = RegisterSchema(subject, version, approved, exists=bool(state.versions))
-        # An existing subject gets its level first, so that the new version is judged by it.
+        # An existing subject gets its level first, so that the registry checks the new version at that level.
         steps = [*steps, register] if state.versions else [register, *steps]
     return steps
 
@@ -334,8 +334,8 @@ def _subject_steps(
 def _approved_break(
     subject: Subject, contract: Contract, history: Sequence[Schema], today: date
 ) -> ApprovedBreak | None:
-    """None where the level refuses nothing, and where it refuses anything that is not approved: the registry is to
-    say so."""
+    """None if the level refuses nothing, or if it refuses anything that is not approved: then the registry shall say
+    so."""
     level = contract.compatibility.value
     refused = {(one.rule, one.path) for one in check_schemas(subject.schema, history, level)}
     approvals = tuple(
@@ -353,11 +353,11 @@ def _topics(contract: Contract) -> list[tuple[str, TopicSpec | DeadLetterSpec]]:
 
 
 def _asked_twice(name: str, first: TopicSpec | DeadLetterSpec, second: TopicSpec | DeadLetterSpec) -> list[Conflict]:
-    """Contracts may share a topic for dead letters, as long as they agree on what it is like."""
+    """Contracts may share a topic for dead letters if they agree on its settings."""
     shapes = [(one.partitions, one.replication_factor, one.config) for one in (first, second)]
     if shapes[0] == shapes[1] and isinstance(first, DeadLetterSpec):
         return []
-    what = f"two contracts, or topic and dead-letter topic of one, ask for topic {name}, and not for the same"
+    what = f"two contracts, or the topic and dead-letter topic of one, want different settings for topic {name}"
     return [Conflict(name, "topic", what, "name another `dead_letter.topic`, or give both the same settings")]
 
 

@@ -1,7 +1,7 @@
-"""A registry and its topics -> the files of a repository that says the same.
+"""Makes the files of a repository from a registry and its topics.
 
-`read` asks the servers, `files_of` is pure, `write` never overwrites.  A contract is a topic with a subject
-`<topic>-value` (and `<topic>-key`); what their newest versions refer to becomes shared types.
+`read` asks the servers, `files_of` is pure, `write` never overwrites.  A topic with a subject `<topic>-value` (and
+`<topic>-key`) becomes a contract; types that their newest versions refer to become shared types.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ _HEAD = """\
 
 @dataclass(frozen=True)
 class Live:
-    """What the servers have.
+    """The state of the servers.
 
     Args:
-        subjects: the newest version of each that is asked for, and the level that applies to it.
-        referred: what these refer to, and what that refers to, by subject and version.
-        topics: by name, None for one that does not exist; dead-letter topics included.
-        others: subjects that are no topic's.
-        configs: what the registry keeps for a subject itself.
+        subjects: the newest version of each wanted subject, and the level that applies to it.
+        referred: the versions that these refer to, directly or not, by subject and version.
+        topics: by name, including dead-letter topics; None for a topic that does not exist.
+        others: subjects that do not belong to a topic.
+        configs: the settings of each subject itself.
     """
 
     subjects: Mapping[str, tuple[RegisteredSchema, str]]
@@ -56,13 +56,13 @@ class Live:
 
 @dataclass
 class Pulled:
-    """The files of a repository, and what a reader should know of them.
+    """The files of a repository, and what a reader should know about them.
 
     Args:
         files: path below the folder -> text.
-        topics: one contract each.
+        topics: those with a contract.
         left_out: subject -> why it is in no file.
-        notes: what `contracts drift` will find all the same.
+        notes: differences that `contracts drift` will still find.
     """
 
     files: dict[str, str] = field(default_factory=dict)
@@ -72,7 +72,7 @@ class Pulled:
 
 
 def read(servers: Servers, only: Collection[str] = ()) -> Live:
-    """The newest versions of all subjects, or of those of the topics in `only`.
+    """Read the newest versions of all subjects, or of the subjects of the topics in `only`.
 
     Raises:
         ServiceError: the registry or the cluster does not answer, or refuses.
@@ -98,7 +98,7 @@ def read(servers: Servers, only: Collection[str] = ()) -> Live:
                 type_ = registry.version(one.subject, one.version)
                 if type_ is None:
                     raise ServiceError(
-                        f"version {one.version} of {one.subject} is not there, and {name} refers to it",
+                        f"{name} refers to version {one.version} of {one.subject}, which does not exist",
                         where=f"schema registry {registry.url}",
                         fix="restore it in the registry, or leave the topic out: `contracts pull --topic …`",
                         server="registry",
@@ -111,7 +111,7 @@ def read(servers: Servers, only: Collection[str] = ()) -> Live:
         raise ConfigurationError(
             f"there is no subject {told}",
             where=f"schema registry {registry.url}",
-            fix="a contract is pulled from the subject of a topic's value",
+            fix="name a topic whose value has a subject",
         )
     topics = dict.fromkeys(match[1] for match in map(_TOPIC.fullmatch, subjects) if match)
     states = servers.topics.read([name for topic in topics for name in (topic, f"{topic}.dlq")])
@@ -120,13 +120,13 @@ def read(servers: Servers, only: Collection[str] = ()) -> Live:
 
 
 def files_of(live: Live, owner: str) -> Pulled:
-    """The repository.  A topic that it cannot hold is left out, and said to be."""
+    """Make the files.  A topic that no contract can describe is left out, with the reason."""
     pulled = Pulled()
     named = {subject for subject, _ in live.referred}
     for name in live.others:
         if name not in named:
             pulled.left_out[name] = (
-                "it is of another context: pull from the URL of that one"
+                "it belongs to another context: pull from the URL of that context"
                 if is_qualified(name)
                 else "it is no topic's, and none of these refers to it"
             )
@@ -142,11 +142,11 @@ def files_of(live: Live, owner: str) -> Pulled:
 
 
 def write(folder: Path, pulled: Pulled) -> None:
-    """Writes the files.
+    """Write the files.
 
     Raises:
-        ConfigurationError: a file is there already, the contracts do not go together with those that are there, or
-            the folder cannot be written.  Nothing was written, but for a disk that fails halfway, which is said.
+        ConfigurationError: a file already exists, the contracts conflict with existing ones, or the folder cannot be
+            written.  Then nothing was written, except if a disk fails halfway, which the message says.
     """
     there = [path for path in pulled.files if (folder / path).exists()]
     if there:
@@ -177,7 +177,7 @@ def write(folder: Path, pulled: Pulled) -> None:
 
 
 class _Topic:
-    """One contract."""
+    """The files of one contract."""
 
     def __init__(self, live: Live, topic: str, types: str, owner: str, pulled: Pulled) -> None:
         self.live = live
@@ -191,7 +191,7 @@ class _Topic:
         }
 
     def add(self) -> None:
-        """Adds files and notes; or, for a topic that no contract can be made for, the reason."""
+        """Add files and notes; or the reason, for a topic that no contract can describe."""
         try:
             files, notes = self._contract()
         except ContractsError as error:
@@ -236,7 +236,7 @@ class _Topic:
         return files, notes
 
     def _left_behind(self, subject: str, kept: RegisteredSchema) -> Iterator[str]:
-        """What the registry keeps for a subject that no file can hold."""
+        """Settings of a subject that no file can hold."""
         config = self.live.configs.get(subject, Config())
         settings = {
             "alias": config.alias,
@@ -250,7 +250,7 @@ class _Topic:
             yield f"{subject}: its metadata ({metadata}) stays in the registry alone"
 
     def _same(self, files: Mapping[str, str]) -> None:
-        """Today's rules take the schemas, and read in them what the registry has."""
+        """Check that today's rules accept the schemas, and that they mean what the registry has."""
         [made] = loading.from_files(files, "").contracts.values()
         for subject in made.subjects:
             if normalised(subject.schema) != normalised(self._parse(self.subjects[subject.role][0])):
@@ -276,7 +276,7 @@ class _Topic:
         return spec
 
     def _referred(self, kept: RegisteredSchema) -> Iterator[tuple[str, RegisteredSchema]]:
-        """What it refers to, and what that does; each once."""
+        """The versions that it refers to, directly or not, each once."""
         waiting, seen = list(kept.references), set()
         while waiting:
             reference = waiting.pop()
@@ -304,7 +304,7 @@ class _Topic:
 
 
 def _pretty(kept: RegisteredSchema, schema: Schema, named: Mapping[str, NamedType]) -> str:
-    """The schema's text on several lines; as it is, where that would not be the same schema."""
+    """The schema's text on several lines; unchanged if that would not be the same schema."""
     try:
         text = _indented(kept.text)
         if normalised(parsing.parse_stored(text, named=named)) == normalised(schema):
@@ -319,8 +319,6 @@ def _indented(text: str) -> str:
     found = json.dumps(document, indent=2, ensure_ascii=False)
     try:
         found.encode()
-    except (
-        UnicodeEncodeError
-    ):  # half of a character that JSON writes as two: it can stand in a file as an escape only
+    except UnicodeEncodeError:  # half of a surrogate pair, which a file can only contain as an escape
         found = json.dumps(document, indent=2)
     return found

@@ -1,4 +1,4 @@
-"""Reads what the servers have, carries out a plan step by step, and reads back what it wrote."""
+"""Reads the state of the servers, carries out a plan step by step, and reads back what it wrote."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ class Servers:
     topics: Topics
 
     def read(self, desired: Catalog) -> Actual:
-        """Actual state of everything that `desired` names.  Raises ServiceError."""
+        """Read the actual state of everything that `desired` names.  Raises ServiceError."""
         return actual.read(self.registry, self.topics, desired)
 
     def carry_out(self, wanted: Plan, done: Callable[[Step], None] = lambda step: None) -> None:
-        """Carries out the plan's steps in their order, and calls `done` after each.
+        """Carry out the plan's steps in their order, and call `done` after each.
 
-        What the brokers would refuse is asked for before the first step, for they can be asked.  Where a server
-        refuses a step, the others of its contracts are left, and those of all other contracts are done.
+        Before the first step, the brokers check which steps they would refuse.  If a server refuses a step, the other
+        steps of its contracts are skipped, but those of all other contracts are done.
 
         Raises:
             Refused: a server refused one or more steps; the message says what was done and what was not.
-            ServiceError: a step failed, and with it the server for all that follow; likewise.
-            Interrupted: Ctrl-C; likewise.
+            ServiceError: a step failed because of the server, so no later step was tried; the message says the same.
+            Interrupted: Ctrl-C; the message says the same.
         """
         run = _Run(wanted)
         self._try_topics(run)
@@ -106,7 +106,7 @@ class Servers:
             case DeleteSubject(subject=name):
                 self.registry.delete(name)
                 if left := self._until(lambda: self.registry.versions(name), lambda left: not left):
-                    raise self._not_kept(f"{name} was deleted, and still has versions {left}")
+                    raise self._not_kept(f"{name} was deleted, but still has versions {left}")
 
     def _set_level(self, name: str, level: str) -> None:
         self.registry.set_level(name, level)
@@ -115,8 +115,10 @@ class Servers:
             raise self._not_kept(f"compatibility level of {name} is {kept}, not {level}")
 
     def _register_break(self, subject: Subject, level: str) -> None:
-        """A registry judges at the level that the subject has: so it has none for as long as this takes.  Where this
-        process dies in between, the level differs from the contract's, and the next plan sets it."""
+        """Register a version that the level of the subject forbids: the level is NONE meanwhile.
+
+        If this process dies in between, the level differs from the contract's, and the next plan sets it again.
+        """
         try:
             self._set_level(subject.name, Compatibility.NONE.value)
             self._register(subject)
@@ -135,7 +137,7 @@ class Servers:
         schema_id = self.registry.register(subject.name, subject.registered_text, references)
         found = self._until(lambda: Snapshot(self.registry).find(subject), lambda found: found is not None)
         if found is None or found.schema_id != schema_id:
-            raise self._not_kept(f"{subject.name} was registered as id {schema_id}, and does not read back as it was")
+            raise self._not_kept(f"{subject.name} was registered as id {schema_id}, but does not read back the same")
 
     def _read_topic_back(self, name: str, config: Mapping[str, str], partitions: int = 0) -> None:
         def lacking() -> list[str]:
@@ -149,9 +151,9 @@ class Servers:
             raise self._not_kept(f"topic {name} has not kept {', '.join(lack)}", server="kafka")
 
     def _until(self, read: Callable[[], _T], settled: Callable[[_T], bool]) -> _T:
-        """What `read` says, as soon as it is `settled`; else what it says in the end.
+        """Return the result of `read` as soon as it is `settled`, or else the last result.
 
-        A broker answers before all brokers know, and so does a registry of several nodes.
+        A broker answers before all brokers know of a change, and so does a registry of several nodes.
         """
         waiting = Retrying(
             retry=retry_if_result(lambda one: not settled(one)),
@@ -163,7 +165,7 @@ class Servers:
 
     def _not_kept(self, what: str, server: str = "registry") -> ServiceError:
         return ServiceError(
-            f"{what}: the server took it and did not keep it",
+            f"{what}: the server accepted the change, but did not keep it",
             where=f"{self.registry.url}, {self.topics.bootstrap}",
             fix="run `contracts plan` to see what is there now",
             server=server,
@@ -171,7 +173,7 @@ class Servers:
 
 
 class _Run:
-    """How far a plan has come.
+    """The progress of a plan.
 
     Attributes:
         done: numbers of the steps that were done.
@@ -185,7 +187,7 @@ class _Run:
         self._stopped: set[str] = set()
 
     def goes_on(self, number: int) -> bool:
-        """Whether somebody needs the step whose contract was not refused anything."""
+        """Whether the step belongs to a contract that no server refused anything."""
         owners = self.wanted.owners[number]
         return all(number != one for one, _, _ in self.refused) and (not owners or not owners <= self._stopped)
 
@@ -194,7 +196,7 @@ class _Run:
         self._stopped |= self.wanted.owners[number]
 
     def told_of_half(self, number: int, *, refused: bool) -> str:
-        """What became of the plan: a step that was refused was not done, of one that failed nobody knows."""
+        """What became of the plan: a refused step was not done; a failed step may have been done."""
         steps = self.wanted.steps
         left = [one for one in range(len(steps)) if one != number and one not in self.done]
         told = _told("done before it", self._steps(self.done))
@@ -203,7 +205,7 @@ class _Run:
         return told + _told("may be done or not", (steps[number],)) + _told("not done", self._steps(left))
 
     def end(self) -> None:
-        """Raises what was refused, as one error."""
+        """Raise all refusals as one error."""
         if not self.refused:
             return
         left = [number for number in range(len(self.wanted.steps)) if number not in self.done]
@@ -228,6 +230,6 @@ def _told(title: str, steps: tuple[Step, ...]) -> str:
 
 
 def _last(state: RetryCallState) -> Any:
-    """What the last attempt returned."""
+    """The result of the last attempt."""
     assert state.outcome is not None
     return state.outcome.result()

@@ -1,4 +1,4 @@
-"""What a schema registry holds, frozen: schemas, their references, settings."""
+"""The content of a schema registry, frozen: schemas, their references, settings."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class RegisteredSchema:
     """One schema of the registry.
 
     Attributes:
-        schema_id: 0 where it was asked for by GUID.
-        subject, version: "" and 0 where it was asked for by id or GUID; an alias has the name of its target.
+        schema_id: 0 if it was read by GUID.
+        subject, version: "" and 0 if it was read by id or GUID; an alias has the name of its target.
         kind: AVRO, JSON or PROTOBUF.
-        guid: of the schema, where the registry has GUIDs and told it.
+        guid: the GUID of the schema, if the registry returned one.
         metadata: properties, tags and sensitive names that were registered with it.
     """
 
@@ -40,7 +40,7 @@ class RegisteredSchema:
     metadata: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def property(self, name: str) -> str | None:
-        """A property of the metadata; None for none."""
+        """Return a property of the metadata; None for none."""
         properties = self.metadata.get("properties")
         value = properties.get(name) if isinstance(properties, Mapping) else None
         return None if value is None else str(value)
@@ -48,13 +48,13 @@ class RegisteredSchema:
 
 @dataclass(frozen=True)
 class Config:
-    """What a registry keeps for a subject, or for all that have nothing of their own; empty for what is not set.
+    """The settings of a subject, or of all subjects without their own; a setting may be empty.
 
     Attributes:
-        level: of compatibility.
+        level: the compatibility level.
         alias: the subject whose versions this one has.
-        group: the property of the metadata whose value versions share that are compared.
-        normalizes: whether a schema's text is brought into one form first.
+        group: the metadata property that decides which versions are compared: those with the same value.
+        normalizes: whether the registry normalizes a schema's text first.
     """
 
     level: str | None = None
@@ -64,10 +64,10 @@ class Config:
 
 
 def comparable(versions: Sequence[RegisteredSchema], group: str) -> list[RegisteredSchema]:
-    """Those that a registry compares the next version with, of all that there are, oldest first.
+    """Return those of all versions, oldest first, with which a registry compares the next version.
 
     Args:
-        group: a property of the metadata (`compatibilityGroup`); the next version has that of the newest.
+        group: a metadata property (`compatibilityGroup`); the next version has the value of the newest.
     """
     if not group or not versions:
         return list(versions)
@@ -76,7 +76,7 @@ def comparable(versions: Sequence[RegisteredSchema], group: str) -> list[Registe
 
 
 def metadata_in_words(metadata: Mapping[str, Any]) -> str:
-    """What there is beside the schema, in words, without the values: they may be anything."""
+    """Describe the metadata in words, without the values, which may be anything."""
     parts = []
     for kind, values in sorted(metadata.items()):
         if values and isinstance(values, (Mapping, list)):

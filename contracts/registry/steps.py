@@ -1,4 +1,4 @@
-"""The steps of a plan: what is printed, counted and carried out."""
+"""The steps of a plan, which are printed, counted and carried out."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contracts.catalog.contract import ApprovalSpec, DeadLetterSpec, Subject, To
 
 
 class Change(StrEnum):
-    """What a step makes of the subject's schema, its level or the topic: something new, or what is there another."""
+    """The effect of a step on the subject's schema, its level or the topic: a new one, or a change."""
 
     new = "new"
     changed = "changed"
@@ -36,11 +36,11 @@ class SetLevel:
 
 @dataclass(frozen=True)
 class ApprovedBreak:
-    """What the registry refuses at the contract's level, and contract.yaml approves: all of it.
+    """A break that the registry refuses at the contract's level, but that contract.yaml fully approves.
 
     Attributes:
-        level: the contract's, which the subject has again afterwards.
-        approvals: those that cover it.
+        level: the level of the contract, which the subject has again afterwards.
+        approvals: the approvals that cover the break.
     """
 
     level: str
@@ -56,7 +56,7 @@ class ApprovedBreak:
 
 @dataclass(frozen=True)
 class RegisterSchema:
-    """The repository's schema becomes version `version` of its subject; `exists`: it has others already."""
+    """The repository's schema becomes version `version` of its subject; `exists`: it already has others."""
 
     subject: Subject
     version: int
@@ -102,7 +102,7 @@ class ConfigureTopic:
 
 @dataclass(frozen=True)
 class DeleteSubject:
-    """A subject of the repository's own that no contract declares any more goes, softly: its ids stay readable."""
+    """Delete a subject that the repository owns but no contract declares, softly: its ids stay readable."""
 
     subject: str
     versions: tuple[int, ...]

@@ -1,7 +1,7 @@
 """The tags that a registry keeps in a schema's text, for data catalogs: on records and fields.
 
-Whoever tags at the registry makes a new version there; the next schema that is registered from a repository is
-without, unless the registry is asked to carry them over (`propagateSchemaTags`).
+Tagging at the registry makes a new version there.  The next schema that is registered from a repository has no such
+tags, unless the registry is asked to carry them over (`propagateSchemaTags`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ Tags = Mapping[str, frozenset[str]]
 
 
 def of(schema: Schema) -> Tags:
-    """Tags by place: a record's full name, or `fullname.field`; places without tags are left out."""
+    """Return tags by place: a record's full name, or `fullname.field`; places without tags are left out."""
     found: dict[str, frozenset[str]] = {}
     for name, node in schema.named.items():
         places = [(name, node.props)]
@@ -29,19 +29,19 @@ def of(schema: Schema) -> Tags:
 
 
 def lost(kept: Schema, wanted: Schema) -> Tags:
-    """The tags of `kept` that `wanted` has not, at places that it has."""
+    """Return the tags of `kept` that `wanted` lacks, at places that it has."""
     own, places = of(wanted), _places(wanted)
     found = {place: tags - own.get(place, frozenset()) for place, tags in of(kept).items() if place in places}
     return {place: tags for place, tags in found.items() if tags}
 
 
 def same_but_more(kept: Schema, wanted: Schema) -> bool:
-    """Whether `kept` is `wanted`, perhaps with more tags."""
+    """Whether `kept` is the same as `wanted`, perhaps with more tags."""
     return normalised(kept, tags=False) == normalised(wanted, tags=False) and not lost(wanted, kept)
 
 
 def told(tags: Tags) -> str:
-    """In words: `shop.Order.email: PII, SECRET; shop.Order.name: PII`."""
+    """Describe tags in words: `shop.Order.email: PII, SECRET; shop.Order.name: PII`."""
     return "; ".join(f"{place}: {', '.join(sorted(names))}" for place, names in sorted(tags.items()))
 
 

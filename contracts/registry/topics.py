@@ -1,4 +1,4 @@
-"""The only code that makes and changes topics: what they are like, and making them so."""
+"""The only code that creates and changes topics; it also reads their state."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ class Topics:
     """Topics of one cluster.
 
     Every method raises `ServiceError` when no broker answers within KAFKA_MAX_BLOCK_MS, and `Refused`, with the
-    broker's words, when it says no.
+    broker's words, when it refuses.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.bootstrap = settings.kafka_bootstrap_servers
         self.timeout_s = settings.kafka_max_block_ms / 1000
-        # What the client has to complain of while it asks again and again.
+        # The errors that the client reports while it retries.
         self._told: deque[KafkaError] = deque(maxlen=20)
         configuration: dict[str, Any] = {
             **kafka.client(settings),
@@ -55,7 +55,7 @@ class Topics:
         self._admin = AdminClient(configuration)
 
     def read(self, names: Iterable[str]) -> dict[str, TopicState | None]:
-        """State by topic name; None for a topic that does not exist."""
+        """Return the state by topic name; None for a topic that does not exist."""
         wanted = list(names)
         found = self._heard_anew().topics
         there = [name for name in wanted if name in found]
@@ -79,17 +79,20 @@ class Topics:
         }
 
     def _heard_anew(self) -> ClusterMetadata:
-        """What the cluster is like.  Topics are made, changed and described by the controller that the client has
-        heard of last; of a dead one it would wait for minutes, so it asks before."""
+        """Read the metadata of the cluster.
+
+        The client sends requests about topics to the controller that it last heard of.  It would wait for a dead one
+        for minutes, so it asks again first.
+        """
         self._told.clear()
         try:
             return self._admin.list_topics(timeout=self.timeout_s)
         except KafkaException as error:
-            self._admin.poll(0)  # for what it has told
+            self._admin.poll(0)  # calls `error_cb`
             raise self._error(error, "list topics") from None
 
     def _described(self, future: Future[Any]) -> Any:
-        """None where the broker that was asked does not know yet, or any more, what another one has told of."""
+        """The result; None if the asked broker does not know a topic that another broker knows."""
         try:
             return self._result(future, "describe topics")
         except Refused as error:
@@ -98,31 +101,31 @@ class Topics:
             raise
 
     def id_of(self, name: str) -> str:
-        """The topic's id, URL-safe base64: another one on each cluster, and after it was deleted and made anew."""
+        """Return the topic's id, URL-safe base64; it differs between clusters, and after a new creation."""
         self._heard_anew()
         futures = self._admin.describe_topics(TopicCollection([name]), request_timeout=self.timeout_s)
         found = str(self._result(futures[name], f"describe topic {name}").topic_id)
         return found.replace("+", "-").replace("/", "_")
 
     def setting(self, name: str, key: str) -> str:
-        """A setting of the topic as it counts, the broker's own default included."""
+        """Return the effective value of a setting of the topic, which may be the broker's default."""
         resource = ConfigResource(ResourceType.TOPIC, name)
         return str(self._result(self._admin.describe_configs([resource])[resource], "describe topics")[key].value)
 
     def create(self, name: str, partitions: int, replication_factor: int, config: Mapping[str, str]) -> None:
-        """Creates a topic; `replication_factor` -1 is the broker's default.  One that is there already is fine."""
+        """Create a topic unless it exists; `replication_factor` -1 is the broker's default."""
         self._create(name, partitions, replication_factor, config, only_try=False)
 
     def try_create(self, name: str, partitions: int, replication_factor: int, config: Mapping[str, str]) -> None:
-        """As `create`, but the broker only says whether it would."""
+        """Like `create`, but the broker only says whether it would."""
         self._create(name, partitions, replication_factor, config, only_try=True)
 
     def set_config(self, name: str, values: Mapping[str, str]) -> None:
-        """Sets these settings of a topic and leaves all others as they are."""
+        """Set these settings of a topic, and leave all others unchanged."""
         self._set_config(name, values, only_try=False)
 
     def try_config(self, name: str, values: Mapping[str, str]) -> None:
-        """As `set_config`, but the broker only says whether it would."""
+        """Like `set_config`, but the broker only says whether it would."""
         self._set_config(name, values, only_try=True)
 
     def _create(
@@ -152,7 +155,7 @@ class Topics:
 
     def _result(self, future: Future[Any], doing: str) -> Any:
         try:
-            # The client gives up by itself; this is for the case that it does not.
+            # The client gives up by itself; this is in case it does not.
             return future.result(timeout=self.timeout_s + 5)
         except KafkaException as error:
             raise self._error(error, doing) from None

@@ -1,4 +1,4 @@
-"""The stores there are: one for each room in this folder."""
+"""The known stores: one for each room in this folder."""
 
 from __future__ import annotations
 
@@ -24,5 +24,5 @@ STORES: Final = _found()
 
 
 def store_of(sink: SinkSpec) -> Store:
-    """The store that a table is in."""
+    """Return the store of a table."""
     return STORES[sink.kind]

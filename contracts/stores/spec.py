@@ -1,4 +1,4 @@
-"""What `contract.yaml` says of a table: each store has a model of its own, with these parts."""
+"""The part of `contract.yaml` about a table: each store has its own model with these parts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-#: Of a table, a keyspace or a schema.
+#: The name of a table, a keyspace or a schema.
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=48)]
 
 
@@ -27,9 +27,9 @@ class SinkSpec(BaseModel, ABC):
     @property
     @abstractmethod
     def qualified(self) -> str:
-        """What people call the table."""
+        """The name of the table for people."""
 
     @property
     @abstractmethod
     def quoted(self) -> str:
-        """The table in the store's statements: in quotes a reserved word is a name like any other."""
+        """The table in the store's statements; in quotes, even a reserved word can be a name."""

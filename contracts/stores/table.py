@@ -1,7 +1,7 @@
-"""A table of a store: its columns, and those of the event that wrote each row.
+"""A table of a store: its columns, and those for the position of the event that wrote each row.
 
-Every table carries the position of the event that wrote the row, so that a row leads back to its event and an older
-event can never overwrite a newer one.
+Every row has the position of the event that wrote it, so that you can find the event of a row, and an older event can
+never overwrite a newer one.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ EVENT_PARTITION = "kafka_partition"
 EVENT_OFFSET = "kafka_offset"
 #: The bookkeeping columns.
 POSITION = (EVENT_TIMESTAMP, EVENT_PARTITION, EVENT_OFFSET)
-#: Which of two events is the newer one: these, compared in this order.
+#: Compared in this order, these decide which of two events is newer.
 EVENT_ORDER = (EVENT_TIMESTAMP, EVENT_OFFSET, EVENT_PARTITION)
-WRITE_TIME = "kafka_write_time"  # no column of a table: what Cassandra keeps beside each cell
-DELETED = "kafka_deleted"  # likewise: a row that is to be deleted
+WRITE_TIME = "kafka_write_time"  # not a column of a table: Cassandra keeps it with each cell
+DELETED = "kafka_deleted"  # not a column either: the row is to be deleted
 RESERVED = (*POSITION, WRITE_TIME, DELETED)
 
 
 @dataclass(frozen=True)
 class ColumnType:
-    """What an Avro type becomes in one store.
+    """The type of a column in one store.
 
     Attributes:
-        name: as the store itself writes it.
-        is_json: its values are JSON.
+        name: as the store writes it.
+        is_json: whether its values are JSON.
     """
 
     name: str
@@ -37,9 +37,9 @@ class ColumnType:
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its name, which is the field's, and its type in the store's own words.
+    """A column: its name, which is that of the field, and its type as the store writes it.
 
-    `is_json`: its text is JSON; None where nobody knows, for a store does not tell.
+    `is_json`: whether its text is JSON; None where this is unknown, because a store does not say so.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Table:
 
     Attributes:
         columns: the fields of the value, in their order, without the event's position.
-        left: further columns that are there, and that no field writes any more.
+        left: further columns that exist, but that no field writes now.
     """
 
     sink: SinkSpec
@@ -82,7 +82,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Refusal:
-    """A table, or a change of one, that no statement can bring about.  `column` is empty for the whole table."""
+    """A table, or a change of a table, that is impossible.  `column` is empty for the whole table."""
 
     column: str
     why: str

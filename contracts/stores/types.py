@@ -1,6 +1,6 @@
-"""Avro types in tables: what is the same for every store, and what none of them can hold.  Pure.
+"""Avro types in tables: what is the same for every store, and what no store can hold.  Pure.
 
-Each store's `columns.py` has its type table.  What is put together of other types is JSON in most of them.
+Each store has its own table of types in `columns.py`.  Types that contain others are JSON in most stores.
 """
 
 from __future__ import annotations
@@ -9,18 +9,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from contracts.avro.nodes import AnyType, Field, Record, Reference, Schema, Union, children
+from contracts.avro.nodes import AnyType, Array, Field, Map, Record, Reference, Schema, Union, children
 from contracts.avro.shapes import decimal_digits, nullability, type_name
 
-#: Digits that Spark's decimal has at most.
+#: The most digits that a decimal of Spark has.
 MOST_DIGITS: Final = 38
-#: Of these two values are one row's exactly when all stores, and everybody who reads the topic, say so: fields of
-#: these types may be part of a primary key.
+#: Fields of these types may be part of a primary key: all stores, and all readers of the topic, agree on whether two
+#: of their values are equal.
 KEYS: Final = frozenset({"int", "long", "string", "bytes", "enum", "fixed", "uuid", "date", "timestamp-millis"})
 #: Types that no store has a column for, and what to use instead.
 REFUSED: Final = {
-    "null": "give it a type beside null, or leave the field out",
-    "big-decimal": "use decimal, which says its scale in the schema",
+    "null": "give it a type besides null, or leave the field out",
+    "big-decimal": "use decimal, which has its scale in the schema",
 }
 
 
@@ -33,24 +33,31 @@ class Problem:
 
 
 def several(schema: Schema, node: Union) -> list[AnyType]:
-    """The branches of a union besides null, references followed."""
+    """Return the branches of a union besides null, with references followed."""
     return [schema.resolve(branch) for branch in node.branches if branch.type != "null"]
 
 
 def merged(schema: Schema, node: Union) -> str:
-    """The one type that Spark reads a union of two numbers as; empty for every other union."""
+    """Return the type that Spark uses for a union of two numbers; empty for every other union."""
     types = {branch.type for branch in several(schema, node)}
     return {frozenset({"int", "long"}): "long", frozenset({"float", "double"}): "double"}.get(frozenset(types), "")
 
 
+def scalar(schema: Schema, node: AnyType) -> str:
+    """Return the name of the one value that a field of the type `node` holds; empty if it holds several."""
+    node, _ = nullability(schema, node)
+    if isinstance(node, Union):
+        return merged(schema, node)
+    return "" if isinstance(node, Array | Map | Record) else type_name(node)
+
+
 def is_key(schema: Schema, node: AnyType) -> bool:
     """Whether a field of the type `node` may be part of a primary key."""
-    node, _ = nullability(schema, node)
-    return (merged(schema, node) if isinstance(node, Union) else type_name(node)) in KEYS
+    return scalar(schema, node) in KEYS
 
 
 def problem(schema: Schema, field: Field) -> Problem | None:
-    """Why no store can hold the field, because of its type or of one in it; None when all can."""
+    """Return why no store can hold the field, because of its type or one inside it; None if all can."""
     outer, _ = nullability(schema, field.type)
     if outer.type == "null" or (isinstance(outer, Union) and not several(schema, outer)):
         return _no_column("null")
@@ -61,7 +68,7 @@ def problem(schema: Schema, field: Field) -> Problem | None:
 
 
 def _inside(schema: Schema, root: AnyType) -> Iterator[AnyType]:
-    """A type and everything in it; each record once."""
+    """A type and everything inside it; each record once."""
     seen: set[str] = set()
     waiting: list[AnyType | Field] = [root]
     while waiting:
@@ -83,15 +90,14 @@ def _own_problem(schema: Schema, node: AnyType) -> Problem | None:
         return _no_column(name)
     if name == "decimal" and (digits := decimal_digits(node)[0]) > MOST_DIGITS:
         return Problem(
-            f"a decimal of {digits} digits, and Spark, which reads all records, has decimals of at "
-            f"most {MOST_DIGITS}",
+            f"the decimal has {digits} digits, but Spark, which reads all records, has at most {MOST_DIGITS}",
             f"give it a precision of at most {MOST_DIGITS}, or store the number as a string",
         )
     if isinstance(node, Union) and merged(schema, node):
         logical = [type_name(one) for one in several(schema, node) if type_name(one) != one.type]
         if logical:
             what = f"Spark reads both types of a union in it as one number, and {logical[0]} is lost"
-            return Problem(what, "make it a field for each of them")
+            return Problem(what, "use one field for each of them")
     return None
 
 
@@ -100,7 +106,7 @@ def _no_column(name: str) -> Problem:
 
 
 def recursions(schema: Schema) -> Iterator[Reference]:
-    """Where a record is used inside of itself: Spark has no such type."""
+    """Yield the places where a record is used inside itself, because Spark has no recursive types."""
     done: set[str] = set()
     waiting: list[tuple[AnyType | Field, bool]] = [(schema.root, False)]
     open_: list[str] = []

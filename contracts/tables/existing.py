@@ -1,4 +1,4 @@
-"""A table as the earlier versions of its contract have left it."""
+"""A table as the earlier versions of its contract left it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from contracts.tables import layout
 
 
 def existing(old: Contract, history: Sequence[Earlier], sink: SinkSpec) -> Table | None:
-    """The table of `sink` as these versions of the contract have left it; None where they wrote no such table."""
+    """Return the table of `sink` as these versions of the contract left it; None if they wrote no such table."""
     versions = (
         layout.Written(one.label, one.schema, was)
         for one in reversed(history)

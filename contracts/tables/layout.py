@@ -19,7 +19,7 @@ from contracts.stores.table import RESERVED, Column, Leftover, Refusal, Table
 
 @dataclass(frozen=True)
 class Written:
-    """A version of a contract's value that was stored in a table.  `label`: what messages call the version."""
+    """A version of a contract's value that was stored in a table.  `label`: its name in messages."""
 
     label: str
     schema: Schema
@@ -27,10 +27,10 @@ class Written:
 
 
 def of(contract: Contract, sink: SinkSpec) -> Table:
-    """The table that `sink` asks for.
+    """Return the table that `sink` declares.
 
     Raises:
-        ConfigurationError: there can be no such table (see `wanted`).
+        ConfigurationError: the store cannot have such a table (see `wanted`).
     """
     found = wanted(contract, sink)
     if isinstance(found, Table):
@@ -39,8 +39,8 @@ def of(contract: Contract, sink: SinkSpec) -> Table:
 
 
 def wanted(contract: Contract, sink: SinkSpec) -> Table | tuple[Refusal, ...]:
-    """The table that `sink` asks for, or everything for which it cannot be made, or not be written by the stream.
-    The stream, `check` and `tables` ask this; `lint` asks for each kind of refusal by itself."""
+    """Return the table that `sink` declares, or every reason why it cannot be created, or why the stream cannot write
+    to it.  The stream, `check` and `tables` use this; `lint` uses each kind of refusal by itself."""
     return _wanted(contract.value.record, contract.value.schema, sink)
 
 
@@ -55,8 +55,8 @@ def _wanted(record: Record, schema: Schema, sink: SinkSpec) -> Table | tuple[Ref
     store = store_of(sink)
     refused += [*store.size_refusals(record, schema), *(one for _, one in store.place_refusals(sink))]
     for node in types.recursions(schema):
-        why = f"{node.fullname} contains itself, and Spark has no such type"
-        refused.append(Refusal("", why, "put the id of the other one there instead"))
+        why = f"{node.fullname} contains itself, and Spark has no recursive types"
+        refused.append(Refusal("", why, "replace the inner record by its id"))
     return tuple(refused) or Table(sink, tuple(found))
 
 
@@ -67,14 +67,14 @@ def _column(schema: Schema, field: Field, sink: SinkSpec) -> Column:
 
 
 def place(contract: Contract, refusal: Refusal) -> str:
-    """File, and line where it is a field's."""
+    """The file, with the line if a field is meant."""
     if not refusal.column:
         return contract.file
     return f"{contract.value.file}:{contract.value.record.by_name[refusal.column].line}"
 
 
 def type_refusals(record: Record, schema: Schema) -> Iterator[Refusal]:
-    """Fields of a type that no store can hold."""
+    """Fields with a type that no store can hold."""
     found = (_type_refusal(schema, field) for field in record.fields)
     return (one for one in found if one is not None)
 
@@ -85,19 +85,19 @@ def _type_refusal(schema: Schema, field: Field) -> Refusal | None:
 
 
 def name_refusals(record: Record, sink: SinkSpec) -> Iterator[Refusal]:
-    """Fields whose name cannot be a column's."""
+    """Fields with a name that a column cannot have."""
     found = (_name_refusal(field.name, sink) for field in record.fields)
     return (one for one in found if one is not None)
 
 
 def _name_refusal(name: str, sink: SinkSpec) -> Refusal | None:
     if name.lower() in RESERVED:
-        return Refusal(name, f"field {name}: the stream has a column {name!r} of its own", "rename the field")
+        return Refusal(name, f"field {name}: the stream adds its own column {name!r}", "rename the field")
     return store_of(sink).name_refusal(name)
 
 
 def deletions(table: Table) -> Table:
-    """The table that keeps of each deleted row its primary key and the position of the event that deleted it."""
+    """The table that keeps, for each deleted row, its primary key and the position of the event that deleted it."""
     sink = table.sink.model_copy(update={"table": table.sink.table + DELETIONS})
     by_name = {column.name: column for column in table.columns}
     return Table(sink, tuple(by_name[name] for name in table.sink.primary_key))
@@ -132,12 +132,12 @@ class Note:
 
 @dataclass(frozen=True)
 class Migration:
-    """What makes an existing table as the contract wants it.
+    """The change of an existing table to the one that the contract wants.
 
     Attributes:
-        statements: without semicolon; rows keep what they hold, and a second run changes nothing.
-        refusals: what cannot be done; while there is one, the statements are not enough.
-        notes: what a reader of the table should know.
+        statements: without semicolons; rows keep their values, and a second run changes nothing.
+        refusals: what cannot be done; if there is one, the statements are not enough.
+        notes: what readers of the table should know.
     """
 
     statements: tuple[str, ...] = ()
@@ -146,13 +146,13 @@ class Migration:
 
 
 def as_written(versions: Iterable[Written]) -> Table | None:
-    """The table as it is: every column that a version gave it, with the newest type that it had.
+    """Return the table as it is: every column that a version gave it, with its newest type.
 
     Args:
-        versions: those that were stored in it, newest first.
+        versions: the versions that were stored in it, newest first.
 
     Returns:
-        None where there is no table, for with none of the versions the stream would have started.
+        None if there is no table, because the stream would not have started with any of the versions.
     """
     table: Table | None = None
     known: set[str] = set()
@@ -167,7 +167,7 @@ def as_written(versions: Iterable[Written]) -> Table | None:
         if table is None:
             table = Table(one.sink, written.columns)
         else:
-            # Where it went, it became nullable: the rows that came since have nothing for it.
+            # When the field went, the column became nullable: rows written since then have no value for it.
             gone = (replace(column, nullable=True) for column in written.columns if column.name not in known)
             left += [Leftover(column, one.label) for column in gone]
         known |= record.by_name.keys()
@@ -175,7 +175,7 @@ def as_written(versions: Iterable[Written]) -> Table | None:
 
 
 def migrate(old: Table | None, new: Table) -> Migration:
-    """Additive statements from `old`, the table as it is (None: there is none), to `new`."""
+    """Return the additive statements from `old`, the table as it is (None if there is none), to `new`."""
     store = store_of(new.sink)
     if old is None:
         return Migration(tuple(store.create(new)))
@@ -185,7 +185,7 @@ def migrate(old: Table | None, new: Table) -> Migration:
         return Migration(tuple(store.create(new)), notes=(note,))
     if list(old.sink.primary_key) != list(new.sink.primary_key):
         was, now = ", ".join(old.sink.primary_key), ", ".join(new.sink.primary_key)
-        why = f"the primary key was ({was}), and is now ({now}); a key is fixed when its table is made"
+        why = f"the primary key was ({was}), and is now ({now}), but the key of an existing table cannot change"
         return Migration(
             refusals=(Refusal("", why, "keep the key; or name another table, and read the topic from its beginning"),)
         )

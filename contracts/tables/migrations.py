@@ -1,4 +1,7 @@
-"""`contracts tables`: for each table of the contracts, what makes it, or brings it from an earlier state.  Pure."""
+"""`contracts tables`: the statements that create each table of the contracts, or change it from an earlier state.
+
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ from contracts.terminal import clean
 
 @dataclass(frozen=True)
 class Needed:
-    """What one table needs.  `contract` is the folder's name, `table` the qualified name."""
+    """The migration of one table.  `contract` is the name of the folder, `table` the qualified name."""
 
     contract: str
     kind: str
@@ -28,7 +31,7 @@ class Needed:
 
 
 def create(contracts: Iterable[Contract]) -> tuple[Needed, ...]:
-    """The tables as they are made where there are none yet.
+    """Return the statements that create the tables where there are none yet.
 
     Raises:
         ConfigurationError: a field has a type that the store has no column for.
@@ -42,7 +45,7 @@ def create(contracts: Iterable[Contract]) -> tuple[Needed, ...]:
 
 
 def _deletions(contract: Contract, sink: SinkSpec) -> list[Needed]:
-    """The table that keeps what was deleted, where tombstones delete."""
+    """The table that records deletions, if tombstones delete rows."""
     wanted = layout.wanted(contract, sink)
     if not contract.deletes or not isinstance(wanted, Table):
         return []
@@ -51,7 +54,7 @@ def _deletions(contract: Contract, sink: SinkSpec) -> list[Needed]:
 
 
 def stored(base: Mapping[str, Contract], contracts: Iterable[Contract]) -> dict[str, tuple[Contract, Subject]]:
-    """The subjects of `base` (by topic) whose earlier versions say what the tables of `contracts` are like."""
+    """The subjects of `base` (by topic) whose earlier versions determine the tables of `contracts`."""
     wanted = list(contracts)
     names = {(sink.kind, sink.qualified) for one in wanted for sink in one.sinks}
     topics = {one.topic for one in wanted if one.sinks}
@@ -65,13 +68,12 @@ def stored(base: Mapping[str, Contract], contracts: Iterable[Contract]) -> dict[
 def between(
     base: Mapping[str, Contract], contracts: Iterable[Contract], histories: Mapping[str, Sequence[Earlier]]
 ) -> tuple[Needed, ...]:
-    """What brings the tables of `base` (by topic) to those of `contracts`; what nobody writes any more comes last.
+    """Return the migrations from the tables of `base` (by topic) to those of `contracts`; abandoned tables come last.
 
-    Tables are the same when store and name are, also when they have moved to another contract: a store knows of no
-    contract.
+    Two tables are the same if store and name are, even in different contracts, because a store knows no contracts.
 
     Args:
-        histories: of the subjects of `stored`; without one, the version of `base` is all there was.
+        histories: of the subjects of `stored`; without one, the version of `base` is the only one.
     """
     before = {(sink.kind, sink.qualified): (one, sink) for one in base.values() for sink in one.sinks}
     left = dict(before)
@@ -96,8 +98,8 @@ def between(
 def _table(
     owner: Contract | None, own: Contract | None, sink: SinkSpec, histories: Mapping[str, Sequence[Earlier]]
 ) -> Table | None:
-    """The table of that name as it is, whoever wrote it; else the one that the contract had in this store under
-    another name."""
+    """The table of that name as it is, whichever contract wrote it; or else the table that the contract had in this
+    store under another name."""
     others = [(own, was) for was in own.sinks if was.kind == sink.kind] if own else []
     for old, one in [(owner, sink), (own, sink), *others]:
         if old is not None:
@@ -115,8 +117,10 @@ def _migration(was: Table | None, contract: Contract, sink: SinkSpec) -> Migrati
 
 
 def as_script(needed: Sequence[Needed], against: str = "") -> str:
-    """CQL and SQL that can be run; everything else is a comment, also the statements of a table that no statement
-    can bring here: the stream would run none of them."""
+    """CQL and SQL that can be run; everything else is a comment.
+
+    So are the statements for a table that also needs an impossible change, because the stream would run none of them.
+    """
     return "\n".join("".join(f"{line}\n" for line in _lines(one, against)) for one in needed) or "-- no tables\n"
 
 
@@ -140,7 +144,7 @@ def _comment(text: str) -> str:
 
 
 def as_document(needed: Sequence[Needed], against: str = "") -> dict[str, Any]:
-    """The content of the JSON document; a table is told as in that of `check`."""
+    """The content of the JSON document; a table has the same form as in that of `check`."""
     return {
         "command": "tables",
         "failed": failed(needed),
@@ -158,7 +162,7 @@ def as_document(needed: Sequence[Needed], against: str = "") -> dict[str, Any]:
 
 
 def migration_document(one: Migration) -> dict[str, Any]:
-    """The part of a table's JSON that its migration is; `mend` is the old name of `fix`, for one release."""
+    """The migration in a table's JSON; `mend` is the old name of `fix`, kept for one release."""
     return {
         "statements": list(one.statements),
         "impossible": [{"column": no.column, "why": no.why, "fix": no.fix, "mend": no.fix} for no in one.refusals],
@@ -167,5 +171,5 @@ def migration_document(one: Migration) -> dict[str, Any]:
 
 
 def failed(needed: Iterable[Needed]) -> bool:
-    """Some table cannot be brought here."""
+    """Whether some table cannot be changed as the contract wants."""
     return any(one.migration.refusals for one in needed)

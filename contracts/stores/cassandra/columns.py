@@ -1,13 +1,13 @@
-"""Avro type -> the column that Cassandra has for it (docs/reference/types.md)."""
+"""The column type in Cassandra for each Avro type (docs/reference/types.md)."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from contracts.avro.nodes import AnyType, Array, Map, Record, Schema, Union
+from contracts.avro.nodes import AnyType, Array, Map, Schema
 from contracts.avro.shapes import nullability, type_name
 from contracts.stores.table import ColumnType
-from contracts.stores.types import merged
+from contracts.stores.types import scalar
 
 SCALARS: Final = {
     "boolean": "boolean",
@@ -23,7 +23,7 @@ SCALARS: Final = {
     "date": "date",
     "time-millis": "time",
     "time-micros": "time",
-    # `timestamp` ends at milliseconds: what has more digits is a number.
+    # `timestamp` has milliseconds only, so finer timestamps are numbers.
     "timestamp-millis": "timestamp",
     "timestamp-micros": "bigint",
     "timestamp-nanos": "bigint",
@@ -37,16 +37,15 @@ JSON: Final = ColumnType("text", is_json=True)
 
 
 def of(schema: Schema, node: AnyType) -> ColumnType:
-    """The column of a field of the type `node`, which has no problem (`types.problem`)."""
+    """Return the column type of a field of the type `node`, which has no problem (`types.problem`)."""
+    if name := scalar(schema, node):
+        return ColumnType(SCALARS[name])
     node, _ = nullability(schema, node)
-    if isinstance(node, Union):
-        one = merged(schema, node)
-        return ColumnType(SCALARS[one]) if one else JSON
     if isinstance(node, Array | Map):
         item, nullable = nullability(schema, node.items if isinstance(node, Array) else node.values)
-        # There is no null inside of a collection.  Frozen: else an empty one would be null.
+        # A collection cannot contain null.  It is frozen, because Cassandra stores an empty one as null otherwise.
         if nullable or type_name(item) not in SCALARS:
             return JSON
         kind = "list<{}>" if isinstance(node, Array) else "map<text, {}>"
         return ColumnType(f"frozen<{kind.format(SCALARS[type_name(item)])}>")
-    return JSON if isinstance(node, Record) else ColumnType(SCALARS[type_name(node)])
+    return JSON

@@ -1,7 +1,7 @@
-"""Names that Cassandra, or Spark's connector to it, keeps for itself.
+"""Names that Cassandra, or Spark's connector to it, reserves.
 
-In our statements every name stands in quotes, so a reserved word is fine there.  But the connector looks keyspace and
-table up without quotes, and its driver refuses these words.
+Our statements put every name in quotes, so a reserved word is fine there.  But the connector looks up keyspace and
+table without quotes, and its driver refuses these words.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ WORDS: Final = frozenset(
     }
 )  # fmt: skip
 
-#: Keyspaces of Cassandra itself, where nobody makes a table.
+#: Keyspaces of Cassandra itself, where nobody can create a table.
 KEYSPACES: Final = frozenset(
     f"system{ending}" for ending in ("", "_auth", "_distributed", "_schema", "_traces", "_views", "_virtual_schema")
 )

@@ -12,7 +12,7 @@ from contracts.stores.spec import Identifier, SinkSpec
 class CassandraSpec(SinkSpec):
     """A Cassandra table.  `primary_key`: field names, the first one is the partition key.
 
-    `replication`: without a factor it is the cluster's `default_keyspace_rf`.
+    `replication`: without a factor, Cassandra uses the cluster's `default_keyspace_rf`.
     """
 
     kind: ClassVar[str] = "cassandra"

@@ -1,4 +1,4 @@
-"""Cassandra's tables: CQL that makes and changes them, and what cannot be done."""
+"""Tables in Cassandra: the CQL that creates and changes them, and what is impossible."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Cassandra(Store):
         return [f'ALTER TABLE {table.sink.quoted} ADD IF NOT EXISTS "{column.name}" {column.type}']
 
     def retype(self, table: Table, old: Column, new: Column, since: str) -> list[str] | Refusal:
-        why = f"{new.name} was {old.type}{since}, and is now {new.type}; Cassandra cannot alter the type of a column"
+        why = f"{new.name} was {old.type}{since}, and is now {new.type}; Cassandra cannot change the type of a column"
         return Refusal(new.name, why, FIX_TYPE)
 
     def place_refusals(self, sink: CassandraSpec) -> Iterator[tuple[str, Refusal]]:
@@ -46,8 +46,8 @@ class Cassandra(Store):
             yield "keyspace", Refusal("", why, "name another keyspace")
         for key, name in (("keyspace", sink.keyspace), ("table", sink.table)):
             if name in names.WORDS:
-                why = f"the {key} {name} is a reserved word of CQL, which Spark's Cassandra connector cannot look up"
-                yield key, Refusal("", why, f"name it otherwise, e.g. {name}_events")
+                why = f"the {key} {name} is a reserved word of CQL, which Spark's Cassandra connector cannot find"
+                yield key, Refusal("", why, f"choose another name, e.g. {name}_events")
 
 
 def _literal(value: str | int) -> str:

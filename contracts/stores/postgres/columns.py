@@ -1,15 +1,15 @@
-"""Avro type -> the column that PostgreSQL has for it (docs/reference/types.md)."""
+"""The column type in PostgreSQL for each Avro type (docs/reference/types.md)."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from contracts.avro.nodes import AnyType, Array, Map, Record, Schema, Union
-from contracts.avro.shapes import decimal_digits, nullability, type_name
+from contracts.avro.nodes import AnyType, Schema
+from contracts.avro.shapes import decimal_digits, nullability
 from contracts.stores.table import ColumnType
-from contracts.stores.types import merged
+from contracts.stores.types import scalar
 
-#: `{precision}` and `{scale}` are a decimal's.
+#: `{precision}` and `{scale}` are those of a decimal.
 SCALARS: Final = {
     "boolean": "boolean",
     "int": "integer",
@@ -37,15 +37,11 @@ JSON: Final = ColumnType("jsonb", is_json=True)
 
 
 def of(schema: Schema, node: AnyType) -> ColumnType:
-    """The column of a field of the type `node`, which has no problem (`types.problem`)."""
-    node, _ = nullability(schema, node)
-    if isinstance(node, Union):
-        one = merged(schema, node)
-        return ColumnType(SCALARS[one]) if one else JSON
-    if isinstance(node, Array | Map | Record):
+    """Return the column type of a field of the type `node`, which has no problem (`types.problem`)."""
+    name = scalar(schema, node)
+    if not name:
         return JSON
-    name = SCALARS[type_name(node)]
-    if type_name(node) == "decimal":
-        precision, scale = decimal_digits(node)
-        name = name.format(precision=precision, scale=scale)
-    return ColumnType(name)
+    if name != "decimal":
+        return ColumnType(SCALARS[name])
+    precision, scale = decimal_digits(nullability(schema, node)[0])
+    return ColumnType(SCALARS[name].format(precision=precision, scale=scale))

@@ -1,7 +1,7 @@
-"""How many bytes a row takes in a page of PostgreSQL.  Pure.
+"""The bytes of a row in a page of PostgreSQL.  Pure.
 
-Source: PostgreSQL's heap tuples (`htup_details.h`, `heap_compute_data_size`).  A row lies in one page.  Only what
-varies in length can leave it, and then a pointer stays behind (TOAST).
+Source: PostgreSQL's heap tuples (`htup_details.h`, `heap_compute_data_size`).  A row is in one page.  Only values
+of variable length can be moved out of it, and then a pointer stays behind (TOAST).
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from contracts.avro import shapes
 from contracts.avro.nodes import AnyType, Enum, Fixed, Record, Schema
 from contracts.stores.postgres import columns
 
-#: Of a page of 8,192 bytes: without its header and one line pointer.
+#: A page of 8,192 bytes, without its header and one line pointer.
 MOST: Final = 8160
 POINTER: Final = 18
-#: What is as short as this, with its length in one byte, is never moved out of the row.
+#: A value as short as this, with its length in one byte, is never moved out of the row.
 _STAYS: Final = 24
 _HEADER: Final = 23
-#: Bytes, and the multiple that the place is rounded up to, by the type's first word in SQL.
+#: Bytes and alignment, by the first word of the type in SQL.
 _FIXED: Final = {
     "boolean": (1, 1),
     "integer": (4, 4),
@@ -33,14 +33,14 @@ _FIXED: Final = {
     "interval": (16, 8),
     "uuid": (16, 1),
 }
-#: Of the event's position: timestamp, partition, offset.
+#: The columns of the event's position: timestamp, partition, offset.
 _POSITION: Final = ((8, 8), (4, 4), (8, 8))
 
 
 def full(record: Record, schema: Schema) -> int:
-    """Bytes of a row whose every field has a value, a long one where it can be moved out of the row.
+    """Return the bytes of a row with a value in every field, a long one where it can be moved out of the row.
 
-    Where one null makes it larger, for the row then says of each column whether it is there, that is the answer.
+    If one null makes the row larger, because the row then has a bit for each column, that size counts.
     """
     widths = [_width(schema, field.type, full=True) for field in record.fields]
     nullable = _nullable(record, schema)
@@ -52,7 +52,7 @@ def full(record: Record, schema: Schema) -> int:
 
 
 def least(record: Record, schema: Schema) -> int:
-    """Bytes of the smallest row that there can be: null and the shortest values wherever the schema lets them."""
+    """Return the bytes of the smallest possible row: null and the shortest values where the schema allows them."""
     nullable = _nullable(record, schema)
     required = [
         _width(schema, field.type, full=False)
@@ -67,11 +67,11 @@ def _nullable(record: Record, schema: Schema) -> list[bool]:
 
 
 def _bytes(widths: Iterable[tuple[int, int]], *, columns_of: int = 0, nulls: bool = False) -> int:
-    """Of a row with these columns and the event's position.
+    """The bytes of a row with these columns and the event's position.
 
     Args:
-        columns_of: fields of the record, where some are null and have no width here.
-        nulls: a bit for each column says whether it is there.
+        columns_of: the number of fields of the record, if some are null and have no width here.
+        nulls: whether the row has a bit for each column that says whether it is null.
     """
     widths = [*widths, *_POSITION]
     bits = max(len(widths), columns_of + len(_POSITION)) if nulls else 0
@@ -95,19 +95,19 @@ def _width(schema: Schema, node: AnyType, *, full: bool) -> tuple[int, int]:
     lengths = list(_lengths(node))
     if not lengths:
         return (POINTER if full else 1), 1
-    # A byte for the length.
+    # One byte for the length.
     inside = [1 + length if 1 + length <= _STAYS else POINTER for length in lengths]
     return (max(inside) if full else min(inside)), 1
 
 
 def _lengths(node: AnyType) -> Iterator[int]:
-    """Lengths that a value may have, where the schema says them; nothing where any is possible."""
+    """The lengths that a value may have, if the schema says so; nothing if any length is possible."""
     if isinstance(node, Enum):
         yield from map(len, node.symbols)
     elif isinstance(node, Fixed) and node.logical is None:
         yield node.size
     elif shapes.type_name(node) == "decimal":
         precision, scale = shapes.decimal_digits(node)
-        # Two bytes, and two for each four digits on each side of the point.
+        # Two bytes, and two more for each four digits on each side of the point.
         yield 2
         yield 2 + 2 * (math.ceil((precision - scale) / 4) + math.ceil(scale / 4))

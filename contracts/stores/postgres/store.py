@@ -1,4 +1,4 @@
-"""PostgreSQL's tables: SQL that makes and changes them, and what cannot be done."""
+"""Tables in PostgreSQL: the SQL that creates and changes them, and what is impossible."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from contracts.stores.postgres.spec import PostgresSpec
 from contracts.stores.store import FIX_TYPE, Store
 from contracts.stores.table import POSITION, Column, ColumnType, Refusal, Table
 
-#: Columns of a table.
+#: The most columns of a table.
 MOST_COLUMNS: Final = 1600
-#: Conversions in which every value stays what it is.
+#: Conversions in which every value stays the same.
 _WIDER: Final = {
     ("integer", "bigint"),
     ("integer", "double precision"),
     ("real", "double precision"),
     ("uuid", "text"),
 }
-_TOO_WIDE: Final = "split the value into several topics, or leave PostgreSQL out of its sinks"
+_TOO_WIDE: Final = "split the value into several topics, or remove PostgreSQL from the sinks"
 
 
 class Postgres(Store):
@@ -30,7 +30,7 @@ class Postgres(Store):
 
     spec = PostgresSpec
     title = "PostgreSQL"
-    # Its index takes 2,704, numbers and dates of the key included.
+    # An index entry has at most 2,704 bytes, including numbers and dates of the key.
     most_key_bytes = 2_500
 
     def column_type(self, schema: Schema, node: AnyType) -> ColumnType:
@@ -54,12 +54,12 @@ class Postgres(Store):
     def retype(self, table: Table, old: Column, new: Column, since: str) -> list[str] | Refusal:
         what = f"{new.name} was {old.type}{since}, and is now {new.type}"
         if new.name in table.sink.primary_key and new.type == "text":
-            why = f"{what}, and is part of the primary key: text tells capitals from small letters, a uuid does not"
+            why = f"{what}, but is part of the primary key: case matters in text, but not in a uuid"
             return Refusal(new.name, why, FIX_TYPE)
-        # A column of the primary key too: a number stays the same number, and its index is built again.
+        # This also works in the primary key: a number stays the same number, and PostgreSQL rebuilds the index.
         if (old.type, new.type) in _WIDER or _wider_numeric(old.type, new.type):
             return [f'ALTER TABLE {table.sink.quoted} ALTER COLUMN "{new.name}" TYPE {new.type}']
-        return Refusal(new.name, f"{what}; not every value that is stored could become one", FIX_TYPE)
+        return Refusal(new.name, f"{what}, but not every stored value can be converted", FIX_TYPE)
 
     def rewrites(self, old: Column, new: Column) -> bool:
         return not _longer_numeric(old.type, new.type)
@@ -69,9 +69,9 @@ class Postgres(Store):
 
     def name_refusal(self, name: str) -> Refusal | None:
         if name in names.COLUMNS:
-            why = f"field {name}: PostgreSQL has a column {name!r} of its own in every table"
+            why = f"field {name}: every table of PostgreSQL has its own column {name!r}"
         elif len(name.encode()) > names.MOST_BYTES:
-            why = f"field {name[:20]}…: PostgreSQL cuts the name off after {names.MOST_BYTES} bytes"
+            why = f"field {name[:20]}…: PostgreSQL truncates the name after {names.MOST_BYTES} bytes"
         else:
             return None
         return Refusal(name, why, "rename the field")
@@ -87,12 +87,12 @@ class Postgres(Store):
         if count > most:
             yield Refusal(
                 "",
-                f"the value has {count:,} fields, and a table of PostgreSQL has at most {MOST_COLUMNS:,} columns, of "
-                f"which the stream takes {MOST_COLUMNS - most}",
+                f"the value has {count:,} fields, but a PostgreSQL table has at most {MOST_COLUMNS:,} columns, and "
+                f"the stream needs {MOST_COLUMNS - most} of them",
                 _TOO_WIDE,
             )
         elif _has_columns(record, schema) and (size := row_size.least(record, schema)) > row_size.MOST:
-            why = f"even the smallest row takes {size:,} bytes, and a row of PostgreSQL has at most {row_size.MOST:,}"
+            why = f"even the smallest row has {size:,} bytes, but a row of PostgreSQL has at most {row_size.MOST:,}"
             yield Refusal("", why, _TOO_WIDE)
 
     def full_row_refusals(self, record: Record, schema: Schema) -> Iterator[Refusal]:
@@ -100,14 +100,14 @@ class Postgres(Store):
             return
         if (size := row_size.full(record, schema)) > row_size.MOST:
             why = (
-                f"a row with a value in every field takes {size:,} bytes, and a row of PostgreSQL has at most "
-                f"{row_size.MOST:,}: such a record could not be stored"
+                f"a row with a value in every field has {size:,} bytes, but a row of PostgreSQL has at most "
+                f"{row_size.MOST:,}, so such a record cannot be stored"
             )
             yield Refusal("", why, _TOO_WIDE)
 
 
 def _has_columns(record: Record, schema: Schema) -> bool:
-    """Whether every field can be a column; for others there is no row to measure."""
+    """Whether every field can be a column; otherwise there is no row to measure."""
     return not any(types.problem(schema, field) for field in record.fields)
 
 
@@ -120,13 +120,13 @@ def _wider_numeric(old: str, new: str) -> bool:
 
 
 def _longer_numeric(old: str, new: str) -> bool:
-    """More digits and the same scale: no row is written for it."""
+    """Whether only the digits grow and the scale stays: then PostgreSQL rewrites no row."""
     before, after = _digits(old), _digits(new)
     return before is not None and after is not None and before[1] == after[1]
 
 
 def _digits(type_: str) -> tuple[int, int] | None:
-    """Precision and scale of a `numeric`."""
+    """The precision and scale of a `numeric`."""
     found = re.fullmatch(r"numeric\((\d+),(\d+)\)", type_)
     return (int(found[1]), int(found[2])) if found else None
 

@@ -178,7 +178,7 @@ def test_conflict_with_an_unnamed_contract_holds_up_the_named_one(few: Contracts
     few.write("c0", dead_letter={"topic": few.topic("c1")})
     done = few.one.run("register", "c0")
     assert done.returncode == 1
-    assert "ask for topic" in done.stdout
+    assert "want different settings for topic" in done.stdout
     assert few.versions("c0") == []
     assert few.one.run("register", "c2").returncode == 0
     assert few.one.run("register").returncode == 1

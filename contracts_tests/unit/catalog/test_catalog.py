@@ -46,14 +46,14 @@ def test_unknown_nested_key_error_names_valid_keys_at_that_level() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("owner: shop", "owner: shop\nowner: other", "contract.yaml:3: 'owner' stands twice, first in line 2"),
+        ("owner: shop", "owner: shop\nowner: other", "contract.yaml:3: the key 'owner' appears twice, first"),
         ("FULL", "SOMETIMES", "contract.yaml:3: compatibility"),
         ("topic: orders", "topic: or ders", "contract.yaml:1: topic"),
         ("owner: shop\n", "", "owner: is missing"),
         ("owner: shop", "owner: [", ": not YAML: "),
         ("primary_key: [id]", "primary_key: [nr]", "there is no field 'nr'"),
-        ("value: value.avsc", "value: other.avsc", "value: there is no file other.avsc"),
-        ("owner: shop", "owner: 2026-13-45", "contract.yaml:2: not YAML: 2026-13-45 is no date: month must be"),
+        ("value: value.avsc", "value: other.avsc", "value: the file other.avsc does not exist"),
+        ("owner: shop", "owner: 2026-13-45", "contract.yaml:2: not YAML: 2026-13-45 is not a date: month must be"),
         ("owner: shop", "owner: \x07", "contract.yaml: not YAML"),
         ("owner: shop", "owner: " + "[" * 3000, "not YAML"),
     ],
@@ -74,7 +74,7 @@ def test_nullable_primary_key_is_refused() -> None:
 def test_two_contracts_for_one_table_are_refused() -> None:
     other = CONTRACT.replace("topic: orders", "topic: copies")
     told = refusal(copy__contract_yaml=other, copy__value_avsc=record(("id", "string")))
-    assert "orders is already written by schemas/orders/contract.yaml" in told
+    assert "schemas/orders/contract.yaml already writes to the" in told
 
 
 def test_two_contracts_for_one_topic_are_refused() -> None:
@@ -83,7 +83,7 @@ def test_two_contracts_for_one_topic_are_refused() -> None:
 
 
 def test_folder_without_contracts_is_refused() -> None:
-    assert "no contract.yaml in any folder" in refusal(orders__contract_yaml=None)
+    assert "no folder has a contract.yaml" in refusal(orders__contract_yaml=None)
 
 
 def test_references_are_resolved_with_dependencies_first() -> None:

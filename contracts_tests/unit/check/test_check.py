@@ -570,7 +570,7 @@ def test_invalid_until_date_is_refused_with_its_line(day: str) -> None:
     texts = Files().texts
     texts["orders/contract.yaml"] += f"approvals:\n- rule: {BREAK}\n  path: city\n  until: {day}\n  reason: x\n"
     line = next(n for n, text in enumerate(texts["orders/contract.yaml"].splitlines(), 1) if "until:" in text)
-    with pytest.raises(ConfigurationError, match="is no da") as caught:
+    with pytest.raises(ConfigurationError, match="is not a date") as caught:
         loading.from_files(texts, "schemas")
     assert caught.value.where == f"schemas/orders/contract.yaml:{line}"
 
@@ -863,7 +863,7 @@ def test_lint_and_check_support_every_format(contracts: Callable[..., Done], out
         ("value.avsc", "\N{DESERT}" * 3, "not valid JSON"),
         ("contract.yaml", "topic: [", "not YAML"),
         ("contract.yaml", "", "is not a mapping"),
-        ("contract.yaml", "topic: orders\ntopic: orders\n", "stands twice"),
+        ("contract.yaml", "topic: orders\ntopic: orders\n", "appears twice"),
         ("value.avsc", '{"type": "record", "name": "A", "fields": [{"name": "b", "type": "No"}]}', "No"),
         ("value.avsc", "[" * 3000, "not valid JSON"),
     ],
@@ -908,7 +908,7 @@ def test_diff_reports_invalid_date(contracts: Callable[..., Done], two: Path) ->
         file.write("description: 2026-13-45\n")
     done = contracts("diff", "old", "schemas")
     assert done.returncode == 2
-    assert "2026-13-45 is no date" in done.stderr
+    assert "2026-13-45 is not a date" in done.stderr
 
 
 def test_diff_refuses_missing_or_mismatched_arguments(contracts: Callable[..., Done]) -> None:

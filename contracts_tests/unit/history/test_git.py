@@ -345,14 +345,14 @@ def test_link_out_of_the_repository_is_refused(clone: Path, tmp_path: Path) -> N
     link(clone, "../../../order.avsc")
     told = refused(clone, "HEAD")
     assert "schemas/orders/value.avsc of " in told
-    assert "outside of the repository" in told
+    assert "outside the repository" in told
 
 
 def test_link_to_a_missing_file_is_refused(clone: Path) -> None:
     link(clone, "nothing.avsc")
     (clone / "schemas/orders/value.avsc").unlink()
     write(clone, order())
-    assert "there is no file value.avsc" in refused(clone, "HEAD")
+    assert "the file value.avsc does not exist" in refused(clone, "HEAD")
 
 
 # -- what --against names ----------------------------------------------------------------------------------------

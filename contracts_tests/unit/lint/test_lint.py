@@ -109,7 +109,7 @@ def test_unknown_symbol_inside_a_default_is_reported(default: str) -> None:
         ({"type": "bytes", "logicalType": "decimal"}, "plain bytes"),
         ({"type": "string", "logicalType": "decimal", "precision": 4}, "on string is ignored"),
         ({"type": "string", "logicalType": "timestamp-millis"}, "on string is ignored"),
-        ({"type": "long", "logicalType": "timestamp-milis"}, "no logical type"),
+        ({"type": "long", "logicalType": "timestamp-milis"}, "does not exist"),
     ],
 )
 def test_logical_type_that_avro_ignores_is_reported(kind: dict, told: str) -> None:

@@ -81,9 +81,9 @@ def test_impossible_change_exits_1_without_statements_to_run(tables: Callable[..
     done = tables(both(city, count_is_text), "--against", "old")
     assert done.returncode == 1
     assert run_by_a_store(done) == []
-    assert "-- NOT POSSIBLE: count was int, and is now text; Cassandra cannot alter" in done.stdout
+    assert "-- NOT POSSIBLE: count was int, and is now text; Cassandra cannot change" in done.stdout
     assert "-- NOT POSSIBLE: count was integer, and is now text" in done.stdout
-    assert "-- fix: add a field of the new type beside it" in done.stdout
+    assert "-- fix: add another field with the new type" in done.stdout
     assert f"-- not enough: {ADD_CQL};" in done.stdout
 
 
