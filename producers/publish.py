@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import functools
-import time
 from collections import Counter
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message
 
 from contracts.catalog.contract import Contract
-from contracts.errors import ConfigurationError, ServiceError
+from contracts.errors import ConfigurationError, ContractsError, ServiceError
 from contracts.quality.judge import Judge
-from contracts.registry import kafka
 from contracts.registry.client import Registry
+from contracts.registry.outbox import Outbox
 from contracts.settings import Settings
 from producers import dead_letter, serializer
 from producers.rejection import Rejection
@@ -21,9 +20,7 @@ from producers.scalars import Misfit
 
 QUEUE_MESSAGES = 200_000
 QUEUE_KBYTES = 131_072
-LINGER_MS = 20
 SEND_BETWEEN_POLLS = 500
-SLICE_S = 0.2  # a wait inside librdkafka keeps signals waiting, so it is cut into slices
 
 
 class RejectedRecord(Rejection):
@@ -60,38 +57,22 @@ class Publisher:
         self.name = name
         self.produced = 0
         self.refused: Counter[str] = Counter()
-        self.sent = 0
         self.offsets: dict[int, tuple[int, int]] = {}
         self._contract = contract
         self._settings = settings
         self._judge = Judge(contract.rules)
-        self._where = f"Kafka {settings.kafka_bootstrap_servers}"
-        self._patience_s = settings.kafka_max_block_ms / 1000
-        self._failures: Counter[str] = Counter()
-        self._last_error = ""
-        self._next_poll = SEND_BETWEEN_POLLS
-        try:
-            self._producer = Producer(self._configuration())
-        except KafkaException as error:
-            raise ConfigurationError(
-                error.args[0].str(), where=self._where, fix="correct KAFKA_BOOTSTRAP_SERVERS or KAFKA_MAX_BLOCK_MS"
-            ) from None
-
-    def _configuration(self) -> dict[str, Any]:
-        return {
-            **kafka.client(self._settings),
-            "client.id": self.name,
-            "enable.idempotence": True,
-            "acks": "all",
-            "compression.type": "lz4",
-            "linger.ms": LINGER_MS,
+        configuration = {
             "partitioner": "murmur2_random",  # the Java clients' default: equal keys share a partition with theirs
-            "message.timeout.ms": max(self._settings.kafka_max_block_ms, 2 * LINGER_MS),
             "queue.buffering.max.messages": QUEUE_MESSAGES,
             "queue.buffering.max.kbytes": QUEUE_KBYTES,
-            "log_level": 0,  # it reports through error_cb and the delivery reports
-            "error_cb": self._on_error,
         }
+        self._outbox = Outbox(
+            settings, name, configuration, poll_every=SEND_BETWEEN_POLLS, polled=self._stop_on_failure
+        )
+
+    @property
+    def sent(self) -> int:
+        return self._outbox.sent
 
     @property
     def undelivered(self) -> int:
@@ -132,7 +113,10 @@ class Publisher:
             raise RejectedRecord("INVALID_RECORD", words) from None
         if broken is not None:
             raise RejectedRecord(broken.reason, broken.message)
-        self._produce(self.topic, value, key, self._headers, self._on_record)
+        try:
+            self._outbox.send(self.topic, value, key, self._headers, self._on_record)
+        except KafkaException as error:
+            raise self._not_taken(error, value) from None
 
     def _key(self, record: dict[str, Any]) -> bytes | None:
         serialize = self._key_serializer
@@ -161,20 +145,22 @@ class Publisher:
         letter = dead_letter.of(given, refusal, topic=self.topic, producer=self.name)
         report = functools.partial(self._on_dead_letter, letter.reason)
         try:
-            self._produce(self.dead_letter_topic, letter.value, None, letter.headers, report)
-        except RejectedRecord as error:
+            self._outbox.send(self.dead_letter_topic, letter.value, None, letter.headers, report)
+        except KafkaException as error:
+            why = self._not_taken(error, letter.value)
+            if not isinstance(why, RejectedRecord):
+                raise why from None
             about = f"{position}, {letter.reason}" if position else letter.reason
             raise ServiceError(
-                f"a refused record ({about}) cannot go to {self.dead_letter_topic}: {error.what}",
-                where=self._where,
+                f"a refused record ({about}) cannot go to {self.dead_letter_topic}: {why.what}",
+                where=self._outbox.where,
                 fix=f"raise max.message.bytes of {self.dead_letter_topic}, or correct the record at the source",
                 server="kafka",
             ) from None
 
     def wait(self, seconds: float) -> None:
         """Wait, and take delivery reports meanwhile.  Raises as `send`."""
-        self._producer.poll(seconds)
-        self._stop_on_failure()
+        self._outbox.poll(seconds)
 
     def flush(self) -> None:
         """Wait until Kafka has acknowledged every message, or the client has given it up (KAFKA_MAX_BLOCK_MS).
@@ -182,30 +168,16 @@ class Publisher:
         Raises:
             NotDelivered: not everything was acknowledged.
         """
-        deadline = time.monotonic() + self._patience_s + 5
-        while self._producer.flush(SLICE_S) and time.monotonic() < deadline:
-            pass
+        self._outbox.flush(self._outbox.patience_s + 5)
         if self.undelivered:
             raise self._not_delivered()
 
-    def _produce(self, topic: str, value: bytes, key: bytes | None, headers: Any, report: Any) -> None:
-        while True:
-            try:
-                self._producer.produce(topic, value=value, key=key, headers=headers, on_delivery=report)
-            except BufferError:
-                self.wait(SLICE_S)
-                continue
-            except KafkaException as error:
-                reason = error.args[0]
-                if reason.code() == KafkaError.MSG_SIZE_TOO_LARGE:
-                    raise RejectedRecord("TOO_LARGE", f"it is too large for a message ({len(value)} bytes)") from None
-                self._last_error = reason.str()
-                raise self._not_delivered() from None
-            break
-        self.sent += 1
-        if self.sent >= self._next_poll:
-            self._next_poll = self.sent + SEND_BETWEEN_POLLS
-            self.wait(0)
+    def _not_taken(self, error: KafkaException, value: bytes) -> ContractsError:
+        reason = error.args[0]
+        if reason.code() == KafkaError.MSG_SIZE_TOO_LARGE:
+            return RejectedRecord("TOO_LARGE", f"it is too large for a message ({len(value)} bytes)")
+        self._outbox.last_error = reason.str()
+        return self._not_delivered()
 
     def _on_record(self, error: KafkaError | None, message: Message) -> None:
         if error is None:
@@ -216,50 +188,36 @@ class Publisher:
             first, last = self.offsets.get(partition, (offset, offset))
             self.offsets[partition] = (min(first, offset), max(last, offset))
         else:
-            self._failures[error.str()] += 1
+            self._outbox.failed[error.str()] += 1
 
     def _on_dead_letter(self, reason: str, error: KafkaError | None, message: Message) -> None:
         if error is None:
             self.refused[reason] += 1
         else:
-            self._failures[f"{error.str()} (dead letter)"] += 1
-
-    def _on_error(self, error: KafkaError) -> None:
-        self._last_error = error.str()
+            self._outbox.failed[f"{error.str()} (dead letter)"] += 1
 
     def _stop_on_failure(self) -> None:
-        if self._failures:
+        if self._outbox.failed:
             raise self._not_delivered()
 
     def _not_delivered(self) -> NotDelivered:
-        reasons = "; ".join(f"{reason} ({count})" for reason, count in self._failures.most_common())
+        reasons = "; ".join(f"{reason} ({count})" for reason, count in self._outbox.failed.most_common())
         return NotDelivered(
             f"{self.sent - self.undelivered} messages delivered, {self.undelivered} not: "
-            f"{reasons or self._last_error or f'no acknowledgement within {self._patience_s:g} s'}",
-            where=self._where,
+            f"{reasons or self._outbox.last_error or f'no acknowledgement within {self._outbox.patience_s:g} s'}",
+            where=self._outbox.where,
             fix="check that it is up (`make status`), then run again: a record that arrives twice is one row",
             server="kafka",
         )
 
     def _find_topics(self) -> None:
-        deadline = time.monotonic() + self._patience_s
-        while True:
-            try:
-                found = self._producer.list_topics(timeout=min(1.0, self._patience_s)).topics
-                break
-            except KafkaException as error:
-                self._producer.poll(0)  # calls error_cb, which gets the cause
-                if time.monotonic() >= deadline:
-                    raise ServiceError(
-                        f"did not answer within {self._patience_s:g} s: {self._last_error or error.args[0].str()}",
-                        where=self._where,
-                        fix="start it (`make up`), or set KAFKA_BOOTSTRAP_SERVERS",
-                        server="kafka",
-                    ) from None
+        found = self._outbox.topics()
         missing = [topic for topic in (self.topic, self.dead_letter_topic) if topic not in found]
         if missing:
             raise ConfigurationError(
-                f"there is no topic {' and no topic '.join(missing)}", where=self._where, fix="make register-schemas"
+                f"there is no topic {' and no topic '.join(missing)}",
+                where=self._outbox.where,
+                fix="make register-schemas",
             )
 
 

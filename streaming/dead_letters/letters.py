@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from confluent_kafka import Message
 
@@ -145,8 +146,8 @@ def messages(settings: Settings, letters: Mapping[Place, Letter]) -> Iterator[tu
                 yield letter, message
 
 
-def receipt(letter: Letter, place: Place) -> dict[str, object]:
-    """Arguments of `Producer.produce` that tell that the letter's record was put back, and stands at `place`."""
+def receipt(letter: Letter, place: Place) -> dict[str, Any]:
+    """Return the arguments of `Outbox.send` that record that the letter was put back, and now stands at `place`."""
     told = {
         dead_letter.REPLAYED: str(letter.origin),
         dead_letter.REPLAYED_AS: str(place),

@@ -10,23 +10,22 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from confluent_kafka import KafkaError, Message, Producer
+from confluent_kafka import KafkaError, Message
 
 from contracts.catalog import dead_letter
 from contracts.catalog.contract import Contract
 from contracts.errors import ConfigurationError
-from contracts.registry import kafka
+from contracts.registry.outbox import Outbox
 from contracts.registry.topics import Topics
 from contracts.settings import Settings
 from streaming import failures, topic
 from streaming.dead_letters import letters as dead_letters
 from streaming.dead_letters.letters import Letter, Place
 from streaming.portions import portions
-from streaming.sinks.dead_letter import BESIDE_ANOTHER, INVALID_TIMESTAMP, topic_limit
+from streaming.sinks.dead_letter import BESIDE_ANOTHER, INVALID_TIMESTAMP, size_limits
 
 _AT_ONCE = 500
 _BYTES_AT_ONCE = 32 * 1024 * 1024
-_MOST_BYTES = 1_000_000_000
 
 
 @dataclass
@@ -57,11 +56,15 @@ def replay(
     """
     partitions = _partitions(settings, contract)
     done = Replayed()
-    producer = _producer(settings, contract)
+    configuration = {
+        "partitioner": "murmur2_random",
+        **size_limits(settings, contract.topic, contract.dead_letter_topic),
+    }
+    outbox = Outbox(settings, "streaming-replay", configuration)
     waiting = dead_letters.messages(settings, {letter.at: letter for letter in letters})
     # Together so many as are worth waiting for their acknowledgement, and no more bytes than fit into the memory.
     for some in portions(waiting, lambda one: one[0].value_bytes or 0, most=_AT_ONCE, most_bytes=_BYTES_AT_ONCE):
-        failed = _send(settings, producer, contract, partitions, _records(settings, some, done), done)
+        failed = _send(outbox, contract, partitions, _records(settings, some, done), done)
         progress(done)
         if failed is not None:
             words = f"{len(done.put_back)} of {len(letters)} records put back, then: {failed}"
@@ -127,15 +130,13 @@ def _original(settings: Settings, letter: Letter, record: Mapping[str, Any]) -> 
 
 
 def _send(
-    settings: Settings,
-    producer: Producer,
+    outbox: Outbox,
     contract: Contract,
     partitions: int,
     records: Iterable[tuple[Letter, dict[str, Any]]],
     done: Replayed,
 ) -> str | None:
     """Puts back, and writes the receipts of those that were acknowledged; why it is not to go on, None: it is."""
-    failed: list[KafkaError] = []
     # The broker refuses a batch whole for one timestamp that it does not take.
     one_by_one: list[tuple[Letter, dict[str, Any]]] = []
     before = len(done.put_back)
@@ -155,7 +156,7 @@ def _send(
                 why = f"the topic does not take its timestamp, {letter.millis} ms ({error.str()})"
                 done.lost.append((letter, why))
             else:
-                failed.append(error)
+                outbox.count_failure(error, message)
 
         return on_delivery
 
@@ -163,50 +164,12 @@ def _send(
         assert letter.origin is not None
         if letter.origin.partition < partitions:  # fewer: the topic was made anew, the key decides
             record["partition"] = letter.origin.partition
-        _produce(producer, contract.topic, record, told(letter, record, False))
-    timeout_s = settings.kafka_max_block_ms / 1000
-    left = producer.flush(timeout_s)
+        outbox.send(contract.topic, **record, on_delivery=told(letter, record, False))
+    why = outbox.flush(outbox.patience_s)
     for letter, record in one_by_one:
-        _produce(producer, contract.topic, record, told(letter, record, True))
-        left += producer.flush(timeout_s)
+        outbox.send(contract.topic, **record, on_delivery=told(letter, record, True))
+        why = outbox.flush(outbox.patience_s) or why
     for letter, place in done.put_back[before:]:
-        _produce(producer, contract.dead_letter_topic, dead_letters.receipt(letter, place), _noted(failed))
-    left += producer.flush(timeout_s)
-    if failed:
-        return failed[0].str()
-    return f"{left} records were not acknowledged in time" if left else None
-
-
-def _noted(failed: list[KafkaError]) -> Callable[[KafkaError | None, Message], None]:
-    def on_delivery(error: KafkaError | None, _: Message) -> None:
-        if error is not None:
-            failed.append(error)
-
-    return on_delivery
-
-
-def _produce(producer: Producer, name: str, record: dict[str, Any], on_delivery: Callable[..., None]) -> None:
-    while True:
-        try:
-            producer.produce(name, **record, on_delivery=on_delivery)
-            break
-        except BufferError:
-            producer.poll(1.0)
-    producer.poll(0)
-
-
-def _producer(settings: Settings, contract: Contract) -> Producer:
-    return Producer(
-        {
-            **kafka.client(settings),
-            "client.id": "streaming-replay",
-            "enable.idempotence": True,
-            "compression.type": "lz4",
-            "linger.ms": 20,
-            "batch.size": min(topic_limit(settings, name) for name in (contract.topic, contract.dead_letter_topic)),
-            "partitioner": "murmur2_random",
-            "message.timeout.ms": settings.kafka_max_block_ms,
-            "message.max.bytes": _MOST_BYTES,
-            "log_level": 0,
-        }
-    )
+        receipt = dead_letters.receipt(letter, place)
+        outbox.send(contract.dead_letter_topic, **receipt, on_delivery=outbox.count_failure)
+    return outbox.flush(outbox.patience_s) or why

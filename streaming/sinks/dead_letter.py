@@ -10,13 +10,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from confluent_kafka import KafkaError, Message, Producer
+from confluent_kafka import KafkaError, Message
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from contracts.catalog import dead_letter as headers
 from contracts.catalog.contract import Contract
-from contracts.registry import kafka
+from contracts.registry.outbox import Outbox
 from contracts.registry.topics import Topics
 from contracts.settings import Settings
 from streaming import failures
@@ -48,7 +48,6 @@ class DeadLetterSink:
     def __init__(self, settings: Settings, contract: Contract) -> None:
         self._settings = settings
         self._topic = contract.dead_letter_topic
-        self._timeout_s = settings.kafka_max_block_ms / 1000
 
     def write(self, decoded: DataFrame, size: int, only: str | None = None) -> Mapping[str, int]:
         """Produces the rejects of a batch that was decoded to its end before, and says how many, by reason.
@@ -72,7 +71,7 @@ class DeadLetterSink:
             raise failures.of_java(failures.KAFKA, self._settings.kafka_bootstrap_servers, error) from None
 
     def _produce_all(self, rows: DataFrame) -> Mapping[str, int]:
-        producer = self._producer()
+        outbox = Outbox(self._settings, "streaming-dead-letter", size_limits(self._settings, self._topic))
         reasons: Counter[str] = Counter()
 
         def counted(row: Row) -> dict[str, Any]:
@@ -80,9 +79,9 @@ class DeadLetterSink:
             return _letter(row)
 
         letters = (counted(row) for row in rows.toLocalIterator(prefetchPartitions=False))
-        refused = self._send(producer, letters)
+        refused = self._send(outbox, letters)
         while refused:
-            refused = self._send(producer, [self._less(*one) for one in refused])
+            refused = self._send(outbox, [self._less(*one) for one in refused])
         return reasons
 
     def _less(self, letter: dict[str, Any], code: int) -> dict[str, Any]:
@@ -97,59 +96,40 @@ class DeadLetterSink:
         words = "does not take a letter, not even without the record's timestamp, key and value"
         raise self._failure(f"{self._topic} {words}: {KafkaError(code).str()}")
 
-    def _send(self, producer: Producer, letters: Iterable[dict[str, Any]]) -> list[tuple[dict[str, Any], int]]:
+    def _send(self, outbox: Outbox, letters: Iterable[dict[str, Any]]) -> list[tuple[dict[str, Any], int]]:
         """Produces them all, and waits; those that the topic does not take as they are, and the error's code."""
         refused: list[tuple[dict[str, Any], int]] = []
-        failed: list[KafkaError] = []
 
         def told(letter: dict[str, Any]) -> Callable[[KafkaError | None, Message], None]:
-            def on_delivery(error: KafkaError | None, _: Message) -> None:
+            def on_delivery(error: KafkaError | None, message: Message) -> None:
                 if error is not None and error.code() in _OF_THE_LETTER:
                     refused.append((letter, error.code()))
-                elif error is not None:
-                    failed.append(error)
+                else:
+                    outbox.count_failure(error, message)
 
             return on_delivery
 
         for letter in letters:
-            while True:
-                try:
-                    producer.produce(self._topic, **letter, on_delivery=told(letter))
-                    break
-                except BufferError:
-                    producer.poll(1.0)
-            producer.poll(0)
-        left = producer.flush(self._timeout_s)
-        if failed or left:
-            raise self._failure(failed[0].str() if failed else f"{left} records were not acknowledged in time")
+            outbox.send(self._topic, **letter, on_delivery=told(letter))
+        why = outbox.flush(outbox.patience_s)
+        if why is not None:
+            raise self._failure(why)
         return refused
-
-    def _producer(self) -> Producer:
-        return Producer(
-            {
-                **kafka.client(self._settings),
-                "client.id": "streaming-dead-letter",
-                "enable.idempotence": True,
-                "compression.type": "lz4",
-                "linger.ms": 20,
-                "batch.size": topic_limit(self._settings, self._topic),
-                "message.timeout.ms": self._settings.kafka_max_block_ms,
-                "message.max.bytes": _MOST_BYTES,
-                "log_level": 0,
-            }
-        )
 
     def _failure(self, words: str) -> Exception:
         return failures.service(failures.KAFKA, self._settings.kafka_bootstrap_servers, words)
 
 
-def topic_limit(settings: Settings, name: str) -> int:
-    """Most bytes of a batch: the broker refuses a larger one whole, though each record would be taken."""
-    return min(_BATCH_BYTES, int(Topics(settings).setting(name, "max.message.bytes")))
+def size_limits(settings: Settings, *topics: str) -> dict[str, Any]:
+    """Return a client's configuration that leaves it to the topics to refuse records for their size."""
+    found = Topics(settings)
+    # The broker refuses a larger batch whole, even when it would take each of its records.
+    most = min(int(found.setting(name, "max.message.bytes")) for name in topics)
+    return {"batch.size": min(_BATCH_BYTES, most), "message.max.bytes": _MOST_BYTES}
 
 
 def _letter(row: Row) -> dict[str, Any]:
-    """Arguments of `Producer.produce`."""
+    """Return the arguments of `Outbox.send` for a rejected record."""
     # The client would end a name at U+0000.
     own: list[tuple[str, bytes | None]] = [
         (header.key.replace("\0", "\ufffd"), _bytes(header.value)) for header in row.headers or ()
