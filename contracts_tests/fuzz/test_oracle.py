@@ -37,7 +37,7 @@ def without_logical(schema: Any) -> Any:
     return [without_logical(one) for one in schema] if isinstance(schema, list) else schema
 
 
-def test_every_type_is_read_as_fastavro_reads_it() -> None:
+def test_oracle_reads_every_type_as_fastavro_does() -> None:
     bare = fastavro.parse_schema(without_logical(json.loads(json.dumps(TYPES))))
     rng, node = random.Random(1), parse(TYPES)
     for _ in range(300):
@@ -55,7 +55,7 @@ def rounded(value: Any) -> Any:
     return struct.unpack("f", struct.pack("f", value))[0] if isinstance(value, float) else value
 
 
-def test_every_version_is_resolved_as_fastavro_resolves_it() -> None:
+def test_oracle_resolves_every_version_as_fastavro_does() -> None:
     rng = random.Random(2)
     versions = history(40, rng)
     newest = fastavro.parse_schema(json.loads(json.dumps(versions[-1])))
@@ -111,7 +111,7 @@ BAD: list[tuple[Any, bytes, bool]] = [
 
 
 @pytest.mark.parametrize(("schema", "body", "java_too"), BAD)
-def test_what_nobody_should_have_written_is_refused(schema: Any, body: bytes, java_too: bool) -> None:
+def test_malformed_body_is_refused(schema: Any, body: bytes, java_too: bool) -> None:
     node = parse(schema)
     with pytest.raises(Malformed) as refused:
         decode(body, node, node)
@@ -130,7 +130,7 @@ def test_what_nobody_should_have_written_is_refused(schema: Any, body: bytes, ja
         ({"type": "map", "values": "null"}, varint(1) + b"\0" + varint(1) + b"\x02a" + b"\0", {"": None, "a": None}),
     ],
 )
-def test_what_is_odd_and_says_what_it_means_is_read(schema: Any, body: bytes, found: Any) -> None:
+def test_unusual_but_valid_body_is_read(schema: Any, body: bytes, found: Any) -> None:
     node = parse(schema)
     assert decode(body, node, node) == found
 
@@ -142,7 +142,7 @@ def written_and_read(schema: Any, **changes: Any) -> tuple[Node, Node]:
     return tuple(parse({"type": "record", "name": "R", "fields": one}) for one in (fields, reader))
 
 
-def test_of_what_is_dropped_text_and_keys_may_be_anything_and_sizes_must_be_true() -> None:
+def test_dropped_field_may_hold_any_text_but_no_wrong_block_size() -> None:
     assert decode(varint(1) + b"\xff\x02", *written_and_read("string")) == {"end": 1}
     double = varint(2) + b"\x02a\x02a" + b"\0"
     assert decode(double + b"\x02", *written_and_read({"type": "map", "values": "null"})) == {"end": 1}
@@ -167,7 +167,7 @@ def test_of_what_is_dropped_text_and_keys_may_be_anything_and_sizes_must_be_true
         ("long", "double", -(2**63), -(2.0**63)),
     ],
 )
-def test_a_promoted_number_is_the_nearest_one(written: str, read: str, number: int, promoted: float) -> None:
+def test_promotion_rounds_to_the_nearest_number(written: str, read: str, number: int, promoted: float) -> None:
     schemas = written_and_read(written, type=["null", read])
     assert decode(varint(number) + b"\0", *schemas) == {"f": Branch(1, promoted), "end": 0}
 
@@ -185,13 +185,13 @@ def test_a_promoted_number_is_the_nearest_one(written: str, read: str, number: i
          (b"\xff\xff\xff\x7f" * 2 + b"\xff" * 4,), (b"\0\0\0\x80" + b"\0" * 8,)),
     ],
 )  # fmt: skip
-def test_what_no_store_can_hold_is_found(logical: Any, good: tuple[Any, ...], bad: tuple[Any, ...]) -> None:
+def test_value_that_no_store_can_hold_is_found(logical: Any, good: tuple[Any, ...], bad: tuple[Any, ...]) -> None:
     node = parse({"type": "array", "items": ["null", logical]})
     assert all(flaw(node, [Branch(1, one)]) == "" for one in good)
     assert all(flaw(node, [Branch(0, None), Branch(1, one)]) for one in bad)
 
 
-def test_a_key_that_a_store_cannot_have_is_found() -> None:
+def test_primary_key_that_a_store_cannot_hold_is_found() -> None:
     reader = parse(record("R", ("name", "string"), ("raw", "bytes")))
     keys = {"cassandra": ["name"], "postgres": ["name", "raw"]}
     assert flaw_of_key({"name": "é" * 1_000, "raw": b"x" * 500}, reader, keys) == ""
@@ -224,7 +224,7 @@ HEADER = "__value_schema_id"
         (b"\x02", [(HEADER, b"\x01" + b"g" * 15)], "BAD_SCHEMA_ID_HEADER"),
     ],
 )
-def test_the_header_goes_before_the_prefix(value: bytes | None, headers: list[Any], reason: str) -> None:
+def test_header_takes_precedence_over_the_prefix(value: bytes | None, headers: list[Any], reason: str) -> None:
     node = parse("int")
     known = Known(node, readable={7: node}, incompatible={8}, foreign={9})
     assert judge(value, headers, HEADER, known).reason == reason

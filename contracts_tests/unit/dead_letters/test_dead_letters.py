@@ -18,22 +18,22 @@ OWN = st.lists(st.tuples(NAMES, st.none() | st.binary(max_size=3)), max_size=12)
 
 
 @given(OWN, st.sampled_from([ADDED, ADDED + LEFT_OUT]))
-def test_a_records_own_headers_are_what_was_there_before(own: list[dead_letter.Header], added: list) -> None:
+def test_own_returns_the_headers_the_record_had_before(own: list[dead_letter.Header], added: list) -> None:
     assert dead_letter.own([*own, *added]) == own
 
 
 @pytest.mark.parametrize("headers", [[], ADDED[:-1], ADDED[1:], ADDED[::-1], [*ADDED, ("trace", b"")], LEFT_OUT])
-def test_what_the_stream_did_not_write_has_none(headers: list[dead_letter.Header]) -> None:
+def test_own_returns_none_without_the_headers_of_the_stream(headers: list[dead_letter.Header]) -> None:
     assert dead_letter.own(headers) is None
 
 
 @given(st.from_regex(r"[a-zA-Z0-9._-]{1,20}", fullmatch=True), st.integers(0, 2**31), st.integers(0, 2**62))
-def test_a_place_is_read_as_it_is_written(topic: str, partition: int, offset: int) -> None:
+def test_place_survives_a_round_trip_through_text(topic: str, partition: int, offset: int) -> None:
     place = Place(topic, partition, offset)
     assert Place.parse(str(place)) == place
 
 
-def test_times_are_utc_unless_they_say_otherwise() -> None:
+def test_times_default_to_utc_and_invalid_times_are_refused() -> None:
     wanted = Wanted.of(None, "2020-09-13T12:26:40", "2020-09-13T14:26:40+02:00", None)
     assert (wanted.since, wanted.until) == (1_600_000_000_000, 1_600_000_000_000)
     with pytest.raises(ConfigurationError, match="is no time"):

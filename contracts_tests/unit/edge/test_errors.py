@@ -32,7 +32,7 @@ def trees() -> dict[Path, ast.Module]:
     return {path: ast.parse(path.read_text("utf-8")) for path in paths}
 
 
-def test_each_error_of_a_service_that_is_raised_names_its_server() -> None:
+def test_every_raised_service_error_names_its_server() -> None:
     kinds, silent, seen = of_a_service(), [], 0
     # Its own __init__ names it.
     within = {"_Temporary", "Busy", "NotJson"}
@@ -47,7 +47,7 @@ def test_each_error_of_a_service_that_is_raised_names_its_server() -> None:
     assert silent == [], "give each server= (contracts/errors.py has the names)"
 
 
-def test_a_server_is_a_field_of_its_own_and_not_read_from_where() -> None:
+def test_server_is_a_field_and_not_derived_from_where() -> None:
     assert ServiceError("out", where="Kafka 127.0.0.1:9").server == ""
     assert ServiceError("out", server="kafka").server == "kafka"
     told = Refused("no", where="x", fix="y", server="registry", code=42201)

@@ -20,7 +20,7 @@ WAYS = {
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_ctrl_c_is_answered_at_once_and_a_second_one_ends(way: str) -> None:
+def test_first_ctrl_c_answers_at_once_and_second_one_exits(way: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         main = WAYS[way].replace("\n", "\n    ")
         program = f"""
@@ -58,7 +58,7 @@ edge.run(main)
         assert "Traceback" not in rest
 
 
-def test_a_command_that_ends_by_itself_says_nothing_more() -> None:
+def test_command_that_stops_in_time_prints_only_interrupted() -> None:
     program = "import os, signal, time; from contracts import edge\n"
     program += "def main(): os.kill(os.getpid(), signal.SIGINT); time.sleep(5)\nedge.run(main)"
     program = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n{program}"

@@ -30,7 +30,7 @@ def line(form: logs.Format) -> str:
     return err.getvalue()
 
 
-def test_json_is_one_object_a_line() -> None:
+def test_json_writes_one_object_per_line() -> None:
     text = line("json")
     assert text.count("\n") == 1
     told = json.loads(text)
@@ -41,13 +41,13 @@ def test_json_is_one_object_a_line() -> None:
 
 
 @pytest.mark.parametrize("form", ["logfmt", "auto"])
-def test_logfmt_is_one_line_of_key_and_value_where_there_is_no_terminal(form: logs.Format) -> None:
+def test_logfmt_is_one_line_and_the_default_without_a_terminal(form: logs.Format) -> None:
     text = line(form)
     assert text.count("\n") == 1
     assert 'level=info event="batch written" contract=users records=3' in text
 
 
-def test_what_a_library_logs_is_one_line_without_a_traceback() -> None:
+def test_library_log_is_one_line_without_a_traceback() -> None:
     err = io.StringIO()
     with contextlib.redirect_stderr(err):
         for _ in range(2):  # once is enough
@@ -62,7 +62,7 @@ def test_what_a_library_logs_is_one_line_without_a_traceback() -> None:
     assert told["why"] == "ConnectionError: gone"
 
 
-def test_a_logger_that_was_used_follows_the_next_call() -> None:
+def test_used_logger_follows_a_later_configure() -> None:
     used = structlog.get_logger("used")
     first, second = io.StringIO(), io.StringIO()
     for err in (first, second):

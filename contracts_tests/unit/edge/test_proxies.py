@@ -71,7 +71,7 @@ def test_webhook_on_loopback_bypasses_proxies(hook: str, proxy: str) -> None:
         ("", False),
     ],
 )
-def test_loopback_hosts_are_known(host: str, own: bool) -> None:
+def test_clients_ignore_proxies_only_for_loopback_hosts(host: str, own: bool) -> None:
     assert is_loopback(host) is own
     if host:
         url = f"http://[{host}]/" if ":" in host else f"http://{host}/"

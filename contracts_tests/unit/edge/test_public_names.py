@@ -27,7 +27,7 @@ def test_documented_import_works_in_a_new_process(program: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_name_of_the_release_before_warns() -> None:
+def test_name_from_the_previous_release_warns() -> None:
     program = "from contracts.compatibility import check; print(check.__module__)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "contracts.compat.levels\n"
@@ -35,6 +35,6 @@ def test_name_of_the_release_before_warns() -> None:
 
 
 @pytest.mark.parametrize("package", ["contracts.catalog", "contracts.registry"])
-def test_other_names_are_not_there(package: str) -> None:
+def test_unknown_name_raises_attribute_error(package: str) -> None:
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         __import__(package, fromlist=["nothing"]).nothing  # noqa: B018

@@ -83,12 +83,12 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return facts(tmp_path_factory.mktemp("dags"))
 
 
-def test_the_dags_are_there_and_import(found: dict[str, Any]) -> None:
+def test_dags_import_without_errors(found: dict[str, Any]) -> None:
     assert found["errors"] == {}
     assert sorted(found["dags"]) == ["dead_letter_review", "user_automation"]
 
 
-def test_every_dag_is_daily_and_one_run_at_a_time(found: dict[str, Any]) -> None:
+def test_every_dag_runs_daily_and_one_run_at_a_time(found: dict[str, Any]) -> None:
     assert found["dags"]["user_automation"]["schedule"] == "0 10 * * *"
     assert found["dags"]["dead_letter_review"]["schedule"] == "0 12 * * *"
     for dag in found["dags"].values():
@@ -97,7 +97,7 @@ def test_every_dag_is_daily_and_one_run_at_a_time(found: dict[str, Any]) -> None
         assert 0 < dag["ends_s"] < 24 * 3600
 
 
-def test_every_task_has_an_owner_retries_and_an_end(found: dict[str, Any]) -> None:
+def test_every_task_has_an_owner_retries_and_a_timeout(found: dict[str, Any]) -> None:
     for dag in found["dags"].values():
         for task in dag["tasks"].values():
             assert task["owner"] == "data-platform"
@@ -108,7 +108,7 @@ def test_every_task_has_an_owner_retries_and_an_end(found: dict[str, Any]) -> No
             assert task["at_once"] == 1
 
 
-def test_the_steps_of_a_day_follow_each_other(found: dict[str, Any]) -> None:
+def test_daily_tasks_run_one_after_another(found: dict[str, Any]) -> None:
     tasks = found["dags"]["user_automation"]["tasks"]
     steps = ["contract_gate", "register_schemas", "stream_data_from_api", "stream_into_stores", "reconcile"]
     assert list(tasks) == steps
@@ -117,7 +117,7 @@ def test_the_steps_of_a_day_follow_each_other(found: dict[str, Any]) -> None:
     assert list(found["dags"]["dead_letter_review"]["tasks"]) == ["review_orders_placed", "review_users_created"]
 
 
-def test_the_environment_says_who_owns_them_and_who_is_told(tmp_path: Path) -> None:
+def test_environment_sets_owner_and_alert_recipients(tmp_path: Path) -> None:
     told = {"ALERT_EMAIL_TO": "team@example.com", "ALERT_WEBHOOK_URL": "http://127.0.0.1:9/hook"}
     dags = facts(tmp_path, AIRFLOW_OWNER="somebody", **told)["dags"]
     tasks = [task for dag in dags.values() for task in dag["tasks"].values()]
@@ -125,7 +125,7 @@ def test_the_environment_says_who_owns_them_and_who_is_told(tmp_path: Path) -> N
     assert all(task["alerts"] == ["SmtpNotifier", "Webhook"] for task in tasks)
 
 
-def test_a_contract_with_a_source_gets_a_dag_of_its_own(tmp_path: Path) -> None:
+def test_contract_with_a_source_gets_its_own_dag(tmp_path: Path) -> None:
     schemas = tmp_path / "schemas"
     copy_of_users(schemas, "contacts_created")
     copy_of_users(schemas, "users_created")
@@ -146,7 +146,7 @@ def only_lint_is_left(found: dict[str, Any]) -> None:
         assert task["commands"][0] == ["contracts", "lint"]
 
 
-def test_a_contract_that_is_not_in_order_is_for_the_gate_to_say(tmp_path: Path) -> None:
+def test_invalid_contract_leaves_only_the_lint_tasks(tmp_path: Path) -> None:
     schemas = tmp_path / "schemas"
     copy_of_users(schemas, "users_created")
     copy_of_users(schemas, "contacts_created", "source", "sauce")
@@ -154,13 +154,13 @@ def test_a_contract_that_is_not_in_order_is_for_the_gate_to_say(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("variable", ["AIRFLOW_RETRY_DELAY_S", "AIRFLOW_OWNER"])
-def test_a_setting_that_is_not_in_order_is_for_the_gate_to_say(tmp_path: Path, variable: str) -> None:
+def test_invalid_setting_leaves_only_the_lint_tasks(tmp_path: Path, variable: str) -> None:
     found = facts(tmp_path, **{variable: ""})
     only_lint_is_left(found)
     assert all(task["owner"] == "data-platform" for dag in found["dags"].values() for task in dag["tasks"].values())
 
 
-def test_a_contract_in_a_folder_of_folders_has_a_dag(tmp_path: Path) -> None:
+def test_contract_in_a_nested_folder_gets_a_dag(tmp_path: Path) -> None:
     schemas = tmp_path / "schemas"
     copy_of_users(schemas, "users_created")
     copy_of_users(schemas / "team", "events")
@@ -194,13 +194,13 @@ task.execute({})
 """
 
 
-def test_a_task_that_is_killed_tells_its_command_to_end(tmp_path: Path) -> None:
+def test_killed_task_lets_its_command_finish(tmp_path: Path) -> None:
     (tmp_path / "patient.py").write_text(PATIENT)
     own = {"AIRFLOW_HOME": str(tmp_path / "airflow"), "PYTHONPATH": str(CLONE)}
     subprocess.run([sys.executable, "-c", KILLED], cwd=tmp_path, env={**os.environ, **own}, check=True, timeout=60)
     assert (tmp_path / "finished").exists()
 
 
-def test_airflows_own_rules_of_style_hold() -> None:
+def test_dags_pass_the_airflow_lint_rules() -> None:
     command = [sys.executable, "-m", "ruff", "check", "--select", "AIR", "dags", "orchestration"]
     assert subprocess.run(command, cwd=CLONE, capture_output=True, check=False).returncode == 0

@@ -31,7 +31,7 @@ def produce(copy: Path, schemas: Path) -> subprocess.CompletedProcess[str]:
     return run(copy, "producers", "--contract", "cities", "--count", "all", **variables)
 
 
-def test_producer_knows_a_source_by_its_room(tmp_path: Path) -> None:
+def test_producer_finds_a_source_by_its_package(tmp_path: Path) -> None:
     copy, schemas = with_lines_source(tmp_path, "contracts", "producers"), contract_of_lines(tmp_path)
 
     linted = run(copy, "contracts", "lint", CONTRACTS_DIR=str(schemas))
@@ -51,7 +51,7 @@ def test_producer_knows_a_source_by_its_room(tmp_path: Path) -> None:
     ]
 
 
-def test_what_the_source_refuses_exits_with_2(tmp_path: Path) -> None:
+def test_configuration_error_of_the_source_exits_with_2(tmp_path: Path) -> None:
     copy = with_lines_source(tmp_path, "contracts", "producers")
     produced = produce(copy, contract_of_lines(tmp_path, file="/nowhere.jsonl"))
     assert produced.returncode == 2
@@ -68,13 +68,13 @@ def test_what_the_source_refuses_exits_with_2(tmp_path: Path) -> None:
         ({"file": ""}, "source.file: string should have at least 1 character"),
     ],
 )
-def test_contracts_alone_validates_the_keys_of_a_source(tmp_path: Path, source: dict, words: str) -> None:
+def test_source_keys_are_validated_without_the_producer(tmp_path: Path, source: dict, words: str) -> None:
     copy, schemas = with_lines_source(tmp_path, "contracts"), contract_of_lines(tmp_path, **source)
     linted = run(copy, "contracts", "lint", CONTRACTS_DIR=str(schemas))
     assert linted.returncode == 2, linted.stdout
     assert words in linted.stderr
 
 
-def test_a_room_is_two_files() -> None:
+def test_new_source_needs_only_two_files() -> None:
     rooms = CLONE / "contracts_tests" / "fixtures" / "lines_source"
     assert len([file for file in rooms.rglob("*.py") if file.name != "__init__.py"]) == 2

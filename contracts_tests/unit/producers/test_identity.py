@@ -47,7 +47,7 @@ def record_of(**fields: Any) -> dict[str, Any]:
     ],
     ids=["table", "two fields", "table before key", "key", "list in the key"],
 )
-def test_records_with_the_same_key_are_one(
+def test_records_with_the_same_key_share_an_identity(
     tmp_path: Path, contract: dict[str, Any], same: list[dict[str, Any]], different: dict[str, Any]
 ) -> None:
     identity = identity_of(contract_of(tmp_path, **contract))

@@ -18,7 +18,7 @@ def test_signal_outside_a_wait_is_remembered() -> None:
             pass
 
 
-def test_signal_in_a_wait_stops_it_once() -> None:
+def test_signal_during_a_wait_stops_it_once() -> None:
     with Interruption() as interruption:
         with pytest.raises(Stopped), interruption.waiting:
             os.kill(os.getpid(), signal.SIGINT)
@@ -27,7 +27,7 @@ def test_signal_in_a_wait_stops_it_once() -> None:
             os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_handlers_are_put_back() -> None:
+def test_signal_handlers_are_restored() -> None:
     before = signal.getsignal(signal.SIGINT)
     with Interruption() as interruption, interruption.waiting:
         assert signal.getsignal(signal.SIGINT) != before

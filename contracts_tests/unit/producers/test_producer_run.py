@@ -73,11 +73,11 @@ def test_run_with_every_user_refused_is_a_finding(ended: str) -> None:
         Report(fetched=1, refused=Counter(MISSING_EMAIL=1), ended="SIGINT"),
     ],
 )
-def test_run_that_produced_or_was_stopped_is_fine(report: Report) -> None:
+def test_run_that_produced_or_was_stopped_succeeds(report: Report) -> None:
     report.check()
 
 
-def test_dead_letter_holds_what_json_has_no_form_for() -> None:
+def test_dead_letter_encodes_values_that_json_cannot_express() -> None:
     record = {
         "on": dt.date(2024, 2, 29),
         "price": Decimal("1.50"),

@@ -82,7 +82,7 @@ def written_and_read(record: dict) -> dict:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_every_version_becomes_the_same_record(version: str) -> None:
+def test_every_api_version_maps_to_a_valid_record(version: str) -> None:
     for number in range(50):
         user = user_of(version, number)
         record = to_record(user)
@@ -100,7 +100,7 @@ def test_every_version_becomes_the_same_record(version: str) -> None:
         assert written_and_read(record) == record
 
 
-def test_dates_of_each_version() -> None:
+def test_dates_of_every_api_version_are_parsed() -> None:
     user = user_of("1.0")
     assert to_record(change(user, "dob", 449536660))["dob"] == date(1984, 3, 30)
     assert to_record(change(user, "dob", -1))["dob"] == date(1969, 12, 31)
@@ -123,7 +123,7 @@ def test_dates_of_each_version() -> None:
         ({"city": "C", "state": None}, "C"),
     ],
 )
-def test_address_in_one_line(location: dict, address: str) -> None:
+def test_address_is_joined_into_one_line(location: dict, address: str) -> None:
     assert to_record(change(user_of("1.4"), "location", location))["address"] == address
 
 
@@ -131,7 +131,7 @@ def test_address_in_one_line(location: dict, address: str) -> None:
     ("written", "post_code"),
     [(1234, "1234"), ("0123", "0123"), ("K1A 0B1", "K1A 0B1"), ("২১৬৬", "২১৬৬"), (None, None), ("", "")],
 )
-def test_post_code_as_the_source_wrote_it(written: object, post_code: str | None) -> None:
+def test_post_code_is_kept_as_text(written: object, post_code: str | None) -> None:
     assert to_record(change(user_of("1.4"), "location.postcode", written))["post_code"] == post_code
 
 
@@ -146,19 +146,19 @@ def test_post_code_as_the_source_wrote_it(written: object, post_code: str | None
         ("", "UNKNOWN"),
     ],
 )
-def test_gender(written: object, gender: str) -> None:
+def test_gender_maps_to_an_enum_symbol(written: object, gender: str) -> None:
     assert to_record(change(user_of("1.4"), "gender", written))["gender"] == gender
 
 
 @pytest.mark.parametrize(
     "part", ["gender", "dob", "registered", "picture", "nat", "id", "cell", "phone", "login.username"]
 )
-def test_a_part_that_may_be_missing(part: str) -> None:
+def test_user_without_an_optional_part_is_a_valid_record(part: str) -> None:
     record = to_record(change(user_of("1.4"), part))
     assert written_and_read(record) == record
 
 
-def test_a_partial_response_without_a_login_still_has_an_id() -> None:
+def test_user_without_a_login_still_gets_an_id() -> None:
     user = {key: user_of("1.0")[key] for key in ("gender", "name", "location", "email", "phone", "picture")}
     record = to_record(user)
     assert record["username"] is record["dob"] is record["registered_date"] is None
@@ -168,7 +168,7 @@ def test_a_partial_response_without_a_login_still_has_an_id() -> None:
 
 
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
-def test_an_id_that_is_made_stays_with_its_user(version: str) -> None:
+def test_generated_id_depends_only_on_username_and_email(version: str) -> None:
     user = user_of(version)
     made = to_record(user)["id"]
     for part, value in (
@@ -184,7 +184,7 @@ def test_an_id_that_is_made_stays_with_its_user(version: str) -> None:
     assert len({to_record(user_of(version, number))["id"] for number in range(500)}) == 500
 
 
-def test_ids_never_change_between_releases() -> None:
+def test_generated_ids_never_change_between_releases() -> None:
     """The id is the primary key of both tables: another one would make every old user a second row."""
     login = {"username": "silverfrog705"}
     location = {"city": "x"}
@@ -193,7 +193,7 @@ def test_ids_never_change_between_releases() -> None:
     assert to_record(user | {"login": login})["id"] == "6efbd282-f274-5182-99af-2b2c8e9b1f67"
 
 
-def test_the_given_id_is_used_in_its_canonical_form() -> None:
+def test_given_id_is_used_in_its_canonical_form() -> None:
     given_id = "5B6D25DE-70C8-438F-9E44-62EA92497CC1"
     assert to_record(change(user_of("1.4"), "login.uuid", given_id))["id"] == given_id.lower()
 
@@ -239,7 +239,7 @@ def test_the_given_id_is_used_in_its_canonical_form() -> None:
         ("login.username", 5, "INVALID_USERNAME"),
     ],
 )
-def test_a_user_that_cannot_be_a_record(path: str, value: object, reason: str) -> None:
+def test_invalid_user_is_refused_with_its_reason(path: str, value: object, reason: str) -> None:
     user = change(user_of("1.4"), path, value)
     with pytest.raises(Rejection) as caught:
         to_record(user)
@@ -247,19 +247,19 @@ def test_a_user_that_cannot_be_a_record(path: str, value: object, reason: str) -
 
 
 @pytest.mark.parametrize("user", [None, 5, "user", [], [{}]])
-def test_a_user_that_is_no_object(user: object) -> None:
+def test_user_that_is_not_an_object_is_refused(user: object) -> None:
     with pytest.raises(Rejection) as caught:
         to_record(user)
     assert caught.value.reason == "INVALID_USER"
 
 
-def test_nothing_to_make_an_id_from() -> None:
+def test_user_without_login_and_phone_is_refused() -> None:
     with pytest.raises(Rejection) as caught:
         to_record(change(change(user_of("1.0"), "login"), "phone"))
     assert caught.value.reason == "MISSING_ID"
 
 
-def test_a_refusal_holds_no_personal_data() -> None:
+def test_refusal_contains_no_personal_data() -> None:
     for path in ("email", "login.uuid", "dob", "location.street", "name.first"):
         with pytest.raises(Rejection) as caught:
             to_record(change(user_of("1.4"), path, ["Secret"]))
@@ -273,7 +273,7 @@ text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00
 @given(
     first=text.filter(str.strip), last=text.filter(str.strip), city=text.filter(lambda t: t.strip(" ,")), code=text
 )
-def test_text_arrives_unharmed(first: str, last: str, city: str, code: str) -> None:
+def test_text_is_preserved_exactly(first: str, last: str, city: str, code: str) -> None:
     user = change(user_of("1.4"), "name", {"first": first, "last": last})
     user["location"] = {"city": city, "postcode": code}
     record = written_and_read(to_record(json.loads(json.dumps(user))))
@@ -296,7 +296,7 @@ PATHS = [
 
 
 @given(version=st.sampled_from(VERSIONS), path=st.sampled_from(PATHS), value=anything)
-def test_whatever_comes_is_a_record_that_fits_or_a_refusal(version: str, path: str, value: object) -> None:
+def test_any_input_is_refused_or_becomes_a_valid_record(version: str, path: str, value: object) -> None:
     user = change(user_of(version) | {"picture": {}}, path, value)
     try:
         record = to_record(user)

@@ -49,7 +49,7 @@ def test_two_users_never_share_an_id(users: list[dict]) -> None:
     assert len({record["id"] for _, record in pairs}) == len(pairs)
 
 
-def test_every_field_is_as_the_source_wrote_it(users: list[dict]) -> None:
+def test_every_field_keeps_the_value_of_the_source(users: list[dict]) -> None:
     for user, record in mapped(users)[0]:
         assert record["first_name"] == user["name"]["first"]
         assert record["last_name"] == user["name"]["last"]

@@ -35,6 +35,6 @@ def no_constant(name: str) -> None:
     ],
     ids=["plain", "half a pair", "nan", "bytes as key", "tuple as key", "in itself", "deep", "none"],
 )
-def test_a_refused_record_is_json(record: Any, value: Any) -> None:
+def test_refused_record_becomes_json(record: Any, value: Any) -> None:
     letter = dead_letter.of(record, RejectedRecord("INVALID_RECORD", "no"), topic="t", producer="p")
     assert json.loads(letter.value, parse_constant=no_constant) == value

@@ -63,7 +63,7 @@ def serializer(subject: Subject, guid: str, field: str = MessageField.KEY) -> Se
 
 
 @pytest.mark.parametrize("field", FIELDS)
-def test_guid_goes_as_confluents_serializer_sends_it(subject: Subject, field: str) -> None:
+def test_guid_header_matches_confluents_serializer(subject: Subject, field: str) -> None:
     conf = {
         "auto.register.schemas": False,
         "subject.name.strategy.type": "TOPIC",
@@ -79,7 +79,7 @@ def test_guid_goes_as_confluents_serializer_sends_it(subject: Subject, field: st
 
 @pytest.mark.parametrize("field", FIELDS)
 @pytest.mark.parametrize("guid", [GUID, ""])
-def test_confluents_deserializer_reads_guid_and_id(subject: Subject, field: str, guid: str) -> None:
+def test_confluents_deserializer_reads_our_guid_and_id_headers(subject: Subject, field: str, guid: str) -> None:
     ours = serializer(subject, guid, field)
     assert ours.headers[0][1] == (b"\x01" + uuid.UUID(GUID).bytes if guid else b"\x00\x00\x00\x00\x07")
     read = AvroDeserializer(Known(subject.schema_text), conf={"subject.name.strategy.type": "TOPIC"})
@@ -101,7 +101,7 @@ def test_prefix_is_the_default_and_needs_no_header(subject: Subject) -> None:
         ("producer: header", "producer: "),
     ],
 )
-def test_contract_yaml_says_what_is_wrong_with_producer(tmp_path: Path, line: str, words: str) -> None:
+def test_invalid_producer_section_is_refused_with_its_line(tmp_path: Path, line: str, words: str) -> None:
     text = f"topic: t\nowner: o\ncompatibility: BACKWARD\n{line}\n"
     with pytest.raises(ConfigurationError, match=words) as caught:
         parse_spec(text, "contract.yaml")

@@ -305,13 +305,13 @@ def same(one: Any, other: Any) -> bool:
     return one == other and isinstance(one, bool) is isinstance(other, bool)
 
 
-def test_table_has_every_type_of_the_docs() -> None:
+def test_cases_cover_every_type_in_the_docs() -> None:
     assert {row for row, *_ in SCALARS} == set(types_page.table("Scalars"))
     assert {row for row, *_ in MADE_OF_OTHERS} == set(types_page.table("Nested types"))
 
 
 @pytest.mark.parametrize(("row", "kind", "good"), [row[:3] for row in ROWS])
-def test_values_that_fit_come_back(row: str, kind: Any, good: list[Any]) -> None:
+def test_valid_values_survive_a_round_trip(row: str, kind: Any, good: list[Any]) -> None:
     write, nullable = serializer(kind), None if isinstance(kind, list) else serializer(["null", kind])
     for one in good:
         given, expected = one if type(one) is tuple else (one, one)
@@ -323,7 +323,7 @@ def test_values_that_fit_come_back(row: str, kind: Any, good: list[Any]) -> None
 
 
 @pytest.mark.parametrize(("row", "kind", "bad"), [(row[0], row[1], row[3]) for row in ROWS])
-def test_values_that_do_not_fit_are_refused_with_their_field(row: str, kind: Any, bad: list[Any]) -> None:
+def test_invalid_values_are_refused_with_their_field(row: str, kind: Any, bad: list[Any]) -> None:
     nullable = kind if isinstance(kind, list) else ["null", kind]
     places = [
         (kind, lambda one: one, "it"),
@@ -348,7 +348,7 @@ def kind_name(kind: Any) -> str:
     return kind if isinstance(kind, str) else kind.get("name", kind["type"])
 
 
-def test_path_leads_to_the_value() -> None:
+def test_misfit_path_leads_to_the_value() -> None:
     item = {
         "type": "record",
         "name": "Item",
@@ -426,7 +426,7 @@ def test_union_takes_the_branch_that_holds_the_value(kind: Any, value: Any, bran
 
 
 @pytest.mark.parametrize("value", [("int", 2**31), ("nothing", 1), ("null", 1), ("int",), (1, 2), ("int", None)])
-def test_branch_that_is_named_has_to_hold_the_value(value: Any) -> None:
+def test_named_branch_must_hold_the_value(value: Any) -> None:
     for kind in (["null", "int"], ["null", "int", "string"]):
         with pytest.raises(Misfit):
             serializer(kind)(value)
@@ -455,7 +455,7 @@ def test_missing_field_is_written_with_its_default(kind: Any, default: Any, expe
 @pytest.mark.parametrize(
     ("kind", "default"), [(fixed(2), "x"), (COLOUR, "PINK"), (MONEY, "\u0027\u0010"), ("float", 1e300)]
 )
-def test_default_that_does_not_fit_is_refused(kind: Any, default: Any) -> None:
+def test_invalid_default_is_refused(kind: Any, default: Any) -> None:
     write = record_serializer([{"name": "it", "type": kind, "default": default}])
     with pytest.raises(Misfit, match="default") as caught:
         write({})
@@ -465,7 +465,7 @@ def test_default_that_does_not_fit_is_refused(kind: Any, default: Any) -> None:
 LIST = {"type": "record", "name": "List", "fields": [{"name": "next", "type": ["null", "List"]}]}
 
 
-def test_recursive_record_is_followed() -> None:
+def test_recursive_record_is_written_and_checked() -> None:
     write = record_serializer([{"name": "it", "type": LIST}])
     chain: dict[str, Any] = {"next": None}
     for _ in range(50):
@@ -601,7 +601,7 @@ def held(kind: Any, given: Any, plain: Any) -> bool:
 
 @settings(max_examples=1_500, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
-def test_any_record_is_refused_or_comes_back(data: st.DataObject) -> None:
+def test_any_record_is_refused_or_survives_a_round_trip(data: st.DataObject) -> None:
     kind = distinct(data.draw(kinds()), count())
     value = data.draw(values(kind))
     try:

@@ -17,11 +17,11 @@ from contracts.registry.address import Address
         ("http://[::1]:8081", "http://[::1]:8081", "::1"),
     ],
 )
-def test_a_url(url: str, shown: str, host: str) -> None:
+def test_url_is_normalised(url: str, shown: str, host: str) -> None:
     assert Address.of(url, "X") == Address(shown, host)
 
 
-def test_an_account_is_apart_and_not_even_in_the_repr() -> None:
+def test_account_is_split_off_and_absent_from_the_repr() -> None:
     found = Address.of("https://me:s3cr3t%40%2F@registry:1/path", "X")
     assert found == Address("https://registry:1/path", "registry", "me", "s3cr3t@/")
     assert "s3cr3t" not in repr(found)
@@ -46,7 +46,7 @@ def test_an_account_is_apart_and_not_even_in_the_repr() -> None:
         "http://registry#s3cr3t",
     ],
 )
-def test_what_is_none_is_not_repeated(url: str) -> None:
+def test_invalid_url_is_refused_without_showing_its_secrets(url: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         Address.of(url, "SCHEMA_REGISTRY_URL")
     assert str(caught.value).startswith("SCHEMA_REGISTRY_URL: ")

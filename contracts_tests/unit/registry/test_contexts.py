@@ -23,7 +23,7 @@ HOST = "http://registry:8081"
         (f"{HOST}/contexts", ".", f"{HOST}/contexts"),
     ],
 )
-def test_the_context_of_a_url(url: str, name: str, root: str) -> None:
+def test_context_is_read_from_the_url(url: str, name: str, root: str) -> None:
     assert Context.of(url) == Context(name, root)
 
 
@@ -43,6 +43,6 @@ def test_the_context_of_a_url(url: str, name: str, root: str) -> None:
         (".", "", ""),
     ],
 )
-def test_names_without_the_context_of_the_url(context: str, subject: str, own: str) -> None:
+def test_own_context_is_removed_from_subject_names(context: str, subject: str, own: str) -> None:
     assert Context(context, HOST).own(subject) == own
     assert is_qualified(own) is (own == subject and subject.startswith(":."))

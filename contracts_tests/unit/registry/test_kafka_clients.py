@@ -18,12 +18,12 @@ def configured(**flags: str) -> Settings:
     return settings.load(kafka_bootstrap_servers="k:9092", **flags)
 
 
-def test_nothing_but_addresses_without_security() -> None:
+def test_clients_without_security_get_only_addresses() -> None:
     plain = configured(**ACCOUNT, kafka_security_protocol="PLAINTEXT")
     assert kafka.client(plain) == kafka.java(plain) == {"bootstrap.servers": "k:9092"}
 
 
-def test_an_account_and_an_authority(tmp_path: Path) -> None:
+def test_secure_clients_get_account_and_authority(tmp_path: Path) -> None:
     file = tmp_path / "ca.pem"
     file.write_text("-----BEGIN CERTIFICATE-----\n")
     secure = configured(**ACCOUNT, kafka_security_protocol="SASL_SSL", kafka_ssl_ca_file=str(file))
@@ -45,13 +45,13 @@ def test_an_account_and_an_authority(tmp_path: Path) -> None:
     assert ACCOUNT["kafka_sasl_password"] not in repr(secure)
 
 
-def test_an_authority_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_missing_authority_file_is_named(tmp_path: Path) -> None:
     missing = configured(kafka_security_protocol="SSL", kafka_ssl_ca_file=str(tmp_path / "none.pem"))
     with pytest.raises(ConfigurationError, match="cannot be read") as told:
         kafka.java(missing)
     assert "KAFKA_SSL_CA_FILE" in str(told.value)
 
 
-def test_a_protocol_that_there_is_not_is_refused() -> None:
+def test_unknown_protocol_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="KAFKA_SECURITY_PROTOCOL"):
         configured(kafka_security_protocol="TLS")

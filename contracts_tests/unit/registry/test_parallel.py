@@ -10,12 +10,12 @@ from contracts.registry.parallel import Once, each
 
 
 @pytest.mark.parametrize("most", [1, 2, 16])
-def test_results_come_in_the_order_of_the_items(most: int) -> None:
+def test_results_keep_the_order_of_the_items(most: int) -> None:
     assert each(lambda number: number * number, range(100), most) == [number * number for number in range(100)]
     assert each(str, [], most) == []
 
 
-def test_no_more_are_under_way_than_asked_for() -> None:
+def test_concurrency_reaches_the_limit_and_never_exceeds_it() -> None:
     lock, meet = threading.Lock(), threading.Barrier(4, timeout=20)
     now, most = 0, 0
 
@@ -32,7 +32,7 @@ def test_no_more_are_under_way_than_asked_for() -> None:
     assert most == 4
 
 
-def test_the_first_failure_is_raised_and_nothing_new_begins() -> None:
+def test_first_failure_is_raised_and_nothing_new_starts() -> None:
     asked: list[int] = []
 
     def work(number: int) -> None:
@@ -45,7 +45,7 @@ def test_the_first_failure_is_raised_and_nothing_new_begins() -> None:
     assert len(asked) < 10
 
 
-def test_each_question_is_asked_once_however_many_ask() -> None:
+def test_concurrent_callers_share_one_call_per_key() -> None:
     once: Once[str, int] = Once()
     asked: list[str] = []
     started = threading.Event()
@@ -65,14 +65,14 @@ def test_each_question_is_asked_once_however_many_ask() -> None:
     assert once.get("bb", lambda: 0) == 2
 
 
-def test_a_failure_is_not_kept() -> None:
+def test_failure_is_not_cached() -> None:
     once: Once[str, int] = Once()
     with pytest.raises(ZeroDivisionError):
         once.get("a", lambda: 1 // 0)
     assert once.get("a", lambda: 3) == 3
 
 
-def test_what_asks_for_itself_is_no_standstill() -> None:
+def test_key_that_depends_on_itself_raises_instead_of_hanging() -> None:
     once: Once[str, int] = Once()
 
     def ask(key: str) -> int:

@@ -29,7 +29,7 @@ def kinds(made: plan.Plan) -> list[tuple[type, str]]:
     ]
 
 
-def test_nothing_there_yet() -> None:
+def test_empty_registry_gets_every_subject_and_topic() -> None:
     made = plan.make(desired(), actual(address=SubjectState(), value=SubjectState(), topic=None, letters=None))
     assert kinds(made) == [
         (RegisterSchema, "shop.Address"),
@@ -41,25 +41,25 @@ def test_nothing_there_yet() -> None:
     assert made.unchanged == ()
 
 
-def test_no_changes_is_an_empty_list() -> None:
+def test_matching_state_needs_no_steps() -> None:
     made = plan.make(desired(), actual())
     assert made.steps == made.notes == made.conflicts == ()
     assert made.unchanged == ("shop.Address", "orders-value", "orders", "orders.dlq")
 
 
-def test_an_existing_subject_gets_its_level_before_its_new_version() -> None:
+def test_existing_subject_gets_its_level_before_the_new_version() -> None:
     made = plan.make(desired(), actual(value=SubjectState("NONE", (1, 2), None)))
     assert kinds(made) == [(SetLevel, "orders-value"), (RegisterSchema, "orders-value")]
     assert made.steps[1].version == 3
 
 
 @pytest.mark.parametrize("versions", [(), (1, 2)])
-def test_the_number_of_a_deleted_version_is_not_given_again(versions: tuple[int, ...]) -> None:
+def test_number_of_a_deleted_version_is_not_reused(versions: tuple[int, ...]) -> None:
     made = plan.make(desired(), actual(value=SubjectState("FULL", versions, None, last=4)))
     assert [step.version for step in made.steps] == [5]
 
 
-def test_steps_say_whether_they_make_something_new_or_change_what_is_there() -> None:
+def test_steps_distinguish_new_from_changed() -> None:
     new = plan.make(desired(), actual(value=SubjectState(), topic=None))
     assert {step.change.value for step in new.steps} == {"new"}
     other = TopicState(3, 1, {"retention.ms": "5"})
@@ -82,7 +82,7 @@ def test_steps_say_whether_they_make_something_new_or_change_what_is_there() -> 
         ("", "", True),
     ],
 )
-def test_settings_are_compared_as_kafka_writes_them(kept: str | None, wanted: str, same: bool) -> None:
+def test_topic_settings_are_compared_as_kafka_formats_them(kept: str | None, wanted: str, same: bool) -> None:
     assert plan.same_setting(kept, wanted) is same
 
 
@@ -96,7 +96,7 @@ def sharing(letters: str) -> Catalog:
     )
 
 
-def test_a_topic_for_dead_letters_may_be_shared_and_is_made_once() -> None:
+def test_shared_dead_letter_topic_is_created_once() -> None:
     nothing = {name: SubjectState() for name in ("orders-value", "bills-value")}
     topics = dict.fromkeys(("orders", "bills", "dead"))
     agreed = sharing("dead_letter: {topic: dead, partitions: 2}\n")
@@ -110,31 +110,31 @@ def test_a_topic_for_dead_letters_may_be_shared_and_is_made_once() -> None:
         assert "dead_letter.topic" in conflict.fix
 
 
-def test_a_revert_is_a_no_op_and_the_plan_says_so() -> None:
+def test_plan_notes_that_a_revert_is_a_no_op() -> None:
     made = plan.make(desired(), actual(value=SubjectState("FULL", (1, 2), 1)))
     assert made.steps == ()
     assert "cannot revert" in made.notes[0]
     assert "version 1" in made.notes[0]
 
 
-def test_settings_of_a_topic_that_differ_are_set_and_others_left_alone() -> None:
+def test_plan_changes_only_declared_topic_settings_that_differ() -> None:
     made = plan.make(desired(), actual(topic=TopicState(3, 1, {"retention.ms": "5", "max.message.bytes": "7"})))
     assert [step.changes for step in made.steps] == [{"retention.ms": ("5", "1000")}]
 
 
-def test_another_number_of_partitions_is_a_conflict() -> None:
+def test_different_partition_count_is_a_conflict() -> None:
     made = plan.make(desired(), actual(topic=TopicState(6, 1, {"retention.ms": "1000"})))
     assert "moves keys" in made.conflicts[0].fix
 
 
-def test_what_the_repository_owns_and_does_not_declare() -> None:
+def test_undeclared_lists_only_subjects_of_own_topics() -> None:
     """Only subjects of its own topics: never a shared type, never those of another topic."""
     assert plan.undeclared(desired()) == ["orders-key"]
     both = load(orders__contract_yaml=CONTRACT + "key: key.avsc\n", orders__key_avsc=record(name="shop.Key"))
     assert plan.undeclared(both) == []
 
 
-def test_a_subject_goes_with_prune_only_and_last() -> None:
+def test_subject_is_deleted_last_and_only_with_prune() -> None:
     state = actual(value=SubjectState("FULL", (1, 2), None))
     state = Actual(state.subjects, state.topics, {"orders-key": (1, 2)})
     kept = plan.make(desired(), state)
@@ -165,7 +165,7 @@ LOWER = SubjectState("NONE", (1,), 1)
         ("IMPORT", LOWER, False),
     ],
 )
-def test_a_mode_that_refuses_is_a_conflict(mode: str, state: SubjectState, is_held: bool) -> None:
+def test_mode_that_refuses_the_step_is_a_conflict(mode: str, state: SubjectState, is_held: bool) -> None:
     made = plan.make(desired(), in_mode(mode, "orders-value", value=state))
     assert len(made.steps) + len(made.held) == 1
     assert bool(made.held) is is_held
@@ -173,7 +173,7 @@ def test_a_mode_that_refuses_is_a_conflict(mode: str, state: SubjectState, is_he
     assert all(mode in str(one) for one in made.conflicts)
 
 
-def test_a_mode_holds_up_a_deletion_and_a_shared_type_with_all_that_need_it() -> None:
+def test_read_only_subject_also_holds_the_steps_that_need_it() -> None:
     state = replace(in_mode("READONLY", "orders-key", topic=None), extra={"orders-key": (1,)})
     assert plan.make(desired(), state).held == ()
     pruned = plan.make(desired(), state, prune=True)
@@ -200,7 +200,7 @@ def nothing_of(desired: Catalog, **topics: TopicState) -> Actual:
     return Actual(subjects, {name: topics.get(name) for name in names})
 
 
-def test_a_conflict_holds_up_its_own_contract_only() -> None:
+def test_conflict_holds_only_its_own_contract() -> None:
     catalog = two(orders="kafka: {partitions: 3}\n")
     made = plan.make(catalog, nothing_of(catalog, orders=TopicState(6, 1, {})))
     named = {name_of(step): owners for step, owners in zip(made.steps, made.owners, strict=True)}
@@ -223,7 +223,7 @@ TYPES = ("shop.A", "shop.B", "shop.C")
     partitioned=st.sets(st.sampled_from(NAMES)),
     read_only=st.sets(st.sampled_from([*TYPES, *(f"{name}-value" for name in NAMES)])),
 )
-def test_what_is_carried_out_is_all_that_some_contract_without_conflict_needs(
+def test_plan_runs_every_step_that_an_unblocked_contract_needs(
     uses: list[set[str]], partitioned: set[str], read_only: set[str]
 ) -> None:
     files = {f"types__{kind[-1]}_avsc": record(("x", "int"), name=kind) for kind in sorted(set().union(*uses))}
@@ -255,7 +255,7 @@ def test_what_is_carried_out_is_all_that_some_contract_without_conflict_needs(
     assert bool(made.conflicts) is bool(stuck)
 
 
-def test_a_part_of_the_repository_is_planned_in_view_of_the_whole() -> None:
+def test_partial_plan_takes_the_whole_repository_into_account() -> None:
     whole = two(bills="dead_letter: {topic: orders}\n")
     part = whole.only(["orders"])
     assert list(part.contracts) == ["orders"]
@@ -266,7 +266,7 @@ def test_a_part_of_the_repository_is_planned_in_view_of_the_whole() -> None:
     assert (made.steps, len(made.held), len(made.conflicts)) == ((), 5, 1)
 
 
-def test_tags_that_would_be_lost_are_told() -> None:
+def test_plan_notes_tags_that_would_be_lost() -> None:
     told = "shop.Order.id: PII"
     registers = plan.make(desired(), actual(value=SubjectState("FULL", (1, 2), None, last=2, lost_tags=told)))
     assert any(f"version 3 will be without: {told}" in note for note in registers.notes)
@@ -302,7 +302,7 @@ def before(*histories: str, level: str = "FULL") -> Actual:
 WITH_NOTE = record(("id", "string"), ("note", "string"))
 
 
-def test_a_break_that_is_approved_says_so_and_why_and_until_when() -> None:
+def test_approved_break_shows_its_reasons_and_expiry_dates() -> None:
     others = ("READER_FIELD_MISSING_DEFAULT_VALUE other", "TYPE_MISMATCH total")
     [step] = plan.make(breaking(ADDED, REMOVED, *others), before(WITH_NOTE), today=TODAY).steps
     assert isinstance(step, RegisterSchema)
@@ -328,14 +328,14 @@ def test_a_break_that_is_approved_says_so_and_why_and_until_when() -> None:
         pytest.param(breaking(ADDED, REMOVED, level="NONE"), TODAY, id="the level refuses nothing"),
     ],
 )
-def test_what_is_not_approved_as_a_whole_is_left_to_the_registry(desired: Catalog, today: date | None) -> None:
+def test_partly_approved_break_is_left_to_the_registry(desired: Catalog, today: date | None) -> None:
     steps = plan.make(desired, before(WITH_NOTE), today=today).steps
     assert isinstance(steps[-1], RegisterSchema)
     assert steps[-1].approved is None
     assert str(steps[-1]).endswith("value.avsc")
 
 
-def test_a_compatible_change_is_no_break_whatever_is_approved() -> None:
+def test_compatible_change_is_never_an_approved_break() -> None:
     [step] = plan.make(
         breaking(ADDED, REMOVED), before(record(("id", "string"), ("total", "string"))), today=TODAY
     ).steps
@@ -343,7 +343,7 @@ def test_a_compatible_change_is_no_break_whatever_is_approved() -> None:
 
 
 @pytest.mark.parametrize(("level", "is_break"), [("FULL", False), ("FULL_TRANSITIVE", True)])
-def test_a_transitive_level_asks_for_the_approval_again(level: str, is_break: bool) -> None:
+def test_transitive_level_needs_the_approval_again(level: str, is_break: bool) -> None:
     """The newest version went through under the approval, and an older one is what the next breaks again."""
     newest = record(("id", "string"), ("total", "string"))
     state = before(WITH_NOTE, newest, level=level)
@@ -351,7 +351,7 @@ def test_a_transitive_level_asks_for_the_approval_again(level: str, is_break: bo
     assert (step.approved is not None) is is_break
 
 
-def test_a_level_that_was_left_at_none_is_set_again() -> None:
+def test_level_left_at_none_is_restored() -> None:
     """A process died between the two: before the break was registered, and after."""
     desired = breaking(ADDED, REMOVED)
     state = before(WITH_NOTE, level="NONE")
@@ -370,9 +370,7 @@ LEVELS = ["BACKWARD", "FORWARD", "FULL", "BACKWARD_TRANSITIVE", "FORWARD_TRANSIT
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("approvals", [(), (ADDED,), (REMOVED,), (ADDED, REMOVED)])
 @pytest.mark.parametrize("day", [TODAY, TODAY + timedelta(days=1)])
-def test_a_break_goes_through_where_check_approves_what_the_level_refuses(
-    level: str, approvals: tuple[str, ...], day: date
-) -> None:
+def test_plan_approves_a_break_exactly_when_check_does(level: str, approvals: tuple[str, ...], day: date) -> None:
     desired, state = breaking(*approvals, level=level), before(WITH_NOTE, WITH_NOTE, level=level)
     contract = desired.contracts["orders"]
     history = [Earlier(str(number), schema) for number, schema in enumerate(state.subjects["orders-value"].history)]

@@ -40,7 +40,7 @@ def made(state: Live) -> Pulled:
     return pull.files_of(state, "shop")
 
 
-def test_a_topic_with_a_key_and_a_shared_type() -> None:
+def test_pull_writes_key_value_and_shared_type() -> None:
     found = made(live(orders_key=kept('"string"'), orders_value=kept(WITH_KIND, [REFERENCE])))
     assert sorted(found.files) == [
         "orders/contract.yaml",
@@ -54,7 +54,7 @@ def test_a_topic_with_a_key_and_a_shared_type() -> None:
     assert found.left_out == {}
 
 
-def test_what_no_file_can_hold_is_said() -> None:
+def test_pull_notes_what_files_cannot_express() -> None:
     state = live(orders_value=replace(kept(record(("id", "string"))), metadata={"properties": {"team": "x"}}))
     config = Config("FULL", "target-value", "major", True)
     found = made(replace(state, configs={"orders-value": config}, others=(":.staging:a-value", "stray")))
@@ -67,7 +67,7 @@ def test_what_no_file_can_hold_is_said() -> None:
     ]
 
 
-def test_the_topic_is_as_the_cluster_has_it() -> None:
+def test_contract_gets_the_topic_settings_of_the_cluster() -> None:
     state = live(orders_value=kept(record(("id", "string"))))
     topics = {"orders": TopicState(7, 3, {"retention.ms": "5"}), "orders.dlq": TopicState(2, 1, {})}
     found = made(Live(state.subjects, {}, topics))
@@ -86,9 +86,7 @@ def test_the_topic_is_as_the_cluster_has_it() -> None:
         ({"orders_value": kept(record(("a-b", "int")))}, "a-b"),
     ],
 )
-def test_what_no_contract_can_hold_is_left_out_with_its_reason(
-    subjects: dict[str, RegisteredSchema], why: str
-) -> None:
+def test_subject_that_no_contract_can_express_is_left_out(subjects: dict[str, RegisteredSchema], why: str) -> None:
     found = made(live(**subjects, fine_value=kept(record(("id", "string")))))
     assert found.topics == ["fine"]
     assert not [path for path in found.files if path.startswith("orders")]
@@ -97,13 +95,13 @@ def test_what_no_contract_can_hold_is_left_out_with_its_reason(
     assert why in told
 
 
-def test_subjects_of_no_topic_are_left_out_unless_something_refers_to_them() -> None:
+def test_subject_without_a_topic_is_left_out_unless_referenced() -> None:
     state = live(orders_value=kept(WITH_KIND, [REFERENCE]))
     found = made(Live(state.subjects, state.referred, state.topics, ("shop.Kind", "stray")))
     assert list(found.left_out) == ["stray"]
 
 
-def test_what_drift_will_find_is_said_before() -> None:
+def test_pull_notes_what_drift_will_report() -> None:
     other = RegisteredReference("shop.Kind", "kinds", 4)
     state = live(a_key=kept('"string"'), a_value=kept(WITH_KIND, [other]))
     subjects = {**state.subjects, "a-key": (kept('"string"'), "NONE")}
@@ -114,7 +112,7 @@ def test_what_drift_will_find_is_said_before() -> None:
     assert "there is no topic a;" in told
 
 
-def test_two_versions_of_one_type() -> None:
+def test_pull_notes_two_versions_of_one_type() -> None:
     newer = json.dumps({"type": "enum", "name": "shop.Kind", "symbols": ["A", "B"]})
     second = RegisteredReference("shop.Kind", "shop.Kind", 2)
     state = live(a_value=kept(WITH_KIND, [REFERENCE]), b_value=kept(WITH_KIND, [second]))
@@ -123,13 +121,13 @@ def test_two_versions_of_one_type() -> None:
     assert any("another version than b refers to" in note for note in found.notes)
 
 
-def test_a_topic_called_types_does_not_mix_with_the_shared_types() -> None:
+def test_topic_named_types_is_kept_apart_from_the_shared_types() -> None:
     found = made(live(types_value=kept(WITH_KIND, [REFERENCE])))
     assert "types_/shop.Kind.avsc" in found.files
 
 
 @pytest.mark.parametrize("name", ["..-value", ".-value", "a/b-value", ":.ctx:a-value", "-value"])
-def test_a_subject_that_is_no_topics_name_makes_no_folder(name: str) -> None:
+def test_subject_with_an_unsafe_name_gets_no_folder(name: str) -> None:
     assert pull._TOPIC.fullmatch(name) is None
 
 
@@ -141,13 +139,13 @@ def test_a_subject_that_is_no_topics_name_makes_no_folder(name: str) -> None:
         '{"type": "array", "items": {"type": "string", "avro.java.string": "String"}}',
     ],
 )
-def test_a_text_on_several_lines_is_the_same_schema(text: str) -> None:
+def test_reformatted_schema_stays_the_same(text: str) -> None:
     found = made(live(a_value=kept(text)))
     contract = loading.from_files(found.files, "").get("a")
     assert normalised(contract.value.schema) == normalised(parsing.parse_stored(text))
 
 
-def test_nothing_is_overwritten_and_then_nothing_is_written(tmp_path: Path) -> None:
+def test_write_refuses_to_overwrite_and_writes_nothing(tmp_path: Path) -> None:
     found = made(live(orders_value=kept(record(("id", "string")))))
     (tmp_path / "orders").mkdir()
     (tmp_path / "orders" / "value.avsc").write_text("mine")
@@ -159,7 +157,7 @@ def test_nothing_is_overwritten_and_then_nothing_is_written(tmp_path: Path) -> N
     assert (tmp_path / "orders" / "value.avsc").read_text() == "mine"
 
 
-def test_two_contracts_for_one_topic_are_not_made(tmp_path: Path) -> None:
+def test_write_refuses_a_second_contract_for_a_topic(tmp_path: Path) -> None:
     found = made(live(orders_value=kept(record(("id", "string")))))
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "contract.yaml").write_text("topic: orders\nowner: me\ncompatibility: NONE\n")
@@ -169,14 +167,14 @@ def test_two_contracts_for_one_topic_are_not_made(tmp_path: Path) -> None:
     assert not (tmp_path / "orders").exists()
 
 
-def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+def test_write_reports_an_unwritable_folder(tmp_path: Path) -> None:
     found = made(live(orders_value=kept(record(("id", "string")))))
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigurationError, match="0 of 2 files were written"):
         pull.write(tmp_path / "file" / "below", found)
 
 
-def test_types_that_refer_to_each_other_are_read_once() -> None:
+def test_types_referenced_along_many_paths_are_read_once() -> None:
     """Each of forty types refers to the two before it: nobody lives to see all ways along them."""
 
     def reference(number: int) -> RegisteredReference:

@@ -25,7 +25,9 @@ def version(number: int, metadata: dict[str, Any]) -> RegisteredSchema:
         (["1", 1, True], "major", [3]),
     ],
 )
-def test_versions_of_the_newest_ones_group_are_compared(majors: list[Any], group: str, compared: list[int]) -> None:
+def test_only_versions_in_the_group_of_the_newest_are_compared(
+    majors: list[Any], group: str, compared: list[int]
+) -> None:
     versions = [
         version(number, {} if major is None else {"properties": {"major": major}})
         for number, major in enumerate(majors, 1)
@@ -42,5 +44,5 @@ def test_versions_of_the_newest_ones_group_are_compared(majors: list[Any], group
         ({"tags": {"**.id": ["PII"]}, "sensitive": ["b"], "properties": None}, "sensitive b; tags **.id"),
     ],
 )
-def test_metadata_is_told_without_its_values(metadata: dict[str, Any], words: str) -> None:
+def test_metadata_summary_omits_the_values(metadata: dict[str, Any], words: str) -> None:
     assert metadata_in_words(metadata) == words

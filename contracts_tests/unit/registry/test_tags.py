@@ -39,7 +39,7 @@ def marked(listed: Any) -> dict[str, Any]:
         (schema(PII), parse('{"type": "record", "name": "n.Out", "fields": []}'), ""),
     ],
 )
-def test_what_is_lost(kept: Any, wanted: Any, lost: str) -> None:
+def test_lost_tags_are_listed_by_place(kept: Any, wanted: Any, lost: str) -> None:
     """At places that are still there; a field that goes takes its tags along."""
     assert tags.told(tags.lost(kept, wanted)) == lost
 
@@ -56,5 +56,5 @@ def test_what_is_lost(kept: Any, wanted: Any, lost: str) -> None:
         (schema(PII, x=1), schema(PII), False),
     ],
 )
-def test_the_same_but_for_tags_that_the_registry_added(kept: Any, wanted: Any, same: bool) -> None:
+def test_schemas_match_if_the_registry_only_added_tags(kept: Any, wanted: Any, same: bool) -> None:
     assert tags.same_but_more(kept, wanted) is same

@@ -24,7 +24,7 @@ def steps() -> Iterator[dict[str, Any]]:
             yield from job["steps"]
 
 
-def test_every_step_calls_one_make_target_that_exists() -> None:
+def test_every_step_calls_one_existing_make_target() -> None:
     runs = [step["run"] for step in steps() if "run" in step]
     assert len(runs) >= 5
     for run in runs:
@@ -34,18 +34,18 @@ def test_every_step_calls_one_make_target_that_exists() -> None:
         assert f"make {found[1]}" in PAGE
 
 
-def test_every_action_is_pinned_by_commit() -> None:
+def test_every_action_is_pinned_to_a_commit() -> None:
     uses = [step["uses"] for step in steps() if "uses" in step]
     assert uses
     for one in uses:
         assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", one), one
 
 
-def test_no_expression_is_pasted_into_a_command() -> None:
+def test_no_command_contains_a_workflow_expression() -> None:
     assert not [step["run"] for step in steps() if "${{" in step.get("run", "")]
 
 
-def test_the_hook_runs_a_command_that_exists() -> None:
+def test_pre_commit_hook_runs_an_existing_command() -> None:
     [hook] = yaml.safe_load((CLONE / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
     assert hook["id"] in PAGE
     assert hook["pass_filenames"] is False

@@ -37,7 +37,7 @@ def batch(records: int, rejected: int = 0, least_s: float = 1, largest_s: float 
     return Counts(records, rejected, oldest, newest, (oldest + newest) / 2, reasons)
 
 
-def test_the_page_has_every_metric_with_its_type_and_labels(metrics: Metrics) -> None:
+def test_docs_list_every_metric_with_its_type_and_labels(metrics: Metrics) -> None:
     def boom() -> dict[str, int]:
         return {"cassandra": 3}
 
@@ -54,7 +54,7 @@ def test_the_page_has_every_metric_with_its_type_and_labels(metrics: Metrics) ->
     assert {name: (kind, set(re.findall(r"`(\w+)`", labels))) for name, kind, labels in rows} == code
 
 
-def test_every_store_is_there_before_the_first_batch(metrics: Metrics) -> None:
+def test_metrics_of_every_store_start_at_zero(metrics: Metrics) -> None:
     for sink in ("cassandra", "postgres"):
         for name in ("records_in_total", "records_out_total", "progress_commits_failed_total", "batch_seconds_count"):
             assert value(metrics, f"stream_{name}", sink=sink) == 0
@@ -62,7 +62,7 @@ def test_every_store_is_there_before_the_first_batch(metrics: Metrics) -> None:
         assert value(metrics, "stream_records_rejected_total", reason=reason) == 0
 
 
-def test_a_batch_is_counted_by_store_and_its_rejects_by_whatever_reason(metrics: Metrics) -> None:
+def test_batches_count_by_store_and_rejects_by_reason(metrics: Metrics) -> None:
     metrics.written("cassandra", batch(10, 3, TOO_SHORT=1, **{"RULE:adult": 2}), 2.0)
     metrics.written("postgres", batch(10, 3), 1.0)
     metrics.written("cassandra", batch(5), 4.0)
@@ -90,7 +90,7 @@ def test_latency_is_spread_evenly_over_a_batch_and_adds_up(metrics: Metrics) -> 
     assert value(metrics, "stream_end_to_end_seconds_sum", sink="cassandra") == pytest.approx(100 * 2 + 10 * 7)
 
 
-def test_a_batch_without_a_good_record_has_no_latency_and_a_clock_ahead_of_ours_none_below_zero(
+def test_latency_needs_a_good_record_and_is_never_negative(
     metrics: Metrics,
 ) -> None:
     metrics.written("cassandra", Counts(4, 4, None, None, None, {"BAD_MAGIC": 4}), 1)
@@ -102,7 +102,7 @@ def test_a_batch_without_a_good_record_has_no_latency_and_a_clock_ahead_of_ours_
 
 
 @pytest.mark.parametrize("server", ["cassandra", "postgres", "kafka", "registry"])
-def test_a_failed_attempt_counts_under_the_server_of_its_error(metrics: Metrics, server: str) -> None:
+def test_failed_attempt_counts_under_the_server_of_its_error(metrics: Metrics, server: str) -> None:
     sink = server if server == "postgres" else "cassandra"
     # Each that is known is there before it fails: an alert on an increase sees the first one.
     assert value(metrics, "stream_attempts_failed_total", sink=sink, server=server) == 0
@@ -110,12 +110,12 @@ def test_a_failed_attempt_counts_under_the_server_of_its_error(metrics: Metrics,
     assert value(metrics, "stream_attempts_failed_total", sink=sink, server=server) == 1
 
 
-def test_a_failure_of_no_one_server_counts_under_the_store(metrics: Metrics) -> None:
+def test_failure_without_a_server_counts_under_the_store(metrics: Metrics) -> None:
     metrics.attempt_failed("cassandra", ServiceError("another stream is at work"))
     assert value(metrics, "stream_attempts_failed_total", sink="cassandra", server="cassandra") == 1
 
 
-def test_a_kafka_that_does_not_answer_leaves_the_lag_out_and_all_else_in(metrics: Metrics) -> None:
+def test_only_the_lag_is_missing_while_kafka_is_unreachable(metrics: Metrics) -> None:
     metrics.watch(lambda: {"cassandra": 7})
     assert value(metrics, "stream_lag_records", sink="cassandra") == 7
 

@@ -23,19 +23,19 @@ def checkpoint(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_position_is_that_of_the_last_batch_that_has_ended(checkpoint: Path) -> None:
+def test_position_is_that_of_the_last_finished_batch(checkpoint: Path) -> None:
     assert position(checkpoint, "users") == {0: 9, 1: 18}
 
 
-def test_the_position_after_a_batch_is_known_before_the_checkpoint_says_that_it_has_ended(checkpoint: Path) -> None:
+def test_position_after_a_batch_is_known_before_its_commit(checkpoint: Path) -> None:
     assert position(checkpoint, "users", 10) == {0: 10, 1: 20}
 
 
-def test_without_a_batch_there_is_none(tmp_path: Path) -> None:
+def test_position_is_none_before_the_first_batch(tmp_path: Path) -> None:
     assert position(tmp_path, "users") is None
 
 
-def test_lag_is_from_the_position_to_the_end_and_what_was_deleted_is_none() -> None:
+def test_lag_runs_from_position_to_end_without_deleted_records() -> None:
     assert lag({0: 5, 1: 2}, {0: 0, 1: 0}, {0: 8, 1: 2}) == 3
     assert lag({0: 5}, {0: 0, 1: 4}, {0: 8, 1: 10}) == 3 + 6
     assert lag({0: 5}, {0: 7}, {0: 8}) == 1

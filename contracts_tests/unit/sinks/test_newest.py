@@ -7,7 +7,7 @@ from pathlib import Path
 from streaming.sinks.newest import NewestWritten
 
 
-def test_it_never_goes_back_for_an_attempt_that_was_given_up_may_go_on(tmp_path: Path) -> None:
+def test_newest_timestamp_never_decreases(tmp_path: Path) -> None:
     kept = NewestWritten(tmp_path / "of" / "newest.json", "one.table")
     assert kept.read() is None
     for given, known in ((100, 100), (200, 200), (100, 200), (-5, 200)):
@@ -15,7 +15,7 @@ def test_it_never_goes_back_for_an_attempt_that_was_given_up_may_go_on(tmp_path:
         assert kept.read() == known
 
 
-def test_that_of_another_table_is_not_taken(tmp_path: Path) -> None:
+def test_timestamp_of_another_table_is_ignored(tmp_path: Path) -> None:
     NewestWritten(tmp_path / "newest.json", "one.table").keep(100)
     other = NewestWritten(tmp_path / "newest.json", "other.table")
     assert other.read() is None

@@ -18,7 +18,7 @@ from stack.source.faults import BadFault, Fault, FaultQueue, parse
         ("cut*1", Fault("cut*1", "cut", count=1)),
     ],
 )
-def test_specifications(spec: str, fault: Fault) -> None:
+def test_valid_specification_is_parsed(spec: str, fault: Fault) -> None:
     assert parse(spec) == fault
 
 
@@ -41,13 +41,13 @@ def test_specifications(spec: str, fault: Fault) -> None:
         *("slow:inf", "cut:1", "cut*0", "cut*", "cut*x", "cut*-1", "*2"),
     ],
 )
-def test_what_is_none_says_so(spec: str) -> None:
+def test_invalid_specification_is_refused_and_quoted(spec: str) -> None:
     with pytest.raises(BadFault) as caught:
         parse(spec)
     assert repr(spec) in str(caught.value)
 
 
-def test_faults_are_taken_in_order_as_often_as_they_say() -> None:
+def test_faults_are_taken_in_order_and_as_often_as_specified() -> None:
     queue = FaultQueue(["500*2", "cut", "empty"])
     assert [fault.kind for fault in (queue.take(), queue.take(), queue.take(), queue.take()) if fault] == [
         "status", "status", "cut", "cut",
@@ -55,19 +55,19 @@ def test_faults_are_taken_in_order_as_often_as_they_say() -> None:
     assert queue.waiting() == ["cut", "empty"]
 
 
-def test_what_is_left_is_told() -> None:
+def test_waiting_shows_the_remaining_count() -> None:
     queue = FaultQueue(["429:retry_after=1*3"])
     queue.take()
     assert queue.waiting() == ["429:retry_after=1*2"]
 
 
-def test_replacing_with_nothing_ends_all_faults() -> None:
+def test_replacing_with_an_empty_list_clears_the_queue() -> None:
     queue = FaultQueue(["500"])
     queue.replace([])
     assert queue.take() is None
 
 
-def test_a_bad_specification_changes_nothing() -> None:
+def test_invalid_specification_leaves_the_queue_unchanged() -> None:
     queue = FaultQueue(["500*1"])
     with pytest.raises(BadFault):
         queue.replace(["cut", "x"])

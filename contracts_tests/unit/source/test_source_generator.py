@@ -24,12 +24,12 @@ def generator() -> UserGenerator:
     return UserGenerator()
 
 
-def test_the_same_seed_gives_the_same_bytes(generator: UserGenerator) -> None:
+def test_same_seed_gives_the_same_bytes(generator: UserGenerator) -> None:
     generator.page("something else", 9, 20)
     assert json.dumps(generator.page("a", 2, 300)) == json.dumps(UserGenerator().page("a", 2, 300))
 
 
-def test_the_same_seed_gives_the_same_bytes_in_another_process(generator: UserGenerator) -> None:
+def test_same_seed_gives_the_same_users_in_another_process(generator: UserGenerator) -> None:
     program = (
         "import json; from stack.source.generator import UserGenerator as G; print(json.dumps(G().page('a', 1, 200)))"
     )
@@ -45,11 +45,11 @@ def test_pages_of_a_seed_share_no_user(generator: UserGenerator) -> None:
     assert len(set(ids)) == 2000
 
 
-def test_a_short_page_begins_a_longer_one(generator: UserGenerator) -> None:
+def test_short_page_is_the_start_of_a_longer_one(generator: UserGenerator) -> None:
     assert generator.page("a", 1, 5) == generator.page("a", 1, 50)[:5]
 
 
-def test_seed_page_and_nationality_matter(generator: UserGenerator) -> None:
+def test_seed_page_and_nationality_change_the_users(generator: UserGenerator) -> None:
     pages = [
         generator.page("a", 1, 5),
         generator.page("b", 1, 5),
@@ -62,7 +62,7 @@ def test_seed_page_and_nationality_matter(generator: UserGenerator) -> None:
 
 
 @pytest.mark.parametrize("code", BY_CODE)
-def test_a_user_of_each_nationality_has_the_shape_of_the_real_api(generator: UserGenerator, code: str) -> None:
+def test_users_of_every_nationality_have_the_shape_of_the_real_api(generator: UserGenerator, code: str) -> None:
     for user in generator.page("shape", 1, 20, nats=(code,)):
         assert tuple(user) == FIELDS
         assert user["nat"] == code
@@ -87,12 +87,12 @@ def test_a_user_of_each_nationality_has_the_shape_of_the_real_api(generator: Use
         assert (user["id"]["value"] is None) == (user["id"]["name"] == "")
 
 
-def test_gender_can_be_asked_for(generator: UserGenerator) -> None:
+def test_gender_can_be_requested(generator: UserGenerator) -> None:
     assert {user["gender"] for user in generator.page("a", 1, 100, gender="female")} == {"female"}
     assert {user["gender"] for user in generator.page("a", 1, 100)} == {"female", "male"}
 
 
-def test_post_codes_are_numbers_texts_and_texts_with_leading_zeros(generator: UserGenerator) -> None:
+def test_post_codes_include_numbers_texts_and_leading_zeros(generator: UserGenerator) -> None:
     codes = [user["location"]["postcode"] for user in generator.page("codes", 1, 1000)]
     assert any(type(code) is int for code in codes)
     assert any(type(code) is str and code[0] == "0" and code.isdecimal() for code in codes)
@@ -106,7 +106,7 @@ def test_names_come_in_many_scripts(generator: UserGenerator) -> None:
     assert scripts >= set(wanted.split())
 
 
-def test_the_nationalities_of_the_real_api_come_first() -> None:
+def test_nationalities_of_the_real_api_come_first() -> None:
     real = "AU BR CA CH DE DK ES FI FR GB IE IN IR MX NL NO NZ RS TR UA US"
     assert [nationality.code for nationality in REAL] == real.split()
     assert not set(real.split()) & {nationality.code for nationality in EXTRA}

@@ -15,7 +15,7 @@ def response(*users: dict, version: str = "1.4") -> bytes:
     return json.dumps({"results": users, "info": {"version": version}}).encode()
 
 
-def test_users_come_in_the_order_of_the_file_names(tmp_path: Path) -> None:
+def test_users_follow_the_order_of_the_file_names(tmp_path: Path) -> None:
     (tmp_path / "b.json").write_bytes(response({"n": 3}))
     (tmp_path / "a.json").write_bytes(response({"n": 1}, {"n": 2}))
     (tmp_path / "README.md").write_text("no recording")
@@ -24,7 +24,7 @@ def test_users_come_in_the_order_of_the_file_names(tmp_path: Path) -> None:
     assert (recording.version, recording.files) == ("1.4", 2)
 
 
-def test_every_form_of_a_response(tmp_path: Path) -> None:
+def test_every_form_of_a_response_is_read(tmp_path: Path) -> None:
     (tmp_path / "1.json").write_bytes(b'[{"n": 1}]')
     (tmp_path / "2.json").write_bytes(b'\xef\xbb\xbf{"results":\r\n[{"n": "\xd8\xa7\xe2\x80\x8c"}]}')
     (tmp_path / "3.json").write_bytes(b'{"results": []}')
@@ -33,13 +33,13 @@ def test_every_form_of_a_response(tmp_path: Path) -> None:
     assert recording.version == "mixed"
 
 
-def test_pages(tmp_path: Path) -> None:
+def test_pages_split_the_recording(tmp_path: Path) -> None:
     (tmp_path / "1.json").write_bytes(response(*({"n": n} for n in range(5))))
     recording = read(tmp_path)
     assert [[user["n"] for user in recording.page(number, 2)] for number in (1, 2, 3, 4)] == [[0, 1], [2, 3], [4], []]
 
 
-def test_versions_that_differ_are_mixed(tmp_path: Path) -> None:
+def test_different_versions_are_reported_as_mixed(tmp_path: Path) -> None:
     (tmp_path / "1.json").write_bytes(response({}, version="1.0"))
     (tmp_path / "2.json").write_bytes(response({}, version="1.1"))
     assert read(tmp_path).version == "mixed"
@@ -59,7 +59,7 @@ def test_versions_that_differ_are_mixed(tmp_path: Path) -> None:
         (b"[" * 100_000, ""),
     ],
 )
-def test_a_file_that_is_no_response_is_named(tmp_path: Path, content: bytes, place: str) -> None:
+def test_invalid_file_is_named(tmp_path: Path, content: bytes, place: str) -> None:
     (tmp_path / "1.json").write_bytes(response({}))
     bad = tmp_path / "2.json"
     bad.write_bytes(content)
@@ -69,7 +69,7 @@ def test_a_file_that_is_no_response_is_named(tmp_path: Path, content: bytes, pla
     assert caught.value.fix
 
 
-def test_nothing_to_replay(tmp_path: Path) -> None:
+def test_missing_or_empty_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="this folder does not exist"):
         read(tmp_path / "none")
     with pytest.raises(UsageError, match="no user"):

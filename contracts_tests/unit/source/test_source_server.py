@@ -40,19 +40,19 @@ def get(url: str, **params: object) -> dict:
     return answer.json()
 
 
-def test_an_answer_is_shaped_as_the_real_api_s(api: str) -> None:
+def test_response_has_the_shape_of_the_real_api(api: str) -> None:
     document = get(api, results=3, page=2, seed="abc")
     assert list(document) == ["results", "info"]
     assert document["info"] == {"seed": "abc", "results": 3, "page": 2, "version": "1.4"}
     assert len(document["results"]) == 3
 
 
-def test_the_same_request_gets_the_same_bytes(api: str) -> None:
+def test_same_request_returns_the_same_bytes(api: str) -> None:
     first, again = (requests.get(f"{api}?results=50&seed=a&page=3", timeout=10).content for _ in range(2))
     assert first == again
 
 
-def test_many_at_once_get_what_one_gets(api: str) -> None:
+def test_concurrent_requests_return_the_same_bytes(api: str) -> None:
     alone = [requests.get(f"{api}?results=100&seed=a&page={page}", timeout=30).content for page in range(1, 9)]
     together: dict[int, bytes] = {}
 
@@ -67,20 +67,20 @@ def test_many_at_once_get_what_one_gets(api: str) -> None:
     assert [together[page] for page in range(1, 9)] == alone
 
 
-def test_without_a_seed_one_is_drawn_and_told(api: str) -> None:
+def test_missing_seed_is_drawn_and_returned(api: str) -> None:
     first, second = get(api, results=2), get(api, results=2)
     assert first["info"]["seed"] != second["info"]["seed"]
     assert get(api, results=2, seed=first["info"]["seed"]) == first
 
 
-def test_drawn_seeds_can_be_made_foreseeable(serve: Callable[..., SourceServer]) -> None:
+def test_drawn_seeds_repeat_with_the_seed_of_the_server(serve: Callable[..., SourceServer]) -> None:
     first, second = serve(seed="s").url, serve(seed="s").url
     drawn = get(first)
     assert drawn == get(second)
     assert drawn["info"]["seed"] != get(first)["info"]["seed"]
 
 
-def test_parameters(api: str) -> None:
+def test_query_parameters_are_applied(api: str) -> None:
     assert get(api, seed="a", nat="jp")["results"][0]["nat"] == "JP"
     assert list(get(api, seed="a", inc="name,email")["results"][0]) == ["name", "email"]
     assert "login" not in get(api, seed="a", exc="login")["results"][0]
@@ -89,13 +89,13 @@ def test_parameters(api: str) -> None:
     assert get(api, seed="a", results=5001)["info"]["results"] == 1
 
 
-def test_leaving_fields_out_leaves_the_others_as_they_are(api: str) -> None:
+def test_omitting_fields_keeps_the_values_of_the_others(api: str) -> None:
     whole = get(api, seed="a", results=20)["results"]
     names = get(api, seed="a", results=20, inc="name")["results"]
     assert names == [{"name": user["name"]} for user in whole]
 
 
-def test_formats(api: str) -> None:
+def test_pretty_json_is_offered_and_csv_is_refused(api: str) -> None:
     pretty = requests.get(f"{api}?seed=a&format=pretty", timeout=10)
     assert pretty.text.startswith('{\n  "results"')
     assert pretty.json() == get(api, seed="a")
@@ -104,12 +104,12 @@ def test_formats(api: str) -> None:
     assert list(refused.json()) == ["error"]
 
 
-def test_text_is_utf_8_not_escaped(api: str) -> None:
+def test_text_is_utf_8_and_not_escaped(api: str) -> None:
     content = requests.get(f"{api}?seed=a&nat=ir&results=5", timeout=10).content
     assert json.loads(content)["results"][0]["name"]["first"].encode() in content
 
 
-def test_paths(api: str) -> None:
+def test_api_paths_answer_and_other_paths_return_404(api: str) -> None:
     root = api.removesuffix("/api/")
     assert get(f"{root}/api/1.4/", seed="a") == get(f"{root}/api", seed="a")
     assert get(f"{root}/health")["status"] == "ok"
@@ -123,7 +123,7 @@ def test_paths(api: str) -> None:
     assert head.content == b""
 
 
-def test_replay_serves_every_user_as_it_was(serve: Callable[..., SourceServer], tmp_path: Path) -> None:
+def test_replay_serves_every_user_unchanged(serve: Callable[..., SourceServer], tmp_path: Path) -> None:
     users = [{"n": n, "name": {"first": "زهرا\u200c "}, "odd": "half \ud83d", "postcode": "0123"} for n in range(7)]
     (tmp_path / "1.json").write_text(json.dumps(users[:3]), encoding="utf-8")
     (tmp_path / "2.json").write_text(json.dumps({"results": users[3:], "info": {"version": "1.1"}}), encoding="utf-8")
@@ -142,7 +142,7 @@ def control(url: str, *faults: str) -> None:
 
 
 @pytest.mark.parametrize("how", ["control", "start", "query"])
-def test_a_fault_can_be_asked_for_in_three_ways(serve: Callable[..., SourceServer], how: str) -> None:
+def test_fault_can_be_requested_in_three_ways(serve: Callable[..., SourceServer], how: str) -> None:
     url = serve(faults=("500*1",) if how == "start" else ()).url
     if how == "control":
         control(url, "500*1")
@@ -152,7 +152,7 @@ def test_a_fault_can_be_asked_for_in_three_ways(serve: Callable[..., SourceServe
     assert len(get(url)["results"]) == 1
 
 
-def test_a_server_that_fails_twice_and_then_answers(api: str) -> None:
+def test_server_answers_after_two_queued_faults(api: str) -> None:
     control(api, "500*1", "429:retry_after=7*1")
     assert requests.get(api, timeout=10).status_code == 500
     second = requests.get(api, timeout=10)
@@ -160,13 +160,13 @@ def test_a_server_that_fails_twice_and_then_answers(api: str) -> None:
     assert get(api)["results"]
 
 
-def test_retry_after_as_a_date(api: str) -> None:
+def test_retry_after_can_be_a_date(api: str) -> None:
     answer = requests.get(f"{api}?_fault=503:retry_at=60", timeout=10)
     wait = parsedate_to_datetime(answer.headers["Retry-After"]) - parsedate_to_datetime(answer.headers["Date"])
     assert 59 <= wait.total_seconds() <= 61
 
 
-def test_other_faults(api: str) -> None:
+def test_connection_and_content_faults_take_effect(api: str) -> None:
     with pytest.raises(requests.RequestException):
         requests.get(f"{api}?_fault=cut&results=10", timeout=10)
     with pytest.raises(requests.ConnectionError):
@@ -181,7 +181,7 @@ def test_other_faults(api: str) -> None:
     assert len(get(api, _fault="slow:0.01", results=2)["results"]) == 2
 
 
-def test_what_is_no_fault_is_refused(api: str) -> None:
+def test_unknown_fault_is_refused(api: str) -> None:
     assert requests.get(f"{api}?_fault=explode", timeout=10).status_code == 400
     address = api.replace("/api/", "/_control")
     for body in (b"", b"x", b"[]", b'{"faults": "500"}', b'{"faults": [500]}', b'{"faults": ["500*1", "explode"]}'):
@@ -189,7 +189,7 @@ def test_what_is_no_fault_is_refused(api: str) -> None:
     assert requests.get(address, timeout=10).json()["faults"] == []
 
 
-def test_a_body_without_an_end_is_not_waited_for(api: str) -> None:
+def test_oversized_body_is_refused_without_waiting_for_it(api: str) -> None:
     host, port = api.removeprefix("http://").removesuffix("/api/").split(":")
     connection = http.client.HTTPConnection(host, int(port), timeout=10)
     connection.putrequest("POST", "/_control")
@@ -229,7 +229,7 @@ def asked(api: str, method: str, path: str, **headers: str) -> int:
         {"Sec_Fetch_Site": "same-site"},
     ],
 )
-def test_web_pages_of_others_are_refused(
+def test_requests_from_other_websites_are_refused(
     serve: Callable[..., SourceServer], method: str, path: str, headers: dict[str, str]
 ) -> None:
     server = serve(faults=("500*3",))
@@ -248,14 +248,16 @@ def test_web_pages_of_others_are_refused(
         {"Sec_Fetch_Site": "none"},
     ],
 )
-def test_programs_of_this_machine_are_answered(serve: Callable[..., SourceServer], headers: dict[str, str]) -> None:
+def test_requests_from_local_programs_are_answered(
+    serve: Callable[..., SourceServer], headers: dict[str, str]
+) -> None:
     server = serve(faults=("500*3",))
     assert asked(server.url, "POST", "/_control", **headers) == 200
     assert server.faults.waiting() == []
     assert asked(server.url, "GET", "/api/?results=1", **headers) == 200
 
 
-def test_a_taken_port_is_an_error_that_names_it(serve: Callable[..., SourceServer]) -> None:
+def test_start_on_a_taken_port_names_the_port(serve: Callable[..., SourceServer]) -> None:
     port = serve().server_address[1]
     with pytest.raises(PortTaken) as caught:
         start("127.0.0.1", port)
@@ -263,7 +265,7 @@ def test_a_taken_port_is_an_error_that_names_it(serve: Callable[..., SourceServe
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "example.com", "::"])
-def test_it_listens_on_the_loopback_only(host: str) -> None:
+def test_start_refuses_hosts_other_than_loopback(host: str) -> None:
     with pytest.raises(UsageError, match="loopback"):
         start(host, 0)
 
@@ -279,7 +281,7 @@ def program(*arguments: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
-def test_a_signal_ends_the_program_even_while_it_answers_slowly(number: signal.Signals, code: int) -> None:
+def test_signal_stops_the_program_during_a_slow_answer(number: signal.Signals, code: int) -> None:
     with program("--port", "0", "--fault", "slow:600") as running:
         try:
             assert running.stdout is not None
@@ -307,7 +309,7 @@ def test_a_signal_ends_the_program_even_while_it_answers_slowly(number: signal.S
         (["--replay", "no/such/folder", "--port", "0"], 2),
     ],
 )
-def test_what_is_wrong_is_said_in_words(arguments: list[str], code: int) -> None:
+def test_invalid_arguments_exit_without_a_traceback(arguments: list[str], code: int) -> None:
     with program(*arguments) as running:
         output = running.communicate(timeout=60)
     assert running.returncode == code
@@ -315,7 +317,7 @@ def test_what_is_wrong_is_said_in_words(arguments: list[str], code: int) -> None
     assert "Traceback" not in output[1]
 
 
-def test_the_program_says_that_its_port_is_taken(serve: Callable[..., SourceServer]) -> None:
+def test_program_reports_a_taken_port(serve: Callable[..., SourceServer]) -> None:
     with program("--port", str(serve().server_address[1])) as running:
         _, told = running.communicate(timeout=60)
     assert running.returncode == 3

@@ -62,13 +62,13 @@ def contexts(folder: Path, ca: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
 
 
 @pytest.mark.parametrize("name", ["broker", "localhost", "127.0.0.1"])
-def test_both_ends_believe_each_other(folder: Path, name: str):
+def test_server_and_client_accept_each_other(folder: Path, name: str):
     known = handshake(*contexts(folder, folder / "ca.pem"), name)
     assert known is not None
     assert known["subject"] == ((("commonName", "admin"),),)
 
 
-def test_another_name_and_another_authority_are_refused(folder: Path, tmp_path: Path):
+def test_wrong_host_name_and_foreign_authority_are_refused(folder: Path, tmp_path: Path):
     with pytest.raises(ssl.SSLCertVerificationError, match="Hostname mismatch"):
         handshake(*contexts(folder, folder / "ca.pem"), "cassandra")
     certificates.make(tmp_path, HOSTS, days=30)
@@ -76,7 +76,7 @@ def test_another_name_and_another_authority_are_refused(folder: Path, tmp_path: 
         handshake(*contexts(folder, tmp_path / "ca.pem"), "broker")
 
 
-def test_files_are_for_their_owner_only_and_the_authority_signs_no_more(folder: Path):
+def test_files_are_private_and_the_authority_key_is_discarded(folder: Path):
     names = {path.name for path in folder.iterdir()}
     assert names == {"ca.pem", *(f"{name}.{kind}" for name in HOSTS for kind in ("key", "crt", "pem"))}
     assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
@@ -85,12 +85,12 @@ def test_files_are_for_their_owner_only_and_the_authority_signs_no_more(folder: 
 
 
 @pytest.mark.parametrize("days", [0, 826])
-def test_days_have_limits(tmp_path: Path, days: int):
+def test_days_outside_the_limits_are_refused(tmp_path: Path, days: int):
     with pytest.raises(UsageError, match="1 to 825"):
         certificates.make(tmp_path, HOSTS, days=days)
 
 
-def test_certs_makes_all_that_the_secure_overlay_mounts(tmp_path: Path):
+def test_certs_creates_every_file_the_secure_overlay_mounts(tmp_path: Path):
     with pytest.raises(UsageError, match="make certs"):
         certs.demand(tmp_path)
     with pytest.raises(UsageError, match="not set: DEPLOY_REGISTRY_STREAM_PASSWORD\n"):
@@ -109,7 +109,7 @@ def test_certs_makes_all_that_the_secure_overlay_mounts(tmp_path: Path):
     assert (tmp_path / "ca.pem").read_bytes() != before
 
 
-def test_certificates_that_end_are_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_expiring_certificates_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     certs.make(REGISTRY_PASSWORDS, days=30, folder=tmp_path)
     monkeypatch.setattr(certificates, "days_left", lambda _: 0.5)
     with pytest.raises(UsageError, match="the certificates expire"):

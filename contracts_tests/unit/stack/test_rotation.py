@@ -18,7 +18,7 @@ def files(log: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_every_line_is_there_once_and_no_file_grows_beyond_its_limit(tmp_path: Path, seed: int) -> None:
+def test_every_line_is_kept_once_and_files_stay_within_the_limit(tmp_path: Path, seed: int) -> None:
     chance, path, limit = random.Random(seed), tmp_path / "server.log", 1_000
     path.write_bytes(b"of an earlier start\n")
     log = rotation.Log(str(path), limit, kept=1_000)
@@ -36,7 +36,7 @@ def test_every_line_is_there_once_and_no_file_grows_beyond_its_limit(tmp_path: P
         assert one.stat().st_size <= limit + 400
 
 
-def test_only_so_many_older_files_are_kept(tmp_path: Path) -> None:
+def test_only_the_configured_number_of_old_files_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "server.log"
     log = rotation.Log(str(path), 100, kept=3)
     for number in range(200):
@@ -45,7 +45,7 @@ def test_only_so_many_older_files_are_kept(tmp_path: Path) -> None:
     assert path.read_bytes().endswith(b"199\n")
 
 
-def test_a_line_longer_than_a_file_is_kept_whole(tmp_path: Path) -> None:
+def test_line_longer_than_a_file_is_kept_whole(tmp_path: Path) -> None:
     path = tmp_path / "server.log"
     log = rotation.Log(str(path), 100, kept=9)
     for chunk in (b"a" * 90, b"b" * 90, b"c" * 90, b"\n", b"next\n"):
@@ -54,7 +54,7 @@ def test_a_line_longer_than_a_file_is_kept_whole(tmp_path: Path) -> None:
     assert path.read_bytes() == b"next\n"
 
 
-def test_it_ends_with_the_last_process_that_writes(tmp_path: Path) -> None:
+def test_rotation_ends_with_the_last_writer(tmp_path: Path) -> None:
     path = tmp_path / "server.log"
     writer = subprocess.Popen(rotation.command(str(path)), stdin=subprocess.PIPE)
     with writer.stdin as pipe:

@@ -13,7 +13,7 @@ def run(*arguments):
     return subprocess.run(command, cwd=CLONE, capture_output=True, text=True, check=False)
 
 
-def test_a_run_without_the_integration_tests_is_no_complete_one():
+def test_complete_run_fails_without_the_integration_tests():
     one = "contracts_tests/unit/stack/test_stack_docs.py"
     assert run(one).returncode == 0
     complete = run(one, "--complete")
@@ -22,7 +22,7 @@ def test_a_run_without_the_integration_tests_is_no_complete_one():
     assert "contracts_tests/unit has" not in complete.stdout
 
 
-def test_make_test_asks_for_a_complete_run():
+def test_make_test_requires_a_complete_run():
     planned = subprocess.run(
         ["make", "--dry-run", "test", "ARGS="], cwd=CLONE, capture_output=True, text=True, check=True
     )

@@ -13,7 +13,7 @@ from stack.jars.pins import server_versions
 PAGE = (CLONE / "docs" / "reference" / "stack.md").read_text()
 
 
-def test_the_page_has_every_port_and_version():
+def test_docs_list_every_port_and_version():
     table = PAGE.partition("## Addresses and ports")[2].partition("## ")[0]
     assert {int(number) for number in re.findall(r"\b1[0-9]{4}\b", table)} == set(ports.FIXED.values())
     versions = server_versions()
@@ -26,7 +26,7 @@ def test_the_page_has_every_port_and_version():
         assert re.search(rf"^\| {row}[^|]*\| {re.escape(versions[name])} \|", table, flags=re.MULTILINE)
 
 
-def test_the_page_has_every_command_and_flag():
+def test_docs_list_every_command_and_flag():
     (commands,) = (action.choices for action in _parser()._actions if action.dest == "command")
     table = PAGE.partition("## Commands")[2].partition("## ")[0]
     documented = re.findall(r"^\| `(?!python)(\w+)", table, flags=re.MULTILINE)

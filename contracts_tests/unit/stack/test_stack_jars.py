@@ -31,18 +31,18 @@ def test_every_root_of_every_set_is_locked():
     assert {name for _, name in locked} == {jar_set.name for jar_set in jar_sets()}
 
 
-def test_the_lock_is_written_as_it_is_read():
+def test_lock_survives_a_round_trip():
     artifacts = read_lock()
     assert lock_text(artifacts) == (CLONE / "stack" / "jars.lock").read_text()
     assert len({artifact.coordinates for artifact in artifacts}) == len(artifacts)
 
 
-def test_the_lock_holds_nothing_that_pyspark_has_already():
+def test_lock_contains_no_jar_that_pyspark_ships():
     spark = {artifact.coordinates.name for artifact in read_lock() if "spark" in artifact.sets}
     assert not spark & _carried_by("pyspark")
 
 
-def test_versions_of_the_servers_are_those_of_their_packages():
+def test_server_versions_match_their_packages():
     versions = server_versions()
     roots = " ".join(root for jar_set in jar_sets() for root in jar_set.roots)
     for server, artifact in (
@@ -57,7 +57,7 @@ def test_versions_of_the_servers_are_those_of_their_packages():
     assert f'"{versions["java"]}.' in subprocess.run([java(), "-version"], capture_output=True, text=True).stderr
 
 
-def test_no_committed_file_of_the_stack_names_an_address_to_download_from():
+def test_no_committed_file_contains_a_download_address():
     for path in [
         *CLONE.glob("stack/**/*.py"),
         *CLONE.glob("stack/*.*"),
@@ -72,7 +72,7 @@ def test_no_committed_file_of_the_stack_names_an_address_to_download_from():
 @pytest.mark.parametrize(
     "text", ["org.a:b:1", "org.a:b:1:all@tar.gz", "org.a:b:1:linux-x86_64", "org.a:b_2.12:3.5.7@tar.gz"]
 )
-def test_coordinates_are_read_as_they_are_written(text):
+def test_coordinates_survive_a_round_trip(text):
     assert str(Coordinates.parse(text)) == text
 
 
@@ -85,7 +85,7 @@ def test_bad_coordinates_are_refused(text):
 @pytest.mark.parametrize(
     "line", ["org.a:b:1 kafka 12", "org.a:b:1 kafka twelve " + "0" * 64, "org.a:b:1 kafka 12 abc"]
 )
-def test_a_bad_line_of_the_lock_is_named(tmp_path, line):
+def test_bad_line_in_the_lock_is_named(tmp_path, line):
     lock = tmp_path / "jars.lock"
     lock.write_text(f"# comment\n{line}\n")
     with pytest.raises(UsageError, match=r"jars\.lock:2"):
@@ -105,7 +105,7 @@ class Arrived:
         return "not found"
 
 
-def test_only_what_has_the_locked_checksum_gets_into_the_cache(tmp_path):
+def test_cache_accepts_only_files_with_the_locked_checksum(tmp_path):
     content = b"the jar"
     sha256 = "0" * 64
     good = Artifact(Coordinates("g", "good", "1"), ("kafka",), len(content), "")
@@ -132,13 +132,13 @@ def test_only_what_has_the_locked_checksum_gets_into_the_cache(tmp_path):
     assert jars.missing([good], cache) == [good]
 
 
-def test_a_jar_that_is_not_there_says_what_to_run(tmp_path, monkeypatch):
+def test_missing_jar_error_says_to_run_make_setup(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     with pytest.raises(ServerError, match="make setup"):
         jars.paths("kafka")
 
 
-def test_the_work_is_shared_out_whole_and_evenly():
+def test_shares_cover_every_jar_and_keep_modules_together():
     artifacts = read_lock()
     shares = fetch._shares(artifacts)
     assert sorted(artifact.sha256 for share in shares for artifact in share) == sorted(a.sha256 for a in artifacts)
@@ -174,9 +174,7 @@ def authority(tmp_path):
 
 @pytest.mark.filterwarnings("ignore:Parsed a serial number")
 @pytest.mark.parametrize("variable", truststore.VARIABLES)
-def test_java_trusts_what_the_environment_names_and_what_it_trusted_before(
-    tmp_path, monkeypatch, authority, variable
-):
+def test_truststore_adds_certificates_from_the_environment(tmp_path, monkeypatch, authority, variable):
     file, certificate = authority
     for name in truststore.VARIABLES:
         monkeypatch.delenv(name, raising=False)
@@ -192,7 +190,7 @@ def test_java_trusts_what_the_environment_names_and_what_it_trusted_before(
     assert len(inside) > len(before) * 0.9
 
 
-def test_a_certificate_file_that_is_none_is_named(tmp_path, monkeypatch):
+def test_missing_or_invalid_certificate_file_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "absent.pem"))
     with pytest.raises(UsageError, match="SSL_CERT_FILE"):
         truststore.trusted_certificates()
@@ -201,7 +199,7 @@ def test_a_certificate_file_that_is_none_is_named(tmp_path, monkeypatch):
         truststore.trusted_certificates()
 
 
-def test_a_proxy_is_told_to_java():
+def test_proxy_is_passed_to_java():
     options = _proxy_options({"https": "http://me:s%40crit@proxy.example:8080", "no": ".internal,localhost"})
     assert "-Dhttps.proxyHost=proxy.example" in options
     assert "-Dhttps.proxyPort=8080" in options

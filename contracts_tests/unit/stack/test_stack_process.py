@@ -36,7 +36,7 @@ def sleeper(tmp_path):
     started.wait()
 
 
-def test_a_process_is_recognised_until_it_ends(site, sleeper):
+def test_recorded_process_is_recognised_until_it_ends(site, sleeper):
     process.record(site, "kafka", sleeper.pid)
     found = process.recorded(site, "kafka")
     assert found is not None
@@ -46,7 +46,7 @@ def test_a_process_is_recognised_until_it_ends(site, sleeper):
     assert process.recorded(site, "kafka") is None
 
 
-def test_a_recycled_pid_is_another_process_and_is_left_alone(site, sleeper):
+def test_recycled_pid_is_ignored_and_never_signalled(site, sleeper):
     """The pid file of a server that is long dead names a pid that somebody else has by now."""
     actual = process.Identity.of(sleeper.pid)
     stale = {"pid": sleeper.pid, "started": actual.started - 1, "boot": actual.boot}
@@ -58,14 +58,14 @@ def test_a_recycled_pid_is_another_process_and_is_left_alone(site, sleeper):
     assert sleeper.poll() is None
 
 
-def test_remnants_are_told_from_what_a_person_runs_in_the_folder(tmp_path, sleeper):
+def test_remnants_match_both_folder_and_executable(tmp_path, sleeper):
     executable = tmp_path / os.readlink(f"/proc/{sleeper.pid}/exe")
     assert [one.pid for one in process.remnants(tmp_path, executable)] == [sleeper.pid]
     assert process.remnants(tmp_path, tmp_path / "java") == []
     assert process.remnants(tmp_path / "kafka", executable) == []
 
 
-def test_a_taken_port_names_its_holder():
+def test_taken_port_names_its_holder():
     with closing(socket.socket()) as holder:
         holder.bind((ports.HOST, 0))
         holder.listen()
@@ -79,7 +79,7 @@ def test_a_taken_port_names_its_holder():
     assert ports.is_free(number)
 
 
-def test_a_port_may_be_taken_at_one_address_and_free_at_another():
+def test_port_may_be_taken_on_one_address_and_free_on_another():
     with closing(socket.socket()) as holder:
         holder.bind((ports.host("cassandra-2"), 0))
         holder.listen()
@@ -91,7 +91,7 @@ def test_a_port_may_be_taken_at_one_address_and_free_at_another():
         assert ports.holder(number) == ""
 
 
-def test_picked_ports_are_free_different_and_not_the_documented_ones():
+def test_picked_ports_are_free_distinct_and_not_the_fixed_ones():
     picked = ports.pick(ports.FIXED)
     assert list(picked) == list(ports.FIXED)
     assert len(set(picked.values())) == len(picked)
@@ -99,7 +99,7 @@ def test_picked_ports_are_free_different_and_not_the_documented_ones():
     assert all(map(ports.is_free, picked.values()))
 
 
-def test_secrets_are_generated_once_and_only_their_owner_reads_them(site):
+def test_secrets_are_generated_once_and_readable_only_by_the_owner(site):
     first = site.secrets()
     assert site.secrets() == first
     file = site.root / "secrets.json"
@@ -109,14 +109,14 @@ def test_secrets_are_generated_once_and_only_their_owner_reads_them(site):
     assert all(len(secret) >= 32 and secret.isalnum() for secret in first.values())
 
 
-def test_a_damaged_file_is_named(site):
+def test_damaged_file_is_named(site):
     site.pid_file("kafka").write_text("{half")
     with pytest.raises(UsageError, match="is damaged") as caught:
         process.recorded(site, "kafka")
     assert "kafka.json" in str(caught.value)
 
 
-def test_the_lock_keeps_a_second_one_waiting(site):
+def test_lock_makes_a_second_caller_wait(site):
     said, entered = [], threading.Event()
 
     def second():
@@ -155,7 +155,7 @@ class Program:
         pass
 
 
-def test_a_program_that_dies_is_an_error_with_the_end_of_its_log(site):
+def test_server_that_dies_at_startup_is_reported_with_its_last_log(site):
     line = "print('older'); [print('line', n) for n in range(40)]; print('\\tat frame'); raise SystemExit(7)"
     with pytest.raises(ServerError) as caught:
         supervisor.up(site, [Program(site, line, ready=lambda: False)], lambda _: None)
@@ -167,14 +167,14 @@ def test_a_program_that_dies_is_an_error_with_the_end_of_its_log(site):
     assert str(site.log("kafka")) in message
 
 
-def test_a_program_that_never_answers_is_stopped_and_said_so(site):
+def test_server_that_never_answers_is_stopped_and_reported(site):
     server = Program(site, "import time; time.sleep(60)", ready=lambda: False)
     with pytest.raises(ServerError, match="has not answered in 1 s"):
         supervisor.up(site, [server], lambda _: None, seconds=1)
     assert process.recorded(site, "kafka") is None
 
 
-def test_a_program_that_ignores_the_polite_signal_is_killed(site):
+def test_server_that_ignores_the_stop_signal_is_killed(site):
     line = "import signal, time; signal.signal(15, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
     server = Program(site, line, ready=lambda: "deaf" in site.log("kafka").read_text())
     assert supervisor.up(site, [server], lambda _: None) == 1
@@ -185,7 +185,7 @@ def test_a_program_that_ignores_the_polite_signal_is_killed(site):
     assert supervisor.down(site, [server], said.append) == 0
 
 
-def test_a_full_disk_is_said_before_anything_starts(site, monkeypatch):
+def test_full_disk_is_reported_before_anything_starts(site, monkeypatch):
     monkeypatch.setattr(supervisor, "MINIMUM_FREE", 1 << 62)
     with pytest.raises(ServerError, match="disk is too full"):
         supervisor.up(site, [Program(site, "")], lambda _: None)
@@ -201,7 +201,7 @@ def test_nothing_starts_after_a_cancellation(site):
     assert launcher.started == frozenset()
 
 
-def test_the_tail_goes_no_further_back_than_the_last_start(site):
+def test_tail_begins_at_the_last_start(site):
     launcher = Launcher(site)
     site.log("kafka").write_text("an old error\n")
     launcher.open_log("kafka")
@@ -211,7 +211,7 @@ def test_the_tail_goes_no_further_back_than_the_last_start(site):
     assert tail(site.log("absent")) == ""
 
 
-def test_every_error_of_the_stack_says_how_to_fix_it_and_has_its_exit_code():
+def test_stack_errors_have_exit_codes_and_show_the_fix():
     assert {kind.exit_code for kind in (StackError, UsageError)} == {2}
     assert {kind.exit_code for kind in (ServerError, PortTaken)} == {3}
     assert Cancelled.exit_code == 130

@@ -18,7 +18,7 @@ from stack.site import Site
 from stack.stack import ALL_NAMES, EXTRAS, Stack
 
 
-def test_what_was_made_for_three_nodes_stays_so(tmp_path: Path) -> None:
+def test_three_node_stack_keeps_its_node_count(tmp_path: Path) -> None:
     site = Site(tmp_path)
     shape = agreed(site, 3)
     shape.keep(site)
@@ -30,7 +30,7 @@ def test_what_was_made_for_three_nodes_stays_so(tmp_path: Path) -> None:
     assert "--dir" in str(told.value)
 
 
-def test_what_is_secure_stays_so(tmp_path: Path) -> None:
+def test_secure_stack_stays_secure(tmp_path: Path) -> None:
     site = Site(tmp_path)
     agreed(site, secure=True).keep(site)
     assert agreed(site).secure
@@ -42,7 +42,7 @@ def test_what_is_secure_stays_so(tmp_path: Path) -> None:
         agreed(plain, secure=True)
 
 
-def test_zookeeper_goes_with_one_node_and_without_accounts(tmp_path: Path) -> None:
+def test_zookeeper_allows_only_one_node_and_no_accounts(tmp_path: Path) -> None:
     agreed(Site(tmp_path), zookeeper=True).keep(Site(tmp_path))
     names = [server.name for server in Stack.at(tmp_path).servers]
     assert names[:2] == ["zookeeper", "kafka"]
@@ -51,14 +51,14 @@ def test_zookeeper_goes_with_one_node_and_without_accounts(tmp_path: Path) -> No
             agreed(Site(tmp_path), **other)
 
 
-def test_a_stack_from_before_there_was_a_choice_has_one_node(tmp_path: Path) -> None:
+def test_old_stack_without_a_shape_file_has_one_node(tmp_path: Path) -> None:
     (tmp_path / "kafka" / "data").mkdir(parents=True)
     assert agreed(Site(tmp_path), None).brokers == 1
     with pytest.raises(UsageError):
         agreed(Site(tmp_path), 3)
 
 
-def test_nodes_name_each_other_and_keep_one_copy_in_reserve(tmp_path: Path) -> None:
+def test_kafka_nodes_list_each_other_and_tolerate_one_failure(tmp_path: Path) -> None:
     site = Site(tmp_path)
     agreed(site, 3).keep(site)
     first, second, third = (server for server in Stack.at(tmp_path).servers if server.name.startswith("kafka"))
@@ -72,7 +72,7 @@ def test_nodes_name_each_other_and_keep_one_copy_in_reserve(tmp_path: Path) -> N
         }
 
 
-def test_two_nodes_of_cassandra_stay_two_whatever_kafka_has(tmp_path: Path) -> None:
+def test_cassandra_node_count_is_independent_of_kafka(tmp_path: Path) -> None:
     site = Site(tmp_path)
     (site.folder("kafka") / "data").mkdir(parents=True)
     shape = agreed(site, cassandra_nodes=2)
@@ -86,7 +86,7 @@ def test_two_nodes_of_cassandra_stay_two_whatever_kafka_has(tmp_path: Path) -> N
         agreed(site, 3)
 
 
-def test_a_shape_from_before_there_was_a_choice_has_one_node_of_cassandra(tmp_path: Path) -> None:
+def test_old_shape_file_means_one_cassandra_node(tmp_path: Path) -> None:
     site = Site(tmp_path)
     site.write(tmp_path / "shape.json", {"brokers": 3, "secure": False, "zookeeper": False, "cluster_id": "abc"})
     (site.folder("cassandra") / "data").mkdir(parents=True)
@@ -95,7 +95,7 @@ def test_a_shape_from_before_there_was_a_choice_has_one_node_of_cassandra(tmp_pa
         agreed(site, cassandra_nodes=2)
 
 
-def test_nodes_of_cassandra_have_the_same_ports_and_addresses_of_their_own(tmp_path: Path) -> None:
+def test_cassandra_nodes_share_ports_and_differ_in_address(tmp_path: Path) -> None:
     site = Site(tmp_path)
     agreed(site, cassandra_nodes=2).keep(site)
     first, second = (server for server in Stack.at(tmp_path).servers if server.name.startswith("cassandra"))
@@ -110,7 +110,7 @@ def test_nodes_of_cassandra_have_the_same_ports_and_addresses_of_their_own(tmp_p
         assert node.exports("stream")["CASSANDRA_HOSTS"] == "127.0.0.1:19042,127.0.0.2:19042"
 
 
-def test_a_secure_stack_may_lie_in_a_folder_with_a_blank(tmp_path: Path) -> None:
+def test_secure_stack_works_in_a_folder_with_a_space(tmp_path: Path) -> None:
     site = Site(tmp_path / "a folder")
     site.create()
     agreed(site, secure=True).keep(site)
@@ -119,7 +119,7 @@ def test_a_secure_stack_may_lie_in_a_folder_with_a_blank(tmp_path: Path) -> None
     assert (parameters["sslmode"], parameters["sslrootcert"]) == ("verify-full", str(site.authority))
 
 
-def test_a_machine_without_the_second_address_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_second_loopback_address_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     ports.demand_host("cassandra-2")
     # Reserved for documentation (RFC 5737): nobody's.
     monkeypatch.setitem(ports._HOSTS, "cassandra-2", "192.0.2.1")
@@ -129,13 +129,13 @@ def test_a_machine_without_the_second_address_is_told_so(monkeypatch: pytest.Mon
     assert "ip address add" in str(told.value)
 
 
-def test_every_server_that_there_can_be_has_a_name_of_its_own(tmp_path: Path) -> None:
+def test_every_possible_server_has_a_unique_name(tmp_path: Path) -> None:
     site = Site(tmp_path)
     full = Stack(site, Stack.at(tmp_path).ports, agreed(site, 3, cassandra_nodes=2), extras=tuple(EXTRAS))
     assert sorted([*(server.name for server in full.servers), "zookeeper"]) == sorted(ALL_NAMES)
 
 
-def test_the_page_names_the_packages_that_are_pinned() -> None:
+def test_docs_name_the_pinned_spark_packages() -> None:
     page = (CLONE / "docs" / "how-to" / "cluster.md").read_text()
     (named,) = re.findall(r"--packages (\S+)", page)
     (spark,) = (one for one in jar_sets() if one.name == "spark")
