@@ -24,6 +24,7 @@ from benchmarks import records, servers
 from contracts.catalog import loading
 from contracts.catalog.contract import Contract
 from contracts.registry.client import Registry
+from contracts.registry.snapshot import Snapshot
 from contracts.settings import Settings
 from streaming.decode import decoder as decode
 from streaming.decode import framing
@@ -64,7 +65,7 @@ def _of(spark: SparkSession, configured: Settings, name: str, versions: int, mor
     for version in range(versions):
         if version:
             contract = _evolved(own, contract, version)
-        found = Registry.from_settings(own).find(contract.value)
+        found = Snapshot(Registry.from_settings(own)).find(contract.value)
         assert found is not None
         ids.append(found.schema_id)
     _fill(own, contract, ids, {f"more_{number}": f"text {number} of it" for number in range(more)})

@@ -23,6 +23,7 @@ from psycopg.types.json import set_json_loads
 from contracts import settings
 from contracts.catalog import loading
 from contracts.registry.client import Registry
+from contracts.registry.snapshot import Snapshot
 from contracts.settings import Settings
 from contracts_tests.fixtures.clone import CLONE
 from contracts_tests.fixtures.stack import RunningStack
@@ -133,7 +134,7 @@ def test_orders_contract_runs_without_code_of_its_own(private: RunningStack, tmp
 def send(configured: Settings, orders: list[dict[str, Any]], *others: bytes) -> None:
     """Send orders in the wire format, with the registered schema id, and then the other values."""
     contract = loading.load_one(configured.contracts_dir, CONTRACT)
-    found = Registry.from_settings(configured).find(contract.value)
+    found = Snapshot(Registry.from_settings(configured)).find(contract.value)
     assert found is not None
     schema = fastavro.parse_schema(json.loads(contract.value.schema_text))
     producer = Producer({"bootstrap.servers": configured.kafka_bootstrap_servers})
