@@ -77,8 +77,8 @@ class BatchWriter:
         return partial(self._attempt, sink, guarded, number, Asked())
 
     def check_gaps(self, sink: Sink) -> None:
-        """Raises RecordsLost where Kafka has deleted what the store is to read: no other attempt helps."""
-        # Without an answer from Kafka nobody can say, and the error that brought us here is reported.
+        """Raise RecordsLost when Kafka has deleted what the store is to read next: another attempt does not help."""
+        # Without an answer from Kafka this is unknown; then the error that led here is reported.
         with suppress(ServiceError):
             gaps.pass_over(self._settings, self._contract, self._checkpoints, [sink.name], accept_loss=False)
 
@@ -88,7 +88,7 @@ class BatchWriter:
             try:
                 return self._write_in_time(sink, lambda: self._write(sink, batch, asked))
             except UnreadableTimestamp as error:
-                self._log.info("brought by a plain consumer", sink=sink.name, batch=number, why=error.what)
+                self._log.info("read with a plain consumer", sink=sink.name, batch=number, why=error.what)
                 return self._write_in_time(sink, lambda: self._write_pieces(sink, number, asked))
         except ServiceError as error:
             self._metrics.attempt_failed(sink.name, error)
@@ -96,16 +96,16 @@ class BatchWriter:
             raise
 
     def _write_in_time(self, sink: Sink, write: Callable[[], Counts]) -> Counts:
-        """A write that hangs in a driver is left behind; should it wake up, it writes what is written again."""
+        """Abandon a write that hangs in a driver.  Should it wake up, it writes what the next attempt writes too."""
         limit = self._settings.stream_write_timeout_s
         attempt: Future[Counts] = Future()
 
         def work() -> None:
             try:
                 attempt.set_result(write())
-            except failures.JAVA_ERRORS as error:  # a sink tells of its own server; this is about reading
+            except failures.JAVA_ERRORS as error:  # from reading: a sink translates the errors of its own server
                 attempt.set_exception(failures.of_java(failures.KAFKA, self._settings.kafka_bootstrap_servers, error))
-            except BaseException as error:  # handed over to the thread that waits
+            except BaseException as error:  # for the thread that waits
                 attempt.set_exception(error)
 
         threading.Thread(target=work, name=f"write-{sink.name}", daemon=True).start()
@@ -113,7 +113,7 @@ class BatchWriter:
             return attempt.result(limit)
         except TimeoutError:
             words = f"the batch was not written within {limit:g} s"
-            fix = "see whether the server answers (`make status`), or raise STREAM_WRITE_TIMEOUT_S"
+            fix = "check that the server answers (`make status`), or raise STREAM_WRITE_TIMEOUT_S"
             raise ServiceError(words, where=sink.name, fix=fix, server=sink.name) from None
 
     def _write(self, sink: Sink, batch: DataFrame, asked: Asked) -> Counts:
@@ -122,8 +122,8 @@ class BatchWriter:
                 return self._write_decoded(sink, self._decoding.known(batch))
             except UnseenSchemaId:
                 self._log.info("a schema id not seen before", sink=sink.name)
-        # A sink is idempotent: what the attempt above has written already is written again.
-        # On disk: what Spark keeps in memory beyond what it counts, some 80 MB a task, is too much of large records.
+        # A sink is idempotent, so it may write again what the attempt above has written.
+        # On disk: with large records, Spark would hold some 80 MB per task in memory beyond what it counts.
         batch.persist(StorageLevel.DISK_ONLY)
         try:
             return self._write_decoded(sink, self._decoding.looked_up(batch, asked))
@@ -145,7 +145,7 @@ class BatchWriter:
                 counts = sink.write(marked)
                 break
             except RowsRefused as found:
-                # Without these rows the batch is written again: an older event of the same key may be the newest now.
+                # Write the batch again without these rows: an older event of the same key may be the newest now.
                 if not found.rows.keys() - refused.keys():
                     raise
                 refused |= found.rows

@@ -1,7 +1,7 @@
-"""Is the broker there, and the topic the same?
+"""Checks that Kafka serves the topic, and that it is still the same topic.
 
-Spark's Kafka source asks again and again in silence, and knows names only: a stalled stream is never silent, and none
-goes on in another topic.
+Spark's Kafka source retries without a word and knows topics only by name.  With this watch a stalled stream says so,
+and no stream continues in another topic of the same name.
 """
 
 from __future__ import annotations
@@ -26,8 +26,10 @@ _ANSWERS_WITHIN_S = 5.0
 
 
 class SameTopic:
-    """Is the topic still the one that the stream began with?  Offsets mean nothing in another one of its name, and
-    Spark, which knows names only, would read it from the old topic's offsets on.
+    """Checks that the topic is still the one that the stream began with.
+
+    Offsets mean nothing in another topic of the same name, but Spark, which knows only names, would go on reading
+    there at the old topic's offsets.
 
     Args:
         topic_id: see `Topics.id_of`.
@@ -39,21 +41,21 @@ class SameTopic:
         self._topic, self._topic_id = topic, topic_id
 
     def check(self) -> None:
-        """Raises Refused when it was made anew, ServiceError when nobody can say."""
+        """Raise Refused when the topic was deleted and created again, ServiceError when Kafka does not say."""
         try:
             found = self._topics.id_of(self._topic)
-        except Refused as error:  # it is not there at the moment
+        except Refused as error:  # it does not exist at the moment
             raise ServiceError(error.what, where=error.where, fix=error.fix, server=error.server) from None
         if found != self._topic_id:
-            words = f"topic {self._topic} was deleted and made anew while the stream read it"
-            fix = "start the stream again: it reads the new one from its beginning"
+            words = f"topic {self._topic} was deleted and created again while the stream read it"
+            fix = "start the stream again: it reads the new topic from its beginning"
             raise Refused(words, where="Kafka", fix=fix, server="kafka")
 
 
 class Watch:
-    """Asks the broker for one topic every `EVERY_S` seconds, and logs a warning each time that it is not served.
+    """Asks Kafka for one topic every `EVERY_S` seconds, and logs a warning each time that Kafka does not serve it.
 
-    Used in a `with` block, for the time of which it has a thread.
+    Use it in a `with` block; its thread runs that long.
     """
 
     def __init__(self, settings: Settings, topic: str, same: SameTopic) -> None:
@@ -76,7 +78,7 @@ class Watch:
         self._thread.join()
 
     def given_up(self) -> ServiceError | None:
-        """What to end with once the topic was not served for STREAM_RETRY_FOR_S, or is another one; else None."""
+        """Return the error to end with if the topic was away for STREAM_RETRY_FOR_S or is another one; else None."""
         if self._another is not None:
             return self._another
         words, silent = self._words, time.monotonic() - self._served
@@ -101,7 +103,7 @@ class Watch:
             self._words = words
 
     def _another_topic(self) -> str | None:
-        """Why nobody can say whether it is the same topic; that it is another one, `given_up` tells."""
+        """Return why Kafka does not say whether it is the same topic.  Keep for `given_up` that it is another one."""
         try:
             self._same.check()
         except Refused as error:
@@ -112,9 +114,9 @@ class Watch:
 
 
 def _trouble(client: AdminClient, topic: str) -> str | None:
-    """Why the topic cannot be read at the moment, None when it can."""
+    """Return why the topic cannot be read at the moment, None when it can."""
     try:
-        # All of them: one that is asked for by its name may be created by that.
+        # Ask for all topics: asking for one by name may create it.
         found = client.list_topics(timeout=_ANSWERS_WITHIN_S).topics.get(topic)
     except KafkaException as error:
         return f"no broker answered within {_ANSWERS_WITHIN_S:g} s ({error.args[0].str()})"

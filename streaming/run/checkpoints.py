@@ -1,6 +1,6 @@
-"""Checkpoints of a contract's stream: a folder for each topic and store, which says itself what it is of.
+"""Checkpoints of a contract's stream: one folder for each topic and store, with a file that says what it belongs to.
 
-Spark keeps in it what was read; its offsets mean nothing in another topic, and its files nothing to another layout.
+Spark keeps there what it has read.  Its offsets mean nothing in another topic, nor its files in another layout.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ DEAD_LETTERS_FILE = "dead-letters.json"
 
 @dataclass(frozen=True)
 class Layout:
-    """What a checkpoint is of.
+    """What a checkpoint belongs to.
 
     Attributes:
-        layout: number of the way in which the folder is laid out.
+        layout: version number of the folder's layout.
         contract: the contract's name.
-        topic, topic_id: the topic; another id is another topic, of the same name or not.
-        partitions: how many it had when the checkpoint was made.
+        topic, topic_id: the topic; a topic with another id is another topic, even if it has the same name.
+        partitions: how many the topic had when the checkpoint was made.
         sink: the store that the checkpoint is for.
     """
 
@@ -47,15 +47,15 @@ class Layout:
 
 
 class Checkpoints:
-    """The checkpoints of one contract, and of its topic as it is now.
+    """The checkpoints of one contract, for its topic as it is now.
 
     Args:
         settings: `checkpoint_dir` gets `<contract>/topic-<id>/<sink>`.  Offsets mean nothing in another topic of the
-            same name: on another cluster, or made anew.
+            same name: on another cluster, or deleted and created again.
 
     Attributes:
         folder: holds a folder for each store.
-        topic_id: of the topic that they are of.
+        topic_id: the id of the topic.
     """
 
     def __init__(self, settings: Settings, contract: Contract) -> None:
@@ -68,14 +68,14 @@ class Checkpoints:
         self.folder = self._of_contract / f"topic-{self.topic_id}"
 
     def claim(self, sinks: Iterable[str]) -> None:
-        """Makes the folders that are not there, with their layout files.
+        """Create the missing folders, with their layout files.
 
         Args:
             sinks: the stores, the one that sends the dead letters first.
 
         Raises:
-            ConfigurationError: one that is there is of something else, or of an older layout; or dead letters were
-                another store's to send, and it has not come as far.  Nothing was made.
+            ConfigurationError: an existing folder belongs to something else or has an older layout, or another store
+                sent the dead letters before and is behind this one.  Nothing was created.
         """
         sinks = list(sinks)
         for sink in sinks:
@@ -88,10 +88,10 @@ class Checkpoints:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Keeps every other stream of this topic and folder out, until the end of a `with` block or of the process.
+        """Keep every other stream of this topic and folder out, until the `with` block or the process ends.
 
         Raises:
-            ServiceError: another one is at work.
+            ServiceError: another stream is running.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "lock").open("w") as file:
@@ -101,13 +101,13 @@ class Checkpoints:
                 raise ServiceError(
                     "another stream of this contract writes from these checkpoints",
                     where=str(self.folder),
-                    fix="wait for its end, or stop it (kill -TERM); two would write everything twice",
+                    fix="wait until it ends, or stop it (kill -TERM); two streams would write everything twice",
                     server="",
                 ) from None
             yield
 
     def begun(self, sink: str) -> bool:
-        """Whether the store's query has ended a batch."""
+        """Return whether the store's query has finished a batch."""
         return self._position(sink) is not None
 
     def _position(self, sink: str) -> dict[int, int] | None:
@@ -118,18 +118,21 @@ class Checkpoints:
             raise _refusal(self.folder / sink, words) from None
 
     def without_table(self, sink: str, table: str) -> ConfigurationError:
-        """The refusal of a store that has lost its table."""
-        return _refusal(self.folder / sink, f"it says what was written to {table}, and there is no such table")
+        """Return the error for a store whose table is gone."""
+        return _refusal(self.folder / sink, f"it records what was written to {table}, but there is no such table")
 
     def _check_dead_letters(self, first: str) -> None:
-        """A store that takes over from another one sends none of the letters up to where it stands itself."""
+        """Raise when the store takes over the dead letters from one that is behind it.
+
+        It would send none of the letters up to its own position.
+        """
         before = (_read(self.folder / DEAD_LETTERS_FILE) or {}).get("sink", first)
         if before == first:
             return
         theirs, mine = self._position(str(before)) or {}, self._position(first) or {}
         if behind := sorted(one for one, offset in mine.items() if theirs.get(one, 0) < offset):
             numbers = ", ".join(map(str, behind))
-            words = f"dead letters were those of {before} to send, which has not come as far in partition {numbers}"
+            words = f"{before} sent the dead letters so far, and it is behind {first} in partition {numbers}"
             raise _refusal(self.folder / first, words, f"Or put sinks.{before} back until it has caught up")
 
     def _layout(self, sink: str) -> Layout:
@@ -138,34 +141,38 @@ class Checkpoints:
     def _check(self, sink: str) -> None:
         before_topic_ids = self._of_contract / sink
         if _used(before_topic_ids):
-            raise _refusal(before_topic_ids, "it is of an older layout, which did not tell topics of one name apart")
+            raise _refusal(
+                before_topic_ids, "it has an older layout, which did not tell topics of the same name apart"
+            )
         folder = self.folder / sink
         if not _used(folder):
             return
         found = _read(folder / LAYOUT_FILE)
         if found is None:
-            raise _refusal(folder, f"it has no readable {LAYOUT_FILE}: it is of an older layout, or not ours")
+            raise _refusal(
+                folder, f"it has no readable {LAYOUT_FILE}: it has an older layout, or another program made it"
+            )
         if found.get("layout") != LAYOUT:
-            raise _refusal(folder, f"its layout is number {found.get('layout')}; this version reads number {LAYOUT}")
+            raise _refusal(folder, f"it has layout {found.get('layout')}; this version reads layout {LAYOUT}")
         for name, wanted in asdict(self._layout(sink)).items():
             if name != "partitions" and found.get(name) != wanted:
                 words = f"it belongs to another {name.replace('_', ' ')}: {found.get(name)!r}, not {wanted!r}"
                 raise _refusal(folder, words)
         if not isinstance(found.get("partitions"), int) or found["partitions"] > self._partitions:
-            words = f"it is of a topic with {found.get('partitions')} partitions; {self._contract.topic} has"
+            words = f"it belongs to a topic with {found.get('partitions')} partitions; {self._contract.topic} has"
             raise _refusal(folder, f"{words} {self._partitions}")
 
 
 def position(checkpoint: Path, topic: str, batch: int | None = None) -> dict[int, int] | None:
-    """Partition -> the offset after a batch's last record, as Spark's checkpoint has it.
+    """Read partition -> the offset after a batch's last record from Spark's checkpoint.
 
     Args:
         checkpoint: the query's folder.
         topic: the topic that it reads.
-        batch: number of a batch that has begun; None for the last one that has ended.
+        batch: number of a batch that has begun; None for the last one that is finished.
 
     Returns:
-        None where no batch has ended yet.
+        None when no batch is finished yet.
 
     Raises:
         OSError, ValueError, KeyError: the checkpoint is not as Spark 3.5 writes it.
@@ -181,7 +188,7 @@ def position(checkpoint: Path, topic: str, batch: int | None = None) -> dict[int
 
 
 def next_offsets(checkpoint: Path, topic: str) -> dict[int, int] | None:
-    """Partition -> the offset that a query reads next; None where it has not begun."""
+    """Return partition -> the offset that a query reads next; None when it has not begun."""
     ended = position(checkpoint, topic)
     if ended is not None:
         return ended
@@ -194,7 +201,7 @@ def next_offsets(checkpoint: Path, topic: str) -> dict[int, int] | None:
 
 
 def ranges(checkpoint: Path, topic: str, batch: int) -> dict[int, tuple[int, int]]:
-    """Partition -> first and last offset of the batch that has begun, for each partition that it reads from.
+    """Return partition -> first and last offset of a batch that has begun, for each partition that it reads.
 
     Raises:
         OSError, ValueError, KeyError: the checkpoint is not as Spark 3.5 writes it.
@@ -216,7 +223,7 @@ def _read(file: Path) -> dict[str, Any] | None:
 
 
 def _write(target: Path, document: dict[str, Any]) -> None:
-    """All of it or nothing, also when the power goes: without it the folder would be refused."""
+    """Write all of it or nothing, even when the power fails: a folder with half a file would be refused."""
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = target.with_name(f".{target.name}")
     with draft.open("w", encoding="utf-8") as file:

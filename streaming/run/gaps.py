@@ -1,8 +1,8 @@
-"""Records that Kafka deleted before a store had read them: found, refused, and passed over when somebody says so.
+"""Finds records that Kafka deleted before a store read them, and skips them only when the user accepts the loss.
 
-A stream that was off for longer than the topic keeps its records stands before a gap.  Another attempt does not help,
-and going on without a word would lose records in silence.  `--accept-loss` moves the store's checkpoint behind the
-gap, and writes what is lost into `losses.json` beside it.
+A stream that was off for longer than the topic keeps its records faces a gap.  Another attempt does not help, and
+skipping the gap without a word would lose records silently.  `--accept-loss` moves the store's checkpoint behind the
+gap, and records the loss in `losses.json` beside it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LOSSES_FILE = "losses.json"
 
 @dataclass(frozen=True)
 class Gap:
-    """Offsets that are gone from one partition, `first` to `last`, for one store."""
+    """The offsets `first` to `last` of one partition, deleted before one store read them."""
 
     sink: str
     topic: str
@@ -38,7 +38,7 @@ class Gap:
 
     @property
     def records(self) -> int:
-        """How many there were at most: an offset may also be a transaction's marker, or compacted away."""
+        """The largest possible number of records: an offset may also be a transaction marker, or compacted away."""
         return self.last - self.first + 1
 
     def __str__(self) -> str:
@@ -50,10 +50,10 @@ class Gap:
 
 
 class RecordsLost(ConfigurationError):
-    """A store cannot be written on without a gap.  Exit code 2: no other attempt helps.
+    """A store cannot continue without a gap.  Exit code 2: another attempt does not help.
 
     Attributes:
-        gaps: what is gone.
+        gaps: what is lost.
     """
 
     def __init__(self, gaps: Iterable[Gap], contract: str, checkpoint: Path) -> None:
@@ -61,20 +61,20 @@ class RecordsLost(ConfigurationError):
         super().__init__(
             "; ".join(map(str, self.gaps)),
             where=str(checkpoint),
-            fix=f"`python -m streaming --contract {contract} --accept-loss` goes on behind the gap and records the "
-            "loss; rows that are stored stay. `retention.ms` in contract.yaml (kafka.config) keeps records longer",
+            fix=f"`python -m streaming --contract {contract} --accept-loss` continues behind the gap and records the "
+            "loss; stored rows stay. `retention.ms` in contract.yaml (kafka.config) keeps records longer",
         )
 
 
 def pass_over(settings: Settings, contract: Contract, folder: Path, sinks: Iterable[str], accept_loss: bool) -> None:
-    """Move each store's checkpoint behind its gaps and log what is lost, if somebody has accepted the loss.
+    """Move each store's checkpoint behind its gaps and log the loss, if the user has accepted it.
 
     Args:
         folder: holds a folder for each store, see `Checkpoints.folder`.
         sinks: names of the stores.
 
     Raises:
-        RecordsLost: there are gaps, and nobody has accepted them.
+        RecordsLost: there are gaps, and the loss is not accepted.
         ServiceError: Kafka does not answer.
     """
     begins = topic.begins(settings, contract.topic)
@@ -90,11 +90,11 @@ def pass_over(settings: Settings, contract: Contract, folder: Path, sinks: Itera
 
 
 def of(folder: Path, sink: str, topic: str, begins: Mapping[int, int]) -> list[Gap]:
-    """The gaps between a store's checkpoint and the topic.
+    """Return the gaps between a store's checkpoint and the topic.
 
     Args:
         folder: holds a folder for each store, see `Checkpoints.folder`.
-        begins: partition -> the first offset that the topic has.
+        begins: partition -> the first offset that is still in the topic.
 
     Raises:
         OSError, ValueError, KeyError: the checkpoint is not as Spark 3.5 writes it.
@@ -102,7 +102,7 @@ def of(folder: Path, sink: str, topic: str, begins: Mapping[int, int]) -> list[G
     there = next_offsets(folder / sink, topic)
     if there is None:
         return []
-    # A partition that was added since is read from its beginning.
+    # A partition that was added later is read from its beginning.
     wanted = {partition: there.get(partition, 0) for partition in begins}
     return [
         Gap(sink, topic, partition, wanted[partition], begin - 1)
@@ -112,7 +112,7 @@ def of(folder: Path, sink: str, topic: str, begins: Mapping[int, int]) -> list[G
 
 
 def accept(folder: Path, sink: str, gaps: Iterable[Gap]) -> None:
-    """Moves the store's checkpoint behind the gaps, and records them first.  It may be killed, and done again."""
+    """Record the gaps, then move the store's checkpoint behind them.  It can be repeated if it was killed."""
     gaps = list(gaps)
     file = folder / LOSSES_FILE
     known = losses(folder)
@@ -123,7 +123,7 @@ def accept(folder: Path, sink: str, gaps: Iterable[Gap]) -> None:
     checkpoint = folder / sink
     ended = [int(one.name) for one in (checkpoint / "commits").glob("[0-9]*")]
     if not ended:
-        # Nothing was written: the query begins anew, at the beginning of what is there.
+        # Nothing was written: the query starts over, at the first records that are left.
         for name in ("offsets", "sources", "commits"):
             shutil.rmtree(checkpoint / name, ignore_errors=True)
         return
@@ -133,13 +133,13 @@ def accept(folder: Path, sink: str, gaps: Iterable[Gap]) -> None:
     for gap in gaps:
         document[gap.topic][str(gap.partition)] = gap.last + 1
     commit = (checkpoint / "commits" / str(batch)).read_text(encoding="utf-8")
-    # A batch that ends behind the gap and is written already.  One that was planned across the gap makes room for it.
+    # Pretend that a batch up to the end of the gap is written.  It replaces one that was planned across the gap.
     _replace(checkpoint / "offsets" / str(batch + 1), "\n".join((version, settings, json.dumps(document))))
     _replace(checkpoint / "commits" / str(batch + 1), commit)
 
 
 def losses(folder: Path) -> list[Gap]:
-    """What was accepted as lost, of all stores."""
+    """Return the accepted losses of all stores."""
     try:
         return [Gap(**one) for one in json.loads((folder / LOSSES_FILE).read_text(encoding="utf-8"))]
     except FileNotFoundError:
@@ -147,7 +147,7 @@ def losses(folder: Path) -> list[Gap]:
 
 
 def _replace(file: Path, text: str) -> None:
-    """With a file of Hadoop's beside it goes its checksum, which would be that of another content."""
+    """Replace the file, and remove Hadoop's checksum beside it, which would no longer match."""
     file.with_name(f".{file.name}.crc").unlink(missing_ok=True)
     draft = file.with_name(f".{file.name}.new")
     draft.write_text(text, encoding="utf-8")

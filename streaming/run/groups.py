@@ -1,7 +1,7 @@
-"""Consumer groups that show how far each store has come: one per sink, written for people to see and never read back.
+"""Consumer groups that show each store's progress: one per sink, for display only.
 
-Spark keeps its offsets in the checkpoint and commits none to Kafka; without these groups neither Control Center nor
-`kafka-consumer-groups` would know of the stream.
+Spark keeps its offsets in the checkpoint and commits none to Kafka.  Without these groups Control Center and
+`kafka-consumer-groups` would not show the stream.
 """
 
 from __future__ import annotations
@@ -20,35 +20,35 @@ from streaming import failures
 
 Offsets = Mapping[int, int]
 
-# A client has to have a group, also one that commits nothing.
+# A client must have a group even when it commits nothing.
 _LOOKS_ONLY = "contracts-lag"
 _ANSWER_EVERY_S = 0.05
 
 
 def name(contract: Contract, sink: str) -> str:
-    """The group of one store of a contract: `users_created.cassandra`."""
+    """Return the group of one store of a contract, e.g. `users_created.cassandra`."""
     return f"{contract.name}.{sink}"
 
 
 def lag(position: Offsets, first: Offsets, last: Offsets) -> int:
-    """Records between a position and the end of the topic.
+    """Return the number of records between a position and the end of the topic.
 
     Args:
-        position: partition -> the next offset to be read; a partition that is not there is at its beginning.
-        first: partition -> its first offset; what was deleted before it was read is lag no more.
+        position: partition -> the next offset to read; a missing partition is at its beginning.
+        first: partition -> its first offset; records deleted before they were read are not lag.
         last: partition -> the offset after its last record.
     """
     return sum(max(0, end - max(position.get(one, 0), first.get(one, 0))) for one, end in last.items())
 
 
 class Groups:
-    """Offsets of one Kafka cluster.
+    """Reads and commits offsets of one Kafka cluster.
 
-    Every method raises ServiceError when it does not answer in `timeout_s`, and Refused when it says no.
+    Every method raises ServiceError when Kafka does not answer in `timeout_s`, and Refused when it refuses.
 
-    Plain consumers that subscribe to nothing do it, not the admin client: in librdkafka an answer for a group that
-    comes after its time-out, as of a broker that is restarted, ends the whole process with an assertion (its issue
-    4605).  And they commit asynchronously: a synchronous commit that is not answered may take minutes.
+    It uses plain consumers that subscribe to nothing, not the admin client: when an answer for a group arrives after
+    its time-out, for example from a restarted broker, librdkafka ends the whole process with an assertion (its issue
+    4605).  The consumers commit asynchronously, as a synchronous commit without an answer may take minutes.
     """
 
     def __init__(self, settings: Settings, *, timeout_s: float) -> None:
@@ -56,15 +56,15 @@ class Groups:
         self._kafka = kafka.client(settings)
         self._timeout_s = timeout_s
         self._clients: dict[str, Consumer] = {}
-        # What was told of the commits of a group: why one failed, or None, and its offsets.
+        # Group -> the answers to its commits: why one failed, or None, and its offsets.
         self._answers: dict[str, list[tuple[KafkaError | None, dict[int, int]]]] = {}
         self._lock = threading.Lock()
 
     def ends(self, topic: str) -> tuple[dict[int, int], dict[int, int]]:
-        """Partition -> its first offset, and partition -> the offset after its last committed record."""
+        """Return partition -> its first offset, and partition -> the offset after its last committed record."""
         client = self._client(_LOOKS_ONLY)
         try:
-            # All of them: asked for by its name, a topic may be created by that.
+            # Ask for all topics: asking for one by name may create it.
             found = client.list_topics(timeout=self._timeout_s).topics.get(topic)
             if found is None:
                 raise failures.refused(failures.KAFKA, self._bootstrap, f"there is no topic {topic}")
@@ -77,7 +77,7 @@ class Groups:
         return {one: low for one, (low, _) in marks.items()}, {one: high for one, (_, high) in marks.items()}
 
     def committed(self, group: str, topic: str) -> dict[int, int]:
-        """Partition -> offset that the group has committed; partitions without one are left out."""
+        """Return partition -> the offset that the group has committed, without partitions that have none."""
         client = self._client(group)
         try:
             known = client.list_topics(timeout=self._timeout_s).topics.get(topic)
@@ -88,7 +88,7 @@ class Groups:
         return {one.partition: one.offset for one in found if one.error is None and one.offset >= 0}
 
     def commit(self, group: str, topic: str, offsets: Offsets) -> None:
-        """Sets the group's offsets."""
+        """Set the group's offsets."""
         wanted = [TopicPartition(topic, partition, offset) for partition, offset in offsets.items()]
         client, answers = self._client(group), self._answers[group]
         answers.clear()
@@ -97,14 +97,14 @@ class Groups:
             client.commit(offsets=wanted, asynchronous=True)
             while time.monotonic() < deadline:
                 client.poll(_ANSWER_EVERY_S)
-                # Another's may come late.
+                # The answer to an earlier commit may come late.
                 for error in [error for error, told in answers if told == dict(offsets)]:
                     if error is not None:
                         raise self._failure(f"group {group}: {error.str()}")
                     return
         except KafkaException as error:
             raise self._failure(f"group {group}: {error.args[0].str()}") from None
-        raise self._failure(f"group {group}: no answer within {self._timeout_s:g} s")
+        raise self._failure(f"group {group}: Kafka did not answer within {self._timeout_s:g} s")
 
     def _client(self, group: str) -> Consumer:
         with self._lock:
@@ -117,7 +117,7 @@ class Groups:
                         "enable.auto.commit": False,
                         "on_commit": lambda error, done: answers.append((error or _first(done), _offsets(done))),
                         "isolation.level": "read_committed",
-                        # A commit waits that long for the group's coordinator, and for its answer.
+                        # How long a commit waits for the group's coordinator, and for its answer.
                         "session.timeout.ms": round(self._timeout_s * 1000),
                         "heartbeat.interval.ms": round(self._timeout_s * 300),
                         "socket.timeout.ms": round(self._timeout_s * 1000),

@@ -1,8 +1,8 @@
 """Run one query and one checkpoint for each store, so that the outage of one does not stop the others.
 
-The query of the first store also sends its batch's rejects to the dead-letter topic, before its checkpoint moves on.
-Each counts its batch while it writes it: a batch without any, as nearly every one is, is not read again for them.
-What is seen from outside of a written batch (log, metrics, the consumer group) comes from the same counts.
+The query of the first store also sends each batch's rejects to the dead-letter topic, before its checkpoint moves on.
+Each query counts its batch while it writes it, so a batch without rejects (most have none) is not read again for them.
+The log, the metrics and the consumer group report a written batch from the same counts.
 """
 
 from __future__ import annotations
@@ -34,27 +34,27 @@ log = structlog.get_logger("streaming")
 
 
 def stores(settings: Settings, contract: Contract) -> list[Sink]:
-    """A sink for each store of the contract."""
+    """Return a sink for each store of the contract."""
     return [STORES[spec.kind].sink(settings, contract, spec) for spec in contract.sinks]
 
 
 def prepare(settings: Settings, contract: Contract, *, accept_loss: bool = False) -> list[Sink]:
-    """The stores, ready to be written; before anything heavy starts, every server has answered once.
+    """Prepare the stores for writing, and return them.  Every server has to answer before anything heavy starts.
 
     Args:
-        accept_loss: go on behind records that Kafka deleted before a store read them (see `streaming.run.gaps`).
+        accept_loss: continue behind records that Kafka deleted before a store read them (see `streaming.run.gaps`).
 
     Raises:
-        RecordsLost: Kafka deleted such records, and nobody has accepted it.
-        ServiceError: which server does not answer, and its address.
-        ConfigurationError: the topics or the schema are not there yet, the contract names no store, or a checkpoint
-            is not of this stream.
+        RecordsLost: Kafka deleted such records, and the loss is not accepted.
+        ServiceError: a server does not answer.
+        ConfigurationError: the topics or the schema do not exist yet, the contract has no sinks, or a checkpoint
+            belongs to another stream.
     """
     if not contract.sinks:
         raise ConfigurationError(
-            "it names no store to stream into",
+            "the contract has no sinks",
             where=contract.file,
-            fix=f"add {' or '.join(STORES)} to its sinks",
+            fix=f"add {' or '.join(STORES)} to `sinks`",
         )
     names = (contract.topic, contract.dead_letter_topic)
     missing = [f"topic {name}" for name, state in Topics(settings).read(names).items() if state is None]
@@ -62,7 +62,7 @@ def prepare(settings: Settings, contract: Contract, *, accept_loss: bool = False
         missing.append(f"subject {contract.value.name}")
     if missing:
         raise ConfigurationError(
-            f"not there: {', '.join(missing)}",
+            f"missing: {', '.join(missing)}",
             where=contract.file,
             fix="register the contract: make register-schemas",
         )
@@ -84,9 +84,9 @@ class Job:
         spark: a session that has the jars of Kafka, Avro and the stores.
         settings: addresses and limits; `checkpoint_dir` gets one folder per contract, topic id and sink.
         contract: what to read, and how to decode it.
-        sinks: the stores to write, from `prepare`.
-        stopping: once it is set, the running batches end and no other begins.
-        metrics: counts what is done; its own, seen by nobody, when None.
+        sinks: the stores to write to, from `prepare`.
+        stopping: once it is set, the running batches are finished and no other begins.
+        metrics: counts what is done; None: they are counted and not served.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class Job:
         self._queries = {
             sink.name: StoreQuery(sink.name, self._stopping, settings.stream_retry_for_s, self._log) for sink in sinks
         }
-        # Records of the batches that each sink has written.
+        # Sink -> records of the batches that it has written.
         self._written = {sink.name: 0 for sink in sinks}
         self._rejected = 0
         folders = {sink.name: self._checkpoints / sink.name for sink in sinks}
@@ -158,8 +158,8 @@ class Job:
                         query.stop_if_idle()
                     time.sleep(0.2)
                 elif (lost := broker.given_up()) is not None or (
-                    # A stream that goes on without one of its stores would hide it: it ends, and says why.
-                    # One that has given up may be kept by Kafka's client before Spark calls it ended.
+                    # A stream that continues without one of its stores would hide the failure, so it ends.
+                    # Kafka's client may hold up a query that has given up, and Spark still calls it active.
                     not available_now and any(query.ended or not query.active for query in queries)
                 ):
                     self._stopping.set()
@@ -203,5 +203,5 @@ class Job:
 
 
 def _location(checkpoint: Path) -> str:
-    # No URI: Spark takes the `%20` of one for three letters of the name.
+    # Not a URI: Spark would take its `%20` for three letters of the name.
     return f"file://{checkpoint.absolute()}"

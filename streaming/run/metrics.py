@@ -1,4 +1,4 @@
-"""Prometheus metrics of one contract's stream; docs/how-to/monitoring.md has their table, which a test compares."""
+"""Prometheus metrics of one contract's stream.  A test compares them with the table in docs/how-to/monitoring.md."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _OF_A_SINK = ("contract", "sink")
 
 
 class Metrics:
-    """Counts what the stream does.  Safe for several threads; one registry each, never the process's own.
+    """Counts what the stream does.  Safe for several threads.  Each has its own registry, not the process-wide one.
 
     Args:
-        contract: the label `contract`; its stores are shown from the start, at zero.
-        now: seconds since the epoch.
+        contract: gives the label `contract`; its stores are shown from the start, at zero.
+        now: returns seconds since the epoch.
     """
 
     def __init__(self, contract: Contract, now: Callable[[], float] = time.time) -> None:
@@ -37,23 +37,25 @@ class Metrics:
         self.registry = CollectorRegistry()
         self._contract = contract.name
         self._now = now
-        self._in = self._counter("stream_records_in", "Records read from the topic, in batches that are written.")
-        self._out = self._counter("stream_records_out", "Records that the store holds, or a newer one of their row.")
+        self._in = self._counter("stream_records_in", "Records read from the topic, in written batches.")
+        self._out = self._counter(
+            "stream_records_out", "Records that the store holds, or a newer record of the same row."
+        )
         self._rejected = self._counter(
             "stream_records_rejected", "Records sent to the dead-letter topic.", ("contract", "reason")
         )
         self._failed = self._counter(
-            "stream_attempts_failed", "Attempts at a batch that a server failed.", (*_OF_A_SINK, "server")
+            "stream_attempts_failed", "Attempts to write a batch that a server made fail.", (*_OF_A_SINK, "server")
         )
         self._uncommitted = self._counter(
-            "stream_progress_commits_failed", "Times that the consumer group could not be told; nothing else fails."
+            "stream_progress_commits_failed", "Failed commits to the consumer group; nothing else fails."
         )
         self._lost = self._counter(
             "stream_records_lost", "Records that Kafka deleted before the store read them, accepted by --accept-loss."
         )
         self._seconds = Histogram(
             "stream_batch_seconds",
-            "Time from a batch's begin until it is written, failed attempts and waits included.",
+            "Time from the start of a batch until it is written, including failed attempts and waits.",
             _OF_A_SINK,
             registry=self.registry,
             buckets=BATCH_BUCKETS,
@@ -71,7 +73,7 @@ class Metrics:
         for sink in contract.sinks:
             for metric in (self._in, self._out, self._uncommitted, self._lost, self._seconds, self._last):
                 metric.labels(self._contract, sink.kind)
-            # A series that begins at 1 has no increase, and the first failure would wake nobody.
+            # A series that begins at 1 has no increase, so the first failure would not raise an alert.
             for server in (sink.kind, "kafka", "registry"):
                 self._failed.labels(self._contract, sink.kind, server)
         of_stores = (refusals.reason(sink.kind) for sink in contract.sinks)
@@ -79,10 +81,10 @@ class Metrics:
             self._rejected.labels(self._contract, str(reason))
 
     def serve(self, settings: Settings) -> None:
-        """Answers scrapes on STREAM_METRICS_HOST and STREAM_METRICS_PORT until the process ends; port 0: not at all.
+        """Serve scrapes on STREAM_METRICS_HOST and STREAM_METRICS_PORT until the process ends.  Port 0 turns it off.
 
         Raises:
-            ConfigurationError: it cannot listen there.
+            ConfigurationError: it cannot listen on that address.
         """
         host, port = settings.stream_metrics_host, settings.stream_metrics_port
         if not port:
@@ -91,17 +93,17 @@ class Metrics:
             prometheus_client.start_http_server(port, host, self.registry)
         except OSError as error:
             raise ConfigurationError(
-                f"metrics cannot be served: {error.strerror or error}",
+                f"cannot serve metrics: {error.strerror or error}",
                 where=f"{host}:{port}",
-                fix="set STREAM_METRICS_HOST and STREAM_METRICS_PORT to an address that is free, or the port to 0",
+                fix="set STREAM_METRICS_HOST and STREAM_METRICS_PORT to a free address, or turn metrics off with port 0",
             ) from None
 
     def watch(self, lag: Callable[[], Mapping[str, int]]) -> None:
-        """`lag`: sink -> records left, asked for at each scrape; while it raises ServiceError there is no value."""
+        """Call `lag` at each scrape: sink -> records left.  While it raises ServiceError, the metric has no value."""
         self._lag.ask = lag
 
     def written(self, sink: str, batch: Counts, seconds: float) -> None:
-        """A batch is in the store; one that was attempted several times is told once."""
+        """Count a batch that is in the store; call it once, however many attempts it took."""
         labels, now = (self._contract, sink), self._now()
         self._in.labels(*labels).inc(batch.records)
         self._out.labels(*labels).inc(batch.written)
@@ -114,11 +116,11 @@ class Metrics:
             self._latency.add(labels, batch.written, *ages)
 
     def attempt_failed(self, sink: str, error: ServiceError) -> None:
-        """An attempt at a batch failed, whether another follows or not."""
+        """Count a failed attempt at a batch, whether another follows or not."""
         self._failed.labels(self._contract, sink, error.server or sink).inc()
 
     def lost(self, sink: str, records: int) -> None:
-        """Records that the store will never have, in this run or an earlier one."""
+        """Count records that the store will never have, lost in this run or an earlier one."""
         self._lost.labels(self._contract, sink).inc(records)
 
     def commit_failed(self, sink: str) -> None:
@@ -131,8 +133,8 @@ class Metrics:
 class _Latency(Collector):
     """Seconds from a record's Kafka timestamp until its batch was in the store.
 
-    Of a batch the least, the largest and the mean are known.  So the sum and the count are exact; the buckets take a
-    batch's records as spread evenly between its least and its largest.
+    Only the least, the largest and the mean of a batch are known.  So the sum and the count are exact; the buckets
+    assume that a batch's records are spread evenly between the least and the largest.
     """
 
     _NAME = "stream_end_to_end_seconds"
@@ -142,7 +144,7 @@ class _Latency(Collector):
         self._found: dict[tuple[str, str], tuple[list[int], float]] = {}
 
     def add(self, labels: tuple[str, str], records: int, least: float, largest: float, mean: float) -> None:
-        """`records` of one batch, seconds; a clock that goes before ours gives 0, not less."""
+        """Add one batch; times in seconds.  A negative time, from a clock ahead of ours, counts as 0."""
         least, largest, mean = max(least, 0.0), max(largest, 0.0), max(mean, 0.0)
         with self._lock:
             counts, total = self._found.get(labels, ([0] * (len(LATENCY_BUCKETS) + 1), 0.0))
@@ -167,14 +169,14 @@ class _Latency(Collector):
 
 
 def _share(edge: float, least: float, largest: float) -> float:
-    """The part of what is spread evenly between `least` and `largest` that is not above `edge`."""
+    """Return the share of values, spread evenly from `least` to `largest`, that is not above `edge`."""
     if edge >= largest:
         return 1.0
     return 0.0 if edge < least else (edge - least) / (largest - least)
 
 
 class _Lag(Collector):
-    """Records left, as Kafka says it at the moment of the scrape: a batch that hangs does not hide them."""
+    """Records left, asked of Kafka at each scrape, so that a hanging batch does not hide them."""
 
     def __init__(self, contract: str) -> None:
         self._contract = contract

@@ -1,7 +1,7 @@
-"""How far each store has come, told to Kafka as the offsets of a consumer group: for display, never read back.
+"""Commits each store's progress to Kafka as the offsets of a consumer group, for display only.
 
-The checkpoint decides where a query goes on; what is here is read from it after each written batch.  A commit that
-fails is logged and counted, and stops nothing: the next one says it all again.
+The checkpoint decides where a query continues; its position is committed after each written batch.  A commit that
+fails is logged and counted, and stops nothing: the next one contains everything.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from streaming.run.groups import Groups, Offsets
 log = structlog.get_logger("streaming")
 
 _TIMEOUT_S = 5.0
-# A group's coordinator changes, and is first made, within seconds; a broker that is away is the queries' to wait for.
+# A group gets its first or another coordinator within seconds.  For a broker that is away the queries wait.
 _RETRY_FOR_S, _RETRY_EVERY_S = 10.0, 0.2
 
 
 class Progress:
-    """The groups of one contract's stores.
+    """The consumer groups of one contract's stores.
 
     Args:
         settings: where Kafka is.
@@ -46,28 +46,28 @@ class Progress:
         self._failed = failed
         self._groups = Groups(settings, timeout_s=_TIMEOUT_S)
         self._latest: dict[str, int | None] = {}
-        self._told: dict[str, int | None] = {}
+        self._committed: dict[str, int | None] = {}
         self._positions: dict[str, Offsets] = {}
         self._lock = threading.Lock()
-        # One, so that commits stay in their order; no batch waits for it.
+        # A single thread keeps the commits in order; no batch waits for it.
         self._committing = ThreadPoolExecutor(1, thread_name_prefix="progress")
 
     def begin(self) -> None:
-        """Commits where each store stands before the first batch: a group shows its lag from the start."""
+        """Commit each store's position before the first batch, so that its group shows the lag from the start."""
         for sink in self._checkpoints:
             self._committing.submit(self._commit, sink)
 
     def written(self, sink: str, batch: int) -> None:
-        """The store holds this batch, and all before it."""
+        """Commit that the store holds this batch and all before it."""
         self._latest[sink] = batch
         self._committing.submit(self._commit, sink)
 
     def close(self) -> None:
-        """Waits until everything is committed, or has failed."""
+        """Wait until every commit has succeeded or failed."""
         self._committing.shutdown(wait=True)
 
     def lag(self) -> dict[str, int]:
-        """Sink -> records in the topic that it does not hold yet; asks Kafka.  Raises ServiceError."""
+        """Ask Kafka, and return sink -> records that it does not hold yet.  Raises ServiceError."""
         with self._lock:
             positions = dict(self._positions)
         first, last = self._groups.ends(self._contract.topic)
@@ -75,21 +75,21 @@ class Progress:
 
     def _commit(self, sink: str) -> None:
         batch = self._latest.get(sink)
-        if sink in self._told and self._told[sink] == batch:
-            return  # while Kafka was away another batch was written: its commit was this one's, too
+        if sink in self._committed and self._committed[sink] == batch:
+            return  # several batches were written while Kafka was away, and one commit has covered them all
         try:
             Retrying(
                 retry=retry_if_exception_type(ServiceError),
                 wait=wait_fixed(_RETRY_EVERY_S),
                 stop=stop_after_delay(_RETRY_FOR_S),
                 reraise=True,
-            )(self._tell, sink, batch)
-            self._told[sink] = batch
+            )(self._commit_once, sink, batch)
+            self._committed[sink] = batch
         except (ServiceError, OSError, ValueError, KeyError) as error:
             self._failed(sink)
             log.warning("progress not committed", contract=self._contract.name, sink=sink, why=str(error))
 
-    def _tell(self, sink: str, batch: int | None) -> None:
+    def _commit_once(self, sink: str, batch: int | None) -> None:
         offsets = position(self._checkpoints[sink], self._contract.topic, batch)
         if offsets is None:
             offsets, _ = self._groups.ends(self._contract.topic)

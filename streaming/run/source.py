@@ -1,4 +1,4 @@
-"""The topic as a stream: Spark's Kafka source, nothing decoded."""
+"""Reads the topic with Spark's Kafka source; decodes nothing."""
 
 from __future__ import annotations
 
@@ -7,18 +7,21 @@ from pyspark.sql import DataFrame, SparkSession
 from contracts.registry import kafka
 from contracts.settings import Settings
 
-# How long the driver waits for one answer of the broker, and an executor for a record that is there, ms.  Short: a
-# stream that is told to stop waits for what it has asked, and what was not answered is asked again.
+# How long the driver waits for an answer of the broker, and an executor for a record that exists, ms.  Short, because
+# a stream that is asked to stop waits for its open requests; requests without an answer are repeated.
 _ANSWER_WITHIN_MS = 10_000
 _RECORD_WITHIN_MS = 15_000
 
 
 def stream(spark: SparkSession, settings: Settings, topic: str, *, max_per_batch: int) -> DataFrame:
-    """Columns key, value, topic, partition, offset, timestamp, timestampType, headers; from the earliest offset on.
+    """Return the topic as a stream, from its earliest offset; the offsets of an existing checkpoint win.
 
-    Where a checkpoint exists its offsets win.  `max_per_batch`: most records of one micro-batch, all partitions.
-    Data that Kafka deleted before it was read fails the query (`failOnDataLoss`): nothing is skipped in silence.
-    A broker that does not answer is asked again, once a second at most, for longer than `broker.Watch` waits for it.
+    Its columns are key, value, topic, partition, offset, timestamp, timestampType and headers.
+    Data that Kafka deleted before it was read fails the query (`failOnDataLoss`): nothing is skipped silently.
+    A broker that does not answer is asked again, at most once a second, for longer than `broker.Watch` waits for it.
+
+    Args:
+        max_per_batch: largest number of records in one micro-batch, over all partitions.
     """
     options = {
         **_options(settings, topic),
@@ -31,7 +34,7 @@ def stream(spark: SparkSession, settings: Settings, topic: str, *, max_per_batch
 
 
 def whole(spark: SparkSession, settings: Settings, topic: str) -> DataFrame:
-    """The same columns of everything that is in the topic now."""
+    """Return everything that is in the topic now, with the same columns, as a batch."""
     return spark.read.format("kafka").options(**_options(settings, topic)).load()
 
 

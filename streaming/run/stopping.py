@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C: the stream ends its batches first, and says at once that it does so and what it waits for."""
+"""SIGTERM and Ctrl-C: the stream says at once what it waits for, finishes its batches, and ends."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ log = structlog.get_logger("streaming")
 
 
 class Stopping(threading.Event):
-    """Is set when the stream is asked to stop, also while Spark starts.
+    """Is set when the stream is asked to stop, even while Spark starts.
 
     Attributes:
-        waits_for: says, at any moment and from any thread, what keeps the stream from ending.
+        waits_for: returns what keeps the stream from ending; any thread may call it at any time.
     """
 
     def __init__(self) -> None:
@@ -27,11 +27,11 @@ class Stopping(threading.Event):
 
     @classmethod
     def on_signals(cls) -> Stopping:
-        """One that SIGTERM and Ctrl-C set.  To be called before any other thread is started.
+        """Return an event that SIGTERM and Ctrl-C set.  Call this before any other thread is started.
 
-        The JVM inherits that both are ignored: one that is sent to the whole group lets the batch end, and does not
-        take the JVM from under it.  Every thread blocks them, so the kernel keeps them for the one that waits for
-        them here, whatever the others are at.
+        The JVM inherits that both signals are ignored, so a signal to the whole process group does not end the JVM
+        in the middle of a batch.  Every thread blocks both, so the kernel keeps them for the one thread that waits
+        for them here, whatever the others do.
         """
         stopping, numbers = cls(), {signal.SIGTERM, signal.SIGINT}
         signal.pthread_sigmask(signal.SIG_BLOCK, numbers)

@@ -73,8 +73,8 @@ def test_checkpoint_without_layout_is_refused_and_its_fix_works(stack: RunningSt
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"layout": LAYOUT + 1}, "number 2; this version reads number 1"),
-        ({"layout": None}, "number None"),
+        ({"layout": LAYOUT + 1}, "layout 2; this version reads layout 1"),
+        ({"layout": None}, "layout None"),
         ({"topic": "another"}, "another topic: 'another'"),
         ({"topic_id": "another"}, "another topic id"),
         ({"contract": "another"}, "another contract"),
@@ -147,7 +147,7 @@ def test_store_takes_over_dead_letters_only_without_a_gap(unstreamed: Pipeline) 
     ended(first, unstreamed.contract.topic, 2)
     ended(second, unstreamed.contract.topic, 3)
 
-    with pytest.raises(ConfigurationError, match="those of cassandra to send") as refused:
+    with pytest.raises(ConfigurationError, match="cassandra sent the dead letters so far") as refused:
         checkpoints.claim(["postgres"])
     assert refused.value.where == str(second)
     assert "put sinks.cassandra back" in refused.value.fix

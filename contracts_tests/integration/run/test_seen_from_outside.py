@@ -231,5 +231,5 @@ def test_taken_metrics_port_is_reported(stack: RunningStack, seen: Run) -> None:
         port = taken.getsockname()[1]
         done = run(stack, seen.pipeline, "--available-now", STREAM_METRICS_PORT=str(port))
     assert done.returncode == 2
-    assert f"127.0.0.1:{port}: metrics cannot be served" in done.stderr
+    assert f"127.0.0.1:{port}: cannot serve metrics" in done.stderr
     assert "Traceback" not in done.stderr

@@ -301,7 +301,7 @@ def test_recreated_topic_is_read_from_its_beginning(pipeline: Pipeline) -> None:
     pipeline.register()
     pipeline.send(*({"value": pipeline.encode(schema_id, user(n)), "partition": 0} for n in range(20, 60)))
     # A stream that is already running would continue at offset 20 and silently skip the first records.
-    with pytest.raises(Refused, match="made anew while the stream read it"):
+    with pytest.raises(Refused, match="created again while the stream read it"):
         running.run(available_now=True)
 
     pipeline.stream()
