@@ -1,7 +1,7 @@
 """Run one query and one checkpoint for each store, so that the outage of one does not stop the others.
 
 The query of the first store also sends each batch's rejects to the dead-letter topic, before its checkpoint moves on.
-Each query counts its batch while it writes it, so a batch without rejects (most have none) is not read again for them.
+Each query counts its batch while it writes it, so a batch without rejects (most of them) is not read again for them.
 The log, the metrics and the consumer group report a written batch from the same counts.
 """
 

@@ -95,7 +95,7 @@ class Metrics:
             raise ConfigurationError(
                 f"cannot serve metrics: {error.strerror or error}",
                 where=f"{host}:{port}",
-                fix="set STREAM_METRICS_HOST and STREAM_METRICS_PORT to a free address, or turn metrics off with port 0",
+                fix="set STREAM_METRICS_HOST and STREAM_METRICS_PORT to a free address, or turn metrics off (port 0)",
             ) from None
 
     def watch(self, lag: Callable[[], Mapping[str, int]]) -> None:
