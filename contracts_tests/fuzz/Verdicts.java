@@ -11,15 +11,15 @@ import org.apache.avro.io.BinaryDecoder;
 import org.apache.avro.io.BinaryEncoder;
 import org.apache.avro.io.EncoderFactory;
 
-/** What Avro's own reader makes of bodies, many at once.  Compiled by Spark's Janino: plain Java without generics. */
+/** Reads many bodies with Avro's own reader.  Spark's Janino compiles it: plain Java without generics. */
 public final class Verdicts {
 
-    /** More than any body has that the stream takes. */
+    /** More items than any body that the stream accepts. */
     private static final int MOST_ITEMS = 2000000;
 
     /**
-     * @param bodies each with its length before it, four bytes
-     * @return for each body -1 where it is refused, or has bytes left; else the length of the record as the reader
+     * @param bodies each preceded by its length in four bytes
+     * @return for each body -1 if it is refused or has bytes left; else the length of the record as the reader
      *     schema writes it, and the record
      */
     public static byte[] of(String writer, String reader, byte[] bodies) throws Exception {
@@ -56,11 +56,11 @@ public final class Verdicts {
         return written.toByteArray();
     }
 
-    /** Stops a body whose skipped items never end: they take no bytes, or a negative length moves back over them. */
+    /** Stops at a body whose skipped items never end: they take no bytes, or a negative length moves backwards. */
     private static final class Patient extends BinaryDecoder {
         private long skipped;
 
-        /** By reflection: `DecoderFactory` takes any decoder but a plain `BinaryDecoder` for none, and makes its own. */
+        /** Uses reflection, because `DecoderFactory` replaces any decoder except a plain `BinaryDecoder`. */
         static BinaryDecoder of(byte[] body) throws Exception {
             Class[] types = new Class[] {byte[].class, int.class, int.class};
             Method configure = BinaryDecoder.class.getDeclaredMethod("configure", types);

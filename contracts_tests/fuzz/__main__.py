@@ -1,4 +1,4 @@
-"""`make fuzz`: mutated records through the real stream; each must be the row, or the letter, that its bytes say."""
+"""`make fuzz`: send mutated records through the real stream and check each row or dead letter."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _OF_ONE_STREAM = 0.2
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m contracts_tests.fuzz", description=__doc__)
-    parser.add_argument("--seed", type=int, default=secrets.randbelow(2**31), help="of an earlier run")
-    parser.add_argument("--records", type=int, default=200_000, help="of all contracts (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(2**31), help="seed of an earlier run")
+    parser.add_argument("--records", type=int, default=200_000, help="records in total (default: %(default)s)")
     parser.add_argument(
-        "--contract", action="append", choices=list(SHARES), help="only this one, and no stream that runs on"
+        "--contract", action="append", choices=list(SHARES), help="only this one, without the long-running stream"
     )
-    parser.add_argument("--keep", action="store_true", help="leave servers' data and logs there, also of a good run")
-    parser.add_argument("--stack", type=Path, help="folder of a stack that is up, and stays up")
+    parser.add_argument("--keep", action="store_true", help="keep data and logs of the servers after success too")
+    parser.add_argument("--stack", type=Path, help="use the running stack in this folder, and leave it running")
     arguments = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="fuzz-"))
     print(f"seed {arguments.seed}; servers, contracts and logs are in {folder}", flush=True)
@@ -76,7 +76,7 @@ def _outcome(servers: RunningStack, folder: Path, arguments: argparse.Namespace)
 
 
 def table(outcome: Outcome, seconds: float, dump: Path) -> str:
-    """What a person reads."""
+    """Return the report as text."""
     heading = f"{'contract':<10} {'records':>8} {'good':>8} {'rows':>15} {'letters':>8} {'Java':>8}"
     lines = [f"seed {outcome.seed}", heading]
     for found in outcome.found:
@@ -89,7 +89,7 @@ def table(outcome: Outcome, seconds: float, dump: Path) -> str:
             lines.append(f"PROBLEM  {found.name}: {count} times {what}")
             lines += [f"  {one}"[:4_000] for one in found.differences if one.what == what][:_SHOWN]
     lines += [f"PROBLEM  {problem}" for problem in outcome.problems]
-    lines.append("no record is elsewhere or otherwise" if outcome.good else f"all differences are in {dump}")
+    lines.append("every record is where and as it should be" if outcome.good else f"all differences are in {dump}")
     return "\n".join(["", *lines, f"{seconds / 60:.1f} minutes"])
 
 

@@ -1,4 +1,4 @@
-"""The contracts that are fuzzed: all types, one that has changed in every way that there is, text keys, and rules."""
+"""The fuzzed contracts: one with all types, one with every kind of change, one with text keys, one with rules."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from contracts_tests.fuzz.nodes import Node, parse
 from contracts_tests.fuzz.oracle import Branch, Known
 
 Json = Any
-#: Every id from here on is unknown to the registry of a test, so that it need not be asked.
+#: Ids from here on are unknown to a test's registry, so it need not be asked.
 UNKNOWN_FROM = 1_000_000
 INCOMPATIBLE = {"type": "record", "name": "Another", "fields": [{"name": "number", "type": "int"}]}
 
 
 @dataclass(frozen=True)
 class Shape:
-    """A contract to be.
+    """The description of a fuzzed contract.
 
     Attributes:
-        versions: of the value's schema; the last one is the contract's.
-        keys: likewise of the key's; none: the topic has no key schema, and tombstones are dead letters.
-        primary_key: of both tables.
-        identity: field of the primary key -> what makes its values: few, so that rows have several events.
+        versions: versions of the value's schema; the contract has the last one.
+        keys: versions of the key's schema; without any, tombstones are dead letters.
+        primary_key: fields of the primary key of both tables.
+        identity: primary key field -> generator of its few values, so that rows have several events.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Shape:
 
 
 def _record(name: str, fields: Mapping[str, Any], **more: dict[str, Any]) -> Json:
-    """`more`: default or aliases of fields."""
+    """Return a record schema; `more` has defaults or aliases of fields."""
     return {
         "type": "record",
         "name": name,
@@ -59,7 +59,7 @@ def _record(name: str, fields: Mapping[str, Any], **more: dict[str, Any]) -> Jso
 def _types() -> Shape:
     fields = {"id": "int"} | {f"field_{number}": case.kind for number, case in enumerate(cases())}
     newest = record("Everyone", *fields.items())
-    # A type is defined where it is named first: the fields keep their order.
+    # The first use of a type defines it, so the fields keep their order.
     older = copy.deepcopy(newest)
     older["fields"].insert(1, {"name": "gone", "type": mapping(array("long"))})
     for one in older["fields"]:
@@ -164,11 +164,11 @@ SHAPES = {shape.name: shape for shape in (_types(), _changing(), _named(), _rule
 
 @dataclass
 class Fuzzed:
-    """A contract that is fuzzed: registered, all versions of its schemas, with an empty topic.
+    """A fuzzed contract, registered with all versions of its schemas and an empty topic.
 
     Attributes:
-        texts: schema id -> schema, of values.
-        keys: what the registry knows of keys; None where tombstones are dead letters.
+        texts: schema id -> text of the value's schema.
+        keys: what the registry knows about keys; None if tombstones are dead letters.
     """
 
     shape: Shape
@@ -184,15 +184,15 @@ class Fuzzed:
 
     @property
     def ids(self) -> list[int]:
-        """Of the versions that the contract reads, oldest first."""
+        """Schema ids of the versions that the contract reads, oldest first."""
         return sorted(self.values.readable)
 
     def identity_of(self, row: Mapping[str, Any]) -> tuple[Any, ...]:
-        """The primary key of a row in the form of `stored.expected`."""
+        """Return the primary key of a row in the form of `stored.expected`."""
         return tuple(row[name] for name in self.shape.primary_key)
 
     def identify(self, node: Node, value: dict[str, Any], rng: random.Random) -> dict[str, Any]:
-        """The value with a primary key of the few that there are."""
+        """Give the value one of the few primary keys and return it."""
         for one in node.fields:
             if one.name in self.shape.identity:
                 made: Any = self.shape.identity[one.name](rng)
@@ -202,7 +202,7 @@ class Fuzzed:
         return value
 
     def learn(self, schema_id: int) -> None:
-        """Asks the registry for an id that stands in some record."""
+        """Ask the registry about a schema id from a record."""
         known = [one for one in (self.values, self.keys) if one is not None]
         if not 0 <= schema_id < UNKNOWN_FROM:
             return
@@ -215,7 +215,7 @@ class Fuzzed:
 
 
 def prepare(shape: Shape, settings: Settings, folder: Path, spark: Any) -> Fuzzed:
-    """Registers the contract under names of its own."""
+    """Register the contract under unique names."""
     name = f"fuzz_{shape.name}_{uuid.uuid4().hex[:8]}"
     schemas = folder / name / "schemas" / name
     schemas.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Whether a stream that runs for long keeps anything of the records that it has written."""
+"""Check that a long-running stream does not keep the records that it has written."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from streaming import topic
 from streaming.run import job
 
 ROUNDS = 6
-#: What the driver may have more in the end than after the second round: caches of Spark's own, that have an end.
+#: Allowed growth of the driver's heap after the second round, for bounded caches of Spark.
 SLACK_BYTES = 64 * 1024 * 1024
 _WITHIN_S = 600
 _FETCHED_UNTIL_S = 420
@@ -27,10 +27,10 @@ _FETCHED_UNTIL_S = 420
 def grown(
     settings: Settings, spark: SparkSession, folder: Path, *, seed: int, records: int, say: Callable[[str], None]
 ) -> str:
-    """One stream, fed in rounds; what is wrong, empty where the heap is back where it was after each.
+    """Feed one stream in rounds and return what is wrong; empty if the heap did not grow.
 
     Args:
-        records: of all rounds.
+        records: number of records of all rounds together.
     """
     fuzzed = prepare(SHAPES["changing"], settings, folder, spark)
     pipeline, stopping, ended = fuzzed.pipeline, threading.Event(), list[str]()
@@ -40,7 +40,7 @@ def grown(
         try:
             job.Job(spark, pipeline.settings, pipeline.contract, sinks, stopping).run(available_now=False)
         except ContractsError as error:
-            ended.append(f"the stream that runs on gave up: {error}")
+            ended.append(f"the long-running stream gave up: {error}")
 
     stream = threading.Thread(target=run, name="fuzzed", daemon=True)
     stream.start()
@@ -49,15 +49,15 @@ def grown(
         for number in range(ROUNDS):
             send(fuzzed, seed + number, records // ROUNDS)
             if not _caught_up(spark, pipeline.contract.name, len(sinks), settings, pipeline.contract.topic, stream):
-                return ended[0] if ended else f"the stream that runs on did not come to the end in {_WITHIN_S} s"
+                return ended[0] if ended else f"the long-running stream did not catch up in {_WITHIN_S} s"
             used.append(_used(spark))
             say(f"heap after round {number + 1} of {ROUNDS}: {used[-1] / 1e6:.0f} MB")
-        # Spark's Kafka source keeps what it has fetched last, of each partition, for five minutes.
+        # For five minutes Spark's Kafka source keeps what it last fetched from each partition.
         deadline = time.monotonic() + _FETCHED_UNTIL_S
         while used[-1] - used[1] > SLACK_BYTES and time.monotonic() < deadline:
             time.sleep(15)
             used.append(_used(spark))
-            say(f"heap while nothing comes: {used[-1] / 1e6:.0f} MB")
+            say(f"heap while idle: {used[-1] / 1e6:.0f} MB")
     finally:
         stopping.set()
         stream.join(120)
@@ -70,7 +70,7 @@ def grown(
 def _caught_up(
     spark: SparkSession, name: str, queries: int, settings: Settings, topic_name: str, stream: threading.Thread
 ) -> bool:
-    """Waits until all queries have written all that is in the topic."""
+    """Wait until all queries have written the whole topic, and return whether they did."""
     ends = {str(partition): last + 1 for partition, (_, last) in topic.whole(settings, topic_name).items()}
     deadline = time.monotonic() + _WITHIN_S
     while stream.is_alive() and time.monotonic() < deadline:
@@ -87,7 +87,7 @@ def _caught_up(
 
 
 def _used(spark: SparkSession) -> int:
-    """Bytes of the driver's heap that are in use after all garbage is gone."""
+    """Return the bytes in use in the driver's heap after garbage collection."""
     jvm = spark.sparkContext._jvm
     runtime, found = jvm.java.lang.Runtime.getRuntime(), []
     for _ in range(4):

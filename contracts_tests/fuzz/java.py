@@ -1,4 +1,4 @@
-"""Avro's own Java reader, the one that Spark's `from_avro` uses, asked about many bodies at once."""
+"""Avro's own Java reader, which Spark's `from_avro` uses, for many bodies at once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MOST_BYTES = 4_000_000
 
 
 class JavaReader:
-    """Reads bodies in the session's JVM, with the limits that the stream's own has."""
+    """Reads bodies in the session's JVM, with the limits that the stream's JVM has."""
 
     def __init__(self, spark: SparkSession) -> None:
         jvm = spark.sparkContext._jvm
@@ -25,7 +25,7 @@ class JavaReader:
         self._gateway = spark.sparkContext._gateway
 
     def read(self, writer: str, reader: str, bodies: Sequence[bytes]) -> Iterator[bytes | None]:
-        """Each record as the reader schema writes it; None: it is refused, or has bytes left.
+        """Yield each record as the reader schema writes it; None if the body is refused or has bytes left.
 
         Args:
             writer, reader: self-contained schemas, as JSON.

@@ -1,6 +1,6 @@
-"""Records of a fuzzed topic: good ones, and what becomes of them under every kind of mishap.
+"""Records for a fuzzed topic: valid ones, and ones damaged in every way.
 
-Nothing here knows whether a record is good: that is for the oracle to say, from the bytes.
+This module does not know whether a record is valid: the oracle decides that from the bytes.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def framing(schema_id: int) -> bytes:
 
 
 def _one(body: Body, rng: random.Random, *kinds: str) -> int | None:
-    """Which piece of those kinds is to change."""
+    """Choose a random piece of these kinds; None if there is none."""
     places = [at for at, piece in enumerate(body) if not kinds or piece.what in kinds]
     return rng.choice(places) if places else None
 
@@ -55,7 +55,7 @@ def _number(raw: bytes) -> int:
 
 @_replacing("int", "branch", "enum")
 def more_bits(piece: Piece, rng: random.Random) -> bytes:
-    """An int of 33 bits and more: 2**31, as Python's serializers send it, or the same lower bits."""
+    """Change an int to 33 bits or more: 2**31, as Python's serializers send it, or the same lower bits."""
     number = _number(piece.raw)
     return varint(rng.choice((number + 2**32, number - 2**32, 2**31, -(2**31) - 1, 3_000_000_000, 2**34 - 1, 2**40)))
 
@@ -69,7 +69,7 @@ def tenth_byte(piece: Piece, rng: random.Random) -> bytes:
 
 @_replacing(*_NUMBERS)
 def more_bytes(piece: Piece, rng: random.Random) -> bytes:
-    """The same number in more bytes than it needs: odd, and it says what it means."""
+    """Write the same number in more bytes than it needs, which is unusual but valid."""
     most = 6 if piece.what in ("int", "branch", "enum") else 11
     return varint(_number(piece.raw), at_least=rng.randint(2, most))
 
@@ -109,14 +109,14 @@ def another_size(piece: Piece, rng: random.Random) -> bytes:
 
 @_replacing("count")
 def count_and_size(piece: Piece, rng: random.Random) -> bytes:
-    """A negative count with a size that is probably wrong."""
+    """Write a negative count with a size that is probably wrong."""
     count = abs(_number(piece.raw))
     return varint(-count) + varint(rng.choice((0, 1, count, 2 * count, -1, 2**40)))
 
 
 @_replacing("text", "bytes")
 def no_text(piece: Piece, rng: random.Random) -> bytes:
-    """As many bytes as there were, and some of them no UTF-8, or U+0000."""
+    """Keep the length, but put in invalid UTF-8 or U+0000."""
     if not piece.raw:
         return piece.raw
     at = rng.randrange(len(piece.raw))
@@ -124,7 +124,7 @@ def no_text(piece: Piece, rng: random.Random) -> bytes:
 
 
 def large(body: Body, rng: random.Random) -> Body:
-    """A text, or bytes, of up to a megabyte."""
+    """Replace a text or bytes with one of up to a megabyte."""
     at = _one(body, rng, "text", "bytes")
     if at is None or body[at - 1].what != "length":
         return body
@@ -134,7 +134,7 @@ def large(body: Body, rng: random.Random) -> Body:
 
 
 def claim_after_claim(body: Body, rng: random.Random) -> Body:
-    """Many blocks, none of which says much: they add up."""
+    """Insert many blocks with modest counts that add up."""
     at = _one(body, rng, "count")
     if at is None:
         return body
@@ -143,7 +143,7 @@ def claim_after_claim(body: Body, rng: random.Random) -> Body:
 
 
 def deeper(body: Body, rng: random.Random) -> Body:
-    """Some pieces over and over: of a recursive type a nest, of any other garbage."""
+    """Repeat some pieces: deep nesting in a recursive type, garbage in any other."""
     at = _one(body, rng, "branch", "count")
     if at is None:
         return body
@@ -206,10 +206,10 @@ BYTEWISE: Sequence[Callable[[bytes, random.Random], bytes]] = (truncated, flippe
 
 
 class Records:
-    """Records of one topic, as keyword arguments of `Producer.produce`.
+    """Generates records of one topic, as keyword arguments of `Producer.produce`.
 
     Args:
-        seed: the same records for the same seed and the same schema ids.
+        seed: the same seed and the same schema ids give the same records.
     """
 
     def __init__(self, fuzzed: Fuzzed, seed: int, *, large: float = 0.001) -> None:
@@ -230,7 +230,7 @@ class Records:
         return {"key": key, "value": value, "headers": headers[:at] + named + headers[at:], "timestamp": millis}
 
     def _framed(self, known: Known, header: str) -> tuple[bytes | None, list[tuple[str, bytes | None]]]:
-        """A value, or a tombstone's key, and the headers that belong to it."""
+        """Return a value, or the key of a tombstone, with its schema id headers."""
         rng = self._rng
         schema_id = rng.choice(sorted(known.readable))
         body = self._body(known, schema_id)
@@ -259,7 +259,7 @@ class Records:
             raw = joined(body)
             for _ in range(rng.choice((1, 1, 2))):
                 raw = rng.choice(BYTEWISE)(raw, rng)
-        else:  # spliced with the one before
+        else:  # spliced with the previous body
             raw = joined(body)
             raw = raw[: rng.randint(0, len(raw))] + self._last[rng.randint(0, len(self._last)) :]
         self._last = raw[:10_000]

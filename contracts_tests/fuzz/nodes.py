@@ -1,4 +1,4 @@
-"""Avro schemas as the oracle reads them: its own parser, so that no fault of the project's own hides in it."""
+"""The oracle's own parser for Avro schemas, independent of bugs in the project's parser."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ NOTHING: Any = object()
 
 @dataclass(eq=False)
 class Node:
-    """A type.
+    """An Avro type.
 
     Attributes:
         kind: null, boolean, int, long, float, double, bytes, string, fixed, enum, array, map, record, union.
-        name, space: of a record, enum or fixed.
-        logical: the logical type that counts, empty for none.
-        inner: of an array its items, of a map its values, of a union its branches.
+        name, space: name and namespace of a record, enum or fixed.
+        logical: the logical type in effect, empty for none.
+        inner: the items of an array, the values of a map, or the branches of a union.
     """
 
     kind: str
@@ -38,7 +38,7 @@ class Node:
 
     @property
     def several(self) -> list[Node]:
-        """Branches of a union besides null."""
+        """The branches of a union except null."""
         return [one for one in self.inner if one.kind != "null"]
 
     @property
@@ -57,10 +57,10 @@ class Member:
 
 
 def parse(schema: Any) -> Node:
-    """Its root.
+    """Parse a schema and return its root.
 
     Args:
-        schema: self-contained, as Python reads its JSON.
+        schema: a self-contained schema as parsed JSON.
     """
     return _parse(schema, "", {})
 
@@ -94,7 +94,7 @@ def _parse(schema: Any, space: str, named: dict[str, Node]) -> Node:
 
 
 def takes_bytes(node: Node, open_: tuple[Node, ...] = ()) -> bool:
-    """Whether every value of the type takes a byte.  A record inside of itself is counted once."""
+    """Return whether every value of the type takes at least one byte.  A record inside itself counts once."""
     if node.kind == "record":
         return node not in open_ and any(takes_bytes(one.type, (*open_, node)) for one in node.fields)
     return node.kind != "null" and not (node.kind == "fixed" and node.size == 0)

@@ -1,7 +1,7 @@
-"""What becomes of a Kafka record, from its bytes alone: a second opinion, which shares no code with `streaming`.
+"""A second opinion on Kafka records, from their bytes alone and without any code of `streaming`.
 
-Written after Avro's specification, docs/reference/types.md and docs/how-to/dead-letters.md, in plain Python.  It is
-slow, and enforces only the limits that those pages promise.
+It follows Avro's specification, docs/reference/types.md and docs/how-to/dead-letters.md in plain Python.  It is slow,
+and enforces only the limits that those pages promise.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ _MOST_IN_A_KEY = {"postgres": 2_500, "cassandra": 65_535}
 
 
 class Branch(NamedTuple):
-    """A value of a union: which of the reader's types it is, and the value."""
+    """A value of a union: the number of the reader's branch, and the value."""
 
     number: int
     value: Any
 
 
 class Malformed(Exception):
-    """The body is no record of its writer schema.
+    """The body is not a record of its writer schema.
 
     Args:
-        why: in words.
-        java_too: Avro's own Java reader refuses it as well; else it may take it, and alter what it says.
+        why: the reason in words.
+        java_too: Avro's own Java reader refuses it too; otherwise it may accept it and alter its content.
     """
 
     def __init__(self, why: str, *, java_too: bool = True) -> None:
@@ -49,7 +49,7 @@ class Malformed(Exception):
 
 
 def decode(body: bytes, writer: Node, reader: Node) -> Any:
-    """The record that the body is, as the reader has it.  Raises Malformed."""
+    """Return the body's record as the reader schema sees it.  Raises Malformed."""
     walk = _Walk(body)
     record = walk.read(writer, reader, 0)
     if walk.at != len(body):
@@ -61,11 +61,11 @@ class _Walk:
     def __init__(self, body: bytes) -> None:
         self.body, self.at = body, 0
         self._empty = 0
-        # Depth of blocks that Java skips by their size: it sees nothing of what is in them.
+        # Depth of blocks that Java skips by their size, without seeing their content.
         self._unseen = 0
 
     def read(self, writer: Node, reader: Node | None, depth: int) -> Any:
-        """The next value; `reader` None: it is dropped, and nothing is told of it."""
+        """Read the next value; without a `reader` it is checked and dropped."""
         kind = writer.kind
         if kind == "union":
             branch = writer.inner[self._index(len(writer.inner), "union")]
@@ -99,7 +99,7 @@ class _Walk:
         return struct.unpack("<d", self._take(8))[0]
 
     def _bytes(self, writer: Node, reader: Node | None, depth: int) -> str | bytes:
-        # Java skips a negative length as if it were nothing.
+        # Java skips a negative length as if it were zero.
         raw = self._take(self._length(java_too=reader is not None))
         return text_of(raw) if reader is not None and reader.kind == "string" else raw
 
@@ -112,7 +112,7 @@ class _Walk:
         symbol = writer.symbols[self._index(len(writer.symbols), "enum", java_too=reader is not None)]
         if reader is None or symbol in reader.symbols:
             return symbol
-        assert reader.default is not NOTHING, "the schemas fit"
+        assert reader.default is not NOTHING, "the schemas are compatible"
         return reader.default
 
     def _record(self, writer: Node, reader: Node | None, depth: int) -> dict[str, Any]:
@@ -166,8 +166,8 @@ class _Walk:
             jumped = sized and not kept
             begin, self._unseen = self.at, self._unseen + jumped
             if abs(count) * least > len(self.body) - self.at:
-                # What is skipped Java skips item by item, and backwards where a length is negative: it need not end.
-                # Of the lowest count of all it makes 0; for some millions it makes room, maybe more than there is.
+                # Java skips dropped items one by one, and backwards at a negative length, so it may never end.
+                # It turns the lowest possible count into 0; for some millions it allocates memory, maybe too much.
                 told = kept and (abs(count) <= _ROOM or MOST_BYTES < abs(count) < 2**63)
                 self._fail("more items than the body has bytes", java_too=told)
             for _ in range(abs(count)):
@@ -231,7 +231,7 @@ _PROMOTIONS = {
 
 
 def choose(writer: Node, union: Node) -> int:
-    """Which branch of the reader's union reads a type: the same one, else the first that it is promoted to."""
+    """Return the union branch that reads a type: the same type, else the first that it promotes to."""
     same = [number for number, one in enumerate(union.inner) if one.kind == writer.kind]
     named = [number for number in same if union.inner[number].fullname == writer.fullname]
     if writer.name and named:
@@ -241,7 +241,7 @@ def choose(writer: Node, union: Node) -> int:
 
 
 def field_of(reader: Node, written: Member) -> Member | None:
-    """The reader's field that a written one goes to; None: it is dropped."""
+    """Return the reader's field for a written one; None if it is dropped."""
     for one in reader.fields:
         if one.name == written.name:
             return one
@@ -249,7 +249,7 @@ def field_of(reader: Node, written: Member) -> Member | None:
 
 
 def from_default(node: Node, default: Any) -> Any:
-    """A default, as JSON has it, as the value that a body would give."""
+    """Convert a default from JSON to the value that a body would give."""
     match node.kind:
         case "union":
             return Branch(0, from_default(node.inner[0], default))
@@ -267,7 +267,7 @@ def from_default(node: Node, default: Any) -> Any:
 
 
 def text_of(raw: bytes) -> str:
-    """Text that every store has a place for.  Raises Malformed."""
+    """Decode text that every store can hold.  Raises Malformed."""
     try:
         text = raw.decode()
     except UnicodeDecodeError:
@@ -278,7 +278,7 @@ def text_of(raw: bytes) -> str:
 
 
 def _promoted(value: int, reader: Node | None) -> int | float:
-    """As the specification promotes it: rounded to the nearest number of the type, of two to the even one."""
+    """Promote a number as specified: round to the nearest number of the type, ties to even."""
     if reader is None or reader.kind not in ("float", "double"):
         return value
     more = max(0, value.bit_length() - (24 if reader.kind == "float" else 53))
@@ -289,7 +289,7 @@ def _promoted(value: int, reader: Node | None) -> int | float:
 
 
 def flaw(node: Node, value: Any) -> str:
-    """Why a store cannot hold the value; empty when both can."""
+    """Return why a store cannot hold the value; empty if both can."""
     match node.kind:
         case "union":
             return flaw(node.inner[value.number], value.value)
@@ -323,7 +323,7 @@ def _flaw_of_scalar(node: Node, value: Any) -> str:
 
 
 def flaw_of_key(record: Mapping[str, Any], reader: Node, keys: Mapping[str, Sequence[str]]) -> str:
-    """Why a store cannot have the primary key.
+    """Return why a store cannot hold the primary key; empty if all can.
 
     Args:
         keys: store -> the fields of its primary key.
@@ -351,12 +351,12 @@ def _first(found: Iterable[str]) -> str:
 
 @dataclass
 class Known:
-    """What the registry knows, as one subject sees it.
+    """What the registry knows, from the view of one subject.
 
     Attributes:
         readable: schema id -> writer schema.
-        incompatible: ids of the subject that the contract cannot read.
-        foreign: ids of other subjects only.
+        incompatible: ids of this subject that the contract cannot read.
+        foreign: ids that only other subjects have.
         reader: the contract's schema.
     """
 
@@ -368,14 +368,14 @@ class Known:
 
 @dataclass
 class Verdict:
-    """What is to become of a record.
+    """What should become of a record.
 
     Attributes:
-        reason: of its dead letter, empty for a good one.
-        why: in the oracle's own words.
-        record: what was decoded.
-        body, schema_id: what was looked at, where there is a readable schema.
-        java_too: for DECODE_ERROR: whether Java's own reader is to refuse the body; None: it may or may not.
+        reason: reason of its dead letter, empty for a good record.
+        why: the oracle's explanation.
+        record: the decoded record.
+        body, schema_id: the body and its schema id, if the schema is readable.
+        java_too: whether Avro's Java reader must refuse the body; None if either is fine.
     """
 
     reason: str = ""
@@ -387,7 +387,7 @@ class Verdict:
 
 
 def judge(value: bytes | None, headers: Iterable[tuple[str, bytes | None]], header: str, known: Known) -> Verdict:
-    """The framing, the schema, the body, and what a store cannot hold; keys and rules are the caller's."""
+    """Judge framing, schema, body, and what stores can hold; the caller checks keys and rules."""
     if value is None:
         return Verdict("NULL_VALUE")
     named = [content for name, content in headers if name == header]

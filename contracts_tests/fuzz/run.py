@@ -1,4 +1,4 @@
-"""One run: mutated records into topics of their own, the real stream over each, and the verdict."""
+"""One fuzzing run: send mutated records to new topics, stream each topic, and compare the results."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from contracts_tests.fuzz.java import JavaReader
 from contracts_tests.fuzz.mutations import Records
 from contracts_tests.fuzz.verdict import Found, counted, judged
 
-#: Of all records, how many are of which contract.
+#: Share of each contract in all records.
 SHARES = {"changing": 0.45, "ruled": 0.25, "named": 0.22, "types": 0.08}
-#: In the folder of a run: all differences.
+#: File in the folder of a run that lists all differences.
 DIFFERENCES = "differences"
-#: Streams a pipeline to the end of its topic; what went wrong, empty for nothing.
+#: Streams a pipeline to the end of its topic; returns what went wrong, empty for success.
 Stream = Callable[[Pipeline], str]
 
 
 @dataclass
 class Outcome:
-    """How a run went.
+    """The result of a run.
 
     Attributes:
-        seed: makes the same records again, on a registry that gives the same ids.
-        topics: the contracts that were fuzzed.
-        found: what became of each of them.
-        problems: of the streams themselves.
+        seed: repeats the same records if the registry gives the same ids.
+        topics: the fuzzed contracts.
+        found: what became of each contract.
+        problems: failures of the streams themselves.
     """
 
     seed: int
@@ -57,12 +57,12 @@ def run(
     say: Callable[[str], None],
     names: Sequence[str] = tuple(SHARES),
 ) -> Outcome:
-    """Fuzzes the contracts of those names, one after the other.
+    """Fuzz the named contracts one after another.
 
     Args:
-        spark: in its JVM Avro's own reader is asked.
-        folder: an empty one, for contracts and checkpoints.
-        records: of all contracts together.
+        spark: session whose JVM runs Avro's own reader.
+        folder: an empty folder for contracts and checkpoints.
+        records: number of records of all contracts together.
     """
     outcome, java, begun = Outcome(seed), JavaReader(spark), time.monotonic()
 
@@ -90,7 +90,7 @@ def run(
 
 
 def send(fuzzed: Fuzzed, seed: int, count: int) -> int:
-    """Produces that many fuzzed records."""
+    """Produce that many fuzzed records and return their number."""
     made = Records(fuzzed, seed)
     servers = fuzzed.pipeline.settings.kafka_bootstrap_servers
     producer = Producer(

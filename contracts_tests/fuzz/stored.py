@@ -1,7 +1,8 @@
-"""What each store is to hold of a value (docs/reference/types.md), and what it does hold, in one comparable form.
+"""What each store should hold for a value (docs/reference/types.md), and what it does hold, in one comparable form.
 
-That form: numbers of days, milliseconds, microseconds or nanoseconds for times, `Decimal` for exact numbers, plain
-values of Python for all else.  Made from the type, never from what was found: a text where a number belongs differs.
+The form has numbers of days, milliseconds, microseconds or nanoseconds for times, `Decimal` for exact numbers, and
+plain Python values for the rest.  It follows from the type, never from the stored value: a text in place of a number
+is a difference.
 """
 
 from __future__ import annotations
@@ -34,14 +35,14 @@ _NAN = "NaN"
 
 
 def simple(node: Node) -> Node:
-    """The type besides null, where there is one."""
+    """Return the only type besides null, if there is just one; else the type itself."""
     while node.kind == "union" and len(node.several) == 1:
         node = node.several[0]
     return node
 
 
 def plain(node: Node, value: Any) -> Any:
-    """A value without the branches of unions that say nothing but null."""
+    """Return a value without the branches of unions of one type and null."""
     while isinstance(value, Branch) and len(node.several) < 2:
         node, value = node.inner[value.number], value.value
     return value
@@ -71,7 +72,7 @@ def _is_json(node: Node, store: str) -> bool:
 
 
 def expected(node: Node, value: Any, store: str) -> Any:
-    """What a column of the type `node` is to hold."""
+    """Return what a column of the type `node` should hold."""
     if _is_json(node, store):
         return _in_json(node, value)
     return _in_column(node, value, store)
@@ -157,7 +158,7 @@ def _float_in_json(value: float) -> Any:
 
 
 def found(node: Node, raw: Any, store: str) -> Any:
-    """What a column holds, as a driver gave it, in the form of `expected`; what has not its type stays as it is."""
+    """Convert a column's value from a driver to the form of `expected`; a value of a wrong type stays as it is."""
     if raw is None:
         return None
     if _is_json(node, store):
@@ -182,7 +183,7 @@ def _of_column(node: Node, raw: Any, store: str) -> Any:
                 return raw.nanosecond_time
             return (dt.datetime.combine(_EPOCH.date(), raw) - _EPOCH) // _MICROSECOND * 1_000
         case "timestamp-millis" | "local-timestamp-millis" if store == "cassandra":
-            # The driver makes its moments with a float.
+            # The driver computes timestamps with a float.
             return round((raw - _EPOCH) / _MILLISECOND)
         case "timestamp-millis" | "timestamp-micros" | "local-timestamp-millis" | "local-timestamp-micros":
             return raw if store == "cassandra" else _micros(raw)
@@ -223,7 +224,7 @@ def _of_json(node: Node, raw: Any) -> Any:
 
 
 def rows(settings: Settings, contract: Contract, reader: Node, store: str) -> Iterator[dict[str, Any]]:
-    """Each row of a store in the form of `expected`, with its event's position."""
+    """Yield each row of a store in the form of `expected`, with the position of its event."""
     types = {one.name: one.type for one in reader.fields}
     for row in (_of_cassandra if store == "cassandra" else _of_postgres)(settings, contract, types):
         told = {name: found(types[name], value, store) for name, value in row.items() if name in types}
@@ -245,7 +246,7 @@ def _of_cassandra(settings: Settings, contract: Contract, types: Mapping[str, No
 
 
 def _of_postgres(settings: Settings, contract: Contract, types: Mapping[str, Node]) -> Iterator[dict[str, Any]]:
-    """Python has nothing for an interval's months: months, days and milliseconds are asked for."""
+    """Yield the rows.  Python has no type for the months of an interval, so its parts are selected separately."""
     parts = (
         "ARRAY[extract(year FROM {0}) * 12 + extract(month FROM {0}), extract(day FROM {0}), "
         "(extract(hour FROM {0}) * 60 + extract(minute FROM {0})) * 60000 + extract(milliseconds FROM {0})]::bigint[]"

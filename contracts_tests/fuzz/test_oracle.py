@@ -1,4 +1,4 @@
-"""The oracle itself: it reads what is in order as fastavro reads it, and refuses what nobody should have written."""
+"""The oracle itself: it reads valid bodies as fastavro does, and refuses malformed ones."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TYPES = record("Everyone", *((f"f{number}", case.kind) for number, case in enume
 
 
 def unwrapped(found: Any) -> Any:
-    """As fastavro has it: a union's value alone; floats by their text, for NaN is not NaN."""
+    """Convert to the form of fastavro: union values without branches, and floats as text, because NaN != NaN."""
     if isinstance(found, Branch):
         return unwrapped(found.value)
     if isinstance(found, dict):
@@ -47,7 +47,7 @@ def test_oracle_reads_every_type_as_fastavro_does() -> None:
 
 
 def rounded(value: Any) -> Any:
-    """With every floating number as a float of 32 bits: fastavro makes a double of what it promotes to one."""
+    """Round every float to 32 bits, because fastavro promotes to a double instead."""
     if isinstance(value, dict):
         return {name: rounded(one) for name, one in value.items()}
     if isinstance(value, list | tuple):
@@ -71,7 +71,7 @@ def test_oracle_resolves_every_version_as_fastavro_does() -> None:
 LIST = {"type": "array", "items": "long"}
 NULLS = {"type": "array", "items": "null"}
 NESTED = {"type": "record", "name": "Deep", "fields": [{"name": "next", "type": ["null", "Deep"]}]}
-#: Schema, body, and whether Java refuses it as well.
+#: Schema, body, and whether Java refuses the body too.
 BAD: list[tuple[Any, bytes, bool]] = [
     ("boolean", b"\x02", False),
     ("boolean", b"", True),
@@ -136,7 +136,7 @@ def test_unusual_but_valid_body_is_read(schema: Any, body: bytes, found: Any) ->
 
 
 def written_and_read(schema: Any, **changes: Any) -> tuple[Node, Node]:
-    """A record with the field `f` of that type, which the reader has changed, or does not have."""
+    """Return writer and reader schemas of a record whose field `f` the reader has changed or dropped."""
     fields = [{"name": "f", "type": schema}, {"name": "end", "type": "int"}]
     reader = [{**fields[0], **changes}, fields[1]] if changes else fields[1:]
     return tuple(parse({"type": "record", "name": "R", "fields": one}) for one in (fields, reader))
@@ -161,7 +161,7 @@ def test_dropped_field_may_hold_any_text_but_no_wrong_block_size() -> None:
         ("int", "float", 2**24 + 3, 2.0**24 + 4),
         ("int", "double", 2**31 - 1, 2.0**31 - 1),
         ("long", "float", 2**63 - 1, 2.0**63),
-        # By way of a double it would be rounded twice, to 2^60.
+        # Through a double it would be rounded twice, to 2^60.
         ("long", "float", 2**60 + 2**36 + 1, 2.0**60 + 2.0**37),
         ("long", "double", 2**53 + 1, 2.0**53),
         ("long", "double", -(2**63), -(2.0**63)),

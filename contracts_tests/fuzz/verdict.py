@@ -1,4 +1,4 @@
-"""Topic, both stores and the dead-letter topic read afresh: is each record where, and as, it should be?"""
+"""Compare topic, stores and dead letters: is each record in the right place, and correct?"""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from contracts_tests.fuzz.stored import POSITION, STORES, expected, rows
 from streaming import topic
 
 Place = tuple[int, int]
-#: Ends the message where a batch has many unknown ids: of one that was not asked for nobody learns whose it is.
+#: Ends the message if a batch has so many unknown ids that the registry was not asked about all of them.
 _NOT_ASKED = "the registry was not asked for each"
 _SHOWN = 200
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Something is not as it should be.
+    """A difference between what should be and what is.
 
     Attributes:
-        what: in a few words, the same for all of one kind.
-        place: partition and offset of the record, None where there is none.
-        details: what was expected, and what there is.
-        record: key, value and headers of the record, in hex.
+        what: the kind of difference, in a few words.
+        place: partition and offset of the record, None if there is no record.
+        details: what was expected and what was found.
+        record: key, value and headers of the record in hex.
     """
 
     what: str
@@ -49,12 +49,12 @@ class Found:
     """What became of one topic.
 
     Attributes:
-        records: in the topic.
-        reasons: how many of them are bad, by reason.
-        rows: of each store.
-        letters: in the dead-letter topic.
-        compared: bodies that Avro's Java reader was asked about.
-        differences: none, if all is well.
+        records: number of records in the topic.
+        reasons: number of bad records by reason.
+        rows: number of rows by store.
+        letters: number of messages in the dead-letter topic.
+        compared: number of bodies given to Avro's Java reader.
+        differences: empty if all is well.
     """
 
     name: str
@@ -71,13 +71,13 @@ class Found:
 
 
 class _Topic:
-    """The records of one topic, and what is to become of each."""
+    """The records of one topic, and what should become of each."""
 
     def __init__(self, fuzzed: Fuzzed) -> None:
         self.fuzzed = fuzzed
         self.messages: dict[Place, Message] = {}
         self.verdicts: dict[Place, Verdict] = {}
-        # Primary key -> the place of its newest event.
+        # Primary key -> place of its newest event.
         self.newest: dict[tuple[Any, ...], Place] = {}
         self.tombstones: set[Place] = set()
         self._asked: set[int] = set()
@@ -126,7 +126,7 @@ class _Topic:
         return verdict
 
     def told(self, place: Place) -> str:
-        """The record, as it is to be shown."""
+        """Return the record and the oracle's verdict as text."""
         message, verdict = self.messages[place], self.verdicts[place]
         parts = {"key": message.key(), "value": message.value()}
         shown = [f"{name} {_hex(content)}" for name, content in parts.items()]
@@ -136,7 +136,7 @@ class _Topic:
 
 
 def judged(fuzzed: Fuzzed, java: JavaReader | None) -> Found:
-    """Compares what is in the topic with stores and dead letters, and with what Avro's Java reader says of it."""
+    """Compare the topic with the stores, the dead letters, and the results of Avro's Java reader."""
     there = _Topic(fuzzed)
     reasons = Counter(one.reason for one in there.verdicts.values() if one.reason)
     found = Found(fuzzed.shape.name, len(there.messages), reasons)
@@ -149,7 +149,7 @@ def judged(fuzzed: Fuzzed, java: JavaReader | None) -> Found:
 
 
 def unwrapped(value: Any) -> Any:
-    """A record without the branches of its unions."""
+    """Return a record without the branches of its unions."""
     if isinstance(value, Branch):
         return unwrapped(value.value)
     if isinstance(value, dict):
@@ -189,7 +189,7 @@ def _letters(there: _Topic, found: Found) -> Iterator[Difference]:
 
 
 def _reasons(there: _Topic, place: Place, message: str) -> set[str]:
-    """The reasons that a letter may have: the oracle's; or, in a batch of many unknown ids, that this was one."""
+    """Return the allowed reasons: the oracle's, or UNKNOWN_SCHEMA_ID in a batch with too many unknown ids."""
     verdict = there.verdicts[place]
     not_asked = verdict.reason == "WRONG_SUBJECT" and message.endswith(_NOT_ASKED)
     return {verdict.reason, "UNKNOWN_SCHEMA_ID"} if not_asked else {verdict.reason}
@@ -220,7 +220,7 @@ def _rows(there: _Topic, store: str, found: Found) -> Iterator[Difference]:
 
 
 def _java(there: _Topic, java: JavaReader, found: Found) -> Iterator[Difference]:
-    """Whether Avro's own reader takes just the bodies that the oracle takes, and reads the same."""
+    """Yield bodies that Avro's own reader accepts, refuses or reads differently from the oracle."""
     places: dict[int, list[Place]] = {}
     for place, verdict in there.verdicts.items():
         if verdict.java_too is not None and verdict.schema_id in there.fuzzed.texts and place not in there.tombstones:
@@ -248,7 +248,7 @@ def _java(there: _Topic, java: JavaReader, found: Found) -> Iterator[Difference]
 
 
 def _plain(value: Any) -> Any:
-    """For a comparison: floats by their text, for NaN is not NaN."""
+    """Make a value comparable: floats become text, because NaN != NaN."""
     if isinstance(value, dict):
         return {key: _plain(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
@@ -269,5 +269,5 @@ def _short(value: Any) -> str:
 
 
 def counted(differences: Iterable[Difference]) -> Counter[str]:
-    """How many of each kind."""
+    """Count the differences of each kind."""
     return Counter(one.what for one in differences)

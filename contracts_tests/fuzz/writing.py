@@ -1,4 +1,4 @@
-"""Values of a type, and their bytes, piece by piece: what a mutation takes hold of."""
+"""Random values of a type, and their bytes in pieces that a mutation can change."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _YEARS = (-62_135_596_800, 253_402_300_799)
 
 @dataclass
 class Piece:
-    """Some bytes of a body.
+    """A unit of bytes in a body.
 
     Attributes:
         what: int, long, branch, enum, boolean, length, count, size, text, bytes, fixed or float.
@@ -38,7 +38,7 @@ def joined(body: Body) -> bytes:
 
 
 def varint(value: int, *, at_least: int = 0) -> bytes:
-    """A number as Avro writes it; of more bytes than it needs where `at_least` says so."""
+    """Encode a number as Avro does, in at least that many bytes."""
     raw = value << 1 if value >= 0 else (-value << 1) - 1
     found = bytearray()
     while raw > 0x7F or len(found) + 1 < at_least:
@@ -48,7 +48,7 @@ def varint(value: int, *, at_least: int = 0) -> bytes:
 
 
 def write(node: Node, value: Any, rng: random.Random) -> Body:
-    """The pieces of a value.  Blocks of arrays and maps are now and then several, and have their sizes."""
+    """Return the pieces of a value.  Arrays and maps sometimes have several blocks, and blocks with sizes."""
     match node.kind:
         case "null":
             return []
@@ -94,18 +94,18 @@ def _blocks(items: list[Body], rng: random.Random) -> Body:
 
 
 class Values:
-    """Values of any type, most of them such as both stores can hold.
+    """Generates values of any type, most of which both stores can hold.
 
     Args:
-        odd: the share of scalars that are at an edge of their type, or beyond what a store holds.
-        items: most items of an array or a map.
+        odd: share of scalars at an edge of their type or beyond what a store can hold.
+        items: maximum number of items of an array or a map.
     """
 
     def __init__(self, rng: random.Random, *, odd: float = 0.02, items: int = 3) -> None:
         self._rng, self._odd, self._items = rng, odd, items
 
     def of(self, node: Node, depth: int = 0) -> Any:
-        """A value.  `depth`: how deep it stands; recursive types end some levels down."""
+        """Return a value.  `depth` is its nesting level, which limits recursive types."""
         rng = self._rng
         match node.kind:
             case "union":

@@ -1,4 +1,4 @@
-"""What the stream adds to a dead letter is taken off again, and nothing else: whatever headers the record had."""
+"""Dead letters: removing exactly the headers that the stream added, positions, and time filters."""
 
 from __future__ import annotations
 

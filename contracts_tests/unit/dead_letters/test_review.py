@@ -1,4 +1,4 @@
-"""What share of rejects is told, and when it is too much."""
+"""The reject rate and the limit above which it is a finding."""
 
 from __future__ import annotations
 

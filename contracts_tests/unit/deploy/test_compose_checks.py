@@ -1,4 +1,4 @@
-"""`make compose-up` and its kin: what they refuse, their exit codes and the ways out.  `docker` is a script here."""
+"""`make compose-up` and related targets: refusals, exit codes and fixes.  A script stands in for `docker`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from deploy.__main__ import main
 from stack import ports
 
 GIB = 1 << 30
-# What the real one answers, in short; it takes down what it was called with.
+# Gives short versions of Docker's answers and records the arguments of each call.
 DOCKER = """\
 #!/bin/sh
 echo "$@" >> "$FAKE/called"
@@ -36,7 +36,7 @@ esac
 
 
 class Fake:
-    """A `docker` whose answers are files in a folder."""
+    """A fake `docker` that takes its answers from files in a folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -47,7 +47,7 @@ class Fake:
         )
         names = compose.wanted_variables(compose.files(tuple(compose.OVERLAYS)))
         self.environment = {name: "0123456789abcdef" for name in names}
-        # Free ones, whatever runs on this machine.
+        # Free ports, whatever else runs on this machine.
         variables = [port.variable for port in compose.ports(compose.files(), {}, ["producer", "stream"])]
         self.environment |= {name: str(port) for name, port in ports.pick(variables).items()}
 
@@ -56,7 +56,7 @@ class Fake:
             (self.folder / name).write_text(text)
 
     def run(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-        """`python -m deploy ARGUMENTS`, in this process: a new one for each of them takes too long."""
+        """Run `python -m deploy ARGUMENTS` in this process, because starting a new one each time takes too long."""
         environment = {**self.environment, "PATH": f"{self.folder}:/usr/bin:/bin", "FAKE": str(self.folder), **more}
         out, err = io.StringIO(), io.StringIO()
         with (
@@ -96,7 +96,7 @@ def test_down_covers_every_overlay_and_needs_no_password(docker: Fake, flag: lis
     assert docker.run("down", *flag, "--", "--volumes").returncode == 0
     files = "".join(f" --file {path.name}" for path in compose.files(tuple(compose.OVERLAYS)))
     assert docker.last_call == f"compose{files} --profile * down --volumes"
-    # Without a value of some kind compose would not read the files.
+    # Compose refuses to read the files while a variable has no value.
     assert (docker.folder / "password").read_text() == "unset\n"
 
 
@@ -125,15 +125,15 @@ def test_certs_refuses_while_containers_use_the_certificates(
     if code:
         assert "broker\n" in done.stderr
         assert "fix: run `make compose-down`, then `make certs`, then `make compose-up ARGS=--secure`" in done.stderr
-    # Those of the plain files have none.
+    # The services of the plain files use no certificates.
     docker.answer(ps=json.dumps(rows[1]) + "\n")
     assert docker.run("certs").returncode == 0
-    # Where Docker does not say what runs, those that are there stay; the first ones may be made.
+    # If Docker cannot list containers, existing certificates stay; the first ones may be created.
     docker.answer(ps_fails="")
     for there, wanted in ((True, 2), (False, 0)):
         monkeypatch.setattr("deploy.certs.made", lambda there=there: there)
         assert docker.run("certs").returncode == wanted
-    # No Docker here, no container.
+    # Without Docker there are no containers.
     assert docker.run("certs", PATH="/nowhere").returncode == 0
 
 
@@ -145,7 +145,7 @@ def test_control_center_login_file_is_private_and_required(docker: Fake, tmp_pat
     assert login.read_text() == "control-center: 0123456789abcdef,Administrators\n"
     assert login.read_text().partition(",")[0] in (folder / "users.properties").read_text()
     assert login.stat().st_mode & 0o777 == 0o600
-    # Made by a version that had no such file.
+    # As if an older version, which had no such file, created the folder.
     login.unlink()
     with pytest.raises(
         compose.UsageError, match=r"missing files: login.properties\n  fix: run `make compose-down`, then"
@@ -208,7 +208,7 @@ def test_up_names_the_process_on_a_taken_port(docker: Fake):
             r"  fix: stop the program that listens there, or set PORT_POSTGRES in \.env to another port\n",
             done.stderr,
         )
-        # It is ours already: the second `make compose-up`.
+        # A second `make compose-up`: our own container already has the port.
         docker.answer(ps=json.dumps({"Service": "postgres", "State": "running"}) + "\n")
         assert docker.run("up", PORT_POSTGRES=port).returncode == 0
 
@@ -325,7 +325,7 @@ def test_env_file_is_read_as_compose_reads_it(tmp_path: Path):
         "PORT_BROKER": "19292",
         "NAME": "value",
         "A": "single # no comment",
-        # Not what compose makes of it: as a password it is refused, and nothing else here is looked at.
+        # Compose would expand it. As a password it is refused, and no other value is used from here.
         "B": "a$HOME,b",
         "C": "x",
         "E": "",

@@ -1,4 +1,4 @@
-"""docker-compose.yml and its overlays: valid, pinned, closed to the outside, and made of files that are there."""
+"""docker-compose.yml and its overlays: valid, pinned, reachable only locally, and complete."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SCHEMA = json.loads((CLONE / "contracts_tests" / "vendored" / "compose-spec.json
 BASE, ZOOKEEPER, SECURE = compose.files(tuple(compose.OVERLAYS))
 PASSWORD = re.compile(r"PASSWORD|SECRET|FERNET|_KEY$")
 OURS = "avro-data-contracts/"
-# What a health check may call in each image, and where that is known from: its Dockerfile, or that of its base.
+# Programs that a health check may call in each image, according to its Dockerfile or that of its base image.
 PROGRAMS = {
     "confluentinc/cp-server": {"ub"},
     "confluentinc/cp-schema-registry": {"ub", "bash"},
@@ -39,9 +39,9 @@ PROGRAMS = {
     "avro-data-contracts/pipeline": {"python"},
     "avro-data-contracts/airflow": {"python", "airflow"},
 }
-# The images of 7.9 have the Python tool of the same commands.
+# The 7.9 images have an older Python tool with the same commands.
 PROGRAMS_OF_7_9 = {"cub"}
-# Settings of Confluent's registry, as its documentation names them; others it would ignore in silence.
+# Settings in the documentation of Confluent's registry. It silently ignores any other.
 REGISTRY_SETTINGS = {
     *("host.name", "listeners", "inter.instance.protocol", "schema.compatibility.level"),
     *("ssl.keystore.type", "ssl.keystore.location", "ssl.truststore.type", "ssl.truststore.location"),
@@ -50,7 +50,7 @@ REGISTRY_SETTINGS = {
     *("kafkastore.sasl.mechanism", "kafkastore.sasl.jaas.config"),
     *("kafkastore.ssl.truststore.type", "kafkastore.ssl.truststore.location"),
 }
-# Read by its start script, and harmless as properties.
+# Its start script reads these; as properties they are harmless.
 NOT_REGISTRY_SETTINGS = {"heap.opts", "opts"}
 
 
@@ -74,7 +74,7 @@ def test_file_follows_the_compose_specification(path: Path):
 @pytest.mark.parametrize("overlay", ["", "zookeeper", "secure"])
 def test_docker_compose_accepts_the_files(overlay: str):
     if not shutil.which("docker") or subprocess.run(["docker", "compose", "version"], capture_output=True).returncode:
-        pytest.skip("there is no `docker compose` here")
+        pytest.skip("`docker compose` is not installed")
     paths = compose.files([overlay] if overlay else [])
     environment = {name: "0123456789" for name in compose.wanted_variables(paths)} | {
         "PATH": "/usr/bin:/usr/local/bin"
@@ -120,7 +120,7 @@ def test_service_runs_without_privileges_and_within_limits(overlay: str, name: s
     assert "container_name" not in keys
     assert keys["restart"] in ("no", "unless-stopped")
     if (overlay, name) == ("secure", "certificates"):
-        # The one that runs as root, to give keys away: without a network, and with three capabilities.
+        # Runs as root to hand out keys, so it has no network and only three capabilities.
         assert keys["network_mode"] == "none"
         assert set(keys["cap_add"]) == {"CHOWN", "DAC_OVERRIDE", "FOWNER"}
         assert keys["read_only"]
@@ -146,7 +146,7 @@ def test_no_two_services_publish_the_same_port(overlay: str):
 def test_every_dependency_can_reach_its_condition(overlay: str, name: str):
     everything = merged(*filter(None, [overlay]))
     for other, how in everything[name].get("depends_on", {}).items():
-        assert not everything[other].get("profiles"), f"{other} starts with a profile only"
+        assert not everything[other].get("profiles"), f"{other} starts only with a profile"
         if how["condition"] == "service_healthy":
             assert everything[other]["healthcheck"]["test"], other
         else:
@@ -180,7 +180,7 @@ def test_no_file_contains_a_password(path: Path):
         for variable, value in (keys.get("environment") or {}).items():
             if PASSWORD.search(variable) and not variable.endswith(("_FILE", "KEY_PASSWORD_LOCATION")):
                 assert value == "unused" or re.search(r"\$\{\w+:\?make compose-env", str(value)), f"{name} {variable}"
-    # Every variable that is wanted says what to do, and none has a name that the embedded stack reads (Makefile).
+    # Every required variable says what to do, and none has a name that the embedded stack reads (Makefile).
     text = path.read_text()
     for variable in compose.wanted_variables([path]):
         assert variable.startswith("DEPLOY_")
@@ -205,7 +205,7 @@ def test_our_services_get_only_known_settings_and_the_right_broker(overlay: str,
     others = {"AIRFLOW_ADMIN_PASSWORD", "AIRFLOW_CONN_SMTP_DEFAULT", "TMPDIR"}
     others |= {"ALERT_EMAIL_TO", "ALERT_EMAIL_FROM", "ALERT_WEBHOOK_URL"}
     for name, keys in merged(*filter(None, [overlay])).items():
-        # The one that makes the accounts is told all of them.
+        # This service creates the accounts, so it gets all passwords.
         ours = keys["image"] in (f"{OURS}pipeline", f"{OURS}airflow") and name != "kafka-roles"
         if not ours or "environment" not in keys:
             continue
@@ -228,18 +228,18 @@ def test_airflow_image_has_both_drivers_for_its_database(overlay: str):
 
 
 def test_settings_pass_the_startup_checks_of_the_images():
-    """What the start scripts of cp-server and cp-schema-registry refuse."""
+    """The start scripts of cp-server and cp-schema-registry refuse other combinations."""
     for overlay in ("", "secure"):
         broker, registry = (service(overlay, name)["environment"] for name in ("broker", "schema-registry"))
         assert {"KAFKA_PROCESS_ROLES", "CLUSTER_ID", "KAFKA_ADVERTISED_LISTENERS"} <= set(broker)
         assert not {"KAFKA_PORT", "KAFKA_HOST", "KAFKA_ADVERTISED_HOST", "KAFKA_ADVERTISED_PORT"} & set(broker)
-        # Of these they conclude that there are Java key stores, with files of passwords.
+        # From these, the scripts conclude that there are Java key stores with password files.
         assert "SSL://" not in broker["KAFKA_ADVERTISED_LISTENERS"]
         assert not re.search(r"SASL_.*://", broker["KAFKA_ADVERTISED_LISTENERS"])
         assert not re.search(r"CONTROLLER:(SSL|SASL_SSL)", broker["KAFKA_LISTENER_SECURITY_PROTOCOL_MAP"])
         assert {"SCHEMA_REGISTRY_KAFKASTORE_BOOTSTRAP_SERVERS", "SCHEMA_REGISTRY_HOST_NAME"} <= set(registry)
         assert "SCHEMA_REGISTRY_PORT" not in registry
-    # Not added to the base's, but in place of it.
+    # The overlay replaces the environment of the base file instead of adding to it.
     with_zookeeper = compose.read(ZOOKEEPER)["services"]["broker"]["environment"]
     assert "environment: !override\n      KAFKA_HEAP_OPTS" in ZOOKEEPER.read_text()
     assert not any(
@@ -273,7 +273,7 @@ def test_registry_gets_only_settings_that_it_knows(overlay: str):
 
 
 def test_tmpfs_mounts_let_java_load_native_code():
-    """Compression in Kafka's clients and in Spark is native code that comes in their jars."""
+    """Kafka's clients and Spark unpack native code for compression from their jars."""
     for overlay in ("", "secure"):
         for name, keys in merged(*filter(None, [overlay])).items():
             for mount in keys.get("tmpfs", ()):

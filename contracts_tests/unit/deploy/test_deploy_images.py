@@ -1,4 +1,4 @@
-"""deploy/Dockerfile: as hadolint wants it, of files that are there and packages as they are locked; the scripts."""
+"""deploy/Dockerfile and its scripts: the rules of hadolint, existing files, and locked packages."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SCRIPTS = sorted(DEPLOY.glob("**/*.sh"))
 
 
 def locked(path: Path) -> dict[str, tuple[str, frozenset[str]]]:
-    """Package -> its version and hashes."""
+    """Map each package to its version and hashes."""
     blocks = re.findall(r"^(\S+)==(\S+)(.*\n(?:    --hash.*\n?)+)", path.read_text(), flags=re.MULTILINE)
     return {name: (number, frozenset(re.findall(r"--hash=(\S+)", rest))) for name, number, rest in blocks}
 
@@ -45,7 +45,7 @@ def test_every_stage_starts_from_a_pinned_image_or_another_stage():
 def test_no_image_runs_as_root(target: str):
     lines = TEXT.partition(f" AS {target}\n")[2].partition("\nFROM ")[0]
     users = re.findall(r"^USER (\S+)$", lines, flags=re.MULTILINE)
-    # A stage that starts from one with a USER has it.
+    # A stage inherits the USER of its base stage.
     assert users == ["pipeline"] or (not users and STAGES[target] == "spark")
 
 
@@ -66,7 +66,7 @@ def test_copied_files_exist_and_are_not_in_dockerignore():
 
 
 def test_copied_files_are_readable_by_any_user():
-    """Whatever the umask was under which the clone was made."""
+    """The umask under which the repository was cloned makes no difference."""
     for target in TARGETS:
         lines = TEXT.partition(f" AS {target}\n")[2].partition("\nFROM ")[0]
         for words in re.findall(r"^COPY (?!--from)(.*)$", lines, flags=re.MULTILINE):
@@ -80,7 +80,7 @@ def test_packages_are_installed_with_hashes_and_without_cache():
             assert "--no-cache-dir" in words
         if keyword == "RUN":
             assert not re.search(r"\b(sudo|curl|wget|apt-get|cd )\b", words), words
-    # Those that make the files that others take: their compilers, caches and downloads stay behind.
+    # Only the build stages install and download, so compilers and caches stay out of the images.
     assert "pip install" not in TEXT.partition(" AS spark\n")[2]
     assert "stack fetch" not in TEXT.partition(" AS spark\n")[2]
 
@@ -119,7 +119,7 @@ def test_airflow_image_copies_every_package_its_dags_use():
         for package in re.findall(r"^(?:from|import) (\w+)", path.read_text(), flags=re.MULTILINE):
             if (CLONE / package).is_dir():
                 assert f"COPY --chmod=755 {package}/ /app/{package}/\n" in lines, package
-    # Their tasks are commands: `python -m NAME`.
+    # Tasks are commands of the form `python -m NAME`.
     for package in re.findall(r'\["(\w+)"', "".join(path.read_text() for path in CLONE.glob("dags/*.py"))):
         assert not (CLONE / package).is_dir() or f"COPY --chmod=755 {package}/ /app/{package}/\n" in lines, package
 
@@ -171,7 +171,7 @@ def test_api_server_writes_its_account_to_a_private_file(tmp_path: Path):
 def test_each_private_key_goes_only_to_its_own_server(tmp_path: Path):
     made, given, log = tmp_path / "made", tmp_path / "given", tmp_path / "log"
     made.mkdir()
-    # Giving files away is for root: this one takes down what it was asked to do.
+    # Only root can change the owner of files, so this script records its arguments instead.
     (tmp_path / "install").write_text(f'#!/bin/sh\necho "$@" >> {log}\n')
     (tmp_path / "install").chmod(0o755)
     environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}

@@ -1,4 +1,4 @@
-"""Dashboard, rules and the settings of Prometheus and Alertmanager: every query asks for what the stream exports."""
+"""The dashboard, the alert rules, and the settings of Prometheus and Alertmanager use metrics that exist."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TELEMETRY = "io_confluent_kafka_server_"
 
 
 def exported() -> dict[str, set[str]]:
-    """Sample name -> labels, as a scrape of the stream has them after a batch, a reject and a failed attempt."""
+    """Map each sample name to its labels, as scraped after a batch, a reject and a failed attempt."""
     contract = loading.load_one(CLONE / "schemas", "users_created")
     metrics = Metrics(contract)
     metrics.watch(lambda: {"cassandra": 3})
@@ -58,7 +58,7 @@ def queries() -> list[str]:
 
 
 def names_in(query: str) -> tuple[set[str], set[str]]:
-    """Metrics and labels that a query names."""
+    """Return the metrics and labels that a query names."""
     assert query.count("(") == query.count(")"), query
     plain = re.sub(r'"[^"]*"', '""', query)
     labels = set(re.findall(r"(\w+)\s*(?:=~|!=|=)\s*\"\"", plain))
@@ -149,13 +149,13 @@ def test_promtool_and_amtool_accept_the_files(package: str, name: str, arguments
 
 STREAM = 'contract="c", sink="cassandra"'
 CASES = {
-    # alert: series -> its samples, one in 30 seconds from the beginning; minutes -> whether it fires then.
+    # alert: (series -> its samples, one every 30 seconds; minutes -> whether the alert fires then).
     "AttemptsFail": (
         {f'stream_attempts_failed_total{{{STREAM}, server="cassandra"}}': "0x3 1x40"},
         {1: False, 2: True, 15: False},
     ),
     "StreamStands": (
-        # It starts with records waiting, writes a first batch after four minutes, and no other.
+        # It starts with records waiting, writes one batch after four minutes, and then nothing.
         {f"stream_batch_seconds_count{{{STREAM}}}": "0x7 1x60", f"stream_lag_records{{{STREAM}}}": "5x67"},
         {4: False, 9: False, 12: True},
     ),

@@ -1,4 +1,4 @@
-"""A bug ends every command with exit code 70, and says where it is; no traceback unless it is asked for."""
+"""After a bug every command exits with code 70 and names the line; a traceback appears only on request."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def contracts_command() -> int:
 
 
 def stack_command() -> int:
-    # At its end it ignores signals, as a process does that is about to go; this one is not.
+    # On exit the command ignores signals, because its process is about to end; this process goes on.
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
         with mock.patch.object(cli, "_parser", side_effect=lambda: mock.Mock(parse_args=parsed)):

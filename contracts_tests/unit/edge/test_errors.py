@@ -1,4 +1,4 @@
-"""Whoever raises a service's error says which server it was: metrics count by it, and read no text for it."""
+"""Every service error has a field that names its server, so metrics need not parse messages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PACKAGES = ("contracts", "producers", "streaming", "orchestration", "deploy", "d
 
 
 def of_a_service() -> set[str]:
-    """The names of `ServiceError` and of all that derives from it in the packages."""
+    """Return the names of `ServiceError` and of all its subclasses in the packages."""
     names, found = {"ServiceError"}, -1
     bases = [
         (node.name, {base.id for base in node.bases if isinstance(base, ast.Name)})
@@ -34,7 +34,7 @@ def trees() -> dict[Path, ast.Module]:
 
 def test_every_raised_service_error_names_its_server() -> None:
     kinds, silent, seen = of_a_service(), [], 0
-    # Its own __init__ names it.
+    # Their own __init__ sets the server.
     within = {"_Temporary", "Busy", "NotJson"}
     for path, tree in trees().items():
         for node in ast.walk(tree):

@@ -1,4 +1,4 @@
-"""Ctrl-C is answered within a second, also by a command that waits inside a library, and a second one ends it."""
+"""Ctrl-C gets an answer within a second, even inside a library call, and a second Ctrl-C stops the command."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-# The first of them waits in C, where no handler of Python's runs.
+# The first one waits in C code, where no Python signal handler runs.
 WAYS = {
     "in a library": "from contracts.registry.topics import Topics; Topics(settings.load()).read(['t'])",
     "in another thread": "from concurrent.futures import ThreadPoolExecutor as Pool; import time\n"
@@ -20,7 +20,7 @@ WAYS = {
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_first_ctrl_c_answers_at_once_and_second_one_exits(way: str) -> None:
+def test_first_ctrl_c_is_answered_at_once_and_second_one_exits(way: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         main = WAYS[way].replace("\n", "\n    ")
         program = f"""
@@ -47,8 +47,8 @@ edge.run(main)
         asked = time.monotonic()
         running.send_signal(signal.SIGINT)
         said = running.stderr.readline()
-        while "stopping" not in said:  # the client's own words about a broker that says nothing
-            assert said, "it ended without a word"
+        while "stopping" not in said:  # lines of the Kafka client about the silent broker
+            assert said, "the command ended without any output"
             said = running.stderr.readline()
         assert time.monotonic() - asked < 5.0  # a second, on a machine that does nothing else
         assert said == "stopping: waits for Godot; Ctrl-C again stops at once\n"

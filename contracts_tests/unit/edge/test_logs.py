@@ -1,4 +1,4 @@
-"""Log lines for people and for programs."""
+"""Log formats for people and for programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What asks this machine only reads no proxy from the environment, whatever proxy stands there."""
+"""Requests to this machine ignore the proxy settings of the environment."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def behind_a_proxy(proxy: str) -> dict[str, str]:
 
 @pytest.fixture
 def hook() -> Iterator[str]:
-    """A webhook on this machine that takes everything."""
+    """The URL of a local webhook that accepts every request."""
 
     class Taker(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -80,7 +80,7 @@ def test_clients_ignore_proxies_only_for_loopback_hosts(host: str, own: bool) ->
 
 
 def test_only_known_modules_make_http_clients() -> None:
-    """Each of these decides by the address whether it reads proxies; confluent-kafka's client always reads them."""
+    """Each of these modules uses proxies depending on the address; confluent-kafka's client always uses them."""
     client = re.compile(
         r"requests\.(Session|get|post|put|request)\(|httpx|SchemaRegistryClient|urlopen|HTTPConnection"
     )

@@ -1,4 +1,4 @@
-"""What the documentation has users import, works; and names of the release before, with a warning."""
+"""Documented imports work, and names from the previous release work with a warning."""
 
 from __future__ import annotations
 

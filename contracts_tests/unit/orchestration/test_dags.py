@@ -1,4 +1,4 @@
-"""The DAG files: they import without a network, and every task has an owner, retries and an end."""
+"""The DAG files import without network access, and every task has an owner, retries and a timeout."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ import pytest
 from contracts_tests.fixtures.clone import CLONE
 from contracts_tests.fixtures.contract_copies import copy_of_users
 
-# Run in a process of its own: Airflow makes itself at home in the one that imports it.
+# Runs in a separate process, because importing Airflow changes global state.
 FACTS = """
 import json, socket, sys
 
 def refuse(*_):
-    raise AssertionError("a DAG file asked the network")
+    raise AssertionError("a DAG file used the network")
 
 socket.socket.connect = socket.getaddrinfo = refuse
 from airflow.dag_processing.dagbag import DagBag
@@ -58,7 +58,7 @@ print(json.dumps({
 
 
 def facts(folder: Path, **environment: str) -> dict[str, Any]:
-    """What Airflow finds in dags/."""
+    """Return what Airflow finds in dags/."""
     own = {
         "AIRFLOW_HOME": str(folder / "airflow"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
@@ -135,7 +135,7 @@ def test_contract_with_a_source_gets_its_own_dag(tmp_path: Path) -> None:
 
 
 def only_lint_is_left(found: dict[str, Any]) -> None:
-    """The DAGs are there, and what they begin with says what is not in order."""
+    """Assert that each DAG consists of one lint task, which will report the problem."""
     assert found["errors"] == {}
     tasks = {name: dag["tasks"] for name, dag in found["dags"].items()}
     assert {name: list(of) for name, of in tasks.items()} == {
@@ -170,7 +170,7 @@ def test_contract_in_a_nested_folder_gets_a_dag(tmp_path: Path) -> None:
     assert sorted(found["dags"]["dead_letter_review"]["tasks"]) == ["review_team.events", "review_users_created"]
 
 
-# Writes a batch when it is told to end, and says so.
+# On SIGTERM, finishes its batch and leaves a file as proof.
 PATIENT = """
 import pathlib, signal, sys, time
 def end(*_):

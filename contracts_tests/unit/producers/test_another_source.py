@@ -1,4 +1,4 @@
-"""Another source is a room on each side, and nothing else: no other file is edited."""
+"""A new source is one package in `contracts` and one in `producers`; no other file changes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ for item in source.items(Request(seed="")):
 
 
 def produce(copy: Path, schemas: Path) -> subprocess.CompletedProcess[str]:
-    """The producer's command, with nobody at Kafka's address."""
+    """Run the producer's command while nothing listens at Kafka's address."""
     nobody = f"127.0.0.1:{ports.pick(['nobody'])['nobody']}"
     variables = {"KAFKA_BOOTSTRAP_SERVERS": nobody, "KAFKA_MAX_BLOCK_MS": "1000", "CONTRACTS_DIR": str(schemas)}
     return run(copy, "producers", "--contract", "cities", "--count", "all", **variables)

@@ -1,4 +1,4 @@
-"""A signal ends a wait at once, and work between two records."""
+"""A signal ends a wait immediately, and other work between two records."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_signal_during_a_wait_stops_it_once() -> None:
     with Interruption() as interruption:
         with pytest.raises(Stopped), interruption.waiting:
             os.kill(os.getpid(), signal.SIGINT)
-        os.kill(os.getpid(), signal.SIGTERM)  # no wait is left that it could stop
+        os.kill(os.getpid(), signal.SIGTERM)  # there is no longer a wait to stop
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
 

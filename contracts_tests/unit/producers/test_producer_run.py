@@ -1,4 +1,4 @@
-"""The producer's command and report, as far as they need no server."""
+"""The parts of the producer's command and report that need no server."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from stack import ports
 
 @pytest.fixture
 def nobody() -> str:
-    """host:port where nobody listens."""
+    """A host:port where nothing listens."""
     return f"127.0.0.1:{ports.pick(['nobody'])['nobody']}"
 
 
 def test_contract_without_source_is_refused_before_any_request(tmp_path: Path, nobody: str) -> None:
-    """Nobody listens anywhere, so whoever asked first would be told of that instead."""
+    """No server listens, so an earlier request would fail with a different error."""
     schemas = tmp_path / "schemas"
     shutil.copytree(CLONE / "schemas", schemas)
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""The mapping of a user, in each shape that a version of the API has or a broken source may send."""
+"""Mapping users to records, in the shape of every API version and in broken shapes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NAMES = [("أحمد", "الزهراني"), ("Zoë", "d'Aubigné "), ("晃", "中
 
 
 def user_of(version: str, number: int = 0) -> dict:
-    """A user in the shape of that version, always the same for the same number."""
+    """Return a user in the shape of that API version, always the same for the same number."""
     rng = random.Random(f"{version}/{number}")
     first, last = rng.choice(NAMES)
     birth = datetime(1940, 1, 1, tzinfo=UTC) + timedelta(seconds=rng.randrange(2 * 10**9))
@@ -59,7 +59,7 @@ def user_of(version: str, number: int = 0) -> dict:
 
 
 def change(user: dict, path: str, value: object = ...) -> dict:
-    """A copy with the part at `a.b.c` set, or left out."""
+    """Return a copy of the user with the part at `a.b.c` set, or removed if there is no value."""
     user = copy.deepcopy(user)
     *parents, last = path.split(".")
     part = user
@@ -185,7 +185,7 @@ def test_generated_id_depends_only_on_username_and_email(version: str) -> None:
 
 
 def test_generated_ids_never_change_between_releases() -> None:
-    """The id is the primary key of both tables: another one would make every old user a second row."""
+    """The id is the primary key of both tables: a different id would store every existing user twice."""
     login = {"username": "silverfrog705"}
     location = {"city": "x"}
     user = {"name": {"first": "a", "last": "b"}, "location": location, "email": "a@example.com", "phone": "1"}

@@ -1,6 +1,6 @@
-"""The mapping over whole recordings: one made here, and the recorded responses of the real API where they are.
+"""Mapping whole recordings: a generated one, and responses of the real API where available.
 
-Those are looked for in RANDOMUSER_DIR, else in ../shared/data/randomuser next to the repository.
+The responses are read from RANDOMUSER_DIR, by default ../shared/data/randomuser next to the repository.
 """
 
 from __future__ import annotations

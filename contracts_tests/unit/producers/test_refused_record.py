@@ -1,4 +1,4 @@
-"""A record that a producer refuses becomes a dead letter, whatever it is: JSON where JSON has a form for it."""
+"""Any record that a producer refuses becomes a dead letter: as JSON if possible, else as text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A record's schema in headers: byte for byte what confluent-kafka's own serializer sends, and what its own reads."""
+"""Schema ids in headers: identical to those of confluent-kafka's serializer, and readable by its deserializer."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FIELDS = {MessageField.KEY: ("key", "__key_schema_id"), MessageField.VALUE: ("va
 
 
 class Known(SchemaRegistryClient):
-    """A client that has looked one schema up already, as a cache would; it asks nobody."""
+    """A client that knows one schema, as if cached, and sends no requests."""
 
     def __init__(self, text: str) -> None:
         super().__init__({"url": "http://127.0.0.1:9"})

@@ -1,4 +1,4 @@
-"""The producer writes what it is given, or refuses it: fastavro alone writes 1 for 1.7 and True for "no"."""
+"""The producer writes exactly the given value or refuses it; fastavro alone writes 1 for 1.7 and True for "no"."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ NAN, INF = math.nan, math.inf
 
 
 class Text(str):
-    """A text of somebody's own."""
+    """A subclass of str."""
 
 
 class Size(enum.IntEnum):
@@ -44,7 +44,7 @@ class Size(enum.IntEnum):
 
 
 class Stamp(dt.datetime):
-    """As pandas' Timestamp: it knows nanoseconds, and is a datetime."""
+    """A datetime with nanoseconds, like the Timestamp of pandas."""
 
     nanosecond = 1
 
@@ -68,7 +68,7 @@ POINT = {
 NO_INT = (True, 1.0, 1.7, Decimal("1.7"), Decimal(1), "1", b"1", None, [1])
 NO_MOMENT = ("2024-02-29T12:00:00Z", dt.date(2024, 2, 29), 1.5, True, 2**63, None)
 
-#: Row of docs/reference/types.md, a type, what comes back (itself, or the second of a pair), and what is refused.
+#: Row of docs/reference/types.md, type, valid values (or pairs of value and result), and refused values.
 SCALARS: list[tuple[str, Any, list[Any], list[Any]]] = [
     ("boolean", "boolean", [True, False], ["no", "false", "", 0, 1, 0.0, None, [], Size.LARGE]),
     ("int", "int", [-(2**31), 0, 2**31 - 1, Size.LARGE], [-(2**31) - 1, 2**31, 2**32, 2**63, 10**30, NAN, *NO_INT]),
@@ -239,7 +239,7 @@ ROWS = SCALARS + MADE_OF_OTHERS
 
 
 def serializer(kind: Any) -> Callable[[Any], bytes]:
-    """Writes a record whose one field `it` is of that type; gives its body."""
+    """Return a function that writes a record with one field `it` of that type and returns its body."""
     write = record_serializer([{"name": "it", "type": kind}])
     return lambda value: write({"it": value})
 
@@ -265,7 +265,7 @@ def read(kind: Any, body: bytes) -> Any:
 
 
 def lift(kind: Any, plain: Any, named: dict[str, Any]) -> Any:
-    """A decoded value as Python's own type for it."""
+    """Convert a decoded value to the Python type for it."""
     if isinstance(plain, Branch):
         return lift(plain.kind, plain.value, named)
     if isinstance(kind, str):
@@ -295,7 +295,7 @@ _LIFTED: dict[str | None, Callable[[Any, Any], Any]] = {
 
 
 def same(one: Any, other: Any) -> bool:
-    """Equality that knows True from 1, -0.0 from 0.0 and a text from an enum's member, and takes NaN for NaN."""
+    """Compare strictly: True differs from 1 and -0.0 from 0.0, while NaN equals NaN."""
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
     if isinstance(one, list) and isinstance(other, list):
@@ -316,7 +316,7 @@ def test_valid_values_survive_a_round_trip(row: str, kind: Any, good: list[Any])
     for one in good:
         given, expected = one if type(one) is tuple else (one, one)
         assert same(read(kind, write(given)), expected), (row, one)
-        # A tuple in a union is the name of one of its types.
+        # A tuple in a union names one of its types.
         if nullable is not None and type(given) is not tuple:
             assert same(read(["null", kind], nullable(given)), expected), (row, one)
             assert same(read(["null", kind], nullable((kind_name(kind), given))), expected), (row, one)
@@ -483,7 +483,7 @@ def test_recursive_record_is_written_and_checked() -> None:
 # -- any schema, any value ----------------------------------------------------------------------------------------
 
 PLAIN = [row[1] for row in SCALARS]
-#: Everything that any row takes or refuses, for any type.
+#: Every value that any row accepts or refuses, to try with any type.
 ODD_VALUES = [one[0] if type(one) is tuple else one for row in ROWS for one in (*row[2], *row[3])]
 DATETIMES = st.datetimes(
     timezones=st.none() | st.sampled_from([dt.UTC, HOUR, ODD, dt.timezone(dt.timedelta(hours=-23))])
@@ -492,7 +492,7 @@ DATETIMES = st.datetimes(
 
 @st.composite
 def kinds(draw: st.DrawFn, depth: int = 3) -> Any:
-    """A type, of all that there are."""
+    """Draw any Avro type."""
     shape = draw(st.sampled_from(["plain"] * 3 + (["array", "map", "union", "record"] if depth else [])))
     if shape == "plain":
         found = draw(st.sampled_from(PLAIN))
@@ -519,7 +519,7 @@ def kinds(draw: st.DrawFn, depth: int = 3) -> Any:
 
 
 def distinct(kind: Any, number: Iterator[int]) -> Any:
-    """The type with names that stand once each, as a schema needs them."""
+    """Return the type with unique names, as a schema requires."""
     if isinstance(kind, list):
         return [distinct(one, number) for one in kind]
     if not isinstance(kind, dict):
@@ -532,7 +532,7 @@ def distinct(kind: Any, number: Iterator[int]) -> Any:
 
 @st.composite
 def values(draw: st.DrawFn, kind: Any) -> Any:
-    """Something that fits, nearly fits, or has nothing to do with the type."""
+    """Draw a value that fits the type, nearly fits it, or is unrelated to it."""
     if draw(st.integers(0, 9)) == 0:
         return draw(st.sampled_from(ODD_VALUES))
     if isinstance(kind, list):
@@ -576,7 +576,7 @@ NEAR: dict[str, st.SearchStrategy[Any]] = {
 
 
 def held(kind: Any, given: Any, plain: Any) -> bool:
-    """Whether a decoded value is the very one that was given."""
+    """Return whether the decoded value is exactly the given one."""
     if isinstance(plain, Branch):
         if type(given) is tuple:
             name, given = given
@@ -590,7 +590,7 @@ def held(kind: Any, given: Any, plain: Any) -> bool:
     if name == "record":
         return all(held(one["type"], given.get(one["name"]), plain[one["name"]]) for one in kind["fields"])
     if name == "float" and type(given) is float and not math.isnan(given):
-        # Rounded to the nearest, and nothing else.
+        # Rounded to the nearest float, and not changed otherwise.
         return struct.pack("<f", given) == struct.pack("<f", plain) and (given == 0) is (plain == 0)
     if type(given) in (int, Size, bytes, bytearray):
         return same(plain, given)

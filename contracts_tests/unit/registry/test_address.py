@@ -1,4 +1,4 @@
-"""The address of a registry, and what is secret in it."""
+"""The address of a registry and the secrets in it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The context that a registry's URL means, and subject names without it."""
+"""The context in a registry's URL, and subject names without it."""
 
 from __future__ import annotations
 

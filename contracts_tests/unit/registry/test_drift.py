@@ -1,4 +1,4 @@
-"""Desired and actual state -> differences, each with what fixes it."""
+"""Differences between the desired and the actual state, each with its fix."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_missing_dead_letter_topic_without_sinks_is_a_warning() -> None:
 
 
 def test_every_step_and_conflict_is_a_finding() -> None:
-    """Drift is a plan that would do something: never an empty answer beside steps or conflicts."""
+    """If the plan has steps or conflicts, drift reports findings too."""
     nothing = actual(address=SubjectState(), value=SubjectState(), topic=None, letters=None)
     other = actual(value=SubjectState("NONE", (1,), None), topic=TopicState(1, 3, {}), letters=TopicState(2, 1, {}))
     for state in (nothing, other):

@@ -1,4 +1,4 @@
-"""What clients of Kafka are told of the settings."""
+"""The configuration that Kafka clients get from the settings."""
 
 from __future__ import annotations
 

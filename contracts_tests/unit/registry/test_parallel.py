@@ -1,4 +1,4 @@
-"""Many questions at once, each once."""
+"""Concurrent calls, and results that are computed once per key."""
 
 from __future__ import annotations
 

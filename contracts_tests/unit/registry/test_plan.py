@@ -1,4 +1,4 @@
-"""Desired and actual state -> steps."""
+"""Steps that lead from the actual to the desired state."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_topic_settings_are_compared_as_kafka_formats_them(kept: str | None, wan
 
 
 def sharing(letters: str) -> Catalog:
-    """Two contracts whose dead letters go to one topic; `letters` are the settings of the second."""
+    """Return two contracts that share a dead-letter topic; `letters` has the settings of the second."""
     dead = "dead_letter: {{topic: dead, partitions: {}}}\n"
     return load(
         orders__contract_yaml=CONTRACT + dead.format(2),
@@ -128,7 +128,7 @@ def test_different_partition_count_is_a_conflict() -> None:
 
 
 def test_undeclared_lists_only_subjects_of_own_topics() -> None:
-    """Only subjects of its own topics: never a shared type, never those of another topic."""
+    """Shared types and subjects of other topics are never included."""
     assert plan.undeclared(desired()) == ["orders-key"]
     both = load(orders__contract_yaml=CONTRACT + "key: key.avsc\n", orders__key_avsc=record(name="shop.Key"))
     assert plan.undeclared(both) == []
@@ -184,7 +184,7 @@ def test_read_only_subject_also_holds_the_steps_that_need_it() -> None:
 
 
 def two(**spec: str) -> Catalog:
-    """Orders and bills, which share a type; `spec`: more lines of contract.yaml."""
+    """Return orders and bills, which share a type; `spec` has extra lines for each contract.yaml."""
     return load(
         orders__contract_yaml=CONTRACT + spec.get("orders", ""),
         orders__value_avsc=record(("id", "string"), ("to", "shop.Address")),
@@ -276,12 +276,12 @@ def test_plan_notes_tags_that_would_be_lost() -> None:
 
 
 TODAY = date(2026, 6, 1)
-#: What FULL refuses where `total` is new, without a default, and `note` is gone, which had none.
+#: FULL refuses both: `total` is new without a default, and `note`, which had no default, is gone.
 ADDED, REMOVED = "READER_FIELD_MISSING_DEFAULT_VALUE total", "READER_FIELD_MISSING_DEFAULT_VALUE note"
 
 
 def breaking(*approvals: str, until: date = TODAY, level: str = "FULL", of: str = "value") -> Catalog:
-    """Orders as they shall be, with approvals of rules and paths."""
+    """Return the desired orders, with approvals given as "RULE path"."""
     lines = [CONTRACT.replace("FULL", level), "approvals:" if approvals else ""]
     for number, (rule, _, path) in enumerate(one.partition(" ") for one in approvals):
         lines.append(f"  - {{rule: {rule}, path: '{path}', subject: {of}, reason: reason {number}, until: {until}}}")
@@ -291,7 +291,7 @@ def breaking(*approvals: str, until: date = TODAY, level: str = "FULL", of: str 
 
 
 def before(*histories: str, level: str = "FULL") -> Actual:
-    """The value has these versions, none of which is that of the repository."""
+    """Return a state where the value has these versions, none of them equal to the repository's schema."""
     history = tuple(parsing.parse_stored(text, where="", named={}) for text in histories)
     value = SubjectState(level, tuple(range(1, len(history) + 1)), None, history=history)
     state = actual(value=value)
@@ -323,7 +323,7 @@ def test_approved_break_shows_its_reasons_and_expiry_dates() -> None:
         pytest.param(breaking(ADDED, "TYPE_MISMATCH note"), TODAY, id="another rule is approved"),
         pytest.param(breaking(ADDED, "READER_FIELD_MISSING_DEFAULT_VALUE"), TODAY, id="another path is approved"),
         pytest.param(breaking(ADDED, REMOVED), TODAY + timedelta(days=1), id="the approvals have expired"),
-        pytest.param(breaking(ADDED, REMOVED, of="key"), TODAY, id="that of the key is approved"),
+        pytest.param(breaking(ADDED, REMOVED, of="key"), TODAY, id="only the key is approved"),
         pytest.param(breaking(ADDED, REMOVED), None, id="no day is given"),
         pytest.param(breaking(ADDED, REMOVED, level="NONE"), TODAY, id="the level refuses nothing"),
     ],
@@ -344,7 +344,7 @@ def test_compatible_change_is_never_an_approved_break() -> None:
 
 @pytest.mark.parametrize(("level", "is_break"), [("FULL", False), ("FULL_TRANSITIVE", True)])
 def test_transitive_level_needs_the_approval_again(level: str, is_break: bool) -> None:
-    """The newest version went through under the approval, and an older one is what the next breaks again."""
+    """The newest version was registered with the approval, but the next one breaks an older version again."""
     newest = record(("id", "string"), ("total", "string"))
     state = before(WITH_NOTE, newest, level=level)
     [step] = plan.make(breaking(ADDED, REMOVED, level=level), state, today=TODAY).steps
@@ -352,7 +352,7 @@ def test_transitive_level_needs_the_approval_again(level: str, is_break: bool) -
 
 
 def test_level_left_at_none_is_restored() -> None:
-    """A process died between the two: before the break was registered, and after."""
+    """The process died while the level was NONE: once before the break was registered, once after."""
     desired = breaking(ADDED, REMOVED)
     state = before(WITH_NOTE, level="NONE")
     assert kinds(plan.make(desired, state, today=TODAY)) == [

@@ -1,4 +1,4 @@
-"""What a registry has -> files that say the same; and never over what is there."""
+"""Contract files from the state of a registry, which never overwrite existing files."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def kept(text: str, references: Sequence[RegisteredReference] = (), kind: str = 
 
 
 def live(**subjects: RegisteredSchema) -> Live:
-    """`orders_value` is the subject orders-value, at level FULL; one shared type; no topic."""
+    """Return subjects at level FULL (`orders_value` is orders-value), one shared type, and no topics."""
     named = {name.replace("_", "-"): (schema, "FULL") for name, schema in subjects.items()}
     topics = {name.rpartition("-")[0] for name in named}
     states = {name: None for topic in topics for name in (topic, f"{topic}.dlq")}
@@ -175,7 +175,7 @@ def test_write_reports_an_unwritable_folder(tmp_path: Path) -> None:
 
 
 def test_types_referenced_along_many_paths_are_read_once() -> None:
-    """Each of forty types refers to the two before it: nobody lives to see all ways along them."""
+    """Each of forty types refers to the two before it, so following every path would take practically forever."""
 
     def reference(number: int) -> RegisteredReference:
         return RegisteredReference(f"shop.T{number}", f"shop.T{number}", 1)

@@ -1,4 +1,4 @@
-"""What a registry holds: which versions it compares, and what is told of metadata."""
+"""Registered schemas: which versions the registry compares, and how metadata is summarised."""
 
 from __future__ import annotations
 

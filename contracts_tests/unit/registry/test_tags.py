@@ -1,4 +1,4 @@
-"""Tags in a schema's text: which there are, which are lost, and schemas that differ in them only."""
+"""Tags in schemas: which would be lost, and which schemas differ only in tags."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def marked(listed: Any) -> dict[str, Any]:
     ],
 )
 def test_lost_tags_are_listed_by_place(kept: Any, wanted: Any, lost: str) -> None:
-    """At places that are still there; a field that goes takes its tags along."""
+    """Only places that still exist count; the tags of a removed field are not lost."""
     assert tags.told(tags.lost(kept, wanted)) == lost
 
 

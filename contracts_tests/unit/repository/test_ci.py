@@ -1,4 +1,4 @@
-"""The workflow and the pre-commit hook: make targets that exist, pinned actions, an entry that runs."""
+"""The workflow and the pre-commit hook: existing make targets, pinned actions, and a working hook command."""
 
 from __future__ import annotations
 

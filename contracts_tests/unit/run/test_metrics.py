@@ -1,4 +1,4 @@
-"""Metrics of the stream: what is counted, and that docs/how-to/monitoring.md says so."""
+"""The metrics of the stream and their description in docs/how-to/monitoring.md."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def value(metrics: Metrics, name: str, **labels: str) -> float | None:
 
 
 def batch(records: int, rejected: int = 0, least_s: float = 1, largest_s: float = 1, **reasons: int) -> Counts:
-    """Its timestamps are that old now."""
+    """Return counts whose newest and oldest timestamps are `least_s` and `largest_s` old."""
     oldest, newest = (round((NOW_S - age) * 1000) for age in (largest_s, least_s))
     return Counts(records, rejected, oldest, newest, (oldest + newest) / 2, reasons)
 
@@ -104,7 +104,7 @@ def test_latency_needs_a_good_record_and_is_never_negative(
 @pytest.mark.parametrize("server", ["cassandra", "postgres", "kafka", "registry"])
 def test_failed_attempt_counts_under_the_server_of_its_error(metrics: Metrics, server: str) -> None:
     sink = server if server == "postgres" else "cassandra"
-    # Each that is known is there before it fails: an alert on an increase sees the first one.
+    # Known servers start at zero, so an alert on an increase sees the first failure.
     assert value(metrics, "stream_attempts_failed_total", sink=sink, server=server) == 0
     metrics.attempt_failed(sink, ServiceError("out", where="somewhere", server=server))
     assert value(metrics, "stream_attempts_failed_total", sink=sink, server=server) == 1

@@ -1,4 +1,4 @@
-"""Positions read from Spark's checkpoint, and lag."""
+"""Positions from Spark's checkpoint, and the lag."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from streaming.run.groups import lag
 
 @pytest.fixture
 def checkpoint(tmp_path: Path) -> Path:
-    """Two batches have ended and a third has begun, as Spark 3.5.7 writes it."""
+    """A checkpoint as Spark 3.5.7 writes it, with two finished batches and a third in progress."""
     for folder, numbers in (("offsets", (8, 9, 10)), ("commits", (8, 9))):
         (tmp_path / folder).mkdir()
         for number in numbers:

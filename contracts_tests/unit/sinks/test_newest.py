@@ -1,4 +1,4 @@
-"""The newest timestamp that a table may hold, kept beside the checkpoints."""
+"""The newest timestamp that a table may contain, stored beside the checkpoints."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from streaming.sinks.newest import NewestWritten
 
 
 def test_newest_timestamp_never_decreases(tmp_path: Path) -> None:
+    """An abandoned attempt may still be writing newer rows."""
     kept = NewestWritten(tmp_path / "of" / "newest.json", "one.table")
     assert kept.read() is None
     for given, known in ((100, 100), (200, 200), (100, 200), (-5, 200)):

@@ -1,4 +1,4 @@
-"""Specifications of faults, and the queue that they wait in."""
+"""Fault specifications and their queue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Generated users: the same for a seed, different for another, and in many scripts."""
+"""Generated users: repeatable for a seed, different for another seed, and in many scripts."""
 
 from __future__ import annotations
 

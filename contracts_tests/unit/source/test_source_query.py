@@ -1,4 +1,4 @@
-"""Parameters are read as the real API reads them: what does not fit becomes the default."""
+"""Query parameters work as in the real API: an invalid value becomes the default."""
 
 from __future__ import annotations
 

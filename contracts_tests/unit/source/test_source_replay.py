@@ -1,4 +1,4 @@
-"""Recordings: every form that they come in, and what is none."""
+"""Recordings in every valid form, and invalid ones."""
 
 from __future__ import annotations
 

@@ -199,7 +199,7 @@ def test_oversized_body_is_refused_without_waiting_for_it(api: str) -> None:
 
 
 def asked(api: str, method: str, path: str, **headers: str) -> int:
-    """The status of a request with these headers, `_` for `-`; a POST takes all faults back."""
+    """Return the status of a request with these headers (`_` for `-`); a POST clears all faults."""
     body = json.dumps({"faults": []}) if method == "POST" else None
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
     host, _, port = api.removeprefix("http://").removesuffix("/api/").rpartition(":")

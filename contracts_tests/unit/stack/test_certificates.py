@@ -1,4 +1,4 @@
-"""`make certs`: certificates that a TLS client believes for the right name, and that nobody else can read."""
+"""`make certs`: certificates that TLS clients accept for the right name only, in private files."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def handshake(server: ssl.SSLContext, client: ssl.SSLContext, name: str) -> dict[str, object] | None:
-    """What the server knows of its client afterwards.  Raises ssl.SSLError when the client refuses."""
+    """Return the client certificate as the server sees it.  Raises ssl.SSLError if the client refuses the server."""
     ours, theirs = socket.socketpair()
     known: list[dict[str, object] | None] = []
 
@@ -103,7 +103,7 @@ def test_certs_creates_every_file_the_secure_overlay_mounts(tmp_path: Path):
     with pytest.raises(UsageError, match=r"missing files: users\.properties"):
         certs.demand(tmp_path)
     (tmp_path / "users").unlink()
-    # The next ones take the place of the first.
+    # New certificates replace the old ones.
     before = (tmp_path / "ca.pem").read_bytes()
     certs.make(REGISTRY_PASSWORDS, days=1, folder=tmp_path)
     assert (tmp_path / "ca.pem").read_bytes() != before

@@ -1,4 +1,4 @@
-"""Server logs: whole lines, in order, in few files of bounded size, and none of them lost."""
+"""Server logs: whole lines in order, none lost, in a limited number of files of limited size."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from stack import rotation
 
 
 def files(log: Path) -> list[Path]:
-    """The oldest first."""
+    """Return the log files, oldest first."""
     numbered = sorted(log.parent.glob(f"{log.name}.*"), key=lambda path: -int(path.suffix[1:]))
     return [*numbered, log]
 

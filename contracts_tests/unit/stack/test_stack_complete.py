@@ -1,4 +1,4 @@
-"""`make test` fails when tests of a folder did not run."""
+"""`make test` fails if the tests of a folder did not run."""
 
 from __future__ import annotations
 

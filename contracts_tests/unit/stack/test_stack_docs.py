@@ -1,4 +1,4 @@
-"""docs/reference/stack.md and the Makefile say what the stack does."""
+"""docs/reference/stack.md and `make help` are complete."""
 
 from __future__ import annotations
 

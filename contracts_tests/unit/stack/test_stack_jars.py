@@ -1,4 +1,4 @@
-"""Pins, lock and cache of the jars."""
+"""The pins, the lock and the cache of the jars."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_bad_line_in_the_lock_is_named(tmp_path, line):
 
 
 class Arrived:
-    """A download that has ended, with these files."""
+    """A finished download with these files."""
 
     def __init__(self, folder, artifacts):
         self.folder, self.artifacts = folder, artifacts
@@ -152,7 +152,7 @@ def test_shares_cover_every_jar_and_keep_modules_together():
 
 @pytest.fixture
 def authority(tmp_path):
-    """A certificate authority of our own, as a TLS-inspecting proxy has one."""
+    """A private certificate authority, like that of a TLS-inspecting proxy."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "A proxy that looks inside")])
     now = datetime.datetime.now(datetime.UTC)

@@ -1,4 +1,4 @@
-"""Processes, ports and files of the embedded stack, without a server."""
+"""Processes, ports and files of the embedded stack, without real servers."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_recorded_process_is_recognised_until_it_ends(site, sleeper):
 
 
 def test_recycled_pid_is_ignored_and_never_signalled(site, sleeper):
-    """The pid file of a server that is long dead names a pid that somebody else has by now."""
+    """The pid file of a dead server names a pid that now belongs to another process."""
     actual = process.Identity.of(sleeper.pid)
     stale = {"pid": sleeper.pid, "started": actual.started - 1, "boot": actual.boot}
     site.write(site.pid_file("kafka"), stale)

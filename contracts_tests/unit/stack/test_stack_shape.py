@@ -1,4 +1,4 @@
-"""How many nodes Kafka and Cassandra have is decided once."""
+"""The number of Kafka and Cassandra nodes is fixed once the stack has data."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_three_node_stack_keeps_its_node_count(tmp_path: Path) -> None:
     site = Site(tmp_path)
     shape = agreed(site, 3)
     shape.keep(site)
-    assert agreed(site, 1).brokers == 1  # nothing is there yet
+    assert agreed(site, 1).brokers == 1  # there is no data yet
     (site.folder("kafka") / "data").mkdir(parents=True)
     assert agreed(site, None) == agreed(site, 3) == Shape.of(site) == shape
     with pytest.raises(UsageError, match="belongs to Kafka with 3 nodes, not one node") as told:
@@ -121,7 +121,7 @@ def test_secure_stack_works_in_a_folder_with_a_space(tmp_path: Path) -> None:
 
 def test_missing_second_loopback_address_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     ports.demand_host("cassandra-2")
-    # Reserved for documentation (RFC 5737): nobody's.
+    # Reserved for documentation (RFC 5737), so no machine has it.
     monkeypatch.setitem(ports._HOSTS, "cassandra-2", "192.0.2.1")
     with pytest.raises(UsageError, match="loopback interface does not have this address") as told:
         ports.demand_host("cassandra-2")
