@@ -74,7 +74,7 @@ def test_schema_too_large_for_the_registry_has_its_own_message(repository: Repos
     done = repository.run("register", SCHEMA_REGISTRY_URL=gateway.url)
     assert done.returncode == 3
     assert "42209: Schema is too large" in done.stderr
-    assert "larger than this registry takes" in done.stderr
+    assert "larger than this registry allows" in done.stderr
 
 
 #: The message of Confluent's registry 8.3.1.
