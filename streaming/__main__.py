@@ -21,13 +21,15 @@ app.add_typer(command.app, name="dlq")
 def stream(
     context: typer.Context,
     contract: Annotated[str, typer.Option(help="Folder of the contract in schemas/.")] = "users_created",
-    available_now: Annotated[bool, typer.Option(help="Write everything that is there, then stop.")] = False,
-    master: Annotated[str | None, typer.Option(help="Spark master (SPARK_MASTER); this machine by default.")] = None,
-    max_per_batch: Annotated[int | None, typer.Option(help="Most records of one micro-batch.")] = None,
-    accept_loss: Annotated[
-        bool, typer.Option(help="Go on behind records that Kafka deleted before they were read.")
+    available_now: Annotated[
+        bool, typer.Option(help="Write everything that is in the topic now, then stop.")
     ] = False,
-    retry_for: Annotated[float | None, typer.Option(help="How long a failing server is waited for, seconds.")] = None,
+    master: Annotated[str | None, typer.Option(help="Spark master (SPARK_MASTER); this machine by default.")] = None,
+    max_per_batch: Annotated[int | None, typer.Option(help="Largest number of records in one micro-batch.")] = None,
+    accept_loss: Annotated[
+        bool, typer.Option(help="Continue behind records that Kafka deleted before they were read.")
+    ] = False,
+    retry_for: Annotated[float | None, typer.Option(help="How long to wait for a failing server, seconds.")] = None,
     version: Annotated[
         bool, typer.Option("--version", callback=edge.version("streaming"), is_eager=True, help="Show the version.")
     ] = False,
@@ -42,7 +44,7 @@ def stream(
     from streaming.run.checkpoints import Checkpoints
     from streaming.run.job import Job, prepare
     from streaming.run.metrics import Metrics
-    from streaming.spark import session  # loads Spark: only when there is something to stream
+    from streaming.spark import session  # loads Spark, so only when there is something to stream
 
     wanted = loading.load(configured.contracts_dir).get(contract)
     metrics = Metrics(wanted)
@@ -60,10 +62,10 @@ def reconcile(
     context: typer.Context,
     run: Annotated[
         Path | None,
-        typer.Option(metavar="FILE|-", help="Report of `python -m producers --json`; without it the whole topic."),
+        typer.Option(metavar="FILE|-", help="Report of `python -m producers --json`; default: the whole topic."),
     ] = None,
-    sample: Annotated[int, typer.Option(help="How many of the newest rows of each store to show.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="The result as one JSON object.")] = False,
+    sample: Annotated[int, typer.Option(help="Show so many of the newest rows of each store.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
 ) -> None:
     """Compare a topic with what the stores hold, event by event; exit 1 when one is missing."""
     from streaming.inspection import reconcile, report, stored
@@ -81,18 +83,18 @@ def reconcile(
 @app.command()
 def status(
     context: typer.Context,
-    watch: Annotated[bool, typer.Option("--watch", help="Live in the terminal, until Ctrl-C.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Refresh in the terminal until Ctrl-C.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the status as one JSON object.")] = False,
 ) -> None:
     """Show servers, topics, versions, lag, rows and dead letters of every contract; exit 3 when a server is down.
 
-    With `--contract` of that one only.
+    `--contract` limits it to one contract.
     """
     from streaming.inspection import status_view
     from streaming.inspection.status import Observer
 
     configured, name = context.obj
-    # By name: Typer brings a click of its own, whose sources are not those of the package click.
+    # By name: Typer has its own copy of click, whose sources differ from those of the package click.
     source = context.parent.get_parameter_source("contract") if context.parent is not None else None
     given = source is not None and source.name != "DEFAULT"
     observer = Observer(configured, loading.load(configured.contracts_dir), name if given else None)

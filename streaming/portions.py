@@ -1,4 +1,4 @@
-"""Many items in portions that fit into memory."""
+"""Splits many items into portions that fit into memory."""
 
 from __future__ import annotations
 

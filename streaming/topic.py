@@ -1,4 +1,4 @@
-"""The topic read afresh, with a plain consumer: no group, no commit, a range of offsets and no more."""
+"""Reads ranges of a topic's offsets with a plain consumer, without a group or commits."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ _HEADERS = methodcaller("headers")
 
 
 def whole(settings: Settings, topic: str) -> dict[int, tuple[int, int]]:
-    """First and last offset of each partition of the topic that holds a record."""
+    """Return partition -> first and last offset, for the partitions that hold a record."""
     with _consumer(settings) as consumer:
         marks = _marks(consumer, settings, topic)
     return {p: (low, high - 1) for p, (low, high) in marks.items() if high > low}
 
 
 def begins(settings: Settings, topic: str) -> dict[int, int]:
-    """Partition -> the first offset that it has, or will have."""
+    """Return partition -> its first offset, or the one that its first record will have."""
     with _consumer(settings) as consumer:
         return {partition: low for partition, (low, _) in _marks(consumer, settings, topic).items()}
 
 
 def count(settings: Settings, topic: str, since: int | None, until: int | None) -> int:
-    """Offsets between two times, ms since the epoch; None is the topic's begin, or its end."""
+    """Count the offsets between two times, ms since the epoch; None is the topic's beginning or end."""
     with _consumer(settings) as consumer:
         marks = _marks(consumer, settings, topic)
         low, high = ({p: mark[number] for p, mark in marks.items()} for number in (0, 1))
@@ -41,13 +41,13 @@ def count(settings: Settings, topic: str, since: int | None, until: int | None) 
 
 
 def _marks(consumer: Consumer, settings: Settings, topic: str) -> dict[int, tuple[int, int]]:
-    """Partition -> its first offset, and the one after its last."""
+    """Return partition -> its first offset, and the one after its last."""
     partitions = _partitions(consumer, settings, topic)
     return {p: consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=10) for p in partitions}
 
 
 def _at(consumer: Consumer, topic: str, millis: int, high: Mapping[int, int]) -> dict[int, int]:
-    """Partition -> offset of its first record of that time or later; its end where there is none."""
+    """Return partition -> offset of its first record of that time or later; its end when there is none."""
     asked = [TopicPartition(topic, partition, millis) for partition in high]
     found = {one.partition: one.offset for one in consumer.offsets_for_times(asked, timeout=10)}
     return {partition: offset if offset >= 0 else high[partition] for partition, offset in found.items()}
@@ -83,7 +83,7 @@ def _partitions(consumer: Consumer, settings: Settings, topic: str) -> list[int]
 
 
 def read(settings: Settings, topic: str, ranges: Ranges) -> Iterator[Message]:
-    """Every record of the ranges, one partition after the other."""
+    """Yield every record of the ranges, one partition after the other."""
     with _consumer(settings) as consumer:
         for partition, (first, last) in sorted(ranges.items()):
             consumer.assign([TopicPartition(topic, partition, first)])
@@ -91,11 +91,11 @@ def read(settings: Settings, topic: str, ranges: Ranges) -> Iterator[Message]:
             while offset < last:
                 message = consumer.poll(settings.kafka_max_block_ms / 1000)
                 if message is None:
-                    words = f"nothing came of {topic} [{partition}] after offset {offset}"
+                    words = f"no record of {topic} [{partition}] arrived after offset {offset}"
                     raise failures.service(failures.KAFKA, settings.kafka_bootstrap_servers, words)
                 if error := message.error():
                     if error.code() == KafkaError._PARTITION_EOF:
-                        break  # what follows is no record: a transaction's marker, or compacted away
+                        break  # no record follows: a transaction marker, or compacted away
                     raise KafkaException(error)
                 _, offset = place(message)
                 if offset <= last:
@@ -111,10 +111,10 @@ def place(message: Message) -> tuple[int, int]:
 
 
 def headers(message: Message) -> list[Header]:
-    """The headers of a message; none where a name is not UTF-8, which the client has no form for.
+    """Return the headers of a message; none when a name is not UTF-8, which the client cannot represent.
 
-    It returns a broken list for such, which Python's interpreter would use, and end.  A call from C is checked; the
-    client keeps the list, and would return it once more.
+    For such a name the client returns a broken list, which would crash the interpreter.  A call from C is checked.
+    The client keeps the list and would return it again, so it is replaced.
     """
     try:
         return _HEADERS(message) or []

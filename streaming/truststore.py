@@ -1,4 +1,4 @@
-"""A PEM file of an authority as Java's drivers take it: a trust store, in a folder of this process."""
+"""Converts an authority's PEM file to a trust store for Java's drivers, in a folder of this process."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 
 from contracts.errors import ConfigurationError
 
-PASSWORD = "changeit"  # noqa: S105 - Java's own default: the store holds no secret, public certificates only
+PASSWORD = "changeit"  # noqa: S105 - Java's own default: the store holds no secret, only public certificates
 
 
 def of(ca_file: str, variable: str) -> Path:
-    """A PKCS#12 store of the certificates in `ca_file`, until this process ends.
+    """Return a PKCS#12 store of the certificates in `ca_file`; it exists until this process ends.
 
     Raises:
         ConfigurationError: `ca_file`, the value of `variable`, cannot be read.

@@ -1,4 +1,4 @@
-"""`python -m streaming dlq`: what was rejected, and why; and back into the topic, when what was wrong is fixed."""
+"""Show which records were rejected and why, and put them back into their topic once the cause is fixed."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help=__doc__, no_args_is_help=True)
 
-Reasons = Annotated[list[str] | None, typer.Option("--reason", help="Only these codes; may be given several times.")]
-Since = Annotated[str | None, typer.Option("--from", help="Only records of this time (ISO 8601, UTC) and later.")]
+Reasons = Annotated[list[str] | None, typer.Option("--reason", help="Only these codes; repeatable.")]
+Since = Annotated[str | None, typer.Option("--from", help="Only records from this time on (ISO 8601, UTC).")]
 Until = Annotated[str | None, typer.Option("--to", help="Only records before this time.")]
-At = Annotated[str | None, typer.Option("--at", help="Only the record that stood there: TOPIC-PARTITION-OFFSET.")]
-Json = Annotated[bool, typer.Option("--json", help="The result as one JSON object.")]
+At = Annotated[str | None, typer.Option("--at", help="Only the record at TOPIC-PARTITION-OFFSET.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which letters somebody asks for.
+    """Selects letters.
 
     Attributes:
         reasons: codes, empty for all.
-        since, until: of the record's timestamp, ms since the epoch; the second one is not included.
+        since, until: range of the record's timestamp, ms since the epoch, without `until` itself.
         at: place of the record, or of the letter; None for all.
     """
 
@@ -45,17 +45,17 @@ class Wanted:
     @classmethod
     def of(cls, reasons: list[str] | None, since: str | None, until: str | None, at: str | None) -> Wanted:
         if at == "":
-            raise ConfigurationError("it is empty", where="--at", fix="leave it out to mean all of them")
+            raise ConfigurationError("it is empty", where="--at", fix="leave it out to select all letters")
         return cls(frozenset(reasons or ()), _millis("--from", since), _millis("--to", until), at)
 
     def choose(self, contract: Contract, letters: Iterable[Letter]) -> list[Letter]:
-        """Raises ConfigurationError when `at` is no place of any of them, or a code is none."""
+        """Return the selected letters.  Raises ConfigurationError when none is at `at`, or a code does not exist."""
         letters = list(letters)
         codes = {*(str(one) for one in Reason), *(rule.reason for rule in contract.rules)}
         codes |= {one.reason for one in letters}
         if unknown := sorted(self.reasons - codes):
             words = f"there is no code {', '.join(unknown)}"
-            raise ConfigurationError(words, where="--reason", fix=f"there are {', '.join(sorted(codes))}")
+            raise ConfigurationError(words, where="--reason", fix=f"use one of {', '.join(sorted(codes))}")
         if self.at is not None and not any(self.at in (str(one.origin), str(one.at)) for one in letters):
             raise ConfigurationError(
                 f"there is no dead letter of {self.at}", where="--at", fix="`dlq show` lists the places"
@@ -73,7 +73,7 @@ class Wanted:
 
 @app.command("list")
 def list_(context: typer.Context, as_json: Json = False) -> None:
-    """Reasons, each with how many letters, from when to when, where, and how many were put back."""
+    """List the reasons, each with its number of letters, their times and offsets, and how many were put back."""
     from streaming.dead_letters import letters as dead_letters
     from streaming.dead_letters import report
 
@@ -88,13 +88,13 @@ def show(
     since: Since = None,
     until: Until = None,
     at: At = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many, the oldest first.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, help="Show at most so many, the oldest first.")] = 20,
     payload: Annotated[
-        bool, typer.Option("--payload", help="Also key, value and header values, in hex: may be personal data.")
+        bool, typer.Option("--payload", help="Also show key, value and header values, in hex: may be personal data.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """One letter each: where its record stands, why it was rejected, its sizes and header names; no content."""
+    """Show single letters: where the record is, why it was rejected, its sizes and header names; no content."""
     from streaming.dead_letters import letters as dead_letters
     from streaming.dead_letters import report
 
@@ -111,7 +111,7 @@ def show(
 
 @app.command()
 def review(context: typer.Context, since: Since = None, until: Until = None, as_json: Json = False) -> None:
-    """What share of the records was rejected and not put back; exit 1 when it is more than `max_rate`."""
+    """Print the share of records that were rejected and not put back; exit 1 if it is more than `max_rate`."""
     from streaming.dead_letters import report
     from streaming.dead_letters import review as reviewing
 
@@ -130,14 +130,14 @@ def replay(
     since: Since = None,
     until: Until = None,
     at: At = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be put back; change nothing.")] = False,
-    again: Annotated[bool, typer.Option("--again", help="Also what was put back before.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be put back; change nothing.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Also put back what was put back before.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Puts the records back into their topic as they were, for the stream to read; exit 1 when one is lost.
+    """Put the records back into their topic, unaltered, for the stream to read; exit 1 if one cannot be put back.
 
-    Records keep their timestamps: a newer event of the same row stays, and one put back twice is one row.  What was
-    put back is remembered, and not put back again.  What a producer could not even send has no record to put back.
+    Records keep their timestamps: a newer event of the same row stays, and a record put back twice is one row.  A
+    record is put back only once, unless you add `--again`.  What a producer could not send has no record to put back.
     """
     from streaming.dead_letters import letters as dead_letters
     from streaming.dead_letters import replay as replaying
@@ -148,7 +148,7 @@ def replay(
     wanted = Wanted.of(reason, since, until, at)
     contract = loading.load(configured.contracts_dir).get(name)
     chosen = wanted.choose(contract, dead_letters.read(configured, contract).letters)
-    # A record that each of the stores refused has a letter for each.
+    # A record that both stores refused has two letters.
     records = {dead_letters.record_of(one): one for one in chosen}
     waiting = [one for one in records.values() if one.origin is not None and (again or one.replayed_as is None)]
     plan = report.Plan(
@@ -173,7 +173,7 @@ def _millis(option: str, text: str | None) -> int | None:
         moment = dt.datetime.fromisoformat(text)
     except ValueError:
         raise ConfigurationError(
-            f"{text!r} is no time", where=option, fix="write 2026-01-31 or 2026-01-31T12:00:00, in UTC"
+            f"{text!r} is not a time", where=option, fix="write 2026-01-31 or 2026-01-31T12:00:00, in UTC"
         ) from None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
     return round(moment.timestamp() * 1000)

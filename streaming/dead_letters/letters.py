@@ -1,11 +1,11 @@
-"""The dead letters of a contract, read afresh: one for each record, what became of it, and nothing of its content.
+"""Reads the dead letters of a contract: one for each record and what became of it, without its content.
 
-A record may stand in the dead-letter topic several times: a batch that is written again puts it there once more.  The
-letters of one record have its position, timestamp, key, value and headers in common; a topic that was made anew has
-the same positions with other records.
+A record may be in the dead-letter topic several times, because a batch that is written again sends it again.  The
+letters of one record share its position, timestamp, key, value and headers; the position alone does not identify a
+record, because a topic that was deleted and created again has the same positions.
 
-Where a letter was put back is told by a receipt, a message of the dead-letter topic with neither key nor value: the
-record that was put back is, byte for byte, what it was, and the receipt stays when the topic's retention takes it.
+A receipt, a message of the dead-letter topic with neither key nor value, says where a letter was put back.  So the
+record itself stays unaltered, and the receipt remains when the topic's retention deletes the record.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from streaming.topic import Ranges
 
 @dataclass(frozen=True, order=True)
 class Place:
-    """Where a record stands; written `topic-partition-offset`."""
+    """Position of a record; written `topic-partition-offset`."""
 
     topic: str
     partition: int
@@ -41,7 +41,7 @@ class Place:
 
     @classmethod
     def parse(cls, text: str) -> Place:
-        """Raises ValueError when it is none."""
+        """Parse `topic-partition-offset`.  Raises ValueError."""
         name, partition, offset = text.rsplit("-", 2)
         return cls(name, int(partition), int(offset))
 
@@ -51,20 +51,20 @@ class Letter:
     """A record that was rejected.
 
     Attributes:
-        at: where the letter stands, in the dead-letter topic.
-        origin: where the record stands; None for what never was a record of the topic (the producer's).
+        at: place of the letter, in the dead-letter topic.
+        origin: place of the record; None if it never was a record of the topic (a producer's letter).
         by: who wrote the letter, `streaming` or the producer's name.
         reason: the code.
         message: the reason in words.
         millis: the record's timestamp, ms since the epoch.
-        key_bytes, value_bytes: sizes, None for null; the value's is the original one where it was left out.
-        left_out: the value is not in the letter.
-        key_left_out: nor are its key and its own headers.
-        schema_id: id or GUID that the value was written with, None where nothing names one.
+        key_bytes, value_bytes: sizes, None for null; the original sizes if key or value were left out.
+        left_out: whether the value is not in the letter.
+        key_left_out: whether the key and the record's own headers are not in it either.
+        schema_id: id or GUID of the schema that the value was written with, None when nothing names one.
         headers: names of the record's own headers.
-        digest: of timestamp, key, value and own headers.
-        replayed_as: where the record stands once more, None while it was not put back.
-        again: the record had been put back, and was rejected again.
+        digest: digest of timestamp, key, value and own headers.
+        replayed_as: where the record was put back, None if it was not.
+        again: whether the record had been put back and was rejected again.
     """
 
     at: Place
@@ -86,12 +86,12 @@ class Letter:
 
 @dataclass(frozen=True)
 class Letters:
-    """What the dead-letter topic holds of one contract.
+    """What the dead-letter topic holds for one contract.
 
     Attributes:
-        letters: one for each record, in the order of their places in the dead-letter topic.
-        duplicates: further letters of the same records.
-        put_back: where records stand that were put back.
+        letters: one for each record, in the order of the dead-letter topic.
+        duplicates: number of further letters of the same records.
+        put_back: places of the records that were put back.
     """
 
     letters: tuple[Letter, ...]
@@ -100,7 +100,7 @@ class Letters:
 
 
 def read(settings: Settings, contract: Contract) -> Letters:
-    """Everything that is there now.
+    """Read everything that is there now.
 
     Raises:
         ConfigurationError: the contract is not registered.
@@ -109,7 +109,7 @@ def read(settings: Settings, contract: Contract) -> Letters:
     name = contract.dead_letter_topic
     if Topics(settings).read([name])[name] is None:
         raise ConfigurationError(
-            f"not there: topic {name}", where=contract.file, fix="register the contract: make register-schemas"
+            f"missing: topic {name}", where=contract.file, fix="register the contract: make register-schemas"
         )
     newest: dict[object, Letter] = {}
     receipts: dict[object, Place] = {}
@@ -133,7 +133,7 @@ def read(settings: Settings, contract: Contract) -> Letters:
 
 
 def messages(settings: Settings, letters: Mapping[Place, Letter]) -> Iterator[tuple[Letter, Message]]:
-    """The messages of these letters, by `at`; read once more, for a value may be large."""
+    """Yield the messages of these letters, by `at`.  They are read again, because a value may be large."""
     ranges: dict[str, dict[int, tuple[int, int]]] = {}
     for at in letters:
         partitions = ranges.setdefault(at.topic, {})
@@ -147,7 +147,7 @@ def messages(settings: Settings, letters: Mapping[Place, Letter]) -> Iterator[tu
 
 
 def receipt(letter: Letter, place: Place) -> dict[str, Any]:
-    """Return the arguments of `Outbox.send` that record that the letter was put back, and now stands at `place`."""
+    """Return the arguments of `Outbox.send` that record that the letter was put back at `place`."""
     told = {
         dead_letter.REPLAYED: str(letter.origin),
         dead_letter.REPLAYED_AS: str(place),
@@ -157,7 +157,7 @@ def receipt(letter: Letter, place: Place) -> dict[str, Any]:
 
 
 def letter_of(message: Message, of_topic: str) -> Letter | None:
-    """The letter that a message of the dead-letter topic is; None when it is about another topic, or none at all."""
+    """Return the letter in a message of the dead-letter topic; None if it is about another topic, or not a letter."""
     headers = topic.headers(message)
     told = {name: (value or b"").decode(errors="replace") for name, value in headers}
     if told.get(dead_letter.TOPIC) != of_topic:
@@ -185,7 +185,7 @@ def letter_of(message: Message, of_topic: str) -> Letter | None:
 
 
 def count_in(ranges: Ranges, places: frozenset[Place]) -> int:
-    """How many of the places stand in the ranges."""
+    """Count the places in the ranges."""
     return sum(
         first <= place.offset <= last for place in places for first, last in [ranges.get(place.partition, (0, -1))]
     )
@@ -201,22 +201,22 @@ def _receipt(message: Message) -> tuple[object, Place] | None:
     try:
         identity = (Place.parse(told[dead_letter.REPLAYED]), told[dead_letter.DIGEST])
         return identity, Place.parse(told[dead_letter.REPLAYED_AS])
-    except ValueError:  # somebody else's
+    except ValueError:  # another program's
         return None
 
 
 def record_of(letter: Letter) -> object:
-    """What is the same for all letters of one record."""
+    """Return what all letters of one record have in common."""
     return (letter.origin, letter.digest) if letter.origin else letter.at
 
 
 def _identity(letter: Letter) -> object:
-    """As `record_of`, and each store may refuse a record for itself."""
+    """Return `record_of` with the store, because each store may refuse a record."""
     return record_of(letter), refusals.store_of(letter.reason)
 
 
 def _origin(of_topic: str, told: Mapping[str, str]) -> Place | None:
-    """None where somebody else wrote headers of the same names."""
+    """Return the record's place; None if another program wrote headers of the same names."""
     try:
         return Place(of_topic, int(told[dead_letter.PARTITION]), int(told[dead_letter.OFFSET]))
     except ValueError:

@@ -1,7 +1,7 @@
-"""Dead letters back into their topic, as they were: key, value, headers and timestamp, byte for byte.
+"""Puts dead letters back into their topic, with key, value, headers and timestamp unaltered.
 
-At least once: a letter whose receipt was lost (see `dead_letters`) is put back once more.  The timestamp decides
-which event of a key is the newest, so it is still the one row, and a newer event that came since stays.
+At least once: a letter whose receipt was lost (see `letters`) is put back again.  The timestamp decides which event
+of a key is the newest, so the record is still one row, and a newer event stays.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class Replayed:
     """What became of the letters.
 
     Attributes:
-        put_back: letter, and where its record stands now, of those that Kafka has acknowledged.
-        lost: letters that cannot be put back, and why.
+        put_back: each letter whose record Kafka has acknowledged, and the record's new place.
+        lost: each letter that cannot be put back, and why.
     """
 
     put_back: list[tuple[Letter, Place]] = field(default_factory=list)
@@ -44,15 +44,15 @@ class Replayed:
 def replay(
     settings: Settings, contract: Contract, letters: Sequence[Letter], progress: Callable[[Replayed], None]
 ) -> Replayed:
-    """Puts the records of `letters` back into the contract's topic, each into its partition.
+    """Put the records of `letters` back into the contract's topic, each into its partition.
 
     Args:
-        letters: of the stream: all have an origin.
-        progress: is called now and then.
+        letters: letters of the stream, which all have an origin.
+        progress: called from time to time.
 
     Raises:
         ConfigurationError: the topic would give the records another timestamp.
-        ServiceError: Kafka does not answer, or does not take a record; it says how many were put back.
+        ServiceError: Kafka does not answer, or refuses a record; it says how many were put back.
     """
     partitions = _partitions(settings, contract)
     done = Replayed()
@@ -62,7 +62,7 @@ def replay(
     }
     outbox = Outbox(settings, "streaming-replay", configuration)
     waiting = dead_letters.messages(settings, {letter.at: letter for letter in letters})
-    # Together so many as are worth waiting for their acknowledgement, and no more bytes than fit into the memory.
+    # Portions large enough to be worth a wait for acknowledgements, and small enough for the memory.
     for some in portions(waiting, lambda one: one[0].value_bytes or 0, most=_AT_ONCE, most_bytes=_BYTES_AT_ONCE):
         failed = _send(outbox, contract, partitions, _records(settings, some, done), done)
         progress(done)
@@ -77,14 +77,14 @@ def _partitions(settings: Settings, contract: Contract) -> int:
     state = topics.read([contract.topic])[contract.topic]
     if state is None:
         raise ConfigurationError(
-            f"not there: topic {contract.topic}",
+            f"missing: topic {contract.topic}",
             where=contract.file,
             fix="register the contract: make register-schemas",
         )
     if topics.setting(contract.topic, "message.timestamp.type") == "LogAppendTime":
         raise ConfigurationError(
-            "the topic stamps a record with the time at which it comes (message.timestamp.type=LogAppendTime):"
-            " one that is put back would overwrite newer rows",
+            "the topic gives each record the time of its arrival (message.timestamp.type=LogAppendTime):"
+            " a record that is put back would overwrite newer rows",
             where=contract.topic,
             fix="set message.timestamp.type=CreateTime in the contract's kafka.config, and register it",
         )
@@ -102,20 +102,20 @@ def _records(
             "timestamp": letter.millis,
         }
         if letter.millis <= 0:
-            why = f"the client cannot give it its timestamp, {letter.millis} ms, and a later one would win"
+            why = f"the client cannot send its timestamp, {letter.millis} ms, and with a later one it would win"
             done.lost.append((letter, why))
             continue
         if letter.left_out:
             original = _original(settings, letter, record)
             if original is None:
-                done.lost.append((letter, "its value was left out, and is no longer where the record stood"))
+                done.lost.append((letter, "its value was left out, and the original record is gone"))
                 continue
             record |= {"key": original.key(), "value": original.value(), "headers": topic.headers(original)}
         yield letter, record
 
 
 def _original(settings: Settings, letter: Letter, record: Mapping[str, Any]) -> Message | None:
-    """The record where it stood, when that is still there."""
+    """Return the original record, if it still exists."""
     origin = letter.origin
     assert origin is not None
     first, last = topic.whole(settings, origin.topic).get(origin.partition, (0, -1))
@@ -136,24 +136,24 @@ def _send(
     records: Iterable[tuple[Letter, dict[str, Any]]],
     done: Replayed,
 ) -> str | None:
-    """Puts back, and writes the receipts of those that were acknowledged; why it is not to go on, None: it is."""
-    # The broker refuses a batch whole for one timestamp that it does not take.
+    """Put records back, and write receipts for the acknowledged ones.  Return why to stop, None to continue."""
+    # For one timestamp that it refuses, the broker refuses the whole batch.
     one_by_one: list[tuple[Letter, dict[str, Any]]] = []
     before = len(done.put_back)
 
     def told(letter: Letter, record: dict[str, Any], alone: bool) -> Callable[[KafkaError | None, Message], None]:
         def on_delivery(error: KafkaError | None, message: Message) -> None:
             if error is None:
-                # A record that the broker had taken already, at an attempt before, has no offset here.
+                # A record that the broker accepted at an earlier attempt has no offset here.
                 partition, offset = message.partition(), message.offset()
                 known = -1 if offset is None else offset
                 done.put_back.append((letter, Place(contract.topic, partition or 0, known)))
             elif error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
-                done.lost.append((letter, f"the topic does not take {letter.value_bytes:,} bytes"))
+                done.lost.append((letter, f"the topic refuses {letter.value_bytes:,} bytes"))
             elif error.code() in (*INVALID_TIMESTAMP, BESIDE_ANOTHER) and not alone:
                 one_by_one.append((letter, record))
             elif error.code() in INVALID_TIMESTAMP:
-                why = f"the topic does not take its timestamp, {letter.millis} ms ({error.str()})"
+                why = f"the topic refuses its timestamp, {letter.millis} ms ({error.str()})"
                 done.lost.append((letter, why))
             else:
                 outbox.count_failure(error, message)
@@ -162,7 +162,7 @@ def _send(
 
     for letter, record in records:
         assert letter.origin is not None
-        if letter.origin.partition < partitions:  # fewer: the topic was made anew, the key decides
+        if letter.origin.partition < partitions:  # else the topic was created again with fewer, and the key decides
             record["partition"] = letter.origin.partition
         outbox.send(contract.topic, **record, on_delivery=told(letter, record, False))
     why = outbox.flush(outbox.patience_s)

@@ -1,4 +1,4 @@
-"""What `python -m streaming dlq` prints: for people tables and lines, for programs one JSON document."""
+"""Prints what `python -m streaming dlq` finds: tables and lines for people, one JSON document for programs."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ log = structlog.get_logger("streaming")
 
 @dataclass(frozen=True)
 class Plan:
-    """What `replay` sets out to do.
+    """What `replay` is going to do.
 
     Attributes:
         waiting: letters to put back.
-        never_sent: of those asked for, how many never were a record of the topic.
-        before: of those asked for, how many were put back before.
+        never_sent: number of selected letters that never were a record of the topic.
+        before: number of selected letters that were put back before.
     """
 
     contract: Contract
@@ -50,7 +50,7 @@ class Plan:
 
 
 def reasons(contract: Contract, found: Letters, *, as_json: bool) -> None:
-    """Prints the letters by reason."""
+    """Print the letters by reason."""
     groups: dict[tuple[str, str], list[Letter]] = {}
     for letter in found.letters:
         groups.setdefault((letter.reason, letter.by), []).append(letter)
@@ -74,13 +74,13 @@ def reasons(contract: Contract, found: Letters, *, as_json: bool) -> None:
         table.add_row(*(escape(_printable(one)) for one in words), *counts)
     out.print(table)
     if found.duplicates:
-        out.print(f"{found.duplicates:,} further letters are of the same records: a batch was written again")
+        out.print(f"{found.duplicates:,} further letters belong to the same records: a batch was written again")
 
 
 def letters(
     contract: Contract, shown: Sequence[Letter], contents: Mapping[Place, Message], *, left: int, as_json: bool
 ) -> None:
-    """Prints the letters one by one; `contents` has the messages of those whose content is asked for."""
+    """Print the letters one by one; `contents` has the messages of those to print with content."""
     documents = [{**_letter(one), **_content(contents.get(one.at))} for one in shown]
     if as_json:
         _json(contract, {"letters": documents, "not_shown": left})
@@ -98,7 +98,7 @@ def letters(
 
 
 def reviewed(found: Review, *, as_json: bool) -> None:
-    """Prints what share of the records was rejected."""
+    """Print the share of records that were rejected."""
     limit = found.contract.spec.dead_letter.max_rate
     if as_json:
         told = {"records": found.records, "rejected": dict(found.rejected), "rate": found.rate, "max_rate": limit}
@@ -111,7 +111,7 @@ def reviewed(found: Review, *, as_json: bool) -> None:
 
 
 def planned(plan: Plan, *, dry_run: bool, as_json: bool) -> None:
-    """Prints what `replay` would do, or that there is nothing to do."""
+    """Print what `replay` would do, or that there is nothing to do."""
     if as_json:
         places = [str(one.origin) for one in plan.waiting]
         _json(plan.contract, {"dry_run": dry_run, "would_put_back": places, **_skipped(plan)})
@@ -128,7 +128,7 @@ def planned(plan: Plan, *, dry_run: bool, as_json: bool) -> None:
 
 
 def replayed(plan: Plan, done: Replayed, *, as_json: bool) -> None:
-    """Prints what became of the letters."""
+    """Print what became of the letters."""
     lost = [{"place": str(letter.origin), "why": why} for letter, why in done.lost]
     if as_json:
         put_back = [{"place": str(letter.origin), "now": str(place)} for letter, place in done.put_back]
@@ -145,7 +145,7 @@ def replayed(plan: Plan, done: Replayed, *, as_json: bool) -> None:
 
 
 class Progress:
-    """How far a replay is: a bar on a terminal, else a line every few seconds.  Both on stderr."""
+    """Shows the progress of a replay on stderr: a bar in a terminal, else a line every few seconds."""
 
     def __init__(self, total: int) -> None:
         console = Console(stderr=True)
@@ -168,7 +168,7 @@ class Progress:
             self._bar.stop()
 
     def show(self, done: Replayed) -> None:
-        """Shows how far it is, if it is time for it."""
+        """Show the progress, if it is time for that."""
         number = len(done.put_back)
         if self._bar:
             self._bar.update(self._task, completed=number)
@@ -232,9 +232,11 @@ def _skipped(plan: Plan) -> dict[str, int]:
 
 def _tell_skipped(out: Console, plan: Plan) -> None:
     if plan.before:
-        out.print(f"{plan.before:,} were put back before: --again does so once more")
+        out.print(f"{plan.before:,} were put back before: add --again to put them back again")
     if plan.never_sent:
-        out.print(f"{plan.never_sent:,} never were records of the topic: fix them at the source, and produce again")
+        out.print(
+            f"{plan.never_sent:,} never were records of the topic: fix them at the source, and produce them again"
+        )
 
 
 def _json(contract: Contract, content: Mapping[str, Any]) -> None:
@@ -247,7 +249,7 @@ def _console() -> Console:
 
 
 def _moment(millis: int) -> str:
-    """ISO 8601, UTC; the number itself where there is no such year."""
+    """Format as ISO 8601, UTC; the number itself if Python has no such year."""
     try:
         return (dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(milliseconds=millis)).isoformat(
             timespec="milliseconds"
@@ -267,5 +269,5 @@ def _words(value: Any) -> str:
 
 
 def _printable(text: str) -> str:
-    """What producers name their headers reaches a terminal only as text."""
+    """Escape what is not printable: names of headers come from producers."""
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)

@@ -1,4 +1,4 @@
-"""How many of a contract's records were rejected in some time, and whether that is more than it allows."""
+"""Counts how many of a contract's records were rejected in a period, and whether it allows so many."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from streaming.dead_letters import letters
 
 @dataclass(frozen=True)
 class Review:
-    """
+    """The rejected records of a period.
+
     Attributes:
-        records: of the topic in that time, and those that a producer could not even send.
-        rejected: of these, how many are dead letters that nobody has put back, by reason.
+        records: number of records in the topic, and of those that a producer could not send.
+        rejected: number of dead letters that were not put back, by reason.
     """
 
     contract: Contract
@@ -27,22 +28,22 @@ class Review:
 
     @property
     def total(self) -> int:
-        """Records that were rejected, for whatever reason."""
+        """Number of records that were rejected, for any reason."""
         return sum(self.rejected.values())
 
     @property
     def rate(self) -> float:
-        """The share that was rejected, 0 to 1.  Letters without a record in that time count as all of them."""
+        """The rejected share, 0 to 1.  It is 1 if there are letters and no records in the period."""
         return min(1.0, self.total / self.records) if self.records else float(self.total > 0)
 
     def check(self) -> None:
-        """Raises FindingsError when it is more than the contract allows."""
+        """Raise FindingsError when the share is more than the contract allows."""
         limit = self.contract.spec.dead_letter.max_rate
         if self.rate <= limit:
             return
         reasons = ", ".join(f"{reason} {number}" for reason, number in self.rejected.items())
         raise FindingsError(
-            f"{self.total} of {self.records} records were rejected ({self.rate:.2%}, allowed are "
+            f"{self.total} of {self.records} records were rejected ({self.rate:.2%}, allowed: "
             f"{limit:.2%}): {reasons}",
             where=f"contract {self.contract.name}",
             fix=f"python -m streaming --contract {self.contract.name} dlq show; after the fix `dlq replay`",
@@ -50,10 +51,10 @@ class Review:
 
 
 def review(settings: Settings, contract: Contract, since: int | None, until: int | None) -> Review:
-    """Counts by the records' timestamps, ms since the epoch; `until` is not included, None is no limit.
+    """Count by the records' timestamps, ms since the epoch, without `until` itself; None is no limit.
 
-    Kafka finds the first record that is not older than a time: where timestamps go back and forth, the number of
-    records is that of the offsets between the two.
+    Kafka finds the first record that is not older than a time.  If timestamps are out of order, the number of records
+    is the number of offsets between the two.
 
     Raises:
         ConfigurationError: the contract is not registered.

@@ -1,7 +1,7 @@
-"""Batches -> decoded batches: with the schemas that are known, or those that are looked up; and tombstones.
+"""Decodes batches and their tombstones, with the known schemas or after looking the schemas up.
 
-Where the contract says that a tombstone deletes the row of its key, a decoded batch has one column more: `tombstone`,
-the key's fields, null for everything else.  Exactly one of `record`, `tombstone` and `reason` is not null.
+When the contract says that a tombstone deletes the row of its key, a decoded batch also has the column `tombstone`:
+the key's fields, null for all other records.  Exactly one of `record`, `tombstone` and `reason` is not null.
 """
 
 from __future__ import annotations
@@ -24,8 +24,7 @@ _JUDGED = ("record", "reason", "detail")
 
 @dataclass
 class Asked:
-    """What the registry has answered for one batch: an id that it does not know is asked for once, not once an
-    attempt."""
+    """The registry's answers for one batch, so that an unknown id is looked up once, and not at every attempt."""
 
     values: dict[SchemaKey, Writer] = field(default_factory=dict)
     keys: dict[SchemaKey, Writer] = field(default_factory=dict)
@@ -35,7 +34,7 @@ class Decoding:
     """Decodes the batches of one contract.
 
     Args:
-        registry: where schema ids are looked up, each once.
+        registry: where each schema id is looked up once.
     """
 
     def __init__(self, registry: Registry, contract: Contract) -> None:
@@ -47,20 +46,22 @@ class Decoding:
 
     @property
     def begun(self) -> bool:
-        """Whether any schema is known: then `known` is worth a try."""
+        """Return whether any schema is known; if not, `known` would always fail."""
         return bool(self._value_writers.known)
 
     def known(self, batch: DataFrame) -> DataFrame:
-        """The batch decoded with what is known; an id that is not fails the job that reads the frame
-        (`strict.UNSEEN`)."""
+        """Return the batch, decoded with the known schemas.
+
+        Another schema id fails the job that reads the frame (`strict.UNSEEN`).
+        """
         of_keys = LookedUp(self._key_writers.known, None) if self._keys is not None else None
         return self._decoded(batch, LookedUp(self._value_writers.known, None), of_keys)
 
     def looked_up(self, batch: DataFrame, asked: Asked) -> DataFrame:
-        """The batch, its schema ids looked up first: reads it twice.  Raises ServiceError.
+        """Look up the batch's schema ids and return it decoded; reads it twice.  Raises ServiceError.
 
         Args:
-            asked: what was answered at an earlier attempt at the batch; what is answered now is added.
+            asked: answers from earlier attempts at the batch; new answers are added.
         """
         of_values = self._value_writers.of(decoder.schema_ids(batch), asked.values)
         of_keys = None

@@ -1,12 +1,12 @@
-"""Framing -> schema id -> `from_avro`: a frame of Kafka records gets the columns `record`, `reason` and `detail`.
+"""Decodes Kafka records: adds the columns `record`, `reason` and `detail` to a frame.
 
 Each record is decoded with the schema it was written with and resolved to the contract's (Avro schema resolution, in
 the JVM).  Exactly one of `record` and `reason` is null.
 
-The strict reader (`streaming.decode.strict`) sees the bytes first: what it refuses never reaches Avro.  What it
-passes, `from_avro` decodes to the values that were written.  Even so one thing is checked: in PERMISSIVE mode a body
-that cannot be decoded becomes a struct of nulls, which looks like a record of nulls.  So the body is decoded as the
-first field of an envelope whose second field is a sentinel that is appended to the body.
+The strict reader (`streaming.decode.strict`) checks the bytes first, and what it refuses never reaches Avro.  What it
+passes, `from_avro` decodes to the values that were written.  One check remains: in PERMISSIVE mode a body that cannot
+be decoded becomes a struct of nulls, which looks like a record of nulls.  So the body is decoded as the first field
+of an envelope whose second field is a sentinel, appended to the body.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ from streaming.decode.strict import StrictReader
 from streaming.decode.writers import Writer
 
 SENTINEL = bytes.fromhex("c0ffee5eed5ea1ed")
-_NO_RECORD = "the body is a record of its writer schema, and Avro cannot make it one of the contract's"
+_NO_RECORD = "the body fits its writer schema, but Avro cannot convert it to the contract's schema"
 
 
 def schema_ids(frame: DataFrame, header: str = framing.VALUE_HEADER) -> list[SchemaKey]:
-    """The distinct schema ids and GUIDs that the records of a frame name.  Runs a Spark job.
+    """Return the distinct schema ids and GUIDs that the records of a frame name.  Runs a Spark job.
 
-    The most frequent first, and of equally frequent ones the lowest id: a registry counts from 1, so of ids that are
-    made up by chance the high ones are those it does not have.
+    The most frequent come first; of equally frequent ones, the lowest id.  A registry counts from 1, so of random ids
+    it lacks the high ones.
 
     Args:
-        frame: Kafka records, of which `value` and `headers` are looked at.
+        frame: Kafka records, with `value` and perhaps `headers`.
         header: the Kafka header that may carry the schema id.
     """
     key = StrictReader(frame.sparkSession, header, {}, {}, None).key()
@@ -51,9 +51,9 @@ def schema_ids(frame: DataFrame, header: str = framing.VALUE_HEADER) -> list[Sch
 
 
 class Decoder:
-    """Decodes frames of Kafka records into a contract's; its value schema is the reader.
+    """Decodes frames of Kafka records to a contract's value schema.
 
-    The expressions are made once for each set of writer schemas, not once a batch.
+    It builds its expressions once for each set of writer schemas, not for each batch.
 
     Args:
         header: the Kafka header that may carry the schema id.
@@ -65,10 +65,10 @@ class Decoder:
         self._made: tuple[Mapping[SchemaKey, Writer], str | None, Column, Column, Column] | None = None
 
     def decode(self, frame: DataFrame, writers: Mapping[SchemaKey, Writer], unknown: str | None = None) -> DataFrame:
-        """`frame` with `record` (struct of the contract's fields), `reason` (a `Reason`, or a rule's) and `detail`.
+        """Return `frame` with `record` (the contract's fields), `reason` (a `Reason` or a rule's) and `detail`.
 
         Args:
-            frame: Kafka records, also as a stream.
+            frame: Kafka records, as a batch or a stream.
             writers: see `Writers.of`.
             unknown: why a record of any other schema id is rejected, with `{}` for the id.  None: such a record
                 fails the job that reads the frame (`strict.UNSEEN`), because looking for the ids first would read
@@ -113,29 +113,29 @@ class Decoder:
 
 
 def _with_headers(frame: DataFrame) -> DataFrame:
-    """The frame; where it was read without headers, no record has any."""
+    """Return the frame with `headers`; if it was read without them, no record has any."""
     if "headers" in frame.columns:
         return frame
     return frame.withColumn("headers", F.lit(None).cast("array<struct<key: string, value: binary>>"))
 
 
 def _envelope(texts: Sequence[str], reader: str) -> Column:
-    """The record and the sentinel behind it; null where the strict reader has found a reason."""
+    """Return the record and the sentinel behind it; null where the strict reader found a reason."""
     body = F.concat(F.col("value").substr(F.col("_read.start") + 1, F.lit(2**31 - 1)), F.lit(SENTINEL))
     # CORRECTED: Avro's calendar is the proleptic Gregorian one; Spark's default refuses days before 1582.
     reader = json.dumps(_with_all_digits(json.loads(reader)))
     options = {"avroSchema": _in_envelope(reader), "mode": "PERMISSIVE", "datetimeRebaseMode": "CORRECTED"}
     decoded = [from_avro(body, _in_envelope(text), options) for text in texts]
-    # The branch that never holds gives the column its type when no record can be read.
+    # The branch that never applies gives the column its type when no record can be read.
     return F.when(F.lit(False), from_avro(body, _in_envelope(reader), options)).otherwise(
         F.when(F.col("_read.reason").isNull(), _of_its_number(decoded, 0))
     )
 
 
 def _of_its_number(columns: Sequence[Column], first: int) -> Column:
-    """The column of the record's writer schema, of those with the numbers from `first` on.
+    """Select the column of the record's writer schema, from those numbered from `first` on.
 
-    Found by halving: among fifty schemas each record is compared with six.
+    It halves the list at each step: among fifty schemas, a record takes six comparisons.
     """
     if len(columns) < 2:
         return columns[0] if columns else F.lit(None)
@@ -153,10 +153,10 @@ def _in_envelope(schema: str) -> str:
 
 
 def _with_all_digits(schema: Any) -> Any:
-    """The schema with every decimal as long as Spark's can be.
+    """Return the schema with every decimal as long as Spark's can be.
 
-    Of one with 18 digits or fewer Spark takes the last eight bytes only, and too large a number would become another
-    one.  `values` finds what the decimal's own digits cannot hold.
+    For a decimal of 18 digits or fewer, Spark reads only the last eight bytes, and a number that is too large would
+    become another one.  `values` finds the numbers that exceed the decimal's own digits.
     """
     if isinstance(schema, list):
         return [_with_all_digits(one) for one in schema]
@@ -173,12 +173,12 @@ _WITH_TYPES = ("type", "fields", "items", "values")
 
 
 def _once(column: Column) -> Column:
-    """`column`, made non-deterministic so that Spark neither copies nor moves it: each record is decoded once."""
+    """Make `column` non-deterministic, so that Spark neither copies nor moves it and decodes each record once."""
     return F.when(F.spark_partition_id() >= 0, column)
 
 
 def _verdict(flaws: Iterable[tuple[Column, str]], broken: Iterable[tuple[Column, Rule]]) -> Column:
-    """A struct (reason, detail), null for a good record.  The first of the conditions that holds decides."""
+    """Return a struct (reason, detail), null for a good record.  The first condition that holds decides."""
     read = F.struct(F.col("_read.reason").alias("reason"), F.col("_read.detail").alias("detail"))
     chain = F.when(F.col("_read.reason").isNotNull(), read)
     complete = F.col("_envelope.end").eqNullSafe(F.lit(SENTINEL))

@@ -1,8 +1,7 @@
 """How a record names the schema that it was written with: in front of the body, or in a header.
 
-This is what Confluent's serializers do.
-In front: a zero byte, and four bytes of schema id.  In a header: a zero byte and the id, or a one and the 16 bytes of
-the schema's GUID; then the value is the body and nothing else.
+Confluent's serializers write either.  In front of the body: a zero byte and four bytes of schema id.  In a header: a
+zero byte and the id, or a one and the 16 bytes of the schema's GUID; then the value is the body alone.
 """
 
 from __future__ import annotations
@@ -16,22 +15,22 @@ _GUID_BYTES = 17
 #: Kafka headers that may carry the schema id (Confluent's `HeaderSchemaIdSerializer`).
 VALUE_HEADER, KEY_HEADER = "__value_schema_id", "__key_schema_id"
 
-#: What a record names its schema by: the registry's id, or a GUID.
+#: How a record names its schema: by the registry's id, or by GUID.
 SchemaKey = int | str
 Headers = Sequence[tuple[str, bytes | None]]
 
 
 def of(schema_id: int) -> bytes:
-    """What stands before the body of a value that was written with that schema."""
+    """Return the bytes in front of the body of a value that was written with that schema."""
     return MAGIC + schema_id.to_bytes(BYTES - len(MAGIC), "big")
 
 
 def parted(value: bytes | None, headers: Headers | None, header: str) -> tuple[SchemaKey | None, bytes]:
-    """What a value names its schema by, None where nothing does; and its body.
+    """Split a value into the name of its schema, None when nothing names one, and its body.
 
     Args:
-        headers: of the record; the last one of a name counts.
-        header: `VALUE_HEADER`, or `KEY_HEADER` where the value is a record's key.
+        headers: of the record; the last header of a name counts.
+        header: `VALUE_HEADER`, or `KEY_HEADER` when the value is a record's key.
     """
     if value is None:
         return None, b""
@@ -43,7 +42,7 @@ def parted(value: bytes | None, headers: Headers | None, header: str) -> tuple[S
 
 def _key(framed: bytes) -> SchemaKey | None:
     if len(framed) == BYTES and framed.startswith(MAGIC):
-        # Java's int: what is larger than 2^31 - 1 no registry gives.
+        # Java's int: no registry assigns an id above 2^31 - 1.
         schema_id = int.from_bytes(framed[len(MAGIC) :], "big", signed=True)
         return schema_id if schema_id >= 0 else None
     if len(framed) == _GUID_BYTES and framed.startswith(GUID_MAGIC):

@@ -1,4 +1,4 @@
-"""Why a record is not stored: the reason codes of the dead-letter topic."""
+"""The reason codes of the dead-letter topic: why a record is not stored."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """One stable code per thing that can be wrong with a record; docs/how-to/dead-letters.md explains them.
+    """One stable code for each thing that can be wrong with a record; docs/how-to/dead-letters.md explains them.
 
-    A rule of the contract has a code of its own, `RULE:` and its name (`contracts.quality.rules.Rule.reason`).
+    Each rule of the contract has its own code, `RULE:` and its name (`contracts.quality.rules.Rule.reason`).
     """
 
     NULL_VALUE = "NULL_VALUE"

@@ -1,4 +1,4 @@
-"""Quality rules as expressions of Spark: the verdict of `contracts.quality.judge`, in the JVM, on decoded records."""
+"""Quality rules as Spark expressions: the verdict of `contracts.quality.judge`, in the JVM, on decoded records."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _OPERATORS: Final[Mapping[str, Callable[[Column, Column], Column]]] = {**COMPARI
 
 
 def broken(rules: Iterable[Rule], record: Column) -> list[tuple[Column, Rule]]:
-    """For each rule a condition that is true for the records that break it; false or null for all others.
+    """Return a condition for each rule: true for records that break it, false or null for all others.
 
     Args:
         record: the decoded value, a struct of the contract's fields.
@@ -52,7 +52,7 @@ def _column(one: Expression, record: Column) -> Column:
             return _literal(one)
         case Length(of=of):
             inner = _column(of, record)
-            # Of a null collection Spark's size is -1.
+            # Spark's size of a null collection is -1.
             size = F.size if of.type.kind is Kind.collection else F.length
             return F.when(inner.isNotNull(), size(inner))
         case Matches(of=of, pattern=pattern):
@@ -83,7 +83,7 @@ def _literal(one: Literal) -> Column:
         case Kind.exact:
             return F.lit(f"{value:f}").cast(_decimal(one.type.precision, one.type.scale))
         case Kind.date | Kind.timestamp | Kind.local_timestamp:
-            # As text: what Python and Java hand each other as a date is of the Julian calendar before 1582.
+            # As text: a date that Python passes to Java is in the Julian calendar before 1582.
             text = value.isoformat(sep=" ") if isinstance(value, datetime) else value.isoformat()
             return F.lit(text).cast(
                 {Kind.date: "date", Kind.timestamp: "timestamp"}.get(one.type.kind, "timestamp_ntz")
@@ -99,7 +99,7 @@ def _compare(one: Compare, record: Column) -> Column:
         digits = _decimal(*common_digits(*types))
         return apply(left.cast(digits), right.cast(digits))
     if kinds is Kind.floating:
-        # For Spark NaN equals itself and is larger than any number; a rule follows IEEE 754.
+        # In Spark, NaN equals itself and is larger than any number; a rule follows IEEE 754.
         nan = (F.isnan(left) & right.isNotNull()) | (F.isnan(right) & left.isNotNull())
         return F.when(nan, F.lit(one.operator == "!=")).otherwise(apply(left.cast("double"), right.cast("double")))
     return apply(left, right)
@@ -115,7 +115,7 @@ def _arithmetic(one: Arithmetic, record: Column) -> Column:
 
 
 def _exact(column: Column, type_: Type) -> Column:
-    """As a decimal of just its digits: integers would wrap around."""
+    """Cast to a decimal of exactly its digits: integers would overflow."""
     return column.cast(_decimal(type_.precision, type_.scale))
 
 

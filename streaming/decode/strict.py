@@ -1,11 +1,11 @@
-"""The strict reader: what a record's bytes must be like, before `from_avro` sees them.
+"""The strict reader: checks a record's bytes before `from_avro` sees them.
 
-`java/StrictReader.java` reads the framing and walks the body with its writer schema, record by record inside Spark's
-JVM.  docs/adr/0016 says why it exists and why it is Java: Avro's own reader alters what it should refuse, and no
-expression of Spark's can look at the bytes of an enum's index or a union's branch number.
+`java/StrictReader.java` reads the framing and walks the body with its writer schema, record by record, in the JVM.
+docs/adr/0016 says why it exists and why it is Java: Avro's own reader alters what it should refuse, and no expression
+of Spark can see the bytes of an enum's index or a union's branch number.
 
-This module has its two ends: the class, compiled by the compiler that Spark ships, and `program`, a writer schema as
-the list of nodes to walk.
+This module installs the class, compiled by the compiler that Spark ships, and makes `program`, the list of a writer
+schema's nodes for the class to walk.
 """
 
 from __future__ import annotations
@@ -35,22 +35,22 @@ from contracts.avro.nodes import (
 )
 from contracts.compat.resolution import PROMOTIONS
 
-#: The class of the exception that a schema id which was not made known fails a job with; its message is the id.
+#: Class of the exception with which an unknown schema id fails a job; its message is the id.
 UNSEEN = "datacontracts.UnseenSchema"
-#: Of the exception that a timestamp fails a job with which Spark's Kafka source does not give as it is.
+#: Class of the exception with which a timestamp that Spark's Kafka source alters fails a job.
 UNREADABLE_TIMESTAMP = "datacontracts.UnreadableTimestamp"
 
 _SOURCE = Path(__file__).with_name("java") / "StrictReader.java"
 _READ = "struct<writer: int, start: int, reason: string, detail: string>"
 _INT, _LONG = (-(2**31), 2**31 - 1), (-(2**63), 2**63 - 1)
-# Milliseconds from the year 1 to the end of 9999: Spark makes microseconds of them, which may overflow.
+# Milliseconds from the year 1 to the end of 9999: Spark converts them to microseconds, which may overflow.
 _MILLIS = (-62_135_596_800_000, 253_402_300_799_999)
 _IN_MILLIS = ("timestamp-millis", "local-timestamp-millis")
 _KINDS = {"null": "n", "boolean": "b", "int": "i", "long": "l", "bytes": "y", "string": "s"}
 
 
 def install(spark: SparkSession) -> None:
-    """Compiles the reader into the session's JVM, and hands it to its executors.  Once for each session."""
+    """Compile the reader into the session's JVM and send it to the executors.  Call it once for each session."""
     jvm: Any = spark._jvm
     context: Any = spark.sparkContext
     compiler = jvm.org.codehaus.janino.SimpleCompiler()
@@ -66,7 +66,7 @@ def install(spark: SparkSession) -> None:
 
 
 class StrictReader:
-    """What is read of records whose schema is in the prefix or in a header.
+    """Reads records whose schema id is in the prefix or in a header.
 
     Args:
         header: `VALUE_HEADER` or `KEY_HEADER`.
@@ -93,19 +93,19 @@ class StrictReader:
             self._reader.close(unknown)
 
     def read(self) -> Column:
-        """A struct of the frame's `value` and `headers`: writer (number), start (of the body), reason and detail.
+        """Return a struct from `value` and `headers`: writer (number), start (of the body), reason and detail.
 
-        It is made once for each record: to Spark it is not deterministic, so that it neither copies nor moves it.
+        It counts as non-deterministic, so that Spark neither copies nor moves it: each record is read once.
         """
         return _call(self._spark, self._reader, "read", _READ, ("value", "headers"))
 
     def key(self) -> Column:
-        """The schema id (digits) or GUID of a record; null where it names none."""
+        """Return the schema id (digits) or GUID that a record names; null when it names none."""
         return _call(self._spark, self._reader, "key", "string", ("value", "headers"))
 
 
 def timestamp(spark: SparkSession) -> Column:
-    """The frame's `timestamp`; one that Spark's Kafka source has altered fails the job (`UNREADABLE_TIMESTAMP`)."""
+    """Return `timestamp`.  One that Spark's Kafka source altered fails the job (`UNREADABLE_TIMESTAMP`)."""
     return _call(spark, _made(spark, ""), "timestamp", "timestamp", ("timestamp",))
 
 
@@ -132,10 +132,10 @@ def _seq(jvm: Any, items: Iterable[object]) -> object:
 
 
 def program(writer: Schema, reader: Schema) -> str:
-    """`writer` as the reader in Java walks it: a line a node, the root first.
+    """Return `writer` as the reader in Java walks it: one line for each node, the root first.
 
-    A line has, apart by tabs: kind, path, least and largest number, what is kept, numbers of the nodes it is made of
-    (see `Node` in StrictReader.java).  `reader` decides what of a value is kept, and what a number is read as.
+    A line has, separated by tabs: kind, path, least and largest number, whether it is kept, numbers of its parts
+    (see `Node` in StrictReader.java).  `reader` decides what is kept, and how a number is read.
     """
     return _Program(writer, reader).text
 
@@ -144,8 +144,8 @@ class _Program:
     def __init__(self, writer: Schema, reader: Schema) -> None:
         self._writer, self._reader = writer, reader
         self._lines: list[str] = []
-        # A type, and what it is read as (None: dropped) -> its line.  A record may be kept, and be dropped inside of
-        # itself.
+        # A type, and the type that it is read as (None: dropped) -> its line.  A record may be kept, and
+        # dropped inside itself.
         self._made: dict[tuple[int, int | None], int] = {}
         self._add(writer.root, reader.root, "")
 
@@ -154,7 +154,7 @@ class _Program:
         return "\n".join(self._lines)
 
     def _add(self, node: AnyType, read_as: AnyType | None, path: str) -> int:
-        """The number of the line of a type that the reader reads as `read_as`, None where it drops it."""
+        """Return the number of the line of a type that is read as `read_as`; None: it is dropped."""
         node = self._writer.resolve(node)
         read_as = None if read_as is None else self._match(node, self._reader.resolve(read_as))
         key = (id(node), None if read_as is None else id(read_as))
@@ -164,7 +164,7 @@ class _Program:
         self._lines.append("")
         kind, low, high, kept, parts = self._of(node, read_as, path)
         self._lines[number] = "\t".join(map(str, (kind, path, low, high, kept, ",".join(map(str, parts)))))
-        if read_as is not None:  # elsewhere it has another path
+        if read_as is not None:  # it has another path elsewhere
             del self._made[key]
         return number
 
@@ -212,14 +212,14 @@ class _Program:
         return self._add(field.type, None if found is None else found.type, join(path, name))
 
     def _branch(self, union: Union, branch: AnyType, read_as: AnyType | None, path: str) -> int:
-        """One type beside null is told by the field's name alone."""
+        """Add a branch.  The only type beside null is named by its field alone."""
         several = sum(one.type != "null" for one in union.branches) > 1
         branch = self._writer.resolve(branch)
         name = getattr(branch, "name", branch.type)
         return self._add(branch, read_as, f"{path}({name})" if several else path)
 
     def _match(self, node: AnyType, read_as: AnyType) -> AnyType | None:
-        """The branch of the reader's union that reads a type, as Avro chooses it; for whatever is no union itself."""
+        """Return the branch of the reader's union that reads a type, as Avro chooses it."""
         if isinstance(node, Union) or not isinstance(read_as, Union):
             return read_as
         branches = [self._reader.resolve(one) for one in read_as.branches]
@@ -233,7 +233,7 @@ class _Program:
 
 
 def least_bytes(schema: Schema, node: AnyType) -> int:
-    """1 when every value of the type takes a byte, else 0."""
+    """Return 1 when every value of the type takes at least a byte, else 0."""
     waiting, seen = [node], set()
     while waiting:
         one = schema.resolve(waiting.pop())
@@ -247,8 +247,8 @@ def least_bytes(schema: Schema, node: AnyType) -> int:
 
 
 def nesting(schema: Schema) -> int:
-    """Levels of records, arrays, maps and unions that a type has; a reference is followed, but not into itself."""
-    levels: dict[int, int] = {}  # of a node, by its id; 0 while those in it are looked at
+    """Count the levels of records, arrays, maps and unions in a type.  Recursion counts once."""
+    levels: dict[int, int] = {}  # by id of a node; 0 while the nodes inside it are counted
     waiting: list[tuple[AnyType, bool]] = [(schema.root, False)]
     while waiting:
         node, inside_done = waiting.pop()

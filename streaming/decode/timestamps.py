@@ -1,4 +1,4 @@
-"""Timestamps of Kafka records, also those that Spark cannot hold (`run.pieces` reads these)."""
+"""Timestamps of Kafka records, including those that Spark cannot hold (`run.pieces` reads these)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from streaming.decode.reasons import Reason
 
 #: A record's timestamp, ms since the epoch; null where the column `timestamp` has it.
 FAR_MILLIS = "far_millis"
-#: What Spark's timestamps, µs in 64 bits, can hold.
+#: The range of Spark's timestamps, µs in 64 bits.
 LEAST_MILLIS, MOST_MILLIS = -(2**63) // 1000 + 1, (2**63 - 1) // 1000
 
 
@@ -18,7 +18,7 @@ def judged(decoded: DataFrame) -> DataFrame:
     if FAR_MILLIS not in decoded.columns:
         return decoded
     far = F.col(FAR_MILLIS).isNotNull()
-    words = "its Kafka timestamp, %d ms, lies more than 290,000 years away: nanoseconds, perhaps"
+    words = "its Kafka timestamp, %d ms, is more than 290,000 years away; perhaps it is in nanoseconds"
     detail = F.format_string(words, FAR_MILLIS)
     told: dict[str, Column] = {
         name: F.when(~far, F.col(name)) for name in ("record", "tombstone") if name in decoded.columns

@@ -1,6 +1,6 @@
-"""Values that Avro can carry and a store cannot: found before the sink, where one would stop the whole batch.
+"""Finds values that Avro can carry and a store cannot, before one of them stops a whole batch in the sink.
 
-What is wrong with the text of a string is found before, in its bytes (`streaming.decode.strict`).
+The strict reader has already checked the text of strings, in its bytes (`streaming.decode.strict`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from contracts.stores.known import store_of
 
 Test = Callable[[Column], Column]
 
-# `$` would also stand before a line's end.
+# `$` would also match before a line end.
 _UUID = r"\A[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\z"
 _FIRST_DAY, _LAST_DAY = "0001-01-01", "9999-12-31"
 _WITH_TIME = ("timestamp-millis", "timestamp-micros", "local-timestamp-millis", "local-timestamp-micros")
@@ -30,7 +30,7 @@ _DAY = {"time-millis": 86_400_000, "time-micros": 86_400_000_000}
 
 
 def flaws(schema: Schema, record: Column) -> list[tuple[Column, str]]:
-    """Conditions under which a decoded record cannot be stored, each with its words.  Null values have no flaw.
+    """Return the conditions under which a decoded record cannot be stored, each with its message.  Null is no flaw.
 
     Args:
         schema: the reader schema, a record.
@@ -40,7 +40,7 @@ def flaws(schema: Schema, record: Column) -> list[tuple[Column, str]]:
 
 
 def flaws_of_key(contract: Contract, record: Column) -> list[tuple[Column, str]]:
-    """As `flaws`: primary keys that a store of the contract cannot have."""
+    """Return, as `flaws` does, the primary keys that a store of the contract cannot have."""
     found = []
     for sink in contract.sinks:
         fields = [field for field in contract.value.record.fields if field.name in sink.primary_key]
@@ -52,7 +52,7 @@ def flaws_of_key(contract: Contract, record: Column) -> list[tuple[Column, str]]
         }
         store, first = store_of(sink), sink.primary_key[0]
         if store.partitions and first in sizes:
-            found.append((sizes[first] == 0, f"{first} is empty, and {store.title} has no such partition key"))
+            found.append((sizes[first] == 0, f"{first} is empty, and {store.title} allows no empty partition key"))
         if sizes:
             most = store.most_key_bytes
             words = f"its primary key ({', '.join(sink.primary_key)}) has more than {most:,} bytes"
@@ -82,20 +82,20 @@ def _of_scalar(name: str, node: AnyType, path: str) -> Iterator[tuple[Test, str]
         yield lambda value: ~value.rlike(_UUID), f"{path} is not a UUID"
     elif name == "date":
         first, last = (F.lit(day).cast("date") for day in (_FIRST_DAY, _LAST_DAY))
-        yield lambda value: ~value.between(first, last), f"{path} is no date between {_FIRST_DAY} and {_LAST_DAY}"
+        yield lambda value: ~value.between(first, last), f"{path} is not between {_FIRST_DAY} and {_LAST_DAY}"
     elif name in _WITH_TIME:
         kind, zone = ("timestamp_ntz", "") if name.startswith("local") else ("timestamp", "+00:00")
         first = F.lit(f"{_FIRST_DAY} 00:00:00{zone}").cast(kind)
         last = F.lit(f"{_LAST_DAY} 23:59:59.999999{zone}").cast(kind)
-        yield lambda value: ~value.between(first, last), f"{path} is no time between the years 1 and 9999"
+        yield lambda value: ~value.between(first, last), f"{path} is not between the years 1 and 9999"
     elif name in _DAY:
-        yield lambda value: ~value.between(0, _DAY[name] - 1), f"{path} is no time of a day"
+        yield lambda value: ~value.between(0, _DAY[name] - 1), f"{path} is not a time of day"
     elif name == "decimal":
         precision, scale = shapes.decimal_digits(node)
         digits = f"decimal({precision},{scale})"
         yield lambda value: value.isNotNull() & value.cast(digits).isNull(), f"{path} has more digits than {digits}"
     elif name == "duration":
-        # The highest bit of its months, or of its days.
+        # The highest bit of the months or of the days is set.
         yield (
             lambda value: F.hex(value).rlike("^.{6}[89A-F]|^.{14}[89A-F]"),
             f"{path} has more than 2147483647 months or days",
@@ -111,13 +111,13 @@ def _member(name: str) -> Test:
 
 
 def _of(part: Test, found: Iterator[tuple[Test, str]]) -> Iterator[tuple[Test, str]]:
-    """Flaws of a part of the value."""
+    """Yield the flaws of a part of the value."""
     for test, words in found:
         yield _through(part, test), words
 
 
 def _in_any(part: Test, found: Iterator[tuple[Test, str]]) -> Iterator[tuple[Test, str]]:
-    """Flaws of an array's items."""
+    """Yield the flaws of an array's items."""
     for test, words in found:
         yield _exists(part, test), words
 
@@ -131,5 +131,5 @@ def _exists(part: Test, test: Test) -> Test:
 
 
 def _alone(test: Test) -> Test:
-    """Spark looks at the number of a function's parameters."""
+    """Return a function of one parameter: Spark looks at their number."""
     return lambda item: test(item)

@@ -1,7 +1,7 @@
-"""Schema ids -> the schemas that records were written with, or why they cannot be read.
+"""Looks up the schemas that records were written with, or why they cannot be read.
 
 An id that the registry does not know is the record's fault.  A registry that does not answer is an outage: it raises
-`ServiceError`, the batch waits and tries again, and nothing is dead-lettered for it.
+`ServiceError`, the batch is retried, and no record is dead-lettered for it.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from streaming.decode.framing import SchemaKey
 from streaming.decode.reasons import Reason
 from streaming.decode.strict import nesting
 
-#: Ids of a batch that are asked for one by one, besides those of the subject itself.
+#: Most ids of a batch that are looked up one by one, besides the subject's own.
 MOST_ASKED = 100
-#: Levels of a writer schema; StrictReader.java goes as deep into a body.
+#: Most levels of a writer schema; StrictReader.java goes as deep into a body.
 MOST_NESTED = 200
 # Subjects that a dead letter names.
 _TOLD = 5
@@ -34,13 +34,13 @@ _TOLD = 5
 
 @dataclass(frozen=True)
 class Writer:
-    """What is known of one schema id or GUID.
+    """What is known about one schema id or GUID.
 
     Attributes:
-        key: the id, or GUID, that records name.
-        text: self-contained Avro JSON of the writer schema; empty when records of it are rejected.
+        key: the id or GUID that records name.
+        text: self-contained Avro JSON of the writer schema; empty when its records are rejected.
         reason: why they are rejected, None when they can be read.
-        detail: the same in words, without personal data.
+        detail: the reason in words, without personal data.
     """
 
     key: SchemaKey
@@ -53,7 +53,7 @@ class LookedUp(dict[SchemaKey, Writer]):
     """Writers by their key.
 
     Attributes:
-        unknown: why every other schema id is rejected, with `{}` in the place of the id; None: it was not looked up.
+        unknown: why every other schema id is rejected, with `{}` for the id; None: the ids were not looked up.
     """
 
     def __init__(self, writers: dict[SchemaKey, Writer], unknown: str | None) -> None:
@@ -62,11 +62,11 @@ class LookedUp(dict[SchemaKey, Writer]):
 
 
 class Writers:
-    """The writer schemas of one contract's value subject, each asked for once.  Safe for several threads.
+    """The writer schemas of one contract's value subject, each looked up once.  Safe for several threads.
 
     Args:
         registry: where ids are looked up.
-        contract: its value schema is the reader.
+        contract: its value schema is the reader schema.
     """
 
     def __init__(self, registry: Registry, contract: Contract) -> None:
@@ -79,22 +79,22 @@ class Writers:
 
     @property
     def known(self) -> dict[SchemaKey, Writer]:
-        """What is remembered, see `of`."""
+        """Return what is remembered, see `of`."""
         with self._lock:
             return dict(self._known)
 
     def of(self, keys: Iterable[SchemaKey], asked: dict[SchemaKey, Writer] | None = None) -> LookedUp:
-        """What is known, and what the registry says of `keys`.
+        """Return what is known, with what the registry says about `keys`.
 
-        What can be read, and what never will be, is remembered; an id that the registry does not know, or knows under
-        another subject only, is asked for again in the next batch, for it may be registered meanwhile.
+        A schema that can be read, or never will be, is remembered.  An id that the registry does not know, or knows
+        only under another subject, is looked up again in the next batch: it may be registered by then.
 
-        A batch may name thousands of ids that do not exist.  Beyond `MOST_ASKED` of them the subject's own list of
-        versions decides: the number of requests stays bounded, and no record of the subject is rejected.
+        A batch may name thousands of ids that do not exist.  Beyond `MOST_ASKED` of them, the subject's own list of
+        versions decides, so the number of requests is limited and no record of the subject is rejected.
 
         Args:
             keys: the most frequent first.
-            asked: answers of an earlier attempt at the batch; what is answered now is added.
+            asked: answers from an earlier attempt at the batch; new answers are added.
 
         Raises:
             ServiceError: the registry does not answer.
@@ -109,8 +109,8 @@ class Writers:
                 ours = self._ours()
                 new = [*(key for key in new if key in ours), *[key for key in new if key not in ours][:MOST_ASKED]]
                 unknown = (
-                    f"schema {{}} is none of {self._subject}'s; a batch holds more than {MOST_ASKED} unknown ids, "
-                    "and the registry was not asked for each"
+                    f"schema {{}} is not a version of {self._subject}; the batch has more than {MOST_ASKED} unknown "
+                    "ids, so the registry was not asked for each"
                 )
 
             def look_up(key: SchemaKey) -> None:
@@ -123,11 +123,11 @@ class Writers:
             return LookedUp(self._known | asked, unknown)
 
     def _ours(self) -> set[SchemaKey]:
-        """Every id and GUID of the subject's own versions."""
+        """Return every id and GUID of the subject's own versions."""
         return {key for one in self._registry.all_of(self._subject) for key in (one.schema_id, one.guid) if key}
 
     def _without_guid_endpoint(self, guids: list[str]) -> dict[SchemaKey, Writer]:
-        """The answer for the first GUID; where the registry has none to give, it is the same for all of them."""
+        """Look up the first GUID; if the registry has no endpoint for GUIDs, that answers for all."""
         if not guids:
             return {}
         first = self._look_up(guids[0])
@@ -145,7 +145,7 @@ class Writers:
         subjects = {subject for schema_id in ids for subject in self._registry.subjects_of(schema_id)}
         if not self._registry.is_one_of(self._subject, subjects):
             more = f" and {len(subjects) - _TOLD} more" if len(subjects) > _TOLD else ""
-            # Those of the same topic come first: most often a value was written with its key's schema.
+            # Subjects of the same topic first: the usual mistake is a value written with its key's schema.
             topic = self._subject.removesuffix("-value").removesuffix("-key")
             ordered = sorted(subjects, key=lambda subject: (not subject.startswith(topic), subject))
             told = ", ".join(ordered[:_TOLD]) + more or "no subject"
@@ -154,7 +154,7 @@ class Writers:
             parsed = Snapshot(self._registry).parse(found)
             text = to_json(parsed)
             if nesting(parsed) > MOST_NESTED:
-                detail = f"{name} is nested more than {MOST_NESTED} levels deep, and Spark can read no such schema"
+                detail = f"{name} is nested more than {MOST_NESTED} levels deep, and Spark cannot read it"
                 return Writer(key, "", Reason.INCOMPATIBLE_SCHEMA, detail)
             violations = levels.check(self._reader, [text], "BACKWARD")
         except InvalidSchema as error:
@@ -165,12 +165,14 @@ class Writers:
             detail = f"{name} cannot be read with the contract: {first.rule} at {first.path or 'the root'}"
             return Writer(key, "", Reason.INCOMPATIBLE_SCHEMA, detail)
         if bent := next(filter(_is_bent, meanings.between(parsed, self._contract.value.schema)), None):
-            detail = f"{name} means other values: {bent.path} is {bent.old} there, and {bent.new} in the contract"
+            detail = (
+                f"{name} gives values another meaning: {bent.path} is {bent.old} there, {bent.new} in the contract"
+            )
             return Writer(key, "", Reason.INCOMPATIBLE_SCHEMA, detail)
         return Writer(key, text)
 
     def _find(self, key: SchemaKey) -> tuple[RegisteredSchema | None, list[int], str]:
-        """The schema, its ids, and what the record calls it."""
+        """Return the schema, its ids, and how to name it in a message."""
         if isinstance(key, int):
             return self._registry.by_id(key), [key], f"schema id {key}"
         found = self._registry.by_guid(key)
@@ -178,7 +180,7 @@ class Writers:
 
 
 def _is_bent(change: Change) -> bool:
-    """Whether the contract's logical type makes other values of the writer's numbers; Avro looks at neither."""
+    """Return whether the contract's logical type gives the writer's numbers other values; Avro ignores both."""
     if change.kind is Kind.decimal:
         return True
     both = change.before is not None and change.after is not None

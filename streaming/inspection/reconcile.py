@@ -1,8 +1,8 @@
-"""Does every event of a run stand in every store?  Reads the topic and the stores afresh, and compares by position.
+"""Checks that every event of a run is in every store: reads the topic and the stores, and compares positions.
 
-An event is in order in a store when the row of its primary key was written by it or by a newer event, a tombstone
-when there is no such row or a newer event's, and either of them when the dead-letter topic holds it.  It is read with
-plain clients and fastavro, not with the code that wrote it.
+An event is in order in a store when it or a newer event wrote the row of its primary key.  A tombstone is in order
+when there is no such row, or a newer event wrote it.  Either is in order when the dead-letter topic holds it.  Plain
+clients and fastavro read the events, not the code that wrote them.
 """
 
 from __future__ import annotations
@@ -40,19 +40,19 @@ from streaming.sinks import refusals
 from streaming.stores.store import Key
 from streaming.topic import Ranges
 
-# fastavro knows a uuid on text only.
+# fastavro knows uuid only for strings.
 for _readers in (fastavro.read.LOGICAL_READERS, _read_py.LOGICAL_READERS):  # type: ignore[attr-defined]
     _readers["fixed-uuid"] = lambda value, *_: uuid.UUID(bytes=value)
 
 
 @dataclass(frozen=True)
 class Produced:
-    """What a producer says of its run.
+    """A producer's report of its run.
 
     Attributes:
-        fetched: records taken from the source.
+        fetched: items taken from the source.
         produced: records that Kafka acknowledged.
-        refused: users that could not become a record, by reason.
+        refused: items that could not become a record, by reason.
         ranges: partition -> first and last offset of its records.
     """
 
@@ -63,15 +63,17 @@ class Produced:
 
     @classmethod
     def read(cls, path: Path) -> Produced:
-        """The report of `python -m producers --json`; `-` is standard input.  Raises ConfigurationError when the
-        file is none."""
+        """Read the report of `python -m producers --json`; `-` is standard input.
+
+        Raises ConfigurationError when the file is not such a report.
+        """
         try:
             document = json.loads(sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8"))
             ranges = {int(partition): (first, last) for partition, (first, last) in document["offsets"].items()}
             return cls(document["fetched"], document["produced"], document["refused"]["reasons"], ranges)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ConfigurationError(
-                f"no report of a producer: {type(error).__name__} {error}",
+                f"not a report of a producer: {type(error).__name__} {error}",
                 where=str(path),
                 fix="write it with `python -m producers --json > FILE`",
             ) from None
@@ -79,14 +81,14 @@ class Produced:
 
 @dataclass(frozen=True)
 class Stored:
-    """What one store holds of the events.
+    """The events in one store.
 
     Attributes:
-        keys: distinct primary keys among the events that can be decoded.
-        rows: how many of these have the row of their newest event, or of a newer one.
-        deleted: how many of these have no row, for their newest event is a tombstone.
-        missing: positions of the events whose row is missing or older, or there though a tombstone deleted it, or
-            that cannot be decoded and are nowhere.
+        keys: number of distinct primary keys among the events that can be decoded.
+        rows: number of keys whose row was written by their newest event, or a newer one.
+        deleted: number of keys without a row, because their newest event is a tombstone.
+        missing: positions of events whose row is missing, older, or not deleted by the tombstone, and of events that
+            cannot be decoded and have no dead letter.
     """
 
     keys: int
@@ -100,13 +102,13 @@ class Outcome:
     """What became of the events of a run.
 
     Attributes:
-        events: records in the ranges.
-        put_back: of these, how many were put back from the dead letters.
-        dead_lettered: records of the ranges that the dead-letter topic holds, by reason; one that a store refused
-            counts there, and is looked for in the others.
+        events: number of records in the ranges.
+        put_back: number of these that were put back from the dead letters.
+        dead_lettered: number of records of the ranges that the dead-letter topic holds, by reason; a record that one
+            store refused counts here, and is expected in the others.
         stores: by name of the store.
-        lost: store -> records that Kafka deleted before it had read them, accepted by `--accept-loss`; they are in
-            no range any more.
+        lost: store -> records that Kafka deleted before the store read them, accepted by `--accept-loss`; they are
+            no longer in a range.
     """
 
     events: int
@@ -116,13 +118,13 @@ class Outcome:
     lost: Mapping[str, int] = field(default_factory=dict)
 
     def dead_for(self, store: str) -> int:
-        """Records of the ranges that the store is not to have: those that all reject, and those that it refused."""
+        """Count the records that the store should not have: rejected for all stores, or refused by this one."""
         return sum(
             number for reason, number in self.dead_lettered.items() if refusals.store_of(reason) in (None, store)
         )
 
     def in_order(self, produced: Produced | None = None) -> bool:
-        """Whether all numbers agree: fetched = produced + refused, produced = events, each event stored or dead."""
+        """Return whether the numbers agree: fetched = produced + refused, produced = events, all stored or dead."""
         if produced is not None and produced.fetched != produced.produced + sum(produced.refused.values()):
             return False
         if produced is not None and produced.produced != self.events - self.put_back:
@@ -131,7 +133,7 @@ class Outcome:
 
 
 def reconcile(settings: Settings, contract: Contract, ranges: Ranges | None = None) -> Outcome:
-    """Compares the events of `ranges` with what the stores hold.
+    """Compare the events of `ranges` with what the stores hold.
 
     Args:
         ranges: partition -> (first offset, last offset), both included; None for the whole topic.
@@ -189,7 +191,7 @@ def reconcile(settings: Settings, contract: Contract, ranges: Ranges | None = No
 
 
 class _Decoder:
-    """Values -> records, with fastavro.
+    """Decodes values to records, with fastavro.
 
     Args:
         header: the Kafka header that may carry the schema id.
@@ -202,7 +204,7 @@ class _Decoder:
         self._reads: dict[SchemaKey, Callable[[bytes], dict[str, Any]] | None] = {}
 
     def record(self, value: bytes | None, headers: Headers | None) -> dict[str, Any] | None:
-        """The record, None when the value cannot be decoded."""
+        """Return the record, None when the value cannot be decoded."""
         key, body = framing.parted(value, headers, self._header)
         if key is None:
             return None
@@ -217,18 +219,18 @@ class _Decoder:
             return None
 
     def _reading(self, text: str) -> Callable[[bytes], dict[str, Any]] | None:
-        """How a body is read that this schema wrote; None for an empty text: it cannot be read."""
+        """Return a reader of bodies written with this schema; None for an empty text, which cannot be read."""
         if not text:
             return None
         writer = fastavro.parse_schema(json.loads(text))
-        # fastavro's reader in C has no limit: a recursive type that nests deeply enough crashes the process.
+        # fastavro's reader in C has no limit: a deeply nested recursive type crashes the process.
         recursive = any(types.recursions(parsing.parse_stored(text)))
         read: Callable[..., Any] = _read_py.schemaless_reader if recursive else fastavro.schemaless_reader
         return lambda body: read(io.BytesIO(body), writer, self._reader)
 
 
 def _rejected(letters: Letters) -> dict[tuple[int, int], dict[int, frozenset[str]]]:
-    """(partition, offset) -> timestamp -> reasons: offsets begin again when a topic is made anew."""
+    """Return (partition, offset) -> timestamp -> reasons: offsets repeat when a topic is created again."""
     found: dict[tuple[int, int], dict[int, frozenset[str]]] = {}
     for letter in letters.letters:
         if letter.origin is not None:

@@ -1,4 +1,4 @@
-"""What the stream prints of its results: for people a table, for programs one JSON document."""
+"""Prints the results of `reconcile`: a table for people, one JSON document for programs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _WIDEST = 36
 
 
 def outcome(found: Outcome, produced: Produced | None, *, as_json: bool) -> None:
-    """Prints the reconciliation, and where events are missing the first positions of them."""
+    """Print the reconciliation, and the positions of the first missing events."""
     in_order = found.in_order(produced)
     if as_json:
         document = {"version": JSON_VERSION, "in_order": in_order, **asdict(found)}
@@ -49,7 +49,7 @@ def outcome(found: Outcome, produced: Produced | None, *, as_json: bool) -> None
 
 
 def rows(sink: SinkSpec, names: list[str], found: list[tuple[Any, ...]]) -> None:
-    """Prints the first columns of some rows of a store."""
+    """Print the first columns of some rows of a store."""
     names, found = names[:_COLUMNS], [row[:_COLUMNS] for row in found]
     table = Table(title=f"{STORES[sink.kind].title} {sink.qualified}", title_justify="left")
     for name in names:
@@ -60,7 +60,7 @@ def rows(sink: SinkSpec, names: list[str], found: list[tuple[Any, ...]]) -> None
 
 
 def _console() -> Console:
-    """As wide as the terminal; a log has no width, and gets enough for a row."""
+    """Return a console as wide as the terminal, or wide enough for a row in a log."""
     return Console(highlight=False, width=None if sys.stdout.isatty() else _LOG_WIDTH)
 
 

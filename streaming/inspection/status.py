@@ -1,6 +1,6 @@
-"""What `python -m streaming status` tells: servers, topics, versions, lag, rows and dead letters, as they are now.
+"""Collects what `python -m streaming status` shows: servers, topics, versions, lag, rows and dead letters.
 
-A server that does not answer is told with its words, and what it would have said is unknown; the others are shown.
+For a server that does not answer the status has its error, and what only that server knows is unknown.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _TIMEOUT_S = 5.0
 
 @dataclass(frozen=True)
 class Server:
-    """One server that the contracts need.  `why`: its words when it does not answer, else empty."""
+    """One server that the contracts need.  `why`: the error when it does not answer, else empty."""
 
     name: str
     address: str
@@ -37,7 +37,7 @@ class Server:
 
 @dataclass(frozen=True)
 class SubjectStatus:
-    """One subject.  `versions`: its version numbers, none when it is not registered; None: unknown."""
+    """One subject.  `versions`: its version numbers, empty when it is not registered; None: unknown."""
 
     name: str
     versions: tuple[int, ...] | None
@@ -45,7 +45,7 @@ class SubjectStatus:
 
 @dataclass(frozen=True)
 class TopicStatus:
-    """One topic.  `records`: between its first and its last offset; None: unknown, or there is no such topic."""
+    """One topic.  `records`: number between its first and last offset; None: unknown, or there is no such topic."""
 
     name: str
     partitions: int | None
@@ -57,11 +57,11 @@ class SinkStatus:
     """One store of a contract.
 
     Attributes:
-        sink: its kind.
-        table: its qualified name.
+        sink: the kind of store.
+        table: qualified name of its table.
         group: the consumer group that shows its progress.
-        lag: records in the topic that it does not hold yet; None: unknown, or no stream has begun yet.
-        rows: of its table; None: unknown, or there is no table yet.
+        lag: records in the topic that it does not hold yet; None: unknown, or no stream has started yet.
+        rows: number of rows in its table; None: unknown, or there is no table yet.
     """
 
     sink: str
@@ -84,7 +84,7 @@ class ContractStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """Everything, of one moment."""
+    """The state of everything at one moment."""
 
     servers: tuple[Server, ...]
     contracts: tuple[ContractStatus, ...]
@@ -96,12 +96,12 @@ class Status:
 
 
 class Observer:
-    """Looks at the servers of some contracts, as often as one likes.
+    """Looks at the servers of some contracts, as often as it is asked.
 
     Args:
         settings: where the servers are.
         catalog: the contracts.
-        only: name of the one that is wanted; None for all.
+        only: name of the only contract to look at; None for all.
     """
 
     def __init__(self, settings: Settings, catalog: Catalog, only: str | None = None) -> None:
@@ -112,7 +112,7 @@ class Observer:
         self._counting = Counting(settings)
 
     def look(self) -> Status:
-        """The state of now.  The servers are asked side by side; one that is down costs its time-out once."""
+        """Return the current state.  It asks the servers in parallel, so those that are down cost one time-out."""
         ask: dict[str, Callable[[], Mapping[Any, Any]]] = {"kafka": self._topics, "registry": self._versions}
         for kind in STORES:
             if specs := self._sinks(kind):
@@ -127,13 +127,13 @@ class Observer:
         return [sink for contract in self._contracts for sink in contract.sinks if sink.kind == kind]
 
     def _versions(self) -> dict[str, tuple[int, ...]]:
-        """Subject -> its versions."""
+        """Return subject -> versions."""
         registry = Registry.from_settings(self._settings)
         subjects = {subject.name for contract in self._contracts for subject in contract.subjects}
         return {name: tuple(registry.versions(name)) for name in sorted(subjects)}
 
     def _topics(self) -> dict[str, TopicStatus | int]:
-        """Topic -> its status, group -> its lag."""
+        """Return topic -> status, and group -> lag."""
         found: dict[str, TopicStatus | int] = {}
         for contract in self._contracts:
             first, last = self._ends(contract.topic, found)
@@ -162,7 +162,7 @@ class Observer:
 
 
 def _tried(ask: Callable[[], Mapping[Any, Any]]) -> tuple[Mapping[Any, Any], str]:
-    """What was answered, or why nothing was."""
+    """Return the answers, or no answers and the error."""
     try:
         return ask(), ""
     except ServiceError as error:

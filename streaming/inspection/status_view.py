@@ -1,4 +1,4 @@
-"""How `python -m streaming status` looks: a table for people, live in a terminal, or one JSON document."""
+"""Shows the status: tables for people, live in a terminal, or one JSON document."""
 
 from __future__ import annotations
 
@@ -23,17 +23,20 @@ _LOG_WIDTH = 160
 
 
 def document(found: Status) -> str:
-    """One JSON object."""
+    """Return the status as one JSON object."""
     return json.dumps({"version": JSON_VERSION, "in_order": found.in_order, **asdict(found)}, indent=2)
 
 
 def show(found: Status, console: Console | None = None) -> None:
-    """Prints it once."""
+    """Print the status once."""
     (console or _console()).print(_picture(found))
 
 
 def watch(look: Callable[[], Status]) -> Status:
-    """Shows it live, anew every two seconds, until Ctrl-C; not in a terminal once.  The last that was seen."""
+    """Show the status until Ctrl-C, refreshed every two seconds, or once if this is not a terminal.
+
+    Returns the last status.
+    """
     console, found = _console(), look()
     if not console.is_terminal:
         show(found, console)

@@ -1,4 +1,4 @@
-"""What the stores hold: positions of the events that wrote the rows, and rows to look at."""
+"""Reads the stores: positions of the events that wrote the rows, and sample rows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 @dataclass(frozen=True, order=True)
 class Position:
-    """Where an event stands; events of one key are ordered by it: timestamp (ms since the epoch), then offset."""
+    """Position of an event; it orders events of one key: by timestamp (ms since the epoch), then offset."""
 
     millis: int
     offset: int
@@ -29,20 +29,20 @@ class Position:
 
 
 def key(record: Mapping[str, Any], sink: SinkSpec) -> Key:
-    """The primary key of a record in that store."""
+    """Return the primary key of a record in that store."""
     return tuple(_comparable(record[name]) for name in sink.primary_key)
 
 
 def newest(
     settings: Settings, contract: Contract, sink: SinkSpec, count: int
 ) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """Names of the contract's columns, and some rows, the newest where the store has an order."""
+    """Return the names of the contract's columns and some rows, the newest if the store has an order."""
     names = [column.name for column in layout.of(contract, sink).columns if column.name not in RESERVED]
     return names, STORES[sink.kind].rows(settings, sink, names, count)
 
 
 def _comparable(value: Any) -> Any:
-    """One form of what drivers and fastavro have several for."""
+    """Convert a value to one form: drivers and fastavro have several."""
     if isinstance(value, uuid.UUID):
         return str(value)
     if isinstance(value, dt.datetime):
@@ -51,7 +51,7 @@ def _comparable(value: Any) -> Any:
 
 
 def positions(settings: Settings, sink: SinkSpec, keys: Iterable[Key]) -> dict[Key, Position]:
-    """Position of the event that wrote the row, for those of `keys` that have one."""
+    """Return key -> position of the event that wrote its row, for the `keys` that have a row."""
     wanted = list(keys)
     if not wanted:
         return {}

@@ -1,4 +1,4 @@
-"""Rows of the stores' tables: counted where that is quick, else what the store itself estimates."""
+"""Counts rows of the stores' tables if that is quick, else takes the store's own estimate."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from streaming.stores.store import Rows
 
 
 class Counting:
-    """Counts again and again.  A table that took longer than two seconds once is estimated from then on."""
+    """Counts repeatedly.  After a count of a table took longer than two seconds, the table is only estimated."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._slow: defaultdict[str, set[str]] = defaultdict(set)
 
     def of(self, kind: str, specs: Iterable[SinkSpec]) -> dict[str, Rows]:
-        """Qualified name -> rows, of those tables of one store that there are.  Raises ServiceError."""
+        """Return qualified name -> rows, for the existing tables of one store.  Raises ServiceError."""
         return STORES[kind].count(self._settings, specs, self._slow[kind])

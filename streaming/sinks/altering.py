@@ -1,4 +1,4 @@
-"""A table as it stands in its store, and what brings it to what the contract wants."""
+"""A table as it exists in its store, and the statements that make it what the contract wants."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ log = structlog.get_logger("streaming")
 
 
 def as_found(spec: SinkSpec, columns: list[Column], key: list[str]) -> Table | None:
-    """The table that a store has, with the primary key that it has; None when there is none.
+    """Return the table that a store has, with its actual primary key; None when there is none.
 
     Raises:
         ConfigurationError: it was not made for a contract.
@@ -27,7 +27,7 @@ def as_found(spec: SinkSpec, columns: list[Column], key: list[str]) -> Table | N
         raise ConfigurationError(
             f"it has no column {', '.join(missing)}: it was not made for this contract",
             where=f"{spec.kind} table {spec.qualified}",
-            fix="name another table in contract.yaml, or move this one away",
+            fix="name another table in contract.yaml, or rename this one",
         )
     return Table(
         spec.model_copy(update={"primary_key": key}),
@@ -36,7 +36,7 @@ def as_found(spec: SinkSpec, columns: list[Column], key: list[str]) -> Table | N
 
 
 def statements(existing: Table | None, wanted: Table) -> tuple[str, ...]:
-    """Statements that bring the existing table to the wanted one.  Raises ConfigurationError when none can."""
+    """Return the statements that make the existing table the wanted one.  Raises ConfigurationError if none can."""
     needed = layout.migrate(existing, wanted)
     if needed.refusals:
         first = needed.refusals[0]
@@ -45,6 +45,6 @@ def statements(existing: Table | None, wanted: Table) -> tuple[str, ...]:
 
 
 def tell(table: Table, altered: Iterable[str]) -> None:
-    """Logs statements that have altered the table."""
+    """Log the statements that have altered the table."""
     for statement in altered:
         log.info("table altered", sink=table.sink.kind, statement=statement)

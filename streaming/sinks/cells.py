@@ -1,4 +1,4 @@
-"""Decoded values -> what a column holds (docs/reference/types.md): what stores share; each has its own `cells`."""
+"""Converts decoded values to what a column holds (docs/reference/types.md): the part that stores share."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from contracts.stores import types
 Cell = Callable[[Column], Column]
 
 NANOS = {"time-millis": 1_000_000, "time-micros": 1_000}
-#: How Spark writes times in JSON.  Its own pattern ends at milliseconds.
+#: How Spark writes times in JSON.  Its default pattern ends at milliseconds.
 _JSON_OPTIONS = {
     "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX",
     "timestampNTZFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSS",
@@ -22,38 +22,38 @@ _JSON_OPTIONS = {
 
 
 def json_of(schema: Schema, node: AnyType) -> Cell:
-    """What makes JSON text of a decoded value of that type."""
+    """Return what converts a decoded value of that type to JSON text."""
     inside = _inside(schema, node)
     return lambda value: F.to_json(applied(inside, value), _JSON_OPTIONS)
 
 
 def same(value: Column) -> Column:
-    """The value as it is."""
+    """Return the value as it is."""
     return value
 
 
 def applied(cell: Cell | None, value: Column) -> Column:
-    """The cell of a value; the value where there is none."""
+    """Apply `cell` to a value; without a cell the value stays."""
     return cell(value) if cell else value
 
 
 def each(node: Array | Map, cell: Cell | None) -> Cell | None:
-    """`cell` for each item; None where that is None: the items stay as they are."""
+    """Return `cell` applied to each item; None when it is None: the items stay as they are."""
     return cell and (items if isinstance(node, Array) else map_values)(cell)
 
 
 def items(cell: Cell) -> Cell:
-    """`cell` for each item of an array."""
+    """Return `cell` applied to each item of an array."""
     return lambda value: F.transform(value, lambda item: cell(item))
 
 
 def map_values(cell: Cell) -> Cell:
-    """`cell` for each value of a map."""
+    """Return `cell` applied to each value of a map."""
     return lambda value: F.transform_values(value, lambda _, item: cell(item))
 
 
 def _inside(schema: Schema, node: AnyType) -> Cell | None:
-    """What makes a value inside of JSON; None where `to_json` writes it as it should be."""
+    """Return what converts a value inside JSON; None when `to_json` already writes it correctly."""
     node, _ = shapes.nullability(schema, node)
     name = shapes.type_name(node)
     if isinstance(node, Union):
@@ -70,7 +70,7 @@ def _inside(schema: Schema, node: AnyType) -> Cell | None:
 
 
 def _union(schema: Schema, node: Union) -> Cell | None:
-    """Spark's `member0`, `member1`, … -> one member with the branch's name, as in Avro's own JSON."""
+    """Turn Spark's `member0`, `member1`, … into one member with the branch's name, as in Avro's own JSON."""
     if types.merged(schema, node):
         return None
     branches = types.several(schema, node)
@@ -82,7 +82,7 @@ def _union(schema: Schema, node: Union) -> Cell | None:
 
 
 def _struct(members: list[tuple[str, str, Cell | None]]) -> Cell | None:
-    """(name in Spark, name in JSON, cell) of each member; None where all stay as they are."""
+    """Convert a struct: (name in Spark, name in JSON, cell) of each member; None when all stay as they are."""
     if all(name == told and cell is None for name, told, cell in members):
         return None
 
@@ -94,7 +94,7 @@ def _struct(members: list[tuple[str, str, Cell | None]]) -> Cell | None:
 
 
 def time(name: str) -> Cell:
-    """`13:05:00.123456` of a number of milliseconds or microseconds since midnight."""
+    """Convert milliseconds or microseconds since midnight to text such as `13:05:00.123456`."""
 
     def cell(value: Column) -> Column:
         micros = value.cast("long") * (NANOS[name] // 1000)
@@ -104,7 +104,7 @@ def time(name: str) -> Cell:
 
 
 def parts(duration: Column) -> tuple[Column, Column, Column]:
-    """Months, days and milliseconds as text: each an unsigned little-endian number of four bytes."""
+    """Return months, days and milliseconds as text; each is an unsigned little-endian number of four bytes."""
     digits = F.hex(duration)
 
     def part(at: int) -> Column:
@@ -115,14 +115,14 @@ def parts(duration: Column) -> tuple[Column, Column, Column]:
 
 
 def iso_duration(value: Column) -> Column:
-    """Text in ISO 8601."""
+    """Convert a duration to text in ISO 8601."""
     months, days, millis = parts(value)
     seconds = (millis.cast("decimal(10,0)") / 1000).cast("decimal(10,3)").cast("string")
     return F.concat(F.lit("P"), months, F.lit("M"), days, F.lit("DT"), seconds, F.lit("S"))
 
 
 def uuid(value: Column) -> Column:
-    """Text of sixteen bytes."""
+    """Convert sixteen bytes to the text of a UUID."""
     digits = F.lower(F.hex(value))
     sizes = ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12))
     first, *others = (F.substring(digits, *size) for size in sizes)

@@ -1,4 +1,4 @@
-"""What a batch held, counted while it was written: no record is read or decoded once more for it."""
+"""Counts of a batch, taken while it is written, so that no record is read or decoded twice."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _BATCH = "batch"
 
 
 def counted(decoded: DataFrame) -> DataFrame:
-    """The same batch, counted where it is read; `Counts.of` tells."""
+    """Return the batch with counters that `Counts.of` reads."""
     written = F.when(F.col("reason").isNull(), F.unix_millis("timestamp"))
     return decoded.observe(
         _BATCH,
@@ -33,11 +33,12 @@ class Counts:
     """One batch in one store.
 
     Attributes:
-        records: read from the topic.
-        rejected: of these, not for the store.
+        records: number read from the topic.
+        rejected: number of these that do not go to the store.
         oldest, newest, mean: Kafka timestamps of the others, ms since the epoch; None when there are none.
-        dead_lettered: records sent to the dead-letter topic, by reason; empty but for the contract's first store.
-        rejected_bytes: size of the rejected values together; None when there are none.
+        dead_lettered: number of records sent to the dead-letter topic, by reason.  All but the contract's first store
+            send only the rows that they refuse.
+        rejected_bytes: total size of the rejected values; None when there are none.
     """
 
     records: int
@@ -50,11 +51,11 @@ class Counts:
 
     @classmethod
     def of(cls, observed: Observed) -> Counts:
-        """Of a frame that is made of `counted`, and was written."""
+        """Read the counts of a frame made from `counted`, after it was written."""
         return cls(**observed[_BATCH])
 
     def __add__(self, other: Counts) -> Counts:
-        """Of two parts of a batch."""
+        """Add two parts of a batch."""
         both = (self, other)
         written = sum(one.written for one in both if one.mean is not None)
         sizes = [one.rejected_bytes for one in (self, other) if one.rejected_bytes is not None]

@@ -1,7 +1,7 @@
-"""The dead-letter topic: rejected records as they were, with Kafka Connect's headers for where and why.
+"""Sends rejected records to the dead-letter topic, unaltered, with Kafka Connect's headers for where and why.
 
-Spark's Kafka sink cannot keep a record's timestamp, so rejects are produced by a client of their own, from the
-driver: key, value, headers and timestamp are those of the record, byte for byte.
+Spark's Kafka sink cannot keep a record's timestamp, so a separate client on the driver sends the rejects: key, value,
+headers and timestamp are those of the record, byte for byte.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ from streaming.decode import timestamps
 from streaming.decode.reasons import Reason
 from streaming.sinks import refusals
 
-# The topic's limit is the broker's to say; this is the client's largest.
+# The broker decides with the topic's limit; this is the largest that the client allows.
 _MOST_BYTES = 1_000_000_000
-# Of rejects that are brought to the driver together.
+# Most bytes of rejects that come to the driver together.
 _MOST_AT_ONCE_BYTES = 32 * 1024 * 1024
-#: What a broker says of a batch with a timestamp that it does not take: of the record, or of all records.
+#: The broker's errors for a timestamp that it refuses, about the record or about all records of its batch.
 INVALID_TIMESTAMP = (KafkaError.INVALID_TIMESTAMP, KafkaError.INVALID_RECORD)
-#: And of those that are in one batch with it.
+#: Its error for the other records of that batch.
 BESIDE_ANOTHER = KafkaError._INVALID_DIFFERENT_RECORD
-# What is about the letter itself, or about one that was sent with it.
+# Errors about the letter itself, or about another one in its batch.
 _OF_THE_LETTER = (KafkaError.MSG_SIZE_TOO_LARGE, *INVALID_TIMESTAMP, BESIDE_ANOTHER)
-# librdkafka's own limit of a batch.
+# librdkafka's own limit for a batch.
 _BATCH_BYTES = 1_000_000
 
 
 class DeadLetterSink:
-    """Produces the rejected records of a batch to the contract's dead-letter topic.
+    """Sends the rejected records of a batch to the contract's dead-letter topic.
 
-    A batch that is written again after a failure may put a record there twice; its position (topic, partition, offset
-    headers) tells that it is the same one.
+    A batch that is written again after a failure may send a record twice; its position (topic, partition, offset
+    headers) shows that it is the same one.
     """
 
     def __init__(self, settings: Settings, contract: Contract) -> None:
@@ -50,14 +50,14 @@ class DeadLetterSink:
         self._topic = contract.dead_letter_topic
 
     def write(self, decoded: DataFrame, size: int, only: str | None = None) -> Mapping[str, int]:
-        """Produces the rejects of a batch that was decoded to its end before, and says how many, by reason.
+        """Send the rejects of a completely decoded batch, and return how many, by reason.
 
         Args:
-            size: of the rejects' values together, bytes.
-            only: the one reason whose records are sent; None: all.
+            size: total size of the rejects' values, bytes.
+            only: send only records with this reason; None: all.
 
         Raises:
-            ServiceError: Kafka does not take them.
+            ServiceError: Kafka does not acknowledge them.
         """
         wanted = F.col("reason").isNotNull() if only is None else F.col("reason").eqNullSafe(only)
         rejected = decoded.where(wanted)
@@ -93,11 +93,11 @@ class DeadLetterSink:
             return _without_timestamp(letter)
         if code == KafkaError.MSG_SIZE_TOO_LARGE and headers.KEY_LEFT_OUT not in left_out:
             return _without_key(letter) if headers.LEFT_OUT in left_out else _without_value(letter)
-        words = "does not take a letter, not even without the record's timestamp, key and value"
+        words = "refuses a letter, even without the record's timestamp, key and value"
         raise self._failure(f"{self._topic} {words}: {KafkaError(code).str()}")
 
     def _send(self, outbox: Outbox, letters: Iterable[dict[str, Any]]) -> list[tuple[dict[str, Any], int]]:
-        """Produces them all, and waits; those that the topic does not take as they are, and the error's code."""
+        """Send them and wait.  Return the letters that the topic refuses as they are, with the error code."""
         refused: list[tuple[dict[str, Any], int]] = []
 
         def told(letter: dict[str, Any]) -> Callable[[KafkaError | None, Message], None]:
@@ -130,14 +130,14 @@ def size_limits(settings: Settings, *topics: str) -> dict[str, Any]:
 
 def _letter(row: Row) -> dict[str, Any]:
     """Return the arguments of `Outbox.send` for a rejected record."""
-    # The client would end a name at U+0000.
+    # The client would cut a name off at U+0000.
     own: list[tuple[str, bytes | None]] = [
         (header.key.replace("\0", "\ufffd"), _bytes(header.value)) for header in row.headers or ()
     ]
     letter = {"key": _bytes(row.key), "value": _bytes(row.value), "headers": [*own, *_headers(row)]}
     letter["timestamp"] = row.millis
-    # The client sends 0 as the current time and refuses anything earlier; a job of Spark's that reads the letters
-    # could not hold a later one.
+    # The client sends 0 as the current time and refuses anything earlier.  A later one would break a Spark job that
+    # reads the letters.
     return letter if 0 < row.millis <= timestamps.MOST_MILLIS else _without_timestamp(letter)
 
 
@@ -152,7 +152,7 @@ def _without_value(letter: dict[str, Any]) -> dict[str, Any]:
 
 
 def _without_key(letter: dict[str, Any]) -> dict[str, Any]:
-    """Neither key nor headers of its own: of a letter that has no value already."""
+    """Leave out the key and the record's own headers too, after the value."""
     ours = letter["headers"][len(headers.own(letter["headers"]) or ()) :]
     return _with({**letter, "key": None, "headers": ours}, headers.KEY_LEFT_OUT, len(letter["key"] or b""))
 
@@ -166,7 +166,7 @@ def _with(letter: dict[str, Any], name: str, number: int) -> dict[str, Any]:
 
 
 def _headers(row: Row) -> list[tuple[str, bytes]]:
-    # Without a value it is a tombstone: what is wrong is its key.
+    # A record without a value is a tombstone, and its key is what is wrong.
     of_key = row.value is None and row.reason != Reason.NULL_VALUE
     of_store = refusals.store_of(row.reason) is not None
     told = {

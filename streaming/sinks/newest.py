@@ -1,4 +1,4 @@
-"""How new the newest event is that a table may hold: what is newer than it needs no look at the table."""
+"""The timestamp of the newest event that a table may hold: newer events need no look at the table."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 
 
 class NewestWritten:
-    """A Kafka timestamp, kept beside the checkpoints: without them nobody knows what the table holds.
+    """A Kafka timestamp, kept beside the checkpoints.
 
-    A value that is too high only costs reading; one that is too low could let an event lose against an older one of
-    its millisecond.  So it is kept after the rows are on disk and before the checkpoint moves on.
+    A value that is too high only costs reads; one that is too low could let an event lose against an older one of the
+    same millisecond.  So it is kept after the rows are on disk and before the checkpoint moves on.
 
     Args:
-        file: where it is kept; its folder is made.
-        table: whose it is; that of another table is not taken.
+        file: where it is kept; its folder is created.
+        table: the table that it belongs to; a value of another table is ignored.
     """
 
     def __init__(self, file: Path, table: str) -> None:
@@ -23,7 +23,7 @@ class NewestWritten:
         self._table = table
 
     def read(self) -> int | None:
-        """Milliseconds since 1970; None when nothing is known."""
+        """Return milliseconds since 1970; None when nothing is known."""
         try:
             kept = json.loads(self._file.read_text())
         except FileNotFoundError:
@@ -31,7 +31,7 @@ class NewestWritten:
         return int(kept["timestamp_ms"]) if kept["table"] == self._table else None
 
     def keep(self, timestamp_ms: int) -> None:
-        """Writes it whole or not at all; not a lower one, as of an attempt that was given up and went on."""
+        """Write all of it or nothing.  Ignore a lower value, which an abandoned attempt may still bring."""
         kept = self.read()
         if kept is not None and kept >= timestamp_ms:
             return

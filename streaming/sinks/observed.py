@@ -1,9 +1,9 @@
-"""Counts of a frame, made while it is written, and read from its plan: no listener of Spark's is asked.
+"""Reads counts of a written frame from its plan, without one of Spark's listeners.
 
-`Observation` would have its listener ask the plan of the *write*.  Where the store has failed, that plans the write
-once more, and the connector may wait for its dead session for ever: in the one thread that tells every query its
-counts, so that no store would go on.  Here the write's plan has nothing to tell, as the frame is one of rows only, as
-`foreachBatch` makes its own.
+The listener of `Observation` asks the plan of the *write*.  After a failure of the store, that plans the write again,
+and the connector may wait for its dead session forever, in the one thread that delivers the counts of every query: no
+store would continue.  Here the write's plan has nothing to observe, because the frame consists of rows only, like the
+frames of `foreachBatch`.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from pyspark.sql import DataFrame
 
 
 class Observed:
-    """A frame to be written once, and what it and the frames that it is made of observe (`DataFrame.observe`).
+    """A frame to write once, and what it and the frames under it observe (`DataFrame.observe`).
 
     Attributes:
-        rows: the same frame without its plan.  Whatever reads it once more counts once more.
+        rows: the same frame without its plan.  Reading it again counts again.
     """
 
     def __init__(self, frame: DataFrame) -> None:
         session = frame.sparkSession
         jvm: Any = session._jvm
-        # The settings of an expression are those of the thread's session; the write would have set it.
+        # An expression takes its settings from the thread's session, which the write would have set.
         jvm.org.apache.spark.sql.SparkSession.setActiveSession(session._jsparkSession)
         self._execution = frame._jdf.queryExecution()
         rows = session._jsparkSession.internalCreateDataFrame(self._execution.toRdd(), frame._jdf.schema(), False)
         self.rows = DataFrame(rows, session)
 
     def __getitem__(self, name: str) -> dict[str, Any]:
-        """Aggregate -> its value, of what is observed by that name; of what was read so far."""
+        """Return aggregate -> value of the observation with that name, for what was read so far."""
         row = self._execution.observedMetrics().apply(name)
         return {aggregate: row.get(number) for number, aggregate in enumerate(row.schema().fieldNames())}

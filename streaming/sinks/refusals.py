@@ -1,8 +1,8 @@
-"""Rows that a store refuses, each by itself: which ones they are, and how a batch is marked with them.
+"""Rows that a store refuses, and how they are marked in a batch.
 
-A store may refuse what Avro and the contract take: a row that is too large for its protocol, or one that fails a
-CHECK which somebody has added.  Such a record is a dead letter of that store, `REFUSED:<store>`; the other store has
-its row.
+A store may refuse what Avro and the contract accept: a row that is too large for its protocol, or that fails a CHECK
+which somebody has added.  Such a record is a dead letter of that store, `REFUSED:<store>`; the other store has its
+row.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from pyspark.sql import functions as F
 from contracts.errors import ContractsError
 
 PREFIX = "REFUSED:"
-#: Where all rows of a batch are refused, and there are so many, it is the table's fault, and not a row's.
+#: If a store refuses all rows of a batch, and at least so many, the cause is the table, not a row.
 TOO_MANY = 20
-#: The parts in which a batch's rows are brought to the driver: Spark brings a whole one at a time.
+#: Number of parts in which a batch's rows come to the driver, one whole part at a time.
 PARTS = 64
 #: Partition and offset of a record in the contract's topic.
 Place = tuple[int, int]
@@ -26,10 +26,10 @@ _ENTRIES = "array<struct<partition: int, offset: bigint, words: string>>"
 
 
 class RowsRefused(ContractsError):
-    """A store has refused rows of a batch, and said so of each.
+    """A store has refused single rows of a batch.
 
     Attributes:
-        rows: the place of each record and the store's words, which hold no value of it.
+        rows: place of each record -> the store's words, which contain none of its values.
         store: short name of the store.
     """
 
@@ -40,10 +40,10 @@ class RowsRefused(ContractsError):
 
 
 def of_the_table(taken: int, refused: Mapping[Place, str]) -> str:
-    """What to say where a store refuses every row of a batch, which is the table's fault; empty where it is not so.
+    """Return the message if a store refuses every row of a batch, because of its table; empty otherwise.
 
     Args:
-        taken: rows of the batch that the store takes.
+        taken: number of rows of the batch that the store accepts.
     """
     if taken or len(refused) < TOO_MANY:
         return ""
@@ -51,17 +51,17 @@ def of_the_table(taken: int, refused: Mapping[Place, str]) -> str:
 
 
 def reason(store: str) -> str:
-    """The code of a record that the store refuses."""
+    """Return the reason code of a record that the store refuses."""
     return PREFIX + store
 
 
 def store_of(code: str) -> str | None:
-    """The store whose refusal a dead letter's code tells of; None for every other code."""
+    """Return the store that a refusal's reason code names; None for every other code."""
     return code.removeprefix(PREFIX) if code.startswith(PREFIX) else None
 
 
 def marked(decoded: DataFrame, store: str, rows: Mapping[Place, str]) -> DataFrame:
-    """The batch, with the reason of a refusal at the places of `rows`: a good record there becomes a rejected one.
+    """Return the batch with the good records at the places of `rows` rejected.
 
     The plan does not grow with them: they are joined as one small table.
     """

@@ -1,4 +1,4 @@
-"""Decoded records -> rows of a table: one row per primary key, the newest event's."""
+"""Turns decoded records into rows of a table: for each primary key, the row of the newest event."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ from streaming.sinks.cells import Cell
 
 
 def of(decoded: DataFrame, contract: Contract, table: Table, cell_of: Callable[[Schema, Field], Cell]) -> DataFrame:
-    """The rows of the good records, columns as `table.all_columns`; a primary key may occur several times.
+    """Return the rows of the good records with `table.all_columns`; a primary key may occur several times.
 
-    Where tombstones delete rows there is one column more, `DELETED`; of a row to be deleted only the primary key is
-    there.
+    When tombstones delete rows, there is also the column `DELETED`; a row to delete has only its primary key.
 
     Args:
         cell_of: the store's own `cells.of`.
@@ -42,7 +41,7 @@ def of(decoded: DataFrame, contract: Contract, table: Table, cell_of: Callable[[
 
 
 def newest(rows: DataFrame, table: Table) -> DataFrame:
-    """Of the rows with one primary key the newest, by `EVENT_ORDER`."""
+    """Return the newest row of each primary key, by `EVENT_ORDER`."""
     key = [F.col(name) for name in table.sink.primary_key]
     order = [F.col(name).desc() for name in EVENT_ORDER]
     ranked = rows.withColumn("_rank", F.row_number().over(Window.partitionBy(*key).orderBy(*order)))

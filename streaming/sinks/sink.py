@@ -1,4 +1,4 @@
-"""Where decoded records go.  Every sink is idempotent: the same batch written twice changes nothing."""
+"""Where decoded records go.  Every sink is idempotent: writing a batch twice changes nothing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from streaming.sinks.counts import Counts
 
 
 class Sink(Protocol):
-    """One destination, with a query and a checkpoint of its own.
+    """One destination, with its own query and checkpoint.
 
     Attributes:
         name: short, stable; names the query, its checkpoint folder and its lines in the log.
@@ -21,18 +21,18 @@ class Sink(Protocol):
 
     @property
     def spec(self) -> SinkSpec:
-        """What the contract says of it."""
+        """Its part of the contract."""
 
     def has_table(self) -> bool:
-        """Whether its table is there.  Raises ServiceError."""
+        """Return whether its table exists.  Raises ServiceError."""
 
     def prepare(self) -> None:
-        """Connects once and creates what is not there.  Raises ServiceError."""
+        """Connect once and create what is missing.  Raises ServiceError."""
 
     def write(self, decoded: DataFrame) -> Counts:
-        """Writes its part of a decoded batch (see `decode.decoder.Decoder.decode`), and says what there was.
+        """Write its part of a decoded batch (see `decode.decoder.Decoder.decode`), and return the counts.
 
         Raises:
-            ServiceError: the destination fails; the batch is then written again, from its start.
+            ServiceError: the destination fails; the whole batch is then written again.
             RowsRefused: it refuses some of the rows (`sinks.refusals`); the batch is written again without them.
         """

@@ -1,6 +1,6 @@
-"""The JVM of the stream: what it prints, and what Python's side of the connection to it says, goes into Spark's log.
+"""Starts the stream's JVM.  What the JVM and Py4J print goes to Spark's log.
 
-Stack traces on the terminal would hide the one line that says what is wrong.
+On the terminal their stack traces would hide the one line that says what is wrong.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _PY4J = Path(py4j.__file__).parent
 
 
 def launch(configuration: Mapping[str, str], log_file: Path) -> None:
-    """Starts the JVM that the next session is made in, where none runs already.
+    """Start the JVM for the next session, unless one runs already.
 
     Raises PySparkRuntimeError: it ended before it answered; the log says why.
     """
@@ -34,7 +34,7 @@ def launch(configuration: Mapping[str, str], log_file: Path) -> None:
 
 
 def _hand_over(log_file: Path) -> None:
-    """Py4J tells of each call that a dead JVM does not answer, and of each batch that fails: of some as `root`."""
+    """Send Py4J's log to the file: it logs each call to a dead JVM and each failed batch, some of them as `root`."""
     logger = logging.getLogger("py4j")
     logger.propagate = False
     for handler in [one for one in logger.handlers if isinstance(one, _Frames)]:
@@ -49,7 +49,7 @@ def _hand_over(log_file: Path) -> None:
 
 
 class _NotOfPy4J(logging.Filter):
-    """Hands what Py4J logs under no name of its own to `frames`."""
+    """Passes what Py4J logs without a logger name of its own to `frames`."""
 
     def __init__(self, frames: logging.Handler) -> None:
         super().__init__()
@@ -64,7 +64,7 @@ class _NotOfPy4J(logging.Filter):
 
 
 class _Frames(logging.FileHandler):
-    """Of an exception its kind and where it came from: what it says may quote a record."""
+    """Writes of an exception only its class and its stack: its message may quote a record."""
 
     def format(self, record: logging.LogRecord) -> str:
         when = dt.datetime.fromtimestamp(record.created, dt.UTC).isoformat(timespec="milliseconds")

@@ -1,7 +1,7 @@
-"""Where Spark keeps what does not fit into memory: batches, whole, as files.  They are for no other account to read.
+"""Folders for Spark's files: it spills whole batches, which no other account may read.
 
-Each process has a folder of its own (mode 0700) in each of SPARK_LOCAL_DIRS.  It is removed when the process ends;
-the one of a process that was killed is removed by the next that starts.
+Each process has its own folder (mode 0700) in each of SPARK_LOCAL_DIRS.  It is removed when the process ends; the
+folder of a process that was killed is removed by the next one that starts.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ _PREFIX = "run-"
 
 @cache
 def of(parents: str) -> tuple[Path, ...]:
-    """The folders of this process, the same at each call.
+    """Return the folders of this process, the same at each call.
 
     Args:
-        parents: comma-separated folders, as Spark itself takes them; made where they are not there.
+        parents: comma-separated folders, as in Spark's own setting; created when missing.
 
     Raises:
-        ConfigurationError: nothing can be written there.
+        ConfigurationError: a folder is not writable.
     """
     folders = []
     for parent in (Path(one.strip()).absolute() for one in parents.split(",") if one.strip()):
@@ -39,7 +39,7 @@ def of(parents: str) -> tuple[Path, ...]:
             raise ConfigurationError(
                 f"cannot hold Spark's files: {error.strerror or error}",
                 where=str(parent),
-                fix="set SPARK_LOCAL_DIRS to folders that can be written",
+                fix="set SPARK_LOCAL_DIRS to writable folders",
             ) from None
     if not folders:
         raise ConfigurationError(
@@ -50,13 +50,13 @@ def of(parents: str) -> tuple[Path, ...]:
 
 def _of(parent: Path) -> Path:
     parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # Nobody sees a folder that has no lock yet.
+    # No other process may see a folder that is not locked yet.
     with _locked(parent, fcntl.LOCK_EX):
         for left in parent.glob(f"{_PREFIX}*"):
             try:
                 with _locked(left, fcntl.LOCK_EX | fcntl.LOCK_NB):
                     shutil.rmtree(left, ignore_errors=True)
-            except OSError:  # its process runs, or it is another account's
+            except OSError:  # its process is running, or it belongs to another account
                 continue
         folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
         fcntl.flock(os.open(folder, os.O_RDONLY | os.O_DIRECTORY), fcntl.LOCK_EX)  # until this process ends

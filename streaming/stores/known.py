@@ -1,4 +1,4 @@
-"""The stores there are: one for each room in this folder."""
+"""Finds the stores: one for each room in this folder."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""A store as the stream uses it: its sink, and what is read back from its tables.
+"""The protocol of a store: its sink, and what is read back from its tables.
 
-Each has a room beside this module (`streaming/stores/<kind>/`), whose `store.STORE` is found by the room's name
-(`streaming.stores.known`).  What is decided without its server stands in `contracts/stores/<kind>/`.
+Each store has a room beside this module (`streaming/stores/<kind>/`); `streaming.stores.known` finds its
+`store.STORE` by the room's name.  Decisions that need no server are in `contracts/stores/<kind>/`.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from contracts.settings import Settings
 from streaming.sinks.sink import Sink
 
 Key = tuple[Any, ...]
-#: How long counting a table's rows may take, seconds: a store reads a whole table for it.
+#: How long counting a table's rows may take, seconds: a store reads the whole table to count.
 COUNT_FOR_S = 2.0
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Of one table.  `exact` is False for the store's own estimate, which may be minutes old."""
+    """Number of rows in a table.  `exact` is False for the store's own estimate, which may be minutes old."""
 
     number: int
     exact: bool
@@ -32,22 +32,22 @@ class Store(ABC):
     """One kind of store.  `spec` is always its own part of a contract.yaml (`contracts.stores.<kind>.spec`).
 
     Attributes:
-        java_options: system properties that its drivers need, of Spark's driver and executors.
+        java_options: system properties that its drivers need in Spark's driver and executors.
     """
 
     java_options: ClassVar[str] = ""
 
     @abstractmethod
     def address(self, settings: Settings) -> str:
-        """Where its server is, without credentials."""
+        """Return the address of its server, without credentials."""
 
     @abstractmethod
     def sink(self, settings: Settings, contract: Contract, spec: Any) -> Sink:
-        """What writes the table of a contract."""
+        """Return the sink that writes the table of a contract."""
 
     @abstractmethod
     def rows(self, settings: Settings, spec: Any, names: Sequence[str], count: int) -> list[tuple[Any, ...]]:
-        """Some rows to look at, the newest where the store has an order: values of these columns.
+        """Return the values of these columns in some rows, the newest if the store has an order.
 
         Raises:
             ServiceError: the server does not answer.
@@ -55,7 +55,7 @@ class Store(ABC):
 
     @abstractmethod
     def positions(self, settings: Settings, spec: Any, keys: Sequence[Key]) -> Iterator[tuple[Any, ...]]:
-        """Of the rows with these primary keys, and perhaps others: key, Kafka timestamp (ms), partition, offset.
+        """Yield key, Kafka timestamp (ms), partition and offset of the rows with these keys, and perhaps of others.
 
         Raises:
             ServiceError: the server does not answer.
@@ -63,19 +63,19 @@ class Store(ABC):
 
     @abstractmethod
     def count(self, settings: Settings, specs: Iterable[Any], slow: set[str]) -> dict[str, Rows]:
-        """Qualified name -> rows, of those tables that there are.
+        """Return qualified name -> rows, for the tables that exist.
 
         Args:
-            slow: names of tables to estimate; one that takes longer than `COUNT_FOR_S` is added.
+            slow: names of tables to estimate; a table that takes longer than `COUNT_FOR_S` is added.
 
         Raises:
             ServiceError: the server does not answer.
         """
 
     def spark_options(self, settings: Settings) -> Mapping[str, str]:
-        """What the Spark session needs for it, from its start on."""
+        """Return the settings that the Spark session needs from its start."""
         return {}
 
     def spark_secrets(self, settings: Settings) -> Mapping[str, str]:
-        """The same, but for no command line: set once Spark's JVM runs."""
+        """Return the settings that must not be on a command line; they are set once Spark's JVM runs."""
         return {}

@@ -171,7 +171,7 @@ def test_show_filters_letters_and_hides_their_contents(dlq: Dlq) -> None:
     assert "it is empty" in dlq.run("dlq", "replay", "--at", "", code=2)
     assert "there is no code TO_SHORT" in dlq.run("dlq", "replay", "--reason", "TO_SHORT", code=2)
     assert "0 records put back" in dlq.run("dlq", "replay", "--reason", "WRONG_SUBJECT")
-    assert "is no time" in dlq.run("dlq", "show", "--from", "yesterday", code=2)
+    assert "is not a time" in dlq.run("dlq", "show", "--from", "yesterday", code=2)
     told = dlq.json("replay", "--at", f"{name}-1-0")
     assert [one["place"] for one in told["put_back"]] == [f"{name}-1-0"]
 

@@ -73,7 +73,7 @@ GOOD = {
     "text": var(1) + b"x",
 }
 UUID = b"00000000-0000-4000-8000-000000000001"
-NO_BRANCH = "it is of none of the union's types"
+NO_BRANCH = "it is not one of the union's types"
 CUT = "is cut off: the body ends in it"
 #: Field, bytes that replace those of `GOOD`, and the resulting message; None means that the value is valid.
 BYTES = [
@@ -86,17 +86,17 @@ BYTES = [
     ("long", var(2**63), "long is not a long: it has more than 64 bits"),
     ("flag", b"\x02", "flag is neither true nor false"),
     ("day", var(2**32), "day is not an int: it has more than 32 bits"),
-    ("at", var(2**60), "at is no time between the years 1 and 9999"),
-    ("at", var(-(2**62)), "at is no time between the years 1 and 9999"),
-    ("side", var(2**32), "side has an index of more than 32 bits: it is none of the enum's symbols"),
-    ("side", var(2), "side is none of the enum's symbols"),
-    ("side", var(-1), "side is none of the enum's symbols"),
+    ("at", var(2**60), "at is not between the years 1 and 9999"),
+    ("at", var(-(2**62)), "at is not between the years 1 and 9999"),
+    ("side", var(2**32), "side has an index of more than 32 bits: it is not one of the enum's symbols"),
+    ("side", var(2), "side is not one of the enum's symbols"),
+    ("side", var(-1), "side is not one of the enum's symbols"),
     (
         "maybe",
         var(2**32) + var(1),
-        "maybe has a branch number of more than 32 bits: it is of none of the union's types",
+        "maybe has a branch number of more than 32 bits: it is not one of the union's types",
     ),
-    ("maybe", var(2) + var(1), "maybe is of none of the union's types"),
+    ("maybe", var(2) + var(1), "maybe is not one of the union's types"),
     ("maybe", var(1) + var(2**31), "maybe is not an int: it has more than 32 bits"),
     ("either", var(0) + var(2**31), "either(int) is not an int: it has more than 32 bits"),
     ("list", var(1) + var(2**40) + var(0), "list[] is not an int: it has more than 32 bits"),
@@ -106,7 +106,7 @@ BYTES = [
     ("list", var(-(2**63)) + var(2), "list claims more items than the body has bytes left"),
     ("by", var(2_000_000_000), "by claims more items than the body has bytes left"),
     ("by", var(1) + var(1) + b"k" + var(2**31) + var(0), "by{} is not an int: it has more than 32 bits"),
-    ("by", (var(1) + var(1) + b"k" + var(5)) * 2 + var(0), "by has one key twice"),
+    ("by", (var(1) + var(1) + b"k" + var(5)) * 2 + var(0), "by has a key twice"),
     ("inner", var(2**35), "inner.deep is not an int: it has more than 32 bits"),
     ("text", var(2**33) + b"x", "text claims more than 64 MiB"),
     ("text", var(-1), "text has a negative length"),
@@ -246,7 +246,7 @@ def test_claimed_sizes_are_limited_even_in_fields_the_reader_drops(
         ({"tree": var(1) * 50_000 + end}, "tree is nested more than 200 levels deep"),
         ({"nulls": var(2_000_000_000) + end}, "nulls claims more than 10000 items that take no bytes"),
         ({"nulls": var(6_000) + var(6_000) + end}, "nulls claims more than 10000 items that take no bytes"),
-        ({"nulls": var(-3) + var(5) + end}, "nulls has a block whose size is not that of its items"),
+        ({"nulls": var(-3) + var(5) + end}, "nulls has a block whose size is not the size of its items"),
         ({"nulls": var(-3) + var(0) + end}, ""),
         ({"nothings": var(2**40)}, "nothings claims more items than the body has bytes left"),
         (

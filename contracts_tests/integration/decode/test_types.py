@@ -197,12 +197,12 @@ FLAWS: list[tuple[dict[str, Any], str]] = [
     ({"wide": (2**64 + 1).to_bytes(9)}, "wide has more digits than decimal(4,0)"),
     ({"texts": ["ok", "a\x00"]}, "texts[] holds the character U+0000, which PostgreSQL cannot store"),
     ({"by_key": {"\x00": 1}}, "a key of by_key holds the character U+0000, which PostgreSQL cannot store"),
-    ({"by_key": {"a": 1, "b": 86_400_000}}, "by_key{} is no time of a day"),
-    ({"by_key": {"a": -1}}, "by_key{} is no time of a day"),
+    ({"by_key": {"a": 1, "b": 86_400_000}}, "by_key{} is not a time of day"),
+    ({"by_key": {"a": -1}}, "by_key{} is not a time of day"),
     ({"deep": {"a": None, "b": {"ids": [""]}}}, "deep{}.ids[] is not a UUID"),
     ({"either": "\x00"}, "either(string) holds the character U+0000, which PostgreSQL cannot store"),
-    ({"either": ("long", 300_000_000_000_000_000)}, "either(long) is no time between the years 1 and 9999"),
-    ({"moment": 86_400_000_000}, "moment is no time of a day"),
+    ({"either": ("long", 300_000_000_000_000_000)}, "either(long) is not between the years 1 and 9999"),
+    ({"moment": 86_400_000_000}, "moment is not a time of day"),
     ({"span": b"\0\0\0\x80" + b"\0" * 8}, "span has more than 2147483647 months or days"),
     ({"span": b"\0\0\0\0\0\0\0\xff" + b"\0" * 4}, "span has more than 2147483647 months or days"),
 ]
@@ -284,7 +284,7 @@ def test_key_that_a_store_cannot_hold_is_dead_lettered(
     pipeline.stream()
 
     long = "its primary key (name, raw) has more than {} bytes, the most for {}"
-    empty = "name is empty, and Cassandra has no such partition key"
+    empty = "name is empty, and Cassandra allows no empty partition key"
     postgres_most, cassandra_most = long.format("2,500", "postgres"), long.format("65,535", "cassandra")
     assert complaints(pipeline) == sorted([empty, postgres_most, postgres_most, cassandra_most])
     for table, connect in (("cassandra", cassandra.connect), ("postgres", postgres.connect)):

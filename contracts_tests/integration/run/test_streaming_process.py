@@ -47,7 +47,7 @@ def test_wrong_credentials_are_told_apart_from_an_outage(stack: RunningStack, pi
     assert done.returncode == 3
     # The message of an outage also mentions the credentials, among other causes.
     assert "correct what it names, or CASSANDRA_HOSTS and its credentials" in done.stderr
-    assert "see whether it is up" not in done.stderr
+    assert "check that it is up" not in done.stderr
     assert "Traceback" not in done.stderr
 
 

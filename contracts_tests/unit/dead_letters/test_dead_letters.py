@@ -36,5 +36,5 @@ def test_place_survives_a_round_trip_through_text(topic: str, partition: int, of
 def test_times_default_to_utc_and_invalid_times_are_refused() -> None:
     wanted = Wanted.of(None, "2020-09-13T12:26:40", "2020-09-13T14:26:40+02:00", None)
     assert (wanted.since, wanted.until) == (1_600_000_000_000, 1_600_000_000_000)
-    with pytest.raises(ConfigurationError, match="is no time"):
+    with pytest.raises(ConfigurationError, match="is not a time"):
         Wanted.of(None, "noon", None, None)

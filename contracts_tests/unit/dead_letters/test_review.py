@@ -34,7 +34,7 @@ def test_check_fails_above_max_rate_with_reasons_and_commands() -> None:
     with pytest.raises(FindingsError) as caught:
         Review(CONTRACT, 99, {"BAD_MAGIC": 1}).check()
     assert str(caught.value) == (
-        "contract users_created: 1 of 99 records were rejected (1.01%, allowed are 1.00%): BAD_MAGIC 1\n"
+        "contract users_created: 1 of 99 records were rejected (1.01%, allowed: 1.00%): BAD_MAGIC 1\n"
         "  fix: python -m streaming --contract users_created dlq show; after the fix `dlq replay`"
     )
     none = CONTRACT.spec.model_copy(

@@ -14,11 +14,11 @@ import org.apache.spark.unsafe.types.UTF8String;
 /**
  * Reads the framing of a Kafka record and walks its body with the schema that it was written with.
  *
- * Avro's own reader takes bytes that no writer should send, and alters what they say: it drops the upper bits of an int
- * of 33 bits, and allocates as many items as a body claims.  What passes here is decoded by `from_avro` to just the
+ * Avro's own reader accepts bytes that no writer should send, and alters them: it drops the upper bits of an int of 33
+ * bits, and allocates as many items as a body claims.  What passes this reader, `from_avro` decodes to exactly the
  * values that were written.
  *
- * Compiled by Spark's own Janino when a session starts (streaming/decode/strict.py), hence plain Java without generics.
+ * Spark's own Janino compiles it when a session starts (streaming/decode/strict.py), so it is Java without generics.
  */
 public final class StrictReader implements Serializable {
 
@@ -30,13 +30,13 @@ public final class StrictReader implements Serializable {
     private static final String BAD_HEADER = "BAD_SCHEMA_ID_HEADER";
     private static final String UNKNOWN = "UNKNOWN_SCHEMA_ID";
     private static final String DECODE_ERROR = "DECODE_ERROR";
-    // 1582-10-15, µs: what was before it, Spark's Kafka source has moved by the days between the two calendars.
+    // 1582-10-15, µs: Spark's Kafka source moves earlier timestamps by the days between the two calendars.
     private static final long GREGORIAN = -12219292800000000L;
 
     private final UTF8String header;
     // Schema id, or GUID as text -> what is known of it.
     private final HashMap writers = new HashMap();
-    // Said of every id that is not among them; null: such an id fails the job, so that it is looked up.
+    // Detail for every id that is not among them; null: such an id fails the job, so that it is looked up.
     private String unknown;
 
     /** @param header name of the Kafka header that may carry the schema id */
@@ -45,30 +45,30 @@ public final class StrictReader implements Serializable {
     }
 
     /**
-     * Makes a writer schema known.
+     * Adds a writer schema.
      *
      * @param key schema id in decimal digits, or GUID
-     * @param number the writer's number in what `read` answers
+     * @param number the writer's number, which `read` returns
      * @param program its nodes, see streaming/decode/strict.py
      */
     public void add(String key, int number, String program) {
         this.writers.put(StrictReader.keyOf(key), new Writer(number, StrictReader.nodes(program), null));
     }
 
-    /** Makes a schema known whose records are rejected. */
+    /** Adds a schema whose records are rejected. */
     public void refuse(String key, String reason, String detail) {
         this.writers.put(StrictReader.keyOf(key), new Writer(-1, null, StrictReader.flaw(reason, detail)));
     }
 
-    /** Every other schema id is unknown to the registry: `detail`, with the id in the place of {}. */
+    /** Rejects every other schema id with `detail`, in which the id replaces {}. */
     public void close(String detail) {
         this.unknown = detail;
     }
 
     /**
-     * A record's timestamp as Spark's Kafka source gives it, µs since the epoch.
+     * Returns a record's timestamp from Spark's Kafka source, µs since the epoch.
      *
-     * @throws UnreadableTimestamp the record had another one
+     * @throws UnreadableTimestamp the record was sent with another one
      */
     public long timestamp(long micros) {
         if (micros < GREGORIAN) throw new UnreadableTimestamp();
@@ -76,7 +76,7 @@ public final class StrictReader implements Serializable {
     }
 
     /**
-     * The schema id (digits) or GUID that a record names, null where it names none.
+     * Returns the schema id (digits) or GUID that a record names, null when it names none.
      */
     public UTF8String key(byte[] value, ArrayData headers) {
         if (value == null) return null;
@@ -92,7 +92,7 @@ public final class StrictReader implements Serializable {
     }
 
     /**
-     * What a record is: (writer's number, place of the body in the value, reason, detail); without a reason it can be
+     * Judges a record: (writer's number, start of the body in the value, reason, detail).  Without a reason it can be
      * decoded.
      *
      * @throws UnseenSchema its schema has to be looked up
@@ -123,7 +123,7 @@ public final class StrictReader implements Serializable {
         }
         if (key instanceof Integer && ((Integer) key).intValue() < 0) {
             long unsigned = ((Integer) key).intValue() & 0xffffffffL;
-            return StrictReader.flaw(UNKNOWN, "schema id " + unsigned + " is larger than any registry gives");
+            return StrictReader.flaw(UNKNOWN, "schema id " + unsigned + " is larger than a registry assigns");
         }
         Writer writer = (Writer) this.writers.get(key);
         if (writer == null) {
@@ -144,7 +144,7 @@ public final class StrictReader implements Serializable {
         return start == 0 ? writer.headed : writer.prefixed;
     }
 
-    /** The bytes of the last header that names a schema; null where there is none. */
+    /** Returns the bytes of the last header that names a schema; null when there is none. */
     private byte[] named(ArrayData headers) {
         if (headers == null) return null;
         for (int i = headers.numElements() - 1; i >= 0; i--) {
@@ -180,7 +180,7 @@ public final class StrictReader implements Serializable {
             new Object[] {null, null, UTF8String.fromString(reason), UTF8String.fromString(detail)});
     }
 
-    /** A line for each node: kind, path, numbers; the last word of a line lists the nodes that it is made of. */
+    /** Parses a line for each node: kind, path, numbers; the last word of a line lists its parts. */
     private static Node nodes(String program) {
         String[] lines = program.split("\n");
         Node[] made = new Node[lines.length];
@@ -213,16 +213,16 @@ public final class StrictReader implements Serializable {
         }
     }
 
-    /** One type of a writer schema, and what the reader makes of it. */
+    /** One type of a writer schema, and how the contract's schema reads it. */
     private static final class Node implements Serializable {
         final char kind;
         final String path;
-        // The least and the largest number.  Of a fixed and an enum, `high` is its size; of bytes, `low` the least length;
-        // of an array, `low` is the least size of an item.
+        // The least and the largest number.  Of a fixed and an enum, `high` is its size; of bytes, `low` the least
+        // length; of an array, `low` is the least size of an item.
         final long low;
         final long high;
-        // Of text: 1, when it is kept and looked at.  Of a collection: 1, when it is kept, so that Avro ignores the
-        // sizes of its blocks.
+        // Of text: 1 when it is kept and checked.  Of a collection: 1 when it is kept, so that Avro ignores the sizes
+        // of its blocks.
         final int kept;
         Node[] parts;
 
@@ -235,7 +235,7 @@ public final class StrictReader implements Serializable {
         }
     }
 
-    /** The bytes are no value of the schema. */
+    /** The bytes are not a value of the schema. */
     private static final class Malformed extends RuntimeException {
         private final String path;
         private final String what;
@@ -257,10 +257,10 @@ public final class StrictReader implements Serializable {
 
     /** One walk over one body. */
     private static final class Walk {
-        // What takes no bytes can be claimed without end.
+        // A body can claim endless items that take no bytes.
         private static final int MOST_EMPTY_ITEMS = 10000;
         private static final int DEEPEST = 200;
-        // Avro's own reader is given the same limit (streaming/spark/session.py).
+        // Avro's own reader gets the same limit (streaming/spark/session.py).
         private static final int MOST_BYTES = 64 * 1024 * 1024;
 
         private final byte[] bytes;
@@ -300,12 +300,14 @@ public final class StrictReader implements Serializable {
                     return;
                 case 'e':
                     long symbol = this.varint(node);
-                    if (symbol < 0 || symbol >= node.high) throw new Malformed(node, "is none of the enum's symbols");
+                    if (symbol < 0 || symbol >= node.high) {
+                        throw new Malformed(node, "is not one of the enum's symbols");
+                    }
                     return;
                 case 'u':
                     long branch = this.varint(node);
                     if (branch < 0 || branch >= node.parts.length) {
-                        throw new Malformed(node, "is of none of the union's types");
+                        throw new Malformed(node, "is not one of the union's types");
                     }
                     this.node(node.parts[(int) branch], this.deeper(node, depth));
                     return;
@@ -330,7 +332,7 @@ public final class StrictReader implements Serializable {
 
         private void number(Node node, long value) {
             if (value < node.low || value > node.high) {
-                throw new Malformed(node, "is no time between the years 1 and 9999");
+                throw new Malformed(node, "is not between the years 1 and 9999");
             }
         }
 
@@ -363,11 +365,11 @@ public final class StrictReader implements Serializable {
                             if (few == null) few = new ArrayList();
                             ByteBuffer key = ByteBuffer.wrap(this.bytes, from, length);
                             if (keys == null && few.size() < 8) {
-                                if (few.contains(key)) throw new Malformed(node, "has one key twice");
+                                if (few.contains(key)) throw new Malformed(node, "has a key twice");
                                 few.add(key);
                             } else {
                                 if (keys == null) keys = new HashSet(few);
-                                if (!keys.add(key)) throw new Malformed(node, "has one key twice");
+                                if (!keys.add(key)) throw new Malformed(node, "has a key twice");
                             }
                         }
                     }
@@ -377,9 +379,9 @@ public final class StrictReader implements Serializable {
                         throw new Malformed(node, "claims more than " + MOST_EMPTY_ITEMS + " items that take no bytes");
                     }
                 }
-                // Who skips the collection believes the size; who reads it does not look.
+                // Avro trusts the size when it skips the collection, and ignores it when it reads the items.
                 if (sized && node.kept == 0 && size != this.at - begin) {
-                    throw new Malformed(node, "has a block whose size is not that of its items");
+                    throw new Malformed(node, "has a block whose size is not the size of its items");
                 }
             }
         }
@@ -407,7 +409,7 @@ public final class StrictReader implements Serializable {
             return new Malformed(node, "is cut off: the body ends in it");
         }
 
-        /** Five bytes at most, and 32 bits: Avro's reader drops what is more. */
+        /** Reads at most five bytes and 32 bits: Avro's reader drops further bits. */
         private int varint(Node node) {
             long raw = 0;
             for (int shift = 0; shift < 35; shift += 7) {
@@ -422,7 +424,7 @@ public final class StrictReader implements Serializable {
             throw new Malformed(node, StrictReader.beyond(node, 32));
         }
 
-        /** Ten bytes at most, and 64 bits. */
+        /** Reads at most ten bytes and 64 bits. */
         private long varlong(Node node) {
             long raw = 0;
             for (int shift = 0; shift < 70; shift += 7) {
@@ -442,9 +444,9 @@ public final class StrictReader implements Serializable {
             case 'l':
                 return "is not a long: it has more than 64 bits";
             case 'e':
-                return "has an index of more than 32 bits: it is none of the enum's symbols";
+                return "has an index of more than 32 bits: it is not one of the enum's symbols";
             case 'u':
-                return "has a branch number of more than 32 bits: it is of none of the union's types";
+                return "has a branch number of more than 32 bits: it is not one of the union's types";
             default:
                 return "has a length of more than " + bits + " bits";
         }
@@ -466,7 +468,7 @@ public final class StrictReader implements Serializable {
         return one == 0 ? "holds the character U+0000, which PostgreSQL cannot store" : "is not valid UTF-8";
     }
 
-    /** The first byte that is U+0000, or begins what is no UTF-8; -1 for none. */
+    /** Returns the place of the first byte that is U+0000 or starts invalid UTF-8; -1 when there is none. */
     private static int odd(byte[] bytes, int from, int to) {
         int at = from;
         while (at < to) {
@@ -492,7 +494,7 @@ public final class StrictReader implements Serializable {
     }
 }
 
-/** A record names a schema that the reader was not told of; the message is its id or GUID. */
+/** A record names a schema that the reader does not know; the message is its id or GUID. */
 final class UnseenSchema extends RuntimeException {
     UnseenSchema(String key) {
         super(key);

@@ -1,4 +1,4 @@
-"""Decoded values -> what a column of Cassandra holds (docs/reference/types.md)."""
+"""Converts decoded values to what a Cassandra column holds (docs/reference/types.md)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from streaming.sinks.cells import Cell
 
 
 def of(schema: Schema, field: Field) -> Cell:
-    """What makes the cell of `field` from its decoded value; null stays null."""
+    """Return what converts the decoded value of `field` to its cell; null stays null."""
     node, _ = shapes.nullability(schema, field.type)
     if columns.of(schema, node).is_json:
         return cells.json_of(schema, node)
@@ -35,14 +35,16 @@ def _scalar(node: AnyType) -> Cell | None:
     if name == "duration":
         return _cql_duration
     if name == "uuid":
-        # As Cassandra gives it back: rows are compared by their keys.
+        # As Cassandra returns it: rows are compared by their keys.
         return cells.uuid if isinstance(node, Fixed) else F.lower
     return None
 
 
 def in_numbers(rows: DataFrame) -> DataFrame:
-    """`rows` for Cassandra's connector, with days and milliseconds since 1970 for days and moments: as Java's own
-    objects, which it would make of them, they are in another calendar before 1582."""
+    """Convert days and moments to days and milliseconds since 1970.
+
+    Cassandra's connector would convert them to Java's objects, which use another calendar before 1582.
+    """
 
     def number(kind: DataType) -> Cell | None:
         if isinstance(kind, ArrayType | MapType):

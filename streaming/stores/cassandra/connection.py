@@ -1,4 +1,4 @@
-"""Connections to Cassandra by cassandra-driver."""
+"""Connects to Cassandra with cassandra-driver."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from contracts.errors import ConfigurationError
 from contracts.settings import Settings
 from streaming.stores.cassandra import failures
 
-# What its driver logs it raises as well, and whoever catches that tells of it once.
+# The driver raises what it logs, and whoever catches the exception reports it once.
 logging.getLogger("cassandra").propagate = False
 
-# How long a node may take to say which start of it this is, seconds.
+# How long a node may take to return its generation, seconds.
 _ANSWERS_WITHIN_S = 10.0
 
 
 @dataclass(frozen=True)
 class Way:
-    """To the nodes, and in: addresses, account, and the authority that vouches for them."""
+    """How to reach the nodes: addresses, account, and the authority of their certificates."""
 
     hosts: str
     username: str
@@ -43,9 +43,9 @@ class Way:
 
 
 class Node:
-    """The node that is asked, before and after each batch, which start of it this is.
+    """The node whose generation is compared before and after each batch.
 
-    On a connection that stays open: to make one takes a quarter of a second.
+    Its connection stays open, because opening one takes a quarter of a second.
     """
 
     def __init__(self, way: Way) -> None:
@@ -54,12 +54,15 @@ class Node:
         self._lock = threading.Lock()
 
     def generation(self) -> int | None:
-        """Another number after each start of the node; None where other nodes hold replicas.  Raises ServiceError."""
+        """Return a number that changes with each start of the node; None if there are other nodes.
+
+        Raises ServiceError.
+        """
         with self._lock:
             if self._cluster is not None:
                 try:
                     return self._asked()
-                except (NoHostAvailable, DriverException):  # what a new connection says, counts
+                except (NoHostAvailable, DriverException):  # the answer on a new connection counts
                     self._close()
             self._cluster = _cluster(self._way)
             try:
@@ -83,13 +86,13 @@ class Node:
         return int(one("SELECT gossip_generation FROM system.local").gossip_generation)
 
 
-# Kept as long as the process, as the connector keeps its sessions.
+# Kept until the process ends, as the connector keeps its sessions.
 node = cache(Node)
 
 
 @contextmanager
 def connect(settings: Settings) -> Iterator[Session]:
-    """A session of cassandra-driver.  Raises ServiceError when no host can be reached, or one fails meanwhile."""
+    """Yield a session of cassandra-driver.  Raises ServiceError when no host answers, or one fails meanwhile."""
     cluster = _cluster(Way.of(settings))
     try:
         yield cluster.connect()
@@ -101,7 +104,7 @@ def connect(settings: Settings) -> Iterator[Session]:
 
 def _cluster(way: Way) -> Cluster:
     points, port = contact_points(way.hosts)
-    # As the connector writes: what one replica lacks, another has.
+    # As the connector writes: if one replica lacks a row, another has it.
     quorum = ConsistencyLevel.LOCAL_QUORUM
     profile = ExecutionProfile(RoundRobinPolicy(), consistency_level=quorum, request_timeout=30)
     return Cluster(
@@ -118,7 +121,7 @@ def _cluster(way: Way) -> Cluster:
 
 
 def _trusting(ca_file: str) -> ssl.SSLContext:
-    """Raises ConfigurationError when the file is no certificate's."""
+    """Load the authority's certificate.  Raises ConfigurationError when the file is not a certificate."""
     try:
         return ssl.create_default_context(cafile=ca_file)
     except (OSError, ssl.SSLError) as error:
@@ -130,7 +133,7 @@ def _trusting(ca_file: str) -> ssl.SSLContext:
 
 
 def contact_points(hosts: str) -> tuple[list[str], int]:
-    """`"a:9043,b"` -> `(["a", "b"], 9043)`; the port is the first one named, 9042 without any.
+    """Parse `"a:9043,b"` to `(["a", "b"], 9043)`.  The port is the first one named, 9042 if there is none.
 
     Raises:
         ConfigurationError: not a list of host or host:port.
@@ -143,6 +146,6 @@ def contact_points(hosts: str) -> tuple[list[str], int]:
             ports.append(port)
     if not names or not all(port.isdigit() for port in ports):
         raise ConfigurationError(
-            f"CASSANDRA_HOSTS is {hosts!r}", where="environment", fix="write host:port, several apart by commas"
+            f"CASSANDRA_HOSTS is {hosts!r}", where="environment", fix="write host:port, several separated by commas"
         )
     return names, int(ports[0]) if ports else 9042

@@ -1,4 +1,4 @@
-"""A table of Cassandra as it stands, and how it becomes what the contract wants."""
+"""Reads a Cassandra table as it exists, and creates or alters it to what the contract wants."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from streaming.sinks.altering import as_found, statements, tell
 
 
 def table(session: Session, spec: CassandraSpec) -> Table | None:
-    """The table, with the primary key that it has; None when there is none."""
+    """Return the table with its actual primary key; None when there is none."""
     found = list(
         session.execute(
             "SELECT column_name, type, kind, position FROM system_schema.columns"
@@ -25,7 +25,7 @@ def table(session: Session, spec: CassandraSpec) -> Table | None:
 
 
 def bring(session: Session, wanted: Table) -> None:
-    """Creates the table, or alters it; each alteration is logged once it is done.
+    """Create or alter the table; log each alteration once it is done.
 
     Raises:
         ConfigurationError: no statement makes the table what the contract wants; nothing has been altered.

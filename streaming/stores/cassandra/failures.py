@@ -1,4 +1,4 @@
-"""What cassandra-driver and Spark's connector throw -> `ServiceError`."""
+"""Turns exceptions of cassandra-driver and Spark's connector into `ServiceError`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SERVER = Server(
 
 
 def of_driver(address: str, error: Exception) -> ServiceError:
-    """An exception of cassandra-driver."""
+    """Return the error for an exception of cassandra-driver."""
     causes = (
         error.errors.values() if isinstance(error, NoHostAvailable) and isinstance(error.errors, dict) else [error]
     )

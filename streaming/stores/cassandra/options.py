@@ -1,4 +1,4 @@
-"""What Spark's Cassandra connector is told of the nodes, and of how to write."""
+"""Settings of Spark's Cassandra connector: where the nodes are, and how to write."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ _CIPHERS = (
 
 
 def of(settings: Settings) -> dict[str, str]:
-    """Settings of a Spark session; the password is not among them."""
+    """Return the settings of a Spark session, without the password."""
     hosts, port = contact_points(settings.cassandra_hosts)
     found = {
-        # Joins with a Cassandra table by its key read those rows, not the table.
+        # A join by the key of a Cassandra table reads only those rows, not the table.
         "spark.sql.extensions": "com.datastax.spark.connector.CassandraSparkExtensions",
         "spark.cassandra.connection.host": ",".join(hosts),
         "spark.cassandra.connection.port": str(port),
         "spark.cassandra.auth.username": settings.cassandra_username,
         "spark.cassandra.output.ignoreNulls": "false",
-        # Rows that live on the same replicas go in one request, some ten at a time: a tenth of the requests.
+        # One request for about ten rows on the same replicas: a tenth of the requests.
         "spark.cassandra.output.batch.grouping.key": "replica_set",
         "spark.cassandra.output.batch.size.bytes": "4096",
         "spark.cassandra.output.concurrent.writes": "32",
-        # Ours is the retry (`run.job`); the connector's own would hide an outage for two minutes.
+        # The stream retries (`run.store_query`); the connector's own retries would hide an outage for two minutes.
         "spark.cassandra.query.retry.count": "2",
         "spark.cassandra.read.timeoutMS": "20000",
-        # As it writes: what is compared with a late event is what was written last, whatever replica has it.
+        # As it writes, so that a late event is compared with the last write on any replica.
         "spark.cassandra.input.consistency.level": "LOCAL_QUORUM",
         "spark.cassandra.connection.reconnectionDelayMS.min": "500",
         "spark.cassandra.connection.reconnectionDelayMS.max": "3000",
@@ -45,6 +45,6 @@ def _over_tls(ca_file: str) -> dict[str, str]:
         "spark.cassandra.connection.ssl.trustStore.path": str(truststore.of(ca_file, "CASSANDRA_CA_FILE")),
         "spark.cassandra.connection.ssl.trustStore.password": truststore.PASSWORD,
         "spark.cassandra.connection.ssl.trustStore.type": "PKCS12",
-        # The connector's own default has none that TLS 1.3 knows, and none for keys on elliptic curves.
+        # The connector's default has no cipher of TLS 1.3, and none for elliptic-curve keys.
         "spark.cassandra.connection.ssl.enabledAlgorithms": ",".join(_CIPHERS),
     }

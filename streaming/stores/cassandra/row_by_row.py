@@ -1,4 +1,4 @@
-"""What Cassandra says of each row: sent with cassandra-driver, as the connector keeps to itself what a node said."""
+"""Sends rows one by one with cassandra-driver: the connector hides what a node answers to a row."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _AT_ONCE = 100
 
 
 def send(session: Session, numbers: DataFrame, table: Table) -> tuple[int, dict[Place, str]]:
-    """Writes each row, and says how many were taken, and which were refused and why.
+    """Write each row; return how many were accepted, and which were refused and why.
 
     Args:
         numbers: rows of `cells.in_numbers`, each with its write time.
 
     Raises:
-        DriverException, NoHostAvailable: the nodes fail, or refuse what is no row's fault.
+        DriverException, NoHostAvailable: the nodes fail, or refuse for a reason that is not about a row.
     """
     columns = [name for name in numbers.columns if name != WRITE_TIME]
     marks = ", ".join("?" for _ in columns)
@@ -49,8 +49,8 @@ def send(session: Session, numbers: DataFrame, table: Table) -> tuple[int, dict[
             try:
                 cells = [_for_driver(*pair) for pair in zip(row, types, strict=True)]
                 bound.append((row, statement.bind(cells)))
-            except (TypeError, ValueError, OverflowError, struct.error) as error:  # its words may quote the value
-                refused[row[at[0]], row[at[1]]] = f"{type(error).__name__}: the driver has no form for it"
+            except (TypeError, ValueError, OverflowError, struct.error) as error:  # its message may quote the value
+                refused[row[at[0]], row[at[1]]] = f"{type(error).__name__}: the driver cannot send it"
         answers = execute_concurrent(session, [(one, ()) for _, one in bound], raise_on_first_error=False)
         for (row, _), (done, answer) in zip(bound, answers, strict=True):
             if done:
@@ -63,7 +63,7 @@ def send(session: Session, numbers: DataFrame, table: Table) -> tuple[int, dict[
 
 
 def _for_driver(value: Any, type_: Any) -> Any:
-    """A cell as cassandra-driver takes it for a column of that type."""
+    """Convert a cell to what cassandra-driver takes for a column of that type."""
     if value is None:
         return None
     match type_.typename:

@@ -1,4 +1,4 @@
-"""Cassandra: every row an upsert with the write time of its event, so that an older event loses, cell by cell."""
+"""Upserts rows into Cassandra with the write time of their event, so that an older event loses, cell by cell."""
 
 from __future__ import annotations
 
@@ -40,38 +40,43 @@ from streaming.stores.cassandra.failures import SERVER
 
 _FORMAT = "org.apache.spark.sql.cassandra"
 _MICROS = 1000
-# Deletions that are handed to the driver together.
+# Deletions that go to the driver together.
 _AT_ONCE = 1000
 # Older than every Kafka timestamp, in ms.
 _BEFORE_ALL = -(2**53)
-# What a node has answered is on its disk after this time, or the node is gone; see ADR 7.  Seconds.
+# After this time a node has on its disk what it acknowledged, or it is gone; see ADR 7.  Seconds.
 _ON_DISK_AFTER_S = 0.1
-# How long the connector keeps a session that nobody uses, ms; at the least, see `session_options`.
+# How long the connector keeps an unused session at least, ms; see `session_options`.
 _KEEP_SESSION_MS = 300_000
 
 
 @dataclass
 class _Session:
-    """The connector's session that sinks use now: which one, whether its last write came to an end, and which start
-    of the node it has met."""
+    """The connector's session that sinks use now.
+
+    Attributes:
+        number: which session it is.
+        healthy: whether its last write was completed.
+        met: generation of the node at its last write.
+    """
 
     number: int = 0
     healthy: bool = True
     met: int | None = None
 
 
-# By CASSANDRA_HOSTS.  The connector keeps its sessions for the whole JVM, whoever asks: so must we.
+# By CASSANDRA_HOSTS.  The connector keeps its sessions for the whole JVM, so this does too.
 _SESSIONS: defaultdict[str, _Session] = defaultdict(_Session)
 
 
 class CassandraSink:
     """Writes the contract's Cassandra table.
 
-    The write time of a row, in microseconds as everywhere in Cassandra, is its event's Kafka timestamp, so the server
-    drops what is older.  Kafka counts milliseconds: events of one key and one millisecond that come in different
-    batches are told apart by the last three digits, the later one takes the write time of the row that is there, plus
-    one.  That row is read only for events that are not newer than everything written before (`NewestWritten`).  Nulls
-    are written, not left out: a row is always one event's, never a mix of two.
+    The write time of a row, in microseconds as Cassandra counts, is its event's Kafka timestamp, so the server drops
+    older events.  Kafka counts milliseconds, so the last three digits order events of one key and one millisecond in
+    different batches: the later event gets the write time of the stored row, plus one.  That row is read only for
+    events that are not newer than everything written before (`NewestWritten`).  Nulls are written too: a row always
+    belongs to one event, and is never a mix of two.
     """
 
     name = "cassandra"
@@ -107,15 +112,13 @@ class CassandraSink:
         self._session.healthy = True
         time.sleep(_ON_DISK_AFTER_S)
         if self._node.generation() != before:
-            words = (
-                "it was restarted while the batch was written; what it answered last may not have reached its disk"
-            )
+            words = "it was restarted while the batch was written; acknowledged writes may not have reached its disk"
             raise failures.service(SERVER, self._settings.cassandra_hosts, words)
         self._newest.keep(newest)
         return counts
 
     def _upsert(self, decoded: DataFrame) -> tuple[int, Counts]:
-        """The newest timestamp that the table may hold now, in ms; and what there was."""
+        """Write the batch; return the newest timestamp that the table may hold now, in ms, and the counts."""
         millis = F.unix_millis(F.col(EVENT_TIMESTAMP))
         try:
             before = self._newest.read()
@@ -127,7 +130,7 @@ class CassandraSink:
             written = Observed(self._rows(counted(decoded)).observe("rows", newest, late, deleted))
             self._save(_timed(written.rows.where(millis > before)))
             seen, counts = written["rows"], Counts.of(written)
-            # Few batches have any of these, so not counted, and read once more.
+            # Few batches have any of these, so they are read again, and not counted.
             if seen["late"]:
                 self._save(self._that_win(self._rows(decoded).where(millis <= before)))
             if seen["deleted"]:
@@ -147,7 +150,7 @@ class CassandraSink:
         return rows.newest(rows.of(decoded, self._contract, self._table, cells.of), self._table)
 
     def _that_win(self, late: DataFrame) -> DataFrame:
-        """Those of the rows that are newer than what is stored, each with the write time that makes it win."""
+        """Return the late rows that are newer than the stored ones, each with the write time that makes it win."""
         key = self.spec.primary_key
         compared, theirs = late, []
         for table in filter(None, (self._table, self._deletions)):
@@ -167,7 +170,7 @@ class CassandraSink:
         full = F.raise_error(F.lit("a thousand events of one key and one millisecond")).cast("bigint")
         after_it = F.when(write_time % _MICROS == _MICROS - 1, full).otherwise(write_time + 1)
         position = F.struct(*(last.getField(name) for name in EVENT_ORDER))
-        # A tombstone that an attempt before has kept: whether its row went, too, nobody knows.
+        # An earlier attempt recorded this tombstone, but may not have deleted its row.
         again = (F.col(DELETED) & (mine == position)) if self._deletions else F.lit(False)
         win_time = F.when(again, write_time).when(tie, after_it)
         win_time = win_time.otherwise(F.unix_millis(F.col(EVENT_TIMESTAMP)) * _MICROS)
@@ -175,7 +178,7 @@ class CassandraSink:
         return winners.select(*late.columns, win_time.alias(WRITE_TIME))
 
     def _newest_stored(self, spark: SparkSession) -> int:
-        """As `_upsert`, of a table that this checkpoint has not written: every row is read, once."""
+        """Return the newest timestamp of a table that this checkpoint has not written; reads every row once."""
         found = _BEFORE_ALL
         for table in filter(None, (self._table, self._deletions)):
             with connect(self._settings) as session:
@@ -209,16 +212,16 @@ class CassandraSink:
                 raise
 
     def _taken_row_by_row(self, numbers: DataFrame, table: Table) -> bool:
-        """Whether rows that the connector failed to write are written.  Raises RowsRefused for those that are not.
+        """Write rows that the connector failed to write, one by one; return whether that settles them.
 
-        Where the nodes refuse no row, the attempt has failed by chance, and the next one counts its rows anew.  Only
-        when that fails as well, it is the connector's doing, and what is written is written.
+        Raises RowsRefused for rows that the nodes refuse.  If they refuse none, the failure was chance, and the next
+        attempt counts its rows again.  If that fails too, the connector is the cause, and the rows count as written.
         """
         try:
             with connect(self._settings) as session:
                 taken, refused = row_by_row.send(session, numbers, table)
         except ServiceError:
-            return False  # what the connector said of the outage is told
+            return False  # the connector's own error is reported
         if words := refusals.of_the_table(taken, refused):
             raise failures.refused(SERVER, self._settings.cassandra_hosts, words)
         if refused:
@@ -227,11 +230,11 @@ class CassandraSink:
         return again
 
     def session_options(self) -> dict[str, str]:
-        """By which of the connector's sessions this sink writes and reads.
+        """Return settings that select one of the connector's sessions.
 
-        A session that has lost its control connection may wait for its schema for ever, or not hear of new tables.
-        The connector gives it to whoever has the same settings as long as anybody uses it, a task that hangs for
-        one, on executors too.  So after a failure, and after a restart of the node, the settings are others.
+        A session that has lost its control connection may wait for its schema forever, or miss new tables.  The
+        connector reuses a session for equal settings as long as anything uses it, even a hanging task, on executors
+        too.  So the settings change after a failure, and after a restart of the node.
         """
         return {"spark.cassandra.connection.keepAliveMS": str(_KEEP_SESSION_MS + self._session.number)}
 
@@ -239,10 +242,10 @@ class CassandraSink:
         return {"keyspace": self.spec.keyspace, "table": table.sink.table, **self.session_options()}
 
     def _delete(self, timed: DataFrame) -> None:
-        """Keeps which rows are deleted, and deletes them, both as of the tombstone's write time.
+        """Record the deletions, then delete the rows, both with the tombstone's write time.
 
-        The connector cannot delete from Python; tombstones are few, and their keys small.  It is kept first: another
-        attempt finds the same write time there.
+        The connector cannot delete from Python; tombstones are few, and their keys small.  The deletion is recorded
+        first, so that another attempt finds the same write time.
         """
         assert self._deletions is not None
         key, kept = self.spec.primary_key, self._deletions.sink.quoted
@@ -251,7 +254,7 @@ class CassandraSink:
         marks = ", ".join("?" for _ in range(len(key) + 3))
         delete = f"DELETE FROM {self.spec.quoted} USING TIMESTAMP ? WHERE {which}"  # noqa: S608 - names
         keep = f"INSERT INTO {kept} ({names}) VALUES ({marks}) USING TIMESTAMP ?"  # noqa: S608 - names
-        # Read once: when a row is gone, the write time that makes its tombstone win would be another.
+        # Read once: after a row is gone, its tombstone would get another write time.
         position = (F.unix_millis(F.col(EVENT_TIMESTAMP)), F.col(EVENT_PARTITION), F.col(EVENT_OFFSET))
         gone = timed.where(F.col(DELETED)).select(WRITE_TIME, *key, *position).toLocalIterator()
         with connect(self._settings) as session:
@@ -270,7 +273,7 @@ def _timed(rows_of_batch: DataFrame) -> DataFrame:
 
 
 def _bound(values: Iterable[Any], types: Iterable[str]) -> list[Any]:
-    """Values of Spark as cassandra-driver takes them."""
+    """Convert Spark's values to what cassandra-driver takes."""
     return [
         UUID(value) if name == "uuid" else bytes(value) if isinstance(value, bytearray) else value
         for value, name in zip(values, types, strict=True)

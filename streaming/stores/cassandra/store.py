@@ -1,4 +1,4 @@
-"""Cassandra as the stream uses it."""
+"""Cassandra as a store of the stream."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from streaming.stores.cassandra.connection import connect
 from streaming.stores.cassandra.sink import CassandraSink
 from streaming.stores.store import COUNT_FOR_S, Key, Rows, Store
 
-# Partitions that are asked for in one request.
+# Partitions in one request.
 _SLICE = 100
 
 
 class Cassandra(Store):
     """Apache Cassandra."""
 
-    # Its driver writes a request that the server warns of to the log, values and all.
+    # Its driver logs a request that the server warns about, including values.
     java_options = "-Ddatastax-java-driver.advanced.request.log-warnings=false"
 
     def address(self, settings: Settings) -> str:
@@ -45,8 +45,8 @@ class Cassandra(Store):
             return [tuple(row) for row in session.execute(statement)]
 
     def positions(self, settings: Settings, spec: CassandraSpec, keys: Sequence[Key]) -> Iterator[tuple[Any, ...]]:
-        """Rows of the partitions of `keys`, many partitions in one request: one for each costs ten times as much."""
-        # Milliseconds: no year after 9999 is one of Python's.
+        """Read the partitions of `keys`, many in one request: a request for each costs ten times as much."""
+        # Milliseconds: Python has no year after 9999.
         millis = f'toUnixTimestamp("{EVENT_TIMESTAMP}")'
         names = ", ".join((*(f'"{name}"' for name in spec.primary_key), millis, EVENT_PARTITION, EVENT_OFFSET))
         with connect(settings) as session:
@@ -72,7 +72,7 @@ class Cassandra(Store):
                     continue
                 except (OperationTimedOut, ReadTimeout):
                     slow.add(spec.qualified)
-                # Of this node's part of the ring: where there are several, each knows its own only.
+                # For this node's part of the ring: with several nodes, each knows only its own.
                 sizes = session.execute(
                     "SELECT partitions_count FROM system.size_estimates WHERE keyspace_name = %s AND table_name = %s",
                     (spec.keyspace, spec.table),
@@ -88,7 +88,7 @@ class Cassandra(Store):
 
 
 def _plain(value: Any) -> Any:
-    """What cassandra-driver has a form of its own for, as Python has it."""
+    """Convert cassandra-driver's own types to Python's."""
     if isinstance(value, Date):
         return value.date()
     if isinstance(value, dt.datetime):  # naive, in UTC

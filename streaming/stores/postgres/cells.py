@@ -1,4 +1,4 @@
-"""Decoded values -> what a column of PostgreSQL holds (docs/reference/types.md)."""
+"""Converts decoded values to what a PostgreSQL column holds (docs/reference/types.md)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from streaming.sinks.cells import Cell
 
 
 def of(schema: Schema, field: Field) -> Cell:
-    """What makes the cell of `field` from its decoded value; null stays null."""
+    """Return what converts the decoded value of `field` to its cell; null stays null."""
     node, _ = shapes.nullability(schema, field.type)
     if columns.of(schema, node).is_json:
         return cells.json_of(schema, node)
@@ -20,8 +20,7 @@ def of(schema: Schema, field: Field) -> Cell:
 
 
 def _scalar(node: AnyType) -> Cell | None:
-    """Days and moments go as text, which the server reads: as Java's own objects they are in another calendar before
-    1582."""
+    """Convert days and moments to text, which the server parses: Java's objects use another calendar before 1582."""
     name = shapes.type_name(node)
     if name in cells.NANOS:
         return cells.time(name)

@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL: psycopg's, and what Spark's JDBC needs."""
+"""Connects to PostgreSQL with psycopg, and configures Spark's JDBC."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from streaming.stores.postgres import failures
 
 @contextmanager
 def connect(settings: Settings, *, autocommit: bool = False) -> Iterator[psycopg.Connection]:
-    """A connection, in one transaction unless `autocommit`.  Raises ServiceError when the server cannot be reached or
-    fails."""
+    """Yield a connection, in one transaction unless `autocommit`.
+
+    Raises ServiceError when the server cannot be reached, or fails.
+    """
     try:
         with psycopg.connect(settings.postgres_dsn, connect_timeout=10, autocommit=autocommit) as connection:
             yield connection
@@ -26,13 +28,13 @@ def connect(settings: Settings, *, autocommit: bool = False) -> Iterator[psycopg
 
 
 def address(settings: Settings) -> str:
-    """host:port/database of the DSN, without its credentials."""
+    """Return host:port/database of the DSN, without its credentials."""
     parts = _parts(settings.postgres_dsn)
     return f"{parts.get('host', 'localhost')}:{parts.get('port', 5432)}/{parts.get('dbname', '')}"
 
 
 def jdbc(dsn: str) -> tuple[str, dict[str, str]]:
-    """JDBC URL and properties of a DSN; the password is a property, never part of the URL, which Spark may log.
+    """Return the JDBC URL and properties of a DSN.  The password is a property, because Spark may log the URL.
 
     `stringtype=unspecified` lets the server cast text to uuid or jsonb; `reWriteBatchedInserts` sends a batch as one
     statement; `logServerErrorDetail=false` keeps rows out of error messages.
@@ -52,7 +54,9 @@ def jdbc(dsn: str) -> tuple[str, dict[str, str]]:
 def _parts(dsn: str) -> dict[str, str | int | None]:
     try:
         return conninfo_to_dict(dsn)
-    except psycopg.ProgrammingError:  # its words may hold the password
+    except psycopg.ProgrammingError:  # its message may contain the password
         raise ConfigurationError(
-            "POSTGRES_DSN is no DSN", where="environment", fix="write postgresql://user:password@host:port/database"
+            "POSTGRES_DSN is not a valid PostgreSQL connection string",
+            where="environment",
+            fix="write postgresql://user:password@host:port/database",
         ) from None

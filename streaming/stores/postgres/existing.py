@@ -1,4 +1,4 @@
-"""A table of PostgreSQL as it stands, and how it becomes what the contract wants."""
+"""Reads a PostgreSQL table as it exists, and creates or alters it to what the contract wants."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SELECT attname, format_type(atttypid, atttypmod), NOT attnotnull, array_position
 FROM pg_attribute a LEFT JOIN pg_index i ON i.indrelid = a.attrelid AND i.indisprimary
 WHERE a.attrelid = to_regclass(%s) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum
 """
-# What depends on a column and is not altered with it, as its index and its default are; and the views of such views.
+# What depends on a column and is not altered with it, unlike its index and default; and views on those views.
 _USERS = """\
 WITH RECURSIVE users AS (
     SELECT d.classid, d.objid, d.refobjid, r.ev_class
@@ -39,7 +39,7 @@ FROM users ORDER BY 1
 
 
 def table(connection: psycopg.Connection, spec: PostgresSpec) -> Table | None:
-    """The table, with the primary key that it has; None when there is none."""
+    """Return the table with its actual primary key; None when there is none."""
     found = connection.execute(_COLUMNS, (spec.quoted,)).fetchall()
     key = sorted((place, name) for name, _, _, place in found if place is not None)
     columns = [Column(name, type_, nullable) for name, type_, nullable, _ in found]
@@ -47,18 +47,18 @@ def table(connection: psycopg.Connection, spec: PostgresSpec) -> Table | None:
 
 
 def bring(connection: psycopg.Connection, wanted: Table) -> list[str]:
-    """Creates the table, or alters it; returns the alterations, to be logged (`altering.tell`) after the commit.
+    """Create or alter the table; return the alterations, to be logged (`altering.tell`) after the commit.
 
     Raises:
         ConfigurationError: no statement makes the table what the contract wants; nothing has been altered.
-        Refused: a view, or something else that somebody made, needs a column as it is; names each of them.
+        Refused: views or other objects need a column as it is; names each of them.
     """
     assert isinstance(wanted.sink, PostgresSpec)
     found = table(connection, wanted.sink)
     statements = altering.statements(found, wanted)
     for statement in statements:
         try:
-            with connection.transaction():  # a savepoint: after a refusal there is still a question to ask
+            with connection.transaction():  # a savepoint, so that the connection works after a refusal
                 connection.execute(statement)
         except psycopg.errors.FeatureNotSupported:
             if found is None or not (users := _users_of_retyped(connection, found, wanted)):
@@ -74,7 +74,7 @@ def bring(connection: psycopg.Connection, wanted: Table) -> list[str]:
 
 
 def _users_of_retyped(connection: psycopg.Connection, found: Table, wanted: Table) -> list[str]:
-    """What keeps PostgreSQL from giving columns another type: views with those that read them, rules, triggers."""
+    """Return what keeps PostgreSQL from changing column types: views, with views on them, rules and triggers."""
     before = {column.name: column.type for column in found.columns}
     retyped = [column.name for column in wanted.columns if before.get(column.name, column.type) != column.type]
     rows = connection.execute(_USERS, {"table": wanted.sink.quoted, "columns": retyped})

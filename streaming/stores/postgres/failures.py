@@ -1,4 +1,4 @@
-"""What psycopg and the JDBC driver throw -> `ServiceError`."""
+"""Turns exceptions of psycopg and the JDBC driver into `ServiceError`."""
 
 from __future__ import annotations
 
@@ -8,19 +8,22 @@ from py4j.java_gateway import JavaObject
 from contracts.errors import Refused, ServiceError
 from streaming.failures import Server, one_line, refused, service
 
-# PostgreSQL's conditions that pass: connection, transaction rollback, resources, operator intervention, a lock that
-# somebody holds.
+# Temporary conditions: connection, transaction rollback, resources, operator intervention, a lock that somebody
+# holds.
 _PASSING_STATES = ("08", "40", "53", "57", "58", "55P03")
-# Those that are about the row: data, a constraint, a limit of the program, what a trigger raises.
+# Conditions about the row: data, a constraint, a program limit, an exception of a trigger.
 _ROW_STATES = ("22", "23", "54", "P0")
 
 
 class RowRefused(Refused):
-    """PostgreSQL refuses a row for what is in it; another row may be taken."""
+    """PostgreSQL refuses a row for its content; it may accept another row."""
 
 
 def of_driver(address: str, error: psycopg.Error) -> ServiceError:
-    """An exception of psycopg, without its details, which may quote a row; without a state it is the connection's."""
+    """Return the error for a psycopg exception, without its details, which may quote a row.
+
+    An exception without a state is about the connection.
+    """
     words = error.diag.message_primary or str(error)
     if "authentication failed" in str(error):
         return refused(SERVER, address, one_line(f"{type(error).__name__}: {words}"))
@@ -29,7 +32,7 @@ def of_driver(address: str, error: psycopg.Error) -> ServiceError:
 
 
 def _of_java(address: str, cause: JavaObject, words: str) -> ServiceError | None:
-    """The JDBC driver's own exception."""
+    """Return the error for the JDBC driver's own exception."""
     if cause.getClass().getSimpleName() != "PSQLException":
         return None
     return _of_state(address, cause.getSQLState() or "08", words)
@@ -38,28 +41,28 @@ def _of_java(address: str, cause: JavaObject, words: str) -> ServiceError | None
 def _of_state(
     address: str, state: str, words: str, named: tuple[str | None, str | None] = (None, None)
 ) -> ServiceError:
-    """By PostgreSQL's condition.
+    """Return the error for a condition of PostgreSQL.
 
     Args:
-        named: constraint and column, where the server says so.
+        named: constraint and column, when the server names them.
     """
     if state.startswith(_PASSING_STATES):
         return service(SERVER, address, words)
     known = _condition(state)
     if known and not state.startswith(_ROW_STATES):
         return refused(SERVER, address, words)
-    # The server's words may quote the value, but where they are about sizes.
+    # The server's words may quote the value, except when they are about sizes.
     constraint, column = named
     told = f"{known or 'a condition of a trigger'} ({state})"
     told += f", constraint {constraint}" if constraint else f", column {column}" if column else ""
     if state.startswith("54"):
         told = words
-    fix = "see the record (`python -m streaming dlq show`); correct it, or what the table asks for"
+    fix = "look at the record (`python -m streaming dlq show`); correct it, or the table's constraints"
     return RowRefused(told, where=f"PostgreSQL {address}", fix=fix, server="postgres")
 
 
 def _condition(state: str) -> str:
-    """PostgreSQL's name of a condition; empty for one that it does not have: a trigger has raised it."""
+    """Return PostgreSQL's name of a condition; empty for one that only a trigger can have raised."""
     try:
         return psycopg.errors.lookup(state).__name__
     except KeyError:

@@ -1,4 +1,4 @@
-"""PostgreSQL: a batch is loaded into a staging table, then one statement upserts it where it is newer."""
+"""Loads a batch into a staging table of PostgreSQL, then upserts the rows that are newer in one statement."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from streaming.stores.postgres.connection import address, connect, jdbc
 from streaming.stores.postgres.failures import SERVER, RowRefused, of_driver
 
 _LOCK_TIMEOUT_S = 60
-# The JDBC driver keeps the rows of a request in memory: large ones, by their record's size, go with few others.
+# The JDBC driver keeps the rows of a request in memory, so large ones, by their record's size, go in small requests.
 _LARGE_BYTES, _ROWS_A_REQUEST, _LARGE_ROWS_A_REQUEST = 16_384, 5_000, 16
-# Rows that are tried together when some of a batch are refused, and characters or bytes of them.
+# Most rows, and their characters or bytes, that are tried together when a batch has refused rows.
 _AT_ONCE, _SIZE_AT_ONCE = 500, 16_000_000
-# The time of an event as PostgreSQL reads it.
+# Format of an event's time, for PostgreSQL to parse.
 _MOMENT = "yyyyyy-MM-dd HH:mm:ss.SSS G '+00'"
-# The server ends the session of a peer that is no more, and with it its lock, after 25 s; TCP itself takes 2 hours.
+# The server ends the session of a vanished peer, and frees its lock, after 25 s; TCP's default is 2 hours.
 _KEEPALIVES = {"tcp_keepalives_idle": 10, "tcp_keepalives_interval": 5, "tcp_keepalives_count": 3}
 
 
@@ -51,7 +51,7 @@ class PostgresSink:
         self._deletions = layout.deletions(self._table) if contract.deletes else None
         self._staging = f"{spec.table}__staging"
         self._url, self._properties = jdbc(settings.postgres_dsn)
-        # An attempt that was given up leaves no task behind that waits for ever for a server that hangs.
+        # So that no task of an abandoned attempt waits forever for a hanging server.
         self._properties["socketTimeout"] = str(math.ceil(settings.stream_write_timeout_s))
 
     def has_table(self) -> bool:
@@ -63,7 +63,7 @@ class PostgresSink:
         with connect(self._settings) as connection:
             self._lock(connection)
             altered = [existing.bring(connection, table) for table in wanted]
-            # Unlogged: what a crash takes from it is loaded again with the batch.  Made anew: the table may differ.
+            # Unlogged: after a crash its rows are loaded again with the batch.  New each time: the table may differ.
             for statement in ("DROP TABLE IF EXISTS {staging}", "CREATE UNLOGGED TABLE {staging} (LIKE {table})"):
                 connection.execute(sql.SQL(statement).format(**self._names()))
             if self._deletions is not None:
@@ -77,7 +77,7 @@ class PostgresSink:
             try:
                 connection.execute(self._empty())
                 counts = self._load(decoded)
-                # On the connection that holds the lock: where that was lost, so is this statement.
+                # On the connection that holds the lock: without the lock, this statement fails too.
                 with connection.transaction():
                     self._apply(connection)
             except RowRefused as error:
@@ -90,7 +90,7 @@ class PostgresSink:
                 return counts
             if refused := self._refused(connection, decoded):
                 raise RowsRefused(self.name, refused)
-            raise told  # of no row by itself
+            raise told  # not about a single row
 
     def _load(self, decoded: DataFrame) -> Counts:
         try:
@@ -100,7 +100,7 @@ class PostgresSink:
                 self._rows(counted(decoded).observe("sizes", large).where(~is_large | F.col("value").isNull()))
             )
             self._append(loaded.rows, _ROWS_A_REQUEST)
-            # Few batches have any, so not counted, and read once more.
+            # Few batches have large rows, so these are read again, and not counted.
             if loaded["sizes"]["large"]:
                 self._append(self._rows(decoded.where(is_large)), _LARGE_ROWS_A_REQUEST)
             return Counts.of(loaded)
@@ -108,7 +108,7 @@ class PostgresSink:
             raise failures.of_java(SERVER, address(self._settings), error) from None
 
     def _rows(self, decoded: DataFrame) -> DataFrame:
-        """As text, which the server reads, also the time of the event, in any year that PostgreSQL has."""
+        """Return the rows with the event's time as text, which PostgreSQL parses, in any year that it has."""
         moment = F.date_format(EVENT_TIMESTAMP, _MOMENT)
         return rows.of(decoded, self._contract, self._table, cells.of).withColumn(EVENT_TIMESTAMP, moment)
 
@@ -117,7 +117,7 @@ class PostgresSink:
         some.write.jdbc(self._url, self._names()["staging"].as_string(), mode="append", properties=properties)
 
     def _apply(self, connection: psycopg.Connection) -> None:
-        """What is loaded, into the table."""
+        """Apply the loaded rows to the table."""
         for statement in self._delete() if self._deletions is not None else ():
             connection.execute(statement)
         connection.execute(self._upsert())
@@ -126,9 +126,9 @@ class PostgresSink:
         return sql.SQL("TRUNCATE {staging}").format(**self._names())
 
     def _refused(self, connection: psycopg.Connection, decoded: DataFrame) -> dict[Place, str]:
-        """The rows that PostgreSQL refuses, and why: found by halves, and nothing is kept of the attempt.
+        """Find the rows that PostgreSQL refuses, and why, by halving; then roll everything back.
 
-        In the order of the batch: of two rows that only together break a constraint the later one is refused.
+        Rows are tried in the order of the batch: if two break a constraint only together, the later one is refused.
         """
         order = (EVENT_PARTITION, EVENT_OFFSET)
         frame = self._rows(decoded).repartitionByRange(refusals.PARTS, *order).sortWithinPartitions(*order)
@@ -140,7 +140,7 @@ class PostgresSink:
         at = (frame.columns.index(EVENT_PARTITION), frame.columns.index(EVENT_OFFSET))
         refused: dict[Place, str] = {}
         taken = 0
-        # With a condition that is not about rows; a trigger or a policy may mean one by it where others are taken.
+        # A refusal whose condition is not about rows.  If other rows are accepted, a trigger or a policy refused one.
         others: Refused | None = None
 
         def attempt(some: list[list[Any]]) -> None:
@@ -168,7 +168,7 @@ class PostgresSink:
 
         try:
             with connection.transaction(force_rollback=True):
-                # One that waits for the end of the transaction would never be looked at.
+                # A constraint that is deferred to the end of the transaction would never be checked.
                 connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
                 values = ([_for_driver(value) for value in row] for row in frame.toLocalIterator())
                 for some in portions(values, _size, most=_AT_ONCE, most_bytes=_SIZE_AT_ONCE):
@@ -182,8 +182,10 @@ class PostgresSink:
         return refused
 
     def _lock(self, connection: psycopg.Connection) -> None:
-        """Keeps others from the staging table until the connection is closed: a second stream of the contract, one
-        that starts, an attempt of our own that was given up.  Raises when it is not free in time."""
+        """Lock the staging table until the connection is closed.  Raises when it is not free in time.
+
+        It keeps out a second stream of the contract, one that starts, and an abandoned attempt of our own.
+        """
         connection.execute(f"SET lock_timeout = '{_LOCK_TIMEOUT_S}s'")
         for name, value in _KEEPALIVES.items():
             connection.execute(f"SET {name} = {value}")
@@ -208,14 +210,14 @@ class PostgresSink:
         )
 
     def _room_for_tombstones(self) -> sql.Composed:
-        """A tombstone has a key and nothing else."""
+        """Allow rows that have only a key: tombstones."""
         nullable = [column.name for column in self._table.columns if column.name not in self.spec.primary_key]
         changes = [sql.SQL("ALTER {} DROP NOT NULL").format(sql.Identifier(name)) for name in nullable]
         changes.append(sql.SQL("ADD {} boolean NOT NULL").format(sql.Identifier(DELETED)))
         return sql.SQL("ALTER TABLE {staging} {changes}").format(**self._names(), changes=sql.SQL(", ").join(changes))
 
     def _delete(self) -> list[sql.Composed]:
-        """Keeps which rows the tombstones delete, and deletes those that are older."""
+        """Record which rows the tombstones delete, and delete the older ones."""
         assert self._deletions is not None
         kept = [column.name for column in self._deletions.all_columns]
         key = self.spec.primary_key
@@ -244,7 +246,7 @@ class PostgresSink:
         return [sql.SQL(keep).format(**parts), sql.SQL(delete).format(**parts)]
 
     def _not_deleted(self) -> sql.Composed:
-        """Of the loaded rows those that no newer tombstone has deleted."""
+        """Select the loaded rows that no newer tombstone deletes."""
         return sql.SQL(
             "WHERE NOT {deleted} AND NOT EXISTS "
             "(SELECT FROM {deletions} AS gone WHERE {same} AND ({loaded}) < ({gone}))"
@@ -265,7 +267,7 @@ class PostgresSink:
 
 
 def _size(row: list[Any]) -> int:
-    """Characters and bytes of its values."""
+    """Count the characters and bytes of a row's values."""
     return sum(len(value) for value in row if isinstance(value, (str, bytes)))
 
 

@@ -1,4 +1,4 @@
-"""PostgreSQL as the stream uses it."""
+"""PostgreSQL as a store of the stream."""
 
 from __future__ import annotations
 
