@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from contracts.catalog.findings import FailOn, Finding, Severity
-from contracts.check.effects import Impact
+from contracts.check.effects import Impact, SparkEffect
 from contracts.check.run import Checked, Verdict
 from contracts.impact_wording import ImpactWording
 from contracts.tables.migrations import migration_document
@@ -114,7 +114,7 @@ def _impact(one: Impact) -> dict[str, Any]:
             "starts": spark.starts,
             "reads_old": spark.reads_old,
             "reads_new": spark.reads_new,
-            "notes": [*filter(None, [words.blocked(spark)]), *words.spark(spark)],
+            "notes": _of_spark(words, spark),
         },
         "tables": [
             {
@@ -140,6 +140,10 @@ def _impact(one: Impact) -> dict[str, Any]:
         ],
         "fields": [{"path": c.path, "kind": c.kind.value, "old": c.old, "new": c.new} for c in one.changes],
     }
+
+
+def _of_spark(words: ImpactWording, one: SparkEffect) -> list[str]:
+    return [*filter(None, [words.blocked(one)]), *words.spark(one)]
 
 
 # -- JUnit -----------------------------------------------------------------------------------------------------
@@ -262,7 +266,7 @@ def _section(verdict: Verdict) -> list[str]:
     why = words.deployment(effect.deployment)
     lines = [f"### {_code(verdict.contract)}: {icon} {effect.first.value}", "", f"{_md(_capital(why))}.", ""]
     if spark := effect.spark:
-        notes = [f"- {_md(note)}" for note in (*filter(None, [words.blocked(spark)]), *words.spark(spark))]
+        notes = [f"- {_md(note)}" for note in _of_spark(words, spark)]
         lines += [
             f"**Spark** starts with the new contract: {_yes(spark.starts)}; the new contract reads old records: "
             f"{_yes(spark.reads_old)}; the running stream reads new records: {_yes(spark.reads_new)}",

@@ -27,6 +27,7 @@ from contracts.check.effects import (
 from contracts.compat.changes import Change
 from contracts.compat.levels import BACKWARD
 from contracts.compat.wording import describe
+from contracts.listing import few
 from contracts.tables.wording import told as note_told
 
 _RESTART = "until you restart it with the new contract, the stream"
@@ -128,7 +129,7 @@ class ImpactWording:
             alike.setdefault((unread.obstacle.rule, unread.obstacle.path), []).append(unread)
         for several in alike.values():
             why = self._why(several[0].obstacle)
-            yield f"records of {_few([each.label for each in several])} are dead-lettered as INCOMPATIBLE_SCHEMA{why}"
+            yield f"records of {few([each.label for each in several])} are dead-lettered as INCOMPATIBLE_SCHEMA{why}"
         for change in one.filled:
             yield f"old records get {change.path} = {dump(change.after.default)}, its default"
         for change in one.reinterpreted:
@@ -177,7 +178,7 @@ def _pointer(*findings: Finding) -> str:
 
 
 def _unsolved(one: Unsolved) -> str:
-    labels = _few(one.labels[::-1], most=1)
+    labels = few(one.labels[::-1], most=1)
     match one.trouble:
         case Trouble.unreadable_records:
             return f"whatever the order, the new schema cannot read records of {labels}"
@@ -189,9 +190,3 @@ def _unsolved(one: Unsolved) -> str:
 
 def _at(change: Change) -> str:
     return change.path or "the value"
-
-
-def _few(labels: Sequence[str], most: int = 3) -> str:
-    """The first of `labels`, and how many more there are."""
-    more = len(labels) - most
-    return ", ".join(labels[:most]) + (f" and {more} more" if more > 0 else "")

@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,7 +26,6 @@ pytest_plugins = [
 # The same examples in every run: a failure comes from the change. `--hypothesis-profile default` tries new ones.
 settings.register_profile("repeatable", derandomize=True)
 settings.load_profile("repeatable")
-TESTS = Path(__file__).parent
 # Tests in these folders need real servers: a skipped test leaves a server untested.
 _NEVER_SKIPPED = ("integration", "e2e")
 
@@ -91,10 +89,8 @@ def incomplete(session: pytest.Session) -> list[str]:
     """
     stats = session.config.pluginmanager.get_plugin("terminalreporter").stats
     passed = {folder_of(report.nodeid) for report in stats.get("passed", ())}
-    problems = [
-        f"no test in contracts_tests/{folder} has run"
-        for folder in sorted({path.relative_to(TESTS).parts[0] for path in TESTS.glob("*/**/test_*.py")} - passed)
-    ]
+    folders = {path.relative_to(lanes.TESTS).parts[0] for path in lanes.TESTS.glob("*/**/test_*.py")}
+    problems = [f"no test in contracts_tests/{folder} has run" for folder in sorted(folders - passed)]
     for report in stats.get("skipped", ()):
         if folder_of(report.nodeid) in _NEVER_SKIPPED and NO_PROGRAM not in str(report.longrepr):
             problems.append(f"{report.nodeid} was skipped")
@@ -102,5 +98,4 @@ def incomplete(session: pytest.Session) -> list[str]:
 
 
 def folder_of(nodeid: str) -> str:
-    parts = Path(nodeid.partition("::")[0]).parts
-    return parts[1] if len(parts) > 2 else ""
+    return lanes.file_of(nodeid).rpartition("/")[0].partition("/")[0]

@@ -14,13 +14,14 @@ from contracts.catalog import loading
 from contracts.catalog.contract import Contract
 from contracts.errors import EXIT_INTERRUPTED, EXIT_OK, ConfigurationError
 from contracts.registry.address import Address
+from contracts.sources.known import SOURCES
 from contracts.sources.spec import SourceSpec
 from producers.identity import identity_of
 from producers.interruption import Interruption, Stopped
 from producers.progress import RunProgress
 from producers.publish import Publisher
 from producers.run import Order, Report, Run
-from producers.sources.known import SOURCES
+from producers.sources.known import opener
 from producers.sources.source import Source
 
 log = structlog.get_logger()
@@ -58,7 +59,7 @@ def produce(
     contract = loading.load_one(configured.contracts_dir, contract_name)
     spec = _source_of(contract)
     order = Order(seed or secrets.token_hex(8), _count(count, duration), rate, duration, page_size)
-    source = SOURCES[spec.api](contract, configured)
+    source = opener(spec.api)(contract, configured)
     publisher = Publisher(contract, configured, name=f"producers.{spec.api}")
     log.info(
         "start",

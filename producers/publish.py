@@ -188,7 +188,7 @@ class Publisher:
             first, last = self.offsets.get(partition, (offset, offset))
             self.offsets[partition] = (min(first, offset), max(last, offset))
         else:
-            self._outbox.failed[error.str()] += 1
+            self._outbox.count_failure(error, message)
 
     def _on_dead_letter(self, reason: str, error: KafkaError | None, message: Message) -> None:
         if error is None:

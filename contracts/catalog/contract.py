@@ -6,6 +6,7 @@ of them is an error (see `spec`).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
@@ -249,6 +250,21 @@ class Subject:
     def registered_text(self) -> str:
         """The text for the registry: shared types stay names, and are registered as references."""
         return to_json(self.schema, inline=False)
+
+
+def types_of(subjects: Iterable[Subject]) -> tuple[Subject, ...]:
+    """The shared types that the subjects use, directly or not, each once, dependencies first."""
+    found: dict[str, Subject] = {}
+
+    def add(subject: Subject) -> None:
+        for one in subject.types:
+            if one.name not in found:
+                add(one)
+                found[one.name] = one
+
+    for subject in subjects:
+        add(subject)
+    return tuple(found.values())
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from typing import Literal
 from contracts.avro import shapes
 from contracts.avro.nodes import Record, Union
 from contracts.catalog import yaml_text
-from contracts.catalog.contract import DELETIONS, Contract, ContractSpec, Subject
+from contracts.catalog.contract import DELETIONS, Contract, ContractSpec, Subject, types_of
 from contracts.catalog.shared_types import SharedTypes
 from contracts.catalog.spec import line_of, parse_spec
 from contracts.errors import ConfigurationError
@@ -64,13 +64,7 @@ class Catalog:
         if not names:
             return self
         chosen = {name: self.get(name) for name in dict.fromkeys(names)}
-        used: set[str] = set()
-        waiting = [subject for contract in chosen.values() for subject in contract.subjects]
-        while waiting:
-            for one in waiting.pop().types:
-                if one.name not in used:
-                    used.add(one.name)
-                    waiting.append(one)
+        used = {one.name for one in _types_of(chosen.values())}
         return Catalog(self.root, MappingProxyType(chosen), tuple(one for one in self.types if one.name in used))
 
 
@@ -155,19 +149,7 @@ def from_files(files: Mapping[str, str], root: str) -> Catalog:
 
 
 def _types_of(contracts: Iterable[Contract]) -> tuple[Subject, ...]:
-    """The shared types that the contracts use, directly or not, dependencies first."""
-    found: dict[str, Subject] = {}
-
-    def add(subject: Subject) -> None:
-        for one in subject.types:
-            if one.name not in found:
-                add(one)
-                found[one.name] = one
-
-    for contract in contracts:
-        for subject in contract.subjects:
-            add(subject)
-    return tuple(found.values())
+    return types_of(subject for contract in contracts for subject in contract.subjects)
 
 
 def _build(

@@ -23,6 +23,7 @@ from contracts.errors import ConfigurationError
 from contracts.history import files as file_history
 from contracts.history.git import Commit, Repository
 from contracts.history.timeline import Former, Timeline, Version
+from contracts.listing import few
 from contracts.registry.parallel import each
 from contracts.registry.registered import RegisteredSchema, comparable
 from contracts.settings import Settings
@@ -136,7 +137,7 @@ class GitSource:
             return roots[0]
         if gone:
             raise ConfigurationError(
-                f"{self.label} has no contracts in {self.folder}, but has others that are gone now: {_few(gone)}",
+                f"{self.label} has no contracts in {self.folder}, but has others that are gone now: {few(gone)}",
                 where="--against",
                 fix="name the folder they were in: --against REF:DIR; or use --against registry",
             )
@@ -199,7 +200,7 @@ class GitSource:
     def _told_elsewhere(self) -> str:
         """The contracts in other folders, in words."""
         found = sorted(self.repository.files(self.commit, "", _is_contract))
-        return f"; it has {_few(found)}" if found else ""
+        return f"; it has {few(found)}" if found else ""
 
     def _texts(self, files: Mapping[str, str]) -> dict[str, str]:
         prefix = f"{self.below}/" if self.below else ""
@@ -220,11 +221,6 @@ class GitSource:
 
 def _is_contract(path: str) -> bool:
     return PurePosixPath(path).name == CONTRACT_FILE
-
-
-def _few(paths: Sequence[str]) -> str:
-    """The first three, and how many more there are."""
-    return ", ".join(paths[:3]) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
 
 
 class _Parsed(Mapping[str, tuple[Earlier, ...]]):

@@ -9,7 +9,7 @@ from functools import cached_property
 from contracts.avro.nodes import Node, Record
 from contracts.avro.paths import field_at, plain
 from contracts.avro.writing import described_alike, first_difference, normalised
-from contracts.catalog.contract import Contract, Subject
+from contracts.catalog.contract import Contract, Subject, types_of
 from contracts.catalog.earlier import Earlier
 from contracts.catalog.findings import Finding, role
 from contracts.catalog.places import Texts
@@ -21,6 +21,7 @@ from contracts.compat import blind_spots, changes, meanings
 from contracts.compat.cache import Compared
 from contracts.compat.changes import Change, Kind
 from contracts.compat.levels import FORWARD, LEVELS, Violation, check_schemas
+from contracts.listing import few
 from contracts.quality import tightened
 
 #: Earlier versions by subject, oldest first; the last one is the version in the baseline.
@@ -287,8 +288,7 @@ class ContractComparison:
 def _key_words(old: Subject, new: Subject, told: Sequence[Change]) -> str:
     """What changed in the key's schema, and what that does to its bytes."""
     words = [f"{change.path or 'key'}: {change}" for change in told] or [first_difference(old.schema, new.schema)]
-    more = f" and {len(words) - 3} more" if len(words) > 3 else ""
-    what = f"the key's schema changed ({'; '.join(words[:3])}{more})"
+    what = f"the key's schema changed ({few(words, between='; ')})"
     if described_alike(old.schema) == described_alike(new.schema):
         what += (
             ", and its values are still written the same way. But a registry that compares docs and aliases gives "
@@ -313,13 +313,8 @@ def _covers(new: str, old: str) -> bool:
 
 def _place(subject: Subject, node: Node, attribute: str) -> tuple[str, int, int]:
     """File, line and column of a node, which may stand in the text of a shared type."""
-    waiting, seen = [subject], set()
-    while waiting:
-        one = waiting.pop()
+    for one in (subject, *types_of([subject])):
         if one.schema.document is node.document:
             pointer = (node.pointer, attribute) if attribute else node.pointer
             return (one.file, *node.document.position(pointer))
-        if one.name not in seen:
-            seen.add(one.name)
-            waiting.extend(one.types)
     return subject.file, 0, 0

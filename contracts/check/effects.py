@@ -95,6 +95,18 @@ class Reason(StrEnum):
     meaning_changed = "meaning_changed"
 
 
+_FIRST = {
+    Reason.schema_unchanged: First.any,
+    Reason.both_read: First.any,
+    Reason.old_cannot_read_new: First.consumers,
+    Reason.more_digits: First.consumers,
+    Reason.new_cannot_read_old: First.producers,
+    Reason.fewer_digits: First.producers,
+    Reason.neither_reads: First.together,
+    Reason.meaning_changed: First.together,
+}
+
+
 class Trouble(StrEnum):
     """What no order of deployment solves."""
 
@@ -121,11 +133,14 @@ class Deployment:
         unsolved: what remains, in whichever order they deploy.
     """
 
-    first: First
     reason: Reason
     obstacle: Obstacle | None = None
     change: Change | None = None
     unsolved: tuple[Unsolved, ...] = ()
+
+    @property
+    def first(self) -> First:
+        return _FIRST[self.reason]
 
 
 @dataclass(frozen=True)
@@ -224,14 +239,20 @@ class Cause(StrEnum):
     readable = "readable"
 
 
+_READS = {
+    Cause.cannot_read: Reads.breaks,
+    Cause.meaning_changed: Reads.breaks,
+    Cause.more_digits: Reads.breaks,
+    Cause.field_gone: Reads.without,
+}
+
+
 @dataclass(frozen=True)
 class ConsumerEffect:
     """What happens to a consumer that still has the old schema.
 
     Args:
         touched: paths that it reads and that change.
-        reads: `breaks` when it cannot read new records, or misreads them; `without` when its schema fills in
-            defaults for what is no longer sent.
         cause: `other_fields`: new records cannot be read with the whole old schema, but its fields do not change.
         obstacle: with `cannot_read`, why.
         change: with `meaning_changed` and `more_digits`, of which logical type.
@@ -241,11 +262,16 @@ class ConsumerEffect:
     name: str
     owner: str
     touched: tuple[str, ...]
-    reads: Reads
     cause: Cause
     obstacle: Obstacle | None = None
     change: Change | None = None
     lost: tuple[str, ...] = ()
+
+    @property
+    def reads(self) -> Reads:
+        """`breaks` when it cannot read new records, or misreads them; `without` when its schema fills in defaults for
+        what is no longer sent."""
+        return _READS.get(self.cause, Reads.on)
 
 
 @dataclass(frozen=True)

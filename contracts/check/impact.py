@@ -17,7 +17,6 @@ from contracts.check.effects import (
     Cause,
     ConsumerEffect,
     Deployment,
-    First,
     Impact,
     Obstacle,
     Reads,
@@ -95,19 +94,19 @@ def _deployment(
     longer = next((one for one in changes if widened(one)), None)
     shorter = next((one for one in changes if narrowed(one)), None)
     if meaning:
-        return Deployment(First.together, Reason.meaning_changed, change=meaning)
+        return Deployment(Reason.meaning_changed, change=meaning)
     if (backward or shorter) and (forward or longer):
-        return Deployment(First.together, Reason.neither_reads)
+        return Deployment(Reason.neither_reads)
     unsolved = tuple(_unsolved(new, history[:-1], compared, read=not backward, readers=not forward))
     if forward:
-        return Deployment(First.consumers, Reason.old_cannot_read_new, forward[0], unsolved=unsolved)
+        return Deployment(Reason.old_cannot_read_new, forward[0], unsolved=unsolved)
     if longer:
-        return Deployment(First.consumers, Reason.more_digits, change=longer, unsolved=unsolved)
+        return Deployment(Reason.more_digits, change=longer, unsolved=unsolved)
     if backward:
-        return Deployment(First.producers, Reason.new_cannot_read_old, backward[0], unsolved=unsolved)
+        return Deployment(Reason.new_cannot_read_old, backward[0], unsolved=unsolved)
     if shorter:
-        return Deployment(First.producers, Reason.fewer_digits, change=shorter, unsolved=unsolved)
-    return Deployment(First.any, Reason.both_read if changes else Reason.schema_unchanged, unsolved=unsolved)
+        return Deployment(Reason.fewer_digits, change=shorter, unsolved=unsolved)
+    return Deployment(Reason.both_read if changes else Reason.schema_unchanged, unsolved=unsolved)
 
 
 def _unsolved(
@@ -222,19 +221,19 @@ def _consumers(
         longer = next((one for one in touched.values() if widened(one)), None)
         lost = [path for path, one in touched.items() if one.kind is Kind.removed or one.kind in _RENAMED]
         if unreadable:
-            reads, cause = Reads.breaks, Cause.cannot_read
+            cause = Cause.cannot_read
         elif meaning:
-            reads, cause = Reads.breaks, Cause.meaning_changed
+            cause = Cause.meaning_changed
         elif longer:
-            reads, cause = Reads.breaks, Cause.more_digits
+            cause = Cause.more_digits
         elif lost:
-            reads, cause = Reads.without, Cause.field_gone
+            cause = Cause.field_gone
         elif forward:
-            reads, cause = Reads.on, Cause.other_fields
+            cause = Cause.other_fields
         else:
-            reads, cause = Reads.on, Cause.readable if touched else Cause.untouched
+            cause = Cause.readable if touched else Cause.untouched
         yield ConsumerEffect(
-            consumer.name, consumer.owner, tuple(touched), reads, cause, unreadable, meaning or longer, tuple(lost)
+            consumer.name, consumer.owner, tuple(touched), cause, unreadable, meaning or longer, tuple(lost)
         )
 
 

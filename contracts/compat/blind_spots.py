@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from contracts.avro.nodes import Enum
 from contracts.compat.changes import Change, Kind
+from contracts.listing import few
 
 Told = tuple[str, str, str]
 
@@ -101,7 +102,7 @@ def _grown(change: Change) -> Told | None:
         return None
     return (
         "ENUM_WITHOUT_DEFAULT",
-        f"{_some(come)} is new, and readers with the old schema have no default to use instead",
+        f"{few(come, 5)} is new, and readers with the old schema have no default to use instead",
         'give the enum itself a "default" and upgrade readers first; or upgrade readers before producers',
     )
 
@@ -113,7 +114,7 @@ def _shrunk(change: Change) -> Told | None:
         return None
     return (
         "SYMBOL_BECOMES_DEFAULT",
-        f"{_some(gone)} is gone: records that hold it are read as {new.default}, the enum's default, and nothing "
+        f"{few(gone, 5)} is gone: records that hold it are read as {new.default}, the enum's default, and nothing "
         "tells the two apart",
         "keep the symbol as long as somebody reads records that hold it",
     )
@@ -122,8 +123,3 @@ def _shrunk(change: Change) -> Told | None:
 def _lacking(one: Enum, other: Enum) -> list[str]:
     """Symbols of `one` that `other` lacks."""
     return [symbol for symbol in one.symbols if symbol not in other.symbols]
-
-
-def _some(symbols: list[str]) -> str:
-    more = f" and {len(symbols) - 5} more" if len(symbols) > 5 else ""
-    return ", ".join(symbols[:5]) + more

@@ -8,6 +8,7 @@ from contracts.avro.jsonpos import Pointer
 from contracts.avro.nodes import AnyType, Enum, Field, Fixed, Named, Node, Record, Schema, Union
 from contracts.compat import resolution
 from contracts.compat.resolution import Difference, nodes_outwards, reader_path, type_of, writer_path
+from contracts.listing import few
 
 
 class Told(NamedTuple):
@@ -153,7 +154,7 @@ def _full(node: AnyType) -> str:
 
 
 def _symbols(names: tuple[str, ...], one: str, several: str) -> str:
-    listed = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    listed = few(names, 5)
     return f"symbol {listed} {one}" if len(names) == 1 else f"symbols {listed} {several}"
 
 

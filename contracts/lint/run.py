@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from contracts.catalog.contract import Contract, Subject
+from contracts.catalog.contract import types_of
 from contracts.catalog.findings import Finding, Severity, in_order
 from contracts.catalog.loading import Catalog
 from contracts.catalog.places import Texts
@@ -37,24 +37,12 @@ def run(catalog: Catalog, texts: Texts = Texts(), rules: Sequence[Rule] = RULES)
     seen: set[str] = set()
     for contract in catalog.contracts.values():
         subjects = [*contract.subjects]
-        for subject in _types(contract):
+        for subject in types_of(contract.subjects):
             if subject.name not in seen:
                 seen.add(subject.name)
                 subjects.append(subject)
         found += _contract(Scope.of(contract, subjects, texts), rules)
     return in_order(found)
-
-
-def _types(contract: Contract) -> list[Subject]:
-    """The shared types that a contract uses, directly or not, each once."""
-    found: dict[str, Subject] = {}
-    waiting = [one for subject in contract.subjects for one in subject.types]
-    while waiting:
-        subject = waiting.pop()
-        if subject.name not in found:
-            found[subject.name] = subject
-            waiting.extend(subject.types)
-    return list(found.values())
 
 
 def _contract(scope: Scope, rules: Sequence[Rule]) -> list[Finding]:

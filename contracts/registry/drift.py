@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from contracts.catalog.contract import Contract, Subject
+from contracts.catalog.contract import Contract, Subject, types_of
 from contracts.catalog.findings import Finding, Severity, in_order
 from contracts.catalog.loading import Catalog
 from contracts.catalog.places import Texts
@@ -66,12 +66,8 @@ class _Drift:
         for contract in desired.contracts.values():
             self.by_topic[contract.topic] = (contract, "kafka")
             self.by_topic[contract.dead_letter_topic] = (contract, "dead_letter")
-            waiting = list(contract.subjects)
-            while waiting:
-                subject = waiting.pop()
-                if subject.name not in self.by_subject:
-                    self.by_subject[subject.name] = contract
-                    waiting.extend(subject.types)
+            for subject in (*contract.subjects, *types_of(contract.subjects)):
+                self.by_subject.setdefault(subject.name, contract)
 
     def of_step(self, step: Step) -> Iterator[Finding]:
         match step:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from contracts.avro.nodes import Schema
-from contracts.catalog.contract import Contract, DeadLetterSpec, Subject, TopicSpec
+from contracts.catalog.contract import Contract, DeadLetterSpec, Subject, TopicSpec, types_of
 from contracts.catalog.loading import Catalog
 from contracts.compat.levels import check_schemas
 from contracts.registry.steps import (
@@ -290,13 +290,8 @@ def _users(desired: Catalog) -> dict[str, Owners]:
     """The names of the contracts that need each subject: one for a key or value, any number for a type."""
     users: dict[str, set[str]] = {}
     for contract in desired.contracts.values():
-        waiting = list(contract.subjects)
-        while waiting:
-            subject = waiting.pop()
-            names = users.setdefault(subject.name, set())
-            if contract.name not in names:
-                names.add(contract.name)
-                waiting += subject.types
+        for subject in (*contract.subjects, *types_of(contract.subjects)):
+            users.setdefault(subject.name, set()).add(contract.name)
     return {name: frozenset(names) for name, names in users.items()}
 
 

@@ -26,6 +26,7 @@ from contracts.registry.client import Registry
 from contracts.registry.snapshot import Snapshot
 from contracts.settings import Settings
 from contracts_tests.fixtures.clone import CLONE
+from contracts_tests.fixtures.pipeline import flags_of
 from contracts_tests.fixtures.stack import RunningStack
 from streaming import topic
 from streaming.stores.cassandra import connection as cassandra
@@ -92,8 +93,7 @@ def test_orders_contract_runs_without_code_of_its_own(private: RunningStack, tmp
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout + done.stderr
 
-    exports = {name.lower(): one for name, one in private.exports.items() if name.lower() in Settings.model_fields}
-    configured = settings.load(**exports, contracts_dir=schemas)
+    configured = settings.load(**flags_of(private.exports), contracts_dir=schemas)
     run("contracts", "lint")
     run("contracts", "register")
     send(configured, [order(number) for number in range(60)], b"\x00 is no order")

@@ -44,7 +44,12 @@ def java() -> str:
 def server_java() -> list[str]:
     """The `java` command for a server, with the options in STACK_JAVA_OPTIONS, for example -XX:TieredStopAtLevel=1
     for servers that run only for minutes."""
-    return [java(), *shlex.split(os.environ.get("STACK_JAVA_OPTIONS", ""))]
+    try:
+        return [java(), *shlex.split(os.environ.get("STACK_JAVA_OPTIONS", ""))]
+    except ValueError as error:  # a quotation that does not end
+        raise UsageError(
+            f"its options cannot be told apart: {error}", where="STACK_JAVA_OPTIONS", fix="close the quotation"
+        ) from None
 
 
 def pyspark_jars() -> Path:

@@ -14,11 +14,11 @@ from stack import ports
 
 SHOW_ITEMS = """
 from contracts import catalog, settings
-from producers.sources.known import SOURCES
+from producers.sources.known import opener
 from producers.sources.source import Request
 
 contract = catalog.load_one(settings.load().contracts_dir, "cities")
-source = SOURCES["lines"](contract, settings.load())
+source = opener("lines")(contract, settings.load())
 for item in source.items(Request(seed="")):
     print(source.position, repr(item.outcome), sep=": ")
 """

@@ -19,7 +19,7 @@ from stack.jars import cache as jars
 from stack.jars import fetch, truststore
 from stack.jars.artifact import Artifact, Coordinates, lock_text, read_lock
 from stack.jars.ivy import _proxy_options
-from stack.jars.java import java
+from stack.jars.java import java, server_java
 from stack.jars.lock import _carried_by
 from stack.jars.pins import jar_sets, server_versions
 
@@ -206,3 +206,14 @@ def test_proxy_is_passed_to_java():
     assert "-Dhttp.proxyPassword=s@crit" in options
     assert "-Dhttp.nonProxyHosts=*.internal|localhost" in options
     assert _proxy_options({}) == []
+
+
+def test_stack_java_options_are_added_to_every_server(monkeypatch):
+    monkeypatch.setenv("STACK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 '-Dname=a b'")
+    assert server_java() == [java(), "-XX:TieredStopAtLevel=1", "-Dname=a b"]
+
+
+def test_unclosed_quotation_in_stack_java_options_is_named(monkeypatch):
+    monkeypatch.setenv("STACK_JAVA_OPTIONS", "'-Dname=a b")
+    with pytest.raises(UsageError, match="STACK_JAVA_OPTIONS"):
+        server_java()
