@@ -69,6 +69,9 @@ class Settings(BaseSettings):
         ".stack/scratch", description="Comma-separated folders for what does not fit into memory."
     )
     stream_max_per_batch: int = Field(100_000, gt=0, description="Maximum of records in one micro-batch.")
+    stream_interval: FiniteFloat = Field(
+        0, ge=0, description="How often a batch may start, seconds; 0: as soon as the last one is written."
+    )
     stream_retry_for_s: FiniteFloat = Field(300, ge=0, description="How long to retry while a server fails, seconds.")
     stream_write_timeout_s: FiniteFloat = Field(
         600, gt=0, description="How long one batch may take in one sink, seconds."

@@ -169,6 +169,7 @@ def test_standalone_master_refuses_python_in_cluster_mode(cluster: RunningStack,
     assert "Cluster deploy mode is currently not supported for python" in refused.stderr
 
 
+@pytest.mark.nightly
 @pytest.mark.timeout(1500)
 def test_nothing_is_lost_when_one_server_of_each_kind_is_killed(
     big_stack: BigStack, cluster: RunningStack, pipeline: Pipeline, tmp_path: Path

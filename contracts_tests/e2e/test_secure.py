@@ -56,7 +56,7 @@ class Secure:
     def run(self, role: str, *command: str, **changes: str) -> subprocess.CompletedProcess[str]:
         """Run `python -m COMMAND` as a role, with changed variables."""
         own = {"CHECKPOINT_DIR": str(self.folder / "checkpoints"), "SPARK_LOG_FILE": str(self.folder / "spark.log")}
-        # A local master: the cluster's executors would take as long to start as the driver; see test_cluster.py.
+        # A local master: the cluster's executors would take as long to start as the driver.
         own |= {"SPARK_SUBMIT_OPTS": self.stack.spark_options, "SPARK_MASTER": "local[4]"}
         own |= {"CONTRACTS_DIR": str(self.big.schemas)}
         return subprocess.run(
@@ -67,9 +67,9 @@ class Secure:
             text=True,
         )
 
-    def step(self, role: str, *command: str) -> str:
+    def step(self, role: str, *command: str, **changes: str) -> str:
         """Run a command that must succeed, and return what it prints."""
-        done = self.run(role, *command)
+        done = self.run(role, *command, **changes)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
@@ -86,7 +86,7 @@ def secure(big_stack: BigStack, tmp_path_factory: pytest.TempPathFactory) -> Sec
     report = made.folder / "run.json"
     report.write_text(made.step("producer", "producers", "--count", "200", "--json"))
     assert json.loads(report.read_text())["produced"] > 0
-    made.step("stream", "streaming", "--available-now")
+    made.step("stream", "streaming", "--available-now", SPARK_MASTER=made.exports["stream"]["SPARK_MASTER"])
     assert "reconciled" in made.step("stream", "streaming", "reconcile", "--run", str(report))
     return made
 
@@ -119,6 +119,13 @@ def open_client(configured: Settings) -> Iterator[Consumer]:
         yield client
     finally:
         client.close()
+
+
+def test_executors_of_the_job_run_on_both_workers_with_private_files(secure: Secure) -> None:
+    for worker in ("spark-worker-1", "spark-worker-2"):
+        folder = secure.stack.root / worker
+        assert list(folder.rglob("executor.log")) != []
+        assert folder.stat().st_mode & 0o077 == 0
 
 
 def test_kafka_accepts_only_clients_with_an_account_and_tls(secure: Secure) -> None:

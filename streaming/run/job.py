@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import structlog
 from pyspark.sql import DataFrame, SparkSession
@@ -177,8 +178,7 @@ class Job:
             .option("checkpointLocation", _location(checkpoint))
             .foreachBatch(lambda batch, number: self._write(sink, batch, number))
         )
-        trigger = {"availableNow": True} if available_now else {"processingTime": "0 seconds"}
-        return writer.trigger(**trigger).start()
+        return writer.trigger(**trigger(self._settings, available_now)).start()
 
     def _write(self, sink: Sink, batch: DataFrame, number: int) -> None:
         query, began = self._queries[sink.name], time.monotonic()
@@ -200,6 +200,13 @@ class Job:
             if not query.ended and (failure := query.failure()) is not None:
                 self._writer.check_gaps(sink)
                 raise failure
+
+
+def trigger(settings: Settings, available_now: bool) -> dict[str, Any]:
+    """Return the arguments of `DataStreamWriter.trigger`.  Batches start at multiples of the interval."""
+    if available_now:
+        return {"availableNow": True}
+    return {"processingTime": f"{round(settings.stream_interval * 1000)} milliseconds"}
 
 
 def _location(checkpoint: Path) -> str:

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark import SparkContext
@@ -33,6 +34,8 @@ _COMPILE_ALL = "-XX:-DontCompileHugeMethods"
 # Some 45 fields.  Java's second compiler gives up on a longer method, and Spark then generates many small ones.  They
 # are slower than one well-compiled method, so HotSpot's own limit of 8,000 bytes would cost more than it gains.
 _ONE_METHOD_UP_TO_BYTES = 32_000
+
+_CHECKPOINT_FILES = "org.apache.spark.sql.execution.streaming.FileSystemBasedCheckpointFileManager"
 
 # Masters whose executors reach the driver at the loopback address.
 _ON_THIS_MACHINE = ("local", "spark://127.0.0.1:")
@@ -114,6 +117,9 @@ def start(settings: Settings) -> SparkSession:
         # The default is no limit, and Kafka's admin client may never close while one of its requests is open (Kafka's
         # pull request 16422).  The source's requests are answered or given up before this limit (`run.source`).
         "spark.sql.streaming.stopTimeout": "15s",
+        # The default manager starts some forty processes (`readlink`) for each batch.  On a local disk, both write a
+        # temporary file, look whether the name is taken, and rename.
+        "spark.sql.streaming.checkpointFileManagerClass": _CHECKPOINT_FILES,
         "spark.redaction.regex": "(?i)secret|password|token|access[.]?key",
     }
     for store in STORES.values():
@@ -140,6 +146,9 @@ def start(settings: Settings) -> SparkSession:
     for store in STORES.values():
         for name, value in store.spark_secrets(settings).items():
             spark.conf.set(name, value)
+    # PySpark looks this class up for each `F.col`, and each time Java searches every jar for `java.lang.functions`.
+    jvm: Any = spark._jvm
+    jvm.functions = jvm.functions
     strict.install(spark)
     return spark
 
