@@ -41,7 +41,7 @@ class Stream:
             "SPARK_LOG_FILE": str(configured.spark_log_file),
             # Batches back to back would keep both cores busy with a few records each.
             "STREAM_INTERVAL": "2",
-            # A batch may hang in a dead node's session until it is abandoned, by default for longer than a test waits.
+            # A batch may hang in a dead node's session until it is abandoned, by default longer than a test waits.
             "STREAM_WRITE_TIMEOUT_S": "60",
         }
         self._killed = self._stopping = False
