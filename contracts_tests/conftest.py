@@ -51,8 +51,10 @@ def pytest_configure() -> None:
     # `make test ARGS=…` hands them on, and a make that a test starts would take them for its own.
     for name in ("ARGS", "MAKEFLAGS", "MFLAGS", "MAKELEVEL"):
         os.environ.pop(name, None)
-    # No test runs a server long enough for Java's second compiler to pay off.
-    os.environ.setdefault("STACK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
+    # No test runs a server long enough for Java's second compiler to pay off, and Cassandra would hash the password
+    # for a tenth of a second at each connection.
+    options = "-XX:TieredStopAtLevel=1 -Dcassandra.auth_bcrypt_gensalt_log2_rounds=4"
+    os.environ.setdefault("STACK_JAVA_OPTIONS", options)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> lanes.Lanes:
