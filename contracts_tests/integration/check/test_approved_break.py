@@ -81,7 +81,7 @@ def test_check_and_registry_refuse_a_partly_approved_break(
     done = repository.run("register")
 
     assert done.returncode == 3
-    assert "409" in done.stderr
+    assert " with 409: " in done.stderr
     assert "not done: register" in done.stderr
     assert "approved break" not in done.stderr + done.stdout
     assert state(repository) == ([1], "FULL")
@@ -126,7 +126,7 @@ def test_break_of_a_shared_type_is_refused_despite_approval(repository: Reposito
     done = repository.run("register")
 
     assert done.returncode == 3
-    assert "409" in done.stderr
+    assert " with 409: " in done.stderr
     assert f"not done: register {repository.shared} version 2" in done.stderr
     assert state(repository) == ([1], "FULL")
 

@@ -147,7 +147,7 @@ def test_incompatible_schema_error_quotes_the_registry(environment: dict[str, st
     done = contracts("register", environment=environment)
 
     assert done.returncode == 3
-    assert "409" in done.stderr
+    assert " with 409: " in done.stderr
     assert "not done: register" in done.stderr
     assert "Traceback" not in done.stderr
 
