@@ -54,7 +54,7 @@ def test_unknown_nested_key_error_names_valid_keys_at_that_level() -> None:
         ("primary_key: [id]", "primary_key: [nr]", "there is no field 'nr'"),
         ("value: value.avsc", "value: other.avsc", "value: the file other.avsc does not exist"),
         ("owner: shop", "owner: 2026-13-45", "contract.yaml:2: not YAML: 2026-13-45 is not a date: month must be"),
-        ("owner: shop", "owner: \x07", "contract.yaml: not YAML"),
+        ("owner: shop", "owner: \x07", "contract.yaml:2: not YAML"),
         ("owner: shop", "owner: " + "[" * 3000, "not YAML"),
     ],
 )
