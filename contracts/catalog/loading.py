@@ -196,6 +196,7 @@ class _Reading:
             {path: text for path, text in texts.items() if path.endswith(".avsc") and path not in own},
             self.root,
             stored=self.stored,
+            others={path: texts[path] for path in own if path in texts},
         )
         if not self.stored:
             for error in shared.faults():

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from types import MappingProxyType
 
 from contracts.avro import outline, parsing
 from contracts.avro.jsonpos import Pointer
@@ -34,10 +35,19 @@ class SharedTypes:
         files: path -> text of the .avsc files that are not the key or the value of a contract.
         root: the folder of the paths, for messages.
         stored: whether the registry has accepted the schemas before (see `parsing.parse_stored`).
+        others: path -> text of the other .avsc files, whose types nobody else can use.
     """
 
-    def __init__(self, files: Mapping[str, str], root: str = "", *, stored: bool = False) -> None:
+    def __init__(
+        self,
+        files: Mapping[str, str],
+        root: str = "",
+        *,
+        stored: bool = False,
+        others: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self._files = files
+        self._others = others
         self._root = root
         self._is_stored = stored
         self._types: list[_Type] = []
@@ -126,16 +136,25 @@ class SharedTypes:
                 raise error.but(what=f"{error.what}; the other definition is in {other}") from None
             raise
         except UnknownType as error:
-            short = error.name.rpartition(".")[2]
-            alike = [one for one in (*self._by_name, *self._around) if one.rpartition(".")[2] == short]
-            if alike:
-                raise error.but(fix=f"write {alike[0]!r}, or define {error.name!r}") from None
-            raise
+            raise error.but(fix=self._fix_of_unknown(error)) from None
         owners = {}
         for used in schema.references:
             owner = next(one for one in everything if used in one.schema.own)
             owners[owner.name] = owner
         return Subject(name, role, where, text, schema, tuple(owners.values()))
+
+    def _fix_of_unknown(self, error: UnknownType) -> str:
+        short = error.name.rpartition(".")[2]
+        for name in (*self._by_name, *self._around):
+            if name.rpartition(".")[2] == short:
+                return f"write {name!r}, or define {error.name!r}"
+        for path, text in self._others.items():
+            names = outline.outline(text)
+            if names is not None and error.name in names.defined:
+                return (
+                    f"move {error.name} from {self._shown(path)} into an .avsc of its own: only such types are shared"
+                )
+        return error.fix
 
     def _subject_of(self, one: _Type) -> Subject:
         if one in self._open:

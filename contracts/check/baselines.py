@@ -51,8 +51,7 @@ class FolderSource:
 
     def baseline(self) -> Baseline:
         found = _read(read_folder(self.folder), str(self.folder))
-        unread = tuple(_told(one) for one in found.faults)
-        return Baseline(str(self.folder), _by_topic(found.catalog), unread=unread)
+        return Baseline(str(self.folder), _by_topic(found.catalog), unread=found.faults)
 
     def histories(self, wanted: Mapping[str, tuple[Contract, Subject]], current: Catalog) -> Histories:
         return {name: (Earlier(str(self.folder), subject.schema),) for name, (_, subject) in wanted.items()}
@@ -159,10 +158,18 @@ class GitSource:
                 contracts[topic] = former.contract
                 if former.contract.name in found.broken:
                     broken[topic] = former.contract.name
-        read = {name: self._former[topic].label for topic, name in broken.items() if topic in self._former}
-        unread = tuple(_told(one, read.get(one.contract, "")) for one in found.faults)
-        back = frozenset(self._former.keys() - broken.keys())
-        return Baseline(self.label, MappingProxyType(contracts), empty=empty, back=back, unread=unread)
+        return Baseline(
+            self.label,
+            MappingProxyType(contracts),
+            empty=empty,
+            back=frozenset(self._former.keys() - broken.keys()),
+            unread=found.faults,
+            instead={name: self._former[topic].label for topic, name in broken.items() if topic in self._former},
+            elsewhere=tuple(
+                PurePosixPath(self.shown, PurePosixPath(path).relative_to(self.below)).as_posix()
+                for path in self.repository.submodules(self.commit, self.below)
+            ),
+        )
 
     def histories(self, wanted: Mapping[str, tuple[Contract, Subject]], current: Catalog) -> Histories:
         new = {contract.topic: contract for contract in current.contracts.values()}
@@ -220,14 +227,10 @@ class GitSource:
             try:
                 found[path] = blobs[blob].decode("utf-8")
             except UnicodeDecodeError:
-                faults.append(ConfigurationError("the file is not UTF-8", file=self._shown(path)))
-        for path in self.repository.submodules(self.commit, self.below):
-            what = "the submodule is in another repository, and its contracts count as new"
-            faults.append(ConfigurationError(what, file=self._shown(path[len(prefix) :])))
+                faults.append(
+                    ConfigurationError("the file is not UTF-8", file=PurePosixPath(self.shown, path).as_posix())
+                )
         return Folder(found, faults=tuple(faults))
-
-    def _shown(self, path: str) -> str:
-        return PurePosixPath(self.shown, path).as_posix()
 
 
 def _is_contract(path: str) -> bool:
@@ -316,13 +319,6 @@ def _read(files: Folder, root: str) -> Loaded:
     if not any(map(_is_contract, files.texts)):
         return Loaded(Catalog(root, MappingProxyType({}), ()), tuple(map(Fault, files.faults)))
     return loading.read(files, root, stored=True)
-
-
-def _told(one: Fault, instead: str = "") -> Fault:
-    """A fault of a baseline.  `instead`: the commit whose version is compared, in words; empty if there is none."""
-    compared = f"compared with the last version that can be read, {instead}" if instead else "so nothing was compared"
-    fix = "go on, if this change repairs it; or compare with another state: --against REF|DIR|registry"
-    return replace(one, error=one.error.but(what=f"{one.error.what}; {compared}", fix=fix))
 
 
 def _by_topic(found: Catalog) -> Mapping[str, Contract]:

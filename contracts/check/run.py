@@ -6,7 +6,7 @@ Pure: `contracts.check.baselines` reads what there was before.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from types import MappingProxyType
 
@@ -29,7 +29,10 @@ class Baseline:
         complete: a contract that is not in the baseline did not exist (a registry knows only some topics).
         empty: if the baseline has no contracts: where else there are some, in words.
         back: topics whose contract was already removed; it counts as it was before that.
-        unread: what could not be read; such a contract counts as it was when it could be read last, if it ever could.
+        unread: what could not be read.
+        instead: the names of contracts that could not be read, and count as they were when they last could -> the
+            commit, in words.
+        elsewhere: submodules, whose contracts are in another repository.
     """
 
     label: str
@@ -38,6 +41,8 @@ class Baseline:
     empty: str = ""
     back: frozenset[str] = frozenset()
     unread: tuple[Fault, ...] = ()
+    instead: Mapping[str, str] = field(default_factory=dict)
+    elsewhere: tuple[str, ...] = ()
 
     def whole(self) -> Baseline:
         """The baseline, if all of it could be read.
@@ -46,7 +51,9 @@ class Baseline:
             ConfigurationError: the first fault.
         """
         if self.unread:
-            raise self.unread[0].error.but(fix="compare with a state that is valid: --against REF|DIR|registry")
+            error = self.unread[0].error
+            fix = "compare with a state that is valid: --against REF|DIR|registry"
+            raise error.but(where=f"{error.where} of {self.label}", fix=fix)
         return self
 
 
@@ -163,12 +170,20 @@ def run(
 
 def _unread(base: Baseline) -> Iterator[Finding]:
     rule = CHECK_RULES["BASE_UNREADABLE"]
+    other = "compare with another state: --against REF|DIR|registry"
+    for path in base.elsewhere:
+        what = f"in {base.label}: the submodule is another repository, and its contracts count as new"
+        yield Finding(rule.id, rule.severity, what, f"check them in their own repository, or {other}", path)
     for one in base.unread:
         error = one.error
+        version = base.instead.get(one.contract)
+        compared = (
+            f"compared with the last version that can be read, {version}" if version else "nothing was compared"
+        )
+        what, fix = f"in {base.label}: {error.what}; {compared}", f"go on, if this change repairs it; or {other}"
         yield Finding(
-            rule.id, rule.severity, f"in {base.label}: {error.what}", error.fix, error.file, error.line, error.column,
-            error.path, one.contract,
-        )  # fmt: skip
+            rule.id, rule.severity, what, fix, error.file, error.line, error.column, error.path, one.contract
+        )
 
 
 def _nothing_compared(catalog: Catalog, base: Baseline) -> Iterator[Finding]:

@@ -37,8 +37,9 @@ def read(repository: Repository, commit: Commit, below: str) -> Iterator[tuple[C
         for number, (each, changed) in enumerate(era):
             files |= changed
             # A link changes with its target.  When the folder has a new name, all its files are new again.
-            paths = {*changed, *(path for path, blob in files.items() if blob.link)}
-            linked = _in_linked_folders(files, targets)
+            links = [path for path, blob in files.items() if blob.link]
+            linked = _in_linked_folders(links, files, targets)
+            paths = {*changed, *links}
             paths |= {*linked, *told} if number == 0 or linked or had_linked else set()
             had_linked = bool(linked)
             wanted = {path: linked.get(path, path) for path in paths if is_contract_file(path)}
@@ -107,12 +108,13 @@ def _from(path: str, below: str) -> str:
     return posixpath.relpath(f"/{path}", f"/{below}")
 
 
-def _in_linked_folders(files: Mapping[str, Blob], texts: Mapping[str, str]) -> dict[str, str]:
+def _in_linked_folders(links: Iterable[str], files: Mapping[str, Blob], texts: Mapping[str, str]) -> dict[str, str]:
     """The files of folders that links lead to, by their path through the link; of folders elsewhere, because those
     below the contracts' folder are there under their own paths."""
     found: dict[str, str] = {}
-    for link, blob in files.items():
-        if blob.link and not is_contract_file(link) and (target := _target(link, texts[blob.hash])).startswith("../"):
+    for link in links:
+        target = _target(link, texts[files[link].hash])
+        if target.startswith("../") and not is_contract_file(link):
             inside = (path for path in files if path.startswith(f"{target}/"))
             found |= {f"{link}{path[len(target) :]}": path for path in inside}
     return found

@@ -303,6 +303,13 @@ def test_unknown_type_proposes_the_one_in_another_namespace() -> None:
     assert "'shop.types.Price'" in caught.value.fix
 
 
+def test_type_of_another_contract_is_told_as_not_shared() -> None:
+    texts = files(record("Order", "shop", id="string", price="shop.types.Price"), record("Price"))
+    with pytest.raises(InvalidSchema, match="nothing defines the type") as caught:
+        load(texts)
+    assert caught.value.fix.startswith("move shop.types.Price from schemas/orders/key.avsc into an .avsc of its own")
+
+
 # -- the names of a text ------------------------------------------------------------------------------------------
 
 
