@@ -141,7 +141,8 @@ class _Parser:
         if isinstance(value, list):
             return (yield self._union(value, space, at))
         if not isinstance(value, dict):
-            raise self.invalid(f"{show(value)} is not a type", at, "write a type's name, an object or an array")
+            fix = 'write "null"' if value is None else "write a type's name, an object or an array"
+            raise self.invalid(f"{show(value)} is not a type", at, fix)
         word = value.get("type")
         if not isinstance(word, str):
             what, fix = no_type(value)

@@ -49,6 +49,14 @@ _WORDS: Final[Mapping[str, str]] = {
 }
 
 
+#: Types as other languages write them: `array<string>`, `string[]`, `map<string, long>`, `string?`, `decimal(9, 2)`.
+_GENERIC: Final = re.compile(
+    r"(?:array|list|set)<(?P<items>.+)>|(?P<item>.+)\[\]|map<(?:string, *)?(?P<values>.+)>|(?P<optional>.+)\?",
+    re.IGNORECASE,
+)
+_DECIMAL: Final = re.compile(r"decimal\((\d{1,3})(?:, *(\d{1,3}))?\)", re.IGNORECASE)
+
+
 def no_type(value: dict[str, Any]) -> tuple[str, str]:
     """What is wrong with an object whose "type" is not a name, and how to fix it."""
     if "type" not in value:
@@ -106,6 +114,14 @@ def _meant(word: str, attributes: Mapping[str, Any]) -> Any:
         missing = {key: _Ellipsis() for key in _NEEDED[word] if key not in attributes}
         given = {key: item for key, item in attributes.items() if key in wanted or key in ("logicalType", "default")}
         return {"type": word, **given, **missing}
+    if written := _GENERIC.fullmatch(word):
+        inner = next(one for one in written.groups() if one)
+        meant = _meant(inner, {}) or inner
+        if written["optional"]:
+            return ["null", meant]
+        return {"type": "map", "values": meant} if written["values"] else {"type": "array", "items": meant}
+    if written := _DECIMAL.fullmatch(word):
+        return _meant("decimal", {"precision": int(written[1]), "scale": int(written[2] or 0)})
     if "." in word:
         return None
     plain = re.sub("[^a-z0-9]", "", word.lower())

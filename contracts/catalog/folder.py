@@ -15,6 +15,8 @@ from contracts import git_program
 from contracts.errors import ConfigurationError
 
 CONTRACT_FILE = "contract.yaml"
+#: Why a file is not read.
+IGNORED, IS_FOLDER = "git ignores it", "it is a folder"
 #: Names that a reader could take for a contract's.
 _ALIKE = frozenset({"contract.yml", "contracts.yaml", "contracts.yml"})
 
@@ -83,6 +85,8 @@ class _Reading:
             for name, entry in self._entries(path):
                 if os.path.isdir(entry):
                     (linked if entry.is_symlink() else waiting).append(name)
+                    if is_contract_file(name):
+                        self.unread[name] = IS_FOLDER
                 else:
                     self._file(name, entry)
         return Folder(dict(sorted(self.texts.items())), dict(sorted(self.unread.items())), tuple(self.faults))
@@ -102,7 +106,7 @@ class _Reading:
             if entry.name == ".git":
                 continue
             if name in self.ignored:
-                self.unread[name] = "git ignores it"
+                self.unread[name] = IGNORED
             else:
                 yield name, entry
 

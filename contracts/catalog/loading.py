@@ -103,14 +103,15 @@ class Loaded:
         """The contracts, if all of them could be read.
 
         Raises:
-            ConfigurationError: the first fault, and how many others there are.
+            ConfigurationError: the first fault, and how many there are.
         """
         if not self.faults:
             return self.catalog
-        first, others = self.faults[0].error, len(self.faults) - 1
-        if others:
-            more = "one more file" if others == 1 else f"{others} more files"
-            first = first.but(fix=f"{first.fix}; `contracts lint` shows this and {more} that cannot be read")
+        first = self.faults[0].error
+        if len(self.faults) > 1:
+            first = first.but(
+                fix=f"{first.fix}; `contracts lint` lists all {len(self.faults)} faults of the contracts"
+            )
         raise first
 
 
@@ -180,8 +181,9 @@ class _Reading:
         for fault in self.files.faults:
             self._fault(fault)
             path = PurePosixPath(fault.file)
-            if path.name == CONTRACT_FILE:
-                self.broken[path.parent.relative_to(self.root).as_posix()] = ""
+            if path.suffix != ".avsc":
+                folder = path.parent if path.name == CONTRACT_FILE else path
+                self.broken[folder.relative_to(self.root).as_posix()] = ""
         self._almost()
         if not folders and not self.faults:
             raise ConfigurationError(

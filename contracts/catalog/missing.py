@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from contracts.catalog.folder import Folder
+from contracts.catalog.folder import IGNORED, Folder
 from contracts.errors import ConfigurationError
 
 
@@ -30,13 +30,14 @@ def _why(key: str, name: str, folder: str, files: Folder, root: str) -> tuple[st
         )
     if path in files.unread:
         if reason := files.unread[path]:
-            return f"the file {name} is there, but {reason}", f"remove {_join(root, path)} from .gitignore"
+            fix = f"remove {_join(root, path)} from .gitignore" if reason == IGNORED else "replace it by a file"
+            return f"the file {name} is there, but {reason}", fix
         right = PurePosixPath(name).with_suffix(".avsc").as_posix()
         return (
             f"the file {name} is there, but only files whose names end with .avsc are read",
             f"rename it to {right}, and write `{key}: {right}`",
         )
-    ignored = next((one for one, why in files.unread.items() if why and path.startswith(f"{one}/")), None)
+    ignored = next((one for one, why in files.unread.items() if why == IGNORED and path.startswith(f"{one}/")), None)
     if ignored is not None:
         why = files.unread[ignored]
         return f"the file {name} is in {ignored}, but {why}", f"remove {_join(root, ignored)} from .gitignore"

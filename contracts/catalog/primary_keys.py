@@ -27,7 +27,9 @@ def check(contract: Contract) -> None:
             "a contract with sinks needs a record as its value",
             file=contract.value.file,
             line=root.line,
-            fix="wrap the type in a record",
+            fix="keep one record in this file, and move the other types into an .avsc of their own"
+            if isinstance(root, Union) and contract.value.schema.own
+            else "wrap the type in a record",
         )
     names = [f.name for f in root.fields]
     for sink in contract.sinks:

@@ -147,6 +147,27 @@ def test_attribute_of_a_field_moves_to_its_type(field: dict[str, Any], meant: An
     parsing.parse(json.dumps(around({"name": "home_town", "type": fixed})))
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("array<string>", {"type": "array", "items": "string"}),
+        ("List<Integer>", {"type": "array", "items": "int"}),
+        ("string[]", {"type": "array", "items": "string"}),
+        ("date[]", {"type": "array", "items": {"type": "int", "logicalType": "date"}}),
+        ("map<string, long>", {"type": "map", "values": "long"}),
+        ("map<array<bool>>", {"type": "map", "values": {"type": "array", "items": "boolean"}}),
+        ("string?", ["null", "string"]),
+        ("decimal(9,3)", {"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 3}),
+        ("Decimal(9)", {"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 0}),
+        (None, "null"),
+    ],
+)
+def test_type_of_another_language_is_replaced(written: str | None, meant: Any) -> None:
+    fixed = proposed(refused({"name": "f", "type": written}))
+    assert fixed == meant
+    parsing.parse(json.dumps(around({"name": "f", "type": fixed})))
+
+
 @pytest.mark.parametrize("name", ["com.other.Thing", "Thing", "date.Thing"])
 def test_unknown_name_proposes_no_other_type(name: str) -> None:
     error = refused({"name": "f", "type": name})

@@ -67,6 +67,12 @@ def test_broken_schema_error_names_file_and_line() -> None:
     assert "schemas/orders/value.avsc:2" in told
 
 
+def test_error_of_several_broken_files_says_how_many() -> None:
+    told = refusal(orders__value_avsc="{", a_avsc="{", b_avsc="[")
+    assert "`contracts lint` lists all 3 faults" in told
+    assert "contracts lint" not in refusal(orders__value_avsc="{")
+
+
 def test_nullable_primary_key_is_refused() -> None:
     assert "may be null" in refusal(orders__value_avsc=record(("id", ["null", "string"])))
 

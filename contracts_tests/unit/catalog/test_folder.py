@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -170,6 +174,25 @@ def test_file_that_is_not_utf_8_is_told_with_its_line(folder: Path, name: str) -
         loading.load(folder)
 
 
+@pytest.mark.parametrize("name", ["orders/value.avsc", "orders/contract.yaml", "orders"])
+def test_file_that_may_not_be_read_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    read, scan = Path.read_bytes, os.scandir
+
+    def refusing(original: Callable[[Path], Any]) -> Callable[[Path], Any]:
+        def call(path: Path) -> Any:
+            if path == folder / name:
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+            return original(path)
+
+        return call
+
+    monkeypatch.setattr(Path, "read_bytes", refusing(read))
+    monkeypatch.setattr(os, "scandir", refusing(scan))
+    (told,) = faults(folder)
+    assert told.startswith(f"{folder}/{name}: the f")
+    assert "cannot be read: Permission denied" in told
+
+
 # -- names --------------------------------------------------------------------------------------------------------
 
 
@@ -223,4 +246,4 @@ def test_folder_with_the_name_of_a_schema_is_told(folder: Path) -> None:
     (folder / "orders" / "value.avsc").unlink()
     (folder / "orders" / "value.avsc").mkdir()
     (told,) = faults(folder)
-    assert "value.avsc does not exist" in told or "folder" in told
+    assert "the file value.avsc is there, but it is a folder" in told
