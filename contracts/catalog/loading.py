@@ -182,8 +182,8 @@ class _Reading:
             self._fault(fault)
             path = PurePosixPath(fault.file)
             if path.suffix != ".avsc":
-                folder = path.parent if path.name == CONTRACT_FILE else path
-                self.broken[folder.relative_to(self.root).as_posix()] = ""
+                around = path.parent if path.name == CONTRACT_FILE else path
+                self.broken[around.relative_to(self.root).as_posix()] = ""
         self._almost()
         if not folders and not self.faults:
             raise ConfigurationError(
