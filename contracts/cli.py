@@ -72,7 +72,13 @@ def _against(default: str) -> Any:
 FindingsFormat = Annotated[
     report.Format, typer.Option("--format", help="text for people; the others for programs, CI and pull requests.")
 ]
-Fail = Annotated[FailOn, typer.Option("--fail-on", help="The lowest severity that makes the exit code 1.")]
+Fail = Annotated[
+    FailOn,
+    typer.Option(
+        "--fail-on",
+        help="The lowest severity that makes the exit code 1. An unreadable file makes it 2, except with never.",
+    ),
+]
 
 
 @app.callback()
@@ -90,9 +96,9 @@ def _options(
 def lint(context: typer.Context, output: FindingsFormat = report.Format.text, fail_on: Fail = FailOn.error) -> None:
     """Find problems that the registry accepts and you will regret (docs/reference/lint.md)."""
     current, texts = _current(context.obj)
-    found = Result("lint", tuple(current.contracts), linter.run(current, texts), fail_on)
+    found = Result("lint", current.names, linter.everything(current, texts), fail_on)
     report.result(found, output)
-    raise typer.Exit(EXIT_FINDINGS if found.failed else EXIT_OK)
+    raise typer.Exit(found.exit_code)
 
 
 @app.command()
@@ -104,13 +110,13 @@ def check(
 ) -> None:
     """Show what a change breaks, what it does downstream, and who deploys first (docs/reference/check.md)."""
     current, texts = _current(context.obj)
-    source = baselines.source(against, context.obj.contracts_dir, current, context.obj)
+    source = baselines.source(against, context.obj.contracts_dir, current.catalog, context.obj)
     base = source.baseline()
-    histories = source.histories(checks.changed_subjects(current, base), current)
-    checked = checks.run(current, base, histories, texts, datetime.now(UTC).date())
-    found = Result("check", tuple(current.contracts), checked.findings, fail_on, checked)
+    histories = source.histories(checks.changed_subjects(current.catalog, base), current.catalog)
+    checked = checks.everything(current, base, histories, texts, datetime.now(UTC).date())
+    found = Result("check", current.names, checked.findings, fail_on, checked)
     report.result(found, output)
-    raise typer.Exit(EXIT_FINDINGS if found.failed else EXIT_OK)
+    raise typer.Exit(found.exit_code)
 
 
 @app.command()
@@ -151,9 +157,16 @@ def register(
 
 
 @app.command()
-def drift(context: typer.Context, output: FindingsFormat = report.Format.text, fail_on: Fail = FailOn.error) -> None:
+def drift(
+    context: typer.Context,
+    output: FindingsFormat = report.Format.text,
+    fail_on: Annotated[
+        FailOn, typer.Option("--fail-on", help="The lowest severity that makes the exit code 1.")
+    ] = FailOn.error,
+) -> None:
     """Show where the registry and the topics differ from the contracts, and how to fix it; change nothing."""
-    current, texts = _current(context.obj)
+    loaded, texts = _current(context.obj)
+    current = loaded.whole()
     servers = _servers(context.obj)
     findings = drifts.find(current, servers.read(current), texts)
     against = f"the registry {servers.registry.url} and Kafka {servers.topics.bootstrap}"
@@ -199,7 +212,7 @@ def tables(
         needed = migrations.create(current.contracts.values())
     else:
         source = baselines.source(against, context.obj.contracts_dir, current, context.obj)
-        base, wanted = source.baseline(), list(current.contracts.values())
+        base, wanted = source.baseline().whole(), list(current.contracts.values())
         histories = source.histories(migrations.stored(base.contracts, wanted), current)
         label, needed = base.label, migrations.between(base.contracts, wanted, histories)
     chosen = [one for one in needed if store is None or one.kind == store]
@@ -224,13 +237,10 @@ def export_odcs(
     report.text("---\n".join(odcs.as_yaml(odcs.of(one, server)) for one in chosen))
 
 
-def _current(configured: Settings) -> tuple[loading.Catalog, Texts]:
-    """The contracts of the working tree, and the texts of their files."""
-    folder = configured.contracts_dir
-    if not folder.is_dir():
-        loading.load(folder)  # raises the error that says what is wrong
-    files = loading.read_folder(folder)
-    return loading.from_files(files, str(folder)), Texts.of(files, str(folder))
+def _current(configured: Settings) -> tuple[loading.Loaded, Texts]:
+    """The contracts of the working tree, as far as they can be read, and the texts of their files."""
+    loaded, files = loading.load_folder(configured.contracts_dir)
+    return loaded, Texts.of(files.texts, str(configured.contracts_dir))
 
 
 def _plan(configured: Settings, names: Sequence[str], *, prune: bool = False) -> tuple[Servers, plans.Plan]:

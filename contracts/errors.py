@@ -3,6 +3,8 @@
     ContractsError               exit 2
     ├── ConfigurationError       2   flags, environment, contract.yaml
     │   └── InvalidSchema        2   an .avsc that is not a valid Avro schema
+    │       ├── Redefined        2   two definitions of one name differ
+    │       └── UnknownType      2   nothing defines a name
     ├── ServiceError             3   a server did not answer, or failed
     │   └── Refused              3   a server answered, and refused (`what` has its own words)
     ├── FindingsError            1   the work was done, and it found problems
@@ -14,7 +16,7 @@ into an exit code.
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
 EXIT_OK = 0
 EXIT_FINDINGS = 1
@@ -55,27 +57,59 @@ class ContractsError(Exception):
 
 
 class ConfigurationError(ContractsError):
-    """A flag, an environment variable or a file of a contract is wrong.  Exit code 2."""
+    """A flag, an environment variable or a file of a contract is wrong.  Exit code 2.
+
+    Args:
+        file: the file that is wrong, as messages show it; empty if it is not a file.
+        line, column: 1-based place in it, 0 if unknown.
+        path: place inside the schema (`user.address.street`), or the keys of contract.yaml; empty if unknown.
+    """
 
     exit_code = EXIT_USAGE
 
-
-class InvalidSchema(ConfigurationError):
-    """An Avro schema that Confluent Schema Registry would refuse as invalid (42201).  Exit code 2.
-
-    Args:
-        path: position inside the schema, e.g. `user.address.street`; empty for the whole document.
-        line: 1-based line of the node in its text, 0 if unknown.
-        column: 1-based column of the node in its text, 0 if unknown.
-    """
-
     def __init__(
-        self, what: str, *, where: str = "", fix: str = "", path: str = "", line: int = 0, column: int = 0
+        self,
+        what: str,
+        *,
+        where: str = "",
+        fix: str = "",
+        file: str = "",
+        line: int = 0,
+        column: int = 0,
+        path: str = "",
     ) -> None:
-        super().__init__(what, where=where, fix=fix)
-        self.path = path
+        place = ":".join([file, *(str(number) for number in (line, column) if number)]) if file else ""
+        super().__init__(what, where=where or place, fix=fix)
+        self.file = file
         self.line = line
         self.column = column
+        self.path = path
+
+    def at(self, line: int) -> Self:
+        """A copy of the error with the line of its file."""
+        other = self.but(where=f"{self.file}:{line}")
+        other.line = line
+        return other
+
+
+class InvalidSchema(ConfigurationError):
+    """An Avro schema that Confluent Schema Registry would refuse as invalid (42201).  Exit code 2."""
+
+
+class Redefined(InvalidSchema):
+    """A schema defines a type that is already defined, and differently.  `name`: the full name of the type."""
+
+    def __init__(self, name: str, **facts: Any) -> None:
+        super().__init__(f"{name} is defined twice, differently", **facts)
+        self.name = name
+
+
+class UnknownType(InvalidSchema):
+    """A schema uses a type that nothing defines.  `name`: the full name of the type."""
+
+    def __init__(self, name: str, what: str, **facts: Any) -> None:
+        super().__init__(what, **facts)
+        self.name = name
 
 
 class ServiceError(ContractsError):

@@ -9,9 +9,10 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from contracts.catalog.findings import FailOn, Finding, Severity
+from contracts.catalog.findings import UNREADABLE, FailOn, Finding, Severity
 from contracts.check.effects import Impact, SparkEffect
 from contracts.check.run import Checked, Verdict
+from contracts.errors import EXIT_FINDINGS, EXIT_OK, EXIT_USAGE
 from contracts.impact_wording import ImpactWording
 from contracts.tables.migrations import migration_document
 from contracts.terminal import clean
@@ -38,6 +39,15 @@ class Result:
     @property
     def failed(self) -> bool:
         return any(one.fails(self.fail_on) for one in self.findings)
+
+    @property
+    def exit_code(self) -> int:
+        """2 if a file cannot be read, because then the findings are not all; 0 at any rate for `never`."""
+        if self.fail_on is FailOn.never:
+            return EXIT_OK
+        if any(one.rule == UNREADABLE for one in self.findings):
+            return EXIT_USAGE
+        return EXIT_FINDINGS if self.failed else EXIT_OK
 
     @property
     def verdict(self) -> str:

@@ -78,19 +78,26 @@ class _Scan(NamedTuple):
 class Document:
     """A JSON text and its value; of two equal keys the last one wins.
 
-    `load` raises JsonError.
+    `load` makes it.  With `item`, it is only that item of the array that the text is.
     """
 
     text: str
     value: Any
     has_duplicates: bool
+    item: int | None = None
+
+    def part(self, item: int) -> Document:
+        """Only this item of the array that the text is, with its places in the whole text."""
+        return Document(self.text, self.value[item], self.has_duplicates, item)
 
     @cached_property
     def duplicates(self) -> tuple[Duplicate, ...]:
         """Every repeated key, in the order of the text."""
         if not self.has_duplicates:
             return ()
-        return tuple(Duplicate(key, *self._at(offset)) for key, offset in self._scan.duplicates)
+        start, end = self._extent
+        found = ((key, offset) for key, offset in self._scan.duplicates if start <= offset < end)
+        return tuple(Duplicate(key, *self._at(offset)) for key, offset in found)
 
     def position(self, pointer: Pointer) -> tuple[int, int]:
         """1-based line and column of the value at `pointer`, or of the nearest enclosing value if there is none."""
@@ -101,8 +108,19 @@ class Document:
         spot = self._spot(pointer)
         return self._at(spot.offset if spot.key < 0 else spot.key)
 
+    @property
+    def _extent(self) -> tuple[int, int]:
+        """Where the part begins, and where the next one does."""
+        items = self._scan.spot.inner
+        if self.item is None or items is None:
+            return 0, len(self.text)
+        after = items.get(self.item + 1)
+        return items[self.item].offset, after.offset if after else len(self.text)
+
     def _spot(self, pointer: Pointer) -> _Spot:
         spot = self._scan.spot
+        if self.item is not None and spot.inner is not None:
+            spot = spot.inner[self.item]
         for step in steps(pointer):
             inner = spot.inner.get(step) if spot.inner is not None else None
             if inner is None:
@@ -351,7 +369,8 @@ class _Scanner:
         if character == "'":
             return "strings need double quotes"
         if character == "\ufeff":
-            return "the text begins with a byte order mark; save it as UTF-8 without one"
+            where = "the text begins with" if not offset else "there is"
+            return f"{where} a byte order mark; save it as UTF-8 without one"
         word = re.compile(r"[^\s\[\]{},:\"]+").match(self.text, offset)
         return f"{(word[0] if word else character)[:40]!r} is not JSON"
 

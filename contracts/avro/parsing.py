@@ -50,27 +50,32 @@ __all__ = [
 ]  # fmt: skip
 
 
-def parse(text: str, *, where: str = "", named: Mapping[str, NamedType] | None = None) -> Schema:
+def parse(
+    text: str, *, where: str = "", named: Mapping[str, NamedType] | None = None, part: int | None = None
+) -> Schema:
     """Parse a new schema.
 
     Args:
         text: Avro JSON; comments are allowed, of two equal keys the last one wins (see `Document.duplicates`).
         where: the name of the text in messages, e.g. its file.
         named: types of other schemas that this one may use, by full name (`Schema.named` of those).
+        part: the schema is only this item of the array that the text is.
 
     Raises:
         InvalidSchema: the registry would refuse it as invalid (error 42201).
     """
-    return _Parser(SchemaText(text, where), named or {}, stored=False).schema()
+    return _Parser(SchemaText(text, where, part), named or {}, stored=False).schema()
 
 
-def parse_stored(text: str, *, where: str = "", named: Mapping[str, NamedType] | None = None) -> Schema:
+def parse_stored(
+    text: str, *, where: str = "", named: Mapping[str, NamedType] | None = None, part: int | None = None
+) -> Schema:
     """Parse a schema that the registry has accepted before, without checks of defaults and namespaces.
 
     Raises:
         InvalidSchema: the text cannot be parsed even so.
     """
-    return _Parser(SchemaText(text, where), named or {}, stored=True).schema()
+    return _Parser(SchemaText(text, where, part), named or {}, stored=True).schema()
 
 
 def normalise(text: str, *, named: Mapping[str, NamedType] | None = None) -> str:
@@ -89,6 +94,8 @@ class _Parser:
         self.document = text.document
         self.where = text.where
         self.invalid = text.invalid
+        self.redefined = text.redefined
+        self.unknown = text.unknown
         self.attributes = Attributes(text, stored=stored)
         self.stored = stored
         self.known: dict[str, NamedType] = dict(named)
@@ -99,14 +106,10 @@ class _Parser:
         value = self.document.value
         root = self._leaf(value, None, ()) or run(self._compound(value, None, ()))
         if isinstance(root, Reference) and root.forward:
-            raise self.invalid(f"nothing defines the type {quoted(root.fullname)}", (), fix_of_unknown(root.fullname))
+            raise self._unknown(root)
         for reference in self.forward:
             if reference.fullname not in self.known:
-                raise self.invalid(
-                    f"nothing defines the type {quoted(reference.fullname)}",
-                    reference.pointer,
-                    fix_of_unknown(reference.fullname),
-                )
+                raise self._unknown(reference)
         if isinstance(root, Named):
             # Of two equal definitions of one type the first one wins.
             root = self.known[root.fullname]
@@ -116,6 +119,10 @@ class _Parser:
             if fault is not None:
                 raise self.invalid(fault.what, fault.pointer, fault.fix)
         return schema
+
+    def _unknown(self, reference: Reference) -> InvalidSchema:
+        name = reference.fullname
+        return self.unknown(name, reference.pointer, fix_of_unknown(name, self.document.value, reference.pointer))
 
     # -- any type ------------------------------------------------------------------------------------------------
 
@@ -134,7 +141,8 @@ class _Parser:
         if isinstance(value, list):
             return (yield self._union(value, space, at))
         if not isinstance(value, dict):
-            raise self.invalid(f"{show(value)} is not a type", at, "write a type's name, an object or an array")
+            fix = 'write "null"' if value is None else "write a type's name, an object or an array"
+            raise self.invalid(f"{show(value)} is not a type", at, fix)
         word = value.get("type")
         if not isinstance(word, str):
             what, fix = no_type(value)
@@ -300,11 +308,7 @@ class _Parser:
             self.known[full] = node
             self.own.append(full)
         elif not same(self.known[full], node, self.known, self._is_open):
-            raise self.invalid(
-                f"{full} is defined twice, and differently",
-                node.pointer,
-                "rename one, or use the first by its name",
-            )
+            raise self.redefined(full, node.pointer, "rename one, or use the first by its name")
 
 
 def _branch_name(branch: AnyType) -> str:

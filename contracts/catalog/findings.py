@@ -80,6 +80,17 @@ def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     )
 
 
+#: The rule about files that cannot be read.
+UNREADABLE = "UNREADABLE"
+
+
+def unreadable(error: ConfigurationError, contract: str = "") -> Finding:
+    """The finding about a file that cannot be read.  `contract`: its name, if the file belongs to one."""
+    return Finding(
+        UNREADABLE, Severity.error, error.what, error.fix, error.file, error.line, error.column, error.path, contract
+    )
+
+
 #: The rules about approvals themselves: id -> severity.
 APPROVAL_EXPIRED = "APPROVAL_EXPIRED"
 APPROVAL_UNUSED = "APPROVAL_UNUSED"
@@ -104,19 +115,18 @@ def approve(
         texts: the contract files, for the line.
         still_needed: (rule, path, role) of findings that the next change would have: approvals of these are in use.
 
-    Raises:
-        ConfigurationError: an approval names a rule that does not exist.
+    An approval of a rule that does not exist is a finding too.
     """
     result = list(findings)
     rules = sorted(known)
     for number, approval in enumerate(contract.spec.approvals):
         line, column = texts.position(contract.file, "approvals", number)
         if approval.rule not in rules:
-            raise ConfigurationError(
-                f"approvals.{number}.rule: there is no rule {approval.rule!r}",
-                where=f"{contract.file}:{line}" if line else contract.file,
-                fix=f"rules of check: {', '.join(rules)}",
-            )
+            what = f"approvals.{number}.rule: there is no rule {approval.rule!r}"
+            fix = f"rules of check: {', '.join(rules)}"
+            error = ConfigurationError(what, file=contract.file, line=line, column=column, fix=fix)
+            result.append(replace(unreadable(error, contract.name), path=f"approvals.{number}"))
+            continue
         about = [i for i, one in enumerate(result) if (one.rule, one.path) == (approval.rule, approval.path)]
         covered = [i for i in about if approval.covers(approval.rule, approval.path, role(contract, result[i]))]
         at = f"of {approval.rule}" + (f" at {approval.path}" if approval.path else "") + f" in the {approval.subject}"

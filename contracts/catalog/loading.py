@@ -7,24 +7,24 @@ one shared named type, which is registered under its full name as the subject, a
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Literal
 
-from contracts.avro import shapes
-from contracts.avro.nodes import Record, Union
-from contracts.catalog import yaml_text
-from contracts.catalog.contract import DELETIONS, Contract, ContractSpec, Subject, types_of
+from contracts.catalog import primary_keys, yaml_text
+from contracts.catalog.contract import Contract, ContractSpec, Subject, types_of
+from contracts.catalog.folder import (
+    CONTRACT_FILE,
+    Folder,
+    is_almost_contract_file,
+    read_folder,
+)
+from contracts.catalog.missing import missing
 from contracts.catalog.shared_types import SharedTypes
-from contracts.catalog.spec import line_of, parse_spec
+from contracts.catalog.spec import line_of, names_in, parse_spec
 from contracts.errors import ConfigurationError
 from contracts.quality import reading
-
-CONTRACT_FILE = "contract.yaml"
-# A field of one of these types has the same value in a key, in every store and in its driver.
-_DELETABLE = frozenset({"boolean", "int", "long", "string", "enum", "bytes", "fixed", "uuid", "date"})
-_LONGEST_TABLE = 48  # Cassandra's limit
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,53 @@ class Catalog:
         return Catalog(self.root, MappingProxyType(chosen), tuple(one for one in self.types if one.name in used))
 
 
+@dataclass(frozen=True)
+class Fault:
+    """What makes a file unreadable.  `contract`: the name of the contract that it belongs to; empty for a shared
+    type."""
+
+    error: ConfigurationError
+    contract: str = ""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """Everything that could be read, and everything that could not.
+
+    Args:
+        catalog: the contracts without faults.
+        faults: each once.
+        broken: the names of the contracts with faults -> topic, as far as it is known.
+        unused: the files of shared types that no contract uses -> the types that they define.  While a contract is
+            broken, nobody knows, and it is empty.
+    """
+
+    catalog: Catalog
+    faults: tuple[Fault, ...] = ()
+    broken: Mapping[str, str] = field(default_factory=dict)
+    unused: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all contracts, the broken ones too."""
+        return tuple(sorted({*self.catalog.contracts, *self.broken}))
+
+    def whole(self) -> Catalog:
+        """The contracts, if all of them could be read.
+
+        Raises:
+            ConfigurationError: the first fault, and how many there are.
+        """
+        if not self.faults:
+            return self.catalog
+        first = self.faults[0].error
+        if len(self.faults) > 1:
+            first = first.but(
+                fix=f"{first.fix}; `contracts lint` lists all {len(self.faults)} faults of the contracts"
+            )
+        raise first
+
+
 def load(folder: Path) -> Catalog:
     """Load the contracts below `folder`.
 
@@ -75,11 +122,21 @@ def load(folder: Path) -> Catalog:
         ConfigurationError: the folder does not exist, has no contract, or has an invalid contract.yaml.
         InvalidSchema: an .avsc is not a valid Avro schema.
     """
+    return load_folder(folder)[0].whole()
+
+
+def load_folder(folder: Path) -> tuple[Loaded, Folder]:
+    """Load the contracts below `folder`, as far as they can be read, and return them with their files.
+
+    Raises:
+        ConfigurationError: the folder does not exist, or has no contract.
+    """
     if not folder.is_dir():
         raise ConfigurationError(
             "the folder does not exist", where=str(folder), fix="run from the repository's root, or set CONTRACTS_DIR"
         )
-    return from_files(read_folder(folder), str(folder))
+    files = read_folder(folder)
+    return read(files, str(folder)), files
 
 
 def load_one(folder: Path, name: str) -> Contract:
@@ -87,163 +144,168 @@ def load_one(folder: Path, name: str) -> Contract:
     return load(folder).get(name)
 
 
-def read_folder(folder: Path) -> dict[str, str]:
-    """Read every contract.yaml and .avsc: path below `folder` (POSIX) -> text, sorted."""
-    files = {}
-    for path in sorted(folder.rglob("*")):
-        if is_contract_file(path.name) and path.is_file():
-            try:
-                files[path.relative_to(folder).as_posix()] = path.read_text(encoding="utf-8")
-            except UnicodeDecodeError as error:
-                raise ConfigurationError(
-                    f"not UTF-8: {error.reason} at byte {error.start}", where=str(path), fix="save it as UTF-8"
-                ) from None
-    return files
-
-
-def is_contract_file(path: str) -> bool:
-    """Whether `from_files` reads the file: a contract.yaml or an .avsc."""
-    return path.endswith(".avsc") or PurePosixPath(path).name == CONTRACT_FILE
-
-
 def from_files(files: Mapping[str, str], root: str) -> Catalog:
-    """Load contracts from file texts (see `read_folder`); `root` is only for messages.  Raises as `load`."""
-    folders = [str(PurePosixPath(path).parent) for path in files if PurePosixPath(path).name == CONTRACT_FILE]
-    if not folders:
-        raise ConfigurationError(
-            f"no folder has a {CONTRACT_FILE}",
-            where=root,
-            fix=f"add {root}/<topic>/{CONTRACT_FILE} (docs/reference/contract.md)",
-        )
-    specs = {
-        folder: parse_spec(files[_join(folder, CONTRACT_FILE)], _join(root, folder, CONTRACT_FILE))
-        for folder in folders
-    }
-    own = {_join(folder, name) for folder, spec in specs.items() for name in (spec.key, spec.value) if name}
-    shared = SharedTypes(
-        {path: text for path, text in files.items() if path.endswith(".avsc") and path not in own}, root
-    )
-    shared.check_unique()
-    contracts = {}
-    topics: dict[str, str] = {}
-    tables: dict[tuple[str, str], str] = {}
-    for folder, spec in specs.items():
-        where = _join(root, folder, CONTRACT_FILE)
-        if spec.topic in topics:
+    """Load contracts from file texts, by path below `root`, which is only for messages.  Raises as `load`."""
+    return read(Folder(files), root).whole()
+
+
+def read(files: Folder, root: str, *, stored: bool = False) -> Loaded:
+    """Read contracts, as far as they can be read.
+
+    Args:
+        root: the folder of the files, for messages.
+        stored: whether the registry has accepted the schemas before (see `parsing.parse_stored`).
+
+    Raises:
+        ConfigurationError: there is no contract.
+    """
+    return _Reading(files, root, stored).read()
+
+
+class _Reading:
+    """Reads one state of the files, once."""
+
+    def __init__(self, files: Folder, root: str, stored: bool) -> None:
+        self.files = files
+        self.root = root
+        self.stored = stored
+        self.faults: dict[int, Fault] = {}
+        self.broken: dict[str, str] = {}
+        self.contracts: dict[str, Contract] = {}
+        self.topics: dict[str, str] = {}
+        self.tables: dict[tuple[str, str], str] = {}
+
+    def read(self) -> Loaded:
+        texts = self.files.texts
+        folders = [str(PurePosixPath(path).parent) for path in texts if PurePosixPath(path).name == CONTRACT_FILE]
+        for fault in self.files.faults:
+            self._fault(fault)
+            path = PurePosixPath(fault.file)
+            if path.suffix != ".avsc":
+                around = path.parent if path.name == CONTRACT_FILE else path
+                self.broken[around.relative_to(self.root).as_posix()] = ""
+        self._almost()
+        if not folders and not self.faults:
             raise ConfigurationError(
-                f"topic {spec.topic} already has a contract, {topics[spec.topic]}",
-                where=where,
+                f"no folder has a {CONTRACT_FILE}",
+                where=self.root,
+                fix=f"add {self.root}/<topic>/{CONTRACT_FILE} (docs/reference/contract.md)",
+            )
+        specs = {folder: spec for folder in folders if (spec := self._spec(folder))}
+        everywhere = dict.fromkeys([*folders, *self.broken])
+        own = {_join(folder, name) for folder in everywhere for name in self._named(folder, specs.get(folder))}
+        shared = SharedTypes(
+            {path: text for path, text in texts.items() if path.endswith(".avsc") and path not in own},
+            self.root,
+            stored=self.stored,
+            others={path: texts[path] for path in own if path in texts},
+        )
+        if not self.stored:
+            for error in shared.faults():
+                self._fault(error)
+        for folder, spec in specs.items():
+            self._contract(folder, spec, shared)
+        subjects = [subject for contract in self.contracts.values() for subject in contract.subjects]
+        catalog = Catalog(self.root, MappingProxyType(self.contracts), types_of(subjects))
+        unused = {} if self.broken or self.stored else shared.unused(subjects)
+        return Loaded(catalog, tuple(self.faults.values()), MappingProxyType(self.broken), MappingProxyType(unused))
+
+    def _fault(self, error: ConfigurationError, contract: str = "") -> None:
+        self.faults.setdefault(id(error), Fault(error, contract))
+
+    def _almost(self) -> None:
+        """Find files whose name is a slip, so that nobody would miss their contract."""
+        for path, reason in self.files.unread.items():
+            folder = str(PurePosixPath(path).parent)
+            if is_almost_contract_file(path) and not reason and _join(folder, CONTRACT_FILE) not in self.files.texts:
+                what = f"the file is not read, because its name is not {CONTRACT_FILE}"
+                self._fault(
+                    ConfigurationError(what, file=_join(self.root, path), fix=f"rename it to {CONTRACT_FILE}")
+                )
+                self.broken[folder] = ""
+
+    def _spec(self, folder: str) -> ContractSpec | None:
+        text = self.files.texts[_join(folder, CONTRACT_FILE)]
+        try:
+            return parse_spec(text, _join(self.root, folder, CONTRACT_FILE))
+        except ConfigurationError as error:
+            names = names_in(text)
+            topic = names.topic if names else ""
+            name = folder if folder != "." else topic
+            self.broken[name] = topic
+            self._fault(error, name)
+            return None
+
+    def _named(self, folder: str, spec: ContractSpec | None) -> list[str]:
+        """The files that a contract.yaml names, or probably names."""
+        if spec is None:
+            found = names_in(self.files.texts.get(_join(folder, CONTRACT_FILE), ""))
+            return [one for one in (found[1:] if found else ("key.avsc", "value.avsc")) if one]
+        return [one for one in (spec.key, spec.value) if one]
+
+    def _contract(self, folder: str, spec: ContractSpec, shared: SharedTypes) -> None:
+        name = folder if folder != "." else spec.topic
+        self.broken[name] = spec.topic
+        where = _join(self.root, folder, CONTRACT_FILE)
+        try:
+            self._check_unique(spec, where)
+            key = self._subject(name, folder, spec, "key", shared) if spec.key else None
+            value = self._subject(name, folder, spec, "value", shared)
+            if value is None or (spec.key and key is None):
+                return
+            rules = reading.read(spec.rules, value.schema, lambda *at: (where, self._line(folder, "rules", *at)))
+            contract = Contract(name, where, spec, key, value, rules)
+            primary_keys.check(contract)
+        except ConfigurationError as error:
+            if error.file == where and error.path and not error.line:
+                error = error.at(self._line(folder, *error.path.split(".")))
+            self._fault(error, name)
+            return
+        del self.broken[name]
+        self.contracts[name] = contract
+
+    def _check_unique(self, spec: ContractSpec, where: str) -> None:
+        if (other := self.topics.setdefault(spec.topic, where)) != where:
+            raise ConfigurationError(
+                f"topic {spec.topic} already has a contract, {other}",
+                file=where,
+                path="topic",
                 fix="a topic has one contract: change the topic of one of them, or merge the two folders",
             )
-        topics[spec.topic] = where
         for sink in spec.tables:
-            if (other := tables.setdefault((sink.kind, sink.qualified), where)) != where:
+            if (other := self.tables.setdefault((sink.kind, sink.qualified), where)) != where:
                 raise ConfigurationError(
                     f"{other} already writes to the {sink.kind} table {sink.qualified}",
-                    where=where,
+                    file=where,
+                    path=f"sinks.{sink.kind}.table",
                     fix="a table has one contract: name another table in the sinks",
                 )
-        name = folder if folder != "." else spec.topic
-        contracts[name] = _build(name, folder, spec, files, root, shared)
-    return Catalog(root, MappingProxyType(contracts), _types_of(contracts.values()))
+
+    def _subject(
+        self, name: str, folder: str, spec: ContractSpec, role: Literal["key", "value"], shared: SharedTypes
+    ) -> Subject | None:
+        """None if it cannot be read."""
+        file = spec.value if role == "value" else spec.key or ""
+        path = _join(folder, file)
+        shown = _join(self.root, path)
+        if path not in self.files.texts:
+            if not any(one.file == shown for one in self.files.faults):
+                self._fault(missing(role, file, folder, self.files, self.root, self._line(folder, role)), name)
+            return None
+        try:
+            return shared.subject(f"{spec.topic}-{role}", role, shown, self.files.texts[path])
+        except ConfigurationError as error:
+            self._fault(error, name)
+            return None
+
+    def _line(self, folder: str, *keys: str | int) -> int:
+        node = yaml_text.compose(self.files.texts[_join(folder, CONTRACT_FILE)])
+        assert node is not None  # it has already been parsed
+        return line_of(node, list(keys))
 
 
 def _types_of(contracts: Iterable[Contract]) -> tuple[Subject, ...]:
     return types_of(subject for contract in contracts for subject in contract.subjects)
-
-
-def _build(
-    name: str, folder: str, spec: ContractSpec, files: Mapping[str, str], root: str, shared: SharedTypes
-) -> Contract:
-    where = _join(root, folder, CONTRACT_FILE)
-
-    def subject(role: Literal["key", "value"], file_name: str) -> Subject:
-        path = _join(folder, file_name)
-        if path not in files:
-            raise ConfigurationError(
-                f"{role}: the file {file_name} does not exist",
-                where=where,
-                fix=f"add {_join(root, path)}, or correct `{role}:` in {where}",
-            )
-        return shared.subject(f"{spec.topic}-{role}", role, _join(root, path), files[path])
-
-    key = subject("key", spec.key) if spec.key else None
-    value = subject("value", spec.value)
-
-    def line_of_rule(number: int, key: str) -> str:
-        node = yaml_text.compose(files[_join(folder, CONTRACT_FILE)])
-        assert node is not None  # it has already been parsed
-        return f"{where}:{line_of(node, ['rules', number, key])}"
-
-    contract = Contract(name, where, spec, key, value, reading.read(spec.rules, value.schema, line_of_rule))
-    _check_sinks(contract)
-    return contract
-
-
-def _check_sinks(contract: Contract) -> None:
-    if not contract.sinks:
-        return
-    schema = contract.value.schema
-    root = schema.resolve(schema.root)
-    if not isinstance(root, Record):
-        raise ConfigurationError(
-            "a contract with sinks needs a record as its value",
-            where=contract.value.file,
-            fix="wrap the type in a record",
-        )
-    names = [f.name for f in root.fields]
-    for sink in contract.sinks:
-        for column in sink.primary_key:
-            if column not in names:
-                raise ConfigurationError(
-                    f"sinks.{sink.kind}.primary_key: there is no field {column!r}",
-                    where=contract.file,
-                    fix=f"fields of {contract.value.file}: {', '.join(names)}",
-                )
-            field = root.by_name[column]
-            if isinstance(schema.resolve(field.type), Union):
-                raise ConfigurationError(
-                    f"sinks.{sink.kind}.primary_key: field {column!r} may be null",
-                    where=f"{contract.value.file}:{field.line}",
-                    fix="give the field one type without null, because a primary key is never null",
-                )
-    if contract.deletes:
-        _check_tombstones(contract)
-
-
-def _check_tombstones(contract: Contract) -> None:
-    """A tombstone has only a key, which must name one row in each store."""
-    assert contract.key is not None
-    schema, values = contract.key.schema, contract.value.schema
-    root = schema.resolve(schema.root)
-    line = f"{contract.key.file}:{root.line}"
-    if not isinstance(root, Record):
-        raise ConfigurationError(
-            "tombstones: delete needs a record as its key", where=line, fix="wrap the type in a record, or set reject"
-        )
-    for sink in contract.sinks:
-        if len(sink.table) > (longest := _LONGEST_TABLE - len(DELETIONS)):
-            raise ConfigurationError(
-                f"tombstones: delete needs a table <table>{DELETIONS}, but the name {sink.table} is too long",
-                where=contract.file,
-                fix=f"name a table of at most {longest} characters in sinks.{sink.kind}, or set reject",
-            )
-        for column in sink.primary_key:
-            field = root.by_name.get(column)
-            if field is None:
-                raise ConfigurationError(
-                    f"tombstones: delete needs the primary key in the record's key, which has no field {column!r}",
-                    where=line,
-                    fix=f"add the field ({sink.kind}.primary_key is {', '.join(sink.primary_key)}), or set reject",
-                )
-            nodes = schema.resolve(field.type), values.resolve(contract.value.record.by_name[column].type)
-            mine, theirs = map(shapes.type_name, nodes)
-            if mine != theirs or nodes[0].type != nodes[1].type or mine not in _DELETABLE:
-                raise ConfigurationError(
-                    f"tombstones: delete cannot find rows by {column!r}, {mine} in the key and {theirs} in the value",
-                    where=f"{contract.key.file}:{field.line}",
-                    fix=f"give both the same type, one of {', '.join(sorted(_DELETABLE))}; or set reject",
-                )
 
 
 def _join(*parts: str) -> str:

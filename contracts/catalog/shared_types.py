@@ -1,18 +1,31 @@
-"""Named types that several schemas use: each has an .avsc of its own, and is found by its full name."""
+"""Named types that several schemas use: each is in an .avsc that no contract names, and is found by its full name.
+
+A file defines one type, or an array of them, as Avro's own compilers read it.  A type inside another one is found
+too.
+"""
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
+from types import MappingProxyType
 
-from contracts.avro import parsing
-from contracts.avro.nodes import NamedType, Schema
-from contracts.catalog.contract import Role, Subject
-from contracts.errors import ConfigurationError, InvalidSchema
+from contracts.avro import outline, parsing
+from contracts.avro.jsonpos import Pointer
+from contracts.avro.nodes import NamedType, Reference, Schema
+from contracts.avro.outline import Outline
+from contracts.avro.redefinition import same
+from contracts.catalog.contract import Role, Subject, types_of
+from contracts.errors import ConfigurationError, InvalidSchema, Redefined, UnknownType
+
+
+@dataclass(frozen=True, eq=False)
+class _Type:
+    """A shared type: a whole file, or an item of the array in it."""
+
+    path: str
+    names: Outline
 
 
 class SharedTypes:
@@ -21,35 +34,41 @@ class SharedTypes:
     Args:
         files: path -> text of the .avsc files that are not the key or the value of a contract.
         root: the folder of the paths, for messages.
+        stored: whether the registry has accepted the schemas before (see `parsing.parse_stored`).
+        others: path -> text of the other .avsc files, whose types nobody else can use.
     """
 
-    def __init__(self, files: Mapping[str, str], root: str = "") -> None:
+    def __init__(
+        self,
+        files: Mapping[str, str],
+        root: str = "",
+        *,
+        stored: bool = False,
+        others: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self._files = files
+        self._others = others
         self._root = root
-        self._paths: dict[str, str] = {}
+        self._is_stored = stored
+        self._types: list[_Type] = []
+        self._broken: list[str] = []
         for path, text in files.items():
-            if name := _full_name(text):
-                self._paths.setdefault(name, path)
-        self._by_word: dict[str, list[str]] = {}
-        for name in self._paths:
-            for word in {name, name.rpartition(".")[2]}:
-                self._by_word.setdefault(word, []).append(name)
-        self._subjects: dict[str, Subject] = {}
-        self._open: list[str] = []
-        self._stored: dict[str, Mapping[str, NamedType]] = {}
+            found = outline.parts(text)
+            if found is None:
+                self._broken.append(path)
+            self._types += [_Type(path, names) for names in found or ()]
+        self._by_name: dict[str, _Type] = {}
+        self._around: dict[str, list[_Type]] = {}  # a type that is inside another one -> those around it
+        for one in self._types:
+            if one.names.name:
+                self._by_name.setdefault(one.names.name, one)
+            for name in one.names.defined - {one.names.name}:
+                self._around.setdefault(name, []).append(one)
+        self._subjects: dict[_Type, Subject | InvalidSchema] = {}
+        self._open: list[_Type] = []
+        self._stored: dict[_Type, Mapping[str, NamedType]] = {}
 
     # -- the files of today: every fault is an error -----------------------------------------------------------------
-
-    def check_unique(self) -> None:
-        """Raise ConfigurationError where two files define the same type."""
-        for path, text in self._files.items():
-            name = _full_name(text)
-            if name and self._paths[name] != path:
-                raise ConfigurationError(
-                    f"{name} is already defined in {self._shown(self._paths[name])}",
-                    where=self._shown(path),
-                    fix="define a shared type once: delete or rename one of the two",
-                )
 
     def subject(self, name: str, role: Role, where: str, text: str) -> Subject:
         """The subject of an .avsc, with its references resolved.
@@ -58,79 +77,270 @@ class SharedTypes:
             InvalidSchema: the text, or a type that it uses, is not a valid schema; or types refer to each other in a
                 circle.
         """
-        named: dict[str, NamedType] = {}
-        for one in self._mentioned(text, name):
-            named.update(self._subject_of(one).schema.named)
-        schema = parsing.parse(text, where=where, named=named)
-        owners = {one.name: one for one in map(self._owner, schema.references)}
+        return self._subject(name, role, where, text, outline.outline(text))
+
+    def faults(self) -> Iterator[ConfigurationError]:
+        """What is wrong with the shared types themselves, whether or not a contract uses them."""
+        for path in self._broken:
+            try:
+                parsing.parse(self._files[path], where=self._shown(path))
+            except InvalidSchema as error:
+                yield error
+        for one in self._types:
+            first = self._by_name.get(one.names.name, one)
+            if first is not one:
+                line, column = outline.position(self._files[one.path], one.names.part, ((), "name"))
+                yield ConfigurationError(
+                    f"{one.names.name} is already defined in {self._shown(first.path)}",
+                    file=self._shown(one.path),
+                    line=line,
+                    column=column,
+                    fix="define a shared type once: delete or rename one of the two",
+                )
+            else:
+                try:
+                    self._subject_of(one)
+                except InvalidSchema as error:
+                    yield error
+
+    def unused(self, subjects: Iterable[Subject]) -> dict[str, tuple[str, ...]]:
+        """The files, as shown, from which these subjects use nothing, and the types that they define."""
+        used = {subject.file for subject in types_of(subjects)}
+        found: dict[str, tuple[str, ...]] = {}
+        broken = {
+            *self._broken,
+            *(one.path for one, each in self._subjects.items() if isinstance(each, InvalidSchema)),
+        }
+        names: dict[str, list[str]] = {path: [] for path in self._files if path not in broken}
+        for one in self._types:
+            if one.path in names and one.names.name:
+                names[one.path].append(one.names.name)
+        for path, defined in names.items():
+            if (shown := self._shown(path)) not in used:
+                found[shown] = tuple(defined)
+        return found
+
+    def _subject(self, name: str, role: Role, where: str, text: str, names: Outline | None) -> Subject:
+        needed = [self._subject_of(one) for one in self._needed(names, where, text)] if names else []
+        direct = {one.name for one in needed}
+        everything = [*needed, *(one for one in types_of(needed) if one.name not in direct)]
+        named = self._merged(everything)
+        if isinstance(named, _Clash):
+            assert names is not None
+            raise named.error(where, text, names, self._use_of(named.second, names))
+        parse = parsing.parse_stored if self._is_stored else parsing.parse
+        try:
+            schema = parse(text, where=where, named=named, part=names.part if names else None)
+        except Redefined as error:
+            if other := _place(named[error.name], everything):
+                raise error.but(what=f"{error.what}; the other definition is in {other}") from None
+            raise
+        except UnknownType as error:
+            raise error.but(fix=self._fix_of_unknown(error)) from None
+        owners = {}
+        for used in schema.references:
+            owner = next(one for one in everything if used in one.schema.own)
+            owners[owner.name] = owner
         return Subject(name, role, where, text, schema, tuple(owners.values()))
 
-    def _owner(self, name: str) -> Subject:
-        """The subject whose text defines the type: the one with its name, or another that contains it."""
-        if name in self._paths:
-            return self._subject_of(name)
-        return next(one for one in self._subjects.values() if name in one.schema.own)
-
-    def _subject_of(self, name: str) -> Subject:
-        if name not in self._subjects:
-            where = self._shown(self._paths[name])
-            if name in self._open:
-                circle = " -> ".join([*self._open[self._open.index(name) :], name])
-                raise InvalidSchema(
-                    f"the references form a circle: {circle}",
-                    where=where,
-                    fix="define the types of the circle in one file",
+    def _fix_of_unknown(self, error: UnknownType) -> str:
+        short = error.name.rpartition(".")[2]
+        for name in (*self._by_name, *self._around):
+            if name.rpartition(".")[2] == short:
+                return f"write {name!r}, or define {error.name!r}"
+        for path, text in self._others.items():
+            names = outline.outline(text)
+            if names is not None and error.name in names.defined:
+                return (
+                    f"move {error.name} from {self._shown(path)} into an .avsc of its own: only such types are shared"
                 )
-            self._open.append(name)
-            subject = self.subject(name, "type", where, self._text(name))
-            self._open.pop()
-            self._subjects[name] = subject
-        return self._subjects[name]
+        return error.fix
+
+    def _subject_of(self, one: _Type) -> Subject:
+        if one in self._open:
+            circle = [each.names.name for each in [*self._open[self._open.index(one) :], one]]
+            raise InvalidSchema(
+                f"the references form a circle: {' -> '.join(circle)}",
+                file=self._shown(one.path),
+                line=1,
+                fix="define the types of the circle inside one of them",
+            )
+        if one not in self._subjects:
+            self._open.append(one)
+            where = self._shown(one.path)
+            try:
+                self._subjects[one] = self._subject(one.names.name, "type", where, self._files[one.path], one.names)
+            except InvalidSchema as error:
+                self._subjects[one] = error
+            finally:
+                self._open.pop()
+        found = self._subjects[one]
+        if isinstance(found, InvalidSchema):
+            raise found
+        return found
+
+    def _merged(self, subjects: Sequence[Subject]) -> dict[str, NamedType] | _Clash:
+        """The types of the subjects, by name; two definitions of one name have to be equal, as for the registry."""
+        named: dict[str, NamedType] = {}
+        for one in subjects:
+            for name in one.schema.own:
+                node = one.schema.named[name]
+                known = named.setdefault(name, node)
+                if known is not node and not self._is_stored:
+                    clash = _Clash(known, node, {**one.schema.named, **named}, subjects)
+                    if clash.is_real:
+                        return clash
+        return named
+
+    def _use_of(self, node: NamedType, names: Outline) -> Pointer:
+        """The place of the name through which a schema uses a definition of a shared type."""
+        for both, at in names.used.items():
+            for name in both:
+                if one := self._by_name.get(name):
+                    subject = self._subject_of(one)
+                    if any(node.document is each.schema.document for each in (subject, *types_of([subject]))):
+                        return at
+        return ()
 
     # -- the files of history: a type with a fault counts as missing -------------------------------------------------
 
     def texts(self, text: str) -> list[str]:
-        """The texts of the types that `text` mentions, and of those that these mention."""
-        found: dict[str, str] = {}
-        waiting = [text]
+        """The texts of the types that `text` uses, and of those that these use."""
+        found: dict[_Type, None] = {}
+        waiting = [outline.outline(text)]
         while waiting:
-            one = waiting.pop()
-            for name in self._mentioned(one, _full_name(one)):
-                if name not in found:
-                    found[name] = self._text(name)
-                    waiting.append(found[name])
-        return list(found.values())
+            names = waiting.pop()
+            for one in self._needed(names) if names else ():
+                if one not in found:
+                    found[one] = None
+                    waiting.append(one.names)
+        return list(dict.fromkeys(self._files[one.path] for one in found))
 
-    def named(self, text: str, open_: tuple[str, ...] = ()) -> dict[str, NamedType]:
+    def named(self, text: str) -> dict[str, NamedType]:
         """The types that `text` may use, for `parsing.parse_stored`."""
+        names = outline.outline(text)
+        return self._named(names, ()) if names else {}
+
+    def _named(self, names: Outline, open_: tuple[_Type, ...]) -> dict[str, NamedType]:
         found: dict[str, NamedType] = {}
-        for name in self._mentioned(text, _full_name(text)):
-            if name in open_:
+        for one in self._needed(names):
+            if one in open_:
                 continue
-            if name not in self._stored:
-                inner = self._text(name)
+            if one not in self._stored:
+                text, part = self._files[one.path], one.names.part
                 try:
-                    known = self.named(inner, (*open_, name))
-                    self._stored[name] = dict(parsing.parse_stored(inner, named=known).named)
+                    known = self._named(one.names, (*open_, one))
+                    self._stored[one] = dict(parsing.parse_stored(text, named=known, part=part).named)
                 except InvalidSchema:
-                    self._stored[name] = {}
-            found.update(self._stored[name])
+                    self._stored[one] = {}
+            found.update(self._stored[one])
         return found
 
     # -- both --------------------------------------------------------------------------------------------------------
 
-    def _mentioned(self, text: str, own: str) -> list[str]:
-        """Names of the types that `text` mentions, without its `own`."""
-        if not self._paths:
-            return []
-        found = (self._by_word.get(word) for word in _type_words(text))
-        return sorted({name for names in found for name in names or () if name != own})
+    def _needed(self, names: Outline, where: str = "", text: str = "") -> list[_Type]:
+        """The shared types that a schema uses.
 
-    def _text(self, name: str) -> str:
-        return self._files[self._paths[name]]
+        Args:
+            where, text: the file of the schema, for the error; empty: no error.
+
+        Raises:
+            Redefined: two shared types have the wanted type inside them, and not the same.
+        """
+        found: dict[_Type, None] = {}
+        inside: dict[str, Pointer] = {}
+        for both, at in names.used.items():
+            for name in dict.fromkeys(both):
+                if name in self._by_name:
+                    found[self._by_name[name]] = None
+                    break
+                if name in names.defined:
+                    break
+                if name in self._around:
+                    inside.setdefault(name, at)
+                    break
+        own = self._by_name.get(names.name)
+        if own is not None and own.names is names:
+            found.pop(own, None)
+        if inside:
+            self._add_around(inside, found, names, where, text)
+        return list(found)
+
+    def _add_around(
+        self, inside: Mapping[str, Pointer], found: dict[_Type, None], names: Outline, where: str, text: str
+    ) -> None:
+        """Add, for types that are inside others, one of those around; none, where `found` already leads to one."""
+        there = self._all_below(found)
+        for name, at in inside.items():
+            around = [one for one in self._around[name] if one.names is not names]
+            if around and not any(one in there for one in around):
+                if where and not self._is_stored:
+                    first, *others = [self._subject_of(one) for one in around]
+                    for one in others:
+                        nodes = first.schema.named[name], one.schema.named[name]
+                        clash = _Clash(*nodes, {**one.schema.named, **first.schema.named}, (first, one))
+                        if clash.is_real:
+                            raise clash.error(where, text, names, at)
+                found[around[0]] = None
+                there |= self._all_below([around[0]])
+
+    def _all_below(self, some: Iterable[_Type]) -> set[_Type]:
+        """These types, and those that they use by the names of whole types."""
+        there: set[_Type] = set()
+        waiting = list(some)
+        while waiting:
+            one = waiting.pop()
+            if one not in there:
+                there.add(one)
+                used = (self._by_name.get(name) for both in one.names.used for name in both)
+                waiting += [each for each in used if each is not None]
+        return there
 
     def _shown(self, path: str) -> str:
         return PurePosixPath(self._root, path).as_posix()
+
+
+@dataclass(frozen=True)
+class _Clash:
+    """Two definitions of one name, of which the registry reads `first` first.
+
+    Args:
+        named: the types that the two refer to.
+        subjects: those that have the definitions.
+    """
+
+    first: NamedType
+    second: NamedType
+    named: Mapping[str, NamedType]
+    subjects: Sequence[Subject]
+
+    @property
+    def is_real(self) -> bool:
+        """Whether the registry refuses the second definition."""
+
+        def is_open(reference: Reference) -> bool:
+            return reference.forward and reference.document is self.second.document
+
+        return not same(self.first, self.second, self.named, is_open)
+
+    def error(self, where: str, text: str, names: Outline, at: Pointer) -> Redefined:
+        """The error of the schema that uses both."""
+        line, column = outline.position(text, names.part, at)
+        places = " and ".join(_place(node, self.subjects) for node in (self.first, self.second))
+        fix = f"define it once, in an .avsc of its own, and use it by its name in {places}"
+        error = Redefined(self.first.fullname, file=where, line=line, column=column, fix=fix)
+        if same(self.first, self.second, self.named, lambda reference: False):
+            what = "is defined twice, which is refused even for equal types if they contain themselves"
+            return error.but(what=f"{self.first.fullname} {what}")
+        return error
+
+
+def _place(node: NamedType, subjects: Sequence[Subject]) -> str:
+    """`file:line` of a definition in one of the subjects; empty if it is in none."""
+    for one in subjects:
+        if one.schema.document is node.document:
+            return f"{one.file}:{node.line}"
+    return ""
 
 
 def schema_of(text: str, where: str, files: Mapping[str, str]) -> Schema:
@@ -140,39 +350,3 @@ def schema_of(text: str, where: str, files: Mapping[str, str]) -> Schema:
         InvalidSchema: the text is not a schema, even by the rules for stored schemas.
     """
     return parsing.parse_stored(text, where=where, named=SharedTypes(files).named(text))
-
-
-@lru_cache(maxsize=100_000)
-def _full_name(text: str) -> str:
-    """The full name that an .avsc defines; empty where it is not the JSON of a named type, which parsing reports."""
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
-        return ""
-    name = document.get("name") if isinstance(document, dict) else None
-    space = document.get("namespace") if isinstance(document, dict) else None
-    if not isinstance(name, str):
-        return ""
-    return f"{space}.{name}" if isinstance(space, str) and space and "." not in name else name
-
-
-@lru_cache(maxsize=100_000)
-def _type_words(text: str) -> frozenset[str]:
-    """Every name in a place where a schema has a type, as written."""
-    try:
-        waiting: list[Any] = [json.loads(text)]
-    except (ValueError, RecursionError):
-        # Avro allows comments, but `json` does not: then everything in quotes may be a type.
-        return frozenset(re.findall(r'"([^"\\]+)"', text))
-    words: set[str] = set()
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, str):
-            words.add(one)
-        elif isinstance(one, list):
-            waiting.extend(one)
-        elif isinstance(one, dict):
-            waiting.extend(one[key] for key in ("type", "items", "values") if key in one)
-            if isinstance(fields := one.get("fields"), list):
-                waiting.extend(field for field in fields if isinstance(field, dict))
-    return frozenset(words)

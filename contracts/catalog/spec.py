@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -26,17 +26,20 @@ def parse_spec(text: str, where: str) -> ContractSpec:
         node = yaml_text.compose(text)
         document = yaml_text.load(text)
     except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        # A text that ends too early is wrong after its last line.
+        line = min(error.problem_mark.line + 1, len(text.splitlines())) if error.problem_mark else 1
         raise ConfigurationError(
-            f"not YAML: {error.problem}", where=f"{where}:{line}", fix="correct the line"
+            f"not YAML: {error.problem}", file=where, line=line, fix="correct the line"
         ) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         words = "nested too deep" if isinstance(error, RecursionError) else " ".join(str(error).split())
-        raise ConfigurationError(f"not YAML: {words}", where=where, fix="correct the file") from None
+        line = text.encode("utf-8", "replace")[: getattr(error, "position", 0)].count(b"\n") + 1
+        raise ConfigurationError(f"not YAML: {words}", file=where, line=line, fix="correct the file") from None
     if not isinstance(node, yaml.MappingNode):
         raise ConfigurationError(
             "is not a mapping",
-            where=where,
+            file=where,
+            line=1,
             fix=f"write a mapping with the keys {', '.join(ContractSpec.model_fields)}",
         )
     _refuse_duplicates(node, where)
@@ -44,6 +47,28 @@ def parse_spec(text: str, where: str) -> ContractSpec:
         return ContractSpec.model_validate(document)
     except ValidationError as error:
         raise _as_configuration_error(error, node, document, where) from None
+
+
+class Names(NamedTuple):
+    """The topic of a contract.yaml, and the files that it names."""
+
+    topic: str
+    key: str | None
+    value: str
+
+
+def names_in(text: str) -> Names | None:
+    """What a contract.yaml names, even if today's rules refuse it; None if it names no topic."""
+    try:
+        document = yaml_text.load(text)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return None
+    if not isinstance(document, dict) or not isinstance(topic := document.get("topic"), str):
+        return None
+    key, value = document.get("key"), document.get("value", ContractSpec.model_fields["value"].default)
+    if not isinstance(value, str) or not value:
+        return None
+    return Names(topic, key if isinstance(key, str) and key else None, value)
 
 
 def _refuse_duplicates(node: yaml.Node, where: str) -> None:
@@ -54,7 +79,8 @@ def _refuse_duplicates(node: yaml.Node, where: str) -> None:
             if key.value in seen:
                 raise ConfigurationError(
                     f"the key {key.value!r} appears twice, first in line {seen[key.value]}",
-                    where=f"{where}:{line}",
+                    file=where,
+                    line=line,
                     fix="keep one of the two",
                 )
             seen[key.value] = line
@@ -74,14 +100,17 @@ def _as_configuration_error(error: ValidationError, node: yaml.Node, document: A
     if problem["type"] == "extra_forbidden":
         return ConfigurationError(
             f"unknown key {path!r}",
-            where=f"{where}:{line}",
+            file=where,
+            line=line,
+            path=path,
             fix=f"valid names here: {', '.join(_valid_names(location[:-1], document))}",
         )
     words = problem["msg"].removeprefix("Value error, ")
     message = words[:1].lower() + words[1:]
     if problem["type"] == "missing":
         message = "is missing"
-    return ConfigurationError(f"{path}: {message}", where=f"{where}:{line}", fix="see docs/reference/contract.md")
+    fix = "see docs/reference/contract.md"
+    return ConfigurationError(f"{path}: {message}", file=where, line=line, path=path, fix=fix)
 
 
 def line_of(node: yaml.Node, location: list[str | int]) -> int:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Protocol
 from contracts.catalog import loading
 from contracts.catalog.contract import Compatibility, Contract, Subject
 from contracts.catalog.earlier import Earlier
-from contracts.catalog.loading import CONTRACT_FILE, Catalog, is_contract_file
+from contracts.catalog.folder import CONTRACT_FILE, Folder, is_contract_file, read_folder
+from contracts.catalog.loading import Catalog, Fault, Loaded
 from contracts.check.comparison import Histories
 from contracts.check.run import Baseline
 from contracts.compat.levels import LEVELS
@@ -49,7 +50,8 @@ class FolderSource:
         self.folder = folder
 
     def baseline(self) -> Baseline:
-        return Baseline(str(self.folder), _by_topic(_catalog(loading.read_folder(self.folder), str(self.folder))))
+        found = _read(read_folder(self.folder), str(self.folder))
+        return Baseline(str(self.folder), _by_topic(found.catalog), unread=found.faults)
 
     def histories(self, wanted: Mapping[str, tuple[Contract, Subject]], current: Catalog) -> Histories:
         return {name: (Earlier(str(self.folder), subject.schema),) for name, (_, subject) in wanted.items()}
@@ -145,15 +147,29 @@ class GitSource:
 
     def baseline(self) -> Baseline:
         files = self.repository.files(self.commit, self.below, is_contract_file)
-        found = _catalog(self._texts(files), self.shown, f" of {self.label}")
-        contracts = {one.topic: one for one in found.contracts.values()}
+        found = _read(self._texts(files), self.shown)
+        contracts = dict(_by_topic(found.catalog))
         empty = "" if contracts else self._told_elsewhere()
         missing = [one.topic for one in self.current.contracts.values() if one.topic not in contracts]
-        for topic in missing:
+        broken = {topic: name for name, topic in found.broken.items() if topic}
+        for topic in dict.fromkeys([*missing, *broken]):
             if former := self._timeline.former(topic):
                 self._former[topic] = former
                 contracts[topic] = former.contract
-        return Baseline(self.label, MappingProxyType(contracts), empty=empty, back=frozenset(self._former))
+                if former.contract.name in found.broken:
+                    broken[topic] = former.contract.name
+        return Baseline(
+            self.label,
+            MappingProxyType(contracts),
+            empty=empty,
+            back=frozenset(self._former.keys() - broken.keys()),
+            unread=found.faults,
+            instead={name: self._former[topic].label for topic, name in broken.items() if topic in self._former},
+            elsewhere=tuple(
+                PurePosixPath(self.shown, PurePosixPath(path).relative_to(self.below)).as_posix()
+                for path in self.repository.submodules(self.commit, self.below)
+            ),
+        )
 
     def histories(self, wanted: Mapping[str, tuple[Contract, Subject]], current: Catalog) -> Histories:
         new = {contract.topic: contract for contract in current.contracts.values()}
@@ -202,21 +218,19 @@ class GitSource:
         found = sorted(self.repository.files(self.commit, "", _is_contract))
         return f"; it has {few(found)}" if found else ""
 
-    def _texts(self, files: Mapping[str, str]) -> dict[str, str]:
+    def _texts(self, files: Mapping[str, str]) -> Folder:
         prefix = f"{self.below}/" if self.below else ""
         wanted = {path[len(prefix) :]: blob for path, blob in sorted(files.items())}
         blobs = self.repository.blobs(wanted.values())
-        found = {}
+        found, faults = {}, []
         for path, blob in wanted.items():
             try:
                 found[path] = blobs[blob].decode("utf-8")
             except UnicodeDecodeError:
-                raise ConfigurationError(
-                    "the file is not UTF-8",
-                    where=f"{self.shown}/{path} of {self.label}",
-                    fix="compare with a commit where it is UTF-8",
-                ) from None
-        return found
+                faults.append(
+                    ConfigurationError("the file is not UTF-8", file=PurePosixPath(self.shown, path).as_posix())
+                )
+        return Folder(found, faults=tuple(faults))
 
 
 def _is_contract(path: str) -> bool:
@@ -300,17 +314,11 @@ class RegistrySource:
         )
 
 
-def _catalog(files: Mapping[str, str], root: str, of: str = "") -> Catalog:
-    """As `loading.from_files`, but a baseline may have no contracts.  `of`: whose files they are, for messages."""
-    if not any(PurePosixPath(path).name == CONTRACT_FILE for path in files):
-        return Catalog(root, MappingProxyType({}), ())
-    try:
-        return loading.from_files(files, root)
-    except ConfigurationError as error:
-        if not of:
-            raise
-        fix = "compare with a state that is valid: --against REF|DIR|registry"
-        raise error.but(where=error.where + of, fix=fix) from error
+def _read(files: Folder, root: str) -> Loaded:
+    """As `loading.read`, but a baseline may have no contracts."""
+    if not any(map(_is_contract, files.texts)):
+        return Loaded(Catalog(root, MappingProxyType({}), ()), tuple(map(Fault, files.faults)))
+    return loading.read(files, root, stored=True)
 
 
 def _by_topic(found: Catalog) -> Mapping[str, Contract]:

@@ -65,6 +65,7 @@ _BEYOND_LEVELS: Final = {
     "TAG_REMOVED": (_WARNING, "a tag such as PII is gone: tools that rely on it no longer find the field"),
     "DOC_REMOVED": (_WARNING, "a doc is gone"),
     "NOTHING_COMPARED": (_WARNING, "the baseline has no contracts"),
+    "BASE_UNREADABLE": (_WARNING, "a file of the baseline cannot be read"),
     APPROVAL_EXPIRED: (_ERROR, "an approval's last day has passed"),
     APPROVAL_UNUSED: (_WARNING, "an approval covers no finding"),
 }
@@ -76,4 +77,6 @@ CHECK_RULES: Final[dict[str, CheckRule]] = {
 }
 
 #: What an approval may name.
-APPROVABLE: Final = frozenset(CHECK_RULES) - {"NOTHING_COMPARED", APPROVAL_EXPIRED, APPROVAL_UNUSED}
+APPROVABLE: Final = frozenset(CHECK_RULES) - {
+    "NOTHING_COMPARED", "BASE_UNREADABLE", APPROVAL_EXPIRED, APPROVAL_UNUSED,
+}  # fmt: skip

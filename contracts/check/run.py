@@ -6,12 +6,13 @@ Pure: `contracts.check.baselines` reads what there was before.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
+from types import MappingProxyType
 
 from contracts.catalog.contract import Contract, Subject
-from contracts.catalog.findings import Finding, approve, in_order
-from contracts.catalog.loading import Catalog
+from contracts.catalog.findings import Finding, approve, in_order, unreadable
+from contracts.catalog.loading import Catalog, Fault, Loaded
 from contracts.catalog.places import Texts
 from contracts.check.comparison import ContractComparison, Histories, pairs
 from contracts.check.effects import Impact
@@ -28,6 +29,10 @@ class Baseline:
         complete: a contract that is not in the baseline did not exist (a registry knows only some topics).
         empty: if the baseline has no contracts: where else there are some, in words.
         back: topics whose contract was already removed; it counts as it was before that.
+        unread: what could not be read.
+        instead: the names of contracts that could not be read, and count as they were when they last could -> the
+            commit, in words.
+        elsewhere: submodules, whose contracts are in another repository.
     """
 
     label: str
@@ -35,6 +40,21 @@ class Baseline:
     complete: bool = True
     empty: str = ""
     back: frozenset[str] = frozenset()
+    unread: tuple[Fault, ...] = ()
+    instead: Mapping[str, str] = field(default_factory=dict)
+    elsewhere: tuple[str, ...] = ()
+
+    def whole(self) -> Baseline:
+        """The baseline, if all of it could be read.
+
+        Raises:
+            ConfigurationError: the first fault.
+        """
+        if self.unread:
+            error = self.unread[0].error
+            fix = "compare with a state that is valid: --against REF|DIR|registry"
+            raise error.but(where=f"{error.where} of {self.label}", fix=fix)
+        return self
 
 
 @dataclass(frozen=True)
@@ -97,16 +117,28 @@ def changed_subjects(catalog: Catalog, base: Baseline) -> dict[str, tuple[Contra
     return found
 
 
-def run(catalog: Catalog, base: Baseline, histories: Histories, texts: Texts, today: date) -> Checked:
+def everything(loaded: Loaded, base: Baseline, histories: Histories, texts: Texts, today: date) -> Checked:
+    """As `run`, with what cannot be read: of the contracts as an error, of the baseline as a warning."""
+    checked = run(loaded.catalog, base, histories, texts, today, loaded.broken)
+    faults = [unreadable(one.error, one.contract) for one in loaded.faults]
+    return replace(checked, general=(*faults, *checked.general))
+
+
+def run(
+    catalog: Catalog,
+    base: Baseline,
+    histories: Histories,
+    texts: Texts,
+    today: date,
+    broken: Mapping[str, str] = MappingProxyType({}),
+) -> Checked:
     """Compare every contract with its predecessor.
 
     Args:
         histories: of the subjects of `changed_subjects`; a subject without one has only the baseline's version.
         texts: of the contract files, for line numbers.
         today: for approvals.
-
-    Raises:
-        ConfigurationError: an approval names a rule that does not exist.
+        broken: contracts that are there, but cannot be read: name -> topic; empty if it is unknown.
     """
     verdicts: list[Verdict] = []
     unchanged = 0
@@ -131,12 +163,31 @@ def run(catalog: Catalog, base: Baseline, histories: Histories, texts: Texts, to
         status = "unchanged" if is_same else "back" if is_back else "changed"
         verdicts.append(Verdict(contract.name, contract.topic, status, in_order(found), effect))
     if base.complete:
-        verdicts += _removed(catalog, base, today)
-    return Checked(base.label, tuple(verdicts), unchanged, tuple(_nothing_compared(catalog, base)))
+        verdicts += _removed(catalog, base, today, broken)
+    general = (*_unread(base), *_nothing_compared(catalog, base))
+    return Checked(base.label, tuple(verdicts), unchanged, general)
+
+
+def _unread(base: Baseline) -> Iterator[Finding]:
+    rule = CHECK_RULES["BASE_UNREADABLE"]
+    other = "compare with another state: --against REF|DIR|registry"
+    for path in base.elsewhere:
+        what = f"in {base.label}: the submodule is another repository, and its contracts count as new"
+        yield Finding(rule.id, rule.severity, what, f"check them in their own repository, or {other}", path)
+    for one in base.unread:
+        error = one.error
+        version = base.instead.get(one.contract)
+        compared = (
+            f"compared with the last version that can be read, {version}" if version else "nothing was compared"
+        )
+        what, fix = f"in {base.label}: {error.what}; {compared}", f"go on, if this change repairs it; or {other}"
+        yield Finding(
+            rule.id, rule.severity, what, fix, error.file, error.line, error.column, error.path, one.contract
+        )
 
 
 def _nothing_compared(catalog: Catalog, base: Baseline) -> Iterator[Finding]:
-    if base.complete and not base.contracts and catalog.contracts:
+    if base.complete and not base.contracts and catalog.contracts and not base.unread:
         rule = CHECK_RULES["NOTHING_COMPARED"]
         yield Finding(
             rule.id,
@@ -154,10 +205,10 @@ def _topics(catalog: Catalog) -> set[str]:
 _REMOVAL = ("CONTRACT_REMOVED", "topic", "")
 
 
-def _removed(catalog: Catalog, base: Baseline, today: date) -> Iterator[Verdict]:
-    topics = _topics(catalog)
+def _removed(catalog: Catalog, base: Baseline, today: date, broken: Mapping[str, str]) -> Iterator[Verdict]:
+    topics = _topics(catalog) | set(broken.values())
     for topic, old in base.contracts.items():
-        if topic not in topics:
+        if topic not in topics and broken.get(old.name) != "":
             moved = catalog.contracts.get(old.name)
             message = f"the contract of the topic {topic} is gone"
             fix = "keep it while anyone reads or writes the topic"

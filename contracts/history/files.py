@@ -8,7 +8,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from contracts.catalog.loading import CONTRACT_FILE, is_contract_file
+from contracts.catalog.folder import CONTRACT_FILE, is_contract_file
 from contracts.history.git import Blob, Commit, Repository
 
 #: The longest chain of links to follow.
@@ -22,7 +22,7 @@ def read(repository: Repository, commit: Commit, below: str) -> Iterator[tuple[C
     """Yield every commit that changed a contract.yaml or an .avsc below the folder, first parents only, oldest first.
 
     Paths are relative to the folder, even before the folder itself was renamed.  A symbolic link counts as the file
-    that it leads to, unless a folder on the way is a link.
+    or the folder that it leads to.
 
     Args:
         below: the folder at `commit`, from the top of the repository.
@@ -33,12 +33,17 @@ def read(repository: Repository, commit: Commit, below: str) -> Iterator[tuple[C
     told: dict[str, str] = {}
     for era, targets in _eras(repository, commit, below):
         files: dict[str, Blob] = {}
+        had_linked = False
         for number, (each, changed) in enumerate(era):
             files |= changed
             # A link changes with its target.  When the folder has a new name, all its files are new again.
-            paths = {*changed, *(path for path, blob in files.items() if blob.link)}
-            paths |= told.keys() if number == 0 else set()
-            now = {path: _followed(path, files, targets) for path in paths if is_contract_file(path)}
+            links = [path for path, blob in files.items() if blob.link]
+            linked = _in_linked_folders(links, files, targets)
+            paths = {*changed, *links}
+            paths |= {*linked, *told} if number == 0 or linked or had_linked else set()
+            had_linked = bool(linked)
+            wanted = {path: linked.get(path, path) for path in paths if is_contract_file(path)}
+            now = {path: _followed(real, files, targets) for path, real in wanted.items()}
             now = {path: blob for path, blob in now.items() if blob != told.get(path, "")}
             if now:
                 told |= now
@@ -101,6 +106,18 @@ def _from(path: str, below: str) -> str:
     if not below or path.startswith(f"{below}/"):
         return path[len(below) + 1 :] if below else path
     return posixpath.relpath(f"/{path}", f"/{below}")
+
+
+def _in_linked_folders(links: Iterable[str], files: Mapping[str, Blob], texts: Mapping[str, str]) -> dict[str, str]:
+    """The files of folders that links lead to, by their path through the link; of folders elsewhere, because those
+    below the contracts' folder are there under their own paths."""
+    found: dict[str, str] = {}
+    for link in links:
+        target = _target(link, texts[files[link].hash])
+        if target.startswith("../") and not is_contract_file(link):
+            inside = (path for path in files if path.startswith(f"{target}/"))
+            found |= {f"{link}{path[len(target) :]}": path for path in inside}
+    return found
 
 
 def _followed(path: str, files: Mapping[str, Blob], texts: Mapping[str, str]) -> str:

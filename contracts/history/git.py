@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,11 +11,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
+from contracts import git_program
 from contracts.errors import ConfigurationError
 
 _GITLINK = "160000"
 _LINK = "120000"
-_OF_HOOKS = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"})
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Repository:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._lists: dict[tuple[Commit, str], list[tuple[str, str, str]]] = {}
         inside = next((one for one in (folder, *folder.absolute().parents) if one.is_dir()), Path())
         self._inside = inside
         done = self._run("rev-parse", "--show-toplevel")
@@ -117,43 +119,69 @@ class Repository:
     def files(self, commit: Commit, below: str, wanted: Callable[[str], bool] = lambda path: True) -> dict[str, str]:
         """Return path (from the top) -> blob hash of the files below a folder; empty if the folder does not exist.
 
-        A symbolic link counts as the file that it leads to, as in a work tree.
+        A symbolic link counts as the file or the folder that it leads to, as in a work tree.
 
         Args:
             wanted: which paths to return; a link that leads out of the repository is an error only if it is wanted.
         """
-        where = ["--", f"{below}/"] if below else []
-        done = self._checked("ls-tree", "-r", "-z", "--full-tree", commit.sha, *where)
-        found, links = {}, []
-        for entry in done.stdout.split(b"\0"):
-            if entry:
-                meta, _, name = entry.partition(b"\t")
-                mode, kind, blob = meta.decode().split()
-                path = os.fsdecode(name)
-                if kind == "blob" and wanted(path):
-                    found[path] = blob
-                    links += [path] if mode == _LINK else []
-        for path in links:
-            target = self._followed(commit, path)
-            if target:
-                found[path] = target
-            else:
-                del found[path]  # the link leads to nothing, or to a folder
+        found: dict[str, str] = {}
+        for path, mode, blob in self._listed(commit, below):
+            if mode != _LINK and mode != _GITLINK and wanted(path):
+                found[path] = blob
+            elif mode == _LINK:
+                found |= self._of_link(commit, path, below, wanted)
         return found
 
-    def _followed(self, commit: Commit, path: str) -> str:
-        """Return the blob that a link leads to; empty for none."""
+    def submodules(self, commit: Commit, below: str) -> list[str]:
+        """Return the submodules below a folder, from the top; their files are in other repositories."""
+        return [path for path, mode, _ in self._listed(commit, below) if mode == _GITLINK]
+
+    def _listed(self, commit: Commit, below: str) -> list[tuple[str, str, str]]:
+        """Path from the top, mode and hash of everything below a folder, except folders."""
+        if (commit, below) not in self._lists:
+            where = ["--", f"{below}/"] if below else []
+            done = self._checked("ls-tree", "-r", "-z", "--full-tree", commit.sha, *where)
+            self._lists[commit, below] = list(_entries(done.stdout))
+        return self._lists[commit, below]
+
+    def _of_link(self, commit: Commit, path: str, below: str, wanted: Callable[[str], bool]) -> dict[str, str]:
+        """Return the file that a link leads to, or the files of the folder, unless that is below `below` itself."""
+        kind, hash_ = self._followed(commit, path, needed=wanted(path))
+        if kind == "blob" and wanted(path):
+            return {path: hash_}
+        if kind != "tree":
+            return {}
+        target = posixpath.normpath(posixpath.join(posixpath.dirname(path), self._target(commit, path)))
+        if not below or f"{target}/".startswith(f"{below}/") or f"{below}/".startswith(f"{target}/"):
+            return {}
+        found: dict[str, str] = {}
+        for inner, mode, blob in _entries(self._checked("ls-tree", "-r", "-z", hash_).stdout):
+            full = f"{path}/{inner}"
+            if wanted(full):
+                found[full] = self._followed(commit, full)[1] if mode == _LINK else blob
+        return found
+
+    def _target(self, commit: Commit, path: str) -> str:
+        return os.fsdecode(self._checked("cat-file", "blob", f"{commit.sha}:{path}").stdout)
+
+    def _followed(self, commit: Commit, path: str, *, needed: bool = True) -> tuple[str, str]:
+        """Return what a link leads to, `blob` or `tree`, and its hash; empty for nothing.
+
+        Args:
+            needed: a link that leads out of the repository is an error.
+        """
         data = os.fsencode(f"{commit.sha}:{path}\n")
         out = self._checked("cat-file", "--batch-check", "--follow-symlinks", data=data).stdout
         words = out.split(b"\n", 1)[0].split(b" ")
-        if words[0] == b"symlink":
+        if words[0] == b"symlink" and needed:
             target = os.fsdecode(out.split(b"\n")[1])
             raise ConfigurationError(
                 f"the file is a symbolic link to {target}, which is outside the repository",
                 where=f"{path} of {commit.short}",
                 fix="commit the file itself, or a link to a file inside the repository",
             )
-        return words[0].decode() if words[1:2] == [b"blob"] else ""
+        kind = words[1].decode() if len(words) > 1 else ""
+        return (kind, words[0].decode()) if kind in ("blob", "tree") else ("", "")
 
     def gone(self, old: Commit, new: Commit, name: str) -> list[str]:
         """Return the paths (from the top) of all files with that name that `old` has and `new` lacks."""
@@ -228,22 +256,21 @@ class Repository:
         return done
 
     def _run(self, *arguments: str, data: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
-        # A git hook sets variables about the repository; the folder must decide.
-        inherited = {name: value for name, value in os.environ.items() if name not in _OF_HOOKS}
-        environment = {**inherited, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
         try:
-            return subprocess.run(
-                ["git", "-C", str(self._inside), *arguments],
-                input=data,
-                stdin=subprocess.DEVNULL if data is None else None,
-                capture_output=True,
-                env=environment,
-                check=False,
-            )
+            return git_program.run(self._inside, *arguments, data=data)
         except FileNotFoundError:
             raise ConfigurationError(
                 "the program `git` is not installed", fix="install git, or compare with a folder or the registry"
             ) from None
+
+
+def _entries(listed: bytes) -> Iterator[tuple[str, str, str]]:
+    """Path, mode and hash of the lines of `git ls-tree -z`."""
+    for entry in listed.split(b"\0"):
+        if entry:
+            meta, _, name = entry.partition(b"\t")
+            mode, _, hash_ = meta.decode().split()
+            yield os.fsdecode(name), mode, hash_
 
 
 def _words(done: subprocess.CompletedProcess[bytes]) -> str:

@@ -12,14 +12,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-import yaml
-
 from contracts.avro import parsing
 from contracts.catalog.contract import Contract, ContractSpec, Role, Subject
 from contracts.catalog.earlier import Earlier
-from contracts.catalog.loading import CONTRACT_FILE
+from contracts.catalog.folder import CONTRACT_FILE
 from contracts.catalog.shared_types import SharedTypes
-from contracts.catalog.spec import parse_spec
+from contracts.catalog.spec import names_in, parse_spec
 from contracts.errors import ConfigurationError, InvalidSchema
 from contracts.history import files as file_history
 from contracts.history.git import Commit, Repository
@@ -54,10 +52,15 @@ class Version:
 
 @dataclass(frozen=True)
 class Former:
-    """A removed contract in its last state, and the versions of its subjects."""
+    """A contract in the last state that can be read, and the versions of its subjects up to then.
+
+    Args:
+        label: the commit from which its value was so, in words.
+    """
 
     contract: Contract
     versions: Mapping[str, list[Version]]
+    label: str
 
 
 @dataclass(frozen=True)
@@ -125,8 +128,7 @@ class Timeline:
         return {name: list(versions.values()) for name, versions in found.items()}
 
     def former(self, topic: str) -> Former | None:
-        """Return the last contract of a topic that has none in the commit; None if there was none, or if none can be
-        parsed today."""
+        """Return the last contract of a topic that today's rules can read; None if there is none."""
         head = self._newest.get(topic)
         if head is None or head.spec is None:
             return None
@@ -134,14 +136,17 @@ class Timeline:
         subjects: dict[str, Subject] = {}
         for role, path in head.files.items():
             name = f"{topic}-{role}"
-            newest = versions[name][-1].parsed() if versions[name] else None
+            newest = None
+            while versions[name] and (newest := versions[name][-1].parsed()) is None:
+                versions[name].pop()
             if newest is None:
                 return None
             where = posixpath.join(self.shown, path)
             subjects[role] = Subject(name, role, where, versions[name][-1].text, newest.schema)
         folder = posixpath.dirname(head.files["value"])
         file = posixpath.join(self.shown, folder, CONTRACT_FILE)
-        return Former(Contract(folder, file, head.spec, subjects.get("key"), subjects["value"]), versions)
+        contract = Contract(folder, file, head.spec, subjects.get("key"), subjects["value"])
+        return Former(contract, versions, versions[subjects["value"].name][-1].label)
 
     # -- commits -----------------------------------------------------------------------------------------------------
 
@@ -172,8 +177,9 @@ class Timeline:
 
     @cached_property
     def _newest(self) -> dict[str, _Head]:
-        """The last contract file of each topic."""
-        return {head.topic: head for _, told in self._heads for head in told.values() if head}
+        """The last contract file of each topic, if possible one that today's rules accept."""
+        heads = [head for _, told in self._heads for head in told.values() if head]
+        return {head.topic: head for head in sorted(heads, key=lambda head: head.spec is not None)}
 
     def _moments(self, names: Collection[str]) -> Iterator[tuple[Commit, list[_Seen], Mapping[str, str]]]:
         """Each commit that concerns these subjects, with those subjects, and path -> blob of the shared types."""
@@ -219,13 +225,10 @@ def _head(text: str, folder: str, where: str) -> _Head | None:
         spec = parse_spec(text, where)
         topic, named = spec.topic, {"key": spec.key, "value": spec.value}
     except ConfigurationError:
-        try:
-            document = yaml.safe_load(text)
-        except (yaml.YAMLError, ValueError, RecursionError):
+        names = names_in(text)
+        if names is None:
             return None
-        if not isinstance(document, dict) or not isinstance(document.get("topic"), str):
-            return None
-        topic, named = document["topic"], {"key": document.get("key"), "value": document.get("value", "value.avsc")}
+        topic, named = names.topic, {"key": names.key, "value": names.value}
     roles: tuple[Role, ...] = ("key", "value")
-    files = {role: posixpath.join(folder, file) for role in roles if isinstance(file := named[role], str) and file}
-    return _Head(topic, files, spec) if "value" in files else None
+    files = {role: posixpath.join(folder, file) for role in roles if (file := named[role])}
+    return _Head(topic, files, spec)

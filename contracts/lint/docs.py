@@ -27,6 +27,16 @@ lint:
 An unknown rule name is an error. If a rule is switched off but would find nothing, that is a warning
 (`LINT_UNUSED`). A shared type is examined once, with the first contract that uses it.
 
+Two more findings are about files, and cannot be switched off:
+
+| rule | severity | it happens when |
+|---|---|---|
+| `UNREADABLE` | error | a `contract.yaml` or an `.avsc` cannot be read, or is not valid |
+| `TYPE_UNUSED` | warning | no contract uses anything in an `.avsc` of shared types |
+
+Every file that cannot be read is reported. It makes the exit code 2, because the other rules did not see it. With
+`--fail-on never` the exit code is 0, so that a workflow can write its annotations first and let a later step decide.
+
 """
 
 

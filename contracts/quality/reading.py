@@ -14,8 +14,8 @@ from contracts.quality import typing as typed
 from contracts.quality.expressions import And, Compare, Expression, IsNull, Literal, Not, Path
 from contracts.quality.rules import Rule, RuleSpec
 
-#: Returns `file:line` of a key of a rule, from the number of the rule and the key.
-Where = Callable[[int, str], str]
+#: Returns file and line of a key of a rule, from the number of the rule and the key.
+Where = Callable[[int, str], tuple[str, int]]
 
 _SHOWN: Final = 120
 
@@ -29,14 +29,14 @@ def read(specs: Sequence[RuleSpec], schema: Schema, where: Where) -> tuple[Rule,
     found: list[Rule] = []
     for number, spec in enumerate(specs):
         if any(rule.name == spec.name for rule in found):
-            raise ConfigurationError(
-                f"two rules are called {spec.name}", where=where(number, "name"), fix="rename one of the two"
-            )
+            file, line = where(number, "name")
+            what = f"two rules are called {spec.name}"
+            raise ConfigurationError(what, file=file, line=line, fix="rename one of the two")
         found.append(_rule(spec, schema, partial(where, number)))
     return tuple(found)
 
 
-def _rule(spec: RuleSpec, schema: Schema, where: Callable[[str], str]) -> Rule:
+def _rule(spec: RuleSpec, schema: Schema, where: Callable[[str], tuple[str, int]]) -> Rule:
     field = None
     if spec.field:
         with _in_rule(spec, lambda: where("field")):
@@ -52,11 +52,12 @@ def _rule(spec: RuleSpec, schema: Schema, where: Callable[[str], str]) -> Rule:
 
 
 @contextmanager
-def _in_rule(spec: RuleSpec, where: Callable[[], str]) -> Iterator[None]:
+def _in_rule(spec: RuleSpec, where: Callable[[], tuple[str, int]]) -> Iterator[None]:
     try:
         yield
     except ConfigurationError as error:
-        raise ConfigurationError(f"rule {spec.name}: {error.what}", where=where(), fix=error.fix) from None
+        file, line = where()
+        raise ConfigurationError(f"rule {spec.name}: {error.what}", file=file, line=line, fix=error.fix) from None
 
 
 def _of_field(spec: RuleSpec, field: Path) -> Expression:

@@ -16,10 +16,11 @@ from typing import Any
 import yaml
 
 from contracts.avro import parsing
-from contracts.avro.nodes import NamedType, Schema
+from contracts.avro.nodes import NamedType, Schema, Union
 from contracts.avro.writing import normalised
 from contracts.catalog import loading
 from contracts.catalog.contract import Compatibility
+from contracts.catalog.folder import CONTRACT_FILE, read_folder
 from contracts.errors import ConfigurationError, ContractsError, InvalidSchema, ServiceError
 from contracts.registry.client import MOST_LISTED
 from contracts.registry.contexts import is_qualified
@@ -159,7 +160,7 @@ def write(folder: Path, pulled: Pulled) -> None:
         )
     if not pulled.files:
         return
-    existing = loading.read_folder(folder) if folder.is_dir() else {}
+    existing = read_folder(folder).readable() if folder.is_dir() else {}
     loading.from_files({**existing, **pulled.files}, str(folder))
     written = 0
     try:
@@ -220,6 +221,8 @@ class _Topic:
             for subject, one in self._referred(kept):
                 inner = self._parse(one)
                 name = getattr(inner.root, "fullname", "")
+                if not name and isinstance(inner.root, Union):
+                    name = next(iter(inner.own), "")  # several types in one text
                 if not name:
                     raise ConfigurationError(f"{subject} has no name to refer to")
                 files[f"{self.types}/{name}.avsc"] = _pretty(one, inner, self._named(one))
@@ -229,9 +232,7 @@ class _Topic:
                         "which `contracts register` would make"
                     )
         spec = self._spec(levels["value"], notes)
-        files[f"{self.topic}/{loading.CONTRACT_FILE}"] = _HEAD + yaml.safe_dump(
-            spec, sort_keys=False, allow_unicode=True
-        )
+        files[f"{self.topic}/{CONTRACT_FILE}"] = _HEAD + yaml.safe_dump(spec, sort_keys=False, allow_unicode=True)
         self._same(files)
         return files, notes
 

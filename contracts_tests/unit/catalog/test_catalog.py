@@ -54,7 +54,7 @@ def test_unknown_nested_key_error_names_valid_keys_at_that_level() -> None:
         ("primary_key: [id]", "primary_key: [nr]", "there is no field 'nr'"),
         ("value: value.avsc", "value: other.avsc", "value: the file other.avsc does not exist"),
         ("owner: shop", "owner: 2026-13-45", "contract.yaml:2: not YAML: 2026-13-45 is not a date: month must be"),
-        ("owner: shop", "owner: \x07", "contract.yaml: not YAML"),
+        ("owner: shop", "owner: \x07", "contract.yaml:2: not YAML"),
         ("owner: shop", "owner: " + "[" * 3000, "not YAML"),
     ],
 )
@@ -65,6 +65,12 @@ def test_broken_contract_error_names_file_and_cause(old: str, new: str, words: s
 def test_broken_schema_error_names_file_and_line() -> None:
     told = refusal(orders__value_avsc='{"type": "record",\n  "name": "Order" "fields": []}')
     assert "schemas/orders/value.avsc:2" in told
+
+
+def test_error_of_several_broken_files_says_how_many() -> None:
+    told = refusal(orders__value_avsc="{", a_avsc="{", b_avsc="[")
+    assert "`contracts lint` lists all 3 faults" in told
+    assert "contracts lint" not in refusal(orders__value_avsc="{")
 
 
 def test_nullable_primary_key_is_refused() -> None:

@@ -67,7 +67,7 @@ def test_tombstones_delete_rows_only_if_the_contract_says_so() -> None:
             "key.avsc:14",
             "cannot find rows by 'at'",
         ),
-        ([ID], {"table": "t" * 40}, "contract.yaml", "at most 39 characters"),
+        ([ID], {"table": "t" * 40}, "contract.yaml:13", "at most 39 characters"),
     ],
 )
 def test_key_that_does_not_identify_a_row_is_refused(key: Any, spec: dict[str, Any], where: str, words: str) -> None:

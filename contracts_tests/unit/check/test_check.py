@@ -348,7 +348,7 @@ def test_changed_quality_rule_is_reported_only_if_stricter(
 
 
 def test_every_rule_has_a_case_and_documentation() -> None:
-    assert {*CASES, "NOTHING_COMPARED"} == set(CHECK_RULES)
+    assert {*CASES, "NOTHING_COMPARED", "BASE_UNREADABLE"} == set(CHECK_RULES)
     page = (CLONE / "docs" / "reference" / "check.md").read_text(encoding="utf-8")
     for rule in CHECK_RULES.values():
         assert f"| `{rule.id}` | {rule.severity} | {rule.purpose} |" in page
@@ -605,10 +605,10 @@ def test_topic_rename_is_approved_in_the_renamed_contract() -> None:
 
 
 def test_approval_of_unknown_rule_is_refused_with_its_line() -> None:
-    with pytest.raises(ConfigurationError, match="NO_SUCH_RULE") as caught:
-        changed(approving(approval("NO_SUCH_RULE", "city")))
-    assert caught.value.where.startswith("schemas/orders/contract.yaml:")
-    assert all(rule in caught.value.fix for rule in APPROVABLE)
+    one = rules(changed(approving(approval("NO_SUCH_RULE", "city"))))["UNREADABLE"]
+    assert one.place.startswith("schemas/orders/contract.yaml:")
+    assert "NO_SUCH_RULE" in one.message
+    assert all(rule in one.fix for rule in APPROVABLE)
 
 
 @pytest.mark.parametrize("missing", ["rule", "reason", "until"])
@@ -875,9 +875,71 @@ def test_broken_input_exits_2_with_a_message(
     for command in (("lint",), ("check", "--against", "old")):
         done = contracts(*command)
         assert done.returncode == 2
-        assert told in done.stderr
-        assert "Traceback" not in done.stderr
-        assert done.stdout == ""
+        assert told in done.stdout
+        assert done.stderr == ""
+
+
+@pytest.mark.parametrize("command", [("lint",), ("check", "--against", "old")])
+@pytest.mark.parametrize("output", ["text", "json", "junit", "github", "markdown"])
+def test_every_unreadable_file_is_in_every_format(
+    contracts: Callable[..., Done], two: Path, command: tuple[str, ...], output: str
+) -> None:
+    for number, (name, text) in enumerate(
+        (("contract.yaml", "topic: ["), ("value.avsc", '{\n"type": "reco'), ("key.avsc", "\ufeff{}"))
+    ):
+        shutil.copytree(two / "old" / "orders", two / "schemas" / f"broken{number}")
+        spec = two / "schemas" / f"broken{number}" / "contract.yaml"
+        spec.write_text(re.sub("(topic|table): orders", rf"\1: broken{number}", spec.read_text()))
+        (two / "schemas" / f"broken{number}" / name).write_text(text, encoding="utf-8")
+    (two / "schemas" / "latin.avsc").write_bytes(b'"\n\xe9"')
+    for fail_on, code in (("never", 0), ("warning", 2), ("error", 2)):
+        done = contracts(*command, "--format", output, "--fail-on", fail_on)
+        assert (done.returncode, done.stderr) == (code, "")
+        assert done.stdout.count("UNREADABLE") == 4
+        for place in ("broken0/contract.yaml:1", "broken1/value.avsc:2", "broken2/key.avsc:1", "latin.avsc:2"):
+            file, _, line = place.partition(":")
+            where = {"json": f'{file}",\n      "line": {line},', "github": f"{file},line={line}"}
+            assert where.get(output, place) in done.stdout
+    if command[0] == "check":
+        assert "BASE_UNREADABLE" not in done.stdout
+        assert ("city" in done.stdout, "CONTRACT_REMOVED" in done.stdout) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("contract.yaml", "topic: ["), ("contract.yaml", "topic: orders\n"), ("value.avsc", "{"), ("key.avsc", "[")],
+)
+def test_contract_that_cannot_be_read_does_not_count_as_removed(
+    contracts: Callable[..., Done], two: Path, name: str, text: str
+) -> None:
+    (two / "schemas" / "orders" / name).write_text(text, encoding="utf-8")
+    found = json.loads(contracts("check", "--against", "old", "--format", "json").stdout)
+    assert [one["rule"] for one in found["findings"]] == ["UNREADABLE"]
+    assert found["changes"] == []
+
+
+@pytest.mark.parametrize("name", ["contract.yaml", "value.avsc", "key.avsc"])
+def test_change_that_repairs_its_base_passes_with_a_note(
+    contracts: Callable[..., Done], two: Path, name: str
+) -> None:
+    shutil.rmtree(two / "schemas")
+    shutil.copytree(two / "old", two / "schemas")
+    (two / "old" / "orders" / name).write_text("{", encoding="utf-8")
+    done = contracts("check", "--against", "old")
+    assert done.returncode == 0
+    assert f"BASE_UNREADABLE  old/orders/{name}:1" in done.stdout
+    assert "CONTRACT_REMOVED" not in done.stdout
+
+
+def test_bad_default_or_namespace_of_the_base_is_no_fault(contracts: Callable[..., Done], two: Path) -> None:
+    value = two / "old" / "orders" / "value.avsc"
+    document = json.loads(value.read_text())
+    document["fields"].append({"name": "city", "type": "string", "default": 5})
+    document["namespace"] = "com.ex-ample"
+    value.write_text(json.dumps(document), encoding="utf-8")
+    found = json.loads(contracts("check", "--against", "old", "--format", "json").stdout)
+    assert "BASE_UNREADABLE" not in {one["rule"] for one in found["findings"]}
+    assert [one["status"] for one in found["changes"]] == ["changed"]
 
 
 def test_unreachable_registry_exits_3(contracts: Callable[..., Done], monkeypatch: pytest.MonkeyPatch) -> None:

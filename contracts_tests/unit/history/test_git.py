@@ -66,12 +66,12 @@ def clone(origin: Path, tmp_path: Path) -> Path:
 
 def run(clone: Path, against: str | None = None, below: str = "schemas") -> Checked:
     folder = clone / below
-    files = loading.read_folder(folder)
-    current = loading.from_files(files, str(folder))
+    loaded, files = loading.load_folder(folder)
+    current = loaded.catalog
     source = GitSource.of(folder, against, current)
     base = source.baseline()
     histories = source.histories(check.changed_subjects(current, base), current)
-    return check.run(current, base, histories, Texts.of(files, str(folder)), date(2026, 6, 1))
+    return check.everything(loaded, base, histories, Texts.of(files.texts, str(folder)), date(2026, 6, 1))
 
 
 def found(checked: Checked) -> list[tuple[str, str]]:
@@ -142,6 +142,39 @@ def test_history_reads_shared_types_and_skips_broken_schemas(clone: Path) -> Non
     assert any(
         "HEAD" in one.message or git(clone, "rev-parse", "--short=9", "HEAD~2") in one.message for one in findings
     )
+
+
+@pytest.mark.parametrize(
+    "form", ["%s", "// comment\n%s", "[%s]", '/* a */[{"type": "enum", "name": "E", "symbols": []}, %s]']
+)
+def test_history_reads_types_inside_shared_types(clone: Path, form: str) -> None:
+    inner = '{"type": "record", "name": "Size", "fields": [{"name": "n", "type": "%s"}]}'
+    around = '{"type": "record", "name": "Box", "namespace": "com.example", "fields": [{"name": "s", "type": %s}]}'
+    for kind in ("string", "bytes"):
+        commit(clone, order(size="com.example.Size"), size=form % around % inner % kind)
+    write(clone, order(size="com.example.Size"), size=form % around % inner % "int")
+    findings = [one for one in run(clone, "HEAD").findings if one.rule == "TYPE_MISMATCH"]
+    assert {one.path for one in findings} == {"size.n"}
+    told = " ".join(one.message for one in findings)
+    assert "string" in told
+    assert "bytes" in told
+
+
+def test_contract_of_a_submodule_is_told_as_not_compared(clone: Path, tmp_path: Path) -> None:
+    vendor = tmp_path / "vendor"
+    write(vendor, order())
+    git(vendor, "init", "-q")
+    git(vendor, "add", "-A")
+    git(vendor, "commit", "-q", "-m", "1")
+    git(clone, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(vendor), "schemas/vendor")
+    spec = clone / "schemas" / "vendor" / "schemas" / "orders" / "contract.yaml"
+    spec.write_text(spec.read_text().replace("orders", "bills"))
+    git(clone, "commit", "-q", "-a", "-m", "vendor")
+    checked = run(clone, "HEAD")
+    (one,) = checked.findings
+    assert (one.rule, one.file) == ("BASE_UNREADABLE", f"{clone}/schemas/vendor")
+    assert "count as new" in one.message
+    assert [each.status for each in checked.verdicts] == ["new"]
 
 
 def test_replaced_topic_is_a_removed_and_a_new_contract(clone: Path) -> None:
@@ -259,7 +292,7 @@ def test_nothing_compared_names_contracts_in_other_folders(clone: Path) -> None:
 def test_returning_contract_keeps_its_history(clone: Path) -> None:
     history_of_count(clone)
     git(clone, "rm", "-q", "-r", "schemas/orders")
-    write(clone, order(), keep="{}")
+    write(clone, order(), keep='"string"')
     path = clone / "schemas" / "orders" / "contract.yaml"
     path.write_text(path.read_text().replace("topic: orders", "topic: returns"))
     git(clone, "add", "-A")
@@ -348,11 +381,33 @@ def test_link_out_of_the_repository_is_refused(clone: Path, tmp_path: Path) -> N
     assert "outside the repository" in told
 
 
+def test_contract_in_linked_folder_keeps_its_history(clone: Path) -> None:
+    history_of_count(clone)
+    (clone / "shared").mkdir()
+    git(clone, "mv", "schemas/orders", "shared/orders")
+    (clone / "schemas").mkdir(exist_ok=True)
+    (clone / "schemas" / "orders").symlink_to("../shared/orders")
+    git(clone, "add", "-A")
+    git(clone, "commit", "-q", "-m", "link the folder")
+    file = clone / "shared" / "orders" / "value.avsc"
+    assert run(clone, "HEAD").unchanged == 1
+    file.write_text(order(total="string"), encoding="utf-8")
+    git(clone, "commit", "-q", "-a", "-m", "a version behind the link")
+    file.write_text(order(), encoding="utf-8")
+    git(clone, "commit", "-q", "-a", "-m", "and another")
+    file.write_text(order(total=["null", "int"]), encoding="utf-8")
+    assert ("MISSING_UNION_BRANCH", "total") in found(run(clone, "HEAD"))
+    file.write_text(order(city="string"), encoding="utf-8")
+    assert BREAK in found(run(clone, "HEAD"))
+
+
 def test_link_to_a_missing_file_is_refused(clone: Path) -> None:
     link(clone, "nothing.avsc")
     (clone / "schemas/orders/value.avsc").unlink()
     write(clone, order())
-    assert "the file value.avsc does not exist" in refused(clone, "HEAD")
+    (one,) = run(clone, "HEAD").findings
+    assert one.rule == "BASE_UNREADABLE"
+    assert "the file value.avsc does not exist" in one.message
 
 
 # -- what --against names ----------------------------------------------------------------------------------------
@@ -451,12 +506,32 @@ def test_shallow_clone_without_merge_base_suggests_unshallow_fetch(origin: Path,
     assert "git fetch --unshallow origin" in told
 
 
-def test_broken_base_error_names_the_ref(clone: Path) -> None:
+@pytest.mark.parametrize("file", ["orders/value.avsc", "orders/contract.yaml", "types/size.avsc"])
+@pytest.mark.parametrize("text", ["{ broken", "\ufeff{}", "topic: ["])
+def test_change_of_broken_base_is_compared_with_last_readable_version(clone: Path, file: str, text: str) -> None:
+    size = '{"type": "fixed", "name": "Size", "namespace": "com.example", "size": 4}'
+    good = commit(clone, order(size="com.example.Size"), size=size)
+    (clone / "schemas" / file).write_text(text, encoding="utf-8")
+    git(clone, "commit", "-q", "-a", "-m", "broken")
+    write(clone, order(size="com.example.Size"), size=size)
+    repaired = run(clone, "HEAD")
+    told = [one for one in repaired.findings if one.rule == "BASE_UNREADABLE"]
+    assert told
+    assert all(one.severity == "warning" and one.message.startswith("in HEAD (") for one in told)
+    assert any(good[:9] in one.message for one in told)
+    assert [one.rule for one in repaired.findings if one.severity == "error"] == []
+    write(clone, order(size="com.example.Size", city="string"), size=size)
+    assert BREAK in found(run(clone, "HEAD"))
+    assert [one.status for one in run(clone, "HEAD").verdicts] == ["changed"]
+
+
+def test_removal_of_a_broken_contract_is_still_a_removal(clone: Path) -> None:
     commit(clone, "{ broken")
-    write(clone, order())
-    told = refused(clone, "HEAD")
-    assert "of HEAD (" in told
-    assert "--against" in told
+    (clone / "schemas" / "other").mkdir()
+    (clone / "schemas" / "other" / "contract.yaml").write_text("topic: other\nowner: o\ncompatibility: NONE\n")
+    (clone / "schemas" / "other" / "value.avsc").write_text(order())
+    git(clone, "rm", "-q", "-r", "schemas/orders")
+    assert ("CONTRACT_REMOVED", "topic") in found(run(clone, "HEAD"))
 
 
 def test_base_is_found_from_a_subfolder(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -121,6 +121,24 @@ def test_pull_notes_two_versions_of_one_type() -> None:
     assert any("another version than b refers to" in note for note in found.notes)
 
 
+INNER = {"type": "record", "name": "Money", "fields": [{"name": "amount", "type": "long"}]}
+
+
+@pytest.mark.parametrize("used", ["shop.Money", "shop.Price"])
+@pytest.mark.parametrize(
+    "wrapped", ["%s", "[%s]", "/* Licence */ %s", '[{"type": "fixed", "name": "F", "size": 4}, %s]']
+)
+def test_pull_writes_type_inside_referenced_type(used: str, wrapped: str) -> None:
+    text = wrapped % record(("money", INNER), name="shop.Price")
+    state = live(orders_value=kept(f"// Order\n{record(('sum', used))}", [REFERENCE]))
+    found = made(Live(state.subjects, {("shop.Kind", 1): kept(text)}, state.topics))
+    assert found.left_out == {}
+    contract = loading.from_files(found.files, "").get("orders")
+    assert [one.name for one in contract.value.types] == ["shop.Price"]
+    stored = parsing.parse_stored(record(("sum", used)), named=parsing.parse_stored(text).named)
+    assert normalised(contract.value.schema) == normalised(stored)
+
+
 def test_topic_named_types_is_kept_apart_from_the_shared_types() -> None:
     found = made(live(types_value=kept(WITH_KIND, [REFERENCE])))
     assert "types_/shop.Kind.avsc" in found.files

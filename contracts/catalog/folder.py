@@ -1,0 +1,175 @@
+"""The files of a folder of contracts, on disk: their texts, and what is there but cannot be read, or is not read.
+
+A link to a folder is followed.  Inside a git work tree, what git ignores is not read, unless it ignores the folder
+itself.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from contracts import git_program
+from contracts.errors import ConfigurationError
+
+CONTRACT_FILE = "contract.yaml"
+#: Why a file is not read.
+IGNORED, IS_FOLDER = "git ignores it", "it is a folder"
+#: Names that a reader could take for a contract's.
+_ALIKE = frozenset({"contract.yml", "contracts.yaml", "contracts.yml"})
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The files of a folder.  Paths are below the folder (POSIX), in order.
+
+    Args:
+        texts: every contract.yaml and .avsc: path -> text.
+        unread: files that are there, but are not read: path -> why; empty if only the name is the reason.
+        faults: errors of files that should be read, but cannot be.
+    """
+
+    texts: Mapping[str, str]
+    unread: Mapping[str, str] = field(default_factory=dict)
+    faults: tuple[ConfigurationError, ...] = ()
+
+    def readable(self) -> Mapping[str, str]:
+        """The texts.
+
+        Raises:
+            ConfigurationError: a file cannot be read.
+        """
+        if self.faults:
+            raise self.faults[0]
+        return self.texts
+
+
+def is_contract_file(path: str) -> bool:
+    """Whether the file is read: a contract.yaml or an .avsc."""
+    return path.endswith(".avsc") or PurePosixPath(path).name == CONTRACT_FILE
+
+
+def is_almost_contract_file(path: str) -> bool:
+    """Whether the name of the file is a slip for contract.yaml."""
+    name = PurePosixPath(path).name.lower()
+    return name in _ALIKE or (name == CONTRACT_FILE and not is_contract_file(path))
+
+
+def read_folder(folder: Path) -> Folder:
+    """Read the files below `folder`."""
+    return _Reading(folder).read()
+
+
+class _Reading:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.texts: dict[str, str] = {}
+        self.unread: dict[str, str] = {}
+        self.faults: list[ConfigurationError] = []
+        self.ignored: set[str] = set()
+        self.seen: set[str] = set()  # folders, without links
+
+    def read(self) -> Folder:
+        self._note_git()
+        waiting = [""]
+        linked: list[str] = []
+        while waiting or linked:
+            # A linked folder comes last: if it is also below `folder` itself, it is read there.
+            path = waiting.pop() if waiting else linked.pop(0)
+            real = os.path.realpath(self.folder / path)
+            if real in self.seen:
+                continue
+            self.seen.add(real)
+            for name, entry in self._entries(path):
+                if os.path.isdir(entry):
+                    (linked if entry.is_symlink() else waiting).append(name)
+                    if is_contract_file(name):
+                        self.unread[name] = IS_FOLDER
+                else:
+                    self._file(name, entry)
+        return Folder(dict(sorted(self.texts.items())), dict(sorted(self.unread.items())), tuple(self.faults))
+
+    def _entries(self, path: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
+        try:
+            with os.scandir(self.folder / path) as listed:
+                entries = sorted(listed, key=lambda entry: entry.name)
+        except OSError as error:
+            self._fault(path, f"the folder cannot be read: {error.strerror}", "correct its permissions")
+            return
+        names = {entry.name for entry in entries}
+        if path and ".git" in names:
+            self.ignored |= {f"{path}/{one}" for one in _ignored(self.folder / path)}
+        for entry in entries:
+            name = f"{path}/{entry.name}" if path else entry.name
+            if entry.name == ".git":
+                continue
+            if name in self.ignored:
+                self.unread[name] = IGNORED
+            else:
+                yield name, entry
+
+    def _file(self, name: str, entry: os.DirEntry[str]) -> None:
+        if not is_contract_file(name):
+            self.unread[name] = ""
+        elif os.path.isfile(entry):
+            self._text(name)
+        elif entry.is_symlink():
+            target = os.readlink(self.folder / name)
+            self._fault(
+                name, f"the file is a link to {target}, which does not exist", "correct the link, or remove it"
+            )
+        else:
+            self._fault(name, "it is not a regular file", "replace it by a file")
+
+    def _text(self, name: str) -> None:
+        try:
+            data = (self.folder / name).read_bytes()
+            self.texts[name] = data.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
+        except UnicodeDecodeError as error:
+            line = data[: error.start].count(b"\n") + 1
+            what = f"the file is not UTF-8: {error.reason} at byte {error.start}"
+            self._fault(name, what, "save it as UTF-8", line)
+        except OSError as error:
+            self._fault(name, f"the file cannot be read: {error.strerror}", "correct its permissions")
+
+    def _fault(self, name: str, what: str, fix: str, line: int = 0) -> None:
+        self.faults.append(ConfigurationError(what, file=(self.folder / name).as_posix(), line=line, fix=fix))
+
+    def _note_git(self) -> None:
+        """Note what git ignores, and submodules that are not checked out."""
+        here = self.folder.resolve()
+        top = next((one for one in (here, *here.parents) if (one / ".git").exists()), None)
+        if top is None:
+            return
+        self.ignored = _ignored(self.folder)
+        for path in _submodules(top):
+            module = top / path
+            if module.is_relative_to(here) and module.is_dir() and not any(module.iterdir()):
+                name = module.relative_to(here).as_posix()
+                fix = "run: git submodule update --init"
+                self._fault(name, "the submodule is not checked out, so its contracts cannot be read", fix)
+
+
+def _ignored(folder: Path) -> set[str]:
+    """Paths below `folder` that git ignores; none if git ignores the folder itself."""
+    listed = ("ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory", "--", ".")
+    found = {os.fsdecode(path).rstrip("/") for path in _git(folder, *listed)}
+    return set() if "." in found else found
+
+
+def _submodules(top: Path) -> list[str]:
+    if not (top / ".gitmodules").is_file():
+        return []
+    found = _git(top, "config", "-z", "--file", ".gitmodules", "--get-regexp", r"^submodule\..*\.path$")
+    return [os.fsdecode(entry.partition(b"\n")[2]) for entry in found]
+
+
+def _git(folder: Path, *arguments: str) -> list[bytes]:
+    """What git lists; nothing if it is not installed, or if it cannot read the repository."""
+    try:
+        done = git_program.run(folder, *arguments)
+    except FileNotFoundError:
+        return []
+    return [entry for entry in done.stdout.split(b"\0") if entry]

@@ -1,0 +1,75 @@
+"""Why a file that a contract names is not found, although something like it is there.  Pure."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+from contracts.catalog.folder import IGNORED, Folder
+from contracts.errors import ConfigurationError
+
+
+def missing(key: str, name: str, folder: str, files: Folder, root: str, line: int) -> ConfigurationError:
+    """The error for a file that `contract.yaml` names and that is not among `files`.
+
+    Args:
+        key: `key` or `value`, where contract.yaml names it.
+        name: as contract.yaml has it.
+        folder: of the contract, below `root`.
+        line: of the name in contract.yaml.
+    """
+    what, fix = _why(key, name, folder, files, root)
+    return ConfigurationError(f"{key}: {what}", file=_join(root, folder, "contract.yaml"), line=line, fix=fix)
+
+
+def _why(key: str, name: str, folder: str, files: Folder, root: str) -> tuple[str, str]:
+    path = _join(folder, name)
+    if ".." in PurePosixPath(name).parts or PurePosixPath(name).is_absolute():
+        return (
+            f"{name} is not in the contract's own folder, {_join(root, folder)}",
+            f"move or copy the schema into that folder, and write `{key}:` with its name",
+        )
+    if path in files.unread:
+        if reason := files.unread[path]:
+            fix = f"remove {_join(root, path)} from .gitignore" if reason == IGNORED else "replace it by a file"
+            return f"the file {name} is there, but {reason}", fix
+        right = PurePosixPath(name).with_suffix(".avsc").as_posix()
+        return (
+            f"the file {name} is there, but only files whose names end with .avsc are read",
+            f"rename it to {right}, and write `{key}: {right}`",
+        )
+    ignored = next((one for one, why in files.unread.items() if why == IGNORED and path.startswith(f"{one}/")), None)
+    if ignored is not None:
+        why = files.unread[ignored]
+        return f"the file {name} is in {ignored}, but {why}", f"remove {_join(root, ignored)} from .gitignore"
+    inside = f"{folder}/" if folder != "." else ""
+    for found in _alike(name, [one for one in (*files.texts, *files.unread) if one.startswith(inside)]):
+        other = found[len(inside) :]
+        if found in files.texts:
+            return f"the file {name} does not exist, but {other} does", f"write `{key}: {other}`"
+        if not files.unread[found]:
+            right = PurePosixPath(other).with_suffix(".avsc").as_posix()
+            return (
+                f"the file {name} does not exist, but {other} does, which is not read",
+                f"rename {other} to {right}, and write `{key}: {right}`",
+            )
+    here = [one[len(inside) :] for one in files.texts if one.startswith(inside) and one.endswith(".avsc")]
+    if len(here) == 1:
+        return f"the file {name} does not exist, but {here[0]} does", f"write `{key}: {here[0]}`, if you mean it"
+    what = f"the file {name} does not exist"
+    return what, f"add {_join(root, path)}, or correct `{key}:` in {_join(root, folder, 'contract.yaml')}"
+
+
+def _alike(name: str, paths: list[str]) -> list[str]:
+    """Paths with the same name in another case, folder or extension, the likest first."""
+    last = PurePosixPath(name.replace("\\", "/")).name
+    ways = (
+        lambda one: one.name == last,
+        lambda one: one.name.lower() == last.lower(),
+        lambda one: one.stem.lower() in (last.lower(), PurePosixPath(last).stem.lower())
+        and one.suffix.lower() in (".avsc", ".avro", ".json", ".avdl", ".avpr", ""),
+    )
+    return [path for way in ways for path in paths if way(PurePosixPath(path))]
+
+
+def _join(*parts: str) -> str:
+    return PurePosixPath(*parts).as_posix()
