@@ -26,10 +26,11 @@ from contracts.avro.nodes import (
     Union,
     join,
 )
+from contracts.avro.paths import branch_segment
 from contracts.avro.redefinition import same_json
 from contracts.avro.type_words import logical_words, words
 from contracts.compat import likeness
-from contracts.compat.resolution import PROMOTIONS, branch_segment
+from contracts.compat.resolution import PROMOTIONS
 
 #: A doc shorter than this may be the same for fields that have nothing in common.
 TELLING_DOC = 12

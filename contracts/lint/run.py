@@ -62,7 +62,8 @@ def _contract(scope: Scope, rules: Sequence[Rule]) -> list[Finding]:
         if rule.id not in contract.spec.lint:
             found += [
                 Finding(
-                    rule.id, rule.severity, hit.message, hit.fix or rule.fix, hit.file, hit.line, hit.column,
+                    rule.id, hit.severity or rule.severity, hit.message, hit.fix or rule.fix,
+                    hit.file, hit.line, hit.column,
                     hit.path, contract.name, hit.subject,
                 )
                 for hit in hits

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from contracts.avro.jsonpos import Pointer
 from contracts.avro.nodes import AnyType, Field, Named, Node, Schema
 from contracts.catalog.contract import Contract, Subject
 from contracts.catalog.findings import Severity
-from contracts.catalog.places import Texts
+from contracts.catalog.places import Texts, owner_of, position_of
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A place where a rule is broken.  `fix` is empty if the fix of the rule says enough."""
+    """A place where a rule is broken.
+
+    Args:
+        fix: empty if the fix of the rule says enough.
+        severity: None if it is that of the rule.
+    """
 
     message: str
     fix: str = ""
@@ -23,6 +27,7 @@ class Hit:
     column: int = 0
     path: str = ""
     subject: str = ""
+    severity: Severity | None = None
 
 
 @dataclass(frozen=True)
@@ -99,11 +104,13 @@ class Scope:
 
     def at(self, subject: Subject, node: Node, attribute: str, message: str, fix: str = "") -> Hit:
         """A hit at an attribute of a node, or at the node if it lacks that attribute."""
-        pointer: Pointer = (node.pointer, attribute) if attribute else node.pointer
-        line, column = node.document.position(pointer)
-        return Hit(message, fix, subject.file, line, column, node.path, subject.name)
+        file, line, column = position_of(subject, node, attribute)
+        owner = owner_of(subject, node) or subject
+        return Hit(message, fix, file, line, column, node.path, owner.name)
 
-    def in_contract(self, keys: Sequence[str | int], message: str, fix: str = "") -> Hit:
+    def in_contract(
+        self, keys: Sequence[str | int], message: str, fix: str = "", severity: Severity | None = None
+    ) -> Hit:
         """A hit at a key of contract.yaml."""
         line, column = self.texts.position(self.contract.file, *keys)
-        return Hit(message, fix, self.contract.file, line, column, ".".join(map(str, keys)))
+        return Hit(message, fix, self.contract.file, line, column, ".".join(map(str, keys)), severity=severity)

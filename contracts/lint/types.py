@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Any
@@ -20,15 +21,18 @@ from contracts.avro.nodes import (
     Map,
     Primitive,
     Record,
+    Schema,
     Union,
 )
-from contracts.avro.paths import field_at
+from contracts.avro.paths import follow, without_labels
 from contracts.avro.shapes import type_name
 from contracts.avro.slips import show
 from contracts.avro.trampoline import Step
 from contracts.avro.trampoline import run as trampoline
 from contracts.catalog.contract import Subject
+from contracts.catalog.findings import Severity
 from contracts.lint.scope import Hit, Scope
+from contracts.listing import few
 from contracts.stores import types
 from contracts.stores.known import store_of
 from contracts.stores.table import Refusal
@@ -197,9 +201,8 @@ def recursive_types(scope: Scope) -> Iterator[Hit]:
     if not scope.contract.sinks:
         return
     for node in types.recursions(scope.value):
-        own = node.document is scope.value.document
         what = f"{node.fullname} contains itself, and Spark has no recursive types"
-        yield scope.at(scope.contract.value, node if own else scope.value.root, "", what)
+        yield scope.at(scope.contract.value, node, "", what)
 
 
 def primary_keys(scope: Scope) -> Iterator[Hit]:
@@ -238,9 +241,28 @@ def partition_keys(scope: Scope) -> Iterator[Hit]:
 def consumer_fields(scope: Scope) -> Iterator[Hit]:
     for number, consumer in enumerate(scope.contract.spec.consumers):
         for index, path in enumerate(consumer.fields):
-            if field_at(scope.value, path) is None:
-                record = scope.value.resolve(scope.value.root)
-                near = get_close_matches(path, record.by_name if isinstance(record, Record) else (), 1)
-                fix = f"write {near[0]}" if near else "name a field of the value, or remove it"
-                what = f"{consumer.name} reads {path!r}, which is not in the value"
-                yield scope.in_contract(["consumers", number, "fields", index], what, fix)
+            found = follow(scope.value, path)
+            if found.places:
+                continue
+            keys: list[str | int] = ["consumers", number, "fields", index]
+            if others := _in_other_types(scope.value, path):
+                what = f"{consumer.name} reads {path!r}, but only {few(others)} is in the value"
+                fix = "remove it when the consumer no longer reads it"
+                yield scope.in_contract(keys, what, fix, Severity.warning)
+                continue
+            near = get_close_matches(path, found.choices, 1)
+            fix = f"write {near[0]}" if near else f"name a field of the value, or remove it{_choices(found.choices)}"
+            what = f"{consumer.name} reads {path!r}, which is not in the value"
+            yield scope.in_contract(keys, what, fix)
+
+
+def _in_other_types(schema: Schema, path: str) -> tuple[str, ...]:
+    """Where a path leads through other types of the unions on it, if these have the types that it names."""
+    plain = without_labels(path)
+    if plain == path or not all(follow(schema, path[: mark.end()]).places for mark in re.finditer(r"\)", path)):
+        return ()
+    return tuple(follow(schema, plain).places)
+
+
+def _choices(paths: tuple[str, ...]) -> str:
+    return f" (there are {few(paths, 5)})" if paths else ""

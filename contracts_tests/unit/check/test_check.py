@@ -76,7 +76,7 @@ PAYMENT = ["null", "string", "int"]
 #: Rule -> edits, path of the finding, and text in its line.
 CASES: dict[str, tuple[tuple[Edit, ...], str, str]] = {
     "READER_FIELD_MISSING_DEFAULT_VALUE": ((lambda f: f.add("city", "string"),), "city", '"city"'),
-    "TYPE_MISMATCH": ((count_is_text,), "count", "{"),
+    "TYPE_MISMATCH": ((count_is_text,), "count", '"count"'),
     "NAME_MISMATCH": ((lambda f: f.value.update(name="Purchase"),), "", '"Purchase"'),
     "MISSING_UNION_BRANCH": (
         (lambda f: (f.spec.pop("sinks"), retype("note", PAYMENT)(f)), retype("note", ["null", "string"])),
