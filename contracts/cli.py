@@ -20,6 +20,7 @@ from contracts.check import run as checks
 from contracts.errors import EXIT_FINDINGS, EXIT_OK
 from contracts.export import odcs
 from contracts.formats import Result
+from contracts.history import git
 from contracts.lint import run as linter
 from contracts.registry import drift as drifts
 from contracts.registry import plan as plans
@@ -57,6 +58,18 @@ Store = StrEnum("Store", {kind: kind for kind in STORES})  # type: ignore[misc] 
 Folder = Annotated[
     Path | None, typer.Option("--schemas", help="The folder of the contracts. Default: CONTRACTS_DIR, or schemas.")
 ]
+
+
+def _schemas(context: typer.Context, folder: Path | None) -> None:
+    """`--schemas` after the command, where the arguments of a pre-commit hook are."""
+    if folder is not None:
+        context.obj = settings.load(contracts_dir=folder)
+
+
+FolderHere = Annotated[
+    Path | None,
+    typer.Option("--schemas", callback=_schemas, expose_value=False, help="As `contracts --schemas`."),
+]
 Names = Annotated[
     list[str] | None, typer.Argument(metavar="[NAME]...", help="Names of contracts (their folders). Default: all.")
 ]
@@ -87,29 +100,40 @@ def _options(
 
 
 @app.command()
-def lint(context: typer.Context, output: FindingsFormat = report.Format.text, fail_on: Fail = FailOn.error) -> None:
+def lint(
+    context: typer.Context,
+    names: Names = None,
+    output: FindingsFormat = report.Format.text,
+    fail_on: Fail = FailOn.error,
+    schemas: FolderHere = None,
+) -> None:
     """Find problems that the registry accepts and you will regret (docs/reference/lint.md)."""
     current, texts = _current(context.obj)
-    found = Result("lint", tuple(current.contracts), linter.run(current, texts), fail_on)
-    report.result(found, output)
+    chosen = current.only(names or ())
+    found = Result("lint", tuple(chosen.contracts), linter.run(current, texts, names or ()), fail_on)
+    _print(found, output, context.obj)
     raise typer.Exit(EXIT_FINDINGS if found.failed else EXIT_OK)
 
 
 @app.command()
 def check(
     context: typer.Context,
+    names: Names = None,
     against: Annotated[str | None, _against("the merge base with origin/main")] = None,
     output: FindingsFormat = report.Format.text,
     fail_on: Fail = FailOn.error,
+    schemas: FolderHere = None,
 ) -> None:
     """Show what a change breaks, what it does downstream, and who deploys first (docs/reference/check.md)."""
     current, texts = _current(context.obj)
     source = baselines.source(against, context.obj.contracts_dir, current, context.obj)
     base = source.baseline()
-    histories = source.histories(checks.changed_subjects(current, base), current)
-    checked = checks.run(current, base, histories, texts, datetime.now(UTC).date())
-    found = Result("check", tuple(current.contracts), checked.findings, fail_on, checked)
-    report.result(found, output)
+    chosen = checks.chosen(current, base, names or ())
+    histories = source.histories(checks.changed_subjects(current, base, chosen), current)
+    checked = checks.run(current, base, histories, texts, datetime.now(UTC).date(), chosen)
+    examined = tuple(name for name in current.contracts if name in chosen)
+    found = Result("check", examined, checked.findings, fail_on, checked)
+    _print(found, output, context.obj)
     raise typer.Exit(EXIT_FINDINGS if found.failed else EXIT_OK)
 
 
@@ -124,7 +148,9 @@ def diff(
 
 
 @app.command()
-def plan(context: typer.Context, names: Names = None, output: Output = Format.text) -> None:
+def plan(
+    context: typer.Context, names: Names = None, output: Output = Format.text, schemas: FolderHere = None
+) -> None:
     """Show each step that `register` would take."""
     _, wanted = _plan(context.obj, names or ())
     report.plan(wanted, as_json=output is Format.json)
@@ -140,6 +166,7 @@ def register(
         bool, typer.Option("--prune", help="Also soft-delete subjects of a contract's topic that the contract lacks.")
     ] = False,
     output: Output = Format.text,
+    schemas: FolderHere = None,
 ) -> None:
     """Apply the contracts to the registry and the topics; what already matches stays untouched."""
     as_json = output is Format.json
@@ -151,14 +178,19 @@ def register(
 
 
 @app.command()
-def drift(context: typer.Context, output: FindingsFormat = report.Format.text, fail_on: Fail = FailOn.error) -> None:
+def drift(
+    context: typer.Context,
+    output: FindingsFormat = report.Format.text,
+    fail_on: Fail = FailOn.error,
+    schemas: FolderHere = None,
+) -> None:
     """Show where the registry and the topics differ from the contracts, and how to fix it; change nothing."""
     current, texts = _current(context.obj)
     servers = _servers(context.obj)
     findings = drifts.find(current, servers.read(current), texts)
     against = f"the registry {servers.registry.url} and Kafka {servers.topics.bootstrap}"
     found = Result("drift", tuple(current.contracts), findings, fail_on, against=against)
-    report.result(found, output)
+    _print(found, output, context.obj)
     raise typer.Exit(EXIT_FINDINGS if found.failed else EXIT_OK)
 
 
@@ -191,6 +223,7 @@ def tables(
     against: Annotated[str | None, _against("nothing, so that every table is new")] = None,
     store: Annotated[Store | None, typer.Option(help="Print only the tables of this store.")] = None,
     output: Output = Format.text,
+    schemas: FolderHere = None,
 ) -> None:
     """Print the CQL and SQL that create the tables or migrate them (docs/reference/types.md)."""
     current = loading.load(context.obj.contracts_dir)
@@ -217,6 +250,7 @@ def export_odcs(
         str | None, typer.Option(help="Export only this contract. Default: all, one document each.")
     ] = None,
     server: Annotated[str, typer.Option(metavar="HOST:PORT", help="Kafka's address, for the key `servers`.")] = "",
+    schemas: FolderHere = None,
 ) -> None:
     """Print contracts as YAML of the Open Data Contract Standard 3.1 (docs/how-to/export.md)."""
     current = loading.load(context.obj.contracts_dir)
@@ -231,6 +265,11 @@ def _current(configured: Settings) -> tuple[loading.Catalog, Texts]:
         loading.load(folder)  # raises the error that says what is wrong
     files = loading.read_folder(folder)
     return loading.from_files(files, str(folder)), Texts.of(files, str(folder))
+
+
+def _print(found: Result, output: report.Format, configured: Settings) -> None:
+    from_top = git.from_top(configured.contracts_dir) if output is not report.Format.text else str
+    report.result(found, output, from_top)
 
 
 def _plan(configured: Settings, names: Sequence[str], *, prune: bool = False) -> tuple[Servers, plans.Plan]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Literal
@@ -19,6 +20,7 @@ from contracts.catalog.contract import DELETIONS, Contract, ContractSpec, Subjec
 from contracts.catalog.shared_types import SharedTypes
 from contracts.catalog.spec import line_of, parse_spec
 from contracts.errors import ConfigurationError
+from contracts.listing import few
 from contracts.quality import reading
 
 CONTRACT_FILE = "contract.yaml"
@@ -53,10 +55,10 @@ class Catalog:
             ConfigurationError: no contract has that name; the message lists those that exist.
         """
         if name not in self.contracts:
-            known = ", ".join(self.contracts) or "none"
-            raise ConfigurationError(
-                f"there is no contract {name!r}", where=self.root, fix=f"contracts here: {known}"
-            )
+            near = get_close_matches(name, self.contracts)
+            here = f"contracts here: {few(tuple(self.contracts), 20) or 'none'}"
+            fix = f"write {' or '.join(near)}; {here}" if near else here
+            raise ConfigurationError(f"there is no contract {name!r}", where=self.root, fix=fix)
         return self.contracts[name]
 
     def only(self, names: Collection[str]) -> Catalog:

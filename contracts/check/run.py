@@ -5,7 +5,7 @@ Pure: `contracts.check.baselines` reads what there was before.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -75,13 +75,32 @@ class Checked:
         return in_order([*self.general, *(one for verdict in self.verdicts for one in verdict.findings)])
 
 
-def changed_subjects(catalog: Catalog, base: Baseline) -> dict[str, tuple[Contract, Subject]]:
+def chosen(catalog: Catalog, base: Baseline, names: Collection[str]) -> frozenset[str]:
+    """The names of the contracts to check; all if `names` is empty.
+
+    Raises:
+        ConfigurationError: neither the catalog nor the baseline has a contract with one of the names.
+    """
+    known = {*catalog.contracts, *(one.name for one in base.contracts.values())}
+    if not names:
+        return frozenset(known)
+    for name in names:
+        if name not in known:
+            catalog.get(name)  # raises the error that says what there is
+    return frozenset(names)
+
+
+def changed_subjects(
+    catalog: Catalog, base: Baseline, names: Collection[str] | None = None
+) -> dict[str, tuple[Contract, Subject]]:
     """The subjects of the baseline whose history `run` needs: those that changed, and those of contracts with
-    approvals.  By name, with their contract."""
+    approvals.  By name, with their contract.  `names`: of the contracts that are checked
+    (see `chosen`); None: all."""
     found = {}
+    names = chosen(catalog, base, ()) if names is None else names
     for contract in catalog.contracts.values():
         old = base.contracts.get(contract.topic)
-        if old is None:
+        if old is None or contract.name not in names:
             continue
         free = contract.spec.compatibility.value == old.spec.compatibility.value == "NONE"
         for before, after in pairs(old, contract):
@@ -97,20 +116,31 @@ def changed_subjects(catalog: Catalog, base: Baseline) -> dict[str, tuple[Contra
     return found
 
 
-def run(catalog: Catalog, base: Baseline, histories: Histories, texts: Texts, today: date) -> Checked:
-    """Compare every contract with its predecessor.
+def run(
+    catalog: Catalog,
+    base: Baseline,
+    histories: Histories,
+    texts: Texts,
+    today: date,
+    names: Collection[str] | None = None,
+) -> Checked:
+    """Compare contracts with their predecessors.
 
     Args:
         histories: of the subjects of `changed_subjects`; a subject without one has only the baseline's version.
         texts: of the contract files, for line numbers.
         today: for approvals.
+        names: of the contracts to compare (see `chosen`); None: all.
 
     Raises:
         ConfigurationError: an approval names a rule that does not exist.
     """
     verdicts: list[Verdict] = []
     unchanged = 0
+    names = chosen(catalog, base, ()) if names is None else names
     for contract in catalog.contracts.values():
+        if contract.name not in names:
+            continue
         old = base.contracts.get(contract.topic)
         if old is None:
             found = approve(contract, [], today=today, known=APPROVABLE, texts=texts, still_needed={_REMOVAL})
@@ -131,7 +161,7 @@ def run(catalog: Catalog, base: Baseline, histories: Histories, texts: Texts, to
         status = "unchanged" if is_same else "back" if is_back else "changed"
         verdicts.append(Verdict(contract.name, contract.topic, status, in_order(found), effect))
     if base.complete:
-        verdicts += _removed(catalog, base, today)
+        verdicts += (one for one in _removed(catalog, base, today) if one.contract in names)
     return Checked(base.label, tuple(verdicts), unchanged, tuple(_nothing_compared(catalog, base)))
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from contracts.avro import shapes
 from contracts.avro.defaults import fits
-from contracts.avro.logical import BASES, max_precision
+from contracts.avro.logical import BASES, max_precision, nearest
 from contracts.avro.nodes import (
     MISSING,
     AnyType,
@@ -31,7 +31,7 @@ from contracts.avro.trampoline import Step
 from contracts.avro.trampoline import run as trampoline
 from contracts.catalog.contract import Subject
 from contracts.catalog.findings import Severity
-from contracts.lint.scope import Hit, Scope
+from contracts.lint.scope import ContractScope, Hit, Scope
 from contracts.listing import few
 from contracts.stores import types
 from contracts.stores.known import store_of
@@ -151,11 +151,11 @@ def _ignored(node: Field | AnyType) -> tuple[str, str]:
     if isinstance(node, Field):
         return (
             f"logicalType {show(name)} is on the field, where nobody reads it",
-            'put it on the type: "type": {"type": …, "logicalType": …}',
+            'put it on the type itself: "type": {"type": …, "logicalType": …}',
         )
     if name not in BASES:
-        near = get_close_matches(str(name), BASES, 1)
-        return f"the logical type {show(name)} does not exist", f"write {near[0]!r}" if near else "remove it"
+        near = nearest(str(name))
+        return f"the logical type {show(name)} does not exist", f"write {near!r}" if near else "remove it"
     if name == "decimal" and node.type in ("bytes", "fixed"):
         limit = f", at most {max_precision(node.size)} for its size" if isinstance(node, Fixed) else ""
         return (
@@ -166,17 +166,17 @@ def _ignored(node: Field | AnyType) -> tuple[str, str]:
     return f"logicalType {name} on {node.type} is ignored", f"use it on {base}"
 
 
-def sink_types(scope: Scope) -> Iterator[Hit]:
+def sink_types(scope: ContractScope) -> Iterator[Hit]:
     if scope.contract.sinks:
         yield from _refused(scope, layout.type_refusals(scope.contract.value.record, scope.value), "type")
 
 
-def column_names(scope: Scope) -> Iterator[Hit]:
+def column_names(scope: ContractScope) -> Iterator[Hit]:
     for sink in scope.contract.sinks:
         yield from _refused(scope, layout.name_refusals(scope.contract.value.record, sink), "name")
 
 
-def column_counts(scope: Scope) -> Iterator[Hit]:
+def column_counts(scope: ContractScope) -> Iterator[Hit]:
     for sink in scope.contract.sinks:
         store, record = store_of(sink), scope.contract.value.record
         refusals = (store.size_refusals, store.full_row_refusals)
@@ -184,20 +184,20 @@ def column_counts(scope: Scope) -> Iterator[Hit]:
             yield scope.in_contract(["sinks", sink.kind], one.why, one.fix)
 
 
-def sink_names(scope: Scope) -> Iterator[Hit]:
+def sink_names(scope: ContractScope) -> Iterator[Hit]:
     for sink in scope.contract.sinks:
         for key, one in store_of(sink).place_refusals(sink):
             yield scope.in_contract(["sinks", sink.kind, key], one.why, one.fix)
 
 
-def _refused(scope: Scope, refusals: Iterator[Refusal], attribute: str) -> Iterator[Hit]:
+def _refused(scope: ContractScope, refusals: Iterator[Refusal], attribute: str) -> Iterator[Hit]:
     """One hit per field, at that attribute of it."""
     for one in refusals:
         field = scope.contract.value.record.by_name[one.column]
         yield scope.at(scope.contract.value, field, attribute, one.why, one.fix)
 
 
-def recursive_types(scope: Scope) -> Iterator[Hit]:
+def recursive_types(scope: ContractScope) -> Iterator[Hit]:
     if not scope.contract.sinks:
         return
     for node in types.recursions(scope.value):
@@ -205,7 +205,7 @@ def recursive_types(scope: Scope) -> Iterator[Hit]:
         yield scope.at(scope.contract.value, node, "", what)
 
 
-def primary_keys(scope: Scope) -> Iterator[Hit]:
+def primary_keys(scope: ContractScope) -> Iterator[Hit]:
     for sink in scope.contract.sinks:
         keys = ["sinks", sink.kind, "primary_key"]
         for index, name in enumerate(sink.primary_key):
@@ -220,7 +220,7 @@ def primary_keys(scope: Scope) -> Iterator[Hit]:
                 )
 
 
-def partition_keys(scope: Scope) -> Iterator[Hit]:
+def partition_keys(scope: ContractScope) -> Iterator[Hit]:
     contract = scope.contract
     for sink in contract.sinks:
         at = ["sinks", sink.kind, "primary_key"]
@@ -238,7 +238,7 @@ def partition_keys(scope: Scope) -> Iterator[Hit]:
             )
 
 
-def consumer_fields(scope: Scope) -> Iterator[Hit]:
+def consumer_fields(scope: ContractScope) -> Iterator[Hit]:
     for number, consumer in enumerate(scope.contract.spec.consumers):
         for index, path in enumerate(consumer.fields):
             found = follow(scope.value, path)

@@ -108,6 +108,17 @@ CASES: dict[str, tuple[tuple[Edit, ...], str, str]] = {
         '"decimal"',
     ),
     "LOGICAL_TYPE_CHANGED": ((TO_MICROS,), "at", '"timestamp-micros"'),
+    "LOGICAL_TYPE_READ": (
+        (
+            lambda f: (f.spec.pop("sinks"), f.field("count").update(logicalType="date")),
+            lambda f: [
+                f.field("count").pop("logicalType"),
+                retype("count", {"type": "int", "logicalType": "date"})(f),
+            ],
+        ),
+        "count",
+        '"date"',
+    ),
     "LOOKS_RENAMED": ((rename("note", "notes"),), "notes", '"notes"'),
     "ENUM_WITHOUT_DEFAULT": ((retype("state", STATES),), "state", "["),
     "SYMBOL_BECOMES_DEFAULT": (
