@@ -11,17 +11,19 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from contracts import edge, report, settings
+from contracts import edge, project, report, settings
 from contracts.catalog import loading
-from contracts.catalog.findings import FailOn
+from contracts.catalog.findings import FailOn, Finding
 from contracts.catalog.places import Texts
 from contracts.check import baselines, diffs
 from contracts.check import run as checks
-from contracts.errors import EXIT_FINDINGS, EXIT_OK
+from contracts.errors import EXIT_FINDINGS, EXIT_OK, ConfigurationError
 from contracts.export import odcs
 from contracts.formats import Result
 from contracts.history import git
+from contracts.lint import recorded, switches
 from contracts.lint import run as linter
+from contracts.lint.rules import RULES
 from contracts.registry import drift as drifts
 from contracts.registry import plan as plans
 from contracts.settings import Settings
@@ -105,12 +107,27 @@ def lint(
     names: Names = None,
     output: FindingsFormat = report.Format.text,
     fail_on: Fail = FailOn.error,
+    baseline: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A file that records findings: only new ones fail.")
+    ] = None,
+    write_baseline: Annotated[
+        bool, typer.Option("--write-baseline", help="Record all findings in the file of --baseline.")
+    ] = False,
     schemas: FolderHere = None,
 ) -> None:
     """Find problems that the registry accepts and you will regret (docs/reference/lint.md)."""
     current, texts = _current(context.obj)
     chosen = current.only(names or ())
-    found = Result("lint", tuple(chosen.contracts), linter.run(current, texts, names or ()), fail_on)
+    levels = switches.levels_of(project.find(context.obj.contracts_dir.parent), (rule.id for rule in RULES))
+    findings, known = linter.run(current, texts, names or (), levels), 0
+    if write_baseline:
+        _write_baseline(findings, baseline, names or ())
+        return
+    if baseline is not None:
+        about = [*chosen.contracts, *(one.name for one in chosen.types)] if names else ()
+        compared = recorded.compare(findings, baseline, about)
+        findings, known = compared.findings, compared.known
+    found = Result("lint", tuple(chosen.contracts), findings, fail_on, known=known)
     _print(found, output, context.obj)
     raise typer.Exit(EXIT_FINDINGS if found.failed else EXIT_OK)
 
@@ -265,6 +282,17 @@ def _current(configured: Settings) -> tuple[loading.Catalog, Texts]:
         loading.load(folder)  # raises the error that says what is wrong
     files = loading.read_folder(folder)
     return loading.from_files(files, str(folder)), Texts.of(files, str(folder))
+
+
+def _write_baseline(findings: Sequence[Finding], file: Path | None, names: Sequence[str]) -> None:
+    if file is None or names:
+        raise ConfigurationError(
+            "a baseline records the findings of all contracts in one file",
+            where="--write-baseline",
+            fix="run: contracts lint --baseline FILE --write-baseline",
+        )
+    recorded.write(findings, file)
+    report.text(f"wrote {file}: {len(findings)} finding{'' if len(findings) == 1 else 's'}")
 
 
 def _print(found: Result, output: report.Format, configured: Settings) -> None:

@@ -31,6 +31,7 @@ class Result:
         contracts: names of the contracts that it examined.
         checked: the verdicts of `check`.
         against: what `drift` compared the contracts with.
+        known: how many more findings the baseline of `lint` records.
     """
 
     command: str
@@ -39,6 +40,7 @@ class Result:
     fail_on: FailOn
     checked: Checked | None = None
     against: str = ""
+    known: int = 0
 
     def with_files(self, shown: Callable[[str], str]) -> Result:
         """The result with other paths of files."""
@@ -65,6 +67,7 @@ class Result:
         ]
         told = ", ".join(_count(*one) for one in counts if one[0]) or "no findings"
         told += f" in {_count(len(self.contracts), 'contract', 'contracts')}"
+        told += f", {self.known} more in the baseline" if self.known else ""
         against = self.checked.against if self.checked else self.against
         return f"{told}, compared with {against}" if against else told
 
@@ -85,6 +88,8 @@ def as_document(result: Result) -> dict[str, Any]:
         "contracts": list(result.contracts),
         "findings": [_finding(one) for one in result.findings],
     }
+    if result.known:
+        document["known"] = result.known
     if result.against:
         document["against"] = result.against
     if result.checked is not None:

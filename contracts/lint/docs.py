@@ -30,10 +30,22 @@ lint:
   PII_TAG: {severity: warning, reason: the tags come in May}
 ```
 
+For all contracts of a repository, set severities in [contracts.toml](contract.md#contractstoml).
+
 An unknown rule name is an error. If a setting is not needed, that is a warning (`LINT_UNUSED`).
 
 A shared type is examined once, by itself. What a contract that uses it sets under `lint:` applies to it too; if
 several do, the mildest counts. It has no sinks if no contract that uses it has any.
+
+To adopt lint in a repository with many findings, record them once, and commit the file:
+
+```text
+contracts lint --baseline lint-baseline.json --write-baseline
+contracts lint --baseline lint-baseline.json
+```
+
+Recorded findings do not fail, and new ones do. They are recognised by rule, contract or shared type, and path, so
+lines may move. A recorded finding that no longer occurs is a warning (`BASELINE_UNUSED`).
 
 """
 

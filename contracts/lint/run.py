@@ -40,8 +40,9 @@ def run(
         ConfigurationError: a contract switches off a rule that does not exist, or no contract has one of the names.
     """
     chosen = catalog.only(names)
+    ids = [rule.id for rule in rules]
     for contract in catalog.contracts.values():
-        check_names(contract, texts, [rule.id for rule in rules])
+        check_names(contract, texts, ids)
     users: dict[str, list[Contract]] = {one.name: [] for one in chosen.types}
     for contract in catalog.contracts.values():
         for one in types_of(contract.subjects):

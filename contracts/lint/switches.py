@@ -18,6 +18,7 @@ from contracts.catalog.findings import Severity
 from contracts.catalog.places import Texts
 from contracts.errors import ConfigurationError
 from contracts.lint.scope import Hit, Rule
+from contracts.project import Project
 
 _ORDER = [LintLevel.off, LintLevel.warning, LintLevel.error]
 
@@ -74,6 +75,17 @@ def check_names(contract: Contract, texts: Texts, rules: Iterable[str]) -> None:
                 where=f"{contract.file}:{line}" if line else contract.file,
                 fix=unknown_rule(name, known),
             )
+
+
+def levels_of(project: Project, rules: Iterable[str]) -> dict[str, LintLevel]:
+    """The severities that contracts.toml sets.  Raises ConfigurationError for a rule that does not exist."""
+    known = sorted(rules)
+    for name in project.lint:
+        if name not in known:
+            raise ConfigurationError(
+                f"lint: there is no rule {name!r}", where=project.file, fix=unknown_rule(name, known)
+            )
+    return {name: LintLevel(level) for name, level in project.lint.items()}
 
 
 def unknown_rule(name: str, known: Sequence[str]) -> str:
