@@ -52,17 +52,16 @@ class Project:
 
 
 def find(start: Path) -> Project:
-    """Read the file in `start`, or in the nearest folder around it, up to the top of the git repository.
+    """Read the file in `start`, or in the nearest folder around it inside the git repository.
 
     Raises:
         ConfigurationError: the file is not valid.
     """
-    for folder in (whole := Path(os.path.abspath(start)), *whole.parents):
-        if (folder / FILE).is_file():
-            return _read(Path(os.path.relpath(folder / FILE)))
-        if (folder / ".git").exists():
-            break
-    return Project()
+    whole = Path(os.path.abspath(start))
+    around = [whole, *whole.parents]
+    top = next((number for number, folder in enumerate(around) if (folder / ".git").exists()), 0)
+    file = next((folder / FILE for folder in around[: top + 1] if (folder / FILE).is_file()), None)
+    return _read(Path(os.path.relpath(file))) if file else Project()
 
 
 def _read(path: Path) -> Project:

@@ -18,6 +18,9 @@ _MARK = re.compile(r"\[\]|\{\}|\(([^()]+)\)")
 #: Labels of types that have others inside: the path goes on behind them, so that people leave them out.
 _CONTAINERS = frozenset({"array", "map"})
 
+#: With more places than this, only one of those with the same node is followed.
+_MOST_PLACES = 100
+
 Place = tuple[str, Field | AnyType]
 
 
@@ -64,6 +67,9 @@ def _enter(schema: Schema, found: Followed, name: str) -> None:
     found.passed += opened
     records = [(at, node) for at, node in opened if isinstance(node, Record)]
     found.places = {join(at, name): node.by_name[name] for at, node in records if name in node.by_name}
+    if len(found.places) > _MOST_PLACES:  # a recursive union doubles them with every step
+        once = {id(node): (at, node) for at, node in reversed(found.places.items())}
+        found.places = dict(reversed(once.values()))
     found.choices = () if found.places else tuple(join(at, one) for at, node in records for one in node.by_name)
 
 

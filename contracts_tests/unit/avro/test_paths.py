@@ -80,6 +80,15 @@ def test_follow_lists_what_there_is_where_a_path_ends_early(path: str, choices: 
     assert follow(ORDER, path).choices == choices
 
 
+def test_follow_ends_where_a_recursive_union_doubles_the_places() -> None:
+    kinds = [
+        {"type": "record", "name": name, "fields": [{"name": "next", "type": ["null", "A", "B"]}]} for name in "AB"
+    ]
+    kinds[0]["fields"][0]["type"] = ["null", "A", kinds[1]]
+    found = follow(parse(json.dumps(kinds[0])), ".".join(["next"] * 60))
+    assert 0 < len(found.places) <= 100
+
+
 @given(values())
 @settings(max_examples=150, deadline=None)
 def test_path_of_every_node_leads_to_it_with_and_without_array_marks(value: Any) -> None:
