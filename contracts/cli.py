@@ -224,6 +224,7 @@ def pull(
         str, typer.Option(help="The owner of the contracts, which a registry does not know.")
     ] = "unknown",
     output: Output = Format.text,
+    schemas: FolderHere = None,
 ) -> None:
     """Start a repository from an existing registry and its topics; overwrite nothing (docs/how-to/pull.md)."""
     from contracts.registry import pull as pulls  # loads Kafka's client library: only where it is needed
