@@ -8,6 +8,7 @@ import json
 import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -62,9 +63,12 @@ def test_commands_between_the_lines_exist(page: Page) -> None:
     assert not list(filter(None, complaints))
 
 
-@pytest.mark.parametrize("block", [one for one in BLOCKS if one.language in ("json", "yaml")], ids=str)
+READERS = {"json": json.loads, "toml": tomllib.loads, "yaml": yaml.safe_load}
+
+
+@pytest.mark.parametrize("block", [one for one in BLOCKS if one.language in READERS], ids=str)
 def test_data_can_be_read(block: Block) -> None:
-    json.loads(block.text) if block.language == "json" else yaml.safe_load(block.text)
+    READERS[block.language](block.text)
 
 
 @pytest.mark.parametrize("block", [one for one in BLOCKS if one.language == "python"], ids=str)
