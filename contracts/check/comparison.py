@@ -250,7 +250,8 @@ class ContractComparison:
                     "move its readers, then drop it",
                 )
         for consumer in effect.former:
-            read = ", ".join(consumer.touched) or (consumer.obstacle.path if consumer.obstacle else "")
+            paths = filter(None, dict.fromkeys((*consumer.touched, *consumer.lost)))
+            read = ", ".join(paths) or (consumer.obstacle.path if consumer.obstacle else "")
             yield self._in_contract(
                 "CONSUMER_REMOVED",
                 ["consumers"],

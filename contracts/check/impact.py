@@ -199,7 +199,8 @@ def _former(
     left = {one.name: one for one in now}
     for was in _consumers(old.spec.consumers, old.value.schema, new, forward, changes):
         still = left.get(was.name)
-        if was.reads is not Reads.on and (still is None or set(was.touched) - set(still.touched)):
+        mine = {*was.touched, *was.lost}
+        if was.reads is not Reads.on and (still is None or mine - {*still.touched, *still.lost}):
             yield was
 
 

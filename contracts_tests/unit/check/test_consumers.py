@@ -99,6 +99,12 @@ def test_type_that_leaves_a_union_is_lost(fields: list[str], loses: bool) -> Non
     assert lost(texts([PLACED, PAID, "string"], fields), texts([PLACED, "string"], fields)) is loses
 
 
+def test_consumer_that_gives_up_a_type_as_it_leaves_the_union_is_reported() -> None:
+    old, new = texts([PLACED, PAID, "string"], ["(Paid).by"]), texts([PLACED, "string"], ["(Placed)"])
+    [one] = [one for one in checked(old, new).findings if one.rule == "CONSUMER_REMOVED"]
+    assert "(Paid).by" in one.message
+
+
 def test_every_use_of_a_shared_type_loses_its_field() -> None:
     """The two uses are compared once, and each has a consumer."""
     uses = {"type": "record", "name": "E", "fields": [{"name": one, "type": "Placed"} for one in ("one", "other")]}
