@@ -11,16 +11,19 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from contracts import edge, report, settings
+from contracts import edge, project, report, settings
 from contracts.catalog import loading
-from contracts.catalog.findings import FailOn
+from contracts.catalog.findings import FailOn, Finding
 from contracts.catalog.places import Texts
 from contracts.check import baselines, diffs
 from contracts.check import run as checks
-from contracts.errors import EXIT_FINDINGS, EXIT_OK
+from contracts.errors import EXIT_FINDINGS, EXIT_OK, ConfigurationError
 from contracts.export import odcs
 from contracts.formats import Result
+from contracts.history import git
+from contracts.lint import recorded, switches
 from contracts.lint import run as linter
+from contracts.lint.rules import RULES
 from contracts.registry import drift as drifts
 from contracts.registry import plan as plans
 from contracts.settings import Settings
@@ -56,6 +59,18 @@ Store = StrEnum("Store", {kind: kind for kind in STORES})  # type: ignore[misc] 
 
 Folder = Annotated[
     Path | None, typer.Option("--schemas", help="The folder of the contracts. Default: CONTRACTS_DIR, or schemas.")
+]
+
+
+def _schemas(context: typer.Context, folder: Path | None) -> None:
+    """`--schemas` after the command, where the arguments of a pre-commit hook are."""
+    if folder is not None:
+        context.obj = settings.load(contracts_dir=folder)
+
+
+FolderHere = Annotated[
+    Path | None,
+    typer.Option("--schemas", callback=_schemas, expose_value=False, help="As `contracts --schemas`."),
 ]
 Names = Annotated[
     list[str] | None, typer.Argument(metavar="[NAME]...", help="Names of contracts (their folders). Default: all.")
@@ -93,29 +108,54 @@ def _options(
 
 
 @app.command()
-def lint(context: typer.Context, output: FindingsFormat = report.Format.text, fail_on: Fail = FailOn.error) -> None:
+def lint(
+    context: typer.Context,
+    names: Names = None,
+    output: FindingsFormat = report.Format.text,
+    fail_on: Fail = FailOn.error,
+    baseline: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A file that records findings: only new ones fail.")
+    ] = None,
+    write_baseline: Annotated[
+        bool, typer.Option("--write-baseline", help="Record all findings in the file of --baseline.")
+    ] = False,
+    schemas: FolderHere = None,
+) -> None:
     """Find problems that the registry accepts and you will regret (docs/reference/lint.md)."""
     current, texts = _current(context.obj)
-    found = Result("lint", current.names, linter.everything(current, texts), fail_on)
-    report.result(found, output)
+    named = tuple(dict.fromkeys(names or ()))
+    levels = switches.levels_of(project.find(context.obj.contracts_dir.parent), (rule.id for rule in RULES))
+    findings, known = linter.everything(current, texts, named, levels), 0
+    if write_baseline:
+        _write_baseline(findings, baseline, named)
+        return
+    if baseline is not None:
+        compared = recorded.compare(findings, baseline, linter.examined(current, named))
+        findings, known = compared.findings, compared.known
+    found = Result("lint", named or current.names, findings, fail_on, known=known)
+    _print(found, output, context.obj)
     raise typer.Exit(found.exit_code)
 
 
 @app.command()
 def check(
     context: typer.Context,
+    names: Names = None,
     against: Annotated[str | None, _against("the merge base with origin/main")] = None,
     output: FindingsFormat = report.Format.text,
     fail_on: Fail = FailOn.error,
+    schemas: FolderHere = None,
 ) -> None:
     """Show what a change breaks, what it does downstream, and who deploys first (docs/reference/check.md)."""
     current, texts = _current(context.obj)
     source = baselines.source(against, context.obj.contracts_dir, current.catalog, context.obj)
     base = source.baseline()
-    histories = source.histories(checks.changed_subjects(current.catalog, base), current.catalog)
-    checked = checks.everything(current, base, histories, texts, datetime.now(UTC).date())
-    found = Result("check", current.names, checked.findings, fail_on, checked)
-    report.result(found, output)
+    chosen = checks.chosen(current, base, names or ())
+    histories = source.histories(checks.changed_subjects(current.catalog, base, chosen), current.catalog)
+    checked = checks.everything(current, base, histories, texts, datetime.now(UTC).date(), names or ())
+    examined = tuple(name for name in current.names if name in chosen)
+    found = Result("check", examined, checked.findings, fail_on, checked)
+    _print(found, output, context.obj)
     raise typer.Exit(found.exit_code)
 
 
@@ -130,7 +170,9 @@ def diff(
 
 
 @app.command()
-def plan(context: typer.Context, names: Names = None, output: Output = Format.text) -> None:
+def plan(
+    context: typer.Context, names: Names = None, output: Output = Format.text, schemas: FolderHere = None
+) -> None:
     """Show each step that `register` would take."""
     _, wanted = _plan(context.obj, names or ())
     report.plan(wanted, as_json=output is Format.json)
@@ -146,6 +188,7 @@ def register(
         bool, typer.Option("--prune", help="Also soft-delete subjects of a contract's topic that the contract lacks.")
     ] = False,
     output: Output = Format.text,
+    schemas: FolderHere = None,
 ) -> None:
     """Apply the contracts to the registry and the topics; what already matches stays untouched."""
     as_json = output is Format.json
@@ -163,6 +206,7 @@ def drift(
     fail_on: Annotated[
         FailOn, typer.Option("--fail-on", help="The lowest severity that makes the exit code 1.")
     ] = FailOn.error,
+    schemas: FolderHere = None,
 ) -> None:
     """Show where the registry and the topics differ from the contracts, and how to fix it; change nothing."""
     loaded, texts = _current(context.obj)
@@ -171,7 +215,7 @@ def drift(
     findings = drifts.find(current, servers.read(current), texts)
     against = f"the registry {servers.registry.url} and Kafka {servers.topics.bootstrap}"
     found = Result("drift", tuple(current.contracts), findings, fail_on, against=against)
-    report.result(found, output)
+    _print(found, output, context.obj)
     raise typer.Exit(EXIT_FINDINGS if found.failed else EXIT_OK)
 
 
@@ -188,6 +232,7 @@ def pull(
         str, typer.Option(help="The owner of the contracts, which a registry does not know.")
     ] = "unknown",
     output: Output = Format.text,
+    schemas: FolderHere = None,
 ) -> None:
     """Start a repository from an existing registry and its topics; overwrite nothing (docs/how-to/pull.md)."""
     from contracts.registry import pull as pulls  # loads Kafka's client library: only where it is needed
@@ -204,6 +249,7 @@ def tables(
     against: Annotated[str | None, _against("nothing, so that every table is new")] = None,
     store: Annotated[Store | None, typer.Option(help="Print only the tables of this store.")] = None,
     output: Output = Format.text,
+    schemas: FolderHere = None,
 ) -> None:
     """Print the CQL and SQL that create the tables or migrate them (docs/reference/types.md)."""
     current = loading.load(context.obj.contracts_dir)
@@ -230,6 +276,7 @@ def export_odcs(
         str | None, typer.Option(help="Export only this contract. Default: all, one document each.")
     ] = None,
     server: Annotated[str, typer.Option(metavar="HOST:PORT", help="Kafka's address, for the key `servers`.")] = "",
+    schemas: FolderHere = None,
 ) -> None:
     """Print contracts as YAML of the Open Data Contract Standard 3.1 (docs/how-to/export.md)."""
     current = loading.load(context.obj.contracts_dir)
@@ -241,6 +288,22 @@ def _current(configured: Settings) -> tuple[loading.Loaded, Texts]:
     """The contracts of the working tree, as far as they can be read, and the texts of their files."""
     loaded, files = loading.load_folder(configured.contracts_dir)
     return loaded, Texts.of(files.texts, str(configured.contracts_dir))
+
+
+def _write_baseline(findings: Sequence[Finding], file: Path | None, names: Sequence[str]) -> None:
+    if file is None or names:
+        raise ConfigurationError(
+            "a baseline records the findings of all contracts in one file",
+            where="--write-baseline",
+            fix="run: contracts lint --baseline FILE --write-baseline",
+        )
+    recorded.write(findings, file)
+    report.text(f"wrote {file}: {len(findings)} finding{'' if len(findings) == 1 else 's'}")
+
+
+def _print(found: Result, output: report.Format, configured: Settings) -> None:
+    from_top = git.from_top(configured.contracts_dir) if output is not report.Format.text else str
+    report.result(found, output, from_top)
 
 
 def _plan(configured: Settings, names: Sequence[str], *, prune: bool = False) -> tuple[Servers, plans.Plan]:

@@ -1,12 +1,17 @@
-"""Findings and impacts as JSON values, JUnit XML, GitHub annotations and Markdown.  Pure; `contracts.report` prints.
+"""Findings and impacts as JSON values, JUnit XML, annotations of GitHub and GitLab, and Markdown.  Pure.
+
+`contracts.report` prints them.
 
 Text that comes from files is escaped for each format.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from contracts.catalog.findings import UNREADABLE, FailOn, Finding, Severity
@@ -27,6 +32,7 @@ class Result:
         contracts: names of the contracts that it examined.
         checked: the verdicts of `check`.
         against: what `drift` compared the contracts with.
+        known: how many more findings the baseline of `lint` records.
     """
 
     command: str
@@ -35,6 +41,11 @@ class Result:
     fail_on: FailOn
     checked: Checked | None = None
     against: str = ""
+    known: int = 0
+
+    def with_files(self, shown: Callable[[str], str]) -> Result:
+        """The result with other paths of files."""
+        return replace(self, findings=tuple(replace(one, file=one.file and shown(one.file)) for one in self.findings))
 
     @property
     def failed(self) -> bool:
@@ -66,6 +77,7 @@ class Result:
         ]
         told = ", ".join(_count(*one) for one in counts if one[0]) or "no findings"
         told += f" in {_count(len(self.contracts), 'contract', 'contracts')}"
+        told += f", {self.known} more in the baseline" if self.known else ""
         against = self.checked.against if self.checked else self.against
         return f"{told}, compared with {against}" if against else told
 
@@ -86,6 +98,8 @@ def as_document(result: Result) -> dict[str, Any]:
         "contracts": list(result.contracts),
         "findings": [_finding(one) for one in result.findings],
     }
+    if result.known:
+        document["known"] = result.known
     if result.against:
         document["against"] = result.against
     if result.checked is not None:
@@ -169,7 +183,9 @@ def as_junit(result: Result) -> str:
     failures = skipped = 0
     for one in result.findings:
         name = _xml(f"{one.rule} {one.path}".strip())
-        case = Xml.SubElement(suite, "testcase", classname=_xml(one.contract or "contracts"), name=name)
+        case = Xml.SubElement(
+            suite, "testcase", classname=_xml(one.contract or one.subject or "contracts"), name=name
+        )
         if one.file:
             case.set("file", _xml(one.file))
             case.set("line", str(one.line))
@@ -222,6 +238,31 @@ def _data(text: str) -> str:
 
 def _property(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+# -- GitLab ----------------------------------------------------------------------------------------------------
+
+_SEVERITIES = {Severity.error: "major", Severity.warning: "minor"}
+
+
+def as_gitlab(result: Result) -> list[dict[str, Any]]:
+    """A Code Quality report.  A fingerprint stays the same when lines move."""
+    report = []
+    seen: Counter[tuple[str, ...]] = Counter()
+    for one in result.findings:
+        seen[one.identity] += 1
+        words = (result.command, *one.identity, str(seen[one.identity]))
+        at = f"{one.path}: " if one.path else ""
+        report.append(
+            {
+                "description": f"{at}{one.message}; fix: {one.fix}",
+                "check_name": one.rule,
+                "fingerprint": hashlib.sha256("\0".join(words).encode()).hexdigest(),
+                "severity": "info" if one.approved else _SEVERITIES[one.severity],
+                "location": {"path": one.file or ".", "lines": {"begin": max(one.line, 1)}},
+            }
+        )
+    return report
 
 
 # -- Markdown --------------------------------------------------------------------------------------------------

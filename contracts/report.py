@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,6 +41,7 @@ class Format(StrEnum):
     json = "json"
     junit = "junit"
     github = "github"
+    gitlab = "gitlab"
     markdown = "markdown"
 
 
@@ -116,13 +117,21 @@ def document(content: dict[str, Any]) -> None:
     sys.stdout.write(json.dumps({"version": JSON_VERSION, **content}, indent=2, ensure_ascii=False) + "\n")
 
 
-def result(found: Result, output: Format) -> None:
-    """Print the findings of `lint`, `check` or `drift`."""
+def result(found: Result, output: Format, from_top: Callable[[str], str] = str) -> None:
+    """Print the findings of `lint`, `check` or `drift`.
+
+    Args:
+        from_top: the path of a file from the top of the repository, where all but people expect it to begin.
+    """
+    if output is not Format.text:
+        found = found.with_files(from_top)
     match output:
         case Format.json:
             document(formats.as_document(found))
         case Format.junit:
             text(formats.as_junit(found))
+        case Format.gitlab:
+            text(json.dumps(formats.as_gitlab(found), indent=2, ensure_ascii=False))
         case Format.github:
             sys.stdout.write(formats.as_github(found))
         case Format.markdown:
@@ -150,10 +159,10 @@ def changes(found: Iterable[Change], *, old: str, new: str, as_json: bool) -> No
 def _result(found: Result) -> None:
     out = console()
     impacts = {one.contract: one for one in found.checked.verdicts} if found.checked is not None else {}
-    names = dict.fromkeys([*(one.contract for one in found.findings), *impacts])
+    names = dict.fromkeys([*(one.contract or one.subject for one in found.findings), *impacts])
     for name in names:
         verdict = impacts.get(name)
-        mine = [one for one in found.findings if one.contract == name]
+        mine = [one for one in found.findings if (one.contract or one.subject) == name]
         state = f"  [dim]{verdict.status}[/]" if verdict is not None else ""
         out.print(f"[bold]{_plain(name or 'contracts')}[/]{state}")
         for one in mine:

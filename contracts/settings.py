@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field, FiniteFloat, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from contracts import project
 from contracts.errors import ConfigurationError
 from contracts.logs import Format
 
@@ -91,16 +92,20 @@ class Settings(BaseSettings):
 
 
 def load(**flags: Any) -> Settings:
-    """Load the settings.  `flags` that are not None win over the environment, then `.env`, then the defaults.
+    """Load the settings.  `flags` that are not None win over the environment, then `.env`, then `contracts.toml` (for
+    `contracts_dir`), then the defaults.
 
     Raises:
         ConfigurationError: a value is invalid; the message names the variable.
     """
     try:
-        return Settings(**{name: value for name, value in flags.items() if value is not None})
+        found = Settings(**{name: value for name, value in flags.items() if value is not None})
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0]).upper()
         raise ConfigurationError(
             f"{name}: {first['msg']}", where="environment", fix=f"set {name}, or remove it to use the default"
         ) from None
+    if "contracts_dir" not in found.model_fields_set and (folder := project.find(Path.cwd()).schemas):
+        return found.model_copy(update={"contracts_dir": folder})
+    return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any, Final
 
 from contracts.avro.nodes import Logical
@@ -46,6 +47,20 @@ def logical_of(base: str, props: Mapping[str, Any], size: int = 0) -> Logical | 
     else:
         fits = BASES.get(name) == base
     return Logical(name) if fits else None
+
+
+def meant(base: str, props: Mapping[str, Any], wanted: Logical, size: int = 0) -> bool:
+    """Whether attributes that Avro ignored where they stood are meant as the logical type `wanted` of `base`."""
+    name = props.get("logicalType")
+    if not isinstance(name, str):
+        return False
+    read = logical_of(base, props, size)
+    return read == wanted if read else nearest(name) == wanted.name
+
+
+def nearest(name: str) -> str:
+    """The logical type of that name, or the one whose name is most like it; empty for none."""
+    return name if name in BASES else next(iter(get_close_matches(name.lower(), BASES, 1)), "")
 
 
 def max_precision(size: int) -> int:

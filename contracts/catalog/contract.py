@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     SerializeAsAny,
@@ -172,6 +173,33 @@ class ApprovalSpec(Spec):
         return today <= self.until
 
 
+class LintLevel(StrEnum):
+    """What a lint rule does: nothing, or findings of a severity."""
+
+    off = "off"
+    warning = "warning"
+    error = "error"
+
+
+def lint_level(value: object) -> object:
+    """`off` without quotes is false in YAML."""
+    return LintLevel.off if value is False else value
+
+
+class LintSpec(Spec):
+    """Another severity of a lint rule, and why.  `fields`: only there; none means everywhere."""
+
+    severity: Annotated[LintLevel, BeforeValidator(lint_level)] = LintLevel.off
+    fields: list[str] = Field(default_factory=list)
+    reason: Annotated[str, StringConstraints(min_length=1)]
+
+
+def _as_list(value: object) -> object:
+    """A reason alone switches the rule off."""
+    one = {"reason": value} if isinstance(value, str) else value
+    return one if isinstance(one, list) else [one]
+
+
 class ContractSpec(Spec):
     """`contract.yaml`, as written."""
 
@@ -189,7 +217,7 @@ class ContractSpec(Spec):
     tombstones: Tombstones = Tombstones.reject
     rules: list[RuleSpec] = Field(default_factory=list)
     consumers: list[ConsumerSpec] = Field(default_factory=list)
-    lint: dict[str, Annotated[str, StringConstraints(min_length=1)]] = Field(default_factory=dict)
+    lint: dict[str, Annotated[list[LintSpec], BeforeValidator(_as_list)]] = Field(default_factory=dict)
     approvals: list[ApprovalSpec] = Field(default_factory=list)
 
     @property

@@ -59,6 +59,11 @@ class Finding:
     directions: tuple[str, ...] = ()
 
     @property
+    def identity(self) -> tuple[str, str, str, str]:
+        """What stays the same when lines move."""
+        return self.rule, self.contract, self.subject or ("" if self.contract else self.file), self.path
+
+    @property
     def place(self) -> str:
         """`file:line:column`, as far as it is known."""
         return ":".join([self.file, *(str(number) for number in (self.line, self.column) if number)])

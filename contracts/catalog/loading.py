@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Literal
@@ -24,6 +25,7 @@ from contracts.catalog.missing import missing
 from contracts.catalog.shared_types import SharedTypes
 from contracts.catalog.spec import line_of, names_in, parse_spec
 from contracts.errors import ConfigurationError
+from contracts.listing import few
 from contracts.quality import reading
 
 
@@ -53,10 +55,10 @@ class Catalog:
             ConfigurationError: no contract has that name; the message lists those that exist.
         """
         if name not in self.contracts:
-            known = ", ".join(self.contracts) or "none"
-            raise ConfigurationError(
-                f"there is no contract {name!r}", where=self.root, fix=f"contracts here: {known}"
-            )
+            near = get_close_matches(name, self.contracts)
+            here = f"contracts here: {few(tuple(self.contracts), 20) or 'none'}"
+            fix = f"write {' or '.join(near)}; {here}" if near else here
+            raise ConfigurationError(f"there is no contract {name!r}", where=self.root, fix=fix)
         return self.contracts[name]
 
     def only(self, names: Collection[str]) -> Catalog:
@@ -98,6 +100,13 @@ class Loaded:
     def names(self) -> tuple[str, ...]:
         """The names of all contracts, the broken ones too."""
         return tuple(sorted({*self.catalog.contracts, *self.broken}))
+
+    def faults_of(self, names: Collection[str]) -> tuple[Fault, ...]:
+        """The faults that concern the contracts with these names; all if there are no names."""
+        if not names:
+            return self.faults
+        concerned = any(name in self.broken for name in names)
+        return tuple(one for one in self.faults if one.contract in names or (not one.contract and concerned))
 
     def whole(self) -> Catalog:
         """The contracts, if all of them could be read.

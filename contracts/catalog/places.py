@@ -1,4 +1,4 @@
-"""The line and column of a key of contract.yaml."""
+"""The line and column of a key of contract.yaml, and of a node of a schema."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from pathlib import PurePosixPath
 
 import yaml
 
+from contracts.avro.nodes import Node
 from contracts.catalog import yaml_text
+from contracts.catalog.contract import Subject, types_of
 
 
 @dataclass(frozen=True)
@@ -47,3 +49,16 @@ class Texts:
             else:
                 break
         return mark.line + 1, mark.column + 1
+
+
+def owner_of(subject: Subject, node: Node) -> Subject | None:
+    """The subject whose text has the node: itself, or a shared type that it uses; None for a text of long ago."""
+    return next((one for one in (subject, *types_of([subject])) if one.schema.document is node.document), None)
+
+
+def position_of(subject: Subject, node: Node, attribute: str = "") -> tuple[str, int, int]:
+    """File, line and column of an attribute of a node, or of the node if it lacks that."""
+    owner = owner_of(subject, node)
+    if owner is None:
+        return subject.file, 0, 0
+    return (owner.file, *node.document.position((node.pointer, attribute) if attribute else node.pointer))

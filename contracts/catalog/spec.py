@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -128,12 +129,19 @@ def line_of(node: yaml.Node, location: list[str | int]) -> int:
     return line + 1
 
 
+def _models(annotation: Any) -> Iterator[Any]:
+    """The models in a type such as `dict[str, list[Model]]`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in getattr(annotation, "__args__", ()):
+        yield from _models(inner)
+
+
 def _valid_names(location: list[str | int], document: Any) -> list[str]:
     model: Any = ContractSpec
     for part in location:
         annotation = next((f.annotation for name, f in model.model_fields.items() if part in (name, f.alias)), None)
-        candidates = [annotation, *getattr(annotation, "__args__", ())]
-        model = next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), model)
+        model = next(_models(annotation), model)
         if model is SourceSpec:
             model = model_of(document["source"])
     return [f.alias or name for name, f in model.model_fields.items()]

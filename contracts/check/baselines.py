@@ -5,6 +5,7 @@ Each source has the baseline itself, and the histories of the subjects that need
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -204,7 +205,9 @@ class GitSource:
     @cached_property
     def shown(self) -> str:
         """The name in messages of the folder at the commit."""
-        return self.folder.as_posix() if self.below == self.repository.relative(self.folder) else self.below
+        if self.below == self.repository.relative(self.folder):
+            return self.folder.as_posix()
+        return Path(os.path.relpath(self.repository.top / self.below)).as_posix()
 
     @cached_property
     def _timeline(self) -> Timeline:

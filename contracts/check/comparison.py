@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from contracts.avro.nodes import Node, Record
-from contracts.avro.paths import field_at, plain
+from contracts.avro.nodes import Record
+from contracts.avro.paths import field_at
 from contracts.avro.writing import described_alike, first_difference, normalised
-from contracts.catalog.contract import Contract, Subject, types_of
+from contracts.catalog.contract import Contract, Subject
 from contracts.catalog.earlier import Earlier
 from contracts.catalog.findings import Finding, role
-from contracts.catalog.places import Texts
+from contracts.catalog.places import Texts, position_of
 from contracts.check import impact, topic_wording
 from contracts.check.effects import ConsumerEffect, Impact
 from contracts.check.rules import CHECK_RULES
@@ -150,11 +150,8 @@ class ContractComparison:
         return f" (compared with {', '.join(history[one].label for one in sorted(set(versions)))})"
 
     def _of_violation(self, subject: Subject, one: Violation) -> Finding:
-        file, line, column = subject.file, one.line, one.column
-        node = field_at(subject.schema, plain(one.path)) if one.path else None
-        if node is not None and (not line or node.document is not subject.schema.document):
-            # The node belongs to a shared type: in this text, only the type's name stands for it.
-            file, line, column = _place(subject, node, "name")
+        assert one.node is not None
+        file, line, column = position_of(subject, one.node, one.attribute)
         return self._finding(one.rule, one.message, one.fix, file, line, column, one.path, subject.name)
 
     def _history(self, subject: Subject) -> tuple[Earlier, ...]:
@@ -201,7 +198,7 @@ class ContractComparison:
 
     def _of_change(self, subject: Subject, change: Change, rule: str, message: str, fix: str) -> Finding:
         assert change.node is not None  # the change is in a schema
-        file, line, column = _place(subject, change.node, change.attribute)
+        file, line, column = position_of(subject, change.node, change.attribute)
         return self._finding(rule, message, fix, file, line, column, change.path, subject.name)
 
     def _key(self) -> Iterator[Finding]:
@@ -213,7 +210,7 @@ class ContractComparison:
             word = "now has a key schema, and had none before" if old is None else "no longer has a key schema"
             yield self._in_contract("KEY_CHANGED", ["key"], f"the topic {word}: {MOVES}", keep)
         elif not self._same(old, new):
-            file, line, column = _place(new, new.schema.root, "")
+            file, line, column = position_of(new, new.schema.root, "")
             yield self._finding(
                 "KEY_CHANGED", _key_words(old, new, self._between(old, new)), keep, file, line, column
             )
@@ -235,7 +232,7 @@ class ContractComparison:
                 message = f"{table.kind} {table.table}: {refusal.why}"
                 node = field_at(self.new.value.schema, refusal.column) if refusal.column else None
                 if node is not None:
-                    file, line, column = _place(self.new.value, node, "type")
+                    file, line, column = position_of(self.new.value, node, "type")
                     yield self._finding(
                         "COLUMN_CANNOT_CHANGE", message, refusal.fix, file, line, column,
                         refusal.column, self.new.value.name,
@@ -253,7 +250,8 @@ class ContractComparison:
                     "move its readers, then drop it",
                 )
         for consumer in effect.former:
-            read = ", ".join(consumer.touched) or (consumer.obstacle.path if consumer.obstacle else "")
+            paths = filter(None, dict.fromkeys((*consumer.touched, *consumer.lost)))
+            read = ", ".join(paths) or (consumer.obstacle.path if consumer.obstacle else "")
             yield self._in_contract(
                 "CONSUMER_REMOVED",
                 ["consumers"],
@@ -309,12 +307,3 @@ def _covers(new: str, old: str) -> bool:
     return set(one.directions) <= set(other.directions) and (
         other.transitive or not one.transitive or not one.directions
     )
-
-
-def _place(subject: Subject, node: Node, attribute: str) -> tuple[str, int, int]:
-    """File, line and column of a node, which may stand in the text of a shared type."""
-    for one in (subject, *types_of([subject])):
-        if one.schema.document is node.document:
-            pointer = (node.pointer, attribute) if attribute else node.pointer
-            return (one.file, *node.document.position(pointer))
-    return subject.file, 0, 0

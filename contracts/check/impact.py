@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from contracts.avro.nodes import Field, Schema
-from contracts.avro.paths import overlap, plain
+from contracts.avro.paths import most_exact
 from contracts.catalog.contract import ConsumerSpec, Contract
 from contracts.catalog.earlier import Earlier
 from contracts.check import topic_changes
@@ -27,6 +27,7 @@ from contracts.check.effects import (
     Unread,
     Unsolved,
 )
+from contracts.check.reach import Reading
 from contracts.compat import meanings
 from contracts.compat.blind_spots import narrowed, widened
 from contracts.compat.cache import Compared
@@ -61,14 +62,14 @@ def of(
     spark = None
     if new.sinks or old.sinks:
         spark = _spark(schema, history, forward, changes, compared, tables)
-    consumers = tuple(_consumers(new.spec.consumers, forward, changes))
+    consumers = tuple(_consumers(new.spec.consumers, old.value.schema, schema, forward, changes))
     return Impact(
         new.value.name,
         _deployment(new, history, backward, forward, changes, compared),
         spark,
         tables,
         consumers,
-        tuple(_former(old, consumers, forward, changes)),
+        tuple(_former(old, schema, consumers, forward, changes)),
         tuple(topic_changes.between(old, new)),
         tuple(changes),
     )
@@ -189,37 +190,41 @@ def _tables(old: Contract, new: Contract, history: Sequence[Earlier]) -> Iterato
 _SILENT = frozenset(
     {Kind.doc, Kind.alias, Kind.order, Kind.tags, Kind.attribute, Kind.moved, Kind.added, Kind.namespace}
 )
-_RENAMED = frozenset({Kind.renamed, Kind.looks_renamed})
 
 
 def _former(
-    old: Contract, now: Sequence[ConsumerEffect], forward: Sequence[Obstacle], changes: Sequence[Change]
+    old: Contract, new: Schema, now: Sequence[ConsumerEffect], forward: Sequence[Obstacle], changes: Sequence[Change]
 ) -> Iterator[ConsumerEffect]:
     """Consumers as they were, where that was worse for them than it is for them as they are now."""
     left = {one.name: one for one in now}
-    for was in _consumers(old.spec.consumers, forward, changes):
+    for was in _consumers(old.spec.consumers, old.value.schema, new, forward, changes):
         still = left.get(was.name)
-        if was.reads is not Reads.on and (still is None or set(was.touched) - set(still.touched)):
+        mine = {*was.touched, *was.lost}
+        if was.reads is not Reads.on and (still is None or mine - {*still.touched, *still.lost}):
             yield was
 
 
 def _consumers(
-    consumers: Iterable[ConsumerSpec], forward: Sequence[Obstacle], changes: Sequence[Change]
+    consumers: Iterable[ConsumerSpec],
+    old: Schema,
+    new: Schema,
+    forward: Sequence[Obstacle],
+    changes: Sequence[Change],
 ) -> Iterator[ConsumerEffect]:
+    noticed = [change for change in changes if change.kind not in _SILENT]
     for consumer in consumers:
-        fields = consumer.fields or [""]
-        touched: dict[str, Change] = {}
-        for change in changes:
-            if change.kind in _SILENT:
-                continue
-            # A renamed field is gone for those who read it by its old name.
-            path = _old_path(change) if change.kind in _RENAMED else change.path
-            if _reads(fields, path):
-                touched.setdefault(path, change)
-        unreadable = next((one for one in forward if _reads(fields, one.path)), None)
-        meaning = next((one for one in touched.values() if one.kind in meanings.OTHERWISE), None)
-        longer = next((one for one in touched.values() if widened(one)), None)
-        lost = [path for path, one in touched.items() if one.kind is Kind.removed or one.kind in _RENAMED]
+        readings = [Reading(path, old, new) for path in consumer.fields or [""]]
+        touched: dict[str, None] = {}
+        found: list[Change] = []
+        lost: list[str] = []
+        for reading in readings:
+            mine = [(path, one) for one in noticed if (path := reading.touched_by(one)) is not None]
+            touched |= dict.fromkeys(path for path, _ in mine)
+            found += [one for _, one in mine]
+            lost += reading.lost(one for _, one in mine)
+        unreadable = next((one for one in forward if any(read.hits(one.difference) for read in readings)), None)
+        meaning = next((one for one in found if one.kind in meanings.OTHERWISE), None)
+        longer = next((one for one in found if widened(one)), None)
         if unreadable:
             cause = Cause.cannot_read
         elif meaning:
@@ -233,15 +238,11 @@ def _consumers(
         else:
             cause = Cause.readable if touched else Cause.untouched
         yield ConsumerEffect(
-            consumer.name, consumer.owner, tuple(touched), cause, unreadable, meaning or longer, tuple(lost)
+            consumer.name,
+            consumer.owner,
+            tuple(touched),
+            cause,
+            unreadable,
+            meaning or longer,
+            most_exact(lost),
         )
-
-
-def _reads(fields: Iterable[str], path: str) -> bool:
-    """A consumer of `fields` reads what is at `path`."""
-    return any(overlap(plain(path), name) for name in fields)
-
-
-def _old_path(change: Change) -> str:
-    parent = change.path.rpartition(".")[0]
-    return f"{parent}.{change.old}" if parent else change.old

@@ -42,8 +42,15 @@ _BEYOND_LEVELS: Final = {
         _ERROR,
         "a logical type was changed, added or removed: the same bytes mean something else",
     ),
+    "LOGICAL_TYPE_READ": (
+        _WARNING,
+        "a logical type that Avro ignored (on the field, misspelt) is now where Avro reads it",
+    ),
     "LOOKS_RENAMED": (_ERROR, "a field is gone and a similar one is new: an alias would keep the data"),
-    "ENUM_WITHOUT_DEFAULT": (_ERROR, "an enum has new symbols, and old readers have no default for them"),
+    "ENUM_WITHOUT_DEFAULT": (
+        _WARNING,
+        "an enum has new symbols, and old readers have no default for them: upgrade them first",
+    ),
     "SYMBOL_BECOMES_DEFAULT": (_WARNING, "an enum lost symbols: records that hold them are read as the default"),
     "KEY_CHANGED": (_ERROR, "the bytes of the record key change, so keys move to other partitions"),
     "PARTITIONS_CHANGED": (_ERROR, "the number of partitions changes, so keys move to other partitions"),

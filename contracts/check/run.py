@@ -5,7 +5,7 @@ Pure: `contracts.check.baselines` reads what there was before.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from types import MappingProxyType
@@ -95,13 +95,36 @@ class Checked:
         return in_order([*self.general, *(one for verdict in self.verdicts for one in verdict.findings)])
 
 
-def changed_subjects(catalog: Catalog, base: Baseline) -> dict[str, tuple[Contract, Subject]]:
+def chosen(loaded: Loaded, base: Baseline, names: Collection[str] = ()) -> frozenset[str]:
+    """The names of the contracts to check; all if `names` is empty.
+
+    Raises:
+        ConfigurationError: neither the contracts nor the baseline have one of the names.
+    """
+    known = {*loaded.names, *_names_in(base)}
+    if not names:
+        return frozenset(known)
+    for name in names:
+        if name not in known:
+            loaded.catalog.get(name)  # raises the error that says what there is
+    return frozenset(names)
+
+
+def _names_in(base: Baseline) -> set[str]:
+    return {*(one.name for one in base.contracts.values()), *(one.contract for one in base.unread)}
+
+
+def changed_subjects(
+    catalog: Catalog, base: Baseline, names: Collection[str] | None = None
+) -> dict[str, tuple[Contract, Subject]]:
     """The subjects of the baseline whose history `run` needs: those that changed, and those of contracts with
-    approvals.  By name, with their contract."""
+    approvals.  By name, with their contract.  `names`: of the contracts that are checked
+    (see `chosen`); None: all."""
     found = {}
+    names = {*catalog.contracts, *_names_in(base)} if names is None else names
     for contract in catalog.contracts.values():
         old = base.contracts.get(contract.topic)
-        if old is None:
+        if old is None or contract.name not in names:
             continue
         free = contract.spec.compatibility.value == old.spec.compatibility.value == "NONE"
         for before, after in pairs(old, contract):
@@ -117,10 +140,12 @@ def changed_subjects(catalog: Catalog, base: Baseline) -> dict[str, tuple[Contra
     return found
 
 
-def everything(loaded: Loaded, base: Baseline, histories: Histories, texts: Texts, today: date) -> Checked:
+def everything(
+    loaded: Loaded, base: Baseline, histories: Histories, texts: Texts, today: date, names: Collection[str] = ()
+) -> Checked:
     """As `run`, with what cannot be read: of the contracts as an error, of the baseline as a warning."""
-    checked = run(loaded.catalog, base, histories, texts, today, loaded.broken)
-    faults = [unreadable(one.error, one.contract) for one in loaded.faults]
+    checked = run(loaded.catalog, base, histories, texts, today, chosen(loaded, base, names), loaded.broken)
+    faults = [unreadable(one.error, one.contract) for one in loaded.faults_of(names)]
     return replace(checked, general=(*faults, *checked.general))
 
 
@@ -130,19 +155,24 @@ def run(
     histories: Histories,
     texts: Texts,
     today: date,
+    names: Collection[str] | None = None,
     broken: Mapping[str, str] = MappingProxyType({}),
 ) -> Checked:
-    """Compare every contract with its predecessor.
+    """Compare contracts with their predecessors.
 
     Args:
         histories: of the subjects of `changed_subjects`; a subject without one has only the baseline's version.
         texts: of the contract files, for line numbers.
         today: for approvals.
+        names: of the contracts to compare (see `chosen`); None: all that can be read.
         broken: contracts that are there, but cannot be read: name -> topic; empty if it is unknown.
     """
     verdicts: list[Verdict] = []
     unchanged = 0
+    names = {*catalog.contracts, *_names_in(base)} if names is None else names
     for contract in catalog.contracts.values():
+        if contract.name not in names:
+            continue
         old = base.contracts.get(contract.topic)
         if old is None:
             found = approve(contract, [], today=today, known=APPROVABLE, texts=texts, still_needed={_REMOVAL})
@@ -163,18 +193,20 @@ def run(
         status = "unchanged" if is_same else "back" if is_back else "changed"
         verdicts.append(Verdict(contract.name, contract.topic, status, in_order(found), effect))
     if base.complete:
-        verdicts += _removed(catalog, base, today, broken)
-    general = (*_unread(base), *_nothing_compared(catalog, base))
+        verdicts += (one for one in _removed(catalog, base, today, broken) if one.contract in names)
+    general = (*_unread(base, names), *_nothing_compared(catalog, base))
     return Checked(base.label, tuple(verdicts), unchanged, general)
 
 
-def _unread(base: Baseline) -> Iterator[Finding]:
+def _unread(base: Baseline, names: Collection[str]) -> Iterator[Finding]:
     rule = CHECK_RULES["BASE_UNREADABLE"]
     other = "compare with another state: --against REF|DIR|registry"
     for path in base.elsewhere:
         what = f"in {base.label}: the submodule is another repository, and its contracts count as new"
         yield Finding(rule.id, rule.severity, what, f"check them in their own repository, or {other}", path)
     for one in base.unread:
+        if one.contract and one.contract not in names:
+            continue
         error = one.error
         version = base.instead.get(one.contract)
         compared = (

@@ -54,6 +54,13 @@ def _one(change: Change) -> Told | None:
                 f"its logical type was {change.old}, and is now {change.new}: the same bytes mean something else",
                 "keep the type, or add another field with the new type",
             )
+        case Kind.logical_read:
+            return (
+                "LOGICAL_TYPE_READ",
+                f"Avro ignored its logical type, and now reads {change.new}: the bytes stay the same, but generated "
+                "classes and columns get another type",
+                "tell those who generate classes from the schema",
+            )
         case Kind.looks_renamed:
             return (
                 "LOOKS_RENAMED",
@@ -103,7 +110,7 @@ def _grown(change: Change) -> Told | None:
     return (
         "ENUM_WITHOUT_DEFAULT",
         f"{few(come, 5)} is new, and readers with the old schema have no default to use instead",
-        'give the enum itself a "default" and upgrade readers first; or upgrade readers before producers',
+        "upgrade readers before producers; or first give the enum itself a default that is an old symbol",
     )
 
 

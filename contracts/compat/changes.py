@@ -5,13 +5,14 @@ This module says what is different; `contracts.compat.levels` decides whether it
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
 from contracts.avro.defaults import same_value
 from contracts.avro.jsonpos import dump
+from contracts.avro.logical import meant
 from contracts.avro.nodes import (
     AnyType,
     Array,
@@ -26,10 +27,11 @@ from contracts.avro.nodes import (
     Union,
     join,
 )
+from contracts.avro.paths import branch_segment
 from contracts.avro.redefinition import same_json
 from contracts.avro.type_words import logical_words, words
 from contracts.compat import likeness
-from contracts.compat.resolution import PROMOTIONS, branch_segment
+from contracts.compat.resolution import PROMOTIONS
 
 #: A doc shorter than this may be the same for fields that have nothing in common.
 TELLING_DOC = 12
@@ -47,6 +49,7 @@ class Kind(StrEnum):
     retyped = "retyped"
     nullability = "nullability"
     logical = "logical type"
+    logical_read = "logical type read"
     decimal = "decimal"
     precision = "precision"
     default = "default"
@@ -100,11 +103,16 @@ def between(old: Schema, new: Schema) -> tuple[Change, ...]:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two types in the same place, and its path."""
+    """Two types in the same place, and its path.
+
+    Args:
+        unread: attributes of the field and the containers around the old type, where nobody reads a logical type.
+    """
 
     old: AnyType
     new: AnyType
     path: str
+    unread: tuple[Mapping[str, Any], ...] = ()
 
 
 class Comparison:
@@ -130,14 +138,16 @@ class Comparison:
             return [], []
         self.seen.add((id(old), id(new)))
         if isinstance(old, Union) or isinstance(new, Union):
-            return self._unions(old, new, pair.path)
+            changes, inner = self._unions(old, new, pair.path)
+            return changes, [replace(one, unread=pair.unread) for one in inner]
+        unread = (*pair.unread, *unread_of(old))
         if old.type != new.type:
             # The new use is where a reader looks for it, whether it is a definition or a name.
             retyped = Change(Kind.retyped, pair.path, words(old), words(new), pair.new, "", old, new)
             # A wider type reads the same number, but for a date it may be another day.
             read = old.type in PROMOTIONS.get(new.type, ())
-            return [retyped, *(self._logical(old, new, pair.path) if read else [])], []
-        changes = [*self.names(old, new, pair.path), *self._logical(old, new, pair.path)]
+            return [retyped, *(self._logical(old, new, pair.path, unread) if read else [])], []
+        changes = [*self.names(old, new, pair.path), *self._logical(old, new, pair.path, unread)]
         if isinstance(old, Record) and isinstance(new, Record):
             inner_changes, inner = self.fields(old, new, pair.path)
             return changes + inner_changes, inner
@@ -148,9 +158,9 @@ class Comparison:
                 Change(Kind.size, pair.path, f"{old.size} bytes", f"{new.size} bytes", new, "size", old, new)
             )
         elif isinstance(old, Array) and isinstance(new, Array):
-            return changes, [Pair(old.items, new.items, f"{pair.path}[]")]
+            return changes, [Pair(old.items, new.items, f"{pair.path}[]", unread)]
         elif isinstance(old, Map) and isinstance(new, Map):
-            return changes, [Pair(old.values, new.values, f"{pair.path}{{}}")]
+            return changes, [Pair(old.values, new.values, f"{pair.path}{{}}", unread)]
         return changes, []
 
     # -- unions --------------------------------------------------------------------------------------------------
@@ -215,11 +225,17 @@ class Comparison:
         return found
 
     @staticmethod
-    def _logical(old: AnyType, new: AnyType, path: str) -> list[Change]:
+    def _logical(old: AnyType, new: AnyType, path: str, unread: Sequence[Mapping[str, Any]]) -> list[Change]:
         one, other = getattr(old, "logical", None), getattr(new, "logical", None)
         if one == other:
             return []
         kind = Kind.logical
+        if (
+            one is None
+            and other is not None
+            and any(meant(new.type, props, other, getattr(new, "size", 0)) for props in unread)
+        ):
+            kind = Kind.logical_read
         if one is not None and other is not None and one.name == other.name:  # no other type has parameters
             kind = Kind.precision if one.scale == other.scale else Kind.decimal
         return [Change(kind, path, logical_words(one), logical_words(other), new, "logicalType", one, other)]
@@ -263,7 +279,7 @@ class Comparison:
             if known.name != field.name:
                 found.append(Change(Kind.renamed, at, known.name, field.name, field, "name", known, field))
             found += self._field(known, field, at)
-            inner.append(Pair(known.type, field.type, at))
+            inner.append(Pair(known.type, field.type, at, unread_of(known)))
         order = [matched[field.name].name for field in new.fields if field.name in matched]
         if order != [field.name for field in old.fields if field.name in taken]:
             found.append(Change(Kind.moved, path, "", "", new, "fields"))
@@ -346,6 +362,11 @@ def _listed(kind: Kind, path: str, old: Sequence[str], new: Sequence[str], node:
     if set(old) == set(new):
         return []
     return [Change(kind, path, ", ".join(old) or "none", ", ".join(new) or "none", node, at, tuple(old), tuple(new))]
+
+
+def unread_of(node: Node) -> tuple[Mapping[str, Any], ...]:
+    """The attributes of a node with a logical type that nobody reads."""
+    return (node.props,) if "logicalType" in node.props and getattr(node, "logical", None) is None else ()
 
 
 #: The attributes of a logical type: part of the logical type where Avro recognises it.

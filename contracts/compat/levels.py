@@ -9,10 +9,10 @@ rules in words.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from contracts.avro.nodes import NamedType, Schema
+from contracts.avro.nodes import NamedType, Node, Schema
 from contracts.avro.parsing import parse, parse_stored
 from contracts.compat.resolution import Difference, differences
 from contracts.compat.wording import describe
@@ -54,6 +54,7 @@ class Violation:
         direction: BACKWARD, the new schema cannot read records of the earlier one; FORWARD, the other way round.
         version: index of the earlier schema in the history; 0 is the oldest.
         line, column: 1-based, in the new text; 0 when the place is in another text.
+        node, attribute: the place itself, which may be in the text of a shared type.
     """
 
     rule: str
@@ -64,6 +65,8 @@ class Violation:
     version: int
     line: int
     column: int
+    node: Node | None = field(default=None, compare=False, repr=False)
+    attribute: str = field(default="", compare=False, repr=False)
 
 
 def check(
@@ -130,4 +133,7 @@ def _violations(
 
 def _violation(one: Difference, new: Schema, direction: str, version: int) -> Violation:
     told = describe(one, new, new_reads=direction == BACKWARD)
-    return Violation(one.rule, told.path, told.message, told.fix, direction, version, told.line, told.column)
+    return Violation(
+        one.rule, told.path, told.message, told.fix, direction, version,
+        told.line, told.column, told.node, told.attribute,
+    )  # fmt: skip

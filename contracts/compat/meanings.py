@@ -6,7 +6,7 @@ These are the changes of `contracts.compat.changes` that matter for meaning, and
 from __future__ import annotations
 
 from contracts.avro.nodes import AnyType, Enum, Primitive, Record, Schema, Union, join
-from contracts.compat.changes import Change, Comparison, Kind, Pair
+from contracts.compat.changes import Change, Comparison, Kind, Pair, unread_of
 
 #: The same bytes mean something else.
 OTHERWISE = frozenset({Kind.logical, Kind.decimal})
@@ -31,7 +31,7 @@ class _Meanings(Comparison):
 
     def fields(self, old: Record, new: Record, path: str) -> tuple[list[Change], list[Pair]]:
         inner = [
-            Pair(before.type, field.type, join(path, field.name))
+            Pair(before.type, field.type, join(path, field.name), unread_of(before))
             for field, before in self.matched(old, new)
             if not _alike(before.type, field.type)
         ]

@@ -26,10 +26,10 @@ from contracts.avro.nodes import (
     NamedType,
     Primitive,
     Record,
-    Reference,
     Schema,
     Union,
 )
+from contracts.avro.paths import branch_segment
 from contracts.avro.trampoline import Step, run
 
 #: The types that a reader of this type can read besides its own.
@@ -250,15 +250,6 @@ def _once(found: list[Difference]) -> Differences:
 
 def _inside_union(one: Difference) -> Difference:
     return Difference(one.rule, one.place, one.reader, one.writer, one.names, in_union=True)
-
-
-def branch_segment(union: Union, branch: AnyType) -> str:
-    """The part that a union's branch adds to a path (see `contracts.avro.nodes.branch_label`)."""
-    if sum(one.type != "null" for one in union.branches) < 2 or branch.type == "null":
-        return ""
-    if isinstance(branch, (Named, Reference)):
-        return f"({branch.fullname.rpartition('.')[2]})"
-    return f"({branch.type})"
 
 
 def reader_path(place: Place) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from contracts.avro.jsonpos import Pointer
 from contracts.avro.nodes import AnyType, Enum, Field, Fixed, Named, Node, Record, Schema, Union
 from contracts.compat import resolution
 from contracts.compat.resolution import Difference, nodes_outwards, reader_path, type_of, writer_path
@@ -19,6 +18,8 @@ class Told(NamedTuple):
     fix: str
     line: int
     column: int
+    node: Node
+    attribute: str
 
 
 def describe(one: Difference, new: Schema, *, new_reads: bool) -> Told:
@@ -31,8 +32,9 @@ def describe(one: Difference, new: Schema, *, new_reads: bool) -> Told:
     message, fix = (_backward if new_reads else _forward)(one)
     if one.in_union and one.rule != resolution.MISSING_UNION_BRANCH:
         message += "; the registry calls this MISSING_UNION_BRANCH"
-    line, column = _position(one, new, new_reads=new_reads)
-    return Told(_path(one, new_reads=new_reads), message, fix, line, column)
+    places = _places(one, new_reads=new_reads)
+    line, column = next((_position(*each) for each in places if each[0].document is new.document), (0, 0))
+    return Told(_path(one, new_reads=new_reads), message, fix, line, column, *places[0])
 
 
 def _path(one: Difference, *, new_reads: bool) -> str:
@@ -177,18 +179,17 @@ _ATTRIBUTES = {
 }
 
 
-def _position(one: Difference, new: Schema, *, new_reads: bool) -> tuple[int, int]:
-    """1-based line and column in the text of `new`, of the nearest place; (0, 0) if all places are in other texts."""
+def _places(one: Difference, *, new_reads: bool) -> list[tuple[Node, str]]:
+    """Nodes of the newer schema with the attribute that matters, the nearest first; they may be in several texts."""
     node = one.reader if new_reads else one.writer
+    found: list[tuple[Node, str]] = []
     if new_reads and isinstance(node, Record) and one.names and one.names[0] in node.by_name:
-        field = node.by_name[one.names[0]]
-        candidates: list[tuple[Node, Pointer]] = [(field, (field.pointer, "name"))]
+        found = [(node.by_name[one.names[0]], "name")]
     elif one.rule in _ATTRIBUTES:
-        candidates = [(node, (node.pointer, _ATTRIBUTES[one.rule]))]
-    else:
-        candidates = []
-    candidates += [(outer, outer.pointer) for outer in nodes_outwards(one.place, "reader" if new_reads else "writer")]
-    for place, pointer in candidates:
-        if place.document is new.document:
-            return new.document.position(pointer)
-    return 0, 0
+        found = [(node, _ATTRIBUTES[one.rule])]
+    outwards = nodes_outwards(one.place, "reader" if new_reads else "writer")
+    return [*found, *((outer, "name" if isinstance(outer, Field) else "") for outer in outwards)]
+
+
+def _position(node: Node, attribute: str) -> tuple[int, int]:
+    return node.document.position((node.pointer, attribute) if attribute else node.pointer)

@@ -11,15 +11,17 @@ from typing import Any, Final
 
 import yaml
 
-from contracts.avro.nodes import AnyType, Array, Enum, Field, Map, Named, Record, Schema, Union
+from contracts.avro.nodes import AnyType, Array, Enum, Field, Map, Named, Node, Record, Schema, Union, join
+from contracts.avro.paths import inside
 from contracts.avro.shapes import nullability, type_name
-from contracts.catalog.contract import ConsumerSpec, Contract
+from contracts.avro.writing import TAGS
+from contracts.catalog.contract import ConsumerSpec, Contract, Subject
 from contracts.quality.rules import RuleSpec
 from contracts.stores.spec import SinkSpec
 
 API_VERSION: Final = "v3.1.0"
-#: Levels of records and arrays that are written out; a deeper type is only named.  Each level makes validators of the
-#: standard's schema several times slower.
+#: Levels that are nested; what is deeper stands side by side, because each level makes validators of the standard's
+#: schema several times slower.
 MOST_LEVELS: Final = 6
 #: The version of the document, which never changes: a contract's content has the versions of its schemas.
 DOCUMENT_VERSION: Final = "1.0.0"
@@ -76,7 +78,9 @@ def of(contract: Contract, bootstrap: str = "") -> dict[str, Any]:
         document["description"] = {"purpose": spec.description}
     if bootstrap:
         document["servers"] = [{"server": "kafka", "type": "kafka", "host": bootstrap, "format": "avro"}]
-    document["schema"] = [_object(contract)]
+    document["schema"] = [_value(contract)]
+    if contract.key:
+        document["schema"].append(_object(contract.key, contract, "topic key"))
     retention = spec.kafka.config.get("retention.ms", "")
     if re.fullmatch(r"\d{1,18}", retention):
         days = int(retention) / 86_400_000
@@ -109,27 +113,34 @@ class _Plain(_FASTEST):  # type: ignore[misc]
         return True
 
 
-def _object(contract: Contract) -> dict[str, Any]:
-    """The value, as the only object of the document; a value that is not a record is one property `value`."""
-    schema = contract.value.schema
+def _value(contract: Contract) -> dict[str, Any]:
+    """The value; one that is not a record is one property `value`."""
+    found = _object(contract.value, contract, "topic")
+    keys = {name: number for sink in contract.sinks[:1] for number, name in enumerate(sink.primary_key, start=1)}
+    for one in found["properties"]:
+        if one["name"] in keys:
+            one |= {"primaryKey": True, "primaryKeyPosition": keys[one["name"]]}
+    _add_quality(found, contract.spec.rules)
+    found["customProperties"] += _properties(tables=[_table(sink) for sink in contract.sinks])
+    return found
+
+
+def _object(subject: Subject, contract: Contract, physical: str) -> dict[str, Any]:
+    schema = subject.schema
     root = schema.resolve(schema.root)
     found: dict[str, Any] = {
         "name": root.name if isinstance(root, Named) else contract.name,
         "physicalName": contract.topic,
-        "physicalType": "topic",
+        "physicalType": physical,
         "logicalType": "object",
     }
-    keys = {name: number for sink in contract.sinks[:1] for number, name in enumerate(sink.primary_key, start=1)}
     if isinstance(root, Record):
         if root.doc:
             found["description"] = root.doc
-        found["properties"] = [_field(schema, field, (root.fullname,), keys.get(field.name)) for field in root.fields]
-    else:
-        found["properties"] = [{"name": "value", **_type(schema, root, ())}]
-    _add_quality(found, contract.spec.rules)
-    found["customProperties"] = _properties(
-        avroFullName=schema.fullname, tables=[_table(sink) for sink in contract.sinks]
-    )
+        if tags := _tags(root):
+            found["tags"] = tags
+    found["properties"] = _Writer(schema).properties(root)
+    found["customProperties"] = _properties(avroFullName=schema.fullname)
     return found
 
 
@@ -154,60 +165,140 @@ def _quality(rule: RuleSpec) -> dict[str, Any]:
     return {**told, "type": "custom", "engine": "contracts", "implementation": rule.asks}
 
 
-def _field(schema: Schema, field: Field, around: tuple[str, ...], key: int | None = None) -> dict[str, Any]:
-    node, nullable = nullability(schema, field.type)
-    found: dict[str, Any] = {"name": field.name, **_type(schema, node, around), "required": not nullable}
-    if key is not None:
-        found |= {"primaryKey": True, "primaryKeyPosition": key}
-    if field.doc:
-        found["description"] = field.doc
-    tags = field.props.get("confluent:tags")
-    if isinstance(tags, list) and tags:
-        found["tags"] = [str(tag) for tag in tags]
-        if "PII" in tags:
-            found["classification"] = "PII"
-    extra = {"default": field.default} if field.has_default else {}
-    custom = [*found.pop("customProperties", ()), *_properties(keep=True, **extra)]
-    custom += _properties(aliases=list(field.aliases))
-    if custom:
-        found["customProperties"] = custom
-    return found
+_Around = tuple[str, ...] | None
 
 
-def _type(schema: Schema, node: AnyType, around: tuple[str, ...]) -> dict[str, Any]:
-    """`logicalType`, `physicalType`, and the types inside.
+class _Writer:
+    """Writes the properties of one schema."""
 
-    Args:
-        around: full names of the records (`[]` for an array) around this type.  A recursive type is only named, and
-            so is one below `MOST_LEVELS`.
-    """
-    node = schema.resolve(node)
-    if isinstance(node, Union):
-        branches = [_label(schema, branch) for branch in node.branches]
-        return {"physicalType": "union", "customProperties": _properties(avroUnion=branches)}
-    name = type_name(node)
-    logical, options = LOGICAL_TYPES.get(name, ("", {}))
-    found: dict[str, Any] = {"logicalType": logical, "physicalType": _physical(node, name)}
-    if not logical:  # null, for which the standard has no type
-        del found["logicalType"]
-    if options:
-        found["logicalTypeOptions"] = dict(options)
-    if isinstance(node, Record):
-        if node.fullname not in around and len(around) < MOST_LEVELS:
-            inner = (*around, node.fullname)
-            found["properties"] = [_field(schema, field, inner) for field in node.fields]
-        found["customProperties"] = _properties(avroFullName=node.fullname)
-    elif isinstance(node, Enum):
-        found["customProperties"] = _properties(avroFullName=node.fullname, symbols=list(node.symbols))
-    elif isinstance(node, Array):
-        item, _ = nullability(schema, node.items)
-        if len(around) < MOST_LEVELS:
-            found["items"] = _type(schema, item, (*around, "[]"))
+    def __init__(self, schema: Schema) -> None:
+        self.schema = schema
+        self._deep: list[dict[str, Any]] = []
+        self._deep_types: set[str] = set()
+
+    def properties(self, root: AnyType) -> list[dict[str, Any]]:
+        """The fields of a record, or the property `value` for any other type; then what is too deep to be nested."""
+        if isinstance(root, Record):
+            found = [self._field(field, field.name, (root.fullname,)) for field in root.fields]
         else:
-            found["customProperties"] = _properties(avroItems=_label(schema, item))
-    elif isinstance(node, Map):
-        found["customProperties"] = _properties(avroMapValues=_label(schema, node.values))
-    return found
+            found = [self._property("value", root, "value", ())]
+        return found + self._deep
+
+    def _field(self, field: Field, at: str, around: _Around, name: str = "") -> dict[str, Any]:
+        found = self._property(name or field.name, field.type, at, around, field)
+        extra = {"default": field.default} if field.has_default else {}
+        custom = [*found.pop("customProperties", ()), *_properties(keep=True, **extra)]
+        custom += _properties(aliases=list(field.aliases))
+        if custom:
+            found["customProperties"] = custom
+        return found
+
+    def _property(
+        self, name: str, node: AnyType, at: str, around: _Around, field: Field | None = None
+    ) -> dict[str, Any]:
+        node, nullable = nullability(self.schema, node)
+        found: dict[str, Any] = {"name": name, **self._type(node, at, around), "required": not nullable}
+        if field is not None and field.doc:
+            found["description"] = field.doc
+        if tags := _tags(*filter(None, (field, node))):
+            found["tags"] = tags
+            if "PII" in tags:
+                found["classification"] = "PII"
+        return found
+
+    def _type(self, node: AnyType, at: str, around: _Around) -> dict[str, Any]:
+        """`logicalType`, `physicalType`, and the types inside.
+
+        Args:
+            at: the path of the type.
+            around: full names of the records (and the marks of containers and unions) around this type.  A recursive
+                type is only named.  None: what is inside stands elsewhere.
+        """
+        if isinstance(node, Union):
+            found: dict[str, Any] = {"physicalType": "union", **self._inside(node, at, around)}
+            return {**found, "customProperties": _properties(avroUnion=[self._label(one) for one in node.branches])}
+        name = type_name(node)
+        logical, options = LOGICAL_TYPES.get(name, ("", {}))
+        found = {"logicalType": logical, "physicalType": _physical(node, name)}
+        if not logical:  # null, for which the standard has no type
+            del found["logicalType"]
+        if options:
+            found["logicalTypeOptions"] = dict(options)
+        found |= self._inside(node, at, around)
+        if isinstance(node, Record):
+            found["customProperties"] = _properties(avroFullName=node.fullname)
+        elif isinstance(node, Enum):
+            found["customProperties"] = _properties(avroFullName=node.fullname, symbols=list(node.symbols))
+        elif isinstance(node, Array) and "items" not in found:
+            found["customProperties"] = _properties(avroItems=self._label(self._bare(node.items)))
+        elif isinstance(node, Map):
+            found["customProperties"] = _properties(avroMapValues=self._label(node.values))
+        return found
+
+    def _inside(self, node: AnyType, at: str, around: _Around) -> dict[str, Any]:
+        """The key for what is inside a type; what is below `MOST_LEVELS` goes to the end of the document."""
+        if around is None or (isinstance(node, Record) and node.fullname in around):
+            return {}
+        if len(around) >= MOST_LEVELS:
+            self._flatten(node, at, around)
+            return {}
+        if isinstance(node, Record):
+            inner = (*around, node.fullname)
+            return {"properties": [self._field(one, join(at, one.name), inner) for one in node.fields]}
+        if isinstance(node, Array):
+            item = self._bare(node.items)
+            tags = _tags(item)
+            told = self._type(item, f"{at}[]", (*around, "[]"))
+            return {"items": {**told, "tags": tags} if tags else told}
+        if not isinstance(node, (Union, Map)):
+            return {}
+        parts = [(mark, one) for mark, one in inside(self.schema, "", node) if self._holds_fields(one)]
+        listed = [self._property(mark, one, at + mark, (*around, mark)) for mark, one in parts]  # type: ignore[arg-type]
+        if isinstance(node, Union):  # a value has only one of them
+            listed = [{**one, "required": False} for one in listed]
+        return {"logicalType": "object", "properties": listed} if listed else {}
+
+    def _flatten(self, node: AnyType, at: str, around: tuple[str, ...]) -> None:
+        """Write every field inside, each type once, as properties with their whole paths."""
+        waiting: list[tuple[str, Field | AnyType]] = [(at, node)]
+        while waiting:
+            path, one = waiting.pop()
+            if isinstance(one, Field):
+                self._deep.append(self._field(one, path, None, path))
+            elif isinstance(one, Record):
+                if one.fullname in around or one.fullname in self._deep_types:
+                    continue
+                self._deep_types.add(one.fullname)
+                if _tags(one) and path[-1:] in ("]", "}", ")"):  # not the type of a field, which has them already
+                    self._deep.append(self._property(path, one, path, None))
+            waiting.extend(reversed([*inside(self.schema, path, one)]))
+
+    def _holds_fields(self, node: AnyType | Field) -> bool:
+        """Whether a record is inside, without looking into records."""
+        waiting: list[AnyType | Field] = [node]
+        while waiting:
+            one = waiting.pop()
+            if isinstance(one, Record):
+                return True
+            waiting.extend(inner for _, inner in inside(self.schema, "", one))
+        return False
+
+    def _bare(self, node: AnyType) -> AnyType:
+        """The type without null."""
+        return nullability(self.schema, node)[0]
+
+    def _label(self, node: AnyType) -> str:
+        node = self.schema.resolve(node)
+        return node.fullname if isinstance(node, Named) else type_name(node)
+
+
+def _tags(*nodes: Node) -> list[str]:
+    """The tags of a field and of its type, each once."""
+    found: list[str] = []
+    for node in nodes:
+        tags = node.props.get(TAGS, [])
+        found += [str(tag) for tag in tags] if isinstance(tags, list) else [str(tags)]
+    return list(dict.fromkeys(found))
 
 
 def _physical(node: AnyType, name: str) -> str:
@@ -217,11 +308,6 @@ def _physical(node: AnyType, name: str) -> str:
         return name
     digits = f"({logical.precision},{logical.scale})" if name == "decimal" else ""
     return f"{node.type} ({name}{digits})"
-
-
-def _label(schema: Schema, node: AnyType) -> str:
-    node = schema.resolve(node)
-    return node.fullname if isinstance(node, Named) else type_name(node)
 
 
 def _table(sink: SinkSpec) -> dict[str, Any]:

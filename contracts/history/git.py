@@ -37,6 +37,27 @@ class Blob(NamedTuple):
     link: bool = False
 
 
+def from_top(folder: Path) -> Callable[[str], str]:
+    """Convert paths of this process to those from the top of the repository that `folder` is in.
+
+    A path outside it stays as it is, and so does every path where there is no repository.
+    """
+    try:
+        top = Path(os.path.realpath(Repository(folder).top))
+    except ConfigurationError:
+        return lambda path: path
+
+    def shown(path: str) -> str:
+        # As written first: git has the path of a symbolic link, not of what it leads to.
+        for one in (Path(os.path.realpath(Path.cwd()), path), Path(os.path.realpath(path))):
+            whole = Path(os.path.normpath(one))
+            if whole.is_relative_to(top):
+                return whole.relative_to(top).as_posix()
+        return path
+
+    return shown
+
+
 class Repository:
     """The repository that `folder` is in.
 

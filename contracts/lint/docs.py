@@ -17,15 +17,35 @@ HEAD = """\
 `contracts lint` examines each contract by itself, and finds problems that the registry would accept and you would
 regret. It needs no server. Its options and exit codes are in [cli.md](cli.md#contracts-lint).
 
-To switch a rule off, give a reason in `contract.yaml`:
+The rules marked *style* are about names and docs. They are only warnings where a contract has no sinks, because
+then no name becomes a column.
+
+To switch a rule off, give a reason in `contract.yaml`. To switch it off for some fields, or to give it another
+severity (`off`, `warning` or `error`), write a mapping, or a list of them:
 
 ```yaml
 lint:
   FIELD_DOC: the fields are described in the shop's API documentation
+  FIELD_NAME: {fields: [orderTotal, buyer.zipCode], reason: the shop's API has these names}
+  PII_TAG: {severity: warning, reason: the tags come in May}
 ```
 
-An unknown rule name is an error. If a rule is switched off but would find nothing, that is a warning
-(`LINT_UNUSED`). A shared type is examined once, with the first contract that uses it.
+For all contracts of a repository, set severities in [contracts.toml](contract.md#contractstoml).
+
+An unknown rule name is an error. If a setting is not needed, that is a warning (`LINT_UNUSED`).
+
+A shared type is examined once, by itself. What a contract that uses it sets under `lint:` applies to it too; if
+several do, the mildest counts. It has no sinks if no contract that uses it has any.
+
+To adopt lint in a repository with many findings, record them once, and commit the file:
+
+```text
+contracts lint --baseline lint-baseline.json --write-baseline
+contracts lint --baseline lint-baseline.json
+```
+
+Recorded findings do not fail, and new ones do. They are recognised by rule, contract or shared type, and path, so
+lines may move. A recorded finding that no longer occurs is a warning (`BASELINE_UNUSED`).
 
 Two more findings are about files, and cannot be switched off:
 
@@ -43,11 +63,15 @@ Every file that cannot be read is reported. It makes the exit code 2, because th
 def page() -> str:
     """Return the whole page."""
     lines = [HEAD, "| rule | severity | purpose |\n|---|---|---|\n"]
-    lines += [f"| [`{rule.id}`](#{rule.id.lower()}) | {rule.severity} | {rule.purpose} |\n" for rule in RULES]
+    lines += [
+        f"| [`{rule.id}`](#{rule.id.lower()}) | {rule.severity}{', style' if rule.style else ''} | {rule.purpose} |\n"
+        for rule in RULES
+    ]
     for rule in RULES:
         language = "yaml" if rule.bad.kind == "contract" else "json"
         lines.append(f"\n## {rule.id}\n\n{rule.purpose}\n\n")
-        lines.append(f"Fix: {rule.fix}.\n\n")
+        used = f" If the topic is in use, {rule.in_use}." if rule.in_use else ""
+        lines.append(f"Fix: {rule.fix}.{used}\n\n")
         for word, example in (("Bad", rule.bad), ("Good", rule.good)):
             many = f" ({example.times:,} such fields)" if example.times > 1 else ""
             lines.append(f"{word}{many}:\n\n```{language}\n{example.text}\n```\n\n"[: None if word == "Bad" else -1])

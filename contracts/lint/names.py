@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from contracts.avro.nodes import AnyType, Enum, Field, Primitive, Record
 from contracts.avro.shapes import nullability
 from contracts.catalog.contract import Subject
-from contracts.lint.scope import Hit, Scope
+from contracts.catalog.findings import Severity
+from contracts.lint.scope import ContractScope, Hit, Scope
 
 _SNAKE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*").fullmatch
 _PASCAL = re.compile(r"[A-Z][A-Za-z0-9]*").fullmatch
@@ -72,7 +74,8 @@ def namespaces(scope: Scope) -> Iterator[Hit]:
         if node.namespace is None:
             yield scope.at(subject, node, "name", f"the {node.type} {node.name} has no namespace")
         elif not _SPACE(node.namespace):
-            yield scope.at(subject, node, "namespace", f"the namespace {node.namespace!r} is not lower case")
+            what = f"the namespace {node.namespace!r} is not lower case"
+            yield replace(scope.at(subject, node, "namespace", what), severity=Severity.warning)
 
 
 def type_docs(scope: Scope) -> Iterator[Hit]:
@@ -126,7 +129,7 @@ def tags_form(scope: Scope) -> Iterator[Hit]:
                 yield scope.at(subject, node, TAGS, f"nobody reads {TAGS} of a type inside a field")
 
 
-def topic_names(scope: Scope) -> Iterator[Hit]:
+def topic_names(scope: ContractScope) -> Iterator[Hit]:
     topic = scope.contract.topic
     if not _TOPIC(topic):
         yield scope.in_contract(["topic"], f"the topic name {topic!r} is not lower case words joined by . _ or -")
@@ -136,14 +139,14 @@ def topic_names(scope: Scope) -> Iterator[Hit]:
         )
 
 
-def subject_names(scope: Scope) -> Iterator[Hit]:
+def subject_names(scope: ContractScope) -> Iterator[Hit]:
     topic = scope.contract.topic
     for ending in ("-key", "-value"):
         if topic.endswith(ending):
             yield scope.in_contract(["topic"], f"the topic name ends with {ending}, like a subject")
 
 
-def dead_letter_names(scope: Scope) -> Iterator[Hit]:
+def dead_letter_names(scope: ContractScope) -> Iterator[Hit]:
     if scope.contract.dead_letter_topic == scope.contract.topic:
         yield scope.in_contract(["dead_letter", "topic"], "dead letters would go into the topic itself")
 

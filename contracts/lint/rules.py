@@ -27,10 +27,11 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         "FIELD_NAME", _ERROR,
         "A field becomes a column in every store that the contract names; `lower_snake_case` needs no quotes.",
-        "rename the field before you register it; afterwards keep the name, and switch the rule off",
+        "rename the field",
         _field('{"name": "orderTotal", "type": "long", "doc": "Cents."}'),
         _field('{"name": "order_total", "type": "long", "doc": "Cents."}'),
-        names.field_names,
+        names.field_names, style=True,
+        in_use="keep the name, and switch the rule off for that field",
     ),
     Rule(
         "FIELD_CASE", _ERROR,
@@ -41,31 +42,35 @@ RULES: Final[tuple[Rule, ...]] = (
         _schema('{"type": "record", "name": "Order", "namespace": "com.example", "doc": "An order.", "fields": ['
                 '{"name": "id", "type": "string", "doc": "Its id."}, '
                 '{"name": "old_id", "type": "string", "doc": "Its id in the shop before."}]}'),
-        names.field_case,
+        names.field_case, style=True,
+        in_use="keep both names, and switch the rule off; or move to a new topic",
     ),
     Rule(
         "TYPE_NAME", _WARNING,
         "Type names are `PascalCase`, because a type becomes a class in generated code.",
-        "rename the type; if it is already registered, add its old name as an alias",
+        "rename the type",
         _field('{"name": "colour", "doc": "Its colour.", "type": {"type": "enum", "name": "colour_code", '
                '"doc": "May grow.", "symbols": ["RED"], "default": "RED"}, "default": "RED"}'),
         _field('{"name": "colour", "doc": "Its colour.", "type": {"type": "enum", "name": "ColourCode", '
                '"doc": "May grow.", "symbols": ["RED"], "default": "RED"}, "default": "RED"}'),
-        names.type_names,
+        names.type_names, style=True,
+        in_use="keep the name, and switch the rule off",
     ),
     Rule(
         "SYMBOL_NAME", _WARNING,
         "Symbols are `UPPER_SNAKE_CASE`, because they are constants; every store keeps them as text.",
-        "rename the symbol before you register it; afterwards keep it",
+        "rename the symbols",
         _field('{"name": "colour", "doc": "Its colour.", "type": {"type": "enum", "name": "Colour", '
                '"doc": "May grow.", "symbols": ["Red"], "default": "Red"}, "default": "Red"}'),
         _field('{"name": "colour", "doc": "Its colour.", "type": {"type": "enum", "name": "Colour", '
                '"doc": "May grow.", "symbols": ["RED"], "default": "RED"}, "default": "RED"}'),
-        names.symbol_names,
+        names.symbol_names, style=True,
+        in_use="keep the symbols, and switch the rule off",
     ),
     Rule(
         "NAMESPACE", _ERROR,
-        "A type without a namespace collides with others of its name, and no alias can name it later.",
+        "A type without a namespace collides with others of its name, and no alias can name it later. (Capitals in a "
+        "namespace are only a warning.)",
         'add a "namespace" in lower case to the outermost type, e.g. "com.example.orders"',
         _schema('{"type": "record", "name": "Order", "doc": "An order.", "fields": ['
                 '{"name": "id", "type": "string", "doc": "Its id."}]}'),
@@ -81,7 +86,7 @@ RULES: Final[tuple[Rule, ...]] = (
                '"symbols": ["RED"], "default": "RED"}, "default": "RED"}'),
         _field('{"name": "colour", "doc": "Its colour.", "type": {"type": "enum", "name": "Colour", '
                '"doc": "As painted, not as ordered.", "symbols": ["RED"], "default": "RED"}, "default": "RED"}'),
-        names.type_docs,
+        names.type_docs, style=True,
     ),
     Rule(
         "FIELD_DOC", _WARNING,
@@ -89,7 +94,7 @@ RULES: Final[tuple[Rule, ...]] = (
         'add "doc"',
         _field('{"name": "total", "type": "long"}'),
         _field('{"name": "total", "type": "long", "doc": "Cents, taxes included."}'),
-        names.field_docs,
+        names.field_docs, style=True,
     ),
     Rule(
         "PII_TAG", _ERROR,
@@ -114,6 +119,7 @@ RULES: Final[tuple[Rule, ...]] = (
         _field('{"name": "total", "type": "long", "doc": "Cents.", "aliases": ["total"]}'),
         _field('{"name": "total", "type": "long", "doc": "Cents.", "aliases": ["sum"]}'),
         names.aliases,
+        in_use="approve the finding of `check`, because readers with the old schema fail anyway",
     ),
     Rule(
         "DUPLICATE_KEY", _ERROR,
@@ -137,7 +143,7 @@ RULES: Final[tuple[Rule, ...]] = (
         'write ["null", …] and "default": null',
         _field('{"name": "note", "type": ["string", "null"], "doc": "Free text."}'),
         _field('{"name": "note", "type": ["null", "string"], "default": null, "doc": "Free text."}'),
-        types.nullable_order,
+        types.nullable_order, style=True,
     ),
     Rule(
         "NULLABLE_DEFAULT", _WARNING,
@@ -156,6 +162,7 @@ RULES: Final[tuple[Rule, ...]] = (
         _field('{"name": "colour", "doc": "Its colour.", "type": {"type": "enum", "name": "Colour", '
                '"doc": "May grow.", "symbols": ["UNKNOWN", "RED"], "default": "UNKNOWN"}, "default": "UNKNOWN"}'),
         types.enum_default,
+        in_use="choose a symbol that the enum has already, and add UNKNOWN in a later version",
     ),
     Rule(
         "DEFAULT_SYMBOL", _ERROR,
@@ -193,6 +200,7 @@ RULES: Final[tuple[Rule, ...]] = (
         _field('{"name": "day", "type": {"type": "long", "logicalType": "date"}, "doc": "Day of delivery."}'),
         _field('{"name": "day", "type": {"type": "int", "logicalType": "date"}, "doc": "Day of delivery."}'),
         types.logical_types,
+        in_use="and `check` refuses that, remove the logical type",
     ),
     Rule(
         "SINK_TYPE", _ERROR,
@@ -201,7 +209,8 @@ RULES: Final[tuple[Rule, ...]] = (
         _field('{"name": "total", "type": {"type": "bytes", "logicalType": "big-decimal"}, "doc": "Price."}'),
         _field('{"name": "total", "type": {"type": "bytes", "logicalType": "decimal", "precision": 12, "scale": 2}, '
                '"doc": "Price."}'),
-        types.sink_types,
+        types.sink_types, of_contract=True,
+        in_use="remove the store from the sinks",
     ),
     Rule(
         "COLUMN_NAME", _ERROR,
@@ -209,7 +218,8 @@ RULES: Final[tuple[Rule, ...]] = (
         "rename the field",
         _field('{"name": "kafka_offset", "type": "long", "doc": "Where it was read."}'),
         _field('{"name": "source_offset", "type": "long", "doc": "Where it was read."}'),
-        types.column_names,
+        types.column_names, of_contract=True,
+        in_use="remove the store from the sinks",
     ),
     Rule(
         "COLUMN_COUNT", _ERROR,
@@ -220,7 +230,8 @@ RULES: Final[tuple[Rule, ...]] = (
         "split the value into several topics, or remove PostgreSQL from the sinks",
         _field('{"name": "reading_%d", "type": "double", "doc": "Celsius."}', times=1100),
         _field('{"name": "reading_%d", "type": "double", "doc": "Celsius."}', times=1000),
-        types.column_counts,
+        types.column_counts, of_contract=True,
+        in_use="remove PostgreSQL from the sinks",
     ),
     Rule(
         "SINK_NAME", _ERROR,
@@ -229,7 +240,7 @@ RULES: Final[tuple[Rule, ...]] = (
         "choose another name",
         _contract("sinks: {cassandra: {keyspace: shop, table: order, primary_key: [id]}}"),
         _contract("sinks: {cassandra: {keyspace: shop, table: orders, primary_key: [id]}}"),
-        types.sink_names,
+        types.sink_names, of_contract=True,
     ),
     Rule(
         "RECURSIVE_TYPE", _ERROR,
@@ -237,7 +248,7 @@ RULES: Final[tuple[Rule, ...]] = (
         "replace the inner record by its id",
         _field('{"name": "parent", "type": ["null", "Order"], "default": null, "doc": "The order it came from."}'),
         _field('{"name": "parent_id", "type": ["null", "string"], "default": null, "doc": "Its order\'s id."}'),
-        types.recursive_types,
+        types.recursive_types, of_contract=True,
     ),
     Rule(
         "PRIMARY_KEY", _ERROR,
@@ -246,7 +257,8 @@ RULES: Final[tuple[Rule, ...]] = (
         "correct the primary key",
         _contract("sinks: {postgres: {table: orders, primary_key: [id, id]}}"),
         _contract("sinks: {postgres: {table: orders, primary_key: [id]}}"),
-        types.primary_keys,
+        types.primary_keys, of_contract=True,
+        in_use="name a new table too",
     ),
     Rule(
         "PARTITION_KEY", _WARNING,
@@ -254,15 +266,17 @@ RULES: Final[tuple[Rule, ...]] = (
         "use only fields of the primary key in the record key",
         _contract("key: null"),
         _contract("key: key.avsc"),
-        types.partition_keys,
+        types.partition_keys, of_contract=True,
+        in_use="keep the key, and switch the rule off",
     ),
     Rule(
         "TOPIC_NAME", _ERROR,
         "A topic name is words in lower case. Kafka's metrics do not tell `.` from `_`: use only one of them.",
-        "rename the topic before anybody uses it",
+        "rename the topic",
         _contract("topic: shop.order_events"),
         _contract("topic: shop.order-events"),
-        names.topic_names,
+        names.topic_names, of_contract=True, style=True,
+        in_use="keep the name, and switch the rule off",
     ),
     Rule(
         "SUBJECT_NAME", _ERROR,
@@ -270,7 +284,8 @@ RULES: Final[tuple[Rule, ...]] = (
         "rename the topic",
         _contract("topic: orders-value"),
         _contract("topic: orders"),
-        names.subject_names,
+        names.subject_names, of_contract=True,
+        in_use="keep the name, and switch the rule off",
     ),
     Rule(
         "DEAD_LETTER_TOPIC", _ERROR,
@@ -278,7 +293,7 @@ RULES: Final[tuple[Rule, ...]] = (
         "name another topic, or leave the key out for <topic>.dlq",
         _contract("dead_letter: {topic: orders}"),
         _contract("dead_letter: {topic: orders.dlq}"),
-        names.dead_letter_names,
+        names.dead_letter_names, of_contract=True,
     ),
     Rule(
         "CONSUMER_FIELD", _ERROR,
@@ -286,6 +301,6 @@ RULES: Final[tuple[Rule, ...]] = (
         "correct the path",
         _contract("consumers: [{name: billing, fields: [totl]}]"),
         _contract("consumers: [{name: billing, fields: [id]}]"),
-        types.consumer_fields,
+        types.consumer_fields, of_contract=True,
     ),
 )  # fmt: skip

@@ -1,100 +1,129 @@
-"""Finds problems in a contract that the registry accepts and you will regret.  Pure.
+"""Finds problems in contracts that the registry accepts and you will regret.  Pure.
 
-The rules are data, in `contracts.lint.rules`.  A contract switches one off in its contract.yaml, with a reason:
-
-    lint:
-      FIELD_DOC: the fields are described in the API's own documentation
+The rules are data, in `contracts.lint.rules`; `contracts.lint.switches` decides what becomes of a hit.  A shared type
+is examined by itself, whoever uses it: no name and no order of contracts changes what is found.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from contracts.catalog.contract import types_of
+from contracts.catalog.contract import Contract, LintLevel, Subject, types_of
 from contracts.catalog.findings import Finding, Severity, in_order, unreadable
 from contracts.catalog.loading import Catalog, Loaded
 from contracts.catalog.places import Texts
-from contracts.errors import ConfigurationError
 from contracts.lint.rules import RULES
-from contracts.lint.scope import Rule, Scope
+from contracts.lint.scope import ContractScope, Hit, Rule, Scope
+from contracts.lint.switches import Switches, unknown_rules
 from contracts.listing import few
 
 #: The rules about rules that are switched off, and about shared types.
 LINT_UNUSED, TYPE_UNUSED = "LINT_UNUSED", "TYPE_UNUSED"
 
+NO_LEVELS: Mapping[str, LintLevel] = {}
 
-def run(catalog: Catalog, texts: Texts = Texts(), rules: Sequence[Rule] = RULES) -> tuple[Finding, ...]:  # noqa: B008
-    """Return every finding in every contract.
 
-    A shared type is checked once, with the first contract that uses it.
+def run(
+    catalog: Catalog,
+    texts: Texts = Texts(),  # noqa: B008
+    names: Collection[str] = (),
+    levels: Mapping[str, LintLevel] = NO_LEVELS,
+    rules: Sequence[Rule] = RULES,
+) -> tuple[Finding, ...]:
+    """Return every finding in these contracts and in the shared types that they use.
 
     Args:
         texts: the contract files, for lines.
+        names: of the contracts; empty: all.
+        levels: of rules, for all contracts that say nothing else.
+
+    Raises:
+        ConfigurationError: no contract has one of the names.
     """
-    found: list[Finding] = []
-    seen: set[str] = set()
+    chosen = catalog.only(names)
+    ids = [rule.id for rule in rules]
+    users: dict[str, list[Contract]] = {one.name: [] for one in chosen.types}
     for contract in catalog.contracts.values():
-        subjects = [*contract.subjects]
-        for subject in types_of(contract.subjects):
-            if subject.name not in seen:
-                seen.add(subject.name)
-                subjects.append(subject)
-        found += _contract(Scope.of(contract, subjects, texts), rules)
+        for one in types_of(contract.subjects):
+            if one.name in users:
+                users[one.name].append(contract)
+    switches = Switches(levels)
+    found: list[Finding] = []
+    for contract in chosen.contracts.values():
+        found += _of_contract(contract, texts, rules, switches)
+    for shared in chosen.types:
+        found += _of_type(shared, users[shared.name], rules, switches)
+    for contract in chosen.contracts.values():
+        found += unknown_rules(contract, texts, ids)
+        found += _unused(contract, texts, ids, switches)
     return in_order(found)
 
 
-def everything(loaded: Loaded, texts: Texts) -> tuple[Finding, ...]:
+def everything(
+    loaded: Loaded, texts: Texts, names: Collection[str] = (), levels: Mapping[str, LintLevel] = NO_LEVELS
+) -> tuple[Finding, ...]:
     """Return every finding of `run`, every file that cannot be read, and every shared type that nothing uses."""
-    unread = [unreadable(one.error, one.contract) for one in loaded.faults]
-    return in_order([*unread, *_unused(loaded), *run(loaded.catalog, texts)])
+    unread = [unreadable(one.error, one.contract) for one in loaded.faults_of(names)]
+    readable = [name for name in names if name not in loaded.broken]
+    found = run(loaded.catalog, texts, readable, levels) if readable or not names else ()
+    return in_order([*unread, *(() if names else _unused_types(loaded)), *found])
 
 
-def _unused(loaded: Loaded) -> Iterator[Finding]:
+def examined(loaded: Loaded, names: Collection[str]) -> tuple[str, ...]:
+    """The names of these contracts and of the shared types that they use; none if there are no names."""
+    readable = [name for name in names if name not in loaded.broken]
+    types = loaded.catalog.only(readable).types if readable else ()
+    return (*names, *(one.name for one in types))
+
+
+def _unused_types(loaded: Loaded) -> Iterator[Finding]:
     for file, names in loaded.unused.items():
         what = f"no contract uses {few(names)}" if names else "the file defines no type with a name"
         fix = "remove the file, or use the type in a schema by its full name; name a value or key in contract.yaml"
         yield Finding(TYPE_UNUSED, Severity.warning, what, fix, file, 1)
 
 
-def _contract(scope: Scope, rules: Sequence[Rule]) -> list[Finding]:
-    contract = scope.contract
-    known = {rule.id for rule in rules}
-    found: list[Finding] = []
-    for name in contract.spec.lint:
-        if name not in known:
-            line, column = scope.texts.position(contract.file, "lint", name)
-            error = ConfigurationError(
-                f"lint: there is no rule {name!r}",
-                file=contract.file,
-                line=line,
-                column=column,
-                path=f"lint.{name}",
-                fix=f"rules: {', '.join(sorted(known))} (docs/reference/lint.md)",
-            )
-            found.append(unreadable(error, contract.name))
+def _of_contract(contract: Contract, texts: Texts, rules: Sequence[Rule], switches: Switches) -> Iterator[Finding]:
+    scope = ContractScope.of_contract(contract, texts)
     for rule in rules:
-        hits = list(rule.function(scope))
-        if rule.id not in contract.spec.lint:
-            found += [
-                Finding(
-                    rule.id, rule.severity, hit.message, hit.fix or rule.fix, hit.file, hit.line, hit.column,
-                    hit.path, contract.name, hit.subject,
-                )
-                for hit in hits
-            ]  # fmt: skip
-        elif not hits:
-            line, column = scope.texts.position(contract.file, "lint", rule.id)
-            found.append(
-                Finding(
-                    LINT_UNUSED,
-                    Severity.warning,
-                    f"the rule {rule.id} is switched off, but would find nothing",
-                    f"remove {rule.id} from `lint:`",
-                    contract.file,
-                    line,
-                    column,
-                    f"lint.{rule.id}",
-                    contract.name,
-                )
-            )
-    return found
+        yield from _findings(rule, rule.function(scope), [contract], contract.name, switches)
+
+
+def _of_type(
+    shared: Subject, users: Sequence[Contract], rules: Sequence[Rule], switches: Switches
+) -> Iterator[Finding]:
+    scope = Scope.of(shared)
+    for rule in rules:
+        if not rule.of_contract:
+            yield from _findings(rule, rule.function(scope), users, "", switches)
+
+
+def _findings(
+    rule: Rule, hits: Iterable[Hit], users: Sequence[Contract], contract: str, switches: Switches
+) -> Iterator[Finding]:
+    for hit in hits:
+        severity = switches.severity(rule, hit, users)
+        if severity is not None:
+            yield Finding(
+                rule.id, severity, hit.message, rule.fix_of(hit), hit.file, hit.line, hit.column,
+                hit.path, contract, hit.subject,
+            )  # fmt: skip
+
+
+def _unused(contract: Contract, texts: Texts, known: Sequence[str], switches: Switches) -> Iterator[Finding]:
+    for rule, number, path in switches.unused(contract):
+        if rule not in known:
+            continue
+        line, column = texts.position(contract.file, "lint", rule, number)
+        at = f" at {path}" if path else ""
+        yield Finding(
+            LINT_UNUSED,
+            Severity.warning,
+            f"the rule {rule} is set for this contract, but would find nothing{at}",
+            f"remove {path or rule} from `lint:`",
+            contract.file,
+            line,
+            column,
+            f"lint.{rule}",
+            contract.name,
+        )

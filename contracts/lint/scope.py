@@ -1,20 +1,25 @@
-"""A lint rule, the contract that it checks, and the hits that it returns."""
+"""A lint rule, what it examines, and the hits that it returns."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from contracts.avro.jsonpos import Pointer
 from contracts.avro.nodes import AnyType, Field, Named, Node, Schema
 from contracts.catalog.contract import Contract, Subject
 from contracts.catalog.findings import Severity
-from contracts.catalog.places import Texts
+from contracts.catalog.places import Texts, owner_of, position_of
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A place where a rule is broken.  `fix` is empty if the fix of the rule says enough."""
+    """A place where a rule is broken.
+
+    Args:
+        fix: empty if the fix of the rule says enough.
+        severity: None if it is that of the rule.
+    """
 
     message: str
     fix: str = ""
@@ -23,6 +28,7 @@ class Hit:
     column: int = 0
     path: str = ""
     subject: str = ""
+    severity: Severity | None = None
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,10 @@ class Rule:
         purpose: what the rule requires and why, in a sentence.
         fix: what to do, unless a hit says it better.
         bad, good: an example that breaks the rule, and one that keeps it.
+        function: takes a `Scope`; of a rule `of_contract`, a `ContractScope`.
+        style: no more than a warning where no store holds the records.
+        of_contract: about a contract as a whole, not about each text of a schema.
+        in_use: what to do instead in a topic with records and readers, where `check` would refuse the fix.
     """
 
     id: str
@@ -61,27 +71,31 @@ class Rule:
     fix: str
     bad: Example
     good: Example
-    function: Callable[[Scope], Iterable[Hit]]
+    function: Callable[[Any], Iterable[Hit]]
+    style: bool = False
+    of_contract: bool = False
+    in_use: str = ""
+
+    def fix_of(self, hit: Hit) -> str:
+        """What to do about a hit, also where records exist."""
+        fix = hit.fix or self.fix
+        return f"{fix}; if the topic is in use, {self.in_use}" if self.in_use else fix
 
 
 @dataclass(frozen=True)
 class Scope:
-    """A contract, as the rules see it.
+    """Texts of schemas, as the rules see them: those of a contract, or of one shared type.
 
     Args:
-        subjects: its own, and those shared types that were not checked with another contract.
         nodes: everything in the texts of these subjects.
     """
 
-    contract: Contract
     subjects: tuple[Subject, ...]
     nodes: tuple[tuple[Subject, Field | AnyType], ...]
-    texts: Texts
 
     @classmethod
-    def of(cls, contract: Contract, subjects: Sequence[Subject], texts: Texts) -> Scope:
-        nodes = tuple((subject, node) for subject in subjects for node in subject.schema.walk())
-        return cls(contract, tuple(subjects), nodes, texts)
+    def of(cls, *subjects: Subject) -> Scope:
+        return cls(subjects, tuple((subject, node) for subject in subjects for node in subject.schema.walk()))
 
     @property
     def fields(self) -> Iterator[tuple[Subject, Field]]:
@@ -93,17 +107,32 @@ class Scope:
         """Every definition of a record, enum or fixed."""
         return ((subject, node) for subject, node in self.nodes if isinstance(node, Named))
 
+    def at(self, subject: Subject, node: Node, attribute: str, message: str, fix: str = "") -> Hit:
+        """A hit at an attribute of a node, or at the node if it lacks that attribute."""
+        file, line, column = position_of(subject, node, attribute)
+        owner = owner_of(subject, node) or subject
+        return Hit(message, fix, file, line, column, node.path, owner.name)
+
+
+@dataclass(frozen=True)
+class ContractScope(Scope):
+    """A contract with its own schemas."""
+
+    contract: Contract
+    texts: Texts
+
+    @classmethod
+    def of_contract(cls, contract: Contract, texts: Texts) -> ContractScope:
+        own = Scope.of(*contract.subjects)
+        return cls(own.subjects, own.nodes, contract, texts)
+
     @property
     def value(self) -> Schema:
         return self.contract.value.schema
 
-    def at(self, subject: Subject, node: Node, attribute: str, message: str, fix: str = "") -> Hit:
-        """A hit at an attribute of a node, or at the node if it lacks that attribute."""
-        pointer: Pointer = (node.pointer, attribute) if attribute else node.pointer
-        line, column = node.document.position(pointer)
-        return Hit(message, fix, subject.file, line, column, node.path, subject.name)
-
-    def in_contract(self, keys: Sequence[str | int], message: str, fix: str = "") -> Hit:
+    def in_contract(
+        self, keys: Sequence[str | int], message: str, fix: str = "", severity: Severity | None = None
+    ) -> Hit:
         """A hit at a key of contract.yaml."""
         line, column = self.texts.position(self.contract.file, *keys)
-        return Hit(message, fix, self.contract.file, line, column, ".".join(map(str, keys)))
+        return Hit(message, fix, self.contract.file, line, column, ".".join(map(str, keys)), severity=severity)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Any
@@ -9,7 +10,7 @@ from uuid import UUID
 
 from contracts.avro import shapes
 from contracts.avro.defaults import fits
-from contracts.avro.logical import BASES, max_precision
+from contracts.avro.logical import BASES, max_precision, nearest
 from contracts.avro.nodes import (
     MISSING,
     AnyType,
@@ -20,15 +21,18 @@ from contracts.avro.nodes import (
     Map,
     Primitive,
     Record,
+    Schema,
     Union,
 )
-from contracts.avro.paths import field_at
+from contracts.avro.paths import follow, without_labels
 from contracts.avro.shapes import type_name
 from contracts.avro.slips import show
 from contracts.avro.trampoline import Step
 from contracts.avro.trampoline import run as trampoline
 from contracts.catalog.contract import Subject
-from contracts.lint.scope import Hit, Scope
+from contracts.catalog.findings import Severity
+from contracts.lint.scope import ContractScope, Hit, Scope
+from contracts.listing import few
 from contracts.stores import types
 from contracts.stores.known import store_of
 from contracts.stores.table import Refusal
@@ -147,11 +151,11 @@ def _ignored(node: Field | AnyType) -> tuple[str, str]:
     if isinstance(node, Field):
         return (
             f"logicalType {show(name)} is on the field, where nobody reads it",
-            'put it on the type: "type": {"type": …, "logicalType": …}',
+            'put it on the type itself: "type": {"type": …, "logicalType": …}',
         )
     if name not in BASES:
-        near = get_close_matches(str(name), BASES, 1)
-        return f"the logical type {show(name)} does not exist", f"write {near[0]!r}" if near else "remove it"
+        near = nearest(str(name))
+        return f"the logical type {show(name)} does not exist", f"write {near!r}" if near else "remove it"
     if name == "decimal" and node.type in ("bytes", "fixed"):
         limit = f", at most {max_precision(node.size)} for its size" if isinstance(node, Fixed) else ""
         return (
@@ -162,17 +166,17 @@ def _ignored(node: Field | AnyType) -> tuple[str, str]:
     return f"logicalType {name} on {node.type} is ignored", f"use it on {base}"
 
 
-def sink_types(scope: Scope) -> Iterator[Hit]:
+def sink_types(scope: ContractScope) -> Iterator[Hit]:
     if scope.contract.sinks:
         yield from _refused(scope, layout.type_refusals(scope.contract.value.record, scope.value), "type")
 
 
-def column_names(scope: Scope) -> Iterator[Hit]:
+def column_names(scope: ContractScope) -> Iterator[Hit]:
     for sink in scope.contract.sinks:
         yield from _refused(scope, layout.name_refusals(scope.contract.value.record, sink), "name")
 
 
-def column_counts(scope: Scope) -> Iterator[Hit]:
+def column_counts(scope: ContractScope) -> Iterator[Hit]:
     for sink in scope.contract.sinks:
         store, record = store_of(sink), scope.contract.value.record
         refusals = (store.size_refusals, store.full_row_refusals)
@@ -180,29 +184,28 @@ def column_counts(scope: Scope) -> Iterator[Hit]:
             yield scope.in_contract(["sinks", sink.kind], one.why, one.fix)
 
 
-def sink_names(scope: Scope) -> Iterator[Hit]:
+def sink_names(scope: ContractScope) -> Iterator[Hit]:
     for sink in scope.contract.sinks:
         for key, one in store_of(sink).place_refusals(sink):
             yield scope.in_contract(["sinks", sink.kind, key], one.why, one.fix)
 
 
-def _refused(scope: Scope, refusals: Iterator[Refusal], attribute: str) -> Iterator[Hit]:
+def _refused(scope: ContractScope, refusals: Iterator[Refusal], attribute: str) -> Iterator[Hit]:
     """One hit per field, at that attribute of it."""
     for one in refusals:
         field = scope.contract.value.record.by_name[one.column]
         yield scope.at(scope.contract.value, field, attribute, one.why, one.fix)
 
 
-def recursive_types(scope: Scope) -> Iterator[Hit]:
+def recursive_types(scope: ContractScope) -> Iterator[Hit]:
     if not scope.contract.sinks:
         return
     for node in types.recursions(scope.value):
-        own = node.document is scope.value.document
         what = f"{node.fullname} contains itself, and Spark has no recursive types"
-        yield scope.at(scope.contract.value, node if own else scope.value.root, "", what)
+        yield scope.at(scope.contract.value, node, "", what)
 
 
-def primary_keys(scope: Scope) -> Iterator[Hit]:
+def primary_keys(scope: ContractScope) -> Iterator[Hit]:
     for sink in scope.contract.sinks:
         keys = ["sinks", sink.kind, "primary_key"]
         for index, name in enumerate(sink.primary_key):
@@ -217,7 +220,7 @@ def primary_keys(scope: Scope) -> Iterator[Hit]:
                 )
 
 
-def partition_keys(scope: Scope) -> Iterator[Hit]:
+def partition_keys(scope: ContractScope) -> Iterator[Hit]:
     contract = scope.contract
     for sink in contract.sinks:
         at = ["sinks", sink.kind, "primary_key"]
@@ -235,12 +238,31 @@ def partition_keys(scope: Scope) -> Iterator[Hit]:
             )
 
 
-def consumer_fields(scope: Scope) -> Iterator[Hit]:
+def consumer_fields(scope: ContractScope) -> Iterator[Hit]:
     for number, consumer in enumerate(scope.contract.spec.consumers):
         for index, path in enumerate(consumer.fields):
-            if field_at(scope.value, path) is None:
-                record = scope.value.resolve(scope.value.root)
-                near = get_close_matches(path, record.by_name if isinstance(record, Record) else (), 1)
-                fix = f"write {near[0]}" if near else "name a field of the value, or remove it"
-                what = f"{consumer.name} reads {path!r}, which is not in the value"
-                yield scope.in_contract(["consumers", number, "fields", index], what, fix)
+            found = follow(scope.value, path)
+            if found.places:
+                continue
+            keys: list[str | int] = ["consumers", number, "fields", index]
+            if others := _in_other_types(scope.value, path):
+                what = f"{consumer.name} reads {path!r}, but only {few(others)} is in the value"
+                fix = "remove it when the consumer no longer reads it"
+                yield scope.in_contract(keys, what, fix, Severity.warning)
+                continue
+            near = get_close_matches(path, found.choices, 1)
+            fix = f"write {near[0]}" if near else f"name a field of the value, or remove it{_choices(found.choices)}"
+            what = f"{consumer.name} reads {path!r}, which is not in the value"
+            yield scope.in_contract(keys, what, fix)
+
+
+def _in_other_types(schema: Schema, path: str) -> tuple[str, ...]:
+    """Where a path leads through other types of the unions on it, if these have the types that it names."""
+    plain = without_labels(path)
+    if plain == path or not all(follow(schema, path[: mark.end()]).places for mark in re.finditer(r"\)", path)):
+        return ()
+    return tuple(follow(schema, plain).places)
+
+
+def _choices(paths: tuple[str, ...]) -> str:
+    return f" (there are {few(paths, 5)})" if paths else ""

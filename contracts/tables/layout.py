@@ -9,6 +9,7 @@ from enum import StrEnum
 from contracts.avro import shapes
 from contracts.avro.nodes import Field, Record, Schema
 from contracts.catalog.contract import DELETIONS, Contract
+from contracts.catalog.places import position_of
 from contracts.errors import ConfigurationError
 from contracts.stores import types
 from contracts.stores.known import store_of
@@ -70,7 +71,8 @@ def place(contract: Contract, refusal: Refusal) -> str:
     """The file, with the line if a field is meant."""
     if not refusal.column:
         return contract.file
-    return f"{contract.value.file}:{contract.value.record.by_name[refusal.column].line}"
+    file, line, _ = position_of(contract.value, contract.value.record.by_name[refusal.column])
+    return f"{file}:{line}"
 
 
 def type_refusals(record: Record, schema: Schema) -> Iterator[Refusal]:

@@ -142,7 +142,11 @@ def test_several_refusals_are_reported_as_one_error(few: Contracts) -> None:
 
     assert done.returncode == 3
     assert "2 steps were refused" in done.stderr
-    for words in (" with 409: ", "Unknown topic config name: no.such", f"done: register {few.subject('c2')} version 2"):
+    for words in (
+        " with 409: ",
+        "Unknown topic config name: no.such",
+        f"done: register {few.subject('c2')} version 2",
+    ):
         assert words in done.stderr
     assert [few.versions(name) for name in few.names] == [[1], [1], [1, 2]]
 

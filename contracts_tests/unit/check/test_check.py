@@ -76,7 +76,7 @@ PAYMENT = ["null", "string", "int"]
 #: Rule -> edits, path of the finding, and text in its line.
 CASES: dict[str, tuple[tuple[Edit, ...], str, str]] = {
     "READER_FIELD_MISSING_DEFAULT_VALUE": ((lambda f: f.add("city", "string"),), "city", '"city"'),
-    "TYPE_MISMATCH": ((count_is_text,), "count", "{"),
+    "TYPE_MISMATCH": ((count_is_text,), "count", '"count"'),
     "NAME_MISMATCH": ((lambda f: f.value.update(name="Purchase"),), "", '"Purchase"'),
     "MISSING_UNION_BRANCH": (
         (lambda f: (f.spec.pop("sinks"), retype("note", PAYMENT)(f)), retype("note", ["null", "string"])),
@@ -108,6 +108,17 @@ CASES: dict[str, tuple[tuple[Edit, ...], str, str]] = {
         '"decimal"',
     ),
     "LOGICAL_TYPE_CHANGED": ((TO_MICROS,), "at", '"timestamp-micros"'),
+    "LOGICAL_TYPE_READ": (
+        (
+            lambda f: (f.spec.pop("sinks"), f.field("count").update(logicalType="date")),
+            lambda f: [
+                f.field("count").pop("logicalType"),
+                retype("count", {"type": "int", "logicalType": "date"})(f),
+            ],
+        ),
+        "count",
+        '"date"',
+    ),
     "LOOKS_RENAMED": ((rename("note", "notes"),), "notes", '"notes"'),
     "ENUM_WITHOUT_DEFAULT": ((retype("state", STATES),), "state", "["),
     "SYMBOL_BECOMES_DEFAULT": (

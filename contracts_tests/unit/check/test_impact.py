@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from contracts.avro.paths import field_at, overlap, plain
 from contracts.catalog import loading
 from contracts.catalog.earlier import Earlier
 from contracts.check import impact
@@ -449,34 +448,3 @@ def test_consumer_reads_nested_fields_of_what_it_lists() -> None:
 
     found = consumers(nested("int"), nested("long"))
     assert found == {name: (Reads.breaks, ("items[].price",)) for name in ("a", "b")}
-
-
-# -- paths -------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("path", "told"),
-    [
-        ("a.b", "a.b"),
-        ("items[].price", "items.price"),
-        ("rates{}", "rates"),
-        ("payment(Card).number", "payment.number"),
-    ],
-)
-def test_plain_removes_type_markers_from_a_path(path: str, told: str) -> None:
-    assert plain(path) == told
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "same"),
-    [("a", "a", True), ("a.b", "a", True), ("a", "a.b", True), ("ab", "a", False), ("", "a", True)],
-)
-def test_overlap_is_true_for_equal_and_nested_paths(one: str, other: str, same: bool) -> None:
-    assert overlap(one, other) is same
-
-
-def test_field_at_finds_field_by_path() -> None:
-    schema = loading.from_files(Files().texts, "schemas").contracts["orders"].value.schema
-    assert field_at(schema, "total") is not None
-    assert field_at(schema, "total.cents") is None
-    assert field_at(schema, "") is None

@@ -19,7 +19,7 @@ SCHEMA: dict[str, Any] = {
     "namespace": "shop",
     "fields": [
         {"name": "id", "type": "string"},
-        {"name": "count", "type": "int", "default": 1, "doc": "How many.", "order": "ascending"},
+        {"name": "count", "type": "int", "default": 1, "doc": "How many.", "logicalType": "date"},
         {"name": "state", "type": {"type": "enum", "name": "State", "symbols": ["A", "B"], "default": "A"}},
         {"name": "sum", "type": {"type": "fixed", "name": "Sum", "size": 4}},
         {"name": "at", "type": ["null", {"type": "long", "logicalType": "timestamp-millis"}], "default": None},
@@ -82,6 +82,9 @@ CASES: list[tuple[Edit, list[tuple[str, str, str, str]]]] = [
         ("logical type", "at", "timestamp-millis", "timestamp-micros"),
     ]),
     (lambda f: f["at"]["type"][1].pop("logicalType"), [("logical type", "at", "timestamp-millis", "none")]),
+    (lambda f: f["count"].update(type={"type": "int", "logicalType": "date"}), [
+        ("logical type read", "count", "none", "date"),
+    ]),
     (lambda f: f["count"].update(default=2), [("default", "count", "1", "2")]),
     (lambda f: f["count"].pop("default"), [("default", "count", "1", "none")]),
     (lambda f: f["count"].update(doc="Pieces."), [("doc", "count", "'How many.'", "'Pieces.'")]),

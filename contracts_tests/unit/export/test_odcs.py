@@ -12,12 +12,17 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given, settings
 from jsonschema import Draft201909Validator
 
+from contracts.avro.nodes import Record
 from contracts.catalog import loading
 from contracts.export import odcs
 from contracts_tests.fixtures.clone import CLONE
 from contracts_tests.fixtures.contract_files import CONTRACT, load, record
+from contracts_tests.fixtures.nested import values
+
+PLAIN = "topic: orders\nowner: shop\ncompatibility: FULL\n"
 
 STANDARD = json.loads(resources.files("open_data_contract_standard").joinpath("schema.json").read_text("utf-8"))
 VALIDATOR = Draft201909Validator(STANDARD)
@@ -49,7 +54,7 @@ def value(*kinds: Any) -> str:
     return record(*((f"f{number}", kind) for number, kind in enumerate(kinds)))
 
 
-def document(text: str, contract: str = "topic: orders\nowner: shop\ncompatibility: FULL\n") -> dict[str, Any]:
+def document(text: str, contract: str = PLAIN) -> dict[str, Any]:
     """The exported document for this value, after a round trip through YAML."""
     found = load(orders__contract_yaml=contract, orders__value_avsc=text).get("orders")
     exported = odcs.of(found, "kafka:9092")
@@ -139,7 +144,7 @@ rules:
 def test_rules_are_exported_as_quality_of_their_property() -> None:
     inner = {"type": "record", "name": "R", "fields": [{"name": "a", "type": ["null", "int"]}]}
     text = value(["null", "string"], ["null", {"type": "int", "logicalType": "date"}], inner)
-    found = document(text, "topic: orders\nowner: shop\ncompatibility: FULL\n" + RULES)
+    found = document(text, PLAIN + RULES)
     made = fields(found)
     library = {"type": "library", "mustBe": 0}
     assert made["f0"]["quality"] == [
@@ -189,3 +194,71 @@ def test_page_lists_every_logical_type() -> None:
     page = (CLONE / "docs" / "how-to" / "export.md").read_text(encoding="utf-8")
     for name, (logical, _) in odcs.LOGICAL_TYPES.items():
         assert f"| `{name}` | `{logical}` |" in page
+
+
+def paths(properties: list[dict[str, Any]], around: str = "") -> dict[str, dict[str, Any]]:
+    """Every property by its path, as messages write it."""
+    found: dict[str, dict[str, Any]] = {}
+    for one in properties:
+        name = one["name"]
+        at = around + name if not around or name[0] in "[{(" else f"{around}.{name}"
+        found[at] = one
+        found |= paths(one.get("properties", []), at)
+        while "items" in one:
+            one, at = one["items"], f"{at}[]"
+            found[at] = one
+            found |= paths(one.get("properties", []), at)
+    return found
+
+
+@given(values(tags=True, depth=5))
+@settings(max_examples=60, deadline=None)
+def test_every_tagged_path_is_in_the_document(kind: Any) -> None:
+    found = load(orders__contract_yaml=PLAIN, orders__value_avsc=json.dumps(kind)).get("orders")
+    exported = odcs.of(found)["schema"][0]
+    root = found.value.schema.root
+    start = "" if isinstance(root, Record) else "value"
+    by_path = {"": exported, **paths(exported["properties"])}
+    for node in found.value.schema.walk():
+        at = node.path if not start or not node.path or node.path[0] in "[{(" else f".{node.path}"
+        if "confluent:tags" in node.props:
+            assert by_path[start + at]["tags"] == ["PII"], (start + at, list(by_path))
+
+
+@pytest.mark.parametrize("kind", [{}, [], "deep"], ids=["plain", "union", "deep"])
+def test_tagged_document_is_valid(kind: Any) -> None:
+    """One of each: hypothesis would wait for the validator."""
+    card = {"type": "record", "name": "Card", "fields": [{"name": "n", "type": "string", "confluent:tags": ["PII"]}]}
+    made: Any = {"type": "map", "values": card} if kind == {} else ["null", card, "string"]
+    for number in range(8 if kind == "deep" else 0):
+        made = {"type": "record", "name": f"R{number}", "fields": [{"name": "f", "type": made}]}
+    found = document(json.dumps(made), PLAIN)
+    tagged = [path for path, one in paths(found["schema"][0]["properties"]).items() if one.get("tags") == ["PII"]]
+    wanted = {"plain": "value{}.n", "union": "value(Card).n", "deep": "f.f.f.f.f.f.f.f(Card).n"}
+    assert tagged == [wanted[kind if kind == "deep" else "union" if kind == [] else "plain"]]
+
+
+def test_personal_data_of_the_key_is_exported() -> None:
+    key = {"type": "record", "name": "K", "fields": [{"name": "email", "type": "string", "confluent:tags": ["PII"]}]}
+    contract = PLAIN + "key: key.avsc\n"
+    found = load(
+        orders__contract_yaml=contract, orders__value_avsc=value("int"), orders__key_avsc=json.dumps(key)
+    ).get("orders")
+    exported = odcs.of(found)
+    VALIDATOR.validate(exported)
+    assert [one["physicalType"] for one in exported["schema"]] == ["topic", "topic key"]
+    assert exported["schema"][1]["properties"][0]["classification"] == "PII"
+
+
+def test_type_used_many_times_is_written_once_below_the_levels() -> None:
+    """Thirty levels with two uses each are a thousand million paths."""
+    kind: Any = "string"
+    types = []
+    for number in range(30):
+        types.append(
+            {"type": "record", "name": f"R{number}", "fields": [{"name": one, "type": kind} for one in "ab"]}
+        )
+        kind = f"R{number}"
+    files = {f"types__t{number}_avsc": json.dumps(one) for number, one in enumerate(types)}
+    found = load(orders__contract_yaml=PLAIN, orders__value_avsc=value(kind), **files).get("orders")
+    assert len(paths(odcs.of(found)["schema"][0]["properties"])) < 1000

@@ -1,17 +1,22 @@
-"""The workflow and the pre-commit hook: existing make targets, pinned actions, and a working hook command."""
+"""The workflow and the pre-commit hooks: existing make targets, pinned actions, and working hook commands."""
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
+from contracts_tests.fixtures.changes import Files, write
 from contracts_tests.fixtures.clone import CLONE
+from contracts_tests.fixtures.git import git
 
 WORKFLOWS = sorted((CLONE / ".github" / "workflows").glob("*.yml"))
 PAGE = (CLONE / "docs" / "how-to" / "ci.md").read_text(encoding="utf-8")
@@ -45,13 +50,28 @@ def test_no_command_contains_a_workflow_expression() -> None:
     assert not [step["run"] for step in steps() if "${{" in step.get("run", "")]
 
 
-def test_pre_commit_hook_runs_an_existing_command() -> None:
-    [hook] = yaml.safe_load((CLONE / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
+HOOKS = yaml.safe_load((CLONE / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("hook", HOOKS, ids=lambda hook: hook["id"])
+def test_pre_commit_hook_sees_a_removal_in_a_folder_of_another_name(hook: dict[str, Any], tmp_path: Path) -> None:
+    """pre-commit adds `args` to the entry, and shows deleted files only to hooks that always run."""
     assert hook["id"] in PAGE
-    assert hook["pass_filenames"] is False
-    command = hook["entry"].split()
-    script = str(Path(sys.executable).parent / command[0])
-    assert subprocess.run([script, *command[1:], "--help"], capture_output=True, check=False).returncode == 0
-    for path in ("schemas/users/value.avsc", "contract.yaml", "a/contract.yaml"):
-        assert re.search(hook["files"], path)
-    assert not re.search(hook["files"], "docs/reference/contract.md")
+    assert (hook["pass_filenames"], hook["always_run"], "files" in hook) == (False, True, False)
+    write(tmp_path, Files(), "contracts/all")
+    other = Files()
+    other.spec["topic"] = "bills"
+    other.spec.pop("sinks")
+    for path, text in other.texts.items():
+        target = tmp_path / "contracts/all" / path.replace("orders", "bills")
+        target.parent.mkdir(exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+    for arguments in (("init", "-q"), ("add", "."), ("commit", "-qm", "both")):
+        git(tmp_path, *arguments)
+    shutil.rmtree(tmp_path / "contracts/all/bills")
+    args = ["--schemas", "contracts/all", *(["--against", "HEAD"] if "check" in hook["entry"] else [])]
+    command = [sys.executable, "-m", *hook["entry"].split(), *args]
+    environment = {**os.environ, "PYTHONPATH": str(CLONE)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode in (0, 1), done.stderr
+    assert ("CONTRACT_REMOVED" in done.stdout) == ("check" in hook["entry"])

@@ -8,6 +8,7 @@ import json
 import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from contracts_tests.fixtures.pages import Block, Page
 PAGES = [page for page in pages.all_pages() if not page.generated]
 BLOCKS = [block for page in pages.all_pages() for block in page.blocks()]
 SHELL = ("sh", "bash", "console")
-LANGUAGES = {*SHELL, "http", "json", "promql", "python", "text", "yaml"}
+LANGUAGES = {*SHELL, "http", "json", "promql", "python", "text", "toml", "yaml"}
 
 # Commands that need no server.  Blocks of nothing else run, page by page, in the order of the page.
 OFFLINE = re.compile(
@@ -62,9 +63,12 @@ def test_commands_between_the_lines_exist(page: Page) -> None:
     assert not list(filter(None, complaints))
 
 
-@pytest.mark.parametrize("block", [one for one in BLOCKS if one.language in ("json", "yaml")], ids=str)
+READERS = {"json": json.loads, "toml": tomllib.loads, "yaml": yaml.safe_load}
+
+
+@pytest.mark.parametrize("block", [one for one in BLOCKS if one.language in READERS], ids=str)
 def test_data_can_be_read(block: Block) -> None:
-    json.loads(block.text) if block.language == "json" else yaml.safe_load(block.text)
+    READERS[block.language](block.text)
 
 
 @pytest.mark.parametrize("block", [one for one in BLOCKS if one.language == "python"], ids=str)
