@@ -6,7 +6,8 @@ MAKEFLAGS += --no-builtin-rules
 # Images and CI set it to stay small.  Here each short process would spend a second compiling its imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-PYTHON ?= python3.11
+# Empty: the newest supported one, or the one that the environment already has (stack/interpreter.sh).
+PYTHON ?=
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
@@ -25,9 +26,11 @@ help: ## show this list
 setup: $(STAMP) ## install packages and jars; start nothing
 	@$(BIN)/python -m stack fetch
 
-$(STAMP): requirements.lock pyproject.toml stack/setup.sh
-	@PYTHON='$(PYTHON)' stack/setup.sh $(VENV)
-	@touch $@
+$(STAMP): requirements.lock pyproject.toml stack/setup.sh $(if $(PYTHON),FORCE)
+	@PYTHON='$(PYTHON)' stack/setup.sh '$(VENV)'
+
+# With PYTHON, setup.sh looks each time whether the environment was made with it.
+FORCE:
 
 .PHONY: up
 up: $(STAMP) ## start the servers (ARGS="--ports auto")
@@ -131,7 +134,7 @@ lint: $(STAMP) ## check style, formatting, types and the direction of imports
 	@$(BIN)/mypy
 
 # Run two halves in parallel, each with its own servers, if there is enough memory.
-WORKERS ?= $(shell awk '/^MemAvailable/ {print ($$2 > 14000000 ? 2 : 1)}' /proc/meminfo)
+WORKERS ?= $(shell awk '/^MemAvailable/ {print ($$2 > 14000000 ? 2 : 1)}' /proc/meminfo 2>/dev/null || echo 1)
 .PHONY: test
 test: setup lint ## install what the tests need, then run all of them (ARGS="-k stack": some)
 	@$(BIN)/python -m pytest $(or $(ARGS),--complete -n $(WORKERS))
@@ -140,6 +143,10 @@ test: setup lint ## install what the tests need, then run all of them (ARGS="-k 
 test-quick: $(STAMP) ## run the tests that need no servers
 	@$(BIN)/python -m pytest -n $(WORKERS) contracts_tests/unit contracts_tests/evolution contracts_tests/fuzz $(ARGS)
 
+.PHONY: test-pythons
+test-pythons: setup ## run the unit tests on the other Pythons of this machine, and the demo on one of them
+	@.ci/pythons '$(VENV)'
+
 .PHONY: coverage
 coverage: setup ## run all tests and report the branch coverage, subprocesses included
 	@rm -rf .coverage && mkdir .coverage
@@ -147,7 +154,7 @@ coverage: setup ## run all tests and report the branch coverage, subprocesses in
 	@$(BIN)/coverage combine --quiet && $(BIN)/coverage report
 
 .PHONY: ci
-ci: ## run what CI runs: install the system programs that some tests need (root, apt), then `make test`
+ci: ## run what CI runs: install the system programs that some tests need (root, apt), then all tests
 	@.ci/run
 
 .PHONY: lock
@@ -164,5 +171,5 @@ lock: $(STAMP) ## update requirements.lock and stack/jars.lock (needs uv)
 .PHONY: clean
 clean: ## stop the servers and remove the environment, data and caches of this clone
 	@if [ -x $(BIN)/python ] && [ -d .stack ]; then $(BIN)/python -m stack down; fi
-	@rm -rf $(VENV) .stack spark-warehouse metastore_db derby.log .pytest_cache .hypothesis .ruff_cache \
+	@rm -rf $(VENV) .pythons .stack spark-warehouse metastore_db derby.log .pytest_cache .hypothesis .ruff_cache \
 	  .import_linter_cache .coverage *.egg-info

@@ -8,6 +8,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 from contracts.errors import EXIT_INTERRUPTED
 
@@ -37,13 +38,19 @@ def told(say: Callable[[str], None]) -> Iterator[None]:
     reading, writing = socket.socketpair()
     writing.setblocking(False)
     over = threading.Event()
+    again = threading.Event()
+
+    def stop_at_once() -> NoReturn:
+        say("stopped at once")
+        os._exit(EXIT_INTERRUPTED)
 
     def watch() -> None:
         asked = False
         while number := reading.recv(1):
-            if asked and number[0] == signal.SIGINT and not over.wait(_AT_ONCE_WITHIN_S):
-                say("stopped at once")
-                os._exit(EXIT_INTERRUPTED)
+            if asked and number[0] == signal.SIGINT:
+                again.set()
+                if not over.wait(_AT_ONCE_WITHIN_S):
+                    stop_at_once()
             if not asked and not over.wait(_SILENT_FOR_S):
                 say(f"stopping: waits for {_waits_for[0]}; Ctrl-C again stops at once")
             asked = True
@@ -62,3 +69,8 @@ def told(say: Callable[[str], None]) -> Iterator[None]:
         writing.close()
         thread.join()
         reading.close()
+        # Python waits for these before it exits.
+        if again.is_set() and any(
+            not one.daemon for one in threading.enumerate() if one is not threading.main_thread()
+        ):
+            stop_at_once()

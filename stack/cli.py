@@ -189,6 +189,8 @@ def _folder(text: str) -> Path:
     return Path(text).resolve()
 
 
+# The commands that neither start servers nor look for their processes.
+_ANYWHERE = ("fetch", "jars", "lock")
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -203,8 +205,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         if signal.getsignal(number) != signal.SIG_IGN:  # `nohup` ignores SIGHUP on purpose
             signal.signal(number, _stop)
     try:
-        if sys.platform != "linux":
-            raise UsageError("the embedded stack runs on Linux only", fix="on other systems run `make compose-up`")
+        if sys.platform != "linux" and arguments.command not in _ANYWHERE:
+            raise UsageError(
+                f"the embedded stack runs on Linux only, not on {sys.platform}",
+                fix="run the servers in Docker: make compose-up (docs/reference/machines.md)",
+            )
         return int(arguments.function(arguments))
     except StackError as error:
         _say(f"error: {error}")

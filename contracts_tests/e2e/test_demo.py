@@ -24,7 +24,7 @@ def test_demo_reconciles_and_a_deleted_row_fails_reconcile(private: RunningStack
     def run(*command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(command, cwd=CLONE, env=environment, capture_output=True, text=True, check=False)
 
-    demo = run("make", "demo", "ARGS=--count 300")
+    demo = run("make", "demo", f"VENV={sys.prefix}", "ARGS=--count 300")
     assert demo.returncode == 0, demo.stdout + demo.stderr
     assert "reconciled" in demo.stdout
     report = private.root / "demo.json"

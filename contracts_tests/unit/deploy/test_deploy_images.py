@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import sysconfig
 import threading
 import tomllib
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -105,7 +106,7 @@ def test_java_home_and_spark_home_of_the_image_exist():
         ("pyspark", "SPARK_HOME", "pyspark"),
     ):
         assert re.search(rf"{variable}=/opt/venv/lib/python3\.11/site-packages/{inside}\s", TEXT)
-        folder = Path(sys.prefix) / "lib" / "python3.11" / "site-packages" / inside
+        folder = Path(sysconfig.get_path("purelib")) / inside
         assert folder.is_dir(), version(package)
     assert (folder / "bin" / "spark-class").exists()
     assert TEXT.count("/opt/venv/lib/python3.11/site-packages/pyspark/jars/") == 2

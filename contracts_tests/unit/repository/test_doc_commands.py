@@ -8,6 +8,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -100,7 +101,7 @@ def copy_of_the_clone(folder: Path) -> dict[str, str]:
             shutil.copy(CLONE / path, folder / path)
     # An environment that make takes for finished: its packages are those of the one that the tests run in.
     (folder / ".venv").mkdir()
-    for part in (CLONE / ".venv").iterdir():
+    for part in Path(sys.prefix).iterdir():
         if part.name != ".ready":
             (folder / ".venv" / part.name).symlink_to(part)
     (folder / ".venv" / ".ready").touch()

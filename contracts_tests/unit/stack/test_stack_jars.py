@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import datetime
 import importlib.metadata
+import io
+import os
 import re
+import stat
 import subprocess
+import tarfile
+import warnings
 
 import pytest
 from cryptography import x509
@@ -217,3 +222,33 @@ def test_unclosed_quotation_in_stack_java_options_is_named(monkeypatch):
     monkeypatch.setenv("STACK_JAVA_OPTIONS", "'-Dname=a b")
     with pytest.raises(UsageError, match="STACK_JAVA_OPTIONS"):
         server_java()
+
+
+@pytest.mark.parametrize("python", ["with filters", "before 3.11.4"])
+def test_unpacked_files_belong_to_this_account_and_only_it_may_write(tmp_path, monkeypatch, python):
+    if python == "before 3.11.4":
+        monkeypatch.delattr(tarfile, "data_filter", raising=False)
+        original = tarfile.TarFile.extractall
+
+        def extractall(self, path="."):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)
+                self.extraction_filter = lambda member, _: member  # as these versions do
+                original(self, path)
+
+        monkeypatch.setattr(tarfile.TarFile, "extractall", extractall)
+    archive = tmp_path / "server.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        for name, mode in (("bin/run", 0o777), ("data", 0o666)):
+            member = tarfile.TarInfo(name)
+            member.size, member.mode, member.uid, member.gid, member.uname = 2, mode, 12345, 12345, "daemon"
+            tar.addfile(member, io.BytesIO(b"ok"))
+    fetch._unpack(archive)
+    for name, mode in (("bin/run", 0o755), ("data", 0o644)):
+        file = tmp_path / "unpacked" / name
+        assert (file.read_bytes(), stat.S_IMODE(file.stat().st_mode), file.stat().st_uid) == (
+            b"ok",
+            mode,
+            os.geteuid(),
+        )
+    assert not archive.exists()
