@@ -64,7 +64,7 @@ def options(site: Site, server: str) -> list[str]:
     """Java flags that use a server's archive, or write it if there is none yet."""
     if not _base().exists():
         return []
-    if _of(server).exists():
+    if _whole(_of(server)):
         return using(server)
     fresh = site.folder(server) / _FRESH
     fresh.unlink(missing_ok=True)
@@ -74,7 +74,7 @@ def options(site: Site, server: str) -> list[str]:
 def using(server: str) -> list[str]:
     """Java flags that use a server's archive if it exists."""
     kept = _of(server)
-    return [f"-XX:SharedArchiveFile={_base()}:{kept}"] if _base().exists() and kept.exists() else base()
+    return [f"-XX:SharedArchiveFile={_base()}:{kept}"] if _base().exists() and _whole(kept) else base()
 
 
 def base() -> list[str]:
@@ -86,7 +86,8 @@ def keep(site: Site, server: str) -> None:
     """Move the archive that a server has just written into the cache.  Call it only after an orderly exit: after any
     other, the file may be incomplete."""
     fresh = site.folder(server) / _FRESH
-    if not fresh.exists() or fresh.stat().st_size == 0:
+    if not _whole(fresh):
+        fresh.unlink(missing_ok=True)
         return
     kept = _of(server)
     half = kept.with_name(f"{kept.name}.{os.getpid()}")
@@ -123,11 +124,19 @@ def spark_options(*, learn: bool) -> str:
     return f'"-XX:SharedArchiveFile={_base()}" "-XX:ArchiveClassesAtExit={kept}.{os.getpid()}" {_QUIET}'
 
 
+def _whole(archive: Path) -> bool:
+    """Whether the archive exists and is complete: Java writes the header last, so zeros mean that it is not."""
+    try:
+        with archive.open("rb") as file:
+            return any(file.read(4))
+    except FileNotFoundError:
+        return False
+
+
 def _adopt(kept: Path) -> None:
     """Keep an archive that Spark has written since, and remove those that no longer fit."""
     for written in kept.parent.glob(f"{kept.name}.*"):
-        with written.open("rb") as file:
-            whole = any(file.read(4))  # Java writes the header last, so zeros mean an incomplete file
+        whole = _whole(written)
         if whole:
             os.replace(written, kept)
     for other in kept.parent.glob("*.jsa"):

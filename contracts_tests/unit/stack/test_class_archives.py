@@ -1,0 +1,48 @@
+"""Archives of Java classes: an incomplete one is neither kept nor used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from stack.jars import classes
+from stack.site import Site
+
+WHOLE, INCOMPLETE = b"\xf0\x0b\xab\xa2" + bytes(60), bytes(64)
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+    """A stack whose cache has the archive of the runtime's own classes."""
+    monkeypatch.setattr(classes, "_folder", lambda: tmp_path)
+    classes._base().write_bytes(WHOLE)
+    made = Site(tmp_path / "stack")
+    made.folder("kafka").mkdir(parents=True)
+    return made
+
+
+@pytest.mark.parametrize(("content", "kept"), [(WHOLE, True), (INCOMPLETE, False), (b"", False)])
+def test_only_a_whole_archive_is_kept(site: Site, content: bytes, kept: bool) -> None:
+    (site.folder("kafka") / "classes.jsa").write_bytes(content)
+    classes.keep(site, "kafka")
+    assert classes._of("kafka").exists() is kept
+    assert not (site.folder("kafka") / "classes.jsa").exists()
+
+
+def test_archive_that_was_not_written_is_not_kept(site: Site) -> None:
+    classes.keep(site, "kafka")
+    assert not classes._of("kafka").exists()
+
+
+@pytest.mark.parametrize("content", [INCOMPLETE, b"", None])
+def test_incomplete_archive_in_the_cache_is_written_again(site: Site, content: bytes | None) -> None:
+    if content is not None:
+        classes._of("kafka").write_bytes(content)
+    assert f"-XX:ArchiveClassesAtExit={site.folder('kafka') / 'classes.jsa'}" in classes.options(site, "kafka")
+    assert classes.using("kafka") == classes.base()
+
+
+def test_whole_archive_in_the_cache_is_used(site: Site) -> None:
+    classes._of("kafka").write_bytes(WHOLE)
+    assert classes.options(site, "kafka") == [f"-XX:SharedArchiveFile={classes._base()}:{classes._of('kafka')}"]
