@@ -189,7 +189,7 @@ class RegistryHttp:
                 f"no answer within {self._timeout_s:g} s to {method} {path}",
                 where=self.where,
                 server="registry",
-                fix="see whether it is up (`make status`), or raise SCHEMA_REGISTRY_TIMEOUT_S",
+                fix="check that it is up (`make status`), or raise SCHEMA_REGISTRY_TIMEOUT_S",
             ) from None
         except requests.RequestException as error:
             raise ServiceError(

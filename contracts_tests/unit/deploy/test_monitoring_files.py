@@ -150,11 +150,11 @@ def test_promtool_and_amtool_accept_the_files(package: str, name: str, arguments
 STREAM = 'contract="c", sink="cassandra"'
 CASES = {
     # alert: (series -> its samples, one every 30 seconds; minutes -> whether the alert fires then).
-    "AttemptsFail": (
+    "AttemptsFailing": (
         {f'stream_attempts_failed_total{{{STREAM}, server="cassandra"}}': "0x3 1x40"},
         {1: False, 2: True, 15: False},
     ),
-    "StreamStands": (
+    "StreamStalled": (
         # It starts with records waiting, writes one batch after four minutes, and then nothing.
         {f"stream_batch_seconds_count{{{STREAM}}}": "0x7 1x60", f"stream_lag_records{{{STREAM}}}": "5x67"},
         {4: False, 9: False, 12: True},
