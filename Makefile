@@ -58,14 +58,6 @@ check-schemas: $(STAMP) ## lint the contracts and check them against git (BASE=o
 	@code=0; $(BIN)/contracts lint $(ARGS) || code=$$?; \
 	  $(BIN)/contracts check $(if $(BASE),--against $(BASE)) $(ARGS) || code=$$?; exit $$code
 
-.PHONY: ci-summary
-ci-summary: ## in GitHub Actions: add the file REPORT to the job summary
-	@cat '$(REPORT)' >> "$$GITHUB_STEP_SUMMARY"
-
-.PHONY: ci-comment
-ci-comment: ## in GitHub Actions: post the file REPORT as a pull request comment, or update it
-	@head -c 65000 '$(REPORT)' | gh pr comment "$$PULL_REQUEST" --edit-last --create-if-none --body-file -
-
 .PHONY: produce
 produce: $(STAMP) ## produce users from the source API into Kafka (ARGS="--count 1000")
 	@$(call WITH_STACK,producer) $(BIN)/python -m producers $(ARGS)
