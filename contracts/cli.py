@@ -216,7 +216,7 @@ def drift(
     against = f"the registry {servers.registry.url} and Kafka {servers.topics.bootstrap}"
     found = Result("drift", tuple(current.contracts), findings, fail_on, against=against)
     _print(found, output, context.obj)
-    raise typer.Exit(EXIT_FINDINGS if found.failed else EXIT_OK)
+    raise typer.Exit(found.exit_code)
 
 
 @app.command()

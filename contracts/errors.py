@@ -56,6 +56,11 @@ class ContractsError(Exception):
         return "\n".join(lines)
 
 
+def place(file: str, line: int, column: int) -> str:
+    """`file:line:column`, as far as it is known."""
+    return ":".join([file, *(str(number) for number in (line, column) if number)])
+
+
 class ConfigurationError(ContractsError):
     """A flag, an environment variable or a file of a contract is wrong.  Exit code 2.
 
@@ -78,8 +83,7 @@ class ConfigurationError(ContractsError):
         column: int = 0,
         path: str = "",
     ) -> None:
-        place = ":".join([file, *(str(number) for number in (line, column) if number)]) if file else ""
-        super().__init__(what, where=where or place, fix=fix)
+        super().__init__(what, where=where or (file and place(file, line, column)), fix=fix)
         self.file = file
         self.line = line
         self.column = column

@@ -15,7 +15,7 @@ from contracts.avro.nodes import AnyType, Array, Field, Map, Named, Record, Refe
 _SPLIT = re.compile(r"\.(?![^()]*\))")  # a dot in parentheses is part of a full name
 _STEP = re.compile(r"([^\[\](){}]*)((?:\[\]|\{\}|\([^()]+\))*)")
 _MARK = re.compile(r"\[\]|\{\}|\(([^()]+)\)")
-#: Labels of types that have others inside: the path goes on behind them, so that people leave them out.
+#: Labels that people leave out, because the path goes on inside these types.
 _CONTAINERS = frozenset({"array", "map"})
 
 #: With more places than this, only one of those with the same node is followed.

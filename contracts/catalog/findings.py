@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from contracts.catalog.contract import Contract
 from contracts.catalog.places import Texts
-from contracts.errors import ConfigurationError
+from contracts.errors import ConfigurationError, place
 
 
 class Severity(StrEnum):
@@ -66,7 +66,7 @@ class Finding:
     @property
     def place(self) -> str:
         """`file:line:column`, as far as it is known."""
-        return ":".join([self.file, *(str(number) for number in (self.line, self.column) if number)])
+        return place(self.file, self.line, self.column)
 
     def fails(self, limit: FailOn) -> bool:
         """Whether the finding makes the exit code 1."""
@@ -129,8 +129,9 @@ def approve(
         if approval.rule not in rules:
             what = f"approvals.{number}.rule: there is no rule {approval.rule!r}"
             fix = f"rules of check: {', '.join(rules)}"
-            error = ConfigurationError(what, file=contract.file, line=line, column=column, fix=fix)
-            result.append(replace(unreadable(error, contract.name), path=f"approvals.{number}"))
+            path = f"approvals.{number}"
+            error = ConfigurationError(what, file=contract.file, line=line, column=column, path=path, fix=fix)
+            result.append(unreadable(error, contract.name))
             continue
         about = [i for i, one in enumerate(result) if (one.rule, one.path) == (approval.rule, approval.path)]
         covered = [i for i in about if approval.covers(approval.rule, approval.path, role(contract, result[i]))]

@@ -46,6 +46,11 @@ class Folder:
         return self.texts
 
 
+def join(*parts: str) -> str:
+    """A path below the root, in POSIX's form."""
+    return PurePosixPath(*parts).as_posix()
+
+
 def is_contract_file(path: str) -> bool:
     """Whether the file is read: a contract.yaml or an .avsc."""
     return path.endswith(".avsc") or PurePosixPath(path).name == CONTRACT_FILE

@@ -19,6 +19,7 @@ from contracts.catalog.folder import (
     CONTRACT_FILE,
     Folder,
     is_almost_contract_file,
+    join,
     read_folder,
 )
 from contracts.catalog.missing import missing
@@ -202,7 +203,7 @@ class _Reading:
             )
         specs = {folder: spec for folder in folders if (spec := self._spec(folder))}
         everywhere = dict.fromkeys([*folders, *self.broken])
-        own = {_join(folder, name) for folder in everywhere for name in self._named(folder, specs.get(folder))}
+        own = {join(folder, name) for folder in everywhere for name in self._named(folder, specs.get(folder))}
         shared = SharedTypes(
             {path: text for path, text in texts.items() if path.endswith(".avsc") and path not in own},
             self.root,
@@ -226,17 +227,15 @@ class _Reading:
         """Find files whose name is a slip, so that nobody would miss their contract."""
         for path, reason in self.files.unread.items():
             folder = str(PurePosixPath(path).parent)
-            if is_almost_contract_file(path) and not reason and _join(folder, CONTRACT_FILE) not in self.files.texts:
+            if is_almost_contract_file(path) and not reason and join(folder, CONTRACT_FILE) not in self.files.texts:
                 what = f"the file is not read, because its name is not {CONTRACT_FILE}"
-                self._fault(
-                    ConfigurationError(what, file=_join(self.root, path), fix=f"rename it to {CONTRACT_FILE}")
-                )
+                self._fault(ConfigurationError(what, file=join(self.root, path), fix=f"rename it to {CONTRACT_FILE}"))
                 self.broken[folder] = ""
 
     def _spec(self, folder: str) -> ContractSpec | None:
-        text = self.files.texts[_join(folder, CONTRACT_FILE)]
+        text = self.files.texts[join(folder, CONTRACT_FILE)]
         try:
-            return parse_spec(text, _join(self.root, folder, CONTRACT_FILE))
+            return parse_spec(text, join(self.root, folder, CONTRACT_FILE))
         except ConfigurationError as error:
             names = names_in(text)
             topic = names.topic if names else ""
@@ -248,14 +247,14 @@ class _Reading:
     def _named(self, folder: str, spec: ContractSpec | None) -> list[str]:
         """The files that a contract.yaml names, or probably names."""
         if spec is None:
-            found = names_in(self.files.texts.get(_join(folder, CONTRACT_FILE), ""))
+            found = names_in(self.files.texts.get(join(folder, CONTRACT_FILE), ""))
             return [one for one in (found[1:] if found else ("key.avsc", "value.avsc")) if one]
         return [one for one in (spec.key, spec.value) if one]
 
     def _contract(self, folder: str, spec: ContractSpec, shared: SharedTypes) -> None:
         name = folder if folder != "." else spec.topic
         self.broken[name] = spec.topic
-        where = _join(self.root, folder, CONTRACT_FILE)
+        where = join(self.root, folder, CONTRACT_FILE)
         try:
             self._check_unique(spec, where)
             key = self._subject(name, folder, spec, "key", shared) if spec.key else None
@@ -295,8 +294,8 @@ class _Reading:
     ) -> Subject | None:
         """None if it cannot be read."""
         file = spec.value if role == "value" else spec.key or ""
-        path = _join(folder, file)
-        shown = _join(self.root, path)
+        path = join(folder, file)
+        shown = join(self.root, path)
         if path not in self.files.texts:
             if not any(one.file == shown for one in self.files.faults):
                 self._fault(missing(role, file, folder, self.files, self.root, self._line(folder, role)), name)
@@ -308,14 +307,10 @@ class _Reading:
             return None
 
     def _line(self, folder: str, *keys: str | int) -> int:
-        node = yaml_text.compose(self.files.texts[_join(folder, CONTRACT_FILE)])
+        node = yaml_text.compose(self.files.texts[join(folder, CONTRACT_FILE)])
         assert node is not None  # it has already been parsed
         return line_of(node, list(keys))
 
 
 def _types_of(contracts: Iterable[Contract]) -> tuple[Subject, ...]:
     return types_of(subject for contract in contracts for subject in contract.subjects)
-
-
-def _join(*parts: str) -> str:
-    return PurePosixPath(*parts).as_posix()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from contracts.catalog.folder import IGNORED, Folder
+from contracts.catalog.folder import CONTRACT_FILE, IGNORED, Folder, join
 from contracts.errors import ConfigurationError
 
 
@@ -18,19 +18,19 @@ def missing(key: str, name: str, folder: str, files: Folder, root: str, line: in
         line: of the name in contract.yaml.
     """
     what, fix = _why(key, name, folder, files, root)
-    return ConfigurationError(f"{key}: {what}", file=_join(root, folder, "contract.yaml"), line=line, fix=fix)
+    return ConfigurationError(f"{key}: {what}", file=join(root, folder, CONTRACT_FILE), line=line, fix=fix)
 
 
 def _why(key: str, name: str, folder: str, files: Folder, root: str) -> tuple[str, str]:
-    path = _join(folder, name)
+    path = join(folder, name)
     if ".." in PurePosixPath(name).parts or PurePosixPath(name).is_absolute():
         return (
-            f"{name} is not in the contract's own folder, {_join(root, folder)}",
+            f"{name} is not in the contract's own folder, {join(root, folder)}",
             f"move or copy the schema into that folder, and write `{key}:` with its name",
         )
     if path in files.unread:
         if reason := files.unread[path]:
-            fix = f"remove {_join(root, path)} from .gitignore" if reason == IGNORED else "replace it by a file"
+            fix = f"remove {join(root, path)} from .gitignore" if reason == IGNORED else "replace it by a file"
             return f"the file {name} is there, but {reason}", fix
         right = PurePosixPath(name).with_suffix(".avsc").as_posix()
         return (
@@ -40,7 +40,7 @@ def _why(key: str, name: str, folder: str, files: Folder, root: str) -> tuple[st
     ignored = next((one for one, why in files.unread.items() if why == IGNORED and path.startswith(f"{one}/")), None)
     if ignored is not None:
         why = files.unread[ignored]
-        return f"the file {name} is in {ignored}, but {why}", f"remove {_join(root, ignored)} from .gitignore"
+        return f"the file {name} is in {ignored}, but {why}", f"remove {join(root, ignored)} from .gitignore"
     inside = f"{folder}/" if folder != "." else ""
     for found in _alike(name, [one for one in (*files.texts, *files.unread) if one.startswith(inside)]):
         other = found[len(inside) :]
@@ -56,7 +56,7 @@ def _why(key: str, name: str, folder: str, files: Folder, root: str) -> tuple[st
     if len(here) == 1:
         return f"the file {name} does not exist, but {here[0]} does", f"write `{key}: {here[0]}`, if you mean it"
     what = f"the file {name} does not exist"
-    return what, f"add {_join(root, path)}, or correct `{key}:` in {_join(root, folder, 'contract.yaml')}"
+    return what, f"add {join(root, path)}, or correct `{key}:` in {join(root, folder, CONTRACT_FILE)}"
 
 
 def _alike(name: str, paths: list[str]) -> list[str]:
@@ -69,7 +69,3 @@ def _alike(name: str, paths: list[str]) -> list[str]:
         and one.suffix.lower() in (".avsc", ".avro", ".json", ".avdl", ".avpr", ""),
     )
     return [path for way in ways for path in paths if way(PurePosixPath(path))]
-
-
-def _join(*parts: str) -> str:
-    return PurePosixPath(*parts).as_posix()

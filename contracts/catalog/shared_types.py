@@ -17,6 +17,7 @@ from contracts.avro.nodes import NamedType, Reference, Schema
 from contracts.avro.outline import Outline
 from contracts.avro.redefinition import same
 from contracts.catalog.contract import Role, Subject, types_of
+from contracts.catalog.places import owner_of
 from contracts.errors import ConfigurationError, InvalidSchema, Redefined, UnknownType
 
 
@@ -196,10 +197,9 @@ class SharedTypes:
         """The place of the name through which a schema uses a definition of a shared type."""
         for both, at in names.used.items():
             for name in both:
-                if one := self._by_name.get(name):
-                    subject = self._subject_of(one)
-                    if any(node.document is each.schema.document for each in (subject, *types_of([subject]))):
-                        return at
+                one = self._by_name.get(name)
+                if one is not None and owner_of(self._subject_of(one), node) is not None:
+                    return at
         return ()
 
     # -- the files of history: a type with a fault counts as missing -------------------------------------------------

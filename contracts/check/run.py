@@ -212,7 +212,7 @@ def _unread(base: Baseline, names: Collection[str]) -> Iterator[Finding]:
         compared = (
             f"compared with the last version that can be read, {version}" if version else "nothing was compared"
         )
-        what, fix = f"in {base.label}: {error.what}; {compared}", f"go on, if this change repairs it; or {other}"
+        what, fix = f"in {base.label}: {error.what}; {compared}", f"continue if this change repairs it, or {other}"
         yield Finding(
             rule.id, rule.severity, what, fix, error.file, error.line, error.column, error.path, one.contract
         )

@@ -64,16 +64,20 @@ def everything(
 ) -> tuple[Finding, ...]:
     """Return every finding of `run`, every file that cannot be read, and every shared type that nothing uses."""
     unread = [unreadable(one.error, one.contract) for one in loaded.faults_of(names)]
-    readable = [name for name in names if name not in loaded.broken]
+    readable = _readable(loaded, names)
     found = run(loaded.catalog, texts, readable, levels) if readable or not names else ()
     return in_order([*unread, *(() if names else _unused_types(loaded)), *found])
 
 
 def examined(loaded: Loaded, names: Collection[str]) -> tuple[str, ...]:
     """The names of these contracts and of the shared types that they use; none if there are no names."""
-    readable = [name for name in names if name not in loaded.broken]
+    readable = _readable(loaded, names)
     types = loaded.catalog.only(readable).types if readable else ()
     return (*names, *(one.name for one in types))
+
+
+def _readable(loaded: Loaded, names: Collection[str]) -> list[str]:
+    return [name for name in names if name not in loaded.broken]
 
 
 def _unused_types(loaded: Loaded) -> Iterator[Finding]:
