@@ -323,6 +323,8 @@ def test_cassandra_starts_with_mounted_yaml(tmp_path: Path, where: str):
     picked = ports.pick(["cassandra", "cassandra-storage"])
     server = Cassandra(Site(tmp_path), picked, Shape())
     server.prepare(None)  # type: ignore[arg-type] - nothing is launched
+    # By default a role that was just dropped can still connect for the two seconds that Cassandra caches it.
+    text += "credentials_validity: 0ms\nroles_validity: 0ms\n"
     (server._folder / "cassandra.yaml").write_text(text)
     # The image has this file next to the YAML.
     (server._folder / "cassandra-rackdc.properties").write_text("dc=dc1\nrack=rack1\n")
