@@ -155,7 +155,7 @@ lock: $(STAMP) ## update requirements.lock and stack/jars.lock (needs uv)
 	@uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-header \
 	  --no-annotate --no-emit-index-url --no-emit-find-links --quiet -o requirements.lock
 	@for image in pipeline airflow; do \
-	  uv pip compile pyproject.toml deploy/java.in --extra streaming $$([ $$image = pipeline ] || echo --extra airflow) \
+	  uv pip compile pyproject.toml deploy/java.in --extra stream $$([ $$image = pipeline ] || echo --extra airflow) \
 	    -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	    --no-emit-index-url --no-emit-find-links --quiet -o deploy/$$image.lock; done
 	@$(BIN)/python -m stack lock
@@ -164,4 +164,4 @@ lock: $(STAMP) ## update requirements.lock and stack/jars.lock (needs uv)
 clean: ## stop the servers and remove the environment, data and caches of this clone
 	@if [ -x $(BIN)/python ] && [ -d .stack ]; then $(BIN)/python -m stack down; fi
 	@rm -rf $(VENV) .pythons .stack spark-warehouse metastore_db derby.log .pytest_cache .hypothesis .ruff_cache \
-	  .import_linter_cache .coverage *.egg-info
+	  .import_linter_cache .coverage build *.egg-info

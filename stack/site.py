@@ -12,9 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stack.errors import ServerError, UsageError
+import avro_data_contracts
+from avro_data_contracts.stack.errors import ServerError, UsageError
 
-CLONE = Path(__file__).resolve().parent.parent
+_CODE = Path(__file__).resolve().parent.parent
+#: The clone of this repository; where only the wheel is installed, the working folder.
+CLONE = _CODE if (_CODE / "pyproject.toml").is_file() else Path.cwd()
+#: What a server that runs our own code has as PYTHONPATH.
+IMPORTED_FROM = Path(avro_data_contracts.__file__).parent.parent
 _SECRET_NAMES = (
     "airflow-admin",
     "airflow-connections",
@@ -41,7 +46,7 @@ _SECRET_NAMES = (
 
 
 def default_root() -> Path:
-    """`STACK_DIR`, or `.stack` in the clone."""
+    """`STACK_DIR`, or `.stack` in the clone, or else in the working folder."""
     configured = os.environ.get("STACK_DIR")
     return Path(configured).resolve() if configured else CLONE / ".stack"
 

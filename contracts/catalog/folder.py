@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from contracts import git_program
-from contracts.errors import ConfigurationError
+from avro_data_contracts.contracts import git_program
+from avro_data_contracts.contracts.errors import ConfigurationError
 
 CONTRACT_FILE = "contract.yaml"
 #: Why a file is not read.

@@ -16,9 +16,9 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from stack import ports, process
-from stack.servers.server import Steps, base_environment
-from stack.site import CLONE, Site
+from avro_data_contracts.stack import ports, process
+from avro_data_contracts.stack.servers.server import Steps, base_environment
+from avro_data_contracts.stack.site import CLONE, IMPORTED_FROM, Site
 
 USER = "admin"
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -177,8 +177,10 @@ class Airflow:
             # In upper and lower case, because programs differ in which of the two they read.
             **dict.fromkeys(("NO_PROXY", "no_proxy"), _without_proxy(told)),
             "AIRFLOW_HOME": str(self._home),
-            "AIRFLOW_COMMAND": f"cd {CLONE} && {sys.executable} -m stack airflow --dir {self.site.root}",
-            "PYTHONPATH": str(CLONE),
+            "AIRFLOW_COMMAND": (
+                f"cd {CLONE} && {sys.executable} -m avro_data_contracts.stack airflow --dir {self.site.root}"
+            ),
+            "PYTHONPATH": str(IMPORTED_FROM),
             **{f"AIRFLOW__{name}": str(value) for name, value in settings.items()},
         }
 

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from stack import ports
-from stack.servers.server import Steps, base_environment
-from stack.site import CLONE, Site
+from avro_data_contracts.stack import ports
+from avro_data_contracts.stack.servers.server import Steps, base_environment
+from avro_data_contracts.stack.site import IMPORTED_FROM, Site
 
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -48,10 +48,17 @@ class DataSource:
 
     def command(self) -> list[str]:
         replay = ["--replay", str(self.replay)] if self.replay else []
-        return [sys.executable, "-m", "stack.source.server", "--port", str(self.ports["source"]), *replay]
+        return [
+            sys.executable,
+            "-m",
+            "avro_data_contracts.stack.source.server",
+            "--port",
+            str(self.ports["source"]),
+            *replay,
+        ]
 
     def environment(self) -> Mapping[str, str]:
-        return base_environment() | {"PYTHONPATH": str(CLONE), "PYTHONUNBUFFERED": "1"}
+        return base_environment() | {"PYTHONPATH": str(IMPORTED_FROM), "PYTHONUNBUFFERED": "1"}
 
     def ready(self) -> bool:
         if not ports.is_open(self.ports["source"]):

