@@ -226,7 +226,11 @@ def pull(
         Path | None, typer.Option("--dir", help="Where to write. Default: the folder of the contracts.")
     ] = None,
     topic: Annotated[
-        list[str] | None, typer.Option(help="Pull only this topic. Repeat the option for more topics.")
+        list[str] | None,
+        typer.Option(
+            metavar="TOPIC|SUBJECT=TOPIC",
+            help="Pull only this topic, or say which topic a subject belongs to. May be repeated.",
+        ),
     ] = None,
     owner: Annotated[
         str, typer.Option(help="The owner of the contracts, which a registry does not know.")
@@ -238,7 +242,8 @@ def pull(
     from contracts.registry import pull as pulls  # loads Kafka's client library: only where it is needed
 
     into = folder or context.obj.contracts_dir
-    pulled = pulls.files_of(pulls.read(_servers(context.obj), topic or ()), owner)
+    default = project.find(into.absolute().parent).strategy
+    pulled = pulls.files_of(pulls.read(_servers(context.obj), topic or ()), owner, *([default] if default else []))
     pulls.write(into, pulled)
     report.pulled(pulled, into, as_json=output is Format.json)
 
