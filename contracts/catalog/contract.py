@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -67,9 +68,21 @@ class SubjectStrategy(StrEnum):
     RecordName = "RecordName"
 
 
+def _in_the_context_of_the_registry(name: str) -> str:
+    if name.startswith(":.") and (end := name.find(":", 2)) > 0:
+        context, own = name[1:end], name[end + 1 :]
+        raise ValueError(
+            f"{name} names a context, and a contract does not: write {own!r}, and set SCHEMA_REGISTRY_URL to the URL "
+            f"of the context (…/contexts/{context})"
+        )
+    if not name.isprintable():
+        raise ValueError(f"{name!r} has characters that cannot be printed")
+    return name
+
+
 #: A subject as contract.yaml may name it: without a context, which belongs to the registry's URL.
 SubjectName = Annotated[
-    str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^:\x00-\x1f\x7f][^\x00-\x1f\x7f]*$")
+    str, StringConstraints(min_length=1, max_length=255), AfterValidator(_in_the_context_of_the_registry)
 ]
 
 
@@ -356,11 +369,13 @@ class Sibling:
         contract: its name.
         subject: of its value.
         names: the full name of its records, and their aliases.
+        said: as for the contract.
     """
 
     contract: str
     subject: str
     names: frozenset[str]
+    said: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -403,6 +418,15 @@ class Contract:
     def leads(self) -> bool:
         """Whether it is the first of the topic's contracts: its stream answers for the records that are nobody's."""
         return all(self.name < one.contract for one in self.siblings)
+
+    @property
+    def inherits_key(self) -> bool:
+        """Whether the key is that of the topic, which a sibling names."""
+        return self.key is not None and self.spec.key is None
+
+    def answers_for(self, key: str) -> bool:
+        """Whether the contract says `kafka` or `dead_letter` of its topic; if none does, the first one answers."""
+        return key in self.said or (self.leads and not any(key in one.said for one in self.siblings))
 
     @property
     def deletes(self) -> bool:

@@ -118,7 +118,7 @@ def _joined(several: Sequence[Contract]) -> Iterator[Contract]:
     said = {key: next((getattr(one.spec, key) for one in several if _says(one, key)), None) for key in _OF_THE_TOPIC}
     update = {key: value for key, value in said.items() if value is not None}
     key = next((one.key for one in several if one.key), None)
-    siblings = {one.name: Sibling(one.name, one.value.name, one.value.names) for one in several}
+    siblings = {one.name: Sibling(one.name, one.value.name, one.value.names, one.said) for one in several}
     for one in several:
         others = tuple(each for name, each in siblings.items() if name != one.name)
         yield replace(one, spec=one.spec.model_copy(update=update), key=one.key or key, siblings=others)
@@ -171,7 +171,7 @@ def _of_subjects(contracts: Sequence[Contract]) -> Iterator[tuple[str, Configura
 
 def said(contract: Contract) -> Iterator[Subject]:
     """The subjects whose level the contract decides: not the key that another contract of its topic names."""
-    if contract.key is not None and contract.spec.key is not None:
+    if contract.key is not None and not contract.inherits_key:
         yield contract.key
     yield contract.value
 

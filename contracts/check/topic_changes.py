@@ -42,7 +42,10 @@ def between(old: Contract, new: Contract) -> Iterator[TopicChange]:
         yield TopicChange("SCHEMA_ID_MOVED", at, before.value, after.value, moves_keys=new.key is not None)
     if old.spec.kafka.external or new.spec.kafka.external:
         return
-    yield from _of_topic("kafka", old.spec.kafka, new.spec.kafka)
+    if new.answers_for("kafka"):
+        yield from _of_topic("kafka", old.spec.kafka, new.spec.kafka)
+    if not new.answers_for("dead_letter"):
+        return
     if old.dead_letter_topic == new.dead_letter_topic:
         yield from _of_topic("dead_letter", old.spec.dead_letter, new.spec.dead_letter)
     else:
@@ -53,6 +56,8 @@ def between(old: Contract, new: Contract) -> Iterator[TopicChange]:
 def _subjects(old: Contract, new: Contract) -> Iterator[TopicChange]:
     roles: tuple[Role, ...] = ("key", "value")
     for role, before, after in zip(roles, (old.key, old.value), (new.key, new.value), strict=True):
+        if role == "key" and new.inherits_key:
+            continue
         if before and after and before.name != after.name:
             yield TopicChange("SUBJECT_CHANGED", (said_in(new.spec, role),), before.name, after.name)
 

@@ -71,11 +71,12 @@ def test_strategy_by_record_needs_a_name_or_a_subject(strategy: str) -> None:
     assert load(contract("a", '"string"', subject_strategy=strategy, subject="x")).get("a").value.name == "x"
 
 
-@pytest.mark.parametrize("name", ["", ":.staging:orders-value", "a\nb"])
+@pytest.mark.parametrize("name", ["", ":.staging:orders-value", "a\nb", "x" * 256])
 @pytest.mark.parametrize("key", ["subject", "key_subject"])
 def test_subject_of_another_context_or_with_control_characters_is_refused(key: str, name: str) -> None:
-    with pytest.raises(ConfigurationError, match=key):
+    with pytest.raises(ConfigurationError, match=f"contract.yaml:5: {key}: ") as raised:
         load(contract("a", PLACED, KEY, **{key: name}))
+    assert ("write 'orders-value', and set SCHEMA_REGISTRY_URL" in str(raised.value)) is name.startswith(":")
 
 
 def test_contracts_of_one_topic_know_each_other_and_share_what_one_says() -> None:
@@ -221,3 +222,13 @@ def test_predecessor_has_the_same_topic_and_subject_or_folder_or_record(
 ) -> None:
     found = predecessors(names(load(*old)), names(load(*new)))
     assert {name: one.name for name, one in found.items()} == expected
+
+
+def test_union_of_records_cannot_have_tables_and_the_fix_is_a_contract_for_each() -> None:
+    sink = {"postgres": {"table": "t", "primary_key": ["id"]}}
+    types = {"types/placed.avsc": PLACED, "types/paid.avsc": PAID}
+    union = '["shop.Placed", "shop.Paid"]'
+    assert load(contract("a", union), types).get("a").value.fullname == ""
+    with pytest.raises(ConfigurationError, match="needs a record") as raised:
+        load(contract("a", union, sinks=sink), types)
+    assert "a contract for each of its records" in raised.value.fix
