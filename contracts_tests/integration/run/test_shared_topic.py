@@ -14,27 +14,34 @@ import yaml
 from pyspark.sql import SparkSession
 
 from contracts.catalog import dead_letter
+from contracts.errors import ConfigurationError
+from contracts.registry.topics import Topics
 from contracts.settings import Settings
 from contracts_tests.fixtures.pipeline import Pipeline
+from producers.publish import Publisher
 from streaming import topic
 from streaming.dead_letters import letters as dead_letters
 from streaming.dead_letters import replay as replaying
 from streaming.inspection.reconcile import Outcome, reconcile
 
 FIELDS: list[dict[str, Any]] = [{"name": "id", "type": "string"}, {"name": "amount", "type": "int"}]
+# The broker refuses timestamps that are far ahead, unless the topic says otherwise.
+KAFKA = {"partitions": 2, "config": {"message.timestamp.after.max.ms": str(2**63 - 1)}}
 NOTE = {"name": "note", "type": ["null", "string"], "default": None}
 
 
 class Shared:
     """A topic with the contracts `a_placed` and `b_paid`, registered, and their pipelines."""
 
-    def __init__(self, configured: Settings, spark: SparkSession, folder: Path, strategy: str) -> None:
+    def __init__(
+        self, configured: Settings, spark: SparkSession, folder: Path, strategy: str, kafka: object = None
+    ) -> None:
         self.topic = f"orders_{uuid.uuid4().hex[:8]}"
         self.strategy = strategy
         update = {"contracts_dir": folder / "schemas", "checkpoint_dir": folder / "checkpoints"}
         self.settings = configured.model_copy(update=update)
         self.spark = spark
-        self.placed = self.add("a_placed", "Placed", kafka={"partitions": 2})
+        self.placed = self.add("a_placed", "Placed", kafka=kafka or KAFKA)
         rules = [{"name": "positive", "field": "amount", "min": 1}]
         self.paid = self.add("b_paid", "Paid", rules=rules, cassandra=True)
 
@@ -148,3 +155,46 @@ def test_letter_that_is_put_back_reaches_the_contract_that_its_type_has_by_then(
 
     assert values(sent.postgres_rows(), "amount") == {"x": (7,)}
     assert placed.postgres_rows() == paid.postgres_rows() == {}
+
+
+def test_each_letter_is_sent_once_also_with_far_timestamps_and_many_unknown_schemas(shared: Shared) -> None:
+    placed, paid = shared.placed, shared.paid
+    placed_id = placed.register()
+    found = placed.registry.version(paid.contract.value.name)
+    assert found is not None
+    order, payment = (paid.encode(schema_id, {"id": "1", "amount": 1}) for schema_id in (placed_id, found.schema_id))
+    many = [{"value": b"\x00" + struct.pack(">i", 1_900_000_000 + number)} for number in range(150)]
+    far = {"timestamp": 10**18}
+    placed.send({"value": order}, {"value": payment}, *many)
+    placed.send({"value": order, **far}, {"value": payment, **far}, {"value": b"not avro", **far})
+
+    for one in (placed, paid):
+        one.stream()
+
+    assert values(placed.postgres_rows(), "amount") == values(paid.postgres_rows(), "amount") == {"1": (1,)}
+    # Of a record with a far timestamp, only that is told, and by the contract of its type.
+    assert shared.reasons(placed) == {"UNKNOWN_SCHEMA_ID": 150, "TIMESTAMP_OUT_OF_RANGE": 3}
+    assert set(shared.places(placed).values()) == {1}
+
+
+def test_external_topics_are_used_and_never_made(
+    settings_of_stack: Settings, spark: SparkSession, tmp_path: Path
+) -> None:
+    shared = Shared(settings_of_stack, spark, tmp_path, "TopicRecordName", kafka="external")
+    shared.placed.register()
+    topics = Topics(shared.settings)
+    for refused in (shared.placed.stream, lambda: Publisher(shared.placed.contract, shared.settings).open()):
+        with pytest.raises(ConfigurationError, match=r"topic") as raised:
+            refused()
+        assert "owner" in raised.value.fix
+    for name in (shared.topic, shared.placed.contract.dead_letter_topic):
+        assert topics.read([name])[name] is None
+        topics.create(name, 3, 1, {})
+
+    publisher = Publisher(shared.placed.contract, shared.settings)
+    publisher.open()
+    publisher.send({"id": "1", "amount": 2})
+    publisher.flush()
+    shared.placed.stream()
+
+    assert values(shared.placed.postgres_rows(), "amount") == {"1": (2,)}
