@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from contracts.avro.jsonpos import JsonError, Pointer, load
-from contracts.avro.names import qualify
-from contracts.avro.nodes import PRIMITIVES
+from avro_data_contracts.contracts.avro.jsonpos import JsonError, Pointer, load
+from avro_data_contracts.contracts.avro.names import qualify
+from avro_data_contracts.contracts.avro.nodes import PRIMITIVES
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
-from contracts import git_program
-from contracts.errors import ConfigurationError
-from contracts.project import Project, find
+from avro_data_contracts.contracts import git_program
+from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.project import Project, find
 
 CONTRACT_FILE = "contract.yaml"
 #: Why a file is not read.

@@ -13,9 +13,9 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Literal
 
-from contracts.catalog import primary_keys, sharing, yaml_text
-from contracts.catalog.contract import Contract, ContractSpec, Subject, SubjectStrategy, types_of
-from contracts.catalog.folder import (
+from avro_data_contracts.contracts.catalog import primary_keys, sharing, yaml_text
+from avro_data_contracts.contracts.catalog.contract import Contract, ContractSpec, Subject, SubjectStrategy, types_of
+from avro_data_contracts.contracts.catalog.folder import (
     CONTRACT_FILE,
     Folder,
     beside,
@@ -23,14 +23,14 @@ from contracts.catalog.folder import (
     join,
     read_folder,
 )
-from contracts.catalog.missing import missing
-from contracts.catalog.shared_types import SharedTypes
-from contracts.catalog.spec import line_of, names_in, parse_spec
-from contracts.catalog.subject_names import subject_name
-from contracts.errors import ConfigurationError
-from contracts.listing import few
-from contracts.project import Project
-from contracts.quality import reading
+from avro_data_contracts.contracts.catalog.missing import missing
+from avro_data_contracts.contracts.catalog.shared_types import SharedTypes
+from avro_data_contracts.contracts.catalog.spec import line_of, names_in, parse_spec
+from avro_data_contracts.contracts.catalog.subject_names import subject_name
+from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.listing import few
+from avro_data_contracts.contracts.project import Project
+from avro_data_contracts.contracts.quality import reading
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from contracts.catalog.folder import CONTRACT_FILE, IGNORED, Folder, beside, join
-from contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.catalog.folder import CONTRACT_FILE, IGNORED, Folder, beside, join
+from avro_data_contracts.contracts.errors import ConfigurationError
 
 
 def missing(key: str, name: str, folder: str, files: Folder, root: str, line: int) -> ConfigurationError:

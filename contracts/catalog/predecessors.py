@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.catalog.contract import Contract
 
 #: Two contracts of one topic belong together if one of these is the same; the first counts most.
 _ALIKE: tuple[Callable[[Contract], str], ...] = (

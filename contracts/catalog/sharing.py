@@ -9,10 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from contracts.avro.writing import normalised
-from contracts.catalog.contract import Contract, Sibling, Subject, SubjectStrategy, Tombstones, types_of
-from contracts.catalog.subject_names import said_in
-from contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.avro.writing import normalised
+from avro_data_contracts.contracts.catalog.contract import (
+    Contract,
+    Sibling,
+    Subject,
+    SubjectStrategy,
+    Tombstones,
+    types_of,
+)
+from avro_data_contracts.contracts.catalog.subject_names import said_in
+from avro_data_contracts.contracts.errors import ConfigurationError
 
 _OF_THE_TOPIC = ("kafka", "dead_letter")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contracts.catalog.contract import ContractSpec, Role, SubjectStrategy
+from avro_data_contracts.contracts.catalog.contract import ContractSpec, Role, SubjectStrategy
 
 
 def subject_name(spec: ContractSpec, role: Role, fullname: str) -> str:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from contracts.catalog.contract import Contract, DeadLetterSpec, Role, TopicSpec
-from contracts.catalog.subject_names import said_in
+from avro_data_contracts.contracts.catalog.contract import Contract, DeadLetterSpec, Role, TopicSpec
+from avro_data_contracts.contracts.catalog.subject_names import said_in
 
 #: Kafka's own defaults for settings that the contract does not name; a broker may have others.
 DEFAULTS = {"cleanup.policy": "delete", "retention.ms": "604800000", "retention.bytes": "-1"}

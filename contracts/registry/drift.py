@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from contracts.catalog import sharing
-from contracts.catalog.contract import Contract, Subject, types_of
-from contracts.catalog.findings import Finding, Severity, in_order
-from contracts.catalog.loading import Catalog
-from contracts.catalog.places import Texts
-from contracts.listing import few
-from contracts.registry import plan
-from contracts.registry.plan import Actual, Conflict
-from contracts.registry.steps import ConfigureTopic, CreateTopic, RegisterSchema, SetLevel, Step
+from avro_data_contracts.contracts.catalog import sharing
+from avro_data_contracts.contracts.catalog.contract import Contract, Subject, types_of
+from avro_data_contracts.contracts.catalog.findings import Finding, Severity, in_order
+from avro_data_contracts.contracts.catalog.loading import Catalog
+from avro_data_contracts.contracts.catalog.places import Texts
+from avro_data_contracts.contracts.listing import few
+from avro_data_contracts.contracts.registry import plan
+from avro_data_contracts.contracts.registry.plan import Actual, Conflict
+from avro_data_contracts.contracts.registry.steps import ConfigureTopic, CreateTopic, RegisterSchema, SetLevel, Step
 
 _ERROR, _WARNING = Severity.error, Severity.warning
 

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from contracts.avro.nodes import Schema
-from contracts.catalog import sharing
-from contracts.catalog.contract import Contract, DeadLetterSpec, Subject, TopicSpec, types_of
-from contracts.catalog.loading import Catalog
-from contracts.compat.levels import check_schemas
-from contracts.listing import few
-from contracts.registry.steps import (
+from avro_data_contracts.contracts.avro.nodes import Schema
+from avro_data_contracts.contracts.catalog import sharing
+from avro_data_contracts.contracts.catalog.contract import Contract, DeadLetterSpec, Subject, TopicSpec, types_of
+from avro_data_contracts.contracts.catalog.loading import Catalog
+from avro_data_contracts.contracts.compat.levels import check_schemas
+from avro_data_contracts.contracts.listing import few
+from avro_data_contracts.contracts.registry.steps import (
     ApprovedBreak,
     ConfigureTopic,
     CreateTopic,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from contracts.avro import outline
-from contracts.catalog.contract import SubjectStrategy
-from contracts.registry.registered import AVRO, RegisteredSchema
+from avro_data_contracts.contracts.avro import outline
+from avro_data_contracts.contracts.catalog.contract import SubjectStrategy
+from avro_data_contracts.contracts.registry.registered import AVRO, RegisteredSchema
 
 #: The names of `TopicName`: topic and role.
 OF_A_TOPIC = re.compile(r"(?!\.{1,2}-)([a-zA-Z0-9._-]{1,249})-(key|value)")

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from streaming.decode.reasons import OF_ANOTHER
-from streaming.sinks.observed import Observed
+from avro_data_contracts.streaming.decode.reasons import OF_ANOTHER
+from avro_data_contracts.streaming.sinks.observed import Observed
 
 _BATCH = "batch"
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from contracts.catalog import loading
-from contracts.catalog.places import Texts
-from contracts.registry import drift, plan, pull
-from contracts.registry.client import Registry
-from contracts.registry.register import Servers
-from contracts.registry.topics import Topics
-from contracts.settings import Settings
+from avro_data_contracts.contracts.catalog import loading
+from avro_data_contracts.contracts.catalog.places import Texts
+from avro_data_contracts.contracts.registry import drift, plan, pull
+from avro_data_contracts.contracts.registry.client import Registry
+from avro_data_contracts.contracts.registry.register import Servers
+from avro_data_contracts.contracts.registry.topics import Topics
+from avro_data_contracts.contracts.settings import Settings
 from contracts_tests.fixtures.repository import Repository
 
 

@@ -13,16 +13,16 @@ import pytest
 import yaml
 from pyspark.sql import SparkSession
 
-from contracts.catalog import dead_letter
-from contracts.errors import ConfigurationError
-from contracts.registry.topics import Topics
-from contracts.settings import Settings
+from avro_data_contracts.contracts.catalog import dead_letter
+from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.registry.topics import Topics
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.producers.publish import Publisher
+from avro_data_contracts.streaming import topic
+from avro_data_contracts.streaming.dead_letters import letters as dead_letters
+from avro_data_contracts.streaming.dead_letters import replay as replaying
+from avro_data_contracts.streaming.inspection.reconcile import Outcome, reconcile
 from contracts_tests.fixtures.pipeline import Pipeline
-from producers.publish import Publisher
-from streaming import topic
-from streaming.dead_letters import letters as dead_letters
-from streaming.dead_letters import replay as replaying
-from streaming.inspection.reconcile import Outcome, reconcile
 
 FIELDS: list[dict[str, Any]] = [{"name": "id", "type": "string"}, {"name": "amount", "type": "int"}]
 # The broker refuses timestamps that are far ahead, unless the topic says otherwise.

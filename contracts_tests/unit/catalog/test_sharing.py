@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 import yaml
 
-from contracts.catalog import loading
-from contracts.catalog.contract import Contract
-from contracts.catalog.folder import Folder
-from contracts.catalog.loading import Catalog
-from contracts.catalog.predecessors import predecessors
-from contracts.errors import ConfigurationError
-from contracts.project import Project
+from avro_data_contracts.contracts.catalog import loading
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.catalog.folder import Folder
+from avro_data_contracts.contracts.catalog.loading import Catalog
+from avro_data_contracts.contracts.catalog.predecessors import predecessors
+from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.project import Project
 from contracts_tests.fixtures.contract_files import record
 
 PLACED, PAID = record(("id", "string"), name="shop.Placed"), record(("id", "string"), name="shop.Paid")

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
-from contracts.catalog import loading
-from contracts.catalog.places import Texts
-from contracts.check import run as check
-from contracts.check.baselines import GitSource
-from contracts.check.run import Checked
+from avro_data_contracts.contracts.catalog import loading
+from avro_data_contracts.contracts.catalog.places import Texts
+from avro_data_contracts.contracts.check import run as check
+from avro_data_contracts.contracts.check.baselines import GitSource
+from avro_data_contracts.contracts.check.run import Checked
 from contracts_tests.fixtures.git import git
 
 STRATEGIES: list[dict[str, str]] = [
