@@ -174,7 +174,7 @@ def plan(
     context: typer.Context, names: Names = None, output: Output = Format.text, schemas: FolderHere = None
 ) -> None:
     """Show each step that `register` would take."""
-    _, wanted = _plan(context.obj, names or ())
+    _, wanted = _plan(context.obj, names or (), verdicts=True)
     report.plan(wanted, as_json=output is Format.json)
     raise typer.Exit(EXIT_FINDINGS if wanted.conflicts else EXIT_OK)
 
@@ -192,7 +192,7 @@ def register(
 ) -> None:
     """Apply the contracts to the registry and the topics; what already matches stays untouched."""
     as_json = output is Format.json
-    servers, wanted = _plan(context.obj, names or (), prune=prune)
+    servers, wanted = _plan(context.obj, names or (), prune=prune, verdicts=dry_run)
     if not dry_run:
         servers.carry_out(wanted, (lambda step: None) if as_json else report.step)
     report.plan(wanted, as_json=as_json, carried_out=not dry_run)
@@ -213,7 +213,7 @@ def drift(
     current = loaded.whole()
     servers = _servers(context.obj)
     findings = drifts.find(current, servers.read(current), texts)
-    against = f"the registry {servers.registry.url} and Kafka {servers.topics.bootstrap}"
+    against = drifts.compared_with(current, servers.registry.url, servers.topics.bootstrap)
     found = Result("drift", tuple(current.contracts), findings, fail_on, against=against)
     _print(found, output, context.obj)
     raise typer.Exit(found.exit_code)
@@ -226,7 +226,11 @@ def pull(
         Path | None, typer.Option("--dir", help="Where to write. Default: the folder of the contracts.")
     ] = None,
     topic: Annotated[
-        list[str] | None, typer.Option(help="Pull only this topic. Repeat the option for more topics.")
+        list[str] | None,
+        typer.Option(
+            metavar="TOPIC|SUBJECT=TOPIC",
+            help="Pull only this topic, or say which topic a subject belongs to. May be repeated.",
+        ),
     ] = None,
     owner: Annotated[
         str, typer.Option(help="The owner of the contracts, which a registry does not know.")
@@ -240,7 +244,8 @@ def pull(
     )
 
     into = folder or context.obj.contracts_dir
-    pulled = pulls.files_of(pulls.read(_servers(context.obj), topic or ()), owner)
+    default = project.find(into.absolute().parent).strategy
+    pulled = pulls.files_of(pulls.read(_servers(context.obj), topic or ()), owner, *([default] if default else []))
     pulls.write(into, pulled)
     report.pulled(pulled, into, as_json=output is Format.json)
 
@@ -308,12 +313,16 @@ def _print(found: Result, output: report.Format, configured: Settings) -> None:
     report.result(found, output, from_top)
 
 
-def _plan(configured: Settings, names: Sequence[str], *, prune: bool = False) -> tuple[Servers, plans.Plan]:
+def _plan(
+    configured: Settings, names: Sequence[str], *, prune: bool = False, verdicts: bool
+) -> tuple[Servers, plans.Plan]:
     everything = loading.load(configured.contracts_dir)
     desired = everything.only(names)
     servers = _servers(configured)
     today = datetime.now(UTC).date()
-    return servers, plans.make(desired, servers.read(desired), prune=prune, today=today, among=everything)
+    return servers, plans.make(
+        desired, servers.read(desired, verdicts=verdicts), prune=prune, today=today, among=everything
+    )
 
 
 def _servers(configured: Settings) -> Servers:

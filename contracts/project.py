@@ -1,10 +1,11 @@
 """`contracts.toml`: what a repository of contracts decides for all of them.
 
 [contracts]
-schemas = "services/shop/schemas"   # relative to this file
+schemas = "services/shop/schemas"       # relative to this file
+subject_strategy = "TopicRecordName"    # of the contracts that name none
 
 [lint]
-FIELD_NAME = "off"                  # or "warning", or "error"
+FIELD_NAME = "off"                      # or "warning", or "error"
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from avro_data_contracts.contracts.errors import ConfigurationError
 
 FILE: Final = "contracts.toml"
+Strategy = Literal["TopicName", "TopicRecordName", "RecordName"]
 
 
 class _Table(BaseModel):
@@ -29,6 +31,7 @@ class _Table(BaseModel):
 
 class _Contracts(_Table):
     schemas: Path | None = None
+    subject_strategy: Strategy | None = None
 
 
 class _Content(_Table):
@@ -44,11 +47,13 @@ class Project:
         file: where it is, as messages show it; empty if there is none.
         schemas: the folder of the contracts, from the working folder; None if it says nothing.
         lint: severities of rules, by their ids.
+        strategy: how the subjects of values are named where a contract does not say it; None if it says nothing.
     """
 
     file: str = ""
     schemas: Path | None = None
     lint: Mapping[str, str] = field(default_factory=dict)
+    strategy: Strategy | None = None
 
 
 def find(start: Path) -> Project:
@@ -65,8 +70,20 @@ def find(start: Path) -> Project:
 
 
 def _read(path: Path) -> Project:
+    return parse(path.read_bytes(), path)
+
+
+def parse(data: bytes, path: Path) -> Project:
+    """Read the content of the file.
+
+    Args:
+        path: from the working folder; also for messages.
+
+    Raises:
+        ConfigurationError: it is not valid.
+    """
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = tomllib.loads(data.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"not TOML: {error}", where=str(path), fix="correct the file") from None
     try:
@@ -74,7 +91,12 @@ def _read(path: Path) -> Project:
     except ValidationError as error:
         raise _refusal(error, str(path)) from None
     schemas = content.contracts.schemas
-    return Project(str(path), schemas and Path(os.path.relpath(path.parent / schemas)), content.lint)
+    return Project(
+        str(path),
+        schemas and Path(os.path.relpath(path.parent / schemas)),
+        content.lint,
+        content.contracts.subject_strategy,
+    )
 
 
 def _refusal(error: ValidationError, where: str) -> ConfigurationError:

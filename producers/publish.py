@@ -217,7 +217,9 @@ class Publisher:
             raise ConfigurationError(
                 f"there is no topic {' and no topic '.join(missing)}",
                 where=self._outbox.where,
-                fix="make register-schemas",
+                fix="have the topic's owner create it (`kafka: external`)"
+                if self._contract.spec.kafka.external
+                else "make register-schemas",
             )
 
 

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -22,9 +23,10 @@ from pydantic import (
     ValidationInfo,
     create_model,
     field_validator,
+    model_validator,
 )
 
-from avro_data_contracts.contracts.avro.nodes import Record, Schema
+from avro_data_contracts.contracts.avro.nodes import Named, Record, Schema
 from avro_data_contracts.contracts.avro.writing import to_json
 from avro_data_contracts.contracts.quality.rules import Rule, RuleSpec
 from avro_data_contracts.contracts.sources.known import model_of
@@ -58,9 +60,39 @@ class Spec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class TopicSpec(Spec):
-    """Kafka settings of the topic.  `replication_factor` -1 is the broker's default."""
+class SubjectStrategy(StrEnum):
+    """How the subject of a value is named; Confluent's serializers have the same three (`subject.name.strategy`)."""
 
+    TopicName = "TopicName"
+    TopicRecordName = "TopicRecordName"
+    RecordName = "RecordName"
+
+
+def _in_the_context_of_the_registry(name: str) -> str:
+    if name.startswith(":.") and (end := name.find(":", 2)) > 0:
+        context, own = name[1:end], name[end + 1 :]
+        raise ValueError(
+            f"{name} names a context, and a contract does not: write {own!r}, and set SCHEMA_REGISTRY_URL to the URL "
+            f"of the context (…/contexts/{context})"
+        )
+    if not name.isprintable():
+        raise ValueError(f"{name!r} has characters that cannot be printed")
+    return name
+
+
+#: A subject as contract.yaml may name it: without a context, which belongs to the registry's URL.
+SubjectName = Annotated[
+    str, StringConstraints(min_length=1, max_length=255), AfterValidator(_in_the_context_of_the_registry)
+]
+
+
+class TopicSpec(Spec):
+    """Kafka settings of the topic.  `replication_factor` -1 is the broker's default.
+
+    `external`: somebody else creates the topic and its dead-letter topic, and decides their settings.
+    """
+
+    external: bool = False
     partitions: int = Field(1, ge=1, le=MOST_PARTITIONS)
     replication_factor: int = Field(-1, ge=-1, le=MOST_REPLICAS)
     config: dict[str, str] = Field(default_factory=dict)
@@ -69,6 +101,12 @@ class TopicSpec(Spec):
     @classmethod
     def _as_kafka_writes_it(cls, value: object) -> object:
         return _config_as_kafka_writes_it(value)
+
+    @model_validator(mode="after")
+    def _decides_nothing_of_others(self) -> TopicSpec:
+        if self.external and (said := self.model_fields_set - {"external"}):
+            raise ValueError(f"an external topic has its owner's settings: remove {', '.join(sorted(said))}")
+        return self
 
 
 class DeadLetterSpec(Spec):
@@ -208,7 +246,10 @@ class ContractSpec(Spec):
     description: str = ""
     compatibility: Compatibility
     key: str | None = None
+    key_subject: SubjectName | None = None
     value: str = "value.avsc"
+    subject: SubjectName | None = None
+    subject_strategy: SubjectStrategy = SubjectStrategy.TopicName
     source: SerializeAsAny[SourceSpec | None] = None
     producer: ProducerSpec = ProducerSpec()
     kafka: TopicSpec = TopicSpec()
@@ -231,6 +272,19 @@ class ContractSpec(Spec):
     def _as_its_source_has_it(cls, value: object) -> object:
         return model_of(value).model_validate(value) if isinstance(value, dict) else value
 
+    @field_validator("kafka", mode="before")
+    @classmethod
+    def _may_be_one_word(cls, value: object) -> object:
+        return {"external": True} if value == "external" else value
+
+    @field_validator("dead_letter")
+    @classmethod
+    def _is_as_external(cls, value: DeadLetterSpec, info: ValidationInfo) -> DeadLetterSpec:
+        said = sorted(value.model_fields_set & {"partitions", "replication_factor", "config"})
+        if said and (kafka := info.data.get("kafka")) is not None and kafka.external:
+            raise ValueError(f"with `kafka: external`, its owner decides its settings too: remove {', '.join(said)}")
+        return value
+
     @field_validator("tombstones")
     @classmethod
     def _has_a_key(cls, value: Tombstones, info: ValidationInfo) -> Tombstones:
@@ -247,7 +301,7 @@ class Subject:
     """A subject of the registry as the repository wants it.
 
     Attributes:
-        name: the subject's name; TopicNameStrategy for keys and values, the full name for a shared type.
+        name: the subject's name (see `subject_names`); the full name for a shared type.
         role: `key`, `value`, or `type` for a shared named type.
         file: path of the .avsc, relative to the repository where possible.
         text: the file's text.
@@ -261,6 +315,18 @@ class Subject:
     text: str
     schema: Schema
     types: tuple[Subject, ...] = ()
+
+    @property
+    def fullname(self) -> str:
+        """The full name of the type; empty if it has none."""
+        root = self.schema.resolve(self.schema.root)
+        return root.fullname if isinstance(root, Named) else ""
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The full name of the type, and its aliases."""
+        root = self.schema.resolve(self.schema.root)
+        return frozenset({root.fullname, *root.aliases}) if isinstance(root, Named) else frozenset()
 
     @property
     def record(self) -> Record:
@@ -296,6 +362,23 @@ def types_of(subjects: Iterable[Subject]) -> tuple[Subject, ...]:
 
 
 @dataclass(frozen=True)
+class Sibling:
+    """Another contract of the same topic, as far as it matters for telling the records apart.
+
+    Attributes:
+        contract: its name.
+        subject: of its value.
+        names: the full name of its records, and their aliases.
+        said: as for the contract.
+    """
+
+    contract: str
+    subject: str
+    names: frozenset[str]
+    said: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
 class Contract:
     """One folder of `schemas/`.
 
@@ -306,6 +389,8 @@ class Contract:
         key: the subject of the key; None when the topic has no key schema.
         value: the subject of the value.
         rules: the quality rules of `spec`, parsed.
+        siblings: the other contracts of the topic, each with a record of its own, by name.
+        said: the keys that contract.yaml itself has; the others are defaults, or what a sibling says.
     """
 
     name: str
@@ -314,6 +399,8 @@ class Contract:
     key: Subject | None
     value: Subject
     rules: tuple[Rule, ...] = ()
+    siblings: tuple[Sibling, ...] = ()
+    said: frozenset[str] = frozenset()
 
     @property
     def topic(self) -> str:
@@ -328,6 +415,20 @@ class Contract:
         return self.spec.dead_letter.topic or f"{self.spec.topic}.dlq"
 
     @property
+    def leads(self) -> bool:
+        """Whether it is the first of the topic's contracts: its stream answers for the records that are nobody's."""
+        return all(self.name < one.contract for one in self.siblings)
+
+    @property
+    def inherits_key(self) -> bool:
+        """Whether the key is that of the topic, which a sibling names."""
+        return self.key is not None and self.spec.key is None
+
+    def answers_for(self, key: str) -> bool:
+        """Whether the contract says `kafka` or `dead_letter` of its topic; if none does, the first one answers."""
+        return key in self.said or (self.leads and not any(key in one.said for one in self.siblings))
+
+    @property
     def deletes(self) -> bool:
         """Whether a record without a value deletes the row of its key."""
         return self.spec.tombstones is Tombstones.delete and bool(self.sinks)
@@ -336,7 +437,7 @@ class Contract:
     def keys(self) -> Contract:
         """The contract with its key in place of the value, to decode the keys of tombstones as values."""
         assert self.key is not None
-        return replace(self, value=self.key, rules=())
+        return replace(self, value=self.key, rules=(), siblings=())
 
     @property
     def subjects(self) -> tuple[Subject, ...]:

@@ -7,12 +7,14 @@ itself.
 from __future__ import annotations
 
 import os
+import posixpath
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from avro_data_contracts.contracts import git_program
 from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.project import Project, find
 
 CONTRACT_FILE = "contract.yaml"
 #: Why a file is not read.
@@ -29,11 +31,13 @@ class Folder:
         texts: every contract.yaml and .avsc: path -> text.
         unread: files that are there, but are not read: path -> why; empty if only the name is the reason.
         faults: errors of files that should be read, but cannot be.
+        project: what `contracts.toml` decides for all of them.
     """
 
     texts: Mapping[str, str]
     unread: Mapping[str, str] = field(default_factory=dict)
     faults: tuple[ConfigurationError, ...] = ()
+    project: Project = field(default_factory=Project)
 
     def readable(self) -> Mapping[str, str]:
         """The texts.
@@ -51,6 +55,11 @@ def join(*parts: str) -> str:
     return PurePosixPath(*parts).as_posix()
 
 
+def beside(folder: str, name: str) -> str:
+    """The path of a file that the contract.yaml of `folder` names."""
+    return posixpath.normpath(join(folder, name))
+
+
 def is_contract_file(path: str) -> bool:
     """Whether the file is read: a contract.yaml or an .avsc."""
     return path.endswith(".avsc") or PurePosixPath(path).name == CONTRACT_FILE
@@ -64,7 +73,7 @@ def is_almost_contract_file(path: str) -> bool:
 
 def read_folder(folder: Path) -> Folder:
     """Read the files below `folder`."""
-    return _Reading(folder).read()
+    return replace(_Reading(folder).read(), project=find(Path(folder).absolute().parent))
 
 
 class _Reading:

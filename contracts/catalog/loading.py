@@ -7,17 +7,18 @@ one shared named type, which is registered under its full name as the subject, a
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Literal
 
-from avro_data_contracts.contracts.catalog import primary_keys, yaml_text
-from avro_data_contracts.contracts.catalog.contract import Contract, ContractSpec, Subject, types_of
+from avro_data_contracts.contracts.catalog import primary_keys, sharing, yaml_text
+from avro_data_contracts.contracts.catalog.contract import Contract, ContractSpec, Subject, SubjectStrategy, types_of
 from avro_data_contracts.contracts.catalog.folder import (
     CONTRACT_FILE,
     Folder,
+    beside,
     is_almost_contract_file,
     join,
     read_folder,
@@ -25,8 +26,10 @@ from avro_data_contracts.contracts.catalog.folder import (
 from avro_data_contracts.contracts.catalog.missing import missing
 from avro_data_contracts.contracts.catalog.shared_types import SharedTypes
 from avro_data_contracts.contracts.catalog.spec import line_of, names_in, parse_spec
+from avro_data_contracts.contracts.catalog.subject_names import subject_name
 from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.listing import few
+from avro_data_contracts.contracts.project import Project
 from avro_data_contracts.contracts.quality import reading
 
 
@@ -46,8 +49,12 @@ class Catalog:
 
     @property
     def subjects(self) -> tuple[Subject, ...]:
-        """Every subject that the repository owns, references first."""
-        return self.types + tuple(s for contract in self.contracts.values() for s in contract.subjects)
+        """Every subject that the repository owns, once, references first."""
+        found = {one.name: one for one in self.types}
+        for contract in self.contracts.values():
+            for one in contract.subjects:
+                found.setdefault(one.name, one)
+        return tuple(found.values())
 
     def get(self, name: str) -> Contract:
         """Return the contract with that folder name.
@@ -182,8 +189,6 @@ class _Reading:
         self.faults: dict[int, Fault] = {}
         self.broken: dict[str, str] = {}
         self.contracts: dict[str, Contract] = {}
-        self.topics: dict[str, str] = {}
-        self.tables: dict[tuple[str, str], str] = {}
 
     def read(self) -> Loaded:
         texts = self.files.texts
@@ -203,7 +208,9 @@ class _Reading:
             )
         specs = {folder: spec for folder in folders if (spec := self._spec(folder))}
         everywhere = dict.fromkeys([*folders, *self.broken])
-        own = {join(folder, name) for folder in everywhere for name in self._named(folder, specs.get(folder))}
+        named = {beside(folder, name) for folder in everywhere for name in self._named(folder, specs.get(folder))}
+        # A file outside the folders of contracts is also a shared type.
+        own = {path for path in named if str(PurePosixPath(path).parent) in everywhere or self._inside(path)}
         shared = SharedTypes(
             {path: text for path, text in texts.items() if path.endswith(".avsc") and path not in own},
             self.root,
@@ -212,9 +219,11 @@ class _Reading:
         )
         if not self.stored:
             for error in shared.faults():
-                self._fault(error)
+                if error.file not in {join(self.root, path) for path in named}:
+                    self._fault(error)
         for folder, spec in specs.items():
             self._contract(folder, spec, shared)
+        self._agree()
         subjects = [subject for contract in self.contracts.values() for subject in contract.subjects]
         catalog = Catalog(self.root, MappingProxyType(self.contracts), types_of(subjects))
         unused = {} if self.broken or self.stored else shared.unused(subjects)
@@ -235,7 +244,8 @@ class _Reading:
     def _spec(self, folder: str) -> ContractSpec | None:
         text = self.files.texts[join(folder, CONTRACT_FILE)]
         try:
-            return parse_spec(text, join(self.root, folder, CONTRACT_FILE))
+            spec = parse_spec(text, join(self.root, folder, CONTRACT_FILE))
+            return with_default(spec, self.files.project)
         except ConfigurationError as error:
             names = names_in(text)
             topic = names.topic if names else ""
@@ -256,13 +266,12 @@ class _Reading:
         self.broken[name] = spec.topic
         where = join(self.root, folder, CONTRACT_FILE)
         try:
-            self._check_unique(spec, where)
             key = self._subject(name, folder, spec, "key", shared) if spec.key else None
             value = self._subject(name, folder, spec, "value", shared)
             if value is None or (spec.key and key is None):
                 return
             rules = reading.read(spec.rules, value.schema, lambda *at: (where, self._line(folder, "rules", *at)))
-            contract = Contract(name, where, spec, key, value, rules)
+            contract = Contract(name, where, spec, key, value, rules, said=frozenset(spec.model_fields_set))
             primary_keys.check(contract)
         except ConfigurationError as error:
             if error.file == where and error.path and not error.line:
@@ -272,44 +281,61 @@ class _Reading:
         del self.broken[name]
         self.contracts[name] = contract
 
-    def _check_unique(self, spec: ContractSpec, where: str) -> None:
-        if (other := self.topics.setdefault(spec.topic, where)) != where:
-            raise ConfigurationError(
-                f"topic {spec.topic} already has a contract, {other}",
-                file=where,
-                path="topic",
-                fix="a topic has one contract: change the topic of one of them, or merge the two folders",
-            )
-        for sink in spec.tables:
-            if (other := self.tables.setdefault((sink.kind, sink.qualified), where)) != where:
-                raise ConfigurationError(
-                    f"{other} already writes to the {sink.kind} table {sink.qualified}",
-                    file=where,
-                    path=f"sinks.{sink.kind}.table",
-                    fix="a table has one contract: name another table in the sinks",
-                )
+    def _agree(self) -> None:
+        """Take out the contracts that do not agree with others about a topic or a subject."""
+        self.contracts, errors = sharing.agreed(self.contracts.values())
+        for name, error in errors.items():
+            contract = self.contracts.pop(name)
+            folder = str(PurePosixPath(contract.file).relative_to(self.root).parent)
+            self.broken[name] = contract.topic
+            self._fault(error.at(self._line(folder, *error.path.split("."))), name)
 
     def _subject(
         self, name: str, folder: str, spec: ContractSpec, role: Literal["key", "value"], shared: SharedTypes
     ) -> Subject | None:
         """None if it cannot be read."""
         file = spec.value if role == "value" else spec.key or ""
-        path = join(folder, file)
+        path = beside(folder, file)
         shown = join(self.root, path)
         if path not in self.files.texts:
             if not any(one.file == shown for one in self.files.faults):
                 self._fault(missing(role, file, folder, self.files, self.root, self._line(folder, role)), name)
             return None
         try:
-            return shared.subject(f"{spec.topic}-{role}", role, shown, self.files.texts[path])
+            found = shared.subject("", role, shown, self.files.texts[path])
+            return replace(found, name=self._subject_name(spec, role, found, join(self.root, folder, CONTRACT_FILE)))
         except ConfigurationError as error:
+            if error.path and not error.line:
+                error = error.at(self._line(folder, error.path))
             self._fault(error, name)
             return None
+
+    def _subject_name(self, spec: ContractSpec, role: Literal["key", "value"], found: Subject, where: str) -> str:
+        if name := subject_name(spec, role, found.fullname):
+            return name
+        raise ConfigurationError(
+            f"subject_strategy: {spec.subject_strategy.value} names a subject after its record, and {found.file} has "
+            "none",
+            file=where,
+            path="subject_strategy",
+            fix="name the subject (`subject: NAME`), or make the value a record",
+        )
+
+    def _inside(self, path: str) -> bool:
+        """Whether a folder around the file, but not all contracts, has a contract.yaml."""
+        return any(join(str(one), CONTRACT_FILE) in self.files.texts for one in PurePosixPath(path).parents)
 
     def _line(self, folder: str, *keys: str | int) -> int:
         node = yaml_text.compose(self.files.texts[join(folder, CONTRACT_FILE)])
         assert node is not None  # it has already been parsed
         return line_of(node, list(keys))
+
+
+def with_default(spec: ContractSpec, project: Project) -> ContractSpec:
+    """Return the spec with the repository's strategy, if it names none itself."""
+    if project.strategy is None or "subject_strategy" in spec.model_fields_set:
+        return spec
+    return spec.model_copy(update={"subject_strategy": SubjectStrategy(project.strategy)})
 
 
 def _types_of(contracts: Iterable[Contract]) -> tuple[Subject, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from avro_data_contracts.contracts.catalog.folder import CONTRACT_FILE, IGNORED, Folder, join
+from avro_data_contracts.contracts.catalog.folder import CONTRACT_FILE, IGNORED, Folder, beside, join
 from avro_data_contracts.contracts.errors import ConfigurationError
 
 
@@ -22,11 +22,11 @@ def missing(key: str, name: str, folder: str, files: Folder, root: str, line: in
 
 
 def _why(key: str, name: str, folder: str, files: Folder, root: str) -> tuple[str, str]:
-    path = join(folder, name)
-    if ".." in PurePosixPath(name).parts or PurePosixPath(name).is_absolute():
+    path = beside(folder, name)
+    if path.startswith("../") or PurePosixPath(name).is_absolute():
         return (
-            f"{name} is not in the contract's own folder, {join(root, folder)}",
-            f"move or copy the schema into that folder, and write `{key}:` with its name",
+            f"{name} is not in the folder of the contracts, {root}",
+            f"move or copy the schema into that folder, and write `{key}:` with its path from contract.yaml",
         )
     if path in files.unread:
         if reason := files.unread[path]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from avro_data_contracts.contracts.avro import shapes
-from avro_data_contracts.contracts.avro.nodes import Record, Union
+from avro_data_contracts.contracts.avro.nodes import Record, Schema, Union
 from avro_data_contracts.contracts.catalog.contract import DELETIONS, Contract
 from avro_data_contracts.contracts.errors import ConfigurationError
 
@@ -27,9 +27,7 @@ def check(contract: Contract) -> None:
             "a contract with sinks needs a record as its value",
             file=contract.value.file,
             line=root.line,
-            fix="keep one record in this file, and move the other types into an .avsc of their own"
-            if isinstance(root, Union) and contract.value.schema.own
-            else "wrap the type in a record",
+            fix=_one_record(contract.value.schema, root),
         )
     names = [f.name for f in root.fields]
     for sink in contract.sinks:
@@ -51,6 +49,15 @@ def check(contract: Contract) -> None:
                 )
     if contract.deletes:
         _check_tombstones(contract)
+
+
+def _one_record(schema: Schema, root: object) -> str:
+    """How the value becomes a record."""
+    if not isinstance(root, Union):
+        return "wrap the type in a record"
+    if schema.own:
+        return "keep one record in this file, and move the other types into an .avsc of their own"
+    return "write a contract for each of its records (docs/how-to/several-types.md)"
 
 
 def _check_tombstones(contract: Contract) -> None:

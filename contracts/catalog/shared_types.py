@@ -106,7 +106,8 @@ class SharedTypes:
 
     def unused(self, subjects: Iterable[Subject]) -> dict[str, tuple[str, ...]]:
         """The files, as shown, from which these subjects use nothing, and the types that they define."""
-        used = {subject.file for subject in types_of(subjects)}
+        subjects = list(subjects)
+        used = {subject.file for subject in (*subjects, *types_of(subjects))}
         found: dict[str, tuple[str, ...]] = {}
         broken = {
             *self._broken,

@@ -13,19 +13,22 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
+from avro_data_contracts.contracts import project
 from avro_data_contracts.contracts.catalog import loading
 from avro_data_contracts.contracts.catalog.contract import Compatibility, Contract, Subject
 from avro_data_contracts.contracts.catalog.earlier import Earlier
 from avro_data_contracts.contracts.catalog.folder import CONTRACT_FILE, Folder, is_contract_file, read_folder
 from avro_data_contracts.contracts.catalog.loading import Catalog, Fault, Loaded
+from avro_data_contracts.contracts.catalog.predecessors import predecessors
 from avro_data_contracts.contracts.check.comparison import Histories
 from avro_data_contracts.contracts.check.run import Baseline
 from avro_data_contracts.contracts.compat.levels import LEVELS
 from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.history import files as file_history
 from avro_data_contracts.contracts.history.git import Commit, Repository
-from avro_data_contracts.contracts.history.timeline import Former, Timeline, Version
+from avro_data_contracts.contracts.history.timeline import Former, Timeline, Version, history_name
 from avro_data_contracts.contracts.listing import few
+from avro_data_contracts.contracts.project import Project
 from avro_data_contracts.contracts.registry.parallel import each
 from avro_data_contracts.contracts.registry.registered import RegisteredSchema, comparable
 from avro_data_contracts.contracts.settings import Settings
@@ -52,7 +55,7 @@ class FolderSource:
 
     def baseline(self) -> Baseline:
         found = _read(read_folder(self.folder), str(self.folder))
-        return Baseline(str(self.folder), _by_topic(found.catalog), unread=found.faults)
+        return Baseline(str(self.folder), _by_subject(found.catalog), unread=found.faults)
 
     def histories(self, wanted: Mapping[str, tuple[Contract, Subject]], current: Catalog) -> Histories:
         return {name: (Earlier(str(self.folder), subject.schema),) for name, (_, subject) in wanted.items()}
@@ -149,14 +152,15 @@ class GitSource:
     def baseline(self) -> Baseline:
         files = self.repository.files(self.commit, self.below, is_contract_file)
         found = _read(self._texts(files), self.shown)
-        contracts = dict(_by_topic(found.catalog))
+        contracts = dict(_by_subject(found.catalog))
         empty = "" if contracts else self._told_elsewhere()
-        missing = [one.topic for one in self.current.contracts.values() if one.topic not in contracts]
+        topics = {one.topic for one in contracts.values()}
+        missing = [one.topic for one in self.current.contracts.values() if one.topic not in topics]
         broken = {topic: name for name, topic in found.broken.items() if topic}
         for topic in dict.fromkeys([*missing, *broken]):
             if former := self._timeline.former(topic):
                 self._former[topic] = former
-                contracts[topic] = former.contract
+                contracts[f"{topic} {former.contract.value.name}"] = former.contract
                 if former.contract.name in found.broken:
                     broken[topic] = former.contract.name
         return Baseline(
@@ -173,13 +177,14 @@ class GitSource:
         )
 
     def histories(self, wanted: Mapping[str, tuple[Contract, Subject]], current: Catalog) -> Histories:
-        new = {contract.topic: contract for contract in current.contracts.values()}
+        before = predecessors((old for old, _ in wanted.values()), current.contracts.values())
+        new = {old.name: current.contracts[name] for name, old in before.items()}
         newest: dict[str, Earlier] = {}
         earlier: dict[str, list[Version]] = {}
-        whole: list[str] = []
+        whole: dict[str, str] = {}
         for name, (old, subject) in wanted.items():
             newest[name] = Earlier(self.name, subject.schema, old.sinks)
-            both = [one for one in (old, new.get(old.topic)) if one]
+            both = [one for one in (old, new.get(old.name)) if one]
             transitive = any(LEVELS[one.compatibility.value].transitive for one in both)
             if transitive and self.repository.is_shallow:
                 raise ConfigurationError(
@@ -188,11 +193,12 @@ class GitSource:
                     fix="run: git fetch --unshallow origin",
                 )
             if former := self._former.get(old.topic):
-                earlier[name] = former.versions.get(name, [])
+                earlier[name] = former.versions.get(history_name(old, subject), [])
             elif transitive or (subject.role == "value" and any(one.sinks for one in both)):
-                whole.append(name)
+                whole[name] = history_name(old, subject)
         if whole:
-            earlier |= self._timeline.versions(whole)
+            found = self._timeline.versions(whole.values())
+            earlier |= {name: found[known] for name, known in whole.items()}
         for name, versions in earlier.items():
             if versions:
                 # The last version is the baseline's own.  It also has the tables that this text had before.
@@ -210,8 +216,17 @@ class GitSource:
         return Path(os.path.relpath(self.repository.top / self.below)).as_posix()
 
     @cached_property
+    def _project(self) -> Project:
+        """`contracts.toml` at the commit: the nearest one around the folder."""
+        around = [str(one) for one in PurePosixPath(self.below or ".").parents] if self.below else ["."]
+        for path in (str(PurePosixPath(one, project.FILE)) for one in around):
+            if data := self.repository.text(self.commit, path):
+                return project.parse(data, Path(f"{path} of {self.commit.short}"))
+        return Project()
+
+    @cached_property
     def _timeline(self) -> Timeline:
-        return Timeline(self.repository, self.commit, self.below, self.shown)
+        return Timeline(self.repository, self.commit, self.below, self.shown, self._project)
 
     def _has_contracts(self, below: str) -> bool:
         return bool(self.repository.files(self.commit, below, _is_contract))
@@ -233,7 +248,7 @@ class GitSource:
                 faults.append(
                     ConfigurationError("the file is not UTF-8", file=PurePosixPath(self.shown, path).as_posix())
                 )
-        return Folder(found, faults=tuple(faults))
+        return Folder(found, faults=tuple(faults), project=self._project)
 
 
 def _is_contract(path: str) -> bool:
@@ -272,8 +287,8 @@ class RegistrySource:
 
     def baseline(self) -> Baseline:
         found = each(self._contract, self.current.contracts.values(), self.registry.parallel)
-        contracts = {contract.topic: contract for contract in found if contract is not None}
-        return Baseline(self.label, MappingProxyType(contracts), complete=False)
+        contracts = _by_subject(Catalog(self.label, {one.name: one for one in found if one is not None}, ()))
+        return Baseline(self.label, contracts, complete=False)
 
     def histories(self, wanted: Mapping[str, tuple[Contract, Subject]], current: Catalog) -> Histories:
         """Of a subject with a `compatibilityGroup`, versions of other groups count for tables only."""
@@ -324,8 +339,9 @@ def _read(files: Folder, root: str) -> Loaded:
     return loading.read(files, root, stored=True)
 
 
-def _by_topic(found: Catalog) -> Mapping[str, Contract]:
-    return MappingProxyType({contract.topic: contract for contract in found.contracts.values()})
+def _by_subject(found: Catalog) -> Mapping[str, Contract]:
+    # Contracts of several topics may have one subject (RecordName).
+    return MappingProxyType({f"{one.topic} {one.value.name}": one for one in found.contracts.values()})
 
 
 def _label(ref: str, commit: Commit) -> str:

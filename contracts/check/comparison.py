@@ -43,8 +43,8 @@ def _fields(subject: Subject) -> tuple[str, ...]:
 
 
 def pairs(old: Contract, new: Contract) -> list[tuple[Subject | None, Subject | None]]:
-    """The keys of both contracts, and their values."""
-    return [(old.key, new.key), (old.value, new.value)]
+    """The keys of both contracts, if the new one names its key itself, and their values."""
+    return [(old.value, new.value)] if new.inherits_key else [(old.key, new.key), (old.value, new.value)]
 
 
 @dataclass
@@ -204,7 +204,7 @@ class ContractComparison:
     def _key(self) -> Iterator[Finding]:
         old, new = self.old.key, self.new.key
         keep = "keep the key as it is; for another key, use a new topic"
-        if old is None and new is None:
+        if (old is None and new is None) or self.new.inherits_key:
             return
         if old is None or new is None:
             word = "now has a key schema, and had none before" if old is None else "no longer has a key schema"

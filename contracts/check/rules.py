@@ -55,6 +55,10 @@ _BEYOND_LEVELS: Final = {
     "KEY_CHANGED": (_ERROR, "the bytes of the record key change, so keys move to other partitions"),
     "PARTITIONS_CHANGED": (_ERROR, "the number of partitions changes, so keys move to other partitions"),
     "SCHEMA_ID_MOVED": (_ERROR, "`producer.schema_id` changes: consumers look in the wrong place, and keys move"),
+    "SUBJECT_CHANGED": (
+        _ERROR,
+        "the subject gets another name: it has no versions, and clients look for the old one",
+    ),
     "REPLICATION_CHANGED": (_WARNING, "the replication factor changes, and `register` cannot change it"),
     "RETENTION_SHORTENED": (_WARNING, "Kafka deletes records earlier than before"),
     "CLEANUP_CHANGED": (_WARNING, "`cleanup.policy` changes which records Kafka keeps"),

@@ -5,7 +5,7 @@ Pure: `contracts.check.baselines` reads what there was before.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from types import MappingProxyType
@@ -14,9 +14,11 @@ from avro_data_contracts.contracts.catalog.contract import Contract, Subject
 from avro_data_contracts.contracts.catalog.findings import Finding, approve, in_order, unreadable
 from avro_data_contracts.contracts.catalog.loading import Catalog, Fault, Loaded
 from avro_data_contracts.contracts.catalog.places import Texts
+from avro_data_contracts.contracts.catalog.predecessors import predecessors
 from avro_data_contracts.contracts.check.comparison import ContractComparison, Histories, pairs
 from avro_data_contracts.contracts.check.effects import Impact
 from avro_data_contracts.contracts.check.rules import APPROVABLE, CHECK_RULES
+from avro_data_contracts.contracts.listing import few
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class Baseline:
 
     Args:
         label: the name of the baseline in messages, e.g. `origin/main (1a2b3c4)`.
-        contracts: by topic.
+        contracts: by anything that tells them apart; the contracts say what they are.
         complete: a contract that is not in the baseline did not exist (a registry knows only some topics).
         empty: if the baseline has no contracts: where else there are some, in words.
         back: topics whose contract was already removed; it counts as it was before that.
@@ -122,21 +124,22 @@ def changed_subjects(
     (see `chosen`); None: all."""
     found = {}
     names = {*catalog.contracts, *_names_in(base)} if names is None else names
+    before = predecessors(base.contracts.values(), catalog.contracts.values())
     for contract in catalog.contracts.values():
-        old = base.contracts.get(contract.topic)
+        old = before.get(contract.name)
         if old is None or contract.name not in names:
             continue
         free = contract.spec.compatibility.value == old.spec.compatibility.value == "NONE"
-        for before, after in pairs(old, contract):
+        for was, after in pairs(old, contract):
             # What stays in the tables does not depend on the level.
-            if not before or not after or (free and not (after is contract.value and contract.sinks)):
+            if not was or not after or (free and not (after is contract.value and contract.sinks)):
                 continue
             # Whether the difference matters is not checked here: that costs more than an unneeded history.
-            same_text = before is after or (
-                before.text == after.text and old.spec.sinks == contract.spec.sinks and not after.types
+            same_text = was is after or (
+                was.text == after.text and old.spec.sinks == contract.spec.sinks and not after.types
             )
             if contract.spec.approvals or not same_text:
-                found[before.name] = (old, before)
+                found[was.name] = (old, was)
     return found
 
 
@@ -170,10 +173,11 @@ def run(
     verdicts: list[Verdict] = []
     unchanged = 0
     names = {*catalog.contracts, *_names_in(base)} if names is None else names
+    before = predecessors(base.contracts.values(), catalog.contracts.values())
     for contract in catalog.contracts.values():
         if contract.name not in names:
             continue
-        old = base.contracts.get(contract.topic)
+        old = before.get(contract.name)
         if old is None:
             found = approve(contract, [], today=today, known=APPROVABLE, texts=texts, still_needed={_REMOVAL})
             verdicts.append(Verdict(contract.name, contract.topic, "new", in_order(found)))
@@ -193,7 +197,8 @@ def run(
         status = "unchanged" if is_same else "back" if is_back else "changed"
         verdicts.append(Verdict(contract.name, contract.topic, status, in_order(found), effect))
     if base.complete:
-        verdicts += (one for one in _removed(catalog, base, today, broken) if one.contract in names)
+        gone = [one for one in base.contracts.values() if all(one is not each for each in before.values())]
+        verdicts += (one for one in _removed(gone, catalog, today, broken) if one.contract in names)
     general = (*_unread(base, names), *_nothing_compared(catalog, base))
     return Checked(base.label, tuple(verdicts), unchanged, general)
 
@@ -229,22 +234,25 @@ def _nothing_compared(catalog: Catalog, base: Baseline) -> Iterator[Finding]:
         )
 
 
-def _topics(catalog: Catalog) -> set[str]:
-    return {contract.topic for contract in catalog.contracts.values()}
-
-
 #: Rule, path and role of the finding about a contract that is gone.
 _REMOVAL = ("CONTRACT_REMOVED", "topic", "")
 
 
-def _removed(catalog: Catalog, base: Baseline, today: date, broken: Mapping[str, str]) -> Iterator[Verdict]:
-    topics = _topics(catalog) | set(broken.values())
-    for topic, old in base.contracts.items():
-        if topic not in topics and broken.get(old.name) != "":
+def _removed(gone: Iterable[Contract], catalog: Catalog, today: date, broken: Mapping[str, str]) -> Iterator[Verdict]:
+    for old in gone:
+        topic = old.topic
+        if topic not in broken.values() and broken.get(old.name) != "":
             moved = catalog.contracts.get(old.name)
+            others = [one.name for one in catalog.contracts.values() if one.topic == topic]
             message = f"the contract of the topic {topic} is gone"
             fix = "keep it while anyone reads or writes the topic"
-            if moved is not None:
+            if others:
+                message = (
+                    f"the contract of {old.value.fullname or old.value.name} in the topic {topic} is gone; there "
+                    f"remains {few(others)}"
+                )
+                fix = "keep it while anyone reads or writes such records"
+            if moved is not None and moved.topic != topic:
                 message = f"the topic was {topic}, and is now {moved.topic}: a new topic without history"
                 fix = "add a contract for the new topic beside this one, and remove this one when nobody reads it"
             rule = CHECK_RULES["CONTRACT_REMOVED"]

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from avro_data_contracts.contracts.catalog.contract import Contract, DeadLetterSpec, TopicSpec
+from avro_data_contracts.contracts.catalog.contract import Contract, DeadLetterSpec, Role, TopicSpec
+from avro_data_contracts.contracts.catalog.subject_names import said_in
 
 #: Kafka's own defaults for settings that the contract does not name; a broker may have others.
 DEFAULTS = {"cleanup.policy": "delete", "retention.ms": "604800000", "retention.bytes": "-1"}
@@ -34,16 +35,31 @@ class TopicChange:
 
 def between(old: Contract, new: Contract) -> Iterator[TopicChange]:
     """Every such change of the topic and of its dead-letter topic."""
+    yield from _subjects(old, new)
     before, after = old.spec.producer.schema_id, new.spec.producer.schema_id
     if before is not after:
         at = ("producer", "schema_id")
         yield TopicChange("SCHEMA_ID_MOVED", at, before.value, after.value, moves_keys=new.key is not None)
-    yield from _of_topic("kafka", old.spec.kafka, new.spec.kafka)
+    if old.spec.kafka.external or new.spec.kafka.external:
+        return
+    if new.answers_for("kafka"):
+        yield from _of_topic("kafka", old.spec.kafka, new.spec.kafka)
+    if not new.answers_for("dead_letter"):
+        return
     if old.dead_letter_topic == new.dead_letter_topic:
         yield from _of_topic("dead_letter", old.spec.dead_letter, new.spec.dead_letter)
     else:
         topics = old.dead_letter_topic, new.dead_letter_topic
         yield TopicChange("DEAD_LETTERS_MOVED", ("dead_letter", "topic"), *topics)
+
+
+def _subjects(old: Contract, new: Contract) -> Iterator[TopicChange]:
+    roles: tuple[Role, ...] = ("key", "value")
+    for role, before, after in zip(roles, (old.key, old.value), (new.key, new.value), strict=True):
+        if role == "key" and new.inherits_key:
+            continue
+        if before and after and before.name != after.name:
+            yield TopicChange("SUBJECT_CHANGED", (said_in(new.spec, role),), before.name, after.name)
 
 
 def _of_topic(place: str, old: TopicSpec | DeadLetterSpec, new: TopicSpec | DeadLetterSpec) -> Iterator[TopicChange]:

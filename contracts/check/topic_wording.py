@@ -25,6 +25,13 @@ def told(one: TopicChange) -> tuple[str, str]:
                 f"the number of partitions was {before}, and is now {after}: {MOVES}",
                 "keep the number; if you need more partitions, move to a new topic",
             )
+        case "SUBJECT_CHANGED":
+            name = "key_subject" if one.keys[0].startswith("key") else "subject"
+            return (
+                f"the subject was {before}, and is now {after}: the level no longer compares with the versions of "
+                f"{before}, and clients that name it the old way do not find the schema",
+                f"keep {before} (`{name}: {before}`), or let every producer and consumer use the same strategy first",
+            )
         case "REPLICATION_CHANGED":
             was, now = (value or "the broker's default" for value in (before, after))
             return (

@@ -80,7 +80,7 @@ def of(contract: Contract, bootstrap: str = "") -> dict[str, Any]:
     document: dict[str, Any] = {
         "apiVersion": API_VERSION,
         "kind": "DataContract",
-        "id": contract.topic,
+        "id": f"{contract.topic}-{contract.value.fullname}" if contract.siblings else contract.topic,
         "name": contract.name,
         "version": DOCUMENT_VERSION,
         "status": "active",
@@ -100,7 +100,9 @@ def of(contract: Contract, bootstrap: str = "") -> dict[str, Any]:
         document["slaProperties"] = [{"property": "retention", "value": value, "unit": "d"}]
     document["customProperties"] = _properties(
         compatibility=contract.compatibility.value,
-        kafka={"partitions": spec.kafka.partitions, "config": dict(spec.kafka.config)},
+        kafka=None
+        if spec.kafka.external
+        else {"partitions": spec.kafka.partitions, "config": dict(spec.kafka.config)},
         deadLetterTopic=contract.dead_letter_topic,
         keySchema=contract.key.schema.fullname if contract.key else "",
         subjects=[subject.name for subject in contract.subjects],

@@ -204,6 +204,11 @@ class Repository:
         kind = words[1].decode() if len(words) > 1 else ""
         return (kind, words[0].decode()) if kind in ("blob", "tree") else ("", "")
 
+    def text(self, commit: Commit, path: str) -> bytes:
+        """Return the content of a file, path from the top; empty if there is none."""
+        kind, hash_ = self._followed(commit, path, needed=False)
+        return self.blobs([hash_])[hash_] if kind == "blob" else b""
+
     def gone(self, old: Commit, new: Commit, name: str) -> list[str]:
         """Return the paths (from the top) of all files with that name that `old` has and `new` lacks."""
         done = self._checked(

@@ -15,13 +15,18 @@ from typing import NamedTuple
 from avro_data_contracts.contracts.avro import parsing
 from avro_data_contracts.contracts.catalog.contract import Contract, ContractSpec, Role, Subject
 from avro_data_contracts.contracts.catalog.earlier import Earlier
-from avro_data_contracts.contracts.catalog.folder import CONTRACT_FILE
+from avro_data_contracts.contracts.catalog.folder import CONTRACT_FILE, beside
+from avro_data_contracts.contracts.catalog.loading import with_default
 from avro_data_contracts.contracts.catalog.shared_types import SharedTypes
 from avro_data_contracts.contracts.catalog.spec import names_in, parse_spec
+from avro_data_contracts.contracts.catalog.subject_names import subject_name
 from avro_data_contracts.contracts.errors import ConfigurationError, InvalidSchema
 from avro_data_contracts.contracts.history import files as file_history
 from avro_data_contracts.contracts.history.git import Commit, Repository
+from avro_data_contracts.contracts.project import Project
 from avro_data_contracts.contracts.stores.spec import SinkSpec
+
+_NOTHING = Project()
 
 
 @dataclass
@@ -67,6 +72,7 @@ class Former:
 class _Head:
     """The part of a contract.yaml that matters.  `spec`: all of it; None if today's rules refuse it."""
 
+    folder: str
     topic: str
     files: Mapping[Role, str]
     spec: ContractSpec | None
@@ -74,7 +80,12 @@ class _Head:
     @property
     def subjects(self) -> dict[str, str]:
         """Name -> path."""
-        return {f"{self.topic}-{role}": path for role, path in self.files.items()}
+        return {self.name_of(role): path for role, path in self.files.items()}
+
+    def name_of(self, role: Role) -> str:
+        if self.spec is None:
+            return f"{self.topic}-{role}"
+        return subject_name(self.spec, role, _instead_of_a_name(self.folder or self.topic))
 
 
 class _Seen(NamedTuple):
@@ -92,16 +103,20 @@ class Timeline:
     Args:
         below: the folder, from the top of the repository.
         shown: the name of the folder in messages.
+        project: what `contracts.toml` says at the commit; it counts for all earlier ones too.
     """
 
-    def __init__(self, repository: Repository, commit: Commit, below: str, shown: str) -> None:
+    def __init__(
+        self, repository: Repository, commit: Commit, below: str, shown: str, project: Project = _NOTHING
+    ) -> None:
+        self.project = project
         self.repository = repository
         self.commit = commit
         self.below = below
         self.shown = shown
 
     def versions(self, names: Collection[str]) -> dict[str, list[Version]]:
-        """Return every text that these subjects had, oldest first.
+        """Return every text that these subjects (see `history_name`) had, oldest first.
 
         A text that came back is at its last place, so the last text is that of the commit if the subject still
         exists.
@@ -135,18 +150,20 @@ class Timeline:
         versions = self.versions(list(head.subjects))
         subjects: dict[str, Subject] = {}
         for role, path in head.files.items():
-            name = f"{topic}-{role}"
+            name = head.name_of(role)
             newest = None
             while versions[name] and (newest := versions[name][-1].parsed()) is None:
                 versions[name].pop()
             if newest is None:
                 return None
             where = posixpath.join(self.shown, path)
-            subjects[role] = Subject(name, role, where, versions[name][-1].text, newest.schema)
-        folder = posixpath.dirname(head.files["value"])
+            fullname = getattr(newest.schema.resolve(newest.schema.root), "fullname", "")
+            registered = subject_name(head.spec, role, fullname)
+            subjects[role] = Subject(registered, role, where, versions[name][-1].text, newest.schema)
+        folder = head.folder
         file = posixpath.join(self.shown, folder, CONTRACT_FILE)
         contract = Contract(folder, file, head.spec, subjects.get("key"), subjects["value"])
-        return Former(contract, versions, versions[subjects["value"].name][-1].label)
+        return Former(contract, versions, versions[head.name_of("value")][-1].label)
 
     # -- commits -----------------------------------------------------------------------------------------------------
 
@@ -166,7 +183,9 @@ class Timeline:
             (
                 commit,
                 {
-                    (folder := posixpath.dirname(path)): _head(texts[blob], folder, posixpath.join(self.shown, path))
+                    (folder := posixpath.dirname(path)): self._head(
+                        texts[blob], folder, posixpath.join(self.shown, path)
+                    )
                     if blob
                     else None
                     for path, blob in files.items()
@@ -186,7 +205,8 @@ class Timeline:
         files: dict[str, str] = {}
         heads: dict[str, _Head] = {}  # by folder
         owners: dict[str, tuple[str, _Head]] = {}  # subject -> path
-        own: dict[str, str] = {}  # path -> subject
+        own: dict[str, list[str]] = {}  # path -> subjects
+        inside: set[str] = set()
         others: dict[str, str] = {}
         for (commit, changed), (_, told) in zip(self._steps, self._heads, strict=True):
             files |= changed
@@ -198,12 +218,16 @@ class Timeline:
                 heads = {folder: head for folder, head in heads.items() if told.get(folder, head)}
                 touched = {name for head in told.values() if head for name in head.subjects}
                 owners = {name: (path, head) for head in heads.values() for name, path in head.subjects.items()}
-                own = {path: name for name, (path, _) in owners.items()}
-            if told or not changed.keys() <= own.keys():
-                now = {path: blob for path, blob in files.items() if path not in own and path.endswith(".avsc")}
+                own = {}
+                for name, (path, _) in owners.items():
+                    own.setdefault(path, []).append(name)
+                # A file outside its contract's folder is also a shared type.
+                inside = {path for path, head in owners.values() if posixpath.dirname(path) == head.folder}
+            if told or not changed.keys() <= inside:
+                now = {path: blob for path, blob in files.items() if path not in inside and path.endswith(".avsc")}
                 if now != others:
                     others, touched = now, set(names)
-            touched |= {own[path] for path in changed if path in own}
+            touched |= {name for path in changed for name in own.get(path, ())}
             seen = [
                 _Seen(name, path, files[path], head)
                 for name in touched.intersection(names)
@@ -214,21 +238,34 @@ class Timeline:
             if seen:
                 yield commit, seen, others
 
+    def _head(self, text: str, folder: str, where: str) -> _Head | None:
+        """Parse a contract.yaml as leniently as all history; None if it names no topic."""
+        spec: ContractSpec | None = None
+        try:
+            spec = with_default(parse_spec(text, where), self.project)
+            topic, named = spec.topic, {"key": spec.key, "value": spec.value}
+        except ConfigurationError:
+            names = names_in(text)
+            if names is None:
+                return None
+            topic, named = names.topic, {"key": names.key, "value": names.value}
+        roles: tuple[Role, ...] = ("key", "value")
+        files = {role: beside(folder, file) for role in roles if (file := named[role])}
+        return _Head(folder, topic, files, spec)
+
     def _texts(self, blobs: Collection[str]) -> dict[str, str]:
         return {blob: data.decode("utf-8", "replace") for blob, data in self.repository.blobs(blobs).items()}
 
 
-def _head(text: str, folder: str, where: str) -> _Head | None:
-    """Parse a contract.yaml as leniently as all history; None if it names no topic."""
-    spec: ContractSpec | None = None
-    try:
-        spec = parse_spec(text, where)
-        topic, named = spec.topic, {"key": spec.key, "value": spec.value}
-    except ConfigurationError:
-        names = names_in(text)
-        if names is None:
-            return None
-        topic, named = names.topic, {"key": names.key, "value": names.value}
-    roles: tuple[Role, ...] = ("key", "value")
-    files = {role: posixpath.join(folder, file) for role in roles if (file := named[role])}
-    return _Head(topic, files, spec)
+def history_name(contract: Contract, subject: Subject) -> str:
+    """Return the name of a contract's subject in its history.
+
+    The contract.yaml of an old commit does not say the full name of its record, so a subject that is named after one
+    is known by its folder.
+    """
+    role: Role = "key" if subject.role == "key" else "value"
+    return subject_name(contract.spec, role, _instead_of_a_name(contract.name))
+
+
+def _instead_of_a_name(folder: str) -> str:
+    return f"the record in {folder}"

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 
 from avro_data_contracts.contracts.avro.nodes import Schema
 from avro_data_contracts.contracts.avro.writing import normalised
-from avro_data_contracts.contracts.catalog.contract import Contract, Subject
+from avro_data_contracts.contracts.catalog import sharing
+from avro_data_contracts.contracts.catalog.contract import Contract, Subject, types_of
 from avro_data_contracts.contracts.catalog.loading import Catalog
 from avro_data_contracts.contracts.errors import InvalidSchema
+from avro_data_contracts.contracts.listing import few
 from avro_data_contracts.contracts.registry import plan, tags
 from avro_data_contracts.contracts.registry.client import MOST_LISTED, Registry
 from avro_data_contracts.contracts.registry.parallel import each
@@ -20,23 +22,25 @@ from avro_data_contracts.contracts.registry.topics import Topics
 READWRITE = "READWRITE"
 
 
-def read(registry: Registry, topics: Topics, desired: Catalog) -> Actual:
+def read(registry: Registry, topics: Topics, desired: Catalog, *, verdicts: bool = False) -> Actual:
     """Read the actual state of everything that `desired` names.  Raises ServiceError.
+
+    Args:
+        verdicts: also ask the registry which of the new versions it would refuse.
 
     A subject whose newest version is the repository's schema needs two requests: for that version and its settings.
     """
-    return _Reading(registry, topics, desired).read()
+    return _Reading(registry, topics, desired, verdicts).read()
 
 
 class _Reading:
-    def __init__(self, registry: Registry, topics: Topics, desired: Catalog) -> None:
+    def __init__(self, registry: Registry, topics: Topics, desired: Catalog, verdicts: bool) -> None:
         self.registry = registry
         self.topics = topics
         self.desired = desired
+        self.verdicts = verdicts
         self.snapshot = Snapshot(registry)
-        self.owners: Mapping[str, Contract] = {
-            subject.name: contract for contract in desired.contracts.values() for subject in contract.subjects
-        }
+        self.owners: Mapping[str, Contract] = sharing.owners(desired.contracts)
 
     def read(self) -> Actual:
         subjects = dict(
@@ -49,7 +53,7 @@ class _Reading:
         extra = self._extra()
         inherits = any(state.versions and state.level is None for state in subjects.values())
         global_level = self.snapshot.global_config().level if inherits else None
-        topics = self.topics.read(plan.topic_names(self.desired))
+        topics = self.topics.read(plan.topic_names(self.desired)) if self.topics.configured else None
         return Actual(subjects, topics, extra, global_level, self._modes(subjects, extra))
 
     def _extra(self) -> dict[str, tuple[int, ...]]:
@@ -84,7 +88,9 @@ class _Reading:
         level = self.snapshot.config(name).level
         newest = self.snapshot.newest(name)
         if newest is None:
-            return SubjectState(level, last=max(self.registry.versions(name, deleted=True), default=0))
+            last = max(self.registry.versions(name, deleted=True), default=0)
+            unasked, refusals = self._verdict(subject, level, exists=False)
+            return SubjectState(level, last=last, unasked=unasked, refusals=refusals)
         metadata = metadata_in_words(newest.metadata)
         found = self.snapshot.find(subject)
         if found is not None and found.version == newest.version:
@@ -96,15 +102,33 @@ class _Reading:
         if found is not None:
             exact = self._is_exact(found, subject)
             return SubjectState(level, versions, found.version, exact, lost_tags=lost, metadata=metadata)
+        unasked, refusals = self._verdict(subject, level, exists=True)
+        needs_history = self._approves(name) or unasked or refusals
         return SubjectState(
             level,
             versions,
             references_differ=self._is_same(newest, subject),
-            history=self._history(name, versions) if self._approves(name) else (),
+            history=self._history(name, versions) if needs_history else (),
+            unasked=unasked,
+            refusals=refusals,
             last=max(self.registry.versions(name, deleted=True), default=0),
             lost_tags=lost,
             metadata=metadata,
         )
+
+    def _verdict(self, subject: Subject, level: str | None, *, exists: bool) -> tuple[str, tuple[str, ...]]:
+        """Why the registry cannot be asked about the schema, and why it would refuse it."""
+        if not self.verdicts:
+            return "", ()
+        owner = self.owners.get(subject.name)
+        if exists and owner is not None and level != owner.compatibility.value:
+            return f"its level is not {owner.compatibility.value} yet", ()
+        lacking = [one.name for one in types_of([subject]) if self.snapshot.find(one) is None]
+        references = None if lacking else self.snapshot.references_of(subject)
+        if references is None:
+            return f"it refers to {few(lacking)}, which is not registered yet", ()
+        refusals = self.registry.refusals(subject.name, subject.registered_text, references)
+        return ("the account may not ask for verdicts", ()) if refusals is None else ("", refusals)
 
     def _approves(self, name: str) -> bool:
         owner = self.owners.get(name)

@@ -21,6 +21,7 @@ from avro_data_contracts.contracts.registry.http import (
     SCHEMA_NOT_FOUND,
     NotJson,
     RegistryHttp,
+    concerns_all,
     is_forbidden,
 )
 from avro_data_contracts.contracts.registry.parallel import each
@@ -195,6 +196,32 @@ class Registry:
         """Return the version of the subject with this schema, None when none has it."""
         body = _body(text, references)
         return self._schema(f"POST {_of(subject)}", self._http.or_missing("POST", _of(subject), body=body))
+
+    def refusals(
+        self, subject: str, text: str, references: Sequence[RegisteredReference] = ()
+    ) -> tuple[str, ...] | None:
+        """Return why the registry would refuse this schema as the next version, in its own words; empty if it would
+        not.  Some registries refuse with empty words.  None if the account may not ask."""
+        path = f"/compatibility{_of(subject)}/versions"
+        body, params = _body(text, references), {"verbose": "true"}
+        try:
+            answer = self._http.or_missing("POST", path, body=body, params=params, keys=frozenset({"is_compatible"}))
+        except Refused as error:
+            if is_forbidden(error):
+                return None
+            if concerns_all(error):
+                raise
+            return (error.what,)  # for example because the schema is not valid
+        if answer is None:  # a subject without versions
+            return ()
+
+        def told() -> tuple[str, ...]:
+            if bool(answer["is_compatible"]):
+                return ()
+            words = [str(one) for one in answer.get("messages") or () if not str(one).startswith("{oldSchema:")]
+            return tuple(words) or ("",)
+
+        return self._http.made(told, f"POST {path}", answer)
 
     def register(self, subject: str, text: str, references: Sequence[RegisteredReference] = ()) -> int:
         """Register a version, and return the id of the schema (of the existing version if nothing is new)."""

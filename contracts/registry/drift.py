@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from avro_data_contracts.contracts.catalog import sharing
 from avro_data_contracts.contracts.catalog.contract import Contract, Subject, types_of
 from avro_data_contracts.contracts.catalog.findings import Finding, Severity, in_order
 from avro_data_contracts.contracts.catalog.loading import Catalog
 from avro_data_contracts.contracts.catalog.places import Texts
+from avro_data_contracts.contracts.listing import few
 from avro_data_contracts.contracts.registry import plan
 from avro_data_contracts.contracts.registry.plan import Actual, Conflict
 from avro_data_contracts.contracts.registry.steps import ConfigureTopic, CreateTopic, RegisterSchema, SetLevel, Step
@@ -57,15 +59,29 @@ def find(desired: Catalog, actual: Actual, texts: Texts) -> tuple[Finding, ...]:
     return in_order(found)
 
 
+def compared_with(desired: Catalog, registry: str, bootstrap: str) -> str:
+    """In words, what the contracts were compared with, and which topics were not looked at."""
+    outside = [one.topic for one in desired.contracts.values() if one.spec.kafka.external]
+    if not bootstrap.strip():
+        return f"the registry {registry}; no topic was looked at, because KAFKA_BOOTSTRAP_SERVERS is empty"
+    if not plan.topic_names(desired):
+        return f"the registry {registry}; no topic was looked at (`kafka: external`)"
+    left_out = f", except topic {few(outside)} (`kafka: external`)" if outside else ""
+    return f"the registry {registry} and Kafka {bootstrap}{left_out}"
+
+
 class _Drift:
     def __init__(self, desired: Catalog, actual: Actual, texts: Texts) -> None:
         self.actual = actual
         self.texts = texts
         self.by_topic: dict[str, tuple[Contract, str]] = {}
         self.by_subject: dict[str, Contract] = {}
+        self.by_subject |= sharing.owners(desired.contracts)
         for contract in desired.contracts.values():
-            self.by_topic[contract.topic] = (contract, "kafka")
-            self.by_topic[contract.dead_letter_topic] = (contract, "dead_letter")
+            for name, place in ((contract.topic, "kafka"), (contract.dead_letter_topic, "dead_letter")):
+                # Of several contracts, the one that says it.
+                if name not in self.by_topic or place in contract.said:
+                    self.by_topic[name] = (contract, place)
             for subject in (*contract.subjects, *types_of(contract.subjects)):
                 self.by_subject.setdefault(subject.name, contract)
 

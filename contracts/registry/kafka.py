@@ -9,8 +9,12 @@ from avro_data_contracts.contracts.settings import Settings
 
 
 def client(settings: Settings) -> dict[str, str]:
-    """Return the configuration for librdkafka, on which confluent-kafka is built."""
-    found = {"bootstrap.servers": settings.kafka_bootstrap_servers}
+    """Return the configuration for librdkafka, on which confluent-kafka is built.
+
+    Raises:
+        ConfigurationError: no broker is configured.
+    """
+    found = _servers(settings)
     protocol = settings.kafka_security_protocol
     if protocol == "PLAINTEXT":
         return found
@@ -30,9 +34,9 @@ def java(settings: Settings) -> dict[str, str]:
     It contains the text of the authority's certificate, so that executors need no file.
 
     Raises:
-        ConfigurationError: KAFKA_SSL_CA_FILE cannot be read.
+        ConfigurationError: no broker is configured, or KAFKA_SSL_CA_FILE cannot be read.
     """
-    found = {"bootstrap.servers": settings.kafka_bootstrap_servers}
+    found = _servers(settings)
     protocol = settings.kafka_security_protocol
     if protocol == "PLAINTEXT":
         return found
@@ -46,6 +50,16 @@ def java(settings: Settings) -> dict[str, str]:
         found["sasl.mechanism"] = settings.kafka_sasl_mechanism
         found["sasl.jaas.config"] = f"org.apache.kafka.common.security.{module} required {account};"
     return found
+
+
+def _servers(settings: Settings) -> dict[str, str]:
+    if not settings.kafka_bootstrap_servers.strip():
+        raise ConfigurationError(
+            "no broker is configured",
+            where="KAFKA_BOOTSTRAP_SERVERS",
+            fix="set it to host:port of a broker; without one, only `contracts` works, for the registry alone",
+        )
+    return {"bootstrap.servers": settings.kafka_bootstrap_servers}
 
 
 def _quoted(word: str) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
 from avro_data_contracts.contracts.avro.nodes import Schema
+from avro_data_contracts.contracts.catalog import sharing
 from avro_data_contracts.contracts.catalog.contract import Contract, DeadLetterSpec, Subject, TopicSpec, types_of
 from avro_data_contracts.contracts.catalog.loading import Catalog
 from avro_data_contracts.contracts.compat.levels import check_schemas
+from avro_data_contracts.contracts.listing import few
 from avro_data_contracts.contracts.registry.steps import (
     ApprovedBreak,
     ConfigureTopic,
@@ -32,12 +34,16 @@ class SubjectState:
         found: the version with the schema of the repository, None when there is none.
         exact: whether that version has the same docs and aliases as the repository.
         references_differ: whether nothing is found, but the newest version differs only in its references.
-        history: the schemas of the versions, if nothing is found and the contract has approvals; else empty.
+        history: the schemas of the versions, if nothing is found and the contract has approvals, or the registry's
+            verdict needs them; else empty.
         last: if nothing is found, the highest version that ever existed, even if deleted, because no number is used
             twice.
         lost_tags: in words, the tags of the newest version that the repository's schema lacks, unless the registry is
             asked to keep them.
         metadata: in words, what is stored with the schema of the newest version but in no contract.
+        unasked: why the registry could not be asked whether it would refuse the new version; empty if it was, or if
+            nobody wanted to know.
+        refusals: why it would, in its own words, which may be empty.
     """
 
     level: str | None = None
@@ -49,6 +55,8 @@ class SubjectState:
     last: int = 0
     lost_tags: str = ""
     metadata: str = ""
+    unasked: str = ""
+    refusals: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -66,12 +74,13 @@ class Actual:
 
     Attributes:
         extra: versions of the subjects that the repository owns but does not declare (see `undeclared`).
+        topics: None if there is no broker to ask.
         global_level: the level of the registry, read only if an existing subject has none of its own.
         modes: the modes of subjects that will be written, if not READWRITE.
     """
 
     subjects: Mapping[str, SubjectState]
-    topics: Mapping[str, TopicState | None]
+    topics: Mapping[str, TopicState | None] | None
     extra: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     global_level: str | None = None
     modes: Mapping[str, str] = field(default_factory=dict)
@@ -88,7 +97,8 @@ class Conflict:
 
     Attributes:
         name: the topic or the subject.
-        key: the setting of the topic that differs, as in contract.yaml; `mode` for a subject that cannot be written.
+        key: the setting of the topic that differs, as in contract.yaml; `mode` for a subject that cannot be written;
+            `schema` for one whose new version the registry would refuse.
     """
 
     name: str
@@ -178,9 +188,17 @@ class _Making:
 
     def add_subject(self, subject: Subject, contract: Contract | None) -> None:
         name, state = subject.name, self.actual.subjects[subject.name]
+        users = self.users.get(name, frozenset())
         new = _subject_steps(subject, contract, state, self.today)
         for step in new:
-            self.add(step, self.users.get(name, frozenset()))
+            self.add(step, users)
+            if isinstance(step, RegisterSchema) and step.approved is None:
+                self.conflicts += [(one, users) for one in _refusal(step, contract, state)]
+                if state.unasked:
+                    self.notes.append(
+                        f"{name}: the registry cannot be asked for its verdict, because {state.unasked}"
+                        + ("; its versions were compared here" if state.history else "")
+                    )
         if not new:
             self.unchanged.append(name)
         if not state.exact:
@@ -203,6 +221,13 @@ class _Making:
             )
 
     def add_topics(self, among: Catalog) -> None:
+        no_broker = self.actual.topics is None
+        here = [one.topic for one in self.desired.contracts.values() if no_broker or one.spec.kafka.external]
+        if here:
+            why = "KAFKA_BOOTSTRAP_SERVERS is empty" if no_broker else "`kafka: external`"
+            self.notes.append(f"topic {few(list(dict.fromkeys(here)))} was not looked at ({why})")
+        if self.actual.topics is None:
+            return
         asked: dict[str, tuple[TopicSpec | DeadLetterSpec, Owners]] = {}
         for contract in among.contracts.values():
             for name, settings in _topics(contract):
@@ -214,6 +239,7 @@ class _Making:
             self._add_topic(name, *asked[name])
 
     def _add_topic(self, name: str, settings: TopicSpec | DeadLetterSpec, owners: Owners) -> None:
+        assert self.actual.topics is not None
         state = self.actual.topics[name]
         if state is None:
             self.add(CreateTopic(name, settings), owners)
@@ -251,7 +277,7 @@ class _Making:
 
 
 def topic_names(desired: Catalog) -> list[str]:
-    """Return the names of all topics of the contracts, including dead-letter topics."""
+    """Return the names of all topics that the contracts decide about, including dead-letter topics."""
     return list(dict.fromkeys(name for contract in desired.contracts.values() for name, _ in _topics(contract)))
 
 
@@ -277,17 +303,17 @@ def _item(text: str) -> str | int | float:
 def undeclared(desired: Catalog) -> list[str]:
     """Return the names of the subjects that the repository owns but does not declare.
 
-    It owns the subjects that Kafka's clients name after a topic of one of its contracts: `<topic>-key` and
-    `<topic>-value`.  It owns no others: somebody else may use a shared type, and a topic without a contract is
-    unknown.
+    It owns the subject that Kafka's clients name after a topic of one of its contracts: `<topic>-key`, if the
+    contract does not name another one.  It owns no others: somebody else may use a shared type, or send another
+    record into a topic whose subjects are named after records, and a topic without a contract is unknown.
     """
     declared = {subject.name for subject in desired.subjects}
-    owned = (f"{contract.topic}-{role}" for contract in desired.contracts.values() for role in ("key", "value"))
-    return [name for name in owned if name not in declared]
+    owned = (f"{one.topic}-key" for one in desired.contracts.values() if one.spec.key_subject is None)
+    return [name for name in dict.fromkeys(owned) if name not in declared]
 
 
 def _users(desired: Catalog) -> dict[str, Owners]:
-    """The names of the contracts that need each subject: one for a key or value, any number for a type."""
+    """The names of the contracts that need each subject."""
     users: dict[str, set[str]] = {}
     for contract in desired.contracts.values():
         for subject in (*contract.subjects, *types_of(contract.subjects)):
@@ -306,7 +332,7 @@ def _mode_conflict(name: str, mode: str) -> Conflict:
 
 def _subjects(desired: Catalog) -> list[tuple[Subject, Contract | None]]:
     """Every subject with its contract; a shared type has none."""
-    owners = {subject.name: contract for contract in desired.contracts.values() for subject in contract.subjects}
+    owners = sharing.owners(desired.contracts)
     return [(subject, owners.get(subject.name)) for subject in desired.subjects]
 
 
@@ -343,14 +369,30 @@ def _approved_break(
     return ApprovedBreak(level, approvals)
 
 
+def _refusal(step: RegisterSchema, contract: Contract | None, state: SubjectState) -> Iterator[Conflict]:
+    """Why the registry would refuse the step: its own words, or the rules of the level that will hold."""
+    level = contract.compatibility.value if contract else state.level
+    found = check_schemas(step.subject.schema, state.history, level) if level else ()
+    if not state.refusals and not (state.unasked and found):
+        return
+    words = list(filter(None, state.refusals)) or [*dict.fromkeys(one.message for one in found)]
+    name = step.subject.name
+    told = f"the registry would refuse version {step.version} of {name}" + (f" at level {level}" if level else "")
+    fixes = [*dict.fromkeys(f"{one.path or 'the root'}: {one.fix}" for one in found)]
+    fixes.append("`contracts check --against registry` shows where")
+    yield Conflict(name, "schema", f"{told}: {'; '.join(words) or 'it gives no reason'}", "; ".join(fixes))
+
+
 def _topics(contract: Contract) -> list[tuple[str, TopicSpec | DeadLetterSpec]]:
+    if contract.spec.kafka.external:
+        return []
     return [(contract.topic, contract.spec.kafka), (contract.dead_letter_topic, contract.spec.dead_letter)]
 
 
 def _asked_twice(name: str, first: TopicSpec | DeadLetterSpec, second: TopicSpec | DeadLetterSpec) -> list[Conflict]:
-    """Contracts may share a topic for dead letters if they agree on its settings."""
+    """Contracts may share a topic, or a topic for dead letters, if they agree on its settings."""
     shapes = [(one.partitions, one.replication_factor, one.config) for one in (first, second)]
-    if shapes[0] == shapes[1] and isinstance(first, DeadLetterSpec):
+    if shapes[0] == shapes[1] and type(first) is type(second):
         return []
     what = f"two contracts, or the topic and dead-letter topic of one, want different settings for topic {name}"
     return [Conflict(name, "topic", what, "name another `dead_letter.topic`, or give both the same settings")]

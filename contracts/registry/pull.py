@@ -1,27 +1,29 @@
 """Makes the files of a repository from a registry and its topics.
 
-`read` asks the servers, `files_of` is pure, `write` never overwrites.  A topic with a subject `<topic>-value` (and
-`<topic>-key`) becomes a contract; types that their newest versions refer to become shared types.
+`read` asks the servers, `files_of` is pure, `write` never overwrites.  A subject of a value becomes a contract if its
+topic is known (see `subject_topics`); types that the newest versions refer to become shared types.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from avro_data_contracts.contracts import project
 from avro_data_contracts.contracts.avro import parsing
 from avro_data_contracts.contracts.avro.nodes import NamedType, Schema, Union
 from avro_data_contracts.contracts.avro.writing import normalised
 from avro_data_contracts.contracts.catalog import loading
-from avro_data_contracts.contracts.catalog.contract import Compatibility
-from avro_data_contracts.contracts.catalog.folder import CONTRACT_FILE, read_folder
+from avro_data_contracts.contracts.catalog.contract import Compatibility, SubjectStrategy
+from avro_data_contracts.contracts.catalog.folder import CONTRACT_FILE, Folder, read_folder
 from avro_data_contracts.contracts.errors import ConfigurationError, ContractsError, InvalidSchema, ServiceError
+from avro_data_contracts.contracts.registry import subject_topics
 from avro_data_contracts.contracts.registry.client import MOST_LISTED
 from avro_data_contracts.contracts.registry.contexts import is_qualified
 from avro_data_contracts.contracts.registry.parallel import each
@@ -30,7 +32,7 @@ from avro_data_contracts.contracts.registry.register import Servers
 from avro_data_contracts.contracts.registry.registered import AVRO, Config, RegisteredSchema, metadata_in_words
 from avro_data_contracts.contracts.registry.snapshot import Snapshot
 
-_TOPIC = re.compile(r"(?!\.{1,2}-)([a-zA-Z0-9._-]{1,249})-(key|value)")
+_UNSAFE = re.compile(r"[^a-zA-Z0-9._-]")
 _HEAD = """\
 # Pulled from a registry.  Fill in owner, description, sinks and consumers (docs/reference/contract.md).
 """
@@ -43,16 +45,19 @@ class Live:
     Args:
         subjects: the newest version of each wanted subject, and the level that applies to it.
         referred: the versions that these refer to, directly or not, by subject and version.
-        topics: by name, including dead-letter topics; None for a topic that does not exist.
+        topics: by name, including dead-letter topics; None for a topic that does not exist.  None if there is no
+            broker to ask.
         others: subjects that do not belong to a topic.
         configs: the settings of each subject itself.
+        values: the topics of the subjects of values that are not `<topic>-value`.
     """
 
     subjects: Mapping[str, tuple[RegisteredSchema, str]]
     referred: Mapping[tuple[str, int], RegisteredSchema]
-    topics: Mapping[str, TopicState | None]
+    topics: Mapping[str, TopicState | None] | None
     others: tuple[str, ...] = ()
     configs: Mapping[str, Config] = field(default_factory=dict)
+    values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass
@@ -61,7 +66,7 @@ class Pulled:
 
     Args:
         files: path below the folder -> text.
-        topics: those with a contract.
+        topics: those with a contract, once for each.
         left_out: subject -> why it is in no file.
         notes: differences that `contracts drift` will still find.
     """
@@ -73,21 +78,39 @@ class Pulled:
 
 
 def read(servers: Servers, only: Collection[str] = ()) -> Live:
-    """Read the newest versions of all subjects, or of the subjects of the topics in `only`.
+    """Read the newest versions of all subjects, or of those that `only` names.
+
+    Args:
+        only: topics, or `SUBJECT=TOPIC` for a subject that does not say its topic.
 
     Raises:
         ServiceError: the registry or the cluster does not answer, or refuses.
-        ConfigurationError: a topic of `only` has no subject.
+        ConfigurationError: there is no such subject, or a topic has none.
     """
     registry = servers.registry
-    names = registry.subjects() if not only else [f"{topic}-{role}" for topic in only for role in ("key", "value")]
+    asked = [one for one in only if "=" not in one]
+    told: dict[str, list[str]] = {}
+    for pair in only:
+        subject, equals, belongs_to = pair.rpartition("=")
+        if equals:
+            told.setdefault(subject, []).append(belongs_to)
+    names = registry.subjects() if asked or not only else []
+    if only:
+        names = [one for one in names if any(one.startswith(f"{topic}-") for topic in asked)]
+        names += [f"{topic}-{role}" for topic in asked for role in ("key", "value")]
+        names += [*told, *(f"{topic}-key" for topics in told.values() for topic in topics)]
+        names = list(dict.fromkeys(names))
     subjects: dict[str, tuple[RegisteredSchema, str]] = {}
     referred: dict[tuple[str, int], RegisteredSchema] = {}
     configs: dict[str, Config] = {}
     snapshot = Snapshot(registry)
-    wanted = sorted(name for name in names if _TOPIC.fullmatch(name))
-    found = each(registry.version, wanted, registry.parallel)
-    there = [(name, newest) for name, newest in zip(wanted, found, strict=True) if newest is not None]
+    candidates = sorted(name for name in names if name in told or not is_qualified(name))
+    newest_of = each(registry.version, candidates, registry.parallel)
+    everything = [(name, newest) for name, newest in zip(candidates, newest_of, strict=True) if newest is not None]
+    values = {name: topics for name, newest in everything if (topics := subject_topics.of(name, newest, told))}
+    belongs = {name: values.get(name) or subject_topics.of_role(name) for name, _ in everything}
+    wanted = {*asked, *(topic for several in told.values() for topic in several)}
+    there = [one for one in everything if (wanted.intersection(belongs[one[0]]) if only else belongs[one[0]])]
     settings = each(lambda one: snapshot.config(one[0]), there, registry.parallel)
     for (name, newest), config in zip(there, settings, strict=True):
         configs[name] = config
@@ -106,22 +129,30 @@ def read(servers: Servers, only: Collection[str] = ()) -> Live:
                     )
                 referred[one.subject, one.version] = type_
                 waiting += type_.references
-    missing = [topic for topic in only if f"{topic}-value" not in subjects]
+    known = {topic for name in subjects if name in values or name.endswith("-value") for topic in belongs[name]}
+    missing = [f"{topic}-value" for topic in asked if topic not in known]
+    missing += [name for name in told if name not in subjects]
     if missing or not subjects:
-        told = f"{', '.join(f'{topic}-value' for topic in missing)}" if missing else "TOPIC-value"
         raise ConfigurationError(
-            f"there is no subject {told}",
+            f"there is no subject {', '.join(missing) or 'TOPIC-value'}",
             where=f"schema registry {registry.url}",
-            fix="name a topic whose value has a subject",
+            fix="name a topic whose value has a subject, or the topic of a subject: --topic SUBJECT=TOPIC",
         )
-    topics = dict.fromkeys(match[1] for match in map(_TOPIC.fullmatch, subjects) if match)
-    states = servers.topics.read([name for topic in topics for name in (topic, f"{topic}.dlq")])
-    others = tuple(sorted(name for name in names if not only and not _TOPIC.fullmatch(name)))
-    return Live(subjects, referred, states, others, configs)
+    states = None
+    if servers.topics.configured:
+        listed = sorted({topic for name in subjects for topic in belongs[name]})
+        states = servers.topics.read([name for topic in listed for name in (topic, f"{topic}.dlq")])
+    others = tuple(sorted(name for name in names if not only and name not in subjects))
+    values = {name: found for name, found in values.items() if name in subjects}
+    return Live(subjects, referred, states, others, configs, values)
 
 
-def files_of(live: Live, owner: str) -> Pulled:
-    """Make the files.  A topic that no contract can describe is left out, with the reason."""
+def files_of(live: Live, owner: str, default: str = SubjectStrategy.TopicName.value) -> Pulled:
+    """Make the files.  A subject that no contract can describe is left out, with the reason.
+
+    Args:
+        default: the strategy of contracts that name none.
+    """
     pulled = Pulled()
     named = {subject for subject, _ in live.referred}
     for name in live.others:
@@ -129,17 +160,55 @@ def files_of(live: Live, owner: str) -> Pulled:
             pulled.left_out[name] = (
                 "it belongs to another context: pull from the URL of that context"
                 if is_qualified(name)
-                else "it is no topic's, and none of these refers to it"
+                else "it is no topic's that it names, and none of these refers to it; if it is the value of a topic, "
+                f"add `--topic {name}=TOPIC`"
             )
     if len(live.subjects) + len(live.others) == MOST_LISTED:
         pulled.notes.append(f"the registry listed exactly {MOST_LISTED:,} subjects: it may have more")
-    topics = dict.fromkeys(match[1] for match in map(_TOPIC.fullmatch, live.subjects) if match)
+    if live.topics is None:
+        pulled.notes.append(
+            "topics were not looked at (KAFKA_BOOTSTRAP_SERVERS is empty), so the contracts say `kafka: external`"
+        )
+    units = _units(live)
     folder = "types"
-    while folder in topics:
+    while any(unit.folder == folder for unit in units):
         folder += "_"
-    for topic in topics:
-        _Topic(live, topic, folder, owner, pulled).add()
+    for topic in dict.fromkeys(unit.topic for unit in units):
+        mine = [unit for unit in units if unit.topic == topic]
+        # Of several contracts, one says what concerns the topic.
+        before: list[_Topic] = []
+        for unit in mine:
+            one = _Topic(live, unit, folder, owner, pulled, default, before, alone=len(mine) == 1)
+            if one.add():
+                before.append(one)
     return pulled
+
+
+@dataclass(frozen=True)
+class _Unit:
+    """A contract to be: its folder, its topic, the subject of its value, and whether that is not `<topic>-value`."""
+
+    folder: str
+    topic: str
+    value: str
+    named: str = ""
+
+
+def _units(live: Live) -> list[_Unit]:
+    of_records = {topic for topics in live.values.values() for topic in topics}
+    found: dict[str, _Unit] = {}
+    for name in live.subjects.keys() - live.values.keys():
+        for topic in subject_topics.of_role(name):
+            if name.endswith("-value") or topic not in of_records:
+                found[topic] = _Unit(topic, topic, f"{topic}-value")
+    for name, topics in sorted(live.values.items()):
+        record = subject_topics.fullname(live.subjects[name][0])
+        for topic in topics:
+            folder = f"{topic}-{_UNSAFE.sub('_', record or name)}"
+            while folder in found:
+                folder += "_"
+            found[folder] = _Unit(folder, topic, name, record)
+    return sorted(found.values(), key=lambda unit: unit.folder)
 
 
 def write(folder: Path, pulled: Pulled) -> None:
@@ -160,8 +229,8 @@ def write(folder: Path, pulled: Pulled) -> None:
         )
     if not pulled.files:
         return
-    existing = read_folder(folder).readable() if folder.is_dir() else {}
-    loading.from_files({**existing, **pulled.files}, str(folder))
+    there_now = read_folder(folder) if folder.is_dir() else Folder({}, project=project.find(folder.absolute().parent))
+    loading.read(replace(there_now, texts={**there_now.readable(), **pulled.files}), str(folder)).whole()
     written = 0
     try:
         for path, text in pulled.files.items():
@@ -178,46 +247,78 @@ def write(folder: Path, pulled: Pulled) -> None:
 
 
 class _Topic:
-    """The files of one contract."""
+    """The files of one contract.
 
-    def __init__(self, live: Live, topic: str, types: str, owner: str, pulled: Pulled) -> None:
+    Args:
+        before: those of the same topic that were added already.
+        alone: no other contract has the topic.
+    """
+
+    def __init__(
+        self,
+        live: Live,
+        unit: _Unit,
+        types: str,
+        owner: str,
+        pulled: Pulled,
+        default: str,
+        before: Sequence[_Topic],
+        *,
+        alone: bool,
+    ) -> None:
         self.live = live
-        self.topic = topic
+        self.unit = unit
+        self.topic = unit.topic
+        self.default = default
+        self.before = before
+        self.alone = alone
+        self.names: frozenset[str] = frozenset()
         self.types = types
         self.owner = owner
         self.pulled = pulled
         self.parsed: dict[tuple[str, int], Schema] = {}
+        named = {"key": f"{self.topic}-key", "value": unit.value}
         self.subjects = {
-            role: live.subjects[f"{topic}-{role}"] for role in ("key", "value") if f"{topic}-{role}" in live.subjects
+            role: live.subjects[name]
+            for role, name in named.items()
+            if name in live.subjects and (role == "value" or not before)
         }
+        self.named = {role: name for role, name in named.items() if role in self.subjects}
 
-    def add(self) -> None:
-        """Add files and notes; or the reason, for a topic that no contract can describe."""
+    def add(self) -> bool:
+        """Add files and notes, and return True; or the reason, for a topic that no contract can describe."""
         try:
             files, notes = self._contract()
         except ContractsError as error:
             at = f" ({error.where})" if error.where else ""
             for role in self.subjects:
-                self.pulled.left_out[f"{self.topic}-{role}"] = f"{error.what}{at}"
-            return
+                if role == "value" or self.alone:
+                    self.pulled.left_out[self.named[role]] = f"{error.what}{at}"
+            return False
         for path, text in files.items():
             if self.pulled.files.setdefault(path, text) != text:
                 notes.append(f"{path} is another version than {self.topic} refers to: there is one of each type")
         self.pulled.topics.append(self.topic)
         self.pulled.notes += notes
+        return True
 
     def _contract(self) -> tuple[dict[str, str], list[str]]:
         if "value" not in self.subjects:
-            raise ConfigurationError(f"there is no {self.topic}-value, and a contract needs one")
+            raise ConfigurationError(f"there is no {self.unit.value}, and a contract needs one")
+        if not self.alone and not subject_topics.fullname(self.subjects["value"][0]):
+            raise ConfigurationError(
+                "it is one of several subjects of the topic, whose records are told apart by the names of their "
+                "types, and it has none"
+            )
         files: dict[str, str] = {}
         notes: list[str] = []
         levels = {role: level for role, (_, level) in self.subjects.items()}
         if len(set(levels.values())) > 1:
             notes.append(f"{self.topic}-key has level {levels['key']}; a contract has one, that of the value")
         for role, (kept, _) in self.subjects.items():
-            notes += self._left_behind(f"{self.topic}-{role}", kept)
+            notes += self._left_behind(self.named[role], kept)
             schema = self._parse(kept)
-            files[f"{self.topic}/{role}.avsc"] = _pretty(kept, schema, self._named(kept))
+            files[f"{self.unit.folder}/{role}.avsc"] = _pretty(kept, schema, self._named(kept))
             for subject, one in self._referred(kept):
                 inner = self._parse(one)
                 name = getattr(inner.root, "fullname", "")
@@ -228,11 +329,13 @@ class _Topic:
                 files[f"{self.types}/{name}.avsc"] = _pretty(one, inner, self._named(one))
                 if subject != name:
                     notes.append(
-                        f"{self.topic}-{role} refers to {name} as subject {subject}; here it is subject {name}, "
+                        f"{self.named[role]} refers to {name} as subject {subject}; here it is subject {name}, "
                         "which `contracts register` would make"
                     )
         spec = self._spec(levels["value"], notes)
-        files[f"{self.topic}/{CONTRACT_FILE}"] = _HEAD + yaml.safe_dump(spec, sort_keys=False, allow_unicode=True)
+        files[f"{self.unit.folder}/{CONTRACT_FILE}"] = _HEAD + yaml.safe_dump(
+            spec, sort_keys=False, allow_unicode=True
+        )
         self._same(files)
         return files, notes
 
@@ -253,6 +356,12 @@ class _Topic:
     def _same(self, files: Mapping[str, str]) -> None:
         """Check that today's rules accept the schemas, and that they mean what the registry has."""
         [made] = loading.from_files(files, "").contracts.values()
+        self.names = made.value.names
+        for other in self.before:
+            if same := self.names & other.names:
+                raise ConfigurationError(
+                    f"it has records {min(same)} of the topic {self.topic}, like {other.unit.value}"
+                )
         for subject in made.subjects:
             if normalised(subject.schema) != normalised(self._parse(self.subjects[subject.role][0])):
                 raise ConfigurationError(f"{subject.name} refers to several versions of one type")
@@ -264,6 +373,11 @@ class _Topic:
         if "key" in self.subjects:
             spec["key"] = "key.avsc"
         spec["value"] = "value.avsc"
+        spec |= self._name()
+        if self.before:
+            return spec
+        if self.live.topics is None:
+            return {**spec, "kafka": "external"}
         for key, name in (("kafka", self.topic), ("dead_letter", f"{self.topic}.dlq")):
             state = self.live.topics[name]
             if state is None:
@@ -275,6 +389,14 @@ class _Topic:
                 "config": dict(sorted(state.config.items())),
             }
         return spec
+
+    def _name(self) -> dict[str, str]:
+        """What names the subject of the value."""
+        strategy = subject_topics.strategy(self.unit.value, self.topic, self.unit.named)
+        if strategy is None:
+            return {"subject": self.unit.value}
+        implied = strategy is SubjectStrategy.TopicName and strategy.value == self.default
+        return {} if implied else {"subject_strategy": strategy.value}
 
     def _referred(self, kept: RegisteredSchema) -> Iterator[tuple[str, RegisteredSchema]]:
         """The versions that it refers to, directly or not, each once."""

@@ -37,9 +37,13 @@ class Servers:
     registry: Registry
     topics: Topics
 
-    def read(self, desired: Catalog) -> Actual:
-        """Read the actual state of everything that `desired` names.  Raises ServiceError."""
-        return actual.read(self.registry, self.topics, desired)
+    def read(self, desired: Catalog, *, verdicts: bool = False) -> Actual:
+        """Read the actual state of everything that `desired` names.  Raises ServiceError.
+
+        Args:
+            verdicts: also ask the registry which of the new versions it would refuse.
+        """
+        return actual.read(self.registry, self.topics, desired, verdicts=verdicts)
 
     def carry_out(self, wanted: Plan, done: Callable[[Step], None] = lambda step: None) -> None:
         """Carry out the plan's steps in their order, and call `done` after each.

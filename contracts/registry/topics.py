@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NoAnswer
+from functools import cached_property
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
@@ -37,8 +38,9 @@ UNREACHABLE = (
 class Topics:
     """Topics of one cluster.
 
-    Every method raises `ServiceError` when no broker answers within KAFKA_MAX_BLOCK_MS, and `Refused`, with the
-    broker's words, when it refuses.
+    It connects when it is first asked.  Every method raises `ServiceError` when no broker answers within
+    KAFKA_MAX_BLOCK_MS, `Refused`, with the broker's words, when it refuses, and `ConfigurationError` when none is
+    configured.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -46,17 +48,28 @@ class Topics:
         self.timeout_s = settings.kafka_max_block_ms / 1000
         # The errors that the client reports while it retries.
         self._told: deque[KafkaError] = deque(maxlen=20)
+        self._settings = settings
+
+    @property
+    def configured(self) -> bool:
+        """Whether there is a broker to ask."""
+        return bool(self.bootstrap.strip())
+
+    @cached_property
+    def _admin(self) -> AdminClient:
         configuration: dict[str, Any] = {
-            **kafka.client(settings),
+            **kafka.client(self._settings),
             "log_level": 0,
             "socket.connection.setup.timeout.ms": 5000,
             "error_cb": self._told.append,
         }
-        self._admin = AdminClient(configuration)
+        return AdminClient(configuration)
 
     def read(self, names: Iterable[str]) -> dict[str, TopicState | None]:
         """Return the state by topic name; None for a topic that does not exist."""
         wanted = list(names)
+        if not wanted:
+            return {}
         found = self._heard_anew().topics
         there = [name for name in wanted if name in found]
         resources = [ConfigResource(ResourceType.TOPIC, name) for name in there]

@@ -11,6 +11,7 @@ from typing import Any
 
 from avro_data_contracts.contracts.catalog.contract import Contract, Subject
 from avro_data_contracts.contracts.catalog.earlier import Earlier
+from avro_data_contracts.contracts.catalog.predecessors import predecessors
 from avro_data_contracts.contracts.stores.spec import SinkSpec
 from avro_data_contracts.contracts.stores.table import Table
 from avro_data_contracts.contracts.tables import layout
@@ -54,7 +55,7 @@ def _deletions(contract: Contract, sink: SinkSpec) -> list[Needed]:
 
 
 def stored(base: Mapping[str, Contract], contracts: Iterable[Contract]) -> dict[str, tuple[Contract, Subject]]:
-    """The subjects of `base` (by topic) whose earlier versions determine the tables of `contracts`."""
+    """The subjects of `base` whose earlier versions determine the tables of `contracts`."""
     wanted = list(contracts)
     names = {(sink.kind, sink.qualified) for one in wanted for sink in one.sinks}
     topics = {one.topic for one in wanted if one.sinks}
@@ -68,13 +69,15 @@ def stored(base: Mapping[str, Contract], contracts: Iterable[Contract]) -> dict[
 def between(
     base: Mapping[str, Contract], contracts: Iterable[Contract], histories: Mapping[str, Sequence[Earlier]]
 ) -> tuple[Needed, ...]:
-    """Return the migrations from the tables of `base` (by topic) to those of `contracts`; abandoned tables come last.
+    """Return the migrations from the tables of `base` to those of `contracts`; abandoned tables come last.
 
     Two tables are the same if store and name are, even in different contracts, because a store knows no contracts.
 
     Args:
         histories: of the subjects of `stored`; without one, the version of `base` is the only one.
     """
+    contracts = list(contracts)
+    predecessor = predecessors(base.values(), contracts)
     before = {(sink.kind, sink.qualified): (one, sink) for one in base.values() for sink in one.sinks}
     left = dict(before)
     found = []
@@ -83,9 +86,9 @@ def between(
             key = sink.kind, sink.qualified
             left.pop(key, None)
             owner = before.get(key)
-            was = _table(owner[0] if owner else None, base.get(contract.topic), sink, histories)
+            own = predecessor.get(contract.name)
+            was = _table(owner[0] if owner else None, own, sink, histories)
             found.append(Needed(contract.name, *key, _migration(was, contract, sink)))
-            own = base.get(contract.topic)
             if own is None or not own.deletes or owner is None:
                 found += _deletions(contract, sink)
     gone = (

@@ -25,7 +25,6 @@ from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.streaming import topic
 from avro_data_contracts.streaming.decode import framing
 from avro_data_contracts.streaming.sinks import refusals
-from avro_data_contracts.streaming.topic import Ranges
 
 
 @dataclass(frozen=True, order=True)
@@ -181,13 +180,6 @@ def letter_of(message: Message, of_topic: str) -> Letter | None:
         schema_id=framing.parted(value, headers if own is None else own, framing.VALUE_HEADER)[0],
         headers=tuple(name for name, _ in (headers if own is None else own)),
         digest=_digest(millis, key, value, own or []),
-    )
-
-
-def count_in(ranges: Ranges, places: frozenset[Place]) -> int:
-    """Count the places in the ranges."""
-    return sum(
-        first <= place.offset <= last for place in places for first, last in [ranges.get(place.partition, (0, -1))]
     )
 
 

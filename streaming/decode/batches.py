@@ -2,6 +2,8 @@
 
 When the contract says that a tombstone deletes the row of its key, a decoded batch also has the column `tombstone`:
 the key's fields, null for all other records.  Exactly one of `record`, `tombstone` and `reason` is not null.
+
+The reason of a record that concerns another contract of the topic is `OF_ANOTHER`.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.registry.client import Registry
 from avro_data_contracts.streaming.decode import decoder, framing
 from avro_data_contracts.streaming.decode.framing import SchemaKey
-from avro_data_contracts.streaming.decode.reasons import Reason
+from avro_data_contracts.streaming.decode.reasons import OF_ANOTHER, OF_NOBODY, Reason
 from avro_data_contracts.streaming.decode.writers import LookedUp, Writer, Writers
 
 TOMBSTONE = "tombstone"
@@ -39,6 +41,7 @@ class Decoding:
 
     def __init__(self, registry: Registry, contract: Contract) -> None:
         self._values, self._value_writers = decoder.Decoder(contract), Writers(registry, contract)
+        self._leads = contract.leads
         self._keys: decoder.Decoder | None = None
         if contract.deletes:
             self._keys = decoder.Decoder(contract.keys, framing.KEY_HEADER)
@@ -72,6 +75,9 @@ class Decoding:
 
     def _decoded(self, batch: DataFrame, of_values: LookedUp, of_keys: LookedUp | None) -> DataFrame:
         values = self._values.decode(batch, of_values, of_values.unknown)
+        if not self._leads:
+            nobody = F.col("reason").isin(*(str(one) for one in OF_NOBODY))
+            values = values.withColumn("reason", F.when(nobody, F.lit(OF_ANOTHER)).otherwise(F.col("reason")))
         if self._keys is None or of_keys is None:
             return values
         judged = values.withColumnsRenamed({name: f"_{name}" for name in _JUDGED}).withColumn(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 
 class Reason(StrEnum):
@@ -21,3 +22,18 @@ class Reason(StrEnum):
     INCOMPATIBLE_SCHEMA = "INCOMPATIBLE_SCHEMA"
     DECODE_ERROR = "DECODE_ERROR"
     TIMESTAMP_OUT_OF_RANGE = "TIMESTAMP_OUT_OF_RANGE"
+
+
+#: Why a record is skipped, and no dead letter: it belongs to another contract of the topic, or is nobody's, and then
+#: the stream of the topic's first contract sends the letter.
+OF_ANOTHER: Final = "OF_ANOTHER_CONTRACT"
+
+#: The reasons of records whose type nobody knows.
+OF_NOBODY: Final = (
+    Reason.NULL_VALUE,
+    Reason.TOO_SHORT,
+    Reason.BAD_MAGIC,
+    Reason.BAD_SCHEMA_ID_HEADER,
+    Reason.NO_GUID_ENDPOINT,
+    Reason.UNKNOWN_SCHEMA_ID,
+)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from avro_data_contracts.streaming.decode.reasons import Reason
+from avro_data_contracts.streaming.decode.reasons import OF_ANOTHER, Reason
 
 #: A record's timestamp, ms since the epoch; null where the column `timestamp` has it.
 FAR_MILLIS = "far_millis"
@@ -17,7 +17,7 @@ def judged(decoded: DataFrame) -> DataFrame:
     """Reject the records of a decoded frame whose timestamp Spark cannot hold; other frames stay as they are."""
     if FAR_MILLIS not in decoded.columns:
         return decoded
-    far = F.col(FAR_MILLIS).isNotNull()
+    far = F.col(FAR_MILLIS).isNotNull() & ~F.col("reason").eqNullSafe(OF_ANOTHER)
     words = "its Kafka timestamp, %d ms, is more than 290,000 years away; perhaps it is in nanoseconds"
     detail = F.format_string(words, FAR_MILLIS)
     told: dict[str, Column] = {

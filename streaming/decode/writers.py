@@ -7,10 +7,10 @@ An id that the registry does not know is the record's fault.  A registry that do
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from avro_data_contracts.contracts.avro.nodes import Logical
+from avro_data_contracts.contracts.avro.nodes import Logical, Named
 from avro_data_contracts.contracts.avro.writing import to_json
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.compat import levels, meanings
@@ -21,7 +21,7 @@ from avro_data_contracts.contracts.registry.parallel import each
 from avro_data_contracts.contracts.registry.registered import RegisteredSchema
 from avro_data_contracts.contracts.registry.snapshot import Snapshot
 from avro_data_contracts.streaming.decode.framing import SchemaKey
-from avro_data_contracts.streaming.decode.reasons import Reason
+from avro_data_contracts.streaming.decode.reasons import OF_ANOTHER, Reason
 from avro_data_contracts.streaming.decode.strict import nesting
 
 #: Most ids of a batch that are looked up one by one, besides the subject's own.
@@ -39,14 +39,16 @@ class Writer:
     Attributes:
         key: the id or GUID that records name.
         text: self-contained Avro JSON of the writer schema; empty when its records are rejected.
-        reason: why they are rejected, None when they can be read.
+        reason: why they are rejected (a `Reason`) or skipped (`OF_ANOTHER`), None when they can be read.
         detail: the reason in words, without personal data.
+        lasts: whether that can never change.
     """
 
     key: SchemaKey
     text: str
-    reason: Reason | None = None
+    reason: str | None = None
     detail: str = ""
+    lasts: bool = False
 
 
 class LookedUp(dict[SchemaKey, Writer]):
@@ -117,14 +119,15 @@ class Writers:
                 asked[key] = self._look_up(key)
 
             each(look_up, new, self._registry.parallel)
-            self._known |= {
-                key: one for key, one in asked.items() if one.reason in (None, Reason.INCOMPATIBLE_SCHEMA)
-            }
+            lasting = (None, Reason.INCOMPATIBLE_SCHEMA)
+            self._known |= {key: one for key, one in asked.items() if one.lasts or one.reason in lasting}
             return LookedUp(self._known | asked, unknown)
 
     def _ours(self) -> set[SchemaKey]:
-        """Return every id and GUID of the subject's own versions."""
-        return {key for one in self._registry.all_of(self._subject) for key in (one.schema_id, one.guid) if key}
+        """Return every id and GUID of the versions of the subject, and of the topic's other contracts."""
+        names = (self._subject, *(one.subject for one in self._contract.siblings))
+        found = [one for name in names for one in self._registry.all_of(name)]
+        return {key for one in found for key in (one.schema_id, one.guid) if key}
 
     def _without_guid_endpoint(self, guids: list[str]) -> dict[SchemaKey, Writer]:
         """Look up the first GUID; if the registry has no endpoint for GUIDs, that answers for all."""
@@ -143,6 +146,8 @@ class Writers:
         if found is None:
             return Writer(key, "", Reason.UNKNOWN_SCHEMA_ID, f"the registry has no {name}")
         subjects = {subject for schema_id in ids for subject in self._registry.subjects_of(schema_id)}
+        if (other := self._of_another(key, name, found, subjects)) is not None:
+            return other
         if not self._registry.is_one_of(self._subject, subjects):
             more = f" and {len(subjects) - _TOLD} more" if len(subjects) > _TOLD else ""
             # Subjects of the same topic first: the usual mistake is a value written with its key's schema.
@@ -170,6 +175,37 @@ class Writers:
             )
             return Writer(key, "", Reason.INCOMPATIBLE_SCHEMA, detail)
         return Writer(key, text)
+
+    def _of_another(
+        self, key: SchemaKey, name: str, found: RegisteredSchema, subjects: Collection[str]
+    ) -> Writer | None:
+        """Return the writer whose records are skipped; None if they concern this contract.
+
+        The full name of the record decides; where no contract of the topic has it, the subject.
+        """
+        siblings = self._contract.siblings
+        if not siblings:
+            return None
+        record = self._fullname(found)
+        if record in self._contract.value.names:
+            return None
+        owner = next((one for one in siblings if record in one.names), None)
+        if owner is None:
+            if self._registry.is_one_of(self._subject, subjects):
+                return None
+            owner = next((one for one in siblings if self._registry.is_one_of(one.subject, subjects)), None)
+        if owner is not None:
+            return Writer(key, "", OF_ANOTHER, f"{name} is of the contract {owner.contract}", lasts=True)
+        return None if self._contract.leads else Writer(key, "", OF_ANOTHER, f"{name} is of no contract")
+
+    def _fullname(self, found: RegisteredSchema) -> str:
+        """Return the full name of a schema's type; empty if it has none."""
+        try:
+            schema = Snapshot(self._registry).parse(found)
+        except InvalidSchema:
+            return ""
+        root = schema.resolve(schema.root)
+        return root.fullname if isinstance(root, Named) else ""
 
     def _find(self, key: SchemaKey) -> tuple[RegisteredSchema | None, list[int], str]:
         """Return the schema, its ids, and how to name it in a message."""

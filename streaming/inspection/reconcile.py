@@ -28,10 +28,11 @@ from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.contracts.stores import types
 from avro_data_contracts.streaming import topic
 from avro_data_contracts.streaming.dead_letters import letters as dead_letters
-from avro_data_contracts.streaming.dead_letters.letters import Letters
+from avro_data_contracts.streaming.dead_letters.letters import Letters, Place
 from avro_data_contracts.streaming.decode import framing
 from avro_data_contracts.streaming.decode.framing import Headers, SchemaKey
-from avro_data_contracts.streaming.decode.writers import Writers
+from avro_data_contracts.streaming.decode.reasons import OF_ANOTHER, OF_NOBODY
+from avro_data_contracts.streaming.decode.writers import Writer, Writers
 from avro_data_contracts.streaming.inspection import stored
 from avro_data_contracts.streaming.inspection.stored import Position
 from avro_data_contracts.streaming.run import gaps
@@ -102,11 +103,12 @@ class Outcome:
     """What became of the events of a run.
 
     Attributes:
-        events: number of records in the ranges.
+        events: number of records in the ranges, without the skipped ones.
         put_back: number of these that were put back from the dead letters.
         dead_lettered: number of records of the ranges that the dead-letter topic holds, by reason; a record that one
             store refused counts here, and is expected in the others.
         stores: by name of the store.
+        skipped: number of records that concern another contract of the topic.
         lost: store -> records that Kafka deleted before the store read them, accepted by `--accept-loss`; they are
             no longer in a range.
     """
@@ -116,6 +118,7 @@ class Outcome:
     dead_lettered: Mapping[str, int]
     stores: Mapping[str, Stored]
     lost: Mapping[str, int] = field(default_factory=dict)
+    skipped: int = 0
 
     def dead_for(self, store: str) -> int:
         """Count the records that the store should not have: rejected for all stores, or refused by this one."""
@@ -148,12 +151,16 @@ def reconcile(settings: Settings, contract: Contract, ranges: Ranges | None = No
     newest: dict[str, dict[Key, Position]] = {sink.kind: {} for sink in contract.sinks}
     tombstones: set[Position] = set()
     undecoded: list[Position] = []
-    events = 0
+    events = skipped = put_back = 0
     decoder = _Decoder(settings, contract)
     of_keys = _Decoder(settings, contract.keys, framing.KEY_HEADER) if contract.deletes else None
     for message in topic.read(settings, contract.topic, ranges):
-        events += 1
         partition, offset = topic.place(message)
+        if decoder.skips(message.value(), topic.headers(message)):
+            skipped += 1
+            continue
+        events += 1
+        put_back += Place(contract.topic, partition, offset) in letters.put_back
         position = Position(message.timestamp()[1], offset, partition)
         reasons = rejected.get((position.partition, position.offset), {}).get(position.millis, frozenset())
         dead.update(reasons)
@@ -187,7 +194,7 @@ def reconcile(settings: Settings, contract: Contract, ranges: Ranges | None = No
     lost: Counter[str] = Counter()
     for gap in gaps.losses(Checkpoints(settings, contract).folder):
         lost[gap.sink] += gap.records
-    return Outcome(events, dead_letters.count_in(ranges, letters.put_back), dict(dead), stores, dict(lost))
+    return Outcome(events, put_back, dict(dead), stores, dict(lost), skipped)
 
 
 class _Decoder:
@@ -199,9 +206,26 @@ class _Decoder:
 
     def __init__(self, settings: Settings, contract: Contract, header: str = framing.VALUE_HEADER) -> None:
         self._writers = Writers(Registry.from_settings(settings), contract)
+        self._contract = contract
         self._reader = fastavro.parse_schema(json.loads(contract.value.schema_text))
         self._header = header
+        self._found: dict[SchemaKey, Writer] = {}
         self._reads: dict[SchemaKey, Callable[[bytes], dict[str, Any]] | None] = {}
+
+    def skips(self, value: bytes | None, headers: Headers | None) -> bool:
+        """Return whether the record concerns another contract of the topic."""
+        if not self._contract.siblings:
+            return False
+        key, _ = framing.parted(value, headers, self._header)
+        if key is None:
+            return not self._contract.leads
+        reason = self._writer(key).reason
+        return reason == OF_ANOTHER or (reason in OF_NOBODY and not self._contract.leads)
+
+    def _writer(self, key: SchemaKey) -> Writer:
+        if key not in self._found:
+            self._found[key] = self._writers.of([key])[key]
+        return self._found[key]
 
     def record(self, value: bytes | None, headers: Headers | None) -> dict[str, Any] | None:
         """Return the record, None when the value cannot be decoded."""
@@ -209,7 +233,7 @@ class _Decoder:
         if key is None:
             return None
         if key not in self._reads:
-            self._reads[key] = self._reading(self._writers.of([key])[key].text)
+            self._reads[key] = self._reading(self._writer(key).text)
         read = self._reads[key]
         if read is None:
             return None

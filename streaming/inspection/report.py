@@ -78,6 +78,8 @@ def _lines(found: Outcome, produced: Produced | None) -> list[tuple[str, int, st
     lines.append(("in the topic", found.events, "" if produced is None else f"= produced{put_back}"))
     if found.put_back:
         lines.append(("  put back from the dead letters", found.put_back, "events once more"))
+    if found.skipped:
+        lines.append(("  skipped", found.skipped, "records of other contracts of the topic; not among the others"))
     for name, store in found.stores.items():
         lines.append((f"  rows in {STORES[name].title}", store.rows, _note(found, name, store)))
     lines.append(("  dead-lettered by the stream", dead, _reasons(found.dead_lettered)))

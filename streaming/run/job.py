@@ -65,7 +65,9 @@ def prepare(settings: Settings, contract: Contract, *, accept_loss: bool = False
         raise ConfigurationError(
             f"missing: {', '.join(missing)}",
             where=contract.file,
-            fix="register the contract: make register-schemas",
+            fix="have the topics' owner create them (`kafka: external`), and register the schemas"
+            if contract.spec.kafka.external
+            else "register the contract: make register-schemas",
         )
     wanted = stores(settings, contract)
     checkpoints = Checkpoints(settings, contract)
@@ -190,6 +192,8 @@ class Job:
         self._written[sink.name] += counts.written
         self._rejected += sum(counts.dead_lettered.values())
         told = {"records": counts.records, "rejected": counts.rejected, "seconds": round(seconds, 3)}
+        if self._contract.siblings:
+            told["skipped"] = counts.skipped
         self._log.info("batch written", sink=sink.name, batch=number, **told)
 
     def _raise_failures(self) -> None:

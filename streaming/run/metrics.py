@@ -41,6 +41,7 @@ class Metrics:
         self._out = self._counter(
             "stream_records_out", "Records that the store holds, or a newer record of the same row."
         )
+        self._skipped = self._counter("stream_records_skipped", "Records that concern another contract of the topic.")
         self._rejected = self._counter(
             "stream_records_rejected", "Records sent to the dead-letter topic.", ("contract", "reason")
         )
@@ -71,7 +72,8 @@ class Metrics:
         self.registry.register(self._latency)
         self.registry.register(self._lag)
         for sink in contract.sinks:
-            for metric in (self._in, self._out, self._uncommitted, self._lost, self._seconds, self._last):
+            counters = (self._in, self._out, self._skipped, self._uncommitted, self._lost)
+            for metric in (*counters, self._seconds, self._last):
                 metric.labels(self._contract, sink.kind)
             # A series that begins at 1 has no increase, so the first failure would not raise an alert.
             for server in (sink.kind, "kafka", "registry"):
@@ -107,6 +109,7 @@ class Metrics:
         labels, now = (self._contract, sink), self._now()
         self._in.labels(*labels).inc(batch.records)
         self._out.labels(*labels).inc(batch.written)
+        self._skipped.labels(*labels).inc(batch.skipped)
         for reason, number in batch.dead_lettered.items():
             self._rejected.labels(self._contract, reason).inc(number)
         self._seconds.labels(*labels).observe(seconds)

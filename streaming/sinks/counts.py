@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from avro_data_contracts.streaming.decode.reasons import OF_ANOTHER
 from avro_data_contracts.streaming.sinks.observed import Observed
 
 _BATCH = "batch"
@@ -17,11 +18,14 @@ _BATCH = "batch"
 def counted(decoded: DataFrame) -> DataFrame:
     """Return the batch with counters that `Counts.of` reads."""
     written = F.when(F.col("reason").isNull(), F.unix_millis("timestamp"))
+    skipped = F.col("reason").eqNullSafe(OF_ANOTHER)
+    rejected = F.col("reason").isNotNull() & ~skipped
     return decoded.observe(
         _BATCH,
         F.count(F.lit(1)).alias("records"),
-        F.count("reason").alias("rejected"),
-        F.sum(F.when(F.col("reason").isNotNull(), F.octet_length("value"))).alias("rejected_bytes"),
+        F.count(F.when(rejected, True)).alias("rejected"),
+        F.count(F.when(skipped, True)).alias("skipped"),
+        F.sum(F.when(rejected, F.octet_length("value"))).alias("rejected_bytes"),
         F.min(written).alias("oldest"),
         F.max(written).alias("newest"),
         F.avg(written).alias("mean"),
@@ -34,11 +38,12 @@ class Counts:
 
     Attributes:
         records: number read from the topic.
-        rejected: number of these that do not go to the store.
+        rejected: number of these that do not go to the store, except the skipped ones.
         oldest, newest, mean: Kafka timestamps of the others, ms since the epoch; None when there are none.
         dead_lettered: number of records sent to the dead-letter topic, by reason.  All but the contract's first store
             send only the rows that they refuse.
         rejected_bytes: total size of the rejected values; None when there are none.
+        skipped: number of records that concern another contract of the topic.
     """
 
     records: int
@@ -48,6 +53,7 @@ class Counts:
     mean: float | None
     dead_lettered: Mapping[str, int] = field(default_factory=dict)
     rejected_bytes: int | None = None
+    skipped: int = 0
 
     @classmethod
     def of(cls, observed: Observed) -> Counts:
@@ -67,8 +73,9 @@ class Counts:
             mean=sum(one.mean * one.written for one in both if one.mean is not None) / written if written else None,
             dead_lettered=Counter(self.dead_lettered) + Counter(other.dead_lettered),
             rejected_bytes=sum(sizes) if sizes else None,
+            skipped=self.skipped + other.skipped,
         )
 
     @property
     def written(self) -> int:
-        return self.records - self.rejected
+        return self.records - self.rejected - self.skipped

@@ -21,7 +21,7 @@ from avro_data_contracts.contracts.registry.topics import Topics
 from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.streaming import failures
 from avro_data_contracts.streaming.decode import timestamps
-from avro_data_contracts.streaming.decode.reasons import Reason
+from avro_data_contracts.streaming.decode.reasons import OF_ANOTHER, Reason
 from avro_data_contracts.streaming.sinks import refusals
 
 # The broker decides with the topic's limit; this is the largest that the client allows.
@@ -59,7 +59,8 @@ class DeadLetterSink:
         Raises:
             ServiceError: Kafka does not acknowledge them.
         """
-        wanted = F.col("reason").isNotNull() if only is None else F.col("reason").eqNullSafe(only)
+        every = F.col("reason").isNotNull() & (F.col("reason") != OF_ANOTHER)
+        wanted = every if only is None else F.col("reason").eqNullSafe(only)
         rejected = decoded.where(wanted)
         # Spark brings a whole partition to the driver at a time.
         if size > _MOST_AT_ONCE_BYTES:

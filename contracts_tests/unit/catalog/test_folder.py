@@ -224,9 +224,8 @@ NAMED = {
     ("schemas/b/value.avsc", "value.avsc"): ("but value.avsc does", "write `value: value.avsc`"),
     ("avro\\value.avsc", "avro/value.avsc"): ("but avro/value.avsc does", "write `value: avro/value.avsc`"),
     ("value.avsc", "bill.avsc"): ("but bill.avsc does", "write `value: bill.avsc`, if you mean it"),
-    ("../orders/value.avsc", "other.txt"): ("is not in the contract's own folder", "move or copy"),
-    ("/orders/value.avsc", "other.txt"): ("is not in the contract's own folder", "move or copy"),
-    ("../b/value.avsc", "value.avsc"): ("is not in the contract's own folder", "move or copy"),
+    ("../../orders/value.avsc", "other.txt"): ("is not in the folder of the contracts", "move or copy"),
+    ("/orders/value.avsc", "other.txt"): ("is not in the folder of the contracts", "move or copy"),
     ("value.avsc", "readme.txt"): ("the file value.avsc does not exist", "schemas/b/value.avsc, or correct `value:`"),
 }
 

@@ -153,6 +153,11 @@ CASES: dict[str, tuple[tuple[Edit, ...], str, str]] = {
     ),
     "KEY_CHANGED": ((lambda f: f.key.update(doc="Key."),), "", "{"),
     "PARTITIONS_CHANGED": ((lambda f: f.spec["kafka"].update(partitions=6),), "kafka.partitions", "partitions: 6"),
+    "SUBJECT_CHANGED": (
+        (lambda f: f.spec.update(subject_strategy="RecordName"),),
+        "subject_strategy",
+        "subject_strategy: RecordName",
+    ),
     "SCHEMA_ID_MOVED": (
         (lambda f: f.spec.update(producer={"schema_id": "header"}),),
         "producer.schema_id",

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from avro_data_contracts.contracts.avro import parsing
+from avro_data_contracts.contracts.catalog import loading
 from avro_data_contracts.contracts.catalog.earlier import Earlier
 from avro_data_contracts.contracts.catalog.loading import Catalog
 from avro_data_contracts.contracts.catalog.places import Texts
@@ -390,3 +391,82 @@ def test_plan_approves_a_break_exactly_when_check_does(level: str, approvals: tu
 
     assert refused
     assert (step.approved is not None) is all(one.approved for one in refused)
+
+
+V1, V2 = (parsing.parse(record(("id", "string"), *more)) for more in ((), (("n", "int"),)))
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (SubjectState("FULL", (1,), refusals=("the registry's words",), history=(V1,)), "the registry's words"),
+        (SubjectState("FULL", (1,), refusals=("",), history=(V1,)), "has no default"),
+        (SubjectState("FULL", (1,), refusals=("",)), "it gives no reason"),
+        (SubjectState("NONE", (1,), unasked="its level is not FULL yet", history=(V1,)), "has no default"),
+        (SubjectState("NONE", (1,), unasked="its level is not FULL yet", history=(V2,)), ""),
+        (SubjectState("FULL", (1,), history=(V1,)), ""),
+    ],
+)
+def test_version_that_would_be_refused_is_a_conflict_with_reason_and_fix(state: SubjectState, words: str) -> None:
+    catalog = load(orders__value_avsc=record(("id", "string"), ("n", "int")))
+    subjects = {"orders-value": state}
+    made = plan.make(catalog, Actual(subjects, {"orders": None, "orders.dlq": None}))
+    told = [one.what for one in made.conflicts]
+    assert len(told) == bool(words)
+    if words:
+        assert "refuse version 2 of orders-value at level FULL: " in told[0]
+        assert words in told[0]
+        assert (made.steps, len(made.held)) == ((), 3 + (state.level != "FULL"))
+    assert any("cannot be asked" in note for note in made.notes) is bool(state.unasked)
+
+
+EXTERNAL = CONTRACT + "kafka: external\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "topics", "note"),
+    [
+        (EXTERNAL, {}, "topic orders was not looked at (`kafka: external`)"),
+        (EXTERNAL, None, "topic orders was not looked at (KAFKA_BOOTSTRAP_SERVERS is empty)"),
+        (CONTRACT, None, "topic orders was not looked at (KAFKA_BOOTSTRAP_SERVERS is empty)"),
+    ],
+)
+def test_topics_that_are_not_looked_at_are_told(text: str, topics: dict[str, TopicState] | None, note: str) -> None:
+    catalog = load(orders__contract_yaml=text)
+    made = plan.make(catalog, Actual({"orders-value": SubjectState("FULL", (1,), 1)}, topics))
+    assert (made.steps, made.notes) == ((), (note,))
+
+
+def test_contracts_of_one_topic_plan_its_topics_and_its_key_once() -> None:
+    spec = "topic: orders\nowner: shop\ncompatibility: {}\nsubject_strategy: TopicRecordName\n"
+    catalog = loading.from_files(
+        {
+            "a/contract.yaml": spec.format("FULL") + "key: key.avsc\nkafka: {partitions: 2}\n",
+            "a/key.avsc": record(("id", "string"), name="shop.Key"),
+            "a/value.avsc": record(("id", "string"), name="shop.A"),
+            "b/contract.yaml": spec.format("NONE"),
+            "b/value.avsc": record(("id", "string"), name="shop.B"),
+        },
+        "schemas",
+    )
+    made = plan.make(catalog, nothing_of(catalog))
+    assert made.conflicts == ()
+    assert [str(one).partition(" from ")[0] for one in made.steps] == [
+        "register orders-key version 1",
+        "set level of orders-key: none of its own -> FULL",
+        "register orders-shop.A version 1",
+        "set level of orders-shop.A: none of its own -> FULL",
+        "register orders-shop.B version 1",
+        "set level of orders-shop.B: none of its own -> NONE",
+        "create topic orders: 2 partitions, replication factor the broker's default",
+        "create topic orders.dlq: 1 partitions, replication factor the broker's default, retention.ms=-1",
+    ]
+    assert made.owners[0] == frozenset({"a", "b"})
+
+
+@pytest.mark.parametrize("said", ["subject: x", "subject_strategy: RecordName", "subject_strategy: TopicRecordName"])
+def test_only_the_key_of_its_own_topic_is_undeclared(said: str) -> None:
+    assert plan.undeclared(load(orders__contract_yaml=CONTRACT + said)) == ["orders-key"]
+    key = "key: key.avsc\nkey_subject: k\n"
+    other = load(orders__contract_yaml=CONTRACT + key + said, orders__key_avsc=record(name="shop.Key"))
+    assert plan.undeclared(other) == []

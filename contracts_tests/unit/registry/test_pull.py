@@ -12,8 +12,10 @@ import pytest
 from avro_data_contracts.contracts.avro import parsing
 from avro_data_contracts.contracts.avro.writing import normalised
 from avro_data_contracts.contracts.catalog import loading
+from avro_data_contracts.contracts.catalog.folder import Folder
 from avro_data_contracts.contracts.errors import ConfigurationError
-from avro_data_contracts.contracts.registry import pull
+from avro_data_contracts.contracts.project import Project
+from avro_data_contracts.contracts.registry import pull, subject_topics
 from avro_data_contracts.contracts.registry.plan import TopicState
 from avro_data_contracts.contracts.registry.pull import Live, Pulled
 from avro_data_contracts.contracts.registry.registered import Config, RegisteredReference, RegisteredSchema
@@ -146,7 +148,7 @@ def test_topic_named_types_is_kept_apart_from_the_shared_types() -> None:
 
 @pytest.mark.parametrize("name", ["..-value", ".-value", "a/b-value", ":.ctx:a-value", "-value"])
 def test_subject_with_an_unsafe_name_gets_no_folder(name: str) -> None:
-    assert pull._TOPIC.fullmatch(name) is None
+    assert subject_topics.OF_A_TOPIC.fullmatch(name) is None
 
 
 @pytest.mark.parametrize(
@@ -207,3 +209,90 @@ def test_types_referenced_along_many_paths_are_read_once() -> None:
     found = made(Live(state.subjects, referred, state.topics))
     assert found.left_out == {}
     assert sum(path.startswith("types/") for path in found.files) == 40
+
+
+def shop(name: str, *, field: str = "id") -> RegisteredSchema:
+    return kept(record((field, "string"), name=f"shop.{name}"))
+
+
+@pytest.mark.parametrize(
+    ("name", "schema", "told", "topics"),
+    [
+        ("orders-value", shop("Paid"), {}, ()),
+        ("orders-shop.Paid", shop("Paid"), {}, ("orders",)),
+        ("orders-eu-shop.Paid", shop("Paid"), {}, ("orders-eu",)),
+        ("orders-shop.Paid", shop("Sent"), {}, ()),
+        ("shop.Paid", shop("Paid"), {}, ()),
+        ("shop.Paid", shop("Paid"), {"shop.Paid": ["a", "b"]}, ("a", "b")),
+        ("orders-value", shop("Paid"), {"orders-value": ["a"]}, ("a",)),
+        ("any thing", kept('"string"'), {}, ()),
+        ("any thing", kept("{}", kind="JSON"), {}, ()),
+        ("-shop.Paid", shop("Paid"), {}, ()),
+        ("..-shop.Paid", shop("Paid"), {}, ()),
+        ("a b-shop.Paid", shop("Paid"), {}, ()),
+    ],
+)
+def test_topic_of_a_subject_is_in_its_name_or_told(
+    name: str, schema: RegisteredSchema, told: dict[str, list[str]], topics: tuple[str, ...]
+) -> None:
+    assert subject_topics.of(name, schema, told) == topics
+
+
+def named(**subjects: RegisteredSchema) -> Live:
+    """Subjects that are named after records (`orders__Paid` is orders-shop.Paid), and their topics."""
+    state = live(**{name: one for name, one in subjects.items() if "__" not in name})
+    records = {name.replace("__", "-shop."): (one, "FULL") for name, one in subjects.items() if "__" in name}
+    values = {name: (name.partition("-")[0],) for name in records}
+    states = {name: TopicState(6, 1, {}) for (topic,) in values.values() for name in (topic, f"{topic}.dlq")}
+    merged = {**state.subjects, **records}
+    return replace(state, subjects=merged, topics={**(state.topics or {}), **states}, values=values)
+
+
+def test_subjects_of_records_become_contracts_that_share_the_topic() -> None:
+    state = named(orders__Paid=shop("Paid"), orders__Sent=shop("Sent"), orders_key=kept('"string"'))
+    found = made(state)
+    assert found.left_out == {}
+    catalog = loading.from_files(found.files, "")
+    assert [one.value.name for one in catalog.contracts.values()] == ["orders-shop.Paid", "orders-shop.Sent"]
+    assert {(one.spec.kafka.partitions, one.key.name if one.key else "") for one in catalog.contracts.values()} == {
+        (6, "orders-key")
+    }
+    assert sum("kafka:" in text for text in found.files.values()) == 1
+
+
+def test_subjects_of_one_topic_that_cannot_be_told_apart_are_left_out() -> None:
+    state = named(orders__Paid=shop("Paid"), orders_value=kept('["null", "string"]'), orders__Sent=shop("Sent"))
+    subjects = {**state.subjects, "x": (shop("Sent"), "FULL")}
+    found = made(replace(state, subjects=subjects, values={**state.values, "x": ("orders",)}))
+    assert found.topics == ["orders", "orders"]
+    assert len(found.left_out) == 2
+    assert "it has none" in found.left_out["orders-value"]
+    assert any("records shop.Sent of the topic orders" in why for why in found.left_out.values())
+    assert len(loading.from_files(found.files, "").contracts) == 2
+
+
+@pytest.mark.parametrize("default", ["TopicName", "TopicRecordName", "RecordName"])
+def test_pulled_contract_names_its_subject_whatever_contracts_toml_says(default: str) -> None:
+    state = named(a_value=shop("A"), b__B=shop("B"))
+    more = {"shop.C": (shop("C"), "FULL"), "d d": (shop("D"), "FULL")}
+    topics = {**state.topics, "c": None, "c.dlq": None, "d": None, "d.dlq": None} if state.topics else None
+    values = {**state.values, "shop.C": ("c",), "d d": ("d",)}
+    found = pull.files_of(
+        replace(state, subjects={**state.subjects, **more}, topics=topics, values=values), "shop", default
+    )
+    project = Project(strategy=default)  # type: ignore[arg-type]
+    catalog = loading.read(Folder(found.files, project=project), "").whole()
+    assert {one.topic: one.value.name for one in catalog.contracts.values()} == {
+        "a": "a-value", "b": "b-shop.B", "c": "shop.C", "d": "d d",
+    }  # fmt: skip
+
+
+def test_subject_whose_topic_nobody_knows_is_left_out_with_the_option_that_says_it() -> None:
+    found = made(replace(live(a_value=shop("A")), others=("shop.Paid",)))
+    assert "--topic shop.Paid=TOPIC" in found.left_out["shop.Paid"]
+
+
+def test_without_a_broker_the_topics_are_external() -> None:
+    found = made(replace(live(a_value=shop("A")), topics=None))
+    assert loading.from_files(found.files, "").get("a").spec.kafka.external
+    assert "topics were not looked at" in found.notes[0]

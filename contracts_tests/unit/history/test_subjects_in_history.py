@@ -1,0 +1,151 @@
+"""Subjects of every strategy keep their history, and contracts.toml counts as it was at the commit."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from avro_data_contracts.contracts.catalog import loading
+from avro_data_contracts.contracts.catalog.places import Texts
+from avro_data_contracts.contracts.check import run as check
+from avro_data_contracts.contracts.check.baselines import GitSource
+from avro_data_contracts.contracts.check.run import Checked
+from contracts_tests.fixtures.git import git
+
+STRATEGIES: list[dict[str, str]] = [
+    {}, {"subject_strategy": "TopicRecordName"}, {"subject_strategy": "RecordName"}, {"subject": "my orders"},
+]  # fmt: skip
+
+
+class Repository:
+    """Contracts of one topic in a git repository."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        git(folder, "init", "-q", "-b", "main")
+
+    def write(self, name: str, *fields: dict[str, Any], record: str = "Placed", **said: Any) -> None:
+        place = self.folder / "schemas" / name
+        place.mkdir(parents=True, exist_ok=True)
+        spec = {"topic": "orders", "owner": "shop", "compatibility": "BACKWARD_TRANSITIVE", **said}
+        (place / "contract.yaml").write_text(yaml.safe_dump(spec))
+        value = {"type": "record", "name": record, "namespace": "shop", "fields": list(fields)}
+        (place / "value.avsc").write_text(json.dumps(value))
+
+    def project(self, text: str) -> None:
+        (self.folder / "contracts.toml").write_text(text)
+
+    def commit(self) -> None:
+        git(self.folder, "add", "-A")
+        git(self.folder, "commit", "-q", "-m", "change")
+
+    def check(self, against: str = "HEAD") -> Checked:
+        schemas = self.folder / "schemas"
+        loaded, files = loading.load_folder(schemas)
+        source = GitSource.of(schemas, against, loaded.catalog)
+        base = source.baseline()
+        histories = source.histories(check.changed_subjects(loaded.catalog, base), loaded.catalog)
+        return check.everything(loaded, base, histories, Texts.of(files.texts, str(schemas)), date(2026, 6, 1))
+
+    def found(self, against: str = "HEAD") -> list[tuple[str, str]]:
+        return [(one.contract, one.rule) for one in self.check(against).findings]
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    return Repository(tmp_path)
+
+
+ID = {"name": "id", "type": "string"}
+CODE = {"name": "code", "type": "int"}
+RETYPED = {"name": "code", "type": "string", "default": ""}
+
+
+@pytest.mark.parametrize("said", STRATEGIES)
+def test_transitive_level_sees_every_earlier_version_of_the_subject(
+    repository: Repository, said: dict[str, str]
+) -> None:
+    for fields in ([ID, CODE], [ID]):
+        repository.write("placed", *fields, **said)
+        if "subject" in said or "subject_strategy" in said:
+            repository.write("paid", *fields, record="Paid", subject="paid")
+        repository.commit()
+    repository.write("placed", ID, RETYPED, **said)
+    assert repository.found() == [("placed", "TYPE_MISMATCH")]
+
+
+@pytest.mark.parametrize("old", STRATEGIES)
+@pytest.mark.parametrize("new", STRATEGIES)
+def test_other_name_of_the_subject_is_a_finding(
+    repository: Repository, old: dict[str, str], new: dict[str, str]
+) -> None:
+    repository.write("placed", ID, **old)
+    repository.commit()
+    repository.write("placed", ID, **new)
+    assert repository.found() == [("placed", "SUBJECT_CHANGED")] * (old != new)
+
+
+def test_contracts_toml_counts_as_it_was_at_the_commit(repository: Repository) -> None:
+    repository.project('[contracts]\nsubject_strategy = "TopicRecordName"\n')
+    repository.write("placed", ID)
+    repository.write("paid", ID, record="Paid")
+    repository.commit()
+    assert repository.found() == []
+    repository.project('[contracts]\nsubject_strategy = "RecordName"\n')
+    assert repository.found() == [("paid", "SUBJECT_CHANGED"), ("placed", "SUBJECT_CHANGED")]
+    repository.project("")
+    repository.write("placed", ID, subject_strategy="TopicRecordName")
+    repository.write("paid", ID, record="Paid", subject_strategy="TopicRecordName")
+    assert repository.found() == []
+
+
+def test_second_contract_of_a_topic_is_new_and_a_removed_one_is_told(repository: Repository) -> None:
+    by_record = {"subject_strategy": "TopicRecordName"}
+    repository.write("placed", ID, **by_record)
+    repository.commit()
+    repository.write("paid", ID, record="Paid", **by_record)
+    assert [(one.contract, one.status) for one in repository.check().verdicts] == [("paid", "new")]
+    repository.commit()
+    for file in (repository.folder / "schemas" / "placed").iterdir():
+        file.unlink()
+    [finding] = repository.check().findings
+    assert (finding.contract, finding.rule) == ("placed", "CONTRACT_REMOVED")
+    assert "shop.Placed in the topic orders is gone; there remains paid" in finding.message
+
+
+def test_schema_outside_the_contracts_folder_keeps_its_history(repository: Repository) -> None:
+    shared = repository.folder / "schemas" / "shared.avsc"
+    for fields in ([ID, CODE], [ID], [ID, RETYPED]):
+        for topic in ("a", "b"):
+            repository.write(topic, topic=topic, value="../shared.avsc")
+            (repository.folder / "schemas" / topic / "value.avsc").unlink()
+        shared.write_text(json.dumps({"type": "record", "name": "shop.Shared", "fields": fields}))
+        if RETYPED not in fields:
+            repository.commit()
+    assert repository.found() == [("a", "TYPE_MISMATCH"), ("b", "TYPE_MISMATCH")]
+
+
+@pytest.mark.parametrize("sayer", ["placed", "paid"])
+def test_change_of_what_concerns_the_topic_is_told_once_by_the_contract_that_says_it(
+    repository: Repository, sayer: str
+) -> None:
+    def write(said: dict[str, Any]) -> None:
+        for name in ("placed", "paid"):
+            more = said if name == sayer else {}
+            repository.write(name, ID, record=name.title(), subject_strategy="TopicRecordName", **more)
+
+    key = repository.folder / "schemas" / sayer / "key.avsc"
+    said = {"key": "key.avsc", "kafka": {"partitions": 2}, "dead_letter": {"topic": "x"}}
+    write(said)
+    key.write_text('"string"')
+    repository.commit()
+    write(said | {"kafka": {"partitions": 3}, "dead_letter": {"topic": "y"}})
+    key.write_text('"bytes"')
+    assert {name for name, _ in repository.found()} == {sayer}
+    rules = [rule for _, rule in repository.found()]
+    assert sorted(rules) == ["DEAD_LETTERS_MOVED", "KEY_CHANGED", "PARTITIONS_CHANGED"]
