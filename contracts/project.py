@@ -2,6 +2,10 @@
 
 [contracts]
 schemas = "services/shop/schemas"   # relative to this file
+owner = "shop-team"                 # of contracts that name none; the same for compatibility
+compatibility = "BACKWARD"
+baseline = "contracts-baseline.json"
+ignore = ["services/shop/old.avsc"] # files and folders that are not read, relative to this file
 
 [lint]
 FIELD_NAME = "off"                  # or "warning", or "error"
@@ -29,6 +33,10 @@ class _Table(BaseModel):
 
 class _Contracts(_Table):
     schemas: Path | None = None
+    owner: str | None = Field(None, min_length=1)
+    compatibility: str | None = Field(None, min_length=1)
+    baseline: Path | None = None
+    ignore: tuple[str, ...] = ()
 
 
 class _Content(_Table):
@@ -44,37 +52,71 @@ class Project:
         file: where it is, as messages show it; empty if there is none.
         schemas: the folder of the contracts, from the working folder; None if it says nothing.
         lint: severities of rules, by their ids.
+        defaults: owner and compatibility of contracts that do not have them.
+        baseline: the file of recorded findings of lint, from the working folder; None if it says nothing.
+        ignored: absolute paths of files and folders that are not read.
     """
 
     file: str = ""
     schemas: Path | None = None
     lint: Mapping[str, str] = field(default_factory=dict)
+    defaults: Mapping[str, str] = field(default_factory=dict)
+    baseline: Path | None = None
+    ignored: frozenset[str] = frozenset()
+
+    def ignores(self, path: Path) -> bool:
+        """Whether a file or folder is one that is not read."""
+        whole = Path(os.path.abspath(path))
+        return bool(self.ignored) and any(str(one) in self.ignored for one in (whole, *whole.parents))
 
 
 def find(start: Path) -> Project:
-    """Read the file in `start`, or in the nearest folder around it inside the git repository.
+    """Read the file in `start`, or in the nearest folder around it, up to the top of the git repository or, outside of
+    one, up to the working folder.
 
     Raises:
         ConfigurationError: the file is not valid.
     """
     whole = Path(os.path.abspath(start))
     around = [whole, *whole.parents]
-    top = next((number for number, folder in enumerate(around) if (folder / ".git").exists()), 0)
+    here = around.index(Path.cwd()) if Path.cwd() in around else 0
+    top = next((number for number, folder in enumerate(around) if (folder / ".git").exists()), here)
     file = next((folder / FILE for folder in around[: top + 1] if (folder / FILE).is_file()), None)
     return _read(Path(os.path.relpath(file))) if file else Project()
 
 
 def _read(path: Path) -> Project:
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"not TOML: {error}", where=str(path), fix="correct the file") from None
+    return parse(text, path)
+
+
+def parse(text: str, path: Path) -> Project:
+    """What the text says; `path`: of the file, from the working folder.
+
+    Raises:
+        ConfigurationError: the text is not valid.
+    """
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"not TOML: {error}", where=str(path), fix="correct the file") from None
     try:
         content = _Content.model_validate(document)
     except ValidationError as error:
         raise _refusal(error, str(path)) from None
-    schemas = content.contracts.schemas
-    return Project(str(path), schemas and Path(os.path.relpath(path.parent / schemas)), content.lint)
+    said = content.contracts
+    defaults = {"owner": said.owner, "compatibility": said.compatibility}
+    return Project(
+        str(path),
+        said.schemas and Path(os.path.relpath(path.parent / said.schemas)),
+        content.lint,
+        {key: value for key, value in defaults.items() if value is not None},
+        said.baseline and Path(os.path.relpath(path.parent / said.baseline)),
+        frozenset(os.path.abspath(path.parent / one) for one in said.ignore),
+    )
 
 
 def _refusal(error: ValidationError, where: str) -> ConfigurationError:

@@ -1,7 +1,8 @@
 """Loads `schemas/` as contracts: reads the files, resolves their references, and says what is wrong and where.
 
-A folder with a `contract.yaml` is a contract.  Every other `.avsc` below the root (whichever folder it is in) defines
-one shared named type, which is registered under its full name as the subject, and found by that name.
+A folder with a `contract.yaml` is a contract, and so is a file `NAME.contract.yaml`.  Every other `.avsc` or `.avpr`
+below the root (whichever folder it is in) defines shared named types, each of which is registered under its full name
+as the subject, and found by that name.  A contract's own schema is shared too where another schema uses its types.
 """
 
 from __future__ import annotations
@@ -18,12 +19,16 @@ from contracts.catalog.contract import Contract, ContractSpec, Subject, types_of
 from contracts.catalog.folder import (
     CONTRACT_FILE,
     Folder,
+    contract_name,
+    default_value,
     is_almost_contract_file,
+    is_head,
+    is_schema_file,
     join,
     read_folder,
 )
 from contracts.catalog.missing import missing
-from contracts.catalog.shared_types import SharedTypes
+from contracts.catalog.shared_types import SharedTypes, lent_by
 from contracts.catalog.spec import line_of, names_in, parse_spec
 from contracts.errors import ConfigurationError
 from contracts.listing import few
@@ -179,7 +184,9 @@ class _Reading:
         self.files = files
         self.root = root
         self.stored = stored
-        self.faults: dict[int, Fault] = {}
+        self.faults: dict[
+            tuple[str, int, int, str], Fault
+        ] = {}  # a schema can be read twice: for itself, and as a type
         self.broken: dict[str, str] = {}
         self.contracts: dict[str, Contract] = {}
         self.topics: dict[str, str] = {}
@@ -187,41 +194,44 @@ class _Reading:
 
     def read(self) -> Loaded:
         texts = self.files.texts
-        folders = [str(PurePosixPath(path).parent) for path in texts if PurePosixPath(path).name == CONTRACT_FILE]
+        heads = [path for path in texts if is_head(path)]
         for fault in self.files.faults:
             self._fault(fault)
-            path = PurePosixPath(fault.file)
-            if path.suffix != ".avsc":
-                around = path.parent if path.name == CONTRACT_FILE else path
-                self.broken[around.relative_to(self.root).as_posix()] = ""
+            path = PurePosixPath(fault.file).relative_to(self.root).as_posix()
+            if not is_schema_file(path):
+                self.broken[contract_name(path) if is_head(path) else path] = ""
         self._almost()
-        if not folders and not self.faults:
+        if not heads and not self.faults:
             raise ConfigurationError(
                 f"no folder has a {CONTRACT_FILE}",
                 where=self.root,
-                fix=f"add {self.root}/<topic>/{CONTRACT_FILE} (docs/reference/contract.md)",
+                fix=f"run contracts init, or add {self.root}/<topic>/{CONTRACT_FILE} (docs/reference/contract.md)",
             )
-        specs = {folder: spec for folder in folders if (spec := self._spec(folder))}
-        everywhere = dict.fromkeys([*folders, *self.broken])
-        own = {join(folder, name) for folder in everywhere for name in self._named(folder, specs.get(folder))}
+        specs = {path: spec for path in heads if (spec := self._spec(path))}
+        everywhere = dict.fromkeys([*heads, *(join(one, CONTRACT_FILE) for one in self.broken)])
+        own = {join(_folder(path), name) for path in everywhere for name in self._named(path, specs.get(path))}
+        lent = lent_by({path: text for path, text in texts.items() if is_schema_file(path)}, own)
         shared = SharedTypes(
-            {path: text for path, text in texts.items() if path.endswith(".avsc") and path not in own},
+            {
+                path: text
+                for path, text in texts.items()
+                if is_schema_file(path) and (path not in own or path in lent)
+            },
             self.root,
             stored=self.stored,
-            others={path: texts[path] for path in own if path in texts},
         )
         if not self.stored:
             for error in shared.faults():
                 self._fault(error)
-        for folder, spec in specs.items():
-            self._contract(folder, spec, shared)
+        for path, spec in specs.items():
+            self._contract(path, spec, shared)
         subjects = [subject for contract in self.contracts.values() for subject in contract.subjects]
         catalog = Catalog(self.root, MappingProxyType(self.contracts), types_of(subjects))
         unused = {} if self.broken or self.stored else shared.unused(subjects)
         return Loaded(catalog, tuple(self.faults.values()), MappingProxyType(self.broken), MappingProxyType(unused))
 
     def _fault(self, error: ConfigurationError, contract: str = "") -> None:
-        self.faults.setdefault(id(error), Fault(error, contract))
+        self.faults.setdefault((error.file, error.line, error.column, error.what), Fault(error, contract))
 
     def _almost(self) -> None:
         """Find files whose name is a slip, so that nobody would miss their contract."""
@@ -232,41 +242,41 @@ class _Reading:
                 self._fault(ConfigurationError(what, file=join(self.root, path), fix=f"rename it to {CONTRACT_FILE}"))
                 self.broken[folder] = ""
 
-    def _spec(self, folder: str) -> ContractSpec | None:
-        text = self.files.texts[join(folder, CONTRACT_FILE)]
+    def _spec(self, path: str) -> ContractSpec | None:
+        text = self.files.texts[path]
         try:
-            return parse_spec(text, join(self.root, folder, CONTRACT_FILE))
+            return parse_spec(text, join(self.root, path), frozenset(self.files.defaults.items()))
         except ConfigurationError as error:
-            names = names_in(text)
+            names = names_in(text, path)
             topic = names.topic if names else ""
-            name = folder if folder != "." else topic
+            name = _name(path, topic)
             self.broken[name] = topic
             self._fault(error, name)
             return None
 
-    def _named(self, folder: str, spec: ContractSpec | None) -> list[str]:
-        """The files that a contract.yaml names, or probably names."""
+    def _named(self, path: str, spec: ContractSpec | None) -> list[str]:
+        """The files that a contract file names, or probably names."""
         if spec is None:
-            found = names_in(self.files.texts.get(join(folder, CONTRACT_FILE), ""))
-            return [one for one in (found[1:] if found else ("key.avsc", "value.avsc")) if one]
+            found = names_in(self.files.texts.get(path, ""), path)
+            return [one for one in (found[1:] if found else ("key.avsc", default_value(path))) if one]
         return [one for one in (spec.key, spec.value) if one]
 
-    def _contract(self, folder: str, spec: ContractSpec, shared: SharedTypes) -> None:
-        name = folder if folder != "." else spec.topic
+    def _contract(self, path: str, spec: ContractSpec, shared: SharedTypes) -> None:
+        name = _name(path, spec.topic)
         self.broken[name] = spec.topic
-        where = join(self.root, folder, CONTRACT_FILE)
+        where = join(self.root, path)
         try:
             self._check_unique(spec, where)
-            key = self._subject(name, folder, spec, "key", shared) if spec.key else None
-            value = self._subject(name, folder, spec, "value", shared)
+            key = self._subject(name, path, spec, "key", shared) if spec.key else None
+            value = self._subject(name, path, spec, "value", shared)
             if value is None or (spec.key and key is None):
                 return
-            rules = reading.read(spec.rules, value.schema, lambda *at: (where, self._line(folder, "rules", *at)))
+            rules = reading.read(spec.rules, value.schema, lambda *at: (where, self._line(path, "rules", *at)))
             contract = Contract(name, where, spec, key, value, rules)
             primary_keys.check(contract)
         except ConfigurationError as error:
             if error.file == where and error.path and not error.line:
-                error = error.at(self._line(folder, *error.path.split(".")))
+                error = error.at(self._line(path, *error.path.split(".")))
             self._fault(error, name)
             return
         del self.broken[name]
@@ -290,15 +300,15 @@ class _Reading:
                 )
 
     def _subject(
-        self, name: str, folder: str, spec: ContractSpec, role: Literal["key", "value"], shared: SharedTypes
+        self, name: str, head: str, spec: ContractSpec, role: Literal["key", "value"], shared: SharedTypes
     ) -> Subject | None:
         """None if it cannot be read."""
         file = spec.value if role == "value" else spec.key or ""
-        path = join(folder, file)
+        path = join(_folder(head), file)
         shown = join(self.root, path)
         if path not in self.files.texts:
             if not any(one.file == shown for one in self.files.faults):
-                self._fault(missing(role, file, folder, self.files, self.root, self._line(folder, role)), name)
+                self._fault(missing(role, file, head, self.files, self.root, self._line(head, role)), name)
             return None
         try:
             return shared.subject(f"{spec.topic}-{role}", role, shown, self.files.texts[path])
@@ -306,10 +316,19 @@ class _Reading:
             self._fault(error, name)
             return None
 
-    def _line(self, folder: str, *keys: str | int) -> int:
-        node = yaml_text.compose(self.files.texts[join(folder, CONTRACT_FILE)])
+    def _line(self, path: str, *keys: str | int) -> int:
+        node = yaml_text.compose(self.files.texts[path])
         assert node is not None  # it has already been parsed
         return line_of(node, list(keys))
+
+
+def _folder(path: str) -> str:
+    return PurePosixPath(path).parent.as_posix()
+
+
+def _name(path: str, topic: str) -> str:
+    name = contract_name(path)
+    return name if name != "." else topic
 
 
 def _types_of(contracts: Iterable[Contract]) -> tuple[Subject, ...]:

@@ -13,10 +13,11 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
+from contracts import project
 from contracts.catalog import loading
 from contracts.catalog.contract import Compatibility, Contract, Subject
 from contracts.catalog.earlier import Earlier
-from contracts.catalog.folder import CONTRACT_FILE, Folder, is_contract_file, read_folder
+from contracts.catalog.folder import CONTRACT_FILE, Folder, is_contract_file, is_head, read_folder
 from contracts.catalog.loading import Catalog, Fault, Loaded
 from contracts.check.comparison import Histories
 from contracts.check.run import Baseline
@@ -26,6 +27,7 @@ from contracts.history import files as file_history
 from contracts.history.git import Commit, Repository
 from contracts.history.timeline import Former, Timeline, Version
 from contracts.listing import few
+from contracts.project import Project
 from contracts.registry.parallel import each
 from contracts.registry.registered import RegisteredSchema, comparable
 from contracts.settings import Settings
@@ -211,7 +213,29 @@ class GitSource:
 
     @cached_property
     def _timeline(self) -> Timeline:
-        return Timeline(self.repository, self.commit, self.below, self.shown)
+        root, current = PurePosixPath(self.current.root), self.current
+        own = {one.file for contract in current.contracts.values() for one in contract.subjects}
+        lent = [PurePosixPath(one.file).relative_to(root).as_posix() for one in current.types if one.file in own]
+        return Timeline(self.repository, self.commit, self.below, self.shown, self._defaults, lent)
+
+    @cached_property
+    def _project(self) -> Project:
+        return project.find(self.folder)
+
+    @cached_property
+    def _defaults(self) -> Mapping[str, str]:
+        """What contracts.toml said at the commit; what it says now, if it was not there."""
+        now = self._project
+        if not now.file:
+            return {}
+        path = self.repository.relative(Path(now.file))
+        there = self.repository.files(self.commit, "", lambda one: one == path)
+        for text in self.repository.blobs(there.values()).values():
+            try:
+                return project.parse(text.decode("utf-8", "replace"), Path(now.file)).defaults
+            except ConfigurationError:
+                break
+        return now.defaults
 
     def _has_contracts(self, below: str) -> bool:
         return bool(self.repository.files(self.commit, below, _is_contract))
@@ -223,7 +247,8 @@ class GitSource:
 
     def _texts(self, files: Mapping[str, str]) -> Folder:
         prefix = f"{self.below}/" if self.below else ""
-        wanted = {path[len(prefix) :]: blob for path, blob in sorted(files.items())}
+        inside = {path[len(prefix) :]: blob for path, blob in sorted(files.items())}
+        wanted = {path: blob for path, blob in inside.items() if not self._project.ignores(self.folder / path)}
         blobs = self.repository.blobs(wanted.values())
         found, faults = {}, []
         for path, blob in wanted.items():
@@ -233,11 +258,11 @@ class GitSource:
                 faults.append(
                     ConfigurationError("the file is not UTF-8", file=PurePosixPath(self.shown, path).as_posix())
                 )
-        return Folder(found, faults=tuple(faults))
+        return Folder(found, faults=tuple(faults), defaults=self._defaults)
 
 
 def _is_contract(path: str) -> bool:
-    return PurePosixPath(path).name == CONTRACT_FILE
+    return is_head(path)
 
 
 class _Parsed(Mapping[str, tuple[Earlier, ...]]):

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from contracts.avro import parsing
 from contracts.catalog.contract import Contract, ContractSpec, Role, Subject
 from contracts.catalog.earlier import Earlier
-from contracts.catalog.folder import CONTRACT_FILE
+from contracts.catalog.folder import contract_name, is_head, is_schema_file
 from contracts.catalog.shared_types import SharedTypes
 from contracts.catalog.spec import names_in, parse_spec
 from contracts.errors import ConfigurationError, InvalidSchema
@@ -67,6 +67,7 @@ class Former:
 class _Head:
     """The part of a contract.yaml that matters.  `spec`: all of it; None if today's rules refuse it."""
 
+    path: str
     topic: str
     files: Mapping[Role, str]
     spec: ContractSpec | None
@@ -92,13 +93,25 @@ class Timeline:
     Args:
         below: the folder, from the top of the repository.
         shown: the name of the folder in messages.
+        defaults: see `Folder`.
+        lent: the schemas of contracts that other schemas use too.
     """
 
-    def __init__(self, repository: Repository, commit: Commit, below: str, shown: str) -> None:
+    def __init__(
+        self,
+        repository: Repository,
+        commit: Commit,
+        below: str,
+        shown: str,
+        defaults: Mapping[str, str],
+        lent: Collection[str] = (),
+    ) -> None:
         self.repository = repository
         self.commit = commit
         self.below = below
         self.shown = shown
+        self.defaults = frozenset(defaults.items())
+        self.lent = frozenset(lent)
 
     def versions(self, names: Collection[str]) -> dict[str, list[Version]]:
         """Return every text that these subjects had, oldest first.
@@ -143,9 +156,8 @@ class Timeline:
                 return None
             where = posixpath.join(self.shown, path)
             subjects[role] = Subject(name, role, where, versions[name][-1].text, newest.schema)
-        folder = posixpath.dirname(head.files["value"])
-        file = posixpath.join(self.shown, folder, CONTRACT_FILE)
-        contract = Contract(folder, file, head.spec, subjects.get("key"), subjects["value"])
+        name, file = contract_name(head.path), posixpath.join(self.shown, head.path)
+        contract = Contract(name, file, head.spec, subjects.get("key"), subjects["value"])
         return Former(contract, versions, versions[subjects["value"].name][-1].label)
 
     # -- commits -----------------------------------------------------------------------------------------------------
@@ -156,19 +168,14 @@ class Timeline:
 
     @cached_property
     def _heads(self) -> list[tuple[Commit, dict[str, _Head | None]]]:
-        """For each step, the contract files that it changed, by folder; None for a removed or broken file."""
-        by_step = [
-            {path: blob for path, blob in changed.items() if posixpath.basename(path) == CONTRACT_FILE}
-            for _, changed in self._steps
-        ]
+        """For each step, the contract files that it changed, by path; None for a removed or broken file."""
+        by_step = [{path: blob for path, blob in changed.items() if is_head(path)} for _, changed in self._steps]
         texts = self._texts({blob for files in by_step for blob in files.values() if blob})
         return [
             (
                 commit,
                 {
-                    (folder := posixpath.dirname(path)): _head(texts[blob], folder, posixpath.join(self.shown, path))
-                    if blob
-                    else None
+                    path: _head(texts[blob], path, posixpath.join(self.shown, path), self.defaults) if blob else None
                     for path, blob in files.items()
                 },
             )
@@ -184,7 +191,7 @@ class Timeline:
     def _moments(self, names: Collection[str]) -> Iterator[tuple[Commit, list[_Seen], Mapping[str, str]]]:
         """Each commit that concerns these subjects, with those subjects, and path -> blob of the shared types."""
         files: dict[str, str] = {}
-        heads: dict[str, _Head] = {}  # by folder
+        heads: dict[str, _Head] = {}  # by path
         owners: dict[str, tuple[str, _Head]] = {}  # subject -> path
         own: dict[str, str] = {}  # path -> subject
         others: dict[str, str] = {}
@@ -194,13 +201,17 @@ class Timeline:
                 del files[path]
             touched: set[str] = set()
             if told:
-                heads |= {folder: head for folder, head in told.items() if head}
-                heads = {folder: head for folder, head in heads.items() if told.get(folder, head)}
+                heads |= {path: head for path, head in told.items() if head}
+                heads = {path: head for path, head in heads.items() if told.get(path, head)}
                 touched = {name for head in told.values() if head for name in head.subjects}
                 owners = {name: (path, head) for head in heads.values() for name, path in head.subjects.items()}
                 own = {path: name for name, (path, _) in owners.items()}
-            if told or not changed.keys() <= own.keys():
-                now = {path: blob for path, blob in files.items() if path not in own and path.endswith(".avsc")}
+            if told or not changed.keys() <= own.keys() - self.lent:
+                now = {
+                    path: blob
+                    for path, blob in files.items()
+                    if is_schema_file(path) and (path not in own or path in self.lent)
+                }
                 if now != others:
                     others, touched = now, set(names)
             touched |= {own[path] for path in changed if path in own}
@@ -218,17 +229,17 @@ class Timeline:
         return {blob: data.decode("utf-8", "replace") for blob, data in self.repository.blobs(blobs).items()}
 
 
-def _head(text: str, folder: str, where: str) -> _Head | None:
-    """Parse a contract.yaml as leniently as all history; None if it names no topic."""
+def _head(text: str, path: str, where: str, defaults: frozenset[tuple[str, str]]) -> _Head | None:
+    """Parse a contract file as leniently as all history; None if it names no topic."""
     spec: ContractSpec | None = None
     try:
-        spec = parse_spec(text, where)
+        spec = parse_spec(text, where, defaults)
         topic, named = spec.topic, {"key": spec.key, "value": spec.value}
     except ConfigurationError:
-        names = names_in(text)
+        names = names_in(text, path)
         if names is None:
             return None
         topic, named = names.topic, {"key": names.key, "value": names.value}
     roles: tuple[Role, ...] = ("key", "value")
-    files = {role: posixpath.join(folder, file) for role in roles if (file := named[role])}
-    return _Head(topic, files, spec)
+    files = {role: posixpath.join(posixpath.dirname(path), file) for role in roles if (file := named[role])}
+    return _Head(path, topic, files, spec)
