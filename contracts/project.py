@@ -71,8 +71,9 @@ class Project:
 
 
 def find(start: Path) -> Project:
-    """Read the file in `start`, or in the nearest folder around it, up to the top of the git repository or, outside of
-    one, up to the working folder.
+    """Read the file in `start`, or in the nearest folder around it.
+
+    The search ends at the top of the git repository or, outside of one, at the working folder.
 
     Raises:
         ConfigurationError: the file is not valid.

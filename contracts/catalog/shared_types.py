@@ -104,8 +104,8 @@ class SharedTypes:
                     yield error
 
     def _repeats(self, one: _Type, first: _Type) -> bool:
-        """Whether the two are equal, and one is in a protocol: compilers of IDL write into each what it imports."""
-        if not any(each.path.endswith(".avpr") for each in (one, first)):
+        """Whether the two are equal, as where a service has a copy, or a protocol what it imports."""
+        if one.path == first.path:
             return False
         try:
             both = [self._subject_of(first), self._subject_of(one)]

@@ -61,17 +61,15 @@ def over(folder: Path, keys: Mapping[str, str]) -> Started:
     if not folder.is_dir():
         raise ConfigurationError("the folder does not exist", where=str(folder), fix="name a folder with .avsc files")
     said = project.find(folder)
-    compiled, notes = idl.compiled(folder)
+    top = said.schemas or folder
+    compiled, notes = idl.compiled(top)
     if said.file:
-        top = said.schemas or folder
         outside = _outside(folder, top)
         if outside:
             notes.append(f"outside of {top.as_posix()}, the `schemas` of {said.file}: {few(outside)}")
-        return _again(top, read_folder(top), said, keys, notes)
-    there = read_folder(folder)
-    texts = dict(sorted({**there.texts, **compiled}.items()))
+        return _again(top, compiled, said, keys, notes)
     try:
-        found = layout.of(replace(there, texts=texts, defaults=keys), folder.as_posix(), Writing())
+        found = layout.of(replace(_read(folder, compiled), defaults=keys), folder.as_posix(), Writing())
     except ConfigurationError as error:
         raise error.but(fix="; ".join((error.fix, *notes))) from None
     below = _common(found.files)
@@ -102,16 +100,22 @@ def write(started: Started) -> None:
             ) from None
 
 
-def _again(top: Path, there: Folder, said: Project, keys: Mapping[str, str], notes: Sequence[str]) -> Started:
+def _read(top: Path, compiled: Mapping[str, str]) -> Folder:
+    there = read_folder(top)
+    return replace(there, texts=dict(sorted({**there.texts, **compiled}.items())))
+
+
+def _again(
+    top: Path, compiled: Mapping[str, str], said: Project, keys: Mapping[str, str], notes: Sequence[str]
+) -> Started:
     """Contracts for what is new since contracts.toml was written, which stays as it is."""
     writing = Writing({key: value for key, value in keys.items() if key not in said.defaults})
-    found = layout.of(there, top.as_posix(), writing)
+    found = layout.of(_read(top, compiled), top.as_posix(), writing)
     told = [f"add {path} to `ignore` in {said.file}: {why}" for path, why in found.ignored.items()]
     if not said.schemas:
         told.append(f"add `schemas` to {said.file}, so that `contracts lint` finds {top.as_posix()}")
-    return Started(
-        top, writing.files(found.made), found.made, found.shared, found.ignored, notes=(*notes, *told)
-    )  # fmt: skip
+    files = {**compiled, **writing.files(found.made)}
+    return Started(top, files, found.made, found.shared, found.ignored, notes=(*notes, *told))
 
 
 def _outside(folder: Path, top: Path) -> list[str]:

@@ -17,8 +17,6 @@ from contracts.start import samples
 from contracts.start.files import Started
 from contracts.start.layout import Made
 
-#: A schema needs a namespace, and no sample has one.
-NAMESPACE = "todo"
 _HOW = "name a FILE.jsonl or FILE.csv, postgresql://…?table=TABLE, or the URL of a registry"
 _INTEGER, _FRACTION = re.compile(r"-?(0|[1-9]\d{0,37})"), re.compile(r"-?(0|[1-9]\d{0,17})\.\d{1,18}")
 
@@ -41,7 +39,7 @@ def of(source: str, folder: Path, keys: Mapping[str, str]) -> Started:
         if read is None:
             raise ConfigurationError(f"{source!r} is not a source that init knows", where="--from", fix=_HOW)
         name = samples.field_name(path.stem, ())
-        schema = samples.record(samples.type_name(path.stem), _records(path, read), NAMESPACE)
+        schema = samples.record(samples.type_name(path.stem), _records(path, read), samples.NAMESPACE)
     said = project.find(folder)
     top = said.schemas or folder
     lines = [
@@ -59,10 +57,12 @@ def of(source: str, folder: Path, keys: Mapping[str, str]) -> Started:
     if there:
         fix = "move the file that is there, or name another folder; no file is ever overwritten"
         raise ConfigurationError("the file exists already", where=(top / there[0]).as_posix(), fix=fix)
-    notes = [f"the namespace {NAMESPACE} and each doc that begins with TODO are yours to decide, before you register"]
+    notes = [f"decide the namespace {samples.NAMESPACE}, and each doc that begins with TODO, before you register"]
     if not said.file:
         texts[project.FILE] = '[contracts]\nschemas = "."\n'
-    return Started(top, texts, [Made(head, f"{NAMESPACE}.{schema['name']}", name, f"{name}.avsc")], notes=notes)
+    return Started(
+        top, texts, [Made(head, f"{samples.NAMESPACE}.{schema['name']}", name, f"{name}.avsc")], notes=notes
+    )
 
 
 def _records(path: Path, read: Callable[[Path], list[Mapping[str, Any]]]) -> list[Mapping[str, Any]]:

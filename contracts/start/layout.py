@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -205,6 +206,16 @@ def _twice(texts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
             if equal or not all(map(uses.is_alone, (one, other))):
                 how = "equally" if equal else "differently"
                 yield one.path, f"{one.names.name} is already defined in {other.path}, {how}"
+            if not equal:
+                for path in uses.users(one.names.name):
+                    if path not in owned and _near(path, one.path) > _near(path, other.path):
+                        yield path, f"it means {one.names.name} of {one.path}, which is ignored"
+
+
+def _near(path: str, other: str) -> int:
+    """How many folders the two paths share."""
+    pairs = zip(PurePosixPath(path).parts[:-1], PurePosixPath(other).parts[:-1], strict=False)
+    return len(list(takewhile(lambda pair: pair[0] == pair[1], pairs)))
 
 
 def _is_for_tests(path: str) -> bool:
@@ -230,6 +241,11 @@ class _Uses:
     def is_used(self, name: str, one: _Type) -> bool:
         """Whether a schema other than `one` uses the name."""
         return bool(self._used.get(name, set()) - {one.names.name})
+
+    def users(self, name: str) -> list[str]:
+        """The files that use the name, and do not define it."""
+        using = {one.path for one in self.types if any(name in both for both in one.names.used)}
+        return sorted(using - {one.path for one in self.types if name in one.names.defined})
 
     def is_top(self, one: _Type) -> bool:
         """Whether it is a record that no other schema uses."""

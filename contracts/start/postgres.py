@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from contracts.errors import ConfigurationError, ServiceError
-from contracts.start.samples import Guess, decimal, field, field_name, type_name
+from contracts.start.samples import NAMESPACE, Guess, decimal, field, field_name, type_name
 
+# Not from information_schema, which does not have the precision of an array's items.
 _COLUMNS = """
-select c.column_name, c.data_type, c.udt_name, c.is_nullable = 'YES', c.numeric_precision, c.numeric_scale,
-       e.data_type, e.numeric_precision, e.numeric_scale,
-       col_description(format('%%I.%%I', c.table_schema, c.table_name)::regclass, c.ordinal_position)
-from information_schema.columns c
-left join information_schema.element_types e
-  on (e.object_schema, e.object_name, e.object_type, e.collection_type_identifier)
-   = (c.table_schema, c.table_name, 'TABLE', c.dtd_identifier)
-where c.table_schema = %s and c.table_name = %s order by c.ordinal_position
+select a.attname, case t.typtype when 'd' then format_type(t.typbasetype, t.typtypmod)
+                  else format_type(a.atttypid, a.atttypmod) end,
+       not a.attnotnull, col_description(a.attrelid, a.attnum)
+from pg_attribute a join pg_type t on t.oid = a.atttypid
+where a.attrelid = to_regclass(format('%%I.%%I', %s::text, %s::text)) and a.attnum > 0 and not a.attisdropped
+order by a.attnum
 """
 _KEY = """
 select k.column_name from information_schema.table_constraints t
@@ -27,7 +27,7 @@ where t.constraint_type = 'PRIMARY KEY' and t.table_schema = %s and t.table_name
 _TABLES = "select table_schema || '.' || table_name from information_schema.tables \
 where table_schema not in ('pg_catalog', 'information_schema') order by 1 limit 20"
 
-#: What each type of PostgreSQL is in Avro, without loss.  `numeric` and arrays depend on more than their name.
+#: What each type of PostgreSQL is in Avro, without loss, by its name without numbers.
 TYPES: Final[Mapping[str, Any]] = {
     "smallint": "int",
     "integer": "int",
@@ -84,28 +84,28 @@ def read(source: str) -> tuple[str, dict[str, Any], list[str]]:
 
 
 def schema_of(table: str, columns: Sequence[Sequence[Any]]) -> dict[str, Any]:
-    """The schema of a table, from the rows of its catalogue."""
+    """The schema of a table.  `columns`: name, type, whether it can be null, and comment of each."""
     fields: dict[str, dict[str, Any]] = {}
-    for name, kind, udt, nullable, precision, scale, inner, inner_precision, inner_scale, comment in columns:
+    for name, kind, nullable, comment in columns:
         free = field_name(name, fields)
         note = f"called {name!r} in the table, which Avro does not allow" if free != name else ""
-        if kind == "ARRAY":
-            item = _type(inner or "", udt.removeprefix("_"), inner_precision, inner_scale)
-            guess = Guess({"type": "array", "items": ["null", item.type]}, item.doubt)
-        else:
-            guess = _type(kind, udt, precision, scale)
+        guess = _type(kind.removesuffix("[]"))
+        if kind.endswith("[]"):
+            guess = Guess({"type": "array", "items": ["null", guess.type]}, guess.doubt)
         fields[free] = field(free, guess, nullable, note, comment or "")
-    return {"type": "record", "name": type_name(table), "namespace": "todo", "fields": list(fields.values())}
+    return {"type": "record", "name": type_name(table), "namespace": NAMESPACE, "fields": list(fields.values())}
 
 
-def _type(kind: str, udt: str, precision: int | None, scale: int | None) -> Guess:
-    if kind == "numeric":
-        if precision is not None and scale is not None and 0 <= scale <= precision:
-            return Guess(decimal(precision, scale))
-        return Guess("string", "numeric without a precision that Avro has; a string keeps every value")
-    if kind in TYPES:
-        return Guess(TYPES[kind])
-    return Guess("string", f"the type is {udt if kind == 'USER-DEFINED' else kind or udt}, which Avro does not have")
+def _type(kind: str) -> Guess:
+    name = re.sub(r"\([\d,-]+\)", "", kind)
+    if name == "numeric":
+        exact = re.fullmatch(r"numeric\((\d+),(\d+)\)", kind)
+        if exact and int(exact[2]) <= int(exact[1]):
+            return Guess(decimal(int(exact[1]), int(exact[2])))
+        return Guess("string", f"{kind} has no precision and scale that Avro has; a string keeps every value")
+    if name in TYPES:
+        return Guess(TYPES[name])
+    return Guess("string", f"the type is {kind}, which Avro does not have")
 
 
 def _split(source: str) -> tuple[str, str]:

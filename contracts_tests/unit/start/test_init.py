@@ -66,6 +66,16 @@ LAYOUTS: dict[str, tuple[Mapping[str, Content], dict[str, str], set[str]]] = {
         {"shop.Order": "a"},
         {"test"},
     ),
+    "services that mean different types of one name": (
+        {
+            "a/Order.avsc": ORDER,
+            "a/Price.avsc": PRICE,
+            "b/Bill.avsc": record("Bill", price="shop.Price"),
+            "b/Price.avsc": record("Price", cents="int"),
+        },
+        {"shop.Order": "Order"},
+        {"b"},
+    ),
     "protocol": (
         {"mail.avpr": protocol(inner("Price"), inner("Order", price="Price"))},
         {"shop.Order": "Order"},
@@ -185,6 +195,16 @@ def test_new_schema_gets_a_contract_by_a_second_run_and_new_findings_fail(top: P
     assert {one["contract"] for one in json.loads(done.stdout)["findings"]} == {"Enum"}
 
 
+def test_copy_that_comes_later_is_not_refused(top: Path) -> None:
+    put(top, LAYOUTS["flat"][0])
+    put(top, {"src/main/avro/x/B.avsc": record("B", price="shop.Price")})
+    started()
+    put(top, {"src/main/avro/x/Price.avsc": PRICE})
+    assert run_contracts("lint").returncode == 0
+    put(top, {"src/main/avro/x/Price.avsc": record("Price", cents="int")})
+    assert run_contracts("lint").returncode == 2
+
+
 def test_new_schema_outside_of_the_folder_is_told(top: Path) -> None:
     put(top, {"a/Price.avsc": PRICE})
     started()
@@ -222,6 +242,45 @@ def test_default_level_is_that_of_the_compared_commit(top: Path) -> None:
     (top / "contracts.toml").write_text(text.replace("FULL", "NONE"), encoding="utf-8")
     done = run_contracts("check", "--against", "HEAD", "--format", "json")
     assert "LEVEL" in " ".join(one["rule"] for one in json.loads(done.stdout)["findings"]).upper()
+
+
+@pytest.fixture
+def avro_tools(top: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program called like avro-tools, for which an .avdl is the .avpr already."""
+    home = tmp_path_factory.mktemp("java")
+    (home / "bin").mkdir()
+    java = home / "bin" / "java"
+    java.write_text('#!/bin/sh\n[ "$1 $2 $3" = "-jar $AVRO_TOOLS_JAR idl" ] && cat "$4"\n', encoding="utf-8")
+    java.chmod(0o755)
+    jar = home / "avro-tools.jar"
+    jar.touch()
+    monkeypatch.setenv("JAVA_HOME", str(home))
+    monkeypatch.setenv("AVRO_TOOLS_JAR", str(jar))
+
+
+@pytest.mark.usefixtures("avro_tools")
+def test_idl_gets_a_protocol_beside_it_and_a_new_one_when_that_is_deleted(top: Path) -> None:
+    put(top, {"idl/mail.avdl": protocol(inner("Order"))})
+    found = started()
+    assert {"idl/mail.avpr", "idl/Order.contract.yaml", "idl/Order.value.avsc"} <= set(found["files"])
+    assert run_contracts("lint").returncode == 0
+    (top / "idl/mail.avpr").unlink()
+    assert run_contracts("lint").returncode == 2
+    assert started()["files"] == ["idl/mail.avpr"]
+    assert run_contracts("lint").returncode == 0
+
+
+@pytest.mark.usefixtures("avro_tools")
+def test_idl_that_cannot_be_compiled_is_told(top: Path) -> None:
+    put(top, {"a.avdl": "", "b.avsc": record("B")})
+    assert started()["notes"] == ["a.avdl is not read: avro-tools says: no protocol in it"]
+
+
+def test_wrong_path_of_avro_tools_exits_with_2(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AVRO_TOOLS_JAR", "no/such.jar")
+    put(top, {"a.avdl": "", "b.avsc": record("B")})
+    done = run_contracts("init")
+    assert (done.returncode, "AVRO_TOOLS_JAR" in done.stderr) == (2, True)
 
 
 @pytest.mark.parametrize(
