@@ -144,7 +144,7 @@ class SharedTypes:
         try:
             schema = parse(text, where=where, named=named, part=names.part if names else None)
         except Redefined as error:
-            if other := _place(named[error.name], everything):
+            if error.name in named and (other := _place(named[error.name], everything)):
                 raise error.but(what=f"{error.what}; the other definition is in {other}") from None
             raise
         except UnknownType as error:

@@ -100,6 +100,11 @@ LAYOUTS: dict[str, tuple[Mapping[str, Content], dict[str, str], set[str]]] = {
         {"shop.B": "B"},
         {"Order.avsc", "Price.avsc"},
     ),
+    "name twice in a schema": (
+        {"a.avsc": record("A", x=inner("S"), y=inner("S", a="int")), "b.avsc": record("B")},
+        {"shop.B": "b"},
+        {"a.avsc"},
+    ),
     "circle": (
         {"a.avsc": record("A", b="shop.B"), "b.avsc": record("B", a="shop.A"), "c.avsc": record("C")},
         {"shop.C": "c"},
@@ -302,6 +307,8 @@ def repositories(draw: st.DrawFn) -> dict[str, str]:
     """Any graph of types in any files; many of them are wrong."""
 
     def kind() -> Any:
+        if draw(st.booleans()) and draw(st.booleans()):
+            return record(draw(NAMES), x=inner(draw(NAMES)), y=inner(draw(NAMES), z="int"))
         used = draw(st.lists(NAMES, max_size=2, unique=True))
         return record(draw(NAMES), **{f"f{name}": f"shop.{name}" for name in used}, id="string")
 
