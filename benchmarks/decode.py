@@ -20,17 +20,17 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.avro.functions import from_avro
 
+from avro_data_contracts.contracts.catalog import loading
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.registry.client import Registry
+from avro_data_contracts.contracts.registry.snapshot import Snapshot
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.streaming.decode import decoder as decode
+from avro_data_contracts.streaming.decode import framing
+from avro_data_contracts.streaming.decode.writers import Writers
+from avro_data_contracts.streaming.run import source
+from avro_data_contracts.streaming.spark import session
 from benchmarks import records, servers
-from contracts.catalog import loading
-from contracts.catalog.contract import Contract
-from contracts.registry.client import Registry
-from contracts.registry.snapshot import Snapshot
-from contracts.settings import Settings
-from streaming.decode import decoder as decode
-from streaming.decode import framing
-from streaming.decode.writers import Writers
-from streaming.run import source
-from streaming.spark import session
 
 RECORDS = 200_000
 # Number of schema versions, and of fields in addition to the twelve of a record.

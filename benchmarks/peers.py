@@ -13,12 +13,12 @@ from confluent_kafka.schema_registry.avro import AvroDeserializer
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.registry.topics import Topics
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.contracts.stores.table import EVENT_OFFSET, EVENT_PARTITION, EVENT_TIMESTAMP
+from avro_data_contracts.streaming.stores.cassandra import connection as cassandra
 from benchmarks.batches import Batch
-from contracts.catalog.contract import Contract
-from contracts.registry.topics import Topics
-from contracts.settings import Settings
-from contracts.stores.table import EVENT_OFFSET, EVENT_PARTITION, EVENT_TIMESTAMP
-from streaming.stores.cassandra import connection as cassandra
 
 _CHUNK = 1000
 _CONCURRENCY = 100

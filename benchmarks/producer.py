@@ -11,10 +11,10 @@ from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroSerializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.producers.publish import Publisher
 from benchmarks import records, servers
-from contracts.catalog.contract import Contract
-from contracts.settings import Settings
-from producers.publish import Publisher
 
 RECORDS = 100_000
 ROUNDS = 5

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from avro_data_contracts.contracts.settings import Settings
 from benchmarks import servers
-from contracts.settings import Settings
 from contracts_tests.fixtures.gateway import Gateway, served
 from contracts_tests.fixtures.proxy import Proxy
 

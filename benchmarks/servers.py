@@ -16,15 +16,15 @@ from typing import Any
 
 import yaml
 
-from contracts import settings
-from contracts.catalog import loading
-from contracts.catalog.contract import Contract
-from contracts.catalog.loading import Catalog
-from contracts.registry import plan
-from contracts.registry.client import Registry
-from contracts.registry.register import Servers
-from contracts.registry.topics import Topics
-from contracts.settings import Settings
+from avro_data_contracts.contracts import settings
+from avro_data_contracts.contracts.catalog import loading
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.catalog.loading import Catalog
+from avro_data_contracts.contracts.registry import plan
+from avro_data_contracts.contracts.registry.client import Registry
+from avro_data_contracts.contracts.registry.register import Servers
+from avro_data_contracts.contracts.registry.topics import Topics
+from avro_data_contracts.contracts.settings import Settings
 
 CLONE = Path(__file__).parent.parent
 

@@ -10,14 +10,14 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.producers.publish import Publisher
+from avro_data_contracts.streaming import topic
+from avro_data_contracts.streaming.run.job import Job, prepare
+from avro_data_contracts.streaming.spark import session
 from benchmarks import batches, records, servers
 from benchmarks.batches import Batch
-from contracts.catalog.contract import Contract
-from contracts.settings import Settings
-from producers.publish import Publisher
-from streaming import topic
-from streaming.run.job import Job, prepare
-from streaming.spark import session
 
 RATE = 500
 MINUTES = 20

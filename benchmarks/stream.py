@@ -16,17 +16,17 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.avro.functions import from_avro
 
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.contracts.stores.table import EVENT_OFFSET, EVENT_PARTITION, EVENT_TIMESTAMP
+from avro_data_contracts.streaming.run import source
+from avro_data_contracts.streaming.run.job import Job, prepare
+from avro_data_contracts.streaming.sinks.sink import Sink
+from avro_data_contracts.streaming.spark import session
+from avro_data_contracts.streaming.stores.cassandra import connection as cassandra
+from avro_data_contracts.streaming.stores.postgres import connection as postgres
 from benchmarks import batches, peers, producer, records, servers
 from benchmarks.batches import Batch
-from contracts.catalog.contract import Contract
-from contracts.settings import Settings
-from contracts.stores.table import EVENT_OFFSET, EVENT_PARTITION, EVENT_TIMESTAMP
-from streaming.run import source
-from streaming.run.job import Job, prepare
-from streaming.sinks.sink import Sink
-from streaming.spark import session
-from streaming.stores.cassandra import connection as cassandra
-from streaming.stores.postgres import connection as postgres
 
 RECORDS = 200_000
 WARM_UPS = 1

@@ -1,6 +1,6 @@
 """`python -m contracts`: the `contracts` command."""
 
-from contracts.cli import main
+from avro_data_contracts.contracts.cli import main
 
 if __name__ == "__main__":
     main()

@@ -11,30 +11,30 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from contracts import edge, project, report, settings
-from contracts.catalog import loading
-from contracts.catalog.contract import Compatibility
-from contracts.catalog.findings import FailOn, Finding
-from contracts.catalog.places import Texts
-from contracts.check import baselines, diffs
-from contracts.check import run as checks
-from contracts.errors import EXIT_FINDINGS, EXIT_OK, ConfigurationError
-from contracts.export import odcs
-from contracts.formats import Result
-from contracts.history import git
-from contracts.lint import recorded, switches
-from contracts.lint import run as linter
-from contracts.lint.rules import RULES
-from contracts.registry import drift as drifts
-from contracts.registry import plan as plans
-from contracts.settings import Settings
-from contracts.start import files as starts
-from contracts.start import inferred
-from contracts.stores.known import STORES
-from contracts.tables import migrations
+from avro_data_contracts.contracts import edge, project, report, settings
+from avro_data_contracts.contracts.catalog import loading
+from avro_data_contracts.contracts.catalog.contract import Compatibility
+from avro_data_contracts.contracts.catalog.findings import FailOn, Finding
+from avro_data_contracts.contracts.catalog.places import Texts
+from avro_data_contracts.contracts.check import baselines, diffs
+from avro_data_contracts.contracts.check import run as checks
+from avro_data_contracts.contracts.errors import EXIT_FINDINGS, EXIT_OK, ConfigurationError
+from avro_data_contracts.contracts.export import odcs
+from avro_data_contracts.contracts.formats import Result
+from avro_data_contracts.contracts.history import git
+from avro_data_contracts.contracts.lint import recorded, switches
+from avro_data_contracts.contracts.lint import run as linter
+from avro_data_contracts.contracts.lint.rules import RULES
+from avro_data_contracts.contracts.registry import drift as drifts
+from avro_data_contracts.contracts.registry import plan as plans
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.contracts.start import files as starts
+from avro_data_contracts.contracts.start import inferred
+from avro_data_contracts.contracts.stores.known import STORES
+from avro_data_contracts.contracts.tables import migrations
 
 if TYPE_CHECKING:
-    from contracts.registry.register import Servers
+    from avro_data_contracts.contracts.registry.register import Servers
 
 app = typer.Typer(
     name="contracts",
@@ -339,7 +339,9 @@ def _init_from_registry(
 
 
 def _pull(configured: Settings, into: Path, topics: Sequence[str], owner: str, output: Format) -> None:
-    from contracts.registry import pull as pulls  # loads Kafka's client library: only where it is needed
+    from avro_data_contracts.contracts.registry import (
+        pull as pulls,  # loads Kafka's client library: only where it is needed
+    )
 
     pulled = pulls.files_of(pulls.read(_servers(configured), topics), owner)
     pulls.write(into, pulled)
@@ -371,9 +373,11 @@ def _plan(configured: Settings, names: Sequence[str], *, prune: bool = False) ->
 
 
 def _servers(configured: Settings) -> Servers:
-    from contracts.registry.client import Registry
-    from contracts.registry.register import Servers  # loads Kafka's client library: only where it is needed
-    from contracts.registry.topics import Topics
+    from avro_data_contracts.contracts.registry.client import Registry
+    from avro_data_contracts.contracts.registry.register import (
+        Servers,  # loads Kafka's client library: only where it is needed
+    )
+    from avro_data_contracts.contracts.registry.topics import Topics
 
     return Servers(Registry.from_settings(configured), Topics(configured))
 

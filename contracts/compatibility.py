@@ -2,7 +2,7 @@
 
 import warnings
 
-from contracts.compat.levels import check
+from avro_data_contracts.contracts.compat.levels import check
 
 __all__ = ["check"]
 

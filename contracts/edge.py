@@ -7,8 +7,8 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-from contracts import __version__, interrupts
-from contracts.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_OK, ContractsError
+from avro_data_contracts.contracts import __version__, interrupts
+from avro_data_contracts.contracts.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_OK, ContractsError
 
 
 def run(main: Callable[[], int | None]) -> NoReturn:

@@ -14,13 +14,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from contracts.catalog.findings import UNREADABLE, FailOn, Finding, Severity
-from contracts.check.effects import Impact, SparkEffect
-from contracts.check.run import Checked, Verdict
-from contracts.errors import EXIT_FINDINGS, EXIT_OK, EXIT_USAGE
-from contracts.impact_wording import ImpactWording
-from contracts.tables.migrations import migration_document
-from contracts.terminal import clean
+from avro_data_contracts.contracts.catalog.findings import UNREADABLE, FailOn, Finding, Severity
+from avro_data_contracts.contracts.check.effects import Impact, SparkEffect
+from avro_data_contracts.contracts.check.run import Checked, Verdict
+from avro_data_contracts.contracts.errors import EXIT_FINDINGS, EXIT_OK, EXIT_USAGE
+from avro_data_contracts.contracts.impact_wording import ImpactWording
+from avro_data_contracts.contracts.tables.migrations import migration_document
+from avro_data_contracts.contracts.terminal import clean
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from contracts.avro.jsonpos import dump
-from contracts.catalog.findings import Finding
-from contracts.check.effects import (
+from avro_data_contracts.contracts.avro.jsonpos import dump
+from avro_data_contracts.contracts.catalog.findings import Finding
+from avro_data_contracts.contracts.check.effects import (
     Cause,
     ConsumerEffect,
     Deployment,
@@ -24,11 +24,11 @@ from contracts.check.effects import (
     explaining_change,
     explaining_obstacle,
 )
-from contracts.compat.changes import Change
-from contracts.compat.levels import BACKWARD
-from contracts.compat.wording import describe
-from contracts.listing import few
-from contracts.tables.wording import told as note_told
+from avro_data_contracts.contracts.compat.changes import Change
+from avro_data_contracts.contracts.compat.levels import BACKWARD
+from avro_data_contracts.contracts.compat.wording import describe
+from avro_data_contracts.contracts.listing import few
+from avro_data_contracts.contracts.tables.wording import told as note_told
 
 _RESTART = "until you restart it with the new contract, the stream"
 _STOP = "stop the producers, let the consumers read to the end, then deploy both; or"

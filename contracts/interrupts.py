@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
-from contracts.errors import EXIT_INTERRUPTED
+from avro_data_contracts.contracts.errors import EXIT_INTERRUPTED
 
 # How long the main thread has to end by itself before a message says what it waits for; seconds.
 _SILENT_FOR_S = 0.4

@@ -22,7 +22,7 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.errors import ConfigurationError
 
 FILE: Final = "contracts.toml"
 

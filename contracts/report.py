@@ -12,22 +12,22 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.markup import escape
 
-from contracts import formats
-from contracts.catalog.findings import Finding, Severity
-from contracts.check.effects import First, Reads, SparkEffect
-from contracts.check.run import Verdict
-from contracts.compat.changes import Change
-from contracts.formats import Result
-from contracts.impact_wording import ImpactWording
-from contracts.registry.plan import Plan
-from contracts.registry.steps import Change as StepChange
-from contracts.registry.steps import Step
-from contracts.stores.known import STORES
-from contracts.terminal import clean
+from avro_data_contracts.contracts import formats
+from avro_data_contracts.contracts.catalog.findings import Finding, Severity
+from avro_data_contracts.contracts.check.effects import First, Reads, SparkEffect
+from avro_data_contracts.contracts.check.run import Verdict
+from avro_data_contracts.contracts.compat.changes import Change
+from avro_data_contracts.contracts.formats import Result
+from avro_data_contracts.contracts.impact_wording import ImpactWording
+from avro_data_contracts.contracts.registry.plan import Plan
+from avro_data_contracts.contracts.registry.steps import Change as StepChange
+from avro_data_contracts.contracts.registry.steps import Step
+from avro_data_contracts.contracts.stores.known import STORES
+from avro_data_contracts.contracts.terminal import clean
 
 if TYPE_CHECKING:
-    from contracts.registry.pull import Pulled
-    from contracts.start.files import Started
+    from avro_data_contracts.contracts.registry.pull import Pulled
+    from avro_data_contracts.contracts.start.files import Started
 
 JSON_VERSION = 1
 _SIGNS = {StepChange.new: "[green]+[/]", StepChange.changed: "[yellow]~[/]", StepChange.deleted: "[red]-[/]"}

@@ -8,9 +8,9 @@ from typing import Any, Literal
 from pydantic import Field, FiniteFloat, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from contracts import project
-from contracts.errors import ConfigurationError
-from contracts.logs import Format
+from avro_data_contracts.contracts import project
+from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.logs import Format
 
 
 class Settings(BaseSettings):

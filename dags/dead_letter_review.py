@@ -6,8 +6,8 @@ fails with the reasons and the number of records for each.
 
 from airflow.sdk import DAG, Param
 
-from orchestration.command import Command
-from orchestration.daily import LATER, WHEN, common, contracts, identifier
+from avro_data_contracts.orchestration.command import Command
+from avro_data_contracts.orchestration.daily import LATER, WHEN, common, contracts, identifier
 
 FROM = f"{{{{ ({WHEN} - macros.timedelta(hours=params.hours)).isoformat() }}}}"
 TO = f"{{{{ {WHEN}.isoformat() }}}}"

@@ -5,9 +5,18 @@
 
 from airflow.sdk import DAG, Asset, Param
 
-from contracts.catalog.contract import Contract
-from orchestration.command import Command
-from orchestration.daily import CONTRACT, COUNT, DAILY, SEED, common, contracts, identifier, refuse_a_date_to_come
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.orchestration.command import Command
+from avro_data_contracts.orchestration.daily import (
+    CONTRACT,
+    COUNT,
+    DAILY,
+    SEED,
+    common,
+    contracts,
+    identifier,
+    refuse_a_date_to_come,
+)
 
 FIRST, DAG_ID = "users_created", "user_automation"
 

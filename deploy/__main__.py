@@ -12,9 +12,18 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from deploy import certs, checks, compose, passwords
-from stack.errors import EXIT_BUG, EXIT_CANCELLED, EXIT_OK, EXIT_SERVICE, ServerError, StackError, UsageError, of_bug
-from stack.site import CLONE
+from avro_data_contracts.deploy import certs, checks, compose, passwords
+from avro_data_contracts.stack.errors import (
+    EXIT_BUG,
+    EXIT_CANCELLED,
+    EXIT_OK,
+    EXIT_SERVICE,
+    ServerError,
+    StackError,
+    UsageError,
+    of_bug,
+)
+from avro_data_contracts.stack.site import CLONE
 
 ENV_FILE = CLONE / ".env"
 # States in which a container uses no port and no file.

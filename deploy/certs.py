@@ -6,10 +6,10 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from deploy import passwords
-from stack.errors import UsageError
-from stack.security import certificates
-from stack.site import CLONE
+from avro_data_contracts.deploy import passwords
+from avro_data_contracts.stack.errors import UsageError
+from avro_data_contracts.stack.security import certificates
+from avro_data_contracts.stack.site import CLONE
 
 FOLDER = CLONE / ".certs"
 _SERVERS = ("broker", "schema-registry", "cassandra", "postgres")

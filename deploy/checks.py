@@ -9,10 +9,10 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from deploy import compose, passwords
-from stack import ports
-from stack.errors import PortTaken, ServerError, UsageError
-from stack.site import CLONE
+from avro_data_contracts.deploy import compose, passwords
+from avro_data_contracts.stack import ports
+from avro_data_contracts.stack.errors import PortTaken, ServerError, UsageError
+from avro_data_contracts.stack.site import CLONE
 
 # The first Compose with `!override` in overlays, and the engine released with it.
 OLDEST_COMPOSE = (2, 24, 4)

@@ -10,8 +10,8 @@ from typing import Any
 
 import yaml
 
-from stack.errors import UsageError
-from stack.site import CLONE
+from avro_data_contracts.stack.errors import UsageError
+from avro_data_contracts.stack.site import CLONE
 
 BASE = "docker-compose.yml"
 OVERLAYS = {"zookeeper": "docker-compose.zookeeper.yml", "secure": "docker-compose.secure.yml"}

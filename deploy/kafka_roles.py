@@ -12,11 +12,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AclBinding, AclOperation, AdminClient, ResourcePatternType
 
-from contracts import edge, settings
-from contracts.catalog import loading
-from contracts.catalog.contract import Contract
-from contracts.errors import ConfigurationError, ServiceError
-from stack.security import acls
+from avro_data_contracts.contracts import edge, settings
+from avro_data_contracts.contracts.catalog import loading
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.errors import ConfigurationError, ServiceError
+from avro_data_contracts.stack.security import acls
 
 ROLES = ("schema-registry", "control-center", "register", "producer", "stream", "airflow")
 # Airflow's tasks run all steps, so its account gets the permissions of all.

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from stack.errors import UsageError
+from avro_data_contracts.stack.errors import UsageError
 
 # Characters that need no quoting in URLs, properties, CQL and YAML.  `=` ends a base64 key; during a rotation there
 # are two keys, separated by a comma.

@@ -17,8 +17,8 @@ import requests
 import structlog
 from airflow.sdk import BaseNotifier
 
-from contracts.errors import ConfigurationError
-from contracts.registry.address import is_loopback
+from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.registry.address import is_loopback
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from contracts.errors import EXIT_BUG, EXIT_FINDINGS, EXIT_OK, EXIT_USAGE
+from avro_data_contracts.contracts.errors import EXIT_BUG, EXIT_FINDINGS, EXIT_OK, EXIT_USAGE
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -13,12 +13,12 @@ from airflow.sdk import (  # type: ignore[attr-defined]  # its stub lacks them
 )
 from airflow.sdk.exceptions import AirflowFailException
 
-from contracts import settings
-from contracts.catalog import loading
-from contracts.catalog.contract import Contract
-from contracts.errors import ConfigurationError, ContractsError
-from contracts.settings import Settings
-from orchestration import alerts
+from avro_data_contracts.contracts import settings
+from avro_data_contracts.contracts.catalog import loading
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.errors import ConfigurationError, ContractsError
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.orchestration import alerts
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from producers.publish import NotDelivered as NotDelivered
-    from producers.publish import Publisher as Publisher
-    from producers.publish import RejectedRecord as RejectedRecord
+    from avro_data_contracts.producers.publish import NotDelivered as NotDelivered
+    from avro_data_contracts.producers.publish import Publisher as Publisher
+    from avro_data_contracts.producers.publish import RejectedRecord as RejectedRecord
 
 __all__ = ["NotDelivered", "Publisher", "RejectedRecord"]
 
@@ -14,6 +14,6 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     # Not before: it loads Kafka's client library.
-    from producers import publish
+    from avro_data_contracts.producers import publish
 
     return getattr(publish, name)

@@ -9,20 +9,20 @@ from typing import Annotated, Any
 import structlog
 import typer
 
-from contracts import edge, interrupts, logs, settings
-from contracts.catalog import loading
-from contracts.catalog.contract import Contract
-from contracts.errors import EXIT_INTERRUPTED, EXIT_OK, ConfigurationError
-from contracts.registry.address import Address
-from contracts.sources.known import SOURCES
-from contracts.sources.spec import SourceSpec
-from producers.identity import identity_of
-from producers.interruption import Interruption, Stopped
-from producers.progress import RunProgress
-from producers.publish import Publisher
-from producers.run import Order, Report, Run
-from producers.sources.known import opener
-from producers.sources.source import Source
+from avro_data_contracts.contracts import edge, interrupts, logs, settings
+from avro_data_contracts.contracts.catalog import loading
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.errors import EXIT_INTERRUPTED, EXIT_OK, ConfigurationError
+from avro_data_contracts.contracts.registry.address import Address
+from avro_data_contracts.contracts.sources.known import SOURCES
+from avro_data_contracts.contracts.sources.spec import SourceSpec
+from avro_data_contracts.producers.identity import identity_of
+from avro_data_contracts.producers.interruption import Interruption, Stopped
+from avro_data_contracts.producers.progress import RunProgress
+from avro_data_contracts.producers.publish import Publisher
+from avro_data_contracts.producers.run import Order, Report, Run
+from avro_data_contracts.producers.sources.known import opener
+from avro_data_contracts.producers.sources.source import Source
 
 log = structlog.get_logger()
 

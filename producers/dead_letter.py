@@ -7,8 +7,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from contracts.catalog import dead_letter as names
-from producers.rejection import Rejection
+from avro_data_contracts.contracts.catalog import dead_letter as names
+from avro_data_contracts.producers.rejection import Rejection
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import Any
 
-from contracts.avro.nodes import Record
-from contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.avro.nodes import Record
+from avro_data_contracts.contracts.catalog.contract import Contract
 
 #: Gives equal values for records that are the same row.
 Identity = Callable[[dict[str, Any]], Hashable]

@@ -9,8 +9,8 @@ import structlog
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from contracts import logs
-from producers.run import Order, Report
+from avro_data_contracts.contracts import logs
+from avro_data_contracts.producers.run import Order, Report
 
 log = structlog.get_logger()
 

@@ -8,15 +8,15 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message
 
-from contracts.catalog.contract import Contract
-from contracts.errors import ConfigurationError, ContractsError, ServiceError
-from contracts.quality.judge import Judge
-from contracts.registry.client import Registry
-from contracts.registry.outbox import Outbox
-from contracts.settings import Settings
-from producers import dead_letter, serializer
-from producers.rejection import Rejection
-from producers.scalars import Misfit
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.errors import ConfigurationError, ContractsError, ServiceError
+from avro_data_contracts.contracts.quality.judge import Judge
+from avro_data_contracts.contracts.registry.client import Registry
+from avro_data_contracts.contracts.registry.outbox import Outbox
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.producers import dead_letter, serializer
+from avro_data_contracts.producers.rejection import Rejection
+from avro_data_contracts.producers.scalars import Misfit
 
 QUEUE_MESSAGES = 200_000
 QUEUE_KBYTES = 131_072

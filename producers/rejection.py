@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contracts.errors import EXIT_FINDINGS, ContractsError
+from avro_data_contracts.contracts.errors import EXIT_FINDINGS, ContractsError
 
 
 class Rejection(ContractsError):

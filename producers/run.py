@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 
-from contracts.errors import ConfigurationError, ContractsError, FindingsError
-from producers.identity import Identity
-from producers.interruption import Interruption, Stopped
-from producers.publish import Publisher
-from producers.rejection import Rejection
-from producers.sources.source import Item, Request, Source
+from avro_data_contracts.contracts.errors import ConfigurationError, ContractsError, FindingsError
+from avro_data_contracts.producers.identity import Identity
+from avro_data_contracts.producers.interruption import Interruption, Stopped
+from avro_data_contracts.producers.publish import Publisher
+from avro_data_contracts.producers.rejection import Rejection
+from avro_data_contracts.producers.sources.source import Item, Request, Source
 
 SLICE_S = 0.1
 SHOW_EVERY_S = 0.1

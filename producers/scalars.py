@@ -10,8 +10,8 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from contracts.avro.nodes import AnyType, Enum, Fixed, Primitive, join
-from contracts.avro.shapes import decimal_digits
+from avro_data_contracts.contracts.avro.nodes import AnyType, Enum, Fixed, Primitive, join
+from avro_data_contracts.contracts.avro.shapes import decimal_digits
 
 #: Returns the value as it will be written; raises Misfit.
 Check = Callable[[Any], Any]

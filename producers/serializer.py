@@ -10,13 +10,13 @@ from typing import Any
 import fastavro
 from fastavro.schema import SchemaParseException, UnknownType
 
-from contracts.avro.nodes import Record
-from contracts.catalog.contract import SchemaIdPlace, Subject
-from contracts.errors import ConfigurationError
-from contracts.registry.client import Registry
-from contracts.registry.registered import RegisteredSchema
-from contracts.registry.snapshot import Snapshot
-from producers import strict
+from avro_data_contracts.contracts.avro.nodes import Record
+from avro_data_contracts.contracts.catalog.contract import SchemaIdPlace, Subject
+from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.registry.client import Registry
+from avro_data_contracts.contracts.registry.registered import RegisteredSchema
+from avro_data_contracts.contracts.registry.snapshot import Snapshot
+from avro_data_contracts.producers import strict
 
 _ID, _GUID = b"\x00", b"\x01"
 #: Confluent's names of the headers, by the subject's role.

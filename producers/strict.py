@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from contracts.avro.defaults import double_from_text, fits
-from contracts.avro.nodes import (
+from avro_data_contracts.contracts.avro.defaults import double_from_text, fits
+from avro_data_contracts.contracts.avro.nodes import (
     MISSING,
     AnyType,
     Array,
@@ -28,7 +28,7 @@ from contracts.avro.nodes import (
     Schema,
     Union,
 )
-from producers.scalars import Check, Misfit, null, scalar, text
+from avro_data_contracts.producers.scalars import Check, Misfit, null, scalar, text
 
 #: Name, check, what is written if it is missing, whether it is only text or null, whether it may be null.
 _Field = tuple[str, Check, Callable[[], Any], bool, bool]

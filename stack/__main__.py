@@ -9,6 +9,6 @@ import sys
 if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-from stack.cli import main
+from avro_data_contracts.stack.cli import main
 
 sys.exit(main())

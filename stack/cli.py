@@ -15,14 +15,23 @@ from typing import NoReturn
 
 from dotenv import dotenv_values
 
-from stack import process, stack
-from stack.errors import EXIT_BUG, EXIT_CANCELLED, EXIT_OK, EXIT_SERVICE, ServerError, StackError, UsageError, of_bug
-from stack.jars import cache, classes
-from stack.jars.fetch import fetch
-from stack.jars.pins import jar_sets
-from stack.security.roles import ROLES
-from stack.shape import MOST_BROKERS, MOST_CASSANDRA_NODES
-from stack.site import CLONE, Site, default_root
+from avro_data_contracts.stack import process, stack
+from avro_data_contracts.stack.errors import (
+    EXIT_BUG,
+    EXIT_CANCELLED,
+    EXIT_OK,
+    EXIT_SERVICE,
+    ServerError,
+    StackError,
+    UsageError,
+    of_bug,
+)
+from avro_data_contracts.stack.jars import cache, classes
+from avro_data_contracts.stack.jars.fetch import fetch
+from avro_data_contracts.stack.jars.pins import jar_sets
+from avro_data_contracts.stack.security.roles import ROLES
+from avro_data_contracts.stack.shape import MOST_BROKERS, MOST_CASSANDRA_NODES
+from avro_data_contracts.stack.site import CLONE, Site, default_root
 
 # The variables of `env` that hold addresses of servers and accounts there.
 _ADDRESSES = ("KAFKA_", "SCHEMA_REGISTRY_", "CASSANDRA_", "POSTGRES_", "DATASOURCE_", "SPARK_MASTER")
@@ -106,7 +115,7 @@ def _fetch(arguments: argparse.Namespace) -> int:
 
 
 def _lock(_: argparse.Namespace) -> int:
-    from stack.jars.lock import write_lock
+    from avro_data_contracts.stack.jars.lock import write_lock
 
     write_lock(_say)
     return EXIT_OK

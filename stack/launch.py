@@ -13,10 +13,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from stack import process, rotation
-from stack.errors import Cancelled, ServerError
-from stack.servers.server import Server
-from stack.site import Site
+from avro_data_contracts.stack import process, rotation
+from avro_data_contracts.stack.errors import Cancelled, ServerError
+from avro_data_contracts.stack.servers.server import Server
+from avro_data_contracts.stack.site import Site
 
 _TAIL_LINES = 15
 _MARK = "==== started by `stack up`,"

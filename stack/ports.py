@@ -10,8 +10,8 @@ import sys
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
-from stack.errors import PortTaken, UsageError
-from stack.site import Site
+from avro_data_contracts.stack.errors import PortTaken, UsageError
+from avro_data_contracts.stack.site import Site
 
 HOST = "127.0.0.1"
 # All nodes of a Cassandra cluster use the same ports, so a second one needs an address of its own.

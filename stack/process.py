@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
-from stack.site import Site
+from avro_data_contracts.stack.site import Site
 
 _PROC = Path("/proc")
 

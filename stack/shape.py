@@ -7,8 +7,8 @@ from base64 import urlsafe_b64encode
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
-from stack.errors import UsageError
-from stack.site import Site
+from avro_data_contracts.stack.errors import UsageError
+from avro_data_contracts.stack.site import Site
 
 MOST_BROKERS = 3
 MOST_CASSANDRA_NODES = 2

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stack.errors import ServerError, UsageError
+from avro_data_contracts.stack.errors import ServerError, UsageError
 
 CLONE = Path(__file__).resolve().parent.parent
 _SECRET_NAMES = (

@@ -8,24 +8,24 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stack import ports, process, supervisor
-from stack.errors import ServerError, StackError, UsageError
-from stack.jars import cache, classes
-from stack.jars.fetch import fetch
-from stack.jars.java import java_home
-from stack.security import certificates
-from stack.servers import airflow, cassandra, kafka, spark
-from stack.servers.airflow import Airflow
-from stack.servers.cassandra import Cassandra
-from stack.servers.kafka import Kafka
-from stack.servers.postgres import Postgres
-from stack.servers.registry import Registry
-from stack.servers.server import Server
-from stack.servers.source import DataSource
-from stack.servers.spark import Spark
-from stack.servers.zookeeper import ZooKeeper
-from stack.shape import Shape, agreed
-from stack.site import Site
+from avro_data_contracts.stack import ports, process, supervisor
+from avro_data_contracts.stack.errors import ServerError, StackError, UsageError
+from avro_data_contracts.stack.jars import cache, classes
+from avro_data_contracts.stack.jars.fetch import fetch
+from avro_data_contracts.stack.jars.java import java_home
+from avro_data_contracts.stack.security import certificates
+from avro_data_contracts.stack.servers import airflow, cassandra, kafka, spark
+from avro_data_contracts.stack.servers.airflow import Airflow
+from avro_data_contracts.stack.servers.cassandra import Cassandra
+from avro_data_contracts.stack.servers.kafka import Kafka
+from avro_data_contracts.stack.servers.postgres import Postgres
+from avro_data_contracts.stack.servers.registry import Registry
+from avro_data_contracts.stack.servers.server import Server
+from avro_data_contracts.stack.servers.source import DataSource
+from avro_data_contracts.stack.servers.spark import Spark
+from avro_data_contracts.stack.servers.zookeeper import ZooKeeper
+from avro_data_contracts.stack.shape import Shape, agreed
+from avro_data_contracts.stack.site import Site
 
 NAMES = ("kafka", "registry", "cassandra", "postgres", "source")
 _WITH_TLS = ("kafka", "registry", "cassandra", "postgres")

@@ -11,12 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from stack import ports, process
-from stack.errors import Cancelled, ServerError, StackError
-from stack.jars import classes
-from stack.launch import Launcher
-from stack.servers.server import Server
-from stack.site import Site
+from avro_data_contracts.stack import ports, process
+from avro_data_contracts.stack.errors import Cancelled, ServerError, StackError
+from avro_data_contracts.stack.jars import classes
+from avro_data_contracts.stack.launch import Launcher
+from avro_data_contracts.stack.servers.server import Server
+from avro_data_contracts.stack.site import Site
 
 MINIMUM_FREE = 1_000_000_000  # bytes of free disk that `up` requires; the stores use most of it at their first start
 START_SECONDS = 180.0

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from contracts import edge, logs, settings
-from contracts.catalog import loading
-from contracts.errors import EXIT_FINDINGS, EXIT_OK, EXIT_SERVICE
-from streaming.dead_letters import command
-from streaming.run.stopping import Stopping
+from avro_data_contracts.contracts import edge, logs, settings
+from avro_data_contracts.contracts.catalog import loading
+from avro_data_contracts.contracts.errors import EXIT_FINDINGS, EXIT_OK, EXIT_SERVICE
+from avro_data_contracts.streaming.dead_letters import command
+from avro_data_contracts.streaming.run.stopping import Stopping
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 app.add_typer(command.app, name="dlq")
@@ -41,10 +41,10 @@ def stream(
         return
     logs.configure(configured.log_format)
     stopping = Stopping.on_signals()
-    from streaming.run.checkpoints import Checkpoints
-    from streaming.run.job import Job, prepare
-    from streaming.run.metrics import Metrics
-    from streaming.spark import session  # loads Spark, so only when there is something to stream
+    from avro_data_contracts.streaming.run.checkpoints import Checkpoints
+    from avro_data_contracts.streaming.run.job import Job, prepare
+    from avro_data_contracts.streaming.run.metrics import Metrics
+    from avro_data_contracts.streaming.spark import session  # loads Spark, so only when there is something to stream
 
     wanted = loading.load(configured.contracts_dir).get(contract)
     metrics = Metrics(wanted)
@@ -68,7 +68,7 @@ def reconcile(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
 ) -> None:
     """Compare a topic with what the stores hold, event by event; exit 1 when one is missing."""
-    from streaming.inspection import reconcile, report, stored
+    from avro_data_contracts.streaming.inspection import reconcile, report, stored
 
     configured, name = context.obj
     wanted = loading.load(configured.contracts_dir).get(name)
@@ -90,8 +90,8 @@ def status(
 
     `--contract` limits it to one contract.
     """
-    from streaming.inspection import status_view
-    from streaming.inspection.status import Observer
+    from avro_data_contracts.streaming.inspection import status_view
+    from avro_data_contracts.streaming.inspection.status import Observer
 
     configured, name = context.obj
     # By name: Typer has its own copy of click, whose sources differ from those of the package click.

@@ -12,8 +12,8 @@ from py4j.java_gateway import JavaObject
 from py4j.protocol import Py4JJavaError
 from pyspark.errors.exceptions.captured import CapturedException
 
-from contracts.errors import Refused, ServiceError
-from streaming.decode import strict
+from avro_data_contracts.contracts.errors import Refused, ServiceError
+from avro_data_contracts.streaming.decode import strict
 
 # Java's exceptions.  PySpark has converted some of them, such as a missing table.
 JAVA_ERRORS = (Py4JJavaError, CapturedException)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pyspark.sql import DataFrame, SparkSession
 
-from contracts.catalog.contract import Contract
-from contracts.registry.client import Registry
-from contracts.settings import Settings
-from streaming.decode.decoder import Decoder
-from streaming.decode.writers import Writers
-from streaming.run import source
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.registry.client import Registry
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.streaming.decode.decoder import Decoder
+from avro_data_contracts.streaming.decode.writers import Writers
+from avro_data_contracts.streaming.run import source
 
 
 def stream(spark: SparkSession, settings: Settings, contract: Contract) -> DataFrame:

@@ -8,10 +8,10 @@ from operator import methodcaller
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from contracts.catalog.dead_letter import Header
-from contracts.registry import kafka
-from contracts.settings import Settings
-from streaming import failures
+from avro_data_contracts.contracts.catalog.dead_letter import Header
+from avro_data_contracts.contracts.registry import kafka
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.streaming import failures
 
 Ranges = Mapping[int, tuple[int, int]]
 _HEADERS = methodcaller("headers")

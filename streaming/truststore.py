@@ -10,7 +10,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
 
-from contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.errors import ConfigurationError
 
 PASSWORD = "changeit"  # noqa: S105 - Java's own default: the store holds no secret, only public certificates
 

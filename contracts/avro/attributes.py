@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from typing import Any, Final
 
-from contracts.avro.jsonpos import Pointer
-from contracts.avro.names import Name, fault_of, qualify, stored_fault_of
-from contracts.avro.nodes import NO_PROPS, PRIMITIVES
-from contracts.avro.slips import quoted, show
-from contracts.avro.text import SchemaText
+from avro_data_contracts.contracts.avro.jsonpos import Pointer
+from avro_data_contracts.contracts.avro.names import Name, fault_of, qualify, stored_fault_of
+from avro_data_contracts.contracts.avro.nodes import NO_PROPS, PRIMITIVES
+from avro_data_contracts.contracts.avro.slips import quoted, show
+from avro_data_contracts.contracts.avro.text import SchemaText
 
 SCHEMA_RESERVED: Final = frozenset(
     {"doc", "fields", "items", "name", "namespace", "size", "symbols", "values", "type", "aliases"}

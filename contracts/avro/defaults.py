@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping
 from math import copysign
 from typing import Any, Final
 
-from contracts.avro.jsonpos import JAVA_BLANKS
-from contracts.avro.nodes import MISSING, AnyType, Array, Map, Record, Reference, Union
-from contracts.avro.redefinition import same_json
-from contracts.avro.trampoline import Step, run
+from avro_data_contracts.contracts.avro.jsonpos import JAVA_BLANKS
+from avro_data_contracts.contracts.avro.nodes import MISSING, AnyType, Array, Map, Record, Reference, Union
+from avro_data_contracts.contracts.avro.redefinition import same_json
+from avro_data_contracts.contracts.avro.trampoline import Step, run
 
 #: Maps a reference to its type (None for one that is not known yet, which takes any object), and a record whose
 #: default is an object to itself.  It may refuse that record by raising an exception of its own.

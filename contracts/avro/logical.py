@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any, Final
 
-from contracts.avro.nodes import Logical
+from avro_data_contracts.contracts.avro.nodes import Logical
 
 #: The base type of each logical type that has only one.  Source: Avro 1.12, "Logical Types".
 BASES: Final[Mapping[str, str]] = {

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
-from contracts.avro.jsonpos import Document, Pointer, steps
+from avro_data_contracts.contracts.avro.jsonpos import Document, Pointer, steps
 
 PRIMITIVES: Final = frozenset({"null", "boolean", "int", "long", "float", "double", "bytes", "string"})
 

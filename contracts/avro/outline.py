@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from contracts.avro import protocols
-from contracts.avro.jsonpos import Document, JsonError, Pointer, load
-from contracts.avro.names import qualify
-from contracts.avro.nodes import PRIMITIVES
+from avro_data_contracts.contracts.avro import protocols
+from avro_data_contracts.contracts.avro.jsonpos import Document, JsonError, Pointer, load
+from avro_data_contracts.contracts.avro.names import qualify
+from avro_data_contracts.contracts.avro.nodes import PRIMITIVES
 
 
 @dataclass(frozen=True, slots=True)

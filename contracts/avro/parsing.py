@@ -12,11 +12,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from contracts.avro.attributes import ENUM_RESERVED, FIELD_RESERVED, SCHEMA_RESERVED, Attributes, props, text
-from contracts.avro.defaults import double_from_text, fits
-from contracts.avro.jsonpos import Pointer
-from contracts.avro.logical import logical_of
-from contracts.avro.nodes import (
+from avro_data_contracts.contracts.avro.attributes import (
+    ENUM_RESERVED,
+    FIELD_RESERVED,
+    SCHEMA_RESERVED,
+    Attributes,
+    props,
+    text,
+)
+from avro_data_contracts.contracts.avro.defaults import double_from_text, fits
+from avro_data_contracts.contracts.avro.jsonpos import Pointer
+from avro_data_contracts.contracts.avro.logical import logical_of
+from avro_data_contracts.contracts.avro.nodes import (
     MISSING,
     NO_PROPS,
     PRIMITIVES,
@@ -36,13 +43,13 @@ from contracts.avro.nodes import (
     Schema,
     Union,
 )
-from contracts.avro.redefinition import same
-from contracts.avro.resolving import check_resolved
-from contracts.avro.slips import fix_of_unknown, kind, no_type, quoted, show
-from contracts.avro.text import SchemaText
-from contracts.avro.trampoline import Step, run
-from contracts.avro.writing import normalised, to_json
-from contracts.errors import InvalidSchema
+from avro_data_contracts.contracts.avro.redefinition import same
+from avro_data_contracts.contracts.avro.resolving import check_resolved
+from avro_data_contracts.contracts.avro.slips import fix_of_unknown, kind, no_type, quoted, show
+from avro_data_contracts.contracts.avro.text import SchemaText
+from avro_data_contracts.contracts.avro.trampoline import Step, run
+from avro_data_contracts.contracts.avro.writing import normalised, to_json
+from avro_data_contracts.contracts.errors import InvalidSchema
 
 __all__ = [
     "MISSING", "PRIMITIVES", "AnyType", "Array", "Enum", "Field", "Fixed", "Logical", "Map", "Named", "NamedType",

@@ -10,7 +10,18 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from contracts.avro.nodes import AnyType, Array, Field, Map, Named, Record, Reference, Schema, Union, join
+from avro_data_contracts.contracts.avro.nodes import (
+    AnyType,
+    Array,
+    Field,
+    Map,
+    Named,
+    Record,
+    Reference,
+    Schema,
+    Union,
+    join,
+)
 
 _SPLIT = re.compile(r"\.(?![^()]*\))")  # a dot in parentheses is part of a full name
 _STEP = re.compile(r"([^\[\](){}]*)((?:\[\]|\{\}|\([^()]+\))*)")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from contracts.avro.names import qualify
+from avro_data_contracts.contracts.avro.names import qualify
 
 #: Where a protocol has its types.
 TYPES = ("types",)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from contracts.avro.nodes import (
+from avro_data_contracts.contracts.avro.nodes import (
     AnyType,
     Array,
     Enum,

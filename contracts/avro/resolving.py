@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from contracts.avro.defaults import fits
-from contracts.avro.jsonpos import Pointer
-from contracts.avro.nodes import AnyType, Array, Field, Map, Record, Reference, Schema, Union
-from contracts.avro.slips import quoted, show
-from contracts.avro.trampoline import Step, run
+from avro_data_contracts.contracts.avro.defaults import fits
+from avro_data_contracts.contracts.avro.jsonpos import Pointer
+from avro_data_contracts.contracts.avro.nodes import AnyType, Array, Field, Map, Record, Reference, Schema, Union
+from avro_data_contracts.contracts.avro.slips import quoted, show
+from avro_data_contracts.contracts.avro.trampoline import Step, run
 
 
 class Fault(NamedTuple):

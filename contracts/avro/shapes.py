@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contracts.avro.nodes import AnyType, Fixed, Primitive, Schema, Union
+from avro_data_contracts.contracts.avro.nodes import AnyType, Fixed, Primitive, Schema, Union
 
 
 def nullability(schema: Schema, node: AnyType) -> tuple[AnyType, bool]:

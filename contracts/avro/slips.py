@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any, Final
 
-from contracts.avro.jsonpos import Pointer, dump, steps
-from contracts.avro.logical import BASES, DURATION_BYTES
-from contracts.avro.nodes import PRIMITIVES, AnyType, Union
+from avro_data_contracts.contracts.avro.jsonpos import Pointer, dump, steps
+from avro_data_contracts.contracts.avro.logical import BASES, DURATION_BYTES
+from avro_data_contracts.contracts.avro.nodes import PRIMITIVES, AnyType, Union
 
 #: The attributes of each complex type that it must have.
 _NEEDED: Final = {

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from contracts.avro import protocols
-from contracts.avro.jsonpos import Document, JsonError, Pointer, load
-from contracts.avro.nodes import path_of
-from contracts.avro.slips import quoted
-from contracts.errors import InvalidSchema, Redefined, UnknownType
+from avro_data_contracts.contracts.avro import protocols
+from avro_data_contracts.contracts.avro.jsonpos import Document, JsonError, Pointer, load
+from avro_data_contracts.contracts.avro.nodes import path_of
+from avro_data_contracts.contracts.avro.slips import quoted
+from avro_data_contracts.contracts.errors import InvalidSchema, Redefined, UnknownType
 
 
 class SchemaText:

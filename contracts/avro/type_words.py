@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contracts.avro.nodes import AnyType, Array, Logical, Map, Named, Reference, Schema, Union
+from avro_data_contracts.contracts.avro.nodes import AnyType, Array, Logical, Map, Named, Reference, Schema, Union
 
 
 def words(node: AnyType, schema: Schema | None = None) -> str:

@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from contracts.avro.defaults import fits
-from contracts.avro.jsonpos import dump
-from contracts.avro.nodes import (
+from avro_data_contracts.contracts.avro.defaults import fits
+from avro_data_contracts.contracts.avro.jsonpos import dump
+from avro_data_contracts.contracts.avro.nodes import (
     PRIMITIVES,
     AnyType,
     Array,
@@ -25,7 +25,7 @@ from contracts.avro.nodes import (
     Schema,
     Union,
 )
-from contracts.avro.trampoline import Step, run
+from avro_data_contracts.contracts.avro.trampoline import Step, run
 
 
 def to_json(schema: Schema, inline: bool = True) -> str:

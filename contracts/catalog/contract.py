@@ -24,13 +24,13 @@ from pydantic import (
     field_validator,
 )
 
-from contracts.avro.nodes import Record, Schema
-from contracts.avro.writing import to_json
-from contracts.quality.rules import Rule, RuleSpec
-from contracts.sources.known import model_of
-from contracts.sources.spec import SourceSpec
-from contracts.stores.known import STORES
-from contracts.stores.spec import SinkSpec
+from avro_data_contracts.contracts.avro.nodes import Record, Schema
+from avro_data_contracts.contracts.avro.writing import to_json
+from avro_data_contracts.contracts.quality.rules import Rule, RuleSpec
+from avro_data_contracts.contracts.sources.known import model_of
+from avro_data_contracts.contracts.sources.spec import SourceSpec
+from avro_data_contracts.contracts.stores.known import STORES
+from avro_data_contracts.contracts.stores.spec import SinkSpec
 
 # Any of these characters, except `.` and `..`, which Kafka refuses.
 TopicName = Annotated[

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from contracts.avro.nodes import Schema
-from contracts.stores.spec import SinkSpec
+from avro_data_contracts.contracts.avro.nodes import Schema
+from avro_data_contracts.contracts.stores.spec import SinkSpec
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 
-from contracts.catalog.contract import Contract
-from contracts.catalog.places import Texts
-from contracts.errors import ConfigurationError, place
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.catalog.places import Texts
+from avro_data_contracts.contracts.errors import ConfigurationError, place
 
 
 class Severity(StrEnum):

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from contracts import git_program, project
-from contracts.errors import ConfigurationError
+from avro_data_contracts.contracts import git_program, project
+from avro_data_contracts.contracts.errors import ConfigurationError
 
 CONTRACT_FILE = "contract.yaml"
 #: The ending of a contract that is one of several in a folder.

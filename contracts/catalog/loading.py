@@ -14,9 +14,9 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Literal
 
-from contracts.catalog import primary_keys, yaml_text
-from contracts.catalog.contract import Contract, ContractSpec, Subject, types_of
-from contracts.catalog.folder import (
+from avro_data_contracts.contracts.catalog import primary_keys, yaml_text
+from avro_data_contracts.contracts.catalog.contract import Contract, ContractSpec, Subject, types_of
+from avro_data_contracts.contracts.catalog.folder import (
     CONTRACT_FILE,
     Folder,
     contract_name,
@@ -27,12 +27,12 @@ from contracts.catalog.folder import (
     join,
     read_folder,
 )
-from contracts.catalog.missing import missing
-from contracts.catalog.shared_types import SharedTypes, lent_by
-from contracts.catalog.spec import line_of, names_in, parse_spec
-from contracts.errors import ConfigurationError
-from contracts.listing import few
-from contracts.quality import reading
+from avro_data_contracts.contracts.catalog.missing import missing
+from avro_data_contracts.contracts.catalog.shared_types import SharedTypes, lent_by
+from avro_data_contracts.contracts.catalog.spec import line_of, names_in, parse_spec
+from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.listing import few
+from avro_data_contracts.contracts.quality import reading
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from contracts.catalog.folder import IGNORED, LEFT_OUT, Folder, join
-from contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.catalog.folder import IGNORED, LEFT_OUT, Folder, join
+from avro_data_contracts.contracts.errors import ConfigurationError
 
 #: How to have a file read, by why it is not.
 _IN_SIGHT = {IGNORED: "remove {} from .gitignore", LEFT_OUT: "remove {} from `ignore` in contracts.toml"}

@@ -8,9 +8,9 @@ from pathlib import PurePosixPath
 
 import yaml
 
-from contracts.avro.nodes import Node
-from contracts.catalog import yaml_text
-from contracts.catalog.contract import Subject, types_of
+from avro_data_contracts.contracts.avro.nodes import Node
+from avro_data_contracts.contracts.catalog import yaml_text
+from avro_data_contracts.contracts.catalog.contract import Subject, types_of
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from contracts.avro import shapes
-from contracts.avro.nodes import Record, Union
-from contracts.catalog.contract import DELETIONS, Contract
-from contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.avro import shapes
+from avro_data_contracts.contracts.avro.nodes import Record, Union
+from avro_data_contracts.contracts.catalog.contract import DELETIONS, Contract
+from avro_data_contracts.contracts.errors import ConfigurationError
 
 # A field of one of these types has the same value in a key, in every store and in its driver.
 _DELETABLE = frozenset({"boolean", "int", "long", "string", "enum", "bytes", "fixed", "uuid", "date"})

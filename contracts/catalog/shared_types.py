@@ -11,14 +11,14 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from contracts.avro import outline, parsing
-from contracts.avro.jsonpos import Pointer
-from contracts.avro.nodes import NamedType, Reference, Schema
-from contracts.avro.outline import Outline
-from contracts.avro.redefinition import same
-from contracts.catalog.contract import Role, Subject, types_of
-from contracts.catalog.places import owner_of
-from contracts.errors import ConfigurationError, InvalidSchema, Redefined, UnknownType
+from avro_data_contracts.contracts.avro import outline, parsing
+from avro_data_contracts.contracts.avro.jsonpos import Pointer
+from avro_data_contracts.contracts.avro.nodes import NamedType, Reference, Schema
+from avro_data_contracts.contracts.avro.outline import Outline
+from avro_data_contracts.contracts.avro.redefinition import same
+from avro_data_contracts.contracts.catalog.contract import Role, Subject, types_of
+from avro_data_contracts.contracts.catalog.places import owner_of
+from avro_data_contracts.contracts.errors import ConfigurationError, InvalidSchema, Redefined, UnknownType
 
 
 @dataclass(frozen=True, eq=False)

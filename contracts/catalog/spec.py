@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from contracts.catalog import yaml_text
-from contracts.catalog.contract import ContractSpec
-from contracts.catalog.folder import default_value
-from contracts.errors import ConfigurationError
-from contracts.sources.known import model_of
-from contracts.sources.spec import SourceSpec
+from avro_data_contracts.contracts.catalog import yaml_text
+from avro_data_contracts.contracts.catalog.contract import ContractSpec
+from avro_data_contracts.contracts.catalog.folder import default_value
+from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.sources.known import model_of
+from avro_data_contracts.contracts.sources.spec import SourceSpec
 
 
 @lru_cache(maxsize=20_000)  # most texts are the same in every version that a run reads

@@ -13,27 +13,27 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
-from contracts import project
-from contracts.catalog import loading
-from contracts.catalog.contract import Compatibility, Contract, Subject
-from contracts.catalog.earlier import Earlier
-from contracts.catalog.folder import CONTRACT_FILE, Folder, is_contract_file, is_head, read_folder
-from contracts.catalog.loading import Catalog, Fault, Loaded
-from contracts.check.comparison import Histories
-from contracts.check.run import Baseline
-from contracts.compat.levels import LEVELS
-from contracts.errors import ConfigurationError
-from contracts.history import files as file_history
-from contracts.history.git import Commit, Repository
-from contracts.history.timeline import Former, Timeline, Version
-from contracts.listing import few
-from contracts.project import Project
-from contracts.registry.parallel import each
-from contracts.registry.registered import RegisteredSchema, comparable
-from contracts.settings import Settings
+from avro_data_contracts.contracts import project
+from avro_data_contracts.contracts.catalog import loading
+from avro_data_contracts.contracts.catalog.contract import Compatibility, Contract, Subject
+from avro_data_contracts.contracts.catalog.earlier import Earlier
+from avro_data_contracts.contracts.catalog.folder import CONTRACT_FILE, Folder, is_contract_file, is_head, read_folder
+from avro_data_contracts.contracts.catalog.loading import Catalog, Fault, Loaded
+from avro_data_contracts.contracts.check.comparison import Histories
+from avro_data_contracts.contracts.check.run import Baseline
+from avro_data_contracts.contracts.compat.levels import LEVELS
+from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.history import files as file_history
+from avro_data_contracts.contracts.history.git import Commit, Repository
+from avro_data_contracts.contracts.history.timeline import Former, Timeline, Version
+from avro_data_contracts.contracts.listing import few
+from avro_data_contracts.contracts.project import Project
+from avro_data_contracts.contracts.registry.parallel import each
+from avro_data_contracts.contracts.registry.registered import RegisteredSchema, comparable
+from avro_data_contracts.contracts.settings import Settings
 
 if TYPE_CHECKING:
-    from contracts.registry.snapshot import Snapshot
+    from avro_data_contracts.contracts.registry.snapshot import Snapshot
 
 
 class Source(Protocol):
@@ -364,8 +364,10 @@ def source(against: str | None, folder: Path, current: Catalog, settings: Settin
         ConfigurationError: both a folder and a ref have that name, or it names nothing to compare with.
     """
     if against == "registry":
-        from contracts.registry.client import Registry  # loads an HTTP client: only where it is needed
-        from contracts.registry.snapshot import Snapshot
+        from avro_data_contracts.contracts.registry.client import (
+            Registry,  # loads an HTTP client: only where it is needed
+        )
+        from avro_data_contracts.contracts.registry.snapshot import Snapshot
 
         return RegistrySource(Snapshot(Registry.from_settings(settings)), current)
     if against is None:

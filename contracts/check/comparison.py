@@ -6,23 +6,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from contracts.avro.nodes import Record
-from contracts.avro.paths import field_at
-from contracts.avro.writing import described_alike, first_difference, normalised
-from contracts.catalog.contract import Contract, Subject
-from contracts.catalog.earlier import Earlier
-from contracts.catalog.findings import Finding, role
-from contracts.catalog.places import Texts, position_of
-from contracts.check import impact, topic_wording
-from contracts.check.effects import ConsumerEffect, Impact
-from contracts.check.rules import CHECK_RULES
-from contracts.check.topic_wording import MOVES
-from contracts.compat import blind_spots, changes, meanings
-from contracts.compat.cache import Compared
-from contracts.compat.changes import Change, Kind
-from contracts.compat.levels import FORWARD, LEVELS, Violation, check_schemas
-from contracts.listing import few
-from contracts.quality import tightened
+from avro_data_contracts.contracts.avro.nodes import Record
+from avro_data_contracts.contracts.avro.paths import field_at
+from avro_data_contracts.contracts.avro.writing import described_alike, first_difference, normalised
+from avro_data_contracts.contracts.catalog.contract import Contract, Subject
+from avro_data_contracts.contracts.catalog.earlier import Earlier
+from avro_data_contracts.contracts.catalog.findings import Finding, role
+from avro_data_contracts.contracts.catalog.places import Texts, position_of
+from avro_data_contracts.contracts.check import impact, topic_wording
+from avro_data_contracts.contracts.check.effects import ConsumerEffect, Impact
+from avro_data_contracts.contracts.check.rules import CHECK_RULES
+from avro_data_contracts.contracts.check.topic_wording import MOVES
+from avro_data_contracts.contracts.compat import blind_spots, changes, meanings
+from avro_data_contracts.contracts.compat.cache import Compared
+from avro_data_contracts.contracts.compat.changes import Change, Kind
+from avro_data_contracts.contracts.compat.levels import FORWARD, LEVELS, Violation, check_schemas
+from avro_data_contracts.contracts.listing import few
+from avro_data_contracts.contracts.quality import tightened
 
 #: Earlier versions by subject, oldest first; the last one is the version in the baseline.
 Histories = Mapping[str, tuple[Earlier, ...]]

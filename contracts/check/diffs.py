@@ -9,14 +9,14 @@ from typing import Any
 
 import yaml
 
-from contracts.avro.nodes import Schema
-from contracts.catalog import yaml_text
-from contracts.catalog.folder import is_contract_file, is_head, read_folder
-from contracts.catalog.shared_types import schema_of
-from contracts.compat import changes
-from contracts.compat.changes import Change, Kind
-from contracts.errors import ConfigurationError
-from contracts.history.git import Repository
+from avro_data_contracts.contracts.avro.nodes import Schema
+from avro_data_contracts.contracts.catalog import yaml_text
+from avro_data_contracts.contracts.catalog.folder import is_contract_file, is_head, read_folder
+from avro_data_contracts.contracts.catalog.shared_types import schema_of
+from avro_data_contracts.contracts.compat import changes
+from avro_data_contracts.contracts.compat.changes import Change, Kind
+from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.history.git import Repository
 
 
 @dataclass(frozen=True)

@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 
-from contracts.avro.nodes import Schema
-from contracts.catalog.findings import Finding
-from contracts.check.topic_changes import TopicChange
-from contracts.compat import resolution
-from contracts.compat.changes import Change
-from contracts.compat.levels import BACKWARD, FORWARD
-from contracts.compat.resolution import Difference
-from contracts.compat.wording import describe
-from contracts.tables.layout import Migration, NoteKind
+from avro_data_contracts.contracts.avro.nodes import Schema
+from avro_data_contracts.contracts.catalog.findings import Finding
+from avro_data_contracts.contracts.check.topic_changes import TopicChange
+from avro_data_contracts.contracts.compat import resolution
+from avro_data_contracts.contracts.compat.changes import Change
+from avro_data_contracts.contracts.compat.levels import BACKWARD, FORWARD
+from avro_data_contracts.contracts.compat.resolution import Difference
+from avro_data_contracts.contracts.compat.wording import describe
+from avro_data_contracts.contracts.tables.layout import Migration, NoteKind
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from contracts.avro.nodes import Field, Schema
-from contracts.avro.paths import most_exact
-from contracts.catalog.contract import ConsumerSpec, Contract
-from contracts.catalog.earlier import Earlier
-from contracts.check import topic_changes
-from contracts.check.effects import (
+from avro_data_contracts.contracts.avro.nodes import Field, Schema
+from avro_data_contracts.contracts.avro.paths import most_exact
+from avro_data_contracts.contracts.catalog.contract import ConsumerSpec, Contract
+from avro_data_contracts.contracts.catalog.earlier import Earlier
+from avro_data_contracts.contracts.check import topic_changes
+from avro_data_contracts.contracts.check.effects import (
     Cause,
     ConsumerEffect,
     Deployment,
@@ -27,16 +27,16 @@ from contracts.check.effects import (
     Unread,
     Unsolved,
 )
-from contracts.check.reach import Reading
-from contracts.compat import meanings
-from contracts.compat.blind_spots import narrowed, widened
-from contracts.compat.cache import Compared
-from contracts.compat.changes import Change, Kind
-from contracts.compat.levels import BACKWARD, FORWARD, LEVELS
-from contracts.stores.table import Table
-from contracts.tables import layout
-from contracts.tables.existing import existing
-from contracts.tables.layout import Migration, Note, NoteKind
+from avro_data_contracts.contracts.check.reach import Reading
+from avro_data_contracts.contracts.compat import meanings
+from avro_data_contracts.contracts.compat.blind_spots import narrowed, widened
+from avro_data_contracts.contracts.compat.cache import Compared
+from avro_data_contracts.contracts.compat.changes import Change, Kind
+from avro_data_contracts.contracts.compat.levels import BACKWARD, FORWARD, LEVELS
+from avro_data_contracts.contracts.stores.table import Table
+from avro_data_contracts.contracts.tables import layout
+from avro_data_contracts.contracts.tables.existing import existing
+from avro_data_contracts.contracts.tables.layout import Migration, Note, NoteKind
 
 
 def of(

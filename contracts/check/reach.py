@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from contracts.avro.nodes import Node, Record, Schema, Union
-from contracts.avro.paths import follow, inside
-from contracts.compat import resolution
-from contracts.compat.changes import Change, Kind
-from contracts.compat.resolution import Difference
+from avro_data_contracts.contracts.avro.nodes import Node, Record, Schema, Union
+from avro_data_contracts.contracts.avro.paths import follow, inside
+from avro_data_contracts.contracts.compat import resolution
+from avro_data_contracts.contracts.compat.changes import Change, Kind
+from avro_data_contracts.contracts.compat.resolution import Difference
 
 #: The node of such a change is the old one.
 GONE = frozenset({Kind.removed, Kind.renamed, Kind.looks_renamed})

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from contracts.catalog.findings import APPROVAL_EXPIRED, APPROVAL_UNUSED, Severity
-from contracts.compat import resolution
+from avro_data_contracts.contracts.catalog.findings import APPROVAL_EXPIRED, APPROVAL_UNUSED, Severity
+from avro_data_contracts.contracts.compat import resolution
 
 
 @dataclass(frozen=True)

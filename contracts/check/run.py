@@ -10,13 +10,13 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from types import MappingProxyType
 
-from contracts.catalog.contract import Contract, Subject
-from contracts.catalog.findings import Finding, approve, in_order, unreadable
-from contracts.catalog.loading import Catalog, Fault, Loaded
-from contracts.catalog.places import Texts
-from contracts.check.comparison import ContractComparison, Histories, pairs
-from contracts.check.effects import Impact
-from contracts.check.rules import APPROVABLE, CHECK_RULES
+from avro_data_contracts.contracts.catalog.contract import Contract, Subject
+from avro_data_contracts.contracts.catalog.findings import Finding, approve, in_order, unreadable
+from avro_data_contracts.contracts.catalog.loading import Catalog, Fault, Loaded
+from avro_data_contracts.contracts.catalog.places import Texts
+from avro_data_contracts.contracts.check.comparison import ContractComparison, Histories, pairs
+from avro_data_contracts.contracts.check.effects import Impact
+from avro_data_contracts.contracts.check.rules import APPROVABLE, CHECK_RULES
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from contracts.catalog.contract import Contract, DeadLetterSpec, TopicSpec
+from avro_data_contracts.contracts.catalog.contract import Contract, DeadLetterSpec, TopicSpec
 
 #: Kafka's own defaults for settings that the contract does not name; a broker may have others.
 DEFAULTS = {"cleanup.policy": "delete", "retention.ms": "604800000", "retention.bytes": "-1"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contracts.check.topic_changes import DEFAULTS, TopicChange, policies
+from avro_data_contracts.contracts.check.topic_changes import DEFAULTS, TopicChange, policies
 
 MOVES = "events of a key go to a different partition than before, and lose their order"
 

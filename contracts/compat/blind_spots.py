@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from contracts.avro.nodes import Enum
-from contracts.compat.changes import Change, Kind
-from contracts.listing import few
+from avro_data_contracts.contracts.avro.nodes import Enum
+from avro_data_contracts.contracts.compat.changes import Change, Kind
+from avro_data_contracts.contracts.listing import few
 
 Told = tuple[str, str, str]
 

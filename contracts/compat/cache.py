@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
-from contracts.compat import meanings
-from contracts.compat.resolution import differences
+from avro_data_contracts.contracts.compat import meanings
+from avro_data_contracts.contracts.compat.resolution import differences
 
 
 class Compared:

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from contracts.avro.defaults import same_value
-from contracts.avro.jsonpos import dump
-from contracts.avro.logical import meant
-from contracts.avro.nodes import (
+from avro_data_contracts.contracts.avro.defaults import same_value
+from avro_data_contracts.contracts.avro.jsonpos import dump
+from avro_data_contracts.contracts.avro.logical import meant
+from avro_data_contracts.contracts.avro.nodes import (
     AnyType,
     Array,
     Enum,
@@ -27,11 +27,11 @@ from contracts.avro.nodes import (
     Union,
     join,
 )
-from contracts.avro.paths import branch_segment
-from contracts.avro.redefinition import same_json
-from contracts.avro.type_words import logical_words, words
-from contracts.compat import likeness
-from contracts.compat.resolution import PROMOTIONS
+from avro_data_contracts.contracts.avro.paths import branch_segment
+from avro_data_contracts.contracts.avro.redefinition import same_json
+from avro_data_contracts.contracts.avro.type_words import logical_words, words
+from avro_data_contracts.contracts.compat import likeness
+from avro_data_contracts.contracts.compat.resolution import PROMOTIONS
 
 #: A doc shorter than this may be the same for fields that have nothing in common.
 TELLING_DOC = 12

@@ -12,11 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from contracts.avro.nodes import NamedType, Node, Schema
-from contracts.avro.parsing import parse, parse_stored
-from contracts.compat.resolution import Difference, differences
-from contracts.compat.wording import describe
-from contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.avro.nodes import NamedType, Node, Schema
+from avro_data_contracts.contracts.avro.parsing import parse, parse_stored
+from avro_data_contracts.contracts.compat.resolution import Difference, differences
+from avro_data_contracts.contracts.compat.wording import describe
+from avro_data_contracts.contracts.errors import ConfigurationError
 
 #: `contracts.compat.resolution.differences`: reader, writer.
 Compare = Callable[[Schema, Schema], Sequence[Difference]]

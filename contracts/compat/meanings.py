@@ -5,8 +5,8 @@ These are the changes of `contracts.compat.changes` that matter for meaning, and
 
 from __future__ import annotations
 
-from contracts.avro.nodes import AnyType, Enum, Primitive, Record, Schema, Union, join
-from contracts.compat.changes import Change, Comparison, Kind, Pair, unread_of
+from avro_data_contracts.contracts.avro.nodes import AnyType, Enum, Primitive, Record, Schema, Union, join
+from avro_data_contracts.contracts.compat.changes import Change, Comparison, Kind, Pair, unread_of
 
 #: The same bytes mean something else.
 OTHERWISE = frozenset({Kind.logical, Kind.decimal})

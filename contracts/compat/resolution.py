@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from contracts.avro.nodes import (
+from avro_data_contracts.contracts.avro.nodes import (
     AnyType,
     Array,
     Enum,
@@ -29,8 +29,8 @@ from contracts.avro.nodes import (
     Schema,
     Union,
 )
-from contracts.avro.paths import branch_segment
-from contracts.avro.trampoline import Step, run
+from avro_data_contracts.contracts.avro.paths import branch_segment
+from avro_data_contracts.contracts.avro.trampoline import Step, run
 
 #: The types that a reader of this type can read besides its own.
 PROMOTIONS = {

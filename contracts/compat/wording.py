@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from contracts.avro.nodes import AnyType, Enum, Field, Fixed, Named, Node, Record, Schema, Union
-from contracts.compat import resolution
-from contracts.compat.resolution import Difference, nodes_outwards, reader_path, type_of, writer_path
-from contracts.listing import few
+from avro_data_contracts.contracts.avro.nodes import AnyType, Enum, Field, Fixed, Named, Node, Record, Schema, Union
+from avro_data_contracts.contracts.compat import resolution
+from avro_data_contracts.contracts.compat.resolution import (
+    Difference,
+    nodes_outwards,
+    reader_path,
+    type_of,
+    writer_path,
+)
+from avro_data_contracts.contracts.listing import few
 
 
 class Told(NamedTuple):

@@ -11,13 +11,25 @@ from typing import Any, Final
 
 import yaml
 
-from contracts.avro.nodes import AnyType, Array, Enum, Field, Map, Named, Node, Record, Schema, Union, join
-from contracts.avro.paths import inside
-from contracts.avro.shapes import nullability, type_name
-from contracts.avro.writing import TAGS
-from contracts.catalog.contract import ConsumerSpec, Contract, Subject
-from contracts.quality.rules import RuleSpec
-from contracts.stores.spec import SinkSpec
+from avro_data_contracts.contracts.avro.nodes import (
+    AnyType,
+    Array,
+    Enum,
+    Field,
+    Map,
+    Named,
+    Node,
+    Record,
+    Schema,
+    Union,
+    join,
+)
+from avro_data_contracts.contracts.avro.paths import inside
+from avro_data_contracts.contracts.avro.shapes import nullability, type_name
+from avro_data_contracts.contracts.avro.writing import TAGS
+from avro_data_contracts.contracts.catalog.contract import ConsumerSpec, Contract, Subject
+from avro_data_contracts.contracts.quality.rules import RuleSpec
+from avro_data_contracts.contracts.stores.spec import SinkSpec
 
 API_VERSION: Final = "v3.1.0"
 #: Levels that are nested; what is deeper stands side by side, because each level makes validators of the standard's

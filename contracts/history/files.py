@@ -8,8 +8,8 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from contracts.catalog.folder import CONTRACT_ENDING, CONTRACT_FILE, is_contract_file
-from contracts.history.git import Blob, Commit, Repository
+from avro_data_contracts.contracts.catalog.folder import CONTRACT_ENDING, CONTRACT_FILE, is_contract_file
+from avro_data_contracts.contracts.history.git import Blob, Commit, Repository
 
 #: The longest chain of links to follow.
 MOST_LINKS = 40

@@ -11,8 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from contracts import git_program
-from contracts.errors import ConfigurationError
+from avro_data_contracts.contracts import git_program
+from avro_data_contracts.contracts.errors import ConfigurationError
 
 _GITLINK = "160000"
 _LINK = "120000"

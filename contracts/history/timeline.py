@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-from contracts.avro import parsing
-from contracts.catalog.contract import Contract, ContractSpec, Role, Subject
-from contracts.catalog.earlier import Earlier
-from contracts.catalog.folder import contract_name, is_head, is_schema_file
-from contracts.catalog.shared_types import SharedTypes
-from contracts.catalog.spec import names_in, parse_spec
-from contracts.errors import ConfigurationError, InvalidSchema
-from contracts.history import files as file_history
-from contracts.history.git import Commit, Repository
-from contracts.stores.spec import SinkSpec
+from avro_data_contracts.contracts.avro import parsing
+from avro_data_contracts.contracts.catalog.contract import Contract, ContractSpec, Role, Subject
+from avro_data_contracts.contracts.catalog.earlier import Earlier
+from avro_data_contracts.contracts.catalog.folder import contract_name, is_head, is_schema_file
+from avro_data_contracts.contracts.catalog.shared_types import SharedTypes
+from avro_data_contracts.contracts.catalog.spec import names_in, parse_spec
+from avro_data_contracts.contracts.errors import ConfigurationError, InvalidSchema
+from avro_data_contracts.contracts.history import files as file_history
+from avro_data_contracts.contracts.history.git import Commit, Repository
+from avro_data_contracts.contracts.stores.spec import SinkSpec
 
 
 @dataclass

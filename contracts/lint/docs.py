@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from contracts.lint.rules import RULES
+from avro_data_contracts.contracts.lint.rules import RULES
 
 HEAD = """\
 # Lint

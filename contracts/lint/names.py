@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from contracts.avro.nodes import AnyType, Enum, Field, Primitive, Record
-from contracts.avro.shapes import nullability
-from contracts.catalog.contract import Subject
-from contracts.catalog.findings import Severity
-from contracts.lint.scope import ContractScope, Hit, Scope
+from avro_data_contracts.contracts.avro.nodes import AnyType, Enum, Field, Primitive, Record
+from avro_data_contracts.contracts.avro.shapes import nullability
+from avro_data_contracts.contracts.catalog.contract import Subject
+from avro_data_contracts.contracts.catalog.findings import Severity
+from avro_data_contracts.contracts.lint.scope import ContractScope, Hit, Scope
 
 _SNAKE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*").fullmatch
 _PASCAL = re.compile(r"[A-Z][A-Za-z0-9]*").fullmatch

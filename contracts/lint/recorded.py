@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from contracts.catalog.findings import Finding, Severity
-from contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.catalog.findings import Finding, Severity
+from avro_data_contracts.contracts.errors import ConfigurationError
 
 _KEYS = ("rule", "contract", "subject", "path")
 Identity = tuple[str, str, str, str]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from contracts.catalog.findings import Severity
-from contracts.lint import names, types
-from contracts.lint.scope import Example, Rule
+from avro_data_contracts.contracts.catalog.findings import Severity
+from avro_data_contracts.contracts.lint import names, types
+from avro_data_contracts.contracts.lint.scope import Example, Rule
 
 _ERROR, _WARNING = Severity.error, Severity.warning
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from contracts.catalog.contract import Contract, LintLevel, Subject, types_of
-from contracts.catalog.findings import Finding, Severity, in_order, unreadable
-from contracts.catalog.loading import Catalog, Loaded
-from contracts.catalog.places import Texts
-from contracts.lint.rules import RULES
-from contracts.lint.scope import ContractScope, Hit, Rule, Scope
-from contracts.lint.switches import Switches, unknown_rules
-from contracts.listing import few
+from avro_data_contracts.contracts.catalog.contract import Contract, LintLevel, Subject, types_of
+from avro_data_contracts.contracts.catalog.findings import Finding, Severity, in_order, unreadable
+from avro_data_contracts.contracts.catalog.loading import Catalog, Loaded
+from avro_data_contracts.contracts.catalog.places import Texts
+from avro_data_contracts.contracts.lint.rules import RULES
+from avro_data_contracts.contracts.lint.scope import ContractScope, Hit, Rule, Scope
+from avro_data_contracts.contracts.lint.switches import Switches, unknown_rules
+from avro_data_contracts.contracts.listing import few
 
 #: The rules about rules that are switched off, and about shared types.
 LINT_UNUSED, TYPE_UNUSED = "LINT_UNUSED", "TYPE_UNUSED"

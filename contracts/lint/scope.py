@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from contracts.avro.nodes import AnyType, Field, Named, Node, Schema
-from contracts.catalog.contract import Contract, Subject
-from contracts.catalog.findings import Severity
-from contracts.catalog.places import Texts, owner_of, position_of
+from avro_data_contracts.contracts.avro.nodes import AnyType, Field, Named, Node, Schema
+from avro_data_contracts.contracts.catalog.contract import Contract, Subject
+from avro_data_contracts.contracts.catalog.findings import Severity
+from avro_data_contracts.contracts.catalog.places import Texts, owner_of, position_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 
-from contracts.avro.paths import is_within
-from contracts.catalog.contract import Contract, LintLevel
-from contracts.catalog.findings import Finding, Severity, unreadable
-from contracts.catalog.places import Texts
-from contracts.errors import ConfigurationError
-from contracts.lint.scope import Hit, Rule
-from contracts.project import Project
+from avro_data_contracts.contracts.avro.paths import is_within
+from avro_data_contracts.contracts.catalog.contract import Contract, LintLevel
+from avro_data_contracts.contracts.catalog.findings import Finding, Severity, unreadable
+from avro_data_contracts.contracts.catalog.places import Texts
+from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.lint.scope import Hit, Rule
+from avro_data_contracts.contracts.project import Project
 
 _ORDER = [LintLevel.off, LintLevel.warning, LintLevel.error]
 

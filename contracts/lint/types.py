@@ -8,10 +8,10 @@ from difflib import get_close_matches
 from typing import Any
 from uuid import UUID
 
-from contracts.avro import shapes
-from contracts.avro.defaults import fits
-from contracts.avro.logical import BASES, max_precision, nearest
-from contracts.avro.nodes import (
+from avro_data_contracts.contracts.avro import shapes
+from avro_data_contracts.contracts.avro.defaults import fits
+from avro_data_contracts.contracts.avro.logical import BASES, max_precision, nearest
+from avro_data_contracts.contracts.avro.nodes import (
     MISSING,
     AnyType,
     Array,
@@ -24,19 +24,19 @@ from contracts.avro.nodes import (
     Schema,
     Union,
 )
-from contracts.avro.paths import follow, without_labels
-from contracts.avro.shapes import type_name
-from contracts.avro.slips import show
-from contracts.avro.trampoline import Step
-from contracts.avro.trampoline import run as trampoline
-from contracts.catalog.contract import Subject
-from contracts.catalog.findings import Severity
-from contracts.lint.scope import ContractScope, Hit, Scope
-from contracts.listing import few
-from contracts.stores import types
-from contracts.stores.known import store_of
-from contracts.stores.table import Refusal
-from contracts.tables import layout
+from avro_data_contracts.contracts.avro.paths import follow, without_labels
+from avro_data_contracts.contracts.avro.shapes import type_name
+from avro_data_contracts.contracts.avro.slips import show
+from avro_data_contracts.contracts.avro.trampoline import Step
+from avro_data_contracts.contracts.avro.trampoline import run as trampoline
+from avro_data_contracts.contracts.catalog.contract import Subject
+from avro_data_contracts.contracts.catalog.findings import Severity
+from avro_data_contracts.contracts.lint.scope import ContractScope, Hit, Scope
+from avro_data_contracts.contracts.listing import few
+from avro_data_contracts.contracts.stores import types
+from avro_data_contracts.contracts.stores.known import store_of
+from avro_data_contracts.contracts.stores.table import Refusal
+from avro_data_contracts.contracts.tables import layout
 
 
 def duplicate_keys(scope: Scope) -> Iterator[Hit]:

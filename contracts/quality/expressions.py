@@ -14,8 +14,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final
 
-from contracts.avro.nodes import AnyType, Field
-from contracts.quality.patterns import Pattern
+from avro_data_contracts.contracts.avro.nodes import AnyType, Field
+from avro_data_contracts.contracts.quality.patterns import Pattern
 
 #: Symbol -> its function, for two values in Python or two columns of Spark.
 COMPARISONS: Final[Mapping[str, Callable[[Any, Any], Any]]] = {

@@ -14,9 +14,9 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Context, Decimal, Inexact
 from typing import Any, Final
 
-from contracts.avro.nodes import Union
-from contracts.avro.shapes import type_name
-from contracts.quality.expressions import (
+from avro_data_contracts.contracts.avro.nodes import Union
+from avro_data_contracts.contracts.avro.shapes import type_name
+from avro_data_contracts.contracts.quality.expressions import (
     ARITHMETIC,
     COMPARISONS,
     And,
@@ -33,7 +33,7 @@ from contracts.quality.expressions import (
     Or,
     Path,
 )
-from contracts.quality.rules import Rule
+from avro_data_contracts.contracts.quality.rules import Rule
 
 Record = Mapping[str, Any]
 Evaluate = Callable[[Record], Any]

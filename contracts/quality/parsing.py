@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
-from contracts.avro.nodes import Schema
-from contracts.errors import ConfigurationError
-from contracts.quality import patterns
-from contracts.quality import typing as typed
-from contracts.quality.expressions import And, Expression, IsNull, Kind, Literal, Not, Or, Path
+from avro_data_contracts.contracts.avro.nodes import Schema
+from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.quality import patterns
+from avro_data_contracts.contracts.quality import typing as typed
+from avro_data_contracts.contracts.quality.expressions import And, Expression, IsNull, Kind, Literal, Not, Or, Path
 
 MAX_LENGTH: Final = 1_000
 _GRAMMAR: Final = (

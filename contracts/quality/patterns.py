@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.errors import ConfigurationError
 
 MAX_LENGTH: Final = 500
 #: Java matches each repetition of a group inside the one before it; with many more, its stack would overflow.

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final
 
-from contracts.avro.nodes import Schema
-from contracts.errors import ConfigurationError
-from contracts.quality import parsing, patterns
-from contracts.quality import typing as typed
-from contracts.quality.expressions import And, Compare, Expression, IsNull, Literal, Not, Path
-from contracts.quality.rules import Rule, RuleSpec
+from avro_data_contracts.contracts.avro.nodes import Schema
+from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.quality import parsing, patterns
+from avro_data_contracts.contracts.quality import typing as typed
+from avro_data_contracts.contracts.quality.expressions import And, Compare, Expression, IsNull, Literal, Not, Path
+from avro_data_contracts.contracts.quality.rules import Rule, RuleSpec
 
 #: Returns file and line of a key of a rule, from the number of the rule and the key.
 Where = Callable[[int, str], tuple[str, int]]

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from contracts.quality.expressions import Expression
+from avro_data_contracts.contracts.quality.expressions import Expression
 
 #: The beginning of a dead letter's reason; the name of the rule follows.
 REASON_PREFIX: Final = "RULE:"

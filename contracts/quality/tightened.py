@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from operator import eq, ge, le
 from typing import Any, Final
 
-from contracts.quality.rules import RuleSpec
+from avro_data_contracts.contracts.quality.rules import RuleSpec
 
 #: For each key, whether the first value is no stricter than the second.
 _ASKS_NO_MORE: Final[dict[str, Callable[[Any, Any], bool]]] = {

@@ -14,10 +14,10 @@ from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
-from contracts.avro.nodes import AnyType, Enum, Field, Record, Schema
-from contracts.avro.shapes import decimal_digits, nullability, type_name
-from contracts.errors import ConfigurationError
-from contracts.quality.expressions import (
+from avro_data_contracts.contracts.avro.nodes import AnyType, Enum, Field, Record, Schema
+from avro_data_contracts.contracts.avro.shapes import decimal_digits, nullability, type_name
+from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.quality.expressions import (
     DOUBLE,
     Arithmetic,
     Compare,
@@ -30,7 +30,7 @@ from contracts.quality.expressions import (
     Path,
     Type,
 )
-from contracts.quality.patterns import Pattern
+from avro_data_contracts.contracts.quality.patterns import Pattern
 
 MAX_DIGITS: Final = 38  # of Spark's decimal
 #: Digits that a floating number always keeps; YAML has already rounded a constant with more.

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from contracts.registry.client import Registry as Registry
+    from avro_data_contracts.contracts.registry.client import Registry as Registry
 
 __all__ = ["Registry"]
 
@@ -12,6 +12,6 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     # Imported only now: it loads `requests`, which not every command needs.
-    from contracts.registry.client import Registry
+    from avro_data_contracts.contracts.registry.client import Registry
 
     return Registry

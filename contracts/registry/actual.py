@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from contracts.avro.nodes import Schema
-from contracts.avro.writing import normalised
-from contracts.catalog.contract import Contract, Subject
-from contracts.catalog.loading import Catalog
-from contracts.errors import InvalidSchema
-from contracts.registry import plan, tags
-from contracts.registry.client import MOST_LISTED, Registry
-from contracts.registry.parallel import each
-from contracts.registry.plan import Actual, SubjectState
-from contracts.registry.registered import RegisteredSchema, comparable, metadata_in_words
-from contracts.registry.snapshot import Snapshot
-from contracts.registry.topics import Topics
+from avro_data_contracts.contracts.avro.nodes import Schema
+from avro_data_contracts.contracts.avro.writing import normalised
+from avro_data_contracts.contracts.catalog.contract import Contract, Subject
+from avro_data_contracts.contracts.catalog.loading import Catalog
+from avro_data_contracts.contracts.errors import InvalidSchema
+from avro_data_contracts.contracts.registry import plan, tags
+from avro_data_contracts.contracts.registry.client import MOST_LISTED, Registry
+from avro_data_contracts.contracts.registry.parallel import each
+from avro_data_contracts.contracts.registry.plan import Actual, SubjectState
+from avro_data_contracts.contracts.registry.registered import RegisteredSchema, comparable, metadata_in_words
+from avro_data_contracts.contracts.registry.snapshot import Snapshot
+from avro_data_contracts.contracts.registry.topics import Topics
 
 READWRITE = "READWRITE"
 

@@ -6,7 +6,7 @@ import ipaddress
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
-from contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.errors import ConfigurationError
 
 
 @dataclass(frozen=True)

@@ -14,18 +14,18 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from contracts.errors import Refused
-from contracts.registry.contexts import Context
-from contracts.registry.http import (
+from avro_data_contracts.contracts.errors import Refused
+from avro_data_contracts.contracts.registry.contexts import Context
+from avro_data_contracts.contracts.registry.http import (
     NOT_FOUND,
     SCHEMA_NOT_FOUND,
     NotJson,
     RegistryHttp,
     is_forbidden,
 )
-from contracts.registry.parallel import each
-from contracts.registry.registered import AVRO, Config, RegisteredReference, RegisteredSchema
-from contracts.settings import Settings
+from avro_data_contracts.contracts.registry.parallel import each
+from avro_data_contracts.contracts.registry.registered import AVRO, Config, RegisteredReference, RegisteredSchema
+from avro_data_contracts.contracts.settings import Settings
 
 #: The most subjects that Apicurio lists, unless it is configured otherwise.
 MOST_LISTED = 1000

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from contracts.catalog.contract import Contract, Subject, types_of
-from contracts.catalog.findings import Finding, Severity, in_order
-from contracts.catalog.loading import Catalog
-from contracts.catalog.places import Texts
-from contracts.registry import plan
-from contracts.registry.plan import Actual, Conflict
-from contracts.registry.steps import ConfigureTopic, CreateTopic, RegisterSchema, SetLevel, Step
+from avro_data_contracts.contracts.catalog.contract import Contract, Subject, types_of
+from avro_data_contracts.contracts.catalog.findings import Finding, Severity, in_order
+from avro_data_contracts.contracts.catalog.loading import Catalog
+from avro_data_contracts.contracts.catalog.places import Texts
+from avro_data_contracts.contracts.registry import plan
+from avro_data_contracts.contracts.registry.plan import Actual, Conflict
+from avro_data_contracts.contracts.registry.steps import ConfigureTopic, CreateTopic, RegisterSchema, SetLevel, Step
 
 _ERROR, _WARNING = Severity.error, Severity.warning
 

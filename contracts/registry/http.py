@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 import requests
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_before_delay, wait_random_exponential
 
-from contracts.errors import Refused, ServiceError
-from contracts.registry.address import Address
-from contracts.terminal import clean
+from avro_data_contracts.contracts.errors import Refused, ServiceError
+from avro_data_contracts.contracts.registry.address import Address
+from avro_data_contracts.contracts.terminal import clean
 
 MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
 SCHEMA_TOO_LARGE, NOT_PERMITTED, SUBJECT_IS_REFERENCED = 42209, 42205, 42206

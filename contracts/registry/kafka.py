@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from contracts.errors import ConfigurationError
-from contracts.settings import Settings
+from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.settings import Settings
 
 
 def client(settings: Settings) -> dict[str, str]:

@@ -9,9 +9,9 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from contracts.errors import ConfigurationError, ServiceError
-from contracts.registry import kafka
-from contracts.settings import Settings
+from avro_data_contracts.contracts.errors import ConfigurationError, ServiceError
+from avro_data_contracts.contracts.registry import kafka
+from avro_data_contracts.contracts.settings import Settings
 
 LINGER_MS = 20
 _SLICE_S = 0.2  # a wait inside librdkafka keeps signals waiting, so it is cut into slices

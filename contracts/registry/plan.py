@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from contracts.avro.nodes import Schema
-from contracts.catalog.contract import Contract, DeadLetterSpec, Subject, TopicSpec, types_of
-from contracts.catalog.loading import Catalog
-from contracts.compat.levels import check_schemas
-from contracts.registry.steps import (
+from avro_data_contracts.contracts.avro.nodes import Schema
+from avro_data_contracts.contracts.catalog.contract import Contract, DeadLetterSpec, Subject, TopicSpec, types_of
+from avro_data_contracts.contracts.catalog.loading import Catalog
+from avro_data_contracts.contracts.compat.levels import check_schemas
+from avro_data_contracts.contracts.registry.steps import (
     ApprovedBreak,
     ConfigureTopic,
     CreateTopic,

@@ -15,20 +15,20 @@ from typing import Any
 
 import yaml
 
-from contracts.avro import parsing
-from contracts.avro.nodes import NamedType, Schema, Union
-from contracts.avro.writing import normalised
-from contracts.catalog import loading
-from contracts.catalog.contract import Compatibility
-from contracts.catalog.folder import CONTRACT_FILE, read_folder
-from contracts.errors import ConfigurationError, ContractsError, InvalidSchema, ServiceError
-from contracts.registry.client import MOST_LISTED
-from contracts.registry.contexts import is_qualified
-from contracts.registry.parallel import each
-from contracts.registry.plan import TopicState
-from contracts.registry.register import Servers
-from contracts.registry.registered import AVRO, Config, RegisteredSchema, metadata_in_words
-from contracts.registry.snapshot import Snapshot
+from avro_data_contracts.contracts.avro import parsing
+from avro_data_contracts.contracts.avro.nodes import NamedType, Schema, Union
+from avro_data_contracts.contracts.avro.writing import normalised
+from avro_data_contracts.contracts.catalog import loading
+from avro_data_contracts.contracts.catalog.contract import Compatibility
+from avro_data_contracts.contracts.catalog.folder import CONTRACT_FILE, read_folder
+from avro_data_contracts.contracts.errors import ConfigurationError, ContractsError, InvalidSchema, ServiceError
+from avro_data_contracts.contracts.registry.client import MOST_LISTED
+from avro_data_contracts.contracts.registry.contexts import is_qualified
+from avro_data_contracts.contracts.registry.parallel import each
+from avro_data_contracts.contracts.registry.plan import TopicState
+from avro_data_contracts.contracts.registry.register import Servers
+from avro_data_contracts.contracts.registry.registered import AVRO, Config, RegisteredSchema, metadata_in_words
+from avro_data_contracts.contracts.registry.snapshot import Snapshot
 
 _TOPIC = re.compile(r"(?!\.{1,2}-)([a-zA-Z0-9._-]{1,249})-(key|value)")
 _HEAD = """\

@@ -8,15 +8,15 @@ from typing import Any, TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_delay, wait_exponential
 
-from contracts.catalog.contract import Compatibility, Subject
-from contracts.catalog.loading import Catalog
-from contracts.errors import ContractsError, Interrupted, Refused, ServiceError
-from contracts.registry import actual, plan
-from contracts.registry.client import Registry
-from contracts.registry.http import concerns_all
-from contracts.registry.plan import Actual, Plan
-from contracts.registry.snapshot import Snapshot
-from contracts.registry.steps import (
+from avro_data_contracts.contracts.catalog.contract import Compatibility, Subject
+from avro_data_contracts.contracts.catalog.loading import Catalog
+from avro_data_contracts.contracts.errors import ContractsError, Interrupted, Refused, ServiceError
+from avro_data_contracts.contracts.registry import actual, plan
+from avro_data_contracts.contracts.registry.client import Registry
+from avro_data_contracts.contracts.registry.http import concerns_all
+from avro_data_contracts.contracts.registry.plan import Actual, Plan
+from avro_data_contracts.contracts.registry.snapshot import Snapshot
+from avro_data_contracts.contracts.registry.steps import (
     ApprovedBreak,
     ConfigureTopic,
     CreateTopic,
@@ -25,7 +25,7 @@ from contracts.registry.steps import (
     SetLevel,
     Step,
 )
-from contracts.registry.topics import Topics
+from avro_data_contracts.contracts.registry.topics import Topics
 
 _T = TypeVar("_T")
 

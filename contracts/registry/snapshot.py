@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from contracts.avro import parsing
-from contracts.avro.nodes import NamedType, Schema
-from contracts.avro.writing import described_alike, normalised
-from contracts.catalog.contract import Subject
-from contracts.errors import InvalidSchema, ServiceError
-from contracts.registry import tags
-from contracts.registry.client import Registry
-from contracts.registry.parallel import Once
-from contracts.registry.registered import AVRO, Config, RegisteredReference, RegisteredSchema
+from avro_data_contracts.contracts.avro import parsing
+from avro_data_contracts.contracts.avro.nodes import NamedType, Schema
+from avro_data_contracts.contracts.avro.writing import described_alike, normalised
+from avro_data_contracts.contracts.catalog.contract import Subject
+from avro_data_contracts.contracts.errors import InvalidSchema, ServiceError
+from avro_data_contracts.contracts.registry import tags
+from avro_data_contracts.contracts.registry.client import Registry
+from avro_data_contracts.contracts.registry.parallel import Once
+from avro_data_contracts.contracts.registry.registered import AVRO, Config, RegisteredReference, RegisteredSchema
 
 
 class Snapshot:

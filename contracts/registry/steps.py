@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
-from contracts.catalog.contract import ApprovalSpec, DeadLetterSpec, Subject, TopicSpec
+from avro_data_contracts.contracts.catalog.contract import ApprovalSpec, DeadLetterSpec, Subject, TopicSpec
 
 
 class Change(StrEnum):

@@ -20,10 +20,10 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from contracts.errors import Refused, ServiceError
-from contracts.registry import kafka
-from contracts.registry.plan import TopicState
-from contracts.settings import Settings
+from avro_data_contracts.contracts.errors import Refused, ServiceError
+from avro_data_contracts.contracts.registry import kafka
+from avro_data_contracts.contracts.registry.plan import TopicState
+from avro_data_contracts.contracts.settings import Settings
 
 UNREACHABLE = (
     KafkaError._TRANSPORT,

@@ -10,13 +10,15 @@ from typing import Any, Final
 
 from pydantic import ConfigDict, field_validator
 
-from contracts import sources
-from contracts.sources.spec import SourceSpec
+from avro_data_contracts.contracts import sources
+from avro_data_contracts.contracts.sources.spec import SourceSpec
 
 
 def _found() -> Mapping[str, type[SourceSpec]]:
     rooms = sorted(one.name for one in pkgutil.iter_modules(sources.__path__) if one.ispkg)
-    return MappingProxyType({room: importlib.import_module(f"contracts.sources.{room}.spec").SPEC for room in rooms})
+    return MappingProxyType(
+        {room: importlib.import_module(f"avro_data_contracts.contracts.sources.{room}.spec").SPEC for room in rooms}
+    )
 
 
 #: `source.api` of a contract.yaml -> the model of `source`, in the order of their rooms.

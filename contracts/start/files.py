@@ -8,19 +8,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
-from contracts import project
-from contracts.catalog import loading
-from contracts.catalog.findings import Finding
-from contracts.catalog.folder import Folder, is_contract_file, is_schema_file, join, read_folder
-from contracts.catalog.places import Texts
-from contracts.errors import ConfigurationError
-from contracts.lint import recorded, switches
-from contracts.lint import run as linter
-from contracts.lint.rules import RULES
-from contracts.listing import few
-from contracts.project import Project
-from contracts.start import idl, layout
-from contracts.start.layout import Made, Writing
+from avro_data_contracts.contracts import project
+from avro_data_contracts.contracts.catalog import loading
+from avro_data_contracts.contracts.catalog.findings import Finding
+from avro_data_contracts.contracts.catalog.folder import Folder, is_contract_file, is_schema_file, join, read_folder
+from avro_data_contracts.contracts.catalog.places import Texts
+from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.lint import recorded, switches
+from avro_data_contracts.contracts.lint import run as linter
+from avro_data_contracts.contracts.lint.rules import RULES
+from avro_data_contracts.contracts.listing import few
+from avro_data_contracts.contracts.project import Project
+from avro_data_contracts.contracts.start import idl, layout
+from avro_data_contracts.contracts.start.layout import Made, Writing
 
 #: The name of the file of known findings.
 BASELINE = "contracts-baseline.json"

@@ -7,8 +7,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from contracts.catalog.folder import read_folder
-from contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.catalog.folder import read_folder
+from avro_data_contracts.contracts.errors import ConfigurationError
 
 #: The environment variable with the path of avro-tools.
 JAR = "AVRO_TOOLS_JAR"

@@ -10,12 +10,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NoReturn
 
-from contracts import project
-from contracts.catalog.folder import CONTRACT_ENDING
-from contracts.errors import ConfigurationError
-from contracts.start import samples
-from contracts.start.files import Started
-from contracts.start.layout import Made
+from avro_data_contracts.contracts import project
+from avro_data_contracts.contracts.catalog.folder import CONTRACT_ENDING
+from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.start import samples
+from avro_data_contracts.contracts.start.files import Started
+from avro_data_contracts.contracts.start.layout import Made
 
 _HOW = "name a FILE.jsonl or FILE.csv, postgresql://…?table=TABLE, or the URL of a registry"
 _INTEGER, _FRACTION = re.compile(r"-?(0|[1-9]\d{0,37})"), re.compile(r"-?(0|[1-9]\d{0,17})\.\d{1,18}")
@@ -30,7 +30,7 @@ def of(source: str, folder: Path, keys: Mapping[str, str]) -> Started:
     """
     hints: list[str] = []
     if source.startswith(("postgresql://", "postgres://")):
-        from contracts.start import postgres  # loads a driver: only where it is needed
+        from avro_data_contracts.contracts.start import postgres  # loads a driver: only where it is needed
 
         name, schema, hints = postgres.read(source)
     else:

@@ -14,10 +14,10 @@ from itertools import takewhile
 from pathlib import PurePosixPath
 from typing import Any
 
-from contracts.avro import outline
-from contracts.avro.outline import Outline
-from contracts.catalog import loading
-from contracts.catalog.folder import (
+from avro_data_contracts.contracts.avro import outline
+from avro_data_contracts.contracts.avro.outline import Outline
+from avro_data_contracts.contracts.catalog import loading
+from avro_data_contracts.contracts.catalog.folder import (
     CONTRACT_ENDING,
     Folder,
     contract_name,
@@ -26,10 +26,10 @@ from contracts.catalog.folder import (
     is_schema_file,
     join,
 )
-from contracts.catalog.loading import Loaded
-from contracts.catalog.shared_types import SharedTypes
-from contracts.catalog.spec import names_in
-from contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.catalog.loading import Loaded
+from avro_data_contracts.contracts.catalog.shared_types import SharedTypes
+from avro_data_contracts.contracts.catalog.spec import names_in
+from avro_data_contracts.contracts.errors import ConfigurationError
 
 #: Folders of copies: what a build or a package manager wrote, unless it is below a folder of sources.
 COPIES = frozenset({"target", "build", "out", "bin", "obj", "dist", "node_modules", "site-packages", "vendor"})

@@ -10,8 +10,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from contracts.avro.nodes import AnyType, Record, Schema
-from contracts.stores.table import Column, ColumnType, Refusal, Table
+from avro_data_contracts.contracts.avro.nodes import AnyType, Record, Schema
+from avro_data_contracts.contracts.stores.table import Column, ColumnType, Refusal, Table
 
 #: What to do when a column cannot get another type.
 FIX_TYPE = "add another field with the new type; or name another table, and read the topic from its beginning"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from contracts.stores.spec import SinkSpec
+from avro_data_contracts.contracts.stores.spec import SinkSpec
 
 EVENT_TIMESTAMP = "kafka_timestamp"
 EVENT_PARTITION = "kafka_partition"

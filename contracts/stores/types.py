@@ -9,8 +9,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from contracts.avro.nodes import AnyType, Array, Field, Map, Record, Reference, Schema, Union, children
-from contracts.avro.shapes import decimal_digits, nullability, type_name
+from avro_data_contracts.contracts.avro.nodes import (
+    AnyType,
+    Array,
+    Field,
+    Map,
+    Record,
+    Reference,
+    Schema,
+    Union,
+    children,
+)
+from avro_data_contracts.contracts.avro.shapes import decimal_digits, nullability, type_name
 
 #: The most digits that a decimal of Spark has.
 MOST_DIGITS: Final = 38

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from contracts.catalog.contract import Contract
-from contracts.catalog.earlier import Earlier
-from contracts.stores.spec import SinkSpec
-from contracts.stores.table import Table
-from contracts.tables import layout
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.catalog.earlier import Earlier
+from avro_data_contracts.contracts.stores.spec import SinkSpec
+from avro_data_contracts.contracts.stores.table import Table
+from avro_data_contracts.contracts.tables import layout
 
 
 def existing(old: Contract, history: Sequence[Earlier], sink: SinkSpec) -> Table | None:

@@ -6,16 +6,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from contracts.avro import shapes
-from contracts.avro.nodes import Field, Record, Schema
-from contracts.catalog.contract import DELETIONS, Contract
-from contracts.catalog.places import position_of
-from contracts.errors import ConfigurationError
-from contracts.stores import types
-from contracts.stores.known import store_of
-from contracts.stores.spec import SinkSpec
-from contracts.stores.store import FIX_TYPE
-from contracts.stores.table import RESERVED, Column, Leftover, Refusal, Table
+from avro_data_contracts.contracts.avro import shapes
+from avro_data_contracts.contracts.avro.nodes import Field, Record, Schema
+from avro_data_contracts.contracts.catalog.contract import DELETIONS, Contract
+from avro_data_contracts.contracts.catalog.places import position_of
+from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.stores import types
+from avro_data_contracts.contracts.stores.known import store_of
+from avro_data_contracts.contracts.stores.spec import SinkSpec
+from avro_data_contracts.contracts.stores.store import FIX_TYPE
+from avro_data_contracts.contracts.stores.table import RESERVED, Column, Leftover, Refusal, Table
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from contracts.catalog.contract import Contract, Subject
-from contracts.catalog.earlier import Earlier
-from contracts.stores.spec import SinkSpec
-from contracts.stores.table import Table
-from contracts.tables import layout
-from contracts.tables.existing import existing
-from contracts.tables.layout import Migration, Note, NoteKind
-from contracts.tables.wording import told
-from contracts.terminal import clean
+from avro_data_contracts.contracts.catalog.contract import Contract, Subject
+from avro_data_contracts.contracts.catalog.earlier import Earlier
+from avro_data_contracts.contracts.stores.spec import SinkSpec
+from avro_data_contracts.contracts.stores.table import Table
+from avro_data_contracts.contracts.tables import layout
+from avro_data_contracts.contracts.tables.existing import existing
+from avro_data_contracts.contracts.tables.layout import Migration, Note, NoteKind
+from avro_data_contracts.contracts.tables.wording import told
+from avro_data_contracts.contracts.terminal import clean
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contracts.tables.layout import Note, NoteKind
+from avro_data_contracts.contracts.tables.layout import Note, NoteKind
 
 
 def told(note: Note) -> str:

@@ -12,13 +12,13 @@ from typing import Any
 import fastavro
 from confluent_kafka import Message
 
+from avro_data_contracts.streaming import topic
 from contracts_tests.chaos.writer import Place
 from contracts_tests.fixtures.pipeline import Pipeline, comparable
 from contracts_tests.fuzz.mutations import VALUE_HEADER
 from contracts_tests.fuzz.nodes import parse
 from contracts_tests.fuzz.oracle import Known
 from contracts_tests.fuzz.oracle import judge as judge_record
-from streaming import topic
 
 _SHOWN = 5
 

@@ -13,7 +13,7 @@ from typing import Any
 import fastavro
 from confluent_kafka import KafkaError, Message, Producer
 
-from contracts.registry import kafka
+from avro_data_contracts.contracts.registry import kafka
 from contracts_tests.fixtures.pipeline import Pipeline
 from contracts_tests.fuzz.mutations import BYTEWISE, PIECEWISE
 from contracts_tests.fuzz.nodes import parse

@@ -185,7 +185,7 @@ def test_late_and_timed_out_runs_are_reported(airflow: AirflowClient, tmp_path: 
     script = """
 import asyncio
 from types import SimpleNamespace
-from orchestration.alerts import deadline_missed, run_timed_out
+from avro_data_contracts.orchestration.alerts import deadline_missed, run_timed_out
 for state in ("failed", "running"):
     run = {"dag_run_id": f"manual__{state}", "state": state}
     asyncio.run(deadline_missed("user_automation", context={"dag_run": run}))

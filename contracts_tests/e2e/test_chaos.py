@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from avro_data_contracts.streaming.stores.cassandra import connection as cassandra
+from avro_data_contracts.streaming.stores.postgres import connection as postgres
 from contracts_tests.chaos.run import TARGETS, run
 from contracts_tests.chaos.verdict import judge
 from contracts_tests.fixtures.stack import RunningStack
-from streaming.stores.cassandra import connection as cassandra
-from streaming.stores.postgres import connection as postgres
 
 # Cassandra and the registry, then Kafka, the driver and PostgreSQL.
 SEED = 9

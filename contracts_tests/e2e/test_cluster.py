@@ -22,7 +22,10 @@ from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable
 from cassandra.policies import WhiteListRoundRobinPolicy
 
-from contracts.registry.topics import Topics
+from avro_data_contracts.contracts.registry.topics import Topics
+from avro_data_contracts.stack import ports
+from avro_data_contracts.stack.servers.cassandra import NAMES
+from avro_data_contracts.streaming.stores.cassandra import connection as cassandra
 from contracts_tests.chaos.stream import Stream
 from contracts_tests.chaos.verdict import judge
 from contracts_tests.chaos.writer import Writer
@@ -30,9 +33,6 @@ from contracts_tests.fixtures.big_stack import PARTITIONS, BigStack
 from contracts_tests.fixtures.clone import CLONE
 from contracts_tests.fixtures.pipeline import Pipeline
 from contracts_tests.fixtures.stack import RunningStack
-from stack import ports
-from stack.servers.cassandra import NAMES
-from streaming.stores.cassandra import connection as cassandra
 
 BROKERS = ("kafka", "kafka-2", "kafka-3")
 WORKERS = ("spark-worker-1", "spark-worker-2")

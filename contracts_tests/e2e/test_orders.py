@@ -20,16 +20,16 @@ from cassandra.util import Date, Time
 from confluent_kafka import Producer
 from psycopg.types.json import set_json_loads
 
-from contracts import settings
-from contracts.catalog import loading
-from contracts.registry.client import Registry
-from contracts.registry.snapshot import Snapshot
-from contracts.settings import Settings
+from avro_data_contracts.contracts import settings
+from avro_data_contracts.contracts.catalog import loading
+from avro_data_contracts.contracts.registry.client import Registry
+from avro_data_contracts.contracts.registry.snapshot import Snapshot
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.streaming import topic
+from avro_data_contracts.streaming.stores.cassandra import connection as cassandra
 from contracts_tests.fixtures.clone import CLONE
 from contracts_tests.fixtures.pipeline import flags_of
 from contracts_tests.fixtures.stack import RunningStack
-from streaming import topic
-from streaming.stores.cassandra import connection as cassandra
 
 CONTRACT = "orders_placed"
 PLACED = dt.datetime(2024, 2, 29, 13, 5, 0, 123_456, dt.UTC)

@@ -20,16 +20,16 @@ from cassandra.cluster import Session
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from contracts.errors import ServiceError
-from contracts.registry import kafka
-from contracts.registry.client import Registry
-from contracts.settings import Settings
+from avro_data_contracts.contracts.errors import ServiceError
+from avro_data_contracts.contracts.registry import kafka
+from avro_data_contracts.contracts.registry.client import Registry
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.stack.security.roles import ROLES
+from avro_data_contracts.streaming.stores.cassandra import connection as cassandra
+from avro_data_contracts.streaming.stores.postgres import connection as postgres
 from contracts_tests.fixtures.big_stack import BigStack
 from contracts_tests.fixtures.clone import CLONE
 from contracts_tests.fixtures.stack import RunningStack, run_stack
-from stack.security.roles import ROLES
-from streaming.stores.cassandra import connection as cassandra
-from streaming.stores.postgres import connection as postgres
 
 TOPIC, TABLE = "users_created", "created_users"
 

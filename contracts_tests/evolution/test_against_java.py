@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from contracts.avro.nodes import Enum, Field, Named, Reference, Union
-from contracts.avro.parsing import MISSING, Schema, parse, parse_stored
-from contracts.compat.resolution import (
+from avro_data_contracts.contracts.avro.nodes import Enum, Field, Named, Reference, Union
+from avro_data_contracts.contracts.avro.parsing import MISSING, Schema, parse, parse_stored
+from avro_data_contracts.contracts.compat.resolution import (
     MISSING_UNION_BRANCH,
     READER_FIELD_MATCHES_SEVERAL,
     READER_FIELD_MISSING_DEFAULT_VALUE,
@@ -22,7 +22,7 @@ from contracts.compat.resolution import (
     Difference,
     differences,
 )
-from contracts.errors import InvalidSchema
+from avro_data_contracts.contracts.errors import InvalidSchema
 
 # -- where Avro 1.11.4 (Spark's) differs from the registry's 1.12.1; everything else must agree -------------------
 

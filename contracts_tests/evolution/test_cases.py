@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from contracts.compat import resolution
-from contracts.compat.levels import LEVELS, check
-from contracts.errors import InvalidSchema
+from avro_data_contracts.contracts.compat import resolution
+from avro_data_contracts.contracts.compat.levels import LEVELS, check
+from avro_data_contracts.contracts.errors import InvalidSchema
 
 
 def test_case_gets_expected_verdict_and_violations(case: Any) -> None:

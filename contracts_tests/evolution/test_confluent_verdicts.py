@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from contracts.compat.levels import check
-from contracts.errors import InvalidSchema
+from avro_data_contracts.contracts.compat.levels import check
+from avro_data_contracts.contracts.errors import InvalidSchema
 
 FOLDER = Path(os.environ.get("COMPAT_DIR") or Path(__file__).parents[3] / "shared" / "compat")
 VERDICTS = FOLDER / "confluent_verdicts.jsonl.gz"

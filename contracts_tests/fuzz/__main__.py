@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from avro_data_contracts.streaming.spark import session
 from contracts_tests.fixtures import processes
 from contracts_tests.fixtures.pipeline import Pipeline, settings_for
 from contracts_tests.fixtures.stack import RunningStack
 from contracts_tests.fuzz.heap import grown
 from contracts_tests.fuzz.run import DIFFERENCES, SHARES, Outcome, run
 from contracts_tests.fuzz.verdict import counted
-from streaming.spark import session
 
 _SHOWN = 3
 _OF_ONE_STREAM = 0.2

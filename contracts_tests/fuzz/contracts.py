@@ -14,8 +14,8 @@ from typing import Any
 import requests
 import yaml
 
-from contracts.quality.judge import Judge
-from contracts.settings import Settings
+from avro_data_contracts.contracts.quality.judge import Judge
+from avro_data_contracts.contracts.settings import Settings
 from contracts_tests.fixtures.pipeline import Pipeline
 from contracts_tests.fixtures.type_cases import array, cases, logical, mapping, record
 from contracts_tests.fuzz.nodes import Node, parse

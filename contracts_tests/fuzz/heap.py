@@ -10,12 +10,12 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from contracts.errors import ContractsError
-from contracts.settings import Settings
+from avro_data_contracts.contracts.errors import ContractsError
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.streaming import topic
+from avro_data_contracts.streaming.run import job
 from contracts_tests.fuzz.contracts import SHAPES, prepare
 from contracts_tests.fuzz.run import send
-from streaming import topic
-from streaming.run import job
 
 ROUNDS = 6
 #: Allowed growth of the driver's heap after the second round, for bounded caches of Spark.

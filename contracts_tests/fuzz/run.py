@@ -10,7 +10,7 @@ from pathlib import Path
 from confluent_kafka import Producer
 from pyspark.sql import SparkSession
 
-from contracts.settings import Settings
+from avro_data_contracts.contracts.settings import Settings
 from contracts_tests.fixtures.pipeline import Pipeline
 from contracts_tests.fuzz.contracts import SHAPES, Fuzzed, prepare
 from contracts_tests.fuzz.java import JavaReader

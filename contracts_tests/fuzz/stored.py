@@ -19,12 +19,12 @@ from typing import Any
 
 from psycopg.types.json import set_json_loads
 
-from contracts.catalog.contract import Contract
-from contracts.settings import Settings
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.streaming.stores.cassandra import connection as cassandra
+from avro_data_contracts.streaming.stores.postgres import connection as postgres
 from contracts_tests.fuzz.nodes import Node
 from contracts_tests.fuzz.oracle import Branch
-from streaming.stores.cassandra import connection as cassandra
-from streaming.stores.postgres import connection as postgres
 
 STORES = ("cassandra", "postgres")
 POSITION = ("kafka_timestamp", "kafka_partition", "kafka_offset")

@@ -9,13 +9,13 @@ from typing import Any
 
 from confluent_kafka import Message
 
-from contracts.catalog import dead_letter
+from avro_data_contracts.contracts.catalog import dead_letter
+from avro_data_contracts.streaming import topic
 from contracts_tests.fuzz.contracts import Fuzzed
 from contracts_tests.fuzz.java import JavaReader
 from contracts_tests.fuzz.mutations import KEY_HEADER, VALUE_HEADER
 from contracts_tests.fuzz.oracle import Branch, Malformed, Verdict, decode, flaw_of_key, judge
 from contracts_tests.fuzz.stored import POSITION, STORES, expected, rows
-from streaming import topic
 
 Place = tuple[int, int]
 #: Ends the message if a batch has so many unknown ids that the registry was not asked about all of them.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import importlib
 
-from producers.sources.source import Opens
+from avro_data_contracts.producers.sources.source import Opens
 
 
 def opener(api: str) -> Opens:
     """Return what makes the source `api`, a key of `contracts.sources.known.SOURCES`.  Loads this source only."""
-    made: Opens = importlib.import_module(f"producers.sources.{api}.source").SOURCE
+    made: Opens = importlib.import_module(f"avro_data_contracts.producers.sources.{api}.source").SOURCE
     return made

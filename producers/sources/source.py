@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-from contracts.catalog.contract import Contract
-from contracts.settings import Settings
-from producers.rejection import Rejection
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.producers.rejection import Rejection
 
 #: Field names and values of a record.
 Record = dict[str, Any]

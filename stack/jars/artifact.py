@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from stack.errors import UsageError
+from avro_data_contracts.stack.errors import UsageError
 
 LOCK_FILE = Path(__file__).parent.with_name("jars.lock")
 _HEADER = """\

@@ -7,8 +7,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from stack.errors import ServerError
-from stack.jars.artifact import Artifact, read_lock
+from avro_data_contracts.stack.errors import ServerError
+from avro_data_contracts.stack.jars.artifact import Artifact, read_lock
 
 
 def cache_dir() -> Path:

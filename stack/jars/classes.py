@@ -19,10 +19,10 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from stack.jars.artifact import read_lock
-from stack.jars.cache import cache_dir
-from stack.jars.java import java, pyspark_jars
-from stack.site import Site
+from avro_data_contracts.stack.jars.artifact import read_lock
+from avro_data_contracts.stack.jars.cache import cache_dir
+from avro_data_contracts.stack.jars.java import java, pyspark_jars
+from avro_data_contracts.stack.site import Site
 
 _FRESH = "classes.jsa"  # name in the server's folder, until `keep` moves it to the cache
 _QUIET = "-Xlog:cds*=off"  # no messages about classes that cannot be archived or an archive that does not fit

@@ -15,11 +15,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from stack.errors import ServerError
-from stack.jars.artifact import Artifact, read_lock
-from stack.jars.cache import cache_dir, missing, sha256_of
-from stack.jars.ivy import Download, Ivy
-from stack.jars.pins import jar_sets
+from avro_data_contracts.stack.errors import ServerError
+from avro_data_contracts.stack.jars.artifact import Artifact, read_lock
+from avro_data_contracts.stack.jars.cache import cache_dir, missing, sha256_of
+from avro_data_contracts.stack.jars.ivy import Download, Ivy
+from avro_data_contracts.stack.jars.pins import jar_sets
 
 _PROCESSES = 4
 _WORK_PREFIX = "fetch-"

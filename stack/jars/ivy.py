@@ -12,10 +12,10 @@ from pathlib import Path
 from xml.etree import ElementTree
 from xml.sax.saxutils import quoteattr
 
-from stack.jars import truststore
-from stack.jars.artifact import Artifact, Coordinates
-from stack.jars.java import ivy_jar, java
-from stack.jars.pins import JarSet
+from avro_data_contracts.stack.jars import truststore
+from avro_data_contracts.stack.jars.artifact import Artifact, Coordinates
+from avro_data_contracts.stack.jars.java import ivy_jar, java
+from avro_data_contracts.stack.jars.pins import JarSet
 
 _MAVEN_NAMESPACE = 'xmlns:m="http://ant.apache.org/ivy/maven"'
 # Path of a download below the folder of its process.

@@ -7,7 +7,7 @@ import shlex
 from importlib.util import find_spec
 from pathlib import Path
 
-from stack.errors import UsageError
+from avro_data_contracts.stack.errors import UsageError
 
 _FIX = "run `make setup`"
 

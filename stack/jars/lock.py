@@ -8,12 +8,12 @@ from collections.abc import Callable
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from stack.errors import ServerError
-from stack.jars.artifact import LOCK_FILE, Artifact, Coordinates, lock_text
-from stack.jars.cache import cache_dir, sha256_of
-from stack.jars.ivy import Ivy
-from stack.jars.java import package_dir
-from stack.jars.pins import JarSet, jar_sets
+from avro_data_contracts.stack.errors import ServerError
+from avro_data_contracts.stack.jars.artifact import LOCK_FILE, Artifact, Coordinates, lock_text
+from avro_data_contracts.stack.jars.cache import cache_dir, sha256_of
+from avro_data_contracts.stack.jars.ivy import Ivy
+from avro_data_contracts.stack.jars.java import package_dir
+from avro_data_contracts.stack.jars.pins import JarSet, jar_sets
 
 _VERSION = re.compile(r"-\d[^/]*\.jar$")
 

@@ -14,7 +14,7 @@ import certifi
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
 
-from stack.errors import UsageError
+from avro_data_contracts.stack.errors import UsageError
 
 VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT")
 _SYSTEM_BUNDLES = (

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from stack.errors import UsageError
+from avro_data_contracts.stack.errors import UsageError
 
 # Some clients refuse a server's certificate that is valid for longer.
 MOST_DAYS = 825

@@ -13,10 +13,10 @@ from pathlib import Path
 import yaml
 from confluent_kafka.admin import AclBinding
 
-from stack.errors import UsageError
-from stack.security import acls
-from stack.security.acls import Topics
-from stack.site import CLONE
+from avro_data_contracts.stack.errors import UsageError
+from avro_data_contracts.stack.security import acls
+from avro_data_contracts.stack.security.acls import Topics
+from avro_data_contracts.stack.site import CLONE
 
 ROLES = ("admin", "producer", "stream", "replay")
 

@@ -16,9 +16,9 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from stack import ports, process
-from stack.servers.server import Steps, base_environment
-from stack.site import CLONE, Site
+from avro_data_contracts.stack import ports, process
+from avro_data_contracts.stack.servers.server import Steps, base_environment
+from avro_data_contracts.stack.site import CLONE, Site
 
 USER = "admin"
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))

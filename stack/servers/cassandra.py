@@ -18,15 +18,15 @@ from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, N
 from cassandra.policies import WhiteListRoundRobinPolicy
 from cassandra.query import SimpleStatement
 
-from stack import ports
-from stack.errors import ServerError
-from stack.jars import cache, classes
-from stack.jars.java import java, server_java
-from stack.jars.pins import server_versions
-from stack.security import roles
-from stack.servers.server import Steps, base_environment
-from stack.shape import MOST_CASSANDRA_NODES, Shape
-from stack.site import Site
+from avro_data_contracts.stack import ports
+from avro_data_contracts.stack.errors import ServerError
+from avro_data_contracts.stack.jars import cache, classes
+from avro_data_contracts.stack.jars.java import java, server_java
+from avro_data_contracts.stack.jars.pins import server_versions
+from avro_data_contracts.stack.security import roles
+from avro_data_contracts.stack.servers.server import Steps, base_environment
+from avro_data_contracts.stack.shape import MOST_CASSANDRA_NODES, Shape
+from avro_data_contracts.stack.site import Site
 
 _ADMIN = "stack_admin"
 _PIPELINE = "pipeline"

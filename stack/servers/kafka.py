@@ -13,16 +13,16 @@ from typing import Any
 from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from stack import ports
-from stack.errors import ServerError
-from stack.jars import cache, classes
-from stack.jars.java import java, server_java
-from stack.jars.pins import server_versions
-from stack.security import acls, roles
-from stack.servers import zookeeper
-from stack.servers.server import Steps, base_environment
-from stack.shape import MOST_BROKERS, Shape
-from stack.site import Site
+from avro_data_contracts.stack import ports
+from avro_data_contracts.stack.errors import ServerError
+from avro_data_contracts.stack.jars import cache, classes
+from avro_data_contracts.stack.jars.java import java, server_java
+from avro_data_contracts.stack.jars.pins import server_versions
+from avro_data_contracts.stack.security import acls, roles
+from avro_data_contracts.stack.servers import zookeeper
+from avro_data_contracts.stack.servers.server import Steps, base_environment
+from avro_data_contracts.stack.shape import MOST_BROKERS, Shape
+from avro_data_contracts.stack.site import Site
 
 _LOGGING = """\
 status = error

@@ -18,14 +18,14 @@ from urllib.parse import quote, urlencode
 import psycopg
 from psycopg import sql
 
-from stack import ports, process
-from stack.errors import ServerError, UsageError
-from stack.jars import cache
-from stack.jars.pins import server_versions
-from stack.security import roles
-from stack.servers.server import Steps, base_environment
-from stack.shape import Shape
-from stack.site import Site
+from avro_data_contracts.stack import ports, process
+from avro_data_contracts.stack.errors import ServerError, UsageError
+from avro_data_contracts.stack.jars import cache
+from avro_data_contracts.stack.jars.pins import server_versions
+from avro_data_contracts.stack.security import roles
+from avro_data_contracts.stack.servers.server import Steps, base_environment
+from avro_data_contracts.stack.shape import Shape
+from avro_data_contracts.stack.site import Site
 
 _ADMIN = "stack_admin"
 # Each role and the database that it owns.

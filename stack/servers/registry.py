@@ -14,15 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stack import ports
-from stack.jars import cache, classes
-from stack.jars.java import java, server_java
-from stack.jars.pins import server_versions
-from stack.security.roles import ROLES
-from stack.servers import postgres
-from stack.servers.server import Steps, base_environment
-from stack.shape import Shape
-from stack.site import Site
+from avro_data_contracts.stack import ports
+from avro_data_contracts.stack.jars import cache, classes
+from avro_data_contracts.stack.jars.java import java, server_java
+from avro_data_contracts.stack.jars.pins import server_versions
+from avro_data_contracts.stack.security.roles import ROLES
+from avro_data_contracts.stack.servers import postgres
+from avro_data_contracts.stack.servers.server import Steps, base_environment
+from avro_data_contracts.stack.shape import Shape
+from avro_data_contracts.stack.site import Site
 
 # Ignores HTTP_PROXY: a proxy cannot reach the loopback address.
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))

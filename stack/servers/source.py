@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from stack import ports
-from stack.servers.server import Steps, base_environment
-from stack.site import CLONE, Site
+from avro_data_contracts.stack import ports
+from avro_data_contracts.stack.servers.server import Steps, base_environment
+from avro_data_contracts.stack.site import CLONE, Site
 
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 

@@ -13,11 +13,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from stack import ports
-from stack.jars import classes
-from stack.jars.java import java, java_home, package_dir, pyspark_jars, server_java
-from stack.servers.server import Steps, base_environment
-from stack.site import Site
+from avro_data_contracts.stack import ports
+from avro_data_contracts.stack.jars import classes
+from avro_data_contracts.stack.jars.java import java, java_home, package_dir, pyspark_jars, server_java
+from avro_data_contracts.stack.servers.server import Steps, base_environment
+from avro_data_contracts.stack.site import Site
 
 MASTER = "spark-master"
 WORKERS = ("spark-worker-1", "spark-worker-2")

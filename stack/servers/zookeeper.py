@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from stack import ports
-from stack.jars import cache, classes
-from stack.jars.java import java, server_java
-from stack.jars.pins import server_versions
-from stack.servers.server import Steps, base_environment
-from stack.site import Site
+from avro_data_contracts.stack import ports
+from avro_data_contracts.stack.jars import cache, classes
+from avro_data_contracts.stack.jars.java import java, server_java
+from avro_data_contracts.stack.jars.pins import server_versions
+from avro_data_contracts.stack.servers.server import Steps, base_environment
+from avro_data_contracts.stack.site import Site
 
 JARS = "kafka-zookeeper"
 LOGGING = """\

@@ -14,7 +14,7 @@ from typing import Any
 import faker
 from faker.factory import Factory
 
-from stack.source.nationalities import BY_CODE, TIMEZONES, Nationality
+from avro_data_contracts.stack.source.nationalities import BY_CODE, TIMEZONES, Nationality
 
 User = dict[str, Any]
 

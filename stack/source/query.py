@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
-from stack.source.nationalities import BY_CODE
+from avro_data_contracts.stack.source.nationalities import BY_CODE
 
 FIELDS = (
     "gender", "name", "location", "email", "login", "dob", "registered", "phone", "cell", "id", "picture", "nat",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stack.errors import UsageError
+from avro_data_contracts.stack.errors import UsageError
 
 
 @dataclass(frozen=True)

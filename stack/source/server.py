@@ -26,14 +26,14 @@ from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
-from stack.errors import EXIT_CANCELLED, EXIT_OK, PortTaken, ServerError, StackError, UsageError
-from stack.source import query as queries
-from stack.source.faults import BadFault, Fault, FaultQueue
-from stack.source.faults import parse as parse_fault
-from stack.source.generator import UserGenerator
-from stack.source.query import Query
-from stack.source.replay import Recording
-from stack.source.replay import read as read_recording
+from avro_data_contracts.stack.errors import EXIT_CANCELLED, EXIT_OK, PortTaken, ServerError, StackError, UsageError
+from avro_data_contracts.stack.source import query as queries
+from avro_data_contracts.stack.source.faults import BadFault, Fault, FaultQueue
+from avro_data_contracts.stack.source.faults import parse as parse_fault
+from avro_data_contracts.stack.source.generator import UserGenerator
+from avro_data_contracts.stack.source.query import Query
+from avro_data_contracts.stack.source.replay import Recording
+from avro_data_contracts.stack.source.replay import read as read_recording
 
 VERSION = "1.4"
 DEFAULT_PORT = 18_000

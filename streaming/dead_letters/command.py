@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from contracts import logs
-from contracts.catalog import loading
-from contracts.errors import EXIT_FINDINGS, EXIT_OK, ConfigurationError
-from streaming.decode.reasons import Reason
+from avro_data_contracts.contracts import logs
+from avro_data_contracts.contracts.catalog import loading
+from avro_data_contracts.contracts.errors import EXIT_FINDINGS, EXIT_OK, ConfigurationError
+from avro_data_contracts.streaming.decode.reasons import Reason
 
 if TYPE_CHECKING:
-    from contracts.catalog.contract import Contract
-    from streaming.dead_letters.letters import Letter
+    from avro_data_contracts.contracts.catalog.contract import Contract
+    from avro_data_contracts.streaming.dead_letters.letters import Letter
 
 app = typer.Typer(help=__doc__, no_args_is_help=True)
 
@@ -74,8 +74,8 @@ class Wanted:
 @app.command("list")
 def list_(context: typer.Context, as_json: Json = False) -> None:
     """List the reasons, each with its number of letters, their times and offsets, and how many were put back."""
-    from streaming.dead_letters import letters as dead_letters
-    from streaming.dead_letters import report
+    from avro_data_contracts.streaming.dead_letters import letters as dead_letters
+    from avro_data_contracts.streaming.dead_letters import report
 
     contract = loading.load(context.obj[0].contracts_dir).get(context.obj[1])
     report.reasons(contract, dead_letters.read(context.obj[0], contract), as_json=as_json)
@@ -95,8 +95,8 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show single letters: where the record is, why it was rejected, its sizes and header names; no content."""
-    from streaming.dead_letters import letters as dead_letters
-    from streaming.dead_letters import report
+    from avro_data_contracts.streaming.dead_letters import letters as dead_letters
+    from avro_data_contracts.streaming.dead_letters import report
 
     configured, name = context.obj
     wanted = Wanted.of(reason, since, until, at)
@@ -112,8 +112,8 @@ def show(
 @app.command()
 def review(context: typer.Context, since: Since = None, until: Until = None, as_json: Json = False) -> None:
     """Print the share of records that were rejected and not put back; exit 1 if it is more than `max_rate`."""
-    from streaming.dead_letters import report
-    from streaming.dead_letters import review as reviewing
+    from avro_data_contracts.streaming.dead_letters import report
+    from avro_data_contracts.streaming.dead_letters import review as reviewing
 
     configured, name = context.obj
     wanted = Wanted.of(None, since, until, None)
@@ -139,9 +139,9 @@ def replay(
     Records keep their timestamps: a newer event of the same row stays, and a record put back twice is one row.  A
     record is put back only once, unless you add `--again`.  What a producer could not send has no record to put back.
     """
-    from streaming.dead_letters import letters as dead_letters
-    from streaming.dead_letters import replay as replaying
-    from streaming.dead_letters import report
+    from avro_data_contracts.streaming.dead_letters import letters as dead_letters
+    from avro_data_contracts.streaming.dead_letters import replay as replaying
+    from avro_data_contracts.streaming.dead_letters import report
 
     configured, name = context.obj
     logs.configure(configured.log_format)

@@ -17,15 +17,15 @@ from typing import Any
 
 from confluent_kafka import Message
 
-from contracts.catalog import dead_letter
-from contracts.catalog.contract import Contract
-from contracts.errors import ConfigurationError
-from contracts.registry.topics import Topics
-from contracts.settings import Settings
-from streaming import topic
-from streaming.decode import framing
-from streaming.sinks import refusals
-from streaming.topic import Ranges
+from avro_data_contracts.contracts.catalog import dead_letter
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.registry.topics import Topics
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.streaming import topic
+from avro_data_contracts.streaming.decode import framing
+from avro_data_contracts.streaming.sinks import refusals
+from avro_data_contracts.streaming.topic import Ranges
 
 
 @dataclass(frozen=True, order=True)

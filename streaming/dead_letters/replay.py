@@ -12,17 +12,17 @@ from typing import Any
 
 from confluent_kafka import KafkaError, Message
 
-from contracts.catalog import dead_letter
-from contracts.catalog.contract import Contract
-from contracts.errors import ConfigurationError
-from contracts.registry.outbox import Outbox
-from contracts.registry.topics import Topics
-from contracts.settings import Settings
-from streaming import failures, topic
-from streaming.dead_letters import letters as dead_letters
-from streaming.dead_letters.letters import Letter, Place
-from streaming.portions import portions
-from streaming.sinks.dead_letter import BESIDE_ANOTHER, INVALID_TIMESTAMP, size_limits
+from avro_data_contracts.contracts.catalog import dead_letter
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.registry.outbox import Outbox
+from avro_data_contracts.contracts.registry.topics import Topics
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.streaming import failures, topic
+from avro_data_contracts.streaming.dead_letters import letters as dead_letters
+from avro_data_contracts.streaming.dead_letters.letters import Letter, Place
+from avro_data_contracts.streaming.portions import portions
+from avro_data_contracts.streaming.sinks.dead_letter import BESIDE_ANOTHER, INVALID_TIMESTAMP, size_limits
 
 _AT_ONCE = 500
 _BYTES_AT_ONCE = 32 * 1024 * 1024

@@ -19,11 +19,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as Bar
 from rich.table import Table
 
-from contracts.catalog.contract import Contract
-from streaming.dead_letters.letters import Letter, Letters, Place
-from streaming.dead_letters.replay import Replayed
-from streaming.dead_letters.review import Review
-from streaming.topic import headers
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.streaming.dead_letters.letters import Letter, Letters, Place
+from avro_data_contracts.streaming.dead_letters.replay import Replayed
+from avro_data_contracts.streaming.dead_letters.review import Review
+from avro_data_contracts.streaming.topic import headers
 
 JSON_VERSION = 1
 _LOG_WIDTH = 160

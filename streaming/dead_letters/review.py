@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from contracts.catalog.contract import Contract
-from contracts.errors import FindingsError
-from contracts.settings import Settings
-from streaming import topic
-from streaming.dead_letters import letters
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.errors import FindingsError
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.streaming import topic
+from avro_data_contracts.streaming.dead_letters import letters
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from contracts.catalog.contract import Contract
-from contracts.registry.client import Registry
-from streaming.decode import decoder, framing
-from streaming.decode.framing import SchemaKey
-from streaming.decode.reasons import Reason
-from streaming.decode.writers import LookedUp, Writer, Writers
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.registry.client import Registry
+from avro_data_contracts.streaming.decode import decoder, framing
+from avro_data_contracts.streaming.decode.framing import SchemaKey
+from avro_data_contracts.streaming.decode.reasons import Reason
+from avro_data_contracts.streaming.decode.writers import LookedUp, Writer, Writers
 
 TOMBSTONE = "tombstone"
 _JUDGED = ("record", "reason", "detail")

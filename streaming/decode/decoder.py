@@ -19,16 +19,16 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.avro.functions import from_avro
 
-from contracts.avro import parsing
-from contracts.avro.logical import logical_of, max_precision
-from contracts.catalog.contract import Contract
-from contracts.quality.rules import Rule
-from contracts.stores.types import MOST_DIGITS
-from streaming.decode import framing, rules, strict, values
-from streaming.decode.framing import SchemaKey
-from streaming.decode.reasons import Reason
-from streaming.decode.strict import StrictReader
-from streaming.decode.writers import Writer
+from avro_data_contracts.contracts.avro import parsing
+from avro_data_contracts.contracts.avro.logical import logical_of, max_precision
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.quality.rules import Rule
+from avro_data_contracts.contracts.stores.types import MOST_DIGITS
+from avro_data_contracts.streaming.decode import framing, rules, strict, values
+from avro_data_contracts.streaming.decode.framing import SchemaKey
+from avro_data_contracts.streaming.decode.reasons import Reason
+from avro_data_contracts.streaming.decode.strict import StrictReader
+from avro_data_contracts.streaming.decode.writers import Writer
 
 SENTINEL = bytes.fromhex("c0ffee5eed5ea1ed")
 _NO_RECORD = "the body fits its writer schema, but Avro cannot convert it to the contract's schema"

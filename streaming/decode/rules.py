@@ -11,7 +11,7 @@ from typing import Any, Final
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from contracts.quality.expressions import (
+from avro_data_contracts.contracts.quality.expressions import (
     ARITHMETIC,
     COMPARISONS,
     And,
@@ -29,8 +29,8 @@ from contracts.quality.expressions import (
     Path,
     Type,
 )
-from contracts.quality.rules import Rule
-from contracts.quality.typing import common_digits
+from avro_data_contracts.contracts.quality.rules import Rule
+from avro_data_contracts.contracts.quality.typing import common_digits
 
 _OPERATORS: Final[Mapping[str, Callable[[Column, Column], Column]]] = {**COMPARISONS, **ARITHMETIC}
 

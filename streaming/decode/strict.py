@@ -18,7 +18,7 @@ from typing import Any
 from py4j.java_gateway import JavaObject
 from pyspark.sql import Column, SparkSession
 
-from contracts.avro.nodes import (
+from avro_data_contracts.contracts.avro.nodes import (
     AnyType,
     Array,
     Enum,
@@ -33,7 +33,7 @@ from contracts.avro.nodes import (
     children,
     join,
 )
-from contracts.compat.resolution import PROMOTIONS
+from avro_data_contracts.contracts.compat.resolution import PROMOTIONS
 
 #: Class of the exception with which an unknown schema id fails a job; its message is the id.
 UNSEEN = "datacontracts.UnseenSchema"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from streaming.decode.reasons import Reason
+from avro_data_contracts.streaming.decode.reasons import Reason
 
 #: A record's timestamp, ms since the epoch; null where the column `timestamp` has it.
 FAR_MILLIS = "far_millis"

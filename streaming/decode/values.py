@@ -12,11 +12,11 @@ from functools import reduce
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from contracts.avro import shapes
-from contracts.avro.nodes import AnyType, Array, Map, Record, Schema, Union, join
-from contracts.catalog.contract import Contract
-from contracts.stores import types
-from contracts.stores.known import store_of
+from avro_data_contracts.contracts.avro import shapes
+from avro_data_contracts.contracts.avro.nodes import AnyType, Array, Map, Record, Schema, Union, join
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.stores import types
+from avro_data_contracts.contracts.stores.known import store_of
 
 Test = Callable[[Column], Column]
 

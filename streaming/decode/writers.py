@@ -10,19 +10,19 @@ import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from contracts.avro.nodes import Logical
-from contracts.avro.writing import to_json
-from contracts.catalog.contract import Contract
-from contracts.compat import levels, meanings
-from contracts.compat.changes import Change, Kind
-from contracts.errors import InvalidSchema
-from contracts.registry.client import NoGuidEndpoint, Registry
-from contracts.registry.parallel import each
-from contracts.registry.registered import RegisteredSchema
-from contracts.registry.snapshot import Snapshot
-from streaming.decode.framing import SchemaKey
-from streaming.decode.reasons import Reason
-from streaming.decode.strict import nesting
+from avro_data_contracts.contracts.avro.nodes import Logical
+from avro_data_contracts.contracts.avro.writing import to_json
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.compat import levels, meanings
+from avro_data_contracts.contracts.compat.changes import Change, Kind
+from avro_data_contracts.contracts.errors import InvalidSchema
+from avro_data_contracts.contracts.registry.client import NoGuidEndpoint, Registry
+from avro_data_contracts.contracts.registry.parallel import each
+from avro_data_contracts.contracts.registry.registered import RegisteredSchema
+from avro_data_contracts.contracts.registry.snapshot import Snapshot
+from avro_data_contracts.streaming.decode.framing import SchemaKey
+from avro_data_contracts.streaming.decode.reasons import Reason
+from avro_data_contracts.streaming.decode.strict import nesting
 
 #: Most ids of a batch that are looked up one by one, besides the subject's own.
 MOST_ASKED = 100

@@ -20,25 +20,25 @@ from typing import Any
 import fastavro
 from fastavro import _read_py
 
-from contracts.avro import parsing
-from contracts.catalog.contract import Contract
-from contracts.errors import ConfigurationError
-from contracts.registry.client import Registry
-from contracts.settings import Settings
-from contracts.stores import types
-from streaming import topic
-from streaming.dead_letters import letters as dead_letters
-from streaming.dead_letters.letters import Letters
-from streaming.decode import framing
-from streaming.decode.framing import Headers, SchemaKey
-from streaming.decode.writers import Writers
-from streaming.inspection import stored
-from streaming.inspection.stored import Position
-from streaming.run import gaps
-from streaming.run.checkpoints import Checkpoints
-from streaming.sinks import refusals
-from streaming.stores.store import Key
-from streaming.topic import Ranges
+from avro_data_contracts.contracts.avro import parsing
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.registry.client import Registry
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.contracts.stores import types
+from avro_data_contracts.streaming import topic
+from avro_data_contracts.streaming.dead_letters import letters as dead_letters
+from avro_data_contracts.streaming.dead_letters.letters import Letters
+from avro_data_contracts.streaming.decode import framing
+from avro_data_contracts.streaming.decode.framing import Headers, SchemaKey
+from avro_data_contracts.streaming.decode.writers import Writers
+from avro_data_contracts.streaming.inspection import stored
+from avro_data_contracts.streaming.inspection.stored import Position
+from avro_data_contracts.streaming.run import gaps
+from avro_data_contracts.streaming.run.checkpoints import Checkpoints
+from avro_data_contracts.streaming.sinks import refusals
+from avro_data_contracts.streaming.stores.store import Key
+from avro_data_contracts.streaming.topic import Ranges
 
 # fastavro knows uuid only for strings.
 for _readers in (fastavro.read.LOGICAL_READERS, _read_py.LOGICAL_READERS):  # type: ignore[attr-defined]

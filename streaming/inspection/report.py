@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from contracts.stores.known import STORES
-from contracts.stores.spec import SinkSpec
-from streaming.inspection.reconcile import Outcome, Produced, Stored
+from avro_data_contracts.contracts.stores.known import STORES
+from avro_data_contracts.contracts.stores.spec import SinkSpec
+from avro_data_contracts.streaming.inspection.reconcile import Outcome, Produced, Stored
 
 JSON_VERSION = 1
 _SHOWN = 5

@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from contracts.catalog.contract import Contract
-from contracts.catalog.loading import Catalog
-from contracts.errors import Refused, ServiceError
-from contracts.registry.client import Registry
-from contracts.settings import Settings
-from contracts.stores.spec import SinkSpec
-from streaming.inspection.table_size import Counting
-from streaming.run import groups
-from streaming.run.groups import Groups
-from streaming.stores.known import STORES
-from streaming.stores.store import Rows
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.catalog.loading import Catalog
+from avro_data_contracts.contracts.errors import Refused, ServiceError
+from avro_data_contracts.contracts.registry.client import Registry
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.contracts.stores.spec import SinkSpec
+from avro_data_contracts.streaming.inspection.table_size import Counting
+from avro_data_contracts.streaming.run import groups
+from avro_data_contracts.streaming.run.groups import Groups
+from avro_data_contracts.streaming.stores.known import STORES
+from avro_data_contracts.streaming.stores.store import Rows
 
 _TIMEOUT_S = 5.0
 

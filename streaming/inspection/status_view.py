@@ -13,8 +13,8 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from streaming.inspection.status import ContractStatus, Status
-from streaming.stores.store import Rows
+from avro_data_contracts.streaming.inspection.status import ContractStatus, Status
+from avro_data_contracts.streaming.stores.store import Rows
 
 JSON_VERSION = 1
 _UNKNOWN = "-"

@@ -8,13 +8,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from contracts.catalog.contract import Contract
-from contracts.settings import Settings
-from contracts.stores.spec import SinkSpec
-from contracts.stores.table import RESERVED
-from contracts.tables import layout
-from streaming.stores.known import STORES
-from streaming.stores.store import Key
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.contracts.stores.spec import SinkSpec
+from avro_data_contracts.contracts.stores.table import RESERVED
+from avro_data_contracts.contracts.tables import layout
+from avro_data_contracts.streaming.stores.known import STORES
+from avro_data_contracts.streaming.stores.store import Key
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
-from contracts.settings import Settings
-from contracts.stores.spec import SinkSpec
-from streaming.stores.known import STORES
-from streaming.stores.store import Rows
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.contracts.stores.spec import SinkSpec
+from avro_data_contracts.streaming.stores.known import STORES
+from avro_data_contracts.streaming.stores.store import Rows
 
 
 class Counting:

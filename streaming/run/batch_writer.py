@@ -15,23 +15,23 @@ import structlog
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 
-from contracts.catalog.contract import Contract
-from contracts.errors import ServiceError
-from contracts.registry.client import Registry
-from contracts.settings import Settings
-from streaming import failures
-from streaming.decode import strict, timestamps
-from streaming.decode.batches import Asked, Decoding
-from streaming.failures import UnreadableTimestamp, UnseenSchemaId
-from streaming.run import gaps, pieces
-from streaming.run.broker import SameTopic
-from streaming.run.checkpoints import ranges
-from streaming.run.metrics import Metrics
-from streaming.sinks import refusals
-from streaming.sinks.counts import Counts
-from streaming.sinks.dead_letter import DeadLetterSink
-from streaming.sinks.refusals import RowsRefused
-from streaming.sinks.sink import Sink
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.errors import ServiceError
+from avro_data_contracts.contracts.registry.client import Registry
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.streaming import failures
+from avro_data_contracts.streaming.decode import strict, timestamps
+from avro_data_contracts.streaming.decode.batches import Asked, Decoding
+from avro_data_contracts.streaming.failures import UnreadableTimestamp, UnseenSchemaId
+from avro_data_contracts.streaming.run import gaps, pieces
+from avro_data_contracts.streaming.run.broker import SameTopic
+from avro_data_contracts.streaming.run.checkpoints import ranges
+from avro_data_contracts.streaming.run.metrics import Metrics
+from avro_data_contracts.streaming.sinks import refusals
+from avro_data_contracts.streaming.sinks.counts import Counts
+from avro_data_contracts.streaming.sinks.dead_letter import DeadLetterSink
+from avro_data_contracts.streaming.sinks.refusals import RowsRefused
+from avro_data_contracts.streaming.sinks.sink import Sink
 
 log = structlog.get_logger("streaming")
 

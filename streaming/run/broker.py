@@ -13,11 +13,11 @@ import structlog
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from contracts.errors import Refused, ServiceError
-from contracts.registry import kafka
-from contracts.registry.topics import Topics
-from contracts.settings import Settings
-from streaming import failures
+from avro_data_contracts.contracts.errors import Refused, ServiceError
+from avro_data_contracts.contracts.registry import kafka
+from avro_data_contracts.contracts.registry.topics import Topics
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.streaming import failures
 
 log = structlog.get_logger("streaming")
 

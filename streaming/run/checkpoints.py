@@ -15,10 +15,10 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from contracts.catalog.contract import Contract
-from contracts.errors import ConfigurationError, ServiceError
-from contracts.registry.topics import Topics
-from contracts.settings import Settings
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.errors import ConfigurationError, ServiceError
+from avro_data_contracts.contracts.registry.topics import Topics
+from avro_data_contracts.contracts.settings import Settings
 
 LAYOUT = 1
 LAYOUT_FILE = "layout.json"

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import structlog
 
-from contracts.catalog.contract import Contract
-from contracts.errors import ConfigurationError
-from contracts.settings import Settings
-from streaming import topic
-from streaming.run.checkpoints import next_offsets
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.streaming import topic
+from avro_data_contracts.streaming.run.checkpoints import next_offsets
 
 log = structlog.get_logger("streaming")
 

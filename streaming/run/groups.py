@@ -12,11 +12,11 @@ from collections.abc import Mapping
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from contracts.catalog.contract import Contract
-from contracts.errors import ServiceError
-from contracts.registry import kafka
-from contracts.settings import Settings
-from streaming import failures
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.errors import ServiceError
+from avro_data_contracts.contracts.registry import kafka
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.streaming import failures
 
 Offsets = Mapping[int, int]
 

@@ -16,20 +16,20 @@ import structlog
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
-from contracts.catalog.contract import Contract
-from contracts.errors import ConfigurationError, ServiceError
-from contracts.registry.client import Registry
-from contracts.registry.topics import Topics
-from contracts.settings import Settings
-from streaming.run import gaps, source
-from streaming.run.batch_writer import BatchWriter
-from streaming.run.broker import SameTopic, Watch
-from streaming.run.checkpoints import Checkpoints
-from streaming.run.metrics import Metrics
-from streaming.run.progress import Progress
-from streaming.run.store_query import StoreQuery
-from streaming.sinks.sink import Sink
-from streaming.stores.known import STORES
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.errors import ConfigurationError, ServiceError
+from avro_data_contracts.contracts.registry.client import Registry
+from avro_data_contracts.contracts.registry.topics import Topics
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.streaming.run import gaps, source
+from avro_data_contracts.streaming.run.batch_writer import BatchWriter
+from avro_data_contracts.streaming.run.broker import SameTopic, Watch
+from avro_data_contracts.streaming.run.checkpoints import Checkpoints
+from avro_data_contracts.streaming.run.metrics import Metrics
+from avro_data_contracts.streaming.run.progress import Progress
+from avro_data_contracts.streaming.run.store_query import StoreQuery
+from avro_data_contracts.streaming.sinks.sink import Sink
+from avro_data_contracts.streaming.stores.known import STORES
 
 log = structlog.get_logger("streaming")
 

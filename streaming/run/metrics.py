@@ -12,12 +12,12 @@ from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from contracts.catalog.contract import Contract
-from contracts.errors import ConfigurationError, ServiceError
-from contracts.settings import Settings
-from streaming.decode.reasons import Reason
-from streaming.sinks import refusals
-from streaming.sinks.counts import Counts
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.errors import ConfigurationError, ServiceError
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.streaming.decode.reasons import Reason
+from avro_data_contracts.streaming.sinks import refusals
+from avro_data_contracts.streaming.sinks.counts import Counts
 
 BATCH_BUCKETS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 LATENCY_BUCKETS = (0.1, 0.25, 0.5, 1, 1.5, 2, 3, 4, 5, 7.5, 10, 30, 60, 300, 1800, 3600, 21600, 86400)

@@ -19,11 +19,11 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.avro.functions import from_avro
 
-from contracts.settings import Settings
-from streaming import topic
-from streaming.decode.timestamps import FAR_MILLIS, LEAST_MILLIS, MOST_MILLIS
-from streaming.portions import portions
-from streaming.topic import Ranges
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.streaming import topic
+from avro_data_contracts.streaming.decode.timestamps import FAR_MILLIS, LEAST_MILLIS, MOST_MILLIS
+from avro_data_contracts.streaming.portions import portions
+from avro_data_contracts.streaming.topic import Ranges
 
 # A piece is one value on its way to the JVM.
 _MOST_BYTES = 16 * 1024 * 1024

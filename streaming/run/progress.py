@@ -14,12 +14,12 @@ from pathlib import Path
 import structlog
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from contracts.catalog.contract import Contract
-from contracts.errors import ServiceError
-from contracts.settings import Settings
-from streaming.run import groups
-from streaming.run.checkpoints import position
-from streaming.run.groups import Groups, Offsets
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.errors import ServiceError
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.streaming.run import groups
+from avro_data_contracts.streaming.run.checkpoints import position
+from avro_data_contracts.streaming.run.groups import Groups, Offsets
 
 log = structlog.get_logger("streaming")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pyspark.sql import DataFrame, SparkSession
 
-from contracts.registry import kafka
-from contracts.settings import Settings
+from avro_data_contracts.contracts.registry import kafka
+from avro_data_contracts.contracts.settings import Settings
 
 # How long the driver waits for an answer of the broker, and an executor for a record that exists, ms.  Short, because
 # a stream that is asked to stop waits for its open requests; requests without an answer are repeated.

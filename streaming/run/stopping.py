@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import structlog
 
-from contracts.errors import EXIT_INTERRUPTED
+from avro_data_contracts.contracts.errors import EXIT_INTERRUPTED
 
 log = structlog.get_logger("streaming")
 

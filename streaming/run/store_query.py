@@ -16,8 +16,8 @@ from pyspark.sql.streaming.query import StreamingQuery
 from structlog.typing import FilteringBoundLogger
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_exponential_jitter
 
-from contracts.errors import ContractsError, Refused, ServiceError
-from streaming.sinks.counts import Counts
+from avro_data_contracts.contracts.errors import ContractsError, Refused, ServiceError
+from avro_data_contracts.streaming.sinks.counts import Counts
 
 
 class State(Enum):

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 import structlog
 
-from contracts.errors import ConfigurationError
-from contracts.stores.spec import SinkSpec
-from contracts.stores.table import POSITION, RESERVED, Column, Table
-from contracts.tables import layout
+from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.stores.spec import SinkSpec
+from avro_data_contracts.contracts.stores.table import POSITION, RESERVED, Column, Table
+from avro_data_contracts.contracts.tables import layout
 
 log = structlog.get_logger("streaming")
 

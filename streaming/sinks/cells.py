@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from contracts.avro import shapes
-from contracts.avro.nodes import AnyType, Array, Fixed, Map, Record, Schema, Union
-from contracts.stores import types
+from avro_data_contracts.contracts.avro import shapes
+from avro_data_contracts.contracts.avro.nodes import AnyType, Array, Fixed, Map, Record, Schema, Union
+from avro_data_contracts.contracts.stores import types
 
 Cell = Callable[[Column], Column]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from streaming.sinks.observed import Observed
+from avro_data_contracts.streaming.sinks.observed import Observed
 
 _BATCH = "batch"
 

@@ -14,15 +14,15 @@ from confluent_kafka import KafkaError, Message
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
-from contracts.catalog import dead_letter as headers
-from contracts.catalog.contract import Contract
-from contracts.registry.outbox import Outbox
-from contracts.registry.topics import Topics
-from contracts.settings import Settings
-from streaming import failures
-from streaming.decode import timestamps
-from streaming.decode.reasons import Reason
-from streaming.sinks import refusals
+from avro_data_contracts.contracts.catalog import dead_letter as headers
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.registry.outbox import Outbox
+from avro_data_contracts.contracts.registry.topics import Topics
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.streaming import failures
+from avro_data_contracts.streaming.decode import timestamps
+from avro_data_contracts.streaming.decode.reasons import Reason
+from avro_data_contracts.streaming.sinks import refusals
 
 # The broker decides with the topic's limit; this is the largest that the client allows.
 _MOST_BYTES = 1_000_000_000

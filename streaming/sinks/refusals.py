@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from contracts.errors import ContractsError
+from avro_data_contracts.contracts.errors import ContractsError
 
 PREFIX = "REFUSED:"
 #: If a store refuses all rows of a batch, and at least so many, the cause is the table, not a row.

@@ -7,11 +7,18 @@ from collections.abc import Callable
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from contracts.avro.nodes import Field, Schema
-from contracts.catalog.contract import Contract
-from contracts.stores.table import DELETED, EVENT_OFFSET, EVENT_ORDER, EVENT_PARTITION, EVENT_TIMESTAMP, Table
-from streaming.decode.batches import TOMBSTONE
-from streaming.sinks.cells import Cell
+from avro_data_contracts.contracts.avro.nodes import Field, Schema
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.stores.table import (
+    DELETED,
+    EVENT_OFFSET,
+    EVENT_ORDER,
+    EVENT_PARTITION,
+    EVENT_TIMESTAMP,
+    Table,
+)
+from avro_data_contracts.streaming.decode.batches import TOMBSTONE
+from avro_data_contracts.streaming.sinks.cells import Cell
 
 
 def of(decoded: DataFrame, contract: Contract, table: Table, cell_of: Callable[[Schema, Field], Cell]) -> DataFrame:

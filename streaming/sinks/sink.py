@@ -6,8 +6,8 @@ from typing import Protocol
 
 from pyspark.sql import DataFrame
 
-from contracts.stores.spec import SinkSpec
-from streaming.sinks.counts import Counts
+from avro_data_contracts.contracts.stores.spec import SinkSpec
+from avro_data_contracts.streaming.sinks.counts import Counts
 
 
 class Sink(Protocol):

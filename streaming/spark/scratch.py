@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.errors import ConfigurationError
 
 _PREFIX = "run-"
 

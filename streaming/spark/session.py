@@ -15,11 +15,11 @@ from pyspark import SparkContext
 from pyspark.errors import PySparkRuntimeError
 from pyspark.sql import SparkSession
 
-from contracts.errors import ConfigurationError, ServiceError
-from contracts.settings import Settings
-from streaming.decode import strict
-from streaming.spark import gateway, scratch
-from streaming.stores.known import STORES
+from avro_data_contracts.contracts.errors import ConfigurationError, ServiceError
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.streaming.decode import strict
+from avro_data_contracts.streaming.spark import gateway, scratch
+from avro_data_contracts.streaming.stores.known import STORES
 
 # A broken body may claim a string of 2 GiB, or as many items, and Avro would allocate them before it reads them.  The
 # strict reader (`decode.strict`) finds such a body first; no record is this large.

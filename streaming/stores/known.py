@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from contracts.stores.known import STORES as CONTRACTED
-from streaming.stores.store import Store
+from avro_data_contracts.contracts.stores.known import STORES as CONTRACTED
+from avro_data_contracts.streaming.stores.store import Store
 
 #: Key under `sinks` of a contract -> the store.
 STORES: Final[Mapping[str, Store]] = MappingProxyType(
-    {kind: importlib.import_module(f"streaming.stores.{kind}.store").STORE for kind in CONTRACTED}
+    {kind: importlib.import_module(f"avro_data_contracts.streaming.stores.{kind}.store").STORE for kind in CONTRACTED}
 )

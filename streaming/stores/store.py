@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from contracts.catalog.contract import Contract
-from contracts.settings import Settings
-from streaming.sinks.sink import Sink
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.streaming.sinks.sink import Sink
 
 Key = tuple[Any, ...]
 #: How long counting a table's rows may take, seconds: a store reads the whole table to count.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from contracts.sources.spec import SourceSpec
+from avro_data_contracts.contracts.sources.spec import SourceSpec
 
 
 class RandomuserSpec(SourceSpec):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from contracts.avro.nodes import AnyType, Array, Map, Schema
-from contracts.avro.shapes import nullability, type_name
-from contracts.stores.table import ColumnType
-from contracts.stores.types import scalar
+from avro_data_contracts.contracts.avro.nodes import AnyType, Array, Map, Schema
+from avro_data_contracts.contracts.avro.shapes import nullability, type_name
+from avro_data_contracts.contracts.stores.table import ColumnType
+from avro_data_contracts.contracts.stores.types import scalar
 
 SCALARS: Final = {
     "boolean": "boolean",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from contracts.avro.nodes import AnyType, Schema
-from contracts.stores.cassandra import columns, names
-from contracts.stores.cassandra.spec import CassandraSpec
-from contracts.stores.store import FIX_TYPE, Store
-from contracts.stores.table import Column, ColumnType, Refusal, Table
+from avro_data_contracts.contracts.avro.nodes import AnyType, Schema
+from avro_data_contracts.contracts.stores.cassandra import columns, names
+from avro_data_contracts.contracts.stores.cassandra.spec import CassandraSpec
+from avro_data_contracts.contracts.stores.store import FIX_TYPE, Store
+from avro_data_contracts.contracts.stores.table import Column, ColumnType, Refusal, Table
 
 
 class Cassandra(Store):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from contracts.avro.nodes import AnyType, Schema
-from contracts.avro.shapes import decimal_digits, nullability
-from contracts.stores.table import ColumnType
-from contracts.stores.types import scalar
+from avro_data_contracts.contracts.avro.nodes import AnyType, Schema
+from avro_data_contracts.contracts.avro.shapes import decimal_digits, nullability
+from avro_data_contracts.contracts.stores.table import ColumnType
+from avro_data_contracts.contracts.stores.types import scalar
 
 #: `{precision}` and `{scale}` are those of a decimal.
 SCALARS: Final = {

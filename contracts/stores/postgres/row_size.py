@@ -10,9 +10,9 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from contracts.avro import shapes
-from contracts.avro.nodes import AnyType, Enum, Fixed, Record, Schema
-from contracts.stores.postgres import columns
+from avro_data_contracts.contracts.avro import shapes
+from avro_data_contracts.contracts.avro.nodes import AnyType, Enum, Fixed, Record, Schema
+from avro_data_contracts.contracts.stores.postgres import columns
 
 #: A page of 8,192 bytes, without its header and one line pointer.
 MOST: Final = 8160

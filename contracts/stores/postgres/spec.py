@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from contracts.stores.spec import Identifier, SinkSpec
+from avro_data_contracts.contracts.stores.spec import Identifier, SinkSpec
 
 
 class PostgresSpec(SinkSpec):

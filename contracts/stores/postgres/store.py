@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from contracts.avro.nodes import AnyType, Record, Schema
-from contracts.stores import types
-from contracts.stores.postgres import columns, names, row_size
-from contracts.stores.postgres.spec import PostgresSpec
-from contracts.stores.store import FIX_TYPE, Store
-from contracts.stores.table import POSITION, Column, ColumnType, Refusal, Table
+from avro_data_contracts.contracts.avro.nodes import AnyType, Record, Schema
+from avro_data_contracts.contracts.stores import types
+from avro_data_contracts.contracts.stores.postgres import columns, names, row_size
+from avro_data_contracts.contracts.stores.postgres.spec import PostgresSpec
+from avro_data_contracts.contracts.stores.store import FIX_TYPE, Store
+from avro_data_contracts.contracts.stores.table import POSITION, Column, ColumnType, Refusal, Table
 
 #: The most columns of a table.
 MOST_COLUMNS: Final = 1600

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from contracts.catalog import loading
-from contracts.errors import Refused, ServiceError
-from contracts.registry import plan
-from contracts.registry.client import Registry
-from contracts.registry.register import Servers
-from contracts.registry.topics import Topics
-from contracts.settings import Settings
+from avro_data_contracts.contracts.catalog import loading
+from avro_data_contracts.contracts.errors import Refused, ServiceError
+from avro_data_contracts.contracts.registry import plan
+from avro_data_contracts.contracts.registry.client import Registry
+from avro_data_contracts.contracts.registry.register import Servers
+from avro_data_contracts.contracts.registry.topics import Topics
+from avro_data_contracts.contracts.settings import Settings
 from contracts_tests.fixtures.clone import CLONE
 from contracts_tests.fixtures.repository import Repository
 
@@ -152,8 +152,8 @@ def test_shared_type_can_break_under_a_new_name(repository: Repository) -> None:
 
 DIES = """\
 import os
-from contracts import cli
-from contracts.registry.client import Registry
+from avro_data_contracts.contracts import cli
+from avro_data_contracts.contracts.registry.client import Registry
 
 def register(registry, *arguments):
     {first}

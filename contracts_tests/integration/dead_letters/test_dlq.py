@@ -11,12 +11,12 @@ import yaml
 from confluent_kafka import Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from avro_data_contracts.producers import dead_letter
+from avro_data_contracts.producers.rejection import Rejection
 from contracts_tests.fixtures.dlq import Dlq
 from contracts_tests.fixtures.pipeline import Pipeline
 from contracts_tests.fixtures.stack import RunningStack
 from contracts_tests.fixtures.users import user
-from producers import dead_letter
-from producers.rejection import Rejection
 
 OWN_HEADERS = [
     ("trace", b"\x00\xff"),

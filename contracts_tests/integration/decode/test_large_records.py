@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 
+from avro_data_contracts.streaming.inspection.reconcile import reconcile
 from contracts_tests.fixtures.pipeline import Pipeline
 from contracts_tests.fixtures.processes import run_apart
 from contracts_tests.fixtures.stack import RunningStack
 from contracts_tests.fixtures.users import user
-from streaming.inspection.reconcile import reconcile
 
 MEMORY = "640m"
 SIZE = 900_000

@@ -15,15 +15,15 @@ import fastavro
 import pytest
 from pyspark.sql import SparkSession
 
-from contracts.errors import ContractsError
-from contracts.settings import Settings
+from avro_data_contracts.contracts.errors import ContractsError
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.streaming.run import job
+from avro_data_contracts.streaming.stores.cassandra import connection as cassandra
+from avro_data_contracts.streaming.stores.postgres import connection as postgres
 from contracts_tests.fixtures.complaints import complaints
 from contracts_tests.fixtures.made_up import pipeline_of
 from contracts_tests.fixtures.pipeline import Pipeline
 from contracts_tests.fixtures.versions import history, later, value
-from streaming.run import job
-from streaming.stores.cassandra import connection as cassandra
-from streaming.stores.postgres import connection as postgres
 
 Row = dict[str, Any]
 SEED = 5

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from avro_data_contracts.streaming import queries
 from contracts_tests.fixtures.pipeline import Pipeline
 from contracts_tests.fixtures.users import user
-from streaming import queries
 
 
 def test_decoded_stream_supports_windows_and_watermarks(pipeline: Pipeline) -> None:

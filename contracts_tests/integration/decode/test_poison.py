@@ -15,7 +15,12 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 from pyspark.sql import SparkSession
 
-from contracts.settings import Settings
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.streaming.decode.writers import MOST_ASKED
+from avro_data_contracts.streaming.inspection.reconcile import reconcile
+from avro_data_contracts.streaming.run import job
+from avro_data_contracts.streaming.run.gaps import RecordsLost
+from avro_data_contracts.streaming.stores.postgres import connection as postgres
 from contracts_tests.fixtures.confluent import Confluent
 from contracts_tests.fixtures.gateway import Gateway
 from contracts_tests.fixtures.made_up import pipeline_of
@@ -23,11 +28,6 @@ from contracts_tests.fixtures.pipeline import Pipeline
 from contracts_tests.fixtures.processes import run
 from contracts_tests.fixtures.stack import RunningStack
 from contracts_tests.fixtures.users import headers, user
-from streaming.decode.writers import MOST_ASKED
-from streaming.inspection.reconcile import reconcile
-from streaming.run import job
-from streaming.run.gaps import RecordsLost
-from streaming.stores.postgres import connection as postgres
 
 STAMP = "timestamp-millis"
 FIELDS: dict[str, Any] = {

@@ -6,10 +6,10 @@ import uuid
 
 import pytest
 
-from contracts.errors import Refused, ServiceError
-from contracts.registry.client import NoGuidEndpoint, Registry
-from contracts.registry.http import NotJson
-from contracts.registry.snapshot import Snapshot
+from avro_data_contracts.contracts.errors import Refused, ServiceError
+from avro_data_contracts.contracts.registry.client import NoGuidEndpoint, Registry
+from avro_data_contracts.contracts.registry.http import NotJson
+from avro_data_contracts.contracts.registry.snapshot import Snapshot
 from contracts_tests.fixtures.confluent import Confluent
 from contracts_tests.fixtures.gateway import Answer, Gateway
 from contracts_tests.fixtures.repository import Repository

@@ -19,18 +19,18 @@ import yaml
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from contracts.catalog import loading
-from contracts.catalog.contract import Contract
-from contracts.errors import ConfigurationError
-from contracts.quality import patterns
-from contracts.quality.judge import Judge
+from avro_data_contracts.contracts.catalog import loading
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.quality import patterns
+from avro_data_contracts.contracts.quality.judge import Judge
+from avro_data_contracts.producers.publish import Publisher, RejectedRecord
+from avro_data_contracts.streaming.decode import rules
+from avro_data_contracts.streaming.decode.decoder import Decoder
+from avro_data_contracts.streaming.decode.writers import Writer
+from avro_data_contracts.streaming.inspection.reconcile import reconcile
 from contracts_tests.fixtures.pipeline import Pipeline
 from contracts_tests.fixtures.users import headers, user
-from producers.publish import Publisher, RejectedRecord
-from streaming.decode import rules
-from streaming.decode.decoder import Decoder
-from streaming.decode.writers import Writer
-from streaming.inspection.reconcile import reconcile
 
 RECORDS = 10_000
 SEED = 20_261_007

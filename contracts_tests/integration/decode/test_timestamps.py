@@ -9,15 +9,15 @@ import pytest
 import yaml
 from pyspark.sql import SparkSession
 
-from contracts.settings import Settings
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.streaming.decode import timestamps
+from avro_data_contracts.streaming.inspection.reconcile import reconcile
+from avro_data_contracts.streaming.stores.cassandra import connection as cassandra
+from avro_data_contracts.streaming.stores.postgres import connection as postgres
 from contracts_tests.fixtures.pipeline import Pipeline, made
 from contracts_tests.fixtures.processes import run
 from contracts_tests.fixtures.stack import RunningStack
 from contracts_tests.fixtures.users import user
-from streaming.decode import timestamps
-from streaming.inspection.reconcile import reconcile
-from streaming.stores.cassandra import connection as cassandra
-from streaming.stores.postgres import connection as postgres
 
 NOW = 1_790_000_000_000
 #: Timestamps in milliseconds that Spark can hold.

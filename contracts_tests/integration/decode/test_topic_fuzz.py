@@ -12,7 +12,9 @@ import pytest
 from confluent_kafka import Producer
 from pyspark.sql import SparkSession
 
-from contracts.settings import Settings
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.streaming.stores.cassandra import connection as cassandra
+from avro_data_contracts.streaming.stores.postgres import connection as postgres
 from contracts_tests.fixtures.pipeline import Pipeline
 from contracts_tests.fuzz.contracts import SHAPES, prepare
 from contracts_tests.fuzz.java import JavaReader
@@ -22,8 +24,6 @@ from contracts_tests.fuzz.oracle import Branch
 from contracts_tests.fuzz.run import SHARES, Outcome, run
 from contracts_tests.fuzz.verdict import counted, judged
 from contracts_tests.fuzz.writing import Values, joined, varint, write
-from streaming.stores.cassandra import connection as cassandra
-from streaming.stores.postgres import connection as postgres
 
 
 def fuzzed(settings: Settings, spark: SparkSession, folder: Path, name: str, records: int) -> Outcome:

@@ -18,19 +18,19 @@ from cassandra.util import Date, Duration, Time
 from psycopg.types.json import set_json_loads
 from pyspark.sql import SparkSession
 
-from contracts.avro import shapes
-from contracts.settings import Settings
-from contracts.stores import types
-from contracts.stores.known import STORES
+from avro_data_contracts.contracts.avro import shapes
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.contracts.stores import types
+from avro_data_contracts.contracts.stores.known import STORES
+from avro_data_contracts.streaming.inspection.reconcile import reconcile
+from avro_data_contracts.streaming.run import job
+from avro_data_contracts.streaming.stores.cassandra import connection as cassandra
+from avro_data_contracts.streaming.stores.postgres import connection as postgres
 from contracts_tests.fixtures import types_page
 from contracts_tests.fixtures.complaints import complaints, told
 from contracts_tests.fixtures.made_up import pipeline_of
 from contracts_tests.fixtures.pipeline import Pipeline
 from contracts_tests.fixtures.type_cases import EPOCH, Case, cases, decimal, record
-from streaming.inspection.reconcile import reconcile
-from streaming.run import job
-from streaming.stores.cassandra import connection as cassandra
-from streaming.stores.postgres import connection as postgres
 
 CASES = list(cases())
 RECORDS = max(len(case.values) for case in CASES)

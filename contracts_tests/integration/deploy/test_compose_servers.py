@@ -26,7 +26,15 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 from confluent_kafka.admin import AdminClient, NewTopic
 from psycopg import sql
 
-from contracts.settings import Settings
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.deploy import certs, compose
+from avro_data_contracts.deploy.kafka_roles import ROLES
+from avro_data_contracts.stack import ports
+from avro_data_contracts.stack.servers.cassandra import Cassandra
+from avro_data_contracts.stack.servers.kafka import _LOGGING, Kafka
+from avro_data_contracts.stack.servers.server import base_environment
+from avro_data_contracts.stack.shape import Shape
+from avro_data_contracts.stack.site import Site
 from contracts_tests.fixtures import pipeline as pipelines
 from contracts_tests.fixtures.clone import CLONE
 from contracts_tests.fixtures.compose_files import merged
@@ -34,14 +42,6 @@ from contracts_tests.fixtures.compose_servers import Running, hosts_file
 from contracts_tests.fixtures.confluent_images import properties
 from contracts_tests.fixtures.programs import program
 from contracts_tests.fixtures.stack import RunningStack, private_stack
-from deploy import certs, compose
-from deploy.kafka_roles import ROLES
-from stack import ports
-from stack.servers.cassandra import Cassandra
-from stack.servers.kafka import _LOGGING, Kafka
-from stack.servers.server import base_environment
-from stack.shape import Shape
-from stack.site import Site
 
 # For Confluent's own broker: Apache Kafka has neither these nor the reporter that sends metrics to Control Center.
 CONFLUENT_ONLY = re.compile(r"confluent\..*|metric\.reporters")

@@ -22,18 +22,18 @@ from cassandra.cluster import Cluster, NoHostAvailable, Session
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from avro_data_contracts.deploy import compose
+from avro_data_contracts.stack import ports
+from avro_data_contracts.stack.jars import cache, fetch
+from avro_data_contracts.stack.jars.java import java
+from avro_data_contracts.stack.servers.cassandra import Cassandra
+from avro_data_contracts.stack.servers.server import base_environment
+from avro_data_contracts.stack.shape import Shape
+from avro_data_contracts.stack.site import Site
 from contracts_tests.fixtures.clone import CLONE
 from contracts_tests.fixtures.compose_servers import Running, hosts_file
 from contracts_tests.fixtures.programs import program
 from contracts_tests.fixtures.stack import RunningStack, private_stack
-from deploy import compose
-from stack import ports
-from stack.jars import cache, fetch
-from stack.jars.java import java
-from stack.servers.cassandra import Cassandra
-from stack.servers.server import base_environment
-from stack.shape import Shape
-from stack.site import Site
 
 PAGE = (CLONE / "docs" / "how-to" / "operations.md").read_text()
 SERVICES = compose.services(compose.files())

@@ -17,16 +17,16 @@ import requests
 import yaml
 from pyspark.sql import SparkSession
 
-from contracts.registry.http import MEDIA_TYPE
-from contracts.registry.snapshot import Snapshot
-from contracts.settings import Settings
+from avro_data_contracts.contracts.registry.http import MEDIA_TYPE
+from avro_data_contracts.contracts.registry.snapshot import Snapshot
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.streaming.inspection.reconcile import reconcile
+from avro_data_contracts.streaming.stores.postgres import connection as postgres
 from contracts_tests.fixtures.git import git
 from contracts_tests.fixtures.pipeline import Pipeline, made
 from contracts_tests.fixtures.repository import Done, Repository
 from contracts_tests.fixtures.stack import RunningStack
 from contracts_tests.fixtures.users import headers, user
-from streaming.inspection.reconcile import reconcile
-from streaming.stores.postgres import connection as postgres
 
 LEVEL = "FULL_TRANSITIVE"
 REASON = "the address moves to a topic of its own; shipping reads it there"

@@ -28,26 +28,26 @@ from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
-from contracts import settings
-from contracts.catalog import loading
-from contracts.catalog.contract import Contract
-from contracts.errors import ServiceError
-from contracts.registry import plan
-from contracts.registry.client import Registry
-from contracts.registry.register import Servers
-from contracts.registry.snapshot import Snapshot
-from contracts.registry.topics import Topics
-from contracts.settings import Settings
+from avro_data_contracts.contracts import settings
+from avro_data_contracts.contracts.catalog import loading
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.errors import ServiceError
+from avro_data_contracts.contracts.registry import plan
+from avro_data_contracts.contracts.registry.client import Registry
+from avro_data_contracts.contracts.registry.register import Servers
+from avro_data_contracts.contracts.registry.snapshot import Snapshot
+from avro_data_contracts.contracts.registry.topics import Topics
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.producers import publish
+from avro_data_contracts.producers.publish import Publisher
+from avro_data_contracts.producers.rejection import Rejection
+from avro_data_contracts.producers.sources.randomuser.mapping import to_record
+from avro_data_contracts.stack import ports
+from avro_data_contracts.stack.source import replay
+from avro_data_contracts.stack.source.generator import UserGenerator
+from avro_data_contracts.stack.source.server import SourceServer
 from contracts_tests.fixtures.clone import CLONE
 from contracts_tests.fixtures.source_servers import source_servers
-from producers import publish
-from producers.publish import Publisher
-from producers.rejection import Rejection
-from producers.sources.randomuser.mapping import to_record
-from stack import ports
-from stack.source import replay
-from stack.source.generator import UserGenerator
-from stack.source.server import SourceServer
 
 RECORDED = Path(os.environ.get("RANDOMUSER_DIR", CLONE.parent / "shared" / "data" / "randomuser"))
 RECORDINGS = ["made", *(["recorded"] if RECORDED.is_dir() else [])]

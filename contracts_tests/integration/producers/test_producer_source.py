@@ -10,11 +10,11 @@ import pytest
 import requests
 import structlog
 
-from contracts.errors import ConfigurationError, Refused, ServiceError
+from avro_data_contracts.contracts.errors import ConfigurationError, Refused, ServiceError
+from avro_data_contracts.producers.sources.randomuser.api import RandomuserApi, retry_after
+from avro_data_contracts.stack import ports
+from avro_data_contracts.stack.source.server import SourceServer
 from contracts_tests.fixtures.source_servers import source_servers
-from producers.sources.randomuser.api import RandomuserApi, retry_after
-from stack import ports
-from stack.source.server import SourceServer
 
 
 @pytest.fixture

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from contracts.catalog import loading
-from contracts.catalog.contract import Contract
-from contracts.registry.client import Registry
+from avro_data_contracts.contracts.catalog import loading
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.registry.client import Registry
+from avro_data_contracts.streaming.decode.reasons import Reason
+from avro_data_contracts.streaming.decode.writers import Writers
 from contracts_tests.fixtures.confluent import TAGS, Confluent, failure
 from contracts_tests.fixtures.repository import Repository
-from streaming.decode.reasons import Reason
-from streaming.decode.writers import Writers
 
 AGAINST = ("check", "--against", "registry")
 

@@ -10,9 +10,9 @@ import uuid
 
 import pytest
 
-from contracts.errors import Refused
-from contracts.registry.client import Registry
-from contracts.settings import Settings
+from avro_data_contracts.contracts.errors import Refused
+from avro_data_contracts.contracts.registry.client import Registry
+from avro_data_contracts.contracts.settings import Settings
 from contracts_tests.fixtures.evolution import CASES, Case
 
 COMPATIBLE, INCOMPATIBLE, INVALID = "compatible", "incompatible", "invalid"

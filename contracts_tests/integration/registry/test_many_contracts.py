@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from contracts.registry.client import Registry
+from avro_data_contracts.contracts.registry.client import Registry
 from contracts_tests.fixtures.confluent import Confluent
 from contracts_tests.fixtures.gateway import Answer, Gateway, Request
 from contracts_tests.fixtures.repository import Repository

@@ -14,12 +14,12 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from contracts.catalog import loading
-from contracts.registry import plan
-from contracts.registry.client import Registry
-from contracts.registry.register import Servers
-from contracts.registry.topics import Topics
-from contracts.settings import Settings
+from avro_data_contracts.contracts.catalog import loading
+from avro_data_contracts.contracts.registry import plan
+from avro_data_contracts.contracts.registry.client import Registry
+from avro_data_contracts.contracts.registry.register import Servers
+from avro_data_contracts.contracts.registry.topics import Topics
+from avro_data_contracts.contracts.settings import Settings
 from contracts_tests.fixtures.clone import CLONE
 from contracts_tests.fixtures.stack import RunningStack
 

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from contracts.catalog import loading
-from contracts.registry import plan
-from contracts.registry.client import Registry
-from contracts.registry.register import Servers
-from contracts.registry.topics import Topics
-from contracts.settings import Settings
+from avro_data_contracts.contracts.catalog import loading
+from avro_data_contracts.contracts.registry import plan
+from avro_data_contracts.contracts.registry.client import Registry
+from avro_data_contracts.contracts.registry.register import Servers
+from avro_data_contracts.contracts.registry.topics import Topics
+from avro_data_contracts.contracts.settings import Settings
 from contracts_tests.fixtures.clone import CLONE
 from contracts_tests.fixtures.gateway import Answer, Gateway, Request
 from contracts_tests.fixtures.repository import Repository
@@ -105,7 +105,7 @@ def test_next_register_continues_after_a_step_of_unknown_outcome(
 LISTENING = """
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from contracts import cli
+from avro_data_contracts.contracts import cli
 cli.main()
 """
 

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from contracts.errors import Refused, ServiceError
-from contracts.registry.client import Registry
-from contracts.registry.http import Busy
+from avro_data_contracts.contracts.errors import Refused, ServiceError
+from avro_data_contracts.contracts.registry.client import Registry
+from avro_data_contracts.contracts.registry.http import Busy
 from contracts_tests.fixtures.gateway import Answer, Gateway, Request
 from contracts_tests.fixtures.repository import Repository
 

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from contracts.errors import ConfigurationError
-from contracts.settings import Settings
+from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.streaming.run.checkpoints import LAYOUT, Checkpoints
+from avro_data_contracts.streaming.stores.postgres import connection as postgres
 from contracts_tests.fixtures.pipeline import Pipeline, made
 from contracts_tests.fixtures.processes import run
 from contracts_tests.fixtures.stack import RunningStack
 from contracts_tests.fixtures.users import user
-from streaming.run.checkpoints import LAYOUT, Checkpoints
-from streaming.stores.postgres import connection as postgres
 
 
 @pytest.fixture

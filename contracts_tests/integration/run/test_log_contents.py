@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from contracts.settings import Settings
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.streaming import failures
+from avro_data_contracts.streaming.stores.cassandra import connection as cassandra
+from avro_data_contracts.streaming.stores.cassandra.failures import SERVER as CASSANDRA
+from avro_data_contracts.streaming.stores.postgres import connection as postgres
+from avro_data_contracts.streaming.stores.postgres.failures import SERVER as POSTGRES
 from contracts_tests.fixtures.pipeline import Pipeline
 from contracts_tests.fixtures.processes import run
 from contracts_tests.fixtures.stack import RunningStack
 from contracts_tests.fixtures.users import user
-from streaming import failures
-from streaming.stores.cassandra import connection as cassandra
-from streaming.stores.cassandra.failures import SERVER as CASSANDRA
-from streaming.stores.postgres import connection as postgres
-from streaming.stores.postgres.failures import SERVER as POSTGRES
 
 MARKER = "Xanthippe\nQuartermain"
 # Folders where the stores keep their rows and Kafka its records.

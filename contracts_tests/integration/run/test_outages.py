@@ -17,15 +17,15 @@ import psycopg
 import pytest
 from cassandra.cluster import Session
 
+from avro_data_contracts.streaming.run import job
+from avro_data_contracts.streaming.stores.cassandra import connection as cassandra
+from avro_data_contracts.streaming.stores.cassandra.sink import CassandraSink
+from avro_data_contracts.streaming.stores.postgres import connection as postgres
 from contracts_tests.fixtures.pipeline import Pipeline
 from contracts_tests.fixtures.processes import ended, run, running, wait_for
 from contracts_tests.fixtures.proxy import Proxy
 from contracts_tests.fixtures.stack import RunningStack
 from contracts_tests.fixtures.users import user
-from streaming.run import job
-from streaming.stores.cassandra import connection as cassandra
-from streaming.stores.cassandra.sink import CassandraSink
-from streaming.stores.postgres import connection as postgres
 
 # The longest test has a dozen outages in one run of the stream.
 pytestmark = pytest.mark.timeout(1500)

@@ -16,18 +16,18 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from contracts.settings import Settings
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.stack import ports
+from avro_data_contracts.streaming.inspection.table_size import Counting
+from avro_data_contracts.streaming.run import groups
+from avro_data_contracts.streaming.run.groups import Groups
+from avro_data_contracts.streaming.stores.postgres import connection as postgres
+from avro_data_contracts.streaming.stores.store import Rows
 from contracts_tests.fixtures.command import Done
 from contracts_tests.fixtures.pipeline import Pipeline, made
 from contracts_tests.fixtures.processes import run, running, wait_for
 from contracts_tests.fixtures.stack import RunningStack
 from contracts_tests.fixtures.users import user
-from stack import ports
-from streaming.inspection.table_size import Counting
-from streaming.run import groups
-from streaming.run.groups import Groups
-from streaming.stores.postgres import connection as postgres
-from streaming.stores.store import Rows
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 SINKS = ("cassandra", "postgres")

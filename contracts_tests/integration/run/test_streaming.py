@@ -19,16 +19,16 @@ from psycopg import sql
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from contracts.errors import ConfigurationError, Refused
+from avro_data_contracts.contracts.errors import ConfigurationError, Refused
+from avro_data_contracts.streaming import topic
+from avro_data_contracts.streaming.inspection.reconcile import reconcile
+from avro_data_contracts.streaming.run import job
+from avro_data_contracts.streaming.sinks.observed import Observed
+from avro_data_contracts.streaming.stores.cassandra import connection as cassandra
+from avro_data_contracts.streaming.stores.postgres import connection as postgres
+from avro_data_contracts.streaming.stores.postgres.sink import PostgresSink
 from contracts_tests.fixtures.pipeline import Pipeline, comparable
 from contracts_tests.fixtures.users import headers, user
-from streaming import topic
-from streaming.inspection.reconcile import reconcile
-from streaming.run import job
-from streaming.sinks.observed import Observed
-from streaming.stores.cassandra import connection as cassandra
-from streaming.stores.postgres import connection as postgres
-from streaming.stores.postgres.sink import PostgresSink
 
 FIELDS = ("id", "first_name", "last_name", "gender", "address", "post_code", "email", "username", "dob")
 FIELDS += ("registered_date", "phone", "picture")

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 from confluent_kafka.admin import AdminClient, NewPartitions
 
-from contracts.errors import ServiceError
+from avro_data_contracts.contracts.errors import ServiceError
+from avro_data_contracts.streaming.sinks.counts import Counts
+from avro_data_contracts.streaming.stores.cassandra.sink import CassandraSink
+from avro_data_contracts.streaming.stores.postgres import connection as postgres
 from contracts_tests.fixtures.pipeline import Pipeline
 from contracts_tests.fixtures.processes import ended, noise, run, run_apart, running, wait_for
 from contracts_tests.fixtures.stack import RunningStack
 from contracts_tests.fixtures.users import user
-from streaming.sinks.counts import Counts
-from streaming.stores.cassandra.sink import CassandraSink
-from streaming.stores.postgres import connection as postgres
 
 
 @pytest.mark.parametrize(

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
+from avro_data_contracts.streaming import topic
+from avro_data_contracts.streaming.decode.writers import MOST_NESTED
+from avro_data_contracts.streaming.inspection.reconcile import reconcile
+from avro_data_contracts.streaming.stores.postgres import connection as postgres
 from contracts_tests.fixtures import raw
 from contracts_tests.fixtures.pipeline import Pipeline
 from contracts_tests.fixtures.processes import run
 from contracts_tests.fixtures.stack import RunningStack
 from contracts_tests.fixtures.users import headers, reasons, user
-from streaming import topic
-from streaming.decode.writers import MOST_NESTED
-from streaming.inspection.reconcile import reconcile
-from streaming.stores.postgres import connection as postgres
 
 FAR = 1_790_000_000_000 * 1_000_000
 

@@ -10,13 +10,13 @@ import pytest
 import yaml
 from structlog.testing import capture_logs
 
-from contracts.errors import Refused, ServiceError
+from avro_data_contracts.contracts.errors import Refused, ServiceError
+from avro_data_contracts.streaming.inspection.reconcile import reconcile
+from avro_data_contracts.streaming.run import job
+from avro_data_contracts.streaming.stores.cassandra import connection as cassandra
+from avro_data_contracts.streaming.stores.postgres import connection as postgres
 from contracts_tests.fixtures.pipeline import Pipeline
 from contracts_tests.fixtures.users import reasons
-from streaming.inspection.reconcile import reconcile
-from streaming.run import job
-from streaming.stores.cassandra import connection as cassandra
-from streaming.stores.postgres import connection as postgres
 
 
 def written(pipeline: Pipeline, sinks: dict[str, Any], fields: dict[str, Any]) -> None:

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 import yaml
 
+from avro_data_contracts.streaming.inspection.reconcile import reconcile
+from avro_data_contracts.streaming.stores.postgres import connection as postgres
 from contracts_tests.fixtures.dlq import Dlq
 from contracts_tests.fixtures.pipeline import Pipeline
 from contracts_tests.fixtures.stack import RunningStack
 from contracts_tests.fixtures.users import headers, user
-from streaming.inspection.reconcile import reconcile
-from streaming.stores.postgres import connection as postgres
 
 RECORD, TOMBSTONE = "record", "tombstone"
 # Number of the row -> its events (kind and timestamp) by batch, the last batch last.

@@ -12,12 +12,12 @@ from typing import Any
 import psycopg
 import pytest
 
-from contracts.avro import parsing
-from contracts.avro.nodes import Schema
-from contracts.stores.postgres.spec import PostgresSpec
-from contracts.stores.postgres.store import STORE
-from contracts.stores.table import Table
-from contracts.tables import layout
+from avro_data_contracts.contracts.avro import parsing
+from avro_data_contracts.contracts.avro.nodes import Schema
+from avro_data_contracts.contracts.stores.postgres.spec import PostgresSpec
+from avro_data_contracts.contracts.stores.postgres.store import STORE
+from avro_data_contracts.contracts.stores.table import Table
+from avro_data_contracts.contracts.tables import layout
 from contracts_tests.fixtures.stack import RunningStack
 
 

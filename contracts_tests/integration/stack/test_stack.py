@@ -27,8 +27,8 @@ from cassandra.concurrent import execute_concurrent_with_args
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from avro_data_contracts.stack.stack import Stack
 from contracts_tests.fixtures.clone import CLONE
-from stack.stack import Stack
 
 SERVERS = ["kafka", "registry", "cassandra", "postgres", "source"]
 ONE_COPY = "{'class': 'SimpleStrategy', 'replication_factor': 1}"

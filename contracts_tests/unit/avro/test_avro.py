@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from contracts.avro.parsing import (
+from avro_data_contracts.contracts.avro.parsing import (
     MISSING,
     Array,
     Enum,
@@ -22,7 +22,7 @@ from contracts.avro.parsing import (
     parse,
     parse_stored,
 )
-from contracts.errors import InvalidSchema
+from avro_data_contracts.contracts.errors import InvalidSchema
 
 TEXT = """{
   "type": "record", "name": "User", "namespace": "com.example", "doc": "A user.", "aliases": ["Person", "old.User"],

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.avro.jsonpos import MAX_DEPTH, JsonError, dump, load
+from avro_data_contracts.contracts.avro.jsonpos import MAX_DEPTH, JsonError, dump, load
 
 
 @pytest.mark.parametrize(

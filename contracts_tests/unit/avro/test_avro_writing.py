@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from contracts.avro.parsing import normalise, parse, to_json
+from avro_data_contracts.contracts.avro.parsing import normalise, parse, to_json
 
 ADDRESS = '{"type": "record", "name": "a.Address", "fields": [{"name": "city", "type": "string"}]}'
 BASE = {

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from contracts.avro.nodes import Field
-from contracts.avro.parsing import parse
-from contracts.avro.paths import field_at, follow, is_within, overlap
+from avro_data_contracts.contracts.avro.nodes import Field
+from avro_data_contracts.contracts.avro.parsing import parse
+from avro_data_contracts.contracts.avro.paths import field_at, follow, is_within, overlap
 from contracts_tests.fixtures.nested import values
 
 CARD = {"type": "record", "name": "Card", "namespace": "shop", "fields": [{"name": "number", "type": "string"}]}

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from contracts.avro import parsing
-from contracts.avro.logical import BASES
-from contracts.avro.nodes import Array, Map, Union
-from contracts.errors import InvalidSchema
+from avro_data_contracts.contracts.avro import parsing
+from avro_data_contracts.contracts.avro.logical import BASES
+from avro_data_contracts.contracts.avro.nodes import Array, Map, Union
+from avro_data_contracts.contracts.errors import InvalidSchema
 
 
 def refused(field: Any) -> InvalidSchema:

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from contracts.catalog import loading
-from contracts.errors import ConfigurationError, ContractsError, InvalidSchema
+from avro_data_contracts.contracts.catalog import loading
+from avro_data_contracts.contracts.errors import ConfigurationError, ContractsError, InvalidSchema
 from contracts_tests.fixtures.clone import CLONE
 from contracts_tests.fixtures.contract_files import CONTRACT, load, record
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from contracts.catalog import loading
-from contracts.catalog.folder import read_folder
-from contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.catalog import loading
+from avro_data_contracts.contracts.catalog.folder import read_folder
+from avro_data_contracts.contracts.errors import ConfigurationError
 from contracts_tests.fixtures.contract_files import CONTRACT, record
 from contracts_tests.fixtures.git import git
 

@@ -11,17 +11,17 @@ from typing import Any
 
 import pytest
 
-from contracts.avro import outline, parsing
-from contracts.avro.nodes import Reference
-from contracts.catalog import loading
-from contracts.catalog.contract import Contract
-from contracts.catalog.folder import Folder
-from contracts.catalog.places import Texts
-from contracts.catalog.shared_types import SharedTypes, schema_of
-from contracts.errors import InvalidSchema
-from contracts.export import odcs
-from contracts.lint import run as lint
-from contracts.tables import migrations
+from avro_data_contracts.contracts.avro import outline, parsing
+from avro_data_contracts.contracts.avro.nodes import Reference
+from avro_data_contracts.contracts.catalog import loading
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.catalog.folder import Folder
+from avro_data_contracts.contracts.catalog.places import Texts
+from avro_data_contracts.contracts.catalog.shared_types import SharedTypes, schema_of
+from avro_data_contracts.contracts.errors import InvalidSchema
+from avro_data_contracts.contracts.export import odcs
+from avro_data_contracts.contracts.lint import run as lint
+from avro_data_contracts.contracts.tables import migrations
 from contracts_tests.fixtures.contract_files import CONTRACT
 
 KEYED = CONTRACT.replace("value: value.avsc", "value: value.avsc\nkey: key.avsc")

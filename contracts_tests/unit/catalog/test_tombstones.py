@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import yaml
 
-from contracts.catalog import loading
-from contracts.catalog.contract import Contract, Tombstones
-from contracts.errors import ConfigurationError
-from contracts.stores.known import store_of
-from contracts.tables import layout, migrations
+from avro_data_contracts.contracts.catalog import loading
+from avro_data_contracts.contracts.catalog.contract import Contract, Tombstones
+from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.stores.known import store_of
+from avro_data_contracts.contracts.tables import layout, migrations
 
 ID = {"name": "id", "type": {"type": "string", "logicalType": "uuid"}}
 

@@ -6,13 +6,13 @@ from datetime import date
 
 import pytest
 
-from contracts.catalog.loading import Catalog, from_files
-from contracts.catalog.places import Texts
-from contracts.check import run as checks
-from contracts.check.run import Baseline
-from contracts.lint import run as lint
-from contracts.registry import drift, plan
-from contracts.registry.plan import Actual, SubjectState, TopicState
+from avro_data_contracts.contracts.catalog.loading import Catalog, from_files
+from avro_data_contracts.contracts.catalog.places import Texts
+from avro_data_contracts.contracts.check import run as checks
+from avro_data_contracts.contracts.check.run import Baseline
+from avro_data_contracts.contracts.lint import run as lint
+from avro_data_contracts.contracts.registry import drift, plan
+from avro_data_contracts.contracts.registry.plan import Actual, SubjectState, TopicState
 from contracts_tests.fixtures.contract_files import CONTRACT, record
 
 # Each type uses the two before it, so there are more than 10^12 paths: a command that takes all of them never ends.

@@ -16,17 +16,17 @@ from xml.etree import ElementTree
 
 import pytest
 
-from contracts import formats, report
-from contracts.catalog import loading
-from contracts.catalog.earlier import Earlier
-from contracts.catalog.findings import FailOn, Finding, Severity
-from contracts.catalog.places import Texts
-from contracts.check import run
-from contracts.check.rules import APPROVABLE, CHECK_RULES
-from contracts.check.run import Baseline, Checked
-from contracts.compat.wording import describe
-from contracts.errors import ConfigurationError
-from contracts.formats import Result
+from avro_data_contracts.contracts import formats, report
+from avro_data_contracts.contracts.catalog import loading
+from avro_data_contracts.contracts.catalog.earlier import Earlier
+from avro_data_contracts.contracts.catalog.findings import FailOn, Finding, Severity
+from avro_data_contracts.contracts.catalog.places import Texts
+from avro_data_contracts.contracts.check import run
+from avro_data_contracts.contracts.check.rules import APPROVABLE, CHECK_RULES
+from avro_data_contracts.contracts.check.run import Baseline, Checked
+from avro_data_contracts.contracts.compat.wording import describe
+from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.formats import Result
 from contracts_tests.fixtures.changes import (
     STATES,
     TO_MICROS,

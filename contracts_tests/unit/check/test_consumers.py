@@ -10,14 +10,14 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from contracts.avro.nodes import Field
-from contracts.avro.paths import follow
-from contracts.catalog import loading
-from contracts.catalog.places import Texts
-from contracts.check import run
-from contracts.check.effects import Reads
-from contracts.check.run import Baseline, Checked
-from contracts.lint import run as lint
+from avro_data_contracts.contracts.avro.nodes import Field
+from avro_data_contracts.contracts.avro.paths import follow
+from avro_data_contracts.contracts.catalog import loading
+from avro_data_contracts.contracts.catalog.places import Texts
+from avro_data_contracts.contracts.check import run
+from avro_data_contracts.contracts.check.effects import Reads
+from avro_data_contracts.contracts.check.run import Baseline, Checked
+from avro_data_contracts.contracts.lint import run as lint
 from contracts_tests.fixtures.nested import changed, values
 
 TODAY = date(2026, 6, 1)

@@ -7,12 +7,12 @@ from datetime import date
 
 import pytest
 
-from contracts.catalog import loading
-from contracts.catalog.folder import Folder
-from contracts.catalog.places import Texts
-from contracts.check import run as checks
-from contracts.check.run import Baseline
-from contracts.lint import run as lint
+from avro_data_contracts.contracts.catalog import loading
+from avro_data_contracts.contracts.catalog.folder import Folder
+from avro_data_contracts.contracts.catalog.places import Texts
+from avro_data_contracts.contracts.check import run as checks
+from avro_data_contracts.contracts.check.run import Baseline
+from avro_data_contracts.contracts.lint import run as lint
 from contracts_tests.fixtures.contract_files import CONTRACT, record
 
 FILES = {

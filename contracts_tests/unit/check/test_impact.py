@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from contracts.catalog import loading
-from contracts.catalog.earlier import Earlier
-from contracts.check import impact
-from contracts.check.effects import First, Impact, Reads, Reason, Trouble
-from contracts.compat import changes
-from contracts.impact_wording import ImpactWording
-from contracts.lint import run
-from contracts.tables import layout
-from contracts.tables.wording import told as note_told
+from avro_data_contracts.contracts.catalog import loading
+from avro_data_contracts.contracts.catalog.earlier import Earlier
+from avro_data_contracts.contracts.check import impact
+from avro_data_contracts.contracts.check.effects import First, Impact, Reads, Reason, Trouble
+from avro_data_contracts.contracts.compat import changes
+from avro_data_contracts.contracts.impact_wording import ImpactWording
+from avro_data_contracts.contracts.lint import run
+from avro_data_contracts.contracts.tables import layout
+from avro_data_contracts.contracts.tables.wording import told as note_told
 from contracts_tests.fixtures.changes import STATES, TO_MICROS, Edit, Files, both, level, rename, retype
 
 

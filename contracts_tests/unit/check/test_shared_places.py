@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from contracts.catalog import loading
-from contracts.catalog.places import Texts
-from contracts.check import run
-from contracts.check.run import Baseline
-from contracts.lint import run as lint
+from avro_data_contracts.contracts.catalog import loading
+from avro_data_contracts.contracts.catalog.places import Texts
+from avro_data_contracts.contracts.check import run
+from avro_data_contracts.contracts.check.run import Baseline
+from avro_data_contracts.contracts.lint import run as lint
 
 ADDRESS: dict[str, Any] = {
     "type": "record",

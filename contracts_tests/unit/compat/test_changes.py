@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from contracts.avro import parsing
-from contracts.compat import changes, likeness
-from contracts.compat.changes import Kind
+from avro_data_contracts.contracts.avro import parsing
+from avro_data_contracts.contracts.compat import changes, likeness
+from avro_data_contracts.contracts.compat.changes import Kind
 
 SCHEMA: dict[str, Any] = {
     "type": "record",

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from contracts.avro.parsing import parse
-from contracts.compat.levels import LEVELS, Violation, check, check_schemas
-from contracts.errors import ConfigurationError, InvalidSchema
+from avro_data_contracts.contracts.avro.parsing import parse
+from avro_data_contracts.contracts.compat.levels import LEVELS, Violation, check, check_schemas
+from avro_data_contracts.contracts.errors import ConfigurationError, InvalidSchema
 
 V1 = """{
   "type": "record", "name": "User", "fields": [

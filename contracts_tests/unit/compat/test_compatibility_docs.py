@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from contracts.compat import resolution
-from contracts.compat.levels import LEVELS
+from avro_data_contracts.contracts.compat import resolution
+from avro_data_contracts.contracts.compat.levels import LEVELS
 from contracts_tests.fixtures.clone import CLONE
 
 PAGE = (CLONE / "docs" / "reference" / "compatibility.md").read_text(encoding="utf-8")

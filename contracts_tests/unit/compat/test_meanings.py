@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.avro import parsing
-from contracts.compat import changes, meanings
+from avro_data_contracts.contracts.avro import parsing
+from avro_data_contracts.contracts.compat import changes, meanings
 
 LEAVES: list[Any] = [
     "int",

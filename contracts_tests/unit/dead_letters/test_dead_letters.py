@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.catalog import dead_letter
-from contracts.errors import ConfigurationError
-from streaming.dead_letters.command import Wanted
-from streaming.dead_letters.letters import Place
+from avro_data_contracts.contracts.catalog import dead_letter
+from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.streaming.dead_letters.command import Wanted
+from avro_data_contracts.streaming.dead_letters.letters import Place
 
 ADDED = [(name, b"told") for name in dead_letter.ADDED]
 LEFT_OUT = [(dead_letter.LEFT_OUT, b"7")]

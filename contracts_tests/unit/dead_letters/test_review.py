@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from contracts.catalog import loading
-from contracts.errors import FindingsError
+from avro_data_contracts.contracts.catalog import loading
+from avro_data_contracts.contracts.errors import FindingsError
+from avro_data_contracts.streaming.dead_letters.review import Review
 from contracts_tests.fixtures.clone import CLONE
-from streaming.dead_letters.review import Review
 
 CONTRACT = loading.load_one(CLONE / "schemas", "users_created")
 

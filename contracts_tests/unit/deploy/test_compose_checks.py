@@ -15,10 +15,10 @@ from unittest import mock
 
 import pytest
 
+from avro_data_contracts.deploy import certs, checks, compose, passwords
+from avro_data_contracts.deploy.__main__ import main
+from avro_data_contracts.stack import ports
 from contracts_tests.fixtures.clone import CLONE
-from deploy import certs, checks, compose, passwords
-from deploy.__main__ import main
-from stack import ports
 
 GIB = 1 << 30
 # Gives short versions of Docker's answers and records the arguments of each call.
@@ -116,7 +116,7 @@ def test_certs_refuses_while_containers_use_the_certificates(
     docker: Fake, monkeypatch: pytest.MonkeyPatch, state: str, code: int
 ):
     made = mock.Mock(return_value=docker.folder)
-    monkeypatch.setattr("deploy.certs.make", made)
+    monkeypatch.setattr("avro_data_contracts.deploy.certs.make", made)
     rows = [{"Service": "certificates", "State": "exited"}, {"Service": "broker", "State": state}]
     docker.answer(ps="".join(json.dumps(row) + "\n" for row in rows))
     done = docker.run("certs")
@@ -131,7 +131,7 @@ def test_certs_refuses_while_containers_use_the_certificates(
     # If Docker cannot list containers, existing certificates stay; the first ones may be created.
     docker.answer(ps_fails="")
     for there, wanted in ((True, 2), (False, 0)):
-        monkeypatch.setattr("deploy.certs.made", lambda there=there: there)
+        monkeypatch.setattr("avro_data_contracts.deploy.certs.made", lambda there=there: there)
         assert docker.run("certs").returncode == wanted
     # Without Docker there are no containers.
     assert docker.run("certs", PATH="/nowhere").returncode == 0
@@ -339,7 +339,7 @@ def test_env_file_is_read_as_compose_reads_it(tmp_path: Path):
 def test_unreadable_env_file_exits_with_2(docker: Fake, monkeypatch: pytest.MonkeyPatch, kind: str, command: str):
     file = docker.folder / ".env"
     file.mkdir() if kind == "folder" else file.write_bytes("A=ä\n".encode("latin-1"))
-    monkeypatch.setattr("deploy.__main__.ENV_FILE", file)
+    monkeypatch.setattr("avro_data_contracts.deploy.__main__.ENV_FILE", file)
     done = docker.run(command)
     assert (done.returncode, done.stderr.splitlines()[0]) == (
         2,

@@ -14,13 +14,13 @@ from typing import Any
 import jsonschema
 import pytest
 
-from contracts.settings import Settings
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.deploy import compose
+from avro_data_contracts.stack.jars.pins import image_versions
+from avro_data_contracts.stack.servers import cassandra, postgres
 from contracts_tests.fixtures.clone import CLONE
 from contracts_tests.fixtures.compose_files import merged
 from contracts_tests.fixtures.confluent_images import properties, property_name
-from deploy import compose
-from stack.jars.pins import image_versions
-from stack.servers import cassandra, postgres
 
 SCHEMA = json.loads((CLONE / "contracts_tests" / "vendored" / "compose-spec.json").read_text())
 BASE, ZOOKEEPER, SECURE = compose.files(tuple(compose.OVERLAYS))

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from contracts.catalog import loading
-from contracts.errors import ServiceError
+from avro_data_contracts.contracts.catalog import loading
+from avro_data_contracts.contracts.errors import ServiceError
+from avro_data_contracts.deploy import compose
+from avro_data_contracts.streaming.run.metrics import Metrics
+from avro_data_contracts.streaming.sinks.counts import Counts
 from contracts_tests.fixtures.clone import CLONE
 from contracts_tests.fixtures.programs import program
-from deploy import compose
-from streaming.run.metrics import Metrics
-from streaming.sinks.counts import Counts
 
 FOLDER = CLONE / "deploy" / "control-center"
 DASHBOARD = json.loads((CLONE / "deploy" / "grafana" / "contracts-stream.json").read_text())

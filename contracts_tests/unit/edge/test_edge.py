@@ -8,9 +8,9 @@ from unittest import mock
 
 import pytest
 
-from contracts import edge
-from deploy import __main__ as deploy
-from stack import cli
+from avro_data_contracts.contracts import edge
+from avro_data_contracts.deploy import __main__ as deploy
+from avro_data_contracts.stack import cli
 
 
 def contracts_command() -> int:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-from contracts import errors
-from contracts.errors import Refused, ServiceError
+from avro_data_contracts.contracts import errors
+from avro_data_contracts.contracts.errors import Refused, ServiceError
 from contracts_tests.fixtures.clone import CLONE
 
 PACKAGES = ("contracts", "producers", "streaming", "orchestration", "deploy", "dags")

@@ -13,7 +13,7 @@ import pytest
 
 # The first one waits in C code, where no Python signal handler runs.
 WAYS = {
-    "in a library": "from contracts.registry.topics import Topics; Topics(settings.load()).read(['t'])",
+    "in a library": "from avro_data_contracts.contracts.registry.topics import Topics; Topics(settings.load()).read(['t'])",
     "in another thread": "from concurrent.futures import ThreadPoolExecutor as Pool; import time\n"
     "with Pool(1) as pool: pool.submit(time.sleep, 60).result()",
 }
@@ -25,7 +25,7 @@ def test_first_ctrl_c_is_answered_at_once_and_second_one_exits(way: str) -> None
         main = WAYS[way].replace("\n", "\n    ")
         program = f"""
 import signal
-from contracts import edge, interrupts, settings
+from avro_data_contracts.contracts import edge, interrupts, settings
 signal.signal(signal.SIGINT, signal.default_int_handler)
 def main():
     interrupts.waits_for("Godot")
@@ -59,7 +59,7 @@ edge.run(main)
 
 
 def test_command_that_stops_in_time_prints_only_interrupted() -> None:
-    program = "import os, signal, time; from contracts import edge\n"
+    program = "import os, signal, time; from avro_data_contracts.contracts import edge\n"
     program += "def main(): os.kill(os.getpid(), signal.SIGINT); time.sleep(5)\nedge.run(main)"
     program = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n{program}"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=20, check=False)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from contracts import logs
+from avro_data_contracts.contracts import logs
 
 
 @pytest.fixture(autouse=True)

@@ -13,17 +13,17 @@ from pathlib import Path
 
 import pytest
 
-from contracts.registry.address import is_loopback
-from contracts.registry.client import Registry
-from producers.sources.randomuser.api import RandomuserApi
-from stack import ports
-from stack.servers.airflow import Airflow
-from stack.site import CLONE, Site
+from avro_data_contracts.contracts.registry.address import is_loopback
+from avro_data_contracts.contracts.registry.client import Registry
+from avro_data_contracts.producers.sources.randomuser.api import RandomuserApi
+from avro_data_contracts.stack import ports
+from avro_data_contracts.stack.servers.airflow import Airflow
+from avro_data_contracts.stack.site import CLONE, Site
 
 PACKAGES = ("contracts", "producers", "streaming", "orchestration", "stack", "deploy", "dags")
 NO_SUCH_PROXY = "socks5://127.0.0.1:9"
 PROXIES = ("ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY")
-POST = "from orchestration import alerts; alerts.post('hello')"
+POST = "from avro_data_contracts.orchestration import alerts; alerts.post('hello')"
 
 
 def behind_a_proxy(proxy: str) -> dict[str, str]:

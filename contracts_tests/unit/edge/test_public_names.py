@@ -10,13 +10,13 @@ import pytest
 from contracts_tests.fixtures.clone import CLONE
 
 PROGRAMS = [
-    "from contracts import catalog, settings; catalog.load_one(settings.load().contracts_dir, 'users_created')",
-    "from contracts import catalog, settings; catalog.load(settings.load().contracts_dir).get('users_created')",
-    "from contracts.registry import Registry; Registry.from_settings",
-    "from producers.publish import Publisher, RejectedRecord; Publisher.open",
-    "from producers import Publisher, RejectedRecord; Publisher.open",
-    "from contracts.compat.levels import check; check",
-    "from streaming import queries; queries.stream, queries.whole",
+    "from avro_data_contracts.contracts import catalog, settings; catalog.load_one(settings.load().contracts_dir, 'users_created')",
+    "from avro_data_contracts.contracts import catalog, settings; catalog.load(settings.load().contracts_dir).get('users_created')",
+    "from avro_data_contracts.contracts.registry import Registry; Registry.from_settings",
+    "from avro_data_contracts.producers.publish import Publisher, RejectedRecord; Publisher.open",
+    "from avro_data_contracts.producers import Publisher, RejectedRecord; Publisher.open",
+    "from avro_data_contracts.contracts.compat.levels import check; check",
+    "from avro_data_contracts.streaming import queries; queries.stream, queries.whole",
 ]
 
 
@@ -28,7 +28,7 @@ def test_documented_import_works_in_a_new_process(program: str) -> None:
 
 
 def test_name_from_the_previous_release_warns() -> None:
-    program = "from contracts.compatibility import check; print(check.__module__)"
+    program = "from avro_data_contracts.contracts.compatibility import check; print(check.__module__)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "contracts.compat.levels\n"
     assert "contracts.compatibility is now contracts.compat.levels" in done.stderr

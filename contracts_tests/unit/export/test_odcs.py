@@ -15,9 +15,9 @@ import yaml
 from hypothesis import given, settings
 from jsonschema import Draft201909Validator
 
-from contracts.avro.nodes import Record
-from contracts.catalog import loading
-from contracts.export import odcs
+from avro_data_contracts.contracts.avro.nodes import Record
+from avro_data_contracts.contracts.catalog import loading
+from avro_data_contracts.contracts.export import odcs
 from contracts_tests.fixtures.clone import CLONE
 from contracts_tests.fixtures.contract_files import CONTRACT, load, record
 from contracts_tests.fixtures.nested import values

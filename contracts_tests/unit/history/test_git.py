@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from contracts import settings
-from contracts.catalog import loading
-from contracts.catalog.places import Texts
-from contracts.check import baselines, diffs
-from contracts.check import run as check
-from contracts.check.baselines import GitSource
-from contracts.check.run import Checked
-from contracts.errors import ConfigurationError
-from contracts.history.git import Repository
+from avro_data_contracts.contracts import settings
+from avro_data_contracts.contracts.catalog import loading
+from avro_data_contracts.contracts.catalog.places import Texts
+from avro_data_contracts.contracts.check import baselines, diffs
+from avro_data_contracts.contracts.check import run as check
+from avro_data_contracts.contracts.check.baselines import GitSource
+from avro_data_contracts.contracts.check.run import Checked
+from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.history.git import Repository
 from contracts_tests.fixtures.git import git
 
 CONTRACT = "topic: orders\nowner: shop\ncompatibility: {level}\n"

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from contracts.catalog import loading
-from contracts.catalog.findings import Finding
-from contracts.catalog.places import Texts
-from contracts.check import run as check
-from contracts.check.run import Baseline
-from contracts.lint import run as lint
-from contracts.lint.rules import RULES
-from contracts.lint.scope import Example, Rule
+from avro_data_contracts.contracts.catalog import loading
+from avro_data_contracts.contracts.catalog.findings import Finding
+from avro_data_contracts.contracts.catalog.places import Texts
+from avro_data_contracts.contracts.check import run as check
+from avro_data_contracts.contracts.check.run import Baseline
+from avro_data_contracts.contracts.lint import run as lint
+from avro_data_contracts.contracts.lint.rules import RULES
+from avro_data_contracts.contracts.lint.scope import Example, Rule
 from contracts_tests.fixtures.lint_files import CONTRACT, files
 
 TODAY = date(2026, 6, 1)

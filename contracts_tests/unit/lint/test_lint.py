@@ -6,15 +6,15 @@ import json
 
 import pytest
 
-from contracts.catalog import loading
-from contracts.catalog.findings import Finding
-from contracts.catalog.folder import read_folder
-from contracts.catalog.places import Texts
-from contracts.errors import ConfigurationError
-from contracts.lint import docs, run
-from contracts.lint.names import personal_words
-from contracts.lint.rules import RULES
-from contracts.lint.scope import Example
+from avro_data_contracts.contracts.catalog import loading
+from avro_data_contracts.contracts.catalog.findings import Finding
+from avro_data_contracts.contracts.catalog.folder import read_folder
+from avro_data_contracts.contracts.catalog.places import Texts
+from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.lint import docs, run
+from avro_data_contracts.contracts.lint.names import personal_words
+from avro_data_contracts.contracts.lint.rules import RULES
+from avro_data_contracts.contracts.lint.scope import Example
 from contracts_tests.fixtures.clone import CLONE
 from contracts_tests.fixtures.lint_files import files
 

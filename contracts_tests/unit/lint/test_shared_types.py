@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contracts.catalog import loading
-from contracts.catalog.findings import Finding
-from contracts.catalog.places import Texts
-from contracts.lint import run
+from avro_data_contracts.contracts.catalog import loading
+from avro_data_contracts.contracts.catalog.findings import Finding
+from avro_data_contracts.contracts.catalog.places import Texts
+from avro_data_contracts.contracts.lint import run
 from contracts_tests.fixtures.lint_files import CONTRACT
 
 REASON = "the shop's API has these names"

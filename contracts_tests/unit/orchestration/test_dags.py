@@ -183,7 +183,7 @@ time.sleep(60)
 """
 KILLED = """
 import pathlib, threading, time
-from orchestration.command import Command
+from avro_data_contracts.orchestration.command import Command
 task = Command(task_id="task", commands=[["patient"]])
 def kill():
     while not pathlib.Path("started").exists():

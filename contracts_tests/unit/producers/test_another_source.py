@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from avro_data_contracts.stack import ports
 from contracts_tests.fixtures.another_source import contract_of_lines, with_lines_source
 from contracts_tests.fixtures.clone import CLONE
 from contracts_tests.fixtures.third_store import run
-from stack import ports
 
 SHOW_ITEMS = """
-from contracts import catalog, settings
-from producers.sources.known import opener
-from producers.sources.source import Request
+from avro_data_contracts.contracts import catalog, settings
+from avro_data_contracts.producers.sources.known import opener
+from avro_data_contracts.producers.sources.source import Request
 
 contract = catalog.load_one(settings.load().contracts_dir, "cities")
 source = opener("lines")(contract, settings.load())

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from contracts.catalog import loading
-from contracts.catalog.contract import Contract
-from producers.identity import identity_of
+from avro_data_contracts.contracts.catalog import loading
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.producers.identity import identity_of
 
 TEXTS = {"type": "array", "items": "string"}
 

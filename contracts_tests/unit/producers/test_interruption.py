@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from producers.interruption import Interruption, Stopped
+from avro_data_contracts.producers.interruption import Interruption, Stopped
 
 
 def test_signal_outside_a_wait_is_remembered() -> None:

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from contracts.errors import FindingsError
+from avro_data_contracts.contracts.errors import FindingsError
+from avro_data_contracts.producers import dead_letter
+from avro_data_contracts.producers.rejection import Rejection
+from avro_data_contracts.producers.run import Report
+from avro_data_contracts.stack import ports
 from contracts_tests.fixtures.clone import CLONE
-from producers import dead_letter
-from producers.rejection import Rejection
-from producers.run import Report
-from stack import ports
 
 
 @pytest.fixture

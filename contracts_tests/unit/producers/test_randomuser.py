@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from avro_data_contracts.producers.rejection import Rejection
+from avro_data_contracts.producers.sources.randomuser.mapping import to_record
 from contracts_tests.fixtures.clone import CLONE
-from producers.rejection import Rejection
-from producers.sources.randomuser.mapping import to_record
 
 VERSIONS = ("1.0", "1.1", "1.2", "1.3", "1.4")
 SCHEMA = CLONE / "schemas" / "users_created" / "value.avsc"

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from avro_data_contracts.producers.rejection import Rejection
+from avro_data_contracts.producers.sources.randomuser.mapping import to_record
+from avro_data_contracts.stack.source.generator import UserGenerator
+from avro_data_contracts.stack.source.replay import read
 from contracts_tests.fixtures.clone import CLONE
-from producers.rejection import Rejection
-from producers.sources.randomuser.mapping import to_record
-from stack.source.generator import UserGenerator
-from stack.source.replay import read
 
 RECORDED = Path(os.environ.get("RANDOMUSER_DIR", CLONE.parent / "shared" / "data" / "randomuser"))
 RECORDINGS = ["generated", *(["recorded"] if RECORDED.is_dir() else [])]

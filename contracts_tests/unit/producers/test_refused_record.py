@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from producers import dead_letter
-from producers.publish import RejectedRecord
+from avro_data_contracts.producers import dead_letter
+from avro_data_contracts.producers.publish import RejectedRecord
 
 ITSELF: dict[str, Any] = {}
 ITSELF["itself"] = ITSELF

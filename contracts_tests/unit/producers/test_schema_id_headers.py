@@ -16,13 +16,13 @@ from confluent_kafka.schema_registry import (
 from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
-from contracts.catalog import loading
-from contracts.catalog.contract import SchemaIdPlace, Subject
-from contracts.catalog.spec import parse_spec
-from contracts.errors import ConfigurationError
-from contracts.registry import client
+from avro_data_contracts.contracts.catalog import loading
+from avro_data_contracts.contracts.catalog.contract import SchemaIdPlace, Subject
+from avro_data_contracts.contracts.catalog.spec import parse_spec
+from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.registry import client
+from avro_data_contracts.producers.serializer import Serializer
 from contracts_tests.fixtures.clone import CLONE
-from producers.serializer import Serializer
 
 GUID = "89791762-2336-186f-9674-180a8d11ed67"
 RECORD = {"id": uuid.UUID(int=5)}

@@ -18,13 +18,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from contracts.avro import parsing
-from contracts.catalog.contract import SchemaIdPlace, Subject
-from contracts.registry.client import RegisteredSchema
+from avro_data_contracts.contracts.avro import parsing
+from avro_data_contracts.contracts.catalog.contract import SchemaIdPlace, Subject
+from avro_data_contracts.contracts.registry.client import RegisteredSchema
+from avro_data_contracts.producers.scalars import Misfit
+from avro_data_contracts.producers.serializer import Serializer
 from contracts_tests.fixtures import types_page
 from contracts_tests.fixtures.strict_avro import Branch, decode
-from producers.scalars import Misfit
-from producers.serializer import Serializer
 
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 HOUR = dt.timezone(dt.timedelta(hours=1))

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 import yaml
 
-from contracts.catalog import loading
-from contracts.catalog.contract import Contract
-from contracts.errors import ConfigurationError
-from contracts.quality import patterns
-from contracts.quality.judge import Judge
+from avro_data_contracts.contracts.catalog import loading
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.quality import patterns
+from avro_data_contracts.contracts.quality.judge import Judge
 from contracts_tests.fixtures.clone import CLONE
 
 FIELDS: dict[str, Any] = {

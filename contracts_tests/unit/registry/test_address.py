@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from contracts.errors import ConfigurationError
-from contracts.registry.address import Address
+from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.registry.address import Address
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from contracts.registry.contexts import Context, is_qualified
+from avro_data_contracts.contracts.registry.contexts import Context, is_qualified
 
 HOST = "http://registry:8081"
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from contracts.catalog.findings import FailOn, Finding, Severity
-from contracts.catalog.places import Texts
-from contracts.registry import drift, plan
-from contracts.registry.plan import Actual, SubjectState, TopicState
-from contracts.registry.steps import SetLevel
+from avro_data_contracts.contracts.catalog.findings import FailOn, Finding, Severity
+from avro_data_contracts.contracts.catalog.places import Texts
+from avro_data_contracts.contracts.registry import drift, plan
+from avro_data_contracts.contracts.registry.plan import Actual, SubjectState, TopicState
+from avro_data_contracts.contracts.registry.steps import SetLevel
 from contracts_tests.fixtures.clone import CLONE
 from contracts_tests.fixtures.contract_files import CONTRACT, load, record
 from contracts_tests.fixtures.registry_state import actual, desired

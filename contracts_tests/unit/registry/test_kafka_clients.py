@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from contracts import settings
-from contracts.errors import ConfigurationError
-from contracts.registry import kafka
-from contracts.settings import Settings
+from avro_data_contracts.contracts import settings
+from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.registry import kafka
+from avro_data_contracts.contracts.settings import Settings
 
 ACCOUNT = {"kafka_sasl_username": "me", "kafka_sasl_password": 'a "b" \\ c'}
 

@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from contracts.errors import ConfigurationError, ServiceError
-from contracts.registry.outbox import Outbox
-from contracts.settings import Settings
+from avro_data_contracts.contracts.errors import ConfigurationError, ServiceError
+from avro_data_contracts.contracts.registry.outbox import Outbox
+from avro_data_contracts.contracts.settings import Settings
 
 NOWHERE = Settings(kafka_bootstrap_servers="127.0.0.1:1", kafka_max_block_ms=200)
 

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from contracts.registry.parallel import Once, each
+from avro_data_contracts.contracts.registry.parallel import Once, each
 
 
 @pytest.mark.parametrize("most", [1, 2, 16])

@@ -9,15 +9,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.avro import parsing
-from contracts.catalog.earlier import Earlier
-from contracts.catalog.loading import Catalog
-from contracts.catalog.places import Texts
-from contracts.check import run
-from contracts.check.rules import CHECK_RULES
-from contracts.registry import plan
-from contracts.registry.plan import Actual, SubjectState, TopicState
-from contracts.registry.steps import ConfigureTopic, CreateTopic, DeleteSubject, RegisterSchema, SetLevel, name_of
+from avro_data_contracts.contracts.avro import parsing
+from avro_data_contracts.contracts.catalog.earlier import Earlier
+from avro_data_contracts.contracts.catalog.loading import Catalog
+from avro_data_contracts.contracts.catalog.places import Texts
+from avro_data_contracts.contracts.check import run
+from avro_data_contracts.contracts.check.rules import CHECK_RULES
+from avro_data_contracts.contracts.registry import plan
+from avro_data_contracts.contracts.registry.plan import Actual, SubjectState, TopicState
+from avro_data_contracts.contracts.registry.steps import (
+    ConfigureTopic,
+    CreateTopic,
+    DeleteSubject,
+    RegisterSchema,
+    SetLevel,
+    name_of,
+)
 from contracts_tests.fixtures.contract_files import CONTRACT, load, record
 from contracts_tests.fixtures.registry_state import actual, desired
 

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from contracts.avro import parsing
-from contracts.avro.writing import normalised
-from contracts.catalog import loading
-from contracts.errors import ConfigurationError
-from contracts.registry import pull
-from contracts.registry.plan import TopicState
-from contracts.registry.pull import Live, Pulled
-from contracts.registry.registered import Config, RegisteredReference, RegisteredSchema
+from avro_data_contracts.contracts.avro import parsing
+from avro_data_contracts.contracts.avro.writing import normalised
+from avro_data_contracts.contracts.catalog import loading
+from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.registry import pull
+from avro_data_contracts.contracts.registry.plan import TopicState
+from avro_data_contracts.contracts.registry.pull import Live, Pulled
+from avro_data_contracts.contracts.registry.registered import Config, RegisteredReference, RegisteredSchema
 from contracts_tests.fixtures.contract_files import record
 
 ENUM = json.dumps({"type": "enum", "name": "shop.Kind", "symbols": ["A"]})

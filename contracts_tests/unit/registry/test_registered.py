@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from contracts.registry.registered import RegisteredSchema, comparable, metadata_in_words
+from avro_data_contracts.contracts.registry.registered import RegisteredSchema, comparable, metadata_in_words
 
 
 def version(number: int, metadata: dict[str, Any]) -> RegisteredSchema:

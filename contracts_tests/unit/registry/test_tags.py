@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from contracts.avro.parsing import parse
-from contracts.registry import tags
+from avro_data_contracts.contracts.avro.parsing import parse
+from avro_data_contracts.contracts.registry import tags
 
 PII, SECRET = ["PII"], ["PII", "SECRET"]
 

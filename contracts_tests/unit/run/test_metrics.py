@@ -6,12 +6,12 @@ import re
 
 import pytest
 
-from contracts.catalog import loading
-from contracts.catalog.contract import Contract
-from contracts.errors import ServiceError
+from avro_data_contracts.contracts.catalog import loading
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.errors import ServiceError
+from avro_data_contracts.streaming.run.metrics import Metrics
+from avro_data_contracts.streaming.sinks.counts import Counts
 from contracts_tests.fixtures.clone import CLONE
-from streaming.run.metrics import Metrics
-from streaming.sinks.counts import Counts
 
 PAGE = (CLONE / "docs" / "how-to" / "monitoring.md").read_text()
 NOW_S = 1_700_000_000.0

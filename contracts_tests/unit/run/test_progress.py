@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from streaming.run.checkpoints import position
-from streaming.run.groups import lag
+from avro_data_contracts.streaming.run.checkpoints import position
+from avro_data_contracts.streaming.run.groups import lag
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ import structlog
 from py4j.protocol import Py4JNetworkError
 from structlog.testing import capture_logs
 
-from contracts.errors import ConfigurationError, Refused, ServiceError
-from streaming.run import store_query
-from streaming.run.store_query import State, Stopped, StoreQuery
-from streaming.sinks.counts import Counts
+from avro_data_contracts.contracts.errors import ConfigurationError, Refused, ServiceError
+from avro_data_contracts.streaming.run import store_query
+from avro_data_contracts.streaming.run.store_query import State, Stopped, StoreQuery
+from avro_data_contracts.streaming.sinks.counts import Counts
 
 COUNTS = Counts(3, 1, 5, 7, 6.0)
 

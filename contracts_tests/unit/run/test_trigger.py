@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from contracts import settings
-from contracts.errors import ConfigurationError
-from streaming.run.job import trigger
+from avro_data_contracts.contracts import settings
+from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.streaming.run.job import trigger
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from streaming.sinks.newest import NewestWritten
+from avro_data_contracts.streaming.sinks.newest import NewestWritten
 
 
 def test_newest_timestamp_never_decreases(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stack.source.faults import BadFault, Fault, FaultQueue, parse
+from avro_data_contracts.stack.source.faults import BadFault, Fault, FaultQueue, parse
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,10 @@ import uuid
 
 import pytest
 
+from avro_data_contracts.stack.source.generator import UserGenerator
+from avro_data_contracts.stack.source.nationalities import BY_CODE, EXTRA, REAL, TIMEZONES
+from avro_data_contracts.stack.source.query import FIELDS
 from contracts_tests.fixtures.clone import CLONE
-from stack.source.generator import UserGenerator
-from stack.source.nationalities import BY_CODE, EXTRA, REAL, TIMEZONES
-from stack.source.query import FIELDS
 
 
 @pytest.fixture(scope="module")
@@ -30,9 +30,7 @@ def test_same_seed_gives_the_same_bytes(generator: UserGenerator) -> None:
 
 
 def test_same_seed_gives_the_same_users_in_another_process(generator: UserGenerator) -> None:
-    program = (
-        "import json; from stack.source.generator import UserGenerator as G; print(json.dumps(G().page('a', 1, 200)))"
-    )
+    program = "import json; from avro_data_contracts.stack.source.generator import UserGenerator as G; print(json.dumps(G().page('a', 1, 200)))"
     environment = os.environ | {"PYTHONHASHSEED": "12345", "LC_ALL": "C"}
     told = subprocess.run(
         [sys.executable, "-c", program], cwd=CLONE, env=environment, capture_output=True, text=True, check=True

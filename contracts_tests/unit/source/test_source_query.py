@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stack.source.query import FIELDS, Query, UnofferedFormat, parse
+from avro_data_contracts.stack.source.query import FIELDS, Query, UnofferedFormat, parse
 
 
 def test_empty_query_gets_the_defaults() -> None:

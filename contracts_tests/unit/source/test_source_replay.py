@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from stack.errors import UsageError
-from stack.source.replay import read
+from avro_data_contracts.stack.errors import UsageError
+from avro_data_contracts.stack.source.replay import read
 
 
 def response(*users: dict, version: str = "1.4") -> bytes:

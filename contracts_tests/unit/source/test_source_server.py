@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 import requests
 
+from avro_data_contracts.stack.errors import PortTaken, UsageError
+from avro_data_contracts.stack.source.server import SourceServer, start
 from contracts_tests.fixtures.clone import CLONE
 from contracts_tests.fixtures.source_servers import source_servers
-from stack.errors import PortTaken, UsageError
-from stack.source.server import SourceServer, start
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from deploy import certs
-from stack.errors import UsageError
-from stack.security import certificates
+from avro_data_contracts.deploy import certs
+from avro_data_contracts.stack.errors import UsageError
+from avro_data_contracts.stack.security import certificates
 
 HOSTS = {"broker": ("broker", "localhost", "127.0.0.1"), "admin": ()}
 REGISTRY_PASSWORDS = {

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from stack.jars import classes
-from stack.site import Site
+from avro_data_contracts.stack.jars import classes
+from avro_data_contracts.stack.site import Site
 
 WHOLE, INCOMPLETE = b"\xf0\x0b\xab\xa2" + bytes(60), bytes(64)
 

@@ -10,8 +10,8 @@ from unittest import mock
 
 import pytest
 
+from avro_data_contracts.stack import cli
 from contracts_tests.fixtures.clone import CLONE
-from stack import cli
 
 ARGUMENTS = {"jars": ["spark"], "logs": ["kafka"], "airflow": ["version"]}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from stack import rotation
+from avro_data_contracts.stack import rotation
 
 
 def files(log: Path) -> list[Path]:

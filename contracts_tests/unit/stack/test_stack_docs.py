@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import subprocess
 
+from avro_data_contracts.stack import ports
+from avro_data_contracts.stack.cli import _parser
+from avro_data_contracts.stack.jars.pins import server_versions
 from contracts_tests.fixtures.clone import CLONE
-from stack import ports
-from stack.cli import _parser
-from stack.jars.pins import server_versions
 
 PAGE = (CLONE / "docs" / "reference" / "stack.md").read_text()
 

@@ -18,15 +18,15 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import pkcs12
 
+from avro_data_contracts.stack.errors import ServerError, UsageError
+from avro_data_contracts.stack.jars import cache as jars
+from avro_data_contracts.stack.jars import fetch, truststore
+from avro_data_contracts.stack.jars.artifact import Artifact, Coordinates, lock_text, read_lock
+from avro_data_contracts.stack.jars.ivy import _proxy_options
+from avro_data_contracts.stack.jars.java import java, server_java
+from avro_data_contracts.stack.jars.lock import _carried_by
+from avro_data_contracts.stack.jars.pins import jar_sets, server_versions
 from contracts_tests.fixtures.clone import CLONE
-from stack.errors import ServerError, UsageError
-from stack.jars import cache as jars
-from stack.jars import fetch, truststore
-from stack.jars.artifact import Artifact, Coordinates, lock_text, read_lock
-from stack.jars.ivy import _proxy_options
-from stack.jars.java import java, server_java
-from stack.jars.lock import _carried_by
-from stack.jars.pins import jar_sets, server_versions
 
 
 def test_every_root_of_every_set_is_locked():

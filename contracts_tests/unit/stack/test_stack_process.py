@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from stack import ports, process, supervisor
-from stack.errors import Cancelled, PortTaken, ServerError, StackError, UsageError
-from stack.launch import Launcher, tail
-from stack.site import Site
+from avro_data_contracts.stack import ports, process, supervisor
+from avro_data_contracts.stack.errors import Cancelled, PortTaken, ServerError, StackError, UsageError
+from avro_data_contracts.stack.launch import Launcher, tail
+from avro_data_contracts.stack.site import Site
 
 
 @pytest.fixture

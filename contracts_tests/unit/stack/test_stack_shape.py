@@ -9,13 +9,13 @@ import pytest
 import yaml
 from psycopg.conninfo import conninfo_to_dict
 
+from avro_data_contracts.stack import ports
+from avro_data_contracts.stack.errors import UsageError
+from avro_data_contracts.stack.jars.pins import jar_sets
+from avro_data_contracts.stack.shape import Shape, agreed
+from avro_data_contracts.stack.site import Site
+from avro_data_contracts.stack.stack import ALL_NAMES, EXTRAS, Stack
 from contracts_tests.fixtures.clone import CLONE
-from stack import ports
-from stack.errors import UsageError
-from stack.jars.pins import jar_sets
-from stack.shape import Shape, agreed
-from stack.site import Site
-from stack.stack import ALL_NAMES, EXTRAS, Stack
 
 
 def test_three_node_stack_keeps_its_node_count(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.avro import parsing
-from contracts.start import postgres, samples
+from avro_data_contracts.contracts.avro import parsing
+from avro_data_contracts.contracts.start import postgres, samples
 from contracts_tests.fixtures.command import run_contracts
 
 DATE = {"type": "int", "logicalType": "date"}

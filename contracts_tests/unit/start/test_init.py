@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from contracts.catalog import loading
-from contracts.catalog.folder import Folder
-from contracts.start import layout
-from contracts.start.layout import Writing
+from avro_data_contracts.contracts.catalog import loading
+from avro_data_contracts.contracts.catalog.folder import Folder
+from avro_data_contracts.contracts.start import layout
+from avro_data_contracts.contracts.start.layout import Writing
 from contracts_tests.fixtures.command import run_contracts
 
 Content = Any

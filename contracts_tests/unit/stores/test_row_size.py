@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from contracts.avro import parsing
-from contracts.avro.nodes import Schema
-from contracts.stores.cassandra.spec import CassandraSpec
-from contracts.stores.known import STORES
-from contracts.stores.postgres import row_size
-from contracts.stores.postgres.spec import PostgresSpec
+from avro_data_contracts.contracts.avro import parsing
+from avro_data_contracts.contracts.avro.nodes import Schema
+from avro_data_contracts.contracts.stores.cassandra.spec import CassandraSpec
+from avro_data_contracts.contracts.stores.known import STORES
+from avro_data_contracts.contracts.stores.postgres import row_size
+from avro_data_contracts.contracts.stores.postgres.spec import PostgresSpec
 
 POSTGRES = PostgresSpec(table="wide", primary_key=["f0"])
 CASSANDRA = CassandraSpec(keyspace="k", table="wide", primary_key=["f0"])

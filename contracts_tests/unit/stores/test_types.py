@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
-from contracts.avro.parsing import parse
-from contracts.catalog import loading
-from contracts.catalog.places import Texts
-from contracts.errors import ConfigurationError
-from contracts.lint import run
-from contracts.stores import types
-from contracts.stores.cassandra import columns as cassandra_columns
-from contracts.stores.known import STORES
-from contracts.stores.postgres import columns as postgres_columns
-from contracts.stores.table import Table
-from contracts.tables import layout
+from avro_data_contracts.contracts.avro.parsing import parse
+from avro_data_contracts.contracts.catalog import loading
+from avro_data_contracts.contracts.catalog.places import Texts
+from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.lint import run
+from avro_data_contracts.contracts.stores import types
+from avro_data_contracts.contracts.stores.cassandra import columns as cassandra_columns
+from avro_data_contracts.contracts.stores.known import STORES
+from avro_data_contracts.contracts.stores.postgres import columns as postgres_columns
+from avro_data_contracts.contracts.stores.table import Table
+from avro_data_contracts.contracts.tables import layout
 from contracts_tests.fixtures import types_page
 from contracts_tests.fixtures.lint_files import files
 

@@ -15,9 +15,9 @@ import requests
 import structlog
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from contracts.errors import ConfigurationError, Refused, ServiceError
-from contracts.registry.address import is_loopback
-from contracts.settings import Settings
+from avro_data_contracts.contracts.errors import ConfigurationError, Refused, ServiceError
+from avro_data_contracts.contracts.registry.address import is_loopback
+from avro_data_contracts.contracts.settings import Settings
 
 log = structlog.get_logger()
 

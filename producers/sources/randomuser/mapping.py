@@ -11,8 +11,8 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from producers.rejection import Rejection
-from producers.sources.source import Record
+from avro_data_contracts.producers.rejection import Rejection
+from avro_data_contracts.producers.sources.source import Record
 
 User = dict[str, Any]
 

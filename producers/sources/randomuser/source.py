@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from contracts.catalog.contract import Contract
-from contracts.settings import Settings
-from producers.rejection import Rejection
-from producers.sources.randomuser.api import RandomuserApi
-from producers.sources.randomuser.mapping import User, to_record
-from producers.sources.source import Item, Opens, Record, Request
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.producers.rejection import Rejection
+from avro_data_contracts.producers.sources.randomuser.api import RandomuserApi
+from avro_data_contracts.producers.sources.randomuser.mapping import User, to_record
+from avro_data_contracts.producers.sources.source import Item, Opens, Record, Request
 
 
 class RandomuserSource:

@@ -6,11 +6,11 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, DataType, DateType, MapType, TimestampType
 
-from contracts.avro import shapes
-from contracts.avro.nodes import AnyType, Array, Field, Fixed, Map, Schema
-from contracts.stores.cassandra import columns
-from streaming.sinks import cells
-from streaming.sinks.cells import Cell
+from avro_data_contracts.contracts.avro import shapes
+from avro_data_contracts.contracts.avro.nodes import AnyType, Array, Field, Fixed, Map, Schema
+from avro_data_contracts.contracts.stores.cassandra import columns
+from avro_data_contracts.streaming.sinks import cells
+from avro_data_contracts.streaming.sinks.cells import Cell
 
 
 def of(schema: Schema, field: Field) -> Cell:

@@ -16,9 +16,9 @@ from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
 from cassandra.policies import RoundRobinPolicy
 
-from contracts.errors import ConfigurationError
-from contracts.settings import Settings
-from streaming.stores.cassandra import failures
+from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.streaming.stores.cassandra import failures
 
 # The driver raises what it logs, and whoever catches the exception reports it once.
 logging.getLogger("cassandra").propagate = False

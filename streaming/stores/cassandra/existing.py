@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from cassandra.cluster import Session
 
-from contracts.stores.cassandra.spec import CassandraSpec
-from contracts.stores.table import Column, Table
-from streaming.sinks.altering import as_found, statements, tell
+from avro_data_contracts.contracts.stores.cassandra.spec import CassandraSpec
+from avro_data_contracts.contracts.stores.table import Column, Table
+from avro_data_contracts.streaming.sinks.altering import as_found, statements, tell
 
 
 def table(session: Session, spec: CassandraSpec) -> Table | None:

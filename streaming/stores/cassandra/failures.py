@@ -6,8 +6,8 @@ from cassandra import AuthenticationFailed, InvalidRequest, Unauthorized
 from cassandra.cluster import NoHostAvailable
 from cassandra.protocol import SyntaxException
 
-from contracts.errors import ServiceError
-from streaming.failures import Server, one_line, refused, service
+from avro_data_contracts.contracts.errors import ServiceError
+from avro_data_contracts.streaming.failures import Server, one_line, refused, service
 
 SERVER = Server(
     "Cassandra",

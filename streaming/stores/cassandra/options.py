@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from contracts.settings import Settings
-from streaming import truststore
-from streaming.stores.cassandra.connection import contact_points
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.streaming import truststore
+from avro_data_contracts.streaming.stores.cassandra.connection import contact_points
 
 _CIPHERS = (
     "TLS_AES_256_GCM_SHA384",

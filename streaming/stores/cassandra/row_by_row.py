@@ -15,10 +15,10 @@ from cassandra.query import BoundStatement
 from cassandra.util import Date, Duration
 from pyspark.sql import DataFrame, Row
 
-from contracts.stores.table import EVENT_OFFSET, EVENT_PARTITION, WRITE_TIME, Table
-from streaming.sinks import refusals
-from streaming.sinks.refusals import Place
-from streaming.stores.cassandra import failures
+from avro_data_contracts.contracts.stores.table import EVENT_OFFSET, EVENT_PARTITION, WRITE_TIME, Table
+from avro_data_contracts.streaming.sinks import refusals
+from avro_data_contracts.streaming.sinks.refusals import Place
+from avro_data_contracts.streaming.stores.cassandra import failures
 
 # They may be large.
 _AT_ONCE = 100

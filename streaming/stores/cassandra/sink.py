@@ -14,11 +14,11 @@ from cassandra.concurrent import execute_concurrent_with_args
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from contracts.catalog.contract import Contract
-from contracts.errors import ServiceError
-from contracts.settings import Settings
-from contracts.stores.cassandra.spec import CassandraSpec
-from contracts.stores.table import (
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.errors import ServiceError
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.contracts.stores.cassandra.spec import CassandraSpec
+from avro_data_contracts.contracts.stores.table import (
     DELETED,
     EVENT_OFFSET,
     EVENT_ORDER,
@@ -27,16 +27,16 @@ from contracts.stores.table import (
     WRITE_TIME,
     Table,
 )
-from contracts.tables import layout
-from streaming import failures
-from streaming.sinks import refusals, rows
-from streaming.sinks.counts import Counts, counted
-from streaming.sinks.newest import NewestWritten
-from streaming.sinks.observed import Observed
-from streaming.sinks.refusals import RowsRefused
-from streaming.stores.cassandra import cells, existing, row_by_row
-from streaming.stores.cassandra.connection import Way, connect, node
-from streaming.stores.cassandra.failures import SERVER
+from avro_data_contracts.contracts.tables import layout
+from avro_data_contracts.streaming import failures
+from avro_data_contracts.streaming.sinks import refusals, rows
+from avro_data_contracts.streaming.sinks.counts import Counts, counted
+from avro_data_contracts.streaming.sinks.newest import NewestWritten
+from avro_data_contracts.streaming.sinks.observed import Observed
+from avro_data_contracts.streaming.sinks.refusals import RowsRefused
+from avro_data_contracts.streaming.stores.cassandra import cells, existing, row_by_row
+from avro_data_contracts.streaming.stores.cassandra.connection import Way, connect, node
+from avro_data_contracts.streaming.stores.cassandra.failures import SERVER
 
 _FORMAT = "org.apache.spark.sql.cassandra"
 _MICROS = 1000

@@ -11,14 +11,14 @@ from cassandra import InvalidRequest, OperationTimedOut, ReadTimeout
 from cassandra.concurrent import execute_concurrent_with_args
 from cassandra.util import Date
 
-from contracts.catalog.contract import Contract
-from contracts.settings import Settings
-from contracts.stores.cassandra.spec import CassandraSpec
-from contracts.stores.table import EVENT_OFFSET, EVENT_PARTITION, EVENT_TIMESTAMP
-from streaming.stores.cassandra import options
-from streaming.stores.cassandra.connection import connect
-from streaming.stores.cassandra.sink import CassandraSink
-from streaming.stores.store import COUNT_FOR_S, Key, Rows, Store
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.contracts.stores.cassandra.spec import CassandraSpec
+from avro_data_contracts.contracts.stores.table import EVENT_OFFSET, EVENT_PARTITION, EVENT_TIMESTAMP
+from avro_data_contracts.streaming.stores.cassandra import options
+from avro_data_contracts.streaming.stores.cassandra.connection import connect
+from avro_data_contracts.streaming.stores.cassandra.sink import CassandraSink
+from avro_data_contracts.streaming.stores.store import COUNT_FOR_S, Key, Rows, Store
 
 # Partitions in one request.
 _SLICE = 100

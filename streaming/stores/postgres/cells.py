@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pyspark.sql import functions as F
 
-from contracts.avro import shapes
-from contracts.avro.nodes import AnyType, Field, Fixed, Schema
-from contracts.stores.postgres import columns
-from streaming.sinks import cells
-from streaming.sinks.cells import Cell
+from avro_data_contracts.contracts.avro import shapes
+from avro_data_contracts.contracts.avro.nodes import AnyType, Field, Fixed, Schema
+from avro_data_contracts.contracts.stores.postgres import columns
+from avro_data_contracts.streaming.sinks import cells
+from avro_data_contracts.streaming.sinks.cells import Cell
 
 
 def of(schema: Schema, field: Field) -> Cell:

@@ -9,9 +9,9 @@ from urllib.parse import quote, urlencode
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from contracts.errors import ConfigurationError
-from contracts.settings import Settings
-from streaming.stores.postgres import failures
+from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.streaming.stores.postgres import failures
 
 
 @contextmanager

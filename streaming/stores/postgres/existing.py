@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import psycopg
 
-from contracts.errors import Refused
-from contracts.stores.postgres.spec import PostgresSpec
-from contracts.stores.table import Column, Table
-from streaming.sinks import altering
+from avro_data_contracts.contracts.errors import Refused
+from avro_data_contracts.contracts.stores.postgres.spec import PostgresSpec
+from avro_data_contracts.contracts.stores.table import Column, Table
+from avro_data_contracts.streaming.sinks import altering
 
 _COLUMNS = """\
 SELECT attname, format_type(atttypid, atttypmod), NOT attnotnull, array_position(i.indkey::int2[], a.attnum)

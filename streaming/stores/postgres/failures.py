@@ -5,8 +5,8 @@ from __future__ import annotations
 import psycopg
 from py4j.java_gateway import JavaObject
 
-from contracts.errors import Refused, ServiceError
-from streaming.failures import Server, one_line, refused, service
+from avro_data_contracts.contracts.errors import Refused, ServiceError
+from avro_data_contracts.streaming.failures import Server, one_line, refused, service
 
 # Temporary conditions: connection, transaction rollback, resources, operator intervention, a lock that somebody
 # holds.

@@ -10,22 +10,28 @@ from psycopg import sql
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from contracts.catalog.contract import Contract
-from contracts.errors import Refused, ServiceError
-from contracts.settings import Settings
-from contracts.stores.postgres.spec import PostgresSpec
-from contracts.stores.table import DELETED, EVENT_OFFSET, EVENT_ORDER, EVENT_PARTITION, EVENT_TIMESTAMP
-from contracts.tables import layout
-from streaming import failures
-from streaming.portions import portions
-from streaming.sinks import refusals, rows
-from streaming.sinks.altering import tell
-from streaming.sinks.counts import Counts, counted
-from streaming.sinks.observed import Observed
-from streaming.sinks.refusals import Place, RowsRefused
-from streaming.stores.postgres import cells, existing
-from streaming.stores.postgres.connection import address, connect, jdbc
-from streaming.stores.postgres.failures import SERVER, RowRefused, of_driver
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.errors import Refused, ServiceError
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.contracts.stores.postgres.spec import PostgresSpec
+from avro_data_contracts.contracts.stores.table import (
+    DELETED,
+    EVENT_OFFSET,
+    EVENT_ORDER,
+    EVENT_PARTITION,
+    EVENT_TIMESTAMP,
+)
+from avro_data_contracts.contracts.tables import layout
+from avro_data_contracts.streaming import failures
+from avro_data_contracts.streaming.portions import portions
+from avro_data_contracts.streaming.sinks import refusals, rows
+from avro_data_contracts.streaming.sinks.altering import tell
+from avro_data_contracts.streaming.sinks.counts import Counts, counted
+from avro_data_contracts.streaming.sinks.observed import Observed
+from avro_data_contracts.streaming.sinks.refusals import Place, RowsRefused
+from avro_data_contracts.streaming.stores.postgres import cells, existing
+from avro_data_contracts.streaming.stores.postgres.connection import address, connect, jdbc
+from avro_data_contracts.streaming.stores.postgres.failures import SERVER, RowRefused, of_driver
 
 _LOCK_TIMEOUT_S = 60
 # The JDBC driver keeps the rows of a request in memory, so large ones, by their record's size, go in small requests.

