@@ -13,6 +13,7 @@ import typer
 
 from avro_data_contracts.contracts import edge, project, report, settings
 from avro_data_contracts.contracts.catalog import loading
+from avro_data_contracts.contracts.catalog.contract import Compatibility
 from avro_data_contracts.contracts.catalog.findings import FailOn, Finding
 from avro_data_contracts.contracts.catalog.places import Texts
 from avro_data_contracts.contracts.check import baselines, diffs
@@ -27,6 +28,8 @@ from avro_data_contracts.contracts.lint.rules import RULES
 from avro_data_contracts.contracts.registry import drift as drifts
 from avro_data_contracts.contracts.registry import plan as plans
 from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.contracts.start import files as starts
+from avro_data_contracts.contracts.start import inferred
 from avro_data_contracts.contracts.stores.known import STORES
 from avro_data_contracts.contracts.tables import migrations
 
@@ -108,13 +111,46 @@ def _options(
 
 
 @app.command()
+def init(
+    context: typer.Context,
+    folder: Annotated[Path, typer.Argument(metavar="[FOLDER]", help="The folder to search for schemas.")] = Path(),
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="FILE|URL",
+            help="Infer a schema instead: from FILE.jsonl, FILE.csv, or postgresql://USER@HOST/DATABASE?table=TABLE.",
+        ),
+    ] = None,
+    owner: Annotated[str, typer.Option(help="The owner of the contracts.")] = "unknown",
+    compatibility: Annotated[
+        Compatibility, typer.Option(help="The level of the contracts.")
+    ] = Compatibility.BACKWARD,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing.")] = False,
+    output: Output = Format.text,
+) -> None:
+    """Write contracts beside existing schemas, and overwrite nothing (docs/tutorial/own-schemas.md)."""
+    if source is not None and source.startswith(("http://", "https://")):
+        _init_from_registry(context.obj, source, folder, owner, output, dry_run)
+        return
+    keys = {"owner": owner, "compatibility": compatibility.value}
+    started = starts.over(folder, keys) if source is None else inferred.of(source, folder, keys)
+    if not dry_run:
+        starts.write(started)
+    report.started(started, as_json=output is Format.json, dry_run=dry_run)
+
+
+@app.command()
 def lint(
     context: typer.Context,
     names: Names = None,
     output: FindingsFormat = report.Format.text,
     fail_on: Fail = FailOn.error,
     baseline: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A file that records findings: only new ones fail.")
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="A file that records findings: only new ones fail. Default: that of contracts.toml."
+        ),
     ] = None,
     write_baseline: Annotated[
         bool, typer.Option("--write-baseline", help="Record all findings in the file of --baseline.")
@@ -124,7 +160,9 @@ def lint(
     """Find problems that the registry accepts and you will regret (docs/reference/lint.md)."""
     current, texts = _current(context.obj)
     named = tuple(dict.fromkeys(names or ()))
-    levels = switches.levels_of(project.find(context.obj.contracts_dir.parent), (rule.id for rule in RULES))
+    said = project.find(context.obj.contracts_dir)
+    baseline = baseline or said.baseline
+    levels = switches.levels_of(said, (rule.id for rule in RULES))
     findings, known = linter.everything(current, texts, named, levels), 0
     if write_baseline:
         _write_baseline(findings, baseline, named)
@@ -239,15 +277,7 @@ def pull(
     schemas: FolderHere = None,
 ) -> None:
     """Start a repository from an existing registry and its topics; overwrite nothing (docs/how-to/pull.md)."""
-    from avro_data_contracts.contracts.registry import (
-        pull as pulls,  # loads Kafka's client library: only where it is needed
-    )
-
-    into = folder or context.obj.contracts_dir
-    default = project.find(into.absolute().parent).strategy
-    pulled = pulls.files_of(pulls.read(_servers(context.obj), topic or ()), owner, *([default] if default else []))
-    pulls.write(into, pulled)
-    report.pulled(pulled, into, as_json=output is Format.json)
+    _pull(context.obj, folder or context.obj.contracts_dir, topic or (), owner, output)
 
 
 @app.command()
@@ -295,6 +325,32 @@ def _current(configured: Settings) -> tuple[loading.Loaded, Texts]:
     """The contracts of the working tree, as far as they can be read, and the texts of their files."""
     loaded, files = loading.load_folder(configured.contracts_dir)
     return loaded, Texts.of(files.texts, str(configured.contracts_dir))
+
+
+def _init_from_registry(
+    configured: Settings, url: str, folder: Path, owner: str, output: Format, dry_run: bool
+) -> None:
+    if dry_run:
+        raise ConfigurationError(
+            "init from a registry is contracts pull, which has no dry run", where="--dry-run", fix="leave it out"
+        )
+    if output is Format.text:
+        report.text(
+            f"init from a registry is contracts pull; topics are read from {configured.kafka_bootstrap_servers}"
+        )
+    registry = configured.model_copy(update={"schema_registry_url": url})
+    _pull(registry, folder if folder != Path() else configured.contracts_dir, (), owner, output)
+
+
+def _pull(configured: Settings, into: Path, topics: Sequence[str], owner: str, output: Format) -> None:
+    from avro_data_contracts.contracts.registry import (
+        pull as pulls,  # loads Kafka's client library: only where it is needed
+    )
+
+    default = project.find(into.absolute().parent).defaults.get("subject_strategy")
+    pulled = pulls.files_of(pulls.read(_servers(configured), topics), owner, *([default] if default else []))
+    pulls.write(into, pulled)
+    report.pulled(pulled, into, as_json=output is Format.json)
 
 
 def _write_baseline(findings: Sequence[Finding], file: Path | None, names: Sequence[str]) -> None:

@@ -2,7 +2,11 @@
 
 [contracts]
 schemas = "services/shop/schemas"       # relative to this file
-subject_strategy = "TopicRecordName"    # of the contracts that name none
+owner = "shop-team"                     # of contracts that name none; the same for the next two
+compatibility = "BACKWARD"
+subject_strategy = "TopicRecordName"
+baseline = "contracts-baseline.json"
+ignore = ["services/shop/old.avsc"]     # files and folders that are not read, relative to this file
 
 [lint]
 FIELD_NAME = "off"                      # or "warning", or "error"
@@ -22,7 +26,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from avro_data_contracts.contracts.errors import ConfigurationError
 
 FILE: Final = "contracts.toml"
-Strategy = Literal["TopicName", "TopicRecordName", "RecordName"]
 
 
 class _Table(BaseModel):
@@ -31,7 +34,11 @@ class _Table(BaseModel):
 
 class _Contracts(_Table):
     schemas: Path | None = None
-    subject_strategy: Strategy | None = None
+    subject_strategy: Literal["TopicName", "TopicRecordName", "RecordName"] | None = None
+    owner: str | None = Field(None, min_length=1)
+    compatibility: str | None = Field(None, min_length=1)
+    baseline: Path | None = None
+    ignore: tuple[str, ...] = ()
 
 
 class _Content(_Table):
@@ -47,24 +54,36 @@ class Project:
         file: where it is, as messages show it; empty if there is none.
         schemas: the folder of the contracts, from the working folder; None if it says nothing.
         lint: severities of rules, by their ids.
-        strategy: how the subjects of values are named where a contract does not say it; None if it says nothing.
+        defaults: owner, compatibility and subject_strategy of contracts that do not have them.
+        baseline: the file of recorded findings of lint, from the working folder; None if it says nothing.
+        ignored: absolute paths of files and folders that are not read.
     """
 
     file: str = ""
     schemas: Path | None = None
     lint: Mapping[str, str] = field(default_factory=dict)
-    strategy: Strategy | None = None
+    defaults: Mapping[str, str] = field(default_factory=dict)
+    baseline: Path | None = None
+    ignored: frozenset[str] = frozenset()
+
+    def ignores(self, path: Path) -> bool:
+        """Whether a file or folder is one that is not read."""
+        whole = Path(os.path.abspath(path))
+        return bool(self.ignored) and any(str(one) in self.ignored for one in (whole, *whole.parents))
 
 
 def find(start: Path) -> Project:
-    """Read the file in `start`, or in the nearest folder around it inside the git repository.
+    """Read the file in `start`, or in the nearest folder around it.
+
+    The search ends at the top of the git repository or, outside of one, at the working folder.
 
     Raises:
         ConfigurationError: the file is not valid.
     """
     whole = Path(os.path.abspath(start))
     around = [whole, *whole.parents]
-    top = next((number for number, folder in enumerate(around) if (folder / ".git").exists()), 0)
+    here = around.index(Path.cwd()) if Path.cwd() in around else 0
+    top = next((number for number, folder in enumerate(around) if (folder / ".git").exists()), here)
     file = next((folder / FILE for folder in around[: top + 1] if (folder / FILE).is_file()), None)
     return _read(Path(os.path.relpath(file))) if file else Project()
 
@@ -90,12 +109,15 @@ def parse(data: bytes, path: Path) -> Project:
         content = _Content.model_validate(document)
     except ValidationError as error:
         raise _refusal(error, str(path)) from None
-    schemas = content.contracts.schemas
+    said = content.contracts
+    defaults = {key: getattr(said, key) for key in ("owner", "compatibility", "subject_strategy")}
     return Project(
         str(path),
-        schemas and Path(os.path.relpath(path.parent / schemas)),
+        said.schemas and Path(os.path.relpath(path.parent / said.schemas)),
         content.lint,
-        content.contracts.subject_strategy,
+        {key: value for key, value in defaults.items() if value is not None},
+        said.baseline and Path(os.path.relpath(path.parent / said.baseline)),
+        frozenset(os.path.abspath(path.parent / one) for one in said.ignore),
     )
 
 

@@ -27,6 +27,7 @@ from avro_data_contracts.contracts.terminal import clean
 
 if TYPE_CHECKING:
     from avro_data_contracts.contracts.registry.pull import Pulled
+    from avro_data_contracts.contracts.start.files import Started
 
 JSON_VERSION = 1
 _SIGNS = {StepChange.new: "[green]+[/]", StepChange.changed: "[yellow]~[/]", StepChange.deleted: "[red]-[/]"}
@@ -105,6 +106,49 @@ def pulled(found: Pulled, folder: Path, *, as_json: bool) -> None:
         out.print(f"  note: {_plain(note)}")
     many = f"{len(found.topics)} contract{'' if len(found.topics) == 1 else 's'}"
     out.print(escape(f"{many} in {folder}: fill in their owners, then run `contracts drift`"))
+
+
+def started(found: Started, *, as_json: bool, dry_run: bool) -> None:
+    """Print what `init` wrote, or would write, and why."""
+    files = [(found.top / path).as_posix() for path in found.files]
+    if as_json:
+        made = [
+            {"contract": (found.top / one.path).as_posix(), "type": one.type, "topic": one.topic}
+            for one in found.made
+        ]
+        document(
+            {
+                "files": files,
+                "contracts": made,
+                "shared_types": list(found.shared),
+                "ignored": dict(found.ignored),
+                "recorded_findings": len(found.findings),
+                "notes": list(found.notes),
+                "written": not dry_run,
+            }
+        )
+        return
+    out = console()
+    types = {(found.top / one.path).as_posix(): one.type for one in found.made}
+    for path in files:
+        why = f" (no other schema uses {types[path]})" if path in types else ""
+        out.print(f"  [green]{'would write' if dry_run else 'wrote'}[/] {_plain(path + why)}")
+    for path, reason in found.ignored.items():
+        out.print(f"  [yellow]ignored[/] {_plain(path)}: {_plain(reason)}")
+    for note in found.notes:
+        out.print(f"  note: {_plain(note)}")
+    parts = [
+        _count(len(found.made), "new contract"),
+        f"{_count(len(found.shared), 'type')} that other schemas use",
+        f"{_count(len(found.findings), 'finding')} recorded, which do not fail",
+    ]
+    out.print(escape("; ".join(parts)))
+    if found.made and not dry_run:
+        out.print("next: correct the topics, commit, and run `contracts check --against main` on each pull request")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def text(lines: str) -> None:

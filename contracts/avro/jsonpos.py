@@ -78,17 +78,24 @@ class _Scan(NamedTuple):
 class Document:
     """A JSON text and its value; of two equal keys the last one wins.
 
-    `load` makes it.  With `item`, it is only that item of the array that the text is.
+    `load` makes it.  With `item`, it is only that item of a list in the text.
+
+    Args:
+        around: where that list is; empty: the text itself.
     """
 
     text: str
     value: Any
     has_duplicates: bool
     item: int | None = None
+    around: tuple[str, ...] = ()
 
-    def part(self, item: int) -> Document:
-        """Only this item of the array that the text is, with its places in the whole text."""
-        return Document(self.text, self.value[item], self.has_duplicates, item)
+    def part(self, item: int, around: tuple[str, ...] = ()) -> Document:
+        """Only this item of the list at `around`, with its places in the whole text."""
+        listed = self.value
+        for key in around:
+            listed = listed[key]
+        return Document(self.text, listed[item], self.has_duplicates, item, around)
 
     @cached_property
     def duplicates(self) -> tuple[Duplicate, ...]:
@@ -111,14 +118,22 @@ class Document:
     @property
     def _extent(self) -> tuple[int, int]:
         """Where the part begins, and where the next one does."""
-        items = self._scan.spot.inner
+        items = self._list.inner
         if self.item is None or items is None:
             return 0, len(self.text)
         after = items.get(self.item + 1)
         return items[self.item].offset, after.offset if after else len(self.text)
 
-    def _spot(self, pointer: Pointer) -> _Spot:
+    @property
+    def _list(self) -> _Spot:
         spot = self._scan.spot
+        for key in self.around:
+            assert spot.inner is not None  # `part` has read the list there
+            spot = spot.inner[key]
+        return spot
+
+    def _spot(self, pointer: Pointer) -> _Spot:
+        spot = self._list
         if self.item is not None and spot.inner is not None:
             spot = spot.inner[self.item]
         for step in steps(pointer):

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from avro_data_contracts.contracts.avro.jsonpos import JsonError, Pointer, load
+from avro_data_contracts.contracts.avro import protocols
+from avro_data_contracts.contracts.avro.jsonpos import Document, JsonError, Pointer, load
 from avro_data_contracts.contracts.avro.names import qualify
 from avro_data_contracts.contracts.avro.nodes import PRIMITIVES
 
@@ -20,7 +21,7 @@ class Outline:
         name: full name of the type at the root; empty if the root has none.
         defined: full names of all types that it defines, at any depth.
         used: each name in the place of a type, as its namespace completes it and as written -> its first place.
-        part: which item of an array it is; None for a whole text.
+        part: which item of an array, or of a protocol's types, it is; None for a whole text.
     """
 
     name: str
@@ -30,19 +31,26 @@ class Outline:
 
 
 def outline(text: str) -> Outline | None:
-    """The names in a text; None if it is not JSON."""
+    """The names in a text, of a protocol those in its messages; None if it is not JSON."""
     found = _read(text)
     return found[0] if found else None
 
 
 def position(text: str, part: int | None, at: Pointer) -> tuple[int, int]:
     """Line and column of a place in a text that is JSON."""
-    document = load(text)
-    return (document if part is None else document.part(part)).position(at)
+    return document(text, part).position(at)
+
+
+def document(text: str, part: int | None) -> Document:
+    """The JSON of a text, or of one of its `parts`."""
+    whole = load(text)
+    if part is None:
+        return whole
+    return whole.part(part, protocols.TYPES if protocols.is_protocol(whole.value) else ())
 
 
 def parts(text: str) -> tuple[Outline, ...] | None:
-    """The names in a text; of each item, if the text is an array; None if it is not JSON."""
+    """The names in a text; of each item, if the text is an array or a protocol; None if it is not JSON."""
     found = _read(text)
     return found[1] if found else None
 
@@ -53,17 +61,21 @@ def _read(text: str) -> tuple[Outline, tuple[Outline, ...]] | None:
         value = load(text).value
     except JsonError:
         return None
+    if protocols.is_protocol(value):
+        space = protocols.namespace(value)
+        sent = _outline(list(protocols.in_messages(value)), space=space)
+        return sent, tuple(_outline(item, number, space) for number, item in enumerate(protocols.types(value)))
     whole = _outline(value)
     if not isinstance(value, list):
         return whole, (whole,)
     return whole, tuple(_outline(item, number) for number, item in enumerate(value))
 
 
-def _outline(root: Any, part: int | None = None) -> Outline:
+def _outline(root: Any, part: int | None = None, space: str | None = None) -> Outline:
     defined: dict[str, None] = {}
     used: dict[tuple[str, str], Pointer] = {}
     first = ""
-    waiting: list[tuple[Any, str | None, Pointer]] = [(root, None, ())]
+    waiting: list[tuple[Any, str | None, Pointer]] = [(root, space, ())]
     while waiting:
         value, space, at = waiting.pop()
         if isinstance(value, list):

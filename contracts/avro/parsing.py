@@ -66,7 +66,7 @@ def parse(
         text: Avro JSON; comments are allowed, of two equal keys the last one wins (see `Document.duplicates`).
         where: the name of the text in messages, e.g. its file.
         named: types of other schemas that this one may use, by full name (`Schema.named` of those).
-        part: the schema is only this item of the array that the text is.
+        part: the schema is only this item of the array, or of the types of the protocol, that the text is.
 
     Raises:
         InvalidSchema: the registry would refuse it as invalid (error 42201).
@@ -100,6 +100,7 @@ class _Parser:
     def __init__(self, text: SchemaText, named: Mapping[str, NamedType], *, stored: bool) -> None:
         self.document = text.document
         self.where = text.where
+        self.space = text.space
         self.invalid = text.invalid
         self.redefined = text.redefined
         self.unknown = text.unknown
@@ -111,7 +112,7 @@ class _Parser:
 
     def schema(self) -> Schema:
         value = self.document.value
-        root = self._leaf(value, None, ()) or run(self._compound(value, None, ()))
+        root = self._leaf(value, self.space, ()) or run(self._compound(value, self.space, ()))
         if isinstance(root, Reference) and root.forward:
             raise self._unknown(root)
         for reference in self.forward:

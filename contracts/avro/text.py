@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from avro_data_contracts.contracts.avro import protocols
 from avro_data_contracts.contracts.avro.jsonpos import Document, JsonError, Pointer, load
 from avro_data_contracts.contracts.avro.nodes import path_of
 from avro_data_contracts.contracts.avro.slips import quoted
@@ -15,7 +16,7 @@ class SchemaText:
 
     Args:
         where: what messages call the text, e.g. its file.
-        part: only this item of the array that the text is.
+        part: only this item of the array, or of the types of the protocol, that the text is.
 
     Raises:
         InvalidSchema: the text is not JSON.
@@ -34,7 +35,12 @@ class SchemaText:
                 line=error.line,
                 column=error.column,
             ) from None
-        self.document: Document = whole if part is None else whole.part(part)
+        self.document: Document = whole
+        self.space: str | None = None  # the namespace around it
+        if part is not None and protocols.is_protocol(whole.value):
+            self.document, self.space = whole.part(part, protocols.TYPES), protocols.namespace(whole.value)
+        elif part is not None:
+            self.document = whole.part(part)
 
     def invalid(self, what: str, at: Pointer, fix: str) -> InvalidSchema:
         """The error to raise for the place `at`."""

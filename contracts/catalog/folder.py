@@ -1,7 +1,8 @@
 """The files of a folder of contracts, on disk: their texts, and what is there but cannot be read, or is not read.
 
-A link to a folder is followed.  Inside a git work tree, what git ignores is not read, unless it ignores the folder
-itself.
+A contract is a folder with a contract.yaml, or a file NAME.contract.yaml beside any schema.  A link to a folder is
+followed.  Inside a git work tree, what git ignores is not read, unless it ignores the folder itself; nor is what
+contracts.toml ignores.
 """
 
 from __future__ import annotations
@@ -9,16 +10,17 @@ from __future__ import annotations
 import os
 import posixpath
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from avro_data_contracts.contracts import git_program
+from avro_data_contracts.contracts import git_program, project
 from avro_data_contracts.contracts.errors import ConfigurationError
-from avro_data_contracts.contracts.project import Project, find
 
 CONTRACT_FILE = "contract.yaml"
+#: The ending of a contract that is one of several in a folder.
+CONTRACT_ENDING = f".{CONTRACT_FILE}"
 #: Why a file is not read.
-IGNORED, IS_FOLDER = "git ignores it", "it is a folder"
+IGNORED, IS_FOLDER, LEFT_OUT = "git ignores it", "it is a folder", "contracts.toml ignores it"
 #: Names that a reader could take for a contract's.
 _ALIKE = frozenset({"contract.yml", "contracts.yaml", "contracts.yml"})
 
@@ -28,16 +30,16 @@ class Folder:
     """The files of a folder.  Paths are below the folder (POSIX), in order.
 
     Args:
-        texts: every contract.yaml and .avsc: path -> text.
+        texts: every contract file and schema: path -> text.
         unread: files that are there, but are not read: path -> why; empty if only the name is the reason.
         faults: errors of files that should be read, but cannot be.
-        project: what `contracts.toml` decides for all of them.
+        defaults: what contracts.toml says for contracts that do not: key -> value.
     """
 
     texts: Mapping[str, str]
     unread: Mapping[str, str] = field(default_factory=dict)
     faults: tuple[ConfigurationError, ...] = ()
-    project: Project = field(default_factory=Project)
+    defaults: Mapping[str, str] = field(default_factory=dict)
 
     def readable(self) -> Mapping[str, str]:
         """The texts.
@@ -60,9 +62,32 @@ def beside(folder: str, name: str) -> str:
     return posixpath.normpath(join(folder, name))
 
 
+def is_head(path: str) -> bool:
+    """Whether the file is a contract: `contract.yaml` or `NAME.contract.yaml`."""
+    name = PurePosixPath(path).name
+    return name == CONTRACT_FILE or (name.endswith(CONTRACT_ENDING) and name != CONTRACT_ENDING)
+
+
+def is_schema_file(path: str) -> bool:
+    """Whether the file has schemas: an .avsc, or an .avpr, which is a protocol."""
+    return path.endswith((".avsc", ".avpr"))
+
+
 def is_contract_file(path: str) -> bool:
-    """Whether the file is read: a contract.yaml or an .avsc."""
-    return path.endswith(".avsc") or PurePosixPath(path).name == CONTRACT_FILE
+    """Whether the file is read: a contract, or schemas."""
+    return is_schema_file(path) or is_head(path)
+
+
+def contract_name(path: str) -> str:
+    """The name of the contract in a file: its folder, or its path without the ending; "." at the root."""
+    one = PurePosixPath(path)
+    return one.parent.as_posix() if one.name == CONTRACT_FILE else path.removesuffix(CONTRACT_ENDING)
+
+
+def default_value(path: str) -> str:
+    """The schema of the value, from the contract's folder, unless it names one."""
+    name = PurePosixPath(path).name
+    return "value.avsc" if name == CONTRACT_FILE else f"{name.removesuffix(CONTRACT_ENDING)}.avsc"
 
 
 def is_almost_contract_file(path: str) -> bool:
@@ -73,7 +98,7 @@ def is_almost_contract_file(path: str) -> bool:
 
 def read_folder(folder: Path) -> Folder:
     """Read the files below `folder`."""
-    return replace(_Reading(folder).read(), project=find(Path(folder).absolute().parent))
+    return _Reading(folder).read()
 
 
 class _Reading:
@@ -84,6 +109,7 @@ class _Reading:
         self.faults: list[ConfigurationError] = []
         self.ignored: set[str] = set()
         self.seen: set[str] = set()  # folders, without links
+        self.project = project.find(folder)
 
     def read(self) -> Folder:
         self._note_git()
@@ -103,7 +129,8 @@ class _Reading:
                         self.unread[name] = IS_FOLDER
                 else:
                     self._file(name, entry)
-        return Folder(dict(sorted(self.texts.items())), dict(sorted(self.unread.items())), tuple(self.faults))
+        texts, unread = dict(sorted(self.texts.items())), dict(sorted(self.unread.items()))
+        return Folder(texts, unread, tuple(self.faults), self.project.defaults)
 
     def _entries(self, path: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
         try:
@@ -121,6 +148,8 @@ class _Reading:
                 continue
             if name in self.ignored:
                 self.unread[name] = IGNORED
+            elif self.project.ignores(self.folder / name):
+                self.unread[name] = LEFT_OUT
             else:
                 yield name, entry
 

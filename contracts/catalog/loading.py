@@ -1,7 +1,8 @@
 """Loads `schemas/` as contracts: reads the files, resolves their references, and says what is wrong and where.
 
-A folder with a `contract.yaml` is a contract.  Every other `.avsc` below the root (whichever folder it is in) defines
-one shared named type, which is registered under its full name as the subject, and found by that name.
+A folder with a `contract.yaml` is a contract, and so is a file `NAME.contract.yaml`.  Every other `.avsc` or `.avpr`
+below the root (whichever folder it is in) defines shared named types, each of which is registered under its full name
+as the subject, and found by that name.  A contract's own schema is shared too where another schema uses its types.
 """
 
 from __future__ import annotations
@@ -14,22 +15,25 @@ from types import MappingProxyType
 from typing import Literal
 
 from avro_data_contracts.contracts.catalog import primary_keys, sharing, yaml_text
-from avro_data_contracts.contracts.catalog.contract import Contract, ContractSpec, Subject, SubjectStrategy, types_of
+from avro_data_contracts.contracts.catalog.contract import Contract, ContractSpec, Subject, types_of
 from avro_data_contracts.contracts.catalog.folder import (
     CONTRACT_FILE,
     Folder,
     beside,
+    contract_name,
+    default_value,
     is_almost_contract_file,
+    is_head,
+    is_schema_file,
     join,
     read_folder,
 )
 from avro_data_contracts.contracts.catalog.missing import missing
-from avro_data_contracts.contracts.catalog.shared_types import SharedTypes
+from avro_data_contracts.contracts.catalog.shared_types import SharedTypes, lent_by
 from avro_data_contracts.contracts.catalog.spec import line_of, names_in, parse_spec
 from avro_data_contracts.contracts.catalog.subject_names import subject_name
 from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.listing import few
-from avro_data_contracts.contracts.project import Project
 from avro_data_contracts.contracts.quality import reading
 
 
@@ -186,43 +190,45 @@ class _Reading:
         self.files = files
         self.root = root
         self.stored = stored
-        self.faults: dict[int, Fault] = {}
+        self.faults: dict[
+            tuple[str, int, int, str], Fault
+        ] = {}  # a schema can be read twice: for itself, and as a type
         self.broken: dict[str, str] = {}
         self.contracts: dict[str, Contract] = {}
 
     def read(self) -> Loaded:
         texts = self.files.texts
-        folders = [str(PurePosixPath(path).parent) for path in texts if PurePosixPath(path).name == CONTRACT_FILE]
+        heads = [path for path in texts if is_head(path)]
         for fault in self.files.faults:
             self._fault(fault)
-            path = PurePosixPath(fault.file)
-            if path.suffix != ".avsc":
-                around = path.parent if path.name == CONTRACT_FILE else path
-                self.broken[around.relative_to(self.root).as_posix()] = ""
+            path = PurePosixPath(fault.file).relative_to(self.root).as_posix()
+            if not is_schema_file(path):
+                self.broken[contract_name(path) if is_head(path) else path] = ""
         self._almost()
-        if not folders and not self.faults:
+        if not heads and not self.faults:
             raise ConfigurationError(
                 f"no folder has a {CONTRACT_FILE}",
                 where=self.root,
-                fix=f"add {self.root}/<topic>/{CONTRACT_FILE} (docs/reference/contract.md)",
+                fix=f"run contracts init, or add {self.root}/<topic>/{CONTRACT_FILE} (docs/reference/contract.md)",
             )
-        specs = {folder: spec for folder in folders if (spec := self._spec(folder))}
-        everywhere = dict.fromkeys([*folders, *self.broken])
-        named = {beside(folder, name) for folder in everywhere for name in self._named(folder, specs.get(folder))}
-        # A file outside the folders of contracts is also a shared type.
-        own = {path for path in named if str(PurePosixPath(path).parent) in everywhere or self._inside(path)}
+        specs = {path: spec for path in heads if (spec := self._spec(path))}
+        everywhere = dict.fromkeys([*heads, *(join(one, CONTRACT_FILE) for one in self.broken)])
+        own = {beside(_folder(path), name) for path in everywhere for name in self._named(path, specs.get(path))}
+        lent = lent_by({path: text for path, text in texts.items() if is_schema_file(path)}, own)
         shared = SharedTypes(
-            {path: text for path, text in texts.items() if path.endswith(".avsc") and path not in own},
+            {
+                path: text
+                for path, text in texts.items()
+                if is_schema_file(path) and (path not in own or path in lent)
+            },
             self.root,
             stored=self.stored,
-            others={path: texts[path] for path in own if path in texts},
         )
         if not self.stored:
             for error in shared.faults():
-                if error.file not in {join(self.root, path) for path in named}:
-                    self._fault(error)
-        for folder, spec in specs.items():
-            self._contract(folder, spec, shared)
+                self._fault(error)
+        for path, spec in specs.items():
+            self._contract(path, spec, shared)
         self._agree()
         subjects = [subject for contract in self.contracts.values() for subject in contract.subjects]
         catalog = Catalog(self.root, MappingProxyType(self.contracts), types_of(subjects))
@@ -230,7 +236,7 @@ class _Reading:
         return Loaded(catalog, tuple(self.faults.values()), MappingProxyType(self.broken), MappingProxyType(unused))
 
     def _fault(self, error: ConfigurationError, contract: str = "") -> None:
-        self.faults.setdefault(id(error), Fault(error, contract))
+        self.faults.setdefault((error.file, error.line, error.column, error.what), Fault(error, contract))
 
     def _almost(self) -> None:
         """Find files whose name is a slip, so that nobody would miss their contract."""
@@ -241,41 +247,40 @@ class _Reading:
                 self._fault(ConfigurationError(what, file=join(self.root, path), fix=f"rename it to {CONTRACT_FILE}"))
                 self.broken[folder] = ""
 
-    def _spec(self, folder: str) -> ContractSpec | None:
-        text = self.files.texts[join(folder, CONTRACT_FILE)]
+    def _spec(self, path: str) -> ContractSpec | None:
+        text = self.files.texts[path]
         try:
-            spec = parse_spec(text, join(self.root, folder, CONTRACT_FILE))
-            return with_default(spec, self.files.project)
+            return parse_spec(text, join(self.root, path), frozenset(self.files.defaults.items()))
         except ConfigurationError as error:
-            names = names_in(text)
+            names = names_in(text, path)
             topic = names.topic if names else ""
-            name = folder if folder != "." else topic
+            name = _name(path, topic)
             self.broken[name] = topic
             self._fault(error, name)
             return None
 
-    def _named(self, folder: str, spec: ContractSpec | None) -> list[str]:
-        """The files that a contract.yaml names, or probably names."""
+    def _named(self, path: str, spec: ContractSpec | None) -> list[str]:
+        """The files that a contract file names, or probably names."""
         if spec is None:
-            found = names_in(self.files.texts.get(join(folder, CONTRACT_FILE), ""))
-            return [one for one in (found[1:] if found else ("key.avsc", "value.avsc")) if one]
+            found = names_in(self.files.texts.get(path, ""), path)
+            return [one for one in (found[1:] if found else ("key.avsc", default_value(path))) if one]
         return [one for one in (spec.key, spec.value) if one]
 
-    def _contract(self, folder: str, spec: ContractSpec, shared: SharedTypes) -> None:
-        name = folder if folder != "." else spec.topic
+    def _contract(self, path: str, spec: ContractSpec, shared: SharedTypes) -> None:
+        name = _name(path, spec.topic)
         self.broken[name] = spec.topic
-        where = join(self.root, folder, CONTRACT_FILE)
+        where = join(self.root, path)
         try:
-            key = self._subject(name, folder, spec, "key", shared) if spec.key else None
-            value = self._subject(name, folder, spec, "value", shared)
+            key = self._subject(name, path, spec, "key", shared) if spec.key else None
+            value = self._subject(name, path, spec, "value", shared)
             if value is None or (spec.key and key is None):
                 return
-            rules = reading.read(spec.rules, value.schema, lambda *at: (where, self._line(folder, "rules", *at)))
+            rules = reading.read(spec.rules, value.schema, lambda *at: (where, self._line(path, "rules", *at)))
             contract = Contract(name, where, spec, key, value, rules, said=frozenset(spec.model_fields_set))
             primary_keys.check(contract)
         except ConfigurationError as error:
             if error.file == where and error.path and not error.line:
-                error = error.at(self._line(folder, *error.path.split(".")))
+                error = error.at(self._line(path, *error.path.split(".")))
             self._fault(error, name)
             return
         del self.broken[name]
@@ -286,27 +291,27 @@ class _Reading:
         self.contracts, errors = sharing.agreed(self.contracts.values())
         for name, error in errors.items():
             contract = self.contracts.pop(name)
-            folder = str(PurePosixPath(contract.file).relative_to(self.root).parent)
+            head = PurePosixPath(contract.file).relative_to(self.root).as_posix()
             self.broken[name] = contract.topic
-            self._fault(error.at(self._line(folder, *error.path.split("."))), name)
+            self._fault(error.at(self._line(head, *error.path.split("."))), name)
 
     def _subject(
-        self, name: str, folder: str, spec: ContractSpec, role: Literal["key", "value"], shared: SharedTypes
+        self, name: str, head: str, spec: ContractSpec, role: Literal["key", "value"], shared: SharedTypes
     ) -> Subject | None:
         """None if it cannot be read."""
         file = spec.value if role == "value" else spec.key or ""
-        path = beside(folder, file)
+        path = beside(_folder(head), file)
         shown = join(self.root, path)
         if path not in self.files.texts:
             if not any(one.file == shown for one in self.files.faults):
-                self._fault(missing(role, file, folder, self.files, self.root, self._line(folder, role)), name)
+                self._fault(missing(role, file, head, self.files, self.root, self._line(head, role)), name)
             return None
         try:
             found = shared.subject("", role, shown, self.files.texts[path])
-            return replace(found, name=self._subject_name(spec, role, found, join(self.root, folder, CONTRACT_FILE)))
+            return replace(found, name=self._subject_name(spec, role, found, join(self.root, head)))
         except ConfigurationError as error:
             if error.path and not error.line:
-                error = error.at(self._line(folder, error.path))
+                error = error.at(self._line(head, error.path))
             self._fault(error, name)
             return None
 
@@ -321,21 +326,19 @@ class _Reading:
             fix="name the subject (`subject: NAME`), or make the value a record",
         )
 
-    def _inside(self, path: str) -> bool:
-        """Whether a folder around the file, but not all contracts, has a contract.yaml."""
-        return any(join(str(one), CONTRACT_FILE) in self.files.texts for one in PurePosixPath(path).parents)
-
-    def _line(self, folder: str, *keys: str | int) -> int:
-        node = yaml_text.compose(self.files.texts[join(folder, CONTRACT_FILE)])
+    def _line(self, path: str, *keys: str | int) -> int:
+        node = yaml_text.compose(self.files.texts[path])
         assert node is not None  # it has already been parsed
         return line_of(node, list(keys))
 
 
-def with_default(spec: ContractSpec, project: Project) -> ContractSpec:
-    """Return the spec with the repository's strategy, if it names none itself."""
-    if project.strategy is None or "subject_strategy" in spec.model_fields_set:
-        return spec
-    return spec.model_copy(update={"subject_strategy": SubjectStrategy(project.strategy)})
+def _folder(path: str) -> str:
+    return PurePosixPath(path).parent.as_posix()
+
+
+def _name(path: str, topic: str) -> str:
+    name = contract_name(path)
+    return name if name != "." else topic
 
 
 def _types_of(contracts: Iterable[Contract]) -> tuple[Subject, ...]:

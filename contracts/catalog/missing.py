@@ -4,24 +4,28 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from avro_data_contracts.contracts.catalog.folder import CONTRACT_FILE, IGNORED, Folder, beside, join
+from avro_data_contracts.contracts.catalog.folder import IGNORED, LEFT_OUT, Folder, beside, join
 from avro_data_contracts.contracts.errors import ConfigurationError
 
+#: How to have a file read, by why it is not.
+_IN_SIGHT = {IGNORED: "remove {} from .gitignore", LEFT_OUT: "remove {} from `ignore` in contracts.toml"}
 
-def missing(key: str, name: str, folder: str, files: Folder, root: str, line: int) -> ConfigurationError:
-    """The error for a file that `contract.yaml` names and that is not among `files`.
+
+def missing(key: str, name: str, head: str, files: Folder, root: str, line: int) -> ConfigurationError:
+    """The error for a file that a contract names and that is not among `files`.
 
     Args:
-        key: `key` or `value`, where contract.yaml names it.
-        name: as contract.yaml has it.
-        folder: of the contract, below `root`.
-        line: of the name in contract.yaml.
+        key: `key` or `value`, where the contract names it.
+        name: as the contract has it.
+        head: the file of the contract, below `root`.
+        line: of the name in it.
     """
-    what, fix = _why(key, name, folder, files, root)
-    return ConfigurationError(f"{key}: {what}", file=join(root, folder, CONTRACT_FILE), line=line, fix=fix)
+    what, fix = _why(key, name, head, files, root)
+    return ConfigurationError(f"{key}: {what}", file=join(root, head), line=line, fix=fix)
 
 
-def _why(key: str, name: str, folder: str, files: Folder, root: str) -> tuple[str, str]:
+def _why(key: str, name: str, head: str, files: Folder, root: str) -> tuple[str, str]:
+    folder = PurePosixPath(head).parent.as_posix()
     path = beside(folder, name)
     if path.startswith("../") or PurePosixPath(name).is_absolute():
         return (
@@ -30,17 +34,19 @@ def _why(key: str, name: str, folder: str, files: Folder, root: str) -> tuple[st
         )
     if path in files.unread:
         if reason := files.unread[path]:
-            fix = f"remove {join(root, path)} from .gitignore" if reason == IGNORED else "replace it by a file"
+            fix = _IN_SIGHT[reason].format(join(root, path)) if reason in _IN_SIGHT else "replace it by a file"
             return f"the file {name} is there, but {reason}", fix
         right = PurePosixPath(name).with_suffix(".avsc").as_posix()
         return (
             f"the file {name} is there, but only files whose names end with .avsc are read",
             f"rename it to {right}, and write `{key}: {right}`",
         )
-    ignored = next((one for one, why in files.unread.items() if why == IGNORED and path.startswith(f"{one}/")), None)
+    ignored = next(
+        (one for one, why in files.unread.items() if why in _IN_SIGHT and path.startswith(f"{one}/")), None
+    )
     if ignored is not None:
         why = files.unread[ignored]
-        return f"the file {name} is in {ignored}, but {why}", f"remove {join(root, ignored)} from .gitignore"
+        return f"the file {name} is in {ignored}, but {why}", _IN_SIGHT[why].format(join(root, ignored))
     inside = f"{folder}/" if folder != "." else ""
     for found in _alike(name, [one for one in (*files.texts, *files.unread) if one.startswith(inside)]):
         other = found[len(inside) :]
@@ -56,7 +62,7 @@ def _why(key: str, name: str, folder: str, files: Folder, root: str) -> tuple[st
     if len(here) == 1:
         return f"the file {name} does not exist, but {here[0]} does", f"write `{key}: {here[0]}`, if you mean it"
     what = f"the file {name} does not exist"
-    return what, f"add {join(root, path)}, or correct `{key}:` in {join(root, folder, CONTRACT_FILE)}"
+    return what, f"add {join(root, path)}, or correct `{key}:` in {join(root, head)}"
 
 
 def _alike(name: str, paths: list[str]) -> list[str]:

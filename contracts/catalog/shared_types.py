@@ -1,4 +1,5 @@
-"""Named types that several schemas use: each is in an .avsc that no contract names, and is found by its full name.
+"""Named types that several schemas use: each is in an .avsc or .avpr that no contract names, or in the schema of a
+contract, if others use it, and is found by its full name.
 
 A file defines one type, or an array of them, as Avro's own compilers read it.  A type inside another one is found
 too.
@@ -6,10 +7,9 @@ too.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from types import MappingProxyType
 
 from avro_data_contracts.contracts.avro import outline, parsing
 from avro_data_contracts.contracts.avro.jsonpos import Pointer
@@ -33,10 +33,9 @@ class SharedTypes:
     """The named types that the schemas of one state of the files may use.
 
     Args:
-        files: path -> text of the .avsc files that are not the key or the value of a contract.
+        files: path -> text of the schemas that are not the key or the value of a contract, or are lent.
         root: the folder of the paths, for messages.
         stored: whether the registry has accepted the schemas before (see `parsing.parse_stored`).
-        others: path -> text of the other .avsc files, whose types nobody else can use.
     """
 
     def __init__(
@@ -45,10 +44,8 @@ class SharedTypes:
         root: str = "",
         *,
         stored: bool = False,
-        others: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._files = files
-        self._others = others
         self._root = root
         self._is_stored = stored
         self._types: list[_Type] = []
@@ -89,6 +86,8 @@ class SharedTypes:
                 yield error
         for one in self._types:
             first = self._by_name.get(one.names.name, one)
+            if first is not one and self._repeats(one, first):
+                continue
             if first is not one:
                 line, column = outline.position(self._files[one.path], one.names.part, ((), "name"))
                 yield ConfigurationError(
@@ -103,6 +102,18 @@ class SharedTypes:
                     self._subject_of(one)
                 except InvalidSchema as error:
                     yield error
+
+    def _repeats(self, one: _Type, first: _Type) -> bool:
+        """Whether the two are equal, as where a service has a copy, or a protocol what it imports."""
+        if one.path == first.path:
+            return False
+        try:
+            both = [self._subject_of(first), self._subject_of(one)]
+        except InvalidSchema:
+            return False
+        nodes = [each.schema.named[one.names.name] for each in both]
+        named = {**both[1].schema.named, **both[0].schema.named}
+        return not _Clash(nodes[0], nodes[1], named, both).is_real
 
     def unused(self, subjects: Iterable[Subject]) -> dict[str, tuple[str, ...]]:
         """The files, as shown, from which these subjects use nothing, and the types that they define."""
@@ -134,7 +145,7 @@ class SharedTypes:
         try:
             schema = parse(text, where=where, named=named, part=names.part if names else None)
         except Redefined as error:
-            if other := _place(named[error.name], everything):
+            if error.name in named and (other := _place(named[error.name], everything)):
                 raise error.but(what=f"{error.what}; the other definition is in {other}") from None
             raise
         except UnknownType as error:
@@ -150,12 +161,6 @@ class SharedTypes:
         for name in (*self._by_name, *self._around):
             if name.rpartition(".")[2] == short:
                 return f"write {name!r}, or define {error.name!r}"
-        for path, text in self._others.items():
-            names = outline.outline(text)
-            if names is not None and error.name in names.defined:
-                return (
-                    f"move {error.name} from {self._shown(path)} into an .avsc of its own: only such types are shared"
-                )
         return error.fix
 
     def _subject_of(self, one: _Type) -> Subject:
@@ -342,6 +347,28 @@ def _place(node: NamedType, subjects: Sequence[Subject]) -> str:
         if one.schema.document is node.document:
             return f"{one.file}:{node.line}"
     return ""
+
+
+def lent_by(files: Mapping[str, str], own: Collection[str]) -> set[str]:
+    """The contracts' schemas whose types other schemas use, and no shared type has.
+
+    Args:
+        files: path -> text of all schemas.
+        own: the paths of those that contracts name.
+    """
+    defined: dict[str, frozenset[str]] = {}
+    users: dict[str, set[str]] = {}
+    for path, text in files.items():
+        parts = outline.parts(text) or ()
+        defined[path] = frozenset(name for one in parts for name in one.defined)
+        for name in {name for one in parts for both in one.used for name in both}:
+            users.setdefault(name, set()).add(path)
+    shared = {name for path, names in defined.items() if path not in own for name in names}
+
+    def is_lent(path: str, name: str) -> bool:
+        return name not in shared and any(name not in defined[user] for user in users.get(name, ()) if user != path)
+
+    return {path for path in own if any(is_lent(path, name) for name in defined.get(path, ()))}
 
 
 def schema_of(text: str, where: str, files: Mapping[str, str]) -> Schema:

@@ -11,14 +11,19 @@ from pydantic import BaseModel, ValidationError
 
 from avro_data_contracts.contracts.catalog import yaml_text
 from avro_data_contracts.contracts.catalog.contract import ContractSpec
+from avro_data_contracts.contracts.catalog.folder import default_value
 from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.sources.known import model_of
 from avro_data_contracts.contracts.sources.spec import SourceSpec
 
 
 @lru_cache(maxsize=20_000)  # most texts are the same in every version that a run reads
-def parse_spec(text: str, where: str) -> ContractSpec:
-    """Parse a contract.yaml; `where` is only for messages.
+def parse_spec(text: str, where: str, defaults: frozenset[tuple[str, str]] = frozenset()) -> ContractSpec:
+    """Parse a contract file.
+
+    Args:
+        where: its path; the last part of it says which schema the value has by default.
+        defaults: keys and values that it need not have.
 
     Raises:
         ConfigurationError: the file is invalid.
@@ -45,7 +50,7 @@ def parse_spec(text: str, where: str) -> ContractSpec:
         )
     _refuse_duplicates(node, where)
     try:
-        return ContractSpec.model_validate(document)
+        return ContractSpec.model_validate({"value": default_value(where), **dict(defaults), **document})
     except ValidationError as error:
         raise _as_configuration_error(error, node, document, where) from None
 
@@ -58,15 +63,15 @@ class Names(NamedTuple):
     value: str
 
 
-def names_in(text: str) -> Names | None:
-    """What a contract.yaml names, even if today's rules refuse it; None if it names no topic."""
+def names_in(text: str, where: str) -> Names | None:
+    """What a contract file names, even if today's rules refuse it; None if it names no topic."""
     try:
         document = yaml_text.load(text)
     except (yaml.YAMLError, ValueError, RecursionError):
         return None
     if not isinstance(document, dict) or not isinstance(topic := document.get("topic"), str):
         return None
-    key, value = document.get("key"), document.get("value", ContractSpec.model_fields["value"].default)
+    key, value = document.get("key"), document.get("value", default_value(where))
     if not isinstance(value, str) or not value:
         return None
     return Names(topic, key if isinstance(key, str) and key else None, value)

@@ -17,7 +17,7 @@ from avro_data_contracts.contracts import project
 from avro_data_contracts.contracts.catalog import loading
 from avro_data_contracts.contracts.catalog.contract import Compatibility, Contract, Subject
 from avro_data_contracts.contracts.catalog.earlier import Earlier
-from avro_data_contracts.contracts.catalog.folder import CONTRACT_FILE, Folder, is_contract_file, read_folder
+from avro_data_contracts.contracts.catalog.folder import CONTRACT_FILE, Folder, is_contract_file, is_head, read_folder
 from avro_data_contracts.contracts.catalog.loading import Catalog, Fault, Loaded
 from avro_data_contracts.contracts.catalog.predecessors import predecessors
 from avro_data_contracts.contracts.check.comparison import Histories
@@ -216,17 +216,30 @@ class GitSource:
         return Path(os.path.relpath(self.repository.top / self.below)).as_posix()
 
     @cached_property
-    def _project(self) -> Project:
-        """`contracts.toml` at the commit: the nearest one around the folder."""
-        around = [str(one) for one in PurePosixPath(self.below or ".").parents] if self.below else ["."]
-        for path in (str(PurePosixPath(one, project.FILE)) for one in around):
-            if data := self.repository.text(self.commit, path):
-                return project.parse(data, Path(f"{path} of {self.commit.short}"))
-        return Project()
+    def _timeline(self) -> Timeline:
+        root, current = PurePosixPath(self.current.root), self.current
+        own = {one.file for contract in current.contracts.values() for one in contract.subjects}
+        lent = [PurePosixPath(one.file).relative_to(root).as_posix() for one in current.types if one.file in own]
+        return Timeline(self.repository, self.commit, self.below, self.shown, self._defaults, lent)
 
     @cached_property
-    def _timeline(self) -> Timeline:
-        return Timeline(self.repository, self.commit, self.below, self.shown, self._project)
+    def _project(self) -> Project:
+        return project.find(self.folder)
+
+    @cached_property
+    def _defaults(self) -> Mapping[str, str]:
+        """What `contracts.toml` said at the commit: the nearest one around the folder.
+
+        Of one that cannot be read, what it says now, so that a change can repair it.
+        """
+        below = PurePosixPath(self.below or ".")
+        for path in (str(PurePosixPath(one, project.FILE)) for one in (below, *below.parents)):
+            if data := self.repository.text(self.commit, path):
+                try:
+                    return project.parse(data, Path(f"{path} of {self.commit.short}")).defaults
+                except ConfigurationError:
+                    return self._project.defaults
+        return {}
 
     def _has_contracts(self, below: str) -> bool:
         return bool(self.repository.files(self.commit, below, _is_contract))
@@ -238,7 +251,8 @@ class GitSource:
 
     def _texts(self, files: Mapping[str, str]) -> Folder:
         prefix = f"{self.below}/" if self.below else ""
-        wanted = {path[len(prefix) :]: blob for path, blob in sorted(files.items())}
+        inside = {path[len(prefix) :]: blob for path, blob in sorted(files.items())}
+        wanted = {path: blob for path, blob in inside.items() if not self._project.ignores(self.folder / path)}
         blobs = self.repository.blobs(wanted.values())
         found, faults = {}, []
         for path, blob in wanted.items():
@@ -248,11 +262,11 @@ class GitSource:
                 faults.append(
                     ConfigurationError("the file is not UTF-8", file=PurePosixPath(self.shown, path).as_posix())
                 )
-        return Folder(found, faults=tuple(faults), project=self._project)
+        return Folder(found, faults=tuple(faults), defaults=self._defaults)
 
 
 def _is_contract(path: str) -> bool:
-    return PurePosixPath(path).name == CONTRACT_FILE
+    return is_head(path)
 
 
 class _Parsed(Mapping[str, tuple[Earlier, ...]]):

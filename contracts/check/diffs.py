@@ -11,7 +11,7 @@ import yaml
 
 from avro_data_contracts.contracts.avro.nodes import Schema
 from avro_data_contracts.contracts.catalog import yaml_text
-from avro_data_contracts.contracts.catalog.folder import CONTRACT_FILE, is_contract_file, read_folder
+from avro_data_contracts.contracts.catalog.folder import is_contract_file, is_head, read_folder
 from avro_data_contracts.contracts.catalog.shared_types import schema_of
 from avro_data_contracts.contracts.compat import changes
 from avro_data_contracts.contracts.compat.changes import Change, Kind
@@ -64,7 +64,11 @@ def _side(name: str) -> Side:
     if path.is_file():
         # Shared types are in the folder of all contracts, one above the schema's own.
         around = path.absolute().parent.parent
-        others = read_folder(around).readable() if (path.parent / CONTRACT_FILE).is_file() else {}
+        others = (
+            read_folder(around).readable()
+            if any(is_head(one.name) for one in path.absolute().parent.iterdir())
+            else {}
+        )
         inside = path.absolute().relative_to(around).as_posix()
         return Side(name, inside, {**others, inside: _read(path)})
     ref, colon, inner = name.partition(":")

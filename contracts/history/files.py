@@ -8,7 +8,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from avro_data_contracts.contracts.catalog.folder import CONTRACT_FILE, is_contract_file
+from avro_data_contracts.contracts.catalog.folder import CONTRACT_ENDING, CONTRACT_FILE, is_contract_file
 from avro_data_contracts.contracts.history.git import Blob, Commit, Repository
 
 #: The longest chain of links to follow.
@@ -76,7 +76,7 @@ def _eras(repository: Repository, commit: Commit, below: str) -> list[tuple[list
         end = repository.parent(era[0][0]) if era and below else None
         if end is not None:
             # The folder is new in this commit.  If files left another folder in the same commit, it was that one.
-            gone = repository.gone(end, era[0][0], CONTRACT_FILE)
+            gone = repository.gone(end, era[0][0], (CONTRACT_FILE, f"*{CONTRACT_ENDING}"))
             roots = moved_from((path for path in gone if not path.startswith(f"{below}/")), era[0][1].keys())
             end, below = (end, roots[0]) if len(roots) == 1 else (None, below)
     return found

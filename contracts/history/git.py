@@ -209,11 +209,11 @@ class Repository:
         kind, hash_ = self._followed(commit, path, needed=False)
         return self.blobs([hash_])[hash_] if kind == "blob" else b""
 
-    def gone(self, old: Commit, new: Commit, name: str) -> list[str]:
-        """Return the paths (from the top) of all files with that name that `old` has and `new` lacks."""
+    def gone(self, old: Commit, new: Commit, names: Iterable[str]) -> list[str]:
+        """Return the paths (from the top) of all files with such names that `old` has and `new` lacks."""
         done = self._checked(
             "diff-tree", "-r", "-z", "--no-renames", "--diff-filter=D", "--name-only", old.sha, new.sha,
-            "--", f":(top,glob)**/{name}",
+            "--", *(f":(top,glob)**/{name}" for name in names),
         )  # fmt: skip
         return [os.fsdecode(path) for path in done.stdout.split(b"\0") if path]
 

@@ -15,18 +15,14 @@ from typing import NamedTuple
 from avro_data_contracts.contracts.avro import parsing
 from avro_data_contracts.contracts.catalog.contract import Contract, ContractSpec, Role, Subject
 from avro_data_contracts.contracts.catalog.earlier import Earlier
-from avro_data_contracts.contracts.catalog.folder import CONTRACT_FILE, beside
-from avro_data_contracts.contracts.catalog.loading import with_default
+from avro_data_contracts.contracts.catalog.folder import beside, contract_name, is_head, is_schema_file
 from avro_data_contracts.contracts.catalog.shared_types import SharedTypes
 from avro_data_contracts.contracts.catalog.spec import names_in, parse_spec
 from avro_data_contracts.contracts.catalog.subject_names import subject_name
 from avro_data_contracts.contracts.errors import ConfigurationError, InvalidSchema
 from avro_data_contracts.contracts.history import files as file_history
 from avro_data_contracts.contracts.history.git import Commit, Repository
-from avro_data_contracts.contracts.project import Project
 from avro_data_contracts.contracts.stores.spec import SinkSpec
-
-_NOTHING = Project()
 
 
 @dataclass
@@ -72,7 +68,7 @@ class Former:
 class _Head:
     """The part of a contract.yaml that matters.  `spec`: all of it; None if today's rules refuse it."""
 
-    folder: str
+    path: str
     topic: str
     files: Mapping[Role, str]
     spec: ContractSpec | None
@@ -85,7 +81,13 @@ class _Head:
     def name_of(self, role: Role) -> str:
         if self.spec is None:
             return f"{self.topic}-{role}"
-        return subject_name(self.spec, role, _instead_of_a_name(self.folder or self.topic))
+        return subject_name(self.spec, role, _instead_of_a_name(self.contract))
+
+    @property
+    def contract(self) -> str:
+        """Its name."""
+        name = contract_name(self.path)
+        return name if name != "." else self.topic
 
 
 class _Seen(NamedTuple):
@@ -103,17 +105,25 @@ class Timeline:
     Args:
         below: the folder, from the top of the repository.
         shown: the name of the folder in messages.
-        project: what `contracts.toml` says at the commit; it counts for all earlier ones too.
+        defaults: see `Folder`.
+        lent: the schemas of contracts that other schemas use too.
     """
 
     def __init__(
-        self, repository: Repository, commit: Commit, below: str, shown: str, project: Project = _NOTHING
+        self,
+        repository: Repository,
+        commit: Commit,
+        below: str,
+        shown: str,
+        defaults: Mapping[str, str],
+        lent: Collection[str] = (),
     ) -> None:
-        self.project = project
         self.repository = repository
         self.commit = commit
         self.below = below
         self.shown = shown
+        self.defaults = frozenset(defaults.items())
+        self.lent = frozenset(lent)
 
     def versions(self, names: Collection[str]) -> dict[str, list[Version]]:
         """Return every text that these subjects (see `history_name`) had, oldest first.
@@ -160,9 +170,8 @@ class Timeline:
             fullname = getattr(newest.schema.resolve(newest.schema.root), "fullname", "")
             registered = subject_name(head.spec, role, fullname)
             subjects[role] = Subject(registered, role, where, versions[name][-1].text, newest.schema)
-        folder = head.folder
-        file = posixpath.join(self.shown, folder, CONTRACT_FILE)
-        contract = Contract(folder, file, head.spec, subjects.get("key"), subjects["value"])
+        file = posixpath.join(self.shown, head.path)
+        contract = Contract(head.contract, file, head.spec, subjects.get("key"), subjects["value"])
         return Former(contract, versions, versions[head.name_of("value")][-1].label)
 
     # -- commits -----------------------------------------------------------------------------------------------------
@@ -173,21 +182,14 @@ class Timeline:
 
     @cached_property
     def _heads(self) -> list[tuple[Commit, dict[str, _Head | None]]]:
-        """For each step, the contract files that it changed, by folder; None for a removed or broken file."""
-        by_step = [
-            {path: blob for path, blob in changed.items() if posixpath.basename(path) == CONTRACT_FILE}
-            for _, changed in self._steps
-        ]
+        """For each step, the contract files that it changed, by path; None for a removed or broken file."""
+        by_step = [{path: blob for path, blob in changed.items() if is_head(path)} for _, changed in self._steps]
         texts = self._texts({blob for files in by_step for blob in files.values() if blob})
         return [
             (
                 commit,
                 {
-                    (folder := posixpath.dirname(path)): self._head(
-                        texts[blob], folder, posixpath.join(self.shown, path)
-                    )
-                    if blob
-                    else None
+                    path: _head(texts[blob], path, posixpath.join(self.shown, path), self.defaults) if blob else None
                     for path, blob in files.items()
                 },
             )
@@ -203,10 +205,9 @@ class Timeline:
     def _moments(self, names: Collection[str]) -> Iterator[tuple[Commit, list[_Seen], Mapping[str, str]]]:
         """Each commit that concerns these subjects, with those subjects, and path -> blob of the shared types."""
         files: dict[str, str] = {}
-        heads: dict[str, _Head] = {}  # by folder
+        heads: dict[str, _Head] = {}  # by path
         owners: dict[str, tuple[str, _Head]] = {}  # subject -> path
         own: dict[str, list[str]] = {}  # path -> subjects
-        inside: set[str] = set()
         others: dict[str, str] = {}
         for (commit, changed), (_, told) in zip(self._steps, self._heads, strict=True):
             files |= changed
@@ -214,17 +215,19 @@ class Timeline:
                 del files[path]
             touched: set[str] = set()
             if told:
-                heads |= {folder: head for folder, head in told.items() if head}
-                heads = {folder: head for folder, head in heads.items() if told.get(folder, head)}
+                heads |= {path: head for path, head in told.items() if head}
+                heads = {path: head for path, head in heads.items() if told.get(path, head)}
                 touched = {name for head in told.values() if head for name in head.subjects}
                 owners = {name: (path, head) for head in heads.values() for name, path in head.subjects.items()}
                 own = {}
                 for name, (path, _) in owners.items():
                     own.setdefault(path, []).append(name)
-                # A file outside its contract's folder is also a shared type.
-                inside = {path for path, head in owners.values() if posixpath.dirname(path) == head.folder}
-            if told or not changed.keys() <= inside:
-                now = {path: blob for path, blob in files.items() if path not in inside and path.endswith(".avsc")}
+            if told or not changed.keys() <= own.keys() - self.lent:
+                now = {
+                    path: blob
+                    for path, blob in files.items()
+                    if is_schema_file(path) and (path not in own or path in self.lent)
+                }
                 if now != others:
                     others, touched = now, set(names)
             touched |= {name for path in changed for name in own.get(path, ())}
@@ -238,21 +241,6 @@ class Timeline:
             if seen:
                 yield commit, seen, others
 
-    def _head(self, text: str, folder: str, where: str) -> _Head | None:
-        """Parse a contract.yaml as leniently as all history; None if it names no topic."""
-        spec: ContractSpec | None = None
-        try:
-            spec = with_default(parse_spec(text, where), self.project)
-            topic, named = spec.topic, {"key": spec.key, "value": spec.value}
-        except ConfigurationError:
-            names = names_in(text)
-            if names is None:
-                return None
-            topic, named = names.topic, {"key": names.key, "value": names.value}
-        roles: tuple[Role, ...] = ("key", "value")
-        files = {role: beside(folder, file) for role in roles if (file := named[role])}
-        return _Head(folder, topic, files, spec)
-
     def _texts(self, blobs: Collection[str]) -> dict[str, str]:
         return {blob: data.decode("utf-8", "replace") for blob, data in self.repository.blobs(blobs).items()}
 
@@ -260,12 +248,28 @@ class Timeline:
 def history_name(contract: Contract, subject: Subject) -> str:
     """Return the name of a contract's subject in its history.
 
-    The contract.yaml of an old commit does not say the full name of its record, so a subject that is named after one
-    is known by its folder.
+    The contract file of an old commit does not say the full name of its record, so a subject that is named after one
+    is known by its contract.
     """
     role: Role = "key" if subject.role == "key" else "value"
     return subject_name(contract.spec, role, _instead_of_a_name(contract.name))
 
 
-def _instead_of_a_name(folder: str) -> str:
-    return f"the record in {folder}"
+def _instead_of_a_name(contract: str) -> str:
+    return f"the record of {contract}"
+
+
+def _head(text: str, path: str, where: str, defaults: frozenset[tuple[str, str]]) -> _Head | None:
+    """Parse a contract file as leniently as all history; None if it names no topic."""
+    spec: ContractSpec | None = None
+    try:
+        spec = parse_spec(text, where, defaults)
+        topic, named = spec.topic, {"key": spec.key, "value": spec.value}
+    except ConfigurationError:
+        names = names_in(text, path)
+        if names is None:
+            return None
+        topic, named = names.topic, {"key": names.key, "value": names.value}
+    roles: tuple[Role, ...] = ("key", "value")
+    files = {role: beside(posixpath.dirname(path), file) for role in roles if (file := named[role])}
+    return _Head(path, topic, files, spec)

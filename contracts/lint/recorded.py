@@ -49,14 +49,19 @@ def compare(findings: Sequence[Finding], file: Path, about: Iterable[str]) -> Co
 
 def write(findings: Sequence[Finding], file: Path) -> None:
     """Record the findings.  Raises ConfigurationError if the file cannot be written."""
-    listed = [dict(zip(_KEYS, one, strict=True)) for one in sorted(one.identity for one in findings)]
-    lines = ",\n".join(f"  {json.dumps(one)}" for one in listed)
     try:
-        file.write_text(f'{{"version": 1, "findings": [\n{lines}\n]}}\n', encoding="utf-8")
+        file.write_text(text(findings), encoding="utf-8")
     except OSError as error:
         raise ConfigurationError(
             f"cannot write: {error.strerror}", where=str(file), fix="name a file in a folder that you can write to"
         ) from None
+
+
+def text(findings: Iterable[Finding]) -> str:
+    """The text of a file that records the findings."""
+    listed = [dict(zip(_KEYS, one, strict=True)) for one in sorted(one.identity for one in findings)]
+    lines = ",\n".join(f"  {json.dumps(one)}" for one in listed)
+    return f'{{"version": 1, "findings": [\n{lines}\n]}}\n'
 
 
 def _read(file: Path) -> Counter[Identity]:

@@ -102,7 +102,7 @@ RULES: Final[tuple[Rule, ...]] = (
         'add "confluent:tags": ["PII"] to the field',
         _field('{"name": "email", "type": "string", "doc": "Where the receipt goes."}'),
         _field('{"name": "email", "type": "string", "doc": "Where the receipt goes.", "confluent:tags": ["PII"]}'),
-        names.personal_untagged,
+        names.personal_untagged, style=True,
     ),
     Rule(
         "TAGS_FORM", _ERROR,

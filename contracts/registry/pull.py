@@ -229,7 +229,7 @@ def write(folder: Path, pulled: Pulled) -> None:
         )
     if not pulled.files:
         return
-    there_now = read_folder(folder) if folder.is_dir() else Folder({}, project=project.find(folder.absolute().parent))
+    there_now = read_folder(folder) if folder.is_dir() else Folder({}, defaults=project.find(folder).defaults)
     loading.read(replace(there_now, texts={**there_now.readable(), **pulled.files}), str(folder)).whole()
     written = 0
     try:

@@ -303,11 +303,19 @@ def test_unknown_type_proposes_the_one_in_another_namespace() -> None:
     assert "'shop.types.Price'" in caught.value.fix
 
 
-def test_type_of_another_contract_is_told_as_not_shared() -> None:
-    texts = files(record("Order", "shop", id="string", price="shop.types.Price"), record("Price"))
-    with pytest.raises(InvalidSchema, match="nothing defines the type") as caught:
-        load(texts)
-    assert caught.value.fix.startswith("move shop.types.Price from schemas/orders/key.avsc into an .avsc of its own")
+@pytest.mark.parametrize("key", [record("Price"), record("Cost", "shop.types", price=record("Price"))])
+def test_type_in_the_schema_of_a_contract_is_found(key: Any) -> None:
+    order = load(files(record("Order", "shop", id="string", price="shop.types.Price"), key))
+    assert [one.file for one in order.value.types] == ["schemas/orders/key.avsc"]
+    assert order.key is not None
+    assert order.key.types == ()
+
+
+def test_fault_of_a_lent_schema_is_reported_once() -> None:
+    texts = files(record("Order", "shop", price="shop.types.Price"), record("Price", of="no.such.Type"))
+    found = loading.read(Folder(texts), "schemas").faults
+    assert {one.error.file for one in found} == {"schemas/orders/key.avsc"}
+    assert len(found) == 1
 
 
 # -- the names of a text ------------------------------------------------------------------------------------------

@@ -13,7 +13,6 @@ from avro_data_contracts.contracts.catalog.folder import Folder
 from avro_data_contracts.contracts.catalog.loading import Catalog
 from avro_data_contracts.contracts.catalog.predecessors import predecessors
 from avro_data_contracts.contracts.errors import ConfigurationError
-from avro_data_contracts.contracts.project import Project
 from contracts_tests.fixtures.contract_files import record
 
 PLACED, PAID = record(("id", "string"), name="shop.Placed"), record(("id", "string"), name="shop.Paid")
@@ -59,7 +58,8 @@ def test_subjects_are_named_by_the_contract_or_else_by_contracts_toml(
     files = contract("a", PLACED, KEY, **said)
     if not said and default:
         value = {"TopicRecordName": "orders-shop.Placed", "RecordName": "shop.Placed"}.get(default, value)
-    found = loading.read(Folder(files, project=Project(strategy=default)), "schemas").whole().get("a")
+    said_for_all = {"subject_strategy": default} if default else {}
+    found = loading.read(Folder(files, defaults=said_for_all), "schemas").whole().get("a")
     assert [one.name for one in found.subjects] == [key, value]
 
 

@@ -69,10 +69,14 @@ def test_file_outside_the_repository_does_not_count(top: Path, monkeypatch: pyte
     assert severities("ENUM_DEFAULT", "--schemas", "services/shop/avro") == {"error"}
 
 
-def test_without_a_repository_only_the_folder_itself_is_searched(top: Path) -> None:
+def test_without_a_repository_nothing_above_the_working_folder_is_searched(
+    top: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (top / ".git").rmdir()
     (top / "contracts.toml").write_text('[lint]\nENUM_DEFAULT = "off"\n', encoding="utf-8")
-    assert severities("ENUM_DEFAULT", "--schemas", "services/shop/avro") == {"error"}
+    assert severities("ENUM_DEFAULT", "--schemas", "services/shop/avro") == set()
+    monkeypatch.chdir(top / "services")
+    assert severities("ENUM_DEFAULT", "--schemas", "shop/avro") == {"error"}
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,6 @@ from avro_data_contracts.contracts.avro.writing import normalised
 from avro_data_contracts.contracts.catalog import loading
 from avro_data_contracts.contracts.catalog.folder import Folder
 from avro_data_contracts.contracts.errors import ConfigurationError
-from avro_data_contracts.contracts.project import Project
 from avro_data_contracts.contracts.registry import pull, subject_topics
 from avro_data_contracts.contracts.registry.plan import TopicState
 from avro_data_contracts.contracts.registry.pull import Live, Pulled
@@ -280,8 +279,7 @@ def test_pulled_contract_names_its_subject_whatever_contracts_toml_says(default:
     found = pull.files_of(
         replace(state, subjects={**state.subjects, **more}, topics=topics, values=values), "shop", default
     )
-    project = Project(strategy=default)  # type: ignore[arg-type]
-    catalog = loading.read(Folder(found.files, project=project), "").whole()
+    catalog = loading.read(Folder(found.files, defaults={"subject_strategy": default}), "").whole()
     assert {one.topic: one.value.name for one in catalog.contracts.values()} == {
         "a": "a-value", "b": "b-shop.B", "c": "shop.C", "d": "d d",
     }  # fmt: skip

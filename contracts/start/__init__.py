@@ -1,0 +1,1 @@
+"""`contracts init`: contracts for schemas, samples and tables that have none."""
