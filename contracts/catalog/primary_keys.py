@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TypedDict
+
 from avro_data_contracts.contracts.avro import shapes
-from avro_data_contracts.contracts.avro.nodes import Record, Schema, Union
-from avro_data_contracts.contracts.catalog.contract import DELETIONS, Contract
+from avro_data_contracts.contracts.avro.nodes import Node, Record, Schema, Union
+from avro_data_contracts.contracts.catalog.contract import DELETIONS, Contract, Subject
+from avro_data_contracts.contracts.catalog.places import position_of
 from avro_data_contracts.contracts.errors import ConfigurationError
 
 # A field of one of these types has the same value in a key, in every store and in its driver.
@@ -25,8 +28,7 @@ def check(contract: Contract) -> None:
     if not isinstance(root, Record):
         raise ConfigurationError(
             "a contract with sinks needs a record as its value",
-            file=contract.value.file,
-            line=root.line,
+            **_at(contract.value, root),
             fix=_one_record(contract.value.schema, root),
         )
     names = [f.name for f in root.fields]
@@ -37,14 +39,13 @@ def check(contract: Contract) -> None:
                     f"sinks.{sink.kind}.primary_key: there is no field {column!r}",
                     file=contract.file,
                     path=f"sinks.{sink.kind}.primary_key",
-                    fix=f"fields of {contract.value.file}: {', '.join(names)}",
+                    fix=f"fields of {position_of(contract.value, root)[0]}: {', '.join(names)}",
                 )
             field = root.by_name[column]
             if isinstance(schema.resolve(field.type), Union):
                 raise ConfigurationError(
                     f"sinks.{sink.kind}.primary_key: field {column!r} may be null",
-                    file=contract.value.file,
-                    line=field.line,
+                    **_at(contract.value, field),
                     fix="give the field one type without null, because a primary key is never null",
                 )
     if contract.deletes:
@@ -68,8 +69,7 @@ def _check_tombstones(contract: Contract) -> None:
     if not isinstance(root, Record):
         raise ConfigurationError(
             "tombstones: delete needs a record as its key",
-            file=contract.key.file,
-            line=root.line,
+            **_at(contract.key, root),
             fix="wrap the type in a record, or set reject",
         )
     for sink in contract.sinks:
@@ -85,8 +85,7 @@ def _check_tombstones(contract: Contract) -> None:
             if field is None:
                 raise ConfigurationError(
                     f"tombstones: delete needs the primary key in the record's key, which has no field {column!r}",
-                    file=contract.key.file,
-                    line=root.line,
+                    **_at(contract.key, root),
                     fix=f"add the field ({sink.kind}.primary_key is {', '.join(sink.primary_key)}), or set reject",
                 )
             nodes = schema.resolve(field.type), values.resolve(contract.value.record.by_name[column].type)
@@ -94,7 +93,17 @@ def _check_tombstones(contract: Contract) -> None:
             if mine != theirs or nodes[0].type != nodes[1].type or mine not in _DELETABLE:
                 raise ConfigurationError(
                     f"tombstones: delete cannot find rows by {column!r}, {mine} in the key and {theirs} in the value",
-                    file=contract.key.file,
-                    line=field.line,
+                    **_at(contract.key, field),
                     fix=f"give both the same type, one of {', '.join(sorted(_DELETABLE))}; or set reject",
                 )
+
+
+class _Place(TypedDict):
+    file: str
+    line: int
+
+
+def _at(subject: Subject, node: Node) -> _Place:
+    """The place of a node, which may be in the file of a shared type."""
+    file, line, _ = position_of(subject, node)
+    return {"file": file, "line": line}
