@@ -179,7 +179,9 @@ def lint(
 def check(
     context: typer.Context,
     names: Names = None,
-    against: Annotated[str | None, _against("the merge base with origin/main")] = None,
+    against: Annotated[
+        str | None, _against("the merge base with origin/main, or with the default branch of origin")
+    ] = None,
     output: FindingsFormat = report.Format.text,
     fail_on: Fail = FailOn.error,
     schemas: FolderHere = None,

@@ -236,7 +236,7 @@ class _Reading:
         return Loaded(catalog, tuple(self.faults.values()), MappingProxyType(self.broken), MappingProxyType(unused))
 
     def _fault(self, error: ConfigurationError, contract: str = "") -> None:
-        self.faults.setdefault((error.file, error.line, error.column, error.what), Fault(error, contract))
+        self.faults.setdefault(_key(error), Fault(error, contract))
 
     def _almost(self) -> None:
         """Find files whose name is a slip, so that nobody would miss their contract."""
@@ -303,8 +303,11 @@ class _Reading:
         path = beside(_folder(head), file)
         shown = join(self.root, path)
         if path not in self.files.texts:
-            if not any(one.file == shown for one in self.files.faults):
+            known = next((one for one in self.files.faults if one.file == shown), None)
+            if known is None:
                 self._fault(missing(role, file, head, self.files, self.root, self._line(head, role)), name)
+            else:
+                self.faults[_key(known)] = Fault(known, name)
             return None
         try:
             found = shared.subject("", role, shown, self.files.texts[path])
@@ -330,6 +333,10 @@ class _Reading:
         node = yaml_text.compose(self.files.texts[path])
         assert node is not None  # it has already been parsed
         return line_of(node, list(keys))
+
+
+def _key(error: ConfigurationError) -> tuple[str, int, int, str]:
+    return error.file, error.line, error.column, error.what
 
 
 def _folder(path: str) -> str:

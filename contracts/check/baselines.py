@@ -6,7 +6,7 @@ Each source has the baseline itself, and the histories of the subjects that need
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -95,19 +95,17 @@ class GitSource:
 
     @classmethod
     def of(cls, folder: Path, ref: str | None, current: Catalog) -> GitSource:
-        """At `ref`, or at `REF:DIR` if the folder had another name; None: where HEAD branched off origin/main."""
+        """At `ref`, or at `REF:DIR` if the folder had another name; None: where HEAD branched off the default branch
+        of origin."""
         repository = Repository(folder)
         if ref is not None:
             name, colon, path = ref.partition(":")
             commit = repository.commit(name)
             label = _label(name, commit) + (f" in {path}" if path else "")
             return cls(repository, folder, commit, label, current, path.strip("/") if colon else None)
-        try:
-            commit = repository.merge_base("origin/main")
-        except ConfigurationError as error:
-            fix = f"{error.fix}; or choose what to compare with: --against REF|DIR|registry"
-            raise error.but(fix=fix) from error
-        return cls(repository, folder, commit, f"origin/main ({commit.short})", current, is_merge_base=True)
+        base = repository.default_base()
+        commit = repository.merge_base(base)
+        return cls(repository, folder, commit, f"{base} ({commit.short})", current, is_merge_base=True)
 
     @property
     def label(self) -> str:
@@ -150,8 +148,9 @@ class GitSource:
         return here
 
     def baseline(self) -> Baseline:
-        files = self.repository.files(self.commit, self.below, is_contract_file)
-        found = _read(self._texts(files), self.shown)
+        outside: list[ConfigurationError] = []
+        files = self.repository.files(self.commit, self.below, is_contract_file, outside.append)
+        found = _read(self._texts(files, outside), self.shown)
         contracts = dict(_by_subject(found.catalog))
         empty = "" if contracts else self._told_elsewhere()
         topics = {one.topic for one in contracts.values()}
@@ -249,12 +248,14 @@ class GitSource:
         found = sorted(self.repository.files(self.commit, "", _is_contract))
         return f"; it has {few(found)}" if found else ""
 
-    def _texts(self, files: Mapping[str, str]) -> Folder:
+    def _texts(self, files: Mapping[str, str], outside: Iterable[ConfigurationError]) -> Folder:
+        """The files as they were.  `outside`: errors of links out of the repository, by the path from its top."""
         prefix = f"{self.below}/" if self.below else ""
         inside = {path[len(prefix) :]: blob for path, blob in sorted(files.items())}
         wanted = {path: blob for path, blob in inside.items() if not self._project.ignores(self.folder / path)}
         blobs = self.repository.blobs(wanted.values())
-        found, faults = {}, []
+        shown = {one: PurePosixPath(self.shown, one.file[len(prefix) :]).as_posix() for one in outside}
+        found, faults = {}, [ConfigurationError(one.what, file=file, fix=one.fix) for one, file in shown.items()]
         for path, blob in wanted.items():
             try:
                 found[path] = blobs[blob].decode("utf-8")

@@ -74,10 +74,12 @@ class Repository:
         self._inside = inside
         done = self._run("rev-parse", "--show-toplevel")
         if done.returncode:
+            words = _words(done)
             raise ConfigurationError(
-                f"not in a git repository: {_words(done)}",
+                "not in a git repository" if "not a git repository" in words else f"git cannot work here: {words}",
                 where=str(folder),
-                fix="run inside the clone, or compare with a folder or the registry: --against DIR|registry",
+                fix="run inside a clone with its files, or compare with a folder or the registry: "
+                "--against DIR|registry",
             )
         self.top = Path(os.fsdecode(done.stdout).rstrip("\n"))
 
@@ -120,6 +122,28 @@ class Repository:
         done = self._run("rev-parse", "--verify", "--quiet", f"{commit.sha}^1")
         return None if done.returncode else Commit(done.stdout.decode().strip())
 
+    def default_base(self) -> str:
+        """The branch that changes are for: `origin/main`, or else the default branch of origin.
+
+        Raises:
+            ConfigurationError: this clone has no such branch.
+        """
+        named = self._run("rev-parse", "--abbrev-ref", "origin/HEAD").stdout.decode().strip()
+        for ref in ("origin/main", named, "origin/master"):
+            if ref and not self._run("rev-parse", "--verify", "--quiet", f"refs/remotes/{ref}").returncode:
+                return ref
+        self.commit("HEAD")  # raises the error about a repository without a commit
+        here = self._checked("for-each-ref", "--count=5", "--format=%(refname:short)", "refs/heads").stdout.decode()
+        fix = f"name the base: --against REF|DIR|registry (branches here: {', '.join(here.split()) or 'none'})"
+        if "origin" in self._run("remote").stdout.decode().split():
+            fetch = "git fetch origin BRANCH:refs/remotes/origin/BRANCH"
+            fix = f"run: {fetch}, with the branch that changes are for; or {fix}"
+        raise ConfigurationError(
+            "this clone has neither origin/main nor another default branch of origin to compare with",
+            where=str(self.top),
+            fix=fix,
+        )
+
     def merge_base(self, ref: str) -> Commit:
         """Return the merge base of HEAD and `ref`."""
         other = self.commit(ref)
@@ -137,20 +161,32 @@ class Repository:
         """Whether the clone lacks older commits."""
         return self._run("rev-parse", "--is-shallow-repository").stdout.strip() == b"true"
 
-    def files(self, commit: Commit, below: str, wanted: Callable[[str], bool] = lambda path: True) -> dict[str, str]:
+    def files(
+        self,
+        commit: Commit,
+        below: str,
+        wanted: Callable[[str], bool] = lambda path: True,
+        outside: Callable[[ConfigurationError], None] | None = None,
+    ) -> dict[str, str]:
         """Return path (from the top) -> blob hash of the files below a folder; empty if the folder does not exist.
 
         A symbolic link counts as the file or the folder that it leads to, as in a work tree.
 
         Args:
             wanted: which paths to return; a link that leads out of the repository is an error only if it is wanted.
+            outside: takes such an error, whose file is the link; None: it is raised.
         """
         found: dict[str, str] = {}
         for path, mode, blob in self._listed(commit, below):
             if mode != _LINK and mode != _GITLINK and wanted(path):
                 found[path] = blob
             elif mode == _LINK:
-                found |= self._of_link(commit, path, below, wanted)
+                try:
+                    found |= self._of_link(commit, path, below, wanted)
+                except ConfigurationError as error:
+                    if outside is None or not error.file:
+                        raise
+                    outside(error)
         return found
 
     def submodules(self, commit: Commit, below: str) -> list[str]:
@@ -198,7 +234,7 @@ class Repository:
             target = os.fsdecode(out.split(b"\n")[1])
             raise ConfigurationError(
                 f"the file is a symbolic link to {target}, which is outside the repository",
-                where=f"{path} of {commit.short}",
+                file=path,
                 fix="commit the file itself, or a link to a file inside the repository",
             )
         kind = words[1].decode() if len(words) > 1 else ""
