@@ -40,12 +40,11 @@ app = typer.Typer(
     name="contracts",
     help="Avro data contracts: register them, and see what a change does to everything downstream.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
 
-export = typer.Typer(help="Write the contracts in other formats.", no_args_is_help=True)
+export = typer.Typer(help="Print the contracts in other formats.", no_args_is_help=True)
 app.add_typer(export, name="export")
 
 
@@ -60,9 +59,8 @@ class Format(StrEnum):
 Store = StrEnum("Store", {kind: kind for kind in STORES})  # type: ignore[misc]  # not literal: found by their rooms
 
 
-Folder = Annotated[
-    Path | None, typer.Option("--schemas", help="The folder of the contracts. Default: CONTRACTS_DIR, or schemas.")
-]
+_FOLDER = "The folder of the contracts. Default: that of CONTRACTS_DIR, or of contracts.toml, or schemas."
+Folder = Annotated[Path | None, typer.Option("--schemas", help=_FOLDER)]
 
 
 def _schemas(context: typer.Context, folder: Path | None) -> None:
@@ -73,10 +71,28 @@ def _schemas(context: typer.Context, folder: Path | None) -> None:
 
 FolderHere = Annotated[
     Path | None,
-    typer.Option("--schemas", callback=_schemas, expose_value=False, help="As `contracts --schemas`."),
+    typer.Option("--schemas", callback=_schemas, expose_value=False, help=_FOLDER),
 ]
+
+
+def _complete_name(context: typer.Context, incomplete: str) -> list[str]:
+    """The contracts that a shell offers; none where the settings are wrong: the command itself says so."""
+    from avro_data_contracts.contracts.catalog import folder
+
+    try:
+        configured = context.obj or _settings(context.find_root().params.get("schemas"))
+    except ConfigurationError:
+        return []
+    return [name for name in folder.contracts_below(configured.contracts_dir) if name.startswith(incomplete)]
+
+
 Names = Annotated[
-    list[str] | None, typer.Argument(metavar="[NAME]...", help="Names of contracts (their folders). Default: all.")
+    list[str] | None,
+    typer.Argument(
+        metavar="NAME",
+        help="Names of contracts (their folders). Default: all.",
+        autocompletion=_complete_name,
+    ),
 ]
 Output = Annotated[Format, typer.Option("--format", help="text for people, json for programs.")]
 
@@ -149,11 +165,12 @@ def lint(
     baseline: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="A file that records findings: only new ones fail. Default: that of contracts.toml."
+            metavar="FILE",
+            help="A file of known findings: only new ones make the exit code 1. Default: that of contracts.toml.",
         ),
     ] = None,
     write_baseline: Annotated[
-        bool, typer.Option("--write-baseline", help="Record all findings in the file of --baseline.")
+        bool, typer.Option("--write-baseline", help="Record all findings in the file that --baseline names.")
     ] = False,
     schemas: FolderHere = None,
 ) -> None:
@@ -312,7 +329,10 @@ def tables(
 def export_odcs(
     context: typer.Context,
     contract: Annotated[
-        str | None, typer.Option(help="Export only this contract. Default: all, one document each.")
+        str | None,
+        typer.Option(
+            help="Export only this contract. Default: all, one document each.", autocompletion=_complete_name
+        ),
     ] = None,
     server: Annotated[str, typer.Option(metavar="HOST:PORT", help="Kafka's address, for the key `servers`.")] = "",
     schemas: FolderHere = None,

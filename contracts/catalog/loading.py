@@ -154,7 +154,9 @@ def load_folder(folder: Path) -> tuple[Loaded, Folder]:
     """
     if not folder.is_dir():
         raise ConfigurationError(
-            "the folder does not exist", where=str(folder), fix="run from the repository's root, or set CONTRACTS_DIR"
+            "the folder does not exist",
+            where=str(folder),
+            fix="run from the repository's root, or name the folder: --schemas DIR, or CONTRACTS_DIR",
         )
     files = read_folder(folder)
     return read(files, str(folder)), files
