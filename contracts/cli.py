@@ -80,7 +80,7 @@ def _complete_name(context: typer.Context, incomplete: str) -> list[str]:
     from avro_data_contracts.contracts.catalog import folder
 
     try:
-        configured = context.obj or _settings(context.find_root().params.get("schemas"))
+        configured = context.obj or settings.load(contracts_dir=context.find_root().params.get("schemas"))
     except ConfigurationError:
         return []
     return [name for name in folder.contracts_below(configured.contracts_dir) if name.startswith(incomplete)]

@@ -33,7 +33,7 @@ def no_commit(root: Path) -> Path:
 
 
 def no_repository(root: Path) -> Path:
-    (root / "a/schemas").mkdir(parents=True)
+    shutil.rmtree(repository(root / "a", "main") / ".git")
     return root / "a"
 
 
