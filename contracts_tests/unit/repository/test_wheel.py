@@ -132,19 +132,22 @@ def test_extras_have_the_documented_names(environment: Environment) -> None:
 def test_change_gets_its_verdict_in_a_repository_that_has_only_schemas(
     environment: Environment, tmp_path: Path
 ) -> None:
-    contract = tmp_path / "schemas" / "users"
-    contract.mkdir(parents=True)
-    (contract / "contract.yaml").write_text("topic: users\nowner: team\ncompatibility: BACKWARD\n")
-    fields = [{"name": "id", "type": "string", "doc": "Its id."}]
-    value = {"type": "record", "name": "User", "namespace": "shop", "doc": "A user.", "fields": fields}
-    (contract / "value.avsc").write_text(json.dumps(value))
-    for arguments in (("init", "-q", "-b", "main"), ("add", "."), ("commit", "-qm", "first")):
-        git(tmp_path, *arguments)
+    schema = tmp_path / "src/main/avro/User.avsc"
+    schema.parent.mkdir(parents=True)
+    fields = [{"name": "Id", "type": "string"}]
+    value = {"type": "record", "name": "User", "namespace": "shop", "fields": fields}
+    schema.write_text(json.dumps(value))
+    git(tmp_path, "init", "-q", "-b", "main")
+    begun = environment.contracts("init", cwd=tmp_path)
+    assert begun.returncode == 0, begun.stdout + begun.stderr
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-qm", "first")
     linted = environment.contracts("lint", cwd=tmp_path)
     assert linted.returncode == 0, linted.stdout + linted.stderr
-    fields.append({"name": "name", "type": "string", "doc": "Its name."})
-    (contract / "value.avsc").write_text(json.dumps(value))
-    checked = environment.contracts("check", "--against", "HEAD", cwd=tmp_path)
+    git(tmp_path, "checkout", "-qb", "change")
+    fields.append({"name": "name", "type": "string"})
+    schema.write_text(json.dumps(value))
+    checked = environment.contracts("check", "--against", "main", cwd=tmp_path)
     assert checked.returncode == 1, checked.stderr
     assert "READER_FIELD_MISSING_DEFAULT_VALUE" in checked.stdout
 
