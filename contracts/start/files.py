@@ -11,7 +11,14 @@ from pathlib import Path, PurePosixPath
 from avro_data_contracts.contracts import project
 from avro_data_contracts.contracts.catalog import loading
 from avro_data_contracts.contracts.catalog.findings import Finding
-from avro_data_contracts.contracts.catalog.folder import Folder, is_contract_file, is_schema_file, join, read_folder
+from avro_data_contracts.contracts.catalog.folder import (
+    Folder,
+    is_contract_file,
+    is_head,
+    is_schema_file,
+    join,
+    read_folder,
+)
 from avro_data_contracts.contracts.catalog.places import Texts
 from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.lint import recorded, switches
@@ -19,6 +26,7 @@ from avro_data_contracts.contracts.lint import run as linter
 from avro_data_contracts.contracts.lint.rules import RULES
 from avro_data_contracts.contracts.listing import few
 from avro_data_contracts.contracts.project import Project
+from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.contracts.start import idl, layout
 from avro_data_contracts.contracts.start.layout import Made, Writing
 
@@ -61,6 +69,11 @@ def over(folder: Path, keys: Mapping[str, str]) -> Started:
     if not folder.is_dir():
         raise ConfigurationError("the folder does not exist", where=str(folder), fix="name a folder with .avsc files")
     said = project.find(folder)
+    native = folder / Settings.model_fields["contracts_dir"].default
+    if not said.file and native.is_dir() and any(map(is_head, read_folder(native).texts)):
+        # A repository that was made with contracts: its other schemas are something else, such as data of tests.
+        compiled, notes = idl.compiled(native)
+        return _again(native, compiled, said, keys, notes)
     top = said.schemas or folder
     compiled, notes = idl.compiled(top)
     if said.file:
@@ -111,8 +124,9 @@ def _again(
     """Contracts for what is new since contracts.toml was written, which stays as it is."""
     writing = Writing({key: value for key, value in keys.items() if key not in said.defaults})
     found = layout.of(_read(top, compiled), top.as_posix(), writing)
-    told = [f"add {path} to `ignore` in {said.file}: {why}" for path, why in found.ignored.items()]
-    if not said.schemas:
+    file = said.file or project.FILE
+    told = [f"add {path} to `ignore` in {file}: {why}" for path, why in found.ignored.items()]
+    if said.file and not said.schemas:
         told.append(f"add `schemas` to {said.file}, so that `contracts lint` finds {top.as_posix()}")
     files = {**compiled, **writing.files(found.made)}
     return Started(top, files, found.made, found.shared, found.ignored, notes=(*notes, *told))

@@ -200,6 +200,16 @@ def test_new_schema_gets_a_contract_by_a_second_run_and_new_findings_fail(top: P
     assert {one["contract"] for one in json.loads(done.stdout)["findings"]} == {"Enum"}
 
 
+def test_repository_that_has_contracts_gets_them_for_new_schemas_only(top: Path) -> None:
+    put(top, {"schemas/orders/value.avsc": record("Order"), "tests/data/Broken.avsc": "{"})
+    (top / "schemas/orders/contract.yaml").write_text("topic: orders\nowner: shop\ncompatibility: FULL\n")
+    assert started()["files"] == []
+    put(top, {"schemas/Bill.avsc": record("Bill")})
+    assert started()["files"] == ["schemas/Bill.contract.yaml"]
+    done = run_contracts("lint")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_copy_that_comes_later_is_not_refused(top: Path) -> None:
     put(top, LAYOUTS["flat"][0])
     put(top, {"src/main/avro/x/B.avsc": record("B", price="shop.Price")})
