@@ -17,6 +17,8 @@ from avro_data_contracts.contracts.start import samples
 from avro_data_contracts.contracts.start.files import Started
 from avro_data_contracts.contracts.start.layout import Made
 
+#: What may be between the cells of a CSV file; the first that splits the header into the most columns is.
+_DELIMITERS = ",;\t|"
 _HOW = "name a FILE.jsonl or FILE.csv, postgresql://…?table=TABLE, or the URL of a registry"
 _INTEGER, _FRACTION = re.compile(r"-?(0|[1-9]\d{0,37})"), re.compile(r"-?(0|[1-9]\d{0,17})\.\d{1,18}")
 
@@ -85,12 +87,20 @@ def _lines(path: Path) -> list[Mapping[str, Any]]:
         if not line.strip():
             continue
         try:
-            one = json.loads(line, parse_float=_fraction, parse_constant=_refuse)
+            one = json.loads(line, parse_float=_fraction, parse_constant=_refuse, object_pairs_hook=_object)
         except (ValueError, RecursionError) as error:
             raise _broken(path, number, f"not JSON: {error}") from None
         if not isinstance(one, dict):
             raise _broken(path, number, "the line is not a JSON object")
         found.append(one)
+    return found
+
+
+def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"the key {next(name for name in names if names.count(name) > 1)!r} appears twice")
     return found
 
 
@@ -104,7 +114,9 @@ def _refuse(text: str) -> NoReturn:
 
 def _rows(path: Path) -> list[Mapping[str, Any]]:
     with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file, strict=True)
+        first = file.readline()
+        file.seek(0)
+        reader = csv.reader(file, delimiter=max(_DELIMITERS, key=lambda one: _columns(first, one)), strict=True)
         try:
             head = next(reader, [])
             rows = [(reader.line_num, row) for row in reader if row]
@@ -117,6 +129,13 @@ def _rows(path: Path) -> list[Mapping[str, Any]]:
             raise _broken(path, number, f"the row has {len(row)} cells, and the header {len(head)}")
     columns = [_column([row[at] for _, row in rows]) for at in range(len(head))]
     return [dict(zip(head, cells, strict=True)) for cells in zip(*columns, strict=True)] if columns else []
+
+
+def _columns(header: str, delimiter: str) -> int:
+    try:
+        return len(next(csv.reader([header], delimiter=delimiter), []))
+    except csv.Error:  # a quoted name that goes on in the next line
+        return 0
 
 
 def _column(cells: Sequence[str]) -> list[Any]:

@@ -93,6 +93,12 @@ def test_type_of_csv_cells(cells: list[str], kind: Any, top: Path) -> None:
     assert inferred(top, "events.csv", text)["x"]["type"] == kind
 
 
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_delimiter_is_that_of_the_header(delimiter: str, top: Path) -> None:
+    text = "\n".join(delimiter.join(row) for row in (["a", '"x, ; y"', "b"], ["1", "2", '"3;|,4"']))
+    assert [one["type"] for one in inferred(top, "events.csv", text).values()] == ["long", "long", "string"]
+
+
 def test_nested_objects_are_records_and_missing_keys_are_nullable(top: Path) -> None:
     fields = inferred(top, "orders.jsonl", '{"to": {"zip": "1", "geo": {"at": 1}}}\n{"to": {"zip": "2"}, "tip": 1}')
     inner = fields["to"]["type"]
@@ -117,6 +123,7 @@ def test_name_that_avro_does_not_allow_is_replaced_and_told(top: Path) -> None:
         ("a.jsonl", '{"x":' + "[" * 100_000, "not JSON"),
         ("a.csv", "x,y\n1", "a.csv:2"),
         ("a.csv", "x,x\n1,2", "same name"),
+        ("a.jsonl", '{"x": 1}\n{"y": {"x": 1, "x": 2}}', "a.jsonl:2"),
         ("a.csv", "x\n", "no records"),
         ("a.parquet", "PAR1", "jsonl"),
     ],
