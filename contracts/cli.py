@@ -13,7 +13,7 @@ import typer
 
 from avro_data_contracts.contracts import edge, project, report, settings
 from avro_data_contracts.contracts.catalog import loading
-from avro_data_contracts.contracts.catalog.contract import Compatibility
+from avro_data_contracts.contracts.catalog.contract import Compatibility, SubjectStrategy
 from avro_data_contracts.contracts.catalog.findings import FailOn, Finding
 from avro_data_contracts.contracts.catalog.places import Texts
 from avro_data_contracts.contracts.check import baselines, diffs
@@ -369,8 +369,8 @@ def _pull(configured: Settings, into: Path, topics: Sequence[str], owner: str, o
         pull as pulls,  # loads Kafka's client library: only where it is needed
     )
 
-    default = project.find(into.absolute().parent).defaults.get("subject_strategy")
-    pulled = pulls.files_of(pulls.read(_servers(configured), topics), owner, *([default] if default else []))
+    strategy = project.find(into.absolute().parent).defaults.get("subject_strategy", SubjectStrategy.TopicName.value)
+    pulled = pulls.files_of(pulls.read(_servers(configured), topics), owner, strategy)
     pulls.write(into, pulled)
     report.pulled(pulled, into, as_json=output is Format.json)
 

@@ -247,10 +247,15 @@ class Schema:
         return self.named[node.fullname] if isinstance(node, Reference) else node
 
     @property
+    def type(self) -> NamedType | None:
+        """The type that the whole text stands for, if it has a full name."""
+        root = self.resolve(self.root)
+        return root if isinstance(root, Named) else None
+
+    @property
     def fullname(self) -> str:
         """Full name of the root; the type's name (`array`) when it has none."""
-        root = self.resolve(self.root)
-        return root.fullname if isinstance(root, Named) else root.type
+        return self.type.fullname if self.type else self.resolve(self.root).type
 
     def walk(self) -> Iterator[Field | AnyType]:
         """Yield every node of the text, fields included, in the order of the text, without following references."""

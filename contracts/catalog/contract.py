@@ -26,7 +26,7 @@ from pydantic import (
     model_validator,
 )
 
-from avro_data_contracts.contracts.avro.nodes import Named, Record, Schema
+from avro_data_contracts.contracts.avro.nodes import Record, Schema
 from avro_data_contracts.contracts.avro.writing import to_json
 from avro_data_contracts.contracts.quality.rules import Rule, RuleSpec
 from avro_data_contracts.contracts.sources.known import model_of
@@ -319,14 +319,12 @@ class Subject:
     @property
     def fullname(self) -> str:
         """The full name of the type; empty if it has none."""
-        root = self.schema.resolve(self.schema.root)
-        return root.fullname if isinstance(root, Named) else ""
+        return self.schema.type.fullname if self.schema.type else ""
 
     @property
     def names(self) -> frozenset[str]:
         """The full name of the type, and its aliases."""
-        root = self.schema.resolve(self.schema.root)
-        return frozenset({root.fullname, *root.aliases}) if isinstance(root, Named) else frozenset()
+        return frozenset({self.schema.type.fullname, *self.schema.type.aliases} if self.schema.type else ())
 
     @property
     def record(self) -> Record:

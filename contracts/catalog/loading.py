@@ -21,7 +21,6 @@ from avro_data_contracts.contracts.catalog.folder import (
     Folder,
     beside,
     contract_name,
-    default_value,
     is_almost_contract_file,
     is_head,
     is_schema_file,
@@ -30,7 +29,7 @@ from avro_data_contracts.contracts.catalog.folder import (
 )
 from avro_data_contracts.contracts.catalog.missing import missing
 from avro_data_contracts.contracts.catalog.shared_types import SharedTypes, lent_by
-from avro_data_contracts.contracts.catalog.spec import line_of, names_in, parse_spec
+from avro_data_contracts.contracts.catalog.spec import files_of, line_of, names_in, parse_spec
 from avro_data_contracts.contracts.catalog.subject_names import subject_name
 from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.listing import few
@@ -192,9 +191,8 @@ class _Reading:
         self.files = files
         self.root = root
         self.stored = stored
-        self.faults: dict[
-            tuple[str, int, int, str], Fault
-        ] = {}  # a schema can be read twice: for itself, and as a type
+        # By place and words: a schema can be read twice, for itself and as a type.
+        self.faults: dict[tuple[str, int, int, str], Fault] = {}
         self.broken: dict[str, str] = {}
         self.contracts: dict[str, Contract] = {}
 
@@ -215,7 +213,7 @@ class _Reading:
             )
         specs = {path: spec for path in heads if (spec := self._spec(path))}
         everywhere = dict.fromkeys([*heads, *(join(one, CONTRACT_FILE) for one in self.broken)])
-        own = {beside(_folder(path), name) for path in everywhere for name in self._named(path, specs.get(path))}
+        own = {file for path in everywhere for file in self._named(path, specs.get(path))}
         lent = lent_by({path: text for path, text in texts.items() if is_schema_file(path)}, own)
         shared = SharedTypes(
             {
@@ -264,9 +262,8 @@ class _Reading:
     def _named(self, path: str, spec: ContractSpec | None) -> list[str]:
         """The files that a contract file names, or probably names."""
         if spec is None:
-            found = names_in(self.files.texts.get(path, ""), path)
-            return [one for one in (found[1:] if found else ("key.avsc", default_value(path))) if one]
-        return [one for one in (spec.key, spec.value) if one]
+            return files_of(self.files.texts.get(path, ""), path)
+        return [beside(_folder(path), one) for one in (spec.key, spec.value) if one]
 
     def _contract(self, path: str, spec: ContractSpec, shared: SharedTypes) -> None:
         name = _name(path, spec.topic)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
+from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
 import yaml
@@ -11,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from avro_data_contracts.contracts.catalog import yaml_text
 from avro_data_contracts.contracts.catalog.contract import ContractSpec
-from avro_data_contracts.contracts.catalog.folder import default_value
+from avro_data_contracts.contracts.catalog.folder import beside, default_value
 from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.sources.known import model_of
 from avro_data_contracts.contracts.sources.spec import SourceSpec
@@ -75,6 +76,17 @@ def names_in(text: str, where: str) -> Names | None:
     if not isinstance(value, str) or not value:
         return None
     return Names(topic, key if isinstance(key, str) and key else None, value)
+
+
+def files_of(text: str, path: str) -> list[str]:
+    """The schemas that a contract file names, or probably names if nobody can read it.
+
+    Args:
+        path: of the contract file; the result has the same root.
+    """
+    names = names_in(text, path)
+    files = names[1:] if names else ("key.avsc", default_value(path))
+    return [beside(PurePosixPath(path).parent.as_posix(), one) for one in files if one]
 
 
 def _refuse_duplicates(node: yaml.Node, where: str) -> None:

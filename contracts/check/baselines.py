@@ -131,7 +131,7 @@ class GitSource:
         here = self.repository.relative(self.folder)
         if self._has_contracts(here):
             return here
-        before = self.repository.files(self.commit, "", _is_contract)
+        before = self.repository.files(self.commit, "", is_head)
         gone = sorted(path for path in before if not (self.repository.top / path).exists())
         root = PurePosixPath(self.current.root)
         present = {PurePosixPath(one.file).relative_to(root).as_posix() for one in self.current.contracts.values()}
@@ -241,11 +241,11 @@ class GitSource:
         return {}
 
     def _has_contracts(self, below: str) -> bool:
-        return bool(self.repository.files(self.commit, below, _is_contract))
+        return bool(self.repository.files(self.commit, below, is_head))
 
     def _told_elsewhere(self) -> str:
         """The contracts in other folders, in words."""
-        found = sorted(self.repository.files(self.commit, "", _is_contract))
+        found = sorted(self.repository.files(self.commit, "", is_head))
         return f"; it has {few(found)}" if found else ""
 
     def _texts(self, files: Mapping[str, str], outside: Iterable[ConfigurationError]) -> Folder:
@@ -264,10 +264,6 @@ class GitSource:
                     ConfigurationError("the file is not UTF-8", file=PurePosixPath(self.shown, path).as_posix())
                 )
         return Folder(found, faults=tuple(faults), defaults=self._defaults)
-
-
-def _is_contract(path: str) -> bool:
-    return is_head(path)
 
 
 class _Parsed(Mapping[str, tuple[Earlier, ...]]):
@@ -349,7 +345,7 @@ class RegistrySource:
 
 def _read(files: Folder, root: str) -> Loaded:
     """As `loading.read`, but a baseline may have no contracts."""
-    if not any(map(_is_contract, files.texts)):
+    if not any(map(is_head, files.texts)):
         return Loaded(Catalog(root, MappingProxyType({}), ()), tuple(map(Fault, files.faults)))
     return loading.read(files, root, stored=True)
 

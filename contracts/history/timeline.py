@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -167,9 +167,8 @@ class Timeline:
             if newest is None:
                 return None
             where = posixpath.join(self.shown, path)
-            fullname = getattr(newest.schema.resolve(newest.schema.root), "fullname", "")
-            registered = subject_name(head.spec, role, fullname)
-            subjects[role] = Subject(registered, role, where, versions[name][-1].text, newest.schema)
+            found = Subject("", role, where, versions[name][-1].text, newest.schema)
+            subjects[role] = replace(found, name=subject_name(head.spec, role, found.fullname))
         file = posixpath.join(self.shown, head.path)
         contract = Contract(head.contract, file, head.spec, subjects.get("key"), subjects["value"])
         return Former(contract, versions, versions[head.name_of("value")][-1].label)

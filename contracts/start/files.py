@@ -13,8 +13,8 @@ from avro_data_contracts.contracts.catalog import loading
 from avro_data_contracts.contracts.catalog.findings import Finding
 from avro_data_contracts.contracts.catalog.folder import (
     Folder,
+    contracts_below,
     is_contract_file,
-    is_head,
     is_schema_file,
     join,
     read_folder,
@@ -69,20 +69,19 @@ def over(folder: Path, keys: Mapping[str, str]) -> Started:
     if not folder.is_dir():
         raise ConfigurationError("the folder does not exist", where=str(folder), fix="name a folder with .avsc files")
     said = project.find(folder)
+    # A repository that was made with contracts has other schemas elsewhere, such as data of tests.
     native = folder / Settings.model_fields["contracts_dir"].default
-    if not said.file and native.is_dir() and any(map(is_head, read_folder(native).texts)):
-        # A repository that was made with contracts: its other schemas are something else, such as data of tests.
-        compiled, notes = idl.compiled(native)
-        return _again(native, compiled, said, keys, notes)
-    top = said.schemas or folder
-    compiled, notes = idl.compiled(top)
-    if said.file:
-        outside = _outside(folder, top)
-        if outside:
-            notes.append(f"outside of {top.as_posix()}, the `schemas` of {said.file}: {few(outside)}")
-        return _again(top, compiled, said, keys, notes)
+    is_native = not said.file and bool(contracts_below(native))
+    top = native if is_native else said.schemas or folder
+    there = read_folder(top)
+    compiled, notes = idl.compiled(top, there)
+    there = replace(there, texts=dict(sorted({**there.texts, **compiled}.items())))
+    if said.file and (outside := _outside(folder, top)):
+        notes.append(f"outside of {top.as_posix()}, the `schemas` of {said.file}: {few(outside)}")
+    if said.file or is_native:
+        return _again(top, there, compiled, said, keys, notes)
     try:
-        found = layout.of(replace(_read(folder, compiled), defaults=keys), folder.as_posix(), Writing())
+        found = layout.of(replace(there, defaults=keys), folder.as_posix(), Writing())
     except ConfigurationError as error:
         raise error.but(fix="; ".join((error.fix, *notes))) from None
     below = _common(found.files)
@@ -113,17 +112,17 @@ def write(started: Started) -> None:
             ) from None
 
 
-def _read(top: Path, compiled: Mapping[str, str]) -> Folder:
-    there = read_folder(top)
-    return replace(there, texts=dict(sorted({**there.texts, **compiled}.items())))
-
-
 def _again(
-    top: Path, compiled: Mapping[str, str], said: Project, keys: Mapping[str, str], notes: Sequence[str]
+    top: Path,
+    there: Folder,
+    compiled: Mapping[str, str],
+    said: Project,
+    keys: Mapping[str, str],
+    notes: Sequence[str],
 ) -> Started:
     """Contracts for what is new since contracts.toml was written, which stays as it is."""
     writing = Writing({key: value for key, value in keys.items() if key not in said.defaults})
-    found = layout.of(_read(top, compiled), top.as_posix(), writing)
+    found = layout.of(there, top.as_posix(), writing)
     file = said.file or project.FILE
     told = [f"add {path} to `ignore` in {file}: {why}" for path, why in found.ignored.items()]
     if said.file and not said.schemas:

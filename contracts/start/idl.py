@@ -7,24 +7,26 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from avro_data_contracts.contracts.catalog.folder import read_folder
+from avro_data_contracts.contracts.catalog.folder import Folder
 from avro_data_contracts.contracts.errors import ConfigurationError
 
 #: The environment variable with the path of avro-tools.
 JAR = "AVRO_TOOLS_JAR"
 _HOW = (
-    f"to read them, install a Java, set {JAR} to avro-tools-1.12.1.jar "
-    "(https://repo1.maven.org/maven2/org/apache/avro/avro-tools/1.12.1/), and run `contracts init` again"
+    f"to read them, install a Java, set {JAR} to avro-tools-1.12.1.jar (org.apache.avro:avro-tools:1.12.1 of Maven "
+    "Central), and run `contracts init` again"
 )
 
 
-def compiled(folder: Path) -> tuple[dict[str, str], list[str]]:
+def compiled(folder: Path, there: Folder) -> tuple[dict[str, str], list[str]]:
     """The protocols of the .avdl files below `folder` that have none beside them: path -> text; and notes.
+
+    Args:
+        there: the files of the folder.
 
     Raises:
         ConfigurationError: avro-tools is named, but does not exist.
     """
-    there = read_folder(folder)
     waiting = [path for path, why in there.unread.items() if path.endswith(".avdl") and not why]
     waiting = [path for path in waiting if f"{path[:-4]}avpr" not in there.texts]
     if not waiting:

@@ -15,7 +15,7 @@ from avro_data_contracts.contracts.catalog.folder import CONTRACT_ENDING
 from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.start import samples
 from avro_data_contracts.contracts.start.files import Started
-from avro_data_contracts.contracts.start.layout import Made
+from avro_data_contracts.contracts.start.layout import Made, Writing
 
 #: What may be between the cells of a CSV file; the first that splits the header into the most columns is.
 _DELIMITERS = ",;\t|"
@@ -44,16 +44,11 @@ def of(source: str, folder: Path, keys: Mapping[str, str]) -> Started:
         schema = samples.record(samples.type_name(path.stem), _records(path, read), samples.NAMESPACE)
     said = project.find(folder)
     top = said.schemas or folder
-    lines = [
-        f"# Written by `contracts init` for {name}.  All keys: docs/reference/contract.md",
-        f"topic: {name}  # a guess: the name of the sample or the table",
-        *(f"{key}: {json.dumps(value)}" for key, value in keys.items() if key not in said.defaults),
-        *hints,
-    ]
+    writing = Writing({key: value for key, value in keys.items() if key not in said.defaults})
     head = f"{name}{CONTRACT_ENDING}"
     texts = {
         f"{name}.avsc": json.dumps(schema, indent=2, ensure_ascii=False) + "\n",
-        head: "\n".join(lines) + "\n",
+        head: writing.text(name, name, "the name of the sample or the table", *hints),
     }
     there = [one for one in texts if (top / one).exists()]
     if there:

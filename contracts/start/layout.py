@@ -21,14 +21,13 @@ from avro_data_contracts.contracts.catalog.folder import (
     CONTRACT_ENDING,
     Folder,
     contract_name,
-    default_value,
     is_head,
     is_schema_file,
     join,
 )
 from avro_data_contracts.contracts.catalog.loading import Loaded
 from avro_data_contracts.contracts.catalog.shared_types import SharedTypes
-from avro_data_contracts.contracts.catalog.spec import names_in
+from avro_data_contracts.contracts.catalog.spec import files_of, names_in
 from avro_data_contracts.contracts.errors import ConfigurationError
 
 #: Folders of copies: what a build or a package manager wrote, unless it is below a folder of sources.
@@ -85,23 +84,29 @@ class Writing:
 
     keys: Mapping[str, str] = field(default_factory=dict)
 
-    def text(self, one: Made) -> str:
-        lines = [
-            f"# Written by `contracts init` for {one.type}.  All keys: docs/reference/contract.md",
-            f"topic: {one.topic}  # a guess: no schema names its topic",
-            "kafka: external  # `register` creates no topic; without this line it does",
-            *(f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in self.keys.items()),
-        ]
-        if one.value:
-            lines.append(
-                f"value: {PurePosixPath(one.value).name}  # only names the type, which other schemas can use"
-            )
-        return "\n".join(lines) + "\n"
+    def text(self, of: str, topic: str, why: str, *more: str) -> str:
+        """A contract file.
+
+        Args:
+            of: what it is a contract for, in words.
+            why: what the topic was guessed from.
+            more: further lines.
+        """
+        keys = (f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in self.keys.items())
+        head = f"# Written by `contracts init` for {of}.  All keys: docs/reference/contract.md"
+        return "\n".join([head, f"topic: {topic}  # a guess: {why}", *keys, *more]) + "\n"
 
     def files(self, made: tuple[Made, ...]) -> dict[str, str]:
         """The files of the contracts: path -> text."""
-        found = {one.path: self.text(one) for one in made}
+        found = {one.path: self._text(one) for one in made}
         return found | {one.value: f"{json.dumps(one.type)}\n" for one in made if one.value}
+
+    def _text(self, one: Made) -> str:
+        more = ["kafka: external  # `register` creates no topic; without this line it does"]
+        if one.value:
+            name = PurePosixPath(one.value).name
+            more.append(f"value: {name}  # only names the type, which other schemas can use")
+        return self.text(one.type, one.topic, "no schema names its topic", *more)
 
 
 @dataclass(frozen=True)
@@ -184,12 +189,7 @@ def _kind(value: Any) -> str:
 
 def _owned(texts: Mapping[str, str]) -> dict[str, str]:
     """The schemas that contracts name already: path -> the contract's file."""
-    found: dict[str, str] = {}
-    for path in filter(is_head, texts):
-        named = names_in(texts[path], path)
-        files = (named.key, named.value) if named else ("key.avsc", default_value(path))
-        found |= {join(PurePosixPath(path).parent.as_posix(), one): path for one in files if one}
-    return found
+    return {file: path for path in filter(is_head, texts) for file in files_of(texts[path], path)}
 
 
 def _twice(texts: Mapping[str, str]) -> Iterator[tuple[str, str]]:

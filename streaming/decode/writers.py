@@ -10,7 +10,7 @@ import threading
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from avro_data_contracts.contracts.avro.nodes import Logical, Named
+from avro_data_contracts.contracts.avro.nodes import Logical
 from avro_data_contracts.contracts.avro.writing import to_json
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.compat import levels, meanings
@@ -204,8 +204,7 @@ class Writers:
             schema = Snapshot(self._registry).parse(found)
         except InvalidSchema:
             return ""
-        root = schema.resolve(schema.root)
-        return root.fullname if isinstance(root, Named) else ""
+        return schema.type.fullname if schema.type else ""
 
     def _find(self, key: SchemaKey) -> tuple[RegisteredSchema | None, list[int], str]:
         """Return the schema, its ids, and how to name it in a message."""

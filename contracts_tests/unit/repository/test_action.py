@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
-from contracts_tests.fixtures.changes import Files, write
+from contracts_tests.fixtures import pull_request
+from contracts_tests.fixtures.changes import write
 from contracts_tests.fixtures.clone import CLONE
 from contracts_tests.fixtures.git import git
 
@@ -87,52 +86,38 @@ def _evaluated(value: str, inputs: dict[str, str]) -> str:
 @pytest.fixture
 def repository(tmp_path: Path) -> Repository:
     made = Repository(tmp_path / "repository", tmp_path / "temp")
-    program = made.temp / "contracts/bin/contracts"
-    program.parent.mkdir(parents=True)
-    program.write_text(f'#!/bin/sh\nPYTHONPATH={CLONE} exec {sys.executable} -m contracts "$@"\n')
+    pull_request.program(made.temp / "contracts/bin/contracts")
     (made.temp / "gh").write_text(GH)
-    for one in (program, made.temp / "gh"):
-        one.chmod(0o755)
-    write(made.folder, changed(), "events/avro")
-    for arguments in (("init", "-q", "-b", "main"), ("add", "."), ("commit", "-qm", "first")):
-        git(made.folder, *arguments)
+    (made.temp / "gh").chmod(0o755)
+    pull_request.repository(made.folder)
     git(made.folder, "update-ref", "refs/remotes/origin/main", "HEAD")
     return made
 
 
-def changed(**fields: Any) -> Files:
-    """A contract without findings, and with more fields."""
-    files = Files()
-    files.spec["lint"] = {"ENUM_DEFAULT": "not here"}
-    for name, kind in fields.items():
-        files.add(name, kind)
-    return files
-
-
 def test_breaking_change_is_annotated_reported_and_commented_once(repository: Repository) -> None:
-    write(repository.folder, changed(extra="int"), "events/avro")
-    done = repository.pull_request(schemas="events/avro")
+    write(repository.folder, pull_request.contract(extra="int"), pull_request.SCHEMAS)
+    done = repository.pull_request(schemas=pull_request.SCHEMAS)
     assert done.returncode == 1, done.stderr
     assert "::error file=events/avro/orders/value.avsc,line=" in done.stdout
     assert "extra" in repository.comment
     assert repository.comment.startswith("<!-- avro-data-contracts -->")
     assert repository.comment in repository.summary
 
-    write(repository.folder, changed(), "events/avro")
-    done = repository.pull_request(schemas="events/avro")
+    write(repository.folder, pull_request.contract(), pull_request.SCHEMAS)
+    done = repository.pull_request(schemas=pull_request.SCHEMAS)
     assert done.returncode == 0, done.stderr
     assert "extra" not in repository.comment
 
 
 def test_fail_on_never_reports_a_breaking_change_and_passes(repository: Repository) -> None:
-    write(repository.folder, changed(extra="int"), "events/avro")
+    write(repository.folder, pull_request.contract(extra="int"), pull_request.SCHEMAS)
     assert repository.pull_request(**{"schemas": "events/avro", "fail-on": "never"}).returncode == 0
     assert "extra" in repository.comment
 
 
 def test_unreadable_schema_is_annotated_and_reported(repository: Repository) -> None:
     (repository.folder / "events/avro/orders/value.avsc").write_text("{")
-    done = repository.pull_request(schemas="events/avro")
+    done = repository.pull_request(schemas=pull_request.SCHEMAS)
     assert done.returncode == 2
     assert "::error file=events/avro/orders/value.avsc,line=1" in done.stdout
     assert "not valid JSON" in repository.comment
@@ -147,10 +132,10 @@ def test_wrong_input_fails_and_is_in_the_comment(repository: Repository, inputs:
 
 
 def test_known_findings_of_a_baseline_do_not_fail(repository: Repository) -> None:
-    files = changed()
+    files = pull_request.contract()
     files.spec["lint"] = {}
-    write(repository.folder, files, "events/avro")
-    assert repository.pull_request(schemas="events/avro").returncode == 1
+    write(repository.folder, files, pull_request.SCHEMAS)
+    assert repository.pull_request(schemas=pull_request.SCHEMAS).returncode == 1
     record = ["--schemas", "events/avro", "lint", "--baseline", "known.json", "--write-baseline"]
     program = repository.temp / "contracts/bin/contracts"
     subprocess.run([program, *record], cwd=repository.folder, check=True, capture_output=True)

@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,8 @@ import jsonschema
 import pytest
 import yaml
 
-from contracts_tests.fixtures.changes import Files, write
+from contracts_tests.fixtures import pull_request
+from contracts_tests.fixtures.changes import write
 from contracts_tests.fixtures.clone import CLONE
 from contracts_tests.fixtures.git import git
 
@@ -90,27 +90,11 @@ def filled(text: str, inputs: dict[str, str]) -> str:
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     made = Project(tmp_path / "project", tmp_path / "programs")
-    made.programs.mkdir()
-    for name, text in {
-        "contracts": f'PYTHONPATH={CLONE} exec {sys.executable} -m contracts "$@"',
-        "pip": f'echo "$@" > {tmp_path}/installed',
-    }.items():
-        (made.programs / name).write_text(f"#!/bin/sh\n{text}\n")
-        (made.programs / name).chmod(0o755)
-    write(made.folder, files(), "events/avro")
-    for arguments in (("init", "-q", "-b", "main"), ("add", "."), ("commit", "-qm", "first")):
-        git(made.folder, *arguments)
+    pull_request.program(made.programs / "contracts")
+    pull_request.program(made.programs / "pip", f'echo "$@" > {tmp_path}/installed')
+    pull_request.repository(made.folder)
     git(made.folder, "checkout", "-qb", "change")
     return made
-
-
-def files(**fields: Any) -> Files:
-    """A contract without findings, and with more fields."""
-    found = Files()
-    found.spec["lint"] = {"ENUM_DEFAULT": "not here"}
-    for name, kind in fields.items():
-        found.add(name, kind)
-    return found
 
 
 def rules(project: Project) -> set[str]:
@@ -118,30 +102,30 @@ def rules(project: Project) -> set[str]:
 
 
 def test_breaking_change_fails_the_job_and_is_in_the_report(project: Project, tmp_path: Path) -> None:
-    write(project.folder, files(extra="int"), "events/avro")
-    done = project.run(schemas="events/avro")
+    write(project.folder, pull_request.contract(extra="int"), pull_request.SCHEMAS)
+    done = project.run(schemas=pull_request.SCHEMAS)
     assert done.returncode == 1, done.stderr
     assert "READER_FIELD_MISSING_DEFAULT_VALUE" in done.stdout  # in the log too
     (one,) = [one for one in project.report if one["severity"] == "major"]
     assert one["location"]["path"] == "events/avro/orders/value.avsc"
     assert (tmp_path / "installed").read_text().split()[-1] == "avro-data-contracts"
 
-    write(project.folder, files(), "events/avro")
-    assert project.run(schemas="events/avro").returncode == 0
+    write(project.folder, pull_request.contract(), pull_request.SCHEMAS)
+    assert project.run(schemas=pull_request.SCHEMAS).returncode == 0
     assert "READER_FIELD_MISSING_DEFAULT_VALUE" not in rules(project)
 
 
 def test_findings_of_lint_and_of_check_are_in_one_report(project: Project) -> None:
-    changed = files(extra="int")
+    changed = pull_request.contract(extra="int")
     changed.spec["lint"] = {}
-    write(project.folder, changed, "events/avro")
-    assert project.run(schemas="events/avro").returncode == 1
+    write(project.folder, changed, pull_request.SCHEMAS)
+    assert project.run(schemas=pull_request.SCHEMAS).returncode == 1
     assert {"ENUM_DEFAULT", "READER_FIELD_MISSING_DEFAULT_VALUE"} <= rules(project)
 
 
 @pytest.mark.parametrize(("limit", "code"), [("never", 0), ("error", 1)])
 def test_input_fail_on_decides_about_the_job(limit: str, code: int, project: Project) -> None:
-    write(project.folder, files(extra="int"), "events/avro")
+    write(project.folder, pull_request.contract(extra="int"), pull_request.SCHEMAS)
     assert project.run(schemas="events/avro", fail_on=limit).returncode == code
     assert limit in INPUTS["fail-on"]["options"]
     assert "READER_FIELD_MISSING_DEFAULT_VALUE" in rules(project)
@@ -149,7 +133,7 @@ def test_input_fail_on_decides_about_the_job(limit: str, code: int, project: Pro
 
 def test_file_that_cannot_be_read_is_in_the_report_once(project: Project) -> None:
     (project.folder / "events/avro/orders/value.avsc").write_text("{")
-    assert project.run(schemas="events/avro").returncode == 2
+    assert project.run(schemas=pull_request.SCHEMAS).returncode == 2
     assert [one["check_name"] for one in project.report].count("UNREADABLE") == 1
 
 
@@ -157,19 +141,19 @@ def test_merged_result_is_compared_with_the_target_branch_as_it_is_now(project: 
     """The target branch has a change of its own, which is not one of the merge request."""
     before = project.base
     git(project.folder, "checkout", "-q", "main")
-    write(project.folder, files(extra="int"), "events/avro")
+    write(project.folder, pull_request.contract(extra="int"), pull_request.SCHEMAS)
     git(project.folder, "commit", "-qam", "of others")
     variables = {"CI_MERGE_REQUEST_DIFF_BASE_SHA": before}
-    assert project.run(variables, schemas="events/avro").returncode == 1
+    assert project.run(variables, schemas=pull_request.SCHEMAS).returncode == 1
     variables["CI_MERGE_REQUEST_TARGET_BRANCH_SHA"] = project.base
-    assert project.run(variables, schemas="events/avro").returncode == 0
+    assert project.run(variables, schemas=pull_request.SCHEMAS).returncode == 0
 
 
 def test_known_findings_do_not_fail_the_job(project: Project) -> None:
-    changed = files()
+    changed = pull_request.contract()
     changed.spec["lint"] = {}
-    write(project.folder, changed, "events/avro")
-    assert project.run(schemas="events/avro").returncode == 1
+    write(project.folder, changed, pull_request.SCHEMAS)
+    assert project.run(schemas=pull_request.SCHEMAS).returncode == 1
     record = ["--schemas", "events/avro", "lint", "--baseline", "known.json", "--write-baseline"]
     subprocess.run([project.programs / "contracts", *record], cwd=project.folder, check=True, capture_output=True)
     assert project.run(schemas="events/avro", baseline="known.json").returncode == 0

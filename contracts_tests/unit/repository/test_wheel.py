@@ -9,11 +9,12 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from contracts_tests.fixtures.clone import CLONE
 from contracts_tests.fixtures.git import git
@@ -41,28 +42,15 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-def needed(requirements: Iterator[str] | list[str], found: dict[str, metadata.Distribution]) -> None:
+def needed(requirements: Iterable[str], found: dict[str, metadata.Distribution], extras: Iterable[str] = ()) -> None:
     """Add to `found` the installed distributions of the requirements, and what these need in turn."""
-    for requirement in requirements:
-        wanted = re.match(r"([\w.-]+)(?:\[([\w,-]+)\])?[^;]*(?:;(.*))?$", requirement)
-        assert wanted is not None, requirement
-        extras = set((wanted[2] or "").split(",")) - {""}
-        condition = wanted[3] or ""
-        if "extra" in condition:
+    for requirement in map(Requirement, requirements):
+        if requirement.marker and not any(requirement.marker.evaluate({"extra": one}) for one in ("", *extras)):
             continue
-        try:
-            distribution = metadata.distribution(wanted[1])
-        except metadata.PackageNotFoundError:
-            assert condition, f"{requirement} is not installed"
-            continue
-        of_extras = [
-            one.partition(";")[0]
-            for one in distribution.requires or ()
-            if any(f"extra == {quote}{extra}{quote}" in one for extra in extras for quote in "'\"")
-        ]
-        new = distribution.metadata["Name"] not in found
-        found[distribution.metadata["Name"]] = distribution
-        needed([*(distribution.requires or () if new else ()), *of_extras], found)
+        distribution = metadata.distribution(requirement.name)
+        if requirement.name not in found or requirement.extras:
+            found[requirement.name] = distribution
+            needed(distribution.requires or (), found, requirement.extras)
 
 
 class Environment:
