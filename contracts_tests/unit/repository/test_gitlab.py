@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,8 @@ def filled(text: str, inputs: dict[str, str]) -> str:
 def project(tmp_path: Path) -> Project:
     made = Project(tmp_path / "project", tmp_path / "programs")
     pull_request.program(made.programs / "contracts")
+    # Debian has only python3; the image that the template names has both.
+    pull_request.program(made.programs / "python", f'exec {sys.executable} "$@"')
     pull_request.program(made.programs / "pip", f'echo "$@" > {tmp_path}/installed')
     pull_request.repository(made.folder)
     git(made.folder, "checkout", "-qb", "change")
