@@ -4,37 +4,29 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from avro_data_contracts.contracts import edge, project, report, settings
-from avro_data_contracts.contracts.catalog import loading
-from avro_data_contracts.contracts.catalog.contract import Compatibility, SubjectStrategy
+from avro_data_contracts.contracts import edge, project, report
+from avro_data_contracts.contracts.catalog.choices import Compatibility, SubjectStrategy
 from avro_data_contracts.contracts.catalog.findings import FailOn, Finding
-from avro_data_contracts.contracts.catalog.places import Texts
-from avro_data_contracts.contracts.check import baselines, diffs
-from avro_data_contracts.contracts.check import run as checks
 from avro_data_contracts.contracts.errors import EXIT_FINDINGS, EXIT_OK, ConfigurationError
-from avro_data_contracts.contracts.export import odcs
-from avro_data_contracts.contracts.formats import Result
-from avro_data_contracts.contracts.history import git
-from avro_data_contracts.contracts.lint import recorded, switches
-from avro_data_contracts.contracts.lint import run as linter
-from avro_data_contracts.contracts.lint.rules import RULES
-from avro_data_contracts.contracts.registry import drift as drifts
-from avro_data_contracts.contracts.registry import plan as plans
-from avro_data_contracts.contracts.settings import Settings
-from avro_data_contracts.contracts.start import files as starts
-from avro_data_contracts.contracts.start import inferred
-from avro_data_contracts.contracts.stores.known import STORES
-from avro_data_contracts.contracts.tables import migrations
+from avro_data_contracts.contracts.stores.rooms import ROOMS
 
+# What only some commands need, they load themselves: all of it takes half a second.
 if TYPE_CHECKING:
+    from avro_data_contracts.contracts.catalog.loading import Loaded
+    from avro_data_contracts.contracts.catalog.places import Texts
+    from avro_data_contracts.contracts.formats import Result
+    from avro_data_contracts.contracts.registry.plan import Plan
     from avro_data_contracts.contracts.registry.register import Servers
+    from avro_data_contracts.contracts.settings import Settings
 
 app = typer.Typer(
     name="contracts",
@@ -56,17 +48,35 @@ class Format(StrEnum):
 
 
 #: The stores that can hold tables.
-Store = StrEnum("Store", {kind: kind for kind in STORES})  # type: ignore[misc]  # not literal: found by their rooms
+Store = StrEnum("Store", {room: room for room in ROOMS})  # type: ignore[misc]  # not literal: found by their rooms
 
 
 _FOLDER = "The folder of the contracts. Default: that of CONTRACTS_DIR, or of contracts.toml, or schemas."
 Folder = Annotated[Path | None, typer.Option("--schemas", help=_FOLDER)]
 
 
+@dataclass(frozen=True)
+class _Here:
+    """Where a command runs.  `flag`: the folder of the contracts, if an option names it."""
+
+    flag: Path | None = None
+
+    @cached_property
+    def folder(self) -> Path:
+        return project.contracts_dir(self.flag)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """For the commands that talk to servers."""
+        from avro_data_contracts.contracts import settings
+
+        return settings.load(contracts_dir=self.folder)
+
+
 def _schemas(context: typer.Context, folder: Path | None) -> None:
     """`--schemas` after the command, where the arguments of a pre-commit hook are."""
     if folder is not None:
-        context.obj = settings.load(contracts_dir=folder)
+        context.obj = _Here(folder)
 
 
 FolderHere = Annotated[
@@ -80,10 +90,10 @@ def _complete_name(context: typer.Context, incomplete: str) -> list[str]:
     from avro_data_contracts.contracts.catalog import folder
 
     try:
-        configured = context.obj or settings.load(contracts_dir=context.find_root().params.get("schemas"))
+        here = context.obj or _Here(context.find_root().params.get("schemas"))
+        return [name for name in folder.contracts_below(here.folder) if name.startswith(incomplete)]
     except ConfigurationError:
         return []
-    return [name for name in folder.contracts_below(configured.contracts_dir) if name.startswith(incomplete)]
 
 
 Names = Annotated[
@@ -123,7 +133,7 @@ def _options(
         bool, typer.Option("--version", callback=edge.version("contracts"), is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    context.obj = settings.load(contracts_dir=schemas)
+    context.obj = _Here(schemas)
 
 
 @app.command()
@@ -146,6 +156,9 @@ def init(
     output: Output = Format.text,
 ) -> None:
     """Write contracts beside existing schemas, and overwrite nothing (docs/tutorial/own-schemas.md)."""
+    from avro_data_contracts.contracts.start import files as starts
+    from avro_data_contracts.contracts.start import inferred
+
     if source is not None and source.startswith(("http://", "https://")):
         _init_from_registry(context.obj, source, folder, owner, output, dry_run)
         return
@@ -175,9 +188,14 @@ def lint(
     schemas: FolderHere = None,
 ) -> None:
     """Find problems that the registry accepts and you will regret (docs/reference/lint.md)."""
+    from avro_data_contracts.contracts.formats import Result
+    from avro_data_contracts.contracts.lint import recorded, switches
+    from avro_data_contracts.contracts.lint import run as linter
+    from avro_data_contracts.contracts.lint.rules import RULES
+
     current, texts = _current(context.obj)
     named = tuple(dict.fromkeys(names or ()))
-    said = project.find(context.obj.contracts_dir)
+    said = project.find(context.obj.folder)
     baseline = baseline or said.baseline
     levels = switches.levels_of(said, (rule.id for rule in RULES))
     findings, known = linter.everything(current, texts, named, levels), 0
@@ -204,13 +222,11 @@ def check(
     schemas: FolderHere = None,
 ) -> None:
     """Show what a change breaks, what it does downstream, and who deploys first (docs/reference/check.md)."""
-    current, texts = _current(context.obj)
-    source = baselines.source(against, context.obj.contracts_dir, current.catalog, context.obj)
-    base = source.baseline()
-    chosen = checks.chosen(current, base, names or ())
-    histories = source.histories(checks.changed_subjects(current.catalog, base, chosen), current.catalog)
-    checked = checks.everything(current, base, histories, texts, datetime.now(UTC).date(), names or ())
-    examined = tuple(name for name in current.names if name in chosen)
+    from avro_data_contracts.contracts.check.examine import examine
+    from avro_data_contracts.contracts.formats import Result
+
+    today = datetime.now(UTC).date()
+    examined, checked = examine(context.obj.folder, against, names or (), today, lambda: context.obj.settings)
     found = Result("check", examined, checked.findings, fail_on, checked)
     _print(found, output, context.obj)
     raise typer.Exit(found.exit_code)
@@ -223,6 +239,8 @@ def diff(
     output: Output = Format.text,
 ) -> None:
     """Show what changed in meaning between two schemas, or between two folders of contracts."""
+    from avro_data_contracts.contracts.check import diffs
+
     report.changes(diffs.compare(old, new), old=old, new=new, as_json=output is Format.json)
 
 
@@ -231,7 +249,7 @@ def plan(
     context: typer.Context, names: Names = None, output: Output = Format.text, schemas: FolderHere = None
 ) -> None:
     """Show each step that `register` would take."""
-    _, wanted = _plan(context.obj, names or (), verdicts=True)
+    _, wanted = _plan(context.obj.settings, names or (), verdicts=True)
     report.plan(wanted, as_json=output is Format.json)
     raise typer.Exit(EXIT_FINDINGS if wanted.conflicts else EXIT_OK)
 
@@ -249,7 +267,7 @@ def register(
 ) -> None:
     """Apply the contracts to the registry and the topics; what already matches stays untouched."""
     as_json = output is Format.json
-    servers, wanted = _plan(context.obj, names or (), prune=prune, verdicts=dry_run)
+    servers, wanted = _plan(context.obj.settings, names or (), prune=prune, verdicts=dry_run)
     if not dry_run:
         servers.carry_out(wanted, (lambda step: None) if as_json else report.step)
     report.plan(wanted, as_json=as_json, carried_out=not dry_run)
@@ -266,9 +284,12 @@ def drift(
     schemas: FolderHere = None,
 ) -> None:
     """Show where the registry and the topics differ from the contracts, and how to fix it; change nothing."""
+    from avro_data_contracts.contracts.formats import Result
+    from avro_data_contracts.contracts.registry import drift as drifts
+
     loaded, texts = _current(context.obj)
     current = loaded.whole()
-    servers = _servers(context.obj)
+    servers = _servers(context.obj.settings)
     findings = drifts.find(current, servers.read(current), texts)
     against = drifts.compared_with(current, servers.registry.url, servers.topics.bootstrap)
     found = Result("drift", tuple(current.contracts), findings, fail_on, against=against)
@@ -296,7 +317,7 @@ def pull(
     schemas: FolderHere = None,
 ) -> None:
     """Start a repository from an existing registry and its topics; overwrite nothing (docs/how-to/pull.md)."""
-    _pull(context.obj, folder or context.obj.contracts_dir, topic or (), owner, output)
+    _pull(context.obj.settings, folder or context.obj.folder, topic or (), owner, output)
 
 
 @app.command()
@@ -308,13 +329,20 @@ def tables(
     schemas: FolderHere = None,
 ) -> None:
     """Print the CQL and SQL that create the tables or migrate them (docs/reference/types.md)."""
-    current = loading.load(context.obj.contracts_dir)
-    label = ""
+    from avro_data_contracts.contracts.catalog import loading
+    from avro_data_contracts.contracts.tables import migrations
+
+    loaded, files = loading.load_folder(context.obj.folder)
+    current, label = loaded.whole(), ""
     if against is None:
         needed = migrations.create(current.contracts.values())
     else:
-        source = baselines.source(against, context.obj.contracts_dir, current, context.obj)
-        base, wanted = source.baseline().whole(), list(current.contracts.values())
+        from avro_data_contracts.contracts.check import baselines, states
+
+        earlier = states.state(against, context.obj.folder, files.texts)
+        source = baselines.source(earlier, lambda: context.obj.settings)
+        base = source.baseline(states.whole(files, earlier), current).whole()
+        wanted = list(current.contracts.values())
         histories = source.histories(migrations.stored(base.contracts, wanted), current)
         label, needed = base.label, migrations.between(base.contracts, wanted, histories)
     chosen = [one for one in needed if store is None or one.kind == store]
@@ -338,30 +366,35 @@ def export_odcs(
     schemas: FolderHere = None,
 ) -> None:
     """Print contracts as YAML of the Open Data Contract Standard 3.1 (docs/how-to/export.md)."""
-    current = loading.load(context.obj.contracts_dir)
+    from avro_data_contracts.contracts.catalog import loading
+    from avro_data_contracts.contracts.export import odcs
+
+    current = loading.load(context.obj.folder)
     chosen = [current.get(contract)] if contract else current.contracts.values()
     report.text("---\n".join(odcs.as_yaml(odcs.of(one, server)) for one in chosen))
 
 
-def _current(configured: Settings) -> tuple[loading.Loaded, Texts]:
+def _current(here: _Here) -> tuple[Loaded, Texts]:
     """The contracts of the working tree, as far as they can be read, and the texts of their files."""
-    loaded, files = loading.load_folder(configured.contracts_dir)
-    return loaded, Texts.of(files.texts, str(configured.contracts_dir))
+    from avro_data_contracts.contracts.catalog import loading
+    from avro_data_contracts.contracts.catalog.places import Texts
+
+    loaded, files = loading.load_folder(here.folder)
+    return loaded, Texts.of(files.texts, str(here.folder))
 
 
-def _init_from_registry(
-    configured: Settings, url: str, folder: Path, owner: str, output: Format, dry_run: bool
-) -> None:
+def _init_from_registry(here: _Here, url: str, folder: Path, owner: str, output: Format, dry_run: bool) -> None:
     if dry_run:
         raise ConfigurationError(
             "init from a registry is contracts pull, which has no dry run", where="--dry-run", fix="leave it out"
         )
+    configured = here.settings
     if output is Format.text:
         report.text(
             f"init from a registry is contracts pull; topics are read from {configured.kafka_bootstrap_servers}"
         )
     registry = configured.model_copy(update={"schema_registry_url": url})
-    _pull(registry, folder if folder != Path() else configured.contracts_dir, (), owner, output)
+    _pull(registry, folder if folder != Path() else here.folder, (), owner, output)
 
 
 def _pull(configured: Settings, into: Path, topics: Sequence[str], owner: str, output: Format) -> None:
@@ -382,18 +415,23 @@ def _write_baseline(findings: Sequence[Finding], file: Path | None, names: Seque
             where="--write-baseline",
             fix="run: contracts lint --baseline FILE --write-baseline",
         )
+    from avro_data_contracts.contracts.lint import recorded
+
     recorded.write(findings, file)
     report.text(f"wrote {file}: {len(findings)} finding{'' if len(findings) == 1 else 's'}")
 
 
-def _print(found: Result, output: report.Format, configured: Settings) -> None:
-    from_top = git.from_top(configured.contracts_dir) if output is not report.Format.text else str
+def _print(found: Result, output: report.Format, here: _Here) -> None:
+    from avro_data_contracts.contracts.history import git
+
+    from_top = git.from_top(here.folder) if output is not report.Format.text else str
     report.result(found, output, from_top)
 
 
-def _plan(
-    configured: Settings, names: Sequence[str], *, prune: bool = False, verdicts: bool
-) -> tuple[Servers, plans.Plan]:
+def _plan(configured: Settings, names: Sequence[str], *, prune: bool = False, verdicts: bool) -> tuple[Servers, Plan]:
+    from avro_data_contracts.contracts.catalog import loading
+    from avro_data_contracts.contracts.registry import plan as plans
+
     everything = loading.load(configured.contracts_dir)
     desired = everything.only(names)
     servers = _servers(configured)

@@ -12,15 +12,16 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from avro_data_contracts.contracts.catalog.findings import UNREADABLE, FailOn, Finding, Severity
-from avro_data_contracts.contracts.check.effects import Impact, SparkEffect
-from avro_data_contracts.contracts.check.run import Checked, Verdict
 from avro_data_contracts.contracts.errors import EXIT_FINDINGS, EXIT_OK, EXIT_USAGE
-from avro_data_contracts.contracts.impact_wording import ImpactWording
-from avro_data_contracts.contracts.tables.migrations import migration_document
 from avro_data_contracts.contracts.terminal import clean
+
+if TYPE_CHECKING:
+    from avro_data_contracts.contracts.check.effects import Impact, SparkEffect
+    from avro_data_contracts.contracts.check.verdict import Checked, Verdict
+    from avro_data_contracts.contracts.impact_wording import ImpactWording
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,9 @@ def _verdict(one: Verdict) -> dict[str, Any]:
 
 
 def _impact(one: Impact) -> dict[str, Any]:
+    from avro_data_contracts.contracts.impact_wording import ImpactWording
+    from avro_data_contracts.contracts.tables.migrations import migration_document
+
     spark = one.spark
     words = ImpactWording(one, once=False)  # each text is read by itself
     return {
@@ -312,6 +316,8 @@ def _section(verdict: Verdict) -> list[str]:
     effect = verdict.impact
     if effect is None:
         return []
+    from avro_data_contracts.contracts.impact_wording import ImpactWording
+
     words = ImpactWording(effect, verdict.findings)
     icon = _ICONS[effect.first.value]
     why = words.deployment(effect.deployment)

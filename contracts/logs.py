@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import structlog
-from structlog.typing import Processor
+if TYPE_CHECKING:
+    from structlog.typing import Processor
 
 Format = Literal["auto", "logfmt", "json"]
 _FIRST = ["timestamp", "level", "event"]
@@ -15,6 +15,8 @@ _FIRST = ["timestamp", "level", "event"]
 
 def configure(form: Format = "auto") -> None:
     """Set up structlog for the process.  Never log personal data: only ids, counts, reasons and positions."""
+    import structlog  # a tenth of a second, and most commands log nothing
+
     structlog.configure(
         processors=[
             structlog.stdlib.add_log_level,
@@ -33,6 +35,8 @@ class _Libraries(logging.Handler):
     """Log what libraries log, as one line like ours: of an exception, its type and message, never its traceback."""
 
     def emit(self, record: logging.LogRecord) -> None:
+        import structlog
+
         error = record.exc_info[1] if record.exc_info else None
         why = {"why": f"{type(error).__name__}: {error}"} if error else {}
         try:
@@ -43,6 +47,8 @@ class _Libraries(logging.Handler):
 
 
 def _renderer(form: Format) -> Processor:
+    import structlog
+
     if form == "json":
         return structlog.processors.JSONRenderer()
     if form == "auto" and sys.stderr.isatty():

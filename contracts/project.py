@@ -16,34 +16,21 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
+from avro_data_contracts.contracts import environment
 from avro_data_contracts.contracts.errors import ConfigurationError
 
 FILE: Final = "contracts.toml"
+#: The folder of the contracts where nothing names another one.
+SCHEMAS: Final = Path("schemas")
 
-
-class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class _Contracts(_Table):
-    schemas: Path | None = None
-    subject_strategy: Literal["TopicName", "TopicRecordName", "RecordName"] | None = None
-    owner: str | None = Field(None, min_length=1)
-    compatibility: str | None = Field(None, min_length=1)
-    baseline: Path | None = None
-    ignore: tuple[str, ...] = ()
-
-
-class _Content(_Table):
-    contracts: _Contracts = _Contracts()
-    lint: dict[str, Literal["off", "warning", "error"]] = Field(default_factory=dict)
+_DEFAULTS: Final = ("owner", "compatibility", "subject_strategy")
+_STRATEGIES: Final = ("TopicName", "TopicRecordName", "RecordName")
+_LEVELS: Final = ("off", "warning", "error")
 
 
 @dataclass(frozen=True)
@@ -68,8 +55,22 @@ class Project:
 
     def ignores(self, path: Path) -> bool:
         """Whether a file or folder is one that is not read."""
+        if not self.ignored:
+            return False
         whole = Path(os.path.abspath(path))
-        return bool(self.ignored) and any(str(one) in self.ignored for one in (whole, *whole.parents))
+        return any(str(one) in self.ignored for one in (whole, *whole.parents))
+
+
+def contracts_dir(flag: Path | None = None) -> Path:
+    """Return the folder of the contracts: of the flag, or of CONTRACTS_DIR, or of the file, or `schemas`.
+
+    Raises:
+        ConfigurationError: `.env` or the file cannot be read.
+    """
+    if flag is not None:
+        return flag
+    told = environment.told().get("contracts_dir")
+    return Path(told) if told is not None else find(Path.cwd()).schemas or SCHEMAS
 
 
 def find(start: Path) -> Project:
@@ -105,27 +106,68 @@ def parse(data: bytes, path: Path) -> Project:
         document = tomllib.loads(data.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"not TOML: {error}", where=str(path), fix="correct the file") from None
-    try:
-        content = _Content.model_validate(document)
-    except ValidationError as error:
-        raise _refusal(error, str(path)) from None
-    said = content.contracts
-    defaults = {key: getattr(said, key) for key in ("owner", "compatibility", "subject_strategy")}
-    return Project(
-        str(path),
-        said.schemas and Path(os.path.relpath(path.parent / said.schemas)),
-        content.lint,
-        {key: value for key, value in defaults.items() if value is not None},
-        said.baseline and Path(os.path.relpath(path.parent / said.baseline)),
-        frozenset(os.path.abspath(path.parent / one) for one in said.ignore),
-    )
+    return _Reading(path).project(document)
 
 
-def _refusal(error: ValidationError, where: str) -> ConfigurationError:
-    first = error.errors()[0]
-    path = ".".join(map(str, first["loc"]))
-    if first["type"] == "extra_forbidden":
-        names = ", ".join((_Content if len(first["loc"]) == 1 else _Contracts).model_fields)
-        return ConfigurationError(f"unknown key {path!r}", where=where, fix=f"valid names here: {names}")
-    message = first["msg"][:1].lower() + first["msg"][1:]
-    return ConfigurationError(f"{path}: {message}", where=where, fix="see docs/reference/contract.md#contractstoml")
+class _Reading:
+    """Checks what the file says.
+
+    By hand, because every command reads it, and pydantic takes longer to load than most commands.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def project(self, document: dict[str, Any]) -> Project:
+        self._refuse_others("", document, ("contracts", "lint"))
+        said = self._table(document, "contracts")
+        self._refuse_others("contracts.", said, ("schemas", *_DEFAULTS, "baseline", "ignore"))
+        defaults: dict[str, str] = {key: self._text(said, key) for key in _DEFAULTS if key in said}
+        if (strategy := defaults.get("subject_strategy", _STRATEGIES[0])) not in _STRATEGIES:
+            raise self._refusal("contracts.subject_strategy", f"{strategy!r} is not {_one_of(_STRATEGIES)}")
+        ignored = said.get("ignore", [])
+        if not isinstance(ignored, list) or not all(isinstance(one, str) for one in ignored):
+            raise self._refusal("contracts.ignore", "is not a list of texts")
+        return Project(
+            str(self.path),
+            self._place(said, "schemas"),
+            {rule: self._level(rule, level) for rule, level in self._table(document, "lint").items()},
+            defaults,
+            self._place(said, "baseline"),
+            frozenset(os.path.abspath(self.path.parent / one) for one in ignored),
+        )
+
+    def _table(self, document: dict[str, Any], key: str) -> dict[str, Any]:
+        found = document.get(key, {})
+        if not isinstance(found, dict):
+            raise self._refusal(key, f"is not a table: write [{key}]")
+        return found
+
+    def _text(self, table: dict[str, Any], key: str) -> str:
+        found = table[key]
+        if not isinstance(found, str) or not found:
+            raise self._refusal(f"contracts.{key}", "is not a text, or is empty")
+        return found
+
+    def _place(self, table: dict[str, Any], key: str) -> Path | None:
+        return Path(os.path.relpath(self.path.parent / self._text(table, key))) if key in table else None
+
+    def _level(self, rule: str, level: Any) -> str:
+        if level not in _LEVELS:
+            raise self._refusal(f"lint.{rule}", f"{level!r} is not {_one_of(_LEVELS)}")
+        return str(level)
+
+    def _refuse_others(self, around: str, table: dict[str, Any], valid: Sequence[str]) -> None:
+        for key in table:
+            if key not in valid:
+                fix = f"valid names here: {', '.join(valid)}"
+                raise ConfigurationError(f"unknown key '{around}{key}'", where=str(self.path), fix=fix)
+
+    def _refusal(self, key: str, what: str) -> ConfigurationError:
+        return ConfigurationError(
+            f"{key}: {what}", where=str(self.path), fix="see docs/reference/contract.md#contractstoml"
+        )
+
+
+def _one_of(values: Sequence[str]) -> str:
+    return " or ".join([", ".join(map(repr, values[:-1])), repr(values[-1])])

@@ -14,23 +14,20 @@ from rich.markup import escape
 
 from avro_data_contracts.contracts import formats
 from avro_data_contracts.contracts.catalog.findings import Finding, Severity
-from avro_data_contracts.contracts.check.effects import First, Reads, SparkEffect
-from avro_data_contracts.contracts.check.run import Verdict
-from avro_data_contracts.contracts.compat.changes import Change
-from avro_data_contracts.contracts.formats import Result
-from avro_data_contracts.contracts.impact_wording import ImpactWording
-from avro_data_contracts.contracts.registry.plan import Plan
-from avro_data_contracts.contracts.registry.steps import Change as StepChange
-from avro_data_contracts.contracts.registry.steps import Step
-from avro_data_contracts.contracts.stores.known import STORES
 from avro_data_contracts.contracts.terminal import clean
 
 if TYPE_CHECKING:
+    from avro_data_contracts.contracts.check.effects import SparkEffect
+    from avro_data_contracts.contracts.check.verdict import Verdict
+    from avro_data_contracts.contracts.compat.changes import Change
+    from avro_data_contracts.contracts.formats import Result
+    from avro_data_contracts.contracts.registry.plan import Plan
     from avro_data_contracts.contracts.registry.pull import Pulled
+    from avro_data_contracts.contracts.registry.steps import Step
     from avro_data_contracts.contracts.start.files import Started
 
 JSON_VERSION = 1
-_SIGNS = {StepChange.new: "[green]+[/]", StepChange.changed: "[yellow]~[/]", StepChange.deleted: "[red]-[/]"}
+_SIGNS = {"new": "[green]+[/]", "changed": "[yellow]~[/]", "deleted": "[red]-[/]"}
 #: Lines that a terminal shows of one effect.
 MOST_LINES = 20
 
@@ -231,11 +228,14 @@ def _finding(out: Console, one: Finding) -> None:
         out.print(f"    [dim]fix:[/] {_plain(one.fix)}")
 
 
-_FIRST = {First.consumers: "green", First.producers: "yellow", First.any: "green", First.together: "red"}
-_READS = {Reads.on: "green", Reads.without: "yellow", Reads.breaks: "red"}
+_FIRST = {"consumers first": "green", "producers first": "yellow", "any order": "green", "together": "red"}
+_READS = {"reads on": "green", "loses data": "yellow", "breaks": "red"}
 
 
 def _impact(out: Console, verdict: Verdict) -> None:
+    from avro_data_contracts.contracts.impact_wording import ImpactWording
+    from avro_data_contracts.contracts.stores.known import STORES
+
     effect = verdict.impact
     if effect is None:
         return

@@ -5,25 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, FiniteFloat, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
-from avro_data_contracts.contracts import project
+from avro_data_contracts.contracts import environment, project
 from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.logs import Format
 
 
-class Settings(BaseSettings):
-    """Every address, credential and limit that the packages read.  Frozen; created once, at the edge of the process.
+class Settings(BaseModel):
+    """Every address, credential and limit that the packages read.  Frozen; `load` creates them, once, at the edge of
+    the process.
 
     Each field comes from the environment variable with its name in capitals (`kafka_bootstrap_servers` from
     `KAFKA_BOOTSTRAP_SERVERS`).  The defaults are the addresses of `python -m stack up`; `python -m stack env` prints
     its generated passwords.
     """
 
-    model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
-    contracts_dir: Path = Field(Path("schemas"), description="The folder that has a folder for each contract.")
+    contracts_dir: Path = Field(project.SCHEMAS, description="The folder that has a folder for each contract.")
 
     kafka_bootstrap_servers: str = Field("127.0.0.1:19092", description="Comma-separated host:port.")
     kafka_max_block_ms: int = Field(30_000, gt=0, description="How long a client waits for the broker, ms.")
@@ -98,14 +98,15 @@ def load(**flags: Any) -> Settings:
     Raises:
         ConfigurationError: a value is invalid; the message names the variable.
     """
+    told = environment.told()
+    given: dict[str, Any] = {name: told[name] for name in Settings.model_fields if name in told}
+    given |= {name: value for name, value in flags.items() if value is not None}
+    given["contracts_dir"] = project.contracts_dir(flags.get("contracts_dir"))
     try:
-        found = Settings(**{name: value for name, value in flags.items() if value is not None})
+        return Settings.model_validate(given)
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0]).upper()
         raise ConfigurationError(
             f"{name}: {first['msg']}", where="environment", fix=f"set {name}, or remove it to use the default"
         ) from None
-    if "contracts_dir" not in found.model_fields_set and (folder := project.find(Path.cwd()).schemas):
-        return found.model_copy(update={"contracts_dir": folder})
-    return found

@@ -11,7 +11,8 @@ import fastavro
 from fastavro.schema import SchemaParseException, UnknownType
 
 from avro_data_contracts.contracts.avro.nodes import Record
-from avro_data_contracts.contracts.catalog.contract import SchemaIdPlace, Subject
+from avro_data_contracts.contracts.catalog.choices import SchemaIdPlace
+from avro_data_contracts.contracts.catalog.contract import Subject
 from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.registry.client import Registry
 from avro_data_contracts.contracts.registry.registered import RegisteredSchema

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
-from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -28,6 +27,13 @@ from pydantic import (
 
 from avro_data_contracts.contracts.avro.nodes import Record, Schema
 from avro_data_contracts.contracts.avro.writing import to_json
+from avro_data_contracts.contracts.catalog.choices import (
+    Compatibility,
+    LintLevel,
+    SchemaIdPlace,
+    SubjectStrategy,
+    Tombstones,
+)
 from avro_data_contracts.contracts.quality.rules import Rule, RuleSpec
 from avro_data_contracts.contracts.sources.known import model_of
 from avro_data_contracts.contracts.sources.spec import SourceSpec
@@ -42,30 +48,10 @@ TopicName = Annotated[
 MOST_PARTITIONS, MOST_REPLICAS = 100_000, 10_000
 
 
-class Compatibility(StrEnum):
-    """The levels of Confluent Schema Registry."""
-
-    NONE = "NONE"
-    BACKWARD = "BACKWARD"
-    BACKWARD_TRANSITIVE = "BACKWARD_TRANSITIVE"
-    FORWARD = "FORWARD"
-    FORWARD_TRANSITIVE = "FORWARD_TRANSITIVE"
-    FULL = "FULL"
-    FULL_TRANSITIVE = "FULL_TRANSITIVE"
-
-
 class Spec(BaseModel):
     """The base class of everything in `contract.yaml`: frozen, and strict about names."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class SubjectStrategy(StrEnum):
-    """How the subject of a value is named; Confluent's serializers have the same three (`subject.name.strategy`)."""
-
-    TopicName = "TopicName"
-    TopicRecordName = "TopicRecordName"
-    RecordName = "RecordName"
 
 
 def _in_the_context_of_the_registry(name: str) -> str:
@@ -147,23 +133,9 @@ def _setting(value: object) -> object:
 DELETIONS = "__deleted"
 
 
-class Tombstones(StrEnum):
-    """The effect of a record without a value: it becomes a dead letter, or deletes the row of its key."""
-
-    reject = "reject"
-    delete = "delete"
-
-
 #: The stores that the stream writes to, each under its name; a contract may name none, one or several.
 _stores: dict[str, Any] = {kind: (store.spec | None, None) for kind, store in STORES.items()}
 SinksSpec: type[Spec] = create_model("SinksSpec", __base__=Spec, **_stores)
-
-
-class SchemaIdPlace(StrEnum):
-    """Where the producer puts the schema id: in front of key and value, or in headers of the message."""
-
-    prefix = "prefix"
-    header = "header"
 
 
 class ProducerSpec(Spec):
@@ -209,14 +181,6 @@ class ApprovalSpec(Spec):
     def holds(self, today: date) -> bool:
         """Whether it still applies, up to and including its last day."""
         return today <= self.until
-
-
-class LintLevel(StrEnum):
-    """What a lint rule does: nothing, or findings of a severity."""
-
-    off = "off"
-    warning = "warning"
-    error = "error"
 
 
 def lint_level(value: object) -> object:

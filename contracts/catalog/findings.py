@@ -6,10 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from avro_data_contracts.contracts.catalog.contract import Contract
-from avro_data_contracts.contracts.catalog.places import Texts
 from avro_data_contracts.contracts.errors import ConfigurationError, place
+
+if TYPE_CHECKING:
+    from avro_data_contracts.contracts.catalog.contract import Contract
+    from avro_data_contracts.contracts.catalog.places import Texts
 
 
 class Severity(StrEnum):

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from avro_data_contracts.contracts import git_program, project
@@ -34,12 +34,34 @@ class Folder:
         unread: files that are there, but are not read: path -> why; empty if only the name is the reason.
         faults: errors of files that should be read, but cannot be.
         defaults: what contracts.toml says for contracts that do not: key -> value.
+        root: the folder, as the faults show it.
     """
 
     texts: Mapping[str, str]
     unread: Mapping[str, str] = field(default_factory=dict)
     faults: tuple[ConfigurationError, ...] = ()
     defaults: Mapping[str, str] = field(default_factory=dict)
+    root: str = ""
+
+    @property
+    def paths_of_faults(self) -> tuple[str, ...]:
+        """The files with faults, below the folder."""
+        return tuple(PurePosixPath(one.file).relative_to(self.root).as_posix() for one in self.faults)
+
+    @property
+    def almost(self) -> tuple[str, ...]:
+        """Files whose name is a slip for contract.yaml, in folders that have none."""
+        return tuple(
+            path
+            for path, reason in self.unread.items()
+            if is_almost_contract_file(path)
+            and not reason
+            and join(PurePosixPath(path).parent.as_posix(), CONTRACT_FILE) not in self.texts
+        )
+
+    def only(self, paths: Collection[str]) -> Folder:
+        """The same with these texts only."""
+        return replace(self, texts={path: text for path, text in self.texts.items() if path in paths})
 
     def readable(self) -> Mapping[str, str]:
         """The texts.
@@ -59,12 +81,12 @@ def join(*parts: str) -> str:
 
 def beside(folder: str, name: str) -> str:
     """The path of a file that the contract.yaml of `folder` names."""
-    return posixpath.normpath(join(folder, name))
+    return posixpath.normpath(posixpath.join(folder, name))
 
 
 def is_head(path: str) -> bool:
     """Whether the file is a contract: `contract.yaml` or `NAME.contract.yaml`."""
-    name = PurePosixPath(path).name
+    name = path.rpartition("/")[2]
     return name == CONTRACT_FILE or (name.endswith(CONTRACT_ENDING) and name != CONTRACT_ENDING)
 
 
@@ -80,14 +102,20 @@ def is_contract_file(path: str) -> bool:
 
 def contract_name(path: str) -> str:
     """The name of the contract in a file: its folder, or its path without the ending; "." at the root."""
-    one = PurePosixPath(path)
-    return one.parent.as_posix() if one.name == CONTRACT_FILE else path.removesuffix(CONTRACT_ENDING)
+    folder, _, name = path.rpartition("/")
+    return folder or "." if name == CONTRACT_FILE else path.removesuffix(CONTRACT_ENDING)
 
 
 def default_value(path: str) -> str:
     """The schema of the value, from the contract's folder, unless it names one."""
     name = PurePosixPath(path).name
     return "value.avsc" if name == CONTRACT_FILE else f"{name.removesuffix(CONTRACT_ENDING)}.avsc"
+
+
+def default_heads(path: str) -> tuple[str, str]:
+    """The contract files beside a schema that it is the default value of, whether or not they are there."""
+    one = PurePosixPath(path)
+    return join(one.parent.as_posix(), CONTRACT_FILE), join(one.parent.as_posix(), f"{one.stem}{CONTRACT_ENDING}")
 
 
 def is_almost_contract_file(path: str) -> bool:
@@ -106,14 +134,34 @@ def contracts_below(folder: Path) -> list[str]:
     )
 
 
+def decoded(data: bytes) -> str:
+    """The text of a file, with the same ends of lines on every system.
+
+    Raises:
+        UnicodeDecodeError: it is not UTF-8.
+    """
+    return data.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
+
+
 def read_folder(folder: Path) -> Folder:
-    """Read the files below `folder`."""
+    """Read the files below `folder`.
+
+    Raises:
+        ConfigurationError: the folder does not exist.
+    """
+    if not folder.is_dir():
+        raise ConfigurationError(
+            "the folder does not exist",
+            where=str(folder),
+            fix="run from the repository's root, or name the folder: --schemas DIR, or CONTRACTS_DIR",
+        )
     return _Reading(folder).read()
 
 
 class _Reading:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.top = str(folder)
         self.texts: dict[str, str] = {}
         self.unread: dict[str, str] = {}
         self.faults: list[ConfigurationError] = []
@@ -128,7 +176,7 @@ class _Reading:
         while waiting or linked:
             # A linked folder comes last: if it is also below `folder` itself, it is read there.
             path = waiting.pop() if waiting else linked.pop(0)
-            real = os.path.realpath(self.folder / path)
+            real = os.path.realpath(os.path.join(self.top, path))
             if real in self.seen:
                 continue
             self.seen.add(real)
@@ -140,11 +188,11 @@ class _Reading:
                 else:
                     self._file(name, entry)
         texts, unread = dict(sorted(self.texts.items())), dict(sorted(self.unread.items()))
-        return Folder(texts, unread, tuple(self.faults), self.project.defaults)
+        return Folder(texts, unread, tuple(self.faults), self.project.defaults, str(self.folder))
 
     def _entries(self, path: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
         try:
-            with os.scandir(self.folder / path) as listed:
+            with os.scandir(os.path.join(self.top, path)) as listed:
                 entries = sorted(listed, key=lambda entry: entry.name)
         except OSError as error:
             self._fault(path, f"the folder cannot be read: {error.strerror}", "correct its permissions")
@@ -158,7 +206,7 @@ class _Reading:
                 continue
             if name in self.ignored:
                 self.unread[name] = IGNORED
-            elif self.project.ignores(self.folder / name):
+            elif self.project.ignored and self.project.ignores(self.folder / name):
                 self.unread[name] = LEFT_OUT
             else:
                 yield name, entry
@@ -179,7 +227,7 @@ class _Reading:
     def _text(self, name: str) -> None:
         try:
             data = (self.folder / name).read_bytes()
-            self.texts[name] = data.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
+            self.texts[name] = decoded(data)
         except UnicodeDecodeError as error:
             line = data[: error.start].count(b"\n") + 1
             what = f"the file is not UTF-8: {error.reason} at byte {error.start}"

@@ -7,7 +7,7 @@ as the subject, and found by that name.  A contract's own schema is shared too w
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
@@ -21,15 +21,15 @@ from avro_data_contracts.contracts.catalog.folder import (
     Folder,
     beside,
     contract_name,
-    is_almost_contract_file,
     is_head,
     is_schema_file,
     join,
     read_folder,
 )
+from avro_data_contracts.contracts.catalog.heads import files_of, names_in
 from avro_data_contracts.contracts.catalog.missing import missing
 from avro_data_contracts.contracts.catalog.shared_types import SharedTypes, lent_by
-from avro_data_contracts.contracts.catalog.spec import files_of, line_of, names_in, parse_spec
+from avro_data_contracts.contracts.catalog.spec import line_of, parse_spec
 from avro_data_contracts.contracts.catalog.subject_names import subject_name
 from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.listing import few
@@ -66,10 +66,7 @@ class Catalog:
             ConfigurationError: no contract has that name; the message lists those that exist.
         """
         if name not in self.contracts:
-            near = get_close_matches(name, self.contracts)
-            here = f"contracts here: {few(tuple(self.contracts), 20) or 'none'}"
-            fix = f"write {' or '.join(near)}; {here}" if near else here
-            raise ConfigurationError(f"there is no contract {name!r}", where=self.root, fix=fix)
+            raise unknown_contract(name, tuple(self.contracts), self.root)
         return self.contracts[name]
 
     def only(self, names: Collection[str]) -> Catalog:
@@ -99,18 +96,20 @@ class Loaded:
         faults: each once.
         broken: the names of the contracts with faults -> topic, as far as it is known.
         unused: the files of shared types that no contract uses -> the types that they define.  While a contract is
-            broken, nobody knows, and it is empty.
+            broken, or was not read, nobody knows, and it is empty.
+        outside: the names of the contracts that are there, and were not read, because nobody asked for them.
     """
 
     catalog: Catalog
     faults: tuple[Fault, ...] = ()
     broken: Mapping[str, str] = field(default_factory=dict)
     unused: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    outside: frozenset[str] = frozenset()
 
     @property
     def names(self) -> tuple[str, ...]:
         """The names of all contracts, the broken ones too."""
-        return tuple(sorted({*self.catalog.contracts, *self.broken}))
+        return tuple(sorted({*self.catalog.contracts, *self.broken, *self.outside}))
 
     def faults_of(self, names: Collection[str]) -> tuple[Fault, ...]:
         """The faults that concern the contracts with these names; all if there are no names."""
@@ -135,6 +134,15 @@ class Loaded:
         raise first
 
 
+def unknown_contract(name: str, known: Sequence[str], root: str) -> ConfigurationError:
+    """The error for a name that no contract has."""
+    near = get_close_matches(name, known)
+    here = f"contracts here: {few(known, 20) or 'none'}"
+    return ConfigurationError(
+        f"there is no contract {name!r}", where=root, fix=f"write {' or '.join(near)}; {here}" if near else here
+    )
+
+
 def load(folder: Path) -> Catalog:
     """Load the contracts below `folder`.
 
@@ -151,12 +159,6 @@ def load_folder(folder: Path) -> tuple[Loaded, Folder]:
     Raises:
         ConfigurationError: the folder does not exist, or has no contract.
     """
-    if not folder.is_dir():
-        raise ConfigurationError(
-            "the folder does not exist",
-            where=str(folder),
-            fix="run from the repository's root, or name the folder: --schemas DIR, or CONTRACTS_DIR",
-        )
     files = read_folder(folder)
     return read(files, str(folder)), files
 
@@ -171,26 +173,28 @@ def from_files(files: Mapping[str, str], root: str) -> Catalog:
     return read(Folder(files), root).whole()
 
 
-def read(files: Folder, root: str, *, stored: bool = False) -> Loaded:
+def read(files: Folder, root: str, *, stored: bool = False, outside: frozenset[str] = frozenset()) -> Loaded:
     """Read contracts, as far as they can be read.
 
     Args:
         root: the folder of the files, for messages.
         stored: whether the registry has accepted the schemas before (see `parsing.parse_stored`).
+        outside: names of contracts whose files are not among `files` (see `excerpt`).
 
     Raises:
         ConfigurationError: there is no contract.
     """
-    return _Reading(files, root, stored).read()
+    return _Reading(files, root, stored, outside).read()
 
 
 class _Reading:
     """Reads one state of the files, once."""
 
-    def __init__(self, files: Folder, root: str, stored: bool) -> None:
+    def __init__(self, files: Folder, root: str, stored: bool, outside: frozenset[str]) -> None:
         self.files = files
         self.root = root
         self.stored = stored
+        self.outside = outside
         # By place and words: a schema can be read twice, for itself and as a type.
         self.faults: dict[tuple[str, int, int, str], Fault] = {}
         self.broken: dict[str, str] = {}
@@ -205,7 +209,7 @@ class _Reading:
             if not is_schema_file(path):
                 self.broken[contract_name(path) if is_head(path) else path] = ""
         self._almost()
-        if not heads and not self.faults:
+        if not heads and not self.faults and not self.outside:
             raise ConfigurationError(
                 f"no folder has a {CONTRACT_FILE}",
                 where=self.root,
@@ -232,20 +236,19 @@ class _Reading:
         self._agree()
         subjects = [subject for contract in self.contracts.values() for subject in contract.subjects]
         catalog = Catalog(self.root, MappingProxyType(self.contracts), types_of(subjects))
-        unused = {} if self.broken or self.stored else shared.unused(subjects)
-        return Loaded(catalog, tuple(self.faults.values()), MappingProxyType(self.broken), MappingProxyType(unused))
+        unused = {} if self.broken or self.stored or self.outside else shared.unused(subjects)
+        faults, broken = tuple(self.faults.values()), MappingProxyType(self.broken)
+        return Loaded(catalog, faults, broken, MappingProxyType(unused), self.outside)
 
     def _fault(self, error: ConfigurationError, contract: str = "") -> None:
         self.faults.setdefault(_key(error), Fault(error, contract))
 
     def _almost(self) -> None:
         """Find files whose name is a slip, so that nobody would miss their contract."""
-        for path, reason in self.files.unread.items():
-            folder = str(PurePosixPath(path).parent)
-            if is_almost_contract_file(path) and not reason and join(folder, CONTRACT_FILE) not in self.files.texts:
-                what = f"the file is not read, because its name is not {CONTRACT_FILE}"
-                self._fault(ConfigurationError(what, file=join(self.root, path), fix=f"rename it to {CONTRACT_FILE}"))
-                self.broken[folder] = ""
+        for path in self.files.almost:
+            what = f"the file is not read, because its name is not {CONTRACT_FILE}"
+            self._fault(ConfigurationError(what, file=join(self.root, path), fix=f"rename it to {CONTRACT_FILE}"))
+            self.broken[str(PurePosixPath(path).parent)] = ""
 
     def _spec(self, path: str) -> ContractSpec | None:
         text = self.files.texts[path]
@@ -259,7 +262,7 @@ class _Reading:
             self._fault(error, name)
             return None
 
-    def _named(self, path: str, spec: ContractSpec | None) -> list[str]:
+    def _named(self, path: str, spec: ContractSpec | None) -> Collection[str]:
         """The files that a contract file names, or probably names."""
         if spec is None:
             return files_of(self.files.texts.get(path, ""), path)

@@ -10,14 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from avro_data_contracts.contracts.avro.writing import normalised
-from avro_data_contracts.contracts.catalog.contract import (
-    Contract,
-    Sibling,
-    Subject,
-    SubjectStrategy,
-    Tombstones,
-    types_of,
-)
+from avro_data_contracts.contracts.catalog.choices import SubjectStrategy, Tombstones
+from avro_data_contracts.contracts.catalog.contract import Contract, Sibling, Subject, types_of
 from avro_data_contracts.contracts.catalog.subject_names import said_in
 from avro_data_contracts.contracts.errors import ConfigurationError
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
-from pathlib import PurePosixPath
-from typing import Any, NamedTuple
+from typing import Any
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
 from avro_data_contracts.contracts.catalog import yaml_text
 from avro_data_contracts.contracts.catalog.contract import ContractSpec
-from avro_data_contracts.contracts.catalog.folder import beside, default_value
+from avro_data_contracts.contracts.catalog.folder import default_value
 from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.sources.known import model_of
 from avro_data_contracts.contracts.sources.spec import SourceSpec
@@ -54,39 +53,6 @@ def parse_spec(text: str, where: str, defaults: frozenset[tuple[str, str]] = fro
         return ContractSpec.model_validate({"value": default_value(where), **dict(defaults), **document})
     except ValidationError as error:
         raise _as_configuration_error(error, node, document, where) from None
-
-
-class Names(NamedTuple):
-    """The topic of a contract.yaml, and the files that it names."""
-
-    topic: str
-    key: str | None
-    value: str
-
-
-def names_in(text: str, where: str) -> Names | None:
-    """What a contract file names, even if today's rules refuse it; None if it names no topic."""
-    try:
-        document = yaml_text.load(text)
-    except (yaml.YAMLError, ValueError, RecursionError):
-        return None
-    if not isinstance(document, dict) or not isinstance(topic := document.get("topic"), str):
-        return None
-    key, value = document.get("key"), document.get("value", default_value(where))
-    if not isinstance(value, str) or not value:
-        return None
-    return Names(topic, key if isinstance(key, str) and key else None, value)
-
-
-def files_of(text: str, path: str) -> list[str]:
-    """The schemas that a contract file names, or probably names if nobody can read it.
-
-    Args:
-        path: of the contract file; the result has the same root.
-    """
-    names = names_in(text, path)
-    files = names[1:] if names else ("key.avsc", default_value(path))
-    return [beside(PurePosixPath(path).parent.as_posix(), one) for one in files if one]
 
 
 def _refuse_duplicates(node: yaml.Node, where: str) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from avro_data_contracts.contracts.catalog.contract import ContractSpec, Role, SubjectStrategy
+from avro_data_contracts.contracts.catalog.choices import SubjectStrategy
+from avro_data_contracts.contracts.catalog.contract import ContractSpec, Role
 
 
 def subject_name(spec: ContractSpec, role: Role, fullname: str) -> str:

@@ -5,30 +5,25 @@ Each source has the baseline itself, and the histories of the subjects that need
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
-from avro_data_contracts.contracts import project
 from avro_data_contracts.contracts.catalog import loading
-from avro_data_contracts.contracts.catalog.contract import Compatibility, Contract, Subject
+from avro_data_contracts.contracts.catalog.choices import Compatibility
+from avro_data_contracts.contracts.catalog.contract import Contract, Subject
 from avro_data_contracts.contracts.catalog.earlier import Earlier
-from avro_data_contracts.contracts.catalog.folder import CONTRACT_FILE, Folder, is_contract_file, is_head, read_folder
+from avro_data_contracts.contracts.catalog.folder import is_head
 from avro_data_contracts.contracts.catalog.loading import Catalog, Fault, Loaded
 from avro_data_contracts.contracts.catalog.predecessors import predecessors
 from avro_data_contracts.contracts.check.comparison import Histories
 from avro_data_contracts.contracts.check.run import Baseline
+from avro_data_contracts.contracts.check.states import FolderState, GitState, Part, State
 from avro_data_contracts.contracts.compat.levels import LEVELS
 from avro_data_contracts.contracts.errors import ConfigurationError
-from avro_data_contracts.contracts.history import files as file_history
-from avro_data_contracts.contracts.history.git import Commit, Repository
 from avro_data_contracts.contracts.history.timeline import Former, Timeline, Version, history_name
-from avro_data_contracts.contracts.listing import few
-from avro_data_contracts.contracts.project import Project
 from avro_data_contracts.contracts.registry.parallel import each
 from avro_data_contracts.contracts.registry.registered import RegisteredSchema, comparable
 from avro_data_contracts.contracts.settings import Settings
@@ -40,8 +35,8 @@ if TYPE_CHECKING:
 class Source(Protocol):
     """A place from which a baseline comes."""
 
-    def baseline(self) -> Baseline:
-        """The contracts as they were before."""
+    def baseline(self, part: Part, current: Catalog) -> Baseline:
+        """The contracts of a part as they were before.  `current`: as they are now."""
 
     def histories(self, wanted: Mapping[str, tuple[Contract, Subject]], current: Catalog) -> Histories:
         """Earlier versions of these subjects of the baseline; `current` has the levels that now apply."""
@@ -50,15 +45,15 @@ class Source(Protocol):
 class FolderSource:
     """Contracts in another folder, e.g. in a second clone."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, state: FolderState) -> None:
+        self.state = state
 
-    def baseline(self) -> Baseline:
-        found = _read(read_folder(self.folder), str(self.folder))
-        return Baseline(str(self.folder), _by_subject(found.catalog), unread=found.faults)
+    def baseline(self, part: Part, current: Catalog) -> Baseline:
+        found = _read(part, self.state)
+        return Baseline(self.state.label, _by_subject(found.catalog), unread=found.faults, was_empty=part.was_empty)
 
     def histories(self, wanted: Mapping[str, tuple[Contract, Subject]], current: Catalog) -> Histories:
-        return {name: (Earlier(str(self.folder), subject.schema),) for name, (_, subject) in wanted.items()}
+        return {name: (Earlier(self.state.label, subject.schema),) for name, (_, subject) in wanted.items()}
 
 
 class GitSource:
@@ -66,113 +61,36 @@ class GitSource:
 
     A topic without a contract at the commit, but with one at an earlier commit, counts as it was last: the registry
     knows its subject.
-
-    Args:
-        label: the name of the commit in messages.
-        is_merge_base: the commit is where HEAD branched off `label`.
-        below: the folder of the contracts at the commit; None: the same as now, or where they were moved from.
     """
 
-    def __init__(
-        self,
-        repository: Repository,
-        folder: Path,
-        commit: Commit,
-        label: str,
-        current: Catalog,
-        below: str | None = None,
-        *,
-        is_merge_base: bool = False,
-    ) -> None:
-        self.repository = repository
-        self.folder = folder
-        self.commit = commit
-        self.name = label
-        self.is_merge_base = is_merge_base
-        self.current = current
-        self._below = below
+    def __init__(self, state: GitState) -> None:
+        self.state = state
+        self.repository = state.repository
         self._former: dict[str, Former] = {}  # by topic
+        self._known: Timeline | None = None
 
-    @classmethod
-    def of(cls, folder: Path, ref: str | None, current: Catalog) -> GitSource:
-        """At `ref`, or at `REF:DIR` if the folder had another name; None: where HEAD branched off the default branch
-        of origin."""
-        repository = Repository(folder)
-        if ref is not None:
-            name, colon, path = ref.partition(":")
-            commit = repository.commit(name)
-            label = _label(name, commit) + (f" in {path}" if path else "")
-            return cls(repository, folder, commit, label, current, path.strip("/") if colon else None)
-        base = repository.default_base()
-        commit = repository.merge_base(base)
-        return cls(repository, folder, commit, f"{base} ({commit.short})", current, is_merge_base=True)
-
-    @property
-    def label(self) -> str:
-        """The name of the commit, and how it was found."""
-        return f"the merge base with {self.name}" if self.is_merge_base else self.name
-
-    @cached_property
-    def below(self) -> str:
-        """The folder of the contracts at the commit, from the top of the repository.
-
-        Raises:
-            ConfigurationError: the folder in `--against` has no contracts, or the folder had another name that
-                cannot be found out.
-        """
-        if self._below is not None:
-            if not self._has_contracts(self._below):
-                raise ConfigurationError(
-                    f"{self.label} has no {CONTRACT_FILE}{self._told_elsewhere()}",
-                    where="--against",
-                    fix="name a folder that has contracts: --against REF:DIR",
-                )
-            return self._below
-        here = self.repository.relative(self.folder)
-        if self._has_contracts(here):
-            return here
-        before = self.repository.files(self.commit, "", is_head)
-        gone = sorted(path for path in before if not (self.repository.top / path).exists())
-        root = PurePosixPath(self.current.root)
-        present = {PurePosixPath(one.file).relative_to(root).as_posix() for one in self.current.contracts.values()}
-        roots = file_history.moved_from(gone, present)
-        if len(roots) == 1:
-            self.name += f" in {roots[0] or 'its top folder'}"
-            return roots[0]
-        if gone:
-            raise ConfigurationError(
-                f"{self.label} has no contracts in {self.folder}, but has others that are gone now: {few(gone)}",
-                where="--against",
-                fix="name the folder they were in: --against REF:DIR; or use --against registry",
-            )
-        return here
-
-    def baseline(self) -> Baseline:
-        outside: list[ConfigurationError] = []
-        files = self.repository.files(self.commit, self.below, is_contract_file, outside.append)
-        found = _read(self._texts(files, outside), self.shown)
+    def baseline(self, part: Part, current: Catalog) -> Baseline:
+        found = _read(part, self.state)
         contracts = dict(_by_subject(found.catalog))
-        empty = "" if contracts else self._told_elsewhere()
+        empty = self.state.told_elsewhere() if part.was_empty else ""
         topics = {one.topic for one in contracts.values()}
-        missing = [one.topic for one in self.current.contracts.values() if one.topic not in topics]
+        missing = [one.topic for one in current.contracts.values() if one.topic not in topics]
         broken = {topic: name for name, topic in found.broken.items() if topic}
         for topic in dict.fromkeys([*missing, *broken]):
-            if former := self._timeline.former(topic):
+            if former := self._timeline(current).former(topic):
                 self._former[topic] = former
                 contracts[f"{topic} {former.contract.value.name}"] = former.contract
                 if former.contract.name in found.broken:
                     broken[topic] = former.contract.name
         return Baseline(
-            self.label,
+            self.state.label,
             MappingProxyType(contracts),
             empty=empty,
+            was_empty=part.was_empty,
             back=frozenset(self._former.keys() - broken.keys()),
             unread=found.faults,
             instead={name: self._former[topic].label for topic, name in broken.items() if topic in self._former},
-            elsewhere=tuple(
-                PurePosixPath(self.shown, PurePosixPath(path).relative_to(self.below)).as_posix()
-                for path in self.repository.submodules(self.commit, self.below)
-            ),
+            elsewhere=part.elsewhere,
         )
 
     def histories(self, wanted: Mapping[str, tuple[Contract, Subject]], current: Catalog) -> Histories:
@@ -182,7 +100,7 @@ class GitSource:
         earlier: dict[str, list[Version]] = {}
         whole: dict[str, str] = {}
         for name, (old, subject) in wanted.items():
-            newest[name] = Earlier(self.name, subject.schema, old.sinks)
+            newest[name] = Earlier(self.state.name, subject.schema, old.sinks)
             both = [one for one in (old, new.get(old.name)) if one]
             transitive = any(LEVELS[one.compatibility.value].transitive for one in both)
             if transitive and self.repository.is_shallow:
@@ -196,7 +114,7 @@ class GitSource:
             elif transitive or (subject.role == "value" and any(one.sinks for one in both)):
                 whole[name] = history_name(old, subject)
         if whole:
-            found = self._timeline.versions(whole.values())
+            found = self._timeline(current).versions(whole.values())
             earlier |= {name: found[known] for name, known in whole.items()}
         for name, versions in earlier.items():
             if versions:
@@ -207,63 +125,14 @@ class GitSource:
                 newest[name] = Earlier(label, base.schema, tuple(sinks.values()))
         return _Parsed(newest, earlier)
 
-    @cached_property
-    def shown(self) -> str:
-        """The name in messages of the folder at the commit."""
-        if self.below == self.repository.relative(self.folder):
-            return self.folder.as_posix()
-        return Path(os.path.relpath(self.repository.top / self.below)).as_posix()
-
-    @cached_property
-    def _timeline(self) -> Timeline:
-        root, current = PurePosixPath(self.current.root), self.current
+    def _timeline(self, current: Catalog) -> Timeline:
+        if self._known is not None:
+            return self._known
+        root, state = PurePosixPath(current.root), self.state
         own = {one.file for contract in current.contracts.values() for one in contract.subjects}
         lent = [PurePosixPath(one.file).relative_to(root).as_posix() for one in current.types if one.file in own]
-        return Timeline(self.repository, self.commit, self.below, self.shown, self._defaults, lent)
-
-    @cached_property
-    def _project(self) -> Project:
-        return project.find(self.folder)
-
-    @cached_property
-    def _defaults(self) -> Mapping[str, str]:
-        """What `contracts.toml` said at the commit: the nearest one around the folder.
-
-        Of one that cannot be read, what it says now, so that a change can repair it.
-        """
-        below = PurePosixPath(self.below or ".")
-        for path in (str(PurePosixPath(one, project.FILE)) for one in (below, *below.parents)):
-            if data := self.repository.text(self.commit, path):
-                try:
-                    return project.parse(data, Path(f"{path} of {self.commit.short}")).defaults
-                except ConfigurationError:
-                    return self._project.defaults
-        return {}
-
-    def _has_contracts(self, below: str) -> bool:
-        return bool(self.repository.files(self.commit, below, is_head))
-
-    def _told_elsewhere(self) -> str:
-        """The contracts in other folders, in words."""
-        found = sorted(self.repository.files(self.commit, "", is_head))
-        return f"; it has {few(found)}" if found else ""
-
-    def _texts(self, files: Mapping[str, str], outside: Iterable[ConfigurationError]) -> Folder:
-        """The files as they were.  `outside`: errors of links out of the repository, by the path from its top."""
-        prefix = f"{self.below}/" if self.below else ""
-        inside = {path[len(prefix) :]: blob for path, blob in sorted(files.items())}
-        wanted = {path: blob for path, blob in inside.items() if not self._project.ignores(self.folder / path)}
-        blobs = self.repository.blobs(wanted.values())
-        shown = {one: PurePosixPath(self.shown, one.file[len(prefix) :]).as_posix() for one in outside}
-        found, faults = {}, [ConfigurationError(one.what, file=file, fix=one.fix) for one, file in shown.items()]
-        for path, blob in wanted.items():
-            try:
-                found[path] = blobs[blob].decode("utf-8")
-            except UnicodeDecodeError:
-                faults.append(
-                    ConfigurationError("the file is not UTF-8", file=PurePosixPath(self.shown, path).as_posix())
-                )
-        return Folder(found, faults=tuple(faults), defaults=self._defaults)
+        self._known = Timeline(state.repository, state.commit, state.below, state.shown, state.defaults, lent)
+        return self._known
 
 
 class _Parsed(Mapping[str, tuple[Earlier, ...]]):
@@ -287,17 +156,16 @@ class _Parsed(Mapping[str, tuple[Earlier, ...]]):
 class RegistrySource:
     """The newest versions in the registry, and every version of the subjects that changed."""
 
-    def __init__(self, snapshot: Snapshot, current: Catalog) -> None:
+    def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
         self.registry = snapshot.registry
-        self.current = current
 
     @property
     def label(self) -> str:
         return f"the registry {self.registry.url}"
 
-    def baseline(self) -> Baseline:
-        found = each(self._contract, self.current.contracts.values(), self.registry.parallel)
+    def baseline(self, part: Part, current: Catalog) -> Baseline:
+        found = each(self._contract, current.contracts.values(), self.registry.parallel)
         contracts = _by_subject(Catalog(self.label, {one.name: one for one in found if one is not None}, ()))
         return Baseline(self.label, contracts, complete=False)
 
@@ -343,11 +211,11 @@ class RegistrySource:
         )
 
 
-def _read(files: Folder, root: str) -> Loaded:
+def _read(part: Part, state: State) -> Loaded:
     """As `loading.read`, but a baseline may have no contracts."""
-    if not any(map(is_head, files.texts)):
-        return Loaded(Catalog(root, MappingProxyType({}), ()), tuple(map(Fault, files.faults)))
-    return loading.read(files, root, stored=True)
+    if not any(map(is_head, part.before.texts)):
+        return Loaded(Catalog(state.shown, MappingProxyType({}), ()), tuple(map(Fault, part.before.faults)))
+    return loading.read(part.before, state.shown, stored=True)
 
 
 def _by_subject(found: Catalog) -> Mapping[str, Contract]:
@@ -355,52 +223,12 @@ def _by_subject(found: Catalog) -> Mapping[str, Contract]:
     return MappingProxyType({f"{one.topic} {one.value.name}": one for one in found.contracts.values()})
 
 
-def _label(ref: str, commit: Commit) -> str:
-    return ref if commit.sha.startswith(ref) else f"{ref} ({commit.short})"
-
-
-def source(against: str | None, folder: Path, current: Catalog, settings: Settings) -> Source:
-    """The source that `--against` names: `registry`, a folder, a git ref, or `REF:DIR`.
-
-    Raises:
-        ConfigurationError: both a folder and a ref have that name, or it names nothing to compare with.
-    """
-    if against == "registry":
-        from avro_data_contracts.contracts.registry.client import (
-            Registry,  # loads an HTTP client: only where it is needed
-        )
+def source(state: GitState | FolderState | None, settings: Callable[[], Settings]) -> Source:
+    """The source of the contracts of a state; None: those of the registry, which `settings` name."""
+    if state is None:
+        # Loads an HTTP client.
+        from avro_data_contracts.contracts.registry.client import Registry
         from avro_data_contracts.contracts.registry.snapshot import Snapshot
 
-        return RegistrySource(Snapshot(Registry.from_settings(settings)), current)
-    if against is None:
-        return GitSource.of(folder, None, current)
-    if not against.strip():
-        raise ConfigurationError(
-            "the value is empty, so there is nothing to compare with",
-            where="--against",
-            fix="name a git ref, a folder, or registry",
-        )
-    other = Path(against)
-    if not other.is_dir():
-        return GitSource.of(folder, against, current)
-    if ref := _ref_of(folder, against):
-        raise ConfigurationError(
-            f"{against} is both a folder and a git ref",
-            where="--against",
-            fix=f"choose one: ./{against} or {ref}",
-        )
-    if folder.resolve().is_relative_to(other.resolve()):
-        raise ConfigurationError(
-            f"{against} contains {folder} itself, so there is nothing to compare with",
-            where="--against",
-            fix="name a git ref, another folder, or registry",
-        )
-    return FolderSource(other)
-
-
-def _ref_of(folder: Path, name: str) -> str:
-    """The full name of the ref; empty if there is no such ref, or no git repository."""
-    try:
-        return Repository(folder).names(name)
-    except ConfigurationError:
-        return ""
+        return RegistrySource(Snapshot(Registry.from_settings(settings())))
+    return GitSource(state) if isinstance(state, GitState) else FolderSource(state)

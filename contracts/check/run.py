@@ -12,12 +12,12 @@ from types import MappingProxyType
 
 from avro_data_contracts.contracts.catalog.contract import Contract, Subject
 from avro_data_contracts.contracts.catalog.findings import Finding, approve, in_order, unreadable
-from avro_data_contracts.contracts.catalog.loading import Catalog, Fault, Loaded
+from avro_data_contracts.contracts.catalog.loading import Catalog, Fault, Loaded, unknown_contract
 from avro_data_contracts.contracts.catalog.places import Texts
 from avro_data_contracts.contracts.catalog.predecessors import predecessors
 from avro_data_contracts.contracts.check.comparison import ContractComparison, Histories, pairs
-from avro_data_contracts.contracts.check.effects import Impact
 from avro_data_contracts.contracts.check.rules import APPROVABLE, CHECK_RULES
+from avro_data_contracts.contracts.check.verdict import Checked, Verdict
 from avro_data_contracts.contracts.listing import few
 
 
@@ -29,7 +29,8 @@ class Baseline:
         label: the name of the baseline in messages, e.g. `origin/main (1a2b3c4)`.
         contracts: by anything that tells them apart; the contracts say what they are.
         complete: a contract that is not in the baseline did not exist (a registry knows only some topics).
-        empty: if the baseline has no contracts: where else there are some, in words.
+        was_empty: whether there were no contracts at all: `contracts` has only those that a change concerns.
+        empty: then, where else there were some, in words.
         back: topics whose contract was already removed; it counts as it was before that.
         unread: what could not be read.
         instead: the names of contracts that could not be read, and count as they were when they last could -> the
@@ -40,6 +41,7 @@ class Baseline:
     label: str
     contracts: Mapping[str, Contract]
     complete: bool = True
+    was_empty: bool = False
     empty: str = ""
     back: frozenset[str] = frozenset()
     unread: tuple[Fault, ...] = ()
@@ -59,44 +61,6 @@ class Baseline:
         return self
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """The result for one contract.
-
-    Args:
-        status: `new`, `changed`, `removed`, `back` (it was removed, is there again, and differs from what it was), or
-            `unchanged` (only its approvals were checked).
-        findings: including approved ones.
-        impact: None if there is nothing to compare.
-    """
-
-    contract: str
-    topic: str
-    status: str
-    findings: tuple[Finding, ...]
-    impact: Impact | None = None
-
-
-@dataclass(frozen=True)
-class Checked:
-    """The result of `run`.
-
-    Args:
-        against: the label of the baseline.
-        unchanged: how many contracts did not change.
-        general: findings that are not about one contract.
-    """
-
-    against: str
-    verdicts: tuple[Verdict, ...]
-    unchanged: int
-    general: tuple[Finding, ...] = ()
-
-    @property
-    def findings(self) -> tuple[Finding, ...]:
-        return in_order([*self.general, *(one for verdict in self.verdicts for one in verdict.findings)])
-
-
 def chosen(loaded: Loaded, base: Baseline, names: Collection[str] = ()) -> frozenset[str]:
     """The names of the contracts to check; all if `names` is empty.
 
@@ -108,7 +72,7 @@ def chosen(loaded: Loaded, base: Baseline, names: Collection[str] = ()) -> froze
         return frozenset(known)
     for name in names:
         if name not in known:
-            loaded.catalog.get(name)  # raises the error that says what there is
+            raise unknown_contract(name, loaded.names, loaded.catalog.root)
     return frozenset(names)
 
 
@@ -147,9 +111,11 @@ def everything(
     loaded: Loaded, base: Baseline, histories: Histories, texts: Texts, today: date, names: Collection[str] = ()
 ) -> Checked:
     """As `run`, with what cannot be read: of the contracts as an error, of the baseline as a warning."""
-    checked = run(loaded.catalog, base, histories, texts, today, chosen(loaded, base, names), loaded.broken)
+    examined = chosen(loaded, base, names)
+    checked = run(loaded.catalog, base, histories, texts, today, examined, loaded.broken)
+    unchanged = checked.unchanged + len(examined & loaded.outside)
     faults = [unreadable(one.error, one.contract) for one in loaded.faults_of(names)]
-    return replace(checked, general=(*faults, *checked.general))
+    return replace(checked, unchanged=unchanged, general=(*faults, *checked.general))
 
 
 def run(
@@ -224,7 +190,7 @@ def _unread(base: Baseline, names: Collection[str]) -> Iterator[Finding]:
 
 
 def _nothing_compared(catalog: Catalog, base: Baseline) -> Iterator[Finding]:
-    if base.complete and not base.contracts and catalog.contracts and not base.unread:
+    if base.was_empty and not base.contracts and catalog.contracts and not base.unread:
         rule = CHECK_RULES["NOTHING_COMPARED"]
         yield Finding(
             rule.id,

@@ -7,22 +7,29 @@ or file keeps its history, and a contract that was removed and is back has its o
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from avro_data_contracts.contracts.avro import parsing
+from avro_data_contracts.contracts.avro import outline, parsing
 from avro_data_contracts.contracts.catalog.contract import Contract, ContractSpec, Role, Subject
 from avro_data_contracts.contracts.catalog.earlier import Earlier
 from avro_data_contracts.contracts.catalog.folder import beside, contract_name, is_head, is_schema_file
+from avro_data_contracts.contracts.catalog.heads import may_have, names_in
 from avro_data_contracts.contracts.catalog.shared_types import SharedTypes
-from avro_data_contracts.contracts.catalog.spec import names_in, parse_spec
+from avro_data_contracts.contracts.catalog.spec import parse_spec
 from avro_data_contracts.contracts.catalog.subject_names import subject_name
 from avro_data_contracts.contracts.errors import ConfigurationError, InvalidSchema
 from avro_data_contracts.contracts.history import files as file_history
 from avro_data_contracts.contracts.history.git import Commit, Repository
 from avro_data_contracts.contracts.stores.spec import SinkSpec
+
+#: Instead of the name of a record, which the contract file does not say.
+_RECORD_OF: Final = "the record of "
+
+#: To search for more subjects takes longer than to read all contract files.
+_FEW: Final = 30
 
 
 @dataclass
@@ -131,7 +138,14 @@ class Timeline:
         A text that came back is at its last place, so the last text is that of the commit if the subject still
         exists.
         """
-        moments = list(self._moments(names))
+        found = self._versions(names, alone=True)
+        if any(_uses_others(version.text) for versions in found.values() for version in versions):
+            return self._versions(names, alone=False)
+        return found
+
+    def _versions(self, names: Collection[str], *, alone: bool) -> dict[str, list[Version]]:
+        """`alone`: the texts use no types of other files, so that these do not matter, nor who owns them."""
+        moments = list(self._moments(names, alone=alone))
         wanted = {blob for _, seen, others in moments for blob in (*others.values(), *(one.blob for one in seen))}
         texts = self._texts(wanted)
         found: dict[str, dict[tuple[str, ...], Version]] = {name: {} for name in names}
@@ -154,7 +168,7 @@ class Timeline:
 
     def former(self, topic: str) -> Former | None:
         """Return the last contract of a topic that today's rules can read; None if there is none."""
-        head = self._newest.get(topic)
+        head = self._newest(topic)
         if head is None or head.spec is None:
             return None
         versions = self.versions(list(head.subjects))
@@ -180,35 +194,46 @@ class Timeline:
         return list(file_history.read(self.repository, self.commit, self.below))
 
     @cached_property
-    def _heads(self) -> list[tuple[Commit, dict[str, _Head | None]]]:
-        """For each step, the contract files that it changed, by path; None for a removed or broken file."""
+    def _head_texts(self) -> list[tuple[Commit, dict[str, str]]]:
+        """For each step, the contract files that it changed: path -> text; empty for a removed file."""
         by_step = [{path: blob for path, blob in changed.items() if is_head(path)} for _, changed in self._steps]
         texts = self._texts({blob for files in by_step for blob in files.values() if blob})
         return [
-            (
-                commit,
-                {
-                    path: _head(texts[blob], path, posixpath.join(self.shown, path), self.defaults) if blob else None
-                    for path, blob in files.items()
-                },
-            )
+            (commit, {path: texts[blob] if blob else "" for path, blob in files.items()})
             for (commit, _), files in zip(self._steps, by_step, strict=True)
         ]
 
-    @cached_property
-    def _newest(self) -> dict[str, _Head]:
-        """The last contract file of each topic, if possible one that today's rules accept."""
-        heads = [head for _, told in self._heads for head in told.values() if head]
-        return {head.topic: head for head in sorted(heads, key=lambda head: head.spec is not None)}
+    def _heads(self, wanted: Callable[[str, str], bool]) -> Iterator[tuple[Commit, dict[str, _Head | None]]]:
+        """For each step, the contract files that it changed, by path; None for one that is removed, broken, or not
+        `wanted` by its path and text."""
+        for commit, files in self._head_texts:
+            yield (
+                commit,
+                {
+                    path: _head(text, path, posixpath.join(self.shown, path), self.defaults)
+                    if text and wanted(path, text)
+                    else None
+                    for path, text in files.items()
+                },
+            )
 
-    def _moments(self, names: Collection[str]) -> Iterator[tuple[Commit, list[_Seen], Mapping[str, str]]]:
+    def _newest(self, topic: str) -> _Head | None:
+        """The last contract file of a topic, if possible one that today's rules accept."""
+        told = self._heads(lambda path, text: may_have([topic], text))
+        heads = [head for _, files in told for head in files.values() if head and head.topic == topic]
+        return sorted(heads, key=lambda head: head.spec is not None)[-1] if heads else None
+
+    def _moments(
+        self, names: Collection[str], *, alone: bool
+    ) -> Iterator[tuple[Commit, list[_Seen], Mapping[str, str]]]:
         """Each commit that concerns these subjects, with those subjects, and path -> blob of the shared types."""
+        told_by_step = self._heads(_mention(names) if alone else lambda path, text: True)
         files: dict[str, str] = {}
         heads: dict[str, _Head] = {}  # by path
         owners: dict[str, tuple[str, _Head]] = {}  # subject -> path
         own: dict[str, list[str]] = {}  # path -> subjects
         others: dict[str, str] = {}
-        for (commit, changed), (_, told) in zip(self._steps, self._heads, strict=True):
+        for (commit, changed), (_, told) in zip(self._steps, told_by_step, strict=True):
             files |= changed
             for path in [path for path, blob in changed.items() if not blob]:
                 del files[path]
@@ -221,7 +246,7 @@ class Timeline:
                 own = {}
                 for name, (path, _) in owners.items():
                     own.setdefault(path, []).append(name)
-            if told or not changed.keys() <= own.keys() - self.lent:
+            if not alone and (told or not changed.keys() <= own.keys() - self.lent):
                 now = {
                     path: blob
                     for path, blob in files.items()
@@ -244,6 +269,20 @@ class Timeline:
         return {blob: data.decode("utf-8", "replace") for blob, data in self.repository.blobs(blobs).items()}
 
 
+def _mention(names: Collection[str]) -> Callable[[str, str], bool]:
+    """Whether a contract file, by its path and text, may have one of these subjects; never wrongly not."""
+    contracts = {name.partition(_RECORD_OF)[2] for name in names if _RECORD_OF in name}
+    subjects = [name for name in names if _RECORD_OF not in name]
+    if len(subjects) > _FEW:
+        return lambda path, text: True
+    return lambda path, text: contract_name(path) in contracts or may_have(subjects, text)
+
+
+def _uses_others(text: str) -> bool:
+    """Whether a schema may use types of other files."""
+    return any(one.defined.isdisjoint(both) for one in outline.parts(text) or () for both in one.used)
+
+
 def history_name(contract: Contract, subject: Subject) -> str:
     """Return the name of a contract's subject in its history.
 
@@ -255,7 +294,7 @@ def history_name(contract: Contract, subject: Subject) -> str:
 
 
 def _instead_of_a_name(contract: str) -> str:
-    return f"the record of {contract}"
+    return f"{_RECORD_OF}{contract}"
 
 
 def _head(text: str, path: str, where: str, defaults: frozenset[tuple[str, str]]) -> _Head | None:

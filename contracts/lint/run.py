@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from avro_data_contracts.contracts.catalog.contract import Contract, LintLevel, Subject, types_of
+from avro_data_contracts.contracts.catalog.choices import LintLevel
+from avro_data_contracts.contracts.catalog.contract import Contract, Subject, types_of
 from avro_data_contracts.contracts.catalog.findings import Finding, Severity, in_order, unreadable
 from avro_data_contracts.contracts.catalog.loading import Catalog, Loaded
 from avro_data_contracts.contracts.catalog.places import Texts

@@ -13,7 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 
 from avro_data_contracts.contracts.avro.paths import is_within
-from avro_data_contracts.contracts.catalog.contract import Contract, LintLevel
+from avro_data_contracts.contracts.catalog.choices import LintLevel
+from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.catalog.findings import Finding, Severity, unreadable
 from avro_data_contracts.contracts.catalog.places import Texts
 from avro_data_contracts.contracts.errors import ConfigurationError

@@ -20,7 +20,7 @@ from avro_data_contracts.contracts.avro import parsing
 from avro_data_contracts.contracts.avro.nodes import NamedType, Schema, Union
 from avro_data_contracts.contracts.avro.writing import normalised
 from avro_data_contracts.contracts.catalog import loading
-from avro_data_contracts.contracts.catalog.contract import Compatibility, SubjectStrategy
+from avro_data_contracts.contracts.catalog.choices import Compatibility, SubjectStrategy
 from avro_data_contracts.contracts.catalog.folder import CONTRACT_FILE, Folder, read_folder
 from avro_data_contracts.contracts.errors import ConfigurationError, ContractsError, InvalidSchema, ServiceError
 from avro_data_contracts.contracts.registry import subject_topics

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_delay, wait_exponential
 
-from avro_data_contracts.contracts.catalog.contract import Compatibility, Subject
+from avro_data_contracts.contracts.catalog.choices import Compatibility
+from avro_data_contracts.contracts.catalog.contract import Subject
 from avro_data_contracts.contracts.catalog.loading import Catalog
 from avro_data_contracts.contracts.errors import ContractsError, Interrupted, Refused, ServiceError
 from avro_data_contracts.contracts.registry import actual, plan

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from avro_data_contracts.contracts.avro import outline
-from avro_data_contracts.contracts.catalog.contract import SubjectStrategy
+from avro_data_contracts.contracts.catalog.choices import SubjectStrategy
 from avro_data_contracts.contracts.registry.registered import AVRO, RegisteredSchema
 
 #: The names of `TopicName`: topic and role.

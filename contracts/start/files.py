@@ -26,7 +26,6 @@ from avro_data_contracts.contracts.lint import run as linter
 from avro_data_contracts.contracts.lint.rules import RULES
 from avro_data_contracts.contracts.listing import few
 from avro_data_contracts.contracts.project import Project
-from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.contracts.start import idl, layout
 from avro_data_contracts.contracts.start.layout import Made, Writing
 
@@ -70,7 +69,7 @@ def over(folder: Path, keys: Mapping[str, str]) -> Started:
         raise ConfigurationError("the folder does not exist", where=str(folder), fix="name a folder with .avsc files")
     said = project.find(folder)
     # A repository that was made with contracts has other schemas elsewhere, such as data of tests.
-    native = folder / Settings.model_fields["contracts_dir"].default
+    native = folder / project.SCHEMAS
     is_native = not said.file and bool(contracts_below(native))
     top = native if is_native else said.schemas or folder
     there = read_folder(top)

@@ -25,9 +25,9 @@ from avro_data_contracts.contracts.catalog.folder import (
     is_schema_file,
     join,
 )
+from avro_data_contracts.contracts.catalog.heads import files_of, names_in
 from avro_data_contracts.contracts.catalog.loading import Loaded
 from avro_data_contracts.contracts.catalog.shared_types import SharedTypes
-from avro_data_contracts.contracts.catalog.spec import files_of, names_in
 from avro_data_contracts.contracts.errors import ConfigurationError
 
 #: Folders of copies: what a build or a package manager wrote, unless it is below a folder of sources.

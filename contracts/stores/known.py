@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import importlib
-import pkgutil
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from avro_data_contracts.contracts import stores
+from avro_data_contracts.contracts.stores.rooms import ROOMS
 from avro_data_contracts.contracts.stores.spec import SinkSpec
 from avro_data_contracts.contracts.stores.store import Store
 
 
 def _found() -> Mapping[str, Store]:
-    rooms = sorted(one.name for one in pkgutil.iter_modules(stores.__path__) if one.ispkg)
-    found = [importlib.import_module(f"avro_data_contracts.contracts.stores.{room}.store").STORE for room in rooms]
+    found = [importlib.import_module(f"avro_data_contracts.contracts.stores.{room}.store").STORE for room in ROOMS]
     return MappingProxyType({store.kind: store for store in found})
 
 

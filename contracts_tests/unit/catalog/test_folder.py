@@ -178,9 +178,9 @@ def test_file_that_is_not_utf_8_is_told_with_its_line(folder: Path, name: str) -
 def test_file_that_may_not_be_read_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     read, scan = Path.read_bytes, os.scandir
 
-    def refusing(original: Callable[[Path], Any]) -> Callable[[Path], Any]:
-        def call(path: Path) -> Any:
-            if path == folder / name:
+    def refusing(original: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def call(path: str | Path) -> Any:
+            if Path(path) == folder / name:
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
             return original(path)
 

@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from avro_data_contracts.contracts.catalog import loading
-from avro_data_contracts.contracts.catalog.contract import Contract, Tombstones
+from avro_data_contracts.contracts.catalog.choices import Tombstones
+from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.stores.known import store_of
 from avro_data_contracts.contracts.tables import layout, migrations

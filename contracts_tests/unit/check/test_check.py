@@ -399,7 +399,9 @@ def test_new_contract_has_no_findings_unless_base_is_empty() -> None:
     checked = run.run(loading.from_files(both, "schemas"), Baseline("main", others), {}, Texts(), TODAY)
     assert [(one.topic, one.status) for one in checked.verdicts] == [("returns", "new")]
     assert checked.findings == ()
-    (one,) = run.run(new, Baseline("main", {}, empty="; it has a/contract.yaml"), {}, Texts(), TODAY).findings
+    (one,) = run.run(
+        new, Baseline("main", {}, was_empty=True, empty="; it has a/contract.yaml"), {}, Texts(), TODAY
+    ).findings
     assert (one.rule, one.severity) == ("NOTHING_COMPARED", Severity.warning)
     assert one.message == (
         "main has no contracts; it has a/contract.yaml: nothing was compared, and every contract counts as new"

@@ -10,12 +10,9 @@ from typing import Any
 import pytest
 
 from avro_data_contracts.contracts import settings
-from avro_data_contracts.contracts.catalog import loading
-from avro_data_contracts.contracts.catalog.places import Texts
-from avro_data_contracts.contracts.check import baselines, diffs
-from avro_data_contracts.contracts.check import run as check
-from avro_data_contracts.contracts.check.baselines import GitSource
-from avro_data_contracts.contracts.check.run import Checked
+from avro_data_contracts.contracts.check import diffs
+from avro_data_contracts.contracts.check.examine import examine
+from avro_data_contracts.contracts.check.verdict import Checked
 from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.history.git import Repository
 from contracts_tests.fixtures.git import git
@@ -66,12 +63,7 @@ def clone(origin: Path, tmp_path: Path) -> Path:
 
 def run(clone: Path, against: str | None = None, below: str = "schemas") -> Checked:
     folder = clone / below
-    loaded, files = loading.load_folder(folder)
-    current = loaded.catalog
-    source = GitSource.of(folder, against, current)
-    base = source.baseline()
-    histories = source.histories(check.changed_subjects(current, base), current)
-    return check.everything(loaded, base, histories, Texts.of(files.texts, str(folder)), date(2026, 6, 1))
+    return examine(folder, against, (), date(2026, 6, 1), settings.load)[1]
 
 
 def found(checked: Checked) -> list[tuple[str, str]]:
@@ -416,10 +408,9 @@ def test_link_to_a_missing_file_is_refused(clone: Path) -> None:
 def test_name_of_both_folder_and_ref_is_refused_as_ambiguous(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(clone)
     git(clone, "branch", "old")
-    current = loading.load(Path("schemas"))
 
     def label(against: str) -> str:
-        return baselines.source(against, Path("schemas"), current, settings.load()).baseline().label
+        return examine(Path("schemas"), against, (), date(2026, 6, 1), settings.load)[1].against
 
     assert label("old").startswith("old (")
     (clone / "old").mkdir()
@@ -537,8 +528,9 @@ def test_removal_of_a_broken_contract_is_still_a_removal(clone: Path) -> None:
 def test_base_is_found_from_a_subfolder(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(clone, order(city="string"))
     monkeypatch.chdir(clone / "schemas")
-    source = baselines.GitSource.of(Path("."), "HEAD", loading.load(Path(".")))
-    assert [one.topic for one in source.baseline().contracts.values()] == ["orders"]
+    assert [one.topic for one in run(clone, "HEAD", "schemas").verdicts] == ["orders"]
+    (verdict,) = examine(Path("."), "HEAD", (), date(2026, 6, 1), settings.load)[1].verdicts
+    assert verdict.status == "changed"
 
 
 def test_git_variables_set_by_a_hook_are_ignored(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,11 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
-from avro_data_contracts.contracts.catalog import loading
-from avro_data_contracts.contracts.catalog.places import Texts
-from avro_data_contracts.contracts.check import run as check
-from avro_data_contracts.contracts.check.baselines import GitSource
-from avro_data_contracts.contracts.check.run import Checked
+from avro_data_contracts.contracts import settings
+from avro_data_contracts.contracts.check.examine import examine
+from avro_data_contracts.contracts.check.verdict import Checked
 from contracts_tests.fixtures.git import git
 
 STRATEGIES: list[dict[str, str]] = [
@@ -45,12 +43,7 @@ class Repository:
         git(self.folder, "commit", "-q", "-m", "change")
 
     def check(self, against: str = "HEAD") -> Checked:
-        schemas = self.folder / "schemas"
-        loaded, files = loading.load_folder(schemas)
-        source = GitSource.of(schemas, against, loaded.catalog)
-        base = source.baseline()
-        histories = source.histories(check.changed_subjects(loaded.catalog, base), loaded.catalog)
-        return check.everything(loaded, base, histories, Texts.of(files.texts, str(schemas)), date(2026, 6, 1))
+        return examine(self.folder / "schemas", against, (), date(2026, 6, 1), settings.load)[1]
 
     def found(self, against: str = "HEAD") -> list[tuple[str, str]]:
         return [(one.contract, one.rule) for one in self.check(against).findings]

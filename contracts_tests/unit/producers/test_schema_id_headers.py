@@ -17,7 +17,8 @@ from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerialize
 from confluent_kafka.serialization import MessageField, SerializationContext
 
 from avro_data_contracts.contracts.catalog import loading
-from avro_data_contracts.contracts.catalog.contract import SchemaIdPlace, Subject
+from avro_data_contracts.contracts.catalog.choices import SchemaIdPlace
+from avro_data_contracts.contracts.catalog.contract import Subject
 from avro_data_contracts.contracts.catalog.spec import parse_spec
 from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.registry import client

@@ -19,7 +19,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from avro_data_contracts.contracts.avro import parsing
-from avro_data_contracts.contracts.catalog.contract import SchemaIdPlace, Subject
+from avro_data_contracts.contracts.catalog.choices import SchemaIdPlace
+from avro_data_contracts.contracts.catalog.contract import Subject
 from avro_data_contracts.contracts.registry.client import RegisteredSchema
 from avro_data_contracts.producers.scalars import Misfit
 from avro_data_contracts.producers.serializer import Serializer
