@@ -193,8 +193,8 @@ def lint(
     from avro_data_contracts.contracts.lint import run as linter
     from avro_data_contracts.contracts.lint.rules import RULES
 
-    current, texts = _current(context.obj)
     named = tuple(dict.fromkeys(names or ()))
+    current, texts = _current(context.obj, named)
     said = project.find(context.obj.folder)
     baseline = baseline or said.baseline
     levels = switches.levels_of(said, (rule.id for rule in RULES))
@@ -374,12 +374,12 @@ def export_odcs(
     report.text("---\n".join(odcs.as_yaml(odcs.of(one, server)) for one in chosen))
 
 
-def _current(here: _Here) -> tuple[Loaded, Texts]:
+def _current(here: _Here, names: Sequence[str] = ()) -> tuple[Loaded, Texts]:
     """The contracts of the working tree, as far as they can be read, and the texts of their files."""
     from avro_data_contracts.contracts.catalog import loading
     from avro_data_contracts.contracts.catalog.places import Texts
 
-    loaded, files = loading.load_folder(here.folder)
+    loaded, files = loading.load_some(here.folder, names)
     return loaded, Texts.of(files.texts, str(here.folder))
 
 

@@ -168,7 +168,7 @@ class _Reach:
             self._to_heads(affected, needed)
             self._to_schemas(affected, needed)
             if not self._affected and not self._needed:
-                self._need(self._namesakes())
+                self.affect(self._namesakes())
         return frozenset(path for path in self._done if path in self._heads or path in self._schemas)
 
     def _from_heads(self, paths: Iterable[str]) -> None:
@@ -176,10 +176,6 @@ class _Reach:
         for path in paths:
             files = {file for one in self._heads_of(path) for file in one.files}
             (self.affect if path in self._changed else self._need)(files & self._schemas.keys())
-            if files - self._schemas.keys():
-                # The error says what there is instead.
-                folder = PurePosixPath(path).parent.as_posix()
-                self._need(one for one in self._schemas if folder == "." or one.startswith(f"{folder}/"))
 
     def _to_heads(self, affected: Collection[str], needed: Collection[str]) -> None:
         """The contracts that name one of these schemas, or share something with one of these contracts."""
@@ -210,15 +206,19 @@ class _Reach:
         changed = [one for path in affected for one in self._types_of(path)]
         read = [*changed, *(one for path in needed for one in self._types_of(path))]
         roots = {name for one in changed for name in one.roots}
+        subjects = {name for path in affected for name in self._shared(path)}  # a shared type has one too
         defined = {name for one in changed for name in one.defined}
         used = {name for one in read for name in one.used}
         foreign = {name for one in read for both in one.foreign for name in both}
-        for path in self._in_schemas.having({name.rpartition(".")[2] for name in defined | used}):
+        for path in self._in_schemas.having({name.rpartition(".")[2] for name in defined | used | subjects}):
             types = self._types_of(path)
-            if any(not roots.isdisjoint(one.used) or _uses(one, defined) for one in types):
+            if any(
+                not roots.isdisjoint(one.used) or _uses(one, defined) or not subjects.isdisjoint(one.roots)
+                for one in types
+            ):
                 self.affect([path])
             elif (
-                any(not one.roots.isdisjoint(roots | used) or not one.defined.isdisjoint(foreign) for one in types)
+                any(not one.roots.isdisjoint(used) or not one.defined.isdisjoint(foreign) for one in types)
                 or len(types) < len(self._schemas[path])  # it is not JSON
             ):
                 self._need([path])
@@ -226,11 +226,18 @@ class _Reach:
     def _namesakes(self) -> Iterable[str]:
         """The schemas with types that are called like one that nothing defines: the error names them."""
         read = [one for path in self._done for one in self._types_of(path)]
-        known = {name for one in read for name in one.defined}
+        known = {name for path in self._done for name in self._lasting(path)}
         short = {both[1].rpartition(".")[2] for one in read for both in one.foreign if known.isdisjoint(both)}
         for path in self._in_schemas.having(short):
             if any(name.rpartition(".")[2] in short for one in self._types_of(path) for name in one.defined):
                 yield path
+
+    def _lasting(self, path: str) -> frozenset[str]:
+        """The types that the file defines in both states."""
+        defined = [one.defined for one in self._types_of(path)]
+        if path in self._changed and len(defined) < 2:
+            return frozenset()
+        return frozenset.intersection(*defined) if defined else frozenset()
 
     def _heads_of(self, path: str) -> list[heads.Head]:
         return [heads.read(text, path) for text in self._heads[path]]

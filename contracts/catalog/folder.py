@@ -35,6 +35,7 @@ class Folder:
         faults: errors of files that should be read, but cannot be.
         defaults: what contracts.toml says for contracts that do not: key -> value.
         root: the folder, as the faults show it.
+        others: contract files and schemas that are there and not among `texts` (see `only`).
     """
 
     texts: Mapping[str, str]
@@ -42,6 +43,7 @@ class Folder:
     faults: tuple[ConfigurationError, ...] = ()
     defaults: Mapping[str, str] = field(default_factory=dict)
     root: str = ""
+    others: tuple[str, ...] = ()
 
     @property
     def paths_of_faults(self) -> tuple[str, ...]:
@@ -61,7 +63,8 @@ class Folder:
 
     def only(self, paths: Collection[str]) -> Folder:
         """The same with these texts only."""
-        return replace(self, texts={path: text for path, text in self.texts.items() if path in paths})
+        others = tuple(path for path in self.texts if path not in paths)
+        return replace(self, texts={path: self.texts[path] for path in self.texts if path in paths}, others=others)
 
     def readable(self) -> Mapping[str, str]:
         """The texts.

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Literal
 
-from avro_data_contracts.contracts.catalog import primary_keys, sharing, yaml_text
+from avro_data_contracts.contracts.catalog import excerpt, primary_keys, sharing, yaml_text
 from avro_data_contracts.contracts.catalog.contract import Contract, ContractSpec, Subject, types_of
 from avro_data_contracts.contracts.catalog.folder import (
     CONTRACT_FILE,
@@ -161,6 +161,23 @@ def load_folder(folder: Path) -> tuple[Loaded, Folder]:
     """
     files = read_folder(folder)
     return read(files, str(folder)), files
+
+
+def load_some(folder: Path, names: Collection[str]) -> tuple[Loaded, Folder]:
+    """As `load_folder`, but only what concerns the contracts with these names; all if there are no names.
+
+    A name that no contract has is no error here: `Loaded.names` has all names.
+    """
+    if not names:
+        return load_folder(folder)
+    files = read_folder(folder)
+    every = [path for path in files.texts if is_head(path)]
+    # The contract in the folder itself has the name of its topic.
+    named = [path for path in every if contract_name(path) in names or path == CONTRACT_FILE]
+    paths = excerpt.of_contracts(files.texts, {*named, *files.paths_of_faults})
+    outside = frozenset(contract_name(path) for path in every if path not in paths)
+    part = files.only(paths)
+    return read(part, str(folder), outside=outside), part
 
 
 def load_one(folder: Path, name: str) -> Contract:

@@ -48,9 +48,10 @@ def _why(key: str, name: str, head: str, files: Folder, root: str) -> tuple[str,
         why = files.unread[ignored]
         return f"the file {name} is in {ignored}, but {why}", _IN_SIGHT[why].format(join(root, ignored))
     inside = f"{folder}/" if folder != "." else ""
-    for found in _alike(name, [one for one in (*files.texts, *files.unread) if one.startswith(inside)]):
+    read = (*files.texts, *files.others)
+    for found in _alike(name, [one for one in (*sorted(read), *files.unread) if one.startswith(inside)]):
         other = found[len(inside) :]
-        if found in files.texts:
+        if found in read:
             return f"the file {name} does not exist, but {other} does", f"write `{key}: {other}`"
         if not files.unread[found]:
             right = PurePosixPath(other).with_suffix(".avsc").as_posix()
@@ -58,7 +59,7 @@ def _why(key: str, name: str, head: str, files: Folder, root: str) -> tuple[str,
                 f"the file {name} does not exist, but {other} does, which is not read",
                 f"rename {other} to {right}, and write `{key}: {right}`",
             )
-    here = [one[len(inside) :] for one in files.texts if one.startswith(inside) and one.endswith(".avsc")]
+    here = [one[len(inside) :] for one in read if one.startswith(inside) and one.endswith(".avsc")]
     if len(here) == 1:
         return f"the file {name} does not exist, but {here[0]} does", f"write `{key}: {here[0]}`, if you mean it"
     what = f"the file {name} does not exist"

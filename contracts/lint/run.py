@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from avro_data_contracts.contracts.catalog.choices import LintLevel
 from avro_data_contracts.contracts.catalog.contract import Contract, Subject, types_of
 from avro_data_contracts.contracts.catalog.findings import Finding, Severity, in_order, unreadable
-from avro_data_contracts.contracts.catalog.loading import Catalog, Loaded
+from avro_data_contracts.contracts.catalog.loading import Catalog, Loaded, unknown_contract
 from avro_data_contracts.contracts.catalog.places import Texts
 from avro_data_contracts.contracts.lint.rules import RULES
 from avro_data_contracts.contracts.lint.scope import ContractScope, Hit, Rule, Scope
@@ -63,7 +63,14 @@ def run(
 def everything(
     loaded: Loaded, texts: Texts, names: Collection[str] = (), levels: Mapping[str, LintLevel] = NO_LEVELS
 ) -> tuple[Finding, ...]:
-    """Return every finding of `run`, every file that cannot be read, and every shared type that nothing uses."""
+    """Return every finding of `run`, every file that cannot be read, and every shared type that nothing uses.
+
+    Raises:
+        ConfigurationError: no contract has one of the names.
+    """
+    for name in names:
+        if name not in loaded.names:
+            raise unknown_contract(name, loaded.names, loaded.catalog.root)
     unread = [unreadable(one.error, one.contract) for one in loaded.faults_of(names)]
     readable = _readable(loaded, names)
     found = run(loaded.catalog, texts, readable, levels) if readable or not names else ()
