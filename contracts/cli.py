@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from avro_data_contracts import extras
 from avro_data_contracts.contracts import edge, project, report, settings
 from avro_data_contracts.contracts.catalog import loading
 from avro_data_contracts.contracts.catalog.contract import Compatibility, SubjectStrategy
@@ -20,6 +21,7 @@ from avro_data_contracts.contracts.check import baselines, diffs
 from avro_data_contracts.contracts.check import run as checks
 from avro_data_contracts.contracts.errors import EXIT_FINDINGS, EXIT_OK, ConfigurationError
 from avro_data_contracts.contracts.export import odcs
+from avro_data_contracts.contracts.export.python_types import Style
 from avro_data_contracts.contracts.formats import Result
 from avro_data_contracts.contracts.history import git
 from avro_data_contracts.contracts.lint import recorded, switches
@@ -325,6 +327,43 @@ def tables(
     raise typer.Exit(EXIT_FINDINGS if migrations.failed(chosen) else EXIT_OK)
 
 
+@app.command()
+def sample(
+    context: typer.Context,
+    contract: Annotated[
+        str, typer.Argument(metavar="NAME", help="The contract (its folder).", autocompletion=_complete_name)
+    ],
+    count: Annotated[
+        int | None, typer.Option(min=0, help="How many of each. Default: 10 records or pairs, 1 for each reason.")
+    ] = None,
+    seed: Annotated[
+        str | None, typer.Option(help="The same seed gives the same records. Default: one is drawn and printed.")
+    ] = None,
+    version: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NUMBER|latest|all|REF|REF:DIR|DIR",
+            help="Records of an earlier version: in the registry (a number), or in git.",
+        ),
+    ] = None,
+    invalid: Annotated[
+        str | None, typer.Option(metavar="REASON|all", help="Records that are refused for this reason.")
+    ] = None,
+    evolution: Annotated[
+        bool,
+        typer.Option("--evolution", help="Pairs: a record of the earlier version, and as the contract reads it."),
+    ] = False,
+    schemas: FolderHere = None,
+) -> None:
+    """Print records that satisfy the schema and the rules, as JSON lines (docs/reference/sample.md)."""
+    extras.require("sample")
+    from avro_data_contracts.contracts.sample import lines as samples  # loads Faker and fastavro
+
+    wanted = samples.Wanted(count, seed, version, invalid, evolution)
+    made = samples.of(contract, wanted, loading.load(context.obj.contracts_dir), context.obj)
+    report.lines(made.lines, made.notes)
+
+
 @export.command(name="odcs")
 def export_odcs(
     context: typer.Context,
@@ -341,6 +380,29 @@ def export_odcs(
     current = loading.load(context.obj.contracts_dir)
     chosen = [current.get(contract)] if contract else current.contracts.values()
     report.text("---\n".join(odcs.as_yaml(odcs.of(one, server)) for one in chosen))
+
+
+@export.command(name="python")
+def export_python(
+    context: typer.Context,
+    contract: Annotated[
+        str, typer.Argument(metavar="NAME", help="The contract (its folder).", autocompletion=_complete_name)
+    ],
+    style: Annotated[Style, typer.Option(help="What a record becomes.")] = Style.dataclass,
+    check: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Print nothing; exit with code 1 if the file differs from the module."),
+    ] = None,
+    schemas: FolderHere = None,
+) -> None:
+    """Print the classes of a contract's records as a Python module (docs/how-to/python-classes.md)."""
+    from avro_data_contracts.contracts.export import python
+
+    text = python.of(loading.load(context.obj.contracts_dir).get(contract), style)
+    if check is None:
+        report.text(text)
+    else:
+        python.compare(text, check, f"contracts export python {contract} --style {style.value} > {check}")
 
 
 def _current(configured: Settings) -> tuple[loading.Loaded, Texts]:
