@@ -20,6 +20,7 @@ from avro_data_contracts.contracts.avro.raw import from_raw, to_raw
 from avro_data_contracts.contracts.avro.shapes import type_name
 from avro_data_contracts.contracts.compat.resolution import PROMOTIONS
 from avro_data_contracts.contracts.sample import plain
+from avro_data_contracts.contracts.sample.scalars import rounded
 
 
 class Unreadable(Exception):
@@ -119,11 +120,16 @@ def default(schema: Schema, node: AnyType, value: Any) -> Any:
         return [default(schema, node.items, one) for one in value]
     if isinstance(node, Map):
         return {key: default(schema, node.values, one) for key, one in value.items()}
+    if isinstance(node, Enum) and value not in node.symbols:  # Avro does not check them
+        raise Unreadable
     try:
         if node.type in ("bytes", "fixed"):
             value = value.encode("latin-1")
         elif node.type in ("float", "double"):
             value = double_from_text(value) if isinstance(value, str) else float(value)
+            if value is None:
+                raise Unreadable
+            value = rounded(value) if node.type == "float" else value
         return from_raw(node, value)
     except (ValueError, OverflowError):
         raise Unreadable from None
@@ -143,7 +149,7 @@ def _scalar(written: AnyType, read: AnyType, value: Any) -> Any:
 
 def _promoted(written: str, read: str, raw: Any) -> Any:
     if read in ("float", "double") and written in ("int", "long", "float"):
-        return float(raw)
+        return rounded(float(raw)) if read == "float" else float(raw)
     if (written, read) == ("string", "bytes"):
         return raw.encode()
     if (written, read) == ("bytes", "string"):
