@@ -30,6 +30,7 @@ from avro_data_contracts.contracts.export import python, python_names
 from avro_data_contracts.contracts.export.python_types import Style
 from contracts_tests.fixtures import nested, ruled, type_cases
 from contracts_tests.fixtures.clone import CLONE
+from contracts_tests.fixtures.command import Done, run_contracts
 from contracts_tests.fixtures.sampled import written
 from contracts_tests.fixtures.type_cases import decimal, fixed, logical
 
@@ -305,3 +306,17 @@ def test_key_and_value_with_different_types_of_one_name_are_refused() -> None:
     with pytest.raises(ContractsError, match="different types with the name One") as caught:
         python.of(of, Style.dataclass)
     assert caught.value.fix
+
+
+def test_check_compares_the_file(tmp_path: Path) -> None:
+    arguments = ("--schemas", str(CLONE / "schemas"), "export", "python", "orders_placed")
+    printed = run_contracts(*arguments)
+    file = tmp_path / "orders.py"
+    file.write_text(printed.stdout)
+    assert run_contracts(*arguments, "--check", str(file)) == Done(0, "", "")
+    other = run_contracts(*arguments, "--style", "pydantic", "--check", str(file))
+    assert other.returncode == 1
+    assert f"fix: run: contracts export python orders_placed --style pydantic > {file}" in other.stderr
+    missing = run_contracts(*arguments, "--check", str(tmp_path / "none.py"))
+    assert missing.returncode == 2
+    assert "cannot be read" in missing.stderr
