@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from avro_data_contracts import extras
 from avro_data_contracts.contracts import edge, project, report
 from avro_data_contracts.contracts.catalog.choices import Compatibility, SubjectStrategy
 from avro_data_contracts.contracts.catalog.findings import FailOn, Finding
 from avro_data_contracts.contracts.errors import EXIT_FINDINGS, EXIT_OK, ConfigurationError
+from avro_data_contracts.contracts.export.python_types import Style
 from avro_data_contracts.contracts.stores.rooms import ROOMS
 
 # What only some commands need, they load themselves: all of it takes half a second.
@@ -332,16 +334,13 @@ def tables(
     from avro_data_contracts.contracts.catalog import loading
     from avro_data_contracts.contracts.tables import migrations
 
-    loaded, files = loading.load_folder(context.obj.folder)
-    current, label = loaded.whole(), ""
+    current, label = loading.load(context.obj.folder), ""
     if against is None:
         needed = migrations.create(current.contracts.values())
     else:
-        from avro_data_contracts.contracts.check import baselines, states
+        from avro_data_contracts.contracts.check import baselines
 
-        earlier = states.state(against, context.obj.folder, files.texts)
-        source = baselines.source(earlier, lambda: context.obj.settings)
-        base = source.baseline(states.whole(files, earlier), current).whole()
+        source, base = baselines.whole(against, context.obj.folder, current, lambda: context.obj.settings)
         wanted = list(current.contracts.values())
         histories = source.histories(migrations.stored(base.contracts, wanted), current)
         label, needed = base.label, migrations.between(base.contracts, wanted, histories)
@@ -351,6 +350,44 @@ def tables(
     else:
         report.text(migrations.as_script(chosen, label))
     raise typer.Exit(EXIT_FINDINGS if migrations.failed(chosen) else EXIT_OK)
+
+
+@app.command()
+def sample(
+    context: typer.Context,
+    contract: Annotated[
+        str, typer.Argument(metavar="NAME", help="The contract (its folder).", autocompletion=_complete_name)
+    ],
+    count: Annotated[
+        int | None, typer.Option(min=0, help="How many of each. Default: 10 records or pairs, 1 for each reason.")
+    ] = None,
+    seed: Annotated[
+        str | None, typer.Option(help="The same seed gives the same records. Default: one is drawn and printed.")
+    ] = None,
+    version: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NUMBER|latest|all|REF|REF:DIR|DIR",
+            help="Records of an earlier version: in the registry (a number), or in git.",
+        ),
+    ] = None,
+    invalid: Annotated[
+        str | None, typer.Option(metavar="REASON|all", help="Records that are refused for this reason.")
+    ] = None,
+    evolution: Annotated[
+        bool,
+        typer.Option("--evolution", help="Pairs: a record of the earlier version, and as the contract reads it."),
+    ] = False,
+    schemas: FolderHere = None,
+) -> None:
+    """Print records that satisfy the schema and the rules, as JSON lines (docs/reference/sample.md)."""
+    extras.require("sample")
+    from avro_data_contracts.contracts.catalog import loading
+    from avro_data_contracts.contracts.sample import lines as samples
+
+    wanted = samples.Wanted(count, seed, version, invalid, evolution)
+    made = samples.of(contract, wanted, loading.load(context.obj.folder), context.obj.settings)
+    report.lines(made.lines, made.notes)
 
 
 @export.command(name="odcs")
@@ -372,6 +409,30 @@ def export_odcs(
     current = loading.load(context.obj.folder)
     chosen = [current.get(contract)] if contract else current.contracts.values()
     report.text("---\n".join(odcs.as_yaml(odcs.of(one, server)) for one in chosen))
+
+
+@export.command(name="python")
+def export_python(
+    context: typer.Context,
+    contract: Annotated[
+        str, typer.Argument(metavar="NAME", help="The contract (its folder).", autocompletion=_complete_name)
+    ],
+    style: Annotated[Style, typer.Option(help="What a record becomes.")] = Style.dataclass,
+    check: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Print nothing; exit with code 1 if the file differs from the module."),
+    ] = None,
+    schemas: FolderHere = None,
+) -> None:
+    """Print the classes of a contract's records as a Python module (docs/how-to/python-classes.md)."""
+    from avro_data_contracts.contracts.catalog import loading
+    from avro_data_contracts.contracts.export import python
+
+    text = python.of(loading.load(context.obj.folder).get(contract), style)
+    if check is None:
+        report.text(text)
+    else:
+        python.compare(text, check, f"contracts export python {contract} --style {style.value} > {check}")
 
 
 def _current(here: _Here, names: Sequence[str] = ()) -> tuple[Loaded, Texts]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable
 from enum import StrEnum
@@ -151,6 +152,18 @@ def _count(number: int, noun: str) -> str:
 def text(lines: str) -> None:
     """Print text unchanged: DDL, a file."""
     sys.stdout.write(lines if lines.endswith("\n") else lines + "\n")
+
+
+def lines(made: Iterable[str], notes: Iterable[str] = ()) -> None:
+    """Print lines one by one, and notes about them on stderr; stop when nobody reads on (`… | head`)."""
+    for note in notes:
+        sys.stderr.write(f"{note}\n")
+    try:
+        for one in made:
+            sys.stdout.write(f"{one}\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at the end of Python
 
 
 def document(content: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
@@ -15,9 +15,10 @@ from avro_data_contracts.contracts.catalog import loading
 from avro_data_contracts.contracts.catalog.choices import Compatibility
 from avro_data_contracts.contracts.catalog.contract import Contract, Subject
 from avro_data_contracts.contracts.catalog.earlier import Earlier
-from avro_data_contracts.contracts.catalog.folder import is_head
+from avro_data_contracts.contracts.catalog.folder import is_head, read_folder
 from avro_data_contracts.contracts.catalog.loading import Catalog, Fault, Loaded
 from avro_data_contracts.contracts.catalog.predecessors import predecessors
+from avro_data_contracts.contracts.check import states
 from avro_data_contracts.contracts.check.comparison import Histories
 from avro_data_contracts.contracts.check.run import Baseline
 from avro_data_contracts.contracts.check.states import FolderState, GitState, Part, State
@@ -232,3 +233,13 @@ def source(state: GitState | FolderState | None, settings: Callable[[], Settings
 
         return RegistrySource(Snapshot(Registry.from_settings(settings())))
     return GitSource(state) if isinstance(state, GitState) else FolderSource(state)
+
+
+def whole(
+    against: str | None, folder: Path, current: Catalog, settings: Callable[[], Settings]
+) -> tuple[Source, Baseline]:
+    """The source that `--against` names, and all contracts of it.  `current`: all contracts in the folder now."""
+    now = read_folder(folder)
+    state = states.state(against, folder, now.texts)
+    found = source(state, settings)
+    return found, found.baseline(states.whole(now, state), current).whole()

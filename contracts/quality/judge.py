@@ -50,7 +50,7 @@ class Judge:
     """The rules of one contract, prepared once; call `first_broken` for each record."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
-        self._rules = [(rule, _evaluate(rule.holds)) for rule in rules]
+        self._rules = [(rule, evaluate(rule.holds)) for rule in rules]
 
     def first_broken(self, record: Record) -> Rule | None:
         """The first rule, in the contract's order, that the record breaks; None for none.
@@ -64,7 +64,11 @@ class Judge:
         return None
 
 
-def _evaluate(one: Expression) -> Evaluate:
+def evaluate(one: Expression) -> Evaluate:
+    """Return the function that gives the value of an expression for a record: None for null.
+
+    Dates are days and timestamps microseconds since 1970; numbers are exact, except floats.
+    """
     match one:
         case Path():
             return _path(one)
@@ -75,24 +79,24 @@ def _evaluate(one: Expression) -> Evaluate:
             return _through(len, _path(of))
         case Matches(of=of, pattern=pattern):
             fullmatch = pattern.compiled.fullmatch
-            return _through(lambda text: fullmatch(text) is not None, _evaluate(of))
+            return _through(lambda text: fullmatch(text) is not None, evaluate(of))
         case OneOf(of=of, values=values):
             constants = frozenset(_constant(value) for value in values)
-            return _through(lambda value: value in constants, _evaluate(of))
+            return _through(lambda value: value in constants, evaluate(of))
         case IsNull(of=of):
             inner = _path(of, lambda value: value)
             return lambda record: inner(record) is None
         case Not(of=of):
-            return _through(operator.not_, _evaluate(of))
+            return _through(operator.not_, evaluate(of))
         case And(parts=parts):
-            return _logic([_evaluate(part) for part in parts], decides=False)
+            return _logic([evaluate(part) for part in parts], decides=False)
         case Or(parts=parts):
-            return _logic([_evaluate(part) for part in parts], decides=True)
+            return _logic([evaluate(part) for part in parts], decides=True)
         case Compare():
-            return _both(COMPARISONS[one.operator], _evaluate(one.left), _evaluate(one.right))
+            return _both(COMPARISONS[one.operator], evaluate(one.left), evaluate(one.right))
         case Arithmetic():
             table = _EXACT_ARITHMETIC if one.type.kind is Kind.exact else ARITHMETIC
-            return _both(table[one.operator], _evaluate(one.left), _evaluate(one.right))
+            return _both(table[one.operator], evaluate(one.left), evaluate(one.right))
 
 
 def _through(function: Callable[[Any], Any], inner: Evaluate) -> Evaluate:

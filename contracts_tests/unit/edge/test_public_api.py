@@ -18,6 +18,7 @@ EXPORTED = {
     "avro_data_contracts.contracts": ["__version__", "catalog", "errors", "registry", "settings"],
     "avro_data_contracts.contracts.catalog": ["Catalog", "Contract", "from_files", "load", "load_one"],
     "avro_data_contracts.contracts.registry": ["Registry"],
+    "avro_data_contracts.contracts.sample": ["records"],
     "avro_data_contracts.producers": ["NotDelivered", "Publisher", "RejectedRecord"],
 }
 
@@ -27,6 +28,7 @@ PARAMETERS = {
     "avro_data_contracts.contracts.catalog.from_files": "files root",
     "avro_data_contracts.contracts.catalog.Catalog.get": "name",
     "avro_data_contracts.contracts.catalog.Catalog.only": "names",
+    "avro_data_contracts.contracts.sample.records": "contract seed",
     "avro_data_contracts.contracts.settings.load": "flags",
     "avro_data_contracts.contracts.compat.levels.check": "new history level where named",
     "avro_data_contracts.contracts.registry.Registry": (

@@ -114,7 +114,7 @@ def test_ten_packages_are_enough_for_the_command(environment: Environment, tmp_p
 
 def test_extras_have_the_documented_names(environment: Environment) -> None:
     extras = set(re.findall(r"^Provides-Extra: (\S+)$", environment.facts, flags=re.MULTILINE))
-    assert extras == {"producer", "stream", "stack", "airflow", "dev"}
+    assert extras == {"producer", "sample", "stream", "stack", "airflow", "dev"}
 
 
 def test_change_gets_its_verdict_in_a_repository_that_has_only_schemas(
@@ -160,6 +160,12 @@ def test_command_of_an_extra_that_is_missing_says_what_to_install(
     assert done.returncode == 2
     assert f"fix: pip install 'avro-data-contracts[{extra}]'" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_sample_without_its_extra_says_what_to_install(environment: Environment, tmp_path: Path) -> None:
+    done = environment.contracts("sample", "none", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "fix: pip install 'avro-data-contracts[sample]'" in done.stderr
 
 
 def test_producer_runs_without_extras(environment: Environment, tmp_path: Path) -> None:
