@@ -4,31 +4,34 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
 from avro_data_contracts import extras
 from avro_data_contracts.contracts import edge, project, report
-from avro_data_contracts.contracts.catalog.choices import Compatibility, SubjectStrategy
+from avro_data_contracts.contracts.catalog.choices import Compatibility
 from avro_data_contracts.contracts.catalog.findings import FailOn, Finding
+from avro_data_contracts.contracts.cli_export import export
+from avro_data_contracts.contracts.cli_registry import init_from_registry, registry
 from avro_data_contracts.contracts.errors import EXIT_FINDINGS, EXIT_OK, ConfigurationError
-from avro_data_contracts.contracts.export.python_types import Style
-from avro_data_contracts.contracts.stores.rooms import ROOMS
+from avro_data_contracts.contracts.options import (
+    Fail,
+    FindingsFormat,
+    Folder,
+    FolderHere,
+    Format,
+    Here,
+    Names,
+    Output,
+    Store,
+    against_option,
+    complete_name,
+)
 
-# What only some commands need, they load themselves: all of it takes half a second.
-if TYPE_CHECKING:
-    from avro_data_contracts.contracts.catalog.loading import Loaded
-    from avro_data_contracts.contracts.catalog.places import Texts
-    from avro_data_contracts.contracts.formats import Result
-    from avro_data_contracts.contracts.registry.plan import Plan
-    from avro_data_contracts.contracts.registry.register import Servers
-    from avro_data_contracts.contracts.settings import Settings
+# Commands load what they need themselves: all of it takes half a second.
 
 app = typer.Typer(
     name="contracts",
@@ -36,95 +39,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-
-
-export = typer.Typer(help="Print the contracts in other formats.", no_args_is_help=True)
+app.add_typer(registry)
 app.add_typer(export, name="export")
-
-
-class Format(StrEnum):
-    """How a result is printed."""
-
-    text = "text"
-    json = "json"
-
-
-#: The stores that can hold tables.
-Store = StrEnum("Store", {room: room for room in ROOMS})  # type: ignore[misc]  # not literal: found by their rooms
-
-
-_FOLDER = "The folder of the contracts. Default: that of CONTRACTS_DIR, or of contracts.toml, or schemas."
-Folder = Annotated[Path | None, typer.Option("--schemas", help=_FOLDER)]
-
-
-@dataclass(frozen=True)
-class _Here:
-    """Where a command runs.  `flag`: the folder of the contracts, if an option names it."""
-
-    flag: Path | None = None
-
-    @cached_property
-    def folder(self) -> Path:
-        return project.contracts_dir(self.flag)
-
-    @cached_property
-    def settings(self) -> Settings:
-        """For the commands that talk to servers."""
-        from avro_data_contracts.contracts import settings
-
-        return settings.load(contracts_dir=self.folder)
-
-
-def _schemas(context: typer.Context, folder: Path | None) -> None:
-    """`--schemas` after the command, where the arguments of a pre-commit hook are."""
-    if folder is not None:
-        context.obj = _Here(folder)
-
-
-FolderHere = Annotated[
-    Path | None,
-    typer.Option("--schemas", callback=_schemas, expose_value=False, help=_FOLDER),
-]
-
-
-def _complete_name(context: typer.Context, incomplete: str) -> list[str]:
-    """The contracts that a shell offers; none where the settings are wrong: the command itself says so."""
-    from avro_data_contracts.contracts.catalog import folder
-
-    try:
-        here = context.obj or _Here(context.find_root().params.get("schemas"))
-        return [name for name in folder.contracts_below(here.folder) if name.startswith(incomplete)]
-    except ConfigurationError:
-        return []
-
-
-Names = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="NAME",
-        help="Names of contracts (their folders). Default: all.",
-        autocompletion=_complete_name,
-    ),
-]
-Output = Annotated[Format, typer.Option("--format", help="text for people, json for programs.")]
-
-
-def _against(default: str) -> Any:
-    """The option `--against` of a command: the earlier state to compare the contracts with."""
-    words = f"What to compare with: a git ref, a folder, or the registry. Default: {default}."
-    return typer.Option(metavar="REF|REF:DIR|DIR|registry", help=words)
-
-
-FindingsFormat = Annotated[
-    report.Format, typer.Option("--format", help="text for people; the others for programs, CI and pull requests.")
-]
-Fail = Annotated[
-    FailOn,
-    typer.Option(
-        "--fail-on",
-        help="The lowest severity that makes the exit code 1. An unreadable file makes it 2, except with never.",
-    ),
-]
 
 
 @app.callback()
@@ -135,7 +51,7 @@ def _options(
         bool, typer.Option("--version", callback=edge.version("contracts"), is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    context.obj = _Here(schemas)
+    context.obj = Here(schemas)
 
 
 @app.command()
@@ -162,7 +78,7 @@ def init(
     from avro_data_contracts.contracts.start import inferred
 
     if source is not None and source.startswith(("http://", "https://")):
-        _init_from_registry(context.obj, source, folder, owner, output, dry_run)
+        init_from_registry(context.obj, source, folder, owner, output, dry_run)
         return
     keys = {"owner": owner, "compatibility": compatibility.value}
     started = starts.over(folder, keys) if source is None else inferred.of(source, folder, keys)
@@ -196,7 +112,7 @@ def lint(
     from avro_data_contracts.contracts.lint.rules import RULES
 
     named = tuple(dict.fromkeys(names or ()))
-    current, texts = _current(context.obj, named)
+    current, texts = context.obj.current(named)
     said = project.find(context.obj.folder)
     baseline = baseline or said.baseline
     levels = switches.levels_of(said, (rule.id for rule in RULES))
@@ -208,7 +124,7 @@ def lint(
         compared = recorded.compare(findings, baseline, linter.examined(current, named))
         findings, known = compared.findings, compared.known
     found = Result("lint", named or current.names, findings, fail_on, known=known)
-    _print(found, output, context.obj)
+    context.obj.show(found, output)
     raise typer.Exit(found.exit_code)
 
 
@@ -217,7 +133,7 @@ def check(
     context: typer.Context,
     names: Names = None,
     against: Annotated[
-        str | None, _against("the merge base with origin/main, or with the default branch of origin")
+        str | None, against_option("the merge base with origin/main, or with the default branch of origin")
     ] = None,
     output: FindingsFormat = report.Format.text,
     fail_on: Fail = FailOn.error,
@@ -230,7 +146,7 @@ def check(
     today = datetime.now(UTC).date()
     examined, checked = examine(context.obj.folder, against, names or (), today, lambda: context.obj.settings)
     found = Result("check", examined, checked.findings, fail_on, checked)
-    _print(found, output, context.obj)
+    context.obj.show(found, output)
     raise typer.Exit(found.exit_code)
 
 
@@ -247,85 +163,9 @@ def diff(
 
 
 @app.command()
-def plan(
-    context: typer.Context, names: Names = None, output: Output = Format.text, schemas: FolderHere = None
-) -> None:
-    """Show each step that `register` would take."""
-    _, wanted = _plan(context.obj.settings, names or (), verdicts=True)
-    report.plan(wanted, as_json=output is Format.json)
-    raise typer.Exit(EXIT_FINDINGS if wanted.conflicts else EXIT_OK)
-
-
-@app.command()
-def register(
-    context: typer.Context,
-    names: Names = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan, and change nothing.")] = False,
-    prune: Annotated[
-        bool, typer.Option("--prune", help="Also soft-delete subjects of a contract's topic that the contract lacks.")
-    ] = False,
-    output: Output = Format.text,
-    schemas: FolderHere = None,
-) -> None:
-    """Apply the contracts to the registry and the topics; what already matches stays untouched."""
-    as_json = output is Format.json
-    servers, wanted = _plan(context.obj.settings, names or (), prune=prune, verdicts=dry_run)
-    if not dry_run:
-        servers.carry_out(wanted, (lambda step: None) if as_json else report.step)
-    report.plan(wanted, as_json=as_json, carried_out=not dry_run)
-    raise typer.Exit(EXIT_FINDINGS if wanted.conflicts else EXIT_OK)
-
-
-@app.command()
-def drift(
-    context: typer.Context,
-    output: FindingsFormat = report.Format.text,
-    fail_on: Annotated[
-        FailOn, typer.Option("--fail-on", help="The lowest severity that makes the exit code 1.")
-    ] = FailOn.error,
-    schemas: FolderHere = None,
-) -> None:
-    """Show where the registry and the topics differ from the contracts, and how to fix it; change nothing."""
-    from avro_data_contracts.contracts.formats import Result
-    from avro_data_contracts.contracts.registry import drift as drifts
-
-    loaded, texts = _current(context.obj)
-    current = loaded.whole()
-    servers = _servers(context.obj.settings)
-    findings = drifts.find(current, servers.read(current), texts)
-    against = drifts.compared_with(current, servers.registry.url, servers.topics.bootstrap)
-    found = Result("drift", tuple(current.contracts), findings, fail_on, against=against)
-    _print(found, output, context.obj)
-    raise typer.Exit(found.exit_code)
-
-
-@app.command()
-def pull(
-    context: typer.Context,
-    folder: Annotated[
-        Path | None, typer.Option("--dir", help="Where to write. Default: the folder of the contracts.")
-    ] = None,
-    topic: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="TOPIC|SUBJECT=TOPIC",
-            help="Pull only this topic, or say which topic a subject belongs to. May be repeated.",
-        ),
-    ] = None,
-    owner: Annotated[
-        str, typer.Option(help="The owner of the contracts, which a registry does not know.")
-    ] = "unknown",
-    output: Output = Format.text,
-    schemas: FolderHere = None,
-) -> None:
-    """Start a repository from an existing registry and its topics; overwrite nothing (docs/how-to/pull.md)."""
-    _pull(context.obj.settings, folder or context.obj.folder, topic or (), owner, output)
-
-
-@app.command()
 def tables(
     context: typer.Context,
-    against: Annotated[str | None, _against("nothing, so that every table is new")] = None,
+    against: Annotated[str | None, against_option("nothing, so that every table is new")] = None,
     store: Annotated[Store | None, typer.Option(help="Print only the tables of this store.")] = None,
     output: Output = Format.text,
     schemas: FolderHere = None,
@@ -356,7 +196,7 @@ def tables(
 def sample(
     context: typer.Context,
     contract: Annotated[
-        str, typer.Argument(metavar="NAME", help="The contract (its folder).", autocompletion=_complete_name)
+        str, typer.Argument(metavar="NAME", help="The contract (its folder).", autocompletion=complete_name)
     ],
     count: Annotated[
         int | None, typer.Option(min=0, help="How many of each. Default: 10 records or pairs, 1 for each reason.")
@@ -390,85 +230,6 @@ def sample(
     report.lines(made.lines, made.notes)
 
 
-@export.command(name="odcs")
-def export_odcs(
-    context: typer.Context,
-    contract: Annotated[
-        str | None,
-        typer.Option(
-            help="Export only this contract. Default: all, one document each.", autocompletion=_complete_name
-        ),
-    ] = None,
-    server: Annotated[str, typer.Option(metavar="HOST:PORT", help="Kafka's address, for the key `servers`.")] = "",
-    schemas: FolderHere = None,
-) -> None:
-    """Print contracts as YAML of the Open Data Contract Standard 3.1 (docs/how-to/export.md)."""
-    from avro_data_contracts.contracts.catalog import loading
-    from avro_data_contracts.contracts.export import odcs
-
-    current = loading.load(context.obj.folder)
-    chosen = [current.get(contract)] if contract else current.contracts.values()
-    report.text("---\n".join(odcs.as_yaml(odcs.of(one, server)) for one in chosen))
-
-
-@export.command(name="python")
-def export_python(
-    context: typer.Context,
-    contract: Annotated[
-        str, typer.Argument(metavar="NAME", help="The contract (its folder).", autocompletion=_complete_name)
-    ],
-    style: Annotated[Style, typer.Option(help="What a record becomes.")] = Style.dataclass,
-    check: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Print nothing; exit with code 1 if the file differs from the module."),
-    ] = None,
-    schemas: FolderHere = None,
-) -> None:
-    """Print the classes of a contract's records as a Python module (docs/how-to/python-classes.md)."""
-    from avro_data_contracts.contracts.catalog import loading
-    from avro_data_contracts.contracts.export import python
-
-    text = python.of(loading.load(context.obj.folder).get(contract), style)
-    if check is None:
-        report.text(text)
-    else:
-        python.compare(text, check, f"contracts export python {contract} --style {style.value} > {check}")
-
-
-def _current(here: _Here, names: Sequence[str] = ()) -> tuple[Loaded, Texts]:
-    """The contracts of the working tree, as far as they can be read, and the texts of their files."""
-    from avro_data_contracts.contracts.catalog import loading
-    from avro_data_contracts.contracts.catalog.places import Texts
-
-    loaded, files = loading.load_some(here.folder, names)
-    return loaded, Texts.of(files.texts, str(here.folder))
-
-
-def _init_from_registry(here: _Here, url: str, folder: Path, owner: str, output: Format, dry_run: bool) -> None:
-    if dry_run:
-        raise ConfigurationError(
-            "init from a registry is contracts pull, which has no dry run", where="--dry-run", fix="leave it out"
-        )
-    configured = here.settings
-    if output is Format.text:
-        report.text(
-            f"init from a registry is contracts pull; topics are read from {configured.kafka_bootstrap_servers}"
-        )
-    registry = configured.model_copy(update={"schema_registry_url": url})
-    _pull(registry, folder if folder != Path() else here.folder, (), owner, output)
-
-
-def _pull(configured: Settings, into: Path, topics: Sequence[str], owner: str, output: Format) -> None:
-    from avro_data_contracts.contracts.registry import (
-        pull as pulls,  # loads Kafka's client library: only where it is needed
-    )
-
-    strategy = project.find(into.absolute().parent).defaults.get("subject_strategy", SubjectStrategy.TopicName.value)
-    pulled = pulls.files_of(pulls.read(_servers(configured), topics), owner, strategy)
-    pulls.write(into, pulled)
-    report.pulled(pulled, into, as_json=output is Format.json)
-
-
 def _write_baseline(findings: Sequence[Finding], file: Path | None, names: Sequence[str]) -> None:
     if file is None or names:
         raise ConfigurationError(
@@ -480,36 +241,6 @@ def _write_baseline(findings: Sequence[Finding], file: Path | None, names: Seque
 
     recorded.write(findings, file)
     report.text(f"wrote {file}: {len(findings)} finding{'' if len(findings) == 1 else 's'}")
-
-
-def _print(found: Result, output: report.Format, here: _Here) -> None:
-    from avro_data_contracts.contracts.history import git
-
-    from_top = git.from_top(here.folder) if output is not report.Format.text else str
-    report.result(found, output, from_top)
-
-
-def _plan(configured: Settings, names: Sequence[str], *, prune: bool = False, verdicts: bool) -> tuple[Servers, Plan]:
-    from avro_data_contracts.contracts.catalog import loading
-    from avro_data_contracts.contracts.registry import plan as plans
-
-    everything = loading.load(configured.contracts_dir)
-    desired = everything.only(names)
-    servers = _servers(configured)
-    today = datetime.now(UTC).date()
-    return servers, plans.make(
-        desired, servers.read(desired, verdicts=verdicts), prune=prune, today=today, among=everything
-    )
-
-
-def _servers(configured: Settings) -> Servers:
-    from avro_data_contracts.contracts.registry.client import Registry
-    from avro_data_contracts.contracts.registry.register import (
-        Servers,  # loads Kafka's client library: only where it is needed
-    )
-    from avro_data_contracts.contracts.registry.topics import Topics
-
-    return Servers(Registry.from_settings(configured), Topics(configured))
 
 
 def main() -> NoReturn:
