@@ -106,7 +106,7 @@ class Publisher:
             value = self._value_serializer(record)
             broken = self._judge.first_broken(record)
         except Misfit as misfit:
-            raise RejectedRecord("INVALID_RECORD", _unfit("field", misfit)) from None
+            raise RejectedRecord("INVALID_RECORD", misfit.told("field")) from None
         except (ValueError, TypeError, KeyError, OverflowError, AttributeError, RecursionError) as error:
             # The message of a library contains the value, which may be personal.
             words = f"it does not fit the schema ({type(error).__name__})"
@@ -129,7 +129,7 @@ class Publisher:
         try:
             return serialize(key)
         except Misfit as misfit:
-            raise RejectedRecord("INVALID_RECORD", _unfit("the key's field", misfit)) from None
+            raise RejectedRecord("INVALID_RECORD", misfit.told("the key's field")) from None
 
     def refuse(self, given: Any, refusal: Rejection, *, position: str = "") -> None:
         """Hand a refused record to the client, for the dead-letter topic.
@@ -221,8 +221,3 @@ class Publisher:
                 if self._contract.spec.kafka.external
                 else "make register-schemas",
             )
-
-
-def _unfit(what: str, misfit: Misfit) -> str:
-    """Return the field and the reason, without the value, which may be personal."""
-    return f"{what} {misfit.path} does not fit the schema: it {misfit.why}"
