@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from avro_data_contracts.contracts.avro.nodes import AnyType, Enum, Fixed, Primitive, Record, Schema, Union
 from avro_data_contracts.contracts.avro.shapes import type_name
-from avro_data_contracts.producers.plain import numbers, texts
+from avro_data_contracts.producers.plain import native, numbers, texts
 from avro_data_contracts.producers.plain.asked import Asked
 from avro_data_contracts.producers.plain.kinds import kind
 from avro_data_contracts.producers.rejection import Rejection
@@ -34,27 +34,27 @@ Plain = Callable[[object], dict[str, Any]]
 
 
 class Unfit(Rejection):
-    """A record that does not fit the contract's schema.  `path` is that of the field; empty for the record itself."""
+    """A record that does not fit the contract's schema.  `field` is the path; empty for the record itself."""
 
     stage = "VALUE_CONVERTER"
 
     def __init__(self, misfit: Misfit) -> None:
-        super().__init__("INVALID_RECORD", misfit.told("field"))
-        self.path = misfit.path
+        super().__init__("INVALID_RECORD", misfit.told("field"), field=misfit.path)
 
 
-def plain(schema: Schema, asked: Asked | None = None) -> Plain:
+def plain(schema: Schema, asked: Asked | None = None, *, typed: bool = False) -> Plain:
     """Compile the conversion of a schema whose root is a record.
 
     Args:
         asked: what is to be read more generously (`--coerce`).
+        typed: also take Python's own dates, times, UUIDs and bytes, which Parquet has: as `producers.strict` does.
 
     Returns:
         A function that takes a JSON value (whole numbers as int, others as Decimal; see `plain.json_text`), and
         returns what `Publisher.send` takes.  It raises Unfit.  A missing field that has a default, or may be null,
         stays missing: the publisher fills it in.
     """
-    check = PlainCompiler(schema, asked or Asked()).check(schema.root)
+    check = PlainCompiler(schema, asked or Asked(), typed=typed).check(schema.root)
 
     def convert(value: object) -> dict[str, Any]:
         try:
@@ -72,21 +72,29 @@ class PlainCompiler(Compiler):
     """Makes the functions that convert values of JSON.
 
     Args:
-        lenient: also read numbers in text: CSV has nothing else.
+        lenient: also read numbers, true and false in text: CSV has nothing else.
     """
 
-    def __init__(self, schema: Schema, asked: Asked, *, lenient: bool = False) -> None:
+    def __init__(self, schema: Schema, asked: Asked, *, lenient: bool = False, typed: bool = False) -> None:
         super().__init__(schema)
         self._asked = asked
+        self._lenient = lenient
+        self._typed = typed
         self._from_texts = asked.numbers or lenient
         self._strict = Compiler(schema)
 
     def scalar(self, node: Primitive | Enum | Fixed) -> Check:
+        made = self._of_json(node)
+        return native.also(type_name(node), made, self._asked.zone) if self._typed else made
+
+    def _of_json(self, node: Primitive | Enum | Fixed) -> Check:
         made = self._logical(type_name(node), node)
         if made is not None:
             return made
         if node.type == "boolean":
-            return _boolean if self._asked.booleans else scalar(node)
+            if self._asked.booleans:
+                return _boolean
+            return _true_or_false if self._lenient else scalar(node)
         if node.type in ("int", "long"):
             return numbers.whole(from_texts=self._from_texts)
         if node.type in ("float", "double"):
@@ -226,6 +234,14 @@ def _text_of(check: Check) -> Check:
         return check(value)
 
     return text
+
+
+def _true_or_false(value: Any) -> Any:
+    if value == "true" or value is True:
+        return True
+    if value == "false" or value is False:
+        return False
+    raise Misfit("is not true or false")
 
 
 def _boolean(value: Any) -> Any:

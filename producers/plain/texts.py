@@ -86,13 +86,14 @@ def timestamp(digits: int, *, local: bool, zone: ZoneInfo | None) -> Check:
         except ValueError:
             raise Misfit("is a day or an offset that does not exist") from None
         if found[3] is None and not local:
-            moment = _in_zone(moment, zone)
+            moment = in_zone(moment, zone)
         return moment if digits < 9 else _nanos(moment, found[2] or "")
 
     return of
 
 
-def _in_zone(moment: dt.datetime, zone: ZoneInfo | None) -> dt.datetime:
+def in_zone(moment: dt.datetime, zone: ZoneInfo | None) -> dt.datetime:
+    """Return the moment of a local time in a zone.  Raises Misfit if there is none, or if the zone has it twice."""
     if zone is None:
         raise Misfit("has no offset, so its moment is unknown (--coerce zone=… says in which zone it is)")
     earlier = moment.replace(tzinfo=zone)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import json
 import math
 import struct
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 
 from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.producers.plain.asked import NAMES, Asked
+from avro_data_contracts.producers.plain.cells import UnfitHeader, cells
 from avro_data_contracts.producers.plain.conversion import Unfit, plain
 from avro_data_contracts.producers.plain.json_text import decode as from_json
 from avro_data_contracts.producers.rejection import Rejection
@@ -70,6 +72,13 @@ def writer(kind: Any, asked: Asked | None = None) -> Callable[[str], Any]:
     return lambda text: decode(kind, write(convert(from_json(f'{{"it": {text}}}'))))
 
 
+def cell_writer(kind: Any, asked: Asked | None = None) -> Callable[[str], Any]:
+    """Return a function from a CSV cell to what Avro stores in a field of that type."""
+    fields = [{"name": "it", "type": kind}]
+    convert, write = cells(record_schema(fields)[1], ["it"], asked or Asked()), record_serializer(fields)
+    return lambda cell: decode(kind, write(convert([cell])))
+
+
 def as_shown(kind: Any, value: Any) -> str:
     """Return what Avro stores, as the page writes it."""
     if isinstance(value, Branch):
@@ -118,7 +127,8 @@ def test_every_refused_example_is_refused_with_its_path(row: list[str]) -> None:
         ):
             with pytest.raises((Unfit, Misfit)) as caught:
                 writer(around)(template.format(text))
-            assert caught.value.path.startswith(path), text
+            told = caught.value
+            assert (told.field if isinstance(told, Unfit) else told.path).startswith(path), text
             assert "secret" not in str(caught.value)
         if text != "null":
             with pytest.raises((Unfit, Misfit)):
@@ -136,6 +146,85 @@ def test_coercion_takes_what_is_asked_and_no_more(row: list[str]) -> None:
     for text in conversions_page.spans(row[4]):
         with pytest.raises((Unfit, Misfit)):
             writer(kind, asked)(text)
+
+
+CELLS = list(conversions_page.rows("CSV cells"))
+
+
+@pytest.mark.parametrize("row", CELLS, ids=lambda row: row[0])
+def test_every_cell_becomes_what_the_page_says(row: list[str]) -> None:
+    kind = kind_of(row[0])
+    for cell, stored in conversions_page.pairs(row[1]):
+        assert as_shown(kind, cell_writer(kind)(cell)) == stored, cell
+        if not isinstance(kind, list):
+            assert as_shown(kind, cell_writer(["null", kind])(cell)) == stored, cell
+
+
+@pytest.mark.parametrize("row", [row for row in CELLS if row[2]], ids=lambda row: row[0])
+def test_every_refused_cell_is_refused_with_its_field(row: list[str]) -> None:
+    kind = kind_of(row[0])
+    for cell in conversions_page.spans(row[2]):
+        with pytest.raises((Unfit, Misfit)) as caught:
+            cell_writer(kind)(cell)
+        told = caught.value
+        assert (told.field if isinstance(told, Unfit) else told.path).startswith("it"), cell
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_empty_cell_is_null_or_empty_text_or_refused(name: str) -> None:
+    kind = KINDS[name]
+    assert cell_writer(["null", kind])("") == Branch("null", None)
+    if name in ("string", "bytes"):
+        assert cell_writer(kind)("") in ("", b"")
+    else:
+        with pytest.raises(Unfit, match="it is empty"):
+            cell_writer(kind)("")
+
+
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        (["it", "emial"], "the contract has no field emial"),
+        (["it", ""], "the contract has no field"),
+        ([], "the contract needs it"),
+    ],
+)
+def test_header_of_another_contract_is_refused(header: list[str], words: str) -> None:
+    schema = record_schema([{"name": "it", "type": "int"}, {"name": "more", "type": "int", "default": 0}])[1]
+    with pytest.raises(UnfitHeader) as caught:
+        cells(schema, header, Asked())
+    assert words in str(caught.value)
+    assert cells(schema, ["x", "it"], Asked(extra_fields=True))(["a", "1"]) == {"it": 1}
+
+
+#: Python's values, as Parquet gives them: what passes, and what is refused.
+TYPED: list[tuple[str, list[Any], list[Any]]] = [
+    ("bytes", [b"\x00"], ["%"]),
+    ("date", [dt.date(2024, 2, 29), "2024-02-29"], [dt.datetime(2024, 2, 29), 1]),
+    ("time-millis", [dt.time(1, 2, 3, 4000)], [dt.time(1, 2, 3, 4)]),
+    (
+        "timestamp-millis",
+        [dt.datetime(2024, 2, 29, tzinfo=dt.UTC)],
+        [dt.datetime(2024, 2, 29), dt.datetime(2024, 2, 29, microsecond=1, tzinfo=dt.UTC), 1],
+    ),
+    ("local-timestamp-micros", [dt.datetime(2024, 2, 29)], [dt.datetime(2024, 2, 29, tzinfo=dt.UTC)]),
+    ("decimal", [Decimal("1.50")], [Decimal("1.501"), 1.5]),
+    ("float", [0.5, 0.10000000149011612], [0.1, 1e300]),
+    ("double", [0.1, 1], [2**53 + 1, "1"]),
+    ("int", [7], [7.0, 2**31, True]),
+    ("map", [{"a": 1}], [[("a", 1)]]),
+]
+
+
+@pytest.mark.parametrize(("name", "good", "bad"), TYPED)
+def test_typed_value_passes_as_it_is_or_is_refused(name: str, good: list[Any], bad: list[Any]) -> None:
+    fields = [{"name": "it", "type": KINDS[name]}]
+    convert, write = plain(record_schema(fields)[1], typed=True), record_serializer(fields)
+    for one in good:
+        assert write(convert({"it": one}))
+    for one in bad:
+        with pytest.raises((Unfit, Misfit)):
+            write(convert({"it": one}))
 
 
 def test_page_has_every_coercion() -> None:
