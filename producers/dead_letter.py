@@ -14,8 +14,8 @@ from avro_data_contracts.producers.rejection import Rejection
 POSITION, FIELD = "contracts.source.position", "contracts.source.field"
 
 
-class Raw(bytes):
-    """The bytes of a source, for a dead letter that has them as they are."""
+class Row(dict[str, Any]):
+    """A row of a file, which a dead letter has as JSON; if it is too large for one, the file still has it."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class DeadLetter:
     """One message.
 
     Attributes:
-        value: JSON in UTF-8, or what the source gave, as it is (`Raw`); None if it was left out.
+        value: JSON in UTF-8; a line of a file as it is; None if it was left out.
         headers: names and UTF-8 texts, without personal data.
         reason: code of the rejection.
     """
@@ -42,7 +42,7 @@ def of(given: Any, rejection: Rejection, *, topic: str, producer: str, position:
     """Return the dead letter of what a source or a program gave.
 
     Args:
-        given: any value, not necessarily one that JSON can express.
+        given: any value, not necessarily one that JSON can express; bytes are a line of a file, as it is.
         topic: where the record was meant to go.
         producer: name of the producer.
         position: its place in the source; empty if there is none.
@@ -61,7 +61,7 @@ def of(given: Any, rejection: Rejection, *, topic: str, producer: str, position:
     if rejection.field:
         headers[FIELD] = rejection.field
     return DeadLetter(
-        value=bytes(given) if isinstance(given, Raw) else as_json(given),
+        value=given if isinstance(given, bytes) else as_json(given),
         headers=[(name, text.encode()) for name, text in headers.items()],
         reason=rejection.reason,
     )

@@ -37,6 +37,8 @@ class FileOptions:
             "--resume": self.resume,
         }
         alone = [name for name, value in names.items() if value]
+        if self.given == "":
+            raise ConfigurationError("--from names nothing", fix="name a file, a folder, or -")
         if self.given is None and alone:
             raise ConfigurationError(f"{alone[0]} is for files", fix="name them: --from FILE")
         if self.given is not None and seed is not None:

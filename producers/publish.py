@@ -163,7 +163,7 @@ class Publisher:
             why = self._not_taken(error, letter.value or b"")
             if not isinstance(why, RejectedRecord):
                 raise why from None
-            if isinstance(given, dead_letter.Raw) and position:
+            if isinstance(given, (bytes, dead_letter.Row)) and position:
                 # The file still has it, and the letter says where.
                 self._send_letter(letter.without_value())
                 return

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from typing import Any
+from typing import Any, BinaryIO
 
 from avro_data_contracts.contracts.errors import ConfigurationError, ServiceError
-from avro_data_contracts.producers.dead_letter import Raw, as_json
+from avro_data_contracts.producers.dead_letter import as_json
 from avro_data_contracts.producers.rejection import Rejection
 
 
@@ -22,25 +22,22 @@ class RejectFile:
         refused: number of records in it from this run, by reason.
 
     Raises:
-        ConfigurationError: the file exists already, or cannot be written.
+        ConfigurationError: the file exists already, or its folder cannot be written to.
     """
 
     def __init__(self, path: str, *, append: bool) -> None:
         self.where = path
         self.refused: Counter[str] = Counter()
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | (0 if append else os.O_EXCL)
-        try:
-            self._file = os.fdopen(os.open(path, flags, 0o600), "wb")
-        except FileExistsError:
+        self._file: BinaryIO | None = None
+        self._append = append
+        if not append and os.path.lexists(path):
             raise ConfigurationError(
                 "the file exists already",
                 where=f"--reject {path}",
                 fix="name another one, move it away, or add --resume to go on with it",
-            ) from None
-        except OSError as error:
-            raise ConfigurationError(
-                f"cannot write it: {error.strerror}", where=f"--reject {path}", fix="name a file that you can write"
-            ) from None
+            )
+        if os.path.isdir(path) or not os.access(os.path.dirname(path) or ".", os.W_OK):
+            raise ConfigurationError("cannot write there", where=f"--reject {path}", fix="name a file in your folder")
 
     def refuse(self, given: Any, refusal: Rejection, *, position: str = "") -> None:
         """Write one record down.  Raises ServiceError when the disk does not take it."""
@@ -52,13 +49,22 @@ class RejectFile:
         }
         line = json.dumps(told, ensure_ascii=False).encode()[:-1] + b', "record": ' + _json(given) + b"}\n"
         try:
-            self._file.write(line)
+            self._open().write(line)
         except OSError as error:
             raise self._failed(error) from None
         self.refused[refusal.reason] += 1
 
+    def _open(self) -> BinaryIO:
+        """Create the file with the first record: without one there is no file."""
+        if self._file is None:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | (0 if self._append else os.O_EXCL)
+            self._file = os.fdopen(os.open(self.where, flags, 0o600), "wb")
+        return self._file
+
     def flush(self) -> None:
         """Bring everything onto the disk.  Raises as `refuse`."""
+        if self._file is None:
+            return
         try:
             self._file.flush()
             os.fsync(self._file.fileno())
@@ -73,9 +79,9 @@ class RejectFile:
 
 def _json(given: Any) -> bytes:
     """A line of a file as text, or as base64 if it is not UTF-8; anything else as JSON."""
-    if not isinstance(given, Raw):
+    if not isinstance(given, bytes):
         return as_json(given)
     try:
         return as_json(given.decode())
     except UnicodeDecodeError:
-        return as_json({"base64": bytes(given)})
+        return as_json({"base64": given})

@@ -10,7 +10,16 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from avro_data_contracts.contracts.avro.nodes import AnyType, Enum, Fixed, Primitive, Record, Schema, Union
+from avro_data_contracts.contracts.avro.nodes import (
+    MISSING,
+    AnyType,
+    Enum,
+    Fixed,
+    Primitive,
+    Record,
+    Schema,
+    Union,
+)
 from avro_data_contracts.contracts.avro.shapes import type_name
 from avro_data_contracts.producers.plain import native, numbers, texts
 from avro_data_contracts.producers.plain.asked import Asked
@@ -30,6 +39,8 @@ _TRUTHS: Final = {"true": True, "t": True, "yes": True, "y": True, "1": True} | 
     "0": False,
 }
 
+#: Check; whether it is only a text, which `producers.strict` looks at; whether it may be null.
+_Shape = tuple[Check, bool, bool]
 Plain = Callable[[object], dict[str, Any]]
 
 
@@ -122,11 +133,16 @@ class PlainCompiler(Compiler):
         return made and texts.or_number(made, epoch=asked.epoch, from_texts=self._from_texts)
 
     def record(self, node: Record) -> Check:
-        checks = {field.name: self.check(field.type) for field in node.fields}
-        needed = tuple(
-            field.name for field in node.fields if not field.has_default and not self.may_be_null(field.type)
-        )
-        return _record(checks, needed, extra=self._asked.extra_fields)
+        fields = {field.name: self._shape(field.type) for field in node.fields}
+        needed = tuple(field.name for field in node.fields if not (field.has_default or fields[field.name][2]))
+        return _record(fields, needed, extra=self._asked.extra_fields)
+
+    def _shape(self, node: AnyType) -> _Shape:
+        node = self.resolve(node)
+        branches = [self.resolve(one) for one in node.branches] if isinstance(node, Union) else [node]
+        real = [one for one in branches if one.type != "null"]
+        is_text = len(real) == 1 and isinstance(real[0], (Primitive, Enum)) and real[0].type in ("string", "enum")
+        return self.check(node), is_text, len(real) < len(branches)
 
     def union(self, node: Union) -> Check:
         branches = [self.resolve(branch) for branch in node.branches]
@@ -198,28 +214,43 @@ def _nullable(check: Check) -> Check:
     return lambda value: None if value is None else check(value)
 
 
-def _record(checks: dict[str, Check], needed: tuple[str, ...], *, extra: bool) -> Check:
+def _record(fields: dict[str, _Shape], needed: tuple[str, ...], *, extra: bool) -> Check:
     required = frozenset(needed)
+    unknown: _Shape = (_left_out if extra else _unknown, False, False)
 
     def record(value: Any) -> Any:
         if type(value) is not dict:
             raise Misfit(f"is {kind(value)}, not an object")
-        made = {}
+        changed = None
         name = ""
         try:
             for name, given in value.items():
-                check = checks.get(name)
-                if check is not None:
-                    made[name] = check(given)
-                elif not extra:
-                    raise Misfit("is not in the contract, and would be lost (--coerce extra-fields leaves it out)")
+                check, is_text, may_be_null = fields.get(name, unknown)
+                # Most values are one of these two, and a call for each would cost more than the rest.
+                if (is_text and type(given) is str) or (may_be_null and given is None):
+                    continue
+                converted = check(given)
+                if converted is not given:
+                    if changed is None:
+                        changed = dict(value)
+                    changed[name] = converted
         except Misfit as misfit:
-            raise misfit.inside(name if name in checks else _shown(name)) from None
-        if not required <= made.keys():
-            raise Misfit("is missing").inside(next(one for one in needed if one not in made))
-        return made
+            raise misfit.inside(name if name in fields else _shown(name)) from None
+        if not required <= value.keys():
+            raise Misfit("is missing").inside(next(one for one in needed if one not in value))
+        if extra and changed is not None:
+            return {name: one for name, one in changed.items() if one is not MISSING}
+        return value if changed is None else changed
 
     return record
+
+
+def _unknown(value: Any) -> Any:
+    raise Misfit("is not in the contract, and would be lost (--coerce extra-fields leaves it out)")
+
+
+def _left_out(value: Any) -> Any:
+    return MISSING
 
 
 def _shown(name: str) -> str:

@@ -24,7 +24,12 @@ def decode(text: str) -> Any:
         Rejection: NOT_JSON, DUPLICATE_KEY, NOT_A_NUMBER (NaN, Infinity).  The message contains no data.
     """
     try:
-        return _decode(text)
+        try:
+            # `decode` would look for blanks on both sides, which takes as long as a short line itself.
+            value, end = _decoder.raw_decode(text)
+        except json.JSONDecodeError:
+            return _decoder.decode(text)
+        return value if end == len(text) or not text[end:].strip(_BLANKS) else _decoder.decode(text)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}" if error.lineno > 1 else f"column {error.colno}"
         raise Rejection("NOT_JSON", f"is not JSON: {_words(error.msg)} at {where}") from None
@@ -53,4 +58,5 @@ def _constant(name: str) -> NoReturn:
     raise _NotANumber(f'has {name}, which is not a JSON number; for a float or double, write "{name}" in quotes')
 
 
-_decode: Final = json.JSONDecoder(parse_float=Decimal, parse_constant=_constant, object_pairs_hook=_object).decode
+_BLANKS: Final = " \t\n\r"
+_decoder: Final = json.JSONDecoder(parse_float=Decimal, parse_constant=_constant, object_pairs_hook=_object)

@@ -19,6 +19,8 @@ _CLOCK: Final = r"(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.(\d+))?"
 _TIME: Final = re.compile(_CLOCK, re.ASCII)
 _MOMENT: Final = re.compile(rf"(\d{{4}}-\d\d-\d\d[T ]{_CLOCK})(Z|[+-]\d\d(?::?\d\d)?)?", re.ASCII)
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_LOCAL_EPOCH: Final = dt.datetime(1970, 1, 1)
+_UNITS: Final = {3: dt.timedelta(milliseconds=1), 6: dt.timedelta(microseconds=1)}
 _SECOND: Final = dt.timedelta(seconds=1)
 _FINER: Final = {3: "a millisecond", 6: "a microsecond", 9: "a nanosecond"}
 _DURATION: Final = ("months", "days", "milliseconds")
@@ -68,8 +70,9 @@ def timestamp(digits: int, *, local: bool, zone: ZoneInfo | None) -> Check:
         zone: that of timestamps without an offset, None to refuse them.
 
     Returns:
-        For nanoseconds their number, because a datetime has none.
+        The number that Avro stores: a datetime has no nanoseconds, and fastavro would make that number anyway.
     """
+    unit = _UNITS.get(digits)
     example = "2026-11-29T12:34:56" if local else "2026-11-29T12:34:56Z"
 
     def of(value: Any) -> Any:
@@ -85,9 +88,11 @@ def timestamp(digits: int, *, local: bool, zone: ZoneInfo | None) -> Check:
             moment = dt.datetime.fromisoformat(text)
         except ValueError:
             raise Misfit("is a day or an offset that does not exist") from None
-        if found[3] is None and not local:
+        if local:
+            return (moment - _LOCAL_EPOCH) // unit if unit else _nanos(moment - _LOCAL_EPOCH, found[2])
+        if found[3] is None:
             moment = in_zone(moment, zone)
-        return moment if digits < 9 else _nanos(moment, found[2] or "")
+        return (moment - _EPOCH) // unit if unit else _nanos(moment - _EPOCH, found[2])
 
     return of
 
@@ -97,14 +102,18 @@ def in_zone(moment: dt.datetime, zone: ZoneInfo | None) -> dt.datetime:
     if zone is None:
         raise Misfit("has no offset, so its moment is unknown (--coerce zone=… says in which zone it is)")
     earlier = moment.replace(tzinfo=zone)
+    try:
+        utc = earlier.astimezone(dt.UTC)
+    except OverflowError:
+        raise Misfit("is outside the years 1 to 9999 in UTC") from None
     if earlier.utcoffset() != earlier.replace(fold=1).utcoffset():
         raise Misfit("is at an hour that its zone has twice or not at all, when the clock is changed")
-    return earlier.astimezone(dt.UTC)
+    return utc
 
 
-def _nanos(moment: dt.datetime, fraction: str) -> int:
-    whole = moment.replace(microsecond=0, tzinfo=moment.tzinfo or dt.UTC)
-    return (whole - _EPOCH) // _SECOND * 10**9 + int(fraction[:9].ljust(9, "0"))
+def _nanos(since: dt.timedelta, fraction: str | None) -> int:
+    """Return nanoseconds.  The fraction of the second comes from the text: Python has cut it to microseconds."""
+    return since // _SECOND * 10**9 + int((fraction or "")[:9].ljust(9, "0"))
 
 
 def _no_finer(fraction: str | None, digits: int) -> None:

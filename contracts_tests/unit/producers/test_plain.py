@@ -11,6 +11,7 @@ from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from itertools import count
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -225,6 +226,22 @@ def test_typed_value_passes_as_it_is_or_is_refused(name: str, good: list[Any], b
     for one in bad:
         with pytest.raises((Unfit, Misfit)):
             write(convert({"it": one}))
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00", "9999-12-31T23:59:59.999", "2026-03-29T02:30:00"])
+def test_local_time_that_its_zone_does_not_have_is_refused(text: str) -> None:
+    for zone in ("Europe/Vienna", "Pacific/Kiritimati", "America/New_York"):
+        fields = [{"name": "it", "type": MOMENT}]
+        convert = plain(record_schema(fields)[1], Asked.of([f"zone={zone}"]))
+        try:
+            stored = convert({"it": text})["it"]
+        except Unfit:
+            continue
+        moment = dt.datetime.fromtimestamp(0, dt.UTC) + dt.timedelta(milliseconds=stored)
+        assert (
+            moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None).isoformat(timespec="milliseconds")[:19]
+            == text[:19]
+        )
 
 
 def test_page_has_every_coercion() -> None:

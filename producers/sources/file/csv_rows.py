@@ -7,11 +7,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, Final
+from typing import Final
 
 from avro_data_contracts.contracts.avro.nodes import Schema
 from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.start import dialect
+from avro_data_contracts.producers.dead_letter import Row
 from avro_data_contracts.producers.plain.asked import Asked
 from avro_data_contracts.producers.plain.cells import Cells, UnfitHeader, cells
 from avro_data_contracts.producers.rejection import Rejection
@@ -129,8 +130,8 @@ class _Row:
         return f"{stream.name}, line {self.line:,}"
 
 
-def _given(header: list[str], row: list[str]) -> Any:
-    return dict(zip(header, row, strict=True)) if len(row) == len(header) else {"cells": row}
+def _given(header: list[str], row: list[str]) -> Row:
+    return Row(zip(header, row, strict=True) if len(row) == len(header) else {"cells": row})
 
 
 def _outcome(header: list[str], row: list[str], convert: Cells) -> Record | Rejection:

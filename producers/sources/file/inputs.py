@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -77,9 +78,7 @@ def find(given: str, format_: str | None = None) -> list[Input]:
 def _in_folder(folder: Path, asked: Format | None) -> list[Input]:
     """Files of other kinds in the folder would be left out, so one of them is an error."""
     found, strange = [], []
-    for path in sorted(one for one in folder.rglob("*") if one.is_file()):
-        if any(part.startswith((".", "_")) for part in path.relative_to(folder).parts):
-            continue  # .DS_Store, and _SUCCESS of Spark
+    for path in sorted(_files(folder)):
         format_ = asked or _format(path.name)
         if format_ is None:
             strange.append(path)
@@ -97,6 +96,19 @@ def _in_folder(folder: Path, asked: Format | None) -> list[Input]:
             "the folder has no files", where=f"--from {folder}", fix=f"files end in {', '.join(_ENDINGS)} (.gz, .zst)"
         )
     return found
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Yield all files, without those that begin with a dot (.DS_Store) or `_` (_SUCCESS of Spark)."""
+
+    def stop(error: OSError) -> None:
+        raise ConfigurationError(
+            f"cannot read the folder: {error.strerror}", where=str(error.filename), fix="name one that you can read"
+        )
+
+    for above, folders, names in os.walk(folder, onerror=stop, followlinks=True):
+        folders[:] = [one for one in folders if not one.startswith((".", "_"))]
+        yield from (Path(above, name) for name in names if not name.startswith((".", "_")))
 
 
 def _format(name: str) -> Format | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from avro_data_contracts.contracts.avro.nodes import Schema
-from avro_data_contracts.producers.dead_letter import Raw
 from avro_data_contracts.producers.plain.asked import Asked
 from avro_data_contracts.producers.plain.conversion import plain
 from avro_data_contracts.producers.plain.json_text import decode
@@ -44,7 +43,7 @@ class JsonLines:
     def found(self, after: Place) -> Iterator[Found]:
         for line in lines(self._stream, after):
             if line.content and not line.content.isspace():
-                yield Found(Raw(line.content), self._outcome(line), Place(line.number, line.end), line.number)
+                yield Found(line.content, self._outcome(line), Place(line.number, line.end), line.number)
 
     def _outcome(self, line: Line) -> Record | Rejection:
         try:

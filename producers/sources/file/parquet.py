@@ -9,6 +9,7 @@ from typing import Any, Final
 from avro_data_contracts import extras
 from avro_data_contracts.contracts.avro.nodes import Schema
 from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.producers.dead_letter import Row
 from avro_data_contracts.producers.plain.asked import Asked
 from avro_data_contracts.producers.plain.conversion import plain
 from avro_data_contracts.producers.rejection import Rejection
@@ -66,7 +67,7 @@ class ParquetRows:
         for record in self._records():
             self._read += 1
             if self._read > after.end:
-                yield Found(record, self._outcome(record), Place(self._read, self._read), self._read)
+                yield Found(Row(record), self._outcome(record), Place(self._read, self._read), self._read)
 
     def _records(self) -> Iterator[dict[str, Any]]:
         batches = self._file.iter_batches(batch_size=ROWS)
