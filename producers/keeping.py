@@ -10,6 +10,7 @@ from avro_data_contracts.producers.reject_file import RejectFile
 from avro_data_contracts.producers.resuming import Progress
 
 EVERY_S: Final = 1.0
+_MARK_EVERY_S: Final = 0.1
 
 
 class Resumable(Protocol):
@@ -42,20 +43,29 @@ class Keeper:
         self._progress = progress
         self._rejects = rejects
         self._place: Any = None
-        self._next = time.monotonic() + EVERY_S
+        self._next_mark = time.monotonic()
+        self._next = self._next_mark + EVERY_S
 
     def taken(self) -> None:
         """The latest item was sent or refused."""
         self._place = self._source.place
-        if time.monotonic() >= self._next:
-            self.save()
-            self._next = time.monotonic() + EVERY_S
+        now = time.monotonic()
+        if now < self._next_mark:
+            return
+        self._publisher.mark(self._place)
+        self._next_mark = now + _MARK_EVERY_S
+        if now >= self._next:
+            self._save()
+            self._next = now + EVERY_S
 
     def save(self) -> None:
         """Write down what is certain by now; at the end of a run, after the last acknowledgement, that is all."""
         if self._place is None:
             return
         self._publisher.mark(self._place)
+        self._save()
+
+    def _save(self) -> None:
         if self._publisher.settled is None:
             return
         if self._rejects is not None:

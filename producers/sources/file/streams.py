@@ -107,7 +107,8 @@ class Stream:
 
     def _read(self) -> bytes:
         with self._told():
-            chunk = self._bytes.read(CHUNK) if self._is_file else _some(self._bytes)
+            # Of compressed data that is cut off, `read` would lose what it had by then.
+            chunk = self._bytes.read(CHUNK) if self._is_file and not self.compressed else _some(self._bytes)
         self.head.add(chunk)
         return chunk
 
@@ -210,7 +211,7 @@ class _Limited(_Counted):
 
 
 def _some(bytes_: IO[bytes]) -> bytes:
-    """What a pipe has by now, so that its records do not wait for a whole chunk."""
+    """What there is by now: the records of a pipe do not wait for a whole chunk."""
     return cast(io.BufferedReader, bytes_).read1(CHUNK)
 
 
