@@ -73,7 +73,10 @@ class RejectFile:
 
     def _failed(self, error: OSError) -> ServiceError:
         return ServiceError(
-            f"cannot write: {error.strerror}", where=self.where, fix="make room, then run again with --resume"
+            f"cannot write: {error.strerror}",
+            where=self.where,
+            fix="make room, then run again with --resume",
+            server="",  # a disk
         )
 
 
