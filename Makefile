@@ -59,8 +59,8 @@ check-schemas: $(STAMP) ## lint the contracts and check them against git (BASE=o
 	  $(BIN)/contracts check $(if $(BASE),--against $(BASE)) $(ARGS) || code=$$?; exit $$code
 
 .PHONY: produce
-produce: $(STAMP) ## produce users from the source API into Kafka (ARGS="--count 1000")
-	@$(call WITH_STACK,producer) $(BIN)/python -m producers $(ARGS)
+produce: $(STAMP) ## produce records into Kafka: users from the source API, or CONTRACT=… FROM=FILE (ARGS="--count 1000")
+	@$(call WITH_STACK,producer) $(BIN)/python -m producers $(if $(CONTRACT),--contract '$(CONTRACT)') $(if $(FROM),--from '$(FROM)') $(ARGS)
 
 .PHONY: stream
 stream: $(STAMP) ## stream from Kafka into Cassandra and PostgreSQL (ARGS="--available-now")

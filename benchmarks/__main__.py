@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from benchmarks import check, decode, producer, registry, soak, stack, stream
+from benchmarks import check, decode, files, producer, registry, soak, stack, stream
 
 RESULTS = Path(__file__).parent / "results"
 CLONE = RESULTS.parent.parent
@@ -20,6 +20,7 @@ BENCHMARKS = {
     "registry": registry.measure,
     "stack": stack.measure,
     "producer": producer.measure,
+    "files": files.measure,
     "decode": decode.measure,
     "stream": stream.measure,
     "soak": soak.measure,

@@ -1,10 +1,11 @@
-"""`python -m producers`: records from a contract's source to Kafka."""
+"""`python -m producers`: records from a contract's source, or from files, to Kafka."""
 
 from __future__ import annotations
 
 import json
+import os
 import secrets
-from typing import Annotated, Any
+from typing import Annotated
 
 import structlog
 import typer
@@ -16,11 +17,13 @@ from avro_data_contracts.contracts.errors import EXIT_INTERRUPTED, EXIT_OK, Conf
 from avro_data_contracts.contracts.registry.address import Address
 from avro_data_contracts.contracts.sources.known import SOURCES
 from avro_data_contracts.contracts.sources.spec import SourceSpec
+from avro_data_contracts.producers import reporting
+from avro_data_contracts.producers.from_files import FileOptions, FromFiles
 from avro_data_contracts.producers.identity import identity_of
 from avro_data_contracts.producers.interruption import Interruption, Stopped
 from avro_data_contracts.producers.progress import RunProgress
 from avro_data_contracts.producers.publish import Publisher
-from avro_data_contracts.producers.run import Order, Report, Run
+from avro_data_contracts.producers.run import Order, Run
 from avro_data_contracts.producers.sources.known import opener
 from avro_data_contracts.producers.sources.source import Source
 
@@ -35,10 +38,41 @@ def produce(
     contract_name: Annotated[
         str, typer.Option("--contract", metavar="NAME", help="Folder of the contract.")
     ] = "users_created",
+    given: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="FILE|DIR|-",
+            help="Send the records of JSON lines, CSV or Parquet, not of the contract's source; - is standard input.",
+        ),
+    ] = None,
+    format_: Annotated[
+        str | None,
+        typer.Option(
+            "--format", metavar="jsonl|csv|parquet", help="With --from: what is in files whose names do not tell."
+        ),
+    ] = None,
+    coerce: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="WHAT",
+            help="With --from, repeatable: numbers, booleans, epoch, extra-fields, first-type or zone=NAME "
+            "(docs/reference/conversions.md).",
+        ),
+    ] = None,
+    reject: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="With --from: write refused records there, not to the dead-letter topic."),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="With --from: go on where an earlier run of the same files stopped.")
+    ] = False,
     count: Annotated[
         str | None,
         typer.Option(
-            metavar="N|all", help=f"Records to fetch; without --duration {DEFAULT_COUNT}.", show_default=False
+            metavar="N|all",
+            help=f"Records to fetch; without --duration and --from {DEFAULT_COUNT}.",
+            show_default=False,
         ),
     ] = None,
     rate: Annotated[float | None, typer.Option(help="Records per second; without it, as fast as possible.")] = None,
@@ -50,39 +84,61 @@ def produce(
         bool, typer.Option("--version", callback=edge.version("producers"), is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Fetch records from a contract's source and publish them to its topic.
+    """Publish records to a contract's topic: from its source, or with --from from files or a pipe.
 
     Ctrl-C and SIGTERM end the run in order: it delivers what it has fetched, and prints the report.
     """
+    options = FileOptions(given, format_, coerce or [], reject, resume)
+    options.check(seed=seed)
     configured = settings.load()
     logs.configure(configured.log_format)
     contract = loading.load_one(configured.contracts_dir, contract_name)
-    spec = _source_of(contract)
-    order = Order(seed or secrets.token_hex(8), _count(count, duration), rate, duration, page_size)
-    source = opener(spec.api)(contract, configured)
-    publisher = Publisher(contract, configured, name=f"producers.{spec.api}")
+    order = Order(
+        "" if given else seed or secrets.token_hex(8),
+        _count(count, everything=duration is not None or given is not None),
+        rate,
+        duration,
+        page_size,
+    )
+    files = FromFiles(options, contract, configured, os.environ) if given else None
+    api = "file" if files else _source_of(contract).api
+    source: Source = files.source if files else opener(api)(contract, configured)
+    publisher = Publisher(contract, configured, name=f"producers.{api}")
     log.info(
         "start",
         source=source.where,
         kafka=configured.kafka_bootstrap_servers,
         registry=Address.of(configured.schema_registry_url, "SCHEMA_REGISTRY_URL").url,
         topic=contract.topic,
-        seed=order.seed,
+        **({"resumed": files.resumed} if files else {"seed": order.seed}),
     )
     interrupts.waits_for("Kafka to acknowledge what was sent")
-    with Interruption() as interruption, RunProgress(order, log_format=configured.log_format) as progress:
+    with (
+        Interruption() as interruption,
+        RunProgress(order, log_format=configured.log_format, source=source) as progress,
+    ):
         try:
             with interruption.waiting:
                 publisher.open()
         except Stopped:
             raise typer.Exit(_exit_code(interruption)) from None
-        report = Run(source, publisher, order, interruption, identity_of(contract), progress.show).to_the_end()
+        run = Run(
+            source,
+            publisher,
+            order,
+            interruption,
+            None if files else identity_of(contract),
+            progress.show,
+            refuses=files.rejects if files else None,
+            keeper=files.keeper(publisher, resume=resume) if files else None,
+        )
+        report = run.to_the_end()
         progress.finish(report)
-    told = _document(report, contract, order, source)
-    typer.echo(json.dumps(told, ensure_ascii=False) if as_json else _text(told, report))
+    told = reporting.document(report, contract, order, source, reject)
+    typer.echo(json.dumps(told, ensure_ascii=False) if as_json else reporting.text(told, report))
     if report.error is not None:
         raise report.error
-    report.check()
+    report.check(tolerant=files is None)
     raise typer.Exit(_exit_code(interruption))
 
 
@@ -92,16 +148,17 @@ def _source_of(contract: Contract) -> SourceSpec:
         raise ConfigurationError(
             f"contract {contract.name} has no source",
             where=contract.file,
-            fix=f"if its records come from {' or '.join(SOURCES)}, add `source: {{api: …}}` to contract.yaml "
-            "(docs/reference/contract.md); otherwise send them from a program of your own "
-            "(docs/reference/producer.md, Records of your own)",
+            fix=f"send the records of a file: `python -m producers --contract {contract.name} --from FILE` (.jsonl, "
+            f".csv, .parquet, or - for a pipe); if they come from {' or '.join(SOURCES)}, add "
+            "`source: {api: …}` to contract.yaml (docs/reference/contract.md); from a program of your own: "
+            "docs/reference/producer.md",
         )
     return contract.spec.source
 
 
-def _count(text: str | None, duration: float | None) -> int | None:
+def _count(text: str | None, *, everything: bool) -> int | None:
     if text is None:
-        return DEFAULT_COUNT if duration is None else None
+        return None if everything else DEFAULT_COUNT
     if text == "all":
         return None
     if not text.isdecimal() or not text.isascii() or len(text) > 12:
@@ -113,49 +170,6 @@ def _exit_code(interruption: Interruption) -> int:
     """Return 130 after Ctrl-C, as shells do.  After SIGTERM 0: that is how a supervisor ends a run."""
     stopped_by = interruption.requested
     return EXIT_INTERRUPTED if stopped_by is not None and stopped_by.name == "SIGINT" else EXIT_OK
-
-
-def _document(report: Report, contract: Contract, order: Order, source: Source) -> dict[str, Any]:
-    return {
-        "version": 1,
-        "fetched": report.fetched,
-        "produced": report.produced,
-        "refused": {"total": report.refused.total(), "reasons": dict(sorted(report.refused.items()))},
-        "undelivered": report.undelivered,
-        "ids_distinct": report.ids_distinct,
-        "offsets": report.offsets,
-        "ended": report.ended,
-        "topic": contract.topic,
-        "dead_letter_topic": contract.dead_letter_topic,
-        "seed": order.seed,
-        "source": source.where,
-        "seconds": round(report.seconds, 3),
-    }
-
-
-_ENDED = {
-    "count": "the count was reached",
-    "duration": "the time was up",
-    "source": "the source had no more",
-    "SIGINT": "Ctrl-C",
-    "SIGTERM": "SIGTERM",
-    "error": "the error below",
-}
-
-
-def _text(told: dict[str, Any], report: Report) -> str:
-    refused = told["refused"]
-    reasons = ", ".join(f"{reason} {count}" for reason, count in refused["reasons"].items())
-    rows = {
-        "source": f"{told['source']} seed {told['seed']}",
-        "fetched": f"{told['fetched']}, until {_ENDED[told['ended']]}",
-        "produced": f"{told['produced']} to {told['topic']}, {told['ids_distinct']} different ids",
-        "refused": f"{refused['total']} to {told['dead_letter_topic']}{f' ({reasons})' if reasons else ''}",
-        "seconds": f"{told['seconds']:.1f} ({report.per_second:,.0f} records/s)",
-    }
-    if told["undelivered"]:
-        rows["undelivered"] = str(told["undelivered"])
-    return "\n".join(f"{name:<12}{value}" for name, value in rows.items())
 
 
 def main() -> None:

@@ -10,29 +10,42 @@ from typing import Any
 from avro_data_contracts.contracts.catalog import dead_letter as names
 from avro_data_contracts.producers.rejection import Rejection
 
+#: Headers with the place in the source (`users.jsonl, line 17`), and the path of the field, as far as known.
+POSITION, FIELD = "contracts.source.position", "contracts.source.field"
+
+
+class Row(dict[str, Any]):
+    """A row of a file, which a dead letter has as JSON; if it is too large for one, the file still has it."""
+
 
 @dataclass(frozen=True)
 class DeadLetter:
     """One message.
 
     Attributes:
-        value: JSON in UTF-8.
+        value: JSON in UTF-8; a line of a file as it is; None if it was left out.
         headers: names and UTF-8 texts, without personal data.
         reason: code of the rejection.
     """
 
-    value: bytes
+    value: bytes | None
     headers: list[tuple[str, bytes]]
     reason: str
 
+    def without_value(self) -> DeadLetter:
+        """Return the letter for a value that is too large for the topic: a header has its size."""
+        size = str(len(self.value or b"")).encode()
+        return DeadLetter(None, [*self.headers, (names.LEFT_OUT, size)], self.reason)
 
-def of(given: Any, rejection: Rejection, *, topic: str, producer: str) -> DeadLetter:
+
+def of(given: Any, rejection: Rejection, *, topic: str, producer: str, position: str = "") -> DeadLetter:
     """Return the dead letter of what a source or a program gave.
 
     Args:
-        given: any value, not necessarily one that JSON can express.
+        given: any value, not necessarily one that JSON can express; bytes are a line of a file, as it is.
         topic: where the record was meant to go.
         producer: name of the producer.
+        position: its place in the source; empty if there is none.
     """
     kind = type(rejection)
     headers = {
@@ -43,14 +56,19 @@ def of(given: Any, rejection: Rejection, *, topic: str, producer: str) -> DeadLe
         names.MESSAGE: rejection.what,
         names.REASON: rejection.reason,
     }
+    if position:
+        headers[POSITION] = position
+    if rejection.field:
+        headers[FIELD] = rejection.field
     return DeadLetter(
-        value=_as_json(given),
+        value=given if isinstance(given, bytes) else as_json(given),
         headers=[(name, text.encode()) for name, text in headers.items()],
         reason=rejection.reason,
     )
 
 
-def _as_json(given: Any) -> bytes:
+def as_json(given: Any) -> bytes:
+    """Return any value as JSON in UTF-8; what JSON cannot express as text."""
     try:
         return json.dumps(given, ensure_ascii=False, allow_nan=False, default=_as_text).encode()
     except UnicodeEncodeError:  # UTF-8 cannot express half of a surrogate pair, so it stays an escape

@@ -7,7 +7,7 @@ from types import TracebackType
 
 import structlog
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from avro_data_contracts.contracts import logs
 from avro_data_contracts.producers.run import Order, Report
@@ -19,10 +19,22 @@ BAR_EVERY_S = 0.1
 
 
 class RunProgress:
-    """Shows reports while entered.  `show` may be called at any rate."""
+    """Shows reports while entered.  `show` may be called at any rate.
 
-    def __init__(self, order: Order, console: Console | None = None, *, log_format: logs.Format = "auto") -> None:
+    Args:
+        source: if it has a `fraction` (0 to 1), the bar and the lines have that and the remaining time.
+    """
+
+    def __init__(
+        self,
+        order: Order,
+        console: Console | None = None,
+        *,
+        log_format: logs.Format = "auto",
+        source: object = None,
+    ) -> None:
         console = console or Console(stderr=True)
+        self._source = source
         self._bar: Progress | None = None
         self._log_format = log_format
         if console.is_terminal:
@@ -30,12 +42,14 @@ class RunProgress:
                 SpinnerColumn(),
                 TextColumn("{task.description}"),
                 BarColumn(),
-                MofNCompleteColumn(),
+                TextColumn("{task.fields[of]}"),
                 TextColumn("{task.fields[speed]:,.0f}/s, {task.fields[refused]} refused"),
                 TimeElapsedColumn(),
+                TextColumn("{task.fields[left]}"),
             )
             self._bar = Progress(*columns, console=console, auto_refresh=False)
-            self._task = self._bar.add_task("produced", total=order.count, speed=0.0, refused=0)
+            self._task = self._bar.add_task("produced", total=order.count, of="0", speed=0.0, refused=0, left="")
+        self._total = order.count
         self._every_s = BAR_EVERY_S if self._bar else LINE_EVERY_S
         self._next = 0.0
 
@@ -62,12 +76,14 @@ class RunProgress:
         if self._bar:
             self._draw(self._bar, report)
         else:
+            done = self._fraction
             log.info(
                 "so far",
                 fetched=report.fetched,
                 produced=report.produced,
                 refused=report.refused.total(),
                 per_second=round(report.per_second),
+                **({} if done is None else {"done": f"{done:.1%}", "left": _left(report, done)}),
             )
 
     def finish(self, report: Report) -> None:
@@ -75,6 +91,31 @@ class RunProgress:
         if self._bar:
             self._draw(self._bar, report)
 
+    @property
+    def _fraction(self) -> float | None:
+        """How much of the source is read; None if it does not say, or if the order has a count of its own."""
+        return getattr(self._source, "fraction", None) if self._total is None else None
+
     def _draw(self, bar: Progress, report: Report) -> None:
-        refused = report.refused.total()
-        bar.update(self._task, completed=report.fetched, speed=report.per_second, refused=refused, refresh=True)
+        done = self._fraction
+        of = f"{report.fetched:,}" + (
+            f"/{self._total:,}" if self._total else "" if done is None else f" ({done:.1%})"
+        )
+        bar.update(
+            self._task,
+            total=self._total if done is None else 1.0,
+            completed=report.fetched if done is None else done,
+            of=f"{report.fetched:,}{of}",
+            speed=report.per_second,
+            refused=report.refused.total(),
+            left="" if done is None else f"{_left(report, done)} left",
+            refresh=True,
+        )
+
+
+def _left(report: Report, done: float) -> str:
+    """The remaining time, if it goes on as fast as until now."""
+    if not done:
+        return "?"
+    seconds = round(report.seconds * (1 - done) / done)
+    return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"

@@ -17,6 +17,7 @@ from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.producers import dead_letter, serializer
 from avro_data_contracts.producers.rejection import Rejection
 from avro_data_contracts.producers.scalars import Misfit
+from avro_data_contracts.producers.settled import Settled, Stretch
 
 QUEUE_MESSAGES = 200_000
 QUEUE_KBYTES = 131_072
@@ -49,6 +50,7 @@ class Publisher:
         sent: number of records and dead letters handed to the client.
         undelivered: number of these that Kafka has not acknowledged (yet).
         offsets: partition -> first and last offset of the acknowledged records.
+        settled: the place of the latest `mark` before which everything is acknowledged; None for none.
     """
 
     def __init__(self, contract: Contract, settings: Settings, *, name: str = "producers") -> None:
@@ -61,6 +63,8 @@ class Publisher:
         self._contract = contract
         self._settings = settings
         self._judge = Judge(contract.rules)
+        self._marks = Settled()
+        self._report = functools.partial(self._on_record, self._marks.now)
         configuration = {
             "partitioner": "murmur2_random",  # the Java clients' default: equal keys share a partition with theirs
             "queue.buffering.max.messages": QUEUE_MESSAGES,
@@ -77,6 +81,15 @@ class Publisher:
     @property
     def undelivered(self) -> int:
         return self.sent - self.produced - self.refused.total()
+
+    @property
+    def settled(self) -> Any:
+        return self._marks.place
+
+    def mark(self, place: Any) -> None:
+        """Say where in its source the caller is: everything before that place was handed over."""
+        self._marks.mark(place)
+        self._report = functools.partial(self._on_record, self._marks.now)
 
     def open(self) -> None:
         """Check that the topics and schemas exist, before the first record.
@@ -106,7 +119,7 @@ class Publisher:
             value = self._value_serializer(record)
             broken = self._judge.first_broken(record)
         except Misfit as misfit:
-            raise RejectedRecord("INVALID_RECORD", _unfit("field", misfit)) from None
+            raise RejectedRecord("INVALID_RECORD", misfit.told("field"), field=misfit.path) from None
         except (ValueError, TypeError, KeyError, OverflowError, AttributeError, RecursionError) as error:
             # The message of a library contains the value, which may be personal.
             words = f"it does not fit the schema ({type(error).__name__})"
@@ -114,9 +127,10 @@ class Publisher:
         if broken is not None:
             raise RejectedRecord(broken.reason, broken.message)
         try:
-            self._outbox.send(self.topic, value, key, self._headers, self._on_record)
+            self._outbox.send(self.topic, value, key, self._headers, self._report)
         except KafkaException as error:
             raise self._not_taken(error, value) from None
+        self._marks.now.pending += 1
 
     def _key(self, record: dict[str, Any]) -> bytes | None:
         serialize = self._key_serializer
@@ -129,27 +143,30 @@ class Publisher:
         try:
             return serialize(key)
         except Misfit as misfit:
-            raise RejectedRecord("INVALID_RECORD", _unfit("the key's field", misfit)) from None
+            raise RejectedRecord("INVALID_RECORD", misfit.told("the key's field"), field=misfit.path) from None
 
     def refuse(self, given: Any, refusal: Rejection, *, position: str = "") -> None:
         """Hand a refused record to the client, for the dead-letter topic.
 
         Args:
             given: the record, or what the source gave for it; it need not be valid in any way.
-            position: its place in the source, for messages.
+            position: its place in the source, for messages and a header of the letter.
 
         Raises:
             NotDelivered: as `send`.
             ServiceError: the client does not take it.
         """
-        letter = dead_letter.of(given, refusal, topic=self.topic, producer=self.name)
-        report = functools.partial(self._on_dead_letter, letter.reason)
+        letter = dead_letter.of(given, refusal, topic=self.topic, producer=self.name, position=position)
         try:
-            self._outbox.send(self.dead_letter_topic, letter.value, None, letter.headers, report)
+            self._send_letter(letter)
         except KafkaException as error:
-            why = self._not_taken(error, letter.value)
+            why = self._not_taken(error, letter.value or b"")
             if not isinstance(why, RejectedRecord):
                 raise why from None
+            if isinstance(given, (bytes, dead_letter.Row)) and position:
+                # The file still has it, and the letter says where.
+                self._send_letter(letter.without_value())
+                return
             about = f"{position}, {letter.reason}" if position else letter.reason
             raise ServiceError(
                 f"a refused record ({about}) cannot go to {self.dead_letter_topic}: {why.what}",
@@ -157,6 +174,12 @@ class Publisher:
                 fix=f"raise max.message.bytes of {self.dead_letter_topic}, or correct the record at the source",
                 server="kafka",
             ) from None
+
+    def _send_letter(self, letter: dead_letter.DeadLetter) -> None:
+        stretch = self._marks.now
+        report = functools.partial(self._on_dead_letter, stretch, letter.reason)
+        self._outbox.send(self.dead_letter_topic, letter.value, None, letter.headers, report)
+        stretch.pending += 1
 
     def wait(self, seconds: float) -> None:
         """Wait, and take delivery reports meanwhile.  Raises as `send`."""
@@ -179,9 +202,10 @@ class Publisher:
         self._outbox.last_error = reason.str()
         return self._not_delivered()
 
-    def _on_record(self, error: KafkaError | None, message: Message) -> None:
+    def _on_record(self, stretch: Stretch, error: KafkaError | None, message: Message) -> None:
         if error is None:
             self.produced += 1
+            stretch.pending -= 1
             partition, offset = message.partition(), message.offset()
             if partition is None or offset is None:  # the broker already had it from an earlier attempt
                 return
@@ -190,9 +214,10 @@ class Publisher:
         else:
             self._outbox.count_failure(error, message)
 
-    def _on_dead_letter(self, reason: str, error: KafkaError | None, message: Message) -> None:
+    def _on_dead_letter(self, stretch: Stretch, reason: str, error: KafkaError | None, message: Message) -> None:
         if error is None:
             self.refused[reason] += 1
+            stretch.pending -= 1
         else:
             self._outbox.failed[f"{error.str()} (dead letter)"] += 1
 
@@ -221,8 +246,3 @@ class Publisher:
                 if self._contract.spec.kafka.external
                 else "make register-schemas",
             )
-
-
-def _unfit(what: str, misfit: Misfit) -> str:
-    """Return the field and the reason, without the value, which may be personal."""
-    return f"{what} {misfit.path} does not fit the schema: it {misfit.why}"

@@ -11,11 +11,13 @@ class Rejection(ContractsError):
     Args:
         reason: a code such as `MISSING_EMAIL` or `INVALID_DOB`: what is wrong, and with which field of the record.
         what: one sentence for a person.
+        field: path of the field that it is about, in the contract's schema; empty if it is about none.
     """
 
     exit_code = EXIT_FINDINGS
     stage = "TRANSFORMATION"  # of Kafka Connect's enum Stage
 
-    def __init__(self, reason: str, what: str) -> None:
+    def __init__(self, reason: str, what: str, *, field: str = "") -> None:
         super().__init__(what)
         self.reason = reason
+        self.field = field

@@ -6,10 +6,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from avro_data_contracts.contracts.errors import ConfigurationError, ContractsError, FindingsError
 from avro_data_contracts.producers.identity import Identity
 from avro_data_contracts.producers.interruption import Interruption, Stopped
+from avro_data_contracts.producers.keeping import Keeper
 from avro_data_contracts.producers.publish import Publisher
 from avro_data_contracts.producers.rejection import Rejection
 from avro_data_contracts.producers.sources.source import Item, Request, Source
@@ -59,7 +61,8 @@ class Report:
         produced: number of records that Kafka acknowledged.
         refused: number of dead letters that Kafka acknowledged, by reason.
         undelivered: number of items for which Kafka acknowledged neither.
-        ids_distinct: number of different records by `producers.identity`: the rows that a store will have.
+        ids_distinct: number of different records by `producers.identity`: the rows that a store will have.  None for
+            files: remembering every id of a large one would take too much memory.
         offsets: partition -> first and last offset of this run's records.
         ended: `count`, `duration`, `source` (it has no more), `SIGINT`, `SIGTERM` or `error`.
         seconds: from the first request to the last acknowledgement.
@@ -70,7 +73,7 @@ class Report:
     produced: int = 0
     refused: Counter[str] = field(default_factory=Counter)
     undelivered: int = 0
-    ids_distinct: int = 0
+    ids_distinct: int | None = 0
     offsets: dict[int, tuple[int, int]] = field(default_factory=dict)
     ended: str = ""
     seconds: float = 0.0
@@ -81,8 +84,12 @@ class Report:
         """Records per second so far."""
         return self.fetched / self.seconds if self.seconds else 0.0
 
-    def check(self) -> None:
-        """Raise FindingsError if a run without an error lost a record, or if every record was refused."""
+    def check(self, *, tolerant: bool = True) -> None:
+        """Raise FindingsError if a run without an error lost a record, or if every record was refused.
+
+        Args:
+            tolerant: False: also if any record was refused.
+        """
         refused = self.refused.total()
         if self.error is None and self.fetched != self.produced + refused:
             raise FindingsError(
@@ -90,8 +97,14 @@ class Report:
                 where="producer",
                 fix="this is a bug in producers/; run again: a record that arrives twice is one row",
             )
+        reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(self.refused.items()))
+        if refused and not tolerant and self.ended != "SIGINT":
+            raise FindingsError(
+                f"{refused} of {self.fetched} records were refused ({reasons})",
+                where="producer",
+                fix="correct them (docs/reference/producer.md, Refused records), and send them again",
+            )
         if refused and not self.produced and self.ended != "SIGINT":
-            reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(self.refused.items()))
             raise FindingsError(
                 f"every record was refused: fetched {self.fetched}, produced 0, refused {refused} ({reasons})",
                 where="producer",
@@ -100,12 +113,26 @@ class Report:
             )
 
 
+class Refuses(Protocol):
+    """Where refused records go.
+
+    Attributes:
+        refused: number of those that are there, by reason.
+    """
+
+    refused: Counter[str]
+
+    def refuse(self, given: Any, refusal: Rejection, *, position: str = "") -> None: ...
+
+
 class Run:
     """Takes items from a source, and publishes records and dead letters.
 
     Args:
         identity: tells which records are the same row; None if each record is one of its own.
         show: called a few times a second with the report so far.
+        refuses: where refused records go; the publisher's dead-letter topic by default.
+        keeper: writes down how far the run has come.
     """
 
     def __init__(
@@ -116,6 +143,9 @@ class Run:
         interruption: Interruption,
         identity: Identity | None = None,
         show: Callable[[Report], None] = lambda report: None,
+        *,
+        refuses: Refuses | None = None,
+        keeper: Keeper | None = None,
     ) -> None:
         self._source = source
         self._publisher = publisher
@@ -123,6 +153,8 @@ class Run:
         self._interruption = interruption
         self._identity = identity
         self._show = show
+        self._refuses = refuses or publisher
+        self._keeper = keeper
         self._next_show = 0.0
         self._ids: set[Hashable] = set()
         self._sent = 0
@@ -138,10 +170,11 @@ class Run:
             report.ended = self._signal()
         except ContractsError as error:
             report.ended, report.error = "error", error
-        try:
-            self._publisher.flush()
-        except ContractsError as error:
-            report.ended, report.error = "error", error
+        for finish in (self._publisher.flush, *([self._keeper.save] if self._keeper else [])):
+            try:
+                finish()
+            except ContractsError as error:
+                report.ended, report.error = "error", report.error or error
         self._count()
         return report
 
@@ -168,11 +201,13 @@ class Run:
                 raise item.outcome
             self._publisher.send(item.outcome)
         except Rejection as refusal:
-            self._publisher.refuse(item.given, refusal, position=self._source.position)
+            self._refuses.refuse(item.given, refusal, position=self._source.position)
         else:
             self._sent += 1
             if self._identity is not None:
                 self._ids.add(self._identity(item.outcome))
+        if self._keeper is not None:
+            self._keeper.taken()
 
     def _ended(self) -> str:
         """Return why to stop now, empty for no reason."""
@@ -210,8 +245,13 @@ class Run:
     def _count(self) -> None:
         report, publisher = self._report, self._publisher
         report.produced = publisher.produced
-        report.refused = Counter(publisher.refused)
-        report.undelivered = report.fetched - publisher.produced - publisher.refused.total()
-        report.ids_distinct = self._sent if self._identity is None else len(self._ids)
+        report.refused = Counter(self._refuses.refused)
+        report.undelivered = report.fetched - publisher.produced - report.refused.total()
+        report.ids_distinct = self._distinct()
         report.offsets = dict(sorted(publisher.offsets.items()))
         report.seconds = time.monotonic() - self._start
+
+    def _distinct(self) -> int | None:
+        if self._keeper is not None:
+            return None
+        return self._sent if self._identity is None else len(self._ids)

@@ -18,7 +18,7 @@ Check = Callable[[Any], Any]
 
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _DAY_MS: Final = 86_400_000
-_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+UUID_TEXT: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _FLOAT: Final = struct.Struct("<f")
 
 
@@ -42,6 +42,10 @@ class Misfit(ValueError):
         inner = self.path
         self.path = f"{step}{inner}" if inner[:1] in ("", "[", "{", "(") else join(step, inner)
         return self
+
+    def told(self, what: str) -> str:
+        """Return a sentence about `what` (`field`) and its path, without the value."""
+        return f"{f'{what} {self.path}' if self.path else 'the record'} does not fit the schema: it {self.why}"
 
 
 def scalar(node: Primitive | Enum | Fixed) -> Check:
@@ -143,7 +147,7 @@ def _uuid_text(node: AnyType) -> Check:
     def uuid_text(value: Any) -> Any:
         if isinstance(value, uuid.UUID):
             return str(value)
-        if not isinstance(value, str) or not _UUID.fullmatch(value):
+        if not isinstance(value, str) or not UUID_TEXT.fullmatch(value):
             raise Misfit("is not a UUID")
         return value
 

@@ -40,18 +40,21 @@ _NUMBERS: Final = ("int", "long", "double", "float")
 
 def compile_record(schema: Schema) -> Check:
     """Return the check of a schema whose root is a record."""
-    return _Compiler(schema).check(schema.root)
+    return Compiler(schema).check(schema.root)
 
 
-class _Compiler:
-    """Makes the functions of one schema: one for each named type, so a recursive type ends."""
+class Compiler:
+    """Makes the functions of one schema: one for each named type, so a recursive type ends.
+
+    `producers.plain` has another one, for values that are not Python's yet.
+    """
 
     def __init__(self, schema: Schema) -> None:
-        self._resolve = schema.resolve
+        self.resolve = schema.resolve
         self._named: dict[str, Check] = {}
 
     def check(self, node: AnyType) -> Check:
-        node = self._resolve(node)
+        node = self.resolve(node)
         if not isinstance(node, Named):
             return self._made(node)
         if node.fullname not in self._named:
@@ -62,28 +65,41 @@ class _Compiler:
 
     def _made(self, node: AnyType) -> Check:
         if isinstance(node, Record):
-            return _record(tuple(self._field(field) for field in node.fields))
+            return self.record(node)
         if isinstance(node, Array):
             return _array(self.check(node.items))
         if isinstance(node, Map):
             return _map(self.check(node.values))
         if isinstance(node, Union):
-            return self._union(node)
+            return self.union(node)
         assert isinstance(node, (Primitive, Enum, Fixed))
+        return self.scalar(node)
+
+    def scalar(self, node: Primitive | Enum | Fixed) -> Check:
         return scalar(node)
 
-    def _union(self, node: Union) -> Check:
-        branches = [self._resolve(branch) for branch in node.branches]
+    def record(self, node: Record) -> Check:
+        return _record(tuple(self._field(field) for field in node.fields))
+
+    def may_be_null(self, node: AnyType) -> bool:
+        node = self.resolve(node)
+        branches = node.branches if isinstance(node, Union) else (node,)
+        return any(self.resolve(one).type == "null" for one in branches)
+
+    def union(self, node: Union) -> Check:
+        branches = [self.resolve(branch) for branch in node.branches]
         real = [branch for branch in branches if branch.type != "null"]
         if len(real) == 1 and len(branches) == 2:
             # Without the name, fastavro would search a container again to find the branch.
-            return _nullable(self.check(real[0]), _name(real[0]), named=isinstance(real[0], (Record, Array, Map)))
+            return _nullable(
+                self.check(real[0]), branch_name(real[0]), named=isinstance(real[0], (Record, Array, Map))
+            )
         ordered = sorted(branches, key=_rank)
-        return _several({_name(branch): (branch, self.check(branch)) for branch in ordered})
+        return _several({branch_name(branch): (branch, self.check(branch)) for branch in ordered})
 
     def _field(self, field: Field) -> _Field:
-        node = self._resolve(field.type)
-        branches = [self._resolve(one) for one in node.branches] if isinstance(node, Union) else [node]
+        node = self.resolve(field.type)
+        branches = [self.resolve(one) for one in node.branches] if isinstance(node, Union) else [node]
         kinds = {one.label for one in branches}
         may_be_null = "null" in kinds
         return field.name, self.check(field.type), self._fill(field, may_be_null), kinds in _TEXTS, may_be_null
@@ -108,12 +124,12 @@ class _Compiler:
 
     def _value(self, node: AnyType, default: Any) -> Any:
         """Return the Python value of a default in JSON."""
-        node = self._resolve(node)
+        node = self.resolve(node)
         if isinstance(node, Union):
-            branch = next((one for one in node.branches if fits(one, default, self._resolve)), None)
+            branch = next((one for one in node.branches if fits(one, default, self.resolve)), None)
             if branch is None:
                 raise Misfit("does not fit")
-            return None if default is None else (_name(self._resolve(branch)), self._value(branch, default))
+            return None if default is None else (branch_name(self.resolve(branch)), self._value(branch, default))
         if isinstance(node, Record):
             given = {field.name: default.get(field.name, field.default) for field in node.fields}
             return {field.name: self._value(field.type, given[field.name]) for field in node.fields}
@@ -128,8 +144,8 @@ class _Compiler:
         return default
 
 
-def _name(node: AnyType) -> str:
-    """Return the name that fastavro has for a branch."""
+def branch_name(node: AnyType) -> str:
+    """Return the name that fastavro has for a branch of a union."""
     return node.fullname if isinstance(node, Named) else node.type
 
 

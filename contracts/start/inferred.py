@@ -13,12 +13,10 @@ from typing import Any, NoReturn
 from avro_data_contracts.contracts import project
 from avro_data_contracts.contracts.catalog.folder import CONTRACT_ENDING
 from avro_data_contracts.contracts.errors import ConfigurationError
-from avro_data_contracts.contracts.start import samples
+from avro_data_contracts.contracts.start import dialect, samples
 from avro_data_contracts.contracts.start.files import Started
 from avro_data_contracts.contracts.start.layout import Made, Writing
 
-#: What may be between the cells of a CSV file; the first that splits the header into the most columns is.
-_DELIMITERS = ",;\t|"
 _HOW = "name a FILE.jsonl or FILE.csv, postgresql://…?table=TABLE, or the URL of a registry"
 _INTEGER, _FRACTION = re.compile(r"-?(0|[1-9]\d{0,37})"), re.compile(r"-?(0|[1-9]\d{0,17})\.\d{1,18}")
 
@@ -111,7 +109,7 @@ def _rows(path: Path) -> list[Mapping[str, Any]]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         first = file.readline()
         file.seek(0)
-        reader = csv.reader(file, delimiter=max(_DELIMITERS, key=lambda one: _columns(first, one)), strict=True)
+        reader = csv.reader(file, delimiter=dialect.delimiter(first), strict=True)
         try:
             head = next(reader, [])
             rows = [(reader.line_num, row) for row in reader if row]
@@ -124,13 +122,6 @@ def _rows(path: Path) -> list[Mapping[str, Any]]:
             raise _broken(path, number, f"the row has {len(row)} cells, and the header {len(head)}")
     columns = [_column([row[at] for _, row in rows]) for at in range(len(head))]
     return [dict(zip(head, cells, strict=True)) for cells in zip(*columns, strict=True)] if columns else []
-
-
-def _columns(header: str, delimiter: str) -> int:
-    try:
-        return len(next(csv.reader([header], delimiter=delimiter), []))
-    except csv.Error:  # a quoted name that goes on in the next line
-        return 0
 
 
 def _column(cells: Sequence[str]) -> list[Any]:

@@ -10,34 +10,20 @@ import json
 import os
 import pty
 import re
-import shutil
 import signal
 import subprocess
 import sys
 import time
-import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, Message, TopicPartition
-from confluent_kafka.schema_registry import SchemaRegistryClient
-from confluent_kafka.schema_registry.avro import AvroDeserializer
-from confluent_kafka.serialization import MessageField, SerializationContext
 
-from avro_data_contracts.contracts import settings
-from avro_data_contracts.contracts.catalog import loading
-from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.errors import ServiceError
-from avro_data_contracts.contracts.registry import plan
 from avro_data_contracts.contracts.registry.client import Registry
-from avro_data_contracts.contracts.registry.register import Servers
 from avro_data_contracts.contracts.registry.snapshot import Snapshot
-from avro_data_contracts.contracts.registry.topics import Topics
-from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.producers import publish
 from avro_data_contracts.producers.publish import Publisher
 from avro_data_contracts.producers.rejection import Rejection
@@ -47,106 +33,11 @@ from avro_data_contracts.stack.source import replay
 from avro_data_contracts.stack.source.generator import UserGenerator
 from avro_data_contracts.stack.source.server import SourceServer
 from contracts_tests.fixtures.clone import CLONE
+from contracts_tests.fixtures.own_topic import Topic
 from contracts_tests.fixtures.source_servers import source_servers
 
 RECORDED = Path(os.environ.get("RANDOMUSER_DIR", CLONE.parent / "shared" / "data" / "randomuser"))
 RECORDINGS = ["made", *(["recorded"] if RECORDED.is_dir() else [])]
-
-
-class Topic:
-    """A topic with its own contract.
-
-    Args:
-        folder: the contracts folder; the environment's CONTRACTS_DIR.
-        environment: variables for subprocesses.
-    """
-
-    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
-        self.folder = folder
-        self.name = f"users_{uuid.uuid4().hex[:12]}"
-        self.environment = environment | {"CONTRACTS_DIR": str(folder), "DATASOURCE_RETRIES": "1"}
-        shutil.copytree(CLONE / "schemas" / "users_created", folder / "users_created")
-        written = folder / "users_created" / "contract.yaml"
-        text = written.read_text(encoding="utf-8")
-        written.write_text(re.sub("users_created", self.name, text), encoding="utf-8")
-
-    @property
-    def settings(self) -> Settings:
-        names = ("kafka_bootstrap_servers", "schema_registry_url")
-        return settings.load(**{name: self.environment[name.upper()] for name in names}, contracts_dir=self.folder)
-
-    @property
-    def contract(self) -> Contract:
-        return loading.load_one(self.folder, "users_created")
-
-    def register(self) -> Topic:
-        desired = loading.load(self.folder)
-        servers = Servers(Registry.from_settings(self.settings), Topics(self.settings))
-        servers.carry_out(plan.make(desired, servers.read(desired)))
-        return self
-
-    def produce(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run `python -m producers ARGUMENTS` until it ends."""
-        with self.start(*arguments, **environment) as running:
-            out, err = running.communicate(timeout=300)
-        assert "Traceback" not in err, err
-        return subprocess.CompletedProcess(running.args, running.returncode, out, err)
-
-    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "producers", *arguments],
-            cwd=CLONE,
-            env=self.environment | environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def count(self) -> int:
-        """Return the number of messages in the topic."""
-        with self._consumer() as consumer:
-            return sum(self._ends(consumer, self.name).values())
-
-    def messages(self, *, dead: bool = False) -> list[Message]:
-        """Return all messages of the topic, or of its dead-letter topic."""
-        name = f"{self.name}.dlq" if dead else self.name
-        with self._consumer() as consumer:
-            ends = self._ends(consumer, name)
-            consumer.assign([TopicPartition(name, number, 0) for number in ends])
-            found: list[Message] = []
-            deadline = time.monotonic() + 60
-            while len(found) < sum(ends.values()) and time.monotonic() < deadline:
-                found += [message for message in consumer.consume(500, timeout=1) if not message.error()]
-        assert len(found) == sum(ends.values())
-        return found
-
-    @contextmanager
-    def _consumer(self) -> Iterator[Consumer]:
-        servers = self.environment["KAFKA_BOOTSTRAP_SERVERS"]
-        consumer = Consumer({"bootstrap.servers": servers, "group.id": "test", "enable.auto.commit": False})
-        try:
-            yield consumer
-        finally:
-            consumer.close()
-
-    @staticmethod
-    def _ends(consumer: Consumer, name: str) -> dict[int, int]:
-        partitions = consumer.list_topics(name, timeout=30).topics[name].partitions
-        return {number: consumer.get_watermark_offsets(TopicPartition(name, number))[1] for number in partitions}
-
-    def records(self) -> list[dict[str, Any]]:
-        """Return every record, decoded with the schema that its message names."""
-        registry = SchemaRegistryClient({"url": self.environment["SCHEMA_REGISTRY_URL"], "timeout": 30})
-        # The default requests /associations, a path to which Apicurio sometimes does not respond.
-        decode = AvroDeserializer(registry, conf={"subject.name.strategy.type": "TOPIC"})
-        decoded = []
-        for message in self.messages():
-            headers = message.headers()
-            value = decode(message.value(), SerializationContext(self.name, MessageField.VALUE, headers))
-            key = decode(message.key(), SerializationContext(self.name, MessageField.KEY, headers))
-            assert key == {"id": value["id"]}
-            decoded.append(value | {"id": str(value["id"])})
-        return decoded
 
 
 @pytest.fixture
@@ -198,6 +89,7 @@ def test_every_user_arrives_unchanged(topic: Topic) -> None:
         "ended": "count",
         "topic": topic.name,
         "dead_letter_topic": f"{topic.name}.dlq",
+        "reject_file": None,
         "seed": "s",
         "source": topic.environment["DATASOURCE_URL"],
         "seconds": told["seconds"],
@@ -311,6 +203,7 @@ def test_dead_letter_holds_the_user_and_the_reason(
         "__connect.errors.exception.class.name": b"avro_data_contracts.producers.rejection.Rejection",
         "__connect.errors.exception.message": b"email is missing",
         "contracts.reason": b"MISSING_EMAIL",
+        "contracts.source.position": b"page 1, user 1",
     }
     reasons = [dict(letter.headers())["contracts.reason"] for letter in letters]
     assert reasons == [b"MISSING_EMAIL", b"INVALID_DOB", b"INVALID_FIRST_NAME", b"MISSING_EMAIL"]

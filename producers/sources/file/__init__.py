@@ -1,0 +1,1 @@
+"""Records from files, folders of files and pipes: `python -m producers --from`."""

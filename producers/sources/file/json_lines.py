@@ -1,0 +1,81 @@
+"""JSON lines: an object in each line.  Blank lines count, and are left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from avro_data_contracts.contracts.avro.nodes import Schema
+from avro_data_contracts.producers.plain.asked import Asked
+from avro_data_contracts.producers.plain.conversion import plain
+from avro_data_contracts.producers.plain.json_text import decode
+from avro_data_contracts.producers.plain.kinds import kind
+from avro_data_contracts.producers.rejection import Rejection
+from avro_data_contracts.producers.sources.file.inputs import Input
+from avro_data_contracts.producers.sources.file.lines import LONGEST, Line, lines
+from avro_data_contracts.producers.sources.file.reading import Found, Place
+from avro_data_contracts.producers.sources.file.streams import BOM, Stream
+from avro_data_contracts.producers.sources.source import Record
+
+
+class JsonLines:
+    """See `reading.Reader`."""
+
+    unit = "line"
+
+    def __init__(self, given: Input, schema: Schema, asked: Asked) -> None:
+        self._stream = Stream(given)
+        self._convert = plain(schema, asked)
+
+    @property
+    def fraction(self) -> float | None:
+        return self._stream.fraction
+
+    @property
+    def notes(self) -> list[str]:
+        return self._stream.notes
+
+    def head(self, end: int) -> str:
+        return self._stream.head.text(end)
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def found(self, after: Place) -> Iterator[Found]:
+        for line in lines(self._stream, after):
+            if line.content and not line.content.isspace():
+                yield Found(line.content, self._outcome(line), Place(line.number, line.end), line.number)
+
+    def _outcome(self, line: Line) -> Record | Rejection:
+        try:
+            return self._record(line)
+        except Rejection as rejection:
+            return rejection
+
+    def _record(self, line: Line) -> Record:
+        if line.too_long:
+            raise Rejection("LINE_TOO_LONG", f"the line has {line.size:,} bytes, more than {LONGEST:,}")
+        try:
+            text = line.content.decode()
+        except UnicodeDecodeError as error:
+            raise Rejection("NOT_UTF8", f"the line is not UTF-8, from its byte {error.start + 1} on") from None
+        try:
+            value = decode(text)
+        except Rejection as rejection:
+            raise rejection.but(what=f"the line {rejection.what}{_hint(line, rejection)}") from None
+        if type(value) is not dict:
+            raise Rejection("NOT_AN_OBJECT", f"the line is {kind(value)}, not a JSON object{_whole_array(line)}")
+        return self._convert(value)
+
+
+def _hint(line: Line, rejection: Rejection) -> str:
+    if rejection.reason != "NOT_JSON":
+        return ""
+    if line.content.startswith(BOM):
+        return "; it begins with a byte order mark, which only a file may: two files were put together"
+    return _whole_array(line) or ("" if line.ended else "; the input ends here, so it may be cut off")
+
+
+def _whole_array(line: Line) -> str:
+    """A file that is one JSON array, or an object over many lines."""
+    pretty = line.content.strip() in (b"[", b"{") or (line.number == 1 and line.content.lstrip()[:1] == b"[")
+    return "; one object in each line is needed: jq -c '.[]?' FILE, or jq -c . FILE" if pretty else ""
