@@ -14,7 +14,7 @@ from avro_data_contracts.contracts.catalog import loading
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.errors import EXIT_INTERRUPTED, EXIT_OK, ConfigurationError
 from avro_data_contracts.contracts.registry.address import Address
-from avro_data_contracts.contracts.sources.known import SOURCES
+from avro_data_contracts.contracts.sources.known import ways_to_tell
 from avro_data_contracts.contracts.sources.spec import SourceSpec
 from avro_data_contracts.producers.identity import identity_of
 from avro_data_contracts.producers.interruption import Interruption, Stopped
@@ -26,7 +26,6 @@ from avro_data_contracts.producers.sources.source import Source
 
 log = structlog.get_logger()
 
-DEFAULT_COUNT = 1_000
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
@@ -38,7 +37,7 @@ def produce(
     count: Annotated[
         str | None,
         typer.Option(
-            metavar="N|all", help=f"Records to fetch; without --duration {DEFAULT_COUNT}.", show_default=False
+            metavar="N|all", help="Records to fetch; without --duration `count` of the source.", show_default=False
         ),
     ] = None,
     rate: Annotated[float | None, typer.Option(help="Records per second; without it, as fast as possible.")] = None,
@@ -58,7 +57,7 @@ def produce(
     logs.configure(configured.log_format)
     contract = loading.load_one(configured.contracts_dir, contract_name)
     spec = _source_of(contract)
-    order = Order(seed or secrets.token_hex(8), _count(count, duration), rate, duration, page_size)
+    order = Order(seed or secrets.token_hex(8), _count(count, duration, spec), rate, duration, page_size)
     source = opener(spec.api)(contract, configured)
     publisher = Publisher(contract, configured, name=f"producers.{spec.api}")
     log.info(
@@ -92,16 +91,15 @@ def _source_of(contract: Contract) -> SourceSpec:
         raise ConfigurationError(
             f"contract {contract.name} has no source",
             where=contract.file,
-            fix=f"if its records come from {' or '.join(SOURCES)}, add `source: {{api: …}}` to contract.yaml "
-            "(docs/reference/contract.md); otherwise send them from a program of your own "
-            "(docs/reference/producer.md, Records of your own)",
+            fix=f"add `source:` to contract.yaml: {ways_to_tell()} (docs/reference/sources.md); or send its records "
+            "from a program of your own (docs/reference/producer.md, Records of your own)",
         )
     return contract.spec.source
 
 
-def _count(text: str | None, duration: float | None) -> int | None:
+def _count(text: str | None, duration: float | None, spec: SourceSpec) -> int | None:
     if text is None:
-        return DEFAULT_COUNT if duration is None else None
+        return spec.count if duration is None else None
     if text == "all":
         return None
     if not text.isdecimal() or not text.isascii() or len(text) > 12:

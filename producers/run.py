@@ -12,10 +12,11 @@ from avro_data_contracts.producers.identity import Identity
 from avro_data_contracts.producers.interruption import Interruption, Stopped
 from avro_data_contracts.producers.publish import Publisher
 from avro_data_contracts.producers.rejection import Rejection
-from avro_data_contracts.producers.sources.source import Item, Request, Source
+from avro_data_contracts.producers.sources.source import Item, Request, Resumable, Source
 
 SLICE_S = 0.1
 SHOW_EVERY_S = 0.1
+KEEP_EVERY_S = 15.0
 _LAG_S = 1.0
 
 
@@ -124,6 +125,7 @@ class Run:
         self._identity = identity
         self._show = show
         self._next_show = 0.0
+        self._next_keep = time.monotonic() + KEEP_EVERY_S if isinstance(source, Resumable) else float("inf")
         self._ids: set[Hashable] = set()
         self._sent = 0
         self._report = Report()
@@ -139,7 +141,7 @@ class Run:
         except ContractsError as error:
             report.ended, report.error = "error", error
         try:
-            self._publisher.flush()
+            self._keep()
         except ContractsError as error:
             report.ended, report.error = "error", error
         self._count()
@@ -156,6 +158,8 @@ class Run:
             if ended := self._ended() or self._pace():
                 return ended
             self._take(item)
+            if time.monotonic() >= self._next_keep:
+                self._keep()
             self._tell()
             # Before the next item, which may need a request.
             if ended := self._ended():
@@ -173,6 +177,13 @@ class Run:
             self._sent += 1
             if self._identity is not None:
                 self._ids.add(self._identity(item.outcome))
+
+    def _keep(self) -> None:
+        """Wait until everything has arrived, and have the source keep its position."""
+        self._publisher.flush()
+        if isinstance(self._source, Resumable):
+            self._source.keep(self._report.fetched)
+            self._next_keep = time.monotonic() + KEEP_EVERY_S
 
     def _ended(self) -> str:
         """Return why to stop now, empty for no reason."""
