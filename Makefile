@@ -45,6 +45,10 @@ status: $(STAMP) ## show servers, topics, versions, lag, rows and dead letters (
 	@code=0; $(if $(findstring --json,$(ARGS)),,$(BIN)/python -m stack status || code=$$?;) \
 	  ($(call WITH_STACK,stream) $(BIN)/python -m streaming status $(ARGS)) || code=$$?; exit $$code
 
+.PHONY: tail
+tail: $(STAMP) ## show the records of a topic, decoded (ARGS="users_created --follow")
+	@$(call WITH_STACK,stream) $(BIN)/python -m streaming tail $(ARGS)
+
 .PHONY: env
 env: $(STAMP) ## print the export lines with which other tools find the servers
 	@$(BIN)/python -m stack env
