@@ -45,9 +45,9 @@ class Shop:
         self.fails_at = 0
         self.slow_s = 0.0
         self.asked: Callable[[Asked], None] = lambda asked: None
-        names = {name: value for name, value in stack.environment.items() if name != "DATASOURCE_URL"}
+        assert stack.environment["DATASOURCE_URL"] == stack.environment["DATASOURCE_DEFAULT_URL"]
         own = {"CHECKPOINT_DIR": str(folder / "checkpoints"), "SHOP_TOKEN": SECRET, "DATASOURCE_RETRIES": "0"}
-        self.environment = {**names, **own, "CONTRACTS_DIR": str(folder / "schemas")}
+        self.environment = {**stack.environment, **own, "CONTRACTS_DIR": str(folder / "schemas")}
 
     def answer(self, asked: Asked) -> Any:
         self.asked(asked)
@@ -256,3 +256,20 @@ def test_function_yields_the_records(shop: Shop) -> None:
     code, report, told = shop.produce(PYTHONPATH=paths)
     assert (code, report["produced"], report["source"]) == (0, 2, "shop_orders:read"), told
     assert shop.ids() == [1, 2]
+
+
+def test_position_in_any_order_moves_only_when_everything_was_read(shop: Shop) -> None:
+    shop.describe(incremental={"cursor": "id"})
+    shop.orders = [order(number) for number in (*range(21, 31), *range(1, 11))]
+    code, report, told = shop.produce("--count", "15")
+    assert (code, report["produced"], shop.position()) == (0, 15, None)
+    assert "the position will not move" in told
+    assert shop.produce()[0] == 0
+    assert shop.position() == "30"
+
+
+def test_record_out_of_order_ends_the_run_with_its_page(shop: Shop) -> None:
+    shop.orders = [order(number) for number in (*range(1, 13), 5)]
+    code, report, told = shop.produce()
+    assert (code, report["produced"], shop.position()) == (3, 12, "11")
+    assert "page 2, record 3: its cursor is lower than that of the record before" in told

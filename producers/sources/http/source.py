@@ -15,6 +15,7 @@ from avro_data_contracts.contracts.errors import ConfigurationError, ServiceErro
 from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.contracts.sources.expressions import NotApplicable, compiled
 from avro_data_contracts.contracts.sources.http.spec import HttpSpec
+from avro_data_contracts.contracts.sources.increment import Order
 from avro_data_contracts.producers.dead_letter import Document
 from avro_data_contracts.producers.plain.asked import Asked
 from avro_data_contracts.producers.plain.conversion import plain
@@ -63,6 +64,8 @@ class HttpSource:
 
     def items(self, request: Request) -> Iterator[Item]:
         since = self._since()
+        if self._spec.incremental and request.count and self._spec.incremental.order is Order.any:
+            log.warning("the position will not move, unless all that is new is read; leave --count out")
         paging, repeats = pages.of(self._spec.pagination), pages.Repeats()
         ask: pages.Ask | None = paging.first()
         while ask is not None:
@@ -93,10 +96,6 @@ class HttpSource:
         position = self._progress.position(taken, complete=self._complete)
         if position is not None:
             self._positions.keep(position)
-        elif not self._complete and taken:
-            log.warning(
-                "the position of the source has not moved: not all of it was read", file=str(self._positions.file)
-            )
 
     def _since(self) -> dict[str, str]:
         """The parameter for what is new."""
