@@ -203,7 +203,7 @@ def test_every_mount_source_exists(overlay: str, name: str):
 @pytest.mark.parametrize(("overlay", "broker"), [("", "broker:29092"), ("secure", "broker:29094")])
 def test_our_services_get_only_known_settings_and_the_right_broker(overlay: str, broker: str):
     others = {"AIRFLOW_ADMIN_PASSWORD", "AIRFLOW_CONN_SMTP_DEFAULT", "TMPDIR"}
-    others |= {"ALERT_EMAIL_TO", "ALERT_EMAIL_FROM", "ALERT_WEBHOOK_URL"}
+    others |= {"ALERT_EMAIL_TO", "ALERT_EMAIL_FROM", "ALERT_WEBHOOK_URL", "DATASOURCE_DEFAULT_URL"}
     for name, keys in merged(*filter(None, [overlay])).items():
         # This service creates the accounts, so it gets all passwords.
         ours = keys["image"] in (f"{OURS}pipeline", f"{OURS}airflow") and name != "kafka-roles"
