@@ -17,6 +17,8 @@ WITH_STACK = exports=$$($(BIN)/python -m stack env --lacking --role $(1)) && eva
 # The report of the demo's producer, which `reconcile` reads.
 RUN := $(or $(STACK_DIR),.stack)/demo.json
 ARGS ?=
+# The contract that a command is about.
+OF = $(if $(CONTRACT),--contract '$(CONTRACT)')
 
 .PHONY: help
 help: ## show this list
@@ -45,6 +47,10 @@ status: $(STAMP) ## show servers, topics, versions, lag, rows and dead letters (
 	@code=0; $(if $(findstring --json,$(ARGS)),,$(BIN)/python -m stack status || code=$$?;) \
 	  ($(call WITH_STACK,stream) $(BIN)/python -m streaming status $(ARGS)) || code=$$?; exit $$code
 
+.PHONY: tail
+tail: $(STAMP) ## show the records of a topic, decoded (ARGS="users_created --follow")
+	@$(call WITH_STACK,stream) $(BIN)/python -m streaming tail $(ARGS)
+
 .PHONY: env
 env: $(STAMP) ## print the export lines with which other tools find the servers
 	@$(BIN)/python -m stack env
@@ -60,19 +66,19 @@ check-schemas: $(STAMP) ## lint the contracts and check them against git (BASE=o
 
 .PHONY: produce
 produce: $(STAMP) ## produce records into Kafka: users from the source API, or CONTRACT=… FROM=FILE (ARGS="--count 1000")
-	@$(call WITH_STACK,producer) $(BIN)/python -m producers $(if $(CONTRACT),--contract '$(CONTRACT)') $(if $(FROM),--from '$(FROM)') $(ARGS)
+	@$(call WITH_STACK,producer) $(BIN)/python -m producers $(OF) $(if $(FROM),--from '$(FROM)') $(ARGS)
 
 .PHONY: stream
 stream: $(STAMP) ## stream from Kafka into Cassandra and PostgreSQL (ARGS="--available-now")
 	@$(call WITH_STACK,stream) $(BIN)/python -m streaming $(ARGS)
 
 .PHONY: demo
-demo: setup ## run the whole pipeline once: servers, schemas, users, Kafka, Spark, both stores, reconciliation
+demo: setup ## run the whole pipeline once, to both stores and their reconciliation (CONTRACT=orders_placed: with samples)
 	@$(BIN)/python -m stack up
 	@$(call WITH_STACK,admin) $(BIN)/contracts register
-	@$(call WITH_STACK,producer) $(BIN)/python -m producers --json $(ARGS) > '$(RUN)'
-	@$(call WITH_STACK,stream) $(BIN)/python -m streaming --available-now
-	@$(call WITH_STACK,stream) $(BIN)/python -m streaming reconcile --run '$(RUN)' --sample 3
+	@$(call WITH_STACK,producer) $(BIN)/python -m producers $(OF) $(if $(CONTRACT),--from sample:) --json $(ARGS) > '$(RUN)'
+	@$(call WITH_STACK,stream) $(BIN)/python -m streaming $(OF) --available-now
+	@$(call WITH_STACK,stream) $(BIN)/python -m streaming $(OF) reconcile --run '$(RUN)' --sample 3
 	@$(BIN)/python -m stack status
 	@echo 'The servers stay up: try `make produce`, `make stream` and `make status`. `make down` stops them.'
 

@@ -57,6 +57,10 @@ class Settings(BaseModel):
         "http://127.0.0.1:18000/api/",
         description="The source API, for a contract whose records come from one.",
     )
+    datasource_default_url: str = Field(
+        "",
+        description="If it equals DATASOURCE_URL, nobody chose that, and a contract keeps its own URL.",
+    )
     datasource_timeout_s: FiniteFloat = Field(10.0, gt=0, description="Per request, seconds.")
     datasource_retries: int = Field(5, ge=0, description="Retries after the first attempt.")
 

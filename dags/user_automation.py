@@ -6,6 +6,7 @@
 from airflow.sdk import DAG, Asset, Param
 
 from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.sources.spec import ALL
 from avro_data_contracts.orchestration.command import Command
 from avro_data_contracts.orchestration.daily import (
     CONTRACT,
@@ -29,7 +30,7 @@ def gate() -> Command:
     )
 
 
-def daily(contract: Contract, count: int) -> None:
+def daily(contract: Contract, count: int | str) -> None:
     dag_id = DAG_ID if contract.name == FIRST else f"ingest_{identifier(contract)}"
     topic = Asset(name=contract.topic, uri=f"kafka://topic/{contract.topic}", group="topics")
     stream = ["streaming", "--contract", CONTRACT]
@@ -41,7 +42,14 @@ def daily(contract: Contract, count: int) -> None:
         doc_md=__doc__,
         params={
             "contract": Param(contract.name, enum=[contract.name], description="Folder in schemas/."),
-            "count": Param(count, type="integer", minimum=1, maximum=1_000_000, description="Records to fetch."),
+            "count": Param(
+                count,
+                type="integer" if isinstance(count, int) else ["integer", "string"],
+                minimum=1,
+                maximum=1_000_000,
+                pattern=f"^({ALL}|[1-9][0-9]*)$",
+                description=f"Records to fetch; {ALL}: until the source has no more.",
+            ),
         },
     ):
         check = gate()
@@ -63,7 +71,7 @@ def daily(contract: Contract, count: int) -> None:
 
 sourced = [contract for contract in contracts() if contract.spec.source]
 for one in sourced:
-    daily(one, one.spec.source.count)
+    daily(one, one.spec.source.count or ALL)
 if FIRST not in [one.name for one in sourced]:
     # The contract could not be loaded, or has no source; the gate fails with the reason if it is broken.
     with DAG(DAG_ID, schedule=DAILY, **common(DAG_ID), doc_md=__doc__, params={"contract": FIRST}):

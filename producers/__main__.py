@@ -15,8 +15,7 @@ from avro_data_contracts.contracts.catalog import loading
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.errors import EXIT_INTERRUPTED, EXIT_OK, ConfigurationError
 from avro_data_contracts.contracts.registry.address import Address
-from avro_data_contracts.contracts.sources.known import SOURCES
-from avro_data_contracts.contracts.sources.spec import SourceSpec
+from avro_data_contracts.contracts.sources.known import ways_to_tell
 from avro_data_contracts.producers import reporting
 from avro_data_contracts.producers.from_files import FileOptions, FromFiles
 from avro_data_contracts.producers.identity import identity_of
@@ -24,12 +23,14 @@ from avro_data_contracts.producers.interruption import Interruption, Stopped
 from avro_data_contracts.producers.progress import RunProgress
 from avro_data_contracts.producers.publish import Publisher
 from avro_data_contracts.producers.run import Order, Run
-from avro_data_contracts.producers.sources.known import opener
+from avro_data_contracts.producers.sources.known import SAMPLE, opener
 from avro_data_contracts.producers.sources.source import Source
 
 log = structlog.get_logger()
 
-DEFAULT_COUNT = 1_000
+#: Samples, if nobody says how many.
+SAMPLES = 1_000
+
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
@@ -42,8 +43,9 @@ def produce(
         str | None,
         typer.Option(
             "--from",
-            metavar="FILE|DIR|-",
-            help="Send the records of JSON lines, CSV or Parquet, not of the contract's source; - is standard input.",
+            metavar="FILE|DIR|-|sample:",
+            help="Send the records of JSON lines, CSV or Parquet, not of the contract's source; - is standard input; "
+            "sample: makes records up that satisfy the contract.",
         ),
     ] = None,
     format_: Annotated[
@@ -71,7 +73,7 @@ def produce(
         str | None,
         typer.Option(
             metavar="N|all",
-            help=f"Records to fetch; without --duration and --from {DEFAULT_COUNT}.",
+            help="Records to fetch; without --duration and --from `count` of the source.",
             show_default=False,
         ),
     ] = None,
@@ -88,21 +90,22 @@ def produce(
 
     Ctrl-C and SIGTERM end the run in order: it delivers what it has fetched, and prints the report.
     """
-    options = FileOptions(given, format_, coerce or [], reject, resume)
+    sampled = given == SAMPLE
+    options = FileOptions(None if sampled else given, format_, coerce or [], reject, resume)
     options.check(seed=seed)
     configured = settings.load()
     logs.configure(configured.log_format)
     contract = loading.load_one(configured.contracts_dir, contract_name)
+    files = FromFiles(options, contract, configured, os.environ) if options.given else None
+    api, usual = ("file", None) if files else ("sample", SAMPLES) if sampled else _source_of(contract)
+    source: Source = files.source if files else opener(api)(contract, configured)
     order = Order(
-        "" if given else seed or secrets.token_hex(8),
-        _count(count, everything=duration is not None or given is not None),
+        "" if files else seed or secrets.token_hex(8),
+        _count(count, None if duration is not None else usual),
         rate,
         duration,
         page_size,
     )
-    files = FromFiles(options, contract, configured, os.environ) if given else None
-    api = "file" if files else _source_of(contract).api
-    source: Source = files.source if files else opener(api)(contract, configured)
     publisher = Publisher(contract, configured, name=f"producers.{api}")
     log.info(
         "start",
@@ -142,23 +145,27 @@ def produce(
     raise typer.Exit(_exit_code(interruption))
 
 
-def _source_of(contract: Contract) -> SourceSpec:
-    """Raise ConfigurationError if nothing says where the topic's records come from."""
+def _source_of(contract: Contract) -> tuple[str, int | None]:
+    """The name of the contract's source, and how many records a run fetches from it; None: all.
+
+    Raises:
+        ConfigurationError: nothing says where the topic's records come from.
+    """
     if contract.spec.source is None:
         raise ConfigurationError(
             f"contract {contract.name} has no source",
             where=contract.file,
             fix=f"send the records of a file: `python -m producers --contract {contract.name} --from FILE` (.jsonl, "
-            f".csv, .parquet, or - for a pipe); if they come from {' or '.join(SOURCES)}, add "
-            "`source: {api: …}` to contract.yaml (docs/reference/contract.md); from a program of your own: "
-            "docs/reference/producer.md",
+            f".csv, .parquet, or - for a pipe; {SAMPLE} makes records up); or add `source:` to contract.yaml: "
+            f"{ways_to_tell()} (docs/reference/sources.md); or send records from a program of your own "
+            "(docs/reference/producer.md, Records of your own)",
         )
-    return contract.spec.source
+    return contract.spec.source.api, contract.spec.source.count
 
 
-def _count(text: str | None, *, everything: bool) -> int | None:
+def _count(text: str | None, usual: int | None) -> int | None:
     if text is None:
-        return None if everything else DEFAULT_COUNT
+        return usual
     if text == "all":
         return None
     if not text.isdecimal() or not text.isascii() or len(text) > 12:

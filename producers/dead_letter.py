@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from avro_data_contracts.contracts.catalog import dead_letter as names
+from avro_data_contracts.contracts.sources.documents import written
 from avro_data_contracts.producers.rejection import Rejection
 
 #: Headers with the place in the source (`users.jsonl, line 17`), and the path of the field, as far as known.
@@ -16,6 +17,13 @@ POSITION, FIELD = "contracts.source.position", "contracts.source.field"
 
 class Row(dict[str, Any]):
     """A row of a file, which a dead letter has as JSON; if it is too large for one, the file still has it."""
+
+
+@dataclass(frozen=True)
+class Document:
+    """A value that a source had as JSON, whose numbers are int and Decimal; its dead letter has all their digits."""
+
+    value: Any
 
 
 @dataclass(frozen=True)
@@ -69,12 +77,23 @@ def of(given: Any, rejection: Rejection, *, topic: str, producer: str, position:
 
 def as_json(given: Any) -> bytes:
     """Return any value as JSON in UTF-8; what JSON cannot express as text."""
+    if isinstance(given, Document):
+        return _exactly(given.value)
     try:
         return json.dumps(given, ensure_ascii=False, allow_nan=False, default=_as_text).encode()
     except UnicodeEncodeError:  # UTF-8 cannot express half of a surrogate pair, so it stays an escape
         return json.dumps(given, allow_nan=False, default=_as_text).encode()
     except (TypeError, ValueError, RecursionError):  # a key that is not text, NaN, a cycle, nested too deeply
         return json.dumps(_as_written(given)).encode()
+
+
+def _exactly(value: Any) -> bytes:
+    try:
+        return written(value).encode()
+    except UnicodeEncodeError:
+        return written(value, ascii_only=True).encode()
+    except RecursionError:
+        return json.dumps(_as_written(value)).encode()
 
 
 def _as_text(value: Any) -> str:

@@ -14,10 +14,11 @@ from avro_data_contracts.producers.interruption import Interruption, Stopped
 from avro_data_contracts.producers.keeping import Keeper
 from avro_data_contracts.producers.publish import Publisher
 from avro_data_contracts.producers.rejection import Rejection
-from avro_data_contracts.producers.sources.source import Item, Request, Source
+from avro_data_contracts.producers.sources.source import Item, Request, Resumable, Source
 
 SLICE_S = 0.1
 SHOW_EVERY_S = 0.1
+KEEP_EVERY_S = 15.0
 _LAG_S = 1.0
 
 
@@ -156,6 +157,7 @@ class Run:
         self._refuses = refuses or publisher
         self._keeper = keeper
         self._next_show = 0.0
+        self._next_keep = time.monotonic() + KEEP_EVERY_S if isinstance(source, Resumable) else float("inf")
         self._ids: set[Hashable] = set()
         self._sent = 0
         self._report = Report()
@@ -170,7 +172,7 @@ class Run:
             report.ended = self._signal()
         except ContractsError as error:
             report.ended, report.error = "error", error
-        for finish in (self._publisher.flush, *([self._keeper.save] if self._keeper else [])):
+        for finish in (self._keep, *([self._keeper.save] if self._keeper else [])):
             try:
                 finish()
             except ContractsError as error:
@@ -189,6 +191,8 @@ class Run:
             if ended := self._ended() or self._pace():
                 return ended
             self._take(item)
+            if time.monotonic() >= self._next_keep:
+                self._keep()
             self._tell()
             # Before the next item, which may need a request.
             if ended := self._ended():
@@ -208,6 +212,13 @@ class Run:
                 self._ids.add(self._identity(item.outcome))
         if self._keeper is not None:
             self._keeper.taken()
+
+    def _keep(self) -> None:
+        """Wait until everything has arrived, and have the source keep its position."""
+        self._publisher.flush()
+        if isinstance(self._source, Resumable):
+            self._source.keep(self._report.fetched)
+            self._next_keep = time.monotonic() + KEEP_EVERY_S
 
     def _ended(self) -> str:
         """Return why to stop now, empty for no reason."""

@@ -111,5 +111,41 @@ def status(
     raise typer.Exit(EXIT_OK if found.in_order else EXIT_SERVICE)
 
 
+@app.command()
+def tail(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="A contract, a topic, or a dead-letter topic.")],
+    follow: Annotated[bool, typer.Option("--follow", help="Wait for further records until Ctrl-C.")] = False,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="TIME|OFFSET|begin",
+            help="Where to begin; without it, the newest 10 offsets of each partition.",
+            show_default=False,
+        ),
+    ] = None,
+    key: Annotated[str | None, typer.Option(metavar="K", help="Only records with this key, text or JSON.")] = None,
+    where: Annotated[
+        str | None, typer.Option(metavar="EXPR", help="Only records that fulfil it, in the language of rules.")
+    ] = None,
+    reveal: Annotated[bool, typer.Option("--reveal", help="Show personal data, which is masked otherwise.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print each record as one JSON object.")] = False,
+) -> None:
+    """Show the records of a topic, decoded, with schema version, partition, offset and time.
+
+    Dead letters are decoded as far as they go, with their reason.  It commits nothing.
+    """
+    from avro_data_contracts.streaming.inspection import tail
+
+    configured, _ = context.obj
+    tailed = tail.Tailed.of(loading.load(configured.contracts_dir), name)
+    uncompared = tail.show(
+        configured, tailed, follow=follow, start=start, key=key, where=where, as_json=as_json, reveal=reveal
+    )
+    if uncompared:
+        typer.echo(f"{uncompared} records could not be compared with --where: they cannot be decoded", err=True)
+
+
 if __name__ == "__main__":
     edge.run(app)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from operator import methodcaller
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from avro_data_contracts.contracts.catalog.dead_letter import Header
 from avro_data_contracts.contracts.registry import kafka
 from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.streaming import failures
+from avro_data_contracts.streaming.messages import headers as headers
+from avro_data_contracts.streaming.messages import place as place
 
 Ranges = Mapping[int, tuple[int, int]]
-_HEADERS = methodcaller("headers")
 
 
 def whole(settings: Settings, topic: str) -> dict[int, tuple[int, int]]:
@@ -100,24 +99,3 @@ def read(settings: Settings, topic: str, ranges: Ranges) -> Iterator[Message]:
                 _, offset = place(message)
                 if offset <= last:
                     yield message
-
-
-def place(message: Message) -> tuple[int, int]:
-    """Partition and offset of a consumed message."""
-    partition, offset = message.partition(), message.offset()
-    assert partition is not None
-    assert offset is not None
-    return partition, offset
-
-
-def headers(message: Message) -> list[Header]:
-    """Return the headers of a message; none when a name is not UTF-8, which the client cannot represent.
-
-    For such a name the client returns a broken list, which would crash the interpreter.  A call from C is checked.
-    The client keeps the list and would return it again, so it is replaced.
-    """
-    try:
-        return _HEADERS(message) or []
-    except SystemError:
-        message.set_headers([])
-        return []

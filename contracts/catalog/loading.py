@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Literal
 
-from avro_data_contracts.contracts.catalog import excerpt, primary_keys, sharing, yaml_text
+from avro_data_contracts.contracts.catalog import excerpt, primary_keys, sharing, source_fields, yaml_text
 from avro_data_contracts.contracts.catalog.contract import Contract, ContractSpec, Subject, types_of
 from avro_data_contracts.contracts.catalog.folder import (
     CONTRACT_FILE,
@@ -297,6 +297,7 @@ class _Reading:
             rules = reading.read(spec.rules, value.schema, lambda *at: (where, self._line(path, "rules", *at)))
             contract = Contract(name, where, spec, key, value, rules, said=frozenset(spec.model_fields_set))
             primary_keys.check(contract)
+            source_fields.check(contract)
         except ConfigurationError as error:
             if error.file == where and error.path and not error.line:
                 error = error.at(self._line(path, *error.path.split(".")))

@@ -13,8 +13,7 @@ from avro_data_contracts.contracts.catalog import yaml_text
 from avro_data_contracts.contracts.catalog.contract import ContractSpec
 from avro_data_contracts.contracts.catalog.folder import default_value
 from avro_data_contracts.contracts.errors import ConfigurationError
-from avro_data_contracts.contracts.sources.known import model_of
-from avro_data_contracts.contracts.sources.spec import SourceSpec
+from avro_data_contracts.contracts.sources.known import chosen
 
 
 @lru_cache(maxsize=20_000)  # most texts are the same in every version that a run reads
@@ -112,6 +111,14 @@ def line_of(node: yaml.Node, location: list[str | int]) -> int:
     return line + 1
 
 
+def _inside(document: Any, part: str | int) -> Any:
+    """The value at a key or number; None if there is none."""
+    try:
+        return document[part]
+    except (KeyError, IndexError, TypeError):
+        return None
+
+
 def _models(annotation: Any) -> Iterator[Any]:
     """The models in a type such as `dict[str, list[Model]]`."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
@@ -124,7 +131,6 @@ def _valid_names(location: list[str | int], document: Any) -> list[str]:
     model: Any = ContractSpec
     for part in location:
         annotation = next((f.annotation for name, f in model.model_fields.items() if part in (name, f.alias)), None)
-        model = next(_models(annotation), model)
-        if model is SourceSpec:
-            model = model_of(document["source"])
+        document = _inside(document, part)
+        model = chosen(next(_models(annotation), model), document)
     return [f.alias or name for name, f in model.model_fields.items()]

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from pydantic import ConfigDict, field_validator
+from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
 from avro_data_contracts.contracts import sources
+from avro_data_contracts.contracts.sources.http import pagination
 from avro_data_contracts.contracts.sources.spec import SourceSpec
 
 
@@ -36,9 +37,35 @@ class _Unknown(SourceSpec):
         raise ValueError(f"{value!r} is not a source; valid names here: {', '.join(SOURCES)}")
 
 
+class _Untold(SourceSpec):
+    """Refuses a source that does not say which it is."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse(cls, value: object) -> object:
+        raise ValueError(f"nothing says which source it is: {ways_to_tell()}")
+
+
+def ways_to_tell() -> str:
+    """What a `source` may begin with, for messages."""
+    ways = [f"{model.told_by}: …" if model.told_by else f"api: {name}" for name, model in SOURCES.items()]
+    return f"write {' or '.join(f'`{way}`' for way in ways)}"
+
+
 def model_of(source: Mapping[str, Any]) -> type[SourceSpec]:
-    """The model that validates a `source` as written: that of its `api`."""
-    if "api" not in source:
-        return SourceSpec
-    api = source["api"]
-    return SOURCES.get(api, _Unknown) if isinstance(api, str) else _Unknown
+    """The model that validates a `source` as written: that of its `api`, or of the key that tells which it is."""
+    if "api" in source:
+        api = source["api"]
+        return SOURCES.get(api, _Unknown) if isinstance(api, str) else _Unknown
+    return next((model for model in SOURCES.values() if model.told_by and model.told_by in source), _Untold)
+
+
+def chosen(model: type[BaseModel], written: Any) -> type[BaseModel]:
+    """The model that validates a part of `source` as written, where the written decides; otherwise `model` itself."""
+    if not isinstance(written, Mapping):
+        return model
+    if model is SourceSpec:
+        return model_of(written)
+    return pagination.model_of(written) if model is pagination.PaginationSpec else model

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import importlib
+from typing import Final
 
 from avro_data_contracts.producers.sources.source import Opens
+
+#: What `--from` names for records that are made from the contract.
+SAMPLE: Final = "sample:"
 
 
 def opener(api: str) -> Opens:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.settings import Settings
@@ -66,6 +66,18 @@ class Source(Protocol):
 
         Raises:
             ContractsError: the source failed.  What it gave before counts.
+        """
+        ...
+
+
+@runtime_checkable
+class Resumable(Protocol):
+    """A source that goes on where the run before it ended."""
+
+    def keep(self, taken: int) -> None:
+        """Keep the position after the first `taken` items, all of which Kafka has acknowledged.
+
+        A run calls it for the latest item or the one before it, and at its end.
         """
         ...
 

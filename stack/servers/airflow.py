@@ -24,7 +24,17 @@ USER = "admin"
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 # The variables that tasks inherit from whoever starts Airflow: settings of the project, connections, proxies.
 _HANDED_ON = (
-    *("KAFKA_", "SCHEMA_REGISTRY_", "CASSANDRA_", "POSTGRES_", "DATASOURCE_", "SPARK_", "STREAM_", "ALERT_"),
+    *(
+        "KAFKA_",
+        "SCHEMA_REGISTRY_",
+        "CASSANDRA_",
+        "POSTGRES_",
+        "DATASOURCE_",
+        "SPARK_",
+        "STREAM_",
+        "ALERT_",
+        "SOURCE_",
+    ),
     *("CONTRACTS_DIR", "CHECKPOINT_DIR", "LOG_FORMAT", "AIRFLOW_OWNER", "AIRFLOW_RETRY_", "AIRFLOW_CONN_"),
     *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"),
 )

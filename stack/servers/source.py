@@ -73,4 +73,5 @@ class DataSource:
         """Do nothing: the source has no accounts."""
 
     def exports(self, role: str) -> Mapping[str, str]:
-        return {"DATASOURCE_URL": self.address}
+        # The second says that nobody chose the first: a contract with an address of its own keeps it.
+        return {"DATASOURCE_URL": self.address, "DATASOURCE_DEFAULT_URL": self.address}

@@ -11,7 +11,8 @@ import requests
 import structlog
 
 from avro_data_contracts.contracts.errors import ConfigurationError, Refused, ServiceError
-from avro_data_contracts.producers.sources.randomuser.api import RandomuserApi, retry_after
+from avro_data_contracts.producers.sources.attempts import retry_after
+from avro_data_contracts.producers.sources.randomuser.api import RandomuserApi
 from avro_data_contracts.stack import ports
 from avro_data_contracts.stack.source.server import SourceServer
 from contracts_tests.fixtures.source_servers import source_servers

@@ -91,7 +91,7 @@ def test_status_versions_match_the_servers(stack):
 def test_env_prints_every_variable_in_shell_syntax(stack):
     wanted = [
         "KAFKA_BOOTSTRAP_SERVERS SCHEMA_REGISTRY_URL CASSANDRA_HOSTS CASSANDRA_USERNAME CASSANDRA_PASSWORD",
-        "POSTGRES_DSN DATASOURCE_URL JAVA_HOME SPARK_JARS SPARK_SUBMIT_OPTS",
+        "POSTGRES_DSN DATASOURCE_URL DATASOURCE_DEFAULT_URL JAVA_HOME SPARK_JARS SPARK_SUBMIT_OPTS",
     ]
     names = " ".join(wanted).split()
     lines = stack.run("env").stdout

@@ -35,7 +35,7 @@ def trees() -> dict[Path, ast.Module]:
 def test_every_raised_service_error_names_its_server() -> None:
     kinds, silent, seen = of_a_service(), [], 0
     # Their own __init__ sets the server.
-    within = {"_Temporary", "Busy", "NotJson", "Unreadable"}
+    within = {"Temporary", "Busy", "NotJson", "Unreadable"}
     for path, tree in trees().items():
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in kinds - within:

@@ -90,7 +90,7 @@ def test_only_known_modules_make_http_clients() -> None:
         for path in (CLONE / package).rglob("*.py")
     }
     clients = {name for name, text in found.items() if client.search(text)}
-    assert clients == {"contracts/registry/http.py", "producers/sources/randomuser/api.py", "orchestration/alerts.py"}
+    assert clients == {"contracts/registry/http.py", "producers/sources/attempts.py", "orchestration/alerts.py"}
     assert all("trust_env = not" in found[name] for name in clients)
     openers = [line for text in found.values() for line in text.splitlines() if "build_opener(" in line]
     assert openers

@@ -13,6 +13,7 @@ import pytest
 
 from contracts_tests.fixtures.clone import CLONE
 from contracts_tests.fixtures.contract_copies import copy_of_users
+from contracts_tests.fixtures.http_api import write_contract
 
 # Runs in a separate process, because importing Airflow changes global state.
 FACTS = """
@@ -132,6 +133,17 @@ def test_contract_with_a_source_gets_its_own_dag(tmp_path: Path) -> None:
     dags = facts(tmp_path, CONTRACTS_DIR=str(schemas))["dags"]
     assert sorted(dags) == ["dead_letter_review", "ingest_contacts_created", "user_automation"]
     assert dags["ingest_contacts_created"]["params"] == {"contract": "contacts_created", "count": 1000}
+
+
+def test_contract_with_an_http_source_gets_its_own_dag(tmp_path: Path) -> None:
+    schemas = write_contract(tmp_path, {"url": "https://shop.example/orders"})
+    write_contract(tmp_path, {"python": "shop.orders:read", "count": 5}, "paid", "paid")
+    copy_of_users(schemas, "users_created")
+    found = facts(tmp_path, CONTRACTS_DIR=str(schemas))
+    assert found["errors"] == {}
+    assert found["dags"]["ingest_orders"]["params"] == {"contract": "orders", "count": "all"}
+    assert found["dags"]["ingest_paid"]["params"] == {"contract": "paid", "count": 5}
+    assert "user_automation" in found["dags"]
 
 
 def only_lint_is_left(found: dict[str, Any]) -> None:
