@@ -10,12 +10,17 @@ from avro_data_contracts.contracts.errors import ConfigurationError
 _FILE: Final = ".env"
 
 
-def told() -> dict[str, str]:
-    """Return the variables, by their names in small letters.
+def variables() -> dict[str, str]:
+    """Return the variables, by their names.
 
     Raises:
         ConfigurationError: `.env` cannot be read.
     """
+    return {**_written(), **os.environ}
+
+
+def told() -> dict[str, str]:
+    """Return the variables, by their names in small letters.  Raises as `variables`."""
     return {name.lower(): value for name, value in (*_written().items(), *os.environ.items())}
 
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from pathlib import Path
 from urllib.parse import quote, quote_plus
 
-from dotenv import dotenv_values
-
+from avro_data_contracts.contracts import environment
 from avro_data_contracts.contracts.errors import ConfigurationError
-from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.contracts.sources import secrets
 
 
@@ -21,11 +17,9 @@ class Environment:
         file: the contract, for messages.
     """
 
-    def __init__(self, file: str, variables: Mapping[str, str | None] | None = None) -> None:
-        env_file = Settings.model_config.get("env_file")
-        known = {**dotenv_values(Path(str(env_file))), **os.environ} if variables is None else variables
+    def __init__(self, file: str, variables: Mapping[str, str] | None = None) -> None:
         self._file = file
-        self._known = known
+        self._known = environment.variables() if variables is None else variables
         self._used: dict[str, str] = {}
 
     def fill(self, text: str) -> str:
