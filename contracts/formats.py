@@ -261,7 +261,7 @@ def as_gitlab(result: Result) -> list[dict[str, Any]]:
             {
                 "description": f"{at}{one.message}; fix: {one.fix}",
                 "check_name": one.rule,
-                "fingerprint": hashlib.sha256("\0".join(words).encode()).hexdigest(),
+                "fingerprint": hashlib.sha256("\0".join(words).encode("utf-8", "surrogateescape")).hexdigest(),
                 "severity": "info" if one.approved else _SEVERITIES[one.severity],
                 "location": {"path": one.file or ".", "lines": {"begin": max(one.line, 1)}},
             }

@@ -19,7 +19,8 @@ def run(folder: Path, *arguments: str, data: bytes | None = None) -> subprocess.
     inherited = {name: value for name, value in os.environ.items() if name not in _OF_HOOKS}
     environment = {**inherited, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
     return subprocess.run(
-        ["git", "-C", str(folder), *arguments],
+        # Without the setting, a user's configuration can hide what the first commit changed.
+        ["git", "-C", str(folder), "-c", "log.showRoot=true", *arguments],
         input=data,
         stdin=subprocess.DEVNULL if data is None else None,
         capture_output=True,

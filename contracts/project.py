@@ -29,6 +29,9 @@ FILE: Final = "contracts.toml"
 SCHEMAS: Final = Path("schemas")
 
 _DEFAULTS: Final = ("owner", "compatibility", "subject_strategy")
+_COMPATIBILITIES: Final = tuple(
+    f"{level}{reach}" for level in ("BACKWARD", "FORWARD", "FULL") for reach in ("", "_TRANSITIVE")
+)
 _STRATEGIES: Final = ("TopicName", "TopicRecordName", "RecordName")
 _LEVELS: Final = ("off", "warning", "error")
 
@@ -123,8 +126,9 @@ class _Reading:
         said = self._table(document, "contracts")
         self._refuse_others("contracts.", said, ("schemas", *_DEFAULTS, "baseline", "ignore"))
         defaults: dict[str, str] = {key: self._text(said, key) for key in _DEFAULTS if key in said}
-        if (strategy := defaults.get("subject_strategy", _STRATEGIES[0])) not in _STRATEGIES:
-            raise self._refusal("contracts.subject_strategy", f"{strategy!r} is not {_one_of(_STRATEGIES)}")
+        for key, values in (("subject_strategy", _STRATEGIES), ("compatibility", ("NONE", *_COMPATIBILITIES))):
+            if defaults.get(key, values[0]) not in values:
+                raise self._refusal(f"contracts.{key}", f"{defaults[key]!r} is not {_one_of(values)}")
         ignored = said.get("ignore", [])
         if not isinstance(ignored, list) or not all(isinstance(one, str) for one in ignored):
             raise self._refusal("contracts.ignore", "is not a list of texts")

@@ -17,7 +17,13 @@ from pathlib import PurePosixPath
 
 from avro_data_contracts.contracts.avro import outline
 from avro_data_contracts.contracts.catalog import heads
-from avro_data_contracts.contracts.catalog.folder import default_heads, is_head, is_schema_file
+from avro_data_contracts.contracts.catalog.folder import (
+    CONTRACT_FILE,
+    contract_name,
+    default_heads,
+    is_head,
+    is_schema_file,
+)
 
 #: More words than these are looked up in an index of all words, which takes as long as to search for so many.
 _FEW = 30
@@ -41,6 +47,8 @@ def of_change(now: Mapping[str, str], before: Mapping[str, str], changed: Collec
     reach = _Reach(texts, frozenset(changed))
     reach.affect(changed)
     reach.affect(reach.with_approvals())
+    # Its name is its topic, which only reading it tells.
+    reach.affect(path for path in texts if path == CONTRACT_FILE)
     return reach.closure()
 
 
@@ -189,8 +197,16 @@ class _Reach:
                 for path in (having | by_default) & self._heads.keys()
                 if any(not schemas.isdisjoint(one.files) for one in self._heads_of(path))
             )
-        having = self._in_heads.having({name.removesuffix("-value").removesuffix("-key") for name in shared})
+        having = self._in_heads.having(shared)
         self.affect(path for path in having if any(not shared.isdisjoint(one.shared) for one in self._heads_of(path)))
+        if named := {name for path in affected if path in self._heads for name in self._names(path)}:
+            self.affect(path for path in self._heads if not named.isdisjoint(self._names(path)))
+
+    def _names(self, path: str) -> Collection[str]:
+        """What a contract is called; in the folder itself it has the name of its topic."""
+        if path != CONTRACT_FILE:
+            return (contract_name(path),)
+        return {one.names.topic for one in self._heads_of(path) if one.names}
 
     def _shared(self, path: str) -> Iterable[str]:
         """What no other contract may have, of a contract or of the types in a schema: a record may be a subject."""
@@ -206,7 +222,9 @@ class _Reach:
         changed = [one for path in affected for one in self._types_of(path)]
         read = [*changed, *(one for path in needed for one in self._types_of(path))]
         roots = {name for one in changed for name in one.roots}
-        subjects = {name for path in affected for name in self._shared(path)}  # a shared type has one too
+        # A shared type is a subject too, and so may a record be, alone or with a topic in front.
+        shared = {name for path in affected for name in self._shared(path)}
+        subjects = {part for name in shared for part in (name, *_after_hyphens(name))}
         defined = {name for one in changed for name in one.defined}
         used = {name for one in read for name in one.used}
         foreign = {name for one in read for both in one.foreign for name in both}
@@ -245,6 +263,10 @@ class _Reach:
     def _types_of(self, path: str) -> list[_Types]:
         """One for each text that is JSON."""
         return [one for text in self._schemas.get(path, ()) if (one := _types(text)) is not None]
+
+
+def _after_hyphens(name: str) -> list[str]:
+    return [name[at + 1 :] for at, character in enumerate(name) if character == "-"]
 
 
 def _uses(types: _Types, names: Collection[str]) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
@@ -21,6 +21,7 @@ CONTRACT_FILE = "contract.yaml"
 CONTRACT_ENDING = f".{CONTRACT_FILE}"
 #: Why a file is not read.
 IGNORED, IS_FOLDER, LEFT_OUT = "git ignores it", "it is a folder", "contracts.toml ignores it"
+HIDDEN = "this sparse checkout leaves it out"
 #: Names that a reader could take for a contract's.
 _ALIKE = frozenset({"contract.yml", "contracts.yaml", "contracts.yml"})
 
@@ -61,8 +62,9 @@ class Folder:
             and join(PurePosixPath(path).parent.as_posix(), CONTRACT_FILE) not in self.texts
         )
 
-    def only(self, paths: Collection[str]) -> Folder:
+    def only(self, paths: Iterable[str]) -> Folder:
         """The same with these texts only."""
+        paths = frozenset(paths)
         others = tuple(path for path in self.texts if path not in paths)
         return replace(self, texts={path: self.texts[path] for path in self.texts if path in paths}, others=others)
 
@@ -248,12 +250,20 @@ class _Reading:
         if top is None:
             return
         self.ignored = _ignored(self.folder)
+        if _git(top, "config", "--type=bool", "-z", "core.sparseCheckout") == [b"true"]:
+            self.unread |= dict.fromkeys(filter(is_contract_file, _hidden(self.folder)), HIDDEN)
         for path in _submodules(top):
             module = top / path
             if module.is_relative_to(here) and module.is_dir() and not any(module.iterdir()):
                 name = module.relative_to(here).as_posix()
                 fix = "run: git submodule update --init"
                 self._fault(name, "the submodule is not checked out, so its contracts cannot be read", fix)
+
+
+def _hidden(folder: Path) -> list[str]:
+    """Paths below `folder` that git has, and that a sparse checkout leaves out of the work tree."""
+    entries = (os.fsdecode(entry) for entry in _git(folder, "ls-files", "-t", "-z", "--", "."))
+    return [entry[2:] for entry in entries if entry.startswith("S ") and not (folder / entry[2:]).exists()]
 
 
 def _ignored(folder: Path) -> set[str]:

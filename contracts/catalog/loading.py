@@ -233,6 +233,7 @@ class _Reading:
                 fix=f"run contracts init, or add {self.root}/<topic>/{CONTRACT_FILE} (docs/reference/contract.md)",
             )
         specs = {path: spec for path in heads if (spec := self._spec(path))}
+        self._names(specs)
         everywhere = dict.fromkeys([*heads, *(join(one, CONTRACT_FILE) for one in self.broken)])
         own = {file for path in everywhere for file in self._named(path, specs.get(path))}
         lent = lent_by({path: text for path, text in texts.items() if is_schema_file(path)}, own)
@@ -278,6 +279,17 @@ class _Reading:
             self.broken[name] = topic
             self._fault(error, name)
             return None
+
+    def _names(self, specs: dict[str, ContractSpec]) -> None:
+        """Take out contracts with the name of another one."""
+        found: dict[str, str] = {}
+        for path, spec in list(specs.items()):
+            name = _name(path, spec.topic)
+            if (other := found.setdefault(name, path)) != path:
+                del specs[path]
+                what = f"the contract in {join(self.root, other)} is called {name} too"
+                fix = "rename the file or folder of one of the two, because commands know contracts by their names"
+                self._fault(ConfigurationError(what, file=join(self.root, path), line=1, fix=fix), name)
 
     def _named(self, path: str, spec: ContractSpec | None) -> Collection[str]:
         """The files that a contract file names, or probably names."""

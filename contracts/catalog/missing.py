@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from avro_data_contracts.contracts.catalog.folder import IGNORED, LEFT_OUT, Folder, beside, join
+from avro_data_contracts.contracts.catalog.folder import HIDDEN, IGNORED, LEFT_OUT, Folder, beside, join
 from avro_data_contracts.contracts.errors import ConfigurationError
 
 #: How to have a file read, by why it is not.
-_IN_SIGHT = {IGNORED: "remove {} from .gitignore", LEFT_OUT: "remove {} from `ignore` in contracts.toml"}
+_IN_SIGHT = {
+    IGNORED: "remove {} from .gitignore",
+    LEFT_OUT: "remove {} from `ignore` in contracts.toml",
+    HIDDEN: "run git sparse-checkout add with the folder of {}",
+}
 
 
 def missing(key: str, name: str, head: str, files: Folder, root: str, line: int) -> ConfigurationError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -14,6 +14,9 @@ from avro_data_contracts.contracts.catalog.contract import ContractSpec
 from avro_data_contracts.contracts.catalog.folder import default_value
 from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.sources.known import chosen
+
+#: A contract file with more values is a mistake, or meant to keep whoever reads it busy.
+MOST_VALUES: Final = 100_000
 
 
 @lru_cache(maxsize=20_000)  # most texts are the same in every version that a run reads
@@ -47,11 +50,24 @@ def parse_spec(text: str, where: str, defaults: frozenset[tuple[str, str]] = fro
             line=1,
             fix=f"write a mapping with the keys {', '.join(ContractSpec.model_fields)}",
         )
+    if _size(node, {}) > MOST_VALUES:
+        what = f"its aliases (*name) stand for more than {MOST_VALUES:,} values"
+        raise ConfigurationError(what, file=where, line=1, fix="write out what they stand for, where it is needed")
     _refuse_duplicates(node, where)
     try:
         return ContractSpec.model_validate({"value": default_value(where), **dict(defaults), **document})
     except ValidationError as error:
         raise _as_configuration_error(error, node, document, where) from None
+
+
+def _size(node: yaml.Node, known: dict[int, int]) -> int:
+    """How many values a node has, those of its aliases included."""
+    if id(node) not in known:
+        known[id(node)] = 1  # an alias inside of what it stands for
+        inner = node.value if isinstance(node, (yaml.MappingNode, yaml.SequenceNode)) else ()
+        parts = (each for one in inner for each in (one if isinstance(one, tuple) else (one,)))
+        known[id(node)] = 1 + sum(_size(one, known) for one in parts)
+    return known[id(node)]
 
 
 def _refuse_duplicates(node: yaml.Node, where: str) -> None:

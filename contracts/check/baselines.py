@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from functools import cached_property
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
@@ -24,7 +25,7 @@ from avro_data_contracts.contracts.check.run import Baseline
 from avro_data_contracts.contracts.check.states import FolderState, GitState, Part, State
 from avro_data_contracts.contracts.compat.levels import LEVELS
 from avro_data_contracts.contracts.errors import ConfigurationError
-from avro_data_contracts.contracts.history.timeline import Former, Timeline, Version, history_name
+from avro_data_contracts.contracts.history.timeline import Former, Timeline, Version
 from avro_data_contracts.contracts.registry.parallel import each
 from avro_data_contracts.contracts.registry.registered import RegisteredSchema, comparable
 from avro_data_contracts.contracts.settings import Settings
@@ -68,7 +69,6 @@ class GitSource:
         self.state = state
         self.repository = state.repository
         self._former: dict[str, Former] = {}  # by topic
-        self._known: Timeline | None = None
 
     def baseline(self, part: Part, current: Catalog) -> Baseline:
         found = _read(part, self.state)
@@ -78,7 +78,7 @@ class GitSource:
         missing = [one.topic for one in current.contracts.values() if one.topic not in topics]
         broken = {topic: name for name, topic in found.broken.items() if topic}
         for topic in dict.fromkeys([*missing, *broken]):
-            if former := self._timeline(current).former(topic):
+            if former := self._timeline.former(topic):
                 self._former[topic] = former
                 contracts[f"{topic} {former.contract.value.name}"] = former.contract
                 if former.contract.name in found.broken:
@@ -99,7 +99,7 @@ class GitSource:
         new = {old.name: current.contracts[name] for name, old in before.items()}
         newest: dict[str, Earlier] = {}
         earlier: dict[str, list[Version]] = {}
-        whole: dict[str, str] = {}
+        whole: list[str] = []
         for name, (old, subject) in wanted.items():
             newest[name] = Earlier(self.state.name, subject.schema, old.sinks)
             both = [one for one in (old, new.get(old.name)) if one]
@@ -111,12 +111,11 @@ class GitSource:
                     fix="run: git fetch --unshallow origin",
                 )
             if former := self._former.get(old.topic):
-                earlier[name] = former.versions.get(history_name(old, subject), [])
+                earlier[name] = former.versions.get(name, [])
             elif transitive or (subject.role == "value" and any(one.sinks for one in both)):
-                whole[name] = history_name(old, subject)
+                whole.append(name)
         if whole:
-            found = self._timeline(current).versions(whole.values())
-            earlier |= {name: found[known] for name, known in whole.items()}
+            earlier |= self._timeline.versions(whole)
         for name, versions in earlier.items():
             if versions:
                 # The last version is the baseline's own.  It also has the tables that this text had before.
@@ -126,14 +125,10 @@ class GitSource:
                 newest[name] = Earlier(label, base.schema, tuple(sinks.values()))
         return _Parsed(newest, earlier)
 
-    def _timeline(self, current: Catalog) -> Timeline:
-        if self._known is not None:
-            return self._known
-        root, state = PurePosixPath(current.root), self.state
-        own = {one.file for contract in current.contracts.values() for one in contract.subjects}
-        lent = [PurePosixPath(one.file).relative_to(root).as_posix() for one in current.types if one.file in own]
-        self._known = Timeline(state.repository, state.commit, state.below, state.shown, state.defaults, lent)
-        return self._known
+    @cached_property
+    def _timeline(self) -> Timeline:
+        state = self.state
+        return Timeline(state.repository, state.commit, state.below, state.shown, state.project.defaults)
 
 
 class _Parsed(Mapping[str, tuple[Earlier, ...]]):

@@ -37,7 +37,7 @@ def examine(
     state = states.state(against, folder, now.texts)
     part = states.concerned(now, state)
     if state is not None and part.is_empty and part.outside.issuperset(names):
-        examined = tuple(sorted(names or part.outside))
+        examined = tuple(sorted(set(names or part.outside)))
         return examined, Checked(state.label, (), len(examined))
     # These load the models of contract.yaml, which takes longer than all of the above.
     from avro_data_contracts.contracts.catalog import loading

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import posixpath
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -17,6 +18,7 @@ from avro_data_contracts.contracts import project
 from avro_data_contracts.contracts.catalog import excerpt
 from avro_data_contracts.contracts.catalog.folder import (
     CONTRACT_FILE,
+    HIDDEN,
     Folder,
     contract_name,
     decoded,
@@ -80,6 +82,8 @@ def whole(now: Folder, state: State | None) -> Part:
     if state is None:
         return Part(now, Folder({}))
     before = state.read(now.texts)
+    # What a sparse checkout hides is not removed.
+    before = before.only(path for path in before.texts if now.unread.get(path) != HIDDEN)
     return Part(now, before, was_empty=not any(map(is_head, before.texts)), elsewhere=state.submodules())
 
 
@@ -146,7 +150,7 @@ class GitState:
         self.commit = commit
         self.name = name
         self.is_merge_base = is_merge_base
-        self._below = below
+        self._below = None if below is None else posixpath.normpath(below).removeprefix(".")
         self._present = frozenset(present)
 
     @classmethod
@@ -208,26 +212,28 @@ class GitState:
         return Path(os.path.relpath(self.repository.top / self.below)).as_posix()
 
     @cached_property
-    def defaults(self) -> Mapping[str, str]:
+    def project(self) -> Project:
         """What `contracts.toml` said at the commit: the nearest one around the folder.
 
         Of one that cannot be read, what it says now, so that a change can repair it.
         """
         below = PurePosixPath(self.below or ".")
         for path in (str(PurePosixPath(one, project.FILE)) for one in (below, *below.parents)):
-            if data := self.repository.text(self.commit, path):
+            data = self.repository.text(self.commit, path)
+            if data is not None:
                 try:
-                    return project.parse(data, Path(f"{path} of {self.commit.short}")).defaults
+                    return project.parse(data, self.repository.top / path)
                 except ConfigurationError:
-                    return self._project.defaults
-        return {}
+                    return self._now
+        return Project()
 
     def read(self, known: Mapping[str, str] = _NOTHING) -> Folder:
         outside: list[ConfigurationError] = []
         files = self.repository.files(self.commit, self.below, is_contract_file, outside.append)
         prefix = f"{self.below}/" if self.below else ""
         wanted = {path[len(prefix) :]: blob for path, blob in sorted(files.items())}
-        wanted = {path: blob for path, blob in wanted.items() if not self._project.ignores(self.folder / path)}
+        ignored = self._ignored(wanted)
+        wanted = {path: blob for path, blob in wanted.items() if path not in ignored}
         same = {path: known[path] for path, blob in wanted.items() if path in known and _is(known[path], blob)}
         blobs = self.repository.blobs(blob for path, blob in wanted.items() if path not in same)
         shown = {one: PurePosixPath(self.shown, one.file[len(prefix) :]).as_posix() for one in outside}
@@ -239,7 +245,13 @@ class GitState:
                 faults.append(
                     ConfigurationError("the file is not UTF-8", file=PurePosixPath(self.shown, path).as_posix())
                 )
-        return Folder(found, faults=tuple(faults), defaults=self.defaults, root=self.shown)
+        return Folder(found, faults=tuple(faults), defaults=self.project.defaults, root=self.shown)
+
+    def _ignored(self, paths: Iterable[str]) -> frozenset[str]:
+        """The files that contracts.toml leaves out: now, unless that hides a contract that was there."""
+        now = {path for path in paths if self._now.ignores(self.folder / path)}
+        then = {path for path in paths if self.project.ignores(self.repository.top / self.below / path)}
+        return frozenset(then if any(is_head(path) for path in now - then) else now)
 
     def submodules(self) -> tuple[str, ...]:
         return tuple(
@@ -256,7 +268,7 @@ class GitState:
         return bool(self.repository.files(self.commit, below, is_head))
 
     @cached_property
-    def _project(self) -> Project:
+    def _now(self) -> Project:
         return project.find(self.folder)
 
 

@@ -212,7 +212,7 @@ class Repository:
         if not below or f"{target}/".startswith(f"{below}/") or f"{below}/".startswith(f"{target}/"):
             return {}
         found: dict[str, str] = {}
-        for inner, mode, blob in _entries(self._checked("ls-tree", "-r", "-z", hash_).stdout):
+        for inner, mode, blob in _entries(self._checked("ls-tree", "-r", "-z", "--full-tree", hash_).stdout):
             full = f"{path}/{inner}"
             if wanted(full):
                 found[full] = self._followed(commit, full)[1] if mode == _LINK else blob
@@ -240,10 +240,10 @@ class Repository:
         kind = words[1].decode() if len(words) > 1 else ""
         return (kind, words[0].decode()) if kind in ("blob", "tree") else ("", "")
 
-    def text(self, commit: Commit, path: str) -> bytes:
-        """Return the content of a file, path from the top; empty if there is none."""
+    def text(self, commit: Commit, path: str) -> bytes | None:
+        """Return the content of a file, path from the top; None if there is none."""
         kind, hash_ = self._followed(commit, path, needed=False)
-        return self.blobs([hash_])[hash_] if kind == "blob" else b""
+        return self.blobs([hash_])[hash_] if kind == "blob" else None
 
     def gone(self, old: Commit, new: Commit, names: Iterable[str]) -> list[str]:
         """Return the paths (from the top) of all files with such names that `old` has and `new` lacks."""

@@ -1,18 +1,20 @@
 """The history of the contracts of a folder, commit by commit, by subject.
 
-A subject is identified by its name; the contract.yaml of each commit says which file it is in.  So a renamed folder
-or file keeps its history, and a contract that was removed and is back has its old one.
+A subject is identified by its name; the contract.yaml of each commit says which file it is in, and that file the
+record that it may be named after.  So a renamed folder or file keeps its history, and a contract that was removed and
+is back has its old one.
 """
 
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, NamedTuple
 
 from avro_data_contracts.contracts.avro import outline, parsing
+from avro_data_contracts.contracts.catalog.choices import SubjectStrategy
 from avro_data_contracts.contracts.catalog.contract import Contract, ContractSpec, Role, Subject
 from avro_data_contracts.contracts.catalog.earlier import Earlier
 from avro_data_contracts.contracts.catalog.folder import beside, contract_name, is_head, is_schema_file
@@ -25,8 +27,8 @@ from avro_data_contracts.contracts.history import files as file_history
 from avro_data_contracts.contracts.history.git import Commit, Repository
 from avro_data_contracts.contracts.stores.spec import SinkSpec
 
-#: Instead of the name of a record, which the contract file does not say.
-_RECORD_OF: Final = "the record of "
+#: In the names of strategies that name a subject after its record, which the contract file does not say.
+_BY_RECORD: Final = "RecordName"
 
 #: To search for more subjects takes longer than to read all contract files.
 _FEW: Final = 30
@@ -81,14 +83,14 @@ class _Head:
     spec: ContractSpec | None
 
     @property
-    def subjects(self) -> dict[str, str]:
-        """Name -> path."""
-        return {self.name_of(role): path for role, path in self.files.items()}
+    def of_record(self) -> bool:
+        """Whether the value's subject is named after its record."""
+        spec = self.spec
+        return bool(spec and spec.subject is None and spec.subject_strategy is not SubjectStrategy.TopicName)
 
-    def name_of(self, role: Role) -> str:
-        if self.spec is None:
-            return f"{self.topic}-{role}"
-        return subject_name(self.spec, role, _instead_of_a_name(self.contract))
+    def name_of(self, role: Role, record: str) -> str:
+        """The name of a subject; empty if it needs the name of a record that there is none.  `record`: that name."""
+        return f"{self.topic}-{role}" if self.spec is None else subject_name(self.spec, role, record)
 
     @property
     def contract(self) -> str:
@@ -113,7 +115,6 @@ class Timeline:
         below: the folder, from the top of the repository.
         shown: the name of the folder in messages.
         defaults: see `Folder`.
-        lent: the schemas of contracts that other schemas use too.
     """
 
     def __init__(
@@ -123,29 +124,26 @@ class Timeline:
         below: str,
         shown: str,
         defaults: Mapping[str, str],
-        lent: Collection[str] = (),
     ) -> None:
         self.repository = repository
         self.commit = commit
         self.below = below
         self.shown = shown
         self.defaults = frozenset(defaults.items())
-        self.lent = frozenset(lent)
 
     def versions(self, names: Collection[str]) -> dict[str, list[Version]]:
-        """Return every text that these subjects (see `history_name`) had, oldest first.
+        """Return every text that these subjects had, oldest first.
 
         A text that came back is at its last place, so the last text is that of the commit if the subject still
         exists.
         """
-        found = self._versions(names, alone=True)
-        if any(_uses_others(version.text) for versions in found.values() for version in versions):
-            return self._versions(names, alone=False)
-        return found
+        found = self._versions(names, ())
+        used = {name for versions in found.values() for one in versions for name in _foreign(one.text)}
+        return self._versions(names, self._defining(used)) if used else found
 
-    def _versions(self, names: Collection[str], *, alone: bool) -> dict[str, list[Version]]:
-        """`alone`: the texts use no types of other files, so that these do not matter, nor who owns them."""
-        moments = list(self._moments(names, alone=alone))
+    def _versions(self, names: Collection[str], types: Collection[str]) -> dict[str, list[Version]]:
+        """`types`: the paths of the files with types that the texts use."""
+        moments = list(self._moments(names, types))
         wanted = {blob for _, seen, others in moments for blob in (*others.values(), *(one.blob for one in seen))}
         texts = self._texts(wanted)
         found: dict[str, dict[tuple[str, ...], Version]] = {name: {} for name in names}
@@ -166,26 +164,57 @@ class Timeline:
                     version.sinks = (version.sinks or {}) | named
         return {name: list(versions.values()) for name, versions in found.items()}
 
+    def _defining(self, names: Collection[str]) -> frozenset[str]:
+        """The paths of the files that ever had one of these types, or one that such a file uses."""
+        ever: dict[str, set[str]] = {}
+        for _, changed in self._steps:
+            for path, blob in changed.items():
+                if blob and is_schema_file(path):
+                    ever.setdefault(path, set()).add(blob)
+        texts = self._texts({blob for blobs in ever.values() for blob in blobs})
+        wanted, found, waiting = set(names), set[str](), set(names)
+        while waiting:
+            words = {name.rpartition(".")[2] for name in waiting}
+            waiting = set()
+            for path, blobs in ever.items():
+                if path in found:
+                    continue
+                several = [texts[blob] for blob in blobs]
+                if not any("\\u" in text or any(word in text for word in words) for text in several):
+                    continue
+                parts = [one for text in several for one in outline.parts(text) or ()]
+                if any(not wanted.isdisjoint(one.defined) for one in parts):
+                    found.add(path)
+                    waiting |= {name for text in several for name in _foreign(text)} - wanted
+            wanted |= waiting
+        return frozenset(found)
+
     def former(self, topic: str) -> Former | None:
         """Return the last contract of a topic that today's rules can read; None if there is none."""
         head = self._newest(topic)
         if head is None or head.spec is None:
             return None
-        versions = self.versions(list(head.subjects))
+        record = _record(self._last_text(head.files["value"])) if head.of_record else ""
+        names = {role: head.name_of(role, record) for role in head.files}
+        versions = self.versions(list(names.values()))
         subjects: dict[str, Subject] = {}
         for role, path in head.files.items():
-            name = head.name_of(role)
+            texts = versions[names[role]]
             newest = None
-            while versions[name] and (newest := versions[name][-1].parsed()) is None:
-                versions[name].pop()
+            while texts and (newest := texts[-1].parsed()) is None:
+                texts.pop()
             if newest is None:
                 return None
             where = posixpath.join(self.shown, path)
-            found = Subject("", role, where, versions[name][-1].text, newest.schema)
-            subjects[role] = replace(found, name=subject_name(head.spec, role, found.fullname))
+            subjects[role] = Subject(names[role], role, where, texts[-1].text, newest.schema)
         file = posixpath.join(self.shown, head.path)
         contract = Contract(head.contract, file, head.spec, subjects.get("key"), subjects["value"])
-        return Former(contract, versions, versions[head.name_of("value")][-1].label)
+        return Former(contract, versions, versions[names["value"]][-1].label)
+
+    def _last_text(self, path: str) -> str:
+        """The last text that a file had; empty if it never was there."""
+        blobs = [blob for _, changed in self._steps if (blob := changed.get(path))]
+        return self._texts(blobs[-1:])[blobs[-1]] if blobs else ""
 
     # -- commits -----------------------------------------------------------------------------------------------------
 
@@ -203,15 +232,15 @@ class Timeline:
             for (commit, _), files in zip(self._steps, by_step, strict=True)
         ]
 
-    def _heads(self, wanted: Callable[[str, str], bool]) -> Iterator[tuple[Commit, dict[str, _Head | None]]]:
+    def _heads(self, wanted: Callable[[str], bool]) -> Iterator[tuple[Commit, dict[str, _Head | None]]]:
         """For each step, the contract files that it changed, by path; None for one that is removed, broken, or not
-        `wanted` by its path and text."""
+        `wanted` by its text."""
         for commit, files in self._head_texts:
             yield (
                 commit,
                 {
                     path: _head(text, path, posixpath.join(self.shown, path), self.defaults)
-                    if text and wanted(path, text)
+                    if text and wanted(text)
                     else None
                     for path, text in files.items()
                 },
@@ -219,15 +248,16 @@ class Timeline:
 
     def _newest(self, topic: str) -> _Head | None:
         """The last contract file of a topic, if possible one that today's rules accept."""
-        told = self._heads(lambda path, text: may_have([topic], text))
+        told = self._heads(lambda text: may_have([topic], text))
         heads = [head for _, files in told for head in files.values() if head and head.topic == topic]
         return sorted(heads, key=lambda head: head.spec is not None)[-1] if heads else None
 
     def _moments(
-        self, names: Collection[str], *, alone: bool
+        self, names: Collection[str], types: Collection[str]
     ) -> Iterator[tuple[Commit, list[_Seen], Mapping[str, str]]]:
-        """Each commit that concerns these subjects, with those subjects, and path -> blob of the shared types."""
-        told_by_step = self._heads(_mention(names) if alone else lambda path, text: True)
+        """Each commit that concerns these subjects, with those subjects, and path -> blob of the `types`."""
+        told_by_step = list(self._heads(_mention(names, self.defaults)))
+        records = self._records(head for _, told in told_by_step for head in told.values() if head)
         files: dict[str, str] = {}
         heads: dict[str, _Head] = {}  # by path
         owners: dict[str, tuple[str, _Head]] = {}  # subject -> path
@@ -238,20 +268,19 @@ class Timeline:
             for path in [path for path, blob in changed.items() if not blob]:
                 del files[path]
             touched: set[str] = set()
-            if told:
+            if told or not records.keys().isdisjoint(changed.values()):
                 heads |= {path: head for path, head in told.items() if head}
                 heads = {path: head for path, head in heads.items() if told.get(path, head)}
-                touched = {name for head in told.values() if head for name in head.subjects}
-                owners = {name: (path, head) for head in heads.values() for name, path in head.subjects.items()}
+                named = {head_path: _subjects(head, files, records) for head_path, head in heads.items()}
+                touched = {name for path in told if path in named for name in named[path]}
+                owners = {name: (path, heads[at]) for at, each in named.items() for name, path in each.items()}
                 own = {}
                 for name, (path, _) in owners.items():
                     own.setdefault(path, []).append(name)
-            if not alone and (told or not changed.keys() <= own.keys() - self.lent):
-                now = {
-                    path: blob
-                    for path, blob in files.items()
-                    if is_schema_file(path) and (path not in own or path in self.lent)
-                }
+            if types and (told or not changed.keys().isdisjoint(types)):
+                # A shared type wins over one that a contract lends.
+                paths = sorted((path for path in files if path in types), key=lambda path: (path in own, path))
+                now = {path: files[path] for path in paths}
                 if now != others:
                     others, touched = now, set(names)
             touched |= {name for path in changed for name in own.get(path, ())}
@@ -265,36 +294,41 @@ class Timeline:
             if seen:
                 yield commit, seen, others
 
+    def _records(self, heads: Iterable[_Head]) -> dict[str, str]:
+        """The full names of records that are subjects, by the blobs of their files."""
+        paths = {head.files["value"] for head in heads if head.of_record}
+        blobs = {blob for _, changed in self._steps for path, blob in changed.items() if blob and path in paths}
+        return {blob: _record(text) for blob, text in self._texts(blobs).items()}
+
     def _texts(self, blobs: Collection[str]) -> dict[str, str]:
         return {blob: data.decode("utf-8", "replace") for blob, data in self.repository.blobs(blobs).items()}
 
 
-def _mention(names: Collection[str]) -> Callable[[str, str], bool]:
-    """Whether a contract file, by its path and text, may have one of these subjects; never wrongly not."""
-    contracts = {name.partition(_RECORD_OF)[2] for name in names if _RECORD_OF in name}
-    subjects = [name for name in names if _RECORD_OF not in name]
-    if len(subjects) > _FEW:
-        return lambda path, text: True
-    return lambda path, text: contract_name(path) in contracts or may_have(subjects, text)
+def _mention(names: Collection[str], defaults: Iterable[tuple[str, str]]) -> Callable[[str], bool]:
+    """Whether the text of a contract file may have one of these subjects; never wrongly not."""
+    if len(names) > _FEW or any(_BY_RECORD in value for _, value in defaults):
+        return lambda text: True
+    return lambda text: _BY_RECORD in text or may_have(names, text)
 
 
-def _uses_others(text: str) -> bool:
-    """Whether a schema may use types of other files."""
-    return any(one.defined.isdisjoint(both) for one in outline.parts(text) or () for both in one.used)
+def _subjects(head: _Head, files: Mapping[str, str], records: Mapping[str, str]) -> dict[str, str]:
+    """Name -> path."""
+    record = records.get(files.get(head.files["value"], ""), "") if head.of_record else ""
+    return {name: path for role, path in head.files.items() if (name := head.name_of(role, record))}
 
 
-def history_name(contract: Contract, subject: Subject) -> str:
-    """Return the name of a contract's subject in its history.
-
-    The contract file of an old commit does not say the full name of its record, so a subject that is named after one
-    is known by its contract.
-    """
-    role: Role = "key" if subject.role == "key" else "value"
-    return subject_name(contract.spec, role, _instead_of_a_name(contract.name))
+def _record(text: str) -> str:
+    """The full name of the type that a schema is; empty if it has none."""
+    found = outline.outline(text)
+    if found is None:
+        return ""
+    return found.name or next((written for (_, written), at in found.used.items() if at == ()), "")
 
 
-def _instead_of_a_name(contract: str) -> str:
-    return f"{_RECORD_OF}{contract}"
+def _foreign(text: str) -> set[str]:
+    """The names, as their namespace completes them and as written, that a schema uses and does not define."""
+    parts = outline.parts(text) or ()
+    return {name for one in parts for both in one.used if one.defined.isdisjoint(both) for name in both}
 
 
 def _head(text: str, path: str, where: str, defaults: frozenset[tuple[str, str]]) -> _Head | None:

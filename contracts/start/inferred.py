@@ -39,7 +39,11 @@ def of(source: str, folder: Path, keys: Mapping[str, str]) -> Started:
         if read is None:
             raise ConfigurationError(f"{source!r} is not a source that init knows", where="--from", fix=_HOW)
         name = samples.field_name(path.stem, ())
-        schema = samples.record(samples.type_name(path.stem), _records(path, read), samples.NAMESPACE)
+        try:
+            schema = samples.record(samples.type_name(path.stem), _records(path, read), samples.NAMESPACE)
+        except RecursionError:
+            what, fix = "a record is nested too deeply for a schema", "leave such records out of the sample"
+            raise ConfigurationError(what, where=str(path), fix=fix) from None
     said = project.find(folder)
     top = said.schemas or folder
     writing = Writing({key: value for key, value in keys.items() if key not in said.defaults})

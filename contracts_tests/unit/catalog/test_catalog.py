@@ -43,6 +43,10 @@ def test_unknown_nested_key_error_names_valid_keys_at_that_level() -> None:
     assert "valid names here: table, primary_key, schema" in told
 
 
+#: Each line stands for nine times the values of the one before.
+ALIASES = "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12))
+
+
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
@@ -56,6 +60,7 @@ def test_unknown_nested_key_error_names_valid_keys_at_that_level() -> None:
         ("owner: shop", "owner: 2026-13-45", "contract.yaml:2: not YAML: 2026-13-45 is not a date: month must be"),
         ("owner: shop", "owner: \x07", "contract.yaml:2: not YAML"),
         ("owner: shop", "owner: " + "[" * 3000, "not YAML"),
+        ("owner: shop", f"owner: shop\n{ALIASES}", "its aliases (*name) stand for more than 100,000 values"),
     ],
 )
 def test_broken_contract_error_names_file_and_cause(old: str, new: str, words: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
+from collections.abc import Collection
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,13 @@ import pytest
 from avro_data_contracts.contracts import settings
 from avro_data_contracts.contracts.catalog import loading
 from avro_data_contracts.contracts.catalog.findings import UNREADABLE, FailOn
-from avro_data_contracts.contracts.catalog.folder import Folder
+from avro_data_contracts.contracts.catalog.folder import Folder, is_schema_file
 from avro_data_contracts.contracts.catalog.places import Texts
 from avro_data_contracts.contracts.check import states
 from avro_data_contracts.contracts.check.examine import examine
 from avro_data_contracts.contracts.formats import Result, as_document
 from avro_data_contracts.contracts.history import timeline
+from avro_data_contracts.contracts.history.timeline import Timeline, Version
 from avro_data_contracts.contracts.lint import run as lint
 from contracts_tests.fixtures.git import git
 from contracts_tests.fixtures.random_repository import Files, RandomRepository
@@ -44,12 +46,17 @@ def document(folder: Path, against: str) -> dict[str, Any]:
     return as_document(Result("check", names, checked.findings, FailOn.error, checked))
 
 
+def _versions_of_all(self: Timeline, names: Collection[str]) -> dict[str, list[Version]]:
+    return self._versions(names, {path for _, changed in self._steps for path in changed if is_schema_file(path)})
+
+
 def both(folder: Path, against: str, monkeypatch: pytest.MonkeyPatch) -> tuple[dict[str, Any], dict[str, Any]]:
     """The result of what the change concerns, and that of everything."""
     part = document(folder, against)
     with monkeypatch.context() as patch:
         patch.setattr(states, "concerned", states.whole)
-        patch.setattr(timeline, "_uses_others", lambda text: True)
+        patch.setattr(timeline, "_mention", lambda names, defaults: lambda text: True)
+        patch.setattr(Timeline, "versions", _versions_of_all)
         return part, document(folder, against)
 
 

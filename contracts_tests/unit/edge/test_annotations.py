@@ -176,3 +176,15 @@ def test_check_takes_the_name_of_a_contract_that_is_gone(top: Path, monkeypatch:
     monkeypatch.chdir(top / "services" / "shop")
     assert "CONTRACT_REMOVED" in run_contracts("check", "--against", "HEAD", "orders").stdout
     assert "CONTRACT_REMOVED" not in run_contracts("check", "--against", "HEAD", "bills").stdout
+
+
+@pytest.mark.parametrize("output", ["text", "github", "gitlab", "junit", "json", "markdown"])
+def test_file_whose_name_is_not_utf8_is_reported(
+    output: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path, Files(), BELOW)
+    (tmp_path / BELOW / os.fsdecode(b"\xff.avsc")).write_text("{")
+    done = run_contracts("lint", "--schemas", BELOW, "--format", output)
+    assert (done.returncode, done.stderr) == (2, "")
+    assert "the text ends inside" in done.stdout

@@ -89,6 +89,10 @@ def test_without_a_repository_nothing_above_the_working_folder_is_searched(
         ("[lint]\nENUM_DEFAULT = 'no'\n", "'off', 'warning' or 'error'"),
         ("[lint]\nENUM_DEFAULT = false\n", "'off', 'warning' or 'error'"),
         ("file = 'x'\n", "unknown key 'file'"),
+        ("[contracts]\ncompatibility = 'SOME'\n", "contracts.compatibility: 'SOME' is not 'NONE', "),
+        ("[contracts]\nignore = 'x'\n", "contracts.ignore: is not a list of texts"),
+        ("contracts = 1\n", "contracts: is not a table"),
+        ("[contracts]\nowner = ''\n", "contracts.owner: is not a text, or is empty"),
     ],
 )
 def test_invalid_file_exits_with_2_and_says_what_is_valid(text: str, words: str, top: Path) -> None:

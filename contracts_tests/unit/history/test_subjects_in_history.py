@@ -142,3 +142,100 @@ def test_change_of_what_concerns_the_topic_is_told_once_by_the_contract_that_say
     assert {name for name, _ in repository.found()} == {sayer}
     rules = [rule for _, rule in repository.found()]
     assert sorted(rules) == ["DEAD_LETTERS_MOVED", "KEY_CHANGED", "PARTITIONS_CHANGED"]
+
+
+# -- where a contract is, and what git is told ----------------------------------------------------------------------
+
+
+def trap(repository: Repository, before: str, after: str, said: dict[str, str]) -> list[tuple[str, str]]:
+    """A field goes, and comes back with another type: only the whole history shows it.  The contract moves before."""
+    for fields in ([ID, CODE], [ID]):
+        repository.write(before, *fields, **said)
+        repository.commit()
+    if before != after:
+        (repository.folder / "schemas" / before).rename(repository.folder / "schemas" / after)
+        repository.commit()
+    repository.write(after, ID, RETYPED, **said)
+    return repository.found()
+
+
+@pytest.mark.parametrize("said", STRATEGIES)
+@pytest.mark.parametrize(("before", "after"), [(".", "."), ("old", "new")])
+def test_history_is_found_at_the_root_and_after_a_rename(
+    repository: Repository, said: dict[str, str], before: str, after: str
+) -> None:
+    assert [rule for _, rule in trap(repository, before, after, said)] == ["TYPE_MISMATCH"]
+
+
+@pytest.mark.parametrize("setting", ["log.showRoot=false", "log.diffMerges=off", "diff.relative=true"])
+def test_settings_of_git_hide_no_history(repository: Repository, setting: str) -> None:
+    git(repository.folder, "config", *setting.split("="))
+    assert trap(repository, "placed", "placed", {}) == [("placed", "TYPE_MISMATCH")]
+
+
+def test_type_that_a_contract_lent_is_in_the_history(repository: Repository) -> None:
+    uses = {"name": "code", "type": "shop.Placed"}
+    repository.write("placed", ID, topic="placed")
+    for number, fields in enumerate(([ID, uses], [ID])):
+        repository.write("paid", *fields, record="Paid", topic="paid")
+        # Others need nothing of it: nobody lends anything any longer.
+        repository.write(f"other{number}", ID, record=f"Other{number}", topic=f"other{number}")
+        repository.commit()
+    repository.write("paid", ID, RETYPED, record="Paid", topic="paid")
+    assert repository.found() == [("paid", "TYPE_MISMATCH")]
+
+
+def test_contract_in_a_linked_folder_is_in_the_baseline(repository: Repository) -> None:
+    repository.write("placed", ID)
+    repository.write("../shop/linked", ID, topic="linked", record="Linked")
+    link = repository.folder / "schemas" / "linked"
+    link.symlink_to("../shop/linked")
+    repository.commit()
+    assert repository.found() == []
+    link.unlink()
+    assert repository.found() == [("linked", "CONTRACT_REMOVED")]
+
+
+def test_ignoring_a_contract_is_removing_it(repository: Repository) -> None:
+    for name in ("placed", "paid"):
+        repository.write(name, ID, topic=name, record=name.title())
+    repository.project("")
+    repository.commit()
+    repository.project('[contracts]\nignore = ["schemas/paid"]\n')
+    assert repository.found() == [("paid", "CONTRACT_REMOVED")]
+    repository.commit()
+    assert repository.found() == []
+
+
+def test_contract_outside_a_sparse_checkout_is_not_removed(repository: Repository) -> None:
+    for name in ("placed", "paid"):
+        repository.write(name, ID, topic=name, record=name.title())
+    repository.commit()
+    git(repository.folder, "sparse-checkout", "set", "--no-cone", "/schemas/paid/")
+    assert not (repository.folder / "schemas" / "placed").exists()
+    assert repository.found() == []
+    repository.write("paid", ID, CODE, topic="paid", record="Paid")
+    assert repository.found() == [("paid", "READER_FIELD_MISSING_DEFAULT_VALUE")]
+
+
+@pytest.mark.parametrize("below", ["schemas", "./schemas", "schemas/.", "schemas//", "schemas/placed/.."])
+def test_folder_of_a_ref_may_be_written_in_any_way(repository: Repository, below: str) -> None:
+    repository.write("placed", ID)
+    repository.commit()
+    repository.write("placed", ID, CODE)
+    assert repository.found(f"HEAD:{below}") == [("placed", "READER_FIELD_MISSING_DEFAULT_VALUE")]
+
+
+@pytest.mark.parametrize(("one", "other", "topic"), [("a", "a.contract.yaml", "b"), (".", "placed", "placed")])
+def test_two_contracts_of_one_name_are_refused(repository: Repository, one: str, other: str, topic: str) -> None:
+    repository.write("first", ID, topic="first", record="First")
+    repository.commit()
+    repository.write(one, ID, topic="a" if topic == "b" else topic)
+    if other.endswith(".yaml"):
+        text = f"topic: {topic}\nowner: o\ncompatibility: NONE\nvalue: a/value.avsc\n"
+        (repository.folder / "schemas" / other).write_text(text)
+    else:
+        repository.write(other, ID, topic="another", record="Another")
+    ((name, rule),) = repository.found()
+    assert rule == "UNREADABLE"
+    assert name in ("a", "placed")
