@@ -256,6 +256,8 @@ class _Reading:
             module = top / path
             if module.is_relative_to(here) and module.is_dir() and not any(module.iterdir()):
                 name = module.relative_to(here).as_posix()
+                if self.project.ignores(self.folder / name):
+                    continue
                 fix = "run: git submodule update --init"
                 self._fault(name, "the submodule is not checked out, so its contracts cannot be read", fix)
 

@@ -135,6 +135,8 @@ def test_submodule_that_is_not_checked_out_is_told(with_submodule: Path) -> None
     (told,) = faults(with_submodule)
     assert "schemas/vendor: the submodule is not checked out" in told
     assert "git submodule update --init" in told
+    (with_submodule.parent / "contracts.toml").write_text('[contracts]\nignore = ["schemas/vendor"]\n')
+    assert faults(with_submodule) == []
 
 
 def test_linked_folder_is_read(folder: Path) -> None:
