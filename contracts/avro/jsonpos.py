@@ -11,7 +11,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import isfinite, isnan
 from typing import Any, NamedTuple
 
@@ -193,6 +193,10 @@ def load(text: str) -> Document:
     if _too_deep(text, value):
         _scan(text)
     return Document(text, value, repeated)
+
+
+#: As `load`, for a text of which many parts are read one after the other.
+load_once = lru_cache(maxsize=8)(load)
 
 
 def dump(value: Any) -> str:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from avro_data_contracts.contracts.avro import protocols
-from avro_data_contracts.contracts.avro.jsonpos import Document, JsonError, Pointer, load
+from avro_data_contracts.contracts.avro.jsonpos import Document, JsonError, Pointer, load, load_once
 from avro_data_contracts.contracts.avro.names import qualify
 from avro_data_contracts.contracts.avro.nodes import PRIMITIVES
 
@@ -43,9 +43,9 @@ def position(text: str, part: int | None, at: Pointer) -> tuple[int, int]:
 
 def document(text: str, part: int | None) -> Document:
     """The JSON of a text, or of one of its `parts`."""
-    whole = load(text)
     if part is None:
-        return whole
+        return load(text)
+    whole = load_once(text)
     return whole.part(part, protocols.TYPES if protocols.is_protocol(whole.value) else ())
 
 

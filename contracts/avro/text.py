@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from avro_data_contracts.contracts.avro import protocols
-from avro_data_contracts.contracts.avro.jsonpos import Document, JsonError, Pointer, load
+from avro_data_contracts.contracts.avro.jsonpos import Document, JsonError, Pointer, load, load_once
 from avro_data_contracts.contracts.avro.nodes import path_of
 from avro_data_contracts.contracts.avro.slips import quoted
 from avro_data_contracts.contracts.errors import InvalidSchema, Redefined, UnknownType
@@ -25,7 +25,7 @@ class SchemaText:
     def __init__(self, text: str, where: str, part: int | None = None) -> None:
         self.where = where
         try:
-            whole = load(text)
+            whole = load(text) if part is None else load_once(text)
         except JsonError as error:
             raise InvalidSchema(
                 f"not valid JSON: {error.what}",

@@ -95,7 +95,8 @@ class SharedTypes:
                     file=self._shown(one.path),
                     line=line,
                     column=column,
-                    fix="define a shared type once: delete or rename one of the two",
+                    fix="define a shared type once: delete or rename one of the two; or, if each is a topic's value, "
+                    "give each a contract (contracts init)",
                 )
             else:
                 try:

@@ -257,6 +257,7 @@ class GitState:
         return tuple(
             PurePosixPath(self.shown, PurePosixPath(path).relative_to(self.below)).as_posix()
             for path in self.repository.submodules(self.commit, self.below)
+            if not self._now.ignores(self.folder / PurePosixPath(path).relative_to(self.below))
         )
 
     def told_elsewhere(self) -> str:
