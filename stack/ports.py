@@ -157,9 +157,16 @@ def holder(port: int, at: str = HOST) -> str:
         if not entry.name.isdigit():
             continue
         try:
-            for descriptor in (entry / "fd").iterdir():
-                if os.readlink(descriptor) in inodes:
-                    return f"process {(entry / 'comm').read_text(encoding='utf-8').strip()} (pid {entry.name})"
+            if any(_target(descriptor) in inodes for descriptor in (entry / "fd").iterdir()):
+                return f"process {(entry / 'comm').read_text(encoding='utf-8').strip()} (pid {entry.name})"
         except OSError:
             continue
     return ""
+
+
+def _target(descriptor: Path) -> str:
+    """What a file descriptor leads to; empty if it was closed meanwhile, which says nothing of the others."""
+    try:
+        return os.readlink(descriptor)
+    except OSError:
+        return ""

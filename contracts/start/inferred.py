@@ -85,7 +85,9 @@ def _lines(path: Path) -> list[Mapping[str, Any]]:
             continue
         try:
             one = json.loads(line, parse_float=_fraction, parse_constant=_refuse, object_pairs_hook=_object)
-        except (ValueError, RecursionError) as error:
+        except RecursionError:
+            raise _broken(path, number, "not JSON that can be read: it is nested too deeply") from None
+        except ValueError as error:
             raise _broken(path, number, f"not JSON: {error}") from None
         if not isinstance(one, dict):
             raise _broken(path, number, "the line is not a JSON object")

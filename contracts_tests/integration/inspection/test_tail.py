@@ -75,7 +75,7 @@ class Orders:
     def tail(self, *words: str) -> list[dict[str, Any]]:
         done = self.run("streaming", "tail", *words, "--json")
         assert done.returncode == 0, done.stderr
-        return [json.loads(line) for line in done.stdout.splitlines()]
+        return [json.loads(line) for line in done.stdout.split("\n") if line]
 
     def send(self, name: str, *records: dict[str, Any]) -> None:
         contract = loading.load_one(self.schemas, name)

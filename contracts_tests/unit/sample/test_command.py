@@ -40,7 +40,7 @@ def repository(tmp_path: Path) -> Iterator[Path]:
 
 def lines(done: Done) -> list[Any]:
     assert done.returncode == 0, done.stderr
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    return [json.loads(line) for line in done.stdout.split("\n") if line]
 
 
 def test_lines_are_the_records_of_python(repository: Path) -> None:

@@ -217,3 +217,31 @@ def test_stack_errors_have_exit_codes_and_show_the_fix():
     assert Cancelled.exit_code == 130
     text = str(ServerError("did not", where="kafka", detail="a\nb", fix="do it"))
     assert text == "kafka: did not\n  | a\n  | b\n  fix: do it"
+
+
+def test_holder_is_found_while_it_opens_and_closes_files(tmp_path):
+    stop = threading.Event()
+
+    def churn() -> None:
+        while not stop.is_set():
+            with closing(socket.socket()):
+                pass
+
+    threads = [threading.Thread(target=churn) for _ in range(2)]
+    # The sockets of the threads get lower numbers than the one that is looked for.
+    gap = [socket.socket() for _ in range(20)]
+    with closing(socket.socket()) as holder:
+        holder.bind((ports.HOST, 0))
+        holder.listen()
+        for one in gap:
+            one.close()
+        for thread in threads:
+            thread.start()
+        try:
+            found = {ports.holder(holder.getsockname()[1]) for _ in range(50)}
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+    assert len(found) == 1
+    assert f"(pid {os.getpid()})" in found.pop()

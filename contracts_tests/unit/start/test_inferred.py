@@ -120,7 +120,7 @@ def test_name_that_avro_does_not_allow_is_replaced_and_told(top: Path) -> None:
         ("a.jsonl", "[1]", "not a JSON object"),
         ("a.jsonl", '{"x": NaN}', "NaN"),
         ("a.jsonl", "", "no records"),
-        ("a.jsonl", '{"x":' + "[" * 100_000, "not JSON"),
+        ("a.jsonl", '{"x":' + "[" * 100_000, "nested too deeply"),
         ("a.jsonl", '{"x":' * 2_000 + "1" + "}" * 2_000, "nested too deeply"),
         ("a.csv", "x,y\n1", "a.csv:2"),
         ("a.csv", "x,x\n1,2", "same name"),
