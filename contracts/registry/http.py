@@ -75,6 +75,10 @@ class Busy(ServiceError):
         self.after_s = after_s
 
 
+class NoAnswer(ServiceError):
+    """The registry took the request, and did not answer in time."""
+
+
 class RegistryHttp:
     """Requests to one base URL, from any number of threads.
 
@@ -185,7 +189,7 @@ class RegistryHttp:
                 allow_redirects=False,
             )
         except requests.Timeout:
-            raise ServiceError(
+            raise NoAnswer(
                 f"no answer within {self._timeout_s:g} s to {method} {path}",
                 where=self.where,
                 server="registry",
