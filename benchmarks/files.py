@@ -17,14 +17,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import Producer
-from confluent_kafka.schema_registry import SchemaRegistryClient
-from confluent_kafka.schema_registry.avro import AvroSerializer
-from confluent_kafka.serialization import MessageField, SerializationContext
-
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.settings import Settings
 from benchmarks import records, servers
+from benchmarks.bare import send
 
 #: Users that are written again and again, with ids of their own.
 DIFFERENT = 50_000
@@ -101,36 +97,14 @@ def _ours(configured: Settings, contract: Contract, file: Path) -> dict[str, Any
 
 def _bare(configured: Settings, contract: Contract, file: Path) -> float:
     """Seconds of the loop that one would write."""
-    registry = SchemaRegistryClient({"url": configured.schema_registry_url})
-    conf = {"auto.register.schemas": False, "subject.name.strategy.type": "TOPIC"}
-    key = AvroSerializer(registry, contract.key.schema_text, conf=conf)
-    value = AvroSerializer(registry, contract.value.schema_text, conf=conf)
-    key_context = SerializationContext(contract.topic, MessageField.KEY)
-    value_context = SerializationContext(contract.topic, MessageField.VALUE)
-    producer = Producer(
-        {
-            "bootstrap.servers": configured.kafka_bootstrap_servers,
-            "enable.idempotence": True,
-            "compression.type": "lz4",
-            "linger.ms": 20,
-            "queue.buffering.max.messages": 200_000,
-            "log_level": 0,
-        }
-    )
     start = time.perf_counter()
     with file.open("rb") as lines:
-        for line in lines:
-            user = json.loads(line)
-            user["dob"] = dt.date.fromisoformat(user["dob"])
-            user["registered_date"] = dt.datetime.fromisoformat(user["registered_date"])
-            while True:
-                try:
-                    producer.produce(
-                        contract.topic, key=key({"id": user["id"]}, key_context), value=value(user, value_context)
-                    )
-                    break
-                except BufferError:
-                    producer.poll(0.1)
-            producer.poll(0)
-    assert producer.flush(60) == 0
+        send(configured, contract, map(_user, lines))
     return time.perf_counter() - start
+
+
+def _user(line: bytes) -> dict[str, Any]:
+    user: dict[str, Any] = json.loads(line)
+    user["dob"] = dt.date.fromisoformat(user["dob"])
+    user["registered_date"] = dt.datetime.fromisoformat(user["registered_date"])
+    return user

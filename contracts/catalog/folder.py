@@ -65,8 +65,13 @@ class Folder:
     def only(self, paths: Iterable[str]) -> Folder:
         """The same with these texts only."""
         paths = frozenset(paths)
-        others = tuple(path for path in self.texts if path not in paths)
-        return replace(self, texts={path: self.texts[path] for path in self.texts if path in paths}, others=others)
+        others = (*self.others, *(path for path in self.texts if path not in paths))
+        return replace(self, texts={path: text for path, text in self.texts.items() if path in paths}, others=others)
+
+    @property
+    def outside(self) -> frozenset[str]:
+        """The names of the contracts among `others`."""
+        return frozenset(contract_name(path) for path in self.others if is_head(path))
 
     def readable(self) -> Mapping[str, str]:
         """The texts.

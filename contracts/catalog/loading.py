@@ -166,18 +166,17 @@ def load_folder(folder: Path) -> tuple[Loaded, Folder]:
 def load_some(folder: Path, names: Collection[str]) -> tuple[Loaded, Folder]:
     """As `load_folder`, but only what concerns the contracts with these names; all if there are no names.
 
-    A name that no contract has is no error here: `Loaded.names` has all names.
+    A name that no contract has is not an error here: `Loaded.names` has all names.
     """
     if not names:
         return load_folder(folder)
     files = read_folder(folder)
-    every = [path for path in files.texts if is_head(path)]
     # The contract in the folder itself has the name of its topic.
-    named = [path for path in every if contract_name(path) in names or path == CONTRACT_FILE]
-    paths = excerpt.of_contracts(files.texts, {*named, *files.paths_of_faults})
-    outside = frozenset(contract_name(path) for path in every if path not in paths)
-    part = files.only(paths)
-    return read(part, str(folder), outside=outside), part
+    named = {
+        path for path in files.texts if is_head(path) and (contract_name(path) in names or path == CONTRACT_FILE)
+    }
+    part = files.only(excerpt.of_contracts(files.texts, named.union(files.paths_of_faults)))
+    return read(part, str(folder)), part
 
 
 def load_one(folder: Path, name: str) -> Contract:
@@ -190,28 +189,26 @@ def from_files(files: Mapping[str, str], root: str) -> Catalog:
     return read(Folder(files), root).whole()
 
 
-def read(files: Folder, root: str, *, stored: bool = False, outside: frozenset[str] = frozenset()) -> Loaded:
+def read(files: Folder, root: str, *, stored: bool = False) -> Loaded:
     """Read contracts, as far as they can be read.
 
     Args:
         root: the folder of the files, for messages.
         stored: whether the registry has accepted the schemas before (see `parsing.parse_stored`).
-        outside: names of contracts whose files are not among `files` (see `excerpt`).
 
     Raises:
         ConfigurationError: there is no contract.
     """
-    return _Reading(files, root, stored, outside).read()
+    return _Reading(files, root, stored).read()
 
 
 class _Reading:
     """Reads one state of the files, once."""
 
-    def __init__(self, files: Folder, root: str, stored: bool, outside: frozenset[str]) -> None:
+    def __init__(self, files: Folder, root: str, stored: bool) -> None:
         self.files = files
         self.root = root
         self.stored = stored
-        self.outside = outside
         # By place and words: a schema can be read twice, for itself and as a type.
         self.faults: dict[tuple[str, int, int, str], Fault] = {}
         self.broken: dict[str, str] = {}
@@ -226,7 +223,7 @@ class _Reading:
             if not is_schema_file(path):
                 self.broken[contract_name(path) if is_head(path) else path] = ""
         self._almost()
-        if not heads and not self.faults and not self.outside:
+        if not heads and not self.faults and not self.files.outside:
             raise ConfigurationError(
                 f"no folder has a {CONTRACT_FILE}",
                 where=self.root,
@@ -254,9 +251,9 @@ class _Reading:
         self._agree()
         subjects = [subject for contract in self.contracts.values() for subject in contract.subjects]
         catalog = Catalog(self.root, MappingProxyType(self.contracts), types_of(subjects))
-        unused = {} if self.broken or self.stored or self.outside else shared.unused(subjects)
+        unused = {} if self.broken or self.stored or self.files.outside else shared.unused(subjects)
         faults, broken = tuple(self.faults.values()), MappingProxyType(self.broken)
-        return Loaded(catalog, faults, broken, MappingProxyType(unused), self.outside)
+        return Loaded(catalog, faults, broken, MappingProxyType(unused), self.files.outside)
 
     def _fault(self, error: ConfigurationError, contract: str = "") -> None:
         self.faults.setdefault(_key(error), Fault(error, contract))

@@ -45,7 +45,7 @@ def examine(
     from avro_data_contracts.contracts.check import baselines, run
 
     source = baselines.source(state, settings)
-    current = loading.read(part.now, str(folder), outside=part.outside)
+    current = loading.read(part.now, str(folder))
     base = source.baseline(part, current.catalog)
     chosen = run.chosen(current, base, names)
     histories = source.histories(run.changed_subjects(current.catalog, base, chosen), current.catalog)

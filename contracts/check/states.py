@@ -20,7 +20,6 @@ from avro_data_contracts.contracts.catalog.folder import (
     CONTRACT_FILE,
     HIDDEN,
     Folder,
-    contract_name,
     decoded,
     is_contract_file,
     is_head,
@@ -59,16 +58,19 @@ class Part:
 
     Attributes:
         now, before: the files of the two.
-        outside: the names of the contracts that are the same in both, and that the change does not concern.
         was_empty: whether the whole earlier state has no contract.
         elsewhere: submodules, whose contracts are in another repository.
     """
 
     now: Folder
     before: Folder
-    outside: frozenset[str] = frozenset()
     was_empty: bool = False
     elsewhere: tuple[str, ...] = ()
+
+    @property
+    def outside(self) -> frozenset[str]:
+        """The names of the contracts that are the same in both, and that the change does not concern."""
+        return self.now.outside
 
     @property
     def is_empty(self) -> bool:
@@ -97,8 +99,7 @@ def concerned(now: Folder, state: State | None) -> Part:
     changed = {path for path in {*now.texts, *before.texts} if now.texts.get(path) != before.texts.get(path)}
     was = {path: before.texts[path] for path in changed if path in before.texts}
     paths = excerpt.of_change(now.texts, was, changed | unread)
-    outside = frozenset(contract_name(path) for path in now.texts if is_head(path) and path not in paths)
-    return replace(part, now=now.only(paths), before=before.only(paths), outside=outside)
+    return replace(part, now=now.only(paths), before=before.only(paths))
 
 
 class FolderState:

@@ -23,7 +23,7 @@ class _Misfit(Exception):
 
 @dataclass(frozen=True)
 class Default:
-    """An expression; `factory` makes the value anew each time, because it can be changed."""
+    """An expression; `factory` makes a new value each time, because a value can be changed."""
 
     text: str
     factory: str = ""

@@ -20,38 +20,24 @@ from avro_data_contracts.producers.sources.file.failure import Broken, Unreadabl
 from avro_data_contracts.producers.sources.file.inputs import Input
 from avro_data_contracts.producers.sources.file.lines import LONGEST, lines
 from avro_data_contracts.producers.sources.file.reading import Found, Place
-from avro_data_contracts.producers.sources.file.streams import Stream
+from avro_data_contracts.producers.sources.file.streams import Stream, Streamed
 from avro_data_contracts.producers.sources.source import Record
 
 #: Bytes that are not UTF-8, as `surrogateescape` has them.
 _ESCAPED: Final = re.compile("[\udc80-\udcff]")
 
 
-class CsvRows:
+class CsvRows(Streamed):
     """See `reading.Reader`."""
 
     unit = "line"
 
     def __init__(self, given: Input, schema: Schema, asked: Asked) -> None:
-        self._stream = Stream(given)
+        super().__init__(given)
         self._schema = schema
         self._asked = asked
         self._place = Place()
         self._row = _Row()
-
-    @property
-    def fraction(self) -> float | None:
-        return self._stream.fraction
-
-    @property
-    def notes(self) -> list[str]:
-        return self._stream.notes
-
-    def head(self, end: int) -> str:
-        return self._stream.head.text(end)
-
-    def close(self) -> None:
-        self._stream.close()
 
     def found(self, after: Place) -> Iterator[Found]:
         csv.field_size_limit(LONGEST)

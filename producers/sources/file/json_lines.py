@@ -13,32 +13,18 @@ from avro_data_contracts.producers.rejection import Rejection
 from avro_data_contracts.producers.sources.file.inputs import Input
 from avro_data_contracts.producers.sources.file.lines import LONGEST, Line, lines
 from avro_data_contracts.producers.sources.file.reading import Found, Place
-from avro_data_contracts.producers.sources.file.streams import BOM, Stream
+from avro_data_contracts.producers.sources.file.streams import BOM, Streamed
 from avro_data_contracts.producers.sources.source import Record
 
 
-class JsonLines:
+class JsonLines(Streamed):
     """See `reading.Reader`."""
 
     unit = "line"
 
     def __init__(self, given: Input, schema: Schema, asked: Asked) -> None:
-        self._stream = Stream(given)
+        super().__init__(given)
         self._convert = plain(schema, asked)
-
-    @property
-    def fraction(self) -> float | None:
-        return self._stream.fraction
-
-    @property
-    def notes(self) -> list[str]:
-        return self._stream.notes
-
-    def head(self, end: int) -> str:
-        return self._stream.head.text(end)
-
-    def close(self) -> None:
-        self._stream.close()
 
     def found(self, after: Place) -> Iterator[Found]:
         for line in lines(self._stream, after):

@@ -161,6 +161,27 @@ class Stream:
             self.notes.append("another file has its name now; the earlier one was read to its end")
 
 
+class Streamed:
+    """The part of a `reading.Reader` that its stream decides."""
+
+    def __init__(self, given: Input) -> None:
+        self._stream = Stream(given)
+
+    @property
+    def fraction(self) -> float | None:
+        return self._stream.fraction
+
+    @property
+    def notes(self) -> list[str]:
+        return self._stream.notes
+
+    def head(self, end: int) -> str:
+        return self._stream.head.text(end)
+
+    def close(self) -> None:
+        self._stream.close()
+
+
 class _Counted(io.RawIOBase):
     """Counts what is read."""
 
