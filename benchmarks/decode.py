@@ -27,7 +27,7 @@ from avro_data_contracts.contracts.registry.snapshot import Snapshot
 from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.streaming.decode import decoder as decode
 from avro_data_contracts.streaming.decode import framing
-from avro_data_contracts.streaming.decode.writers import Writers
+from avro_data_contracts.streaming.decode.writer_schemas import Writers
 from avro_data_contracts.streaming.run import source
 from avro_data_contracts.streaming.spark import session
 from benchmarks import records, servers

@@ -8,7 +8,7 @@ from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.registry.client import Registry
 from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.streaming.decode.decoder import Decoder
-from avro_data_contracts.streaming.decode.writers import Writers
+from avro_data_contracts.streaming.decode.writer_schemas import Writers
 from avro_data_contracts.streaming.run import source
 
 

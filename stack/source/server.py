@@ -1,6 +1,6 @@
 """The local source API over HTTP, on the loopback address only (`python -m stack.source.server`).
 
-GET  /api/        users, as randomuser.me/api/ 1.4 answers (also /api/1.4/); docs/reference/source-api.md
+GET  /api/        users, as randomuser.me/api/ 1.4 answers (also /api/1.4/); docs/reference/local-source.md
 GET  /health      {"status": "ok", …}
 GET  /_control    the faults still to come, and the number of requests for users so far
 POST /_control    {"faults": ["429:retry_after=1*2", …]}: see stack/source/faults.py
@@ -284,7 +284,7 @@ def start(
     try:
         queue = FaultQueue(faults)
     except BadFault as error:
-        raise UsageError(str(error), where="--fault", fix="docs/reference/source-api.md lists them") from None
+        raise UsageError(str(error), where="--fault", fix="docs/reference/local-source.md lists them") from None
     recording = read_recording(replay) if replay else None
     try:
         return SourceServer(host, port, recording=recording, faults=queue, seed=seed)

@@ -18,7 +18,7 @@ from avro_data_contracts.contracts.registry.client import Registry
 from avro_data_contracts.streaming.decode import decoder, framing
 from avro_data_contracts.streaming.decode.framing import SchemaKey
 from avro_data_contracts.streaming.decode.reasons import OF_ANOTHER, OF_NOBODY, Reason
-from avro_data_contracts.streaming.decode.writers import LookedUp, Writer, Writers
+from avro_data_contracts.streaming.decode.writer_schemas import LookedUp, Writer, Writers
 
 TOMBSTONE = "tombstone"
 _JUDGED = ("record", "reason", "detail")

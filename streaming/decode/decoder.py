@@ -28,7 +28,7 @@ from avro_data_contracts.streaming.decode import framing, rules, strict, values
 from avro_data_contracts.streaming.decode.framing import SchemaKey
 from avro_data_contracts.streaming.decode.reasons import Reason
 from avro_data_contracts.streaming.decode.strict import StrictReader
-from avro_data_contracts.streaming.decode.writers import Writer
+from avro_data_contracts.streaming.decode.writer_schemas import Writer
 
 SENTINEL = bytes.fromhex("c0ffee5eed5ea1ed")
 _NO_RECORD = "the body fits its writer schema, but Avro cannot convert it to the contract's schema"

@@ -32,7 +32,7 @@ from avro_data_contracts.streaming.dead_letters.letters import Letters, Place
 from avro_data_contracts.streaming.decode import framing
 from avro_data_contracts.streaming.decode.framing import Headers, SchemaKey
 from avro_data_contracts.streaming.decode.reasons import OF_ANOTHER, OF_NOBODY
-from avro_data_contracts.streaming.decode.writers import Writer, Writers
+from avro_data_contracts.streaming.decode.writer_schemas import Writer, Writers
 from avro_data_contracts.streaming.inspection import stored
 from avro_data_contracts.streaming.inspection.stored import Position
 from avro_data_contracts.streaming.run import gaps

@@ -16,7 +16,7 @@ from confluent_kafka.admin import AdminClient
 from pyspark.sql import SparkSession
 
 from avro_data_contracts.contracts.settings import Settings
-from avro_data_contracts.streaming.decode.writers import MOST_ASKED
+from avro_data_contracts.streaming.decode.writer_schemas import MOST_ASKED
 from avro_data_contracts.streaming.inspection.reconcile import reconcile
 from avro_data_contracts.streaming.run import job
 from avro_data_contracts.streaming.run.gaps import RecordsLost

@@ -27,7 +27,7 @@ from avro_data_contracts.contracts.quality.judge import Judge
 from avro_data_contracts.producers.publish import Publisher, RejectedRecord
 from avro_data_contracts.streaming.decode import rules
 from avro_data_contracts.streaming.decode.decoder import Decoder
-from avro_data_contracts.streaming.decode.writers import Writer
+from avro_data_contracts.streaming.decode.writer_schemas import Writer
 from avro_data_contracts.streaming.inspection.reconcile import reconcile
 from contracts_tests.fixtures.pipeline import Pipeline
 from contracts_tests.fixtures.users import headers, user

@@ -13,7 +13,7 @@ from avro_data_contracts.contracts.catalog import loading
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.registry.client import Registry
 from avro_data_contracts.streaming.decode.reasons import Reason
-from avro_data_contracts.streaming.decode.writers import Writers
+from avro_data_contracts.streaming.decode.writer_schemas import Writers
 from contracts_tests.fixtures.confluent import TAGS, Confluent, failure
 from contracts_tests.fixtures.repository import Repository
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from avro_data_contracts.streaming import topic
-from avro_data_contracts.streaming.decode.writers import MOST_NESTED
+from avro_data_contracts.streaming.decode.writer_schemas import MOST_NESTED
 from avro_data_contracts.streaming.inspection.reconcile import reconcile
 from avro_data_contracts.streaming.stores.postgres import connection as postgres
 from contracts_tests.fixtures import raw

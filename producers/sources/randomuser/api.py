@@ -73,7 +73,7 @@ class RandomuserApi:
             raise ServiceError(
                 "answered without any user",
                 where=self._where,
-                fix="check that it serves users (docs/reference/source-api.md)",
+                fix="check that it serves users (docs/reference/local-source.md)",
                 server="source",
             )
         log.info("the source has no more users", pages=number - 1)

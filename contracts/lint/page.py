@@ -1,6 +1,6 @@
 """Generates docs/reference/lint.md from the table of rules.
 
-python -m contracts.lint.docs > docs/reference/lint.md
+python -m contracts.lint.page > docs/reference/lint.md
 """
 
 from __future__ import annotations
