@@ -49,7 +49,7 @@ def test_page_has_a_row_for_each_scalar() -> None:
 
 def test_page_names_the_types_of_a_primary_key() -> None:
     page = types_page.PAGE.read_text(encoding="utf-8")
-    paragraph = page.partition("\nA field of a primary key has one of these types: ")[2].partition("\n\n")[0]
+    paragraph = page.partition("\nA primary key is made of: ")[2].partition("\n\n")[0]
     assert set(re.findall(r"`([\w-]+)`", paragraph)) == types.KEYS
 
 
