@@ -75,7 +75,7 @@ def plan(wanted: Plan, *, as_json: bool, carried_out: bool = False) -> None:
     for conflict in wanted.conflicts:
         out.print(f"  [red]conflict[/]: {_plain(str(conflict))}")
     for held in wanted.held:
-        out.print(f"  [red]held up[/] {_plain(str(held))}")
+        out.print(f"  [red]blocked[/] {_plain(str(held))}")
     unchanged = f"{len(wanted.unchanged)} unchanged: {', '.join(wanted.unchanged)}" if wanted.unchanged else ""
     if not wanted.steps and not wanted.conflicts:
         out.print(f"no changes ({escape(unchanged)})")
