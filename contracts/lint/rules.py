@@ -273,7 +273,7 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         "TOPIC_NAME", _ERROR,
-        "A topic name has lower-case words only. Kafka's metrics treat `.` and `_` as the same: use only one of them.",
+        "A topic name has lower-case words. Kafka's metrics treat `.` and `_` as the same: use only one of them.",
         "rename the topic",
         _contract("topic: shop.order_events"),
         _contract("topic: shop.order-events"),
