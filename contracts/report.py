@@ -137,8 +137,8 @@ def started(found: Started, *, as_json: bool, dry_run: bool) -> None:
         out.print(f"  note: {_plain(note)}")
     parts = [
         _count(len(found.made), "new contract"),
-        f"{_count(len(found.shared), 'type')} that other schemas use",
-        f"{_count(len(found.findings), 'finding')} recorded, which do not fail",
+        _count(len(found.shared), "shared type"),
+        f"{_count(len(found.findings), 'finding')} recorded in the baseline",
     ]
     out.print(escape("; ".join(parts)))
     if found.made and not dry_run:
