@@ -119,7 +119,7 @@ fuzz: setup ## stream 200,000 mutated records; check that each becomes the right
 	@$(BIN)/python -m contracts_tests.fuzz $(ARGS)
 
 .PHONY: docs
-docs: $(STAMP) ## write again the pages of docs/ that are made from the code
+docs: $(STAMP) ## regenerate the pages of docs/ that come from the code
 	@$(BIN)/python -m contracts.lint.page > docs/reference/lint.md
 	@$(BIN)/python -m contracts_tests.fixtures.cli_page > docs/reference/cli.md
 	@$(BIN)/python -m contracts_tests.fixtures.api_page > docs/reference/api.md

@@ -199,10 +199,11 @@ def sample(
         str, typer.Argument(metavar="NAME", help="The contract (its folder).", autocompletion=complete_name)
     ],
     count: Annotated[
-        int | None, typer.Option(min=0, help="How many of each. Default: 10 records or pairs, 1 for each reason.")
+        int | None, typer.Option(min=0, help="How many. Default: 10 records or pairs, or 1 record for each reason.")
     ] = None,
     seed: Annotated[
-        str | None, typer.Option(help="The same seed gives the same records. Default: one is drawn and printed.")
+        str | None,
+        typer.Option(help="The same seed gives the same records. Default: a random one, which is printed."),
     ] = None,
     version: Annotated[
         str | None,
@@ -216,7 +217,9 @@ def sample(
     ] = None,
     evolution: Annotated[
         bool,
-        typer.Option("--evolution", help="Pairs: a record of the earlier version, and as the contract reads it."),
+        typer.Option(
+            "--evolution", help="Pairs: a record of the earlier version, and that record as the contract reads it."
+        ),
     ] = False,
     schemas: FolderHere = None,
 ) -> None:

@@ -39,7 +39,10 @@ def register(
     names: Names = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan, and change nothing.")] = False,
     prune: Annotated[
-        bool, typer.Option("--prune", help="Also soft-delete subjects of a contract's topic that the contract lacks.")
+        bool,
+        typer.Option(
+            "--prune", help="Also soft-delete subjects of a contract's topic that the contract does not declare."
+        ),
     ] = False,
     output: Output = Format.text,
     schemas: FolderHere = None,

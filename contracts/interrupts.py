@@ -52,7 +52,7 @@ def told(say: Callable[[str], None]) -> Iterator[None]:
                 if not over.wait(_AT_ONCE_WITHIN_S):
                     stop_at_once()
             if not asked and not over.wait(_SILENT_FOR_S):
-                say(f"stopping: waits for {_waits_for[0]}; Ctrl-C again stops at once")
+                say(f"stopping: waiting for {_waits_for[0]}; press Ctrl-C again to stop at once")
             asked = True
 
     thread = threading.Thread(target=watch, name="interrupts", daemon=True)

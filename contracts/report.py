@@ -75,7 +75,7 @@ def plan(wanted: Plan, *, as_json: bool, carried_out: bool = False) -> None:
     for conflict in wanted.conflicts:
         out.print(f"  [red]conflict[/]: {_plain(str(conflict))}")
     for held in wanted.held:
-        out.print(f"  [red]held up[/] {_plain(str(held))}")
+        out.print(f"  [red]blocked[/] {_plain(str(held))}")
     unchanged = f"{len(wanted.unchanged)} unchanged: {', '.join(wanted.unchanged)}" if wanted.unchanged else ""
     if not wanted.steps and not wanted.conflicts:
         out.print(f"no changes ({escape(unchanged)})")
@@ -137,8 +137,8 @@ def started(found: Started, *, as_json: bool, dry_run: bool) -> None:
         out.print(f"  note: {_plain(note)}")
     parts = [
         _count(len(found.made), "new contract"),
-        f"{_count(len(found.shared), 'type')} that other schemas use",
-        f"{_count(len(found.findings), 'finding')} recorded, which do not fail",
+        _count(len(found.shared), "shared type"),
+        f"{_count(len(found.findings), 'finding')} recorded in the baseline",
     ]
     out.print(escape("; ".join(parts)))
     if found.made and not dry_run:

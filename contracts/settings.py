@@ -23,7 +23,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    contracts_dir: Path = Field(project.SCHEMAS, description="The folder that has a folder for each contract.")
+    contracts_dir: Path = Field(project.SCHEMAS, description="The folder of the contracts.")
 
     kafka_bootstrap_servers: str = Field("127.0.0.1:19092", description="Comma-separated host:port.")
     kafka_max_block_ms: int = Field(30_000, gt=0, description="How long a client waits for the broker, ms.")
@@ -59,7 +59,7 @@ class Settings(BaseModel):
     )
     datasource_default_url: str = Field(
         "",
-        description="If it equals DATASOURCE_URL, nobody chose that, and a contract keeps its own URL.",
+        description="What the stack set DATASOURCE_URL to: while both are equal, a contract keeps its own URL.",
     )
     datasource_timeout_s: FiniteFloat = Field(10.0, gt=0, description="Per request, seconds.")
     datasource_retries: int = Field(5, ge=0, description="Retries after the first attempt.")

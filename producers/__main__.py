@@ -44,14 +44,16 @@ def produce(
         typer.Option(
             "--from",
             metavar="FILE|DIR|-|sample:",
-            help="Send the records of JSON lines, CSV or Parquet, not of the contract's source; - is standard input; "
-            "sample: makes records up that satisfy the contract.",
+            help="Send records of a file or folder (JSON lines, CSV, Parquet), not of the contract's source; - is "
+            "standard input; sample: generates records that satisfy the contract.",
         ),
     ] = None,
     format_: Annotated[
         str | None,
         typer.Option(
-            "--format", metavar="jsonl|csv|parquet", help="With --from: what is in files whose names do not tell."
+            "--format",
+            metavar="jsonl|csv|parquet",
+            help="With --from: the format of files whose names do not show it.",
         ),
     ] = None,
     coerce: Annotated[
@@ -64,22 +66,25 @@ def produce(
     ] = None,
     reject: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="With --from: write refused records there, not to the dead-letter topic."),
+        typer.Option(
+            metavar="FILE", help="With --from: write refused records to this file, not to the dead-letter topic."
+        ),
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="With --from: go on where an earlier run of the same files stopped.")
+        bool, typer.Option("--resume", help="With --from: continue where an earlier run of the same files stopped.")
     ] = False,
     count: Annotated[
         str | None,
         typer.Option(
             metavar="N|all",
-            help="Records to fetch; without --duration and --from `count` of the source.",
+            help="Records to send. Default: the `count` of the source, 1000 samples, all records of files; no "
+            "limit with --duration.",
             show_default=False,
         ),
     ] = None,
-    rate: Annotated[float | None, typer.Option(help="Records per second; without it, as fast as possible.")] = None,
+    rate: Annotated[float | None, typer.Option(help="Records per second. Default: as fast as possible.")] = None,
     duration: Annotated[float | None, typer.Option(help="Stop after this many seconds.")] = None,
-    seed: Annotated[str | None, typer.Option(help="Seed of made-up records; without it, a random one.")] = None,
+    seed: Annotated[str | None, typer.Option(help="Seed of generated records. Default: a random one.")] = None,
     page_size: Annotated[int, typer.Option(help="Records per request to the source, 1 to 5000.")] = 500,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as one JSON object.")] = False,
     version: Annotated[

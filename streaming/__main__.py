@@ -32,7 +32,7 @@ def stream(
     master: Annotated[str | None, typer.Option(help="Spark master (SPARK_MASTER); this machine by default.")] = None,
     max_per_batch: Annotated[int | None, typer.Option(help="Largest number of records in one micro-batch.")] = None,
     accept_loss: Annotated[
-        bool, typer.Option(help="Continue behind records that Kafka deleted before they were read.")
+        bool, typer.Option(help="Continue after a gap: records that Kafka deleted before they were read.")
     ] = False,
     retry_for: Annotated[float | None, typer.Option(help="How long to wait for a failing server, seconds.")] = None,
     version: Annotated[
@@ -69,7 +69,7 @@ def reconcile(
         Path | None,
         typer.Option(metavar="FILE|-", help="Report of `python -m producers --json`; default: the whole topic."),
     ] = None,
-    sample: Annotated[int, typer.Option(help="Show so many of the newest rows of each store.")] = 0,
+    sample: Annotated[int, typer.Option(help="Also show this many of the newest rows of each store.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
 ) -> None:
     """Compare a topic with what the stores hold, event by event; exit 1 when one is missing."""
@@ -127,7 +127,10 @@ def tail(
     ] = None,
     key: Annotated[str | None, typer.Option(metavar="K", help="Only records with this key, text or JSON.")] = None,
     where: Annotated[
-        str | None, typer.Option(metavar="EXPR", help="Only records that fulfil it, in the language of rules.")
+        str | None,
+        typer.Option(
+            metavar="EXPR", help="Only records that satisfy this condition, written like the expression of a rule."
+        ),
     ] = None,
     reveal: Annotated[bool, typer.Option("--reveal", help="Show personal data, which is masked otherwise.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print each record as one JSON object.")] = False,

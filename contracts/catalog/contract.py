@@ -342,7 +342,7 @@ class Sibling:
 
 @dataclass(frozen=True)
 class Contract:
-    """One folder of `schemas/`.
+    """A contract: one folder of `schemas/`, or one `NAME.contract.yaml`.
 
     Attributes:
         name: the folder's name.

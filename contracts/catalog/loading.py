@@ -70,7 +70,7 @@ class Catalog:
         return self.contracts[name]
 
     def only(self, names: Collection[str]) -> Catalog:
-        """Return the contracts with these names, and their types; all if there are no names.  Raises as `get`."""
+        """Return the contracts with these names, and their types; all for no names.  Raises what `get` raises."""
         if not names:
             return self
         chosen = {name: self.get(name) for name in dict.fromkeys(names)}
@@ -180,12 +180,12 @@ def load_some(folder: Path, names: Collection[str]) -> tuple[Loaded, Folder]:
 
 
 def load_one(folder: Path, name: str) -> Contract:
-    """Load the contract `name` below `folder`.  Raises as `load` and `Catalog.get`."""
+    """Load the contract `name` below `folder`.  Raises what `load` and `Catalog.get` raise."""
     return load(folder).get(name)
 
 
 def from_files(files: Mapping[str, str], root: str) -> Catalog:
-    """Load contracts from file texts, by path below `root`, which is only for messages.  Raises as `load`."""
+    """Load contracts from file texts, by path below `root`, a name for messages only.  Raises what `load` raises."""
     return read(Folder(files), root).whole()
 
 

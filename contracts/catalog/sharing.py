@@ -93,8 +93,8 @@ def _clash(one: Contract, other: Contract) -> ConfigurationError | None:
             return _error(
                 one,
                 key,
-                f"{other.file} says something else about the topic {one.topic}",
-                f"say `{key}:` in one of the two, or the same in both",
+                f"{other.file} has other settings for the topic {one.topic}",
+                f"keep `{key}:` in one of the two, or write the same in both",
             )
     if (
         one.key
@@ -109,7 +109,7 @@ def _clash(one: Contract, other: Contract) -> ConfigurationError | None:
             one,
             "key",
             f"the topic {one.topic} has another key in {other.file}, and a topic has one key",
-            "say `key:` in one of the two, or the same in both",
+            "keep `key:` in one of the two, or name the same schema in both",
         )
     return None
 
@@ -165,7 +165,7 @@ def _of_subjects(contracts: Sequence[Contract]) -> Iterator[tuple[str, Configura
                         f"the subject {subject.name} is also that of {other.file}, with level "
                         f"{other.compatibility.value}",
                         "give both the same level, or name another subject"
-                        + (" (or say `key:` in one of the two)" if subject.role == "key" else ""),
+                        + (" (or keep `key:` in one of the two)" if subject.role == "key" else ""),
                     ),
                 )
 

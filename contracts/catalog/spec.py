@@ -52,7 +52,9 @@ def parse_spec(text: str, where: str, defaults: frozenset[tuple[str, str]] = fro
         )
     if _size(node, {}) > MOST_VALUES:
         what = f"its aliases (*name) stand for more than {MOST_VALUES:,} values"
-        raise ConfigurationError(what, file=where, line=1, fix="write out what they stand for, where it is needed")
+        raise ConfigurationError(
+            what, file=where, line=1, fix="write the values out where they are needed, without aliases"
+        )
     _refuse_duplicates(node, where)
     try:
         return ContractSpec.model_validate({"value": default_value(where), **dict(defaults), **document})

@@ -214,8 +214,8 @@ def _removed(gone: Iterable[Contract], catalog: Catalog, today: date, broken: Ma
             fix = "keep it while anyone reads or writes the topic"
             if others:
                 message = (
-                    f"the contract of {old.value.fullname or old.value.name} in the topic {topic} is gone; there "
-                    f"remains {few(others)}"
+                    f"the contract of {old.value.fullname or old.value.name} in the topic {topic} is gone; the "
+                    f"topic still has {few(others)}"
                 )
                 fix = "keep it while anyone reads or writes such records"
             if moved is not None and moved.topic != topic:

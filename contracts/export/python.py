@@ -105,7 +105,9 @@ def compare(text: str, file: Path, command: str) -> None:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise ConfigurationError(f"the file cannot be read: {why}", where=str(file), fix=f"run: {command}") from None
     if found != text:
-        raise FindingsError("the file is not what the contract says now", where=str(file), fix=f"run: {command}")
+        raise FindingsError(
+            "the file does not match the contract as it is now", where=str(file), fix=f"run: {command}"
+        )
 
 
 def _module(contract: Contract, style: Style, body: str) -> str:

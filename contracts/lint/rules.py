@@ -131,7 +131,8 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         "DEFAULT_FIRST_BRANCH", _ERROR,
-        "The default of a union has its first type. The registry accepts any type; Spark and older readers fail.",
+        "The default must have the first type of the union. The registry accepts any type of it, but Spark and older "
+        "readers fail.",
         "put the type of the default first",
         _field('{"name": "note", "type": ["string", "null"], "default": null, "doc": "Free text."}'),
         _field('{"name": "note", "type": ["null", "string"], "default": null, "doc": "Free text."}'),
@@ -176,7 +177,7 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         "DEFAULT_BYTES", _ERROR,
-        "The default of a fixed has one character per byte, each below U+0100; the registry checks neither.",
+        "The default of a fixed must have one character per byte, each below U+0100; the registry checks neither.",
         r"write one character per byte: \u00ff is the byte 255",
         _field('{"name": "checksum", "doc": "CRC-32.", "type": {"type": "fixed", "name": "Crc", "doc": "A sum.", '
                r'"size": 4}, "default": "\u0000"}'),
@@ -186,7 +187,7 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         "DEFAULT_UUID", _ERROR,
-        "If a default is not a UUID, every record that lacks the field becomes a dead letter.",
+        "If the default of a UUID is not a UUID, every record that lacks the field becomes a dead letter.",
         "write a complete UUID, or make the field nullable",
         _field('{"name": "batch", "type": {"type": "string", "logicalType": "uuid"}, "default": "", "doc": "Its."}'),
         _field('{"name": "batch", "type": {"type": "string", "logicalType": "uuid"}, '
@@ -204,7 +205,7 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         "SINK_TYPE", _ERROR,
-        "Every field of a contract with sinks, and everything inside it, has a type that every store can hold.",
+        "In a contract with sinks, every field, and everything inside it, needs a type that every store can hold.",
         "use a type from docs/reference/types.md",
         _field('{"name": "total", "type": {"type": "bytes", "logicalType": "big-decimal"}, "doc": "Price."}'),
         _field('{"name": "total", "type": {"type": "bytes", "logicalType": "decimal", "precision": 12, "scale": 2}, '
@@ -235,7 +236,7 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         "SINK_NAME", _ERROR,
-        "A keyspace or schema is not one that the store reserves, and a Cassandra keyspace or table is not a "
+        "A keyspace or schema must not be one that the store reserves. A Cassandra keyspace or table must not be a "
         "reserved word of CQL, because Spark's connector cannot find it. (PostgreSQL accepts any word.)",
         "choose another name",
         _contract("sinks: {cassandra: {keyspace: shop, table: order, primary_key: [id]}}"),
@@ -244,8 +245,8 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         "RECURSIVE_TYPE", _ERROR,
-        "A contract with sinks has no recursive types, because Spark has none.",
-        "replace the inner record by its id",
+        "A contract with sinks cannot have recursive types, because Spark has none.",
+        "replace the inner record with its id",
         _field('{"name": "parent", "type": ["null", "Order"], "default": null, "doc": "The order it came from."}'),
         _field('{"name": "parent_id", "type": ["null", "string"], "default": null, "doc": "Its order\'s id."}'),
         types.recursive_types, of_contract=True,
@@ -253,7 +254,8 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         "PRIMARY_KEY", _ERROR,
         "A primary key names each column once, and only columns whose values identify the same thing in every store "
-        "(docs/reference/types.md). (Whoever loads a contract checks that the fields exist and are never null.)",
+        "(docs/reference/types.md). (That the fields exist and are never null is checked when the "
+        "contract is read.)",
         "correct the primary key",
         _contract("sinks: {postgres: {table: orders, primary_key: [id, id]}}"),
         _contract("sinks: {postgres: {table: orders, primary_key: [id]}}"),
@@ -262,7 +264,7 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         "PARTITION_KEY", _WARNING,
-        "All events of one row are in one partition, in order, if the record key has only fields of the primary key.",
+        "If the record key has only fields of the primary key, all events of one row are in one partition, in order.",
         "use only fields of the primary key in the record key",
         _contract("key: null"),
         _contract("key: key.avsc"),
@@ -271,7 +273,7 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         "TOPIC_NAME", _ERROR,
-        "A topic name is words in lower case. Kafka's metrics do not tell `.` from `_`: use only one of them.",
+        "A topic name has lower-case words. Kafka's metrics treat `.` and `_` as the same: use only one of them.",
         "rename the topic",
         _contract("topic: shop.order_events"),
         _contract("topic: shop.order-events"),
@@ -297,7 +299,7 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         "CONSUMER_FIELD", _ERROR,
-        "A consumer names fields that exist; otherwise `check` could not tell which changes affect it.",
+        "A consumer must name fields that exist; otherwise `check` cannot tell which changes affect it.",
         "correct the path",
         _contract("consumers: [{name: billing, fields: [totl]}]"),
         _contract("consumers: [{name: billing, fields: [id]}]"),

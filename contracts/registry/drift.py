@@ -60,12 +60,12 @@ def find(desired: Catalog, actual: Actual, texts: Texts) -> tuple[Finding, ...]:
 
 
 def compared_with(desired: Catalog, registry: str, bootstrap: str) -> str:
-    """In words, what the contracts were compared with, and which topics were not looked at."""
+    """In words, what the contracts were compared with, and which topics were not checked."""
     outside = [one.topic for one in desired.contracts.values() if one.spec.kafka.external]
     if not bootstrap.strip():
-        return f"the registry {registry}; no topic was looked at, because KAFKA_BOOTSTRAP_SERVERS is empty"
+        return f"the registry {registry}; topics were not checked, because KAFKA_BOOTSTRAP_SERVERS is empty"
     if not plan.topic_names(desired):
-        return f"the registry {registry}; no topic was looked at (`kafka: external`)"
+        return f"the registry {registry}; topics were not checked (`kafka: external`)"
     left_out = f", except topic {few(outside)} (`kafka: external`)" if outside else ""
     return f"the registry {registry} and Kafka {bootstrap}{left_out}"
 
@@ -158,7 +158,7 @@ class _Drift:
                 "DOCS_DIFFER",
                 subject,
                 f"version {state.found} has other docs or aliases than the repository",
-                "nothing can: this registry keeps the first ones",
+                "nothing to do: this registry keeps the docs and aliases that were registered first",
             )
 
     def of_extra(self, name: str) -> Finding:

@@ -241,7 +241,7 @@ class RegistryHttp:
         )
 
     def _odd(self, request: str, document: Any) -> ServiceError:
-        told = f"answered {request} as no registry does: {json.dumps(document)[:120]}"
+        told = f"answered {request} unlike a schema registry: {json.dumps(document)[:120]}"
         return ServiceError(told, where=self.where, server="registry", fix=_NO_REGISTRY)
 
 

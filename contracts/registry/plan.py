@@ -204,7 +204,7 @@ class _Making:
         if not state.exact:
             self.notes.append(
                 f"{name}: version {state.found} has other docs or aliases than the repository, but this "
-                "registry takes the two for the same schema, and keeps its own"
+                "registry treats the two as the same schema, and keeps its own"
             )
         if state.found is not None and state.found != state.versions[-1]:
             self.notes.append(
@@ -214,7 +214,7 @@ class _Making:
             )
         if state.lost_tags:
             version = next((step.version for step in new if isinstance(step, RegisterSchema)), None)
-            lost = f"version {version} will be without" if version else "the repository's schema is without"
+            lost = f"version {version} will lack" if version else "the repository's schema lacks"
             self.notes.append(
                 f"{name}: version {state.versions[-1]} has tags from the registry, and {lost}: {state.lost_tags}. "
                 f"{KEEP_TAGS}"
@@ -225,7 +225,7 @@ class _Making:
         here = [one.topic for one in self.desired.contracts.values() if no_broker or one.spec.kafka.external]
         if here:
             why = "KAFKA_BOOTSTRAP_SERVERS is empty" if no_broker else "`kafka: external`"
-            self.notes.append(f"topic {few(list(dict.fromkeys(here)))} was not looked at ({why})")
+            self.notes.append(f"topic {few(list(dict.fromkeys(here)))} was not checked ({why})")
         if self.actual.topics is None:
             return
         asked: dict[str, tuple[TopicSpec | DeadLetterSpec, Owners]] = {}

@@ -160,14 +160,14 @@ def files_of(live: Live, owner: str, default: str = SubjectStrategy.TopicName.va
             pulled.left_out[name] = (
                 "it belongs to another context: pull from the URL of that context"
                 if is_qualified(name)
-                else "it is no topic's that it names, and none of these refers to it; if it is the value of a topic, "
-                f"add `--topic {name}=TOPIC`"
+                else "its name does not say its topic, and no other subject refers to it; if it is the value of a "
+                f"topic, add `--topic {name}=TOPIC`"
             )
     if len(live.subjects) + len(live.others) == MOST_LISTED:
         pulled.notes.append(f"the registry listed exactly {MOST_LISTED:,} subjects: it may have more")
     if live.topics is None:
         pulled.notes.append(
-            "topics were not looked at (KAFKA_BOOTSTRAP_SERVERS is empty), so the contracts say `kafka: external`"
+            "topics were not checked (KAFKA_BOOTSTRAP_SERVERS is empty), so the contracts say `kafka: external`"
         )
     units = _units(live)
     folder = "types"
@@ -297,24 +297,26 @@ class _Topic:
             return False
         for path, text in files.items():
             if self.pulled.files.setdefault(path, text) != text:
-                notes.append(f"{path} is another version than {self.topic} refers to: there is one of each type")
+                notes.append(
+                    f"{self.topic} refers to another version of {path}: a repository has one version of each type"
+                )
         self.pulled.topics.append(self.topic)
         self.pulled.notes += notes
         return True
 
     def _contract(self) -> tuple[dict[str, str], list[str]]:
         if "value" not in self.subjects:
-            raise ConfigurationError(f"there is no {self.unit.value}, and a contract needs one")
+            raise ConfigurationError(f"there is no subject {self.unit.value}, and a contract needs a value")
         if not self.alone and not subject_topics.fullname(self.subjects["value"][0]):
             raise ConfigurationError(
-                "it is one of several subjects of the topic, whose records are told apart by the names of their "
-                "types, and it has none"
+                "the topic has several subjects, whose records are told apart by the names of their types, and this "
+                "one has no name"
             )
         files: dict[str, str] = {}
         notes: list[str] = []
         levels = {role: level for role, (_, level) in self.subjects.items()}
         if len(set(levels.values())) > 1:
-            notes.append(f"{self.topic}-key has level {levels['key']}; a contract has one, that of the value")
+            notes.append(f"{self.topic}-key has level {levels['key']}; a contract has one level, that of the value")
         for role, (kept, _) in self.subjects.items():
             notes += self._left_behind(self.named[role], kept)
             schema = self._parse(kept)
@@ -330,7 +332,7 @@ class _Topic:
                 if subject != name:
                     notes.append(
                         f"{self.named[role]} refers to {name} as subject {subject}; here it is subject {name}, "
-                        "which `contracts register` would make"
+                        "which `contracts register` would create"
                     )
         spec = self._spec(levels["value"], notes)
         files[f"{self.unit.folder}/{CONTRACT_FILE}"] = _HEAD + yaml.safe_dump(
@@ -381,7 +383,7 @@ class _Topic:
         for key, name in (("kafka", self.topic), ("dead_letter", f"{self.topic}.dlq")):
             state = self.live.topics[name]
             if state is None:
-                notes.append(f"there is no topic {name}; `contracts register` would make it")
+                notes.append(f"there is no topic {name}; `contracts register` would create it")
                 continue
             spec[key] = {
                 "partitions": state.partitions,

@@ -181,7 +181,7 @@ class Topics:
         shut_out = [one.str() for one in self._told if one.code() in (KafkaError._AUTHENTICATION, KafkaError._SSL)]
         if cause.code() in UNREACHABLE and shut_out:
             return ServiceError(
-                f"does not let us in ({doing}: {shut_out[0]})",
+                f"refused the account or the TLS connection ({doing}: {shut_out[0]})",
                 where=where,
                 fix="correct KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD or KAFKA_SSL_CA_FILE",
                 server="kafka",

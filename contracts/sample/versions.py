@@ -58,8 +58,7 @@ def of(name: str | None, contract: Contract, current: Catalog, settings: Setting
     try:
         _, baseline = baselines.whole(name, settings.contracts_dir, current, lambda: settings)
     except ConfigurationError as error:
-        facts = {fact: getattr(error, fact).replace("--against", "--version") for fact in ("where", "fix")}
-        raise error.but(**facts) from None
+        raise error.but(**{fact: _of_versions(getattr(error, fact)) for fact in ("where", "fix")}) from None
     before = predecessors(baseline.contracts.values(), [contract]).get(contract.name)
     if before is None:
         raise ConfigurationError(
@@ -68,6 +67,12 @@ def of(name: str | None, contract: Contract, current: Catalog, settings: Setting
             fix="name a commit, tag or branch that has it, or a number for a version in the registry",
         )
     return [Version(baseline.label, before)]
+
+
+def _of_versions(text: str) -> str:
+    """Advice about `--against` as advice about `--version`, which takes a number or `latest` for the registry."""
+    text = text.replace("|registry", "|NUMBER").replace("--against registry", f"--version {LATEST}")
+    return text.replace("--against", "--version")
 
 
 def _registered(name: str, contract: Contract, settings: Settings) -> Iterator[Version]:

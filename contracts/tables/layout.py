@@ -57,7 +57,7 @@ def _wanted(record: Record, schema: Schema, sink: SinkSpec) -> Table | tuple[Ref
     refused += [*store.size_refusals(record, schema), *(one for _, one in store.place_refusals(sink))]
     for node in types.recursions(schema):
         why = f"{node.fullname} contains itself, and Spark has no recursive types"
-        refused.append(Refusal("", why, "replace the inner record by its id"))
+        refused.append(Refusal("", why, "replace the inner record with its id"))
     return tuple(refused) or Table(sink, tuple(found))
 
 

@@ -108,12 +108,12 @@ class Progress:
 def _later(cursor: str, other: str | None) -> bool:
     kind, rank = _rank(cursor)
     if rank is None:
-        raise OutOfOrder("its cursor is neither a number nor a time, so which is the newest is not to be known")
+        raise OutOfOrder("its cursor is neither a number nor a time, so the newest one cannot be determined")
     if other is None:
         return True
     other_kind, before = _rank(other)
     if kind != other_kind:
-        raise OutOfOrder(f"its cursor is a {kind}, and that of a record before is a {other_kind}")
+        raise OutOfOrder(f"its cursor is a {kind}, and that of an earlier record is a {other_kind}")
     return bool(rank > before)
 
 

@@ -93,7 +93,7 @@ class Positions:
             position = document["position"]
             known = {name: document[name] for name in self._known}
         except (ValueError, KeyError, TypeError) as error:
-            raise self._refusal(f"it is not as this program writes it ({type(error).__name__})") from None
+            raise self._refusal(f"this program did not write it ({type(error).__name__})") from None
         if not isinstance(position, str):
             raise self._refusal("its position is not text")
         for name, wanted in self._known.items():

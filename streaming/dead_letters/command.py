@@ -88,9 +88,10 @@ def show(
     since: Since = None,
     until: Until = None,
     at: At = None,
-    limit: Annotated[int, typer.Option(min=1, help="Show at most so many, the oldest first.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, help="Show at most this many, the oldest first.")] = 20,
     payload: Annotated[
-        bool, typer.Option("--payload", help="Also show key, value and header values, in hex: may be personal data.")
+        bool,
+        typer.Option("--payload", help="Also show key, value and header values, in hex. They may be personal data."),
     ] = False,
     as_json: Json = False,
 ) -> None:

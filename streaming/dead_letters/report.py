@@ -235,7 +235,7 @@ def _tell_skipped(out: Console, plan: Plan) -> None:
         out.print(f"{plan.before:,} were put back before: add --again to put them back again")
     if plan.never_sent:
         out.print(
-            f"{plan.never_sent:,} never were records of the topic: fix them at the source, and produce them again"
+            f"{plan.never_sent:,} were never records of the topic: fix them at the source, and produce them again"
         )
 
 

@@ -114,7 +114,7 @@ class Checkpoints:
         try:
             return position(self.folder / sink, self._contract.topic)
         except (OSError, ValueError, KeyError) as error:
-            words = f"it is not as Spark writes it ({type(error).__name__}: {error})"
+            words = f"it is not a checkpoint as Spark writes it ({type(error).__name__}: {error})"
             raise _refusal(self.folder / sink, words) from None
 
     def without_table(self, sink: str, table: str) -> ConfigurationError:

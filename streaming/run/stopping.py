@@ -41,7 +41,7 @@ class Stopping(threading.Event):
         def wait() -> None:
             signal.sigwait(numbers)
             stopping.set()
-            log.info("stopping", waits_for=stopping.waits_for(), hint="Ctrl-C again stops at once")
+            log.info("stopping", waits_for=stopping.waits_for(), hint="press Ctrl-C again to stop at once")
             signal.sigwait({signal.SIGINT})  # at once; what was not written is read again next time
             log.info("stopped at once")
             os._exit(EXIT_INTERRUPTED)

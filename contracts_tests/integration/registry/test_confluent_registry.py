@@ -189,7 +189,7 @@ def test_plan_lists_registry_tags_before_they_are_lost(repository: Repository, c
     assert set(one.findings("drift", "--fail-on", "error")) == {"NOT_LATEST", "TAGS_DIFFER"}
     one.add_field(name="new", type="int", default=0)
     planned = one.run("plan")
-    assert f"version 3 will be without: {one.topic}.One.id: PII" in planned.stdout
+    assert f"version 3 will lack: {one.topic}.One.id: PII" in planned.stdout
     assert "SCHEMA_REGISTRY_KEEP_TAGS" in planned.stdout
     one.registered()
     assert newest_tags(one) == []

@@ -108,7 +108,7 @@ def test_conflict_holds_up_only_its_own_contract(few: Contracts) -> None:
     document = json.loads(planned.stdout)
     assert len(document["steps"]) == 2
     assert [few.subject("c1") in step for step in document["held"]] == [True]
-    assert f"held up register {few.subject('c1')} version 2" in done.stdout
+    assert f"blocked register {few.subject('c1')} version 2" in done.stdout
     assert "has 1 partitions, the contract says 7" in done.stdout
     assert [few.versions(name) for name in few.names] == [[1, 2], [1], [1, 2]]
     again = few.one.run("register")

@@ -48,7 +48,7 @@ def test_pull_of_a_whole_registry_names_subjects_left_out(repository: Repository
     done = repository.run("pull", "--dir", str(tmp_path / "pulled"), "--owner", "shop")
 
     assert done.returncode == 0, done.stderr
-    assert f"left out {stray}: it is no topic's" in done.stdout
+    assert f"left out {stray}: its name does not say its topic" in done.stdout
     assert "owner: shop" in (tmp_path / "pulled" / repository.topic / "contract.yaml").read_text()
     assert repository.run("lint", "--fail-on", "never").returncode == 0
 

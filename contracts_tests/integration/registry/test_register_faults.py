@@ -78,7 +78,7 @@ def test_read_only_registry_is_reported(repository: Repository, gateway: Gateway
     [
         pytest.param(error(429, 42901, "slow down"), "takes no more requests for now (42901)", id="429"),
         pytest.param(Answer(503, b"<h1>gone</h1>", "text/html"), "answered 503", id="503"),
-        pytest.param(Answer(200, b'{"id": "x"}'), "as no registry does", id="odd"),
+        pytest.param(Answer(200, b'{"id": "x"}'), "unlike a schema registry", id="odd"),
     ],
 )
 def test_next_register_continues_after_a_step_of_unknown_outcome(

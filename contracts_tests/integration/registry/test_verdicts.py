@@ -121,7 +121,7 @@ def test_plan_and_dry_run_end_with_1_and_change_nothing_where_the_registry_would
         done = contracts(*command, environment=environment)
         assert (done.returncode, done.stderr) == (1, "")
         assert "b: give it a default" in done.stdout
-        assert "held up" in done.stdout
+        assert "blocked" in done.stdout
     assert contracts("register", environment=environment).returncode == 3
 
 

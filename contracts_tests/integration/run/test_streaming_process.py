@@ -161,7 +161,7 @@ def test_ctrl_c_names_the_awaited_batch_and_a_second_one_stops_at_once(
         assert time.monotonic() - asked < 1.5  # `wait_for` polls every 0.3 s
         (line,) = [line for line in log.read_text().splitlines() if "stopping" in line]
         assert 'waits_for="postgres to write batch 1"' in line
-        assert "Ctrl-C again stops at once" in line
+        assert "press Ctrl-C again to stop at once" in line
         process.send_signal(signal.SIGINT)
         assert ended(process, log, 5) == 130
     assert "Traceback" not in log.read_text()

@@ -115,15 +115,15 @@ CLASHES = {
     ),
     "other settings of the topic": (
         by_record("a", PLACED, kafka={"partitions": 2}), by_record("b", PAID, kafka={"partitions": 3}),
-        "b/contract.yaml:5", "kafka: schemas/a/contract.yaml says something else",
+        "b/contract.yaml:5", "kafka: schemas/a/contract.yaml has other settings",
     ),
     "an owned and an external topic": (
         by_record("a", PLACED, kafka={"partitions": 2}), by_record("b", PAID, kafka="external"),
-        "b/contract.yaml:5", "kafka: schemas/a/contract.yaml says something else",
+        "b/contract.yaml:5", "kafka: schemas/a/contract.yaml has other settings",
     ),
     "other dead letters": (
         by_record("a", PLACED, dead_letter={"topic": "x"}), by_record("b", PAID, dead_letter={"topic": "y"}),
-        "b/contract.yaml:5", "dead_letter: schemas/a/contract.yaml says something else",
+        "b/contract.yaml:5", "dead_letter: schemas/a/contract.yaml has other settings",
     ),
     "another key": (
         by_record("a", PLACED, KEY), by_record("b", PAID, record(("n", "int"), name="shop.Key")),
@@ -149,7 +149,7 @@ CLASHES = {
     ),
     "two levels for the key that both name": (
         by_record("a", PLACED, KEY), by_record("b", PAID, KEY, compatibility="NONE"),
-        "b/contract.yaml:3", "say `key:` in one of the two",
+        "b/contract.yaml:3", "keep `key:` in one of the two",
     ),
     "the subject of a shared type with another schema": (
         {**contract("a", record(("to", "shop.Paid"), name="shop.A")), "types/paid.avsc": PAID},

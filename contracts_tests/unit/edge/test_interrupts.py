@@ -52,7 +52,7 @@ edge.run(main)
             assert said, "the command ended without any output"
             said = running.stderr.readline()
         assert time.monotonic() - asked < 5.0  # a second, on a machine that does nothing else
-        assert said == "stopping: waits for Godot; Ctrl-C again stops at once\n"
+        assert said == "stopping: waiting for Godot; press Ctrl-C again to stop at once\n"
         running.send_signal(signal.SIGINT)
         _, rest = running.communicate(timeout=5)
         assert running.returncode == 130

@@ -108,7 +108,7 @@ def test_second_contract_of_a_topic_is_new_and_a_removed_one_is_told(repository:
         file.unlink()
     [finding] = repository.check().findings
     assert (finding.contract, finding.rule) == ("placed", "CONTRACT_REMOVED")
-    assert "shop.Placed in the topic orders is gone; there remains paid" in finding.message
+    assert "shop.Placed in the topic orders is gone; the topic still has paid" in finding.message
 
 
 def test_schema_outside_the_contracts_folder_keeps_its_history(repository: Repository) -> None:

@@ -280,9 +280,9 @@ def test_records_before_a_cut_are_read(file: Callable[..., Path]) -> None:
     ("given_", "words"),
     [
         ("nowhere.jsonl", "there is no such file"),
-        ("in.txt", "the name does not tell"),
+        ("in.txt", "the name of the file does not show"),
         ("empty", "the folder has no files"),
-        ("strange", "the names do not tell what is in"),
+        ("strange", "the name does not show the format of"),
     ],
 )
 def test_file_that_nothing_is_known_of_exits_with_2(tmp_path: Path, given_: str, words: str) -> None:

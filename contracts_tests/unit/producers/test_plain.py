@@ -98,7 +98,7 @@ def shortest(value: float) -> str:
     return str(int(value)) if value == int(value) and value < 1e15 else repr(value).replace("e+", "e")
 
 
-COERCIONS = list(conversions_page.rows("Ask for more with --coerce"))
+COERCIONS = list(conversions_page.rows("Allow more with --coerce"))
 PAGE_ROWS = [*conversions_page.rows("Scalars"), *conversions_page.rows("Nested types")]
 
 

@@ -277,9 +277,9 @@ def test_partial_plan_takes_the_whole_repository_into_account() -> None:
 def test_plan_notes_tags_that_would_be_lost() -> None:
     told = "shop.Order.id: PII"
     registers = plan.make(desired(), actual(value=SubjectState("FULL", (1, 2), None, last=2, lost_tags=told)))
-    assert any(f"version 3 will be without: {told}" in note for note in registers.notes)
+    assert any(f"version 3 will lack: {told}" in note for note in registers.notes)
     older = plan.make(desired(), actual(value=SubjectState("FULL", (1, 2), 1, lost_tags=told)))
-    assert any(f"the repository's schema is without: {told}" in note for note in older.notes)
+    assert any(f"the repository's schema lacks: {told}" in note for note in older.notes)
     assert all("SCHEMA_REGISTRY_KEEP_TAGS" in made.notes[-1] for made in (registers, older))
 
 
@@ -426,9 +426,9 @@ EXTERNAL = CONTRACT + "kafka: external\n"
 @pytest.mark.parametrize(
     ("text", "topics", "note"),
     [
-        (EXTERNAL, {}, "topic orders was not looked at (`kafka: external`)"),
-        (EXTERNAL, None, "topic orders was not looked at (KAFKA_BOOTSTRAP_SERVERS is empty)"),
-        (CONTRACT, None, "topic orders was not looked at (KAFKA_BOOTSTRAP_SERVERS is empty)"),
+        (EXTERNAL, {}, "topic orders was not checked (`kafka: external`)"),
+        (EXTERNAL, None, "topic orders was not checked (KAFKA_BOOTSTRAP_SERVERS is empty)"),
+        (CONTRACT, None, "topic orders was not checked (KAFKA_BOOTSTRAP_SERVERS is empty)"),
     ],
 )
 def test_topics_that_are_not_looked_at_are_told(text: str, topics: dict[str, TopicState] | None, note: str) -> None:

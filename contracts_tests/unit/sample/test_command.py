@@ -106,6 +106,7 @@ def test_wrong_usage_is_refused(repository: Path, options: tuple[str, ...], what
     assert any(part in done.stderr for part in what.split("|")), done.stderr
     assert "fix:" in done.stderr
     assert "--against" not in done.stderr
+    assert "|registry" not in done.stderr, "--version takes a number for a version in the registry"
     assert done.stdout == ""
 
 

@@ -68,7 +68,7 @@ def find(given: str, format_: str | None = None) -> list[Input]:
     found = asked or _format(path.name)
     if found is None:
         raise ConfigurationError(
-            "the name does not tell what is in the file",
+            "the name of the file does not show its format",
             where=f"--from {given}",
             fix=f"give --format {'|'.join(FORMATS)}",
         )
@@ -87,9 +87,9 @@ def _in_folder(folder: Path, asked: Format | None) -> list[Input]:
     if strange:
         more = f", and {len(strange) - 1} more" if len(strange) > 1 else ""
         raise ConfigurationError(
-            f"the names do not tell what is in {strange[0]}{more}",
+            f"the name does not show the format of {strange[0]}{more}",
             where=f"--from {folder}",
-            fix=f"move them away, or give --format {'|'.join(FORMATS)}, which counts for all files of the folder",
+            fix=f"move them away, or give --format {'|'.join(FORMATS)}, which applies to all files of the folder",
         )
     if not found:
         raise ConfigurationError(

@@ -227,7 +227,7 @@ _EVEN: Final = (
     "fetch pages of a size that the API keeps (pagination.size_param and .size), or page by offset, cursor or link; "
     "if it leaves records out of full pages, write `uneven: true`"
 )
-_ENDLESS: Final = "the API never comes to an end this way: correct `pagination`, or have the API corrected"
+_ENDLESS: Final = "the pages never end this way: correct `pagination`, or have the API corrected"
 
 
 def _is_nothing(value: Any) -> bool:

@@ -64,14 +64,14 @@ class HttpSource:
     def items(self, request: Request) -> Iterator[Item]:
         since = self._since()
         if self._spec.incremental and request.count and self._spec.incremental.order is Order.any:
-            log.warning("the position will not move, unless all that is new is read; leave --count out")
+            log.warning("the position moves only if the run reads everything that is new; leave --count out")
         paging, repeats = pages.of(self._spec.pagination), pages.Repeats()
         ask: pages.Ask | None = paging.first()
         while ask is not None:
             if ask.page > self._spec.max_pages:
                 raise self._failure(
                     f"page {self._spec.max_pages} is not the last: the API has more pages than `max_pages` allows",
-                    "raise source.max_pages, or correct `pagination` if the API never comes to an end this way",
+                    "raise source.max_pages, or correct `pagination` if the pages never end this way",
                 )
             page = self._client.page(ask, since)
             try:
