@@ -178,7 +178,7 @@ def column_names(scope: ContractScope) -> Iterator[Hit]:
 
 def column_counts(scope: ContractScope) -> Iterator[Hit]:
     for sink in scope.contract.sinks:
-        store, record = store_of(sink), scope.contract.value.record
+        store, record = store_of(sink), layout.with_nested(scope.contract.value.record, scope.value, sink)
         refusals = (store.size_refusals, store.full_row_refusals)
         for one in (found for refused in refusals for found in refused(record, scope.value)):
             yield scope.in_contract(["sinks", sink.kind], one.why, one.fix)
@@ -207,23 +207,24 @@ def recursive_types(scope: ContractScope) -> Iterator[Hit]:
 
 def primary_keys(scope: ContractScope) -> Iterator[Hit]:
     for sink in scope.contract.sinks:
-        keys = ["sinks", sink.kind, "primary_key"]
-        for index, name in enumerate(sink.primary_key):
-            if name in sink.primary_key[:index]:
-                yield scope.in_contract([*keys, index], f"the primary key names {name!r} twice", "name it once")
+        for index, name in enumerate(sink.key_fields):
+            at: list[str | int] = ["sinks", sink.kind, *sink.place_of(name)]
+            if name in sink.key_fields[:index]:
+                twice = [*at[:3], index] if at[2] == "primary_key" else at
+                yield scope.in_contract(twice, f"the primary key names {name!r} twice", "name it once")
             field = scope.contract.value.record.by_name[name]
             if types.problem(scope.value, field) is None and not types.is_key(scope.value, field.type):
                 kind = type_name(shapes.nullability(scope.value, field.type)[0])
                 what = f"{name!r}, {'an' if kind[0] in 'aeiou' else 'a'} {kind}, is part of the primary key"
-                yield scope.in_contract(
-                    [*keys, index], what, "use a field that identifies one thing: an id, a number"
-                )
+                yield scope.in_contract(at, what, f"use a field of another type: {', '.join(sorted(types.KEYS))}")
 
 
 def partition_keys(scope: ContractScope) -> Iterator[Hit]:
     contract = scope.contract
     for sink in contract.sinks:
-        at = ["sinks", sink.kind, "primary_key"]
+        if sink.appends:  # a row has one event
+            continue
+        at = ["sinks", sink.kind, sink.place_of(sink.primary_key[0])[0]]
         if contract.key is None:
             yield scope.in_contract(at, "the topic has no key schema, so events of one row come from any partition")
             continue
