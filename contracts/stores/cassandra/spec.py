@@ -68,7 +68,7 @@ class CassandraSpec(ModedSpec):
             raise ValueError("clustering sorts the rows of a partition: name its fields in partition_key")
         if value.get("mode") == Mode.append.value:
             return value
-        return {**value, "primary_key": [*parts[0], *(_clustering(one).split(" ")[0] for one in parts[1])]}
+        return {**value, "primary_key": [*parts[0], *(one.strip().partition(" ")[0] for one in parts[1])]}
 
     @property
     def qualified(self) -> str:
@@ -105,7 +105,8 @@ class CassandraSpec(ModedSpec):
         key = "partition_key" if self.partition_key else "primary_key"
         parts = [f"({', '.join(self.partition)})" if len(self.partition) > 1 else self.partition[0]]
         words = f"({', '.join([*parts, *(name for name, _ in self.ordering)])})"
-        order = ", ".join(f"{name} {'DESC' if down else 'ASC'}" for name, down in self.ordering)
+        said = [one for one in self.ordering if not self.appends or one[0] not in PLACE]
+        order = ", ".join(f"{name} {'DESC' if down else 'ASC'}" for name, down in said)
         return (
             *(one for one in super().fixed if one.name == "mode"),
             Fixed("primary key", words, key, decides=True),

@@ -21,6 +21,7 @@ from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.streaming.inspection.reconcile import reconcile
 from avro_data_contracts.streaming.run import job
 from avro_data_contracts.streaming.stores.cassandra import connection as cassandra
+from avro_data_contracts.streaming.stores.cassandra.sink import CassandraSink
 from avro_data_contracts.streaming.stores.postgres import connection as postgres
 from contracts_tests.fixtures.complaints import complaints
 from contracts_tests.fixtures.made_up import pipeline_of
@@ -275,3 +276,26 @@ def test_append_keeps_the_history_of_a_partition_in_order(shaped: Shaped) -> Non
         assert [row.total for row in found] == [4, 3, 2, 1]
     assert reconcile(pipeline.settings, pipeline.contract).in_order()
     job.prepare(pipeline.settings, pipeline.contract)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"primary_key": ["id"]},
+        {"partition_key": ["customer", "id"], "clustering": ["placed_at desc"]},
+        {"mode": "append"},
+        {"mode": "append", "partition_key": ["customer"], "clustering": ["kafka_timestamp desc"]},
+    ],
+    ids=["one-column", "in-parts", "append", "append-in-order"],
+)
+def test_late_events_read_only_their_own_rows(shaped: Shaped, spark: SparkSession, said: dict[str, Any]) -> None:
+    """If Spark's connector finds no direct join, it reads the whole table for each batch."""
+    pipeline = shaped(cassandra=said)
+    send(pipeline, (1, order(1)), (2, order(2)))
+    pipeline.stream()
+    (sink,) = job.stores(pipeline.settings, pipeline.contract)
+    assert isinstance(sink, CassandraSink)
+    stored = sink._stored(spark, sink._table)
+    late = sink._that_win(spark.createDataFrame(stored.collect(), stored.schema))
+    assert "Cassandra Direct Join" in late._jdf.queryExecution().executedPlan().toString()
+    assert late.collect() == []
