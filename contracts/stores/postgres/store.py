@@ -69,6 +69,9 @@ class Postgres(Store):
             yield Changed(notes=(words,))
 
     def table_refusals(self, table: Table) -> Iterator[Refusal]:
+        if (count := len(table.all_columns)) > MOST_COLUMNS:
+            why = f"the table has {count:,} columns, and a PostgreSQL table has at most {MOST_COLUMNS:,}"
+            yield Refusal("", why, _TOO_WIDE, ("table",))
         yield from indexes.refusals(table)
         yield from partitions.refusals(table)
 

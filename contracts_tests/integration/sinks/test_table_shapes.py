@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -14,13 +16,15 @@ from confluent_kafka.admin import AdminClient
 from pyspark.sql import SparkSession
 from structlog.testing import capture_logs
 
-from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.errors import ConfigurationError, Refused
 from avro_data_contracts.contracts.registry import kafka
 from avro_data_contracts.contracts.registry.topics import Topics
 from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.contracts.tables import layout
 from avro_data_contracts.streaming.inspection.reconcile import reconcile
 from avro_data_contracts.streaming.run import job
 from avro_data_contracts.streaming.stores.cassandra import connection as cassandra
+from avro_data_contracts.streaming.stores.cassandra import row_by_row
 from avro_data_contracts.streaming.stores.cassandra.sink import CassandraSink
 from avro_data_contracts.streaming.stores.postgres import connection as postgres
 from contracts_tests.fixtures.complaints import complaints
@@ -55,6 +59,8 @@ def reshape(pipeline: Pipeline, **stores: dict[str, Any]) -> None:
     spec = yaml.safe_load(file.read_text())
     own = {"cassandra": {"keyspace": "spark_streams"}, "postgres": {}}
     spec["sinks"] = {kind: {**own[kind], "table": pipeline.folder.name, **said} for kind, said in stores.items()}
+    # Records of 2025: retention by age would delete them.
+    spec["kafka"] = {"config": {"retention.ms": "-1"}}
     file.write_text(yaml.safe_dump(spec, sort_keys=False))
 
 
@@ -74,17 +80,24 @@ def send(pipeline: Pipeline, *events: tuple[int, dict[str, Any]]) -> None:
     )
 
 
-def rows(pipeline: Pipeline, *columns: str) -> dict[str, list[tuple[Any, ...]]]:
+def rows(pipeline: Pipeline, *columns: str, only: str = "") -> dict[str, list[tuple[Any, ...]]]:
     """Return these columns of all rows, sorted, by store; moments as microseconds since 1970."""
     found = {}
     for kind, connect in (("cassandra", cassandra.connect), ("postgres", postgres.connect)):
         spec = getattr(pipeline.contract.spec.sinks, kind)
-        if spec is not None:
+        if spec is not None and only in ("", kind):
             with connect(pipeline.settings) as connected:
                 listed = ", ".join(f'"{name}"' for name in columns)
                 read = [tuple(map(plain, row)) for row in connected.execute(f"SELECT {listed} FROM {spec.quoted}")]
             found[kind] = sorted(read, key=repr)
     return found
+
+
+def rows_of_postgres(pipeline: Pipeline, *columns: str) -> list[tuple[Any, ...]]:
+    with postgres.connect(pipeline.settings) as connected:
+        listed = ", ".join(columns)
+        query = f"SELECT {listed} FROM {pipeline.contract.spec.sinks.postgres.quoted}"
+        return [tuple(map(plain, row)) for row in connected.execute(query)]
 
 
 def plain(value: Any) -> Any:
@@ -299,3 +312,180 @@ def test_late_events_read_only_their_own_rows(shaped: Shaped, spark: SparkSessio
     late = sink._that_win(spark.createDataFrame(stored.collect(), stored.schema))
     assert "Cassandra Direct Join" in late._jdf.queryExecution().executedPlan().toString()
     assert late.collect() == []
+
+
+def test_random_events_leave_what_an_oracle_says(shaped: Shaped) -> None:
+    """The newest event of each key, or every event: whatever the order, the batches, and how often they are read."""
+    random = Random(26)
+    upsert = {"partition_key": ["customer", "id"], "clustering": ["placed_at desc"]}
+    pipeline = shaped(
+        cassandra=upsert,
+        postgres={
+            "mode": "append",
+            "partition_by": {"column": "placed_at", "every": "year", "ahead": 0},
+            "columns": {"city": "address.city"},
+        },
+    )
+    newest: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+    everything = []
+    at = 0
+    for _ in range(3):
+        events = []
+        for _ in range(40):
+            city = random.choice([None, "Oslo"])
+            one = order(
+                random.randrange(4),
+                placed_at=(NOON + random.randrange(3) * 40_000_000_000) * 1000 + random.randrange(2),
+                total=random.randrange(1000),
+                address=city and {"city": city, "zip": None},
+            )
+            events.append((random.randrange(6), one))
+            key, position = (one["customer"], one["id"], one["placed_at"]), (events[-1][0], at)
+            newest[key] = max(newest.get(key, ((-1, -1), 0)), (position, one["total"]))
+            everything.append((at, one["placed_at"], one["total"], city))
+            at += 1
+        send(pipeline, *events)
+        pipeline.stream()
+    wanted = sorted((*key, total) for key, (_, total) in newest.items())
+    assert len(wanted) > 10
+
+    def stored() -> tuple[list[Any], list[Any]]:
+        in_cassandra = rows(pipeline, "customer", "id", "placed_at", "total", only="cassandra")["cassandra"]
+        found = rows_of_postgres(pipeline, "kafka_offset", "placed_at", "total", "city")
+        return sorted(in_cassandra), sorted(found)
+
+    assert stored() == (wanted, everything)
+    pipeline.settings = pipeline.settings.model_copy(update={"stream_max_per_batch": 17})
+    pipeline.stream(afresh=True)
+    assert stored() == (wanted, everything)
+    assert complaints(pipeline) == []
+    outcome = reconcile(pipeline.settings, pipeline.contract)
+    assert outcome.in_order()
+    counts = {kind: (one.keys, one.rows) for kind, one in outcome.stores.items()}
+    assert counts == {"cassandra": (len(wanted), len(wanted)), "postgres": (at, at)}
+
+
+def test_tombstone_deletes_by_a_key_in_parts_and_from_its_partition(shaped: Shaped) -> None:
+    day = {"type": "int", "logicalType": "date"}
+    fields = {"id": "string", "customer": "string", "day": day, "total": "long"}
+    pipeline = shaped(
+        fields,
+        cassandra={"partition_key": ["customer", "day"], "clustering": ["id desc"]},
+        postgres={
+            "primary_key": ["day", "customer", "id"],
+            "partition_by": {"column": "day", "every": "month", "ahead": 0},
+        },
+    )
+    file = pipeline.folder / "contract.yaml"
+    spec = {**yaml.safe_load(file.read_text()), "key": "key.avsc", "tombstones": "delete"}
+    file.write_text(yaml.safe_dump(spec, sort_keys=False))
+    key_schema = record("OrderKey", ("id", "string"), ("customer", "string"), ("day", day))
+    (pipeline.folder / "key.avsc").write_text(json.dumps(key_schema))
+    schema_id = pipeline.register()
+    found = pipeline.registry.version(pipeline.contract.key.name)
+    assert found is not None
+
+    def event(millis: int, key: dict[str, Any], total: int | None) -> dict[str, Any]:
+        value = None if total is None else pipeline.encode(schema_id, {**key, "total": total})
+        return {"key": pipeline.encode(found.schema_id, key), "value": value, "timestamp": NOON + millis}
+
+    keys = [{"id": id_, "customer": one, "day": 20_000 + at} for id_ in "ab" for one in "cd" for at in (0, 40)]
+    pipeline.send(*(event(1, key, number) for number, key in enumerate(keys)))
+    pipeline.send(event(2, keys[0], None), event(0, keys[1], None))
+    pipeline.stream()
+    pipeline.send(event(3, keys[2], None), event(1, keys[0], 99), event(4, keys[3], 33))
+    pipeline.stream()
+
+    left = {number: number for number in range(8)} | {3: 33}
+    del left[0], left[2]
+    wanted = sorted([(total,) for total in left.values()], key=repr)
+    assert rows(pipeline, "total") == {"cassandra": wanted, "postgres": wanted}
+    outcome = reconcile(pipeline.settings, pipeline.contract)
+    assert outcome.in_order()
+    assert {kind: one.deleted for kind, one in outcome.stores.items()} == {"cassandra": 2, "postgres": 2}
+
+
+def test_row_that_postgres_refuses_is_a_dead_letter_and_the_others_have_partitions(shaped: Shaped) -> None:
+    by = {"column": "placed_at", "every": "day", "ahead": 0}
+    pipeline = shaped(**{**APPENDS, "postgres": {"mode": "append", "partition_by": by}})
+    pipeline.register()
+    job.prepare(pipeline.settings, pipeline.contract)
+    table = pipeline.contract.spec.sinks.postgres.quoted
+    with postgres.connect(pipeline.settings) as connection:
+        connection.execute(f"ALTER TABLE {table} ADD CONSTRAINT few CHECK (total < 5)")
+    days = [order(number, placed_at=(NOON + number * 86_400_000) * 1000) for number in range(8)]
+    send(pipeline, *enumerate(days))
+    pipeline.stream()
+    assert sorted(one[0] for one in rows(pipeline, "total")["cassandra"]) == list(range(8))
+    assert sorted(one[0] for one in rows(pipeline, "total")["postgres"]) == list(range(5))
+    assert complaints(pipeline) == ["CheckViolation (23514), constraint few"] * 3
+    assert reconcile(pipeline.settings, pipeline.contract).in_order()
+
+
+def test_partitions_fill_the_gaps_between_those_of_others(shaped: Shaped) -> None:
+    by = {"column": "placed_at", "every": "day", "ahead": 0}
+    pipeline = shaped(postgres={"mode": "append", "partition_by": by})
+    send(pipeline, (0, order(0)))
+    pipeline.stream()
+    spec = pipeline.contract.spec.sinks.postgres
+    with postgres.connect(pipeline.settings) as connection:
+        for name, from_, to in (("own", "2025-01-05 06:30+00", "2025-01-09"), ("old", "MINVALUE", "1000-01-01")):
+            bound = from_ if from_ == "MINVALUE" else f"'{from_}'"
+            made = (
+                f"CREATE TABLE {spec.table}_{name} PARTITION OF {spec.quoted} FOR VALUES FROM ({bound}) TO ('{to}')"
+            )
+            connection.execute(made)
+    reshape(pipeline, postgres={"mode": "append", "partition_by": {**by, "every": "month"}})
+    days = [0, 3, 4, 6, 20, -100_000, -600_000]
+    send(pipeline, *((0, order(1 + at, placed_at=(NOON + day * 86_400_000) * 1000)) for at, day in enumerate(days)))
+    pipeline.stream()
+    assert sorted(one[0] for one in rows_of_postgres(pipeline, "total")) == list(range(8))
+    with postgres.connect(pipeline.settings) as connection:
+        query = f"SELECT tableoid::regclass::text, array_agg(total ORDER BY total) FROM {spec.quoted} GROUP BY 1"
+        found = {name.removeprefix(spec.table): totals for name, totals in connection.execute(query)}
+    assert found == {
+        "_p2025_01_01": [0, 1],
+        "_p202501020000": [2],
+        "_own": [3, 4],
+        "_p202501090000": [5],
+        "_p1751_03": [6],
+        "_old": [7],
+    }
+    with postgres.connect(pipeline.settings) as connection:
+        connection.execute(f"CREATE TABLE {spec.table}_rest PARTITION OF {spec.quoted} DEFAULT")
+    send(pipeline, (0, order(8, placed_at=0)))
+    pipeline.stream()
+    with postgres.connect(pipeline.settings) as connection:
+        assert connection.execute(f"SELECT total FROM {spec.table}_rest").fetchall() == [(8,)]
+
+
+def test_batch_for_too_many_partitions_stops_the_stream_with_the_fix(shaped: Shaped) -> None:
+    by = {"column": "placed_at", "every": "hour", "ahead": 0}
+    pipeline = shaped(postgres={"mode": "append", "partition_by": by})
+    send(pipeline, *((0, order(at, placed_at=(NOON + at * 3_600_000) * 1000)) for at in range(501)))
+    with pytest.raises(Refused, match="the rows of one batch need 501 new partitions") as caught:
+        pipeline.stream()
+    assert "choose a longer `every`" in caught.value.fix
+    assert rows_of_postgres(pipeline, "total") == []
+    reshape(pipeline, postgres={"mode": "append", "partition_by": {**by, "every": "month"}})
+    pipeline.stream()
+    assert sorted(rows_of_postgres(pipeline, "total")) == [(at,) for at in range(501)]
+
+
+def test_rows_sent_one_by_one_keep_their_time_to_live(shaped: Shaped, spark: SparkSession) -> None:
+    """This is how rows are sent when the nodes refuse one of a batch."""
+    pipeline = shaped(cassandra={"primary_key": ["id"], "ttl": "1h"})
+    pipeline.register()
+    job.prepare(pipeline.settings, pipeline.contract)
+    table = layout.of(pipeline.contract, pipeline.contract.spec.sinks.cassandra)
+    columns = [column.name for column in table.all_columns]
+    values = {"id": "o1", "customer": "c", "placed_at": 1, "total": 2, "address": None}
+    values |= {"kafka_timestamp": NOON, "kafka_partition": 0, "kafka_offset": 0}
+    schema = "id string, customer string, placed_at bigint, total bigint, address string, kafka_timestamp bigint, "
+    schema += "kafka_partition int, kafka_offset bigint, kafka_write_time bigint, kafka_ttl int"
+    frame = spark.createDataFrame([(*(values[name] for name in columns), NOON * 1000, 100)], schema)
+    with cassandra.connect(pipeline.settings) as session:
+        assert row_by_row.send(session, frame, table) == (1, {})
+        (found,) = session.execute(f"SELECT id, TTL(total) AS left, writetime(total) AS at FROM {table.sink.quoted}")
+    assert (found.id, found.at) == ("o1", NOON * 1000)
+    assert 90 < found.left <= 100

@@ -92,7 +92,7 @@ def create(connection: psycopg.Connection, spec: PostgresSpec, column_type: str,
             f"the rows of one batch need {len(found):,} new partitions, a {by.every.value} of {by.column} each; "
             f"{MOST_OF_A_BATCH} are possible",
             where=f"postgres table {spec.qualified}",
-            fix="choose a longer `every` in partition_by, or a smaller STREAM_MAX_PER_BATCH",
+            fix="choose a longer `every` in partition_by, and start the stream again",
             server="postgres",
         )
     return [_created(connection, spec, *one) for one in found]
@@ -112,6 +112,10 @@ def _created(connection: psycopg.Connection, spec: PostgresSpec, ending: str, fr
         "from_": sql.Literal(from_),
         "to": sql.Literal(to),
     }
-    statement = "CREATE TABLE {name} PARTITION OF {table} FOR VALUES FROM ({from_}) TO ({to})"
-    connection.execute(sql.SQL(statement).format(**parts))
+    # `PARTITION OF` in the first statement would keep out everybody who reads the table.
+    for statement in (
+        "CREATE TABLE {name} (LIKE {table} INCLUDING ALL EXCLUDING INDEXES)",
+        "ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM ({from_}) TO ({to})",
+    ):
+        connection.execute(sql.SQL(statement).format(**parts))
     return name
