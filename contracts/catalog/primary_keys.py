@@ -82,7 +82,7 @@ def _check_columns(contract: Contract, sink: SinkSpec) -> None:
     for name, path in sink.columns.items():
         found = nested.leaf(contract.value.schema, root, path)
         problem = found if isinstance(found, types.Problem) else None
-        if name in root.by_name:
+        if name in {field.lower() for field in root.by_name}:  # Spark does not tell them apart
             problem = types.Problem(
                 f"the value has a field {name}, which has a column of that name", "choose another name"
             )

@@ -46,7 +46,14 @@ def wanted(contract: Contract, sink: SinkSpec) -> Table | tuple[Refusal, ...]:
     return _wanted(contract.value.record, contract.value.schema, sink)
 
 
-def _wanted(record: Record, schema: Schema, sink: SinkSpec) -> Table | tuple[Refusal, ...]:
+def _wanted(
+    record: Record, schema: Schema, sink: SinkSpec, *, is_earlier: bool = False
+) -> Table | tuple[Refusal, ...]:
+    """As `wanted`.
+
+    Args:
+        is_earlier: whether the schema is an earlier one, which may lack what the sink says today.
+    """
     found: list[Column] = []
     refused: list[Refusal] = []
     for field in record.fields:
@@ -58,12 +65,12 @@ def _wanted(record: Record, schema: Schema, sink: SinkSpec) -> Table | tuple[Ref
         column = _nested_column(record, schema, sink, name, path)
         if isinstance(column, Column):
             found.append(column)
-        else:
+        elif not is_earlier:
             refused.append(column)
     store = store_of(sink)
     whole = with_nested(record, schema, sink)
     refused += [*store.size_refusals(whole, schema), *(one for _, one in store.place_refusals(sink))]
-    if not refused:
+    if not refused and not is_earlier:
         refused += store.table_refusals(Table(sink, tuple(found)))
     for node in types.recursions(schema):
         why = f"{node.fullname} contains itself, and Spark has no recursive types"
@@ -80,7 +87,7 @@ def _column(schema: Schema, field: Field, sink: SinkSpec) -> Column:
 def _nested_column(record: Record, schema: Schema, sink: SinkSpec, name: str, path: str) -> Column | Refusal:
     """The column of a path inside the value, or why there can be none."""
     at = ("columns", name)
-    if name in record.by_name:
+    if name in {one.lower() for one in record.by_name}:
         return Refusal(name, f"column {name}: the field {name} has a column of that name", "choose another name", at)
     found = nested.leaf(schema, record, path)
     if isinstance(found, types.Problem):
@@ -217,7 +224,7 @@ def as_written(versions: Iterable[Written]) -> Table | None:
         names = record.by_name.keys() | one.sink.columns.keys()
         if table is not None and names <= known:
             continue
-        written = _wanted(record, one.schema, one.sink)
+        written = _wanted(record, one.schema, one.sink, is_earlier=True)
         if not isinstance(written, Table):
             continue  # the stream did not start with it
         if table is None:
@@ -226,7 +233,7 @@ def as_written(versions: Iterable[Written]) -> Table | None:
             # When the field went, the column became nullable: rows written since then have no value for it.
             gone = (replace(column, nullable=True) for column in written.columns if column.name not in known)
             left += [Leftover(column, one.label) for column in gone]
-        known |= names
+        known |= {column.name for column in written.columns}
     return replace(table, left=tuple(left)) if table is not None else None
 
 

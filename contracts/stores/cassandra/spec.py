@@ -6,7 +6,7 @@ import re
 from datetime import timedelta
 from typing import Annotated, Any, ClassVar, Final, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from avro_data_contracts.contracts.stores.position import PLACE
 from avro_data_contracts.contracts.stores.spec import Fixed, Identifier, Mode, ModedSpec
@@ -16,7 +16,11 @@ _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 MOST_TTL_S: Final = 630_720_000
 
 
-def _clustering(text: str) -> str:
+def _clustering(text: object) -> object:
+    if isinstance(text, dict) and len(text) == 1:
+        raise ValueError(f"write it as text: {' '.join(map(str, *text.items()))}")
+    if not isinstance(text, str):
+        return text
     found = re.fullmatch(r"(\S+)(?: +(asc|desc))?", text.strip(), re.IGNORECASE)
     if found is None:
         raise ValueError(f"{text!r} is not a column with its order: write placed_at, or placed_at desc")
@@ -29,8 +33,8 @@ def _seconds(value: object) -> object:
     seconds = int(found[1]) * _UNITS[found[2]] if found else value
     if isinstance(seconds, bool) or not isinstance(seconds, int):
         raise ValueError(f"{value!r} is not a time: write one like 90d (or s, m, h, w), or a number of seconds")
-    if not 1 <= seconds <= MOST_TTL_S:
-        raise ValueError(f"{value} is not between one second and 20 years, the most that Cassandra has")
+    if not 0 <= seconds <= MOST_TTL_S:
+        raise ValueError(f"{value} is more than 20 years, the most that Cassandra has; 0 is for ever")
     return seconds
 
 
@@ -39,7 +43,7 @@ class CassandraSpec(ModedSpec):
 
     `primary_key`: field names, the first one is the partition key.  For a partition key of several fields, or another
     order of the rows in a partition, there are `partition_key` and `clustering` in its place.
-    `ttl`: how long a row stays after its event, in seconds; None: for ever.
+    `ttl`: how long a row stays after its event, in seconds; 0: for ever; None: as the table that exists has it.
     `replication`: without a factor, Cassandra uses the cluster's `default_keyspace_rf`.
     """
 
@@ -50,7 +54,7 @@ class CassandraSpec(ModedSpec):
     keyspace: Identifier
     replication: dict[str, str | int] = Field({"class": "SimpleStrategy"})
     partition_key: list[str] = Field(default_factory=list)
-    clustering: list[Annotated[str, AfterValidator(_clustering)]] = Field(default_factory=list)
+    clustering: list[Annotated[str, BeforeValidator(_clustering)]] = Field(default_factory=list)
     ttl: Annotated[int, BeforeValidator(_seconds)] | None = None
 
     @model_validator(mode="before")
@@ -80,7 +84,7 @@ class CassandraSpec(ModedSpec):
 
     @property
     def stays_s(self) -> int | None:
-        return self.ttl
+        return self.ttl or None
 
     @property
     def partition(self) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ class Cassandra(Store):
         if any(down for _, down in sink.ordering):
             order = ", ".join(f'"{name}" {"DESC" if down else "ASC"}' for name, down in sink.ordering)
             options.append(f"CLUSTERING ORDER BY ({order})")
-        if sink.ttl is not None:
+        if sink.ttl:
             options.append(f"default_time_to_live = {sink.ttl}")
         ending = f" WITH {' AND '.join(options)}" if options else ""
         return [
@@ -55,10 +55,14 @@ class Cassandra(Store):
         was, now = old.sink, new.sink
         assert isinstance(was, CassandraSpec)
         assert isinstance(now, CassandraSpec)
-        if was.ttl != now.ttl:
+        if now.ttl is None:
+            if was.ttl:
+                words = f"rows still go {span(was.ttl)} after they were written: write `ttl: 0` to keep them for ever"
+                yield Changed(notes=(words,))
+        elif (was.ttl or 0) != now.ttl:
             before, after = (span(one.ttl) if one.ttl else "for ever" for one in (was, now))
             words = f"rows stayed {before}; those written from now on stay {after}, existing ones as long as before"
-            yield Changed((f"ALTER TABLE {now.quoted} WITH default_time_to_live = {now.ttl or 0}",), (words,))
+            yield Changed((f"ALTER TABLE {now.quoted} WITH default_time_to_live = {now.ttl}",), (words,))
 
     def key_room(self, sink: CassandraSpec) -> int:
         # In a partition key of several columns, each has three bytes more; a number or time has at most 16.

@@ -489,3 +489,40 @@ def test_rows_sent_one_by_one_keep_their_time_to_live(shaped: Shaped, spark: Spa
         (found,) = session.execute(f"SELECT id, TTL(total) AS left, writetime(total) AS at FROM {table.sink.quoted}")
     assert (found.id, found.at) == ("o1", NOON * 1000)
     assert 90 < found.left <= 100
+
+
+LOCAL = {"type": "long", "logicalType": "local-timestamp-micros"}
+DATE = {"type": "int", "logicalType": "date"}
+#: What the partitions are by, how long they are, two values, and how the names of their partitions end; the last one is
+#: 1 June 14645, in minutes.
+PARTED = {
+    "local": (LOCAL, "moment", "hour", [-1, 253_402_300_799_999_999], ["_p1969_12_31_23", "_p9999_12_31_23"]),
+    "date": (DATE, "moment", "year", [-719_162, 2_932_896], ["_p0001", "_p9999"]),
+    "event": ("int", "kafka_timestamp", "month", [1, 400_000_000_000_000], ["_p1970_01", "_pe6666624000"]),
+}
+
+
+@pytest.mark.parametrize("name", PARTED)
+def test_partition_of_every_kind_of_time_holds_its_rows(shaped: Shaped, name: str) -> None:
+    """The first and the last moment that a column may hold, and an event beyond the years that have four digits."""
+    kind, column, every, moments, endings = PARTED[name]
+    by = {"column": column, "every": every, "ahead": 0}
+    pipeline = shaped({"id": "string", "moment": kind}, postgres={"mode": "append", "partition_by": by})
+    file = pipeline.folder / "contract.yaml"
+    spec = yaml.safe_load(file.read_text())
+    spec["kafka"]["config"]["message.timestamp.after.max.ms"] = str(2**62)
+    file.write_text(yaml.safe_dump(spec, sort_keys=False))
+    schema_id = pipeline.register()
+    for at, moment in enumerate(moments):
+        value = {"id": str(at), "moment": moment if column == "moment" else at}
+        stamp = moment if column == "kafka_timestamp" else NOON
+        pipeline.send({"value": pipeline.encode(schema_id, value), "timestamp": stamp})
+    pipeline.stream()
+    pipeline.stream(afresh=True)
+    assert complaints(pipeline) == []
+    found = pipeline.contract.spec.sinks.postgres
+    with postgres.connect(pipeline.settings) as connection:
+        query = f"SELECT id, tableoid::regclass::text FROM {found.quoted} ORDER BY id"
+        stored = [(id_, name.removeprefix(found.table)) for id_, name in connection.execute(query)]
+    assert stored == list(zip(("0", "1"), endings, strict=True))
+    assert reconcile(pipeline.settings, pipeline.contract).in_order()

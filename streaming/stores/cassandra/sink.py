@@ -208,7 +208,7 @@ class CassandraSink:
 
     def _append(self, timed: DataFrame, table: Table) -> None:
         options = {**self._options(table), "writetime": WRITE_TIME}
-        if self.spec.ttl is not None:
+        if self.spec.ttl:
             options["ttl"] = TTL
             timed = timed.withColumn(TTL, _left(self.spec.ttl))
         numbers = cells.in_numbers(timed)

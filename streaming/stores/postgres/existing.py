@@ -16,11 +16,11 @@ SELECT attname, format_type(atttypid, atttypmod), NOT attnotnull, array_position
 FROM pg_attribute a LEFT JOIN pg_index i ON i.indrelid = a.attrelid AND i.indisprimary
 WHERE a.attrelid = to_regclass(%s) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum
 """
-# What a partitioned table is partitioned by: one column, or something that no contract says.
+# The column by whose ranges a table is partitioned.  No contract says anything else, and then nothing is compared.
 _PARTITIONED = """\
-SELECT CASE WHEN partstrat = 'r' AND partnatts = 1 THEN coalesce(attname, 'an expression') ELSE 'something else' END
-FROM pg_partitioned_table
-LEFT JOIN pg_attribute ON attrelid = partrelid AND attnum = partattrs[0] WHERE partrelid = to_regclass(%s)
+SELECT attname FROM pg_partitioned_table
+JOIN pg_attribute ON attrelid = partrelid AND attnum = partattrs[0]
+WHERE partrelid = to_regclass(%s) AND partstrat = 'r' AND partnatts = 1 AND partattrs[0] > 0
 """
 _INDEXES = """\
 SELECT relname FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid WHERE indrelid = to_regclass(%s)
