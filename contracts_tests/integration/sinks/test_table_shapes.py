@@ -493,7 +493,7 @@ def test_rows_sent_one_by_one_keep_their_time_to_live(shaped: Shaped, spark: Spa
 
 LOCAL = {"type": "long", "logicalType": "local-timestamp-micros"}
 DATE = {"type": "int", "logicalType": "date"}
-#: What the partitions are by, how long they are, two values, and how the names of their partitions end; the last one is
+#: What the partitions are by, how long they are, two values, and how the names of their partitions end; the last is
 #: 1 June 14645, in minutes.
 PARTED = {
     "local": (LOCAL, "moment", "hour", [-1, 253_402_300_799_999_999], ["_p1969_12_31_23", "_p9999_12_31_23"]),
