@@ -459,6 +459,19 @@ def test_partitions_fill_the_gaps_between_those_of_others(shaped: Shaped) -> Non
         assert connection.execute(f"SELECT total FROM {spec.table}_rest").fetchall() == [(8,)]
 
 
+def test_reader_does_not_hold_up_a_new_partition(shaped: Shaped) -> None:
+    by = {"column": "placed_at", "every": "day", "ahead": 0}
+    pipeline = shaped(postgres={"mode": "append", "partition_by": by})
+    send(pipeline, (0, order(0)))
+    pipeline.stream()
+    send(pipeline, (0, order(1, placed_at=0)))
+    with postgres.connect(pipeline.settings) as reader:
+        query = f"SELECT total FROM {pipeline.contract.spec.sinks.postgres.quoted} ORDER BY total"
+        assert reader.execute(query).fetchall() == [(0,)]  # its transaction, and so its lock, is open
+        pipeline.stream()
+        assert reader.execute(query).fetchall() == [(0,), (1,)]
+
+
 def test_batch_for_too_many_partitions_stops_the_stream_with_the_fix(shaped: Shaped) -> None:
     by = {"column": "placed_at", "every": "hour", "ahead": 0}
     pipeline = shaped(postgres={"mode": "append", "partition_by": by})
