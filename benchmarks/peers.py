@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.registry.topics import Topics
 from avro_data_contracts.contracts.settings import Settings
-from avro_data_contracts.contracts.stores.table import EVENT_OFFSET, EVENT_PARTITION, EVENT_TIMESTAMP
+from avro_data_contracts.contracts.stores.position import EVENT_OFFSET, EVENT_PARTITION, EVENT_TIMESTAMP
 from avro_data_contracts.streaming.stores.cassandra import connection as cassandra
 from benchmarks.batches import Batch
 

@@ -18,7 +18,7 @@ from pyspark.sql.avro.functions import from_avro
 
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.settings import Settings
-from avro_data_contracts.contracts.stores.table import EVENT_OFFSET, EVENT_PARTITION, EVENT_TIMESTAMP
+from avro_data_contracts.contracts.stores.position import EVENT_OFFSET, EVENT_PARTITION, EVENT_TIMESTAMP
 from avro_data_contracts.streaming.run import source
 from avro_data_contracts.streaming.run.job import Job, prepare
 from avro_data_contracts.streaming.sinks.sink import Sink

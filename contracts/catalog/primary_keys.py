@@ -9,6 +9,9 @@ from avro_data_contracts.contracts.avro.nodes import Node, Record, Schema, Union
 from avro_data_contracts.contracts.catalog.contract import DELETIONS, Contract, Subject
 from avro_data_contracts.contracts.catalog.places import position_of
 from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.stores import nested, types
+from avro_data_contracts.contracts.stores.position import EVENT_TOPIC, POSITION, reserved
+from avro_data_contracts.contracts.stores.spec import SinkSpec
 
 # A field of one of these types has the same value in a key, in every store and in its driver.
 _DELETABLE = frozenset({"boolean", "int", "long", "string", "enum", "bytes", "fixed", "uuid", "date"})
@@ -33,23 +36,61 @@ def check(contract: Contract) -> None:
         )
     names = [f.name for f in root.fields]
     for sink in contract.sinks:
-        for column in sink.primary_key:
+        for column in sink.key_fields:
+            path = f"sinks.{sink.kind}.{sink.place_of(column)[0]}"
             if column not in names:
+                inside = f"{column!r} is a path inside the value, and a key is made of fields of the value itself"
                 raise ConfigurationError(
-                    f"sinks.{sink.kind}.primary_key: there is no field {column!r}",
+                    f"{path}: {inside if column in sink.columns else f'there is no field {column!r}'}",
                     file=contract.file,
-                    path=f"sinks.{sink.kind}.primary_key",
+                    path=path,
                     fix=f"fields of {position_of(contract.value, root)[0]}: {', '.join(names)}",
                 )
             field = root.by_name[column]
             if isinstance(schema.resolve(field.type), Union):
                 raise ConfigurationError(
-                    f"sinks.{sink.kind}.primary_key: field {column!r} may be null",
+                    f"{path}: field {column!r} may be null",
                     **_at(contract.value, field),
                     fix="give the field one type without null, because a primary key is never null",
                 )
+        _check_position(contract, sink)
+        _check_columns(contract, sink)
     if contract.deletes:
         _check_tombstones(contract)
+
+
+def _check_position(contract: Contract, sink: SinkSpec) -> None:
+    """Of the event's position, only its time may be in a key, and only where a row is an event."""
+    for number, column in enumerate(sink.key):
+        if column not in (*POSITION, EVENT_TOPIC) or (sink.appends and sink.key.index(column) == number):
+            continue
+        path = f"sinks.{sink.kind}.{sink.place_of(column)[0]}"
+        what = "is in the key already" if sink.appends else "is another one in each event of a key"
+        raise ConfigurationError(
+            f"{path}: {column} {what}",
+            file=contract.file,
+            path=path,
+            fix="remove it"
+            if sink.appends
+            else "name fields of the value; or write `mode: append`, for a row of each event",
+        )
+
+
+def _check_columns(contract: Contract, sink: SinkSpec) -> None:
+    """Each path of `columns` leads to a field that can be a column."""
+    root = contract.value.record
+    for name, path in sink.columns.items():
+        found = nested.leaf(contract.value.schema, root, path)
+        problem = found if isinstance(found, types.Problem) else None
+        if name in {field.lower() for field in root.by_name}:  # Spark does not tell them apart
+            problem = types.Problem(
+                f"the value has a field {name}, which has a column of that name", "choose another name"
+            )
+        elif name in reserved(appends=sink.appends):
+            problem = types.Problem(f"the stream adds its own column {name!r}", "choose another name")
+        if problem is not None:
+            at = f"sinks.{sink.kind}.columns.{name}"
+            raise ConfigurationError(f"{at}: {problem.what}", file=contract.file, path=at, fix=problem.fix)
 
 
 def _one_record(schema: Schema, root: object) -> str:
@@ -73,6 +114,13 @@ def _check_tombstones(contract: Contract) -> None:
             fix="wrap the type in a record, or set reject",
         )
     for sink in contract.sinks:
+        if sink.appends:
+            raise ConfigurationError(
+                f"tombstones: delete finds no row in sinks.{sink.kind}, where each event has a row of its own",
+                file=contract.file,
+                path="tombstones",
+                fix="set reject, and the tombstones become dead letters; or write `mode: upsert`",
+            )
         if len(sink.table) > (longest := _LONGEST_TABLE - len(DELETIONS)):
             raise ConfigurationError(
                 f"tombstones: delete needs a table <table>{DELETIONS}, but the name {sink.table} is too long",

@@ -230,7 +230,8 @@ class ContractComparison:
         for table in effect.tables:
             for refusal in table.migration.refusals:
                 message = f"{table.kind} {table.table}: {refusal.why}"
-                node = field_at(self.new.value.schema, refusal.column) if refusal.column else None
+                in_schema = refusal.column and not refusal.at
+                node = field_at(self.new.value.schema, refusal.column) if in_schema else None
                 if node is not None:
                     file, line, column = position_of(self.new.value, node, "type")
                     yield self._finding(
@@ -238,7 +239,7 @@ class ContractComparison:
                         refusal.column, self.new.value.name,
                     )  # fmt: skip
                 else:
-                    at: list[str | int] = ["sinks", table.kind, "primary_key"]
+                    at: list[str | int] = ["sinks", table.kind, *(refusal.at or ("primary_key",))]
                     yield self._in_contract("TABLE_CANNOT_CHANGE", at, message, refusal.fix)
         now = {sink.kind: sink.qualified for sink in self.new.sinks}
         for sink in self.old.sinks:

@@ -215,7 +215,8 @@ class TableEffect:
         at = f"sinks.{self.kind}"
         if self.abandoned:
             return tuple(one for one in findings if (one.rule, one.path) == ("TABLE_ABANDONED", at))
-        paths = {one.column for one in self.migration.refusals} | {f"{at}.primary_key"}
+        paths = {one.column for one in self.migration.refusals if not one.at} | {f"{at}.primary_key"}
+        paths |= {".".join([at, *map(str, one.at)]) for one in self.migration.refusals if one.at}
         return tuple(one for one in findings if one.rule in _ABOUT_TABLES and one.path in paths)
 
 

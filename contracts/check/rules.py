@@ -66,7 +66,10 @@ _BEYOND_LEVELS: Final = {
     "LEVEL_LOWERED": (_ERROR, "the compatibility level promises less than before"),
     "CONTRACT_REMOVED": (_ERROR, "a topic no longer has a contract"),
     "COLUMN_CANNOT_CHANGE": (_ERROR, "no ALTER can give the column the type that the contract asks for"),
-    "TABLE_CANNOT_CHANGE": (_ERROR, "no ALTER can make the table match the contract (its key, a type)"),
+    "TABLE_CANNOT_CHANGE": (
+        _ERROR,
+        "no ALTER can make the table match the contract (its key, order, partitions, mode)",
+    ),
     "TABLE_ABANDONED": (_WARNING, "the contract no longer names a table, so nothing writes to it"),
     "CONSUMER_LOSES_FIELD": (_ERROR, "a declared consumer reads a field that is removed or renamed"),
     "RULE_TIGHTENED": (_WARNING, "a quality rule is new or stricter: it may reject records that passed before"),

@@ -325,7 +325,7 @@ def _physical(node: AnyType, name: str) -> str:
 
 
 def _table(sink: SinkSpec) -> dict[str, Any]:
-    return {"store": sink.kind, "table": sink.qualified, "primaryKey": list(sink.primary_key)}
+    return {"store": sink.kind, "table": sink.qualified, "primaryKey": list(sink.key)}
 
 
 def _consumer(one: ConsumerSpec) -> dict[str, Any]:

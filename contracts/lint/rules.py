@@ -263,6 +263,32 @@ RULES: Final[tuple[Rule, ...]] = (
         in_use="name a new table too",
     ),
     Rule(
+        "TABLE_SHAPE", _ERROR,
+        "Partitions by time and indexes name columns that the table has, with a type that PostgreSQL takes for them.",
+        "correct the column or the type",
+        _contract("sinks: {postgres: {table: orders, primary_key: [id], indexes: [{columns: [idd]}]}}"),
+        _contract("sinks: {postgres: {table: orders, primary_key: [id], indexes: [{columns: [id]}]}}"),
+        types.table_shapes, of_contract=True,
+    ),
+    Rule(
+        "TTL_IN_ONE_STORE", _WARNING,
+        "Only Cassandra has a time to live: with `ttl`, a row goes there, and stays in the other store.",
+        "delete old rows in the other store yourself (drop old partitions, say), and switch the rule off",
+        _contract("sinks: {cassandra: {keyspace: shop, table: orders, primary_key: [id], ttl: 90d}, "
+                  "postgres: {table: orders, primary_key: [id]}}"),
+        _contract("sinks: {cassandra: {keyspace: shop, table: orders, primary_key: [id], ttl: 90d}}"),
+        types.times_to_live, of_contract=True,
+    ),
+    Rule(
+        "GROWING_PARTITION", _WARNING,
+        "A partition of Cassandra should not grow without end: above 100 MB or so it gets slow. With `mode: append`, "
+        "the partition key has a date, or rows have a `ttl`.",
+        "set a ttl; or name a new table with a day in its partition_key; or switch the rule off if events are few",
+        _contract("sinks: {cassandra: {keyspace: s, table: log, mode: append, partition_key: [id]}}"),
+        _contract("sinks: {cassandra: {keyspace: s, table: log, mode: append, partition_key: [id], ttl: 9d}}"),
+        types.growing_partitions, of_contract=True,
+    ),
+    Rule(
         "PARTITION_KEY", _WARNING,
         "If the record key has only fields of the primary key, all events of one row are in one partition, in order.",
         "use only fields of the primary key in the record key",

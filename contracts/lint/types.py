@@ -35,6 +35,7 @@ from avro_data_contracts.contracts.lint.scope import ContractScope, Hit, Scope
 from avro_data_contracts.contracts.listing import few
 from avro_data_contracts.contracts.stores import types
 from avro_data_contracts.contracts.stores.known import store_of
+from avro_data_contracts.contracts.stores.position import EVENT_TIMESTAMP, PLACE
 from avro_data_contracts.contracts.stores.table import Refusal
 from avro_data_contracts.contracts.tables import layout
 
@@ -178,7 +179,7 @@ def column_names(scope: ContractScope) -> Iterator[Hit]:
 
 def column_counts(scope: ContractScope) -> Iterator[Hit]:
     for sink in scope.contract.sinks:
-        store, record = store_of(sink), scope.contract.value.record
+        store, record = store_of(sink), layout.with_nested(scope.contract.value.record, scope.value, sink)
         refusals = (store.size_refusals, store.full_row_refusals)
         for one in (found for refused in refusals for found in refused(record, scope.value)):
             yield scope.in_contract(["sinks", sink.kind], one.why, one.fix)
@@ -188,6 +189,39 @@ def sink_names(scope: ContractScope) -> Iterator[Hit]:
     for sink in scope.contract.sinks:
         for key, one in store_of(sink).place_refusals(sink):
             yield scope.in_contract(["sinks", sink.kind, key], one.why, one.fix)
+
+
+def table_shapes(scope: ContractScope) -> Iterator[Hit]:
+    for sink in scope.contract.sinks:
+        wanted = layout.wanted(scope.contract, sink)
+        for one in wanted if isinstance(wanted, tuple) else ():
+            if one.at:
+                yield scope.in_contract(["sinks", sink.kind, *one.at], one.why, one.fix)
+
+
+def times_to_live(scope: ContractScope) -> Iterator[Hit]:
+    for sink in scope.contract.sinks:
+        others = [other for other in scope.contract.sinks if other.stays_s is None]
+        if sink.stays_s is not None and others:
+            listed = ", ".join(f"{store_of(other).title} {other.qualified}" for other in others)
+            yield scope.in_contract(
+                ["sinks", sink.kind, "ttl"], f"rows go from {sink.qualified} after their time, and stay in {listed}"
+            )
+
+
+def growing_partitions(scope: ContractScope) -> Iterator[Hit]:
+    for sink in scope.contract.sinks:
+        if sink.appends and store_of(sink).partitions and sink.partition[-1] not in PLACE and sink.stays_s is None:
+            fields = [scope.contract.value.record.by_name[name] for name in sink.partition if name in sink.key_fields]
+            if EVENT_TIMESTAMP not in sink.partition and not any(_is_time(scope, field) for field in fields):
+                listed = ", ".join(sink.partition)
+                at = ["sinks", sink.kind, *sink.place_of(sink.partition[0])[:1]]
+                yield scope.in_contract(at, f"each event adds a row to the partition of its {listed}, for ever")
+
+
+def _is_time(scope: ContractScope, field: Field) -> bool:
+    name = type_name(shapes.nullability(scope.value, field.type)[0])
+    return name == "date" or "timestamp" in name
 
 
 def _refused(scope: ContractScope, refusals: Iterator[Refusal], attribute: str) -> Iterator[Hit]:
@@ -207,23 +241,24 @@ def recursive_types(scope: ContractScope) -> Iterator[Hit]:
 
 def primary_keys(scope: ContractScope) -> Iterator[Hit]:
     for sink in scope.contract.sinks:
-        keys = ["sinks", sink.kind, "primary_key"]
-        for index, name in enumerate(sink.primary_key):
-            if name in sink.primary_key[:index]:
-                yield scope.in_contract([*keys, index], f"the primary key names {name!r} twice", "name it once")
+        for index, name in enumerate(sink.key_fields):
+            at: list[str | int] = ["sinks", sink.kind, *sink.place_of(name)]
+            if name in sink.key_fields[:index]:
+                twice = [*at[:3], index] if at[2] == "primary_key" else at
+                yield scope.in_contract(twice, f"the primary key names {name!r} twice", "name it once")
             field = scope.contract.value.record.by_name[name]
             if types.problem(scope.value, field) is None and not types.is_key(scope.value, field.type):
                 kind = type_name(shapes.nullability(scope.value, field.type)[0])
                 what = f"{name!r}, {'an' if kind[0] in 'aeiou' else 'a'} {kind}, is part of the primary key"
-                yield scope.in_contract(
-                    [*keys, index], what, "use a field that identifies one thing: an id, a number"
-                )
+                yield scope.in_contract(at, what, f"use a field of another type: {', '.join(sorted(types.KEYS))}")
 
 
 def partition_keys(scope: ContractScope) -> Iterator[Hit]:
     contract = scope.contract
     for sink in contract.sinks:
-        at = ["sinks", sink.kind, "primary_key"]
+        if sink.appends:  # a row has one event
+            continue
+        at = ["sinks", sink.kind, sink.place_of(sink.primary_key[0])[0]]
         if contract.key is None:
             yield scope.in_contract(at, "the topic has no key schema, so events of one row come from any partition")
             continue

@@ -18,7 +18,7 @@ class KeyFields:
     """
 
     def __init__(self, contract: Contract) -> None:
-        self.names = frozenset(name for sink in contract.sinks for name in sink.primary_key)
+        self.names = frozenset(name for sink in contract.sinks for name in sink.key_fields)
         self.required = self.names
         self._record: Record | None = None
         if contract.key is None:

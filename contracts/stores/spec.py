@@ -3,16 +3,48 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Annotated, ClassVar
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from avro_data_contracts.contracts.stores.position import EVENT_TOPIC, PLACE, POSITION
 
 #: The name of a table, a keyspace or a schema.
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=48)]
 
 
+class Mode(StrEnum):
+    """What a table has a row for: each primary key (its newest event), or each event."""
+
+    upsert = "upsert"
+    append = "append"
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """Something of a table that cannot change once the table exists.
+
+    Attributes:
+        name: of it, in messages.
+        value: as the contract has it, in messages.
+        key: of the sink that says it.
+        decides: whether the things after it mean nothing if it differs.
+    """
+
+    name: str
+    value: str
+    key: str
+    decides: bool = False
+
+
 class SinkSpec(BaseModel, ABC):
-    """A table of one store.  `primary_key`: field names."""
+    """A table of one store.
+
+    `primary_key`: the fields that identify a row; none in a table with a row for each event.
+    `columns`: further columns, with the path inside the value that each one holds.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -23,6 +55,7 @@ class SinkSpec(BaseModel, ABC):
 
     table: Identifier
     primary_key: list[str] = Field(min_length=1)
+    columns: dict[Identifier, str] = Field(default_factory=dict)
 
     @property
     @abstractmethod
@@ -33,3 +66,78 @@ class SinkSpec(BaseModel, ABC):
     @abstractmethod
     def quoted(self) -> str:
         """The table in the store's statements; in quotes, even a reserved word can be a name."""
+
+    @property
+    def appends(self) -> bool:
+        """Whether the table has a row for each event, and not for each primary key."""
+        return False
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The columns of the table's primary key, in their order."""
+        return tuple(self.primary_key)
+
+    @property
+    def key_fields(self) -> tuple[str, ...]:
+        """The fields of the value that are in the table's primary key."""
+        return tuple(name for name in self.key if name not in (*POSITION, EVENT_TOPIC))
+
+    @property
+    def partition(self) -> tuple[str, ...]:
+        """The columns of the key that decide where a row is, in a store with partition keys."""
+        return self.key[:1]
+
+    @property
+    def stays_s(self) -> int | None:
+        """How long a row stays after its event, in seconds; None: for ever."""
+        return None
+
+    @property
+    def fixed(self) -> tuple[Fixed, ...]:
+        """What cannot change once the table exists, in the order in which it is compared."""
+        return (Fixed("primary key", f"({', '.join(self.key)})", "primary_key", decides=True),)
+
+    def of_deletions(self, table: str) -> Self:
+        """Return the table that keeps what was deleted from this one: it has its key, and nothing else of it."""
+        return self.model_copy(update={"table": table, "columns": {}})
+
+    def place_of(self, column: str) -> tuple[str | int, ...]:
+        """Return the keys and numbers of the sink that put a column into the table's primary key."""
+        return ("primary_key", self.primary_key.index(column)) if column in self.primary_key else ("primary_key",)
+
+
+class ModedSpec(SinkSpec):
+    """A table with a row for each primary key, or for each event: its topic, partition and offset are its key."""
+
+    mode: Mode = Mode.upsert
+    primary_key: list[str] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _says_what_a_row_is(self) -> ModedSpec:
+        if self.mode is Mode.upsert and not self.primary_key:
+            raise ValueError(
+                "primary_key is missing: name the fields that identify a row, or write `mode: append` for a row of "
+                "each event"
+            )
+        if self.mode is Mode.append and self.primary_key:
+            raise ValueError(
+                "`mode: append` has a row for each event, whose topic, partition and offset are the key: remove "
+                f"primary_key{self._instead_of_primary_key}"
+            )
+        return self
+
+    #: What sorts the rows of a table with a row for each event, in words.
+    _instead_of_primary_key: ClassVar[str] = ""
+
+    @property
+    def appends(self) -> bool:
+        return self.mode is Mode.append
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        return PLACE if self.appends else tuple(self.primary_key)
+
+    @property
+    def fixed(self) -> tuple[Fixed, ...]:
+        row = "event" if self.appends else "key"
+        return (Fixed("mode", f"{self.mode.value} (a row for each {row})", "mode", decides=True), *super().fixed)

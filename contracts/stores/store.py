@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from avro_data_contracts.contracts.avro.nodes import AnyType, Record, Schema
@@ -17,6 +18,19 @@ from avro_data_contracts.contracts.stores.table import Column, ColumnType, Refus
 FIX_TYPE = "add another field with the new type; or name another table, and read the topic from its beginning"
 
 
+@dataclass(frozen=True)
+class Changed:
+    """A change of an existing table that is not about its columns.
+
+    Attributes:
+        statements: without semicolons; a second run changes nothing.
+        notes: what readers of the table should know.
+    """
+
+    statements: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
 class Store(ABC):
     """One kind of store.
 
@@ -24,7 +38,7 @@ class Store(ABC):
         spec: the model of its part of `contract.yaml`; its `kind` names the store.
         title: its name for people.
         most_key_bytes: the limit for all texts and bytes of a primary key together.
-        partitions: whether the first field of a primary key is a partition key, which is never empty.
+        partitions: whether a partition key of one column may not be empty.
     """
 
     # `Any`: each store's methods take its own model.
@@ -45,6 +59,10 @@ class Store(ABC):
     def create(self, table: Table) -> list[str]:
         """Return statements, without semicolons, that create the table and its keyspace or schema if missing."""
 
+    def told_of_new(self, table: Table) -> tuple[str, ...]:
+        """Return what one should know of a table that is created, beyond its statements."""
+        return ()
+
     @abstractmethod
     def add(self, table: Table, column: Column) -> list[str]:
         """Return statements that add a column unless it exists."""
@@ -61,6 +79,10 @@ class Store(ABC):
         """True when such a change of type makes the server rewrite the whole table, which is locked meanwhile."""
         return False
 
+    def settings_changed(self, old: Table, new: Table) -> Iterator[Changed]:
+        """Yield what else of an existing table becomes what the contract says: its indexes, how long rows stay."""
+        yield from ()
+
     def drop_not_null(self, table: Table, column: Column) -> list[str]:
         """Return statements that let a column be null."""
         return []
@@ -72,6 +94,14 @@ class Store(ABC):
     def place_refusals(self, sink: Any) -> Iterator[tuple[str, Refusal]]:
         """Yield the keys of the sink whose name cannot be used, and why."""
         yield from ()
+
+    def table_refusals(self, table: Table) -> Iterator[Refusal]:
+        """Yield what the store cannot have of what the sink says of its columns, which all have a type."""
+        yield from ()
+
+    def key_room(self, sink: Any) -> int:
+        """Return the most bytes that all texts and bytes of a primary key may have together."""
+        return self.most_key_bytes
 
     def size_refusals(self, record: Record, schema: Schema) -> Iterator[Refusal]:
         """Yield the refusal of a table with more columns than the store allows, or of one that can never have a row.

@@ -1,25 +1,11 @@
-"""A table of a store: its columns, and those for the position of the event that wrote each row.
-
-Every row has the position of the event that wrote it, so that you can find the event of a row, and an older event can
-never overwrite a newer one.
-"""
+"""A table of a store: its columns, and those for the position of the event that wrote each row."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from avro_data_contracts.contracts.stores.position import EVENT_TOPIC, POSITION
 from avro_data_contracts.contracts.stores.spec import SinkSpec
-
-EVENT_TIMESTAMP = "kafka_timestamp"
-EVENT_PARTITION = "kafka_partition"
-EVENT_OFFSET = "kafka_offset"
-#: The bookkeeping columns.
-POSITION = (EVENT_TIMESTAMP, EVENT_PARTITION, EVENT_OFFSET)
-#: Compared in this order, these decide which of two events is newer.
-EVENT_ORDER = (EVENT_TIMESTAMP, EVENT_OFFSET, EVENT_PARTITION)
-WRITE_TIME = "kafka_write_time"  # not a column of a table: Cassandra keeps it with each cell
-DELETED = "kafka_deleted"  # not a column either: the row is to be deleted
-RESERVED = (*POSITION, WRITE_TIME, DELETED)
 
 
 @dataclass(frozen=True)
@@ -61,7 +47,8 @@ class Table:
     """A table of one store.
 
     Attributes:
-        columns: the fields of the value, in their order, without the event's position.
+        columns: the fields of the value, in their order, then those of the sink's `columns`, without the event's
+            position.
         left: further columns that exist, but that no field writes now.
     """
 
@@ -71,9 +58,13 @@ class Table:
 
     @property
     def position(self) -> tuple[Column, ...]:
-        """The bookkeeping columns: Kafka timestamp (ms precision), partition and offset of the row's event."""
+        """The bookkeeping columns: Kafka timestamp (ms precision), partition and offset of the row's event.
+
+        A table with a row for each event has its topic's id too.
+        """
         types = zip(POSITION, self.sink.position_types, strict=True)
-        return tuple(Column(name, type_, nullable=False) for name, type_ in types)
+        found = tuple(Column(name, type_, nullable=False) for name, type_ in types)
+        return (*found, Column(EVENT_TOPIC, "text", nullable=False)) if self.sink.appends else found
 
     @property
     def all_columns(self) -> tuple[Column, ...]:
@@ -82,8 +73,14 @@ class Table:
 
 @dataclass(frozen=True)
 class Refusal:
-    """A table, or a change of a table, that is impossible.  `column` is empty for the whole table."""
+    """A table, or a change of a table, that is impossible.
+
+    Attributes:
+        column: empty for the whole table.
+        at: the keys and numbers of the sink that it is about; empty for a field of the value.
+    """
 
     column: str
     why: str
     fix: str
+    at: tuple[str | int, ...] = ()

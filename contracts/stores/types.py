@@ -26,7 +26,13 @@ from avro_data_contracts.contracts.avro.shapes import decimal_digits, nullabilit
 MOST_DIGITS: Final = 38
 #: Fields of these types may be part of a primary key: all stores, and all readers of the topic, agree on whether two
 #: of their values are equal.
-KEYS: Final = frozenset({"int", "long", "string", "bytes", "enum", "fixed", "uuid", "date", "timestamp-millis"})
+KEYS: Final = frozenset(
+    {
+        "boolean", "int", "long", "string", "bytes", "enum", "fixed", "uuid", "date", "time-millis", "time-micros",
+        "timestamp-millis", "timestamp-micros", "timestamp-nanos",
+        "local-timestamp-millis", "local-timestamp-micros", "local-timestamp-nanos",
+    }
+)  # fmt: skip
 #: Types that no store has a column for, and what to use instead.
 REFUSED: Final = {
     "null": "give it a type besides null, or leave the field out",

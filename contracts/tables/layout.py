@@ -11,11 +11,12 @@ from avro_data_contracts.contracts.avro.nodes import Field, Record, Schema
 from avro_data_contracts.contracts.catalog.contract import DELETIONS, Contract
 from avro_data_contracts.contracts.catalog.places import position_of
 from avro_data_contracts.contracts.errors import ConfigurationError
-from avro_data_contracts.contracts.stores import types
+from avro_data_contracts.contracts.stores import nested, types
 from avro_data_contracts.contracts.stores.known import store_of
+from avro_data_contracts.contracts.stores.position import reserved
 from avro_data_contracts.contracts.stores.spec import SinkSpec
 from avro_data_contracts.contracts.stores.store import FIX_TYPE
-from avro_data_contracts.contracts.stores.table import RESERVED, Column, Leftover, Refusal, Table
+from avro_data_contracts.contracts.stores.table import Column, Leftover, Refusal, Table
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,14 @@ def wanted(contract: Contract, sink: SinkSpec) -> Table | tuple[Refusal, ...]:
     return _wanted(contract.value.record, contract.value.schema, sink)
 
 
-def _wanted(record: Record, schema: Schema, sink: SinkSpec) -> Table | tuple[Refusal, ...]:
+def _wanted(
+    record: Record, schema: Schema, sink: SinkSpec, *, is_earlier: bool = False
+) -> Table | tuple[Refusal, ...]:
+    """As `wanted`.
+
+    Args:
+        is_earlier: whether the schema is an earlier one, which may lack what the sink says today.
+    """
     found: list[Column] = []
     refused: list[Refusal] = []
     for field in record.fields:
@@ -53,8 +61,17 @@ def _wanted(record: Record, schema: Schema, sink: SinkSpec) -> Table | tuple[Ref
             refused.append(refusal)
         else:
             found.append(_column(schema, field, sink))
+    for name, path in sink.columns.items():
+        column = _nested_column(record, schema, sink, name, path)
+        if isinstance(column, Column):
+            found.append(column)
+        elif not is_earlier:
+            refused.append(column)
     store = store_of(sink)
-    refused += [*store.size_refusals(record, schema), *(one for _, one in store.place_refusals(sink))]
+    whole = with_nested(record, schema, sink)
+    refused += [*store.size_refusals(whole, schema), *(one for _, one in store.place_refusals(sink))]
+    if not refused and not is_earlier:
+        refused += store.table_refusals(Table(sink, tuple(found)))
     for node in types.recursions(schema):
         why = f"{node.fullname} contains itself, and Spark has no recursive types"
         refused.append(Refusal("", why, "replace the inner record with its id"))
@@ -67,9 +84,32 @@ def _column(schema: Schema, field: Field, sink: SinkSpec) -> Column:
     return Column(field.name, found.name, nullable, found.is_json)
 
 
+def _nested_column(record: Record, schema: Schema, sink: SinkSpec, name: str, path: str) -> Column | Refusal:
+    """The column of a path inside the value, or why there can be none."""
+    at = ("columns", name)
+    if name in {one.lower() for one in record.by_name}:
+        return Refusal(name, f"column {name}: the field {name} has a column of that name", "choose another name", at)
+    found = nested.leaf(schema, record, path)
+    if isinstance(found, types.Problem):
+        return Refusal(name, f"column {name}: {found.what}", found.fix, at)
+    field = nested.as_column(name, found)
+    if refusal := _type_refusal(schema, field) or _name_refusal(name, sink):
+        why = refusal.why.replace("field ", "column ", 1)
+        return Refusal(name, why, refusal.fix.replace("the field", "the column"), at)
+    column = _column(schema, field, sink)
+    return replace(column, nullable=found.nullable)
+
+
+def with_nested(record: Record, schema: Schema, sink: SinkSpec) -> Record:
+    """Return the record with the further columns of the sink as fields, as far as there can be such columns."""
+    found = ((name, nested.leaf(schema, record, path)) for name, path in sink.columns.items())
+    further = tuple(nested.as_column(name, one) for name, one in found if isinstance(one, nested.Leaf))
+    return replace(record, fields=record.fields + further) if further else record
+
+
 def place(contract: Contract, refusal: Refusal) -> str:
     """The file, with the line if a field is meant."""
-    if not refusal.column:
+    if refusal.at or not refusal.column:
         return contract.file
     file, line, _ = position_of(contract.value, contract.value.record.by_name[refusal.column])
     return f"{file}:{line}"
@@ -93,14 +133,14 @@ def name_refusals(record: Record, sink: SinkSpec) -> Iterator[Refusal]:
 
 
 def _name_refusal(name: str, sink: SinkSpec) -> Refusal | None:
-    if name.lower() in RESERVED:
+    if name.lower() in reserved(appends=sink.appends):
         return Refusal(name, f"field {name}: the stream adds its own column {name!r}", "rename the field")
     return store_of(sink).name_refusal(name)
 
 
 def deletions(table: Table) -> Table:
     """The table that keeps, for each deleted row, its primary key and the position of the event that deleted it."""
-    sink = table.sink.model_copy(update={"table": table.sink.table + DELETIONS})
+    sink = table.sink.of_deletions(table.sink.table + DELETIONS)
     by_name = {column.name: column for column in table.columns}
     return Table(sink, tuple(by_name[name] for name in table.sink.primary_key))
 
@@ -114,6 +154,7 @@ class NoteKind(StrEnum):
     null_in_old_rows = "null_in_old_rows"
     no_longer_written = "no_longer_written"
     abandoned = "abandoned"
+    of_store = "of_store"
 
 
 @dataclass(frozen=True)
@@ -124,12 +165,14 @@ class Note:
         columns: those that it is about; empty where it is about the whole table.
         table: the qualified name of the table.
         label: of a column that is written again: the newest version that wrote it.
+        words: of a store, about what only it has.
     """
 
     kind: NoteKind
     table: str
     columns: tuple[str, ...] = ()
     label: str = ""
+    words: str = ""
 
 
 @dataclass(frozen=True)
@@ -147,6 +190,21 @@ class Migration:
     notes: tuple[Note, ...] = ()
 
 
+def _cannot_change(old: SinkSpec, new: SinkSpec) -> Iterator[Refusal]:
+    """Yield what differs of what cannot change on an existing table."""
+    before = {one.name: one for one in old.fixed}
+    for now in new.fixed:
+        was = before[now.name]
+        if was.value != now.value:
+            why = (
+                f"the {now.name} was {was.value}, and is now {now.value}, but that of an existing table cannot change"
+            )
+            fix = f"keep the {now.name}; or name another table, and read the topic from its beginning"
+            yield Refusal("", why, fix, (now.key,))
+            if now.decides:
+                return
+
+
 def as_written(versions: Iterable[Written]) -> Table | None:
     """Return the table as it is: every column that a version gave it, with its newest type.
 
@@ -161,9 +219,12 @@ def as_written(versions: Iterable[Written]) -> Table | None:
     left: list[Leftover] = []
     for one in versions:
         record = one.schema.resolve(one.schema.root)
-        if not isinstance(record, Record) or (table is not None and record.by_name.keys() <= known):
+        if not isinstance(record, Record):
             continue
-        written = _wanted(record, one.schema, one.sink)
+        names = record.by_name.keys() | one.sink.columns.keys()
+        if table is not None and names <= known:
+            continue
+        written = _wanted(record, one.schema, one.sink, is_earlier=True)
         if not isinstance(written, Table):
             continue  # the stream did not start with it
         if table is None:
@@ -172,25 +233,21 @@ def as_written(versions: Iterable[Written]) -> Table | None:
             # When the field went, the column became nullable: rows written since then have no value for it.
             gone = (replace(column, nullable=True) for column in written.columns if column.name not in known)
             left += [Leftover(column, one.label) for column in gone]
-        known |= record.by_name.keys()
+        known |= {column.name for column in written.columns}
     return replace(table, left=tuple(left)) if table is not None else None
 
 
 def migrate(old: Table | None, new: Table) -> Migration:
     """Return the additive statements from `old`, the table as it is (None if there is none), to `new`."""
     store = store_of(new.sink)
-    if old is None:
-        return Migration(tuple(store.create(new)))
     table = new.sink.qualified
+    told = tuple(Note(NoteKind.of_store, table, words=words) for words in store.told_of_new(new))
+    if old is None:
+        return Migration(tuple(store.create(new)), notes=told)
     if old.sink.qualified != table:
-        note = Note(NoteKind.new_table, table)
-        return Migration(tuple(store.create(new)), notes=(note,))
-    if list(old.sink.primary_key) != list(new.sink.primary_key):
-        was, now = ", ".join(old.sink.primary_key), ", ".join(new.sink.primary_key)
-        why = f"the primary key was ({was}), and is now ({now}), but the key of an existing table cannot change"
-        return Migration(
-            refusals=(Refusal("", why, "keep the key; or name another table, and read the topic from its beginning"),)
-        )
+        return Migration(tuple(store.create(new)), notes=(Note(NoteKind.new_table, table), *told))
+    if fixed := tuple(_cannot_change(old.sink, new.sink)):
+        return Migration(refusals=fixed)
     statements: list[str] = []
     refusals: list[Refusal] = []
     notes: list[Note] = []
@@ -229,4 +286,7 @@ def migrate(old: Table | None, new: Table) -> Migration:
     for column in before_by_name.values():
         if not column.nullable:
             statements += store.drop_not_null(new, column)
+    for setting in store.settings_changed(old, new):
+        statements += setting.statements
+        notes += [Note(NoteKind.of_store, table, words=words) for words in setting.notes]
     return Migration(tuple(statements), tuple(refusals), tuple(notes))

@@ -22,6 +22,8 @@ def told(note: Note) -> str:
             return f"{columns} {'stay' if several else 'stays'} in the table, but nothing writes to {_it(several)}"
         case NoteKind.abandoned:
             return f"{note.table} stays, but nothing writes to it: move its readers, then drop it"
+        case NoteKind.of_store:
+            return note.words
 
 
 def _it(several: bool) -> str:

@@ -43,19 +43,19 @@ def flaws_of_key(contract: Contract, record: Column) -> list[tuple[Column, str]]
     """Return, as `flaws` does, the primary keys that a store of the contract cannot have."""
     found = []
     for sink in contract.sinks:
-        fields = [field for field in contract.value.record.fields if field.name in sink.primary_key]
+        fields = [field for field in contract.value.record.fields if field.name in sink.key_fields]
         types = {one.name: shapes.nullability(contract.value.schema, one.type)[0] for one in fields}
         sizes = {
             name: F.octet_length(record.getField(name))
             for name, type_ in types.items()
             if shapes.type_name(type_) in _SIZED
         }
-        store, first = store_of(sink), sink.primary_key[0]
-        if store.partitions and first in sizes:
+        store, first = store_of(sink), sink.partition[0]
+        if store.partitions and len(sink.partition) == 1 and first in sizes:
             found.append((sizes[first] == 0, f"{first} is empty, and {store.title} allows no empty partition key"))
         if sizes:
-            most = store.most_key_bytes
-            words = f"its primary key ({', '.join(sink.primary_key)}) has more than {most:,} bytes"
+            most = store.key_room(sink)
+            words = f"its primary key ({', '.join(sink.key)}) has more than {most:,} bytes"
             found.append((reduce(operator.add, sizes.values()) > most, f"{words}, the most for {sink.kind}"))
     return found
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import sys
+import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -88,6 +90,7 @@ class Stored:
         keys: number of distinct primary keys among the events that can be decoded.
         rows: number of keys whose row was written by their newest event, or a newer one.
         deleted: number of keys without a row, because their newest event is a tombstone.
+        expired: number of keys without a row, because that stays no longer after its newest event.
         missing: positions of events whose row is missing, older, or not deleted by the tombstone, and of events that
             cannot be decoded and have no dead letter.
     """
@@ -96,6 +99,7 @@ class Stored:
     rows: int
     deleted: int
     missing: tuple[Position, ...]
+    expired: int = 0
 
 
 @dataclass(frozen=True)
@@ -152,6 +156,7 @@ def reconcile(settings: Settings, contract: Contract, ranges: Ranges | None = No
     tombstones: set[Position] = set()
     undecoded: list[Position] = []
     events = skipped = put_back = 0
+    checkpoints = Checkpoints(settings, contract)
     decoder = _Decoder(settings, contract)
     of_keys = _Decoder(settings, contract.keys, framing.KEY_HEADER) if contract.deletes else None
     for message in topic.read(settings, contract.topic, ranges):
@@ -177,22 +182,29 @@ def reconcile(settings: Settings, contract: Contract, ranges: Ranges | None = No
         for sink in contract.sinks:
             if sink.kind in refused_by:
                 continue
-            key = stored.key(record, sink)
+            key = stored.key(record, sink, position, checkpoints.topic_id)
             newest[sink.kind][key] = max(position, newest[sink.kind].get(key, position))
     stores = {}
     for sink in contract.sinks:
         wanted = newest[sink.kind]
         found = stored.positions(settings, sink, wanted)
         gone = {key for key, position in wanted.items() if position in tombstones and key not in found}
+        ends = time.time() - sink.stays_s if sink.stays_s is not None else -math.inf
+        expired = {
+            key
+            for key, position in wanted.items()
+            if position.millis < ends * 1000 and key not in gone and (key not in found or found[key] < position)
+        }
         missing = [
             position
             for key, position in wanted.items()
-            if key not in gone and (key not in found or found[key] < position)
+            if key not in gone and key not in expired and (key not in found or found[key] < position)
         ]
-        rows = len(wanted) - len(gone) - len(missing)
-        stores[sink.kind] = Stored(len(wanted), rows, len(gone), tuple(sorted([*missing, *undecoded])))
+        rows = len(wanted) - len(gone) - len(missing) - len(expired)
+        lacking = tuple(sorted([*missing, *undecoded]))
+        stores[sink.kind] = Stored(len(wanted), rows, len(gone), lacking, len(expired))
     lost: Counter[str] = Counter()
-    for gap in gaps.losses(Checkpoints(settings, contract).folder):
+    for gap in gaps.losses(checkpoints.folder):
         lost[gap.sink] += gap.records
     return Outcome(events, put_back, dict(dead), stores, dict(lost), skipped)
 

@@ -95,6 +95,8 @@ def _note(found: Outcome, name: str, store: Stored) -> str:
     note = "= in the topic - dead-lettered"
     if older > 0:
         note += f" - {older:,} earlier events of the same rows"
+    if store.expired:
+        note += f" - {store.expired:,} rows that stay no longer (ttl)"
     return f"{note} - {store.deleted:,} rows that a tombstone deleted" if store.deleted else note
 
 

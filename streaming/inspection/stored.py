@@ -10,13 +10,14 @@ from typing import Any
 
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.contracts.stores.position import EVENT_OFFSET, EVENT_PARTITION, EVENT_TIMESTAMP, EVENT_TOPIC
 from avro_data_contracts.contracts.stores.spec import SinkSpec
-from avro_data_contracts.contracts.stores.table import RESERVED
 from avro_data_contracts.contracts.tables import layout
 from avro_data_contracts.streaming.stores.known import STORES
 from avro_data_contracts.streaming.stores.store import Key
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_MICROSECOND = dt.timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, order=True)
@@ -28,26 +29,37 @@ class Position:
     partition: int
 
 
-def key(record: Mapping[str, Any], sink: SinkSpec) -> Key:
-    """Return the primary key of a record in that store."""
-    return tuple(_comparable(record[name]) for name in sink.primary_key)
+def key(record: Mapping[str, Any], sink: SinkSpec, position: Position, topic_id: str) -> Key:
+    """Return the primary key of a record's row in that store, in one form (see `comparable`)."""
+    event = {
+        EVENT_TIMESTAMP: position.millis * 1000,
+        EVENT_PARTITION: position.partition,
+        EVENT_OFFSET: position.offset,
+        EVENT_TOPIC: topic_id,
+    }
+    return tuple(event[name] if name in event else comparable(record[name]) for name in sink.key)
+
+
+def comparable(value: Any) -> Any:
+    """Return a value of a key in one form: drivers and fastavro have several.
+
+    Moments are microseconds since 1970, a time of day is microseconds since midnight, and a UUID is text.
+    """
+    if isinstance(value, uuid.UUID):
+        return str(value)
+    if isinstance(value, dt.datetime):
+        return ((value if value.tzinfo else value.replace(tzinfo=dt.UTC)) - _EPOCH) // _MICROSECOND
+    if isinstance(value, dt.time):
+        return (dt.datetime.combine(_EPOCH, value) - _EPOCH.replace(tzinfo=None)) // _MICROSECOND
+    return value
 
 
 def newest(
     settings: Settings, contract: Contract, sink: SinkSpec, count: int
 ) -> tuple[list[str], list[tuple[Any, ...]]]:
     """Return the names of the contract's columns and some rows, the newest if the store has an order."""
-    names = [column.name for column in layout.of(contract, sink).columns if column.name not in RESERVED]
+    names = [column.name for column in layout.of(contract, sink).columns]
     return names, STORES[sink.kind].rows(settings, sink, names, count)
-
-
-def _comparable(value: Any) -> Any:
-    """Convert a value to one form: drivers and fastavro have several."""
-    if isinstance(value, uuid.UUID):
-        return str(value)
-    if isinstance(value, dt.datetime):
-        return _EPOCH + dt.timedelta(milliseconds=round((value - _EPOCH) / dt.timedelta(milliseconds=1)))
-    return value
 
 
 def positions(settings: Settings, sink: SinkSpec, keys: Iterable[Key]) -> dict[Key, Position]:
@@ -56,4 +68,4 @@ def positions(settings: Settings, sink: SinkSpec, keys: Iterable[Key]) -> dict[K
     if not wanted:
         return {}
     rows = STORES[sink.kind].positions(settings, sink, wanted)
-    return {tuple(_comparable(part) for part in row[:-3]): Position(row[-3], row[-1], row[-2]) for row in rows}
+    return {tuple(comparable(part) for part in row[:-3]): Position(row[-3], row[-1], row[-2]) for row in rows}

@@ -14,6 +14,7 @@ from pathlib import Path
 import structlog
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.errors import ServiceError
@@ -27,7 +28,7 @@ from avro_data_contracts.streaming.run import gaps, pieces
 from avro_data_contracts.streaming.run.broker import SameTopic
 from avro_data_contracts.streaming.run.checkpoints import ranges
 from avro_data_contracts.streaming.run.metrics import Metrics
-from avro_data_contracts.streaming.sinks import refusals
+from avro_data_contracts.streaming.sinks import refusals, rows
 from avro_data_contracts.streaming.sinks.counts import Counts
 from avro_data_contracts.streaming.sinks.dead_letter import DeadLetterSink
 from avro_data_contracts.streaming.sinks.refusals import RowsRefused
@@ -117,6 +118,8 @@ class BatchWriter:
             raise ServiceError(words, where=sink.name, fix=fix, server=sink.name) from None
 
     def _write(self, sink: Sink, batch: DataFrame, asked: Asked) -> Counts:
+        if sink.spec.appends:
+            batch = batch.withColumn(rows.TOPIC_ID, F.lit(self._same_topic.topic_id))
         if self._decoding.begun:
             try:
                 return self._write_decoded(sink, self._decoding.known(batch))

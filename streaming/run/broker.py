@@ -31,14 +31,14 @@ class SameTopic:
     Offsets mean nothing in another topic of the same name, but Spark, which knows only names, would go on reading
     there at the old topic's offsets.
 
-    Args:
+    Attributes:
         topic_id: see `Topics.id_of`.
     """
 
     def __init__(self, settings: Settings, topic: str, topic_id: str) -> None:
         within = settings.model_copy(update={"kafka_max_block_ms": round(_ANSWERS_WITHIN_S * 1000)})
         self._topics = Topics(within)
-        self._topic, self._topic_id = topic, topic_id
+        self._topic, self.topic_id = topic, topic_id
 
     def check(self) -> None:
         """Raise Refused when the topic was deleted and created again, ServiceError when Kafka does not say."""
@@ -46,7 +46,7 @@ class SameTopic:
             found = self._topics.id_of(self._topic)
         except Refused as error:  # it does not exist at the moment
             raise ServiceError(error.what, where=error.where, fix=error.fix, server=error.server) from None
-        if found != self._topic_id:
+        if found != self.topic_id:
             words = f"topic {self._topic} was deleted and created again while the stream read it"
             fix = "start the stream again: it reads the new topic from its beginning"
             raise Refused(words, where="Kafka", fix=fix, server="kafka")

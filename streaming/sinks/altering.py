@@ -7,15 +7,19 @@ from collections.abc import Iterable
 import structlog
 
 from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.stores.position import POSITION, reserved
 from avro_data_contracts.contracts.stores.spec import SinkSpec
-from avro_data_contracts.contracts.stores.table import POSITION, RESERVED, Column, Table
+from avro_data_contracts.contracts.stores.table import Column, Table
 from avro_data_contracts.contracts.tables import layout
 
 log = structlog.get_logger("streaming")
 
 
-def as_found(spec: SinkSpec, columns: list[Column], key: list[str]) -> Table | None:
-    """Return the table that a store has, with its actual primary key; None when there is none.
+def as_found(spec: SinkSpec, columns: list[Column]) -> Table | None:
+    """Return the table that a store has; None when there is none.
+
+    Args:
+        spec: with the key of the table as it is, and whatever else the contract could say.
 
     Raises:
         ConfigurationError: it was not made for a contract.
@@ -29,10 +33,8 @@ def as_found(spec: SinkSpec, columns: list[Column], key: list[str]) -> Table | N
             where=f"{spec.kind} table {spec.qualified}",
             fix="name another table in contract.yaml, or rename this one",
         )
-    return Table(
-        spec.model_copy(update={"primary_key": key}),
-        tuple(column for column in columns if column.name not in RESERVED),
-    )
+    own = reserved(appends=spec.appends)
+    return Table(spec, tuple(column for column in columns if column.name not in own))
 
 
 def statements(existing: Table | None, wanted: Table) -> tuple[str, ...]:

@@ -3,52 +3,69 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from avro_data_contracts.contracts.avro.nodes import Field, Schema
 from avro_data_contracts.contracts.catalog.contract import Contract
-from avro_data_contracts.contracts.stores.table import (
+from avro_data_contracts.contracts.stores import nested
+from avro_data_contracts.contracts.stores.position import (
     DELETED,
     EVENT_OFFSET,
     EVENT_ORDER,
     EVENT_PARTITION,
     EVENT_TIMESTAMP,
-    Table,
+    EVENT_TOPIC,
 )
+from avro_data_contracts.contracts.stores.table import Table
 from avro_data_contracts.streaming.decode.batches import TOMBSTONE
 from avro_data_contracts.streaming.sinks.cells import Cell
+
+#: The column of a batch with the id of its topic.
+TOPIC_ID = "topic_id"
 
 
 def of(decoded: DataFrame, contract: Contract, table: Table, cell_of: Callable[[Schema, Field], Cell]) -> DataFrame:
     """Return the rows of the good records with `table.all_columns`; a primary key may occur several times.
+
+    If the table has a row for each event, the records have `TOPIC_ID`.
 
     When tombstones delete rows, there is also the column `DELETED`; a row to delete has only its primary key.
 
     Args:
         cell_of: the store's own `cells.of`.
     """
-    deletes, schema = TOMBSTONE in decoded.columns, contract.value.schema
-    fields = [(field.name, cell_of(schema, field)) for field in contract.value.record.fields]
+    deletes, schema, record = TOMBSTONE in decoded.columns, contract.value.schema, contract.value.record
+    fields: list[tuple[str, tuple[str, ...], Cell]] = [
+        (field.name, (field.name,), cell_of(schema, field)) for field in record.fields
+    ]
+    for name, path in table.sink.columns.items():
+        leaf = nested.leaf(schema, record, path)
+        assert isinstance(leaf, nested.Leaf)  # the contract was read with it
+        fields.append((name, leaf.names, cell_of(schema, leaf.field)))
 
-    def value(name: str) -> Column:
-        of_record = F.col("record").getField(name)
-        if deletes and name in table.sink.primary_key:
-            return F.coalesce(of_record, F.col(TOMBSTONE).getField(name))
+    def value(path: tuple[str, ...]) -> Column:
+        of_record = reduce(Column.getField, path, F.col("record"))
+        if deletes and path[0] in table.sink.primary_key:
+            return F.coalesce(of_record, F.col(TOMBSTONE).getField(path[0]))
         return of_record
 
     return decoded.where(F.col("reason").isNull()).select(
         *([F.col(TOMBSTONE).isNotNull().alias(DELETED)] if deletes else []),
-        *(cell(value(name)).alias(name) for name, cell in fields),
+        *(cell(value(path)).alias(name) for name, path, cell in fields),
         F.col("timestamp").alias(EVENT_TIMESTAMP),
         F.col("partition").alias(EVENT_PARTITION),
         F.col("offset").alias(EVENT_OFFSET),
+        *([F.col(TOPIC_ID).alias(EVENT_TOPIC)] if table.sink.appends else []),
     )
 
 
 def newest(rows: DataFrame, table: Table) -> DataFrame:
     """Return the newest row of each primary key, by `EVENT_ORDER`."""
+    if table.sink.appends:  # each row has a key of its own
+        return rows
     key = [F.col(name) for name in table.sink.primary_key]
     order = [F.col(name).desc() for name in EVENT_ORDER]
     ranked = rows.withColumn("_rank", F.row_number().over(Window.partitionBy(*key).orderBy(*order)))

@@ -57,6 +57,9 @@ class Store(ABC):
     def positions(self, settings: Settings, spec: Any, keys: Sequence[Key]) -> Iterator[tuple[Any, ...]]:
         """Yield key, Kafka timestamp (ms), partition and offset of the rows with these keys, and perhaps of others.
 
+        Args:
+            keys: in the form of `inspection.stored.comparable`.
+
         Raises:
             ServiceError: the server does not answer.
         """

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from avro_data_contracts.contracts.avro.nodes import AnyType, Schema
 from avro_data_contracts.contracts.stores.cassandra import columns, names
-from avro_data_contracts.contracts.stores.cassandra.spec import CassandraSpec
-from avro_data_contracts.contracts.stores.store import FIX_TYPE, Store
+from avro_data_contracts.contracts.stores.cassandra.spec import CassandraSpec, span
+from avro_data_contracts.contracts.stores.store import FIX_TYPE, Changed, Store
 from avro_data_contracts.contracts.stores.table import Column, ColumnType, Refusal, Table
 
 
@@ -27,10 +27,21 @@ class Cassandra(Store):
         assert isinstance(sink, CassandraSpec)
         replication = ", ".join(f"'{key}': {_literal(value)}" for key, value in sink.replication.items())
         listed = ",\n  ".join(f'"{column.name}" {column.type}' for column in table.all_columns)
-        key = ", ".join(f'"{name}"' for name in sink.primary_key)
+        partition = _list(sink.partition)
+        names = [name for name, _ in sink.ordering]
+        key = ", ".join(
+            [f"({partition})" if len(sink.partition) > 1 else partition, *([_list(names)] if names else [])]
+        )
+        options = []
+        if any(down for _, down in sink.ordering):
+            order = ", ".join(f'"{name}" {"DESC" if down else "ASC"}' for name, down in sink.ordering)
+            options.append(f"CLUSTERING ORDER BY ({order})")
+        if sink.ttl:
+            options.append(f"default_time_to_live = {sink.ttl}")
+        ending = f" WITH {' AND '.join(options)}" if options else ""
         return [
             f'CREATE KEYSPACE IF NOT EXISTS "{sink.keyspace}" WITH replication = {{{replication}}}',
-            f"CREATE TABLE IF NOT EXISTS {sink.quoted} (\n  {listed},\n  PRIMARY KEY ({key})\n)",
+            f"CREATE TABLE IF NOT EXISTS {sink.quoted} (\n  {listed},\n  PRIMARY KEY ({key})\n){ending}",
         ]
 
     def add(self, table: Table, column: Column) -> list[str]:
@@ -40,6 +51,24 @@ class Cassandra(Store):
         why = f"{new.name} was {old.type}{since}, and is now {new.type}; Cassandra cannot change the type of a column"
         return Refusal(new.name, why, FIX_TYPE)
 
+    def settings_changed(self, old: Table, new: Table) -> Iterator[Changed]:
+        was, now = old.sink, new.sink
+        assert isinstance(was, CassandraSpec)
+        assert isinstance(now, CassandraSpec)
+        if now.ttl is None:
+            if was.ttl:
+                words = f"rows still go {span(was.ttl)} after they were written: write `ttl: 0` to keep them for ever"
+                yield Changed(notes=(words,))
+        elif (was.ttl or 0) != now.ttl:
+            before, after = (span(one.ttl) if one.ttl else "for ever" for one in (was, now))
+            words = f"rows stayed {before}; those written from now on stay {after}, existing ones as long as before"
+            yield Changed((f"ALTER TABLE {now.quoted} WITH default_time_to_live = {now.ttl}",), (words,))
+
+    def key_room(self, sink: CassandraSpec) -> int:
+        # In a partition key of several columns, each has three bytes more; a number or time has at most 16.
+        several = len(sink.partition) if len(sink.partition) > 1 else 0
+        return self.most_key_bytes - 22 * several
+
     def place_refusals(self, sink: CassandraSpec) -> Iterator[tuple[str, Refusal]]:
         if sink.keyspace in names.KEYSPACES:
             why = f"the keyspace {sink.keyspace} is Cassandra's own"
@@ -48,6 +77,10 @@ class Cassandra(Store):
             if name in names.WORDS:
                 why = f"the {key} {name} is a reserved word of CQL, which Spark's Cassandra connector cannot find"
                 yield key, Refusal("", why, f"choose another name, e.g. {name}_events")
+
+
+def _list(columns: Iterable[str]) -> str:
+    return ", ".join(f'"{name}"' for name in columns)
 
 
 def _literal(value: str | int) -> str:

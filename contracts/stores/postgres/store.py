@@ -8,10 +8,11 @@ from typing import Final
 
 from avro_data_contracts.contracts.avro.nodes import AnyType, Record, Schema
 from avro_data_contracts.contracts.stores import types
-from avro_data_contracts.contracts.stores.postgres import columns, names, row_size
+from avro_data_contracts.contracts.stores.position import POSITION
+from avro_data_contracts.contracts.stores.postgres import columns, indexes, names, partitions, row_size
 from avro_data_contracts.contracts.stores.postgres.spec import PostgresSpec
-from avro_data_contracts.contracts.stores.store import FIX_TYPE, Store
-from avro_data_contracts.contracts.stores.table import POSITION, Column, ColumnType, Refusal, Table
+from avro_data_contracts.contracts.stores.store import FIX_TYPE, Changed, Store
+from avro_data_contracts.contracts.stores.table import Column, ColumnType, Refusal, Table
 
 #: The most columns of a table.
 MOST_COLUMNS: Final = 1600
@@ -42,18 +43,47 @@ class Postgres(Store):
         listed = ",\n  ".join(
             f'"{column.name}" {column.type}{"" if column.nullable else " NOT NULL"}' for column in table.all_columns
         )
-        key = ", ".join(f'"{name}"' for name in sink.primary_key)
-        statements = [f"CREATE TABLE IF NOT EXISTS {sink.quoted} (\n  {listed},\n  PRIMARY KEY ({key})\n)"]
+        key = ", ".join(f'"{name}"' for name in sink.key)
+        by = f' PARTITION BY RANGE ("{sink.partition_by.column}")' if sink.partition_by is not None else ""
+        statements = [f"CREATE TABLE IF NOT EXISTS {sink.quoted} (\n  {listed},\n  PRIMARY KEY ({key})\n){by}"]
         if sink.schema_name != "public":
             statements.insert(0, f'CREATE SCHEMA IF NOT EXISTS "{sink.schema_name}"')
-        return statements
+        return [*statements, *(indexes.create(sink, one) for one in sink.indexes)]
+
+    def told_of_new(self, table: Table) -> tuple[str, ...]:
+        sink = table.sink
+        assert isinstance(sink, PostgresSpec)
+        by = sink.partition_by
+        if by is None:
+            return ()
+        one = f"one for each {by.every.value} of {by.column}"
+        return (f"the stream creates the partitions of {sink.qualified}: {one}, {by.ahead} of them ahead",)
+
+    def settings_changed(self, old: Table, new: Table) -> Iterator[Changed]:
+        was, now = old.sink, new.sink
+        assert isinstance(was, PostgresSpec)
+        assert isinstance(now, PostgresSpec)
+        yield from indexes.changed(was, now)
+        if was.partition_by and now.partition_by and was.partition_by.every is not now.partition_by.every:
+            words = f"new partitions hold {now.partition_by.every.value}s; existing ones stay as they are"
+            yield Changed(notes=(words,))
+
+    def table_refusals(self, table: Table) -> Iterator[Refusal]:
+        if (count := len(table.all_columns)) > MOST_COLUMNS:
+            why = f"the table has {count:,} columns, and a PostgreSQL table has at most {MOST_COLUMNS:,}"
+            yield Refusal("", why, _TOO_WIDE, ("table",))
+        yield from indexes.refusals(table)
+        yield from partitions.refusals(table)
 
     def add(self, table: Table, column: Column) -> list[str]:
         return [f'ALTER TABLE {table.sink.quoted} ADD COLUMN IF NOT EXISTS "{column.name}" {column.type}']
 
     def retype(self, table: Table, old: Column, new: Column, since: str) -> list[str] | Refusal:
         what = f"{new.name} was {old.type}{since}, and is now {new.type}"
-        if new.name in table.sink.primary_key and new.type == "text":
+        by = table.sink.partition_by if isinstance(table.sink, PostgresSpec) else None
+        if by is not None and new.name == by.column:
+            return Refusal(new.name, f"{what}, but the table is partitioned by it", FIX_TYPE)
+        if new.name in table.sink.key and new.type == "text":
             why = f"{what}, but is part of the primary key: case matters in text, but not in a uuid"
             return Refusal(new.name, why, FIX_TYPE)
         # This also works in the primary key: a number stays the same number, and PostgreSQL rebuilds the index.

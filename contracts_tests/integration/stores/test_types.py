@@ -233,11 +233,23 @@ KEYS = {
     "raw": "bytes",
     "four": {"type": "fixed", "name": "Four", "size": 4},
     "state": {"type": "enum", "name": "State", "symbols": ["UNKNOWN", "OPEN"], "default": "UNKNOWN"},
+    "flag": "boolean",
+    "clock": {"type": "int", "logicalType": "time-millis"},
+    "fine_clock": {"type": "long", "logicalType": "time-micros"},
+    "micros": {"type": "long", "logicalType": "timestamp-micros"},
+    "nanos": {"type": "long", "logicalType": "timestamp-nanos"},
+    "local": {"type": "long", "logicalType": "local-timestamp-millis"},
+    "local_micros": {"type": "long", "logicalType": "local-timestamp-micros"},
+    "local_nanos": {"type": "long", "logicalType": "local-timestamp-nanos"},
 }
 FIRST_KEY = {"day": -141_432, "id": b"\x01" * 16, "other_id": str(uuid.UUID(int=1)), "moment": -62_135_596_800_000}
 FIRST_KEY |= {"number": 2**53 + 1, "small": -1, "name": "é ", "raw": b"\x00\xff", "four": b"abcd", "state": "OPEN"}
+FIRST_KEY |= {"flag": False, "clock": 0, "fine_clock": 0, "micros": 1_735_689_600_000_000, "nanos": 1, "local": 1}
+FIRST_KEY |= {"local_micros": -62_135_596_800_000_000, "local_nanos": -1}
 OTHER_KEY = {"day": 1, "id": b"\x02" * 16, "other_id": "F81D4FAE-7DEC-11D0-A765-00A0C91E6BF6", "moment": 1}
 OTHER_KEY |= {"number": 2**53, "small": 0, "name": "e ", "raw": b"\x00", "four": b"abce", "state": "UNKNOWN"}
+OTHER_KEY |= {"flag": True, "clock": 86_399_999, "fine_clock": 86_399_999_999, "micros": 1_735_689_600_000_001}
+OTHER_KEY |= {"nanos": 0, "local": 0, "local_micros": 253_402_300_799_999_999, "local_nanos": 0}
 
 
 def test_row_is_found_by_a_key_of_every_allowed_type(

@@ -40,7 +40,7 @@ def test_unknown_key_error_names_line_and_valid_keys() -> None:
 def test_unknown_nested_key_error_names_valid_keys_at_that_level() -> None:
     told = refusal(orders__contract_yaml=CONTRACT.replace("table: orders", "tabel: orders"))
     assert "schemas/orders/contract.yaml:7" in told
-    assert "valid names here: table, primary_key, schema" in told
+    assert "valid names here: table, primary_key, columns, mode, schema, partition_by, indexes" in told
 
 
 #: Each line stands for nine times the values of the one before.

@@ -2,26 +2,59 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from cassandra.cluster import Session
 
 from avro_data_contracts.contracts.stores.cassandra.spec import CassandraSpec
+from avro_data_contracts.contracts.stores.position import EVENT_TOPIC, PLACE
+from avro_data_contracts.contracts.stores.spec import Mode
 from avro_data_contracts.contracts.stores.table import Column, Table
 from avro_data_contracts.streaming.sinks.altering import as_found, statements, tell
 
+_KEY = ("partition_key", "clustering")
+
 
 def table(session: Session, spec: CassandraSpec) -> Table | None:
-    """Return the table with its actual primary key; None when there is none."""
+    """Return the table with its actual primary key and time to live; None when there is none."""
     found = list(
         session.execute(
-            "SELECT column_name, type, kind, position FROM system_schema.columns"
+            "SELECT column_name, type, kind, position, clustering_order FROM system_schema.columns"
             " WHERE keyspace_name = %s AND table_name = %s",
             (spec.keyspace, spec.table),
         )
     )
-    kinds = ("partition_key", "clustering")
-    key = sorted((kinds.index(row.kind), row.position, row.column_name) for row in found if row.kind in kinds)
-    columns = [Column(row.column_name, row.type, nullable=row.kind not in kinds) for row in found]
-    return as_found(spec, columns, [name for _, _, name in key])
+    if not found:
+        return None
+    columns = [Column(row.column_name, row.type, nullable=row.kind not in _KEY) for row in found]
+    key = sorted((row for row in found if row.kind in _KEY), key=lambda row: (_KEY.index(row.kind), row.position))
+    options = session.execute(
+        "SELECT default_time_to_live FROM system_schema.tables WHERE keyspace_name = %s AND table_name = %s",
+        (spec.keyspace, spec.table),
+    ).one()
+    return as_found(_actual(spec, key, options.default_time_to_live if options else 0), columns)
+
+
+def _actual(spec: CassandraSpec, key: list[Any], ttl: int) -> CassandraSpec:
+    """Return the sink as a contract would say it for the table that exists.
+
+    Args:
+        key: the columns of its primary key, in their order.
+    """
+    names = [row.column_name for row in key]
+    partition = [row.column_name for row in key if row.kind == _KEY[0]]
+    clustering = [
+        row.column_name + (" desc" if row.clustering_order == "desc" else "") for row in key if row.kind == _KEY[1]
+    ]
+    made = {"ttl": ttl or None, "partition_key": partition, "clustering": clustering}
+    if EVENT_TOPIC in names:
+        own = len(clustering) - sum(name in PLACE for name in names if name not in partition)
+        said = {"partition_key": [] if partition == list(PLACE) else partition, "clustering": clustering[:own]}
+        actual = spec.model_copy(update={**made, **said, "mode": Mode.append, "primary_key": []})
+        order = [(one.partition(" ")[0], one.endswith(" desc")) for one in clustering]
+        if list(actual.partition) == partition and list(actual.ordering) == order:
+            return actual
+    return spec.model_copy(update={**made, "mode": Mode.upsert, "primary_key": names})
 
 
 def bring(session: Session, wanted: Table) -> None:

@@ -15,7 +15,8 @@ from cassandra.query import BoundStatement
 from cassandra.util import Date, Duration
 from pyspark.sql import DataFrame, Row
 
-from avro_data_contracts.contracts.stores.table import EVENT_OFFSET, EVENT_PARTITION, WRITE_TIME, Table
+from avro_data_contracts.contracts.stores.position import EVENT_OFFSET, EVENT_PARTITION, TTL, WRITE_TIME
+from avro_data_contracts.contracts.stores.table import Table
 from avro_data_contracts.streaming.sinks import refusals
 from avro_data_contracts.streaming.sinks.refusals import Place
 from avro_data_contracts.streaming.stores.cassandra import failures
@@ -33,16 +34,18 @@ def send(session: Session, numbers: DataFrame, table: Table) -> tuple[int, dict[
     Raises:
         DriverException, NoHostAvailable: the nodes fail, or refuse for a reason that is not about a row.
     """
-    columns = [name for name in numbers.columns if name != WRITE_TIME]
+    columns = [name for name in numbers.columns if name not in (WRITE_TIME, TTL)]
+    using = [name for name in (WRITE_TIME, TTL) if name in numbers.columns]
+    marked = "USING TIMESTAMP ?" + (" AND TTL ?" if TTL in using else "")
     marks = ", ".join("?" for _ in columns)
     listed = ", ".join(f'"{name}"' for name in columns)
-    insert = f"INSERT INTO {table.sink.quoted} ({listed}) VALUES ({marks}) USING TIMESTAMP ?"  # noqa: S608 - names
+    insert = f"INSERT INTO {table.sink.quoted} ({listed}) VALUES ({marks}) {marked}"  # noqa: S608 - names
     at = (columns.index(EVENT_PARTITION), columns.index(EVENT_OFFSET))
     statement = session.prepare(insert)
     types = [column.type for column in statement.column_metadata]
     taken = 0
     refused: dict[Place, str] = {}
-    left = numbers.select(*columns, WRITE_TIME).repartition(refusals.PARTS).toLocalIterator()
+    left = numbers.select(*columns, *using).repartition(refusals.PARTS).toLocalIterator()
     while some := list(islice(left, _AT_ONCE)):
         bound: list[tuple[Row, BoundStatement]] = []
         for row in some:

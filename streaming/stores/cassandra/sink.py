@@ -11,22 +11,23 @@ from typing import Any
 from uuid import UUID
 
 from cassandra.concurrent import execute_concurrent_with_args
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.errors import ServiceError
 from avro_data_contracts.contracts.settings import Settings
-from avro_data_contracts.contracts.stores.cassandra.spec import CassandraSpec
-from avro_data_contracts.contracts.stores.table import (
+from avro_data_contracts.contracts.stores.cassandra.spec import MOST_TTL_S, CassandraSpec
+from avro_data_contracts.contracts.stores.position import (
     DELETED,
     EVENT_OFFSET,
     EVENT_ORDER,
     EVENT_PARTITION,
     EVENT_TIMESTAMP,
+    TTL,
     WRITE_TIME,
-    Table,
 )
+from avro_data_contracts.contracts.stores.table import Table
 from avro_data_contracts.contracts.tables import layout
 from avro_data_contracts.streaming import failures
 from avro_data_contracts.streaming.sinks import refusals, rows
@@ -151,7 +152,13 @@ class CassandraSink:
 
     def _that_win(self, late: DataFrame) -> DataFrame:
         """Return the late rows that are newer than the stored ones, each with the write time that makes it win."""
-        key = self.spec.primary_key
+        key = list(self.spec.key)
+        if self.spec.appends:  # an event has one row, which only the event itself has written
+            # The connector reads the whole table for an anti join, and for one that asks only for the partition key.
+            # It refuses one that asks twice for a column inside the key.
+            some = EVENT_OFFSET if EVENT_TIMESTAMP in key else EVENT_TIMESTAMP
+            stored = self._stored(late.sparkSession, self._table).select(*key, F.col(some).alias("_there"))
+            return _timed(late.join(stored, key, "left").where(F.col("_there").isNull()).select(*late.columns))
         compared, theirs = late, []
         for table in filter(None, (self._table, self._deletions)):
             side = f"_{table.sink.table}_"
@@ -201,6 +208,9 @@ class CassandraSink:
 
     def _append(self, timed: DataFrame, table: Table) -> None:
         options = {**self._options(table), "writetime": WRITE_TIME}
+        if self.spec.ttl:
+            options["ttl"] = TTL
+            timed = timed.withColumn(TTL, _left(self.spec.ttl))
         numbers = cells.in_numbers(timed)
         try:
             numbers.write.format(_FORMAT).options(**options).mode("append").save()
@@ -248,7 +258,7 @@ class CassandraSink:
         first, so that another attempt finds the same write time.
         """
         assert self._deletions is not None
-        key, kept = self.spec.primary_key, self._deletions.sink.quoted
+        key, kept = self.spec.key, self._deletions.sink.quoted
         which = " AND ".join(f'"{name}" = ?' for name in key)
         names = ", ".join(f'"{name}"' for name in (*key, EVENT_TIMESTAMP, EVENT_PARTITION, EVENT_OFFSET))
         marks = ", ".join("?" for _ in range(len(key) + 3))
@@ -266,6 +276,16 @@ class CassandraSink:
                 keeps = [[*row, *place, write_time] for write_time, row, place in rows_gone]
                 for statement, bound in zip(statements, (keeps, deletes), strict=True):
                     execute_concurrent_with_args(session, statement, bound, concurrency=64)
+
+
+def _left(ttl: int) -> Column:
+    """Return the seconds that a row stays, so that it goes `ttl` seconds after its event, whenever it is written.
+
+    A row that should be gone stays for a second: so it takes with it what an older event has left.
+    """
+    age = F.unix_millis(F.current_timestamp()) - F.unix_millis(F.col(EVENT_TIMESTAMP))
+    left = F.ceil((F.lit(ttl * 1000) - age) / 1000)
+    return F.least(F.greatest(left, F.lit(1)), F.lit(MOST_TTL_S)).cast("int")
 
 
 def _timed(rows_of_batch: DataFrame) -> DataFrame:

@@ -9,12 +9,12 @@ from typing import Any
 
 from cassandra import InvalidRequest, OperationTimedOut, ReadTimeout
 from cassandra.concurrent import execute_concurrent_with_args
-from cassandra.util import Date
+from cassandra.util import Date, Time
 
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.contracts.stores.cassandra.spec import CassandraSpec
-from avro_data_contracts.contracts.stores.table import EVENT_OFFSET, EVENT_PARTITION, EVENT_TIMESTAMP
+from avro_data_contracts.contracts.stores.position import EVENT_OFFSET, EVENT_PARTITION, EVENT_TIMESTAMP
 from avro_data_contracts.streaming.stores.cassandra import options
 from avro_data_contracts.streaming.stores.cassandra.connection import connect
 from avro_data_contracts.streaming.stores.cassandra.sink import CassandraSink
@@ -22,6 +22,7 @@ from avro_data_contracts.streaming.stores.store import COUNT_FOR_S, Key, Rows, S
 
 # Partitions in one request.
 _SLICE = 100
+_EPOCH = dt.datetime(1970, 1, 1)
 
 
 class Cassandra(Store):
@@ -48,14 +49,22 @@ class Cassandra(Store):
         """Read the partitions of `keys`, many in one request: a request for each costs ten times as much."""
         # Milliseconds: Python has no year after 9999.
         millis = f'toUnixTimestamp("{EVENT_TIMESTAMP}")'
-        names = ", ".join((*(f'"{name}"' for name in spec.primary_key), millis, EVENT_PARTITION, EVENT_OFFSET))
+        names = ", ".join((*(f'"{name}"' for name in spec.key), millis, EVENT_PARTITION, EVENT_OFFSET))
+        partition = spec.partition
+        several = len(partition) > 1
+        which = " AND ".join(f'"{name}" = ?' for name in partition) if several else f'"{partition[0]}" IN ?'
         with connect(settings) as session:
-            query = f'SELECT {names} FROM {spec.quoted} WHERE "{spec.primary_key[0]}" IN ?'  # noqa: S608 - identifiers
-            statement = session.prepare(query)
-            is_uuid = statement.column_metadata[0].type.subtypes[0].typename == "uuid"
-            partitions = list(dict.fromkeys(uuid.UUID(key[0]) if is_uuid else key[0] for key in keys))
-            slices = [(partitions[at : at + _SLICE],) for at in range(0, len(partitions), _SLICE)]
-            for _, result in execute_concurrent_with_args(session, statement, slices, concurrency=16):
+            statement = session.prepare(f"SELECT {names} FROM {spec.quoted} WHERE {which}")  # noqa: S608 - identifiers
+            types = [column.type for column in statement.column_metadata]
+            kinds = [one.typename for one in (types if several else types[0].subtypes)]
+            found = dict.fromkeys(tuple(_for_column(*pair) for pair in zip(key, kinds, strict=False)) for key in keys)
+            partitions = list(found)
+            alone = [one for (one,) in partitions] if not several else []
+            slices = [(alone[at : at + _SLICE],) for at in range(0, len(alone), _SLICE)]
+            asked = execute_concurrent_with_args(
+                session, statement, partitions if several else slices, concurrency=16
+            )
+            for _, result in asked:
                 for row in result:
                     yield tuple(map(_plain, row))
 
@@ -87,12 +96,27 @@ class Cassandra(Store):
         return {"spark.cassandra.auth.password": settings.cassandra_password}
 
 
+def _for_column(value: Any, kind: str) -> Any:
+    """Convert a value of a key, where moments are microseconds, to what cassandra-driver takes."""
+    match kind:
+        case "uuid":
+            return uuid.UUID(value)
+        case "timestamp":
+            return value // 1000
+        case "time":
+            return value * 1000
+    return value
+
+
 def _plain(value: Any) -> Any:
-    """Convert cassandra-driver's own types to Python's."""
+    """Convert cassandra-driver's own types to Python's, and times to microseconds."""
     if isinstance(value, Date):
         return value.date()
-    if isinstance(value, dt.datetime):  # naive, in UTC
-        return value.replace(tzinfo=dt.UTC)
+    if isinstance(value, Time):
+        return value.nanosecond_time // 1000
+    if isinstance(value, dt.datetime):
+        # Naive, in UTC; the driver computes milliseconds with a float.
+        return round((value - _EPOCH) / dt.timedelta(milliseconds=1)) * 1000
     return value
 
 

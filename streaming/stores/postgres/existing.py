@@ -5,7 +5,9 @@ from __future__ import annotations
 import psycopg
 
 from avro_data_contracts.contracts.errors import Refused
-from avro_data_contracts.contracts.stores.postgres.spec import PostgresSpec
+from avro_data_contracts.contracts.stores.position import EVENT_TOPIC
+from avro_data_contracts.contracts.stores.postgres.spec import Every, PartitionSpec, PostgresSpec
+from avro_data_contracts.contracts.stores.spec import Mode
 from avro_data_contracts.contracts.stores.table import Column, Table
 from avro_data_contracts.streaming.sinks import altering
 
@@ -13,6 +15,15 @@ _COLUMNS = """\
 SELECT attname, format_type(atttypid, atttypmod), NOT attnotnull, array_position(i.indkey::int2[], a.attnum)
 FROM pg_attribute a LEFT JOIN pg_index i ON i.indrelid = a.attrelid AND i.indisprimary
 WHERE a.attrelid = to_regclass(%s) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum
+"""
+# The column by whose ranges a table is partitioned.  No contract says anything else, and then nothing is compared.
+_PARTITIONED = """\
+SELECT attname FROM pg_partitioned_table
+JOIN pg_attribute ON attrelid = partrelid AND attnum = partattrs[0]
+WHERE partrelid = to_regclass(%s) AND partstrat = 'r' AND partnatts = 1 AND partattrs[0] > 0
+"""
+_INDEXES = """\
+SELECT relname FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid WHERE indrelid = to_regclass(%s)
 """
 # What depends on a column and is not altered with it, unlike its index and default; and views on those views.
 _USERS = """\
@@ -39,11 +50,33 @@ FROM users ORDER BY 1
 
 
 def table(connection: psycopg.Connection, spec: PostgresSpec) -> Table | None:
-    """Return the table with its actual primary key; None when there is none."""
+    """Return the table with its actual primary key, partitions and indexes; None when there is none."""
     found = connection.execute(_COLUMNS, (spec.quoted,)).fetchall()
-    key = sorted((place, name) for name, _, _, place in found if place is not None)
+    if not found:
+        return None
     columns = [Column(name, type_, nullable) for name, type_, nullable, _ in found]
-    return altering.as_found(spec, columns, [name for _, name in key])
+    key = [name for _, name in sorted((place, name) for name, _, _, place in found if place is not None)]
+    return altering.as_found(_actual(connection, spec, key), columns)
+
+
+def _actual(connection: psycopg.Connection, spec: PostgresSpec, key: list[str]) -> PostgresSpec:
+    """Return the sink as a contract would say it for the table that exists."""
+    by = connection.execute(_PARTITIONED, (spec.quoted,)).fetchone()
+    names = {name for (name,) in connection.execute(_INDEXES, (spec.quoted,))}
+    # Of an index, only its name is compared; every other one is somebody else's.
+    own = [index for index in spec.indexes if spec.index_name(index) in names]
+    every = spec.partition_by.every if spec.partition_by else Every.month
+    actual = spec.model_copy(
+        update={
+            "mode": Mode.append if EVENT_TOPIC in key else Mode.upsert,
+            "primary_key": [] if EVENT_TOPIC in key else key,
+            "partition_by": PartitionSpec(column=by[0], every=every) if by else None,
+            "indexes": own,
+        }
+    )
+    if list(actual.key) == key:
+        return actual
+    return actual.model_copy(update={"mode": Mode.upsert, "primary_key": key})
 
 
 def bring(connection: psycopg.Connection, wanted: Table) -> list[str]:

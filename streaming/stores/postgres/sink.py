@@ -13,14 +13,14 @@ from pyspark.sql import functions as F
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.errors import Refused, ServiceError
 from avro_data_contracts.contracts.settings import Settings
-from avro_data_contracts.contracts.stores.postgres.spec import PostgresSpec
-from avro_data_contracts.contracts.stores.table import (
+from avro_data_contracts.contracts.stores.position import (
     DELETED,
     EVENT_OFFSET,
     EVENT_ORDER,
     EVENT_PARTITION,
     EVENT_TIMESTAMP,
 )
+from avro_data_contracts.contracts.stores.postgres.spec import PostgresSpec
 from avro_data_contracts.contracts.tables import layout
 from avro_data_contracts.streaming import failures
 from avro_data_contracts.streaming.portions import portions
@@ -29,7 +29,7 @@ from avro_data_contracts.streaming.sinks.altering import tell
 from avro_data_contracts.streaming.sinks.counts import Counts, counted
 from avro_data_contracts.streaming.sinks.observed import Observed
 from avro_data_contracts.streaming.sinks.refusals import Place, RowsRefused
-from avro_data_contracts.streaming.stores.postgres import cells, existing
+from avro_data_contracts.streaming.stores.postgres import cells, existing, partitions
 from avro_data_contracts.streaming.stores.postgres.connection import address, connect, jdbc
 from avro_data_contracts.streaming.stores.postgres.failures import SERVER, RowRefused, of_driver
 
@@ -74,8 +74,10 @@ class PostgresSink:
                 connection.execute(sql.SQL(statement).format(**self._names()))
             if self._deletions is not None:
                 connection.execute(self._room_for_tombstones())
+            ahead = self._partitions(connection)
         for table, statements in zip(wanted, altered, strict=True):
             tell(table, statements)
+        partitions.tell(self.spec, ahead, "ahead")
 
     def write(self, decoded: DataFrame) -> Counts:
         with connect(self._settings, autocommit=True) as connection:
@@ -85,7 +87,7 @@ class PostgresSink:
                 counts = self._load(decoded)
                 # On the connection that holds the lock: without the lock, this statement fails too.
                 with connection.transaction():
-                    self._apply(connection)
+                    ahead, needed = self._partitions(connection), self._apply(connection)
             except RowRefused as error:
                 told: ServiceError = error
             except psycopg.Error as error:
@@ -93,6 +95,8 @@ class PostgresSink:
                 if not isinstance(told, Refused):
                     raise
             else:
+                partitions.tell(self.spec, ahead, "ahead")
+                partitions.tell(self.spec, needed, "for rows outside of the others")
                 return counts
             if refused := self._refused(connection, decoded):
                 raise RowsRefused(self.name, refused)
@@ -122,11 +126,21 @@ class PostgresSink:
         properties = {**self._properties, "batchsize": str(at_once)}
         some.write.jdbc(self._url, self._names()["staging"].as_string(), mode="append", properties=properties)
 
-    def _apply(self, connection: psycopg.Connection) -> None:
-        """Apply the loaded rows to the table."""
+    def _partitions(self, connection: psycopg.Connection, loaded: str = "") -> list[str]:
+        """Create the partitions ahead, or those of the loaded rows, and return their names."""
+        by = self.spec.partition_by
+        if by is None:
+            return []
+        column = next(one for one in self._table.all_columns if one.name == by.column)
+        return partitions.create(connection, self.spec, column.type, loaded)
+
+    def _apply(self, connection: psycopg.Connection) -> list[str]:
+        """Apply the loaded rows to the table; return the partitions that were created for them."""
+        created = self._partitions(connection, self._staging)
         for statement in self._delete() if self._deletions is not None else ():
             connection.execute(statement)
         connection.execute(self._upsert())
+        return created
 
     def _empty(self) -> sql.Composed:
         return sql.SQL("TRUNCATE {staging}").format(**self._names())
@@ -199,7 +213,7 @@ class PostgresSink:
 
     def _upsert(self) -> sql.Composed:
         columns = [column.name for column in self._table.all_columns]
-        key = self.spec.primary_key
+        key = list(self.spec.key)
         return sql.SQL(
             "INSERT INTO {table} AS stored ({columns}) "
             "SELECT DISTINCT ON ({key}) {columns} FROM {staging} AS loaded {only} ORDER BY {key}, {newest} "

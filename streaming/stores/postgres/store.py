@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -10,11 +11,19 @@ from psycopg import sql
 
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.contracts.stores.position import EVENT_OFFSET, EVENT_PARTITION, EVENT_TIMESTAMP
 from avro_data_contracts.contracts.stores.postgres.spec import PostgresSpec
-from avro_data_contracts.contracts.stores.table import EVENT_OFFSET, EVENT_PARTITION, EVENT_TIMESTAMP
 from avro_data_contracts.streaming.stores.postgres.connection import address, connect
 from avro_data_contracts.streaming.stores.postgres.sink import PostgresSink
 from avro_data_contracts.streaming.stores.store import COUNT_FOR_S, Key, Rows, Store
+
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_TIME, _TIMESTAMP, _TIMESTAMPTZ = (psycopg.adapters.types[name].oid for name in ("time", "timestamp", "timestamptz"))
+# A partitioned table has no rows itself.
+_ESTIMATE = """\
+SELECT sum(greatest(reltuples, 0))::bigint FROM pg_class WHERE oid = to_regclass(%(table)s) AND relkind <> 'p'
+    OR oid IN (SELECT relid FROM pg_partition_tree(to_regclass(%(table)s)) WHERE isleaf)
+"""
 
 
 class Postgres(Store):
@@ -37,25 +46,31 @@ class Postgres(Store):
             return connection.execute(query).fetchall()
 
     def positions(self, settings: Settings, spec: PostgresSpec, keys: Sequence[Key]) -> Iterator[tuple[Any, ...]]:
-        millis = sql.SQL("(extract(epoch FROM {}) * 1000)::bigint").format(sql.Identifier(EVENT_TIMESTAMP))
-        with connect(settings) as connection:
-            columns = sql.SQL(", ").join(
-                [
-                    *map(sql.Identifier, spec.primary_key),
-                    millis,
-                    *map(sql.Identifier, (EVENT_PARTITION, EVENT_OFFSET)),
-                ]
-            )
-            table = sql.Identifier(spec.schema_name, spec.table)
+        since = sql.SQL("(extract(epoch FROM {}) * {})::bigint")
+        moment = sql.Identifier(EVENT_TIMESTAMP)
+        # The event's time is not needed to find its row, and Python has no year after 9999.
+        names = [name for name in spec.key if name != EVENT_TIMESTAMP]
+        key = sql.SQL(", ").join(map(sql.Identifier, names))
+        columns = sql.SQL(", ").join(
+            [
+                *(since.format(moment, 1_000_000) if n == EVENT_TIMESTAMP else sql.Identifier(n) for n in spec.key),
+                since.format(moment, 1_000),
+                *map(sql.Identifier, (EVENT_PARTITION, EVENT_OFFSET)),
+            ]
+        )
+        table = sql.Identifier(spec.schema_name, spec.table)
+        with connect(settings) as connection, connection.cursor() as cursor:
             kept = sql.SQL("CREATE TEMPORARY TABLE wanted ON COMMIT DROP AS SELECT {} FROM {} LIMIT 0")
-            key = sql.SQL(", ").join(map(sql.Identifier, spec.primary_key))
-            connection.execute(kept.format(key, table))
-            with connection.cursor() as cursor:
-                with cursor.copy(sql.SQL("COPY wanted FROM STDIN")) as copy:
-                    for one in keys:
-                        copy.write_row(one)
-                cursor.execute(sql.SQL("SELECT {} FROM {} JOIN wanted USING ({})").format(columns, table, key))
-                yield from cursor
+            cursor.execute(kept.format(key, table))
+            cursor.execute("SELECT * FROM wanted")
+            assert cursor.description is not None
+            types = [column.type_code for column in cursor.description]
+            places = [spec.key.index(name) for name in names]
+            with cursor.copy(sql.SQL("COPY wanted FROM STDIN")) as copy:
+                for one in keys:
+                    copy.write_row([_for_column(one[at], code) for at, code in zip(places, types, strict=True)])
+            cursor.execute(sql.SQL("SELECT {} FROM {} JOIN wanted USING ({})").format(columns, table, key))
+            yield from cursor
 
     def count(self, settings: Settings, specs: Iterable[PostgresSpec], slow: set[str]) -> dict[str, Rows]:
         found = {}
@@ -73,11 +88,19 @@ class Postgres(Store):
                     continue
                 except psycopg.errors.QueryCanceled:
                     slow.add(spec.qualified)
-                query = "SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = to_regclass(%s)"
-                size = connection.execute(query, (spec.quoted,)).fetchone()
-                if size is not None:
+                size = connection.execute(_ESTIMATE, {"table": spec.quoted}).fetchone()
+                if size is not None and size[0] is not None:
                     found[spec.qualified] = Rows(size[0], exact=False)
         return found
+
+
+def _for_column(value: Any, code: int) -> Any:
+    """Convert microseconds to what psycopg takes for a column of that type."""
+    if code == _TIMESTAMPTZ:
+        return _EPOCH + dt.timedelta(microseconds=value)
+    if code == _TIMESTAMP:
+        return _EPOCH.replace(tzinfo=None) + dt.timedelta(microseconds=value)
+    return (_EPOCH + dt.timedelta(microseconds=value)).time() if code == _TIME else value
 
 
 STORE = Postgres()

@@ -1,0 +1,32 @@
+"""The columns that say which event wrote a row.
+
+Every row has the position of the event that wrote it, so that you can find the event of a row, and an older event can
+never overwrite a newer one.
+"""
+
+from __future__ import annotations
+
+EVENT_TIMESTAMP = "kafka_timestamp"
+EVENT_PARTITION = "kafka_partition"
+EVENT_OFFSET = "kafka_offset"
+#: The bookkeeping columns.
+POSITION = (EVENT_TIMESTAMP, EVENT_PARTITION, EVENT_OFFSET)
+#: Compared in this order, these decide which of two events is newer.
+EVENT_ORDER = (EVENT_TIMESTAMP, EVENT_OFFSET, EVENT_PARTITION)
+#: Only of a table with a row for each event.  The id, and not the name: a topic that is created again has the same
+#: name, and its offsets begin again.
+EVENT_TOPIC = "kafka_topic_id"
+#: Where an event is, once and for all.
+PLACE = (EVENT_TOPIC, EVENT_PARTITION, EVENT_OFFSET)
+WRITE_TIME = "kafka_write_time"  # not a column of a table: Cassandra keeps it with each cell
+TTL = "kafka_ttl"  # not a column either: seconds that the row has left
+DELETED = "kafka_deleted"  # not a column either: the row is to be deleted
+
+
+def reserved(*, appends: bool) -> tuple[str, ...]:
+    """Return the names that no field may have, in lower case.
+
+    Args:
+        appends: whether the table has a row for each event.
+    """
+    return (*POSITION, WRITE_TIME, TTL, DELETED, *((EVENT_TOPIC,) if appends else ()))
