@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from avro_data_contracts.contracts.catalog.findings import Severity
-from avro_data_contracts.contracts.lint import names, types
+from avro_data_contracts.contracts.lint import consumers, names, tables, types
 from avro_data_contracts.contracts.lint.scope import Example, Rule
 
 _ERROR, _WARNING = Severity.error, Severity.warning
@@ -210,7 +210,7 @@ RULES: Final[tuple[Rule, ...]] = (
         _field('{"name": "total", "type": {"type": "bytes", "logicalType": "big-decimal"}, "doc": "Price."}'),
         _field('{"name": "total", "type": {"type": "bytes", "logicalType": "decimal", "precision": 12, "scale": 2}, '
                '"doc": "Price."}'),
-        types.sink_types, of_contract=True,
+        tables.sink_types, of_contract=True,
         in_use="remove the store from the sinks",
     ),
     Rule(
@@ -219,7 +219,7 @@ RULES: Final[tuple[Rule, ...]] = (
         "rename the field",
         _field('{"name": "kafka_offset", "type": "long", "doc": "Where it was read."}'),
         _field('{"name": "source_offset", "type": "long", "doc": "Where it was read."}'),
-        types.column_names, of_contract=True,
+        tables.column_names, of_contract=True,
         in_use="remove the store from the sinks",
     ),
     Rule(
@@ -231,7 +231,7 @@ RULES: Final[tuple[Rule, ...]] = (
         "split the value into several topics, or remove PostgreSQL from the sinks",
         _field('{"name": "reading_%d", "type": "double", "doc": "Celsius."}', times=1100),
         _field('{"name": "reading_%d", "type": "double", "doc": "Celsius."}', times=1000),
-        types.column_counts, of_contract=True,
+        tables.column_counts, of_contract=True,
         in_use="remove PostgreSQL from the sinks",
     ),
     Rule(
@@ -241,7 +241,7 @@ RULES: Final[tuple[Rule, ...]] = (
         "choose another name",
         _contract("sinks: {cassandra: {keyspace: shop, table: order, primary_key: [id]}}"),
         _contract("sinks: {cassandra: {keyspace: shop, table: orders, primary_key: [id]}}"),
-        types.sink_names, of_contract=True,
+        tables.sink_names, of_contract=True,
     ),
     Rule(
         "RECURSIVE_TYPE", _ERROR,
@@ -249,7 +249,7 @@ RULES: Final[tuple[Rule, ...]] = (
         "replace the inner record with its id",
         _field('{"name": "parent", "type": ["null", "Order"], "default": null, "doc": "The order it came from."}'),
         _field('{"name": "parent_id", "type": ["null", "string"], "default": null, "doc": "Its order\'s id."}'),
-        types.recursive_types, of_contract=True,
+        tables.recursive_types, of_contract=True,
     ),
     Rule(
         "PRIMARY_KEY", _ERROR,
@@ -259,7 +259,7 @@ RULES: Final[tuple[Rule, ...]] = (
         "correct the primary key",
         _contract("sinks: {postgres: {table: orders, primary_key: [id, id]}}"),
         _contract("sinks: {postgres: {table: orders, primary_key: [id]}}"),
-        types.primary_keys, of_contract=True,
+        tables.primary_keys, of_contract=True,
         in_use="name a new table too",
     ),
     Rule(
@@ -268,7 +268,7 @@ RULES: Final[tuple[Rule, ...]] = (
         "correct the column or the type",
         _contract("sinks: {postgres: {table: orders, primary_key: [id], indexes: [{columns: [idd]}]}}"),
         _contract("sinks: {postgres: {table: orders, primary_key: [id], indexes: [{columns: [id]}]}}"),
-        types.table_shapes, of_contract=True,
+        tables.table_shapes, of_contract=True,
     ),
     Rule(
         "TTL_IN_ONE_STORE", _WARNING,
@@ -277,7 +277,7 @@ RULES: Final[tuple[Rule, ...]] = (
         _contract("sinks: {cassandra: {keyspace: shop, table: orders, primary_key: [id], ttl: 90d}, "
                   "postgres: {table: orders, primary_key: [id]}}"),
         _contract("sinks: {cassandra: {keyspace: shop, table: orders, primary_key: [id], ttl: 90d}}"),
-        types.times_to_live, of_contract=True,
+        tables.times_to_live, of_contract=True,
     ),
     Rule(
         "GROWING_PARTITION", _WARNING,
@@ -286,7 +286,7 @@ RULES: Final[tuple[Rule, ...]] = (
         "set a ttl; or name a new table with a day in its partition_key; or switch the rule off if events are few",
         _contract("sinks: {cassandra: {keyspace: s, table: log, mode: append, partition_key: [id]}}"),
         _contract("sinks: {cassandra: {keyspace: s, table: log, mode: append, partition_key: [id], ttl: 9d}}"),
-        types.growing_partitions, of_contract=True,
+        tables.growing_partitions, of_contract=True,
     ),
     Rule(
         "PARTITION_KEY", _WARNING,
@@ -294,7 +294,7 @@ RULES: Final[tuple[Rule, ...]] = (
         "use only fields of the primary key in the record key",
         _contract("key: null"),
         _contract("key: key.avsc"),
-        types.partition_keys, of_contract=True,
+        tables.partition_keys, of_contract=True,
         in_use="keep the key, and switch the rule off",
     ),
     Rule(
@@ -329,6 +329,6 @@ RULES: Final[tuple[Rule, ...]] = (
         "correct the path",
         _contract("consumers: [{name: billing, fields: [totl]}]"),
         _contract("consumers: [{name: billing, fields: [id]}]"),
-        types.consumer_fields, of_contract=True,
+        consumers.consumer_fields, of_contract=True,
     ),
 )  # fmt: skip

@@ -1,14 +1,11 @@
-"""The functions of the lint rules about types, defaults and stores.  The table of rules is `contracts.lint.rules`."""
+"""The functions of the lint rules about types and defaults.  The table of rules is `contracts.lint.rules`."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from difflib import get_close_matches
 from typing import Any
 from uuid import UUID
 
-from avro_data_contracts.contracts.avro import shapes
 from avro_data_contracts.contracts.avro.defaults import fits
 from avro_data_contracts.contracts.avro.logical import BASES, max_precision, nearest
 from avro_data_contracts.contracts.avro.nodes import (
@@ -21,23 +18,14 @@ from avro_data_contracts.contracts.avro.nodes import (
     Map,
     Primitive,
     Record,
-    Schema,
     Union,
 )
-from avro_data_contracts.contracts.avro.paths import follow, without_labels
 from avro_data_contracts.contracts.avro.shapes import type_name
 from avro_data_contracts.contracts.avro.slips import show
 from avro_data_contracts.contracts.avro.trampoline import Step
 from avro_data_contracts.contracts.avro.trampoline import run as trampoline
 from avro_data_contracts.contracts.catalog.contract import Subject
-from avro_data_contracts.contracts.catalog.findings import Severity
-from avro_data_contracts.contracts.lint.scope import ContractScope, Hit, Scope
-from avro_data_contracts.contracts.listing import few
-from avro_data_contracts.contracts.stores import types
-from avro_data_contracts.contracts.stores.known import store_of
-from avro_data_contracts.contracts.stores.position import EVENT_TIMESTAMP, PLACE
-from avro_data_contracts.contracts.stores.table import Refusal
-from avro_data_contracts.contracts.tables import layout
+from avro_data_contracts.contracts.lint.scope import Hit, Scope
 
 
 def duplicate_keys(scope: Scope) -> Iterator[Hit]:
@@ -165,139 +153,3 @@ def _ignored(node: Field | AnyType) -> tuple[str, str]:
         )
     base = "bytes or fixed" if name == "decimal" else BASES[name]
     return f"logicalType {name} on {node.type} is ignored", f"use it on {base}"
-
-
-def sink_types(scope: ContractScope) -> Iterator[Hit]:
-    if scope.contract.sinks:
-        yield from _refused(scope, layout.type_refusals(scope.contract.value.record, scope.value), "type")
-
-
-def column_names(scope: ContractScope) -> Iterator[Hit]:
-    for sink in scope.contract.sinks:
-        yield from _refused(scope, layout.name_refusals(scope.contract.value.record, sink), "name")
-
-
-def column_counts(scope: ContractScope) -> Iterator[Hit]:
-    for sink in scope.contract.sinks:
-        store, record = store_of(sink), layout.with_nested(scope.contract.value.record, scope.value, sink)
-        refusals = (store.size_refusals, store.full_row_refusals)
-        for one in (found for refused in refusals for found in refused(record, scope.value)):
-            yield scope.in_contract(["sinks", sink.kind], one.why, one.fix)
-
-
-def sink_names(scope: ContractScope) -> Iterator[Hit]:
-    for sink in scope.contract.sinks:
-        for key, one in store_of(sink).place_refusals(sink):
-            yield scope.in_contract(["sinks", sink.kind, key], one.why, one.fix)
-
-
-def table_shapes(scope: ContractScope) -> Iterator[Hit]:
-    for sink in scope.contract.sinks:
-        wanted = layout.wanted(scope.contract, sink)
-        for one in wanted if isinstance(wanted, tuple) else ():
-            if one.at:
-                yield scope.in_contract(["sinks", sink.kind, *one.at], one.why, one.fix)
-
-
-def times_to_live(scope: ContractScope) -> Iterator[Hit]:
-    for sink in scope.contract.sinks:
-        others = [other for other in scope.contract.sinks if other.stays_s is None]
-        if sink.stays_s is not None and others:
-            listed = ", ".join(f"{store_of(other).title} {other.qualified}" for other in others)
-            yield scope.in_contract(
-                ["sinks", sink.kind, "ttl"], f"rows go from {sink.qualified} after their time, and stay in {listed}"
-            )
-
-
-def growing_partitions(scope: ContractScope) -> Iterator[Hit]:
-    for sink in scope.contract.sinks:
-        if sink.appends and store_of(sink).partitions and sink.partition[-1] not in PLACE and sink.stays_s is None:
-            fields = [scope.contract.value.record.by_name[name] for name in sink.partition if name in sink.key_fields]
-            if EVENT_TIMESTAMP not in sink.partition and not any(_is_time(scope, field) for field in fields):
-                listed = ", ".join(sink.partition)
-                at = ["sinks", sink.kind, *sink.place_of(sink.partition[0])[:1]]
-                yield scope.in_contract(at, f"each event adds a row to the partition of its {listed}, for ever")
-
-
-def _is_time(scope: ContractScope, field: Field) -> bool:
-    name = type_name(shapes.nullability(scope.value, field.type)[0])
-    return name == "date" or "timestamp" in name
-
-
-def _refused(scope: ContractScope, refusals: Iterator[Refusal], attribute: str) -> Iterator[Hit]:
-    """One hit per field, at that attribute of it."""
-    for one in refusals:
-        field = scope.contract.value.record.by_name[one.column]
-        yield scope.at(scope.contract.value, field, attribute, one.why, one.fix)
-
-
-def recursive_types(scope: ContractScope) -> Iterator[Hit]:
-    if not scope.contract.sinks:
-        return
-    for node in types.recursions(scope.value):
-        what = f"{node.fullname} contains itself, and Spark has no recursive types"
-        yield scope.at(scope.contract.value, node, "", what)
-
-
-def primary_keys(scope: ContractScope) -> Iterator[Hit]:
-    for sink in scope.contract.sinks:
-        for index, name in enumerate(sink.key_fields):
-            at: list[str | int] = ["sinks", sink.kind, *sink.place_of(name)]
-            if name in sink.key_fields[:index]:
-                twice = [*at[:3], index] if at[2] == "primary_key" else at
-                yield scope.in_contract(twice, f"the primary key names {name!r} twice", "name it once")
-            field = scope.contract.value.record.by_name[name]
-            if types.problem(scope.value, field) is None and not types.is_key(scope.value, field.type):
-                kind = type_name(shapes.nullability(scope.value, field.type)[0])
-                what = f"{name!r}, {'an' if kind[0] in 'aeiou' else 'a'} {kind}, is part of the primary key"
-                yield scope.in_contract(at, what, f"use a field of another type: {', '.join(sorted(types.KEYS))}")
-
-
-def partition_keys(scope: ContractScope) -> Iterator[Hit]:
-    contract = scope.contract
-    for sink in contract.sinks:
-        if sink.appends:  # a row has one event
-            continue
-        at = ["sinks", sink.kind, sink.place_of(sink.primary_key[0])[0]]
-        if contract.key is None:
-            yield scope.in_contract(at, "the topic has no key schema, so events of one row come from any partition")
-            continue
-        schema = contract.key.schema
-        root = schema.resolve(schema.root)
-        names = [field.name for field in root.fields] if isinstance(root, Record) else []
-        extra = [name for name in names if name not in sink.primary_key]
-        if extra:
-            listed = ", ".join(extra)
-            yield scope.in_contract(
-                at, f"the record key has {listed}, which is not in the primary key, so one row has several partitions"
-            )
-
-
-def consumer_fields(scope: ContractScope) -> Iterator[Hit]:
-    for number, consumer in enumerate(scope.contract.spec.consumers):
-        for index, path in enumerate(consumer.fields):
-            found = follow(scope.value, path)
-            if found.places:
-                continue
-            keys: list[str | int] = ["consumers", number, "fields", index]
-            if others := _in_other_types(scope.value, path):
-                what = f"{consumer.name} reads {path!r}, but only {few(others)} is in the value"
-                fix = "remove it when the consumer no longer reads it"
-                yield scope.in_contract(keys, what, fix, Severity.warning)
-                continue
-            near = get_close_matches(path, found.choices, 1)
-            fix = f"write {near[0]}" if near else f"name a field of the value, or remove it{_choices(found.choices)}"
-            what = f"{consumer.name} reads {path!r}, which is not in the value"
-            yield scope.in_contract(keys, what, fix)
-
-
-def _in_other_types(schema: Schema, path: str) -> tuple[str, ...]:
-    """Where a path leads through other types of the unions on it, if these have the types that it names."""
-    plain = without_labels(path)
-    if plain == path or not all(follow(schema, path[: mark.end()]).places for mark in re.finditer(r"\)", path)):
-        return ()
-    return tuple(follow(schema, plain).places)
-
-
-def _choices(paths: tuple[str, ...]) -> str:
-    return f" (there are {few(paths, 5)})" if paths else ""
