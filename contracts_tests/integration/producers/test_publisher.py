@@ -22,9 +22,11 @@ from confluent_kafka import Consumer, TopicPartition
 from avro_data_contracts.contracts.errors import ConfigurationError, ServiceError
 from avro_data_contracts.contracts.sample import records
 from avro_data_contracts.producers import AsyncPublisher, Delivered, NotDelivered, Publisher, RejectedRecord, publish
+from avro_data_contracts.streaming.inspection.reconcile import reconcile
 from contracts_tests.fixtures.clone import CLONE
 from contracts_tests.fixtures.command import run_contracts
 from contracts_tests.fixtures.own_topic import Topic
+from contracts_tests.fixtures.pipeline import Pipeline
 
 
 @pytest.fixture
@@ -449,3 +451,23 @@ def test_interpreter_ends_although_nobody_closed_the_publisher(topic: Topic) -> 
         command, cwd=CLONE, env=topic.environment, capture_output=True, text=True, check=False, timeout=60
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "ended\n", "")
+
+
+def test_stream_stores_what_was_committed_and_nothing_else(pipeline: Pipeline) -> None:
+    """Control records and rolled-back ones take offsets; neither is a row, a dead letter or a difference."""
+    sent = [user(number) for number in range(30)]
+    with Publisher(pipeline.contract, pipeline.settings, transactional_id=pipeline.contract.topic) as publisher:
+        for first in (0, 10, 20):
+            with publisher.transaction():
+                for one in sent[first : first + 10]:
+                    publisher.send(one)
+            with contextlib.suppress(ZeroDivisionError), publisher.transaction():
+                publisher.send_and_wait(user(first + 500))
+                raise ZeroDivisionError
+    pipeline.stream()
+    names = {one["id"]: one["first_name"] for one in sent}
+    for rows in (pipeline.cassandra_rows(), pipeline.postgres_rows()):
+        assert {key: row["first_name"] for key, row in rows.items()} == names
+    assert pipeline.dead_letters() == []
+    outcome = reconcile(pipeline.settings, pipeline.contract)
+    assert (outcome.events, outcome.in_order()) == (30, True)
