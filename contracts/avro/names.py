@@ -8,6 +8,7 @@ from operator import or_
 from typing import Final, NamedTuple
 
 _STRICT: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*").fullmatch
+_WORDS: Final = re.compile(r"[A-Za-z0-9]+").findall
 _LETTERS: Final = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo"})
 
 
@@ -47,6 +48,15 @@ def stored_fault_of(name: str) -> str:
     if name and letters[0] and all(map(or_, letters, digits)):
         return ""
     return _describe(name, "only letters, digits and _ are allowed")
+
+
+def stands_for(written: str) -> str:
+    """Return the field's name for a name in data that Avro does not allow: `Cost ($)` is `cost`.  Empty for a name
+    that is allowed, which only stands for itself, and for one without letters."""
+    if _STRICT(written):
+        return ""
+    name = "_".join(_WORDS(written)).lower()
+    return f"_{name}" if name[:1].isdigit() else name
 
 
 def _is_letter_or_underscore(one: str) -> bool:

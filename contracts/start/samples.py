@@ -12,6 +12,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from avro_data_contracts.contracts.avro.names import stands_for
+
 #: A schema needs a namespace, and neither a sample nor a table has one.
 NAMESPACE = "todo"
 
@@ -68,7 +70,7 @@ class _Names:
         fields: dict[str, dict[str, Any]] = {}
         for key in dict.fromkeys(key for one in records for key in one):
             values = [one.get(key) for one in records]
-            free = field_name(key, fields)
+            free = field_name(stands_for(key) or key, fields)
             renamed = f"called {key!r} in the sample, which Avro does not allow" if free != key else ""
             fields[free] = field(free, self._guess(name, key, values), None in values, renamed)
         head = {"type": "record", "name": name}

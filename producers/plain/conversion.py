@@ -7,9 +7,10 @@ written, and so has the last word about ranges, digits and defaults.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any, Final
 
+from avro_data_contracts.contracts.avro.names import stands_for
 from avro_data_contracts.contracts.avro.nodes import (
     MISSING,
     AnyType,
@@ -239,7 +240,13 @@ def _record(fields: dict[str, _Shape], needed: tuple[str, ...], *, extra: bool) 
         name = ""
         try:
             for name, given in value.items():
-                check, is_text, may_be_null = fields.get(name, unknown)
+                field = fields.get(name)
+                if field is None:
+                    renamed = _renamed(value, fields)
+                    if renamed is not None:
+                        return record(renamed)
+                    field = unknown
+                check, is_text, may_be_null = field
                 # Most values are one of these two, and a call for each would cost more than the rest.
                 if (is_text and type(given) is str) or (may_be_null and given is None):
                     continue
@@ -257,6 +264,18 @@ def _record(fields: dict[str, _Shape], needed: tuple[str, ...], *, extra: bool) 
         return value if changed is None else changed
 
     return record
+
+
+def _renamed(value: dict[str, Any], fields: Container[str]) -> dict[str, Any] | None:
+    """Return the object with the names of fields for names that Avro does not allow; None if it has no such name."""
+    found: dict[str, Any] = {}
+    for name, given in value.items():
+        other = stands_for(name) if name not in fields else ""
+        own = other if other in fields else name
+        if own in found:
+            raise Misfit("is there twice, under names of which Avro does not allow one").inside(own)
+        found[own] = given
+    return found if found.keys() != value.keys() else None
 
 
 def _unknown(value: Any) -> Any:
