@@ -357,7 +357,7 @@ class Publisher:
                 where=self._outbox.where,
                 fix="have the topic's owner create it (`kafka: external`)"
                 if self.contract.spec.kafka.external
-                else "make register-schemas",
+                else "contracts register (in a clone: make register-schemas)",
             )
 
 

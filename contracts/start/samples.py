@@ -12,7 +12,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from avro_data_contracts.contracts.avro.names import stands_for
+from avro_data_contracts.contracts.avro.names import fault_of, stands_for
 
 #: A schema needs a namespace, and neither a sample nor a table has one.
 NAMESPACE = "todo"
@@ -71,7 +71,7 @@ class _Names:
         for key in dict.fromkeys(key for one in records for key in one):
             values = [one.get(key) for one in records]
             free = field_name(stands_for(key) or key, fields)
-            renamed = f"called {key!r} in the sample, which Avro does not allow" if free != key else ""
+            renamed = f"called {key!r} in the sample, which Avro does not allow" if fault_of(key) else ""
             fields[free] = field(free, self._guess(name, key, values), None in values, renamed)
         head = {"type": "record", "name": name}
         if is_root and self._namespace:

@@ -94,7 +94,7 @@ def cells(schema: Schema, header: Sequence[str], asked: Asked) -> Cells:
 
 
 def _named(header: Sequence[str], root: Record) -> list[str]:
-    """Return the header with the names of fields for names that Avro does not allow."""
+    """Return the header with the names of fields, for names that stand for one."""
     found = [name if name in root.by_name else stands_for(name) for name in header]
     found = [own if own in root.by_name else name for own, name in zip(found, header, strict=True)]
     for name, written in zip(found, header, strict=True):

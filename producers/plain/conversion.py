@@ -267,13 +267,13 @@ def _record(fields: dict[str, _Shape], needed: tuple[str, ...], *, extra: bool) 
 
 
 def _renamed(value: dict[str, Any], fields: Container[str]) -> dict[str, Any] | None:
-    """Return the object with the names of fields for names that Avro does not allow; None if it has no such name."""
+    """Return the object with the names of fields, for names that stand for one; None if no name does."""
     found: dict[str, Any] = {}
     for name, given in value.items():
         other = stands_for(name) if name not in fields else ""
         own = other if other in fields else name
         if own in found:
-            raise Misfit("is there twice, under names of which Avro does not allow one").inside(own)
+            raise Misfit("is there twice, under two names").inside(own)
         found[own] = given
     return found if found.keys() != value.keys() else None
 

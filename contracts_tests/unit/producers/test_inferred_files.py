@@ -18,7 +18,7 @@ from avro_data_contracts.contracts.start import inferred
 from avro_data_contracts.producers.sources.file.source import FileSource
 from avro_data_contracts.producers.sources.source import Request
 
-WRITTEN = st.text(st.sampled_from("aZ9 _-$()%é."), min_size=1, max_size=8)
+WRITTEN = st.text(st.sampled_from("abZ9 _-$()%é."), min_size=1, max_size=8)
 VALUES = st.sampled_from(["x", "Łódź", "true", "7", "1.50", "2026-01-31", ""])
 
 
@@ -50,8 +50,14 @@ def test_what_init_has_read_the_producer_reads(ending: str, header: list[str], d
         (" id ", "id"),
         ("order-total", "order_total"),
         ("1st", "_1st"),
+        ("orderId", "order_id"),
+        ("IMDBRating", "imdb_rating"),
+        ("Title", "title"),
+        ("ID", "id"),
+        ("T38A", "t38a"),
+        ("Id_2", "id_2"),
         ("id", ""),
-        ("Id_2", ""),
+        ("_x1_y", ""),
         ("€", ""),
     ],
 )
