@@ -27,7 +27,7 @@ class ToRecord(Protocol):
 Record = Mapping[str, Any] | ToRecord
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, which would take longer than the rest of making one
 class Encoded:
     """A message.
 
@@ -45,13 +45,13 @@ class Encoder:
     """Checks and encodes records of one contract.  It has no state, so several threads may call it.
 
     Attributes:
-        headers: those of each message.
+        headers: those of each message; None for none.
     """
 
     def __init__(self, contract: Contract, value: Serializer, key: Serializer | None) -> None:
         self._value, self._key = value, key
         self._judge = Judge(contract.rules)
-        self.headers = [header for one in (key, value) if one is not None for header in one.headers]
+        self.headers = [header for one in (key, value) if one is not None for header in one.headers] or None
 
     @classmethod
     def of(cls, contract: Contract, registry: Registry) -> Self:

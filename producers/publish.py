@@ -323,7 +323,8 @@ class Publisher:
 
     def _headers(self, own: Mapping[str, bytes] | None) -> list[tuple[str, bytes]] | None:
         assert self._encoder is not None
-        return [*(own or {}).items(), *self._encoder.headers] or None
+        headers = self._encoder.headers
+        return [*own.items(), *(headers or ())] if own else headers
 
     def _not_taken(self, error: KafkaException, value: bytes) -> ContractsError:
         reason = error.args[0]
