@@ -21,7 +21,7 @@ from contracts_tests.fixtures.programs import NO_PROGRAM
 
 pytest_plugins = [
     f"contracts_tests.fixtures.{name}"
-    for name in ("pipeline", "shared_stack", "big_stack", "repository", "gateway", "confluent", "evolution")
+    for name in ("pipeline", "shared_stack", "big_stack", "repository", "gateway", "confluent", "evolution", "wheel")
 ]
 # The same examples in every run: a failure comes from the change. `--hypothesis-profile default` tries new ones.
 settings.register_profile("repeatable", derandomize=True)

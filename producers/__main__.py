@@ -163,7 +163,7 @@ def _source_of(contract: Contract) -> tuple[str, int | None]:
             fix=f"send the records of a file: `python -m producers --contract {contract.name} --from FILE` (.jsonl, "
             f".csv, .parquet, or - for a pipe; {SAMPLE} makes records up); or add `source:` to contract.yaml: "
             f"{ways_to_tell()} (docs/reference/sources.md); or send records from a program of your own "
-            "(docs/reference/producer.md, Records of your own)",
+            "(docs/how-to/publisher.md)",
         )
     return contract.spec.source.api, contract.spec.source.count
 

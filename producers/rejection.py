@@ -21,3 +21,20 @@ class Rejection(ContractsError):
         super().__init__(what)
         self.reason = reason
         self.field = field
+
+
+class RejectedRecord(Rejection):
+    """A record that does not fit the contract's schema, breaks one of its rules, or is too large for the topic.
+
+    Attributes:
+        reason: `INVALID_RECORD`, `RULE:<name>`, `TOO_LARGE`; of plain JSON also `NOT_JSON` and others
+            (docs/reference/producer.md, Refused records).
+        field: path of the field; empty if it is about the record, or about several fields.
+        rule: name of the rule that it breaks; empty for none.
+    """
+
+    stage = "VALUE_CONVERTER"
+
+    def __init__(self, reason: str, what: str, *, field: str = "", rule: str = "") -> None:
+        super().__init__(reason, what, field=field)
+        self.rule = rule

@@ -84,7 +84,7 @@ def of(subject: Subject, registry: Registry, place: SchemaIdPlace) -> Serializer
         raise ConfigurationError(
             f"this schema is not registered under subject {subject.name} (schema registry {registry.url})",
             where=subject.file,
-            fix="make register-schemas",
+            fix="contracts register (in a clone: make register-schemas)",
         )
     try:
         return Serializer(subject, found, place)

@@ -8,6 +8,9 @@ from operator import or_
 from typing import Final, NamedTuple
 
 _STRICT: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*").fullmatch
+_SNAKE: Final = re.compile(r"[a-z_][a-z0-9_]*").fullmatch
+_HUMP: Final = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])").sub
+_WORDS: Final = re.compile(r"[A-Za-z0-9]+").findall
 _LETTERS: Final = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo"})
 
 
@@ -47,6 +50,17 @@ def stored_fault_of(name: str) -> str:
     if name and letters[0] and all(map(or_, letters, digits)):
         return ""
     return _describe(name, "only letters, digits and _ are allowed")
+
+
+def stands_for(written: str) -> str:
+    """Return the field's name in lower_snake_case for a name in data: `Cost ($)` is `cost`, `orderId` is `order_id`.
+
+    Empty for a name that is in lower_snake_case, which only stands for itself, and for one without letters or digits.
+    """
+    if _SNAKE(written):
+        return ""
+    name = "_".join(_WORDS(_HUMP("_", written))).lower()
+    return f"_{name}" if name[:1].isdigit() else name
 
 
 def _is_letter_or_underscore(one: str) -> bool:

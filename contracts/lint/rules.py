@@ -99,7 +99,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         "PII_TAG", _ERROR,
         "Personal data has a tag, so that you can find, mask and delete it. The rule guesses from the field name.",
-        'add "confluent:tags": ["PII"] to the field',
+        'add "confluent:tags": ["PII"] to the field; if it is not personal, switch the rule off for that field',
         _field('{"name": "email", "type": "string", "doc": "Where the receipt goes."}'),
         _field('{"name": "email", "type": "string", "doc": "Where the receipt goes.", "confluent:tags": ["PII"]}'),
         names.personal_untagged, style=True,

@@ -48,7 +48,7 @@ def _rule(spec: RuleSpec, schema: Schema, where: Callable[[str], tuple[str, int]
             assert field is not None
             holds = _of_field(spec, field)
     told = spec.description or " ".join((spec.expression or _words(spec)).split())
-    return Rule(spec.name, f"breaks the rule {spec.name}: {_short(told)}", holds)
+    return Rule(spec.name, f"breaks the rule {spec.name}: {_short(told)}", holds, spec.field)
 
 
 @contextmanager

@@ -81,11 +81,13 @@ class Rule:
         name: unique in its contract.
         message: the requirement in words, without any value of a record.
         holds: the requirement.
+        field: path of the field that it is about; empty for an expression, whose text names its fields.
     """
 
     name: str
     message: str
     holds: Expression
+    field: str = ""
 
     @property
     def reason(self) -> str:

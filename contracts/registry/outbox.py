@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -20,7 +21,8 @@ _SLICE_S = 0.2  # a wait inside librdkafka keeps signals waiting, so it is cut i
 class Outbox:
     """A producer client of Kafka, and what became of the messages that it took.
 
-    A message that Kafka does not acknowledge within KAFKA_MAX_BLOCK_MS is given up.
+    A message that Kafka does not acknowledge within KAFKA_MAX_BLOCK_MS is given up.  Several threads may share one
+    outbox.
 
     Args:
         name: the client's name in Kafka.
@@ -29,10 +31,12 @@ class Outbox:
         polled: called each time after that; what it raises ends the call that waited.
 
     Attributes:
+        client: confluent-kafka's producer, for what is not sending.
         where: Kafka and its address, for errors.
         patience_s: how long a message may wait for its acknowledgement, seconds.
         sent: messages that the client took.
         failed: messages that were given up, by reason; `count_failure` counts, or a sender's own delivery report.
+        fatal: the error after which this client takes no message any more; None for none.
         last_error: what the client last reported about its connections; empty when it reported nothing.
     """
 
@@ -49,11 +53,13 @@ class Outbox:
         self.patience_s = settings.kafka_max_block_ms / 1000
         self.sent = 0
         self.failed: Counter[str] = Counter()
+        self.fatal: KafkaError | None = None
         self.last_error = ""
         self._poll_every = self._next_poll = poll_every
         self._polled = polled
+        self._counting = threading.Lock()
         try:
-            self._producer = Producer(
+            self.client = Producer(
                 {
                     **kafka.client(settings),
                     "client.id": name,
@@ -76,9 +82,9 @@ class Outbox:
         deadline = time.monotonic() + self.patience_s
         while True:
             try:
-                return set(self._producer.list_topics(timeout=min(1.0, self.patience_s)).topics)
+                return set(self.client.list_topics(timeout=min(1.0, self.patience_s)).topics)
             except KafkaException as error:
-                self._producer.poll(0)  # calls error_cb, which gets the cause
+                self.client.poll(0)  # calls error_cb, which gets the cause
                 if time.monotonic() >= deadline:
                     raise ServiceError(
                         f"did not answer within {self.patience_s:g} s: {self.last_error or error.args[0].str()}",
@@ -108,29 +114,51 @@ class Outbox:
         Raises:
             KafkaException: the client does not take it; one that is too large for it, for example.
         """
-        while True:
-            try:
-                self._producer.produce(
-                    topic,
-                    value=value,
-                    key=key,
-                    headers=headers,
-                    on_delivery=on_delivery,
-                    partition=partition,
-                    timestamp=timestamp,
-                )
-                break
-            except BufferError:
-                self.poll(_SLICE_S)
-        self.sent += 1
+        while not self.offer(topic, value, key, headers, on_delivery, partition=partition, timestamp=timestamp):
+            self.poll(_SLICE_S)
         if self.sent >= self._next_poll:
             self._next_poll = self.sent + self._poll_every
             self.poll(0)
 
+    def offer(
+        self,
+        topic: str,
+        value: bytes | None,
+        key: bytes | None,
+        headers: Any,
+        on_delivery: Callable[[KafkaError | None, Message], None],
+        *,
+        partition: int = -1,
+        timestamp: int = 0,
+    ) -> bool:
+        """As `send`, but never wait, and serve no delivery reports.  Return False when the queue is full."""
+        try:
+            self.client.produce(
+                topic,
+                value=value,
+                key=key,
+                headers=headers,
+                on_delivery=on_delivery,
+                partition=partition,
+                timestamp=timestamp,
+            )
+        except BufferError:
+            return False
+        with self._counting:
+            self.sent += 1
+        return True
+
     def poll(self, seconds: float) -> None:
         """Serve delivery reports; wait so long for the first of them."""
-        self._producer.poll(seconds)
+        self.serve(seconds)
         self._polled()
+
+    def serve(self, seconds: float) -> None:
+        """As `poll`, without calling `polled`."""
+        try:
+            self.client.poll(seconds)
+        except KafkaException as error:
+            self._on_fatal(error)
 
     def flush(self, seconds: float) -> str | None:
         """Wait until Kafka has acknowledged everything, but no longer than `seconds`.
@@ -139,16 +167,39 @@ class Outbox:
             Why a message was not acknowledged, the first reason of several; None: all were.
         """
         deadline = time.monotonic() + seconds
-        while (left := self._producer.flush(_SLICE_S)) and time.monotonic() < deadline:
+        while (left := self._flushed()) and time.monotonic() < deadline:
             pass
         if self.failed:
             return next(iter(self.failed))
         return f"{left} messages were not acknowledged in time" if left else None
 
+    def drop(self) -> None:
+        """Give up every message that is not acknowledged, and serve the reports that say so."""
+        self.client.purge()
+        self.flush(_SLICE_S)
+
+    def _flushed(self) -> int:
+        """Wait a little.  Return the number of messages that are still under way."""
+        try:
+            return self.client.flush(_SLICE_S)
+        except KafkaException as error:
+            self._on_fatal(error)
+            return len(self.client)
+
+    def _on_fatal(self, error: KafkaException) -> None:
+        """The client raises a fatal error once, in whatever call serves it; `send` raises it again."""
+        self.fatal = error.args[0]
+        self.last_error = self.fatal.str()
+
     def count_failure(self, error: KafkaError | None, _: Message) -> None:
         """A delivery report for a message of which nothing else is to be known."""
         if error is not None:
-            self.failed[error.str()] += 1
+            self.fail(error.str())
+
+    def fail(self, reason: str) -> None:
+        """Count a message that was given up."""
+        with self._counting:
+            self.failed[reason] += 1
 
     def _on_error(self, error: KafkaError) -> None:
         self.last_error = error.str()

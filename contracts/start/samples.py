@@ -12,6 +12,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from avro_data_contracts.contracts.avro.names import fault_of, stands_for
+
 #: A schema needs a namespace, and neither a sample nor a table has one.
 NAMESPACE = "todo"
 
@@ -68,8 +70,8 @@ class _Names:
         fields: dict[str, dict[str, Any]] = {}
         for key in dict.fromkeys(key for one in records for key in one):
             values = [one.get(key) for one in records]
-            free = field_name(key, fields)
-            renamed = f"called {key!r} in the sample, which Avro does not allow" if free != key else ""
+            free = field_name(stands_for(key) or key, fields)
+            renamed = f"called {key!r} in the sample, which Avro does not allow" if fault_of(key) else ""
             fields[free] = field(free, self._guess(name, key, values), None in values, renamed)
         head = {"type": "record", "name": name}
         if is_root and self._namespace:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from avro_data_contracts.contracts.avro.names import stands_for
 from avro_data_contracts.contracts.avro.nodes import AnyType, Array, Fixed, Map, Record, Schema, Union
 from avro_data_contracts.contracts.avro.shapes import type_name
 from avro_data_contracts.producers.plain import json_text
@@ -55,11 +56,12 @@ def cells(schema: Schema, header: Sequence[str], asked: Asked) -> Cells:
     root = schema.resolve(schema.root)
     assert isinstance(root, Record)
     compiler = PlainCompiler(schema, asked, lenient=True)
+    header = _named(header, root)
     unknown = [name for name in header if name not in root.by_name]
     if unknown and not asked.extra_fields:
         raise UnfitHeader(
-            f"the contract has no field {', '.join(unknown[:5])}; the header must have the names of its fields "
-            f"({', '.join(root.by_name)}), or --coerce extra-fields leaves columns out"
+            f"the contract has no field {', '.join(map(_shown, unknown[:5]))}; the header must have the names of its "
+            f"fields ({', '.join(root.by_name)}), or --coerce extra-fields leaves columns out"
         )
     needed = [
         field.name
@@ -89,6 +91,24 @@ def cells(schema: Schema, header: Sequence[str], asked: Asked) -> Cells:
         return record
 
     return convert
+
+
+def _named(header: Sequence[str], root: Record) -> list[str]:
+    """Return the header with the names of fields, for names that stand for one."""
+    found = [name if name in root.by_name else stands_for(name) for name in header]
+    found = [own if own in root.by_name else name for own, name in zip(found, header, strict=True)]
+    for name, written in zip(found, header, strict=True):
+        if found.count(name) > 1 and name in root.by_name:
+            others = [one for own, one in zip(found, header, strict=True) if own == name and one != written]
+            raise UnfitHeader(
+                f"the columns {written!r} and {others[0]!r} are both the field {name}; rename one of them"
+            )
+    return found
+
+
+def _shown(name: str) -> str:
+    """A name, in quotes if one could not see where it ends."""
+    return name if name.isidentifier() else repr(name)
 
 
 def _column(name: str, node: AnyType, compiler: PlainCompiler) -> _Column:

@@ -7,9 +7,10 @@ written, and so has the last word about ranges, digits and defaults.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any, Final
 
+from avro_data_contracts.contracts.avro.names import stands_for
 from avro_data_contracts.contracts.avro.nodes import (
     MISSING,
     AnyType,
@@ -53,19 +54,20 @@ class Unfit(Rejection):
         super().__init__("INVALID_RECORD", misfit.told("field"), field=misfit.path)
 
 
-def plain(schema: Schema, asked: Asked | None = None, *, typed: bool = False) -> Plain:
+def plain(schema: Schema, asked: Asked | None = None, *, typed: bool = False, datetimes: bool = False) -> Plain:
     """Compile the conversion of a schema whose root is a record.
 
     Args:
         asked: what is to be read more generously (`--coerce`).
         typed: also take Python's own dates, times, UUIDs and bytes, which Parquet has: as `producers.strict` does.
+        datetimes: give a timestamp as a datetime, and not as a number, which takes less time to write.
 
     Returns:
         A function that takes a JSON value (whole numbers as int, others as Decimal; see `plain.json_text`), and
         returns what `Publisher.send` takes.  It raises Unfit.  A missing field that has a default, or may be null,
         stays missing: the publisher fills it in.
     """
-    check = PlainCompiler(schema, asked or Asked(), typed=typed).check(schema.root)
+    check = PlainCompiler(schema, asked or Asked(), typed=typed, datetimes=datetimes).check(schema.root)
 
     def convert(value: object) -> dict[str, Any]:
         try:
@@ -84,10 +86,20 @@ class PlainCompiler(Compiler):
 
     Args:
         lenient: also read numbers, true and false in text: CSV has nothing else.
+        typed, datetimes: as in `plain`.
     """
 
-    def __init__(self, schema: Schema, asked: Asked, *, lenient: bool = False, typed: bool = False) -> None:
+    def __init__(
+        self,
+        schema: Schema,
+        asked: Asked,
+        *,
+        lenient: bool = False,
+        typed: bool = False,
+        datetimes: bool = False,
+    ) -> None:
         super().__init__(schema)
+        self._datetimes = datetimes
         self._asked = asked
         self._lenient = lenient
         self._typed = typed
@@ -129,7 +141,10 @@ class PlainCompiler(Compiler):
         elif name.startswith("time-"):
             made = texts.time(digits)
         elif "timestamp-" in name:
-            made = texts.timestamp(digits, local=name.startswith("local-"), zone=asked.zone)
+            local = name.startswith("local-")
+            made = texts.timestamp(digits, local=local, zone=asked.zone)
+            if self._datetimes and digits in (3, 6):
+                return texts.as_datetime(made, digits, local=local)
         return made and texts.or_number(made, epoch=asked.epoch, from_texts=self._from_texts)
 
     def record(self, node: Record) -> Check:
@@ -225,7 +240,13 @@ def _record(fields: dict[str, _Shape], needed: tuple[str, ...], *, extra: bool) 
         name = ""
         try:
             for name, given in value.items():
-                check, is_text, may_be_null = fields.get(name, unknown)
+                field = fields.get(name)
+                if field is None:
+                    renamed = _renamed(value, fields)
+                    if renamed is not None:
+                        return record(renamed)
+                    field = unknown
+                check, is_text, may_be_null = field
                 # Most values are one of these two, and a call for each would cost more than the rest.
                 if (is_text and type(given) is str) or (may_be_null and given is None):
                     continue
@@ -243,6 +264,18 @@ def _record(fields: dict[str, _Shape], needed: tuple[str, ...], *, extra: bool) 
         return value if changed is None else changed
 
     return record
+
+
+def _renamed(value: dict[str, Any], fields: Container[str]) -> dict[str, Any] | None:
+    """Return the object with the names of fields, for names that stand for one; None if no name does."""
+    found: dict[str, Any] = {}
+    for name, given in value.items():
+        other = stands_for(name) if name not in fields else ""
+        own = other if other in fields else name
+        if own in found:
+            raise Misfit("is there twice, under two names").inside(own)
+        found[own] = given
+    return found if found.keys() != value.keys() else None
 
 
 def _unknown(value: Any) -> Any:

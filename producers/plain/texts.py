@@ -141,6 +141,16 @@ def raw(value: Any) -> Any:
     return found
 
 
+def as_datetime(check: Check, digits: int, *, local: bool) -> Check:
+    """Make the moment of a `timestamp` a datetime, instead of the number that Avro stores."""
+    epoch, unit = _LOCAL_EPOCH if local else _EPOCH, _UNITS[digits]
+
+    def of(value: Any) -> Any:
+        return epoch + check(value) * unit
+
+    return of
+
+
 def duration(value: Any) -> Any:
     if not isinstance(value, dict):
         raise Misfit(f"is {kind(value)}, not an object with {', '.join(_DURATION)}")

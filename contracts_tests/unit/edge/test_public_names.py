@@ -18,6 +18,7 @@ PROGRAMS = [
     "from avro_data_contracts.contracts.registry import Registry; Registry.from_settings",
     "from avro_data_contracts.producers.publish import Publisher, RejectedRecord; Publisher.open",
     "from avro_data_contracts.producers import Publisher, RejectedRecord; Publisher.open",
+    "from avro_data_contracts.producers import AsyncPublisher, Delivered, NotDelivered; AsyncPublisher.of",
     "from avro_data_contracts.contracts.compat.levels import check; check",
     "from avro_data_contracts.streaming import queries; queries.stream, queries.whole",
 ]

@@ -107,6 +107,12 @@ def test_csv_is_read_whatever_is_between_its_cells(file: Callable[..., Path], de
     ]
 
 
+@pytest.mark.parametrize("header", ["id,name", " id ,Name!", "\ufeffid,name", "ID?,NAME-"])
+def test_columns_stand_for_fields(file: Callable[..., Path], header: str) -> None:
+    found = read(file(f"{header}\n1,a\n".encode(), "in.csv"))
+    assert [record for _, record in found] == [{"id": 1, "name": "a"}]
+
+
 def test_parquet_is_read_with_its_rows(tmp_path: Path) -> None:
     path = tmp_path / "in.parquet"
     pq.write_table(pa.table({"id": [1, 2, 2**40], "name": ["Łódź", None, "x"]}), path)
@@ -244,6 +250,16 @@ def test_bad_row_is_rejected_and_the_others_are_read(
         (b"id,id\n1,2\n", "in.csv", ConfigurationError, "two columns are called 'id'"),
         (b"id,n\xff\n1,2\n", "in.csv", ConfigurationError, "the header is not UTF-8"),
         (b"id,nmae\n1,2\n", "in.csv", ConfigurationError, "line 1: no row fits: the contract has no field nmae"),
+        (b"id , na me\n1,2\n", "in.csv", ConfigurationError, "the contract has no field ' na me'; the header must"),
+        (b"id,id?\n1,2\n", "in.csv", ConfigurationError, "the columns 'id' and 'id?' are both the field id"),
+        (b"id,name\r1,a\r", "in.csv", FindingsError, "a carriage return without a line feed ends a line"),
+        ("id,name\n1,a\n".encode("utf-16"), "in.csv", ConfigurationError, "is UTF-16"),
+        (
+            b"id,name\n1," + b"x" * (LONGEST + 1) + b"\n",
+            "in.csv",
+            FindingsError,
+            "in.csv, line 2: the row has more than",
+        ),
         (b"PAR1" + b"\x00" * 99, "in.parquet", ServiceError, "cannot read it as Parquet"),
         (b"PAR1" + b"\x00" * 99, "in.jsonl", ConfigurationError, "is Parquet"),
     ],

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import gzip
+import json
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -14,8 +16,9 @@ import structlog
 from avro_data_contracts.contracts import settings
 from avro_data_contracts.contracts.catalog import loading
 from avro_data_contracts.contracts.errors import ConfigurationError, ContractsError, Refused, ServiceError
-from avro_data_contracts.producers import dead_letter
+from avro_data_contracts.producers import dead_letter, strict
 from avro_data_contracts.producers.rejection import Rejection
+from avro_data_contracts.producers.scalars import Misfit
 from avro_data_contracts.producers.sources.http.client import Client
 from avro_data_contracts.producers.sources.http.source import HttpSource
 from avro_data_contracts.producers.sources.source import Request
@@ -259,11 +262,44 @@ def test_answer_without_records_is_refused(serve: Serve, tmp_path: Path, body: A
         (b"\xff\xfe\xff", "is not JSON"),
         (b'[{"id": 1, "id": 2}]', "page 1 has an object with the same key twice"),
         (b'[{"id": NaN}]', "page 1 has NaN"),
+        (json.dumps([order(1)]).encode("latin-1")[:-1] + b'\xe9"]', "is not JSON"),
     ],
 )
 def test_answer_that_is_not_json_is_refused(serve: Serve, tmp_path: Path, body: bytes, words: str) -> None:
     with pytest.raises(ServiceError, match=words):
         ids(source(tmp_path, {"url": serve(lambda asked: Answer(body)).url}))
+
+
+def test_compressed_answer_that_is_cut_off_is_refused_with_the_page(serve: Serve, tmp_path: Path) -> None:
+    whole = gzip.compress(json.dumps([order(number) for number in range(200)]).encode())
+
+    def answer(asked: Asked) -> Answer:
+        first = asked.params["page"] == "1"
+        return Answer(whole if first else whole[: len(whole) // 2], headers={"Content-Encoding": "gzip"})
+
+    found = source(tmp_path, {"url": serve(answer).url, "pagination": {"type": "page"}}).items(Request(""))
+    assert len([next(found) for _ in range(200)]) == 200
+    with pytest.raises(ServiceError, match="page 2"):
+        next(found)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"), [(2**63, "does not fit into 64 bits"), ("1", "is text"), (1.5, "fraction")]
+)
+def test_number_that_does_not_fit_is_refused_with_its_field(
+    serve: Serve, tmp_path: Path, value: object, words: str
+) -> None:
+    api = serve(lambda asked: [order(1) | {"id": value}])
+    one = source(tmp_path, {"url": api.url})
+    [item] = one.items(Request(""))
+    if isinstance(item.outcome, Rejection):
+        why: Any = item.outcome
+    else:
+        with pytest.raises(Misfit) as caught:
+            strict.compile_record(loading.load_one(tmp_path / "schemas", "orders").value.schema)(item.outcome)
+        why = Rejection("INVALID_RECORD", caught.value.told("field"), field=caught.value.path)
+    assert why.field == "id"
+    assert words in why.what
 
 
 def test_failure_that_passes_is_retried(serve: Serve, tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def test_contract_without_source_is_refused_before_any_request(tmp_path: Path, n
     assert "contract orders_placed has no source" in done.stderr
     assert "`python -m producers --contract orders_placed --from FILE`" in done.stderr
     assert "contract.yaml" in done.stderr
-    assert "docs/reference/producer.md" in done.stderr
+    assert "docs/how-to/publisher.md" in done.stderr
     assert nobody not in done.stderr
 
 

@@ -3,88 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
-import subprocess
-import sys
 import zipfile
-from collections.abc import Iterable
-from importlib import metadata
 from pathlib import Path
 
 import pytest
-from packaging.requirements import Requirement
 
 from contracts_tests.fixtures.clone import CLONE
 from contracts_tests.fixtures.git import git
-
-PACKAGES = ("contracts", "producers", "streaming", "orchestration", "stack")
-_SOURCE = ("pyproject.toml", "README.md", "LICENSE", "avro_data_contracts", *PACKAGES, "deploy")
-_BUILD = "import sys; from setuptools import build_meta; print(build_meta.build_wheel(sys.argv[1]))"
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    source = folder / "source"
-    source.mkdir()
-    for name in _SOURCE:
-        if (CLONE / name).is_dir():
-            without = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(CLONE / name, source / name, symlinks=True, ignore=without)
-        else:
-            shutil.copy(CLONE / name, source / name)
-    command = [sys.executable, "-c", _BUILD, str(folder)]
-    done = subprocess.run(command, cwd=source, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    [made] = folder.glob("*.whl")
-    return made
-
-
-def needed(requirements: Iterable[str], found: dict[str, metadata.Distribution], extras: Iterable[str] = ()) -> None:
-    """Add to `found` the installed distributions of the requirements, and what these need in turn."""
-    for requirement in map(Requirement, requirements):
-        if requirement.marker and not any(requirement.marker.evaluate({"extra": one}) for one in ("", *extras)):
-            continue
-        distribution = metadata.distribution(requirement.name)
-        if requirement.name not in found or requirement.extras:
-            found[requirement.name] = distribution
-            needed(distribution.requires or (), found, requirement.extras)
-
-
-class Environment:
-    """A virtual environment with the wheel and the packages that it needs, and no others."""
-
-    def __init__(self, folder: Path, wheel: Path) -> None:
-        self.folder = folder
-        subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
-        [self.packages] = folder.glob("lib/python*/site-packages")
-        with zipfile.ZipFile(wheel) as archive:
-            archive.extractall(self.packages)
-            [facts] = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
-            self.facts = archive.read(facts).decode()
-            [points] = [name for name in archive.namelist() if name.endswith(".dist-info/entry_points.txt")]
-            [self.command] = re.findall(r"^contracts = (.+)$", archive.read(points).decode(), flags=re.MULTILINE)
-        self.found: dict[str, metadata.Distribution] = {}
-        needed([line[15:] for line in self.facts.splitlines() if line.startswith("Requires-Dist: ")], self.found)
-        for distribution in self.found.values():
-            for file in distribution.files or ():
-                target, real = self.packages / file, Path(str(distribution.locate_file(file)))
-                if ".." not in file.parts and real.is_file() and not target.exists():
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    target.symlink_to(real)
-
-    def run(self, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-        environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-        command = [self.folder / "bin" / "python", *arguments]
-        return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
-
-    def contracts(self, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-        """Run the `contracts` command, as the script that pip writes does."""
-        module, function = self.command.split(":")
-        program = f"import sys; sys.argv[0] = 'contracts'; from {module} import {function}; sys.exit({function}())"
-        return self.run("-c", program, *arguments, cwd=cwd)
+from contracts_tests.fixtures.wheel import PACKAGES, Environment
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,121 @@
+"""Records of programs to messages, without a server: what is taken, what is refused, and what a refusal names."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+import json
+import types
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from avro_data_contracts.contracts import sample
+from avro_data_contracts.contracts.catalog import loading
+from avro_data_contracts.contracts.catalog.choices import SchemaIdPlace
+from avro_data_contracts.contracts.registry.registered import RegisteredSchema
+from avro_data_contracts.contracts.sample import plain
+from avro_data_contracts.producers.encoding import Encoder, FromJson
+from avro_data_contracts.producers.rejection import RejectedRecord
+from avro_data_contracts.producers.serializer import Serializer
+from contracts_tests.fixtures import contract_files
+from contracts_tests.fixtures.clone import CLONE
+
+MOMENT = {"type": "long", "logicalType": "timestamp-millis"}
+LOCAL = {"type": "long", "logicalType": "local-timestamp-micros"}
+
+
+def contract(*fields: tuple[str, object], rules: str = "") -> Any:
+    files = {"orders__value_avsc": contract_files.record(("id", "string"), *fields)}
+    return contract_files.load(**files, orders__contract_yaml=contract_files.CONTRACT + rules).get("orders")
+
+
+def encoder(one: Any) -> Encoder:
+    """With the id 7 for both schemas."""
+    subjects = (one.value, one.key)
+    found = [
+        subject and Serializer(subject, RegisteredSchema(7, subject.schema_text), SchemaIdPlace.prefix)
+        for subject in subjects
+    ]
+    return Encoder(one, *found)
+
+
+class Written:
+    """As `contracts export python` writes them."""
+
+    def __init__(self, record: dict[str, Any]) -> None:
+        self.record = record
+
+    def to_record(self) -> dict[str, Any]:
+        return self.record
+
+
+@pytest.mark.parametrize("shape", [dict, types.MappingProxyType, Written])
+def test_mappings_and_written_classes_give_the_same_message(shape: Any) -> None:
+    made = encoder(contract(("amount", "int")))
+    assert made(shape({"id": "a", "amount": 5})).value == b"\0\0\0\0\7\2a\x0a"
+
+
+@pytest.mark.parametrize("given_", [None, 5, "text", b"{}", [("id", "a")], Written, object()])
+def test_anything_else_is_refused_by_its_type(given_: Any) -> None:
+    with pytest.raises(RejectedRecord, match="is not a record") as caught:
+        encoder(contract())(given_)
+    assert caught.value.reason == "INVALID_RECORD"
+
+
+def test_broken_rule_names_itself_and_its_field() -> None:
+    rules = """
+rules:
+  - {name: positive, field: amount, min: 1}
+  - {name: small, expression: amount < 100 or id != 'a'}
+"""
+    made = encoder(contract(("amount", "int"), rules=rules))
+    found = []
+    for amount in (0, 100):
+        with pytest.raises(RejectedRecord) as caught:
+            made({"id": "a", "amount": amount})
+        found.append((caught.value.reason, caught.value.rule, caught.value.field))
+    assert found == [("RULE:positive", "positive", "amount"), ("RULE:small", "small", "")]
+
+
+def test_timestamps_of_json_are_datetimes() -> None:
+    text = '{"id": "a", "at": "2026-01-31T12:00:00.5+01:00", "local": "0001-01-01 00:00:00.000001"}'
+    found = FromJson(contract(("at", MOMENT), ("local", LOCAL)))(text)
+    assert found == {
+        "id": "a",
+        "at": dt.datetime(2026, 1, 31, 11, 0, 0, 500_000, tzinfo=dt.UTC),
+        "local": dt.datetime(1, 1, 1, 0, 0, 0, 1),
+    }
+
+
+@given(st.datetimes(timezones=st.just(dt.UTC)))
+def test_every_moment_arrives_as_it_was_written(moment: dt.datetime) -> None:
+    one = contract(("local", LOCAL))
+    local = moment.replace(tzinfo=None)
+    found = FromJson(one)(json.dumps({"id": "a", "local": local.isoformat(timespec="microseconds")}))
+    assert found["local"] == local
+    made = encoder(one)
+    number = (local - dt.datetime(1970, 1, 1)) // dt.timedelta(microseconds=1)
+    assert made(found).value == made({"id": "a", "local": number}).value
+
+
+@pytest.mark.parametrize("name", ["orders_placed", "users_created"])
+def test_json_of_samples_gives_the_message_of_the_samples(name: str) -> None:
+    one = loading.load_one(CLONE / "schemas", name)
+    made, read = encoder(one), FromJson(one)
+    for record in itertools.islice(sample.records(one, 3), 200):
+        text = plain.line(one.value.schema, record)
+        assert made(read(text)).value == made(record).value
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_are_a_record_or_a_rejection_without_their_text(body: bytes) -> None:
+    one = contract()
+    reason = "is a record"
+    try:
+        assert FromJson(one)(body).keys() == {"id"}
+    except RejectedRecord as refusal:
+        reason = refusal.reason
+    assert reason in ("is a record", "NOT_UTF8", "NOT_JSON", "DUPLICATE_KEY", "NOT_A_NUMBER", "INVALID_RECORD")

@@ -1,0 +1,141 @@
+"""Turns a record into the bytes of a message, if the contract's schema and rules allow it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol, Self
+
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.quality.judge import Judge
+from avro_data_contracts.contracts.registry.client import Registry
+from avro_data_contracts.producers import serializer
+from avro_data_contracts.producers.plain import json_text
+from avro_data_contracts.producers.plain.conversion import plain
+from avro_data_contracts.producers.rejection import RejectedRecord, Rejection
+from avro_data_contracts.producers.scalars import Misfit
+from avro_data_contracts.producers.serializer import Serializer
+
+
+class ToRecord(Protocol):
+    """An object of a class that `contracts export python` writes."""
+
+    def to_record(self) -> dict[str, Any]: ...
+
+
+Record = Mapping[str, Any] | ToRecord
+
+
+@dataclass(slots=True)  # not frozen, which would take longer than the rest of making one
+class Encoded:
+    """A message.
+
+    Attributes:
+        key, value: in Avro; the key is None if the contract has none.
+        key_fields: the key before it was encoded.
+    """
+
+    key: bytes | None
+    value: bytes
+    key_fields: Mapping[str, Any] | None
+
+
+class Encoder:
+    """Checks and encodes records of one contract.  It has no state, so several threads may call it.
+
+    Attributes:
+        headers: those of each message; None for none.
+    """
+
+    def __init__(self, contract: Contract, value: Serializer, key: Serializer | None) -> None:
+        self._value, self._key = value, key
+        self._judge = Judge(contract.rules)
+        self.headers = [header for one in (key, value) if one is not None for header in one.headers] or None
+
+    @classmethod
+    def of(cls, contract: Contract, registry: Registry) -> Self:
+        """Look the schemas up.  Raises as `serializer.of`."""
+        place = contract.spec.producer.schema_id
+        value = serializer.of(contract.value, registry, place)
+        return cls(contract, value, serializer.of(contract.key, registry, place) if contract.key else None)
+
+    def __call__(self, record: Record) -> Encoded:
+        """Return the message of a record.
+
+        Raises:
+            RejectedRecord: it does not fit the schema, or breaks a rule.
+        """
+        given: Any = record if isinstance(record, dict) else fields_of(record)
+        try:
+            key_fields, key = self._key_of(given)
+            value = self._value(given)
+            broken = self._judge.first_broken(given)
+        except Misfit as misfit:
+            raise RejectedRecord("INVALID_RECORD", misfit.told("field"), field=misfit.path) from None
+        except (ValueError, TypeError, KeyError, OverflowError, AttributeError, RecursionError) as error:
+            # The message of a library contains the value, which may be personal.
+            words = f"it does not fit the schema ({type(error).__name__})"
+            raise RejectedRecord("INVALID_RECORD", words) from None
+        if broken is not None:
+            raise RejectedRecord(broken.reason, broken.message, field=broken.field, rule=broken.name)
+        return Encoded(key, value, key_fields)
+
+    def _key_of(self, record: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, bytes | None]:
+        serialize = self._key
+        if serialize is None:
+            return None, None
+        try:
+            key = {name: record[name] for name in serialize.fields}
+        except KeyError as error:
+            name = error.args[0]
+            raise RejectedRecord("INVALID_RECORD", f"the key needs a field {name!r}", field=name) from None
+        try:
+            return key, serialize(key)
+        except Misfit as misfit:
+            raise RejectedRecord("INVALID_RECORD", misfit.told("the key's field"), field=misfit.path) from None
+
+
+def fields_of(record: object) -> Mapping[str, Any]:
+    """Return the fields of a mapping, or of an object with `to_record`.
+
+    Raises:
+        RejectedRecord: it is neither.
+    """
+    if isinstance(record, Mapping):
+        return record
+    to_record = getattr(record, "to_record", None)
+    if to_record is None or isinstance(record, type):
+        raise RejectedRecord(
+            "INVALID_RECORD",
+            f"a {type(record).__name__} is not a record: give a mapping of field names to values, or an object of a "
+            "class that `contracts export python` wrote",
+        )
+    found: Mapping[str, Any] = to_record()
+    return found
+
+
+class FromJson:
+    """Reads records of one contract from plain JSON (docs/reference/conversions.md)."""
+
+    def __init__(self, contract: Contract) -> None:
+        self._schema = contract.value.schema
+
+    @cached_property
+    def _convert(self) -> Any:
+        return plain(self._schema, datetimes=True)
+
+    def __call__(self, text: str | bytes) -> dict[str, Any]:
+        """Return the record of a JSON text.
+
+        Raises:
+            RejectedRecord: it is not UTF-8 or not JSON, or its values do not fit the schema.
+        """
+        try:
+            document = json_text.decode(text.decode() if isinstance(text, bytes) else text)
+            record: dict[str, Any] = self._convert(document)
+            return record
+        except UnicodeDecodeError as error:
+            raise RejectedRecord("NOT_UTF8", f"is not UTF-8 at byte {error.start}") from None
+        except Rejection as refusal:
+            raise RejectedRecord(refusal.reason, refusal.what, field=refusal.field) from None

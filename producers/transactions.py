@@ -1,0 +1,135 @@
+"""Kafka's transactions: everything that was sent in one becomes visible together, or never."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException
+
+from avro_data_contracts.contracts.errors import ConfigurationError, ContractsError, ServiceError
+from avro_data_contracts.contracts.registry.outbox import Outbox
+from avro_data_contracts.producers.delivery import NotDelivered
+
+_SLICE_S = 1.0
+_FENCED = (KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH)
+#: The broker's default for the longest transaction is 15 minutes, the client's 1 minute.
+_LEAST_MS = 60_000
+
+
+class Transactions:
+    """The transactions of one outbox, one after the other.
+
+    Args:
+        outbox: its client has a `transactional.id`.
+
+    Attributes:
+        running: a transaction has begun.
+    """
+
+    def __init__(self, outbox: Outbox) -> None:
+        self.running = False
+        self._outbox = outbox
+        self._client = outbox.client
+
+    def prepare(self) -> None:
+        """End what an earlier process with the same id left open, and keep that process from going on.
+
+        Raises:
+            ServiceError: Kafka does not answer, or refuses.
+        """
+        try:
+            self._repeated(self._client.init_transactions)
+        except KafkaException as error:
+            raise self._failed("cannot begin", error.args[0]) from None
+
+    def begin(self) -> None:
+        """Raises ConfigurationError when one is running, and ServiceError as `prepare`."""
+        if self.running:
+            raise ConfigurationError(
+                "a transaction is running already",
+                where=self._outbox.where,
+                fix="end it first: a publisher has one at a time",
+            )
+        try:
+            self._client.begin_transaction()
+        except KafkaException as error:
+            raise self._failed("cannot begin", error.args[0]) from None
+        self.running = True
+
+    def commit(self) -> None:
+        """Make everything visible that was sent since `begin`.
+
+        Raises:
+            NotDelivered: it was rolled back, because Kafka did not take all of it.
+            ServiceError: Kafka does not confirm it.
+        """
+        self.running = False
+        try:
+            self._repeated(self._client.commit_transaction)
+        except KafkaException as error:
+            reason = error.args[0]
+            if not reason.txn_requires_abort():
+                raise self._failed("it is unknown whether it is visible: Kafka did not confirm", reason) from None
+            self.abort()
+            raise self.rolled_back(reason.str()) from None
+
+    def abort(self) -> None:
+        """Drop everything that was sent since `begin`.  If Kafka does not answer, it does so itself after a while."""
+        self.running = False
+        try:
+            self._repeated(self._client.abort_transaction)
+        except KafkaException as error:
+            # Readers of committed records never see it either way; the next call of this client says what is wrong.
+            self._outbox.fatal = error.args[0] if error.args[0].fatal() else self._outbox.fatal
+            self._outbox.last_error = error.args[0].str()
+            self._outbox.drop()
+
+    def rolled_back(self, reason: str) -> ContractsError:
+        """The error for a transaction whose records will never be visible."""
+        if self._outbox.fatal is not None and self._outbox.fatal.code() in _FENCED:
+            return self._fenced()
+        return NotDelivered(
+            f"the transaction was rolled back, nothing of it is visible: {reason}",
+            where=self._outbox.where,
+            fix="check that Kafka is up (`make status`), then send all of it again",
+            server="kafka",
+            reason=reason,
+        )
+
+    def _repeated(self, call: Callable[[float], Any]) -> None:
+        """Call until it succeeds, or fails for good, or `patience_s` is over."""
+        deadline = time.monotonic() + self._outbox.patience_s
+        while True:
+            try:
+                call(_SLICE_S)  # in slices: a signal has to wait for each of them
+                return
+            except KafkaException as error:
+                if not error.args[0].retriable() or time.monotonic() >= deadline:
+                    raise
+
+    def _failed(self, what: str, reason: KafkaError) -> ContractsError:
+        if reason.code() in _FENCED:
+            return self._fenced()
+        return ServiceError(
+            f"{what} the transaction: {reason.str()}",
+            where=self._outbox.where,
+            fix="check that Kafka is up (`make status`), then make a new publisher and send again: a record that "
+            "arrives twice is one row",
+            server="kafka",
+        )
+
+    def _fenced(self) -> ConfigurationError:
+        return ConfigurationError(
+            "another publisher with the same transactional id has started, so this one has to stop",
+            where=self._outbox.where,
+            fix="give each publisher that runs at the same time an id of its own",
+        )
+
+
+def configuration(transactional_id: str, patience_ms: int) -> dict[str, Any]:
+    """Return librdkafka's configuration for transactions; none for an empty id."""
+    if not transactional_id:
+        return {}
+    return {"transactional.id": transactional_id, "transaction.timeout.ms": max(patience_ms, _LEAST_MS)}
