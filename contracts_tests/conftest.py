@@ -48,6 +48,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
+    # A script that runs the tests in the background has it ignored, and so would every program that a test interrupts.
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     # `make test ARGS=…` hands them on, and a make that a test starts would take them for its own.
     for name in ("ARGS", "MAKEFLAGS", "MFLAGS", "MAKELEVEL"):
         os.environ.pop(name, None)

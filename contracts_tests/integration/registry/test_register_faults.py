@@ -101,15 +101,6 @@ def test_next_register_continues_after_a_step_of_unknown_outcome(
     assert "no changes" in repository.run("plan").stdout
 
 
-#: `contracts` with Ctrl-C enabled: a shell that runs the tests in the background makes programs ignore it.
-LISTENING = """
-import signal
-signal.signal(signal.SIGINT, signal.default_int_handler)
-from avro_data_contracts.contracts import cli
-cli.main()
-"""
-
-
 @pytest.mark.parametrize("output", ["text", "json"])
 def test_interrupted_register_reports_its_progress(repository: Repository, gateway: Gateway, output: str) -> None:
     asked, ended = threading.Event(), threading.Event()
@@ -122,7 +113,7 @@ def test_interrupted_register_reports_its_progress(repository: Repository, gatew
         return None
 
     gateway.before = hold
-    command = [sys.executable, "-c", LISTENING, "--schemas", str(repository.folder)]
+    command = [sys.executable, "-m", "contracts", "--schemas", str(repository.folder)]
     with subprocess.Popen(
         [*command, "register", "--format", output],
         cwd=CLONE,

@@ -25,9 +25,7 @@ def test_first_ctrl_c_is_answered_at_once_and_second_one_exits(way: str) -> None
     with socket.create_server(("127.0.0.1", 0)) as silent:
         main = WAYS[way].replace("\n", "\n    ")
         program = f"""
-import signal
 from avro_data_contracts.contracts import edge, interrupts, settings
-signal.signal(signal.SIGINT, signal.default_int_handler)
 def main():
     interrupts.waits_for("Godot")
     print("begun", flush=True)
@@ -62,6 +60,5 @@ edge.run(main)
 def test_command_that_stops_in_time_prints_only_interrupted() -> None:
     program = "import os, signal, time; from avro_data_contracts.contracts import edge\n"
     program += "def main(): os.kill(os.getpid(), signal.SIGINT); time.sleep(5)\nedge.run(main)"
-    program = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n{program}"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=20, check=False)
     assert (done.returncode, done.stderr) == (130, "interrupted\n")
