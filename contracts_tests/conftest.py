@@ -48,7 +48,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    # A script that runs the tests in the background has it ignored, and so would every program that a test interrupts.
+    # In the background of a script it is ignored, and every program that a test interrupts would ignore it too.
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     # `make test ARGS=…` hands them on, and a make that a test starts would take them for its own.
