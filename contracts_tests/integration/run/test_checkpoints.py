@@ -159,7 +159,7 @@ def test_store_takes_over_dead_letters_only_without_a_gap(unstreamed: Pipeline) 
     checkpoints.claim(["cassandra", "postgres"])
     ended(first, unstreamed.contract.topic, 10)
     (second / "offsets" / "0").write_text("")
-    with pytest.raises(ConfigurationError, match="not as Spark writes it"):
+    with pytest.raises(ConfigurationError, match="not a checkpoint as Spark writes it"):
         checkpoints.claim(["postgres"])
 
 
