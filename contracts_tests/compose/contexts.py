@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from avro_data_contracts.stack.jars import cache, java
@@ -13,8 +14,9 @@ from contracts_tests.fixtures.clone import CLONE
 
 STANDINS = CLONE / "deploy" / "standins"
 _RULE = CLONE / "contracts_tests" / "fixtures" / "confluent_images.py"
-# Packages of the health checks and of cqlsh; their versions and hashes are those of the lock.
-_PACKAGES = ("confluent-kafka", "cassandra-driver", "geomet", "click")
+# Packages of the health checks and of cqlsh, and of the source API; versions and hashes are those of the lock.
+_TOOL_PACKAGES = ("confluent-kafka", "cassandra-driver", "geomet", "click")
+_SOURCE_PACKAGES = ("faker", "tzdata")
 _BLOCK = re.compile(r"^(([\w-]+)==.*\n(?:    --hash.*\n?)+)", flags=re.MULTILINE)
 
 
@@ -25,7 +27,8 @@ def fill(folder: Path) -> Path:
         if source.is_dir():
             shutil.copytree(source, folder / source.name)
     _copy(java.java_home(), folder / "java" / "java")
-    (folder / "java" / "packages.lock").write_text(packages(), encoding="utf-8")
+    cqlsh = (STANDINS / "cqlsh.lock").read_text(encoding="utf-8")
+    (folder / "java" / "packages.lock").write_text(_locked(_TOOL_PACKAGES) + cqlsh, encoding="utf-8")
     for image, jars in (("cp-server", "kafka"), ("cassandra", "cassandra")):
         _jars(jars, folder / image / "jars")
     (folder / "cassandra" / "jvm.options").write_text(_java_options(), encoding="utf-8")
@@ -33,14 +36,18 @@ def fill(folder: Path) -> Path:
     _copy(cache.paths(f"postgres-{os.uname().machine}")[0], folder / "postgres" / "server")
     for image in ("cp-server", "cp-schema-registry"):
         shutil.copy(_RULE, folder / image)
+    (folder / "source" / "packages.lock").write_text(_locked(_SOURCE_PACKAGES), encoding="utf-8")
+    inside = folder / "source" / "avro_data_contracts"
+    shutil.copytree(CLONE / "stack", inside / "stack", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(CLONE / "avro_data_contracts" / "__init__.py", inside)
     return folder
 
 
-def packages() -> str:
-    """The lines of requirements.lock for the packages of the stand-ins' tools, and those of cqlsh."""
+def _locked(names: Sequence[str]) -> str:
+    """The lines of requirements.lock for these packages."""
     text = (CLONE / "requirements.lock").read_text(encoding="utf-8")
     blocks = {name: block for block, name in _BLOCK.findall(text)}
-    return "".join(blocks[name] for name in _PACKAGES) + (STANDINS / "cqlsh.lock").read_text(encoding="utf-8")
+    return "".join(blocks[name] for name in names)
 
 
 def _java_options() -> str:
