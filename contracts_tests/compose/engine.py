@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -54,6 +55,16 @@ class Engine:
             )
         return done.stdout
 
+    def clear(self) -> None:
+        """Remove all containers, networks and volumes of this daemon; its images stay."""
+        containers = self.docker("ps", "--all", "--quiet").split()
+        if containers:
+            self.docker("rm", "--force", "--volumes", *containers, check=False)
+        self.docker("network", "prune", "--force", check=False)
+        volumes = self.docker("volume", "ls", "--quiet").split()
+        if volumes:
+            self.docker("volume", "rm", "--force", *volumes, check=False)
+
 
 @contextmanager
 def running() -> Iterator[Engine]:
@@ -82,11 +93,11 @@ def running() -> Iterator[Engine]:
     engine = Engine(cache, environment)
     try:
         _wait(engine, daemon, log)
-        _clear(engine)
+        engine.clear()
         yield engine
     finally:
         if daemon.poll() is None:
-            _clear(engine)
+            engine.clear()
             daemon.send_signal(signal.SIGTERM)
             try:
                 daemon.wait(_ENDS_WITHIN_S)
@@ -128,19 +139,8 @@ def _wait(engine: Engine, daemon: subprocess.Popen[bytes], log: Path) -> None:
         time.sleep(0.2)
 
 
-def _clear(engine: Engine) -> None:
-    """Remove all containers, networks and volumes of this daemon; its images stay."""
-    containers = engine.docker("ps", "--all", "--quiet").split()
-    if containers:
-        engine.docker("rm", "--force", "--volumes", *containers, check=False)
-    engine.docker("network", "prune", "--force", check=False)
-    volumes = engine.docker("volume", "ls", "--quiet").split()
-    if volumes:
-        engine.docker("volume", "rm", "--force", *volumes, check=False)
-
-
 def _with_compose(cache: Path) -> Path:
-    """Folder for DOCKER_CONFIG with Compose: the installed one if it is new enough, else one built from its source."""
+    """Folder for DOCKER_CONFIG with Compose: the installed one if it is new enough, else one built here."""
     plugin = cache / "config" / "cli-plugins" / "docker-compose"
     try:
         checks.client()
@@ -188,6 +188,4 @@ def _go(arguments: list[str], folder: Path) -> str:
 
 
 def _field(text: str, name: str) -> str:
-    import json
-
     return str(json.loads(text)[name])

@@ -22,8 +22,8 @@ _AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 _TRUST = ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 
 
-def make(engine: Engine, say: Callable[[str], None]) -> None:
-    """Make the base and the stand-ins, unless those of an earlier run are still right.
+def make(engine: Engine, say: Callable[[str], None]) -> str:
+    """Make the base and the stand-ins, unless those of an earlier run are still right; returns what was made.
 
     Raises:
         ServerError: Debian's packages, or those of Python, could not be fetched, or a build failed.
@@ -34,7 +34,7 @@ def make(engine: Engine, say: Callable[[str], None]) -> None:
         _base(engine, base)
     stamp, print_ = engine.cache / "standins.sha256", _fingerprint()
     if stamp.exists() and stamp.read_text() == print_:
-        return
+        return "those of an earlier run"
     say("building the stand-ins")
     folder = contexts.fill(engine.cache / "contexts")
     try:
@@ -43,14 +43,23 @@ def make(engine: Engine, say: Callable[[str], None]) -> None:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     stamp.write_text(print_)
+    return "made"
+
+
+def sizes(engine: Engine) -> dict[str, int]:
+    """MB of each image of the project."""
+    found = {}
+    for name in ("spark", "pipeline", "airflow"):
+        image = f"avro-data-contracts/{name}"
+        text = engine.docker("image", "inspect", "--format", "{{.Size}}", image, check=False).strip()
+        if text.isdigit():
+            found[image] = int(text) // 1_000_000
+    return found
 
 
 def versions() -> dict[str, str]:
     """Variables of deploy/standins/docker-compose.yml: the tag of each image."""
-    return {name.rpartition("/")[2].upper().replace("-", "_"): tag for name, tag in pins.image_versions().items()} | {
-        f"{name.rpartition('/')[2].upper().replace('-', '_')}_OLD": tag
-        for name, tag in pins.image_versions(zookeeper=True).items()
-    }
+    return {name.rpartition("/")[2].upper().replace("-", "_"): tag for name, tag in pins.image_versions().items()}
 
 
 def _base(engine: Engine, name: str) -> None:

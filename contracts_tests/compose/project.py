@@ -1,4 +1,4 @@
-"""A copy of the clone in which the compose files are started, so that the clone's `.env` and `.certs/` stay untouched."""
+"""A copy of the clone in which the compose files are started; the clone's `.env` and `.certs/` stay untouched."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from avro_data_contracts.deploy import compose, passwords
+from avro_data_contracts.deploy.__main__ import in_order
 from avro_data_contracts.stack import ports
 from avro_data_contracts.stack.errors import ServerError
 from contracts_tests.compose.engine import Engine
@@ -99,6 +100,29 @@ class Project:
             )
         return done.stdout
 
+    def build(self) -> None:
+        """Build the project's images.
+
+        Raises:
+            ServerError: it failed.
+        """
+        files = [word for path in self.files() for word in ("--file", path.name)]
+        done = subprocess.run(
+            ["docker", "compose", *files, "build"],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise ServerError(
+                "an image could not be built",
+                where="deploy/Dockerfile",
+                detail=done.stderr[-3000:],
+                fix="see the messages above",
+            )
+
     def up(self, services: Sequence[str], *, profiles: Sequence[str] = (), scale: str = "") -> None:
         words = [*self._flags, *(word for profile in profiles for word in ("--profile", profile))]
         words += ["--scale", scale] if scale else []
@@ -118,8 +142,6 @@ class Project:
         Raises:
             ServerError: it does not within that time.
         """
-        from avro_data_contracts.deploy.__main__ import in_order
-
         deadline = time.monotonic() + seconds
         while True:
             rows = [row for row in self.status() if not healthy or row["Service"] in healthy]
@@ -142,8 +164,6 @@ class Project:
 
     def failures(self) -> str:
         """The end of the log of each container that is not in order."""
-        from avro_data_contracts.deploy.__main__ import in_order
-
         told = ""
         for row in self.status():
             if not in_order(row):
@@ -199,6 +219,11 @@ class Project:
         deadline = time.monotonic() + seconds
         command = [str(self.folder / ".venv" / "bin" / "python"), "-m", "streaming", "reconcile", "--json"]
         environment = {**self.environment, **self.outside()}
+        if self.overlay == "secure":
+            # Cassandra's driver goes on to the address of the container, which no certificate names.
+            files = [word for path in self.files() for word in ("--file", path.name)]
+            command = ["docker", "compose", *files, "--profile", "stream", "run", "--rm", "--no-TTY", "--no-deps"]
+            command += ["stream", "streaming", "reconcile", "--json"]
         while True:
             done = subprocess.run(
                 command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False
@@ -215,7 +240,7 @@ class Project:
             time.sleep(1)
 
 
-def copied(engine: Engine, folder: Path) -> Project:
+def copied(engine: Engine, folder: Path, overlay: str = "") -> Project:
     """Copy the clone's files, as git sees them, into `folder`, with free ports in its `.env`."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
@@ -237,4 +262,4 @@ def copied(engine: Engine, folder: Path) -> Project:
     picked = ports.pick(names)
     lines = [*(f"{name}={number}" for name, number in picked.items()), f"DEPLOY_DATASOURCE_URL={_SOURCE}"]
     (folder / ".env").write_text("\n".join([*lines, ""]), encoding="utf-8")
-    return Project(engine, folder, ports=picked)
+    return Project(engine, folder, overlay, picked)

@@ -92,7 +92,8 @@ class Report:
             )
         lines.append("")
         lines += [
-            f"{step.scenario:<10} {step.seconds:>7.1f} s  {step.name}: {'FAILED' if step.problem else step.found or 'ok'}"
+            f"{step.scenario:<10} {step.seconds:>7.1f} s  {step.name}: "
+            + ("FAILED" if step.problem else step.found or "ok")
             for step in self.steps
         ]
         lines += ["", "images: " + ", ".join(f"{name} {size} MB" for name, size in sorted(self.image_mb.items()))]

@@ -9,17 +9,17 @@ import ssl
 import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psycopg
+import requests
 from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import Cluster, NoHostAvailable
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from avro_data_contracts.contracts.registry.client import Registry
 from avro_data_contracts.stack.errors import ServerError
 from contracts_tests.compose import look
 from contracts_tests.compose.project import Project
@@ -52,6 +52,9 @@ class Scenario:
         project = self.project
         with self.step("make compose-env"):
             project.make("compose-env")
+        with self.step("the project's images") as step:
+            project.build()
+            step.found = "three targets"
         if project.overlay == "secure":
             with self.step("make certs"):
                 project.make("certs")
@@ -66,7 +69,7 @@ class Scenario:
         self._source()
 
     def _grant(self) -> None:
-        """Let the registry's stand-in use the topics in which it keeps its schemas; it has others than the original."""
+        """Let the registry's stand-in use the topics of its schemas, which are not those of the original."""
         files = [word for path in self.project.files() for word in ("--file", path.name)]
         command = [
             "docker",
@@ -125,6 +128,21 @@ class Scenario:
             if problems:
                 raise ServerError("\n".join(problems), where="docker inspect", fix="correct the compose files")
             step.found = "accounts, limits, file systems, ports, secrets"
+
+    def unchanged(self) -> None:
+        """A second `compose-up` leaves alone what runs."""
+        project = self.project
+        with self.step("a second compose-up changes nothing") as step:
+            before = {row["Name"]: row["ID"] for row in project.status() if row["State"] == "running"}
+            project.up(["stream"], profiles=["stream"])
+            project.settle(_STARTS_WITHIN_S)
+            after = {row["Name"]: row["ID"] for row in project.status() if row["State"] == "running"}
+            changed = sorted(name for name in before if before[name] != after.get(name))
+            if changed:
+                raise ServerError(
+                    f"these were made again: {', '.join(changed)}", where="compose-up", fix="compare their images"
+                )
+            step.found = f"{len(before)} containers are the same"
 
     def scale(self) -> None:
         project = self.project
@@ -236,8 +254,6 @@ class Scenario:
             step.found = f"{_told(after)}; schema ids are the same"
 
     def _ids(self) -> dict[str, int]:
-        import requests
-
         outside = self.project.outside()
         url = outside["SCHEMA_REGISTRY_URL"]
         account = (outside.get("SCHEMA_REGISTRY_USER", ""), outside.get("SCHEMA_REGISTRY_PASSWORD", ""))

@@ -101,12 +101,27 @@ def test_every_image_is_pinned_in_one_place():
             if not image.startswith(OURS):
                 repository, _, tag = image.partition(":")
                 assert pins.get(repository) == tag, f"{path.name} {name}: {image}; the pins are in stack/pins.toml"
-            elif "image" in keys:
+            elif "build" in keys:
                 assert keys["build"]["dockerfile"] == "deploy/Dockerfile"
                 assert keys["build"]["target"] == image.removeprefix(OURS)
     assert f"ARG PYTHON={image_versions()['python']}\n" in (CLONE / "deploy" / "Dockerfile").read_text()
     used = {keys["image"].partition(":")[0] for keys in merged().values()}
     assert set(image_versions()) - {"python"} <= used
+
+
+@pytest.mark.parametrize("overlay", ["", "zookeeper", "secure"])
+def test_one_service_of_each_image_builds_it(overlay: str):
+    """Each build labels the image with its service's name: with two, every `up` would make the containers again."""
+    everything = merged(*filter(None, [overlay]))
+    builders = {name: keys["image"] for name, keys in everything.items() if "build" in keys}
+    ours = {keys["image"] for keys in everything.values() if keys["image"].startswith(OURS)}
+    assert sorted(builders.values()) == sorted(ours)
+    # `up SERVICE` builds what the service depends on.
+    for name in ("producer", "stream", "spark-worker", "airflow-scheduler"):
+        assert any(
+            everything[other]["image"] == everything[name]["image"] and other in builders
+            for other in everything[name]["depends_on"]
+        ), name
 
 
 @pytest.mark.parametrize(("overlay", "name"), SERVICES)
