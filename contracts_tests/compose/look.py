@@ -44,6 +44,15 @@ def inspected(project: Project) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     return list(zip(rows, facts, strict=True))
 
 
+def restarts(project: Project) -> list[str]:
+    """Containers that needed more than one start."""
+    return [
+        f"{row['Service']}: it was started {facts['RestartCount'] + 1} times"
+        for row, facts in inspected(project)
+        if facts["RestartCount"]
+    ]
+
+
 def faults(project: Project) -> list[str]:
     """What about the containers is not as the compose files and docs/how-to/docker.md say."""
     wanted = merged(*filter(None, [project.overlay]))

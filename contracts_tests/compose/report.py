@@ -63,6 +63,9 @@ class Report:
         except StackError as error:
             step.problem = str(error)
             raise
+        except BaseException as error:
+            step.problem = f"{type(error).__name__}: {error}"
+            raise
         finally:
             step.seconds = round(time.monotonic() - begun, 1)
             verdict = f"FAILED: {step.problem.splitlines()[0]}" if step.problem else step.found or "ok"

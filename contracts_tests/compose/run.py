@@ -124,7 +124,7 @@ class Scenario:
             step.found = _told(project.reconcile(_ROWS_WITHIN_S))
         with self.step("containers are as documented") as step:
             self.report.services += look.services(project, self.name)
-            problems = look.faults(project)
+            problems = [*look.faults(project), *look.restarts(project)]
             if problems:
                 raise ServerError("\n".join(problems), where="docker inspect", fix="correct the compose files")
             step.found = "accounts, limits, file systems, ports, secrets"

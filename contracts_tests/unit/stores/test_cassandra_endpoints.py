@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from unittest import mock
 
+import certifi
 import pytest
 
 from avro_data_contracts.contracts.errors import ServiceError
@@ -35,14 +36,18 @@ def test_host_without_an_address_is_left_out():
     assert endpoints.resolved(["no-such-host.invalid"], 9042) == {}
 
 
-def test_contact_points_have_their_names():
-    cluster = connection._cluster(connection.Way("localhost:9043", "u", "p"))
-    try:
-        assert {(point.port, point.ssl_options["server_hostname"]) for point in cluster.endpoints_resolved} == {
-            (9043, "localhost")
-        }
-    finally:
-        cluster.shutdown()
+def test_contact_points_have_names_only_with_tls():
+    """The driver speaks TLS as soon as one end point has options for it."""
+    for authority, expected in (("", {None}), (certifi.where(), {"localhost"})):
+        cluster = connection._cluster(connection.Way("localhost:9043", "u", "p", authority))
+        try:
+            assert {
+                (point.ssl_options or {}).get("server_hostname") for point in cluster.endpoints_resolved
+            } == expected
+            assert {point.port for point in cluster.endpoints_resolved} == {9043}
+            assert (cluster.ssl_context is not None) == bool(authority)
+        finally:
+            cluster.shutdown()
 
 
 def test_name_that_nobody_knows_is_an_outage_and_not_a_bug():

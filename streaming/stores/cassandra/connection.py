@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -104,23 +104,26 @@ def connect(settings: Settings) -> Iterator[Session]:
 
 def _cluster(way: Way) -> Cluster:
     hosts, port = contact_points(way.hosts)
-    names = endpoints.resolved(hosts, port)
-    points = [endpoints.Named(address, port, name) for address, name in names.items()]
+    tls: dict[str, Any] = {}
+    points: Sequence[str | endpoints.Named] = hosts
+    if way.ca_file:
+        names = endpoints.resolved(hosts, port)
+        points = [endpoints.Named(address, port, name) for address, name in names.items()] or hosts
+        tls = {"ssl_context": _trusting(way.ca_file), "endpoint_factory": endpoints.ByName(names, port)}
     # As the connector writes: if one replica lacks a row, another has it.
     quorum = ConsistencyLevel.LOCAL_QUORUM
     profile = ExecutionProfile(RoundRobinPolicy(), consistency_level=quorum, request_timeout=30)
     try:
         return Cluster(
-            points or hosts,
+            points,
             port=port,
-            endpoint_factory=endpoints.ByName(names, port),
             auth_provider=PlainTextAuthProvider(way.username, way.password),
-            ssl_context=_trusting(way.ca_file) if way.ca_file else None,
             execution_profiles={EXEC_PROFILE_DEFAULT: profile},
             connect_timeout=10,
             protocol_version=ProtocolVersion.V5,
             schema_metadata_enabled=False,
             token_metadata_enabled=False,
+            **tls,
         )
     except UnresolvableContactPoints as error:
         raise failures.of_driver(way.hosts, error) from None
