@@ -29,7 +29,7 @@ from contracts_tests.fixtures.airflow import AirflowClient
 _SERVERS = ("broker", "schema-registry", "cassandra", "postgres", "spark-master", "spark-worker")
 _STARTS_WITHIN_S = 240.0
 _ROWS_WITHIN_S = 240.0
-_GRANT = Path(__file__).with_name("grant.py")
+_GRANT, _SPREAD = (Path(__file__).with_name(name) for name in ("grant.py", "spread.py"))
 
 
 @dataclass
@@ -70,31 +70,7 @@ class Scenario:
 
     def _grant(self) -> None:
         """Let the registry's stand-in use the topics of its schemas, which are not those of the original."""
-        files = [word for path in self.project.files() for word in ("--file", path.name)]
-        command = [
-            "docker",
-            "compose",
-            *files,
-            "run",
-            "--rm",
-            "--no-TTY",
-            "--entrypoint",
-            "python",
-            "kafka-roles",
-            "-",
-        ]
-        # The job may not have ended yet; it changes other accounts' permissions only.
-        done = subprocess.run(
-            command,
-            cwd=self.project.folder,
-            env=self.project.environment,
-            stdin=_GRANT.open(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode != 0:
-            raise ServerError("the permissions of the registry's stand-in were refused", detail=done.stderr[-1500:])
+        self._in_container("kafka-roles", _GRANT)
 
     def _source(self) -> None:
         network = f"{self.project_name}_pipeline"
@@ -145,24 +121,40 @@ class Scenario:
             step.found = f"{len(before)} containers are the same"
 
     def scale(self) -> None:
+        """A stream uses two cores, so a job of its own shows that both workers run tasks."""
         project = self.project
         with self.step("--scale spark-worker=2") as step:
             project.up(["spark-worker"], scale="spark-worker=2")
             project.settle(_STARTS_WITHIN_S)
-            deadline = time.monotonic() + 90
-            while len(workers := self._busy_workers()) < 2 and time.monotonic() < deadline:
-                time.sleep(2)
-            if len(workers) < 2:
-                raise ServerError(
-                    f"only these workers run executors: {workers}", where="spark-master", fix="see its page"
-                )
-            step.found = f"executors on {len(workers)} workers"
+            output = self._in_container("stream", _SPREAD, profile="stream")
+            hosts = json.loads(output.rpartition("hosts ")[2])
+            if len(hosts) != 2 or sum(hosts.values()) != 24:
+                raise ServerError(f"the tasks ran on {hosts}", where="spark-master", fix="see its page")
+            step.found = f"24 tasks: {' and '.join(map(str, sorted(hosts.values())))}"
 
-    def _busy_workers(self) -> list[str]:
-        page = f"http://127.0.0.1:{self.project.ports['PORT_SPARK']}/json/"
-        done = subprocess.run(["curl", "-sS", "--noproxy", "*", page], capture_output=True, text=True, check=False)
-        found = json.loads(done.stdout)["workers"] if done.returncode == 0 else []
-        return [one["host"] for one in found if one["state"] == "ALIVE" and one["coresused"]]
+    def _in_container(self, service: str, program: Path, *, profile: str = "") -> str:
+        """Run a Python program in a container with the image, network and settings of a service."""
+        command = ["docker", "compose", *(word for path in self.project.files() for word in ("--file", path.name))]
+        command += ["--profile", profile] if profile else []
+        command += ["run", "--rm", "--no-deps", "--no-TTY", "--entrypoint", "python", service, "-"]
+        with program.open() as text:
+            done = subprocess.run(
+                command,
+                cwd=self.project.folder,
+                env=self.project.environment,
+                stdin=text,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+        if done.returncode != 0:
+            raise ServerError(
+                f"{program.name} failed in {service}",
+                where="docker compose run",
+                detail=done.stderr[-2000:],
+                fix="see its messages",
+            )
+        return done.stdout
 
     def kill_each(self, count: int = 20_000) -> None:
         """Kill the main process of each service while a producer writes; Docker starts it again."""
@@ -339,11 +331,8 @@ class _Airflow(AirflowClient):
 
 
 def _told(outcome: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {value:,}" for name, value in _numbers(outcome).items())
-
-
-def _numbers(outcome: dict[str, Any]) -> dict[str, int]:
-    return {name: value for name, value in outcome.items() if isinstance(value, int) and not isinstance(value, bool)}
+    rows = ", ".join(f"{stored['rows']:,} rows in {name}" for name, stored in outcome["stores"].items())
+    return f"{outcome['events']:,} events, {rows}, {sum(outcome['dead_lettered'].values())} dead-lettered"
 
 
 def _kafka(config: dict[str, str | int]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import json
 import os
 import re
@@ -239,3 +240,17 @@ def test_each_private_key_goes_only_to_its_own_server(tmp_path: Path):
     }
     assert {(name, mode) for mode, _, name, _ in rows if mode != "600"} == {("ca.pem", "644")}
     assert {volume for mode, _, _, volume in rows if mode == "644"} == {volume for volume, *_ in private} | {"client"}
+
+
+def test_jars_left_out_of_the_images_exist_and_are_for_other_purposes():
+    jars = [path.name for path in (Path(sysconfig.get_path("purelib")) / "pyspark" / "jars").iterdir()]
+    patterns = (DEPLOY / "spark" / "left-out").read_text().split()
+    gone = {jar for pattern in patterns for jar in fnmatch.filter(jars, pattern)}
+    for pattern in patterns:
+        assert fnmatch.filter(jars, pattern), f"{pattern}: pyspark has no such jar any more"
+    # What our code, Spark's SQL and its standalone cluster need.
+    for name in ("spark-core", "spark-sql", "spark-catalyst", "spark-streaming", "hadoop-client", "janino", "ivy"):
+        assert any(jar.startswith(name) for jar in set(jars) - gone), name
+    for target in ("pipeline-packages", "airflow-packages"):
+        lines = TEXT.partition(f" AS {target}\n")[2].partition("\nFROM ")[0]
+        assert 'xargs -a /build/left-out -I {} find "$SPARK_HOME/jars" -name {} -delete' in lines
