@@ -23,6 +23,7 @@ from avro_data_contracts.stack.errors import (
     of_bug,
 )
 from contracts_tests.compose import engine, images
+from contracts_tests.compose.look import Watch
 from contracts_tests.compose.project import copied
 from contracts_tests.compose.report import Report
 from contracts_tests.compose.run import Scenario
@@ -91,10 +92,13 @@ def _run(report: Report, scenarios: Sequence[str], *, quick: bool) -> None:
             folder = Path(tempfile.mkdtemp(prefix="compose-test-clone-"))
             # The servers' accounts read the mounted files.
             folder.chmod(0o755)
+            watch = Watch(docker)
+            watch.start()
             try:
                 project = copied(docker, folder, "" if name == "plain" else name)
-                {"plain": _plain, "secure": _secure}[name](Scenario(name, project, report), quick=quick)
+                {"plain": _plain, "secure": _secure}[name](Scenario(name, project, report, watch), quick=quick)
             finally:
+                watch.end()
                 report.image_mb |= images.sizes(docker)
                 docker.clear()
                 shutil.rmtree(folder, ignore_errors=True)

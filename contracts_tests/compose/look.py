@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from avro_data_contracts.deploy import compose
@@ -16,7 +17,7 @@ from contracts_tests.fixtures.compose_files import merged
 _OURS = ("pipeline", "spark", "airflow")
 
 
-def services(project: Project, scenario: str) -> list[Service]:
+def services(project: Project, scenario: str, watch: Watch) -> list[Service]:
     """State, health and memory of each container."""
     used = _memory(project.engine)
     found = []
@@ -29,7 +30,7 @@ def services(project: Project, scenario: str) -> list[Service]:
                 row["Service"],
                 state,
                 row.get("Health") or "",
-                _ready_after(facts),
+                watch.ready_after(facts),
                 used.get(row["Name"], 0),
                 limit,
             )
@@ -108,14 +109,32 @@ def _faults_of(keys: Mapping[str, Any], facts: Mapping[str, Any], host: Mapping[
     return found
 
 
-def _ready_after(facts: Mapping[str, Any]) -> float | None:
-    """Seconds until the container was healthy, or had ended."""
-    state = facts["State"]
-    begun = _time(state["StartedAt"])
-    if state["Status"] == "exited":
-        return round((_time(state["FinishedAt"]) - begun).total_seconds(), 1)
-    good = [_time(one["End"]) for one in state.get("Health", {}).get("Log") or () if one["ExitCode"] == 0]
-    return round((min(good) - begun).total_seconds(), 1) if good else None
+class Watch(threading.Thread):
+    """Notes when each container is seen healthy for the first time; Docker itself remembers five checks only."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(daemon=True)
+        self._engine = engine
+        self._ended = threading.Event()
+        self._seen: dict[str, datetime] = {}
+
+    def run(self) -> None:
+        while not self._ended.wait(0.5):
+            healthy = self._engine.docker(
+                "ps", "--filter", "health=healthy", "--no-trunc", "--format", "{{.ID}}", check=False
+            )
+            for container in healthy.split():
+                self._seen.setdefault(container, datetime.now(UTC))
+
+    def end(self) -> None:
+        self._ended.set()
+        self.join()
+
+    def ready_after(self, facts: Mapping[str, Any]) -> float | None:
+        """Seconds until the container was healthy, or had ended; None if neither was seen."""
+        state = facts["State"]
+        at = _time(state["FinishedAt"]) if state["Status"] == "exited" else self._seen.get(facts["Id"])
+        return round((at - _time(state["StartedAt"])).total_seconds(), 1) if at else None
 
 
 def _time(text: str) -> datetime:

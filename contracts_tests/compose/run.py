@@ -38,11 +38,13 @@ class Scenario:
 
     Args:
         name: its name in the report.
+        watch: sees when containers get healthy.
     """
 
     name: str
     project: Project
     report: Report
+    watch: look.Watch
 
     def step(self, name: str) -> Any:
         return self.report.step(self.name, name)
@@ -99,7 +101,7 @@ class Scenario:
         with self.step("rows in both stores, from outside") as step:
             step.found = _told(project.reconcile(_ROWS_WITHIN_S))
         with self.step("containers are as documented") as step:
-            self.report.services += look.services(project, self.name)
+            self.report.services += look.services(project, self.name, self.watch)
             problems = [*look.faults(project), *look.restarts(project)]
             if problems:
                 raise ServerError("\n".join(problems), where="docker inspect", fix="correct the compose files")
@@ -222,7 +224,7 @@ class Scenario:
             step.found = f"{len(tasks)} tasks, all green"
         with self.step("Airflow's containers are as documented") as step:
             self.report.services += [
-                one for one in look.services(project, self.name) if one.name.startswith("airflow")
+                one for one in look.services(project, self.name, self.watch) if one.name.startswith("airflow")
             ]
             problems = look.faults(project)
             if problems:
