@@ -29,7 +29,6 @@ from contracts_tests.compose.report import Report
 from contracts_tests.compose.run import Scenario
 
 _EXIT_FINDINGS = 1
-SCENARIOS = ("plain", "secure")
 
 
 def _say(line: str) -> None:
@@ -55,16 +54,27 @@ def _secure(scenario: Scenario, *, quick: bool) -> None:
     scenario.remove()
 
 
+def _zookeeper(scenario: Scenario, *, quick: bool) -> None:
+    scenario.start()
+    scenario.produce_and_stream()
+    if not quick:
+        scenario.again()
+    scenario.remove()
+
+
+_TRIED = {"plain": _plain, "secure": _secure, "zookeeper": _zookeeper}
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m contracts_tests.compose", description=__doc__)
-    parser.add_argument("--only", choices=SCENARIOS, action="append", help="run only this scenario")
+    parser.add_argument("--only", choices=_TRIED, action="append", help="run only this scenario")
     parser.add_argument("--quick", action="store_true", help="only start, rows in both stores, and removal")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     arguments = parser.parse_args(argv)
     report = Report(_say)
     try:
         try:
-            _run(report, arguments.only or SCENARIOS, quick=arguments.quick)
+            _run(report, arguments.only or list(_TRIED), quick=arguments.quick)
         finally:
             if report.steps:
                 print(json.dumps(report.document(), indent=1) if arguments.json else report.table(), flush=True)
@@ -96,7 +106,7 @@ def _run(report: Report, scenarios: Sequence[str], *, quick: bool) -> None:
             watch.start()
             try:
                 project = copied(docker, folder, "" if name == "plain" else name)
-                {"plain": _plain, "secure": _secure}[name](Scenario(name, project, report, watch), quick=quick)
+                _TRIED[name](Scenario(name, project, report, watch), quick=quick)
             finally:
                 watch.end()
                 report.image_mb |= images.sizes(docker)

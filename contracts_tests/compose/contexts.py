@@ -14,6 +14,13 @@ from contracts_tests.fixtures.clone import CLONE
 
 STANDINS = CLONE / "deploy" / "standins"
 _RULE = CLONE / "contracts_tests" / "fixtures" / "confluent_images.py"
+# The set of jars of each server.
+_JARS = {
+    "cp-server": "kafka",
+    "cp-server-7": "kafka-zookeeper",
+    "cp-zookeeper": "kafka-zookeeper",
+    "cassandra": "cassandra",
+}
 # Packages of the health checks and of cqlsh, and of the source API; versions and hashes are those of the lock.
 _TOOL_PACKAGES = ("confluent-kafka", "cassandra-driver", "geomet", "click")
 _SOURCE_PACKAGES = ("faker", "tzdata")
@@ -29,12 +36,15 @@ def fill(folder: Path) -> Path:
     _copy(java.java_home(), folder / "java" / "java")
     cqlsh = (STANDINS / "cqlsh.lock").read_text(encoding="utf-8")
     (folder / "java" / "packages.lock").write_text(_locked(_TOOL_PACKAGES) + cqlsh, encoding="utf-8")
-    for image, jars in (("cp-server", "kafka"), ("cassandra", "cassandra")):
+    # The older broker differs in its jars and their logger.
+    shutil.copytree(STANDINS / "cp-server", folder / "cp-server-7")
+    shutil.copy(STANDINS / "cp-zookeeper" / "log4j.properties", folder / "cp-server-7" / "log4j2.properties")
+    for image, jars in _JARS.items():
         _jars(jars, folder / image / "jars")
     (folder / "cassandra" / "jvm.options").write_text(_java_options(), encoding="utf-8")
     _copy(cache.paths("registry")[0], folder / "cp-schema-registry" / "registry")
     _copy(cache.paths(f"postgres-{os.uname().machine}")[0], folder / "postgres" / "server")
-    for image in ("cp-server", "cp-schema-registry"):
+    for image in ("cp-server", "cp-server-7", "cp-schema-registry"):
         shutil.copy(_RULE, folder / image)
     (folder / "source" / "packages.lock").write_text(_locked(_SOURCE_PACKAGES), encoding="utf-8")
     inside = folder / "source" / "avro_data_contracts"

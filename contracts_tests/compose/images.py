@@ -64,8 +64,13 @@ def sizes(engine: Engine) -> dict[str, int]:
 
 
 def versions() -> dict[str, str]:
-    """Variables of deploy/standins/docker-compose.yml: the tag of each image."""
-    return {name.rpartition("/")[2].upper().replace("-", "_"): tag for name, tag in pins.image_versions().items()}
+    """Variables of deploy/standins/docker-compose.yml: the tag of each image; with `_7` for the ZooKeeper overlay."""
+    pinned = (("", pins.image_versions()), ("_7", pins.image_versions(zookeeper=True)))
+    return {
+        f"{name.rpartition('/')[2].upper().replace('-', '_')}{suffix}": tag
+        for suffix, tags in pinned
+        for name, tag in tags.items()
+    }
 
 
 def _base(engine: Engine, name: str) -> None:

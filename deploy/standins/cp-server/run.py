@@ -27,7 +27,9 @@ def main() -> None:
     descriptor = os.open(CONFIGURATION, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.writelines(f"{name}={value}\n" for name, value in made.items() if name not in left_out)
-    java = ["java", "-Dlog4j2.configurationFile=/etc/kafka/log4j2.properties", "-cp", "/usr/share/java/kafka/*"]
+    # The file is for one of the two loggers, that of this Kafka.
+    java = ["java", "-Dlog4j2.configurationFile=/etc/kafka/log4j2.properties"]
+    java += ["-Dlog4j.configuration=file:/etc/kafka/log4j2.properties", "-cp", "/usr/share/java/kafka/*"]
     if "process.roles" in made:
         words = ["--ignore-formatted", "--cluster-id", os.environ["CLUSTER_ID"], "--config", str(CONFIGURATION)]
         subprocess.run([*java, "kafka.tools.StorageTool", "format", *words], check=True)
