@@ -158,34 +158,38 @@ class Scenario:
             )
         return done.stdout
 
-    def kill_each(self, count: int = 20_000) -> None:
-        """Kill the main process of each service while a producer writes; Docker starts it again."""
+    def kill_each(self, count: int = 10_000) -> None:
+        """Kill the main process of each service while a producer sends `count` records; Docker starts it again."""
         project = self.project
         files = [word for path in project.files() for word in ("--file", path.name)]
         command = ["docker", "compose", *files, "run", "--rm", "--no-deps", "--no-TTY", "producer", "producers"]
-        load = subprocess.Popen(
-            [*command, "--count", str(count)],
-            cwd=project.folder,
-            env=project.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
         for service in (*_SERVERS, "stream"):
             with self.step(f"kill -9 of {service} under load") as step:
                 name = project.container(service)
                 before = json.loads(project.engine.docker("inspect", name))[0]
-                begun = time.monotonic()
-                os.kill(before["State"]["Pid"], signal.SIGKILL)
-                self._back(name, before["RestartCount"])
-                step.found = f"healthy again after {time.monotonic() - begun:.0f} s"
-        with self.step("the producer ends") as step:
-            output, _ = load.communicate(timeout=300)
-            if load.returncode != 0:
-                raise ServerError(
-                    "the producer failed", where="producer", detail=output[-1500:], fix="see its messages"
-                )
-            step.found = f"{count:,} more records"
+                with subprocess.Popen(
+                    [*command, "--count", str(count)],
+                    cwd=project.folder,
+                    env=project.environment,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                ) as load:
+                    # It has started, and needs several seconds more.
+                    time.sleep(4)
+                    sending, begun = load.poll() is None, time.monotonic()
+                    os.kill(before["State"]["Pid"], signal.SIGKILL)
+                    self._back(name, before["RestartCount"])
+                    healthy = time.monotonic() - begun
+                    output, _ = load.communicate(timeout=_STARTS_WITHIN_S)
+                if load.returncode != 0 or not sending:
+                    raise ServerError(
+                        "the producer failed" if load.returncode else "the producer ended before the kill",
+                        where="producer",
+                        detail=output[-1500:],
+                        fix="see its messages",
+                    )
+                step.found = f"healthy again after {healthy:.0f} s, {count:,} more records"
         with self.step("rows after all kills") as step:
             step.found = _told(project.reconcile(_ROWS_WITHIN_S))
 

@@ -39,6 +39,14 @@ PROGRAMS = {
     "avro-data-contracts/pipeline": {"python"},
     "avro-data-contracts/airflow": {"python", "airflow"},
 }
+# Folders that the images declare as volumes, according to their Dockerfiles.
+DECLARED = {
+    "confluentinc/cp-server": {"/var/lib/kafka/data", "/etc/kafka/secrets"},
+    "confluentinc/cp-schema-registry": {"/etc/schema-registry/secrets"},
+    "confluentinc/cp-zookeeper": {"/var/lib/zookeeper/data", "/var/lib/zookeeper/log", "/etc/zookeeper/secrets"},
+    "cassandra": {"/var/lib/cassandra"},
+    "postgres": {"/var/lib/postgresql"},
+}
 # The 7.9 images have an older Python tool with the same commands.
 PROGRAMS_OF_7_9 = {"cub"}
 # Settings in the documentation of Confluent's registry. It silently ignores any other.
@@ -213,6 +221,15 @@ def test_every_mount_source_exists(overlay: str, name: str):
             assert source == "./.certs" or (CLONE / source).exists(), source
         else:
             assert source in volumes, source
+
+
+@pytest.mark.parametrize(("overlay", "name"), SERVICES)
+def test_every_folder_that_the_image_declares_is_mounted(overlay: str, name: str):
+    """Docker makes a nameless volume for the others, and each `compose-down` leaves one more behind."""
+    keys = service(overlay, name)
+    mounted = {mount.split(":")[1] for mount in keys.get("volumes", ())}
+    mounted |= {mount.split(":")[0] for mount in keys.get("tmpfs", ())}
+    assert DECLARED.get(keys["image"].partition(":")[0], set()) <= mounted
 
 
 @pytest.mark.parametrize(("overlay", "broker"), [("", "broker:29092"), ("secure", "broker:29094")])
