@@ -23,6 +23,7 @@ _MODULE = "github.com/docker/compose/v2"
 _PROGRAMS = {"dockerd": "docker.io", "docker": "docker.io", "iptables": "iptables", "debootstrap": "debootstrap"}
 _STARTS_WITHIN_S = 60.0
 _ENDS_WITHIN_S = 60.0
+_KEPT_LAYERS = "8GB"
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,9 @@ def running() -> Iterator[Engine]:
     finally:
         if daemon.poll() is None:
             engine.clear()
+            # Images that lost their name to newer ones, and layers beyond what a second run needs.
+            engine.docker("image", "prune", "--force", check=False)
+            engine.docker("builder", "prune", "--force", "--keep-storage", _KEPT_LAYERS, check=False)
             daemon.send_signal(signal.SIGTERM)
             try:
                 daemon.wait(_ENDS_WITHIN_S)

@@ -19,7 +19,7 @@ from contracts_tests.fixtures.clone import CLONE
 
 _RELEASE = "bookworm"
 # Raise it after a change of `_base`.
-_BASE = 2
+_BASE = 3
 # What the slim images of Debian and Python leave out as well.
 _UNUSED = ("usr/share/doc", "usr/share/man", "usr/share/locale", "var/lib/apt/lists", "var/cache/apt/archives")
 _AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
@@ -73,7 +73,7 @@ def versions() -> dict[str, str]:
     }
 
 
-def _base(engine: Engine, name: str) -> None:
+def _base(engine: Engine, image: str) -> None:
     folder = Path(tempfile.mkdtemp(prefix="base-", dir=engine.cache))
     packages = "python3,python3-venv,ca-certificates"
     command = ["debootstrap", "--variant=minbase", f"--include={packages}", _RELEASE, str(folder)]
@@ -84,9 +84,9 @@ def _base(engine: Engine, name: str) -> None:
                 "debootstrap failed", where=_RELEASE, detail=done.stdout[-1500:], fix="check the network"
             )
         (folder / "usr" / "bin" / "python").symlink_to("python3")
-        for name in _UNUSED:
-            shutil.rmtree(folder / name)
-            (folder / name).mkdir()
+        for unused in _UNUSED:
+            shutil.rmtree(folder / unused)
+            (folder / unused).mkdir()
         # Where a proxy inspects TLS, pip inside a build has to know its authority.  These images are never published.
         own = os.environ.get("SSL_CERT_FILE", "")
         if own and Path(own).is_file():
@@ -97,7 +97,7 @@ def _base(engine: Engine, name: str) -> None:
             ["tar", "--one-file-system", "-C", str(folder), "-c", "."], stdout=subprocess.PIPE
         ) as packing:
             subprocess.run(
-                ["docker", "import", "--change", change, "-", name],
+                ["docker", "import", "--change", change, "-", image],
                 stdin=packing.stdout,
                 env=dict(engine.environment),
                 capture_output=True,
