@@ -9,10 +9,12 @@ import signal
 import subprocess
 import sys
 import threading
+import time
+import urllib.request
 from pathlib import Path
 
 from confluent_images import properties
-from proxy import Proxy
+from proxy import PREFIX, Proxy
 
 INNER = 8090
 
@@ -36,6 +38,13 @@ def accounts() -> dict[str, str]:
     assert file
     rows = (line.partition(":") for line in Path(file[1]).read_text(encoding="utf-8").splitlines() if line)
     return {name.strip(): rest.partition(",")[0].strip() for name, _, rest in rows}
+
+
+def answers() -> bool:
+    try:
+        return bool(urllib.request.urlopen(f"http://127.0.0.1:{INNER}{PREFIX}/subjects", timeout=5).status == 200)
+    except OSError:
+        return False
 
 
 def main() -> None:
@@ -63,6 +72,9 @@ def main() -> None:
         ["java", *heap, "-XX:+ExitOnOutOfMemoryError", *early, "-jar", "/opt/registry/quarkus-run.jar"]
     )
     signal.signal(signal.SIGTERM, lambda *_: server.terminate())
+    # As with the original, an open port means that the registry answers.
+    while server.poll() is None and not answers():
+        time.sleep(0.3)
     scheme, _, port = settings["listeners"].replace("://", ":").partition(":")
     proxy = Proxy(int(port.rpartition(":")[2]), INNER, accounts())
     if scheme == "https":
