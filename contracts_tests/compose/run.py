@@ -98,7 +98,8 @@ class Scenario:
             project.up(["producer", "stream"], profiles=["producer", "stream"])
             project.settle(_STARTS_WITHIN_S)
             step.found = "1,000 records"
-        with self.step("rows in both stores, from outside") as step:
+        where = "from a container" if project.overlay == "secure" else "from outside"
+        with self.step(f"rows in both stores, {where}") as step:
             step.found = _told(project.reconcile(_ROWS_WITHIN_S))
         with self.step("containers are as documented") as step:
             self.report.services += look.services(project, self.name, self.watch)
