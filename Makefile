@@ -106,6 +106,10 @@ compose-down: $(STAMP) ## Docker: stop and remove the containers; the volumes st
 compose-status: $(STAMP) ## Docker: show state and health of each container
 	@$(BIN)/python -m deploy status $(ARGS)
 
+.PHONY: compose-test
+compose-test: setup ## Docker: run the compose files in a daemon of their own, with stand-ins (root; ARGS="--only secure")
+	@$(BIN)/python -m contracts_tests.compose $(ARGS)
+
 .PHONY: bench
 bench: setup ## run the benchmarks (ARGS="stream --keep": only one, and keep the result)
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -80,7 +80,8 @@ def _up(arguments: argparse.Namespace) -> int:
                 where="docker compose",
                 fix="run `make compose-down`, then run this command again; the volumes stay",
             )
-    running = {row["Service"] for row in rows if row["State"] == "running"}
+    # A container that starts over and over holds its ports, too.
+    running = {row["Service"] for row in rows if row["State"] not in _GONE}
     environment = passwords.known(ENV_FILE, os.environ)
     checks.before_up(compose.files(overlays), environment, arguments.profile, running)
     profiles = [word for profile in arguments.profile for word in ("--profile", profile)]
@@ -92,7 +93,12 @@ def _down(arguments: argparse.Namespace) -> int:
     checks.client()
     _overlays(arguments)
     # Name all files, whichever were started: compose leaves a service running that no file names.
-    return _run(tuple(compose.OVERLAYS), "--profile", "*", "down", *arguments.rest)
+    _run(tuple(compose.OVERLAYS), "--profile", "*", "down", *arguments.rest)
+    if not {"--volumes", "-v"}.isdisjoint(arguments.rest):
+        # Compose removes only volumes that a service mounts, and an overlay can mount another in place of the base's.
+        for overlays in ((), *((name,) for name in compose.OVERLAYS)):
+            _run(overlays, "--profile", "*", "down", *arguments.rest)
+    return EXIT_OK
 
 
 def _status(arguments: argparse.Namespace) -> int:

@@ -16,7 +16,7 @@ from avro_data_contracts.stack.site import CLONE
 
 # The first Compose with `!override` in overlays, and the engine released with it.
 OLDEST_COMPOSE = (2, 24, 4)
-OLDEST_ENGINE = (25, 0)
+OLDEST_ENGINE = (20, 10)
 
 
 def before_up(

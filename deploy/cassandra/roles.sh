@@ -10,8 +10,10 @@ umask 077
 rc=$(mktemp -d)
 trap 'rm -rf "$rc"' EXIT
 as() {
-    printf '[authentication]\nusername = %s\npassword = %s\n%s' "$1" "$2" "${CQLSH_TLS:-}" > "$rc/cqlshrc"
-    cqlsh --cqlshrc "$rc/cqlshrc" "$host" 9042
+    # In a file of their own: cqlsh will ignore passwords in cqlshrc, and warns about them already.
+    printf '[PlainTextAuthProvider]\nusername = %s\npassword = %s\n' "$1" "$2" > "$rc/credentials"
+    printf '%s' "${CQLSH_TLS:-}" > "$rc/cqlshrc"
+    cqlsh --cqlshrc "$rc/cqlshrc" --credentials "$rc/credentials" "$host" 9042
 }
 # Cassandra's built-in role exists only a few seconds after the port is open.
 for _ in $(seq 30); do

@@ -291,23 +291,24 @@ def read(config: Mapping[str, str | int], group: str, topic: str) -> int | None:
         consumer.close()
 
 
-# A stand-in for cqlsh: it reads the account from a file and statements from stdin.
+# A stand-in for cqlsh: it reads the account and TLS from files, and statements from stdin.
 CQLSH = """\
 #!{python}
 import configparser, os, ssl, sys
 from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import Cluster
-flag, rc, host, port = sys.argv[1:]
-assert (flag, host, port) == ("--cqlshrc", "cassandra", "9042")
-assert os.stat(rc).st_mode & 0o077 == 0
+flag, rc, other, credentials, host, port = sys.argv[1:]
+assert (flag, other, host, port) == ("--cqlshrc", "--credentials", "cassandra", "9042")
+assert (os.stat(rc).st_mode | os.stat(credentials).st_mode) & 0o077 == 0
 have = configparser.ConfigParser(interpolation=None)
-have.read(rc)
+have.read([rc, credentials])
+assert "authentication" not in have
 context = None
 if have.getboolean("connection", "ssl", fallback=False):
     assert have["ssl"]["certfile"] == "/certs/ca.pem"
     context = ssl.create_default_context(cafile=os.environ["CA"])
     context.check_hostname = False
-account = PlainTextAuthProvider(have["authentication"]["username"], have["authentication"]["password"])
+account = PlainTextAuthProvider(**have["PlainTextAuthProvider"])
 options = {{"protocol_version": 5, "schema_metadata_enabled": False, "token_metadata_enabled": False}}
 cluster = Cluster(["127.0.0.1"], int(os.environ["PORT"]), auth_provider=account, ssl_context=context, **options)
 session = cluster.connect()

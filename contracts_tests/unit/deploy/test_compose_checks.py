@@ -93,11 +93,28 @@ def test_up_calls_compose_with_the_right_files(docker: Fake):
 @pytest.mark.parametrize("flag", [[], ["--zookeeper"], ["--secure"]])
 def test_down_covers_every_overlay_and_needs_no_password(docker: Fake, flag: list[str]):
     docker.environment.clear()
-    assert docker.run("down", *flag, "--", "--volumes").returncode == 0
+    assert docker.run("down", *flag).returncode == 0
     files = "".join(f" --file {path.name}" for path in compose.files(tuple(compose.OVERLAYS)))
-    assert docker.last_call == f"compose{files} --profile * down --volumes"
+    assert docker.last_call == f"compose{files} --profile * down"
     # Compose refuses to read the files while a variable has no value.
     assert (docker.folder / "password").read_text() == "unset\n"
+
+
+@pytest.mark.parametrize("word", ["--volumes", "-v"])
+def test_down_removes_volumes_that_an_overlay_replaces(docker: Fake, word: str):
+    """Compose removes only volumes that a service mounts; with the ZooKeeper overlay no service mounts `broker`."""
+    assert docker.run("down", "--", word).returncode == 0
+    calls = [line for line in (docker.folder / "called").read_text().splitlines() if " down" in line]
+    named = [
+        ["zookeeper", "secure"],
+        [],
+        ["zookeeper"],
+        ["secure"],
+    ]
+    assert calls == [
+        "compose" + "".join(f" --file {path.name}" for path in compose.files(overlays)) + f" --profile * down {word}"
+        for overlays in named
+    ]
 
 
 @pytest.mark.parametrize(
@@ -209,8 +226,11 @@ def test_up_names_the_process_on_a_taken_port(docker: Fake):
             done.stderr,
         )
         # A second `make compose-up`: our own container already has the port.
-        docker.answer(ps=json.dumps({"Service": "postgres", "State": "running"}) + "\n")
-        assert docker.run("up", PORT_POSTGRES=port).returncode == 0
+        for state in ("running", "restarting", "paused"):
+            docker.answer(ps=json.dumps({"Service": "postgres", "State": state}) + "\n")
+            assert docker.run("up", PORT_POSTGRES=port).returncode == 0, state
+        docker.answer(ps=json.dumps({"Service": "postgres", "State": "exited"}) + "\n")
+        assert docker.run("up", PORT_POSTGRES=port).returncode == 3
 
 
 @pytest.mark.parametrize("port", ["x", "0", "70000"])
@@ -235,7 +255,7 @@ def test_up_refuses_too_little_memory(docker: Fake):
     [
         ({"compose": "2.20.0"}, 2, "Docker Compose 2.20.0 is too old"),
         ({"compose": ""}, 2, "is too old"),
-        ({"info": json.dumps({"ServerVersion": "20.10.1", "MemTotal": 32 * GIB})}, 2, "Docker 20.10.1 is too old"),
+        ({"info": json.dumps({"ServerVersion": "19.3.15", "MemTotal": 32 * GIB})}, 2, "Docker 19.3.15 is too old"),
         ({"info": json.dumps({"ServerErrors": ["no"]})}, 3, "Docker's daemon does not answer"),
         ({"info": json.dumps({"ServerVersion": "", "MemTotal": 0})}, 3, "Docker's daemon does not answer"),
         ({"info": "", "down": ""}, 3, "Docker's daemon does not answer"),

@@ -39,6 +39,14 @@ PROGRAMS = {
     "avro-data-contracts/pipeline": {"python"},
     "avro-data-contracts/airflow": {"python", "airflow"},
 }
+# Folders that the images declare as volumes, according to their Dockerfiles.
+DECLARED = {
+    "confluentinc/cp-server": {"/var/lib/kafka/data", "/etc/kafka/secrets"},
+    "confluentinc/cp-schema-registry": {"/etc/schema-registry/secrets"},
+    "confluentinc/cp-zookeeper": {"/var/lib/zookeeper/data", "/var/lib/zookeeper/log", "/etc/zookeeper/secrets"},
+    "cassandra": {"/var/lib/cassandra"},
+    "postgres": {"/var/lib/postgresql"},
+}
 # The 7.9 images have an older Python tool with the same commands.
 PROGRAMS_OF_7_9 = {"cub"}
 # Settings in the documentation of Confluent's registry. It silently ignores any other.
@@ -101,12 +109,27 @@ def test_every_image_is_pinned_in_one_place():
             if not image.startswith(OURS):
                 repository, _, tag = image.partition(":")
                 assert pins.get(repository) == tag, f"{path.name} {name}: {image}; the pins are in stack/pins.toml"
-            elif "image" in keys:
+            elif "build" in keys:
                 assert keys["build"]["dockerfile"] == "deploy/Dockerfile"
                 assert keys["build"]["target"] == image.removeprefix(OURS)
     assert f"ARG PYTHON={image_versions()['python']}\n" in (CLONE / "deploy" / "Dockerfile").read_text()
     used = {keys["image"].partition(":")[0] for keys in merged().values()}
     assert set(image_versions()) - {"python"} <= used
+
+
+@pytest.mark.parametrize("overlay", ["", "zookeeper", "secure"])
+def test_one_service_of_each_image_builds_it(overlay: str):
+    """Each build labels the image with its service's name: with two, every `up` would make the containers again."""
+    everything = merged(*filter(None, [overlay]))
+    builders = {name: keys["image"] for name, keys in everything.items() if "build" in keys}
+    ours = {keys["image"] for keys in everything.values() if keys["image"].startswith(OURS)}
+    assert sorted(builders.values()) == sorted(ours)
+    # `up SERVICE` builds what the service depends on.
+    for name in ("producer", "stream", "spark-worker", "airflow-scheduler"):
+        assert any(
+            everything[other]["image"] == everything[name]["image"] and other in builders
+            for other in everything[name]["depends_on"]
+        ), name
 
 
 @pytest.mark.parametrize(("overlay", "name"), SERVICES)
@@ -198,6 +221,15 @@ def test_every_mount_source_exists(overlay: str, name: str):
             assert source == "./.certs" or (CLONE / source).exists(), source
         else:
             assert source in volumes, source
+
+
+@pytest.mark.parametrize(("overlay", "name"), SERVICES)
+def test_every_folder_that_the_image_declares_is_mounted(overlay: str, name: str):
+    """Docker makes a nameless volume for the others, and each `compose-down` leaves one more behind."""
+    keys = service(overlay, name)
+    mounted = {mount.split(":")[1] for mount in keys.get("volumes", ())}
+    mounted |= {mount.split(":")[0] for mount in keys.get("tmpfs", ())}
+    assert DECLARED.get(keys["image"].partition(":")[0], set()) <= mounted
 
 
 @pytest.mark.parametrize(("overlay", "broker"), [("", "broker:29092"), ("secure", "broker:29094")])

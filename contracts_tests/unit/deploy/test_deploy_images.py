@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fnmatch
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -16,6 +18,8 @@ from pathlib import Path
 
 import pytest
 
+from avro_data_contracts.stack.jars.__main__ import main as fetch_into
+from avro_data_contracts.stack.jars.artifact import read_lock
 from contracts_tests.fixtures.clone import CLONE
 
 DEPLOY = CLONE / "deploy"
@@ -83,7 +87,50 @@ def test_packages_are_installed_with_hashes_and_without_cache():
             assert not re.search(r"\b(sudo|curl|wget|apt-get|cd )\b", words), words
     # Only the build stages install and download, so compilers and caches stay out of the images.
     assert "pip install" not in TEXT.partition(" AS spark\n")[2]
-    assert "stack fetch" not in TEXT.partition(" AS spark\n")[2]
+    assert "stack.jars" in TEXT
+    assert "stack.jars" not in TEXT.partition(" AS spark\n")[2]
+
+
+def test_jars_are_fetched_by_the_files_and_packages_of_that_stage(tmp_path: Path):
+    """The stage copies only part of the clone, and installs only the packages of the pipeline."""
+    lines = TEXT.partition(" AS jars\n")[2].partition("\nFROM ")[0]
+    for words in re.findall(r"^COPY (.*)$", lines, flags=re.MULTILINE):
+        *sources, target = words.split()
+        folder = tmp_path / target.removeprefix("/build/")
+        folder.mkdir(parents=True, exist_ok=True)
+        for source in sources:
+            if source.endswith("/"):
+                shutil.copytree(CLONE / source, folder, dirs_exist_ok=True)
+            else:
+                shutil.copy(CLONE / source, folder)
+    (command,) = re.findall(r"python -m (avro_data_contracts\.stack\.jars) spark /jars", lines)
+    here = locked(DEPLOY / "pipeline.lock")
+    # Whatever else this environment has is not there.
+    absent = [name for name in ("faker", "pytest", "airflow", "hypothesis", "aiosmtpd") if name not in here]
+    blocked = f"import sys; sys.modules.update(dict.fromkeys({absent}))\n"
+    program = f"{blocked}import runpy; sys.argv[1:] = ['--help']; runpy.run_module({command!r}, run_name='__main__')"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Fetch one set of jars and copy it into a folder" in done.stdout
+
+
+def test_jars_of_a_set_are_copied_into_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    wanted = [one for one in read_lock() if "spark" in one.sets]
+    for one in wanted:
+        path = one.path(tmp_path / "avro-data-contracts")
+        path.parent.mkdir(parents=True)
+        # The cache takes a file of the right size for the right one.
+        with path.open("wb") as file:
+            file.truncate(one.size)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert fetch_into(["spark", str(tmp_path / "jars")]) == 0
+    assert {path.name for path in (tmp_path / "jars").iterdir()} == {one.coordinates.file_name for one in wanted}
 
 
 @pytest.mark.parametrize("name", ["pipeline", "airflow"])
@@ -193,3 +240,17 @@ def test_each_private_key_goes_only_to_its_own_server(tmp_path: Path):
     }
     assert {(name, mode) for mode, _, name, _ in rows if mode != "600"} == {("ca.pem", "644")}
     assert {volume for mode, _, _, volume in rows if mode == "644"} == {volume for volume, *_ in private} | {"client"}
+
+
+def test_jars_left_out_of_the_images_exist_and_are_for_other_purposes():
+    jars = [path.name for path in (Path(sysconfig.get_path("purelib")) / "pyspark" / "jars").iterdir()]
+    patterns = (DEPLOY / "spark" / "left-out").read_text().split()
+    gone = {jar for pattern in patterns for jar in fnmatch.filter(jars, pattern)}
+    for pattern in patterns:
+        assert fnmatch.filter(jars, pattern), f"{pattern}: pyspark has no such jar any more"
+    # What our code, Spark's SQL and its standalone cluster need.
+    for name in ("spark-core", "spark-sql", "spark-catalyst", "spark-streaming", "hadoop-client", "janino", "ivy"):
+        assert any(jar.startswith(name) for jar in set(jars) - gone), name
+    for target in ("pipeline-packages", "airflow-packages"):
+        lines = TEXT.partition(f" AS {target}\n")[2].partition("\nFROM ")[0]
+        assert 'xargs -a /build/left-out -I {} find "$SPARK_HOME/jars" -name {} -delete' in lines

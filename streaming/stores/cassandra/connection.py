@@ -5,20 +5,20 @@ from __future__ import annotations
 import logging
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from cassandra import ConsistencyLevel, DriverException, ProtocolVersion
+from cassandra import ConsistencyLevel, DriverException, ProtocolVersion, UnresolvableContactPoints
 from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
 from cassandra.policies import RoundRobinPolicy
 
 from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.settings import Settings
-from avro_data_contracts.streaming.stores.cassandra import failures
+from avro_data_contracts.streaming.stores.cassandra import endpoints, failures
 
 # The driver raises what it logs, and whoever catches the exception reports it once.
 logging.getLogger("cassandra").propagate = False
@@ -103,21 +103,30 @@ def connect(settings: Settings) -> Iterator[Session]:
 
 
 def _cluster(way: Way) -> Cluster:
-    points, port = contact_points(way.hosts)
+    hosts, port = contact_points(way.hosts)
+    tls: dict[str, Any] = {}
+    points: Sequence[str | endpoints.Named] = hosts
+    if way.ca_file:
+        names = endpoints.resolved(hosts, port)
+        points = [endpoints.Named(address, port, name) for address, name in names.items()] or hosts
+        tls = {"ssl_context": _trusting(way.ca_file), "endpoint_factory": endpoints.ByName(names, port)}
     # As the connector writes: if one replica lacks a row, another has it.
     quorum = ConsistencyLevel.LOCAL_QUORUM
     profile = ExecutionProfile(RoundRobinPolicy(), consistency_level=quorum, request_timeout=30)
-    return Cluster(
-        points,
-        port=port,
-        auth_provider=PlainTextAuthProvider(way.username, way.password),
-        ssl_context=_trusting(way.ca_file) if way.ca_file else None,
-        execution_profiles={EXEC_PROFILE_DEFAULT: profile},
-        connect_timeout=10,
-        protocol_version=ProtocolVersion.V5,
-        schema_metadata_enabled=False,
-        token_metadata_enabled=False,
-    )
+    try:
+        return Cluster(
+            points,
+            port=port,
+            auth_provider=PlainTextAuthProvider(way.username, way.password),
+            execution_profiles={EXEC_PROFILE_DEFAULT: profile},
+            connect_timeout=10,
+            protocol_version=ProtocolVersion.V5,
+            schema_metadata_enabled=False,
+            token_metadata_enabled=False,
+            **tls,
+        )
+    except UnresolvableContactPoints as error:
+        raise failures.of_driver(way.hosts, error) from None
 
 
 def _trusting(ca_file: str) -> ssl.SSLContext:

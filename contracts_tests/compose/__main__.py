@@ -1,0 +1,118 @@
+"""`make compose-test`: start docker-compose.yml and its overlays, from nothing, in a Docker daemon of its own.
+
+Stand-ins replace the images that cannot be pulled everywhere; docs/how-to/docker.md says what those are.  It needs
+root, and Debian's packages docker.io, iptables and debootstrap.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from avro_data_contracts.stack.errors import (
+    EXIT_BUG,
+    EXIT_CANCELLED,
+    EXIT_OK,
+    ServerError,
+    StackError,
+    of_bug,
+)
+from contracts_tests.compose import engine, images
+from contracts_tests.compose.look import Watch
+from contracts_tests.compose.project import copied
+from contracts_tests.compose.report import Report
+from contracts_tests.compose.run import Scenario
+
+_EXIT_FINDINGS = 1
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _plain(scenario: Scenario, *, quick: bool) -> None:
+    scenario.start()
+    scenario.produce_and_stream()
+    if not quick:
+        scenario.unchanged()
+        scenario.scale()
+        scenario.kill_each()
+        scenario.airflow()
+        scenario.again()
+    scenario.remove()
+
+
+def _secure(scenario: Scenario, *, quick: bool) -> None:
+    scenario.start()
+    scenario.produce_and_stream()
+    scenario.refused()
+    scenario.remove()
+
+
+def _zookeeper(scenario: Scenario, *, quick: bool) -> None:
+    scenario.start()
+    scenario.produce_and_stream()
+    if not quick:
+        scenario.again()
+    scenario.remove()
+
+
+_TRIED = {"plain": _plain, "secure": _secure, "zookeeper": _zookeeper}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m contracts_tests.compose", description=__doc__)
+    parser.add_argument("--only", choices=_TRIED, action="append", help="run only this scenario")
+    parser.add_argument("--quick", action="store_true", help="only start, rows in both stores, and removal")
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    arguments = parser.parse_args(argv)
+    report = Report(_say)
+    try:
+        try:
+            _run(report, arguments.only or list(_TRIED), quick=arguments.quick)
+        finally:
+            if report.steps:
+                print(json.dumps(report.document(), indent=1) if arguments.json else report.table(), flush=True)
+    except ServerError as error:
+        if report.problems:  # the report has said it
+            return _EXIT_FINDINGS
+        _say(f"error: {error}")
+        return error.exit_code
+    except StackError as error:
+        _say(f"error: {error}")
+        return error.exit_code
+    except KeyboardInterrupt:
+        return EXIT_CANCELLED
+    except Exception as error:
+        _say(of_bug(error))
+        return EXIT_BUG
+    return EXIT_OK
+
+
+def _run(report: Report, scenarios: Sequence[str], *, quick: bool) -> None:
+    with engine.running() as docker:
+        with report.step("images", "base and stand-ins") as step:
+            step.found = images.make(docker, _say)
+        for name in scenarios:
+            folder = Path(tempfile.mkdtemp(prefix="compose-test-clone-"))
+            # The servers' accounts read the mounted files.
+            folder.chmod(0o755)
+            watch = Watch(docker)
+            watch.start()
+            try:
+                project = copied(docker, folder, "" if name == "plain" else name)
+                _TRIED[name](Scenario(name, project, report, watch), quick=quick)
+            finally:
+                watch.end()
+                report.image_mb |= images.sizes(docker)
+                docker.clear()
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
