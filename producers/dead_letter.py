@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,7 +51,8 @@ def of(given: Any, rejection: Rejection, *, topic: str, producer: str, position:
     """Return the dead letter of what a source or a program gave.
 
     Args:
-        given: any value, not necessarily one that JSON can express; bytes are a line of a file, as it is.
+        given: any value, not necessarily one that JSON can express; bytes are a line of a file, as it is.  Of an
+            object with `to_record`, its fields.
         topic: where the record was meant to go.
         producer: name of the producer.
         position: its place in the source; empty if there is none.
@@ -69,10 +71,22 @@ def of(given: Any, rejection: Rejection, *, topic: str, producer: str, position:
     if rejection.field:
         headers[FIELD] = rejection.field
     return DeadLetter(
-        value=given if isinstance(given, bytes) else as_json(given),
+        value=given if isinstance(given, bytes) else as_json(_plain(given)),
         headers=[(name, text.encode()) for name, text in headers.items()],
         reason=rejection.reason,
     )
+
+
+def _plain(given: Any) -> Any:
+    """Return the fields of a record; anything else as it is."""
+    if isinstance(given, Mapping):
+        return given if isinstance(given, dict) else dict(given)
+    if isinstance(given, type) or not hasattr(given, "to_record"):
+        return given
+    try:
+        return given.to_record()
+    except Exception:  # it is the caller's, and may be what was refused: then the letter has the object's own text
+        return given
 
 
 def as_json(given: Any) -> bytes:

@@ -66,8 +66,8 @@ class Encoder:
         Raises:
             RejectedRecord: it does not fit the schema, or breaks a rule.
         """
-        given: Any = record if isinstance(record, dict) else fields_of(record)
         try:
+            given: Any = record if isinstance(record, dict) else fields_of(record)
             key_fields, key = self._key_of(given)
             value = self._value(given)
             broken = self._judge.first_broken(given)
@@ -132,7 +132,7 @@ class FromJson:
             RejectedRecord: it is not UTF-8 or not JSON, or its values do not fit the schema.
         """
         try:
-            document = json_text.decode(text.decode() if isinstance(text, bytes) else text)
+            document = json_text.decode(text.decode() if isinstance(text, (bytes, bytearray)) else text)
             record: dict[str, Any] = self._convert(document)
             return record
         except UnicodeDecodeError as error:

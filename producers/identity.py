@@ -13,10 +13,12 @@ Identity = Callable[[dict[str, Any]], Hashable]
 
 
 def identity_of(contract: Contract) -> Identity | None:
-    """The identity of the contract's records: its first table's primary key, or the fields of its key schema.
+    """The identity of the contract's records: the primary key of its first table that has one.
+
+    Without tables, it is the fields of its key schema.
 
     Returns:
-        None for a contract that has neither, where every record is one of its own.
+        None for a contract that has neither, and for one whose tables have a row for each event.
     """
     fields = _fields(contract)
     if not fields:
@@ -29,7 +31,7 @@ def identity_of(contract: Contract) -> Identity | None:
 
 def _fields(contract: Contract) -> list[str]:
     if contract.sinks:
-        return contract.sinks[0].primary_key
+        return next((sink.primary_key for sink in contract.sinks if sink.primary_key), [])
     if contract.key is None:
         return []
     root = contract.key.schema.resolve(contract.key.schema.root)

@@ -1,4 +1,4 @@
-"""Sends records to Kafka as Avro with the contract's registered schemas, and counts what Kafka acknowledges."""
+"""The publisher for programs with threads, or with none: a record is handed over, and Kafka acknowledges it later."""
 
 from __future__ import annotations
 
@@ -8,24 +8,18 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
-from confluent_kafka import KafkaError, KafkaException
-
 from avro_data_contracts.contracts import settings as environment
 from avro_data_contracts.contracts.catalog import loading
 from avro_data_contracts.contracts.catalog.contract import Contract
-from avro_data_contracts.contracts.errors import ConfigurationError, ContractsError, ServiceError
-from avro_data_contracts.contracts.registry.client import Registry
-from avro_data_contracts.contracts.registry.outbox import Outbox
+from avro_data_contracts.contracts.errors import ConfigurationError, ContractsError
 from avro_data_contracts.contracts.settings import Settings
-from avro_data_contracts.producers import dead_letter, transactions
+from avro_data_contracts.producers import letters
 from avro_data_contracts.producers.delivery import Delivered, NotDelivered, OnDelivery
-from avro_data_contracts.producers.encoding import Encoded, Encoder, FromJson, Record
-from avro_data_contracts.producers.rejection import RejectedRecord, Rejection
-from avro_data_contracts.producers.tally import Tally
+from avro_data_contracts.producers.encoding import FromJson, Record
+from avro_data_contracts.producers.rejection import RejectedRecord as RejectedRecord
+from avro_data_contracts.producers.rejection import Rejection
+from avro_data_contracts.producers.sender import TRANSACTION_TIMEOUT_S, Sender
 
-QUEUE_MESSAGES = 200_000
-QUEUE_KBYTES = 131_072
-SEND_BETWEEN_POLLS = 500
 _SLICE_S = 0.05
 
 
@@ -39,6 +33,8 @@ class Publisher:
         name: of the producer: the client's name in Kafka, and in the headers of dead letters.
         transactional_id: for `transaction`; the same in each run of a program, and different for programs that run
             at the same time.
+        transaction_timeout_s: Kafka ends a transaction that takes longer, and this publisher with it; at most the
+            broker's `transaction.max.timeout.ms`, 15 minutes by default, and not less than KAFKA_MAX_BLOCK_MS.
 
     Attributes:
         contract, settings: as given.
@@ -54,26 +50,27 @@ class Publisher:
     """
 
     def __init__(
-        self, contract: Contract, settings: Settings, *, name: str = "producers", transactional_id: str = ""
+        self,
+        contract: Contract,
+        settings: Settings,
+        *,
+        name: str = "producers",
+        transactional_id: str = "",
+        transaction_timeout_s: int = TRANSACTION_TIMEOUT_S,
     ) -> None:
         self.topic = contract.topic
         self.dead_letter_topic = contract.dead_letter_topic
         self.name = name
         self.contract = contract
         self.settings = settings
-        self._encoder: Encoder | None = None
         self._from_json = FromJson(contract)
-        configuration = {
-            "partitioner": "murmur2_random",  # the Java clients' default: equal keys share a partition with theirs
-            "queue.buffering.max.messages": QUEUE_MESSAGES,
-            "queue.buffering.max.kbytes": QUEUE_KBYTES,
-            **transactions.configuration(transactional_id, settings.kafka_max_block_ms),
-        }
-        self._outbox = Outbox(
-            settings, name, configuration, poll_every=SEND_BETWEEN_POLLS, polled=self._stop_on_failure
+        self._sender = Sender(
+            contract,
+            settings,
+            name,
+            transactional_id=transactional_id,
+            transaction_timeout_s=transaction_timeout_s,
         )
-        self._tally = Tally(self.topic, self._outbox)
-        self._transactions = transactions.Transactions(self._outbox) if transactional_id else None
 
     @classmethod
     def of(
@@ -83,6 +80,7 @@ class Publisher:
         *,
         name: str = "producers",
         transactional_id: str = "",
+        transaction_timeout_s: int = TRANSACTION_TIMEOUT_S,
     ) -> Self:
         """Return the publisher of a contract, by its name or as it is.
 
@@ -93,39 +91,44 @@ class Publisher:
         Raises:
             ConfigurationError: there is no such contract, or a setting is wrong.
         """
-        return cls(*named(contract, settings), name=name, transactional_id=transactional_id)
+        return cls(
+            *named(contract, settings),
+            name=name,
+            transactional_id=transactional_id,
+            transaction_timeout_s=transaction_timeout_s,
+        )
 
     @property
     def sent(self) -> int:
-        return self._outbox.sent
+        return self._sender.tally.counts.sent
 
     @property
     def produced(self) -> int:
-        return self._tally.produced
+        return self._sender.tally.counts.produced
 
     @property
     def refused(self) -> Counter[str]:
-        return self._tally.refused
+        return self._sender.tally.counts.refused
 
     @property
     def given_back(self) -> int:
-        return self._tally.given_back
+        return self._sender.tally.counts.given_back
 
     @property
     def offsets(self) -> dict[int, tuple[int, int]]:
-        return self._tally.offsets
+        return self._sender.tally.counts.offsets
 
     @property
     def undelivered(self) -> int:
-        return self._tally.undelivered
+        return self._sender.tally.counts.undelivered
 
     @property
     def settled(self) -> Any:
-        return self._tally.settled
+        return self._sender.tally.settled
 
     def mark(self, place: Any) -> None:
         """Say where in its source the caller is: everything before that place was handed over."""
-        self._tally.mark(place)
+        self._sender.tally.mark(place)
 
     def open(self) -> None:
         """Check that the topics and schemas exist, before the first record.
@@ -134,11 +137,7 @@ class Publisher:
             ServiceError: Kafka or the registry does not answer.
             ConfigurationError: a topic or a schema is missing.
         """
-        self._find_topics()
-        encoder = Encoder.of(self.contract, Registry.from_settings(self.settings))
-        if self._transactions is not None:
-            self._transactions.prepare()
-        self._encoder = encoder
+        self._sender.open()
 
     def __enter__(self) -> Self:
         self.open()
@@ -159,7 +158,7 @@ class Publisher:
 
     def close(self) -> None:
         """Take no further record.  `flush` first."""
-        self._encoder = None
+        self._sender.close()
 
     def from_json(self, text: str | bytes) -> dict[str, Any]:
         """Return the record of plain JSON, such as the body of a request (docs/reference/conversions.md).
@@ -178,20 +177,15 @@ class Publisher:
             record: a mapping of field names to values, or an object that has `to_record`.
             headers: of the message.
             on_delivery: called once, in a later call of this publisher, with a Delivered or a NotDelivered.  Without
-                it, a failure is raised by a later call.
+                it, the next call that has none raises a failure, once.
 
         Raises:
             RejectedRecord: it does not fit the schema, breaks a rule, or is too large.
-            NotDelivered: Kafka did not take an earlier record, so it makes no sense to go on.
+            NotDelivered: Kafka did not take an earlier record or dead letter, or the client can send no more.  This
+                record was not sent.
             ConfigurationError: the publisher is not open, or a transaction has to begin first.
         """
-        encoded = self.encode(record)
-        stretch, report = self._tally.of_record(encoded, on_delivery)
-        try:
-            self._outbox.send(self.topic, encoded.value, encoded.key, self._headers(headers), report)
-        except KafkaException as error:
-            raise self._not_taken(error, encoded.value) from None
-        self._tally.taken(stretch)
+        self._sender.send(self._sender.encode(record), headers, on_delivery)
 
     def send_and_wait(self, record: Record, *, headers: Mapping[str, bytes] | None = None) -> Delivered:
         """Send a record, wait until Kafka has acknowledged it, and return where it is.
@@ -203,35 +197,10 @@ class Publisher:
         outcomes: list[Delivered | NotDelivered] = []
         self.send(record, headers=headers, on_delivery=outcomes.append)
         while not outcomes:
-            self._outbox.serve(_SLICE_S)
+            self._sender.outbox.serve(_SLICE_S)
         if isinstance(outcomes[0], NotDelivered):
             raise outcomes[0]
         return outcomes[0]
-
-    def encode(self, record: Record) -> Encoded:
-        """Return the message of a record, as `send` sends it.  Raises as `send`."""
-        if self._encoder is None:
-            raise ConfigurationError(
-                f"the publisher of {self.topic} is not open",
-                fix="use it in a `with` block, or call `open()` before the first record",
-            )
-        if self._transactions is not None and not self._transactions.running:
-            raise ConfigurationError(
-                f"the publisher of {self.topic} has a transactional id, and no transaction is running",
-                fix="send inside `with publisher.transaction():`, or leave the id out",
-            )
-        return self._encoder(record)
-
-    def offer(self, encoded: Encoded, headers: Mapping[str, bytes] | None, on_delivery: OnDelivery) -> bool:
-        """Hand a message to the client, without waiting.  Return False when its queue is full.  Raises as `send`."""
-        stretch, report = self._tally.of_record(encoded, on_delivery)
-        try:
-            taken = self._outbox.offer(self.topic, encoded.value, encoded.key, self._headers(headers), report)
-        except KafkaException as error:
-            raise self._not_taken(error, encoded.value) from None
-        if taken:
-            self._tally.taken(stretch)
-        return taken
 
     def refuse(self, given: Any, refusal: Rejection, *, position: str = "") -> None:
         """Hand a refused record to the client, for the dead-letter topic.
@@ -241,51 +210,23 @@ class Publisher:
             position: its place in the source, for messages and a header of the letter.
 
         Raises:
-            NotDelivered: as `send`.
-            ServiceError: the client does not take it.
+            NotDelivered, ConfigurationError: as `send`.  The record was not sent.
+            ServiceError: it is too large for the dead-letter topic.
         """
-        given = given.to_record() if not isinstance(given, dict) and hasattr(given, "to_record") else given
-        letter = dead_letter.of(given, refusal, topic=self.topic, producer=self.name, position=position)
-        try:
-            self._send_letter(letter)
-        except KafkaException as error:
-            why = self._not_taken(error, letter.value or b"")
-            if not isinstance(why, RejectedRecord):
-                raise why from None
-            if isinstance(given, (bytes, dead_letter.Row)) and position:
-                # The file still has it, and the letter says where.
-                self._send_letter(letter.without_value())
-                return
-            about = f"{position}, {letter.reason}" if position else letter.reason
-            raise ServiceError(
-                f"a refused record ({about}) cannot go to {self.dead_letter_topic}: {why.what}",
-                where=self._outbox.where,
-                fix=f"raise max.message.bytes of {self.dead_letter_topic}, or correct the record at the source",
-                server="kafka",
-            ) from None
-
-    def _send_letter(self, letter: dead_letter.DeadLetter) -> None:
-        stretch, report = self._tally.of_letter(letter.reason)
-        self._outbox.send(self.dead_letter_topic, letter.value, None, letter.headers, report)
-        self._tally.taken(stretch)
+        letters.send(self._sender, given, refusal, producer=self.name, position=position)
 
     def wait(self, seconds: float) -> None:
-        """Wait, and take delivery reports meanwhile.  Raises as `send`."""
-        self._outbox.poll(seconds)
-
-    def serve(self, seconds: float) -> None:
-        """Wait, and take delivery reports meanwhile.  Raises nothing for what was not delivered."""
-        self._outbox.serve(seconds)
+        """Wait, and take delivery reports meanwhile.  Raises NotDelivered as `send`."""
+        self._sender.outbox.serve(seconds)
+        self._sender.raise_failures()
 
     def flush(self) -> None:
         """Wait until Kafka has acknowledged every message, or the client has given it up (KAFKA_MAX_BLOCK_MS).
 
         Raises:
-            NotDelivered: not everything was acknowledged.
+            NotDelivered: a message was not acknowledged, and no callback and no earlier call has said so.
         """
-        self._outbox.flush(self._outbox.patience_s + 5)
-        if self.undelivered:
-            raise self._not_delivered()
+        self._sender.flush()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -297,69 +238,17 @@ class Publisher:
         Raises:
             NotDelivered: it was rolled back, because Kafka did not take all of it.
             ServiceError: Kafka does not confirm the commit.
-            ConfigurationError: the publisher has no `transactional_id`, or a transaction is running.
+            ConfigurationError: the publisher has no `transactional_id`, or a transaction is running; or Kafka has
+                ended this one, because it took too long or another publisher has the same id.
         """
-        running = self._transactions
-        if running is None:
+        transactions = self._sender.transactions
+        if transactions is None:
             raise ConfigurationError(
                 f"the publisher of {self.topic} has no transactional id",
                 fix='give it one: Publisher.of(…, transactional_id="shop.orders")',
             )
-        running.begin()
-        before = self._tally.counts()
-        try:
+        with transactions.block():
             yield
-        except BaseException as error:
-            running.abort()
-            self._tally.restore(before)
-            if isinstance(error, NotDelivered):
-                raise running.rolled_back(error.reason) from None
-            raise
-        try:
-            running.commit()
-        except NotDelivered:
-            self._tally.restore(before)
-            raise
-
-    def _headers(self, own: Mapping[str, bytes] | None) -> list[tuple[str, bytes]] | None:
-        assert self._encoder is not None
-        headers = self._encoder.headers
-        return [*own.items(), *(headers or ())] if own else headers
-
-    def _not_taken(self, error: KafkaException, value: bytes) -> ContractsError:
-        reason = error.args[0]
-        if reason.code() == KafkaError.MSG_SIZE_TOO_LARGE:
-            return RejectedRecord("TOO_LARGE", f"it is too large for a message ({len(value)} bytes)")
-        self._outbox.last_error = reason.str()
-        return self._not_delivered()
-
-    def _stop_on_failure(self) -> None:
-        if self._outbox.failed:
-            raise self._not_delivered()
-
-    def _not_delivered(self) -> NotDelivered:
-        reasons = "; ".join(f"{reason} ({count})" for reason, count in self._outbox.failed.most_common())
-        reasons = reasons or self._outbox.last_error or f"no acknowledgement within {self._outbox.patience_s:g} s"
-        return NotDelivered(
-            f"{self.produced + self.refused.total()} messages delivered, {self.undelivered} not: {reasons}",
-            where=self._outbox.where,
-            fix="check that it is up (`make status`), then run again: a record that arrives twice is one row",
-            server="kafka",
-            topic=self.topic,
-            reason=reasons,
-        )
-
-    def _find_topics(self) -> None:
-        found = self._outbox.topics()
-        missing = [topic for topic in (self.topic, self.dead_letter_topic) if topic not in found]
-        if missing:
-            raise ConfigurationError(
-                f"there is no topic {' and no topic '.join(missing)}",
-                where=self._outbox.where,
-                fix="have the topic's owner create it (`kafka: external`)"
-                if self.contract.spec.kafka.external
-                else "contracts register (in a clone: make register-schemas)",
-            )
 
 
 def named(contract: str | Contract, settings: Settings | None) -> tuple[Contract, Settings]:

@@ -6,11 +6,11 @@ import functools
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from confluent_kafka import KafkaError, Message
 
-from avro_data_contracts.contracts.registry.outbox import Outbox
 from avro_data_contracts.producers.delivery import Delivered, NotDelivered, OnDelivery
 from avro_data_contracts.producers.encoding import Encoded
 from avro_data_contracts.producers.settled import Settled, Stretch
@@ -18,27 +18,46 @@ from avro_data_contracts.producers.settled import Settled, Stretch
 Report = Callable[[KafkaError | None, Message], None]
 
 
-class Tally:
-    """The counts of one publisher.  Delivery reports may come in several threads.
+@dataclass
+class Counts:
+    """As in `Publisher`; `failed` are messages that nobody but the publisher itself can report, by reason."""
 
-    Attributes:
-        produced, refused, given_back, offsets: as in `Publisher`.
-    """
-
-    def __init__(self, topic: str, outbox: Outbox) -> None:
-        self.produced = 0
-        self.refused: Counter[str] = Counter()
-        self.given_back = 0
-        self.offsets: dict[int, tuple[int, int]] = {}
-        self._topic = topic
-        self._outbox = outbox
-        self._lock = threading.Lock()
-        self._marks = Settled()
-        self._report = functools.partial(self._on_record, self._marks.now)
+    sent: int = 0
+    produced: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    given_back: int = 0
+    offsets: dict[int, tuple[int, int]] = field(default_factory=dict)
+    failed: Counter[str] = field(default_factory=Counter)
 
     @property
     def undelivered(self) -> int:
-        return self._outbox.sent - self.produced - self.refused.total() - self.given_back
+        return self.sent - self.produced - self.refused.total() - self.given_back
+
+    def copy(self) -> Counts:
+        """Return them as they are now."""
+        return replace(self, refused=Counter(self.refused), offsets=dict(self.offsets), failed=Counter(self.failed))
+
+
+class Tally:
+    """The counts of one publisher.  Delivery reports may come in several threads.
+
+    A message counts as sent before the client gets it, because its report may come before the client returns.
+
+    Args:
+        topic, where: of the records, and of Kafka, for errors.
+
+    Attributes:
+        counts: of this moment.
+    """
+
+    def __init__(self, topic: str, where: str) -> None:
+        self.counts = Counts()
+        self._topic = topic
+        self._where = where
+        self._lock = threading.Lock()
+        self._marks = Settled()
+        self._before: Counts | None = None
+        self._report = functools.partial(self._on_record, self._marks.now)
 
     @property
     def settled(self) -> Any:
@@ -48,54 +67,88 @@ class Tally:
         """As `Publisher.mark`."""
         with self._lock:
             self._marks.mark(place)
-            self._report = functools.partial(self._on_record, self._marks.now)
+            self._open()
 
     def of_record(self, encoded: Encoded, on_delivery: OnDelivery | None) -> tuple[Stretch, Report]:
-        """Return the delivery report of a record, and what to give to `taken` once the client has the record."""
-        stretch = self._marks.now
-        if on_delivery is None:
-            return stretch, self._report
+        """Count a record, and return its delivery report, and what `not_taken` needs if the client refuses it."""
+        with self._lock:
+            stretch = self._count()
+            if on_delivery is None:
+                return stretch, self._report
         return stretch, functools.partial(self._tell, stretch, encoded.key_fields, on_delivery)
 
     def of_letter(self, reason: str) -> tuple[Stretch, Report]:
         """The same for a dead letter."""
-        stretch = self._marks.now
+        with self._lock:
+            stretch = self._count()
         return stretch, functools.partial(self._on_letter, stretch, reason)
 
-    def taken(self, stretch: Stretch) -> None:
+    def not_taken(self, stretch: Stretch) -> None:
+        """Count a message back that the client did not take."""
         with self._lock:
-            stretch.pending += 1
+            if not stretch.dropped:
+                self.counts.sent -= 1
+                stretch.pending -= 1
 
-    def counts(self) -> tuple[int, int, Counter[str], int, dict[int, tuple[int, int]]]:
-        """Return the counts of this moment, for `restore`."""
+    def failures(self) -> Counter[str]:
+        """Return the reasons of failures that nobody was told yet, and take them for told."""
         with self._lock:
-            return self._outbox.sent, self.produced, Counter(self.refused), self.given_back, dict(self.offsets)
+            found, self.counts.failed = self.counts.failed, Counter()
+        return found
 
-    def restore(self, counts: tuple[int, int, Counter[str], int, dict[int, tuple[int, int]]]) -> None:
-        """Count as at an earlier moment: what was sent since will never be visible."""
+    def begin(self) -> None:
+        """Begin a transaction: what is sent from now on counts once it is committed."""
         with self._lock:
-            self._outbox.sent, self.produced, self.refused, self.given_back, self.offsets = counts
-            self._outbox.failed.clear()
+            self._before = self.counts.copy()
+            self._marks.begin()
+            self._open()
+
+    def commit(self) -> None:
+        with self._lock:
+            self._before = None
+            self._marks.commit()
+
+    def drop(self) -> None:
+        """Count as before `begin`: what was sent since will never be visible, whatever is reported of it later."""
+        with self._lock:
+            assert self._before is not None
+            self.counts, self._before = self._before, None
+            self._marks.drop()
+            self._open()
+
+    def _open(self) -> None:
+        # Made once for each stretch: most records have no callback.
+        self._report = functools.partial(self._on_record, self._marks.now)
+
+    def _count(self) -> Stretch:
+        self.counts.sent += 1
+        stretch = self._marks.now
+        stretch.pending += 1
+        return stretch
 
     def _on_record(self, stretch: Stretch, error: KafkaError | None, message: Message) -> None:
-        if error is not None:
-            self._outbox.count_failure(error, message)
-            return
         with self._lock:
-            self.produced += 1
+            if stretch.dropped:
+                return
+            if error is not None:
+                self.counts.failed[error.str()] += 1
+                return
+            self.counts.produced += 1
             stretch.pending -= 1
             partition, offset = message.partition(), message.offset()
             if partition is None or offset is None:  # the broker already had it from an earlier attempt
                 return
-            first, last = self.offsets.get(partition, (offset, offset))
-            self.offsets[partition] = (min(first, offset), max(last, offset))
+            first, last = self.counts.offsets.get(partition, (offset, offset))
+            self.counts.offsets[partition] = (min(first, offset), max(last, offset))
 
     def _on_letter(self, stretch: Stretch, reason: str, error: KafkaError | None, message: Message) -> None:
-        if error is not None:
-            self._outbox.fail(f"{error.str()} (dead letter)")
-            return
         with self._lock:
-            self.refused[reason] += 1
+            if stretch.dropped:
+                return
+            if error is not None:
+                self.counts.failed[f"{error.str()} (dead letter)"] += 1
+                return
+            self.counts.refused[reason] += 1
             stretch.pending -= 1
 
     def _tell(
@@ -112,13 +165,14 @@ class Tally:
             on_delivery(Delivered(self._topic, message.partition() or 0, message.offset(), moment if kind else None))
             return
         with self._lock:
-            self.given_back += 1
-            stretch.pending -= 1
+            if not stretch.dropped:
+                self.counts.given_back += 1
+                stretch.pending -= 1
         reason = error.str()
         on_delivery(
             NotDelivered(
                 f"a record for {self._topic} was not delivered: {reason}",
-                where=self._outbox.where,
+                where=self._where,
                 fix="check that Kafka is up (`make status`), then send it again: a record that arrives twice is "
                 "one row",
                 server="kafka",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
@@ -11,11 +12,10 @@ from confluent_kafka import KafkaError, KafkaException
 from avro_data_contracts.contracts.errors import ConfigurationError, ContractsError, ServiceError
 from avro_data_contracts.contracts.registry.outbox import Outbox
 from avro_data_contracts.producers.delivery import NotDelivered
+from avro_data_contracts.producers.tally import Tally
 
 _SLICE_S = 1.0
 _FENCED = (KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH)
-#: The broker's default for the longest transaction is 15 minutes, the client's 1 minute.
-_LEAST_MS = 60_000
 
 
 class Transactions:
@@ -23,14 +23,19 @@ class Transactions:
 
     Args:
         outbox: its client has a `transactional.id`.
+        tally: counts what is committed, and nothing else.
+        timeout_s: after which Kafka ends a transaction, and the client with it.
 
     Attributes:
         running: a transaction has begun.
     """
 
-    def __init__(self, outbox: Outbox) -> None:
+    def __init__(self, outbox: Outbox, tally: Tally, timeout_s: float) -> None:
         self.running = False
         self._outbox = outbox
+        self._tally = tally
+        self._timeout_s = timeout_s
+        self._began = 0.0
         self._client = outbox.client
 
     def prepare(self) -> None:
@@ -44,7 +49,29 @@ class Transactions:
         except KafkaException as error:
             raise self._failed("cannot begin", error.args[0]) from None
 
-    def begin(self) -> None:
+    @contextmanager
+    def block(self) -> Iterator[None]:
+        """As `Publisher.transaction`.  Unless Kafka confirms the commit, the tally drops what was sent."""
+        self._begin()
+        self._tally.begin()
+        confirmed = False
+        try:
+            yield
+            self._commit()
+            confirmed = True
+        except BaseException as error:
+            if self.running:  # it is the block that failed, not the commit
+                self._abort()
+                if isinstance(error, NotDelivered):
+                    raise self._rolled_back(error.reason) from None
+            raise
+        finally:
+            if confirmed:
+                self._tally.commit()
+            else:
+                self._tally.drop()
+
+    def _begin(self) -> None:
         """Raises ConfigurationError when one is running, and ServiceError as `prepare`."""
         if self.running:
             raise ConfigurationError(
@@ -57,8 +84,9 @@ class Transactions:
         except KafkaException as error:
             raise self._failed("cannot begin", error.args[0]) from None
         self.running = True
+        self._began = time.monotonic()
 
-    def commit(self) -> None:
+    def _commit(self) -> None:
         """Make everything visible that was sent since `begin`.
 
         Raises:
@@ -72,10 +100,10 @@ class Transactions:
             reason = error.args[0]
             if not reason.txn_requires_abort():
                 raise self._failed("it is unknown whether it is visible: Kafka did not confirm", reason) from None
-            self.abort()
-            raise self.rolled_back(reason.str()) from None
+            self._abort()
+            raise self._rolled_back(reason.str()) from None
 
-    def abort(self) -> None:
+    def _abort(self) -> None:
         """Drop everything that was sent since `begin`.  If Kafka does not answer, it does so itself after a while."""
         self.running = False
         try:
@@ -86,7 +114,7 @@ class Transactions:
             self._outbox.last_error = error.args[0].str()
             self._outbox.drop()
 
-    def rolled_back(self, reason: str) -> ContractsError:
+    def _rolled_back(self, reason: str) -> ContractsError:
         """The error for a transaction whose records will never be visible."""
         if self._outbox.fatal is not None and self._outbox.fatal.code() in _FENCED:
             return self._fenced()
@@ -112,6 +140,13 @@ class Transactions:
     def _failed(self, what: str, reason: KafkaError) -> ContractsError:
         if reason.code() in _FENCED:
             return self._fenced()
+        if reason.code() == KafkaError.INVALID_TRANSACTION_TIMEOUT:
+            return ConfigurationError(
+                f"Kafka allows no transaction of {self._timeout_s:g} s",
+                where=self._outbox.where,
+                fix="lower transaction_timeout_s, or raise the broker's transaction.max.timeout.ms (15 minutes by "
+                "default)",
+            )
         return ServiceError(
             f"{what} the transaction: {reason.str()}",
             where=self._outbox.where,
@@ -121,15 +156,15 @@ class Transactions:
         )
 
     def _fenced(self) -> ConfigurationError:
+        if self._began and time.monotonic() - self._began >= self._timeout_s:
+            return ConfigurationError(
+                "the transaction was rolled back, nothing of it is visible: it took longer than "
+                f"{self._timeout_s:g} s, and Kafka ended it",
+                where=self._outbox.where,
+                fix="make a new publisher, and send less in one transaction or raise transaction_timeout_s",
+            )
         return ConfigurationError(
             "another publisher with the same transactional id has started, so this one has to stop",
             where=self._outbox.where,
             fix="give each publisher that runs at the same time an id of its own",
         )
-
-
-def configuration(transactional_id: str, patience_ms: int) -> dict[str, Any]:
-    """Return librdkafka's configuration for transactions; none for an empty id."""
-    if not transactional_id:
-        return {}
-    return {"transactional.id": transactional_id, "transaction.timeout.ms": max(patience_ms, _LEAST_MS)}

@@ -15,6 +15,7 @@ from avro_data_contracts.contracts.registry import kafka
 from avro_data_contracts.contracts.settings import Settings
 
 LINGER_MS = 20
+_SERVE_EVERY_S = 0.5
 _SLICE_S = 0.2  # a wait inside librdkafka keeps signals waiting, so it is cut into slices
 
 
@@ -27,8 +28,7 @@ class Outbox:
     Args:
         name: the client's name in Kafka.
         configuration: of librdkafka, beyond what every sender needs.
-        poll_every: serve delivery reports each time that so many messages were taken.
-        polled: called each time after that; what it raises ends the call that waited.
+        poll_every: `send` serves delivery reports each time that so many messages were taken, and twice a second.
 
     Attributes:
         client: confluent-kafka's producer, for what is not sending.
@@ -47,7 +47,6 @@ class Outbox:
         configuration: dict[str, Any],
         *,
         poll_every: int = 1,
-        polled: Callable[[], None] = lambda: None,
     ) -> None:
         self.where = f"Kafka {settings.kafka_bootstrap_servers}"
         self.patience_s = settings.kafka_max_block_ms / 1000
@@ -55,8 +54,9 @@ class Outbox:
         self.failed: Counter[str] = Counter()
         self.fatal: KafkaError | None = None
         self.last_error = ""
-        self._poll_every = self._next_poll = poll_every
-        self._polled = polled
+        self._poll_every = poll_every
+        self._since_served = 0
+        self._serve_at = time.monotonic() + _SERVE_EVERY_S
         self._counting = threading.Lock()
         try:
             self.client = Producer(
@@ -103,22 +103,27 @@ class Outbox:
         *,
         partition: int = -1,
         timestamp: int = 0,
+        before: Callable[[], None] = lambda: None,
     ) -> None:
         """Hand a message to the client.  Waits while the client's queue is full.
+
+        Whatever this raises, the client does not have the message: other messages' delivery reports are served first.
 
         Args:
             on_delivery: called when Kafka has acknowledged the message, or it was given up.
             partition: -1: the partitioner decides.
             timestamp: ms since the epoch, 0: now.
+            before: called before each try; what it raises ends the call.
 
         Raises:
             KafkaException: the client does not take it; one that is too large for it, for example.
         """
+        if self._since_served >= self._poll_every or time.monotonic() >= self._serve_at:
+            self.serve(0)
+        before()
         while not self.offer(topic, value, key, headers, on_delivery, partition=partition, timestamp=timestamp):
-            self.poll(_SLICE_S)
-        if self.sent >= self._next_poll:
-            self._next_poll = self.sent + self._poll_every
-            self.poll(0)
+            self.serve(_SLICE_S)
+            before()
 
     def offer(
         self,
@@ -146,15 +151,12 @@ class Outbox:
             return False
         with self._counting:
             self.sent += 1
+            self._since_served += 1
         return True
 
-    def poll(self, seconds: float) -> None:
-        """Serve delivery reports; wait so long for the first of them."""
-        self.serve(seconds)
-        self._polled()
-
     def serve(self, seconds: float) -> None:
-        """As `poll`, without calling `polled`."""
+        """Serve delivery reports; wait so long for the first of them."""
+        self._since_served, self._serve_at = 0, time.monotonic() + seconds + _SERVE_EVERY_S
         try:
             self.client.poll(seconds)
         except KafkaException as error:

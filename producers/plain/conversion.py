@@ -238,13 +238,14 @@ def _record(fields: dict[str, _Shape], needed: tuple[str, ...], *, extra: bool) 
             raise Misfit(f"is {kind(value)}, not an object")
         changed = None
         name = ""
+        other_names = False
         try:
             for name, given in value.items():
                 field = fields.get(name)
                 if field is None:
-                    renamed = _renamed(value, fields)
-                    if renamed is not None:
-                        return record(renamed)
+                    other_names = any(_other_name(one, fields) for one in value)
+                    if other_names:
+                        break
                     field = unknown
                 check, is_text, may_be_null = field
                 # Most values are one of these two, and a call for each would cost more than the rest.
@@ -257,6 +258,8 @@ def _record(fields: dict[str, _Shape], needed: tuple[str, ...], *, extra: bool) 
                     changed[name] = converted
         except Misfit as misfit:
             raise misfit.inside(name if name in fields else _shown(name)) from None
+        if other_names:
+            return record(_renamed(value, fields))  # outside of `try`, so that a misfit has one name
         if not required <= value.keys():
             raise Misfit("is missing").inside(next(one for one in needed if one not in value))
         if extra and changed is not None:
@@ -266,16 +269,21 @@ def _record(fields: dict[str, _Shape], needed: tuple[str, ...], *, extra: bool) 
     return record
 
 
-def _renamed(value: dict[str, Any], fields: Container[str]) -> dict[str, Any] | None:
-    """Return the object with the names of fields, for names that stand for one; None if no name does."""
+def _other_name(name: str, fields: Container[str]) -> str:
+    """The field that a name stands for; empty for none, or if it is a field's own name."""
+    other = stands_for(name) if name not in fields else ""
+    return other if other in fields else ""
+
+
+def _renamed(value: dict[str, Any], fields: Container[str]) -> dict[str, Any]:
+    """Return the object with the names of fields, for names that stand for one."""
     found: dict[str, Any] = {}
     for name, given in value.items():
-        other = stands_for(name) if name not in fields else ""
-        own = other if other in fields else name
+        own = _other_name(name, fields) or name
         if own in found:
             raise Misfit("is there twice, under two names").inside(own)
         found[own] = given
-    return found if found.keys() != value.keys() else None
+    return found
 
 
 def _unknown(value: Any) -> Any:

@@ -23,6 +23,7 @@ _LOCAL_EPOCH: Final = dt.datetime(1970, 1, 1)
 _UNITS: Final = {3: dt.timedelta(milliseconds=1), 6: dt.timedelta(microseconds=1)}
 _SECOND: Final = dt.timedelta(seconds=1)
 _FINER: Final = {3: "a millisecond", 6: "a microsecond", 9: "a nanosecond"}
+_OUTSIDE: Final = "is outside the years 1 to 9999 in UTC"
 _DURATION: Final = ("months", "days", "milliseconds")
 
 
@@ -105,7 +106,7 @@ def in_zone(moment: dt.datetime, zone: ZoneInfo | None) -> dt.datetime:
     try:
         utc = earlier.astimezone(dt.UTC)
     except OverflowError:
-        raise Misfit("is outside the years 1 to 9999 in UTC") from None
+        raise Misfit(_OUTSIDE) from None
     if earlier.utcoffset() != earlier.replace(fold=1).utcoffset():
         raise Misfit("is at an hour that its zone has twice or not at all, when the clock is changed")
     return utc
@@ -146,7 +147,11 @@ def as_datetime(check: Check, digits: int, *, local: bool) -> Check:
     epoch, unit = _LOCAL_EPOCH if local else _EPOCH, _UNITS[digits]
 
     def of(value: Any) -> Any:
-        return epoch + check(value) * unit
+        number = check(value)
+        try:
+            return epoch + number * unit
+        except OverflowError:
+            raise Misfit(_OUTSIDE) from None
 
     return of
 

@@ -24,7 +24,7 @@ import pytest
 from avro_data_contracts.contracts.errors import ServiceError
 from avro_data_contracts.contracts.registry.client import Registry
 from avro_data_contracts.contracts.registry.snapshot import Snapshot
-from avro_data_contracts.producers import publish
+from avro_data_contracts.producers import publish, sender
 from avro_data_contracts.producers.publish import Publisher
 from avro_data_contracts.producers.rejection import Rejection
 from avro_data_contracts.producers.sources.randomuser.mapping import to_record
@@ -272,7 +272,7 @@ def test_confluent_deserializer_reads_schema_ids_from_headers(unregistered: Topi
 
 
 def test_full_queue_blocks_the_producer_and_loses_nothing(topic: Topic, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(publish, "QUEUE_MESSAGES", 10)
+    monkeypatch.setattr(sender, "QUEUE_MESSAGES", 10)
     publisher = Publisher(topic.contract, topic.settings)
     publisher.open()
     records = [to_record(user) for user in generated("s", 500)]

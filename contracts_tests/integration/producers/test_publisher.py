@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import types
 import uuid
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from avro_data_contracts.contracts.errors import ConfigurationError, ServiceError
 from avro_data_contracts.contracts.sample import records
-from avro_data_contracts.producers import AsyncPublisher, Delivered, NotDelivered, Publisher, RejectedRecord, publish
+from avro_data_contracts.producers import AsyncPublisher, Delivered, NotDelivered, Publisher, RejectedRecord, sender
 from avro_data_contracts.streaming.inspection.reconcile import reconcile
 from contracts_tests.fixtures.clone import CLONE
 from contracts_tests.fixtures.command import run_contracts
@@ -247,6 +248,69 @@ def test_second_publisher_with_the_same_id_ends_the_first(topic: Topic) -> None:
     assert [b"Ada 2" in value for value in committed(topic)] == [True]
 
 
+def test_nothing_of_a_commit_that_kafka_refuses_is_counted(topic: Topic) -> None:
+    with Publisher.of(topic.contract, topic.settings, transactional_id=topic.name) as first:
+
+        def fenced() -> None:
+            with first.transaction():
+                first.mark("inside")
+                first.send_and_wait(user(1))
+                first.refuse(user(2), RejectedRecord("NO", "it does not"))
+                first.mark("end")
+                with Publisher.of(topic.contract, topic.settings, transactional_id=topic.name):
+                    pass
+
+        with pytest.raises(ConfigurationError, match="another publisher"):
+            fenced()
+        assert (first.produced, first.refused.total(), first.sent, first.undelivered) == (0, 0, 0, 0)
+        assert (first.offsets, first.settled) == ({}, None)
+    assert committed(topic) == []
+
+
+def test_marks_of_a_transaction_settle_with_its_commit(topic: Topic) -> None:
+    with Publisher.of(topic.contract, topic.settings, transactional_id=topic.name) as publisher:
+        with publisher.transaction():
+            publisher.send_and_wait(user(1))
+            publisher.mark("first")
+            assert publisher.settled is None
+        assert publisher.settled == "first"
+        with contextlib.suppress(ZeroDivisionError), publisher.transaction():
+            publisher.send_and_wait(user(2))
+            publisher.mark("second")
+            raise ZeroDivisionError
+        publisher.mark("after")
+    assert (publisher.settled, publisher.produced) == ("after", 1)
+
+
+def test_transaction_that_takes_too_long_says_so(topic: Topic) -> None:
+    impatient = topic.settings.model_copy(update={"kafka_max_block_ms": 1_000})
+    options = {"transactional_id": topic.name, "transaction_timeout_s": 1}
+
+    def slowly() -> None:
+        with publisher.transaction():
+            for number in range(600):  # Kafka looks every ten seconds
+                with contextlib.suppress(NotDelivered):
+                    publisher.send_and_wait(user(number))
+                time.sleep(0.1)
+
+    with (
+        Publisher.of(topic.contract, impatient, **options) as publisher,
+        pytest.raises(ConfigurationError, match="it took longer than 1 s") as caught,
+    ):
+        slowly()
+    assert "transaction_timeout_s" in caught.value.fix
+    assert (publisher.produced, committed(topic)) == (0, [])
+
+
+def test_transaction_longer_than_kafka_allows_is_refused_at_the_start(topic: Topic) -> None:
+    publisher = Publisher.of(
+        topic.contract, topic.settings, transactional_id=topic.name, transaction_timeout_s=100_000
+    )
+    with pytest.raises(ConfigurationError, match="no transaction of 100000 s") as caught:
+        publisher.open()
+    assert "transaction.max.timeout.ms" in caught.value.fix
+
+
 # -- asyncio -------------------------------------------------------------------------------------------------------
 
 
@@ -290,7 +354,7 @@ def test_many_sends_are_under_way_at_once_and_the_loop_goes_on(topic: Topic) -> 
 
 
 def test_full_queue_lets_the_loop_go_on_and_keeps_the_order(topic: Topic, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(publish, "QUEUE_MESSAGES", 5)
+    monkeypatch.setattr(sender, "QUEUE_MESSAGES", 5)
 
     async def main() -> list[Delivered]:
         async with AsyncPublisher.of(topic.contract, topic.settings) as publisher:
@@ -377,19 +441,18 @@ def test_dead_broker_ends_waits_with_an_exception(doomed: tuple[Topic, Any]) -> 
                     plain.send(user(5)) or plain.flush()
                 with pytest.raises(ServiceError), transactional.transaction():
                     transactional.send(user(6))
-                plain._outbox.failed.clear()
-                plain._outbox.sent = plain.produced
                 private.run("up")
                 # A publisher whose failures were told goes on once Kafka is back.
                 await publisher.send(user(7))
                 callbacks.send_and_wait(user(8))
+                plain.send(user(9))
 
     asyncio.run(killed())
     [outcome] = told
     assert isinstance(outcome, NotDelivered)
     assert outcome.key == {"id": user(4)["id"]}
     ids = {uuid.UUID(record["id"]).int for record in topic.records()}
-    assert {1, 2, 7, 8} <= ids
+    assert {1, 2, 7, 8, 9} <= ids
     assert not any(b"Ada 6" in value for value in committed(topic))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import json
+import re
 import types
 from typing import Any
 
@@ -17,6 +18,7 @@ from avro_data_contracts.contracts.catalog import loading
 from avro_data_contracts.contracts.catalog.choices import SchemaIdPlace
 from avro_data_contracts.contracts.registry.registered import RegisteredSchema
 from avro_data_contracts.contracts.sample import plain
+from avro_data_contracts.producers import dead_letter
 from avro_data_contracts.producers.encoding import Encoder, FromJson
 from avro_data_contracts.producers.rejection import RejectedRecord
 from avro_data_contracts.producers.serializer import Serializer
@@ -119,3 +121,111 @@ def test_any_bytes_are_a_record_or_a_rejection_without_their_text(body: bytes) -
     except RejectedRecord as refusal:
         reason = refusal.reason
     assert reason in ("is a record", "NOT_UTF8", "NOT_JSON", "DUPLICATE_KEY", "NOT_A_NUMBER", "INVALID_RECORD")
+
+
+EDGES = [dt.datetime(1, 1, 1), dt.datetime(9999, 12, 31, 23, 59, 59, 999_000), dt.datetime(2026, 1, 31)]
+
+
+@given(st.sampled_from(EDGES), st.integers(-1439, 1439))
+def test_moment_at_the_edge_of_time_is_a_record_or_a_rejection(local: dt.datetime, minutes: int) -> None:
+    """With an offset, a moment of the years 1 to 9999 may be outside of them in UTC."""
+    sign, size = "-" if minutes < 0 else "+", abs(minutes)
+    text = f"{local.isoformat(timespec='milliseconds')}{sign}{size // 60:02}:{size % 60:02}"
+    read = FromJson(contract(("at", MOMENT)))
+    try:
+        expected = local - dt.timedelta(minutes=minutes)
+    except OverflowError:
+        with pytest.raises(RejectedRecord, match="outside the years 1 to 9999") as caught:
+            read(json.dumps({"id": "a", "at": text}))
+        assert (caught.value.reason, caught.value.field) == ("INVALID_RECORD", "at")
+    else:
+        assert read(json.dumps({"id": "a", "at": text}))["at"] == expected.replace(tzinfo=dt.UTC)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.datetimes().map(str),
+    lambda one: st.lists(one, max_size=3) | st.dictionaries(st.text(max_size=4), one, max_size=3),
+    max_leaves=6,
+)
+
+
+def test_any_json_in_a_field_is_a_record_or_a_rejection() -> None:
+    """Of the contract with the most types; each field at its own name, or at another that stands for it."""
+    one = loading.load_one(CLONE / "schemas", "orders_placed")
+    names = [field.name for field in one.value.record.fields]
+    read, made = FromJson(one), encoder(one)
+    text = plain.line(one.value.schema, next(iter(sample.records(one, 3))))
+    first = re.compile(r"[^.\[(]*")
+
+    @given(st.data())
+    def check(data: st.DataObject) -> None:
+        document = json.loads(text)
+        for name in data.draw(st.lists(st.sampled_from(names), min_size=1, max_size=3)):
+            document[data.draw(st.sampled_from([name, name.upper(), name.title()]))] = data.draw(JSON)
+        field = ""
+        try:
+            made(read(json.dumps(document)))
+        except RejectedRecord as refusal:
+            field = refusal.field
+        assert first.match(field)[0] in ["", *names]  # type: ignore[index]
+
+    check()
+
+
+@pytest.mark.parametrize(
+    ("document", "path"),
+    [
+        ('{"id": "a", "ID": "b"}', "id"),
+        ('{"ID": 5}', "id"),
+        ('{"Id": "a", "Place": {"City": 5}}', "place.city"),
+        ('{"Id": "a", "place": {"city": "x", "City": "y"}}', "place.city"),
+        ('{"Id": "a", "Place": {"city": "x", "zip": 1}}', "place.zip"),
+    ],
+)
+def test_path_of_a_field_under_another_name_is_the_schemas(document: str, path: str) -> None:
+    place = {"type": "record", "name": "Place", "fields": [{"name": "city", "type": "string"}]}
+    with pytest.raises(RejectedRecord) as caught:
+        FromJson(contract(("place", place)))(document)
+    assert caught.value.field == path
+
+
+@pytest.mark.parametrize("text", [b'{"id": "a"}', bytearray(b'{"id": "a"}'), '{"id": "a"}'])
+def test_json_is_text_or_bytes(text: Any) -> None:
+    assert FromJson(contract())(text) == {"id": "a"}
+
+
+class Broken:
+    """A written class whose nested value is a mapping, and not an object."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def to_record(self) -> dict[str, Any]:
+        raise self.error
+
+    def __str__(self) -> str:
+        return "an order"
+
+
+@pytest.mark.parametrize("error", [AttributeError("secret"), TypeError("secret"), KeyError("secret")])
+def test_object_that_cannot_be_a_record_is_refused_and_can_be_a_dead_letter(error: Exception) -> None:
+    with pytest.raises(RejectedRecord) as caught:
+        encoder(contract())(Broken(error))
+    assert "secret" not in str(caught.value)
+    assert dead_letter.of(Broken(error), caught.value, topic="t", producer="p").value == b'"an order"'
+
+
+@pytest.mark.parametrize(
+    ("given_", "value"),
+    [
+        (Written({"id": "a"}), b'{"id": "a"}'),
+        (types.MappingProxyType({"id": "a"}), b'{"id": "a"}'),
+        (Written, b'"<class'),
+        (b"{", b"{"),
+        (None, b"null"),
+    ],
+)
+def test_dead_letter_has_whatever_was_refused(given_: Any, value: bytes) -> None:
+    letter = dead_letter.of(given_, RejectedRecord("NO", "it does not"), topic="t", producer="p")
+    assert letter.value is not None
+    assert letter.value.startswith(value)

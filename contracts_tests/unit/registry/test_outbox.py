@@ -46,18 +46,42 @@ def test_a_full_queue_waits_until_there_is_room() -> None:
     assert (outbox.sent, outbox.failed.total()) == (5, 5)
 
 
-def test_what_polled_raises_ends_the_send() -> None:
-    polls = []
+def test_what_before_raises_ends_the_send_without_the_message() -> None:
+    outbox = Outbox(NOWHERE, "test", {"queue.buffering.max.messages": 1, "message.timeout.ms": 60_000})
+    tries: list[int] = []
 
-    def polled() -> None:
-        polls.append(outbox.sent)
-        raise ServiceError("no more")
+    def before() -> None:
+        tries.append(outbox.sent)
+        if len(tries) == 3:
+            raise ServiceError("no more")
 
-    outbox = Outbox(NOWHERE, "test", {}, poll_every=3, polled=polled)
-    send(outbox, 2)
+    outbox.send("users", b"a", None, None, outbox.count_failure, before=before)
     with pytest.raises(ServiceError, match="no more"):
-        send(outbox)
-    assert polls == [3]
+        outbox.send("users", b"b", None, None, outbox.count_failure, before=before)
+    assert tries == [0, 1, 1]  # the last time, the queue was full
+    assert outbox.sent == 1
+
+
+def test_exception_of_a_report_ends_a_send_whose_message_is_not_taken() -> None:
+    outbox = Outbox(NOWHERE, "test", {})
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    outbox.send("users", b"a", None, None, broken)
+    time.sleep(1.5)
+    with pytest.raises(ZeroDivisionError):
+        outbox.send("users", b"b", None, None, broken)
+    assert outbox.sent == 1
+
+
+@pytest.mark.parametrize("poll_every", [2, 1_000_000])
+def test_reports_are_served_by_number_and_by_time(poll_every: int) -> None:
+    outbox = Outbox(NOWHERE, "test", {}, poll_every=poll_every)
+    send(outbox, 2)
+    time.sleep(1.5)
+    send(outbox)
+    assert (outbox.sent, outbox.failed.total()) == (3, 2)
 
 
 def test_kafka_away_is_a_service_error_with_the_address() -> None:
