@@ -13,6 +13,8 @@ from avro_data_contracts.contracts.stores.postgres.spec import PostgresSpec
 from avro_data_contracts.contracts.stores.store import FIX_TYPE, Changed, Store
 from avro_data_contracts.contracts.stores.table import Column, ColumnType, Refusal, Table
 
+#: How the name ends of the table into which the stream loads a batch.
+STAGING: Final = "__staging"
 #: The most columns of a table.
 MOST_COLUMNS: Final = 1600
 #: Conversions in which every value stays the same.
@@ -106,6 +108,9 @@ class Postgres(Store):
         if names.is_own_schema(sink.schema_name):
             why = f"the schema {sink.schema_name} is PostgreSQL's own"
             yield Refusal("", why, "name another schema", ("schema",))
+        if sink.table.endswith(STAGING):
+            why = f"the stream of the table {sink.table.removesuffix(STAGING)} drops a table of this name"
+            yield Refusal("", f"the table {sink.table}: {why}", "choose another name", ("table",))
 
     def size_refusals(self, sink: PostgresSpec, record: Record, schema: Schema) -> Iterator[Refusal]:
         most = MOST_COLUMNS - len(sink.bookkeeping)

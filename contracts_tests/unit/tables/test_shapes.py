@@ -560,3 +560,33 @@ def test_earlier_version_keeps_its_columns_although_it_lacks_what_the_sink_says_
     assert [one.column.name for one in table.left] == ["colour"]
     (refusal,) = layout.migrate(table, layout.of(second, second.sinks[0])).refusals
     assert refusal.why.startswith("colour was text in version 1, whose column is still there, and is now integer")
+
+
+@pytest.mark.parametrize(
+    ("said", "grows"),
+    [
+        ({"mode": "append"}, False),
+        ({"mode": "append", "partition_key": ["id"]}, True),
+        ({"mode": "append", "partition_key": ["id", "count"], "clustering": ["at"]}, True),
+        ({"mode": "append", "partition_key": ["id", "day"]}, False),
+        ({"mode": "append", "partition_key": ["kafka_timestamp", "id"]}, False),
+        ({"mode": "append", "partition_key": ["id"], "ttl": "9d"}, False),
+        (ID, False),
+    ],
+)
+def test_partition_that_each_event_makes_larger_is_a_finding(
+    said: dict[str, Any], grows: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path, files("cassandra", **said))
+    found = json.loads(run_contracts("lint", "--format", "json").stdout)["findings"]
+    assert ("GROWING_PARTITION" in {one["rule"] for one in found}) is grows
+
+
+def test_table_that_the_stream_of_another_drops_is_refused() -> None:
+    found = files("postgres", **ID)
+    found.spec["sinks"]["postgres"]["table"] = "orders__staging"
+    contract = loading.from_files(found.texts, "schemas").get("orders")
+    (refusal,) = cast("tuple[Refusal, ...]", layout.wanted(contract, contract.sinks[0]))
+    assert refusal.at == ("table",)
+    assert "the stream of the table orders drops" in refusal.why

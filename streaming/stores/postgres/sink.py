@@ -21,6 +21,7 @@ from avro_data_contracts.contracts.stores.position import (
     EVENT_TIMESTAMP,
 )
 from avro_data_contracts.contracts.stores.postgres.spec import PostgresSpec
+from avro_data_contracts.contracts.stores.postgres.store import STAGING
 from avro_data_contracts.contracts.tables import layout
 from avro_data_contracts.streaming import failures
 from avro_data_contracts.streaming.portions import portions
@@ -56,7 +57,7 @@ class PostgresSink:
         self._contract = contract
         self._table = layout.of(contract, spec)
         self._deletions = layout.deletions(self._table) if contract.deletes else None
-        self._staging = f"{spec.table}__staging"
+        self._staging = f"{spec.table}{STAGING}"
         self._partitions: Partitions | None = None
         if spec.partition_by is not None:
             types = {column.name: column.type for column in self._table.all_columns}
