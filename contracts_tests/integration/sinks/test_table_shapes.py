@@ -116,6 +116,7 @@ def plain(value: Any) -> Any:
     return value
 
 
+ID = {"primary_key": ["id"]}
 APPENDS = {"cassandra": {"mode": "append"}, "postgres": {"mode": "append"}}
 PLACE = ("kafka_topic_id", "kafka_partition", "kafka_offset", "id", "total")
 
@@ -608,6 +609,33 @@ def test_rows_sent_one_by_one_keep_their_time_to_live(shaped: Shaped, spark: Spa
         (found,) = session.execute(f"SELECT id, TTL(total) AS left, writetime(total) AS at FROM {table.sink.quoted}")
     assert (found.id, found.at) == ("o1", NOON * 1000)
     assert 90 < found.left <= 100
+
+
+def test_field_may_be_called_as_what_only_a_table_with_ttl_needs(shaped: Shaped) -> None:
+    fields = {"id": "string", "name": "string", "kafka_ttl": "int"}
+    for stores in ({"cassandra": {"partition_key": ["id"], "clustering": ["kafka_ttl"]}}, {"postgres": ID}):
+        pipeline = shaped(fields, **stores)
+        schema_id = pipeline.register()
+        job.prepare(pipeline.settings, pipeline.contract)
+        job.prepare(pipeline.settings, pipeline.contract)
+        for number in (1, 2):
+            value = {"id": f"o{number}", "name": "n", "kafka_ttl": number}
+            pipeline.send({"value": pipeline.encode(schema_id, value), "timestamp": NOON})
+        pipeline.stream()
+        (found,) = rows(pipeline, "id", "kafka_ttl").values()
+        assert found == [("o1", 1), ("o2", 2)]
+        time.sleep(2)  # no cell expires
+        assert next(iter(rows(pipeline, "id", "kafka_ttl").values())) == found
+
+
+def test_event_without_fields_has_a_row_whose_key_is_all_of_it(shaped: Shaped) -> None:
+    by = {"column": "kafka_timestamp", "every": "day", "ahead": 0}
+    pipeline = shaped({}, postgres={"mode": "append", "partition_by": by})
+    schema_id = pipeline.register()
+    pipeline.send(*({"value": pipeline.encode(schema_id, {}), "timestamp": NOON + at} for at in range(3)))
+    pipeline.stream()
+    pipeline.stream(afresh=True)
+    assert sorted(rows_of_postgres(pipeline, "kafka_offset")) == [(0,), (1,), (2,)]
 
 
 LOCAL = {"type": "long", "logicalType": "local-timestamp-micros"}

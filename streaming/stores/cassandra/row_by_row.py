@@ -34,8 +34,9 @@ def send(session: Session, numbers: DataFrame, table: Table) -> tuple[int, dict[
     Raises:
         DriverException, NoHostAvailable: the nodes fail, or refuse for a reason that is not about a row.
     """
-    columns = [name for name in numbers.columns if name not in (WRITE_TIME, TTL)]
-    using = [name for name in (WRITE_TIME, TTL) if name in numbers.columns]
+    # Without a time to live, a field may have the name of `TTL`.
+    columns = [column.name for column in table.all_columns]
+    using = [name for name in (WRITE_TIME, TTL) if name in numbers.columns and name not in columns]
     marked = "USING TIMESTAMP ?" + (" AND TTL ?" if TTL in using else "")
     marks = ", ".join("?" for _ in columns)
     listed = ", ".join(f'"{name}"' for name in columns)
