@@ -9,9 +9,10 @@ from avro_data_contracts.contracts.avro.nodes import Node, Record, Schema, Union
 from avro_data_contracts.contracts.catalog.contract import DELETIONS, Contract, Subject
 from avro_data_contracts.contracts.catalog.places import position_of
 from avro_data_contracts.contracts.errors import ConfigurationError
-from avro_data_contracts.contracts.stores import nested, types
-from avro_data_contracts.contracts.stores.position import EVENT_TOPIC, POSITION, reserved
+from avro_data_contracts.contracts.stores import fields
+from avro_data_contracts.contracts.stores.position import COORDINATES
 from avro_data_contracts.contracts.stores.spec import SinkSpec
+from avro_data_contracts.contracts.stores.table import Refusal
 
 # A field of one of these types has the same value in a key, in every store and in its driver.
 _DELETABLE = frozenset({"boolean", "int", "long", "string", "enum", "bytes", "fixed", "uuid", "date"})
@@ -37,7 +38,7 @@ def check(contract: Contract) -> None:
     names = [f.name for f in root.fields]
     for sink in contract.sinks:
         for column in sink.key_fields:
-            path = f"sinks.{sink.kind}.{sink.place_of(column)[0]}"
+            path = f"sinks.{sink.kind}.{sink.path_of(column)[0]}"
             if column not in names:
                 inside = f"{column!r} is a path inside the value, and a key is made of fields of the value itself"
                 raise ConfigurationError(
@@ -61,10 +62,11 @@ def check(contract: Contract) -> None:
 
 def _check_position(contract: Contract, sink: SinkSpec) -> None:
     """Of the event's position, only its time may be in a key, and only where a row is an event."""
-    for number, column in enumerate(sink.key):
-        if column not in (*POSITION, EVENT_TOPIC) or (sink.appends and sink.key.index(column) == number):
-            continue
-        path = f"sinks.{sink.kind}.{sink.place_of(column)[0]}"
+    named = tuple(column for column in sink.key if column in sink.bookkeeping)
+    if sink.appends:  # the sink adds its coordinates at the end
+        named = tuple(one for one in named if one in COORDINATES and sink.path_of(one) != ("primary_key",))
+    for column in named:
+        path = f"sinks.{sink.kind}.{sink.path_of(column)[0]}"
         what = "is in the key already" if sink.appends else "is another one in each event of a key"
         raise ConfigurationError(
             f"{path}: {column} {what}",
@@ -78,19 +80,12 @@ def _check_position(contract: Contract, sink: SinkSpec) -> None:
 
 def _check_columns(contract: Contract, sink: SinkSpec) -> None:
     """Each path of `columns` leads to a field that can be a column."""
-    root = contract.value.record
-    for name, path in sink.columns.items():
-        found = nested.leaf(contract.value.schema, root, path)
-        problem = found if isinstance(found, types.Problem) else None
-        if name in {field.lower() for field in root.by_name}:  # Spark does not tell them apart
-            problem = types.Problem(
-                f"the value has a field {name}, which has a column of that name", "choose another name"
-            )
-        elif name in reserved(appends=sink.appends):
-            problem = types.Problem(f"the stream adds its own column {name!r}", "choose another name")
-        if problem is not None:
+    for name in sink.columns:
+        found = fields.further(contract.value.record, contract.value.schema, sink, name)
+        if isinstance(found, Refusal):
             at = f"sinks.{sink.kind}.columns.{name}"
-            raise ConfigurationError(f"{at}: {problem.what}", file=contract.file, path=at, fix=problem.fix)
+            what = found.why.removeprefix(f"column {name}: ")
+            raise ConfigurationError(f"{at}: {what}", file=contract.file, path=at, fix=found.fix)
 
 
 def _one_record(schema: Schema, root: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 import yaml
@@ -24,6 +25,19 @@ def _timestamp(loader: Any, node: yaml.ScalarNode) -> Any:
         ) from None
 
 
+def _number(loader: Any, node: yaml.ScalarNode) -> Any:
+    """Convert a number that everybody reads alike: for YAML 1.1, 010 is 8, and 1:30 is 90."""
+    if ":" in node.value or re.fullmatch(r"[-+]?0[0-7_]+", node.value):
+        what = f"{node.value} is not decimal: write the number in decimal, or in quotes if it is a text"
+        raise yaml.constructor.ConstructorError(None, None, what, node.start_mark)
+    is_float = node.tag == FLOAT
+    return loader.construct_yaml_float(node) if is_float else loader.construct_yaml_int(node)
+
+
+INT: Final = "tag:yaml.org,2002:int"
+FLOAT: Final = "tag:yaml.org,2002:float"
+Loader.add_constructor(INT, _number)
+Loader.add_constructor(FLOAT, _number)
 TIMESTAMP: Final = "tag:yaml.org,2002:timestamp"
 Loader.add_constructor(TIMESTAMP, _timestamp)
 

@@ -239,7 +239,7 @@ class ContractComparison:
                         refusal.column, self.new.value.name,
                     )  # fmt: skip
                 else:
-                    at: list[str | int] = ["sinks", table.kind, *(refusal.at or ("primary_key",))]
+                    at: list[str | int] = ["sinks", table.kind, *refusal.at]
                     yield self._in_contract("TABLE_CANNOT_CHANGE", at, message, refusal.fix)
         now = {sink.kind: sink.qualified for sink in self.new.sinks}
         for sink in self.old.sinks:

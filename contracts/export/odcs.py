@@ -130,13 +130,22 @@ class _Plain(_FASTEST):  # type: ignore[misc]
 def _value(contract: Contract) -> dict[str, Any]:
     """The value; one that is not a record is one property `value`."""
     found = _object(contract.value, contract, "topic")
-    keys = {name: number for sink in contract.sinks[:1] for number, name in enumerate(sink.primary_key, start=1)}
+    keys = {name: number for number, name in enumerate(_identifying(contract), start=1)}
     for one in found["properties"]:
         if one["name"] in keys:
             one |= {"primaryKey": True, "primaryKeyPosition": keys[one["name"]]}
     _add_quality(found, contract.spec.rules)
     found["customProperties"] += _properties(tables=[_table(sink) for sink in contract.sinks])
     return found
+
+
+def _identifying(contract: Contract) -> Sequence[str]:
+    """The fields of the first table's key; if each table has a row for each event, those of the topic's key."""
+    for sink in contract.sinks:
+        if sink.primary_key:
+            return sink.primary_key
+    root = contract.key.schema.resolve(contract.key.schema.root) if contract.sinks and contract.key else None
+    return list(root.by_name) if isinstance(root, Record) else []
 
 
 def _object(subject: Subject, contract: Contract, physical: str) -> dict[str, Any]:

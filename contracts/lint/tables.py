@@ -10,7 +10,7 @@ from avro_data_contracts.contracts.avro.shapes import type_name
 from avro_data_contracts.contracts.lint.scope import ContractScope, Hit
 from avro_data_contracts.contracts.stores import types
 from avro_data_contracts.contracts.stores.known import store_of
-from avro_data_contracts.contracts.stores.position import EVENT_TIMESTAMP, PLACE
+from avro_data_contracts.contracts.stores.position import COORDINATES, EVENT_TIMESTAMP
 from avro_data_contracts.contracts.stores.table import Refusal
 from avro_data_contracts.contracts.tables import layout
 
@@ -29,21 +29,21 @@ def column_counts(scope: ContractScope) -> Iterator[Hit]:
     for sink in scope.contract.sinks:
         store, record = store_of(sink), layout.with_nested(scope.contract.value.record, scope.value, sink)
         refusals = (store.size_refusals, store.full_row_refusals)
-        for one in (found for refused in refusals for found in refused(record, scope.value)):
+        for one in (found for refused in refusals for found in refused(sink, record, scope.value)):
             yield scope.in_contract(["sinks", sink.kind], one.why, one.fix)
 
 
 def sink_names(scope: ContractScope) -> Iterator[Hit]:
     for sink in scope.contract.sinks:
-        for key, one in store_of(sink).place_refusals(sink):
-            yield scope.in_contract(["sinks", sink.kind, key], one.why, one.fix)
+        for one in store_of(sink).target_refusals(sink):
+            yield scope.in_contract(["sinks", sink.kind, *one.at], one.why, one.fix)
 
 
 def table_shapes(scope: ContractScope) -> Iterator[Hit]:
     for sink in scope.contract.sinks:
-        wanted = layout.wanted(scope.contract, sink)
+        wanted, told = layout.wanted(scope.contract, sink), list(store_of(sink).target_refusals(sink))
         for one in wanted if isinstance(wanted, tuple) else ():
-            if one.at:
+            if one.at and one not in told:
                 yield scope.in_contract(["sinks", sink.kind, *one.at], one.why, one.fix)
 
 
@@ -59,11 +59,12 @@ def times_to_live(scope: ContractScope) -> Iterator[Hit]:
 
 def growing_partitions(scope: ContractScope) -> Iterator[Hit]:
     for sink in scope.contract.sinks:
-        if sink.appends and store_of(sink).partitions and sink.partition[-1] not in PLACE and sink.stays_s is None:
-            fields = [scope.contract.value.record.by_name[name] for name in sink.partition if name in sink.key_fields]
-            if EVENT_TIMESTAMP not in sink.partition and not any(_is_time(scope, field) for field in fields):
-                listed = ", ".join(sink.partition)
-                at = ["sinks", sink.kind, *sink.place_of(sink.partition[0])[:1]]
+        partition = store_of(sink).partition_of(sink)
+        if partition and partition != COORDINATES and sink.appends and sink.stays_s is None:
+            fields = [scope.contract.value.record.by_name[name] for name in partition if name in sink.key_fields]
+            if EVENT_TIMESTAMP not in partition and not any(_is_time(scope, field) for field in fields):
+                listed = ", ".join(partition)
+                at = ["sinks", sink.kind, *sink.path_of(partition[0])[:1]]
                 yield scope.in_contract(at, f"each event adds a row to the partition of its {listed}, for ever")
 
 
@@ -90,7 +91,7 @@ def recursive_types(scope: ContractScope) -> Iterator[Hit]:
 def primary_keys(scope: ContractScope) -> Iterator[Hit]:
     for sink in scope.contract.sinks:
         for index, name in enumerate(sink.key_fields):
-            at: list[str | int] = ["sinks", sink.kind, *sink.place_of(name)]
+            at: list[str | int] = ["sinks", sink.kind, *sink.path_of(name)]
             if name in sink.key_fields[:index]:
                 twice = [*at[:3], index] if at[2] == "primary_key" else at
                 yield scope.in_contract(twice, f"the primary key names {name!r} twice", "name it once")
@@ -106,7 +107,7 @@ def partition_keys(scope: ContractScope) -> Iterator[Hit]:
     for sink in contract.sinks:
         if sink.appends:  # a row has one event
             continue
-        at = ["sinks", sink.kind, sink.place_of(sink.primary_key[0])[0]]
+        at = ["sinks", sink.kind, sink.path_of(sink.primary_key[0])[0]]
         if contract.key is None:
             yield scope.in_contract(at, "the topic has no key schema, so events of one row come from any partition")
             continue

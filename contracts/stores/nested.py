@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from avro_data_contracts.contracts.avro.nodes import Array, Field, Map, Record, Schema, Union
+from avro_data_contracts.contracts.avro.nodes import Array, Field, Map, Primitive, Record, Schema, Union
 from avro_data_contracts.contracts.avro.shapes import nullability, type_name
 from avro_data_contracts.contracts.stores.types import Problem
 
@@ -56,6 +56,11 @@ def leaf(schema: Schema, record: Record, path: str) -> Leaf | Problem:
     raise AssertionError("a path has a last field")
 
 
-def as_column(name: str, found: Leaf) -> Field:
-    """Return the field under the name of its column."""
-    return replace(found.field, name=name)
+def as_column(schema: Schema, name: str, found: Leaf) -> Field:
+    """Return the field under the name of its column; it may be null if a field of the path may be."""
+    type_ = found.field.type
+    if found.nullable and not nullability(schema, type_)[1]:
+        at = (type_.document, type_.pointer, type_.props)
+        branches = type_.branches if isinstance(type_, Union) else (type_,)
+        type_ = Union(*at, branches=(Primitive(*at, type="null", logical=None), *branches))
+    return replace(found.field, name=name, type=type_)

@@ -17,16 +17,26 @@ EVENT_ORDER = (EVENT_TIMESTAMP, EVENT_OFFSET, EVENT_PARTITION)
 #: name, and its offsets begin again.
 EVENT_TOPIC = "kafka_topic_id"
 #: Where an event is, once and for all.
-PLACE = (EVENT_TOPIC, EVENT_PARTITION, EVENT_OFFSET)
+COORDINATES = (EVENT_TOPIC, EVENT_PARTITION, EVENT_OFFSET)
 WRITE_TIME = "kafka_write_time"  # not a column of a table: Cassandra keeps it with each cell
 TTL = "kafka_ttl"  # not a column either: seconds that the row has left
 DELETED = "kafka_deleted"  # not a column either: the row is to be deleted
 
 
-def reserved(*, appends: bool) -> tuple[str, ...]:
-    """Return the names that no field may have, in lower case.
+def bookkeeping(*, appends: bool) -> tuple[str, ...]:
+    """Return the columns that say which event wrote a row, in their order.
 
     Args:
         appends: whether the table has a row for each event.
     """
-    return (*POSITION, WRITE_TIME, TTL, DELETED, *((EVENT_TOPIC,) if appends else ()))
+    return (*POSITION, *((EVENT_TOPIC,) if appends else ()))
+
+
+def reserved(*, appends: bool, lives: bool) -> tuple[str, ...]:
+    """Return the names that no field may have, in lower case.
+
+    Args:
+        appends: whether the table has a row for each event.
+        lives: whether rows have a time to live.
+    """
+    return (*bookkeeping(appends=appends), WRITE_TIME, DELETED, *((TTL,) if lives else ()))

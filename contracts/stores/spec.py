@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from avro_data_contracts.contracts.stores.position import EVENT_TOPIC, PLACE, POSITION
+from avro_data_contracts.contracts.stores.position import COORDINATES, bookkeeping, reserved
 
 #: The name of a table, a keyspace or a schema.
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=48)]
@@ -29,7 +29,7 @@ class Fixed:
     Attributes:
         name: of it, in messages.
         value: as the contract has it, in messages.
-        key: of the sink that says it.
+        key: of the sink that says it; empty if none does, because it is the default.
         decides: whether the things after it mean nothing if it differs.
     """
 
@@ -80,12 +80,17 @@ class SinkSpec(BaseModel, ABC):
     @property
     def key_fields(self) -> tuple[str, ...]:
         """The fields of the value that are in the table's primary key."""
-        return tuple(name for name in self.key if name not in (*POSITION, EVENT_TOPIC))
+        return tuple(name for name in self.key if name not in self.bookkeeping)
 
     @property
-    def partition(self) -> tuple[str, ...]:
-        """The columns of the key that decide where a row is, in a store with partition keys."""
-        return self.key[:1]
+    def bookkeeping(self) -> tuple[str, ...]:
+        """The columns that say which event wrote a row, in their order."""
+        return bookkeeping(appends=self.appends)
+
+    @property
+    def reserved(self) -> tuple[str, ...]:
+        """The names that no field may have, in lower case."""
+        return reserved(appends=self.appends, lives=self.stays_s is not None)
 
     @property
     def stays_s(self) -> int | None:
@@ -95,13 +100,17 @@ class SinkSpec(BaseModel, ABC):
     @property
     def fixed(self) -> tuple[Fixed, ...]:
         """What cannot change once the table exists, in the order in which it is compared."""
-        return (Fixed("primary key", f"({', '.join(self.key)})", "primary_key", decides=True),)
+        return (Fixed("primary key", f"({', '.join(self.key)})", self.said("primary_key"), decides=True),)
 
     def of_deletions(self, table: str) -> Self:
         """Return the table that keeps what was deleted from this one: it has its key, and nothing else of it."""
         return self.model_copy(update={"table": table, "columns": {}})
 
-    def place_of(self, column: str) -> tuple[str | int, ...]:
+    def said(self, *keys: str) -> str:
+        """Return the first of these keys that the contract has; empty if it has none."""
+        return next((key for key in keys if key in self.model_fields_set), "")
+
+    def path_of(self, column: str) -> tuple[str | int, ...]:
         """Return the keys and numbers of the sink that put a column into the table's primary key."""
         return ("primary_key", self.primary_key.index(column)) if column in self.primary_key else ("primary_key",)
 
@@ -135,9 +144,12 @@ class ModedSpec(SinkSpec):
 
     @property
     def key(self) -> tuple[str, ...]:
-        return PLACE if self.appends else tuple(self.primary_key)
+        return COORDINATES if self.appends else tuple(self.primary_key)
 
     @property
     def fixed(self) -> tuple[Fixed, ...]:
         row = "event" if self.appends else "key"
-        return (Fixed("mode", f"{self.mode.value} (a row for each {row})", "mode", decides=True), *super().fixed)
+        return (
+            Fixed("mode", f"{self.mode.value} (a row for each {row})", self.said("mode"), decides=True),
+            *super().fixed,
+        )

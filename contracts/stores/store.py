@@ -38,14 +38,12 @@ class Store(ABC):
         spec: the model of its part of `contract.yaml`; its `kind` names the store.
         title: its name for people.
         most_key_bytes: the limit for all texts and bytes of a primary key together.
-        partitions: whether a partition key of one column may not be empty.
     """
 
     # `Any`: each store's methods take its own model.
     spec: ClassVar[type[Any]]
     title: ClassVar[str]
     most_key_bytes: ClassVar[int]
-    partitions: ClassVar[bool] = False
 
     @property
     def kind(self) -> str:
@@ -91,8 +89,8 @@ class Store(ABC):
         """Return why a field of that name cannot be a column."""
         return None
 
-    def place_refusals(self, sink: Any) -> Iterator[tuple[str, Refusal]]:
-        """Yield the keys of the sink whose name cannot be used, and why."""
+    def target_refusals(self, sink: Any) -> Iterator[Refusal]:
+        """Yield why a table cannot be where the sink says, each at the key of the sink that says it."""
         yield from ()
 
     def table_refusals(self, table: Table) -> Iterator[Refusal]:
@@ -103,15 +101,23 @@ class Store(ABC):
         """Return the most bytes that all texts and bytes of a primary key may have together."""
         return self.most_key_bytes
 
-    def size_refusals(self, record: Record, schema: Schema) -> Iterator[Refusal]:
+    def partition_of(self, sink: Any) -> tuple[str, ...]:
+        """Return the columns that decide where a row is; empty if the store does not keep rows together by a key."""
+        return ()
+
+    def never_empty(self, sink: Any) -> tuple[str, ...]:
+        """Return the columns of the primary key whose text or bytes cannot be empty."""
+        return ()
+
+    def size_refusals(self, sink: Any, record: Record, schema: Schema) -> Iterator[Refusal]:
         """Yield the refusal of a table with more columns than the store allows, or of one that can never have a row.
 
         Args:
-            record: the record of the value, including fields that no store can hold.
+            record: the record of the value, including fields that no store can hold, with the sink's `columns`.
         """
         yield from ()
 
-    def full_row_refusals(self, record: Record, schema: Schema) -> Iterator[Refusal]:
+    def full_row_refusals(self, sink: Any, record: Record, schema: Schema) -> Iterator[Refusal]:
         """Yield the refusal of a table that `size_refusals` accepts, but with no room for a row with a value in every
         field."""
         yield from ()

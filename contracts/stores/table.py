@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from avro_data_contracts.contracts.stores.position import EVENT_TOPIC, POSITION
 from avro_data_contracts.contracts.stores.spec import SinkSpec
 
 
@@ -26,12 +25,14 @@ class Column:
     """A column: its name, which is that of the field, and its type as the store writes it.
 
     `is_json`: whether its text is JSON; None where this is unknown, because a store does not say so.
+    `path`: inside the value, of what fills it; empty where this is unknown.
     """
 
     name: str
     type: str
     nullable: bool
     is_json: bool | None = None
+    path: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,9 +63,8 @@ class Table:
 
         A table with a row for each event has its topic's id too.
         """
-        types = zip(POSITION, self.sink.position_types, strict=True)
-        found = tuple(Column(name, type_, nullable=False) for name, type_ in types)
-        return (*found, Column(EVENT_TOPIC, "text", nullable=False)) if self.sink.appends else found
+        types = (*self.sink.position_types, "text")
+        return tuple(Column(*pair, nullable=False) for pair in zip(self.sink.bookkeeping, types, strict=False))
 
     @property
     def all_columns(self) -> tuple[Column, ...]:

@@ -11,9 +11,8 @@ from avro_data_contracts.contracts.avro.nodes import Field, Record, Schema
 from avro_data_contracts.contracts.catalog.contract import DELETIONS, Contract
 from avro_data_contracts.contracts.catalog.places import position_of
 from avro_data_contracts.contracts.errors import ConfigurationError
-from avro_data_contracts.contracts.stores import nested, types
+from avro_data_contracts.contracts.stores import fields, types
 from avro_data_contracts.contracts.stores.known import store_of
-from avro_data_contracts.contracts.stores.position import reserved
 from avro_data_contracts.contracts.stores.spec import SinkSpec
 from avro_data_contracts.contracts.stores.store import FIX_TYPE
 from avro_data_contracts.contracts.stores.table import Column, Leftover, Refusal, Table
@@ -37,7 +36,7 @@ def of(contract: Contract, sink: SinkSpec) -> Table:
     found = wanted(contract, sink)
     if isinstance(found, Table):
         return found
-    raise ConfigurationError(found[0].why, where=place(contract, found[0]), fix=found[0].fix)
+    raise ConfigurationError(found[0].why, where=where(contract, found[0]), fix=found[0].fix)
 
 
 def wanted(contract: Contract, sink: SinkSpec) -> Table | tuple[Refusal, ...]:
@@ -57,19 +56,19 @@ def _wanted(
     found: list[Column] = []
     refused: list[Refusal] = []
     for field in record.fields:
-        if refusal := _type_refusal(schema, field) or _name_refusal(field.name, sink):
+        if refusal := fields.refusal(schema, field, sink):
             refused.append(refusal)
         else:
-            found.append(_column(schema, field, sink))
+            found.append(_column(schema, field, sink, field.name))
     for name, path in sink.columns.items():
-        column = _nested_column(record, schema, sink, name, path)
-        if isinstance(column, Column):
-            found.append(column)
+        field_or_refusal = fields.further(record, schema, sink, name)
+        if isinstance(field_or_refusal, Field):
+            found.append(_column(schema, field_or_refusal, sink, path))
         elif not is_earlier:
-            refused.append(column)
+            refused.append(field_or_refusal)
     store = store_of(sink)
     whole = with_nested(record, schema, sink)
-    refused += [*store.size_refusals(whole, schema), *(one for _, one in store.place_refusals(sink))]
+    refused += [*store.size_refusals(sink, whole, schema), *store.target_refusals(sink)]
     if not refused and not is_earlier:
         refused += store.table_refusals(Table(sink, tuple(found)))
     for node in types.recursions(schema):
@@ -78,37 +77,21 @@ def _wanted(
     return tuple(refused) or Table(sink, tuple(found))
 
 
-def _column(schema: Schema, field: Field, sink: SinkSpec) -> Column:
+def _column(schema: Schema, field: Field, sink: SinkSpec, path: str) -> Column:
     found = store_of(sink).column_type(schema, field.type)
     _, nullable = shapes.nullability(schema, field.type)
-    return Column(field.name, found.name, nullable, found.is_json)
-
-
-def _nested_column(record: Record, schema: Schema, sink: SinkSpec, name: str, path: str) -> Column | Refusal:
-    """The column of a path inside the value, or why there can be none."""
-    at = ("columns", name)
-    if name in {one.lower() for one in record.by_name}:
-        return Refusal(name, f"column {name}: the field {name} has a column of that name", "choose another name", at)
-    found = nested.leaf(schema, record, path)
-    if isinstance(found, types.Problem):
-        return Refusal(name, f"column {name}: {found.what}", found.fix, at)
-    field = nested.as_column(name, found)
-    if refusal := _type_refusal(schema, field) or _name_refusal(name, sink):
-        why = refusal.why.replace("field ", "column ", 1)
-        return Refusal(name, why, refusal.fix.replace("the field", "the column"), at)
-    column = _column(schema, field, sink)
-    return replace(column, nullable=found.nullable)
+    return Column(field.name, found.name, nullable, found.is_json, path)
 
 
 def with_nested(record: Record, schema: Schema, sink: SinkSpec) -> Record:
     """Return the record with the further columns of the sink as fields, as far as there can be such columns."""
-    found = ((name, nested.leaf(schema, record, path)) for name, path in sink.columns.items())
-    further = tuple(nested.as_column(name, one) for name, one in found if isinstance(one, nested.Leaf))
+    found = (fields.further(record, schema, sink, name) for name in sink.columns)
+    further = tuple(one for one in found if isinstance(one, Field))
     return replace(record, fields=record.fields + further) if further else record
 
 
-def place(contract: Contract, refusal: Refusal) -> str:
-    """The file, with the line if a field is meant."""
+def where(contract: Contract, refusal: Refusal) -> str:
+    """The file that a refusal is about, with the line if a field is meant."""
     if refusal.at or not refusal.column:
         return contract.file
     file, line, _ = position_of(contract.value, contract.value.record.by_name[refusal.column])
@@ -117,25 +100,14 @@ def place(contract: Contract, refusal: Refusal) -> str:
 
 def type_refusals(record: Record, schema: Schema) -> Iterator[Refusal]:
     """Fields with a type that no store can hold."""
-    found = (_type_refusal(schema, field) for field in record.fields)
+    found = (fields.type_refusal(schema, field) for field in record.fields)
     return (one for one in found if one is not None)
-
-
-def _type_refusal(schema: Schema, field: Field) -> Refusal | None:
-    problem = types.problem(schema, field)
-    return Refusal(field.name, f"field {field.name}: {problem.what}", problem.fix) if problem else None
 
 
 def name_refusals(record: Record, sink: SinkSpec) -> Iterator[Refusal]:
     """Fields with a name that a column cannot have."""
-    found = (_name_refusal(field.name, sink) for field in record.fields)
+    found = (fields.name_refusal(field.name, sink) for field in record.fields)
     return (one for one in found if one is not None)
-
-
-def _name_refusal(name: str, sink: SinkSpec) -> Refusal | None:
-    if name.lower() in reserved(appends=sink.appends):
-        return Refusal(name, f"field {name}: the stream adds its own column {name!r}", "rename the field")
-    return store_of(sink).name_refusal(name)
 
 
 def deletions(table: Table) -> Table:
@@ -152,6 +124,7 @@ class NoteKind(StrEnum):
     written_again = "written_again"
     rewritten = "rewritten"
     null_in_old_rows = "null_in_old_rows"
+    other_source = "other_source"
     no_longer_written = "no_longer_written"
     abandoned = "abandoned"
     of_store = "of_store"
@@ -164,8 +137,9 @@ class Note:
     Attributes:
         columns: those that it is about; empty where it is about the whole table.
         table: the qualified name of the table.
-        label: of a column that is written again: the newest version that wrote it.
-        words: of a store, about what only it has.
+        label: of a column that is written again: the newest version that wrote it; of one with another source: the
+            path inside the value that filled it before.
+        words: of a store, about what only it has; of a column with another source: the path that fills it now.
     """
 
     kind: NoteKind
@@ -200,7 +174,7 @@ def _cannot_change(old: SinkSpec, new: SinkSpec) -> Iterator[Refusal]:
                 f"the {now.name} was {was.value}, and is now {now.value}, but that of an existing table cannot change"
             )
             fix = f"keep the {now.name}; or name another table, and read the topic from its beginning"
-            yield Refusal("", why, fix, (now.key,))
+            yield Refusal("", why, fix, (now.key,) if now.key else ())
             if now.decides:
                 return
 
@@ -266,13 +240,17 @@ def migrate(old: Table | None, new: Table) -> Migration:
             statements += store.add(new, column)
             added.append(column.name)
             continue
+        if before.path and column.path and before.path != column.path:
+            changed = (column.name,)
+            notes.append(Note(NoteKind.other_source, table, changed, label=before.path, words=column.path))
+        at = ("columns", column.name) if column.name in new.sink.columns else ()
         if before.type == column.type and {before.is_json, column.is_json} == {True, False}:
             was, now = ("JSON", "plain text") if before.is_json else ("plain text", "JSON")
-            refusals.append(Refusal(column.name, f"{column.name} was {was}, and is now {now}", FIX_TYPE))
+            refusals.append(Refusal(column.name, f"{column.name} was {was}, and is now {now}", FIX_TYPE, at))
         if before.type != column.type:
             change = store.retype(new, before, column, since)
             if isinstance(change, Refusal):
-                refusals.append(change)
+                refusals.append(replace(change, at=at))
             else:
                 statements += change
                 if store.rewrites(before, column):

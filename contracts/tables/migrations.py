@@ -116,7 +116,7 @@ def _migration(was: Table | None, contract: Contract, sink: SinkSpec) -> Migrati
     wanted = layout.wanted(contract, sink)
     if isinstance(wanted, Table):
         return layout.migrate(was, wanted)
-    return Migration(refusals=tuple(replace(no, why=f"{layout.place(contract, no)}: {no.why}") for no in wanted))
+    return Migration(refusals=tuple(replace(no, why=f"{layout.where(contract, no)}: {no.why}") for no in wanted))
 
 
 def as_script(needed: Sequence[Needed], against: str = "") -> str:

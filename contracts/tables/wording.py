@@ -18,6 +18,8 @@ def told(note: Note) -> str:
             return f"the new type of {columns} makes the server rewrite the whole table, which is locked meanwhile"
         case NoteKind.null_in_old_rows:
             return f"existing rows have null in {columns}"
+        case NoteKind.other_source:
+            return f"{columns} has had the values of {note.label}, and gets those of {note.words} from now on"
         case NoteKind.no_longer_written:
             return f"{columns} {'stay' if several else 'stays'} in the table, but nothing writes to {_it(several)}"
         case NoteKind.abandoned:

@@ -50,9 +50,10 @@ def flaws_of_key(contract: Contract, record: Column) -> list[tuple[Column, str]]
             for name, type_ in types.items()
             if shapes.type_name(type_) in _SIZED
         }
-        store, first = store_of(sink), sink.partition[0]
-        if store.partitions and len(sink.partition) == 1 and first in sizes:
-            found.append((sizes[first] == 0, f"{first} is empty, and {store.title} allows no empty partition key"))
+        store = store_of(sink)
+        for name in store.never_empty(sink):
+            if name in sizes:
+                found.append((sizes[name] == 0, f"{name} is empty, and {store.title} allows no empty partition key"))
         if sizes:
             most = store.key_room(sink)
             words = f"its primary key ({', '.join(sink.key)}) has more than {most:,} bytes"

@@ -141,7 +141,7 @@ class BatchWriter:
 
     def _write_decoded(self, sink: Sink, decoded: DataFrame) -> Counts:
         decoded = timestamps.judged(decoded)
-        refused: dict[refusals.Place, str] = {}
+        refused: dict[refusals.Coordinates, str] = {}
         while True:
             marked = refusals.marked(decoded, sink.name, refused)
             try:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import structlog
 
 from avro_data_contracts.contracts.errors import ConfigurationError
-from avro_data_contracts.contracts.stores.position import POSITION, reserved
+from avro_data_contracts.contracts.stores.position import POSITION
 from avro_data_contracts.contracts.stores.spec import SinkSpec
 from avro_data_contracts.contracts.stores.table import Column, Table
 from avro_data_contracts.contracts.tables import layout
@@ -33,8 +33,7 @@ def as_found(spec: SinkSpec, columns: list[Column]) -> Table | None:
             where=f"{spec.kind} table {spec.qualified}",
             fix="name another table in contract.yaml, or rename this one",
         )
-    own = reserved(appends=spec.appends)
-    return Table(spec, tuple(column for column in columns if column.name not in own))
+    return Table(spec, tuple(column for column in columns if column.name not in spec.bookkeeping))
 
 
 def statements(existing: Table | None, wanted: Table) -> tuple[str, ...]:

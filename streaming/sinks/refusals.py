@@ -21,7 +21,7 @@ TOO_MANY = 20
 #: Number of parts in which a batch's rows come to the driver, one whole part at a time.
 PARTS = 64
 #: Partition and offset of a record in the contract's topic.
-Place = tuple[int, int]
+Coordinates = tuple[int, int]
 _ENTRIES = "array<struct<partition: int, offset: bigint, words: string>>"
 
 
@@ -29,17 +29,17 @@ class RowsRefused(ContractsError):
     """A store has refused single rows of a batch.
 
     Attributes:
-        rows: place of each record -> the store's words, which contain none of its values.
+        rows: coordinates of each record -> the store's words, which contain none of its values.
         store: short name of the store.
     """
 
-    def __init__(self, store: str, rows: Mapping[Place, str]) -> None:
+    def __init__(self, store: str, rows: Mapping[Coordinates, str]) -> None:
         super().__init__(f"{store} refuses {len(rows)} rows of a batch")
         self.store = store
         self.rows = rows
 
 
-def of_the_table(taken: int, refused: Mapping[Place, str]) -> str:
+def of_the_table(taken: int, refused: Mapping[Coordinates, str]) -> str:
     """Return the message if a store refuses every row of a batch, because of its table; empty otherwise.
 
     Args:
@@ -60,7 +60,7 @@ def store_of(code: str) -> str | None:
     return code.removeprefix(PREFIX) if code.startswith(PREFIX) else None
 
 
-def marked(decoded: DataFrame, store: str, rows: Mapping[Place, str]) -> DataFrame:
+def marked(decoded: DataFrame, store: str, rows: Mapping[Coordinates, str]) -> DataFrame:
     """Return the batch with the good records at the places of `rows` rejected.
 
     The plan does not grow with them: they are joined as one small table.

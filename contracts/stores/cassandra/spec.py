@@ -8,10 +8,11 @@ from typing import Annotated, Any, ClassVar, Final, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from avro_data_contracts.contracts.stores.position import PLACE
+from avro_data_contracts.contracts.stores.position import COORDINATES
 from avro_data_contracts.contracts.stores.spec import Fixed, Identifier, Mode, ModedSpec
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_PARTS: Final = ("partition_key", "clustering")
 #: Cassandra's limit: 20 years.
 MOST_TTL_S: Final = 630_720_000
 
@@ -29,11 +30,11 @@ def _clustering(text: object) -> object:
 
 def _seconds(value: object) -> object:
     """Convert `90d` to seconds; a number is in seconds."""
-    found = re.fullmatch(r"(\d{1,12})([smhdw])", value) if isinstance(value, str) else None
+    found = re.fullmatch(r"([0-9]{1,12})([smhdw])", value) if isinstance(value, str) else None
     seconds = int(found[1]) * _UNITS[found[2]] if found else value
-    if isinstance(seconds, bool) or not isinstance(seconds, int):
+    if isinstance(seconds, bool) or not isinstance(seconds, int) or seconds < 0:
         raise ValueError(f"{value!r} is not a time: write one like 90d (or s, m, h, w), or a number of seconds")
-    if not 0 <= seconds <= MOST_TTL_S:
+    if seconds > MOST_TTL_S:
         raise ValueError(f"{value} is more than 20 years, the most that Cassandra has; 0 is for ever")
     return seconds
 
@@ -61,18 +62,21 @@ class CassandraSpec(ModedSpec):
     @classmethod
     def _key_of_two_parts(cls, value: Any) -> Any:
         """An upsert's primary key consists of `partition_key` and `clustering`, if these are there."""
-        if not isinstance(value, dict) or not ({"partition_key", "clustering"} & value.keys()):
+        if not isinstance(value, dict) or not any(value.get(key) for key in _PARTS):
             return value
         if "primary_key" in value:
             raise ValueError("the key is there twice: write primary_key, or partition_key and clustering")
-        parts = [value.get(key, []) for key in ("partition_key", "clustering")]
+        parts = [value.get(key, []) for key in _PARTS]
         if not all(isinstance(part, list) and all(isinstance(one, str) for one in part) for part in parts):
             return value
         if not parts[0]:
             raise ValueError("clustering sorts the rows of a partition: name its fields in partition_key")
+        names = [*parts[0], *(one.strip().partition(" ")[0] for one in parts[1])]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"the key names {twice[0]!r} twice: name it once, in partition_key or in clustering")
         if value.get("mode") == Mode.append.value:
             return value
-        return {**value, "primary_key": [*parts[0], *(one.strip().partition(" ")[0] for one in parts[1])]}
+        return {**value, "primary_key": names}
 
     @property
     def qualified(self) -> str:
@@ -88,16 +92,17 @@ class CassandraSpec(ModedSpec):
 
     @property
     def partition(self) -> tuple[str, ...]:
+        """The columns of the key that decide in which partition a row is."""
         if self.partition_key:
             return tuple(self.partition_key)
-        return PLACE if self.appends else tuple(self.primary_key[:1])
+        return COORDINATES if self.appends else tuple(self.primary_key[:1])
 
     @property
     def ordering(self) -> tuple[tuple[str, bool], ...]:
         """The clustering columns, and whether the greatest value comes first."""
         said = tuple((one.partition(" ")[0], one.endswith(" desc")) for one in self.clustering)
         if self.appends:
-            return said + tuple((name, False) for name in PLACE if name not in self.partition)
+            return said + tuple((name, False) for name in COORDINATES if name not in self.partition)
         return said or tuple((name, False) for name in self.primary_key if name not in self.partition)
 
     @property
@@ -106,25 +111,25 @@ class CassandraSpec(ModedSpec):
 
     @property
     def fixed(self) -> tuple[Fixed, ...]:
-        key = "partition_key" if self.partition_key else "primary_key"
+        key = self.said("partition_key", "primary_key")
         parts = [f"({', '.join(self.partition)})" if len(self.partition) > 1 else self.partition[0]]
         words = f"({', '.join([*parts, *(name for name, _ in self.ordering)])})"
-        said = [one for one in self.ordering if not self.appends or one[0] not in PLACE]
+        said = [one for one in self.ordering if not self.appends or one[0] not in COORDINATES]
         order = ", ".join(f"{name} {'DESC' if down else 'ASC'}" for name, down in said)
         return (
             *(one for one in super().fixed if one.name == "mode"),
             Fixed("primary key", words, key, decides=True),
-            Fixed("clustering order", order or "none", "clustering" if self.clustering else key),
+            Fixed("clustering order", order or "none", self.said("clustering") or key),
         )
 
     def of_deletions(self, table: str) -> Self:
         return super().of_deletions(table).model_copy(update={"ttl": None})
 
-    def place_of(self, column: str) -> tuple[str | int, ...]:
+    def path_of(self, column: str) -> tuple[str | int, ...]:
         if column in self.partition_key:
             return "partition_key", self.partition_key.index(column)
         names = [one.partition(" ")[0] for one in self.clustering]
-        return ("clustering", names.index(column)) if column in names else super().place_of(column)
+        return ("clustering", names.index(column)) if column in names else super().path_of(column)
 
 
 def span(seconds: int) -> str:

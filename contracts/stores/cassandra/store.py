@@ -17,7 +17,6 @@ class Cassandra(Store):
     spec = CassandraSpec
     title = "Cassandra"
     most_key_bytes = 65_535
-    partitions = True
 
     def column_type(self, schema: Schema, node: AnyType) -> ColumnType:
         return columns.of(schema, node)
@@ -59,9 +58,11 @@ class Cassandra(Store):
             if was.ttl:
                 words = f"rows still go {span(was.ttl)} after they were written: write `ttl: 0` to keep them for ever"
                 yield Changed(notes=(words,))
-        elif (was.ttl or 0) != now.ttl:
-            before, after = (span(one.ttl) if one.ttl else "for ever" for one in (was, now))
-            words = f"rows stayed {before}; those written from now on stay {after}, existing ones as long as before"
+        elif was.ttl != now.ttl:  # None is unknown: somebody may have set the table's own
+            after = span(now.ttl) if now.ttl else "for ever"
+            words = f"rows written from now on stay {after}, existing ones as long as before"
+            if was.ttl is not None:
+                words = f"rows stayed {span(was.ttl) if was.ttl else 'for ever'}; {words.replace('rows', 'those', 1)}"
             yield Changed((f"ALTER TABLE {now.quoted} WITH default_time_to_live = {now.ttl}",), (words,))
 
     def key_room(self, sink: CassandraSpec) -> int:
@@ -69,14 +70,20 @@ class Cassandra(Store):
         several = len(sink.partition) if len(sink.partition) > 1 else 0
         return self.most_key_bytes - 22 * several
 
-    def place_refusals(self, sink: CassandraSpec) -> Iterator[tuple[str, Refusal]]:
+    def partition_of(self, sink: CassandraSpec) -> tuple[str, ...]:
+        return sink.partition
+
+    def never_empty(self, sink: CassandraSpec) -> tuple[str, ...]:
+        return sink.partition if len(sink.partition) == 1 else ()
+
+    def target_refusals(self, sink: CassandraSpec) -> Iterator[Refusal]:
         if sink.keyspace in names.KEYSPACES:
             why = f"the keyspace {sink.keyspace} is Cassandra's own"
-            yield "keyspace", Refusal("", why, "name another keyspace")
+            yield Refusal("", why, "name another keyspace", ("keyspace",))
         for key, name in (("keyspace", sink.keyspace), ("table", sink.table)):
             if name in names.WORDS:
                 why = f"the {key} {name} is a reserved word of CQL, which Spark's Cassandra connector cannot find"
-                yield key, Refusal("", why, f"choose another name, e.g. {name}_events")
+                yield Refusal("", why, f"choose another name, e.g. {name}_events", (key,))
 
 
 def _list(columns: Iterable[str]) -> str:

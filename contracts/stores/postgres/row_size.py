@@ -7,12 +7,13 @@ of variable length can be moved out of it, and then a pointer stays behind (TOAS
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from avro_data_contracts.contracts.avro import shapes
 from avro_data_contracts.contracts.avro.nodes import AnyType, Enum, Fixed, Record, Schema
 from avro_data_contracts.contracts.stores.postgres import columns
+from avro_data_contracts.contracts.stores.spec import SinkSpec
 
 #: A page of 8,192 bytes, without its header and one line pointer.
 MOST: Final = 8160
@@ -33,25 +34,26 @@ _FIXED: Final = {
     "interval": (16, 8),
     "uuid": (16, 1),
 }
-#: The columns of the event's position: timestamp, partition, offset.
-_POSITION: Final = ((8, 8), (4, 4), (8, 8))
+#: The columns of the event's position: timestamp, partition, offset; and the topic's id, a text of 22 characters.
+_POSITION: Final = ((8, 8), (4, 4), (8, 8), (23, 1))
 
 
-def full(record: Record, schema: Schema) -> int:
+def full(record: Record, schema: Schema, sink: SinkSpec) -> int:
     """Return the bytes of a row with a value in every field, a long one where it can be moved out of the row.
 
     If one null makes the row larger, because the row then has a bit for each column, that size counts.
     """
     widths = [_width(schema, field.type, full=True) for field in record.fields]
+    position = _POSITION[: len(sink.bookkeeping)]
     nullable = _nullable(record, schema)
-    whole, at_most = _bytes(widths), _bytes(widths, nulls=any(nullable))
+    whole, at_most = _bytes(widths, position), _bytes(widths, position, nulls=any(nullable))
     if whole > MOST or at_most <= MOST:
         return max(whole, at_most)
     holes = ([*widths[:at], (0, 1), *widths[at + 1 :]] for at, null in enumerate(nullable) if null)
-    return max(whole, *(_bytes(one, nulls=True) for one in holes))
+    return max(whole, *(_bytes(one, position, nulls=True) for one in holes))
 
 
-def least(record: Record, schema: Schema) -> int:
+def least(record: Record, schema: Schema, sink: SinkSpec) -> int:
     """Return the bytes of the smallest possible row: null and the shortest values where the schema allows them."""
     nullable = _nullable(record, schema)
     required = [
@@ -59,22 +61,29 @@ def least(record: Record, schema: Schema) -> int:
         for field, null in zip(record.fields, nullable, strict=True)
         if not null
     ]
-    return _bytes(required, columns_of=len(nullable), nulls=any(nullable))
+    position = _POSITION[: len(sink.bookkeeping)]
+    return _bytes(required, position, columns_of=len(nullable), nulls=any(nullable))
 
 
 def _nullable(record: Record, schema: Schema) -> list[bool]:
     return [shapes.nullability(schema, field.type)[1] for field in record.fields]
 
 
-def _bytes(widths: Iterable[tuple[int, int]], *, columns_of: int = 0, nulls: bool = False) -> int:
-    """The bytes of a row with these columns and the event's position.
+def _bytes(
+    widths: Iterable[tuple[int, int]],
+    position: Sequence[tuple[int, int]],
+    *,
+    columns_of: int = 0,
+    nulls: bool = False,
+) -> int:
+    """The bytes of a row with these columns and those of the event's position.
 
     Args:
         columns_of: the number of fields of the record, if some are null and have no width here.
         nulls: whether the row has a bit for each column that says whether it is null.
     """
-    widths = [*widths, *_POSITION]
-    bits = max(len(widths), columns_of + len(_POSITION)) if nulls else 0
+    widths = [*widths, *position]
+    bits = max(len(widths), columns_of + len(position)) if nulls else 0
     header = _up(_HEADER + math.ceil(bits / 8), 8)
     at = header
     for size, unit in widths:

@@ -8,7 +8,7 @@ from typing import ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from avro_data_contracts.contracts.stores.position import PLACE
+from avro_data_contracts.contracts.stores.position import COORDINATES
 from avro_data_contracts.contracts.stores.spec import Fixed, Identifier, ModedSpec
 
 
@@ -85,27 +85,24 @@ class PostgresSpec(ModedSpec):
     def key(self) -> tuple[str, ...]:
         if self.appends and self.partition_by is not None:
             # PostgreSQL wants the column of the partitions in the primary key; an event never changes it.
-            return tuple(dict.fromkeys((*PLACE, self.partition_by.column)))
+            return tuple(dict.fromkeys((*COORDINATES, self.partition_by.column)))
         return super().key
 
     @property
     def fixed(self) -> tuple[Fixed, ...]:
         by = f"by {self.partition_by.column}" if self.partition_by is not None else "none"
         mode, key = super().fixed
-        return mode, Fixed("partitioning", by, "partition_by"), key
+        return mode, Fixed("partitioning", by, self.said("partition_by"), decides=True), key
 
     def of_deletions(self, table: str) -> Self:
         return super().of_deletions(table).model_copy(update={"partition_by": None, "indexes": []})
 
-    def place_of(self, column: str) -> tuple[str | int, ...]:
+    def path_of(self, column: str) -> tuple[str | int, ...]:
         if self.partition_by is not None and column == self.partition_by.column and self.appends:
             return "partition_by", "column"
-        return super().place_of(column)
+        return super().path_of(column)
 
     def index_name(self, index: IndexSpec) -> str:
-        """Return the name of an index, of at most 63 bytes; another index has another name."""
-        name = f"{self.table}__{'_'.join(index.columns)}_{index.type.value}"
-        if len(name.encode()) <= 63:
-            return name
-        digest = hashlib.sha256(repr((index.columns, index.type.value)).encode()).hexdigest()[:8]
-        return f"{self.table}__{digest}_{index.type.value}"
+        """Return the name of an index, of at most 63 bytes; another index of any table has another name."""
+        digest = hashlib.sha256(repr((self.table, index.columns, index.type.value)).encode()).hexdigest()[:8]
+        return f"{'_'.join((self.table, *index.columns, index.type.value))[:54]}_{digest}"

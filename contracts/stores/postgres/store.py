@@ -8,12 +8,13 @@ from typing import Final
 
 from avro_data_contracts.contracts.avro.nodes import AnyType, Record, Schema
 from avro_data_contracts.contracts.stores import types
-from avro_data_contracts.contracts.stores.position import POSITION
 from avro_data_contracts.contracts.stores.postgres import columns, indexes, names, partitions, row_size
 from avro_data_contracts.contracts.stores.postgres.spec import PostgresSpec
 from avro_data_contracts.contracts.stores.store import FIX_TYPE, Changed, Store
 from avro_data_contracts.contracts.stores.table import Column, ColumnType, Refusal, Table
 
+#: How the name ends of the table into which the stream loads a batch.
+STAGING: Final = "__staging"
 #: The most columns of a table.
 MOST_COLUMNS: Final = 1600
 #: Conversions in which every value stays the same.
@@ -69,9 +70,6 @@ class Postgres(Store):
             yield Changed(notes=(words,))
 
     def table_refusals(self, table: Table) -> Iterator[Refusal]:
-        if (count := len(table.all_columns)) > MOST_COLUMNS:
-            why = f"the table has {count:,} columns, and a PostgreSQL table has at most {MOST_COLUMNS:,}"
-            yield Refusal("", why, _TOO_WIDE, ("table",))
         yield from indexes.refusals(table)
         yield from partitions.refusals(table)
 
@@ -106,34 +104,41 @@ class Postgres(Store):
             return None
         return Refusal(name, why, "rename the field")
 
-    def place_refusals(self, sink: PostgresSpec) -> Iterator[tuple[str, Refusal]]:
+    def target_refusals(self, sink: PostgresSpec) -> Iterator[Refusal]:
         if names.is_own_schema(sink.schema_name):
             why = f"the schema {sink.schema_name} is PostgreSQL's own"
-            yield "schema", Refusal("", why, "name another schema")
+            yield Refusal("", why, "name another schema", ("schema",))
+        if sink.table.endswith(STAGING):
+            why = f"the stream of the table {sink.table.removesuffix(STAGING)} drops a table of this name"
+            yield Refusal("", f"the table {sink.table}: {why}", "choose another name", ("table",))
 
-    def size_refusals(self, record: Record, schema: Schema) -> Iterator[Refusal]:
-        most = MOST_COLUMNS - len(POSITION)
+    def size_refusals(self, sink: PostgresSpec, record: Record, schema: Schema) -> Iterator[Refusal]:
+        most = MOST_COLUMNS - len(sink.bookkeeping)
         count = len(record.fields)
         if count > most:
             yield Refusal(
                 "",
-                f"the value has {count:,} fields, but a PostgreSQL table has at most {MOST_COLUMNS:,} columns, and "
-                f"the stream needs {MOST_COLUMNS - most} of them",
+                f"the value has {count:,} fields{_with_paths(sink)}, but a PostgreSQL table has at most "
+                f"{MOST_COLUMNS:,} columns, and the stream needs {MOST_COLUMNS - most} of them",
                 _TOO_WIDE,
             )
-        elif _has_columns(record, schema) and (size := row_size.least(record, schema)) > row_size.MOST:
+        elif _has_columns(record, schema) and (size := row_size.least(record, schema, sink)) > row_size.MOST:
             why = f"even the smallest row has {size:,} bytes, but a row of PostgreSQL has at most {row_size.MOST:,}"
             yield Refusal("", why, _TOO_WIDE)
 
-    def full_row_refusals(self, record: Record, schema: Schema) -> Iterator[Refusal]:
-        if not _has_columns(record, schema) or any(self.size_refusals(record, schema)):
+    def full_row_refusals(self, sink: PostgresSpec, record: Record, schema: Schema) -> Iterator[Refusal]:
+        if not _has_columns(record, schema) or any(self.size_refusals(sink, record, schema)):
             return
-        if (size := row_size.full(record, schema)) > row_size.MOST:
+        if (size := row_size.full(record, schema, sink)) > row_size.MOST:
             why = (
                 f"a row with a value in every field has {size:,} bytes, but a row of PostgreSQL has at most "
                 f"{row_size.MOST:,}, so such a record cannot be stored"
             )
             yield Refusal("", why, _TOO_WIDE)
+
+
+def _with_paths(sink: PostgresSpec) -> str:
+    return " and columns of paths" if sink.columns else ""
 
 
 def _has_columns(record: Record, schema: Schema) -> bool:

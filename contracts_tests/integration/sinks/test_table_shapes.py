@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
+from cassandra import InvalidRequest
 from confluent_kafka.admin import AdminClient
 from pyspark.sql import SparkSession
 from structlog.testing import capture_logs
@@ -24,9 +25,10 @@ from avro_data_contracts.contracts.tables import layout
 from avro_data_contracts.streaming.inspection.reconcile import reconcile
 from avro_data_contracts.streaming.run import job
 from avro_data_contracts.streaming.stores.cassandra import connection as cassandra
-from avro_data_contracts.streaming.stores.cassandra import row_by_row
+from avro_data_contracts.streaming.stores.cassandra import expiry, row_by_row
 from avro_data_contracts.streaming.stores.cassandra.sink import CassandraSink
 from avro_data_contracts.streaming.stores.postgres import connection as postgres
+from avro_data_contracts.streaming.stores.postgres.partitions import MOST_AT_ONCE
 from contracts_tests.fixtures.complaints import complaints
 from contracts_tests.fixtures.made_up import pipeline_of
 from contracts_tests.fixtures.pipeline import Pipeline
@@ -61,6 +63,14 @@ def reshape(pipeline: Pipeline, **stores: dict[str, Any]) -> None:
     spec["sinks"] = {kind: {**own[kind], "table": pipeline.folder.name, **said} for kind, said in stores.items()}
     # Records of 2025: retention by age would delete them.
     spec["kafka"] = {"config": {"retention.ms": "-1"}}
+    file.write_text(yaml.safe_dump(spec, sort_keys=False))
+
+
+def with_any_time(pipeline: Pipeline) -> None:
+    """Let the topic take events of any time."""
+    file = pipeline.folder / "contract.yaml"
+    spec = yaml.safe_load(file.read_text())
+    spec["kafka"]["config"]["message.timestamp.after.max.ms"] = str(2**62)
     file.write_text(yaml.safe_dump(spec, sort_keys=False))
 
 
@@ -106,6 +116,7 @@ def plain(value: Any) -> Any:
     return value
 
 
+ID = {"primary_key": ["id"]}
 APPENDS = {"cassandra": {"mode": "append"}, "postgres": {"mode": "append"}}
 PLACE = ("kafka_topic_id", "kafka_partition", "kafka_offset", "id", "total")
 
@@ -270,6 +281,52 @@ def test_row_goes_a_ttl_after_its_event_whenever_it_is_read(shaped: Shaped) -> N
     with capture_logs() as logs:
         job.prepare(pipeline.settings, pipeline.contract)
     assert [line for line in logs if line["event"] == "table altered"] == []
+
+
+def test_ttl_that_no_row_could_have_stops_the_stream_and_the_longest_one_is_taken(shaped: Shaped) -> None:
+    """The limit is that of the real server: a row that stays until the last second is accepted, and no longer one."""
+    pipeline = shaped(cassandra={"primary_key": ["id"], "ttl": "1000w"})
+    pipeline.register()
+    with pytest.raises(Refused, match="this cluster refuses rows that stay beyond 2038-01-19: write a ttl of at mo"):
+        job.prepare(pipeline.settings, pipeline.contract)
+    reshape(pipeline, cassandra={"primary_key": ["id"], "ttl": "2d"})
+    job.prepare(pipeline.settings, pipeline.contract)
+    spec = pipeline.contract.spec.sinks.cassandra
+    with cassandra.connect(pipeline.settings) as session:
+        last = expiry.last(session)
+        position = "kafka_timestamp, kafka_partition, kafka_offset) VALUES ('x', 0, 0, 0)"
+        insert = f"INSERT INTO {spec.quoted} (id, {position} USING TTL "
+        session.execute(insert + str(last - int(time.time()) - 60))
+        with pytest.raises(InvalidRequest, match="exceeds maximum supported expiration date"):
+            session.execute(insert + str(last - int(time.time()) + 60))
+    with_any_time(pipeline)
+    send(pipeline, (0, order(1)), (last * 1000 - NOON, order(2)))
+    pipeline.stream()
+    (words,) = complaints(pipeline)
+    assert "exceeds maximum supported expiration date" in words
+
+
+def test_reconcile_finds_rows_of_moments_that_python_has_not(shaped: Shaped) -> None:
+    """In the event's own time, and in a time of the value; both in the key."""
+    fields = {"id": "string", "moment": {"type": "long", "logicalType": "timestamp-millis"}}
+    pipeline = shaped(
+        fields,
+        cassandra={
+            "mode": "append",
+            "partition_key": ["id"],
+            "clustering": ["kafka_timestamp desc", "moment"],
+        },
+        postgres={"mode": "append", "partition_by": {"column": "kafka_timestamp", "every": "year", "ahead": 0}},
+    )
+    with_any_time(pipeline)
+    schema_id = pipeline.register()
+    for stamp in (1, 400_000_000_000_000):
+        value = pipeline.encode(schema_id, {"id": "a", "moment": NOON})
+        pipeline.send({"value": value, "timestamp": stamp})
+    pipeline.stream()
+    outcome = reconcile(pipeline.settings, pipeline.contract)
+    assert outcome.in_order()
+    assert {kind: one.rows for kind, one in outcome.stores.items()} == {"cassandra": 2, "postgres": 2}
 
 
 def test_append_keeps_the_history_of_a_partition_in_order(shaped: Shaped) -> None:
@@ -472,17 +529,67 @@ def test_reader_does_not_hold_up_a_new_partition(shaped: Shaped) -> None:
         assert reader.execute(query).fetchall() == [(0,), (1,)]
 
 
-def test_batch_for_too_many_partitions_stops_the_stream_with_the_fix(shaped: Shaped) -> None:
+def test_batch_may_need_any_number_of_partitions(shaped: Shaped) -> None:
+    """They are created, and the rows stored, in portions; a row that PostgreSQL refuses is among them."""
     by = {"column": "placed_at", "every": "hour", "ahead": 0}
     pipeline = shaped(postgres={"mode": "append", "partition_by": by})
-    send(pipeline, *((0, order(at, placed_at=(NOON + at * 3_600_000) * 1000)) for at in range(501)))
-    with pytest.raises(Refused, match="the rows of one batch need 501 new partitions") as caught:
-        pipeline.stream()
-    assert "choose a longer `every`" in caught.value.fix
-    assert rows_of_postgres(pipeline, "total") == []
-    reshape(pipeline, postgres={"mode": "append", "partition_by": {**by, "every": "month"}})
+    pipeline.register()
+    job.prepare(pipeline.settings, pipeline.contract)
+    spec = pipeline.contract.spec.sinks.postgres
+    with postgres.connect(pipeline.settings) as connection:
+        connection.execute(f"ALTER TABLE {spec.quoted} ADD CONSTRAINT few CHECK (total <> 57)")
+    many = 3 * MOST_AT_ONCE + 1
+    send(pipeline, *((0, order(at, placed_at=(NOON + at * 3_600_000) * 1000)) for at in range(many)))
     pipeline.stream()
-    assert sorted(rows_of_postgres(pipeline, "total")) == [(at,) for at in range(501)]
+    wanted = [(at,) for at in range(many) if at != 57]
+    assert sorted(rows_of_postgres(pipeline, "total")) == wanted
+    assert complaints(pipeline) == ["CheckViolation (23514), constraint few"]
+    with postgres.connect(pipeline.settings) as connection:
+        query = f"SELECT count(DISTINCT tableoid), count(*) FROM {spec.quoted}"
+        assert connection.execute(query).fetchone() == (many - 1, many - 1)
+    # The partitions are there now: their rows are stored in portions too.
+    pipeline.stream(afresh=True)
+    assert sorted(rows_of_postgres(pipeline, "total")) == wanted
+    assert reconcile(pipeline.settings, pipeline.contract).in_order()
+
+
+def test_late_row_of_a_detached_partition_gets_a_partition_of_another_name(shaped: Shaped) -> None:
+    by = {"column": "placed_at", "every": "day", "ahead": 0}
+    pipeline = shaped(postgres={"mode": "append", "partition_by": by})
+    send(pipeline, (0, order(0)))
+    pipeline.stream()
+    spec = pipeline.contract.spec.sinks.postgres
+    old = f"{spec.table}_p2025_01_01"
+    for number in (1, 2):
+        with postgres.connect(pipeline.settings) as connection:
+            query = f"SELECT tableoid::regclass::text FROM {spec.quoted} LIMIT 1"
+            (name,) = connection.execute(query).fetchone()
+            connection.execute(f"ALTER TABLE {spec.quoted} DETACH PARTITION {name}")
+        send(pipeline, (number, order(number)))
+        pipeline.stream()
+        assert rows_of_postgres(pipeline, "total") == [(number,)]
+    assert complaints(pipeline) == []
+    with postgres.connect(pipeline.settings) as connection:
+        assert connection.execute(f"SELECT total FROM {old}").fetchall() == [(0,)]
+
+
+def test_partitions_do_not_depend_on_how_the_database_writes_moments(shaped: Shaped) -> None:
+    by = {"column": "placed_at", "every": "day", "ahead": 3}
+    pipeline = shaped(postgres={"mode": "append", "partition_by": by})
+    dsn = pipeline.settings.postgres_dsn
+    odd = f"{dsn}{'&' if '?' in dsn else '?'}options=-c%20datestyle%3DSQL,DMY%20-c%20timezone%3DAsia/Kolkata"
+    pipeline.settings = pipeline.settings.model_copy(update={"postgres_dsn": odd})
+    send(pipeline, *((0, order(day, placed_at=(NOON + day * 86_400_000) * 1000)) for day in range(14)))
+    pipeline.stream()
+    pipeline.settings = pipeline.settings.model_copy(update={"postgres_dsn": dsn})
+    send(pipeline, *((0, order(14 + day, placed_at=(NOON + day * 86_400_000) * 1000)) for day in range(14)))
+    pipeline.stream()
+    spec = pipeline.contract.spec.sinks.postgres
+    with postgres.connect(pipeline.settings) as connection:
+        query = f"SELECT tableoid::regclass::text, array_agg(total ORDER BY total) FROM {spec.quoted} GROUP BY 1"
+        found = {name.removeprefix(spec.table): totals for name, totals in connection.execute(query)}
+    assert found == {f"_p2025_01_{day + 1:02}": [day, 14 + day] for day in range(14)}
+    assert complaints(pipeline) == []
 
 
 def test_rows_sent_one_by_one_keep_their_time_to_live(shaped: Shaped, spark: SparkSession) -> None:
@@ -504,6 +611,33 @@ def test_rows_sent_one_by_one_keep_their_time_to_live(shaped: Shaped, spark: Spa
     assert 90 < found.left <= 100
 
 
+def test_field_may_be_called_as_what_only_a_table_with_ttl_needs(shaped: Shaped) -> None:
+    fields = {"id": "string", "name": "string", "kafka_ttl": "int"}
+    for stores in ({"cassandra": {"partition_key": ["id"], "clustering": ["kafka_ttl"]}}, {"postgres": ID}):
+        pipeline = shaped(fields, **stores)
+        schema_id = pipeline.register()
+        job.prepare(pipeline.settings, pipeline.contract)
+        job.prepare(pipeline.settings, pipeline.contract)
+        for number in (1, 2):
+            value = {"id": f"o{number}", "name": "n", "kafka_ttl": number}
+            pipeline.send({"value": pipeline.encode(schema_id, value), "timestamp": NOON})
+        pipeline.stream()
+        (found,) = rows(pipeline, "id", "kafka_ttl").values()
+        assert found == [("o1", 1), ("o2", 2)]
+        time.sleep(2)  # no cell expires
+        assert next(iter(rows(pipeline, "id", "kafka_ttl").values())) == found
+
+
+def test_event_without_fields_has_a_row_whose_key_is_all_of_it(shaped: Shaped) -> None:
+    by = {"column": "kafka_timestamp", "every": "day", "ahead": 0}
+    pipeline = shaped({}, postgres={"mode": "append", "partition_by": by})
+    schema_id = pipeline.register()
+    pipeline.send(*({"value": pipeline.encode(schema_id, {}), "timestamp": NOON + at} for at in range(3)))
+    pipeline.stream()
+    pipeline.stream(afresh=True)
+    assert sorted(rows_of_postgres(pipeline, "kafka_offset")) == [(0,), (1,), (2,)]
+
+
 LOCAL = {"type": "long", "logicalType": "local-timestamp-micros"}
 DATE = {"type": "int", "logicalType": "date"}
 #: What the partitions are by, how long they are, two values, and how the names of their partitions end; the last is
@@ -521,10 +655,7 @@ def test_partition_of_every_kind_of_time_holds_its_rows(shaped: Shaped, name: st
     kind, column, every, moments, endings = PARTED[name]
     by = {"column": column, "every": every, "ahead": 0}
     pipeline = shaped({"id": "string", "moment": kind}, postgres={"mode": "append", "partition_by": by})
-    file = pipeline.folder / "contract.yaml"
-    spec = yaml.safe_load(file.read_text())
-    spec["kafka"]["config"]["message.timestamp.after.max.ms"] = str(2**62)
-    file.write_text(yaml.safe_dump(spec, sort_keys=False))
+    with_any_time(pipeline)
     schema_id = pipeline.register()
     for at, moment in enumerate(moments):
         value = {"id": str(at), "moment": moment if column == "moment" else at}

@@ -77,7 +77,7 @@ def test_largest_table_accepted_by_lint_holds_a_full_row(stack: RunningStack, wh
     def too_wide(number: int) -> bool:
         found = schema(number)
         refusals = (STORE.size_refusals, STORE.full_row_refusals)
-        return any(one for refused in refusals for one in refused(found.root, found))
+        return any(one for refused in refusals for one in refused(sink, found.root, found))
 
     # One more column is refused; for types that take turns, one more of each.
     most = bisect_left(range(1, 1594), True, key=too_wide)
@@ -87,7 +87,9 @@ def test_largest_table_accepted_by_lint_holds_a_full_row(stack: RunningStack, wh
             found = schema(number)
             place = sink.model_copy(update={"table": f"{sink.table}_{number}"})
             # Built by hand: the stream would refuse the larger table.
-            table = Table(place, tuple(layout._column(found, field, place) for field in found.root.fields))
+            table = Table(
+                place, tuple(layout._column(found, field, place, field.name) for field in found.root.fields)
+            )
             for statement in STORE.create(table):
                 connection.execute(statement)
             row = [1, *(filled(value, at) for at in range(number)), "2024-02-29T00:00:00Z", 1, 1]

@@ -130,6 +130,37 @@ def test_export_carries_docs_tags_defaults_and_retention() -> None:
     assert (note["required"], note["customProperties"]) == (False, [{"property": "default", "value": None}])
 
 
+TABLES = """\
+topic: orders
+owner: shop
+compatibility: BACKWARD
+value: value.avsc
+"""
+EVENTS = "{table: a, mode: append}"
+
+
+@pytest.mark.parametrize(
+    ("sinks", "key", "wanted"),
+    [
+        ("{postgres: {table: a, primary_key: [f1, f0]}}", False, {"f1": 1, "f0": 2}),
+        ("{cassandra: {keyspace: k, " + EVENTS[1:] + ", postgres: {table: a, primary_key: [f1]}}", False, {"f1": 1}),
+        ("{postgres: " + EVENTS + "}", True, {"f0": 1}),
+        ("{postgres: " + EVENTS + "}", False, {}),
+    ],
+)
+def test_primary_key_is_that_of_a_table_with_one_or_of_the_topic(
+    sinks: str, key: bool, wanted: dict[str, int]
+) -> None:
+    contract = TABLES + f"sinks: {sinks}\n" + ("key: key.avsc\n" if key else "")
+    texts = {"orders__contract_yaml": contract, "orders__value_avsc": value("string", "string")}
+    if key:
+        texts["orders__key_avsc"] = value("string")
+    exported = odcs.of(load(**texts).get("orders"), "kafka:9092")
+    VALIDATOR.validate(exported)
+    found = {name: one["primaryKeyPosition"] for name, one in fields(exported).items() if one.get("primaryKey")}
+    assert found == wanted
+
+
 RULES = """\
 rules:
   - {name: there, field: f0, required: true, description: it is there}

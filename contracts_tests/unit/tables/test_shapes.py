@@ -5,22 +5,25 @@ from __future__ import annotations
 import itertools
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from avro_data_contracts.contracts.catalog import loading
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.stores.known import store_of
+from avro_data_contracts.contracts.stores.postgres.spec import IndexSpec, IndexType, PostgresSpec
 from avro_data_contracts.contracts.stores.spec import SinkSpec
+from avro_data_contracts.contracts.stores.table import Refusal, Table
 from avro_data_contracts.contracts.tables import layout
 from avro_data_contracts.contracts.tables.wording import told
 from contracts_tests.fixtures.changes import Files, write
 from contracts_tests.fixtures.command import run_contracts
 
+DAY = {"type": "int", "logicalType": "date"}
 CITY = {"type": "record", "name": "Address", "fields": [
     {"name": "city", "type": "string"},
     {"name": "at", "type": ["null", {"type": "record", "name": "At", "fields": [{"name": "lat", "type": "double"}]}]},
@@ -111,10 +114,28 @@ def test_declared_indexes_are_created_once_by_names_that_fit() -> None:
     created = [
         one for one in layout.migrate(None, layout.of(contract, contract.sinks[0])).statements if "INDEX" in one
     ]
-    assert created[1] == 'CREATE INDEX IF NOT EXISTS "orders__at_brin" ON "public"."orders" USING brin ("at")'
+    assert created[1].startswith('CREATE INDEX IF NOT EXISTS "orders_at_brin_')
+    assert created[1].endswith('" ON "public"."orders" USING brin ("at")')
     name = created[0].split('"')[1]
-    assert len(name) <= 63
-    assert name.startswith("orders__")
+    assert len(name) == 63
+    assert name.startswith("orders_customer_with_a_very_long_name_indeed_placed_at_")
+
+
+NAMES = st.text("ab_", min_size=1, max_size=30)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(NAMES, st.lists(NAMES, min_size=1, max_size=3, unique=True)), min_size=2, max_size=8))
+@example([("orders", ["a_b"]), ("orders", ["a", "b"]), ("orders_a", ["b"]), ("o" * 47, ["a"] * 3)])
+def test_two_indexes_never_have_one_name_and_each_fits(indexes: list[tuple[str, list[str]]]) -> None:
+    names = {}
+    for table, columns in indexes:
+        for type_ in IndexType:
+            name = PostgresSpec(table=f"t{table}", primary_key=["id"]).index_name(
+                IndexSpec(columns=columns, type=type_)
+            )
+            assert len(name) <= 63
+            assert names.setdefault(name, (table, columns, type_)) == (table, columns, type_)
 
 
 #: Kind, before, after, and what the refusals say; none where the change is possible.
@@ -145,7 +166,7 @@ CHANGES: list[tuple[str, dict[str, Any], dict[str, Any], list[str]]] = [
         "postgres",
         {"mode": "append", "partition_by": {"column": "at", "every": "day"}},
         {"mode": "append", "partition_by": {"column": "day", "every": "day"}},
-        ["the partitioning was by at, and is now by day", "the primary key was (kafka_topic_id, kafka_partition, "],
+        ["the partitioning was by at, and is now by day"],
     ),
     (
         "postgres",
@@ -184,13 +205,23 @@ def test_altered_settings_are_told() -> None:
     assert found.statements == ()
     words = "rows still go 1 day after they were written: write `ttl: 0` to keep them for ever"
     assert [told(note) for note in found.notes] == [words]
-    assert migrated("cassandra", ID, {**ID, "ttl": 0}) == layout.Migration()
+    # Nobody knows what the table has if no contract has said it.
+    found = migrated("cassandra", ID, {**ID, "ttl": 0})
+    assert found.statements == ('ALTER TABLE "shop"."orders" WITH default_time_to_live = 0',)
+    words = "rows written from now on stay for ever, existing ones as long as before"
+    assert [told(note) for note in found.notes] == [words]
+    assert migrated("cassandra", {**ID, "ttl": 0}, ID) == layout.Migration()
 
     found = migrated(
         "postgres", {**ID, "indexes": [{"columns": ["at"]}]}, {**ID, "indexes": [{"columns": ["count"]}]}
     )
-    assert found.statements == ('CREATE INDEX IF NOT EXISTS "orders__count_btree" ON "public"."orders" ("count")',)
-    assert told(found.notes[0]).startswith("the index orders__at_btree stays: drop it if no query needs it")
+    assert found.statements == (
+        'CREATE INDEX IF NOT EXISTS "orders_count_btree_NAME" ON "public"."orders" ("count")'.replace(
+            "NAME", found.statements[0].split('"')[1][-8:]
+        ),
+    )
+    assert told(found.notes[0]).startswith("the index orders_at_btree_")
+    assert " stays: drop it if no query needs it" in told(found.notes[0])
 
 
 def test_column_of_a_path_is_added_and_left_like_a_field() -> None:
@@ -201,7 +232,18 @@ def test_column_of_a_path_is_added_and_left_like_a_field() -> None:
     found = migrated("postgres", city, ID)
     assert [told(note) for note in found.notes] == ["city stays in the table, but nothing writes to it"]
     found = migrated("postgres", city, {**ID, "columns": {"city": "address.at.lat"}})
-    assert [refusal.why.split(",")[0] for refusal in found.refusals] == ["city was text"]
+    assert [(no.why.split(",")[0], no.at) for no in found.refusals] == [("city was text", ("columns", "city"))]
+
+
+def test_other_path_of_a_column_is_told() -> None:
+    """No statement is needed, and a store knows no paths: only a note can say that old rows have another field."""
+    for kind in ("cassandra", "postgres"):
+        before, after = ({**ID, "columns": {"city": path}} for path in ("address.city", "home.city"))
+        found = migrated(kind, before, after)
+        words = "city has had the values of address.city, and gets those of home.city from now on"
+        assert words in [told(note) for note in found.notes]
+        assert not found.refusals
+        assert migrated(kind, before, before) == layout.Migration()
 
 
 @pytest.mark.parametrize(
@@ -268,7 +310,20 @@ FAULTS: list[tuple[str, dict[str, Any], str, str]] = [
         "kafka_offset is in the key already",
     ),
     ("cassandra", {**ID, "ttl": "90 days"}, "sinks.cassandra.ttl", "write one like 90d"),
-    ("cassandra", {**ID, "ttl": -1}, "sinks.cassandra.ttl", "more than 20 years"),
+    ("cassandra", {**ID, "ttl": -1}, "sinks.cassandra.ttl", "-1 is not a time"),
+    ("cassandra", {**ID, "ttl": "٣d"}, "sinks.cassandra.ttl", "is not a time"),
+    ("cassandra", {"partition_key": ["id"], "clustering": ["at", "at desc"]}, "sinks.cassandra", "names 'at' twice"),
+    ("cassandra", {"partition_key": ["id"], "clustering": ["id"]}, "sinks.cassandra", "names 'id' twice"),
+    ("cassandra", {"mode": "append", "partition_key": ["id", "id"]}, "sinks.cassandra", "names 'id' twice"),
+    ("cassandra", {"partition_key": [], "clustering": ["at"]}, "sinks.cassandra", "name its fields in partition_key"),
+    ("cassandra", {"partition_key": []}, "sinks.cassandra", "primary_key is missing"),
+    (
+        "cassandra",
+        {"mode": "append", "partition_key": ["id", "kafka_partition"]},
+        "sinks.cassandra.partition_key",
+        "kafka_partition is in the key already",
+    ),
+    ("cassandra", {"primary_key": ["kafka_offset"]}, "sinks.cassandra.primary_key", "is another one in each event"),
     ("cassandra", {**ID, "ttl": "1044w"}, "sinks.cassandra.ttl", "is more than 20 years"),
     ("cassandra", {**ID, "ttl": True}, "sinks.cassandra.ttl", "is not a time"),
     ("postgres", {**ID, "ttl": "9d"}, "sinks.postgres.ttl", "unknown key"),
@@ -335,6 +390,95 @@ IMPOSSIBLE: list[tuple[dict[str, Any], str, str]] = [
     ({"primary_key": ["id"], "partition_by": {"column": "id", "every": "day"}}, "partition_by.column", "is text"),
     ({"primary_key": ["day"], "partition_by": {"column": "day", "every": "hour"}}, "partition_by.column", "no hours"),
 ]
+
+
+#: Keys of the PostgreSQL sink whose column has no time.
+NOT_A_TIME: list[dict[str, Any]] = [
+    {"mode": "append", "partition_by": {"column": "id", "every": "day"}, "columns": {"inner": "address.day"}},
+    {"primary_key": ["id", "day"], "partition_by": {"column": "id", "every": "day"}},
+    {"primary_key": ["id"], "partition_by": {"column": "id", "every": "day"}},
+]
+
+
+@pytest.mark.parametrize("said", NOT_A_TIME)
+def test_every_column_that_a_refusal_names_for_partitions_is_accepted(said: dict[str, Any]) -> None:
+    found = files("postgres", **said)
+    found.drop("address")
+    found.drop("home")
+    found.add("address", {"type": "record", "name": "A", "fields": [{"name": "day", "type": DAY}]})
+    contract = loading.from_files(found.texts, "schemas").get("orders")
+    (refusal,) = cast("tuple[Refusal, ...]", layout.wanted(contract, contract.sinks[0]))
+    assert refusal.at == ("partition_by", "column")
+    if said.get("mode") == "append":
+        assert refusal.fix == "name one of at, day, kafka_timestamp"
+    named = refusal.fix.removeprefix("name one of ").split(", ") if refusal.fix.startswith("name") else []
+    assert bool(named) is ("day" in said.get("primary_key", ["day"]))
+    for name in named:
+        found.spec["sinks"]["postgres"]["partition_by"]["column"] = name
+        again = loading.from_files(found.texts, "schemas").get("orders")
+        assert isinstance(layout.wanted(again, again.sinks[0]), Table)
+
+
+def test_names_are_reserved_where_the_stream_needs_them_and_nowhere_else() -> None:
+    """`kafka_ttl` with a ttl; the topic's id in a table with a row for each event."""
+    for name, kind, said, refused in (
+        ("kafka_ttl", "cassandra", ID, False),
+        ("kafka_ttl", "cassandra", {**ID, "ttl": 0}, False),
+        ("kafka_ttl", "cassandra", {**ID, "ttl": "9d"}, True),
+        ("kafka_ttl", "postgres", ID, False),
+        ("kafka_topic_id", "postgres", {"primary_key": ["kafka_topic_id"]}, False),
+        ("kafka_topic_id", "cassandra", {"primary_key": ["id", "kafka_topic_id"]}, False),
+        ("kafka_topic_id", "postgres", {"mode": "append"}, True),
+        ("KAFKA_OFFSET", "postgres", ID, True),
+    ):
+        found = files(kind, **said)
+        found.add(name, "string")
+        contract = loading.from_files(found.texts, "schemas").get("orders")
+        assert isinstance(layout.wanted(contract, contract.sinks[0]), tuple) is refused, (name, kind, said)
+
+
+#: Kind, before, after, and the path of the finding: a key that the new contract has, or the sink.
+PLACES: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
+    (
+        "cassandra",
+        {**ID, "columns": {"zip": "address.city"}},
+        {**ID, "columns": {"zip": "address.at.lat"}},
+        "columns.zip",
+    ),
+    ("cassandra", ID, {"mode": "append"}, "mode"),
+    ("cassandra", {"mode": "append"}, ID, ""),
+    ("cassandra", ID, {"partition_key": ["at"], "clustering": ["id"]}, "partition_key"),
+    ("cassandra", {"mode": "append", "partition_key": ["id"]}, {"mode": "append"}, ""),
+    ("postgres", ID, {"primary_key": ["at"]}, "primary_key"),
+    ("postgres", {"mode": "append", "partition_by": BY_DAY}, {"mode": "append"}, ""),
+    ("postgres", {"mode": "append"}, {"mode": "append", "partition_by": BY_DAY}, "partition_by"),
+]
+
+
+@pytest.mark.parametrize(("kind", "before", "after", "path"), PLACES)
+def test_one_finding_of_a_change_at_the_key_that_says_it(
+    kind: str,
+    before: dict[str, Any],
+    after: dict[str, Any],
+    path: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path, files(kind, **before), "old")
+    write(tmp_path, files(kind, **after))
+    done = run_contracts("check", "--format", "json", "--against", "old")
+    found = [one["path"] for one in json.loads(done.stdout)["findings"] if one["rule"] == "TABLE_CANNOT_CHANGE"]
+    assert found == [".".join(filter(None, ("sinks", kind, path)))]
+
+
+@pytest.mark.parametrize("number", ["1:30", "010", "-017", "1:30.5"])
+def test_number_that_yaml_reads_in_another_base_is_refused(number: str) -> None:
+    texts = files("cassandra", **ID, ttl=777).texts
+    name = "orders/contract.yaml"
+    texts = {**texts, name: texts[name].replace("777", number)}
+    with pytest.raises(ConfigurationError, match=f"{number} is not decimal"):
+        loading.from_files(texts, "schemas").get("orders")
 
 
 @pytest.mark.parametrize(("said", "path", "words"), IMPOSSIBLE)
@@ -416,3 +560,33 @@ def test_earlier_version_keeps_its_columns_although_it_lacks_what_the_sink_says_
     assert [one.column.name for one in table.left] == ["colour"]
     (refusal,) = layout.migrate(table, layout.of(second, second.sinks[0])).refusals
     assert refusal.why.startswith("colour was text in version 1, whose column is still there, and is now integer")
+
+
+@pytest.mark.parametrize(
+    ("said", "grows"),
+    [
+        ({"mode": "append"}, False),
+        ({"mode": "append", "partition_key": ["id"]}, True),
+        ({"mode": "append", "partition_key": ["id", "count"], "clustering": ["at"]}, True),
+        ({"mode": "append", "partition_key": ["id", "day"]}, False),
+        ({"mode": "append", "partition_key": ["kafka_timestamp", "id"]}, False),
+        ({"mode": "append", "partition_key": ["id"], "ttl": "9d"}, False),
+        (ID, False),
+    ],
+)
+def test_partition_that_each_event_makes_larger_is_a_finding(
+    said: dict[str, Any], grows: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path, files("cassandra", **said))
+    found = json.loads(run_contracts("lint", "--format", "json").stdout)["findings"]
+    assert ("GROWING_PARTITION" in {one["rule"] for one in found}) is grows
+
+
+def test_table_that_the_stream_of_another_drops_is_refused() -> None:
+    found = files("postgres", **ID)
+    found.spec["sinks"]["postgres"]["table"] = "orders__staging"
+    contract = loading.from_files(found.texts, "schemas").get("orders")
+    (refusal,) = cast("tuple[Refusal, ...]", layout.wanted(contract, contract.sinks[0]))
+    assert refusal.at == ("table",)
+    assert "the stream of the table orders drops" in refusal.why

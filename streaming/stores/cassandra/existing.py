@@ -7,7 +7,7 @@ from typing import Any
 from cassandra.cluster import Session
 
 from avro_data_contracts.contracts.stores.cassandra.spec import CassandraSpec
-from avro_data_contracts.contracts.stores.position import EVENT_TOPIC, PLACE
+from avro_data_contracts.contracts.stores.position import COORDINATES, EVENT_TOPIC
 from avro_data_contracts.contracts.stores.spec import Mode
 from avro_data_contracts.contracts.stores.table import Column, Table
 from avro_data_contracts.streaming.sinks.altering import as_found, statements, tell
@@ -46,10 +46,10 @@ def _actual(spec: CassandraSpec, key: list[Any], ttl: int) -> CassandraSpec:
     clustering = [
         row.column_name + (" desc" if row.clustering_order == "desc" else "") for row in key if row.kind == _KEY[1]
     ]
-    made = {"ttl": ttl or None, "partition_key": partition, "clustering": clustering}
+    made = {"ttl": ttl, "partition_key": partition, "clustering": clustering}
     if EVENT_TOPIC in names:
-        own = len(clustering) - sum(name in PLACE for name in names if name not in partition)
-        said = {"partition_key": [] if partition == list(PLACE) else partition, "clustering": clustering[:own]}
+        own = len(clustering) - sum(name in COORDINATES for name in names if name not in partition)
+        said = {"partition_key": [] if partition == list(COORDINATES) else partition, "clustering": clustering[:own]}
         actual = spec.model_copy(update={**made, **said, "mode": Mode.append, "primary_key": []})
         order = [(one.partition(" ")[0], one.endswith(" desc")) for one in clustering]
         if list(actual.partition) == partition and list(actual.ordering) == order:

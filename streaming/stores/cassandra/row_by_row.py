@@ -18,14 +18,14 @@ from pyspark.sql import DataFrame, Row
 from avro_data_contracts.contracts.stores.position import EVENT_OFFSET, EVENT_PARTITION, TTL, WRITE_TIME
 from avro_data_contracts.contracts.stores.table import Table
 from avro_data_contracts.streaming.sinks import refusals
-from avro_data_contracts.streaming.sinks.refusals import Place
+from avro_data_contracts.streaming.sinks.refusals import Coordinates
 from avro_data_contracts.streaming.stores.cassandra import failures
 
 # They may be large.
 _AT_ONCE = 100
 
 
-def send(session: Session, numbers: DataFrame, table: Table) -> tuple[int, dict[Place, str]]:
+def send(session: Session, numbers: DataFrame, table: Table) -> tuple[int, dict[Coordinates, str]]:
     """Write each row; return how many were accepted, and which were refused and why.
 
     Args:
@@ -34,8 +34,9 @@ def send(session: Session, numbers: DataFrame, table: Table) -> tuple[int, dict[
     Raises:
         DriverException, NoHostAvailable: the nodes fail, or refuse for a reason that is not about a row.
     """
-    columns = [name for name in numbers.columns if name not in (WRITE_TIME, TTL)]
-    using = [name for name in (WRITE_TIME, TTL) if name in numbers.columns]
+    # Without a time to live, a field may have the name of `TTL`.
+    columns = [column.name for column in table.all_columns]
+    using = [name for name in (WRITE_TIME, TTL) if name in numbers.columns and name not in columns]
     marked = "USING TIMESTAMP ?" + (" AND TTL ?" if TTL in using else "")
     marks = ", ".join("?" for _ in columns)
     listed = ", ".join(f'"{name}"' for name in columns)
@@ -44,7 +45,7 @@ def send(session: Session, numbers: DataFrame, table: Table) -> tuple[int, dict[
     statement = session.prepare(insert)
     types = [column.type for column in statement.column_metadata]
     taken = 0
-    refused: dict[Place, str] = {}
+    refused: dict[Coordinates, str] = {}
     left = numbers.select(*columns, *using).repartition(refusals.PARTS).toLocalIterator()
     while some := list(islice(left, _AT_ONCE)):
         bound: list[tuple[Row, BoundStatement]] = []

@@ -35,7 +35,7 @@ from avro_data_contracts.streaming.sinks.counts import Counts, counted
 from avro_data_contracts.streaming.sinks.newest import NewestWritten
 from avro_data_contracts.streaming.sinks.observed import Observed
 from avro_data_contracts.streaming.sinks.refusals import RowsRefused
-from avro_data_contracts.streaming.stores.cassandra import cells, existing, row_by_row
+from avro_data_contracts.streaming.stores.cassandra import cells, existing, expiry, row_by_row
 from avro_data_contracts.streaming.stores.cassandra.connection import Way, connect, node
 from avro_data_contracts.streaming.stores.cassandra.failures import SERVER
 
@@ -94,6 +94,7 @@ class CassandraSink:
         self._session = _SESSIONS[settings.cassandra_hosts]
         self._node = node(Way.of(settings))
         self._failed_without_refusal = False
+        self._last_expiry = expiry.LAST
 
     def has_table(self) -> bool:
         with connect(self._settings) as session:
@@ -101,10 +102,18 @@ class CassandraSink:
 
     def prepare(self) -> None:
         with connect(self._settings) as session:
+            self._last_expiry = expiry.last(session)
+            self._check_ttl()
             for table in filter(None, (self._table, self._deletions)):
                 existing.bring(session, table)
 
+    def _check_ttl(self) -> None:
+        """Raise Refused if no row of today can stay as long as the contract says: the nodes would refuse each."""
+        if self.spec.ttl and (words := expiry.too_long(self.spec.ttl, time.time(), self._last_expiry)):
+            raise failures.refused(SERVER, self._settings.cassandra_hosts, words)
+
     def write(self, decoded: DataFrame) -> Counts:
+        self._check_ttl()
         before = self._node.generation()
         if not self._session.healthy or before != self._session.met:
             self._session.number += 1

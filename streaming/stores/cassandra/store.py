@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from cassandra import InvalidRequest, OperationTimedOut, ReadTimeout
+from cassandra.cluster import Session
 from cassandra.concurrent import execute_concurrent_with_args
 from cassandra.util import Date, Time
 
@@ -22,7 +22,6 @@ from avro_data_contracts.streaming.stores.store import COUNT_FOR_S, Key, Rows, S
 
 # Partitions in one request.
 _SLICE = 100
-_EPOCH = dt.datetime(1970, 1, 1)
 
 
 class Cassandra(Store):
@@ -47,13 +46,15 @@ class Cassandra(Store):
 
     def positions(self, settings: Settings, spec: CassandraSpec, keys: Sequence[Key]) -> Iterator[tuple[Any, ...]]:
         """Read the partitions of `keys`, many in one request: a request for each costs ten times as much."""
-        # Milliseconds: Python has no year after 9999.
-        millis = f'toUnixTimestamp("{EVENT_TIMESTAMP}")'
-        names = ", ".join((*(f'"{name}"' for name in spec.key), millis, EVENT_PARTITION, EVENT_OFFSET))
         partition = spec.partition
         several = len(partition) > 1
         which = " AND ".join(f'"{name}" = ?' for name in partition) if several else f'"{partition[0]}" IN ?'
         with connect(settings) as session:
+            # As milliseconds: Python has no year after 9999.
+            moments = {EVENT_TIMESTAMP, *_moments(session, spec)}
+            selected = [f'toUnixTimestamp("{one}")' if one in moments else f'"{one}"' for one in spec.key]
+            position = (f'toUnixTimestamp("{EVENT_TIMESTAMP}")', EVENT_PARTITION, EVENT_OFFSET)
+            names = ", ".join((*selected, *position))
             statement = session.prepare(f"SELECT {names} FROM {spec.quoted} WHERE {which}")  # noqa: S608 - identifiers
             types = [column.type for column in statement.column_metadata]
             kinds = [one.typename for one in (types if several else types[0].subtypes)]
@@ -66,7 +67,11 @@ class Cassandra(Store):
             )
             for _, result in asked:
                 for row in result:
-                    yield tuple(map(_plain, row))
+                    key = (
+                        cell * 1000 if name in moments else _plain(cell)
+                        for name, cell in zip(spec.key, row, strict=False)
+                    )
+                    yield (*key, *row[len(spec.key) :])
 
     def count(self, settings: Settings, specs: Iterable[CassandraSpec], slow: set[str]) -> dict[str, Rows]:
         found = {}
@@ -108,15 +113,21 @@ def _for_column(value: Any, kind: str) -> Any:
     return value
 
 
+def _moments(session: Session, spec: CassandraSpec) -> set[str]:
+    """Return the columns of a table that are a `timestamp`."""
+    found = session.execute(
+        "SELECT column_name, type FROM system_schema.columns WHERE keyspace_name = %s AND table_name = %s",
+        (spec.keyspace, spec.table),
+    )
+    return {row.column_name for row in found if row.type == "timestamp"}
+
+
 def _plain(value: Any) -> Any:
     """Convert cassandra-driver's own types to Python's, and times to microseconds."""
     if isinstance(value, Date):
         return value.date()
     if isinstance(value, Time):
         return value.nanosecond_time // 1000
-    if isinstance(value, dt.datetime):
-        # Naive, in UTC; the driver computes milliseconds with a float.
-        return round((value - _EPOCH) / dt.timedelta(milliseconds=1)) * 1000
     return value
 
 

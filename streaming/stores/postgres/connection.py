@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 from urllib.parse import quote, urlencode
 
 import psycopg
@@ -13,6 +14,10 @@ from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.streaming.stores.postgres import failures
 
+# How the server writes moments, whatever its database says: psycopg reads no other form, and what we read back in a
+# statement means the same.
+_FORMS: Final = "SET datestyle = 'ISO, YMD'; SET intervalstyle = 'postgres'; SET timezone = 'UTC'"
+
 
 @contextmanager
 def connect(settings: Settings, *, autocommit: bool = False) -> Iterator[psycopg.Connection]:
@@ -21,7 +26,9 @@ def connect(settings: Settings, *, autocommit: bool = False) -> Iterator[psycopg
     Raises ServiceError when the server cannot be reached, or fails.
     """
     try:
-        with psycopg.connect(settings.postgres_dsn, connect_timeout=10, autocommit=autocommit) as connection:
+        with psycopg.connect(settings.postgres_dsn, connect_timeout=10, autocommit=True) as connection:
+            connection.execute(_FORMS)
+            connection.autocommit = autocommit
             yield connection
     except psycopg.Error as error:
         raise failures.of_driver(address(settings), error) from None

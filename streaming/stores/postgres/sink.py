@@ -21,6 +21,7 @@ from avro_data_contracts.contracts.stores.position import (
     EVENT_TIMESTAMP,
 )
 from avro_data_contracts.contracts.stores.postgres.spec import PostgresSpec
+from avro_data_contracts.contracts.stores.postgres.store import STAGING
 from avro_data_contracts.contracts.tables import layout
 from avro_data_contracts.streaming import failures
 from avro_data_contracts.streaming.portions import portions
@@ -28,10 +29,11 @@ from avro_data_contracts.streaming.sinks import refusals, rows
 from avro_data_contracts.streaming.sinks.altering import tell
 from avro_data_contracts.streaming.sinks.counts import Counts, counted
 from avro_data_contracts.streaming.sinks.observed import Observed
-from avro_data_contracts.streaming.sinks.refusals import Place, RowsRefused
+from avro_data_contracts.streaming.sinks.refusals import Coordinates, RowsRefused
 from avro_data_contracts.streaming.stores.postgres import cells, existing, partitions
 from avro_data_contracts.streaming.stores.postgres.connection import address, connect, jdbc
 from avro_data_contracts.streaming.stores.postgres.failures import SERVER, RowRefused, of_driver
+from avro_data_contracts.streaming.stores.postgres.partitions import Partitions
 
 _LOCK_TIMEOUT_S = 60
 # The JDBC driver keeps the rows of a request in memory, so large ones, by their record's size, go in small requests.
@@ -55,7 +57,11 @@ class PostgresSink:
         self._contract = contract
         self._table = layout.of(contract, spec)
         self._deletions = layout.deletions(self._table) if contract.deletes else None
-        self._staging = f"{spec.table}__staging"
+        self._staging = f"{spec.table}{STAGING}"
+        self._partitions: Partitions | None = None
+        if spec.partition_by is not None:
+            types = {column.name: column.type for column in self._table.all_columns}
+            self._partitions = Partitions(spec, types[spec.partition_by.column])
         self._url, self._properties = jdbc(settings.postgres_dsn)
         # So that no task of an abandoned attempt waits forever for a hanging server.
         self._properties["socketTimeout"] = str(math.ceil(settings.stream_write_timeout_s))
@@ -66,15 +72,17 @@ class PostgresSink:
 
     def prepare(self) -> None:
         wanted = [table for table in (self._table, self._deletions) if table is not None]
-        with connect(self._settings) as connection:
+        with connect(self._settings, autocommit=True) as connection:
             self._lock(connection)
-            altered = [existing.bring(connection, table) for table in wanted]
-            # Unlogged: after a crash its rows are loaded again with the batch.  New each time: the table may differ.
-            for statement in ("DROP TABLE IF EXISTS {staging}", "CREATE UNLOGGED TABLE {staging} (LIKE {table})"):
-                connection.execute(sql.SQL(statement).format(**self._names()))
-            if self._deletions is not None:
-                connection.execute(self._room_for_tombstones())
-            ahead = self._partitions(connection)
+            with connection.transaction():
+                altered = [existing.bring(connection, table) for table in wanted]
+                # Unlogged: after a crash its rows are loaded again with the batch.  New each time: the table may
+                # differ.
+                for statement in ("DROP TABLE IF EXISTS {staging}", "CREATE UNLOGGED TABLE {staging} (LIKE {table})"):
+                    connection.execute(sql.SQL(statement).format(**self._names()))
+                if self._deletions is not None:
+                    connection.execute(self._room_for_tombstones())
+            ahead = self._partitions.create_ahead(connection) if self._partitions else []
         for table, statements in zip(wanted, altered, strict=True):
             tell(table, statements)
         partitions.tell(self.spec, ahead, "ahead")
@@ -85,9 +93,10 @@ class PostgresSink:
             try:
                 connection.execute(self._empty())
                 counts = self._load(decoded)
-                # On the connection that holds the lock: without the lock, this statement fails too.
-                with connection.transaction():
-                    ahead, needed = self._partitions(connection), self._apply(connection)
+                # On the connection that holds the lock: without the lock, these statements fail too.
+                if self._partitions:
+                    partitions.tell(self.spec, self._partitions.create_ahead(connection), "ahead")
+                self._apply(connection)
             except RowRefused as error:
                 told: ServiceError = error
             except psycopg.Error as error:
@@ -95,8 +104,6 @@ class PostgresSink:
                 if not isinstance(told, Refused):
                     raise
             else:
-                partitions.tell(self.spec, ahead, "ahead")
-                partitions.tell(self.spec, needed, "for rows outside of the others")
                 return counts
             if refused := self._refused(connection, decoded):
                 raise RowsRefused(self.name, refused)
@@ -126,29 +133,29 @@ class PostgresSink:
         properties = {**self._properties, "batchsize": str(at_once)}
         some.write.jdbc(self._url, self._names()["staging"].as_string(), mode="append", properties=properties)
 
-    def _partitions(self, connection: psycopg.Connection, loaded: str = "") -> list[str]:
-        """Create the partitions ahead, or those of the loaded rows, and return their names."""
-        by = self.spec.partition_by
-        if by is None:
-            return []
-        column = next(one for one in self._table.all_columns if one.name == by.column)
-        return partitions.create(connection, self.spec, column.type, loaded)
-
-    def _apply(self, connection: psycopg.Connection) -> list[str]:
-        """Apply the loaded rows to the table; return the partitions that were created for them."""
-        created = self._partitions(connection, self._staging)
-        for statement in self._delete() if self._deletions is not None else ():
-            connection.execute(statement)
-        connection.execute(self._upsert())
-        return created
+    def _apply(self, connection: psycopg.Connection) -> None:
+        """Apply the loaded rows to the table, in one transaction unless they have very many partitions."""
+        portions: list[sql.Composable] = [sql.SQL("true")]
+        if self._partitions:
+            deleted = DELETED if self._deletions is not None else ""
+            created = self._partitions.create_for(connection, self._staging, without=deleted)
+            partitions.tell(self.spec, created, "for rows outside of the others")
+            portions = self._partitions.portions(connection, self._staging)
+        for number, portion in enumerate(portions):
+            with connection.transaction():
+                for statement in self._delete() if self._deletions is not None and not number else ():
+                    connection.execute(statement)
+                connection.execute(self._upsert(portion))
 
     def _empty(self) -> sql.Composed:
         return sql.SQL("TRUNCATE {staging}").format(**self._names())
 
-    def _refused(self, connection: psycopg.Connection, decoded: DataFrame) -> dict[Place, str]:
-        """Find the rows that PostgreSQL refuses, and why, by halving; then roll everything back.
+    def _refused(self, connection: psycopg.Connection, decoded: DataFrame) -> dict[Coordinates, str]:
+        """Find the rows that PostgreSQL refuses, and why, by halving; store the others.
 
         Rows are tried in the order of the batch: if two break a constraint only together, the later one is refused.
+        What is stored is committed: a transaction of them all might lock more partitions than the server can.  The
+        batch is written again, which changes nothing of it.
         """
         order = (EVENT_PARTITION, EVENT_OFFSET)
         frame = self._rows(decoded).repartitionByRange(refusals.PARTS, *order).sortWithinPartitions(*order)
@@ -158,7 +165,7 @@ class PostgresSink:
             values=sql.SQL(", ").join([sql.Placeholder()] * len(frame.columns)),
         )
         at = (frame.columns.index(EVENT_PARTITION), frame.columns.index(EVENT_OFFSET))
-        refused: dict[Place, str] = {}
+        refused: dict[Coordinates, str] = {}
         taken = 0
         # A refusal whose condition is not about rows.  If other rows are accepted, a trigger or a policy refused one.
         others: Refused | None = None
@@ -169,7 +176,7 @@ class PostgresSink:
                 with connection.transaction(), connection.cursor() as cursor:
                     cursor.execute(self._empty())
                     cursor.executemany(insert, some)
-                    self._apply(connection)
+                self._apply(connection)
                 taken += len(some)
             except psycopg.Error as error:
                 told = of_driver(address(self._settings), error)
@@ -187,12 +194,9 @@ class PostgresSink:
                 attempt(some[half:])
 
         try:
-            with connection.transaction(force_rollback=True):
-                # A constraint that is deferred to the end of the transaction would never be checked.
-                connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
-                values = ([_for_driver(value) for value in row] for row in frame.toLocalIterator())
-                for some in portions(values, _size, most=_AT_ONCE, most_bytes=_SIZE_AT_ONCE):
-                    attempt(some)
+            values = ([_for_driver(value) for value in row] for row in frame.toLocalIterator())
+            for some in portions(values, _size, most=_AT_ONCE, most_bytes=_SIZE_AT_ONCE):
+                attempt(some)
         except failures.JAVA_ERRORS as error:
             raise failures.of_java(SERVER, address(self._settings), error) from None
         if others is not None and not taken:
@@ -211,22 +215,23 @@ class PostgresSink:
             connection.execute(f"SET {name} = {value}")
         connection.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", (f"stream of {self.spec.qualified}",))
 
-    def _upsert(self) -> sql.Composed:
+    def _upsert(self, portion: sql.Composable) -> sql.Composed:
+        """Return the statement for the loaded rows of a portion, a condition."""
         columns = [column.name for column in self._table.all_columns]
         key = list(self.spec.key)
         return sql.SQL(
             "INSERT INTO {table} AS stored ({columns}) "
-            "SELECT DISTINCT ON ({key}) {columns} FROM {staging} AS loaded {only} ORDER BY {key}, {newest} "
-            "ON CONFLICT ({key}) DO UPDATE SET {assignments} WHERE ({stored}) < ({excluded})"
+            "SELECT DISTINCT ON ({key}) {columns} FROM {staging} AS loaded WHERE {portion} {only} "
+            "ORDER BY {key}, {newest} "
+            "ON CONFLICT ({key}) DO {change}"
         ).format(
             **self._names(),
             columns=_list(columns),
             key=_list(key),
+            portion=portion,
             only=self._not_deleted() if self._deletions is not None else sql.SQL(""),
             newest=sql.SQL(", ").join(sql.SQL("{} DESC").format(sql.Identifier(name)) for name in EVENT_ORDER),
-            assignments=_assigned([name for name in columns if name not in key]),
-            stored=_order_of("stored"),
-            excluded=_order_of("excluded"),
+            change=_if_newer([name for name in columns if name not in key]),
         )
 
     def _room_for_tombstones(self) -> sql.Composed:
@@ -247,9 +252,8 @@ class PostgresSink:
             "kept": _list(kept),
             "deleted": sql.Identifier(DELETED),
             "newest": sql.SQL(", ").join(sql.SQL("{} DESC").format(sql.Identifier(name)) for name in EVENT_ORDER),
-            "position": _assigned([name for name in kept if name not in key]),
+            "change": _if_newer([name for name in kept if name not in key]),
             "stored": _order_of("stored"),
-            "excluded": _order_of("excluded"),
             "gone": _order_of("gone"),
             "same_row": _same("stored", "gone", key),
             "in_batch": _same("loaded", "gone", key),
@@ -257,7 +261,7 @@ class PostgresSink:
         keep = (
             "INSERT INTO {deletions} AS stored ({kept}) "
             "SELECT DISTINCT ON ({key}) {kept} FROM {staging} WHERE {deleted} ORDER BY {key}, {newest} "
-            "ON CONFLICT ({key}) DO UPDATE SET {position} WHERE ({stored}) < ({excluded})"
+            "ON CONFLICT ({key}) DO {change}"
         )
         delete = (
             "DELETE FROM {table} AS stored USING {deletions} AS gone WHERE {same_row} AND ({stored}) < ({gone}) "
@@ -268,7 +272,7 @@ class PostgresSink:
     def _not_deleted(self) -> sql.Composed:
         """Select the loaded rows that no newer tombstone deletes."""
         return sql.SQL(
-            "WHERE NOT {deleted} AND NOT EXISTS "
+            "AND NOT {deleted} AND NOT EXISTS "
             "(SELECT FROM {deletions} AS gone WHERE {same} AND ({loaded}) < ({gone}))"
         ).format(
             **self._names(),
@@ -299,8 +303,13 @@ def _list(names: list[str]) -> sql.Composed:
     return sql.SQL(", ").join(map(sql.Identifier, names))
 
 
-def _assigned(names: list[str]) -> sql.Composed:
-    return sql.SQL(", ").join(sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in names)
+def _if_newer(names: list[str]) -> sql.Composable:
+    """Update these columns if the event is newer; nothing if the key has all of a row."""
+    if not names:
+        return sql.SQL("NOTHING")
+    assigned = sql.SQL(", ").join(sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in names)
+    newer = sql.SQL("({}) < ({})").format(_order_of("stored"), _order_of("excluded"))
+    return sql.SQL("UPDATE SET {} WHERE {}").format(assigned, newer)
 
 
 def _order_of(side: str) -> sql.Composed:
