@@ -149,10 +149,10 @@ class Publisher:
         """Flush.  After an exception, too: what was sent is not lost, and the exception says if it was."""
         try:
             self.flush()
-        except ContractsError as other:
+        except Exception as other:  # also what a callback raises
             if error is None:
                 raise
-            error.add_note(str(other))
+            error.add_note(str(other) if isinstance(other, ContractsError) else f"a callback raised {other!r}")
         finally:
             self.close()
 

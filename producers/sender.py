@@ -107,7 +107,7 @@ class Sender:
         """Hand a message to the client; wait while its queue is full.  If it raises, the client does not have it."""
         own = self._headers(headers)
         stretch, report = self.tally.of_record(encoded, on_delivery)
-        before = self._tell_nobody if on_delivery is not None else self.raise_failures
+        before = self.tally.raise_errors if on_delivery is not None else self.raise_failures
         try:
             self.outbox.send(self.topic, encoded.value, encoded.key, own, report, before=before)
         except Exception as error:
@@ -140,16 +140,21 @@ class Sender:
         """As `Publisher.flush`."""
         why = self.outbox.flush(self.outbox.patience_s + 5)
         failures = self.tally.failures()
-        if failures or why is not None:
-            raise self._not_delivered(failures, why or "")
+        lost = self._not_delivered(failures, why or "") if failures or why is not None else None
+        try:
+            self.tally.raise_errors()
+        except Exception as error:
+            if lost is not None:
+                error.add_note(str(lost))
+            raise
+        if lost is not None:
+            raise lost
 
     def raise_failures(self) -> None:
-        """Raise NotDelivered for failures that nobody was told yet."""
+        """Raise what a callback has raised, or NotDelivered for failures that nobody was told yet."""
+        self.tally.raise_errors()
         if self.tally.counts.failed and (failures := self.tally.failures()):
             raise self._not_delivered(failures)
-
-    def _tell_nobody(self) -> None:
-        pass
 
     def _headers(self, own: Mapping[str, bytes] | None) -> list[tuple[str, bytes]] | None:
         headers = self.ready().headers

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -48,10 +48,12 @@ class Tally:
 
     Attributes:
         counts: of this moment.
+        errors: what callbacks have raised.  They must not end a flush or a commit half-way, so they wait here.
     """
 
     def __init__(self, topic: str, where: str) -> None:
         self.counts = Counts()
+        self.errors: deque[Exception] = deque()
         self._topic = topic
         self._where = where
         self._lock = threading.Lock()
@@ -95,6 +97,16 @@ class Tally:
         with self._lock:
             found, self.counts.failed = self.counts.failed, Counter()
         return found
+
+    def raise_errors(self) -> None:
+        """Raise the first error that a callback has raised; a note has the number of further ones."""
+        if not self.errors:
+            return
+        error = self.errors.popleft()
+        if more := len(self.errors):
+            error.add_note(f"{more} more callbacks raised an error")
+            self.errors.clear()
+        raise error
 
     def begin(self) -> None:
         """Begin a transaction: what is sent from now on counts once it is committed."""
@@ -162,14 +174,18 @@ class Tally:
         if error is None:
             self._on_record(stretch, error, message)
             kind, moment = message.timestamp()
-            on_delivery(Delivered(self._topic, message.partition() or 0, message.offset(), moment if kind else None))
+            offset = message.offset()
+            self._call(
+                on_delivery, Delivered(self._topic, message.partition() or 0, offset, moment if kind else None)
+            )
             return
         with self._lock:
             if not stretch.dropped:
                 self.counts.given_back += 1
                 stretch.pending -= 1
         reason = error.str()
-        on_delivery(
+        self._call(
+            on_delivery,
             NotDelivered(
                 f"a record for {self._topic} was not delivered: {reason}",
                 where=self._where,
@@ -179,5 +195,11 @@ class Tally:
                 topic=self._topic,
                 key=key,
                 reason=reason,
-            )
+            ),
         )
+
+    def _call(self, on_delivery: OnDelivery, outcome: Delivered | NotDelivered) -> None:
+        try:
+            on_delivery(outcome)
+        except Exception as error:
+            self.errors.append(error)

@@ -70,6 +70,7 @@ class Transactions:
                 self._tally.commit()
             else:
                 self._tally.drop()
+        self._tally.raise_errors()
 
     def _begin(self) -> None:
         """Raises ConfigurationError when one is running, and ServiceError as `prepare`."""

@@ -267,6 +267,19 @@ def test_nothing_of_a_commit_that_kafka_refuses_is_counted(topic: Topic) -> None
     assert committed(topic) == []
 
 
+def test_callback_that_raises_during_a_commit_leaves_it_committed(topic: Topic) -> None:
+    def broken(outcome: object) -> None:
+        raise ZeroDivisionError("mine")
+
+    with Publisher.of(topic.contract, topic.settings, transactional_id=topic.name) as publisher:
+        with pytest.raises(ZeroDivisionError, match="mine"), publisher.transaction():
+            publisher.send(user(1), on_delivery=broken)
+        with publisher.transaction():
+            publisher.send(user(2))
+    assert publisher.produced == 2
+    assert len(committed(topic)) == 2
+
+
 def test_marks_of_a_transaction_settle_with_its_commit(topic: Topic) -> None:
     with Publisher.of(topic.contract, topic.settings, transactional_id=topic.name) as publisher:
         with publisher.transaction():

@@ -76,6 +76,25 @@ def test_send_and_wait_raises_for_its_own_record_only() -> None:
         one.flush()
 
 
+def test_flush_ends_although_every_callback_raises() -> None:
+    one, told = publisher(), []
+
+    def broken(outcome: object) -> None:
+        told.append(outcome)
+        raise ZeroDivisionError("mine")
+
+    for _ in range(5):
+        one.send(ONE, on_delivery=broken)
+    one.refuse(ONE, REFUSAL)
+    with pytest.raises(ZeroDivisionError, match="mine") as caught:
+        one.flush()
+    assert (len(told), one.given_back, one.undelivered) == (5, 5, 1)
+    notes = " ".join(caught.value.__notes__)
+    assert "4 more callbacks" in notes
+    assert "(dead letter)" in notes
+    one.flush()
+
+
 def test_place_after_a_failed_record_is_never_settled() -> None:
     one = publisher()
     one.mark("begin")
