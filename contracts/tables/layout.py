@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Final
 
 from avro_data_contracts.contracts.avro import shapes
 from avro_data_contracts.contracts.avro.nodes import Field, Record, Schema
@@ -16,6 +17,8 @@ from avro_data_contracts.contracts.stores.known import store_of
 from avro_data_contracts.contracts.stores.spec import SinkSpec
 from avro_data_contracts.contracts.stores.store import FIX_TYPE
 from avro_data_contracts.contracts.stores.table import Column, Leftover, Refusal, Table
+
+_FIX_PATH: Final = "choose another name for the column; or name another table, and read the topic from its beginning"
 
 
 @dataclass(frozen=True)
@@ -240,21 +243,24 @@ def migrate(old: Table | None, new: Table) -> Migration:
             statements += store.add(new, column)
             added.append(column.name)
             continue
-        if before.path and column.path and before.path != column.path:
-            changed = (column.name,)
-            notes.append(Note(NoteKind.other_source, table, changed, label=before.path, words=column.path))
         at = ("columns", column.name) if column.name in new.sink.columns else ()
         if before.type == column.type and {before.is_json, column.is_json} == {True, False}:
             was, now = ("JSON", "plain text") if before.is_json else ("plain text", "JSON")
-            refusals.append(Refusal(column.name, f"{column.name} was {was}, and is now {now}", FIX_TYPE, at))
+            refusals.append(
+                Refusal(column.name, f"{column.name} was {was}, and is now {now}", _FIX_PATH if at else FIX_TYPE, at)
+            )
         if before.type != column.type:
             change = store.retype(new, before, column, since)
             if isinstance(change, Refusal):
-                refusals.append(replace(change, at=at))
+                refusals.append(replace(change, at=at, fix=_FIX_PATH if at else change.fix))
             else:
                 statements += change
                 if store.rewrites(before, column):
                     notes.append(Note(NoteKind.rewritten, table, (column.name,)))
+        refused = bool(refusals) and refusals[-1].column == column.name
+        if not refused and before.path and column.path and before.path != column.path:
+            changed = (column.name,)
+            notes.append(Note(NoteKind.other_source, table, changed, label=before.path, words=column.path))
         if column.nullable and not before.nullable:
             statements += store.drop_not_null(new, column)
     if added:

@@ -233,6 +233,8 @@ def test_column_of_a_path_is_added_and_left_like_a_field() -> None:
     assert [told(note) for note in found.notes] == ["city stays in the table, but nothing writes to it"]
     found = migrated("postgres", city, {**ID, "columns": {"city": "address.at.lat"}})
     assert [(no.why.split(",")[0], no.at) for no in found.refusals] == [("city was text", ("columns", "city"))]
+    assert found.refusals[0].fix.startswith("choose another name for the column")
+    assert found.notes == ()
 
 
 def test_other_path_of_a_column_is_told() -> None:
