@@ -17,7 +17,7 @@ import psycopg
 import requests
 from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import Cluster, NoHostAvailable
-from confluent_kafka import KafkaException
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from avro_data_contracts.stack.errors import ServerError
@@ -167,7 +167,7 @@ class Scenario:
         for service in (*_SERVERS, "stream"):
             with self.step(f"kill -9 of {service} under load") as step:
                 name = project.container(service)
-                before = json.loads(project.engine.docker("inspect", name))[0]
+                before, known = json.loads(project.engine.docker("inspect", name))[0], self._records()
                 with subprocess.Popen(
                     [*command, "--count", str(count)],
                     cwd=project.folder,
@@ -176,8 +176,9 @@ class Scenario:
                     stderr=subprocess.STDOUT,
                     text=True,
                 ) as load:
-                    # It has started, and needs several seconds more.
-                    time.sleep(4)
+                    # Its first records are in the topic: a producer that only starts would need the registry.
+                    while self._records() == known and load.poll() is None:
+                        time.sleep(0.1)
                     sending, begun = load.poll() is None, time.monotonic()
                     os.kill(before["State"]["Pid"], signal.SIGKILL)
                     self._back(name, before["RestartCount"])
@@ -193,6 +194,19 @@ class Scenario:
                 step.found = f"healthy again after {healthy:.0f} s, {count:,} more records"
         with self.step("rows after all kills") as step:
             step.found = _told(project.reconcile(_ROWS_WITHIN_S))
+
+    def _records(self) -> int:
+        """Number of records in the topic."""
+        consumer = Consumer({"bootstrap.servers": self.project.outside()["KAFKA_BOOTSTRAP_SERVERS"], "group.id": "-"})
+        try:
+            partitions = consumer.list_topics("users_created", timeout=20).topics["users_created"].partitions
+            found = (
+                consumer.get_watermark_offsets(TopicPartition("users_created", number), timeout=20)
+                for number in partitions
+            )
+            return sum(last for _, last in found)
+        finally:
+            consumer.close()
 
     def _back(self, name: str, restarts: int) -> None:
         deadline = time.monotonic() + _STARTS_WITHIN_S
