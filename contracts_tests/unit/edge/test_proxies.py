@@ -88,6 +88,8 @@ def test_only_known_modules_make_http_clients() -> None:
         str(path.relative_to(CLONE)): path.read_text(encoding="utf-8")
         for package in PACKAGES
         for path in (CLONE / package).rglob("*.py")
+        # These run inside of a container, and ask the server beside them.
+        if "standins" not in path.parts
     }
     clients = {name for name, text in found.items() if client.search(text)}
     assert clients == {"contracts/registry/http.py", "producers/sources/attempts.py", "orchestration/alerts.py"}
