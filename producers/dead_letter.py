@@ -72,7 +72,7 @@ def of(given: Any, rejection: Rejection, *, topic: str, producer: str, position:
         headers[FIELD] = rejection.field
     return DeadLetter(
         value=given if isinstance(given, bytes) else as_json(_plain(given)),
-        headers=[(name, text.encode()) for name, text in headers.items()],
+        headers=[(name, text.encode(errors="backslashreplace")) for name, text in headers.items()],
         reason=rejection.reason,
     )
 

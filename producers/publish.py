@@ -149,6 +149,9 @@ class Publisher:
         """Flush.  After an exception, too: what was sent is not lost, and the exception says if it was."""
         try:
             self.flush()
+        except KeyboardInterrupt as other:
+            other.add_note(f"{self.undelivered} messages for {self.topic} were not acknowledged yet")
+            raise
         except Exception as other:  # also what a callback raises
             if error is None:
                 raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -57,6 +58,7 @@ class Sender:
         self._contract = contract
         self._settings = settings
         self._encoder: Encoder | None = None
+        self._process = os.getpid()
         configuration: dict[str, Any] = {
             "partitioner": "murmur2_random",  # the Java clients' default: equal keys share a partition with theirs
             "queue.buffering.max.messages": QUEUE_MESSAGES,
@@ -87,6 +89,7 @@ class Sender:
 
     def ready(self) -> Encoder:
         """Return the encoder.  Raises ConfigurationError when it is not the time to send."""
+        self._check_process()
         if self._encoder is None:
             raise ConfigurationError(
                 f"the publisher of {self.topic} is not open",
@@ -138,6 +141,7 @@ class Sender:
 
     def flush(self) -> None:
         """As `Publisher.flush`."""
+        self._check_process()
         why = self.outbox.flush(self.outbox.patience_s + 5)
         failures = self.tally.failures()
         lost = self._not_delivered(failures, why or "") if failures or why is not None else None
@@ -158,7 +162,15 @@ class Sender:
 
     def _headers(self, own: Mapping[str, bytes] | None) -> list[tuple[str, bytes]] | None:
         headers = self.ready().headers
-        return [*own.items(), *(headers or ())] if own else headers
+        return [*_checked(own), *(headers or ())] if own else headers
+
+    def _check_process(self) -> None:
+        """Raise ConfigurationError after a fork: the client's threads stayed behind, and a call would never end."""
+        if os.getpid() != self._process:
+            raise ConfigurationError(
+                f"the publisher of {self.topic} was made in another process, before a fork",
+                fix="make one in each process",
+            )
 
     def _told(self, error: Exception, value: bytes) -> Exception:
         """The error for a message that the client did not take; what is none of Kafka's stays as it is."""
@@ -195,3 +207,28 @@ class Sender:
                 if self._contract.spec.kafka.external
                 else "contracts register (in a clone: make register-schemas)",
             )
+
+
+def _checked(headers: Mapping[str, bytes]) -> list[tuple[str, bytes]]:
+    """Return a message's own headers.  The client would crash on a name that is not UTF-8, and cut one at U+0000.
+
+    Raises:
+        RejectedRecord: Kafka has no such header.
+    """
+    for name, value in headers.items():
+        if not isinstance(name, str):
+            raise RejectedRecord("INVALID_RECORD", f"a header's name is not text ({type(name).__name__})")
+        if "\0" in name or not _is_utf8(name):
+            raise RejectedRecord("INVALID_RECORD", f"the name of header {name!a} has what Kafka cannot hold")
+        if value is not None and not isinstance(value, bytes):
+            words = f"the value of header {name!a} is not bytes ({type(value).__name__})"
+            raise RejectedRecord("INVALID_RECORD", words)
+    return list(headers.items())
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -15,6 +15,7 @@ from avro_data_contracts.producers.delivery import NotDelivered
 from avro_data_contracts.producers.tally import Tally
 
 _SLICE_S = 1.0
+_AFTER_MESSAGES_S = 5.0
 _FENCED = (KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH)
 
 
@@ -36,18 +37,24 @@ class Transactions:
         self._tally = tally
         self._timeout_s = timeout_s
         self._began = 0.0
+        self._prepared = False
+        # A call that Kafka did not answer in time: the client takes no other before it was repeated.
+        self._unanswered: Callable[[float], Any] | None = None
         self._client = outbox.client
 
     def prepare(self) -> None:
-        """End what an earlier process with the same id left open, and keep that process from going on.
+        """End what an earlier process with the same id left open, and keep that process from going on.  Once.
 
         Raises:
             ServiceError: Kafka does not answer, or refuses.
         """
+        if self._prepared:
+            return
         try:
             self._repeated(self._client.init_transactions)
         except KafkaException as error:
             raise self._failed("cannot begin", error.args[0]) from None
+        self._prepared = True
 
     @contextmanager
     def block(self) -> Iterator[None]:
@@ -81,6 +88,8 @@ class Transactions:
                 fix="end it first: a publisher has one at a time",
             )
         try:
+            if self._unanswered is not None:
+                self._repeated(self._unanswered)
             self._client.begin_transaction()
         except KafkaException as error:
             raise self._failed("cannot begin", error.args[0]) from None
@@ -96,7 +105,8 @@ class Transactions:
         """
         self.running = False
         try:
-            self._repeated(self._client.commit_transaction)
+            # Longer than a message waits for its acknowledgement: one that is given up rolls all of it back.
+            self._repeated(self._client.commit_transaction, _AFTER_MESSAGES_S)
         except KafkaException as error:
             reason = error.args[0]
             if not reason.txn_requires_abort():
@@ -127,16 +137,21 @@ class Transactions:
             reason=reason,
         )
 
-    def _repeated(self, call: Callable[[float], Any]) -> None:
+    def _repeated(self, call: Callable[[float], Any], longer_s: float = 0) -> None:
         """Call until it succeeds, or fails for good, or `patience_s` is over."""
-        deadline = time.monotonic() + self._outbox.patience_s
+        deadline = time.monotonic() + self._outbox.patience_s + longer_s
+        self._unanswered = call
         while True:
             try:
                 call(_SLICE_S)  # in slices: a signal has to wait for each of them
-                return
+                break
             except KafkaException as error:
-                if not error.args[0].retriable() or time.monotonic() >= deadline:
+                if not error.args[0].retriable():
+                    self._unanswered = None
                     raise
+                if time.monotonic() >= deadline:
+                    raise
+        self._unanswered = None
 
     def _failed(self, what: str, reason: KafkaError) -> ContractsError:
         if reason.code() in _FENCED:

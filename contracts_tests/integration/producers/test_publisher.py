@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
-from avro_data_contracts.contracts.errors import ConfigurationError, ServiceError
+from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.sample import records
 from avro_data_contracts.producers import AsyncPublisher, Delivered, NotDelivered, Publisher, RejectedRecord, sender
 from avro_data_contracts.streaming.inspection.reconcile import reconcile
@@ -414,6 +414,44 @@ def test_publisher_of_another_loop_is_told(topic: Topic) -> None:
         asyncio.run(publisher.send(user(1)))
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [{"\ud800": b"1"}, {"a\0b": b"1"}, {1: b"1"}, {b"a": b"1"}, {"a": 1}, {"a": "text"}],
+    ids=ascii,
+)
+def test_headers_that_kafka_cannot_hold_are_refused(topic: Topic, headers: Any) -> None:
+    """The client would crash on the first of them."""
+    with Publisher.of(topic.contract, topic.settings) as publisher:
+        with pytest.raises(RejectedRecord, match="header"):
+            publisher.send(user(1), headers=headers)
+        publisher.send(user(2), headers={"é": b"", "none": None})  # type: ignore[dict-item] - Kafka has null values
+    assert (publisher.produced, publisher.undelivered) == (1, 0)
+
+
+@pytest.mark.filterwarnings("ignore:.*use of fork")
+def test_a_publisher_says_that_it_did_not_survive_a_fork(topic: Topic) -> None:
+    with Publisher.of(topic.contract, topic.settings) as publisher:
+        child = os.fork()
+        if not child:
+            code = 1
+            try:
+                publisher.send_and_wait(user(1))
+            except ConfigurationError as error:
+                code = 0 if "before a fork" in error.what else 2
+            finally:
+                os._exit(code)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        publisher.send_and_wait(user(2))
+
+
+def test_transactional_publisher_may_be_opened_again(topic: Topic) -> None:
+    publisher = Publisher.of(topic.contract, topic.settings, transactional_id=topic.name)
+    for number in (1, 2):
+        with publisher, publisher.transaction():
+            publisher.send(user(number))
+    assert publisher.produced == 2
+
+
 # -- the broker is killed ------------------------------------------------------------------------------------------
 
 
@@ -452,21 +490,24 @@ def test_dead_broker_ends_waits_with_an_exception(doomed: tuple[Topic, Any]) -> 
                 assert (callbacks.produced, callbacks.given_back, callbacks.undelivered) == (0, 1, 0)
                 with pytest.raises(NotDelivered, match="1 messages delivered, 1 not"):
                     plain.send(user(5)) or plain.flush()
-                with pytest.raises(ServiceError), transactional.transaction():
+                with pytest.raises(NotDelivered, match="rolled back"), transactional.transaction():
                     transactional.send(user(6))
                 private.run("up")
                 # A publisher whose failures were told goes on once Kafka is back.
                 await publisher.send(user(7))
                 callbacks.send_and_wait(user(8))
                 plain.send(user(9))
+                with transactional.transaction():
+                    transactional.send(user(10))
 
     asyncio.run(killed())
     [outcome] = told
     assert isinstance(outcome, NotDelivered)
     assert outcome.key == {"id": user(4)["id"]}
-    ids = {uuid.UUID(record["id"]).int for record in topic.records()}
-    assert {1, 2, 7, 8, 9} <= ids
-    assert not any(b"Ada 6" in value for value in committed(topic))
+    arrived = committed(topic)
+    for number in (1, 2, 7, 8, 9, 10):
+        assert any(user(number)["id"].encode() in value for value in arrived), number
+    assert not any(user(6)["id"].encode() in value for value in arrived)
 
 
 def test_exception_of_the_program_wins_and_names_what_was_lost(doomed: tuple[Topic, Any]) -> None:

@@ -9,6 +9,7 @@ import shutil
 import struct
 import threading
 import uuid
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from avro_data_contracts.contracts.errors import ConfigurationError, Refused
+from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.streaming import topic
 from avro_data_contracts.streaming.inspection.reconcile import reconcile
 from avro_data_contracts.streaming.run import job
@@ -27,6 +29,7 @@ from avro_data_contracts.streaming.sinks.observed import Observed
 from avro_data_contracts.streaming.stores.cassandra import connection as cassandra
 from avro_data_contracts.streaming.stores.postgres import connection as postgres
 from avro_data_contracts.streaming.stores.postgres.sink import PostgresSink
+from contracts_tests.fixtures.made_up import pipeline_of
 from contracts_tests.fixtures.pipeline import Pipeline, comparable
 from contracts_tests.fixtures.users import headers, user
 
@@ -445,6 +448,21 @@ def test_reconcile_finds_a_missing_row(pipeline: Pipeline) -> None:
     assert not outcome.in_order()
     assert (outcome.stores["cassandra"].rows, outcome.stores["postgres"].rows) == (9, 10)
     assert len(outcome.stores["cassandra"].missing) == 1
+
+
+def test_reconcile_counts_a_key_that_no_row_can_have_as_missing(
+    settings_of_stack: Settings, spark: SparkSession, tmp_path: Path
+) -> None:
+    """Until the stream has dead-lettered it: PostgreSQL has no text with U+0000."""
+    pipeline = pipeline_of(settings_of_stack, spark, tmp_path, {"id": "string"}, ("id",))
+    schema_id = pipeline.register()
+    pipeline.send({"value": pipeline.encode(schema_id, {"id": "a"})})
+    pipeline.stream()
+    pipeline.send({"value": pipeline.encode(schema_id, {"id": "a\0b"})})
+    outcome = reconcile(pipeline.settings, pipeline.contract)
+    assert [len(outcome.stores[name].missing) for name in ("cassandra", "postgres")] == [1, 1]
+    pipeline.stream()
+    assert reconcile(pipeline.settings, pipeline.contract).in_order()
 
 
 def test_starting_second_stream_takes_no_rows_from_the_first(

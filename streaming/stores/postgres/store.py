@@ -68,6 +68,8 @@ class Postgres(Store):
             places = [spec.key.index(name) for name in names]
             with cursor.copy(sql.SQL("COPY wanted FROM STDIN")) as copy:
                 for one in keys:
+                    if any(isinstance(part, str) and "\0" in part for part in one):
+                        continue  # no row of PostgreSQL has such a text
                     copy.write_row([_for_column(one[at], code) for at, code in zip(places, types, strict=True)])
             cursor.execute(sql.SQL("SELECT {} FROM {} JOIN wanted USING ({})").format(columns, table, key))
             yield from cursor
