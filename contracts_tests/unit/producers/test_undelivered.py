@@ -113,7 +113,7 @@ def test_messages_that_the_client_does_not_take_are_not_counted() -> None:
     with pytest.raises(RejectedRecord) as caught:
         one.send({"id": "x" * 2_000_000})
     assert caught.value.reason == "TOO_LARGE"
-    with pytest.raises(TypeError):
+    with pytest.raises(RejectedRecord, match="not bytes"):
         one.send(ONE, headers={"a": object()})  # type: ignore[dict-item]
     one.mark("end")
     assert (one.sent, one.undelivered, one.settled) == (0, 0, "end")
