@@ -474,12 +474,12 @@ def test_starting_second_stream_takes_no_rows_from_the_first(
     first.prepare()
     seen: list[int] = []
     starting = threading.Thread(target=lambda: (second.prepare(), seen.append(len(pipeline.postgres_rows()))))
-    upsert = first._upsert()
+    upsert = first._upsert
 
-    def between_load_and_upsert() -> sql.Composed:
+    def between_load_and_upsert(portion: sql.Composable) -> sql.Composed:
         starting.start()
         starting.join(3)
-        return upsert
+        return upsert(portion)
 
     schema_id = pipeline.register()
     pipeline.send(*({"value": pipeline.encode(schema_id, user(number))} for number in range(50)))
