@@ -108,7 +108,7 @@ def fields_of(record: object) -> Mapping[str, Any]:
     if to_record is None or isinstance(record, type):
         raise RejectedRecord(
             "INVALID_RECORD",
-            f"a {type(record).__name__} is not a record: give a mapping of field names to values, or an object of a "
+            f"{type(record).__name__} is not a record: give a mapping of field names to values, or an object of a "
             "class that `contracts export python` wrote",
         )
     found: Mapping[str, Any] = to_record()

@@ -31,6 +31,8 @@ def decode(text: str) -> Any:
             return _decoder.decode(text)
         return value if end == len(text) or not text[end:].strip(_BLANKS) else _decoder.decode(text)
     except json.JSONDecodeError as error:
+        if text.startswith("\ufeff"):
+            raise Rejection("NOT_JSON", "begins with a byte order mark, which JSON does not have") from None
         where = f"line {error.lineno}, column {error.colno}" if error.lineno > 1 else f"column {error.colno}"
         raise Rejection("NOT_JSON", f"is not JSON: {_words(error.msg)} at {where}") from None
     except _Repeated as error:

@@ -351,6 +351,7 @@ def test_recursive_record_is_converted_and_too_deep_a_one_refused() -> None:
         ("9" * 5_000, "NOT_A_NUMBER", "4300 digits"),
         ("[" * 200_000, "NOT_JSON", "nested too deeply"),
         ("", "NOT_JSON", "column 1"),
+        ("\ufeff{}", "NOT_JSON", "byte order mark"),
         ('{"a": 1', "NOT_JSON", "column 8"),
         ("{'a': 1}", "NOT_JSON", "column 2"),
         ('{"a": 1} {"a": 2}', "NOT_JSON", "extra data at column 10"),

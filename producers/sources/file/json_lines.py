@@ -57,7 +57,7 @@ def _hint(line: Line, rejection: Rejection) -> str:
     if rejection.reason != "NOT_JSON":
         return ""
     if line.content.startswith(BOM):
-        return "; it begins with a byte order mark, which only a file may: two files were put together"
+        return "; only a file may begin with one: two files were put together"
     return _whole_array(line) or ("" if line.ended else "; the input ends here, so it may be cut off")
 
 
