@@ -141,7 +141,7 @@ def test_kafka_tools_accept_the_option_for_the_secure_overlay(tmp_path: Path):
     mounted = {
         mount.split(":")[1] for mount in compose.read(compose.files(["secure"])[1])["services"]["broker"]["volumes"]
     }
-    (option,) = re.findall(r"With `--secure`, add this option to every Kafka command: `(--[\w-]+ \S+)`", PAGE)
+    (option,) = re.findall(r"With `--secure`, add this option to every Kafka command:\s+`(--[\w-]+ \S+)`", PAGE)
     flag, _, file = option.partition(" ")
     assert file in mounted
     classes = os.pathsep.join(map(str, [*fetched("kafka-tools"), *cache.paths("kafka")]))
