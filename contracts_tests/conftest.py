@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from contracts_tests.fixtures import lanes
+from contracts_tests.fixtures import lanes, outer_make
 from contracts_tests.fixtures.programs import NO_PROGRAM
 
 pytest_plugins = [
@@ -51,9 +51,7 @@ def pytest_configure() -> None:
     # In the background of a script it is ignored, and every program that a test interrupts would ignore it too.
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    # `make test ARGS=…` hands them on, and a make that a test starts would take them for its own.
-    for name in ("ARGS", "MAKEFLAGS", "MFLAGS", "MAKELEVEL"):
-        os.environ.pop(name, None)
+    outer_make.forget()
     # No test runs a server long enough for Java's second compiler to pay off, and Cassandra would hash the password
     # for a tenth of a second at each connection.
     options = "-XX:TieredStopAtLevel=1 -Dcassandra.auth_bcrypt_gensalt_log2_rounds=4"

@@ -14,14 +14,11 @@ from typing import Any
 
 from avro_data_contracts.deploy import certs, checks, compose, passwords
 from avro_data_contracts.stack.errors import (
-    EXIT_BUG,
-    EXIT_CANCELLED,
     EXIT_OK,
     EXIT_SERVICE,
     ServerError,
-    StackError,
     UsageError,
-    of_bug,
+    exit_code,
 )
 from avro_data_contracts.stack.site import CLONE
 
@@ -224,16 +221,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
-    try:
-        return int(arguments.function(arguments))
-    except StackError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        return EXIT_CANCELLED
-    except Exception as error:
-        print(of_bug(error), file=sys.stderr)
-        return EXIT_BUG
+    return exit_code(lambda: int(arguments.function(arguments)))
 
 
 if __name__ == "__main__":

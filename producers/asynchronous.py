@@ -197,7 +197,7 @@ class AsyncPublisher:
                 outcome.set_result(told)
 
     def _give_up(self) -> None:
-        """Tell each `send` that still waits that nothing will be reported of its record any more."""
+        """Tell each `send` that still waits that nothing more will be reported of its record."""
         for outcome in self._pending:
             if outcome.done():
                 continue

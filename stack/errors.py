@@ -12,7 +12,9 @@ The same shape as `contracts/errors.py`, repeated here because stack/ imports no
 from __future__ import annotations
 
 import os
+import sys
 import traceback
+from collections.abc import Callable
 
 EXIT_OK = 0
 EXIT_USAGE = 2
@@ -81,3 +83,17 @@ def of_bug(error: Exception) -> str:
     return (
         f"error: {at}: {type(error).__name__}: {error}\n  fix: this is a bug; CONTRACTS_DEBUG=1 shows the traceback"
     )
+
+
+def exit_code(command: Callable[[], int]) -> int:
+    """Run a command, print what it raises, and return the exit code."""
+    try:
+        return command()
+    except StackError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the edge of the process
+        return error.exit_code
+    except KeyboardInterrupt:
+        return EXIT_CANCELLED
+    except Exception as error:
+        print(of_bug(error), file=sys.stderr)  # noqa: T201
+        return EXIT_BUG

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from operator import or_
 from typing import Final, NamedTuple
 
@@ -11,6 +12,7 @@ _STRICT: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*").fullmatch
 _SNAKE: Final = re.compile(r"[a-z_][a-z0-9_]*").fullmatch
 _HUMP: Final = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])").sub
 _WORDS: Final = re.compile(r"[A-Za-z0-9]+").findall
+_KEPT: Final = 200
 _LETTERS: Final = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo"})
 
 
@@ -57,6 +59,12 @@ def stands_for(written: str) -> str:
 
     Empty for a name that is in lower_snake_case, which only stands for itself, and for one without letters or digits.
     """
+    # The same names come in each record.  A long one may be data, and is not kept.
+    return _stands_for(written) if len(written) <= _KEPT else _stands_for.__wrapped__(written)
+
+
+@lru_cache(maxsize=1_000)
+def _stands_for(written: str) -> str:
     if _SNAKE(written):
         return ""
     name = "_".join(_WORDS(_HUMP("_", written))).lower()

@@ -36,7 +36,7 @@ class Outbox:
         patience_s: how long a message may wait for its acknowledgement, seconds.
         sent: messages that the client took.
         failed: messages that were given up, by reason; `count_failure` counts, or a sender's own delivery report.
-        fatal: the error after which this client takes no message any more; None for none.
+        fatal: the error after which this client takes no further message; None for none.
         last_error: what the client last reported about its connections; empty when it reported nothing.
     """
 

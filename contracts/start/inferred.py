@@ -120,7 +120,7 @@ def _rows(path: Path) -> list[Mapping[str, Any]]:
             head = next(reader, [])
             rows = [(reader.line_num, row) for row in reader if row]
         except csv.Error as error:
-            raise _broken(path, reader.line_num, f"not CSV: {error}") from None
+            raise _broken(path, reader.line_num, f"not CSV: {dialect.words(error)}") from None
     if len(set(head)) < len(head):
         raise _broken(path, 1, "two columns have the same name")
     for number, row in rows:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -25,7 +26,8 @@ join information_schema.key_column_usage k using (constraint_schema, constraint_
 where t.constraint_type = 'PRIMARY KEY' and t.table_schema = %s and t.table_name = %s order by k.ordinal_position
 """
 _TABLES = "select table_schema || '.' || table_name from information_schema.tables \
-where table_schema not in ('pg_catalog', 'information_schema') order by 1 limit 20"
+where table_schema not in ('pg_catalog', 'information_schema') order by 1"
+_MOST_TABLES = 20
 
 #: What each type of PostgreSQL is in Avro, without loss, by its name without numbers.
 TYPES: Final[Mapping[str, Any]] = {
@@ -78,7 +80,7 @@ def read(source: str) -> tuple[str, dict[str, Any], list[str]]:
         ) from None  # fmt: skip
     if not columns:
         what = f"there is no table {wanted!r}" if wanted else "the address names no table"
-        fix = f"end the address with ?table=TABLE; tables here: {', '.join(tables) or 'none'}"
+        fix = f"end the address with ?table=TABLE; tables here: {_listed('.'.join(place), tables)}"
         raise ConfigurationError(what, where="--from", fix=fix)
     return table, schema_of(table, columns), _hints(table, key)
 
@@ -106,6 +108,14 @@ def _type(kind: str) -> Guess:
     if name in TYPES:
         return Guess(TYPES[name])
     return Guess("string", f"the type is {kind}, which Avro does not have")
+
+
+def _listed(wanted: str, tables: Sequence[str]) -> str:
+    """The tables of the database, those with a name like `wanted` first."""
+    near = get_close_matches(wanted, tables, _MOST_TABLES)
+    first = [*near, *(one for one in tables if one not in near)][:_MOST_TABLES]
+    more = len(tables) - len(first)
+    return ", ".join((*first, *([f"and {more:,} more"] if more else ()))) or "none"
 
 
 def _split(source: str) -> tuple[str, str]:

@@ -27,6 +27,7 @@ from contracts_tests.compose.look import Watch
 from contracts_tests.compose.project import copied
 from contracts_tests.compose.report import Report
 from contracts_tests.compose.run import Scenario
+from contracts_tests.fixtures import outer_make
 
 _EXIT_FINDINGS = 1
 
@@ -71,6 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="only start, rows in both stores, and removal")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     arguments = parser.parse_args(argv)
+    outer_make.forget()
     report = Report(_say)
     try:
         try:

@@ -17,6 +17,7 @@ from pathlib import Path
 from avro_data_contracts.deploy import checks
 from avro_data_contracts.stack.errors import ServerError, UsageError
 from avro_data_contracts.stack.jars.cache import cache_dir
+from contracts_tests.compose import commands
 
 COMPOSE = "v2.40.3"
 _MODULE = "github.com/docker/compose/v2"
@@ -44,17 +45,8 @@ class Engine:
         Raises:
             ServerError: it failed.
         """
-        done = subprocess.run(
-            ["docker", *arguments], env=dict(self.environment), capture_output=True, text=True, check=False
-        )
-        if check and done.returncode != 0:
-            raise ServerError(
-                f"`docker {' '.join(arguments[:3])} …` failed (exit {done.returncode})",
-                where="docker",
-                detail=done.stderr.strip()[-1500:],
-                fix="see the messages above",
-            )
-        return done.stdout
+        what = f"`docker {' '.join(arguments[:3])} …` failed"
+        return commands.run(["docker", *arguments], what, where="docker", environment=self.environment, check=check)
 
     def clear(self) -> None:
         """Remove all containers, networks and volumes of this daemon; its images stay."""
@@ -181,14 +173,14 @@ def _build(cache: Path, target: Path) -> None:
 
 
 def _go(arguments: list[str], folder: Path) -> str:
-    done = subprocess.run(
-        ["go", *arguments], cwd=folder, env={**os.environ, "CGO_ENABLED": "0"}, capture_output=True, text=True
+    return commands.run(
+        ["go", *arguments],
+        "Docker Compose could not be built",
+        where="go",
+        fix="check the network",
+        folder=folder,
+        environment={**os.environ, "CGO_ENABLED": "0"},
     )
-    if done.returncode != 0:
-        raise ServerError(
-            "Docker Compose could not be built", where="go", detail=done.stderr[-1500:], fix="check the network"
-        )
-    return done.stdout
 
 
 def _field(text: str, name: str) -> str:

@@ -10,10 +10,9 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from avro_data_contracts.stack.errors import ServerError
 from avro_data_contracts.stack.jars import pins
 from avro_data_contracts.stack.jars.artifact import LOCK_FILE
-from contracts_tests.compose import contexts
+from contracts_tests.compose import commands, contexts
 from contracts_tests.compose.engine import Engine
 from contracts_tests.fixtures.clone import CLONE
 
@@ -78,11 +77,7 @@ def _base(engine: Engine, image: str) -> None:
     packages = "python3,python3-venv,ca-certificates"
     command = ["debootstrap", "--variant=minbase", f"--include={packages}", _RELEASE, str(folder)]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise ServerError(
-                "debootstrap failed", where=_RELEASE, detail=done.stdout[-1500:], fix="check the network"
-            )
+        commands.run(command, "debootstrap failed", where=_RELEASE, fix="check the network")
         (folder / "usr" / "bin" / "python").symlink_to("python3")
         for unused in _UNUSED:
             shutil.rmtree(folder / unused)
@@ -111,11 +106,7 @@ def _build(engine: Engine, folder: Path, service: str) -> None:
     file = str(contexts.STANDINS / "docker-compose.yml")
     command = ["docker", "compose", "--file", file, "build", *([service] if service else [])]
     environment = {**engine.environment, "CONTEXTS": str(folder), **versions()}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise ServerError(
-            "the stand-ins could not be built", where=file, detail=done.stderr[-3000:], fix="see the messages above"
-        )
+    commands.run(command, "the stand-ins could not be built", where=file, environment=environment)
 
 
 def _fingerprint() -> str:

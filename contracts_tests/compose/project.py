@@ -16,6 +16,7 @@ from avro_data_contracts.deploy import compose, passwords
 from avro_data_contracts.deploy.__main__ import in_order
 from avro_data_contracts.stack import ports
 from avro_data_contracts.stack.errors import ServerError
+from contracts_tests.compose import commands
 from contracts_tests.compose.engine import Engine
 from contracts_tests.fixtures.clone import CLONE
 
@@ -53,7 +54,6 @@ class Project:
             "POSTGRES_",
             "STACK_",
             "SPARK_",
-            "MAKE",
         )
         kept = {name: value for name, value in self.engine.environment.items() if not name.startswith(mine)}
         return {**kept, **own}
@@ -68,6 +68,10 @@ class Project:
 
     def files(self) -> list[Path]:
         return compose.files([self.overlay] if self.overlay else [])
+
+    def compose(self, *arguments: str) -> list[str]:
+        """The command line of Docker Compose with these files; it runs in `folder`."""
+        return ["docker", "compose", *(word for path in self.files() for word in ("--file", path.name)), *arguments]
 
     def services(self, profiles: Sequence[str] = ()) -> list[str]:
         """Services that can start here: those of these profiles whose images exist."""
@@ -106,22 +110,13 @@ class Project:
         Raises:
             ServerError: it failed.
         """
-        files = [word for path in self.files() for word in ("--file", path.name)]
-        done = subprocess.run(
-            ["docker", "compose", *files, "build"],
-            cwd=self.folder,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
+        commands.run(
+            self.compose("build"),
+            "an image could not be built",
+            where="deploy/Dockerfile",
+            folder=self.folder,
+            environment=self.environment,
         )
-        if done.returncode != 0:
-            raise ServerError(
-                "an image could not be built",
-                where="deploy/Dockerfile",
-                detail=done.stderr[-3000:],
-                fix="see the messages above",
-            )
 
     def up(self, services: Sequence[str], *, profiles: Sequence[str] = (), scale: str = "") -> None:
         words = [*self._flags, *(word for profile in profiles for word in ("--profile", profile))]
@@ -148,7 +143,7 @@ class Project:
             bad = [
                 row
                 for row in rows
-                if not in_order(row) or (row["Service"] in ("producer",) and row["State"] != "exited")
+                if not in_order(row) or (row["Service"] == "producer" and row["State"] != "exited")
             ]
             if rows and not bad:
                 return
@@ -221,8 +216,7 @@ class Project:
         environment = {**self.environment, **self.outside()}
         if self.overlay == "secure":
             # Cassandra's driver goes on to the address of the container, which no certificate names.
-            files = [word for path in self.files() for word in ("--file", path.name)]
-            command = ["docker", "compose", *files, "--profile", "stream", "run", "--rm", "--no-TTY", "--no-deps"]
+            command = self.compose("--profile", "stream", "run", "--rm", "--no-TTY", "--no-deps")
             command += ["stream", "streaming", "reconcile", "--json"]
         while True:
             done = subprocess.run(

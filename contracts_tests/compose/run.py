@@ -21,7 +21,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from avro_data_contracts.stack.errors import ServerError
-from contracts_tests.compose import look
+from contracts_tests.compose import commands, look
 from contracts_tests.compose.project import Project
 from contracts_tests.compose.report import Report
 from contracts_tests.fixtures.airflow import AirflowClient
@@ -137,33 +137,22 @@ class Scenario:
 
     def _in_container(self, service: str, program: Path, *, profile: str = "") -> str:
         """Run a Python program in a container with the image, network and settings of a service."""
-        command = ["docker", "compose", *(word for path in self.project.files() for word in ("--file", path.name))]
-        command += ["--profile", profile] if profile else []
+        command = self.project.compose(*(["--profile", profile] if profile else []))
         command += ["run", "--rm", "--no-deps", "--no-TTY", "--entrypoint", "python", service, "-"]
-        with program.open() as text:
-            done = subprocess.run(
+        with program.open("rb") as text:
+            return commands.run(
                 command,
-                cwd=self.project.folder,
-                env=self.project.environment,
-                stdin=text,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-        if done.returncode != 0:
-            raise ServerError(
                 f"{program.name} failed in {service}",
                 where="docker compose run",
-                detail=done.stderr[-2000:],
-                fix="see its messages",
+                folder=self.project.folder,
+                environment=self.project.environment,
+                stdin=text,
             )
-        return done.stdout
 
     def kill_each(self, count: int = 10_000) -> None:
         """Kill the main process of each service while a producer sends `count` records; Docker starts it again."""
         project = self.project
-        files = [word for path in project.files() for word in ("--file", path.name)]
-        command = ["docker", "compose", *files, "run", "--rm", "--no-deps", "--no-TTY", "producer", "producers"]
+        command = project.compose("run", "--rm", "--no-deps", "--no-TTY", "producer", "producers")
         for service in (*_SERVERS, "stream"):
             with self.step(f"kill -9 of {service} under load") as step:
                 name = project.container(service)
@@ -268,14 +257,11 @@ class Scenario:
 
     def _ids(self) -> dict[str, int]:
         outside = self.project.outside()
-        url = outside["SCHEMA_REGISTRY_URL"]
-        account = (outside.get("SCHEMA_REGISTRY_USER", ""), outside.get("SCHEMA_REGISTRY_PASSWORD", ""))
-        session = requests.Session()
-        session.trust_env = False
-        session.auth, session.verify = (account if account[0] else None), outside.get("SCHEMA_REGISTRY_CA_FILE", True)
-        subjects = session.get(f"{url}/subjects", timeout=20).json()
+        user = outside.get("SCHEMA_REGISTRY_USER", "")
+        account = (user, outside["SCHEMA_REGISTRY_PASSWORD"]) if user else None
+        subjects = _registry(outside, "/subjects", account).json()
         return {
-            name: session.get(f"{url}/subjects/{name}/versions/latest", timeout=20).json()["id"] for name in subjects
+            name: _registry(outside, f"/subjects/{name}/versions/latest", account).json()["id"] for name in subjects
         }
 
     def refused(self) -> None:
@@ -296,9 +282,9 @@ class Scenario:
                 "Kafka without TLS": (lambda: _kafka(kafka), False),
                 "Kafka with a wrong password": (lambda: _kafka({**kafka, **good, "sasl.password": "wrong"}), False),
                 "the registry with the stream's account": (lambda: bool(self._ids()), True),
-                "the registry without an account": (lambda: _curl(outside, authority, "") == 200, False),
+                "the registry without an account": (lambda: _registry(outside, "/subjects", None).ok, False),
                 "the registry with a wrong password": (
-                    lambda: _curl(outside, authority, "stream:wrong") == 200,
+                    lambda: _registry(outside, "/subjects", ("stream", "wrong")).ok,
                     False,
                 ),
                 "PostgreSQL with the pipeline's account": (lambda: _postgres(outside["POSTGRES_DSN"]), True),
@@ -371,11 +357,11 @@ def _postgres(dsn: str) -> bool:
         return False
 
 
-def _curl(outside: dict[str, str], authority: str, account: str) -> int:
-    command = ["curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", "--noproxy", "*", "--cacert", authority]
-    command += ["--user", account] if account else []
-    done = subprocess.run([*command, f"{outside['SCHEMA_REGISTRY_URL']}/subjects"], capture_output=True, text=True)
-    return int(done.stdout or 0)
+def _registry(outside: dict[str, str], path: str, account: tuple[str, str] | None) -> requests.Response:
+    with requests.Session() as session:
+        session.trust_env = False
+        session.auth, session.verify = account, outside.get("SCHEMA_REGISTRY_CA_FILE", True)
+        return session.get(outside["SCHEMA_REGISTRY_URL"] + path, timeout=20)
 
 
 def _cassandra(project: Project, password: str, authority: str, user: str = "pipeline") -> bool:

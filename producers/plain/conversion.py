@@ -238,14 +238,15 @@ def _record(fields: dict[str, _Shape], needed: tuple[str, ...], *, extra: bool) 
             raise Misfit(f"is {kind(value)}, not an object")
         changed = None
         name = ""
-        other_names = False
+        looked = other_names = False
         try:
             for name, given in value.items():
                 field = fields.get(name)
                 if field is None:
-                    other_names = any(_other_name(one, fields) for one in value)
-                    if other_names:
-                        break
+                    if not looked:
+                        looked, other_names = True, any(_other_name(one, fields) for one in value)
+                        if other_names:
+                            break
                     field = unknown
                 check, is_text, may_be_null = field
                 # Most values are one of these two, and a call for each would cost more than the rest.

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from avro_data_contracts.stack.errors import EXIT_BUG, EXIT_CANCELLED, EXIT_OK, StackError, of_bug
+from avro_data_contracts.stack.errors import EXIT_OK, exit_code
 from avro_data_contracts.stack.jars import cache
 from avro_data_contracts.stack.jars.fetch import fetch
 from avro_data_contracts.stack.jars.pins import jar_sets
@@ -23,19 +23,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("set", choices=[one.name for one in jar_sets()])
     parser.add_argument("folder", type=Path)
     arguments = parser.parse_args(argv)
-    try:
-        fetch(lambda line: print(line, file=sys.stderr, flush=True), only=arguments.set)
-        arguments.folder.mkdir(parents=True, exist_ok=True)
-        for path in cache.paths(arguments.set):
-            shutil.copyfile(path, arguments.folder / path.name)
-    except StackError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        return EXIT_CANCELLED
-    except Exception as error:
-        print(of_bug(error), file=sys.stderr)
-        return EXIT_BUG
+    return exit_code(lambda: _copy(arguments.set, arguments.folder))
+
+
+def _copy(jars: str, folder: Path) -> int:
+    fetch(lambda line: print(line, file=sys.stderr, flush=True), only=jars)
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in cache.paths(jars):
+        shutil.copyfile(path, folder / path.name)
     return EXIT_OK
 
 

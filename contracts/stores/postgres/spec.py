@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from enum import StrEnum
 from typing import ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from avro_data_contracts.contracts.stores.position import COORDINATES
+from avro_data_contracts.contracts.stores.postgres import names
 from avro_data_contracts.contracts.stores.spec import Fixed, Identifier, ModedSpec
 
 
@@ -104,5 +104,5 @@ class PostgresSpec(ModedSpec):
 
     def index_name(self, index: IndexSpec) -> str:
         """Return the name of an index, of at most 63 bytes; another index of any table has another name."""
-        digest = hashlib.sha256(repr((self.table, index.columns, index.type.value)).encode()).hexdigest()[:8]
-        return f"{'_'.join((self.table, *index.columns, index.type.value))[:54]}_{digest}"
+        readable = "_".join((self.table, *index.columns, index.type.value))
+        return names.with_digest(readable, self.table, index.columns, index.type.value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,9 +62,16 @@ def test_columns_of_a_table_become_exact_types(address: str, tmp_path: Path) -> 
     assert run_contracts("lint").returncode == 0
 
 
-def test_table_that_does_not_exist_exits_with_2_and_lists_tables(address: str) -> None:
-    done = run_contracts("init", "--from", f"{address}init_order")
-    assert (done.returncode, "public.init_orders" in done.stderr) == (2, True)
+def test_table_that_does_not_exist_exits_with_2_and_lists_tables_of_like_names_first(address: str) -> None:
+    others = [f"aaa_{number}" for number in range(25)]
+    with psycopg.connect(address.rpartition("table=")[0][:-1], autocommit=True) as connection:
+        connection.execute("".join(f"create table {one} ();" for one in others))
+        try:
+            done = run_contracts("init", "--from", f"{address}init_order")
+        finally:
+            connection.execute("".join(f"drop table {one};" for one in others))
+    assert (done.returncode, "tables here: public.init_orders, " in done.stderr) == (2, True), done.stderr
+    assert re.search(r"and [\d,]+ more$", done.stderr.strip()), done.stderr
 
 
 def test_server_that_does_not_answer_exits_with_3(address: str) -> None:

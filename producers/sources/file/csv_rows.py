@@ -96,7 +96,9 @@ class CsvRows(Streamed):
             except csv.Error as error:
                 if self._stream.may_be_cut:  # somebody was writing this row
                     return
-                raise Broken(f"this is not CSV: {_words(error)}", where=self._row.place(self._stream)) from None
+                raise Broken(
+                    f"this is not CSV: {dialect.words(error)}", where=self._row.place(self._stream)
+                ) from None
             if row is None:
                 return
             if row:
@@ -114,12 +116,6 @@ class _Row:
 
     def place(self, stream: Stream) -> str:
         return f"{stream.name}, line {self.line:,}"
-
-
-def _words(error: csv.Error) -> str:
-    """What csv says, without its advice to Python programmers."""
-    text = str(error)
-    return "a carriage return without a line feed ends a line" if "newline=''" in text else text
 
 
 def _given(header: list[str], row: list[str]) -> Row:

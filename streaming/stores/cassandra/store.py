@@ -51,10 +51,9 @@ class Cassandra(Store):
         which = " AND ".join(f'"{name}" = ?' for name in partition) if several else f'"{partition[0]}" IN ?'
         with connect(settings) as session:
             # As milliseconds: Python has no year after 9999.
-            moments = {EVENT_TIMESTAMP, *_moments(session, spec)}
-            selected = [f'toUnixTimestamp("{one}")' if one in moments else f'"{one}"' for one in spec.key]
-            position = (f'toUnixTimestamp("{EVENT_TIMESTAMP}")', EVENT_PARTITION, EVENT_OFFSET)
-            names = ", ".join((*selected, *position))
+            moments = _moments(session, spec)
+            wanted = (*spec.key, EVENT_TIMESTAMP, EVENT_PARTITION, EVENT_OFFSET)
+            names = ", ".join(f'toUnixTimestamp("{one}")' if one in moments else f'"{one}"' for one in wanted)
             statement = session.prepare(f"SELECT {names} FROM {spec.quoted} WHERE {which}")  # noqa: S608 - identifiers
             types = [column.type for column in statement.column_metadata]
             kinds = [one.typename for one in (types if several else types[0].subtypes)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -12,6 +11,7 @@ import psycopg
 import structlog
 from psycopg import sql
 
+from avro_data_contracts.contracts.stores.postgres import names
 from avro_data_contracts.contracts.stores.postgres.spec import PartitionSpec, PostgresSpec
 
 log = structlog.get_logger("streaming")
@@ -180,7 +180,4 @@ def _created(connection: psycopg.Connection, spec: PostgresSpec, ending: str, fr
 def _name(spec: PostgresSpec, ending: str, number: int) -> str:
     """Return the name of a partition, of at most 63 bytes.  `number`: how many such names are taken."""
     name = f"{spec.table}_p{ending}"
-    if not number:
-        return name
-    digest = hashlib.sha256(f"{name} {number}".encode()).hexdigest()[:8]
-    return f"{name[:54]}_{digest}"
+    return names.with_digest(name, name, number) if number else name

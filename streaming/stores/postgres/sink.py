@@ -141,11 +141,12 @@ class PostgresSink:
             created = self._partitions.create_for(connection, self._staging, without=deleted)
             partitions.tell(self.spec, created, "for rows outside of the others")
             portions = self._partitions.portions(connection, self._staging)
-        for number, portion in enumerate(portions):
+        statements = [] if self._deletions is None else self._delete()
+        for portion in portions:
             with connection.transaction():
-                for statement in self._delete() if self._deletions is not None and not number else ():
+                for statement in (*statements, self._upsert(portion)):
                     connection.execute(statement)
-                connection.execute(self._upsert(portion))
+            statements = []
 
     def _empty(self) -> sql.Composed:
         return sql.SQL("TRUNCATE {staging}").format(**self._names())
