@@ -105,6 +105,6 @@ def _bare(configured: Settings, contract: Contract, file: Path) -> float:
 
 def _user(line: bytes) -> dict[str, Any]:
     user: dict[str, Any] = json.loads(line)
-    user["dob"] = dt.date.fromisoformat(user["dob"])
-    user["registered_date"] = dt.datetime.fromisoformat(user["registered_date"])
+    user["dob"] = user["dob"] and dt.date.fromisoformat(user["dob"])
+    user["registered_date"] = user["registered_date"] and dt.datetime.fromisoformat(user["registered_date"])
     return user

@@ -13,6 +13,11 @@ _SNAKE: Final = re.compile(r"[a-z_][a-z0-9_]*").fullmatch
 _HUMP: Final = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])").sub
 _WORDS: Final = re.compile(r"[A-Za-z0-9]+").findall
 _KEPT: Final = 200
+#: Letters that Unicode does not take apart.
+_LATIN: Final = str.maketrans(
+    {"ß": "ss", "æ": "ae", "Æ": "Ae", "œ": "oe", "Œ": "Oe", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L",
+     "đ": "d", "Đ": "D", "ð": "d", "Ð": "D", "þ": "th", "Þ": "Th", "ı": "i"}
+)  # fmt: skip
 _LETTERS: Final = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo"})
 
 
@@ -55,9 +60,10 @@ def stored_fault_of(name: str) -> str:
 
 
 def stands_for(written: str) -> str:
-    """Return the field's name in lower_snake_case for a name in data: `Cost ($)` is `cost`, `orderId` is `order_id`.
+    """Return the field's name in lower_snake_case for a name in data: `Cost ($)` is `cost`, `Größe` is `grosse`.
 
-    Empty for a name that is in lower_snake_case, which only stands for itself, and for one without letters or digits.
+    Empty for a name that is in lower_snake_case, which only stands for itself, and for one without Latin letters or
+    digits.
     """
     # The same names come in each record.  A long one may be data, and is not kept.
     return _stands_for(written) if len(written) <= _KEPT else _stands_for.__wrapped__(written)
@@ -67,7 +73,9 @@ def stands_for(written: str) -> str:
 def _stands_for(written: str) -> str:
     if _SNAKE(written):
         return ""
-    name = "_".join(_WORDS(_HUMP("_", written))).lower()
+    plain = unicodedata.normalize("NFKD", written.translate(_LATIN))
+    plain = "".join(one for one in plain if not unicodedata.combining(one))
+    name = "_".join(_WORDS(_HUMP("_", plain))).lower()
     return f"_{name}" if name[:1].isdigit() else name
 
 

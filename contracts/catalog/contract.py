@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
     AfterValidator,
@@ -41,9 +41,8 @@ from avro_data_contracts.contracts.stores.known import STORES
 from avro_data_contracts.contracts.stores.spec import SinkSpec
 
 # Any of these characters, except `.` and `..`, which Kafka refuses.
-TopicName = Annotated[
-    str, StringConstraints(pattern=r"^[a-zA-Z0-9._-]*[a-zA-Z0-9_-][a-zA-Z0-9._-]*$|^\.{3,}$", max_length=249)
-]
+TOPIC_NAME: Final = r"^[a-zA-Z0-9._-]*[a-zA-Z0-9_-][a-zA-Z0-9._-]*$|^\.{3,}$"
+TopicName = Annotated[str, StringConstraints(pattern=TOPIC_NAME, max_length=249)]
 #: As many as Kafka's client library can ask a broker for.
 MOST_PARTITIONS, MOST_REPLICAS = 100_000, 10_000
 
@@ -127,10 +126,6 @@ def _setting(value: object) -> object:
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return ",".join(value)
     return str(value) if isinstance(value, (int, float)) else value
-
-
-#: The ending of the name of the table that records which rows were deleted, and by which event.
-DELETIONS = "__deleted"
 
 
 #: The stores that the stream writes to, each under its name; a contract may name none, one or several.

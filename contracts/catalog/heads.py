@@ -16,6 +16,7 @@ import yaml
 
 from avro_data_contracts.contracts.catalog import yaml_text
 from avro_data_contracts.contracts.catalog.folder import beside, default_value
+from avro_data_contracts.contracts.stores.spec import DELETIONS
 
 #: A text with it may write a word in another way.
 HIDING: Final = "\\"
@@ -105,5 +106,7 @@ def _shared(document: dict[Any, Any], names: Names | None) -> list[str]:
         found += [names.topic, f"{names.topic}-key", f"{names.topic}-value"]
     sinks = document.get("sinks")
     for sink in sinks.values() if isinstance(sinks, dict) else ():
-        found.append(sink.get("table") if isinstance(sink, dict) else None)
+        table = sink.get("table") if isinstance(sink, dict) else None
+        # With `tombstones: delete`, the stream of `orders` also writes to `orders__deleted`.
+        found += [table, table.removesuffix(DELETIONS)] if isinstance(table, str) else []
     return [one for one in found if isinstance(one, str)]

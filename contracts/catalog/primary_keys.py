@@ -6,12 +6,12 @@ from typing import TypedDict
 
 from avro_data_contracts.contracts.avro import shapes
 from avro_data_contracts.contracts.avro.nodes import Node, Record, Schema, Union
-from avro_data_contracts.contracts.catalog.contract import DELETIONS, Contract, Subject
+from avro_data_contracts.contracts.catalog.contract import Contract, Subject
 from avro_data_contracts.contracts.catalog.places import position_of
 from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.stores import fields
 from avro_data_contracts.contracts.stores.position import COORDINATES
-from avro_data_contracts.contracts.stores.spec import SinkSpec
+from avro_data_contracts.contracts.stores.spec import DELETIONS, SinkSpec
 from avro_data_contracts.contracts.stores.table import Refusal
 
 # A field of one of these types has the same value in a key, in every store and in its driver.

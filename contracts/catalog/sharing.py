@@ -14,6 +14,7 @@ from avro_data_contracts.contracts.catalog.choices import SubjectStrategy, Tombs
 from avro_data_contracts.contracts.catalog.contract import Contract, Sibling, Subject, types_of
 from avro_data_contracts.contracts.catalog.subject_names import said_in
 from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.stores.spec import SinkSpec
 
 _OF_THE_TOPIC = ("kafka", "dead_letter")
 
@@ -30,8 +31,9 @@ def agreed(contracts: Iterable[Contract]) -> tuple[dict[str, Contract], dict[str
         if len(several) > 1:
             _note(errors, _of_topic(several))
             by_name |= {one.name: one for one in _joined(several)}
-    _note(errors, _of_tables(by_name.values()))
-    _note(errors, _of_subjects([by_name[name] for name in sorted(by_name)]))
+    in_order = [by_name[name] for name in sorted(by_name)]
+    _note(errors, _of_tables(in_order))
+    _note(errors, _of_subjects(in_order))
     return by_name, errors
 
 
@@ -129,12 +131,19 @@ def _of_tables(contracts: Iterable[Contract]) -> Iterator[tuple[str, Configurati
     tables: dict[tuple[str, str], Contract] = {}
     for one in contracts:
         for sink in one.sinks:
-            other = tables.setdefault((sink.kind, sink.qualified), one)
-            if other is not one:
-                what = f"{other.file} already writes to the {sink.kind} table {sink.qualified}"
+            for name in _written(one, sink):
+                other = tables.setdefault((sink.kind, name), one)
+                if other is one:
+                    continue
+                what = f"{other.file} already writes to the {sink.kind} table {name}"
                 fix = "a table has one contract: name another table in the sinks"
                 where = f"sinks.{sink.kind}.table"
                 yield one.name, ConfigurationError(what, file=one.file, path=where, fix=fix)
+
+
+def _written(contract: Contract, sink: SinkSpec) -> list[str]:
+    """The tables that the stream of a contract writes to in a store."""
+    return [sink.qualified, *([sink.of_deletions().qualified] if contract.deletes else [])]
 
 
 def _of_subjects(contracts: Sequence[Contract]) -> Iterator[tuple[str, ConfigurationError]]:

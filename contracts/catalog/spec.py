@@ -8,15 +8,22 @@ from typing import Any, Final
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from avro_data_contracts.contracts.catalog import yaml_text
-from avro_data_contracts.contracts.catalog.contract import ContractSpec
+from avro_data_contracts.contracts.catalog.contract import TOPIC_NAME, ContractSpec
 from avro_data_contracts.contracts.catalog.folder import default_value
 from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.sources.known import chosen
+from avro_data_contracts.contracts.stores.spec import NAME
 
 #: A contract file with more values is a mistake, or meant to keep whoever reads it busy.
 MOST_VALUES: Final = 100_000
+#: Each pattern of a name -> its words.
+PATTERNS: Final = {
+    NAME: "lower-case letters, digits and _, with a letter first",
+    TOPIC_NAME: "letters, digits, '.', '_' and '-' (and not be '.' or '..')",
+}
 
 
 @lru_cache(maxsize=20_000)  # most texts are the same in every version that a run reads
@@ -95,7 +102,8 @@ def _as_configuration_error(error: ValidationError, node: yaml.Node, document: A
     """The error for the first problem, with its line and the names that are valid there."""
     # An unknown key comes first, because a missing key is often the same one, misspelt.
     problem = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
-    location = [part for part in problem["loc"] if isinstance(part, (str, int))]
+    # Pydantic adds a word of its own to the place of a key.
+    location = [part for part in problem["loc"] if isinstance(part, (str, int)) and part != "[key]"]
     line = line_of(node, location)
     path = ".".join(str(part) for part in location)
     if problem["type"] == "extra_forbidden":
@@ -106,12 +114,20 @@ def _as_configuration_error(error: ValidationError, node: yaml.Node, document: A
             path=path,
             fix=f"valid names here: {', '.join(_valid_names(location[:-1], document))}",
         )
-    words = problem["msg"].removeprefix("Value error, ")
-    message = words[:1].lower() + words[1:]
-    if problem["type"] == "missing":
-        message = "is missing"
     fix = "see docs/reference/contract.md"
-    return ConfigurationError(f"{path}: {message}", file=where, line=line, path=path, fix=fix)
+    return ConfigurationError(f"{path}: {_message(problem)}", file=where, line=line, path=path, fix=fix)
+
+
+def _message(problem: ErrorDetails) -> str:
+    match problem["type"]:
+        case "missing":
+            return "is missing"
+        case "string_type":
+            return "should be text; a number, a date and true need quotes for that"
+        case "string_pattern_mismatch":
+            return f"{str(problem['input'])[:60]!r} should have only {PATTERNS[problem['ctx']['pattern']]}"
+    words = problem["msg"].removeprefix("Value error, ")
+    return words[:1].lower() + words[1:]
 
 
 def line_of(node: yaml.Node, location: list[str | int]) -> int:

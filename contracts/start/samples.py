@@ -67,12 +67,13 @@ class _Names:
             name, number = f"{wanted}{number}", number + 1
         is_root = not self._taken
         self._taken.add(name)
-        fields: dict[str, dict[str, Any]] = {}
+        names: dict[str, str] = {}  # field -> as the sample has it
         for key in dict.fromkeys(key for one in records for key in one):
+            names[field_name(stands_for(key) or key, names)] = key
+        fields: dict[str, dict[str, Any]] = {}
+        for free, key in names.items():
             values = [one.get(key) for one in records]
-            free = field_name(stands_for(key) or key, fields)
-            renamed = f"called {key!r} in the sample, which Avro does not allow" if fault_of(key) else ""
-            fields[free] = field(free, self._guess(name, key, values), None in values, renamed)
+            fields[free] = field(free, self._guess(name, key, values), None in values, _renamed(free, key, names))
         head = {"type": "record", "name": name}
         if is_root and self._namespace:
             head["namespace"] = self._namespace
@@ -104,6 +105,13 @@ class _Names:
         if group == "booleans":
             return Guess("boolean")
         return _number(values) if group == "numbers" else _text(values)
+
+
+def _renamed(field: str, key: str, names: Mapping[str, str]) -> str:
+    """What the owner has to know about the name of a field; empty if that is nothing."""
+    if field != (key if key in names else stands_for(key)):
+        return f"called {key!r} in the sample: give it another name there, for no data finds this field by it"
+    return f"called {key!r} in the sample, which Avro does not allow" if fault_of(key) else ""
 
 
 def field(name: str, guess: Guess, nullable: bool, note: str = "", doc: str = "") -> dict[str, Any]:

@@ -5,14 +5,19 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, ClassVar, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from avro_data_contracts.contracts.stores.position import COORDINATES, bookkeeping, reserved
 
-#: The name of a table, a keyspace or a schema.
-Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=48)]
+#: The form of the name of a table; of a rule too.
+NAME: Final = r"^[a-z][a-z0-9_]*$"
+#: The name of a table, a column, a keyspace or a schema.
+Identifier = Annotated[str, StringConstraints(pattern=NAME, max_length=48)]
+
+#: The ending of the name of the table that records which rows were deleted, and by which event.
+DELETIONS: Final = "__deleted"
 
 
 class Mode(StrEnum):
@@ -102,9 +107,9 @@ class SinkSpec(BaseModel, ABC):
         """What cannot change once the table exists, in the order in which it is compared."""
         return (Fixed("primary key", f"({', '.join(self.key)})", self.said("primary_key"), decides=True),)
 
-    def of_deletions(self, table: str) -> Self:
+    def of_deletions(self) -> Self:
         """Return the table that keeps what was deleted from this one: it has its key, and nothing else of it."""
-        return self.model_copy(update={"table": table, "columns": {}})
+        return self.model_copy(update={"table": self.table + DELETIONS, "columns": {}})
 
     def said(self, *keys: str) -> str:
         """Return the first of these keys that the contract has; empty if it has none."""

@@ -9,7 +9,7 @@ from typing import Final
 
 from avro_data_contracts.contracts.avro import shapes
 from avro_data_contracts.contracts.avro.nodes import Field, Record, Schema
-from avro_data_contracts.contracts.catalog.contract import DELETIONS, Contract
+from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.catalog.places import position_of
 from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.stores import fields, types
@@ -115,7 +115,7 @@ def name_refusals(record: Record, sink: SinkSpec) -> Iterator[Refusal]:
 
 def deletions(table: Table) -> Table:
     """The table that keeps, for each deleted row, its primary key and the position of the event that deleted it."""
-    sink = table.sink.of_deletions(table.sink.table + DELETIONS)
+    sink = table.sink.of_deletions()
     by_name = {column.name: column for column in table.columns}
     return Table(sink, tuple(by_name[name] for name in table.sink.primary_key))
 

@@ -122,8 +122,8 @@ class CassandraSpec(ModedSpec):
             Fixed("clustering order", order or "none", self.said("clustering") or key),
         )
 
-    def of_deletions(self, table: str) -> Self:
-        return super().of_deletions(table).model_copy(update={"ttl": None})
+    def of_deletions(self) -> Self:
+        return super().of_deletions().model_copy(update={"ttl": None})
 
     def path_of(self, column: str) -> tuple[str | int, ...]:
         if column in self.partition_key:

@@ -94,8 +94,8 @@ class PostgresSpec(ModedSpec):
         mode, key = super().fixed
         return mode, Fixed("partitioning", by, self.said("partition_by"), decides=True), key
 
-    def of_deletions(self, table: str) -> Self:
-        return super().of_deletions(table).model_copy(update={"partition_by": None, "indexes": []})
+    def of_deletions(self) -> Self:
+        return super().of_deletions().model_copy(update={"partition_by": None, "indexes": []})
 
     def path_of(self, column: str) -> tuple[str | int, ...]:
         if self.partition_by is not None and column == self.partition_by.column and self.appends:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from avro_data_contracts.contracts.catalog import loading
+from avro_data_contracts.contracts.catalog import loading, spec
+from avro_data_contracts.contracts.catalog.contract import ContractSpec
 from avro_data_contracts.contracts.errors import ConfigurationError, ContractsError, InvalidSchema
 from contracts_tests.fixtures.clone import CLONE
 from contracts_tests.fixtures.contract_files import CONTRACT, load, record
@@ -67,6 +70,35 @@ def test_broken_contract_error_names_file_and_cause(old: str, new: str, words: s
     assert words in refusal(orders__contract_yaml=CONTRACT.replace(old, new))
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("table: orders", "table: Orders", ".table: 'Orders' should have only lower-case letters"),
+        (
+            "table: orders",
+            "table: orders\n    columns: {City: id}",
+            ".columns.City: 'City' should have only lower-case",
+        ),
+        ("table: orders", "table: orders\n    columns: {city: 5}", ".columns.city: should be text"),
+        ("table: orders", "table: 2026-01-01", ".table: should be text; a number, a date"),
+        ("topic: orders", "topic: a b", "topic: 'a b' should have only letters, digits, '.', '_' and '-'"),
+    ],
+)
+def test_wrong_name_error_says_which_characters_a_name_has(old: str, new: str, words: str) -> None:
+    assert words in refusal(orders__contract_yaml=CONTRACT.replace(old, new))
+
+
+def test_every_pattern_of_a_name_has_words() -> None:
+    def patterns(node: Any) -> Iterator[str]:
+        for key, value in (
+            node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+        ):
+            yield from [value] if key == "pattern" and isinstance(value, str) else patterns(value)
+            yield from node.get("patternProperties", ()) if key == "patternProperties" else ()
+
+    assert set(patterns(ContractSpec.model_json_schema())) == set(spec.PATTERNS)
+
+
 def test_broken_schema_error_names_file_and_line() -> None:
     told = refusal(orders__value_avsc='{"type": "record",\n  "name": "Order" "fields": []}')
     assert "schemas/orders/value.avsc:2" in told
@@ -85,7 +117,7 @@ def test_nullable_primary_key_is_refused() -> None:
 def test_two_contracts_for_one_table_are_refused() -> None:
     other = CONTRACT.replace("topic: orders", "topic: copies")
     told = refusal(copy__contract_yaml=other, copy__value_avsc=record(("id", "string")))
-    assert "schemas/orders/contract.yaml already writes to the" in told
+    assert "schemas/orders/contract.yaml:7: schemas/copy/contract.yaml already writes to the" in told
 
 
 def test_two_contracts_for_one_topic_are_refused() -> None:

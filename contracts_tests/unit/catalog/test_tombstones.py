@@ -100,6 +100,28 @@ def test_migrations_include_tables_that_record_deletions() -> None:
     assert len(migrations.between({"things": one}, [one], {})) == len(migrations.create([before])) == 2
 
 
+@pytest.mark.parametrize("kept", ["__deleted", ""], ids=["its-deletions", "itself"])
+@pytest.mark.parametrize("order", [("a", "b"), ("b", "a")], ids=["first", "second"])
+def test_table_that_another_stream_writes_to_is_refused(order: tuple[str, str], kept: str) -> None:
+    key = {"type": "record", "name": "Key", "fields": [ID]}
+
+    def files(name: str, table: str, tombstones: str) -> dict[str, str]:
+        sinks = {"postgres": {"table": table, "primary_key": ["id"]}}
+        head = {"topic": name, "owner": "t", "compatibility": "FULL", "key": "key.avsc", "tombstones": tombstones}
+        value = {"type": "record", "name": name, "fields": [ID]}
+        return {
+            f"{name}/contract.yaml": yaml.safe_dump(head | {"sinks": sinks}),
+            f"{name}/key.avsc": json.dumps(key | {"name": f"Key_{name}"}),
+            f"{name}/value.avsc": json.dumps(value),
+        }
+
+    one, other = order
+    with pytest.raises(ConfigurationError, match=f"b/contract.yaml.*a/contract.yaml already writes .*t{kept}"):
+        loading.from_files(files(one, "t", "delete") | files(other, f"t{kept}", "reject"), "schemas")
+    if kept:
+        loading.from_files(files(one, "t", "reject") | files(other, f"t{kept}", "reject"), "schemas")
+
+
 def test_deletions_table_holds_primary_key_and_kafka_position() -> None:
     for sink in contract().sinks:
         kept = layout.deletions(layout.of(contract(), sink))

@@ -65,7 +65,7 @@ def test_configuration_error_of_the_source_exits_with_2(tmp_path: Path) -> None:
             {"api": "nothing"},
             "source.api: 'nothing' is not a source; valid names here: http, lines, python, randomuser",
         ),
-        ({"api": ["lines"]}, "source.api: input should be a valid string"),
+        ({"api": ["lines"]}, "source.api: should be text"),
         ({"url": "x"}, "unknown key 'source.url'\n    fix: valid names here: api, count, file"),
         ({"api": "randomuser"}, "unknown key 'source.file'\n    fix: valid names here: api, count"),
         ({"file": ""}, "source.file: string should have at least 1 character"),

@@ -295,7 +295,7 @@ def test_rule_that_does_not_fit_its_field_is_refused_with_its_line(asked: dict[s
         ("{name: a, field: text, required: false}", "required must be true"),
         ("{name: a, pattern: a}", "a rule needs a field; only an expression has none"),
         ("{name: a, field: text, expression: flag}", "a rule needs a field; only an expression has none"),
-        ("{name: Bad-Name, field: text, required: true}", "rules.0.name: string should match pattern"),
+        ("{name: Bad-Name, field: text, required: true}", "rules.0.name: 'Bad-Name' should have only lower-case"),
         ("{name: a, field: text, min_length: -1}", "rules.0.min_length: input should be greater than or equal to 0"),
         ("{field: text, required: true}", "rules.0.name: is missing"),
         (
