@@ -20,11 +20,12 @@ from avro_data_contracts.producers import reporting
 from avro_data_contracts.producers.from_files import FileOptions, FromFiles
 from avro_data_contracts.producers.identity import identity_of
 from avro_data_contracts.producers.interruption import Interruption, Stopped
+from avro_data_contracts.producers.keeping import Keeper
 from avro_data_contracts.producers.progress import RunProgress
 from avro_data_contracts.producers.publish import Publisher
 from avro_data_contracts.producers.run import Order, Run
 from avro_data_contracts.producers.sources.known import SAMPLE, opener
-from avro_data_contracts.producers.sources.source import Source
+from avro_data_contracts.producers.sources.source import Resumable, Source
 
 log = structlog.get_logger()
 
@@ -130,15 +131,19 @@ def produce(
                 publisher.open()
         except Stopped:
             raise typer.Exit(_exit_code(interruption)) from None
+        resumable = files or source
+        if files:
+            files.begin()
         run = Run(
             source,
             publisher,
             order,
             interruption,
-            None if files else identity_of(contract),
+            identity_of(contract),
             progress.show,
             refuses=files.rejects if files else None,
-            keeper=files.keeper(publisher, resume=resume) if files else None,
+            keeper=Keeper(resumable, publisher) if isinstance(resumable, Resumable) else None,
+            counts_rows=files is None,
         )
         report = run.to_the_end()
         progress.finish(report)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.settings import Settings
-from avro_data_contracts.producers.keeping import Keeper
 from avro_data_contracts.producers.plain.asked import Asked
-from avro_data_contracts.producers.publish import Publisher
 from avro_data_contracts.producers.reject_file import RejectFile
 from avro_data_contracts.producers.resuming import Progress, folder
 from avro_data_contracts.producers.sources.file.inputs import STDIN
@@ -46,7 +45,7 @@ class FileOptions:
 
 
 class FromFiles:
-    """The parts of a run from files.
+    """The parts of a run from files.  It is `producers.sources.source.Resumable`.
 
     Args:
         environment: says where the file with the progress is (`producers.resuming`).
@@ -69,14 +68,23 @@ class FromFiles:
             "kafka": settings.kafka_bootstrap_servers,
         }
         self._progress = Progress(folder(environment), facts)
+        self._resume = options.resume
         before = self._progress.read() if options.resume else None
         self.resumed = before is not None
         if before is not None:
             self.source.resume(before)
         self.rejects = RejectFile(options.reject, append=options.resume) if options.reject else None
 
-    def keeper(self, publisher: Publisher, *, resume: bool) -> Keeper:
-        """Return what writes the progress down.  Without `--resume`, that of earlier runs is over."""
-        if not resume:
+    def begin(self) -> None:
+        """Forget how far earlier runs came, unless this one goes on there."""
+        if not self._resume:
             self._progress.forget()
-        return Keeper(self.source, publisher, self._progress, self.rejects)
+
+    @property
+    def place(self) -> Any:
+        return self.source.place
+
+    def keep(self, place: Any) -> None:
+        if self.rejects is not None:
+            self.rejects.flush()
+        self._progress.save(self.source.state(place))

@@ -14,11 +14,10 @@ from avro_data_contracts.producers.interruption import Interruption, Stopped
 from avro_data_contracts.producers.keeping import Keeper
 from avro_data_contracts.producers.publish import Publisher
 from avro_data_contracts.producers.rejection import Rejection
-from avro_data_contracts.producers.sources.source import Item, Request, Resumable, Source
+from avro_data_contracts.producers.sources.source import Item, Request, Source
 
 SLICE_S = 0.1
 SHOW_EVERY_S = 0.1
-KEEP_EVERY_S = 15.0
 _LAG_S = 1.0
 
 
@@ -134,6 +133,7 @@ class Run:
         show: called a few times a second with the report so far.
         refuses: where refused records go; the publisher's dead-letter topic by default.
         keeper: writes down how far the run has come.
+        counts_rows: whether to count the different records, which means to remember each.
     """
 
     def __init__(
@@ -147,6 +147,7 @@ class Run:
         *,
         refuses: Refuses | None = None,
         keeper: Keeper | None = None,
+        counts_rows: bool = True,
     ) -> None:
         self._source = source
         self._publisher = publisher
@@ -156,8 +157,8 @@ class Run:
         self._show = show
         self._refuses = refuses or publisher
         self._keeper = keeper
+        self._counts_rows = counts_rows
         self._next_show = 0.0
-        self._next_keep = time.monotonic() + KEEP_EVERY_S if isinstance(source, Resumable) else float("inf")
         self._ids: set[Hashable] = set()
         self._sent = 0
         self._report = Report()
@@ -172,7 +173,7 @@ class Run:
             report.ended = self._signal()
         except ContractsError as error:
             report.ended, report.error = "error", error
-        for finish in (self._keep, *([self._keeper.save] if self._keeper else [])):
+        for finish in (self._publisher.flush, *([self._keeper.save] if self._keeper else [])):
             try:
                 finish()
             except ContractsError as error:
@@ -186,13 +187,13 @@ class Run:
             with self._interruption.waiting:
                 item = next(items, None)
             if item is None:
+                self._taken()
                 return "source"
             # The wait for the item may have been long.
             if ended := self._ended() or self._pace():
                 return ended
             self._take(item)
-            if time.monotonic() >= self._next_keep:
-                self._keep()
+            self._taken()
             self._tell()
             # Before the next item, which may need a request.
             if ended := self._ended():
@@ -208,17 +209,12 @@ class Run:
             self._refuses.refuse(item.given, refusal, position=self._source.position)
         else:
             self._sent += 1
-            if self._identity is not None:
+            if self._identity is not None and self._counts_rows:
                 self._ids.add(self._identity(item.outcome))
+
+    def _taken(self) -> None:
         if self._keeper is not None:
             self._keeper.taken()
-
-    def _keep(self) -> None:
-        """Wait until everything has arrived, and have the source keep its position."""
-        self._publisher.flush()
-        if isinstance(self._source, Resumable):
-            self._source.keep(self._report.fetched)
-            self._next_keep = time.monotonic() + KEEP_EVERY_S
 
     def _ended(self) -> str:
         """Return why to stop now, empty for no reason."""
@@ -263,6 +259,6 @@ class Run:
         report.seconds = time.monotonic() - self._start
 
     def _distinct(self) -> int | None:
-        if self._keeper is not None:
+        if not self._counts_rows:
             return None
         return self._sent if self._identity is None else len(self._ids)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import deque
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -33,8 +32,8 @@ def text_of(value: Any) -> str | None:
     return None
 
 
-class Progress:
-    """The position after each record of a run.
+class Increment:
+    """What a run has read that is new.
 
     Args:
         order: in which the source gives its records.
@@ -45,14 +44,11 @@ class Progress:
         self._ascending = order is Order.ascending
         self._since = since
         self._newest: str | None = None
-        self._records = 0
         self._last: str | None = None
         self._below: str | None = None
-        # The records of a run are taken one by one: the position before the latest one, and after it.
-        self._safe: deque[tuple[int, str | None]] = deque([(0, None)], maxlen=2)
 
     def see(self, cursor: str) -> None:
-        """Count a record, whose cursor is this text.
+        """Take a record, whose cursor is this text.
 
         Raises:
             OutOfOrder: it does not come after the record before it.
@@ -61,11 +57,6 @@ class Progress:
             self._follow(cursor)
         elif _later(cursor, self._newest):
             self._newest = cursor
-        self._count()
-
-    def skip(self) -> None:
-        """Count a record without a cursor."""
-        self._count()
 
     def _follow(self, cursor: str) -> None:
         if self._last is not None and cursor != self._last:
@@ -80,22 +71,15 @@ class Progress:
                 self._below = self._last
         self._last = cursor
 
-    def _count(self) -> None:
-        self._records += 1
-        self._safe.append((self._records, self._below))
-
-    def position(self, taken: int, *, complete: bool) -> str | None:
-        """Return the position after that many records; None if it has not moved.
+    def position(self, *, complete: bool) -> str | None:
+        """Return the position after the records so far; None if it has not moved.
 
         Args:
-            taken: those that arrived.
             complete: whether the source had no more.
         """
-        if complete and taken == self._records:
+        if complete:
             return self._last if self._ascending else self._forward()
-        if not self._ascending:
-            return None
-        return next((position for count, position in self._safe if count == taken), None)
+        return self._below if self._ascending else None
 
     def _forward(self) -> str | None:
         """The newest cursor of the run, unless the run began with a newer one."""

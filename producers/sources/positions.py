@@ -48,6 +48,7 @@ class Positions:
         self.file = settings.checkpoint_dir / contract.name / f"topic-{topic_id}" / FILE
         self._known = {"layout": LAYOUT, "contract": contract.name, "topic": contract.topic, **asdict(origin)}
         self._lock: IO[str] | None = None
+        self._kept: str | None = None
 
     def claim(self) -> str | None:
         """Keep every other producer of this source out until the process ends, and return the position.
@@ -73,7 +74,9 @@ class Positions:
         return self._read()
 
     def keep(self, position: str) -> None:
-        """Write it: all of it or nothing, even when the power fails."""
+        """Write it, if it is another: all of it or nothing, even when the power fails."""
+        if position == self._kept:
+            return
         document = {**self._known, "position": position, "kept": datetime.now(UTC).isoformat(timespec="seconds")}
         draft = self.file.with_name(f".{FILE}")
         with draft.open("w", encoding="utf-8") as file:
@@ -82,6 +85,7 @@ class Positions:
             os.fsync(file.fileno())
         draft.replace(self.file)
         _sync(self.file.parent)
+        self._kept = position
 
     def _read(self) -> str | None:
         try:

@@ -72,13 +72,17 @@ class Source(Protocol):
 
 @runtime_checkable
 class Resumable(Protocol):
-    """A source that goes on where the run before it ended."""
+    """A source that goes on where an earlier run ended.
 
-    def keep(self, taken: int) -> None:
-        """Keep the position after the first `taken` items, all of which Kafka has acknowledged.
+    Attributes:
+        place: where a later run goes on if all items so far have arrived; None if this run has not come further.
+    """
 
-        A run calls it for the latest item or the one before it, and at its end.
-        """
+    @property
+    def place(self) -> Any: ...
+
+    def keep(self, place: Any) -> None:
+        """Write down a place before which everything has arrived."""
         ...
 
 

@@ -23,7 +23,7 @@ from avro_data_contracts.producers.sources.environment import Environment
 from avro_data_contracts.producers.sources.http import pages
 from avro_data_contracts.producers.sources.http.client import Client
 from avro_data_contracts.producers.sources.http.mapping import Mapped
-from avro_data_contracts.producers.sources.increments import OutOfOrder, Progress, text_of
+from avro_data_contracts.producers.sources.increments import Increment, OutOfOrder, text_of
 from avro_data_contracts.producers.sources.positions import Origin, Positions
 from avro_data_contracts.producers.sources.source import Item, Opens, Record, Request
 
@@ -49,7 +49,7 @@ class HttpSource:
         self._mapped = Mapped(root.by_name if isinstance(root, RecordType) else (), spec.fields)
         self._plain = plain(contract.value.schema, Asked.of(spec.coerce))
         self._page = self._record = 0
-        self._progress: Progress | None = None
+        self._increment: Increment | None = None
         self._positions: Positions | None = None
         self._complete = False
 
@@ -88,13 +88,14 @@ class HttpSource:
         self._complete = True
         log.info("the source has no more records", pages=self._page)
 
-    def keep(self, taken: int) -> None:
-        """Keep the position after so many items, which all have arrived."""
-        if self._progress is None or self._positions is None:
-            return
-        position = self._progress.position(taken, complete=self._complete)
-        if position is not None:
-            self._positions.keep(position)
+    @property
+    def place(self) -> str | None:
+        """The cursor to go on from."""
+        return self._increment.position(complete=self._complete) if self._increment else None
+
+    def keep(self, place: str) -> None:
+        assert self._positions is not None  # only with them is there a place
+        self._positions.keep(place)
 
     def _since(self) -> dict[str, str]:
         """The parameter for what is new."""
@@ -106,22 +107,21 @@ class HttpSource:
             self._settings, self._contract, Origin(self._client.address, spec.param, spec.cursor)
         )
         since = self._positions.claim() or spec.start
-        self._progress = Progress(spec.order, since)
+        self._increment = Increment(spec.order, since)
         log.info("reads what is new", position=str(self._positions.file), first=since in (None, spec.start))
         return {} if since is None else {spec.param: since}
 
     def _seen(self, given: Any) -> Record | Rejection:
         """The outcome of a record, whose place in the order of changes counts."""
-        if self._progress is not None:
+        if self._increment is not None:
             try:
                 cursor = text_of(self._cursor(given))
             except NotApplicable:
                 cursor = None
             if cursor is None:
-                self._progress.skip()
                 return Rejection("MISSING_CURSOR", f"there is no text or number at `{self._cursor.text}`")
             try:
-                self._progress.see(cursor)
+                self._increment.see(cursor)
             except OutOfOrder as error:
                 raise self._failure(
                     f"{self.position}: {error}", "correct `incremental.order` or `.cursor` of the contract's source"
