@@ -148,6 +148,7 @@ def _impact(one: Impact) -> dict[str, Any]:
             {
                 "kind": table.kind,
                 "table": table.table,
+                **({"view": table.view} if table.view else {}),
                 **migration_document(table.migration),
             }
             for table in one.tables

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import (
     AfterValidator,
@@ -39,6 +39,9 @@ from avro_data_contracts.contracts.sources.known import model_of
 from avro_data_contracts.contracts.sources.spec import SourceSpec
 from avro_data_contracts.contracts.stores.known import STORES
 from avro_data_contracts.contracts.stores.spec import SinkSpec
+
+if TYPE_CHECKING:
+    from avro_data_contracts.contracts.catalog.view import View
 
 # Any of these characters, except `.` and `..`, which Kafka refuses.
 TOPIC_NAME: Final = r"^[a-zA-Z0-9._-]*[a-zA-Z0-9_-][a-zA-Z0-9._-]*$|^\.{3,}$"
@@ -348,6 +351,7 @@ class Contract:
         rules: the quality rules of `spec`, parsed.
         siblings: the other contracts of the topic, each with a record of its own, by name.
         said: the keys that contract.yaml itself has; the others are defaults, or what a sibling says.
+        views: of its records, by name.
     """
 
     name: str
@@ -358,6 +362,7 @@ class Contract:
     rules: tuple[Rule, ...] = ()
     siblings: tuple[Sibling, ...] = ()
     said: frozenset[str] = frozenset()
+    views: tuple[View, ...] = ()
 
     @property
     def topic(self) -> str:
@@ -394,7 +399,7 @@ class Contract:
     def keys(self) -> Contract:
         """The contract with its key in place of the value, to decode the keys of tombstones as values."""
         assert self.key is not None
-        return replace(self, value=self.key, rules=(), siblings=())
+        return replace(self, value=self.key, rules=(), siblings=(), views=())
 
     @property
     def subjects(self) -> tuple[Subject, ...]:

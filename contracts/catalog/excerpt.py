@@ -1,7 +1,8 @@
 """The part of the files that a change concerns.  Pure.
 
 Whoever compares two states of a thousand contracts, of which one changed, need not parse the others.  What concerns a
-contract: its own files; the types that it uses, at any depth; and contracts with the same topic, subject or table.
+contract: its own files and views; the types that it uses, at any depth; and contracts with the same topic, subject or
+table.
 
 Texts are searched for words first, which is quick; only where a word occurs, the text is read.  An excerpt may have
 more than is needed, never less: reading it gives the same contracts, and the same faults in them, as reading all.
@@ -21,6 +22,7 @@ from avro_data_contracts.contracts.catalog.folder import (
     CONTRACT_FILE,
     contract_name,
     default_heads,
+    heads_of_view,
     is_head,
     is_schema_file,
 )
@@ -145,7 +147,17 @@ class _Reach:
         self._heads = {path: several for path, several in texts.items() if is_head(path)}
         self._schemas = {path: several for path, several in texts.items() if is_schema_file(path)}
         self._changed = changed
-        self._in_heads = _Words(self._heads, heads.HIDING)
+        self._views: dict[str, dict[str, tuple[str, ...]]] = {}  # head -> its views
+        for path, several in texts.items():
+            for head in heads_of_view(path):
+                if head in self._heads:
+                    self._views.setdefault(head, {})[path] = several
+        # A view names tables too.
+        with_views = {
+            path: (*several, *(text for view in self._views.get(path, {}).values() for text in view))
+            for path, several in self._heads.items()
+        }
+        self._in_heads = _Words(with_views, heads.HIDING)
         self._in_schemas = _Words(self._schemas, "\\u")
         self._affected: dict[str, None] = {}
         self._needed: dict[str, None] = {}
@@ -171,13 +183,15 @@ class _Reach:
         while self._affected or self._needed:
             affected, needed = self._affected, self._needed
             self._affected, self._needed = {}, {}
+            self.affect(head for path in affected for head in heads_of_view(path) if head in self._heads)
             self._done |= dict.fromkeys(needed, False) | dict.fromkeys(affected, True)
             self._from_heads([path for path in (*affected, *needed) if path in self._heads])
             self._to_heads(affected, needed)
             self._to_schemas(affected, needed)
             if not self._affected and not self._needed:
                 self.affect(self._namesakes())
-        return frozenset(path for path in self._done if path in self._heads or path in self._schemas)
+        found = [path for path in self._done if path in self._heads or path in self._schemas]
+        return frozenset((*found, *(view for path in found for view in self._views.get(path, ()))))
 
     def _from_heads(self, paths: Iterable[str]) -> None:
         """The schemas that these contracts name."""
@@ -198,7 +212,7 @@ class _Reach:
                 if any(not schemas.isdisjoint(one.files) for one in self._heads_of(path))
             )
         having = self._in_heads.having(shared)
-        self.affect(path for path in having if any(not shared.isdisjoint(one.shared) for one in self._heads_of(path)))
+        self.affect(path for path in having if not shared.isdisjoint(self._shared_by(path)))
         if named := {name for path in affected if path in self._heads for name in self._names(path)}:
             self.affect(path for path in self._heads if not named.isdisjoint(self._names(path)))
 
@@ -212,10 +226,16 @@ class _Reach:
         """What no other contract may have, of a contract or of the types in a schema: a record may be a subject."""
         if path not in self._heads:
             return {name for one in self._types_of(path) for name in one.roots}
-        found = {name for one in self._heads_of(path) for name in one.shared}
+        found = self._shared_by(path)
         topics = {one.names.topic for one in self._heads_of(path) if one.names}
         records = {name for one in self._heads_of(path) for file in one.files for name in self._shared(file)}
         return found | records | {f"{topic}-{record}" for topic in topics for record in records}
+
+    def _shared_by(self, head: str) -> set[str]:
+        """What no other contract may have, of a contract file and its views."""
+        views = self._views.get(head, {}).values()
+        of_views = {name for several in views for text in several for name in heads.tables_of_view(text)}
+        return of_views.union(*(one.shared for one in self._heads_of(head)))
 
     def _to_schemas(self, affected: Collection[str], needed: Collection[str]) -> None:
         """The schemas that use types of the affected ones, and those with the types that any of these use."""

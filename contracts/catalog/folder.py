@@ -1,6 +1,7 @@
 """The files of a folder of contracts, on disk: their texts, and what is there but cannot be read, or is not read.
 
-A contract is a folder with a contract.yaml, or a file NAME.contract.yaml beside any schema.  A link to a folder is
+A contract is a folder with a contract.yaml, or a file NAME.contract.yaml beside any schema.  Its views are the files
+`views/*.sql` in the folder with its name; in other folders, such files are somebody else's.  A link to a folder is
 followed.  Inside a git work tree, what git ignores is not read, unless it ignores the folder itself; nor is what
 contracts.toml ignores.
 """
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
@@ -19,6 +20,8 @@ from avro_data_contracts.contracts.errors import ConfigurationError
 CONTRACT_FILE = "contract.yaml"
 #: The ending of a contract that is one of several in a folder.
 CONTRACT_ENDING = f".{CONTRACT_FILE}"
+#: The folder of a contract's views, and their ending.
+VIEWS, VIEW_ENDING = "views", ".sql"
 #: Why a file is not read.
 IGNORED, IS_FOLDER, LEFT_OUT = "git ignores it", "it is a folder", "contracts.toml ignores it"
 HIDDEN = "this sparse checkout leaves it out"
@@ -31,7 +34,7 @@ class Folder:
     """The files of a folder.  Paths are below the folder (POSIX), in order.
 
     Args:
-        texts: every contract file and schema: path -> text.
+        texts: every contract file, schema and view: path -> text.
         unread: files that are there, but are not read: path -> why; empty if only the name is the reason.
         faults: errors of files that should be read, but cannot be.
         defaults: what contracts.toml says for contracts that do not: key -> value.
@@ -110,6 +113,21 @@ def is_contract_file(path: str) -> bool:
     return is_schema_file(path) or is_head(path)
 
 
+def heads_of_view(path: str) -> tuple[str, ...]:
+    """Return the contract files, there or not, whose view a file is; none if it has no place for a view."""
+    folder, _, name = path.rpartition("/")
+    owner, slash, last = folder.rpartition("/")
+    if last != VIEWS or not name.endswith(VIEW_ENDING) or name == VIEW_ENDING:
+        return ()
+    return (f"{owner}/{CONTRACT_FILE}", f"{owner}{CONTRACT_ENDING}") if slash else (CONTRACT_FILE,)
+
+
+def views_among(paths: Collection[str]) -> list[str]:
+    """Return the views of the contracts among these files of a folder."""
+    there = frozenset(path for path in paths if is_head(path))
+    return [path for path in paths if not there.isdisjoint(heads_of_view(path))]
+
+
 def contract_name(path: str) -> str:
     """The name of the contract in a file: its folder, or its path without the ending; "." at the root."""
     folder, _, name = path.rpartition("/")
@@ -177,6 +195,7 @@ class _Reading:
         self.faults: list[ConfigurationError] = []
         self.ignored: set[str] = set()
         self.seen: set[str] = set()  # folders, without links
+        self.sql: dict[str, os.DirEntry[str]] = {}  # what is a view if there is a contract for it
         self.project = project.find(folder)
 
     def read(self) -> Folder:
@@ -197,6 +216,9 @@ class _Reading:
                         self.unread[name] = IS_FOLDER
                 else:
                     self._file(name, entry)
+        for name in views_among([*self.texts, *self.sql]):
+            del self.unread[name]
+            self._read_file(name, self.sql[name])
         texts, unread = dict(sorted(self.texts.items())), dict(sorted(self.unread.items()))
         return Folder(texts, unread, tuple(self.faults), self.project.defaults, str(self.folder))
 
@@ -222,9 +244,15 @@ class _Reading:
                 yield name, entry
 
     def _file(self, name: str, entry: os.DirEntry[str]) -> None:
-        if not is_contract_file(name):
-            self.unread[name] = ""
-        elif os.path.isfile(entry):
+        if is_contract_file(name):
+            self._read_file(name, entry)
+            return
+        self.unread[name] = ""
+        if heads_of_view(name):
+            self.sql[name] = entry
+
+    def _read_file(self, name: str, entry: os.DirEntry[str]) -> None:
+        if os.path.isfile(entry):
             self._text(name)
         elif entry.is_symlink():
             target = os.readlink(self.folder / name)
@@ -256,7 +284,9 @@ class _Reading:
             return
         self.ignored = _ignored(self.folder)
         if _git(top, "config", "--type=bool", "-z", "core.sparseCheckout") == [b"true"]:
-            self.unread |= dict.fromkeys(filter(is_contract_file, _hidden(self.folder)), HIDDEN)
+            self.unread |= dict.fromkeys(
+                (one for one in _hidden(self.folder) if is_contract_file(one) or heads_of_view(one)), HIDDEN
+            )
         for path in _submodules(top):
             module = top / path
             if module.is_relative_to(here) and module.is_dir() and not any(module.iterdir()):

@@ -16,6 +16,7 @@ import yaml
 
 from avro_data_contracts.contracts.catalog import yaml_text
 from avro_data_contracts.contracts.catalog.folder import beside, default_value
+from avro_data_contracts.contracts.catalog.header import header_of
 from avro_data_contracts.contracts.stores.spec import DELETIONS
 
 #: A text with it may write a word in another way.
@@ -56,17 +57,18 @@ def read(text: str, path: str) -> Head:
     Args:
         path: its path; the last part of it says which schema the value has by default.
     """
-    try:
-        document = yaml_text.load(text)
-    except (yaml.YAMLError, ValueError, RecursionError):
-        document = None
-    if not isinstance(document, dict):
-        document = {}
+    document = _document(text)
     names = _names(document, path)
     listed = names[1:] if names else ("key.avsc", default_value(path))
     folder = PurePosixPath(path).parent.as_posix()
     files = frozenset(beside(folder, one) for one in listed if one)
     return Head(names, files, frozenset(_shared(document, names)), bool(document.get("approvals")))
+
+
+@lru_cache(maxsize=20_000)
+def tables_of_view(text: str) -> frozenset[str]:
+    """What no contract or other view may have, of a view: the names of its tables."""
+    return frozenset(one for one in _tables(_document(header_of(text))) if isinstance(one, str))
 
 
 def may_have(names: Iterable[str], text: str) -> bool:
@@ -104,9 +106,24 @@ def _shared(document: dict[Any, Any], names: Names | None) -> list[str]:
     found = [document.get("subject"), document.get("key_subject")]
     if names:
         found += [names.topic, f"{names.topic}-key", f"{names.topic}-value"]
+    found += _tables(document)
+    return [one for one in found if isinstance(one, str)]
+
+
+def _document(text: str) -> dict[Any, Any]:
+    """The mapping in a text; an empty one if it is not valid, or is something else."""
+    try:
+        document = yaml_text.load(text)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _tables(document: dict[Any, Any]) -> list[Any]:
+    found: list[Any] = []
     sinks = document.get("sinks")
     for sink in sinks.values() if isinstance(sinks, dict) else ():
         table = sink.get("table") if isinstance(sink, dict) else None
         # With `tombstones: delete`, the stream of `orders` also writes to `orders__deleted`.
         found += [table, table.removesuffix(DELETIONS)] if isinstance(table, str) else []
-    return [one for one in found if isinstance(one, str)]
+    return found

@@ -14,18 +14,20 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Literal
 
-from avro_data_contracts.contracts.catalog import excerpt, primary_keys, sharing, source_fields, yaml_text
+from avro_data_contracts.contracts.catalog import excerpt, primary_keys, sharing, source_fields, view_files, yaml_text
 from avro_data_contracts.contracts.catalog.contract import Contract, ContractSpec, Subject, types_of
 from avro_data_contracts.contracts.catalog.folder import (
     CONTRACT_FILE,
     Folder,
     beside,
     contract_name,
+    heads_of_view,
     is_head,
     is_schema_file,
     join,
     read_folder,
 )
+from avro_data_contracts.contracts.catalog.header import header_of
 from avro_data_contracts.contracts.catalog.heads import files_of, names_in
 from avro_data_contracts.contracts.catalog.missing import missing
 from avro_data_contracts.contracts.catalog.shared_types import SharedTypes, lent_by
@@ -213,6 +215,7 @@ class _Reading:
         self.faults: dict[tuple[str, int, int, str], Fault] = {}
         self.broken: dict[str, str] = {}
         self.contracts: dict[str, Contract] = {}
+        self.views = view_files.by_head(files, root)
 
     def read(self) -> Loaded:
         texts = self.files.texts
@@ -220,7 +223,7 @@ class _Reading:
         for fault in self.files.faults:
             self._fault(fault)
             path = PurePosixPath(fault.file).relative_to(self.root).as_posix()
-            if not is_schema_file(path):
+            if not is_schema_file(path) and not heads_of_view(path):
                 self.broken[contract_name(path) if is_head(path) else path] = ""
         self._almost()
         if not heads and not self.faults and not self.files.outside:
@@ -304,7 +307,10 @@ class _Reading:
             if value is None or (spec.key and key is None):
                 return
             rules = reading.read(spec.rules, value.schema, lambda *at: (where, self._line(path, "rules", *at)))
-            contract = Contract(name, where, spec, key, value, rules, said=frozenset(spec.model_fields_set))
+            views = view_files.read(self.views.get(path, {}), self.files.texts, self.root, path, spec)
+            contract = Contract(
+                name, where, spec, key, value, rules, said=frozenset(spec.model_fields_set), views=views
+            )
             primary_keys.check(contract)
             source_fields.check(contract)
         except ConfigurationError as error:
@@ -320,9 +326,9 @@ class _Reading:
         self.contracts, errors = sharing.agreed(self.contracts.values())
         for name, error in errors.items():
             contract = self.contracts.pop(name)
-            head = PurePosixPath(contract.file).relative_to(self.root).as_posix()
+            file = PurePosixPath(error.file).relative_to(self.root).as_posix()
             self.broken[name] = contract.topic
-            self._fault(error.at(self._line(head, *error.path.split("."))), name)
+            self._fault(error.at(self._line(file, *error.path.split("."))), name)
 
     def _subject(
         self, name: str, head: str, spec: ContractSpec, role: Literal["key", "value"], shared: SharedTypes
@@ -359,7 +365,8 @@ class _Reading:
         )
 
     def _line(self, path: str, *keys: str | int) -> int:
-        node = yaml_text.compose(self.files.texts[path])
+        text = self.files.texts[path]
+        node = yaml_text.compose(header_of(text) if heads_of_view(path) else text)
         assert node is not None  # it has already been parsed
         return line_of(node, list(keys))
 

@@ -128,17 +128,19 @@ def _joined(several: Sequence[Contract]) -> Iterator[Contract]:
 
 
 def _of_tables(contracts: Iterable[Contract]) -> Iterator[tuple[str, ConfigurationError]]:
-    tables: dict[tuple[str, str], Contract] = {}
+    tables: dict[tuple[str, str], str] = {}
     for one in contracts:
-        for sink in one.sinks:
-            for name in _written(one, sink):
-                other = tables.setdefault((sink.kind, name), one)
-                if other is one:
+        own = ((one.file, sink, _written(one, sink)) for sink in one.sinks)
+        of_views = ((view.file, sink, [sink.qualified]) for view in one.views for sink in view.sinks)
+        for file, sink, names in (*own, *of_views):
+            for name in names:
+                other = tables.setdefault((sink.kind, name), file)
+                if other == file:
                     continue
-                what = f"{other.file} already writes to the {sink.kind} table {name}"
-                fix = "a table has one contract: name another table in the sinks"
+                what = f"{other} already writes to the {sink.kind} table {name}"
+                fix = "a table has one contract or view: name another table in the sinks"
                 where = f"sinks.{sink.kind}.table"
-                yield one.name, ConfigurationError(what, file=one.file, path=where, fix=fix)
+                yield one.name, ConfigurationError(what, file=file, path=where, fix=fix)
 
 
 def _written(contract: Contract, sink: SinkSpec) -> list[str]:

@@ -1,18 +1,20 @@
-"""Parses a contract.yaml into a `ContractSpec`, or says what is wrong with it, and in which line."""
+"""Parses a contract.yaml, or the header of a view, or says what is wrong with it, and in which line."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from avro_data_contracts.contracts.catalog import yaml_text
-from avro_data_contracts.contracts.catalog.contract import TOPIC_NAME, ContractSpec
+from avro_data_contracts.contracts.catalog.contract import TOPIC_NAME, ContractSpec, Spec
 from avro_data_contracts.contracts.catalog.folder import default_value
+from avro_data_contracts.contracts.catalog.header import header_of
+from avro_data_contracts.contracts.catalog.view import ViewSpec
 from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.sources.known import chosen
 from avro_data_contracts.contracts.stores.spec import NAME
@@ -24,6 +26,7 @@ PATTERNS: Final = {
     NAME: "lower-case letters, digits and _, with a letter first",
     TOPIC_NAME: "letters, digits, '.', '_' and '-' (and not be '.' or '..')",
 }
+_Model = TypeVar("_Model", bound=Spec)
 
 
 @lru_cache(maxsize=20_000)  # most texts are the same in every version that a run reads
@@ -37,6 +40,34 @@ def parse_spec(text: str, where: str, defaults: frozenset[tuple[str, str]] = fro
     Raises:
         ConfigurationError: the file is invalid.
     """
+    return _parsed(text, where, ContractSpec, {"value": default_value(where), **dict(defaults)})
+
+
+@lru_cache(maxsize=20_000)
+def parse_header(text: str, where: str) -> ViewSpec:
+    """Parse the header of a view.
+
+    Args:
+        text: of the whole view.
+        where: its path.
+
+    Raises:
+        ConfigurationError: the header is missing or invalid.
+    """
+    header = header_of(text)
+    if not header.strip():
+        raise ConfigurationError(
+            "the view has no header, so it has no table",
+            file=where,
+            line=1,
+            fix="begin the file with lines such as `-- sinks: {postgres: {table: adults, primary_key: [id]}}` "
+            "(docs/reference/views.md)",
+        )
+    return _parsed(header, where, ViewSpec, {})
+
+
+def _parsed(text: str, where: str, model: type[_Model], given: dict[str, Any]) -> _Model:
+    """Parse YAML into a model.  `given`: keys that the text need not have."""
     try:
         node = yaml_text.compose(text)
         document = yaml_text.load(text)
@@ -55,7 +86,7 @@ def parse_spec(text: str, where: str, defaults: frozenset[tuple[str, str]] = fro
             "is not a mapping",
             file=where,
             line=1,
-            fix=f"write a mapping with the keys {', '.join(ContractSpec.model_fields)}",
+            fix=f"write a mapping with the keys {', '.join(model.model_fields)}",
         )
     if _size(node, {}) > MOST_VALUES:
         what = f"its aliases (*name) stand for more than {MOST_VALUES:,} values"
@@ -64,9 +95,9 @@ def parse_spec(text: str, where: str, defaults: frozenset[tuple[str, str]] = fro
         )
     _refuse_duplicates(node, where)
     try:
-        return ContractSpec.model_validate({"value": default_value(where), **dict(defaults), **document})
+        return model.model_validate({**given, **document})
     except ValidationError as error:
-        raise _as_configuration_error(error, node, document, where) from None
+        raise _as_configuration_error(error, node, document, where, model) from None
 
 
 def _size(node: yaml.Node, known: dict[int, int]) -> int:
@@ -98,7 +129,9 @@ def _refuse_duplicates(node: yaml.Node, where: str) -> None:
             _refuse_duplicates(item, where)
 
 
-def _as_configuration_error(error: ValidationError, node: yaml.Node, document: Any, where: str) -> ConfigurationError:
+def _as_configuration_error(
+    error: ValidationError, node: yaml.Node, document: Any, where: str, model: type[Spec]
+) -> ConfigurationError:
     """The error for the first problem, with its line and the names that are valid there."""
     # An unknown key comes first, because a missing key is often the same one, misspelt.
     problem = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
@@ -112,9 +145,9 @@ def _as_configuration_error(error: ValidationError, node: yaml.Node, document: A
             file=where,
             line=line,
             path=path,
-            fix=f"valid names here: {', '.join(_valid_names(location[:-1], document))}",
+            fix=f"valid names here: {', '.join(_valid_names(location[:-1], document, model))}",
         )
-    fix = "see docs/reference/contract.md"
+    fix = f"see docs/reference/{'views' if model is ViewSpec else 'contract'}.md"
     return ConfigurationError(f"{path}: {_message(problem)}", file=where, line=line, path=path, fix=fix)
 
 
@@ -161,8 +194,8 @@ def _models(annotation: Any) -> Iterator[Any]:
         yield from _models(inner)
 
 
-def _valid_names(location: list[str | int], document: Any) -> list[str]:
-    model: Any = ContractSpec
+def _valid_names(location: list[str | int], document: Any, root: type[Spec]) -> list[str]:
+    model: Any = root
     for part in location:
         annotation = next((f.annotation for name, f in model.model_fields.items() if part in (name, f.alias)), None)
         document = _inside(document, part)

@@ -75,6 +75,8 @@ class ContractComparison:
         )
         if self.old.spec is not self.new.spec and before != after:
             return False
+        if [(one.name, one.text) for one in self.old.views] != [(one.name, one.text) for one in self.new.views]:
+            return False
         return all(one is other is None or (one and other and self._same(one, other)) for one, other in self._pairs)
 
     def _same(self, one: Subject, other: Subject) -> bool:
@@ -104,6 +106,7 @@ class ContractComparison:
                 yield from self._by_level(before, after)
                 yield from self._blind(before, after)
         yield from self._effects()
+        yield from self._views()
 
     def needed_next_time(self) -> set[tuple[str, str, str]]:
         """What `check` will find in every next version, because of an earlier version in the history."""
@@ -228,7 +231,7 @@ class ContractComparison:
         """Tables that cannot change as asked, tables that nothing writes to, and consumers that lose fields."""
         effect = self.impact
         for table in effect.tables:
-            for refusal in table.migration.refusals:
+            for refusal in table.migration.refusals if not table.view else ():
                 message = f"{table.kind} {table.table}: {refusal.why}"
                 in_schema = refusal.column and not refusal.at
                 node = field_at(self.new.value.schema, refusal.column) if in_schema else None
@@ -270,6 +273,14 @@ class ContractComparison:
                     f"keep the field until its owner{_of(consumer)} no longer needs it, then remove it from the "
                     "consumer's fields",
                 )
+
+    def _views(self) -> Iterator[Finding]:
+        """Views that no longer fit, whose tables cannot change, or that compute something else."""
+        if self.old.views or self.new.views:
+            from avro_data_contracts.contracts.check import views  # loads sqlglot
+
+            for one in views.facts(self.old, self.new):
+                yield self._finding(one.rule, one.message, one.fix, one.file, one.line, one.column, one.path)
 
     # -- findings ---------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,13 @@ import yaml
 
 from avro_data_contracts.contracts.avro.nodes import Schema
 from avro_data_contracts.contracts.catalog import yaml_text
-from avro_data_contracts.contracts.catalog.folder import is_contract_file, is_head, read_folder
+from avro_data_contracts.contracts.catalog.folder import (
+    heads_of_view,
+    is_contract_file,
+    is_head,
+    read_folder,
+    views_among,
+)
 from avro_data_contracts.contracts.catalog.shared_types import schema_of
 from avro_data_contracts.contracts.compat import changes
 from avro_data_contracts.contracts.compat.changes import Change, Kind
@@ -82,9 +88,11 @@ def _side(name: str) -> Side:
 def _in_git(name: str, ref: str, path: str) -> Side:
     repository = Repository(Path())
     commit = repository.commit(ref)
-    here = repository.files(commit, path, is_contract_file)
-    if here:
-        return Side(name, "", _texts(repository, here, path))
+    here = repository.files(commit, path, lambda one: is_contract_file(one) or bool(heads_of_view(one)))
+    if any(map(is_contract_file, here)):
+        texts = _texts(repository, here, path)
+        views = views_among(texts)
+        return Side(name, "", {one: text for one, text in texts.items() if is_contract_file(one) or one in views})
     around = PurePosixPath(path).parent.parent.as_posix()
     below = "" if around == "." else around
     files = repository.files(commit, below, lambda one: one == path or is_contract_file(one))
@@ -122,6 +130,9 @@ def _folders(old: Side, new: Side) -> Iterator[Change]:
             yield Change(Kind.added, path, "", "", None)
         elif old.files[path] == new.files[path]:
             continue
+        elif heads_of_view(path):
+            before, after = (" ".join(side.files[path].split()) for side in (old, new))
+            yield Change(Kind.setting, f"{path}: SQL", before, after, None)
         elif path.endswith(".avsc"):
             for change in changes.between(old.schema(path), new.schema(path)):
                 yield replace(change, path=f"{path}: {change.path or '(root)'}")

@@ -199,11 +199,13 @@ class TableEffect:
     Args:
         kind: of its store.
         table: its qualified name.
+        view: the name of the view that it belongs to; empty for the contract's own.
     """
 
     kind: str
     table: str
     migration: Migration
+    view: str = ""
 
     @property
     def abandoned(self) -> bool:
@@ -213,6 +215,12 @@ class TableEffect:
     def explanations(self, findings: Iterable[Finding]) -> tuple[Finding, ...]:
         """The findings that say why the table cannot change, or that it is abandoned."""
         at = f"sinks.{self.kind}"
+        if self.view:
+            around = f"views.{self.view}"
+            if self.abandoned:
+                return tuple(one for one in findings if (one.rule, one.path) == ("TABLE_ABANDONED", f"{around}.{at}"))
+            about = (one for one in findings if one.rule in (*_ABOUT_TABLES, "VIEW_BROKEN"))
+            return tuple(one for one in about if f"{one.path}.".startswith(f"{around}."))
         if self.abandoned:
             return tuple(one for one in findings if (one.rule, one.path) == ("TABLE_ABANDONED", at))
         paths = {one.column for one in self.migration.refusals if not one.at} | {f"{at}.primary_key"}

@@ -58,7 +58,7 @@ def of(
     schema = new.value.schema
     backward = _obstacles(schema, old.value.schema, BACKWARD, compared)
     forward = _obstacles(schema, old.value.schema, FORWARD, compared)
-    tables = tuple(_tables(old, new, history))
+    tables = (*_tables(old, new, history), *_of_views(old, new))
     spark = None
     if new.sinks or old.sinks:
         spark = _spark(schema, history, forward, changes, compared, tables)
@@ -182,6 +182,13 @@ def _tables(old: Contract, new: Contract, history: Sequence[Earlier]) -> Iterato
         yield TableEffect(sink.kind, sink.qualified, migration)
     for sink in before.values():
         yield TableEffect(sink.kind, sink.qualified, Migration(notes=(Note(NoteKind.abandoned, sink.qualified),)))
+
+
+def _of_views(old: Contract, new: Contract) -> Iterator[TableEffect]:
+    if old.views or new.views:
+        from avro_data_contracts.contracts.check import views  # loads sqlglot
+
+        yield from views.effects(old, new)
 
 
 # -- consumers -------------------------------------------------------------------------------------------------------

@@ -21,9 +21,11 @@ from avro_data_contracts.contracts.catalog.folder import (
     HIDDEN,
     Folder,
     decoded,
+    heads_of_view,
     is_contract_file,
     is_head,
     read_folder,
+    views_among,
 )
 from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.history import files as file_history
@@ -230,9 +232,15 @@ class GitState:
 
     def read(self, known: Mapping[str, str] = _NOTHING) -> Folder:
         outside: list[ConfigurationError] = []
-        files = self.repository.files(self.commit, self.below, is_contract_file, outside.append)
         prefix = f"{self.below}/" if self.below else ""
+
+        def is_read(path: str) -> bool:
+            return is_contract_file(path) or bool(heads_of_view(path.removeprefix(prefix)))
+
+        files = self.repository.files(self.commit, self.below, is_read, outside.append)
         wanted = {path[len(prefix) :]: blob for path, blob in sorted(files.items())}
+        views = views_among(wanted)
+        wanted = {path: blob for path, blob in wanted.items() if is_contract_file(path) or path in views}
         ignored = self._ignored(wanted)
         wanted = {path: blob for path, blob in wanted.items() if path not in ignored}
         same = {path: known[path] for path, blob in wanted.items() if path in known and _is(known[path], blob)}

@@ -69,7 +69,7 @@ def page() -> str:
         for rule in RULES
     ]
     for rule in RULES:
-        language = "yaml" if rule.bad.kind == "contract" else "json"
+        language = {"contract": "yaml", "view": "sql"}.get(rule.bad.kind, "json")
         lines.append(f"\n## {rule.id}\n\n{rule.purpose}\n\n")
         used = f" If the topic is in use, {rule.in_use}." if rule.in_use else ""
         lines.append(f"Fix: {rule.fix}.{used}\n\n")

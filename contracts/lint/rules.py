@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from avro_data_contracts.contracts.catalog.findings import Severity
-from avro_data_contracts.contracts.lint import consumers, names, tables, types
+from avro_data_contracts.contracts.lint import consumers, names, tables, types, views
 from avro_data_contracts.contracts.lint.scope import Example, Rule
 
 _ERROR, _WARNING = Severity.error, Severity.warning
@@ -21,6 +21,10 @@ def _schema(text: str) -> Example:
 
 def _contract(text: str) -> Example:
     return Example("contract", text)
+
+
+def _view(sql: str) -> Example:
+    return Example("view", f"-- sinks: {{postgres: {{table: order_ids, primary_key: [id]}}}}\n{sql}")
 
 
 RULES: Final[tuple[Rule, ...]] = (
@@ -330,5 +334,72 @@ RULES: Final[tuple[Rule, ...]] = (
         _contract("consumers: [{name: billing, fields: [totl]}]"),
         _contract("consumers: [{name: billing, fields: [id]}]"),
         consumers.consumer_fields, of_contract=True,
+    ),
+    Rule(
+        "VIEW_SQL", _ERROR,
+        "A view is one SELECT from its contract, with a row for each event that its WHERE lets through, and the same "
+        "row when the topic is read again (docs/reference/views.md).",
+        "correct the SQL",
+        _view("SELECT id, now() AS seen FROM orders"),
+        _view("SELECT id, kafka_timestamp AS seen FROM orders"),
+        views.of("VIEW_SQL"), of_contract=True,
+    ),
+    Rule(
+        "VIEW_STAR", _ERROR,
+        "A view names its columns: with `*`, each change of the schema would change its table.",
+        "name the columns",
+        _view("SELECT * FROM orders"),
+        _view("SELECT id FROM orders"),
+        views.of("VIEW_STAR"), of_contract=True,
+    ),
+    Rule(
+        "VIEW_COLUMN", _ERROR,
+        "Every column of a view is a field of the value, or part of one; every function is one of Spark's.",
+        "correct the name",
+        _view("SELECT id, uper(idd) AS name FROM orders"),
+        _view("SELECT id, upper(id) AS name FROM orders"),
+        views.of("VIEW_COLUMN"), of_contract=True,
+    ),
+    Rule(
+        "VIEW_TYPE", _ERROR,
+        "Every column of a view has a type that is certain, and that a store can hold.",
+        "write CAST(… AS type)",
+        _view("SELECT id, split(id, '-')[0] AS shop FROM orders"),
+        _view("SELECT id, CAST(split(id, '-')[0] AS STRING) AS shop FROM orders"),
+        views.of("VIEW_TYPE"), of_contract=True,
+    ),
+    Rule(
+        "VIEW_KEY", _ERROR,
+        "The primary key of a view's table names columns of the view that are never null.",
+        "name columns of the view that are never null",
+        _view("SELECT substring(id, 1, 8) AS id FROM orders"),
+        _view("SELECT coalesce(substring(id, 1, 8), '') AS id FROM orders"),
+        views.of("VIEW_KEY"), of_contract=True,
+    ),
+    Rule(
+        "VIEW_WATERMARK", _ERROR,
+        "An aggregation groups by a window over the time column, and its header says how late an event may come. "
+        "Without that, Spark keeps the state of every group for ever.",
+        "group by a window, and add `time` and `lateness` to the header; or write a projection",
+        _view("SELECT count(*) AS n FROM orders GROUP BY id"),
+        _view("SELECT id, kafka_timestamp AS at FROM orders"),
+        views.of("VIEW_WATERMARK"), of_contract=True,
+    ),
+    Rule(
+        "VIEW_KIND", _ERROR,
+        "The stream runs projections, with a row for each event. It does not run aggregations, joins and views of "
+        "views yet.",
+        "write a projection; for the others, query the table of the contract",
+        _view("SELECT o.id, s.name FROM orders o JOIN shops s ON s.id = o.id"),
+        _view("SELECT o.id FROM orders o"),
+        views.of("VIEW_KIND"), of_contract=True,
+    ),
+    Rule(
+        "VIEW_TABLE", _ERROR,
+        "The stores that a view names can have its table.",
+        "correct the header, or the name of the column",
+        _view("SELECT id, id AS kafka_offset FROM orders"),
+        _view("SELECT id, id AS order_id FROM orders"),
+        views.tables, of_contract=True,
     ),
 )  # fmt: skip

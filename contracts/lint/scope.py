@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from avro_data_contracts.contracts.avro.nodes import AnyType, Field, Named, Node, Schema
 from avro_data_contracts.contracts.catalog.contract import Contract, Subject
 from avro_data_contracts.contracts.catalog.findings import Severity
 from avro_data_contracts.contracts.catalog.places import Texts, owner_of, position_of
+
+if TYPE_CHECKING:
+    from avro_data_contracts.contracts.views.derived import Derived
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +40,9 @@ class Example:
     """A text that breaks a rule, or keeps it, inside a contract that is otherwise valid.
 
     Args:
-        kind: `field` (a field of the value), `schema` (value.avsc) or `contract` (keys of contract.yaml).
-        text: JSON, or YAML for a contract.
+        kind: `field` (a field of the value), `schema` (value.avsc), `contract` (keys of contract.yaml) or `view` (a
+            file of `views/`).
+        text: JSON, or YAML for a contract, or SQL for a view.
         times: the number of such fields, each with its number in place of `%d`.
     """
 
@@ -129,6 +134,16 @@ class ContractScope(Scope):
     @property
     def value(self) -> Schema:
         return self.contract.value.schema
+
+    @cached_property
+    def derived(self) -> tuple[Derived, ...]:
+        """Every view, with what became of it."""
+        if not self.contract.views:
+            return ()
+        # It loads sqlglot.
+        from avro_data_contracts.contracts.views.derived import derive
+
+        return tuple(derive(self.contract, view) for view in self.contract.views)
 
     def in_contract(
         self, keys: Sequence[str | int], message: str, fix: str = "", severity: Severity | None = None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from avro_data_contracts.contracts.catalog.contract import Contract, Subject
 from avro_data_contracts.contracts.catalog.earlier import Earlier
@@ -19,6 +19,9 @@ from avro_data_contracts.contracts.tables.existing import existing
 from avro_data_contracts.contracts.tables.layout import Migration, Note, NoteKind
 from avro_data_contracts.contracts.tables.wording import told
 from avro_data_contracts.contracts.terminal import clean
+
+if TYPE_CHECKING:
+    from avro_data_contracts.contracts.tables.views import OfView
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,15 @@ def create(contracts: Iterable[Contract]) -> tuple[Needed, ...]:
         for sink in one.sinks:
             found.append(Needed(one.name, sink.kind, sink.qualified, layout.migrate(None, layout.of(one, sink))))
             found += _deletions(one, sink)
+        if one.views:
+            from avro_data_contracts.contracts.tables import views  # loads sqlglot
+
+            found += _of_views(one, views.create(one))
     return tuple(found)
+
+
+def _of_views(contract: Contract, found: Iterable[OfView]) -> list[Needed]:
+    return [Needed(contract.name, one.sink.kind, one.sink.qualified, one.migration) for one in found]
 
 
 def _deletions(contract: Contract, sink: SinkSpec) -> list[Needed]:
@@ -91,6 +102,11 @@ def between(
             found.append(Needed(contract.name, *key, _migration(was, contract, sink)))
             if own is None or not own.deletes or owner is None:
                 found += _deletions(contract, sink)
+        own = predecessor.get(contract.name)
+        if contract.views or (own is not None and own.views):
+            from avro_data_contracts.contracts.tables import views  # loads sqlglot
+
+            found += _of_views(contract, views.between(own, contract))
     gone = (
         Needed(one.name, kind, table, Migration(notes=(Note(NoteKind.abandoned, table),)))
         for (kind, table), (one, _) in left.items()

@@ -1,0 +1,78 @@
+"""What a change does to the views of a contract: which break, and which compute something else.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.check.effects import TableEffect
+from avro_data_contracts.contracts.stores.spec import SinkSpec
+from avro_data_contracts.contracts.stores.table import Refusal
+from avro_data_contracts.contracts.tables import views as tables
+from avro_data_contracts.contracts.views.derived import Derived, derive, line_of, path_of
+
+
+@dataclass(frozen=True)
+class ViewFact:
+    """A fact about a view, for a finding.
+
+    Attributes:
+        rule: of `check.rules`.
+        line, column: in `file`; 1-based.
+    """
+
+    rule: str
+    message: str
+    fix: str
+    file: str
+    line: int
+    column: int
+    path: str
+
+
+def effects(old: Contract, new: Contract) -> Iterator[TableEffect]:
+    """Yield what happens to the table of each view."""
+    for one in tables.between(old, new) if old.views or new.views else ():
+        yield TableEffect(one.sink.kind, one.sink.qualified, one.migration, one.view)
+
+
+def facts(old: Contract, new: Contract) -> Iterator[ViewFact]:
+    """Yield what one should know before the change: broken views, impossible tables, another meaning."""
+    if not (old.views or new.views):
+        return
+    for view in new.views:
+        derived = derive(new, view)
+        for problem in derived.problems:
+            at = (view.file, problem.line, problem.column, path_of(view, problem.column_name))
+            yield ViewFact("VIEW_BROKEN", f"view {view.name}: {problem.what}", problem.fix, *at)
+        if words := tables.changed(old, derived):
+            line = derived.analysis.outputs[0].line
+            yield ViewFact(
+                "VIEW_CHANGED",
+                f"view {view.name} computes something else ({'; '.join(words)}): rows of earlier events stay as "
+                "they are",
+                "for all rows alike, name another table in the header, and read the topic from its beginning",
+                *(view.file, line, 1, path_of(view)),
+            )
+    for one in tables.between(old, new):
+        if one.derived is None:
+            view = next(each for each in old.views if each.name == one.view)
+            at = (new.file, 0, 0, f"{path_of(view)}.sinks.{one.sink.kind}")
+            message = f"{one.sink.kind} {one.sink.qualified}, of view {one.view}, stays, but nothing writes to it"
+            yield ViewFact("TABLE_ABANDONED", message, "move its readers, then drop it", *at)
+        elif one.derived.contract is not None:
+            for refusal in one.migration.refusals:
+                yield _impossible(one.derived, one.sink, refusal)
+
+
+def _impossible(derived: Derived, sink: SinkSpec, refusal: Refusal) -> ViewFact:
+    view = derived.view
+    message = f"{sink.kind} {sink.qualified}: {refusal.why}"
+    output = derived.analysis.by_name.get(refusal.column)
+    if output is not None and not refusal.at:
+        place = (view.file, output.line, output.column, path_of(view, refusal.column))
+        return ViewFact("COLUMN_CANNOT_CHANGE", message, refusal.fix, *place)
+    path = ".".join([path_of(view), "sinks", sink.kind, *map(str, refusal.at)])
+    place = (view.file, line_of(view, sink.kind, *refusal.at), 1, path)
+    return ViewFact("TABLE_CANNOT_CHANGE", message, refusal.fix, *place)

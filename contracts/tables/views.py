@@ -1,0 +1,102 @@
+"""The tables of views, and how they change with a view or with the schema that it reads.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.catalog.view import View
+from avro_data_contracts.contracts.errors import place
+from avro_data_contracts.contracts.stores.spec import SinkSpec
+from avro_data_contracts.contracts.stores.table import Refusal, Table
+from avro_data_contracts.contracts.tables import layout
+from avro_data_contracts.contracts.tables.layout import Migration, Note, NoteKind
+from avro_data_contracts.contracts.views.derived import Derived, derive
+
+
+@dataclass(frozen=True)
+class OfView:
+    """The migration of a view's table.  `derived`: None if the view is gone."""
+
+    view: str
+    sink: SinkSpec
+    migration: Migration
+    derived: Derived | None
+
+
+def wanted(derived: Derived, sink: SinkSpec) -> Table | tuple[Refusal, ...]:
+    """Return the table of a view, or every reason why there can be none.
+
+    The path of a column is the expression that fills it.
+    """
+    if derived.contract is None:
+        view = derived.view
+        found = ((one, place(view.file, one.line, one.column)) for one in derived.problems)
+        return tuple(Refusal(one.column_name, f"{at}: {one.what}", one.fix) for one, at in found)
+    table = layout.wanted(derived.contract, sink)
+    if not isinstance(table, Table):
+        return table
+    outputs = derived.analysis.by_name
+    columns = (replace(one, path=outputs[one.name].sql if one.name in outputs else one.path) for one in table.columns)
+    return replace(table, columns=tuple(columns))
+
+
+def create(contract: Contract) -> Iterator[OfView]:
+    """Yield the migrations that create the tables of a contract's views.
+
+    Raises:
+        ConfigurationError: a view is wrong, or a store cannot have its table.
+    """
+    for view in contract.views:
+        derived = derive(contract, view)
+        for sink in view.sinks:
+            yield OfView(view.name, sink, layout.migrate(None, layout.of(derived.whole(), sink)), derived)
+
+
+def between(old: Contract | None, new: Contract) -> Iterator[OfView]:
+    """Yield what happens to the table of each view, those that nothing writes now last.  None: a new contract."""
+    before = {view.name: derive(old, view) for view in old.views} if old else {}
+    left = {(sink.kind, sink.qualified): (view, sink) for view in (old.views if old else ()) for sink in view.sinks}
+    for view in new.views:
+        derived = derive(new, view)
+        for sink in view.sinks:
+            left.pop((sink.kind, sink.qualified), None)
+            table = wanted(derived, sink)
+            was = _before(before, view, sink)
+            migration = layout.migrate(was, table) if isinstance(table, Table) else Migration(refusals=table)
+            yield OfView(view.name, sink, migration, derived)
+    for view, sink in left.values():
+        note = Note(NoteKind.abandoned, sink.qualified)
+        yield OfView(view.name, sink, Migration(notes=(note,)), None)
+
+
+def _before(before: Mapping[str, Derived], view: View, sink: SinkSpec) -> Table | None:
+    """The table of that name, whichever view wrote it; or else the one that the view had in this store."""
+    own = before.get(view.name)
+    named = [(one, was) for one in before.values() for was in one.view.sinks]
+    same = [(one, was) for one, was in named if (was.kind, was.qualified) == (sink.kind, sink.qualified)]
+    other = [(one, was) for one, was in named if one is own and was.kind == sink.kind]
+    for one, was in (*same, *other):
+        table = wanted(one, was)
+        if isinstance(table, Table):
+            return table
+    return None
+
+
+def changed(old: Contract, derived: Derived) -> list[str]:
+    """Return what the SQL of a view computes otherwise than before, each in words; rows that exist keep it."""
+    was = next((one for one in old.views if one.name == derived.view.name), None)
+    if was is None or derived.contract is None:
+        return []
+    before = derive(old, was)
+    if before.contract is None:
+        return []
+    found = [
+        f"{name} was {before.analysis.by_name[name].sql}"
+        for name, now in derived.analysis.by_name.items()
+        if name in before.analysis.by_name and before.analysis.by_name[name].sql != now.sql
+    ]
+    if before.analysis.where != derived.analysis.where:
+        found.append(f"WHERE was {before.analysis.where}" if before.analysis.where else "there was no WHERE")
+    return found

@@ -1,0 +1,157 @@
+"""What a view makes of its contract's events: its columns with their types and sources, and what is wrong.  Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from avro_data_contracts.contracts.avro.nodes import AnyType, Record, Schema
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.catalog.view import View
+from avro_data_contracts.contracts.views import spark_types, statement
+from avro_data_contracts.contracts.views.columns import Columns
+from avro_data_contracts.contracts.views.problem import Problem, Rule
+from avro_data_contracts.contracts.views.results import Results
+from avro_data_contracts.contracts.views.sources import problems as source_problems
+from avro_data_contracts.contracts.views.statement import Kind, Statement
+from avro_data_contracts.contracts.views.watermark import problems as watermark_problems
+
+#: A name that is also one of a field.
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+@dataclass(frozen=True)
+class Output:
+    """A column of a view's result.
+
+    Attributes:
+        sql: its expression, always written alike.
+        spark: its type in Spark; empty if it is not certain.
+        nullable: whether it may be null.
+        node: its Avro type, if it is part of an event as it is.
+        paths: the parts of an event that flow into it, each once.
+        line, column: its 1-based place in the file.
+    """
+
+    name: str
+    sql: str
+    spark: str
+    nullable: bool
+    node: AnyType | None
+    paths: tuple[str, ...]
+    line: int
+    column: int
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """A view, read with the schema of its contract.
+
+    Attributes:
+        kind: None if the SQL cannot be read.
+        outputs: its columns; if there are problems, perhaps not all.
+        filtered: the parts of an event that decide whether it has a row.
+        where: the condition, always written alike; empty for none.
+        problems: in their order in the file.
+    """
+
+    view: View
+    kind: Kind | None
+    outputs: tuple[Output, ...]
+    filtered: tuple[str, ...]
+    where: str
+    problems: tuple[Problem, ...]
+
+    @property
+    def by_name(self) -> Mapping[str, Output]:
+        return {one.name: one for one in self.outputs}
+
+
+def analyse(contract: Contract, view: View) -> Analysis:
+    """Read a view.  A contract with views has a record as its value (`catalog.primary_keys`)."""
+    found = statement.parse(view.sql)
+    if isinstance(found, Problem):
+        return Analysis(view, None, (), (), "", (found,))
+    record, schema = contract.value.record, contract.value.schema
+    problems = [*statement.refused(found), *source_problems(contract, view, found)]
+    columns = Columns(found, schema, record)
+    problems += columns.problems(found.select)
+    where = found.select.args.get("where")
+    filtered = tuple(dict.fromkeys(one.path for one in columns.inside(where))) if where is not None else ()
+    condition = where.this.sql(dialect="spark") if where is not None else ""
+    outputs: list[Output] = []
+    reading = _Reading(found, schema, record, columns)
+    for node in found.select.expressions:
+        output = reading.output(node)
+        if isinstance(output, Output):
+            outputs.append(output)
+        elif output is not None:
+            problems.append(output)
+    problems += _twice(outputs)
+    if found.kind is Kind.projection:
+        if not problems:
+            problems += reading.types(outputs)
+    else:
+        problems += watermark_problems(view, found)
+        what = f"the stream does not run this kind of view yet: {found.kind.value}"
+        problems.append(Problem(Rule.kind, what, "write a projection", *found.place(found.select)))
+    ordered = sorted(dict.fromkeys(problems), key=lambda one: (one.line, one.column))
+    return Analysis(view, found.kind, tuple(outputs), filtered, condition, tuple(ordered))
+
+
+class _Reading:
+    def __init__(self, found: Statement, schema: Schema, record: Record, columns: Columns) -> None:
+        self._statement = found
+        self._schema = schema
+        self._document = record.document
+        self._columns = columns
+        self._results = Results(found, schema, columns)
+
+    def output(self, node: exp.Expr) -> Output | Problem | None:
+        """Read a column; None if it is not one that has a name (`*`)."""
+        inner = node.this if isinstance(node, exp.Alias) else node
+        if isinstance(inner, exp.Star) or (isinstance(inner, exp.Column) and isinstance(inner.this, exp.Star)):
+            return None
+        at = self._statement.place(node)
+        name = node.alias if isinstance(node, exp.Alias) else ""
+        if not name and isinstance(inner, exp.Column | exp.Dot):
+            name = inner.output_name
+        if not _NAME.fullmatch(name):
+            if not name:
+                return Problem(Rule.sql, f"{_short(node)} has no name", "name the column: … AS name", *at)
+            what = f"{name!r} cannot be the name of a column"
+            return Problem(Rule.sql, what, "use letters, digits and _, with a letter first", *at)
+        result = self._results.of(inner)
+        paths = tuple(dict.fromkeys(one.path for one in self._columns.inside(node)))
+        return Output(name, inner.sql(dialect="spark"), result.spark, result.nullable, result.node, paths, *at)
+
+    def types(self, outputs: list[Output]) -> Iterator[Problem]:
+        """Yield the columns whose type is not certain, or is one that no store holds."""
+        for one in outputs:
+            at = one.line, one.column, one.name
+            if not one.spark:
+                what = f"the type of {one.name} is not certain"
+                yield Problem(Rule.type, what, f"say it: CAST({_short_text(one.sql)} AS …) AS {one.name}", *at)
+            elif one.node is None and spark_types.computed(one.spark, self._document, ()) is None:
+                fix = "CAST it to a type that a store holds, such as INT, BIGINT, STRING or TIMESTAMP"
+                yield Problem(Rule.type, f"no store has a column for {one.name}, a computed {one.spark}", fix, *at)
+
+
+def _twice(outputs: list[Output]) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for one in outputs:
+        if one.name.lower() in seen:
+            what = f"the view has two columns {one.name}"
+            yield Problem(Rule.sql, what, "give one of them another name with AS", one.line, one.column, one.name)
+        seen.add(one.name.lower())
+
+
+def _short(node: exp.Expr) -> str:
+    return _short_text(node.sql(dialect="spark"))
+
+
+def _short_text(text: str) -> str:
+    return text if len(text) <= 40 else f"{text[:39]}…"

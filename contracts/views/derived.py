@@ -1,0 +1,154 @@
+"""A view as a contract: its value is a record with the columns of the view.
+
+So everything that makes, migrates and writes the tables of contracts does so with those of views.  Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+from avro_data_contracts.contracts.avro.jsonpos import Document, Pointer
+from avro_data_contracts.contracts.avro.nodes import MISSING, NO_PROPS, AnyType, Field
+from avro_data_contracts.contracts.avro.shapes import nullability, type_name
+from avro_data_contracts.contracts.catalog import spec, yaml_text
+from avro_data_contracts.contracts.catalog.choices import Tombstones
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.catalog.header import header_of
+from avro_data_contracts.contracts.catalog.view import View
+from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.stores import types
+from avro_data_contracts.contracts.stores.position import COORDINATES
+from avro_data_contracts.contracts.views import spark_types
+from avro_data_contracts.contracts.views.analysis import Analysis, Output, analyse
+from avro_data_contracts.contracts.views.problem import Problem, Rule
+
+
+@dataclass(frozen=True, eq=False)
+class _Places(Document):
+    """The text of a view: a column of its result is where its expression begins."""
+
+    places: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    def position(self, pointer: Pointer) -> tuple[int, int]:
+        return self.places.get(pointer[1] if pointer else "", (1, 1))
+
+    def key_position(self, pointer: Pointer) -> tuple[int, int]:
+        return self.position(pointer)
+
+
+@dataclass(frozen=True)
+class Derived:
+    """A view with what became of it.
+
+    Attributes:
+        contract: None if the view has problems.
+        problems: those of its analysis, and of its keys.
+    """
+
+    analysis: Analysis
+    contract: Contract | None
+    problems: tuple[Problem, ...]
+
+    @property
+    def view(self) -> View:
+        return self.analysis.view
+
+    def whole(self) -> Contract:
+        """The contract.
+
+        Raises:
+            ConfigurationError: the first problem.
+        """
+        if self.contract is not None:
+            return self.contract
+        first = self.problems[0]
+        more = f" ({len(self.problems)} problems: contracts lint lists them)" if len(self.problems) > 1 else ""
+        raise ConfigurationError(
+            f"view {self.view.name}: {first.what}{more}",
+            file=self.view.file,
+            line=first.line,
+            column=first.column,
+            path=path_of(self.view, first.column_name),
+            fix=first.fix,
+        )
+
+
+def path_of(view: View, column: str = "") -> str:
+    """Return the path of a view, or of one of its columns, in findings."""
+    return f"views.{view.name}" + (f".{column}" if column else "")
+
+
+def derive(contract: Contract, view: View) -> Derived:
+    """Return the contract that a view of a contract is."""
+    analysis = analyse(contract, view)
+    if analysis.problems:
+        return Derived(analysis, None, analysis.problems)
+    found = _contract(contract, analysis)
+    problems = tuple(_keys(found, analysis))
+    return Derived(analysis, None if problems else found, problems)
+
+
+def _contract(contract: Contract, analysis: Analysis) -> Contract:
+    view, value = analysis.view, contract.value
+    places = {one.name: (one.line, one.column) for one in analysis.outputs}
+    document = _Places(view.text, {}, False, places=places)
+    fields = tuple(_field(contract, document, one) for one in analysis.outputs)
+    by_name = MappingProxyType({one.name: one for one in fields})
+    record = replace(value.record, document=document, pointer=(), props=NO_PROPS, fields=fields, by_name=by_name)
+    schema = replace(value.schema, root=record, document=document, where=view.file)
+    said = contract.spec.model_copy(update={"sinks": view.spec.sinks, "tombstones": Tombstones.reject})
+    return replace(
+        contract,
+        name=f"{contract.name}/views/{view.name}",
+        file=view.file,
+        spec=said,
+        value=replace(value, file=view.file, text=view.text, schema=schema, types=()),
+        rules=(),
+        siblings=(),
+        views=(),
+    )
+
+
+def _field(contract: Contract, document: Document, one: Output) -> Field:
+    at = (document, ((), one.name))
+    node: AnyType | None = one.node or spark_types.computed(one.spark, *at)
+    assert node is not None  # otherwise it is a problem
+    if one.nullable and not nullability(contract.value.schema, node)[1]:
+        node = spark_types.optional(node)
+    return Field(*at, NO_PROPS, one.name, node, MISSING, None, (), "ascending")
+
+
+def _keys(contract: Contract, analysis: Analysis) -> Iterator[Problem]:
+    """Yield what is wrong with the primary keys of a view's tables."""
+    outputs, schema = analysis.by_name, contract.value.schema
+    for sink in contract.sinks:
+        for name in sink.key:
+            if name in sink.bookkeeping:
+                if not (sink.appends and name in COORDINATES):
+                    what = f"the primary key of {sink.qualified} has {name}, which is another one in each event"
+                    line = line_of(analysis.view, sink.kind, *sink.path_of(name))
+                    yield Problem(Rule.key, what, "name columns of the view", line, 1, name)
+                continue
+            output = outputs.get(name)
+            if output is None:
+                what = f"the primary key of {sink.qualified} has {name!r}, which is not a column of the view"
+                line = line_of(analysis.view, sink.kind, *sink.path_of(name))
+                yield Problem(Rule.key, what, f"columns: {', '.join(outputs)}", line, 1, name)
+                continue
+            at, node = (output.line, output.column, name), contract.value.record.by_name[name].type
+            if output.nullable:
+                what = f"{name} is in the primary key of {sink.qualified}, and may be null"
+                yield Problem(Rule.key, what, "key on a field that is never null, or write COALESCE", *at)
+            elif not types.is_key(schema, node):
+                kind = type_name(nullability(schema, node)[0])
+                what = f"{name}, {kind}, is in the primary key of {sink.qualified}"
+                yield Problem(Rule.key, what, f"use a type of these: {', '.join(sorted(types.KEYS))}", *at)
+
+
+def line_of(view: View, kind: str, *keys: str | int) -> int:
+    """Return the 1-based line of a key of a view's sink."""
+    node = yaml_text.compose(header_of(view.text))
+    assert node is not None  # it has been parsed
+    return spec.line_of(node, ["sinks", kind, *keys])

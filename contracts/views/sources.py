@@ -1,0 +1,56 @@
+"""What a view reads: its contract's events.  Circles and other sources are told.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from avro_data_contracts.contracts.catalog.choices import Tombstones
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.catalog.view import View
+from avro_data_contracts.contracts.views import statement
+from avro_data_contracts.contracts.views.problem import Problem, Rule
+from avro_data_contracts.contracts.views.statement import Statement
+
+
+def name_of(contract: Contract) -> str:
+    """Return the name that a view calls its contract's events: that of its folder."""
+    return contract.name.rpartition("/")[2]
+
+
+def problems(contract: Contract, view: View, found: Statement) -> Iterator[Problem]:
+    """Yield what is wrong with the source of a view."""
+    if not found.source:
+        return
+    own, named = name_of(contract), ".".join(found.source)
+    at = found.place(found.select.args["from_"])
+    fix = f"write FROM {own if own.isidentifier() else f'`{own}`'}"
+    if found.source == (own, "latest"):
+        what = f"the stream does not run a view of {own}.latest, one row for each key, yet"
+        yield Problem(Rule.kind, what, f"{fix}, whose rows are events", *at)
+    elif named.lower() != own.lower():
+        views = {one.name: one for one in contract.views}
+        if named == view.name:
+            yield Problem(Rule.sql, "the view reads itself", fix, *at)
+        elif circle := _circle(views, view.name):
+            yield Problem(Rule.sql, f"the views read each other in a circle: {' → '.join(circle)}", fix, *at)
+        elif named in views:
+            yield Problem(Rule.kind, f"the stream does not run a view of a view ({named}) yet", fix, *at)
+        else:
+            yield Problem(Rule.column, f"there is no {named} here; a view reads its own contract", fix, *at)
+    if contract.spec.tombstones is Tombstones.delete:
+        what = "with `tombstones: delete` in the contract, a deleted row would stay in the view"
+        yield Problem(Rule.kind, f"{what}; the stream does not delete rows of views yet", "set reject", *at)
+
+
+def _circle(views: dict[str, View], start: str) -> list[str]:
+    """The views from one back to itself; empty if it does not come back."""
+    path = [start]
+    while path[-1] in views:
+        found = statement.parse(views[path[-1]].sql)
+        following = ".".join(found.source) if isinstance(found, Statement) else ""
+        if following == start:
+            return [*path, start]
+        if following in path:
+            return []
+        path.append(following)
+    return []

@@ -1,0 +1,201 @@
+"""The statement of a view: parsed, its kind told, and everything refused that no view can have.  Pure.
+
+This module and those above it load sqlglot, so only who has a view loads them.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar, Final
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.dialects.spark import Spark
+from sqlglot.errors import ParseError, SqlglotError
+
+from avro_data_contracts.contracts.views import spark_functions
+from avro_data_contracts.contracts.views.problem import Problem, Rule
+
+# It would print what it cannot parse; that is a problem here, with its place.
+logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
+
+
+class _Spark(Spark):
+    """Spark's SQL, where `window` is also the name of a function: sqlglot takes `GROUP BY window(…)` for WINDOW."""
+
+    class Tokenizer(Spark.Tokenizer):
+        KEYWORDS: ClassVar = {word: kind for word, kind in Spark.Tokenizer.KEYWORDS.items() if word != "WINDOW"}
+
+
+_SHAPE: Final = "a view is one statement: SELECT … FROM the contract, with a WHERE if it needs one"
+
+
+class Kind(StrEnum):
+    """What a view does with events."""
+
+    projection = "projection"
+    aggregation = "aggregation"
+    joined = "join with reference data"
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A view's SELECT.
+
+    Attributes:
+        sql: the text that the places in `select` are about.
+        source: the name in FROM, in its parts; empty if there is none.
+        qualifiers: names in front of a column that mean the contract's own records, in lower case.
+    """
+
+    sql: str
+    select: exp.Select
+    kind: Kind
+    source: tuple[str, ...]
+    qualifiers: frozenset[str]
+
+    def place(self, node: exp.Expr) -> tuple[int, int]:
+        """Return the 1-based line and column where a part of the statement begins."""
+        starts = [one.meta["start"] for one in node.walk() if "start" in one.meta]
+        return place_of(self.sql, min(starts)) if starts else first_place(self.sql)
+
+    def word(self, node: exp.Expr) -> str:
+        """Return the name of a function as the text has it, in lower case; empty if it has none."""
+        meta = node.meta
+        if "start" not in meta:  # a function with a syntax of its own
+            names = node.sql_names() if isinstance(node, exp.Func) else []
+            return next((name.lower() for name in names if name.lower() in spark_functions.KNOWN), "")
+        word = self.sql[meta["start"] : meta["end"] + 1].lower()
+        return word if re.fullmatch(r"[a-z_][a-z0-9_]*", word) else ""
+
+
+def place_of(sql: str, offset: int) -> tuple[int, int]:
+    """Return the 1-based line and column of an offset."""
+    return sql.count("\n", 0, offset) + 1, offset - sql.rfind("\n", 0, offset)
+
+
+def first_place(sql: str) -> tuple[int, int]:
+    """Return the place of the first character that is not blank."""
+    return place_of(sql, len(sql) - len(sql.lstrip())) if sql.strip() else (1, 1)
+
+
+def parse(sql: str) -> Statement | Problem:
+    """Parse the SQL of a view; a problem if it is not one SELECT."""
+    line, column = first_place(sql)
+    try:
+        found = [one for one in sqlglot.parse(sql, dialect=_Spark) if one is not None]
+    except ParseError as error:
+        first = error.errors[0] if error.errors else {}
+        near = str(first.get("highlight") or "").strip()
+        # sqlglot's column is where the word ends.
+        at = first.get("line") or line, max(1, int(first.get("col") or column) - max(0, len(near) - 1))
+        words = re.sub(r"<Token .*", "the end", str(first.get("description", "it does not parse")))
+        what = f"not SQL: {words.rstrip('. ')}" + (f", near {near!r}" if near else "")
+        return Problem(Rule.sql, what, "correct the SQL", *at)
+    except (SqlglotError, RecursionError) as error:  # a text or comment without an end; nested too deep
+        words = "it is nested too deep" if isinstance(error, RecursionError) else "a quote or a comment has no end"
+        return Problem(Rule.sql, f"not SQL: {words}", "correct the SQL", line, column)
+    if not found:
+        return Problem(Rule.sql, "the view has no SELECT", _SHAPE, line, column)
+    if len(found) > 1 or not isinstance(found[0], exp.Select):
+        what = f"it has {len(found)} statements" if len(found) > 1 else "it is not a SELECT"
+        return Problem(Rule.sql, what, _SHAPE, line, column)
+    select = found[0]
+    from_ = select.args.get("from_")
+    table = from_.this if from_ is not None else None
+    source = tuple(part.name for part in table.parts) if isinstance(table, exp.Table) and _plain(table) else ()
+    qualifiers = {table.alias.lower()} if table is not None and table.alias else {one.lower() for one in source[-1:]}
+    return Statement(sql, select, _kind(select), source, frozenset(qualifiers))
+
+
+def _plain(table: exp.Table) -> bool:
+    return all(isinstance(part, exp.Identifier) for part in table.parts)
+
+
+def _kind(select: exp.Select) -> Kind:
+    if select.args.get("joins"):
+        return Kind.joined
+    aggregates = (node for node in select.find_all(exp.AggFunc) if not isinstance(node.parent, exp.Window))
+    return Kind.aggregation if select.args.get("group") or any(aggregates) else Kind.projection
+
+
+#: Parts of a SELECT that a view may have; the others, in words.
+_ALLOWED: Final = {
+    Kind.projection: {"expressions", "from_", "where"},
+    Kind.aggregation: {"expressions", "from_", "where", "group", "having"},
+    Kind.joined: {"expressions", "from_", "where", "joins", "group", "having"},
+}
+_WORDS: Final = {
+    "with_": "WITH",
+    "distinct": "DISTINCT",
+    "order": "ORDER BY",
+    "sort": "SORT BY",
+    "limit": "LIMIT",
+    "offset": "OFFSET",
+    "laterals": "LATERAL VIEW",
+    "hint": "a hint",
+    "joins": "JOIN",
+    "pivots": "PIVOT",
+}
+_NOT_ANYWHERE: Final[dict[type[exp.Expr], tuple[str, str]]] = {
+    exp.Window: ("OVER", "a stream has no window over other rows"),
+    exp.Query: ("a query inside", "a view reads one event at a time"),
+    exp.Placeholder: ("a parameter", "write the value"),
+    exp.Parameter: ("a parameter", "write the value"),
+    exp.SessionParameter: ("a parameter", "write the value"),
+    exp.TableSample: ("TABLESAMPLE", "a replay would take other rows"),
+    exp.Distinct: ("DISTINCT", "a view has a row for each event"),
+}
+
+
+def refused(statement: Statement) -> Iterator[Problem]:
+    """Yield the parts of a statement that no view can have."""
+    select = statement.select
+    if not statement.source:
+        yield Problem(Rule.sql, "FROM does not name the contract", _SHAPE, *statement.place(select))
+    for name, part in select.args.items():
+        if part and name not in _ALLOWED[statement.kind]:
+            first = part[0] if isinstance(part, list) else part
+            at = statement.place(first if isinstance(first, exp.Expr) else select)
+            word = _WORDS.get(name, name.strip("_").upper())
+            yield Problem(Rule.sql, f"a view cannot have {word}", _SHAPE, *at)
+    # Those of a clause that is refused as a whole are not told again.
+    inside = (part for name in ("expressions", "where") for part in _listed(select.args.get(name)))
+    for part in inside:
+        for node in part.walk():
+            yield from _not_anywhere(statement, node)
+            if isinstance(node, exp.Star) and not isinstance(node.parent, exp.Count):
+                what = "SELECT * is another list of columns with each change of the schema"
+                yield Problem(Rule.star, what, "name the columns", *statement.place(node))
+            elif isinstance(node, exp.Func):
+                yield from _function(statement, node)
+
+
+def _listed(part: object) -> list[exp.Expr]:
+    return [one for one in (part if isinstance(part, list) else [part]) if isinstance(one, exp.Expr)]
+
+
+def _not_anywhere(statement: Statement, node: exp.Expr) -> Iterator[Problem]:
+    for kind, (word, why) in _NOT_ANYWHERE.items():
+        if isinstance(node, kind):
+            yield Problem(Rule.sql, f"a view cannot have {word}: {why}", _SHAPE, *statement.place(node))
+
+
+def _function(statement: Statement, node: exp.Func) -> Iterator[Problem]:
+    word, at = statement.word(node), statement.place(node)
+    if not word:
+        return
+    if word not in spark_functions.KNOWN:
+        near = spark_functions.like(word)
+        fix = f"write {near}, or correct the name" if near else "use a function of Spark 3.5"
+        yield Problem(Rule.column, f"Spark has no function {word}", fix, *at)
+    elif word in spark_functions.CHANGING:
+        what = f"{word} may give another value when the topic is read again"
+        yield Problem(Rule.sql, what, "use a field of the event, such as kafka_timestamp", *at)
+    elif word in spark_functions.GENERATORS:
+        what = f"{word} makes several rows of one event, and a view has one row for each"
+        yield Problem(Rule.sql, what, "take the whole array, or one of its items", *at)

@@ -1,0 +1,109 @@
+"""SQL that no view can have: each problem has its rule and its place."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from contracts_tests.fixtures.viewed import derived
+
+#: SQL, the rule, words of the message, and the text that begins at the place.
+WRONG = [
+    ("", "VIEW_SQL", "no SELECT", ""),
+    ("SELEC id FROM orders", "VIEW_SQL", "not SQL", "FROM"),
+    ("SELECT id FROM orders WHERE", "VIEW_SQL", "not SQL", ""),
+    ("SELECT id FROM orders WHERE note = 'x", "VIEW_SQL", "has no end", "SELECT"),
+    ("SELECT id, FROM", "VIEW_SQL", "not SQL", "FROM"),
+    ("SELECT id", "VIEW_SQL", "FROM does not name the contract", "id"),
+    ("SELECT id FROM orders; SELECT id FROM orders", "VIEW_SQL", "2 statements", "SELECT"),
+    ("DROP TABLE orders", "VIEW_SQL", "not a SELECT", "DROP"),
+    ("INSERT INTO orders SELECT id FROM orders", "VIEW_SQL", "not a SELECT", "INSERT"),
+    ("SELECT id FROM orders UNION ALL SELECT id FROM orders", "VIEW_SQL", "not a SELECT", "SELECT"),
+    ("SELECT id FROM VALUES ('a') AS t(id)", "VIEW_SQL", "FROM does not name the contract", "id"),
+    ("SELECT id FROM (SELECT id FROM orders) o", "VIEW_SQL", "FROM does not name the contract", "id"),
+    ("SELECT DISTINCT id FROM orders", "VIEW_SQL", "cannot have DISTINCT", ""),
+    ("SELECT id FROM orders ORDER BY number", "VIEW_SQL", "cannot have ORDER BY", "number"),
+    ("SELECT id FROM orders LIMIT 3", "VIEW_SQL", "cannot have LIMIT", "3"),
+    ("WITH q AS (SELECT 1 AS one) SELECT id FROM orders", "VIEW_SQL", "cannot have WITH", "q"),
+    ("SELECT id, x FROM orders LATERAL VIEW explode(tags) t AS x", "VIEW_SQL", "cannot have LATERAL VIEW", "explode"),
+    ("SELECT id, explode(tags) AS tag FROM orders", "VIEW_SQL", "several rows", "explode"),
+    ("SELECT id, row_number() OVER (ORDER BY number) AS r FROM orders", "VIEW_SQL", "cannot have OVER", "row_number"),
+    ("SELECT id FROM orders WHERE number IN (SELECT 1)", "VIEW_SQL", "a query inside", "1"),
+    ("SELECT id, rand() AS r FROM orders", "VIEW_SQL", "another value", "rand"),
+    ("SELECT id, now() AS n FROM orders", "VIEW_SQL", "another value", "now"),
+    ("SELECT id, current_timestamp AS n FROM orders", "VIEW_SQL", "another value", "SELECT"),
+    ("SELECT id, uuid() AS u FROM orders", "VIEW_SQL", "another value", "uuid"),
+    ("SELECT id, reflect('java.lang.System', 'exit', 1) AS r FROM orders", "VIEW_SQL", "another value", "reflect"),
+    ("SELECT id, number + 1 FROM orders", "VIEW_SQL", "has no name", "number"),
+    ("SELECT id, number AS `a b` FROM orders", "VIEW_SQL", "cannot be the name", "number"),
+    ("SELECT id, note AS n, number AS N FROM orders", "VIEW_SQL", "two columns", "number"),
+    ("SELECT id FROM v", "VIEW_SQL", "reads itself", "v"),
+    ("SELECT * FROM orders", "VIEW_STAR", "another list", "*"),
+    ("SELECT id, o.* FROM orders o", "VIEW_STAR", "another list", "*"),
+    ("SELECT id, nmber FROM orders", "VIEW_COLUMN", "no field 'nmber'", "nmber"),
+    ("SELECT id, buyer.nme AS n FROM orders", "VIEW_COLUMN", "buyer has no field 'nme'", "buyer.nme"),
+    ("SELECT id, note.x AS n FROM orders", "VIEW_COLUMN", "note is string", "note.x"),
+    ("SELECT id, tags.x AS n FROM orders", "VIEW_COLUMN", "tags is an array", "tags.x"),
+    ("SELECT id, either.x AS n FROM orders", "VIEW_COLUMN", "union of several types", "either.x"),
+    ("SELECT id FROM orders WHERE numbr > 1", "VIEW_COLUMN", "no field 'numbr'", "numbr"),
+    ("SELECT id, uper(note) AS n FROM orders", "VIEW_COLUMN", "no function uper", "uper"),
+    ("SELECT id FROM customers", "VIEW_COLUMN", "there is no customers", "customers"),
+    ("SELECT id, split(note, ',') AS parts FROM orders", "VIEW_TYPE", "not certain", "split"),
+    ("SELECT id, 1.5 AS x FROM orders", "VIEW_TYPE", "not certain", "1.5"),
+    ("SELECT id, NULL AS x FROM orders", "VIEW_TYPE", "not certain", ""),
+    ("SELECT id, price * 2 AS x FROM orders", "VIEW_TYPE", "not certain", "price"),
+    ("SELECT id, CAST(number AS SMALLINT) AS x FROM orders", "VIEW_TYPE", "smallint", "number"),
+    ("SELECT id, CAST(tags AS ARRAY<INT>) AS x FROM orders", "VIEW_TYPE", "array<int>", "tags"),
+    ("SELECT number FROM orders", "VIEW_KEY", "'id', which is not a column", "-- {sinks"),
+    ("SELECT note AS id FROM orders", "VIEW_KEY", "may be null", "note"),
+    ("SELECT score AS id FROM orders", "VIEW_KEY", "double", "score"),
+    ("SELECT buyer AS id FROM orders", "VIEW_KEY", "record", "buyer"),
+    ("SELECT id FROM orders.latest", "VIEW_KIND", "one row for each key", "orders.latest"),
+    ("SELECT o.id FROM orders o JOIN shops s ON s.id = o.note", "VIEW_KIND", "join", "o.id"),
+    ("SELECT note AS id, count(*) AS n FROM orders GROUP BY note", "VIEW_KIND", "aggregation", "note"),
+    ("SELECT note AS id, count(*) AS n FROM orders GROUP BY note", "VIEW_WATERMARK", "no window", "note"),
+    ("SELECT max(number) AS id FROM orders", "VIEW_WATERMARK", "no window", "max"),
+    ("SELECT id, max(day) AS n FROM orders GROUP BY window(at, '1 hour'), id", "VIEW_WATERMARK", "`time`", "window"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("sql", "rule", "words", "at"), WRONG)
+def test_wrong_sql_is_told_with_its_place(sql: str, rule: str, words: str, at: str) -> None:
+    found = derived(f"  {sql}")
+    assert found.contract is None
+    one = next(one for one in found.problems if one.rule == rule and words in one.what)
+    line = found.view.text.splitlines()[one.line - 1] if one.line <= found.view.text.count("\n") + 1 else ""
+    assert line[one.column - 1 :].startswith(at)
+    assert one.fix
+
+
+def test_problem_of_a_later_line_has_that_line_and_column() -> None:
+    (one,) = derived("SELECT id,\n\n       nmber\nFROM orders").problems
+    assert (one.line, one.column) == (4, 8)
+
+
+def test_window_over_another_column_than_the_time_is_told() -> None:
+    sql = "SELECT id, count(*) AS n FROM orders GROUP BY window(at, '1 hour'), id"
+    found = derived(sql, time="kafka_timestamp", lateness="10 minutes")
+    assert [one.what for one in found.problems if one.rule == "VIEW_WATERMARK"] == [
+        "the window is over at, and the header's time is kafka_timestamp"
+    ]
+    found = derived(sql, time="at", lateness="10 minutes")
+    assert {one.rule for one in found.problems} == {"VIEW_KIND"}
+
+
+_WORDS = (
+    "SELECT FROM WHERE orders id note number AS ( ) , . * + - ' ` -- /* */ ; GROUP BY JOIN window CASE WHEN END CAST "
+    "upper explode buyer.address.city tags[0] sizes['a'] NULL 1 1.5 'x' OVER WITH latest é \n"
+)
+_PIECES = st.sampled_from(_WORDS.split(" "))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(_PIECES, max_size=14).map(" ".join) | st.text(max_size=30))
+def test_any_text_gives_problems_or_columns(text: str) -> None:
+    found = derived(f"\n{text}")  # a comment right below the header would belong to it
+    assert (found.contract is None) == bool(found.problems)
+    lines = found.view.text.count("\n") + 1
+    assert all(1 <= one.line <= lines + 1 and one.column >= 1 for one in found.problems)
