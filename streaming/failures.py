@@ -24,6 +24,11 @@ _OF_SERVERS = (
 )
 # Where `raise_error` throws.
 _GENERATED = "org.apache.spark.sql.catalyst.expressions.GeneratedClass"
+# What Spark throws where a value has no result in ANSI mode.
+_COMPUTATIONS = frozenset(
+    f"org.apache.spark.Spark{name}Exception"
+    for name in ("Arithmetic", "DateTime", "NumberFormat", "ArrayIndexOutOfBounds", "NoSuchElement", "Runtime")
+)
 # Where Spark reads a batch from Kafka.  Its Kafka sink is in the same package, and may be on any task's stack.
 _READS_KAFKA = ("org.apache.spark.sql.kafka010.consumer.", "org.apache.spark.sql.kafka010.KafkaRecordToRowConverter")
 
@@ -58,6 +63,10 @@ class UnreadableTimestamp(ServiceError):
 
 class UnseenSchemaId(ServiceError):
     """A batch has a schema id that is not known yet; it has to be looked up."""
+
+
+class ComputationFailed(ServiceError):
+    """The SQL of a view fails for an event; `what` is Spark's name of the error, and quotes no value."""
 
 
 def service(server: Server, address: str, words: str) -> ServiceError:
@@ -96,6 +105,9 @@ def of_java(server: Server, address: str, error: Py4JJavaError | CapturedExcepti
     if cause.getClass().getName() == strict.UNSEEN:
         fix = "it is looked up, and the batch is written again"
         return UnseenSchemaId(words, where=f"{server.title} {address}", fix=fix, server="registry")
+    if cause.getClass().getName() in _COMPUTATIONS:
+        fix = "correct the SQL of the view, e.g. with try_cast or try_divide"
+        return ComputationFailed(str(cause.getErrorClass()), where="Spark", fix=fix, server="spark")
     if server.of_cause and (told := server.of_cause(address, cause, words)):
         return told
     if not cause.getClass().getName().startswith(_OF_SERVERS + server.packages) and not kind.endswith("Error"):

@@ -24,7 +24,7 @@ _RESULTS: Final = {
     "regexp_extract regexp_replace repeat replace rtrim sha sha1 sha2 soundex split_part string translate trim ucase "
     "upper",
     "int": "ascii bit_length cardinality char_length character_length date_diff datediff day dayofmonth dayofweek "
-    "dayofyear hash hour instr int len length levenshtein locate minute month octet_length position quarter second "
+    "dayofyear hash hour instr int len length levenshtein locate minute month octet_length quarter second "
     "size weekday weekofyear year",
     "bigint": "bigint crc32 to_unix_timestamp unix_micros unix_millis unix_seconds unix_timestamp xxhash64",
     "boolean": "array_contains boolean contains endswith isnan isnotnull isnull startswith",

@@ -73,6 +73,12 @@ class Statement:
         return word if re.fullmatch(r"[a-z_][a-z0-9_]*", word) else ""
 
 
+def with_column(sql: str, column: str) -> str:
+    """Return a view's SQL with a further column in front of the others; the rest of the text stays as it is."""
+    select = next(one for one in sqlglot.tokenize(sql, dialect=_Spark) if one.token_type.name == "SELECT")
+    return f"{sql[: select.end + 1]} {column},{sql[select.end + 1 :]}"
+
+
 def place_of(sql: str, offset: int) -> tuple[int, int]:
     """Return the 1-based line and column of an offset."""
     return sql.count("\n", 0, offset) + 1, offset - sql.rfind("\n", 0, offset)
@@ -155,6 +161,7 @@ _NOT_ANYWHERE: Final[dict[type[exp.Expr], tuple[str, str]]] = {
 def refused(statement: Statement) -> Iterator[Problem]:
     """Yield the parts of a statement that no view can have."""
     select = statement.select
+    yield from _of_others(statement.sql)
     if not statement.source:
         yield Problem(Rule.sql, "FROM does not name the contract", _SHAPE, *statement.place(select))
     for name, part in select.args.items():
@@ -173,6 +180,17 @@ def refused(statement: Statement) -> Iterator[Problem]:
                 yield Problem(Rule.star, what, "name the columns", *statement.place(node))
             elif isinstance(node, exp.Func):
                 yield from _function(statement, node)
+
+
+def _of_others(sql: str) -> Iterator[Problem]:
+    """What sqlglot reads, and Spark 3.5 does not."""
+    tokens = sqlglot.tokenize(sql, dialect=_Spark)
+    for one, after in zip(tokens, [*tokens[1:], None], strict=True):
+        at = place_of(sql, one.start)
+        if one.token_type.name == "DCOLON":
+            yield Problem(Rule.sql, "Spark 3.5 has no '::'", "write CAST(… AS type)", *at)
+        elif one.token_type.name == "COMMA" and after is not None and after.token_type.name == "FROM":
+            yield Problem(Rule.sql, "there is a comma in front of FROM", "remove it", *at)
 
 
 def _listed(part: object) -> list[exp.Expr]:

@@ -1,6 +1,7 @@
-"""Run one query and one checkpoint for each store, so that the outage of one does not stop the others.
+"""Run one query and one checkpoint for each store, of the contract and of each of its views.
 
-The query of the first store also sends each batch's rejects to the dead-letter topic, before its checkpoint moves on.
+So the outage of one store does not stop the others.  The query of the first store also sends each batch's rejects to
+the dead-letter topic, before its checkpoint moves on.
 Each query counts its batch while it writes it, so a batch without rejects (most of them) is not read again for them.
 The log, the metrics and the consumer group report a written batch from the same counts.
 """
@@ -9,8 +10,9 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from pyspark.sql import DataFrame, SparkSession
@@ -31,12 +33,45 @@ from avro_data_contracts.streaming.run.store_query import StoreQuery
 from avro_data_contracts.streaming.sinks.sink import Sink
 from avro_data_contracts.streaming.stores.known import STORES
 
+if TYPE_CHECKING:
+    from avro_data_contracts.streaming.views import ViewSink
+
 log = structlog.get_logger("streaming")
 
 
 def stores(settings: Settings, contract: Contract) -> list[Sink]:
-    """Return a sink for each store of the contract."""
-    return [STORES[spec.kind].sink(settings, contract, spec) for spec in contract.sinks]
+    """Return a sink for each store of the contract, then one for each store of each of its views.
+
+    Raises:
+        ConfigurationError: a view is wrong.
+    """
+    own = [STORES[spec.kind].sink(settings, contract, spec) for spec in contract.sinks]
+    return [*own, *_of_views(settings, contract)]
+
+
+def _of_views(settings: Settings, contract: Contract) -> list[ViewSink]:
+    if not contract.views:
+        return []
+    # These load sqlglot.
+    from avro_data_contracts.contracts.views.derived import derive
+    from avro_data_contracts.streaming.views import ViewSink
+
+    found = []
+    for derived in (derive(contract, view) for view in contract.views):
+        whole = derived.whole()
+        for spec in whole.sinks:
+            found.append(ViewSink(contract, derived, STORES[spec.kind].sink(settings, whole, spec)))
+    return found
+
+
+def _check_views(spark: SparkSession, contract: Contract, sinks: Iterable[Sink]) -> None:
+    """Raise ConfigurationError if Spark gives a view other columns than those of its tables."""
+    if contract.views:
+        from avro_data_contracts.streaming.views import ViewSink
+
+        for sink in sinks:
+            if isinstance(sink, ViewSink):
+                sink.check(spark)
 
 
 def prepare(settings: Settings, contract: Contract, *, accept_loss: bool = False) -> list[Sink]:
@@ -101,6 +136,7 @@ class Job:
         stopping: threading.Event | None = None,
         metrics: Metrics | None = None,
     ) -> None:
+        _check_views(spark, contract, sinks)
         self._spark = spark
         self._sinks = sinks
         self._settings = settings

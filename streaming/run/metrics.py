@@ -71,14 +71,15 @@ class Metrics:
         self._lag = _Lag(self._contract)
         self.registry.register(self._latency)
         self.registry.register(self._lag)
-        for sink in contract.sinks:
+        of_views = [(f"{view.name}.{sink.kind}", sink.kind) for view in contract.views for sink in view.sinks]
+        for name, kind in [*((sink.kind, sink.kind) for sink in contract.sinks), *of_views]:
             counters = (self._in, self._out, self._skipped, self._uncommitted, self._lost)
             for metric in (*counters, self._seconds, self._last):
-                metric.labels(self._contract, sink.kind)
+                metric.labels(self._contract, name)
             # A series that begins at 1 has no increase, so the first failure would not raise an alert.
-            for server in (sink.kind, "kafka", "registry"):
-                self._failed.labels(self._contract, sink.kind, server)
-        of_stores = (refusals.reason(sink.kind) for sink in contract.sinks)
+            for server in (kind, "kafka", "registry"):
+                self._failed.labels(self._contract, name, server)
+        of_stores = (refusals.reason(name) for name in (*(sink.kind for sink in contract.sinks), *dict(of_views)))
         for reason in (*Reason, *of_stores, *(rule.reason for rule in contract.rules)):
             self._rejected.labels(self._contract, str(reason))
 

@@ -23,7 +23,7 @@ from contracts_tests.fixtures.pages import Block, Page
 PAGES = [page for page in pages.all_pages() if not page.generated]
 BLOCKS = [block for page in pages.all_pages() for block in page.blocks()]
 SHELL = ("sh", "bash", "console")
-LANGUAGES = {*SHELL, "http", "java", "json", "promql", "python", "text", "toml", "yaml"}
+LANGUAGES = {*SHELL, "http", "java", "json", "promql", "python", "sql", "text", "toml", "yaml"}
 
 # Commands that need no server.  Blocks of nothing else run, page by page, in the order of the page.
 OFFLINE = re.compile(

@@ -47,7 +47,7 @@ EXPRESSIONS = {
     "to_date(at)": ("date", True, "at"),
     "CAST(price * 2 AS DECIMAL(12, 2))": ("decimal(12,2)", True, "price"),
     "CAST(number AS STRING)": ("string", False, "number"),
-    "number::bigint": ("bigint", False, "number"),
+    "CAST(number AS BIGINT)": ("bigint", False, "number"),
     "try_cast(id AS INT)": ("int", True, "id"),
     "CASE WHEN flag THEN 1 ELSE 0 END": ("int", False, "flag"),
     "CASE WHEN flag THEN 'a' END": ("string", True, "flag"),

@@ -15,6 +15,8 @@ WRONG = [
     ("SELECT id FROM orders WHERE", "VIEW_SQL", "not SQL", ""),
     ("SELECT id FROM orders WHERE note = 'x", "VIEW_SQL", "has no end", "SELECT"),
     ("SELECT id, FROM", "VIEW_SQL", "not SQL", "FROM"),
+    ("SELECT id, number::bigint AS n FROM orders", "VIEW_SQL", "'::'", "::"),
+    ("SELECT id, note, FROM orders", "VIEW_SQL", "a comma", ","),
     ("SELECT id", "VIEW_SQL", "FROM does not name the contract", "id"),
     ("SELECT id FROM orders; SELECT id FROM orders", "VIEW_SQL", "2 statements", "SELECT"),
     ("DROP TABLE orders", "VIEW_SQL", "not a SELECT", "DROP"),

@@ -149,7 +149,7 @@ class CassandraSink:
                 self._delete(self._that_win(self._rows(decoded).where(millis <= before)))
         except failures.JAVA_ERRORS as error:
             told = failures.of_java(SERVER, self._settings.cassandra_hosts, error)
-            self._session.healthy = isinstance(told, failures.UnseenSchemaId)
+            self._session.healthy = isinstance(told, failures.UnseenSchemaId | failures.ComputationFailed)
             if not self._session.healthy:
                 jvm: Any = decoded.sparkSession._jvm
                 jvm.com.datastax.spark.connector.cql.CassandraConnector.evictCache()
