@@ -119,6 +119,14 @@ def test_orders(stack: RunningStack, spark: SparkSession, stores: Stores, tmp_pa
     assert {key: [one["article"] for one in found] for key, found in items.items()} == {
         one["id"]: [item["article"] for item in one["items"]] for one in good
     }
+    large = [
+        (one["id"], moment(one["ordered_at"]).date(), Decimal(one["total"]), len(one["items"]), one["status"].lower())
+        for one in good
+        if Decimal(one["total"]) >= 100
+    ]
+    assert 0 < len(large) < len(good)
+    columns = ("id", "ordered_on", "total", "item_count", "status")
+    assert stores.rows(f"{walk.own}_large", *columns) == sorted(large, key=str)
     assert "line 101: breaks the rule total_is_not_negative" in said
     assert "100 orders produced, 1 refused\n" in said
     assert bad["total"].startswith("-")
