@@ -71,11 +71,17 @@ class Analysis:
 
 
 def analyse(contract: Contract, view: View) -> Analysis:
-    """Read a view.  A contract with views has a record as its value (`catalog.primary_keys`)."""
+    """Read a view."""
     found = statement.parse(view.sql)
     if isinstance(found, Problem):
         return Analysis(view, None, (), (), "", (found,))
-    record, schema = contract.value.record, contract.value.schema
+    schema = contract.value.schema
+    record = schema.resolve(schema.root)
+    if not isinstance(record, Record):  # perhaps long ago
+        what = "the value of the contract is not a record"
+        return Analysis(
+            view, None, (), (), "", (Problem(Rule.sql, what, "remove the view", *found.place(found.select)),)
+        )
     problems = [*statement.refused(found), *source_problems(contract, view, found)]
     columns = Columns(found, schema, record)
     problems += columns.problems(found.select)
@@ -132,7 +138,9 @@ class _Reading:
         """Yield the columns whose type is not certain, or is one that no store holds."""
         for one in outputs:
             at = one.line, one.column, one.name
-            if not one.spark:
+            if not one.spark and one.node is not None:
+                yield Problem(Rule.type, f"no store has a column for {one.name}", "leave it out of the view", *at)
+            elif not one.spark:
                 what = f"the type of {one.name} is not certain"
                 yield Problem(Rule.type, what, f"say it: CAST({_short_text(one.sql)} AS …) AS {one.name}", *at)
             elif one.node is None and spark_types.computed(one.spark, self._document, ()) is None:

@@ -51,26 +51,41 @@ _COMPUTED: Final = {
 
 
 def of(schema: Schema, node: AnyType) -> str:
-    """Return Spark's type of a value of this type, which a store can hold (`stores.types.problem`)."""
+    """Return Spark's type of a value of this type; empty if no store can hold one (`stores.types`)."""
+    try:
+        return _of(schema, node, frozenset())
+    except _NotInSpark:
+        return ""
+
+
+class _NotInSpark(Exception):
+    """A type that the stream refuses."""
+
+
+def _of(schema: Schema, node: AnyType, around: frozenset[str]) -> str:
+    """As `of`.  `around`: the records around it."""
     node, _ = nullability(schema, node)
     if isinstance(node, Record):
-        inner = ",".join(f"{field.name}:{of(schema, field.type)}" for field in node.fields)
-        return f"struct<{inner}>"
+        if node.fullname in around:
+            raise _NotInSpark
+        inside = around | {node.fullname}
+        return f"struct<{','.join(f'{field.name}:{_of(schema, field.type, inside)}' for field in node.fields)}>"
     if isinstance(node, Array):
-        return f"array<{of(schema, node.items)}>"
+        return f"array<{_of(schema, node.items, around)}>"
     if isinstance(node, Map):
-        return f"map<string,{of(schema, node.values)}>"
+        return f"map<string,{_of(schema, node.values, around)}>"
     if isinstance(node, AvroUnion):
         if number := merged(schema, node):
             return _SCALARS[number]
         branches = enumerate(several(schema, node))
-        return f"struct<{','.join(f'member{number}:{of(schema, branch)}' for number, branch in branches)}>"
+        return f"struct<{','.join(f'member{number}:{_of(schema, branch, around)}' for number, branch in branches)}>"
     name = type_name(node)
-    if name == "decimal":
-        precision, scale = decimal_digits(node)
-        return f"decimal({precision},{scale})"
+    if name == "decimal" and (digits := decimal_digits(node))[0] <= MOST_DIGITS:
+        return f"decimal({digits[0]},{digits[1]})"
     if name == "uuid":
         return "string" if node.type == "string" else "binary"
+    if name not in _SCALARS:
+        raise _NotInSpark
     return _SCALARS[name]
 
 

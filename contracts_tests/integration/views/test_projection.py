@@ -199,6 +199,24 @@ def test_other_type_in_spark_stops_the_start_at_the_column(pipeline: Pipeline) -
     assert raised.value.exit_code == 2
 
 
+def test_row_that_a_store_refuses_is_a_dead_letter_of_the_view_there(pipeline: Pipeline) -> None:
+    """Cassandra has no empty partition key; PostgreSQL takes it."""
+    table = f"{pipeline.folder.name}_names"
+    sinks = {
+        "postgres": {"table": table, "primary_key": ["name"]},
+        "cassandra": {"keyspace": "spark_streams", "table": table, "primary_key": ["name"]},
+    }
+    add_view(pipeline, "SELECT coalesce(username, '') AS name, id FROM {source};", "names", **sinks)
+    schema_id = pipeline.register()
+    records = [user(1), user(2, username=None), user(3)]
+    pipeline.send(*({"value": pipeline.encode(schema_id, one), "key": b"k"} for one in records))
+    pipeline.stream()
+    found = stored(pipeline, table)
+    assert sorted(row["name"] for row in found["postgres"].values()) == ["", "user1", "user3"]
+    assert sorted(row["name"] for row in found["cassandra"].values()) == ["user1", "user3"]
+    assert [headers(one)["contracts.reason"] for one in pipeline.dead_letters()] == ["REFUSED:names.cassandra"]
+
+
 def test_wrong_view_is_refused_before_anything_is_read(pipeline: Pipeline) -> None:
     add_view(pipeline, "SELECT id, nam FROM {source}")
     with pytest.raises(ConfigurationError, match=r"views/v.sql:2:12: view v: the value has no field 'nam'"):

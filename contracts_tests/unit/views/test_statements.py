@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contracts_tests.fixtures.viewed import derived
+from avro_data_contracts.contracts.views.derived import derive
+from contracts_tests.fixtures.viewed import catalog, derived, files, header
 
 #: SQL, the rule, words of the message, and the text that begins at the place.
 WRONG = [
@@ -93,6 +94,49 @@ def test_window_over_another_column_than_the_time_is_told() -> None:
     ]
     found = derived(sql, time="at", lateness="10 minutes")
     assert {one.rule for one in found.problems} == {"VIEW_KIND"}
+
+
+def problems(views: dict[str, str], **head: object) -> dict[str, list[str]]:
+    """View -> its problems; each view has a table of its own."""
+    texts = {
+        name: header({"postgres": {"table": f"table_{name}", "primary_key": ["id"]}}) + sql
+        for name, sql in views.items()
+    }
+    found = catalog(files(texts, **head)).get("orders")
+    return {view.name: [one.what for one in derive(found, view).problems] for view in found.views}
+
+
+def test_views_that_read_each_other_are_a_circle() -> None:
+    ring = {"a": "SELECT id FROM b", "b": "SELECT id FROM c", "c": "SELECT id FROM a", "d": "SELECT id FROM a"}
+    found = problems(ring)
+    assert found["a"] == ["the views read each other in a circle: a → b → c → a"]
+    assert found["c"] == ["the views read each other in a circle: c → a → b → c"]
+    assert found["d"] == ["the stream does not run a view of a view (a) yet"]
+
+
+def test_contract_whose_tombstones_delete_has_no_views_yet() -> None:
+    (told,) = problems({"a": "SELECT id FROM orders"}, tombstones="delete")["a"]
+    assert "a deleted row would stay in the view" in told
+
+
+_RECORD = {"type": "record", "name": "Node", "fields": [{"name": "next", "type": ["null", "Node"], "default": None}]}
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "null",
+        {"type": "bytes", "logicalType": "big-decimal"},
+        {"type": "bytes", "logicalType": "decimal", "precision": 39},
+        _RECORD,
+        {"type": "array", "items": _RECORD},
+        ["null", {"type": "map", "values": {"type": "bytes", "logicalType": "big-decimal"}}],
+    ],
+)
+def test_field_that_no_store_holds_is_no_column_of_a_view(kind: object) -> None:
+    found = derived("SELECT id, odd FROM orders", {"odd": kind})
+    assert [(one.rule, one.what) for one in found.problems] == [("VIEW_TYPE", "no store has a column for odd")]
+    assert derived("SELECT id FROM orders", {"odd": kind}).problems == ()
 
 
 _WORDS = (
