@@ -2,116 +2,18 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import random
-import uuid
 from dataclasses import replace
-from typing import Any
 
 import pytest
-import yaml
 
 from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.views.derived import derive
-from avro_data_contracts.streaming import queries
 from avro_data_contracts.streaming.run import job
-from avro_data_contracts.streaming.stores.cassandra import connection as cassandra
 from avro_data_contracts.streaming.stores.postgres import connection as postgres
 from avro_data_contracts.streaming.views import ViewSink
-from contracts_tests.fixtures.pipeline import Pipeline, comparable
+from contracts_tests.fixtures.pipeline import Pipeline
 from contracts_tests.fixtures.users import headers, user
-
-SQL = """\
-SELECT id,
-       upper(last_name) AS last_name,
-       gender,
-       year(dob) AS born,
-       dob,
-       registered_date,
-       date_trunc('MONTH', registered_date) AS month,
-       coalesce(post_code, '') AS post_code,
-       CAST(length(email) * 1000 AS DECIMAL(12, 2)) AS weight,
-       email LIKE '%@example.com' AS known,
-       kafka_timestamp AS seen
-FROM {source} u
-WHERE u.gender <> 'MALE' AND dob IS NOT NULL
-"""
-
-
-def add_view(pipeline: Pipeline, sql: str, name: str = "v", **sinks: Any) -> str:
-    """Add a view to the contract's folder; return the name of its tables."""
-    table = f"{pipeline.folder.name}_{name}"
-    both = {
-        "postgres": {"table": table, "primary_key": ["id"]},
-        "cassandra": {"keyspace": "spark_streams", "table": table, "primary_key": ["id"]},
-    }
-    header = yaml.safe_dump({"sinks": sinks or both}, default_flow_style=True, width=10_000)
-    folder = pipeline.folder / "views"
-    folder.mkdir(exist_ok=True)
-    (folder / f"{name}.sql").write_text(f"-- {header}{sql.format(source=pipeline.folder.name)}")
-    return table
-
-
-def stored(pipeline: Pipeline, table: str) -> dict[str, dict[str, dict[str, Any]]]:
-    """The rows of both stores, by id."""
-    with postgres.connect(pipeline.settings) as connection:
-        cursor = connection.execute(f"SELECT * FROM {table}")
-        names = [column.name for column in cursor.description]
-        of_postgres = [dict(zip(names, row, strict=True)) for row in cursor]
-    with cassandra.connect(pipeline.settings) as session:
-        of_cassandra = [row._asdict() for row in session.execute(f"SELECT * FROM spark_streams.{table}")]
-    return {
-        store: {str(row["id"]): comparable(row) for row in rows}
-        for store, rows in {"postgres": of_postgres, "cassandra": of_cassandra}.items()
-    }
-
-
-def as_batch(pipeline: Pipeline, sql: str) -> dict[str, dict[str, Any]]:
-    """What the SQL gives over the whole topic, for each id the row of the newest event."""
-    events = queries.whole(pipeline.spark, pipeline.settings, pipeline.contract).where("reason IS NULL")
-    flat = events.selectExpr("record.*", "timestamp AS kafka_timestamp", "partition AS p", "offset AS o")
-    source = f"batch_{uuid.uuid4().hex}"
-    flat.createOrReplaceTempView(source)
-    marked = sql.format(source=source).replace("SELECT ", "SELECT kafka_timestamp, p, o, ", 1)
-    newest: dict[str, tuple[Any, dict[str, Any]]] = {}
-    for row in pipeline.spark.sql(marked).collect():
-        found = row.asDict()
-        # A timestamp of Spark comes as the local time of this machine, which is UTC.
-        found = {k: v.replace(tzinfo=dt.UTC) if isinstance(v, dt.datetime) else v for k, v in found.items()}
-        place = (found["kafka_timestamp"], found["o"], found["p"])
-        if found["id"] not in newest or newest[found["id"]][0] < place:
-            columns = {name: value for name, value in found.items() if name not in ("p", "o")}
-            newest[found["id"]] = place, columns | {"kafka_partition": found["p"], "kafka_offset": found["o"]}
-    return {id_: comparable(row) for id_, (_, row) in newest.items()}
-
-
-def expected_in_cassandra(row: dict[str, Any]) -> dict[str, Any]:
-    """A computed timestamp is a number of microseconds there."""
-    month = row["month"]
-    micros = None if month is None else int((month - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)).total_seconds()) * 10**6
-    return {**row, "month": micros}
-
-
-def events(pipeline: Pipeline, schema_id: int, count: int, seed: int) -> list[dict[str, Any]]:
-    """Events of 40 users in any order, some of which no view takes, with a few records that nobody can read."""
-    chance = random.Random(seed)
-    found: list[dict[str, Any]] = []
-    for number in range(count):
-        if chance.random() < 0.05:
-            found.append({"value": b"damaged", "key": b"x", "timestamp": 1_600_000_000_000 + number})
-            continue
-        record = user(
-            chance.randrange(40),
-            last_name=f"Name {chance.randrange(1_000)}",
-            gender=chance.choice(["FEMALE", "MALE", "UNKNOWN"]),
-            dob=chance.choice([None, dt.date(1980 + chance.randrange(30), 1, 31)]),
-            post_code=chance.choice([None, "01234"]),
-            email=chance.choice(["a@example.com", "long.name@example.org"]),
-        )
-        late = chance.randrange(50_000)
-        timestamp = 1_600_000_000_000 + number * 1_000 - late
-        found.append({"value": pipeline.encode(schema_id, record), "key": b"k", "timestamp": timestamp})
-    return found
+from contracts_tests.fixtures.view_rows import SQL, add_view, as_batch, events, expected_in_cassandra, stored
 
 
 def test_rows_of_a_view_are_those_of_the_sql_over_the_topic(pipeline: Pipeline) -> None:
