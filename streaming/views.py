@@ -20,6 +20,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.catalog.queries import of_view
 from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.stores.position import EVENT_OFFSET, EVENT_PARTITION, EVENT_TIMESTAMP
 from avro_data_contracts.contracts.stores.spec import SinkSpec
@@ -41,11 +42,6 @@ _EVENT = "__event"
 _JUDGED = ("record", "reason", "detail")
 
 
-def name(view: str, store: str) -> str:
-    """Return the name of the query that writes a view into a store."""
-    return f"{view}.{store}"
-
-
 class ViewSink:
     """A view in one store.
 
@@ -55,7 +51,7 @@ class ViewSink:
     """
 
     def __init__(self, contract: Contract, derived: Derived, inner: Sink) -> None:
-        self.name = name(derived.view.name, inner.name)
+        self.name = of_view(derived.view.name, inner.name)
         self._contract = contract
         self._derived = derived
         self._inner = inner

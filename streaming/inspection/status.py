@@ -9,8 +9,10 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import starmap
 from typing import Any
 
+from avro_data_contracts.contracts.catalog import queries
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.catalog.loading import Catalog
 from avro_data_contracts.contracts.errors import Refused, ServiceError
@@ -57,7 +59,7 @@ class SinkStatus:
     """One store of a contract.
 
     Attributes:
-        sink: the kind of store.
+        sink: the name of the query: the kind of store, with that of the view in front if it is one's.
         table: qualified name of its table.
         group: the consumer group that shows its progress.
         lag: records in the topic that it does not hold yet; None: unknown, or no stream has started yet.
@@ -124,7 +126,7 @@ class Observer:
         return Status(servers, tuple(_of(contract, found) for contract in self._contracts))
 
     def _sinks(self, kind: str) -> list[SinkSpec]:
-        return [sink for contract in self._contracts for sink in contract.sinks if sink.kind == kind]
+        return [sink for contract in self._contracts for _, sink in queries.of(contract) if sink.kind == kind]
 
     def _versions(self) -> dict[str, tuple[int, ...]]:
         """Return subject -> versions."""
@@ -138,8 +140,8 @@ class Observer:
         for contract in self._contracts:
             first, last = self._ends(contract.topic, found)
             self._ends(contract.dead_letter_topic, found)
-            for sink in contract.sinks if last else ():
-                group = groups.name(contract, sink.kind)
+            for name, _ in queries.of(contract) if last else ():
+                group = groups.name(contract, name)
                 if committed := self._groups.committed(group, contract.topic):
                     found[f"group {group}"] = groups.lag(committed, first, last)
         return found
@@ -176,15 +178,15 @@ def _of(contract: Contract, found: Mapping[str, Mapping[Any, Any]]) -> ContractS
         found: TopicStatus = kafka.get(f"topic {name}", TopicStatus(name, None, None))
         return found
 
-    def sink(one: SinkSpec) -> SinkStatus:
-        group = groups.name(contract, one.kind)
+    def sink(name: str, one: SinkSpec) -> SinkStatus:
+        group = groups.name(contract, name)
         rows = found[one.kind].get(one.qualified)
-        return SinkStatus(one.kind, one.qualified, group, kafka.get(f"group {group}"), rows)
+        return SinkStatus(name, one.qualified, group, kafka.get(f"group {group}"), rows)
 
     return ContractStatus(
         contract.name,
         topic(contract.topic),
         tuple(SubjectStatus(one.name, found["registry"].get(one.name)) for one in contract.subjects),
-        tuple(map(sink, contract.sinks)),
+        tuple(starmap(sink, queries.of(contract))),
         topic(contract.dead_letter_topic),
     )

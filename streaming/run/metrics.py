@@ -12,6 +12,7 @@ from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from avro_data_contracts.contracts.catalog import queries
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.errors import ConfigurationError, ServiceError
 from avro_data_contracts.contracts.settings import Settings
@@ -71,15 +72,15 @@ class Metrics:
         self._lag = _Lag(self._contract)
         self.registry.register(self._latency)
         self.registry.register(self._lag)
-        of_views = [(f"{view.name}.{sink.kind}", sink.kind) for view in contract.views for sink in view.sinks]
-        for name, kind in [*((sink.kind, sink.kind) for sink in contract.sinks), *of_views]:
+        written = queries.of(contract)
+        for name, sink in written:
             counters = (self._in, self._out, self._skipped, self._uncommitted, self._lost)
             for metric in (*counters, self._seconds, self._last):
                 metric.labels(self._contract, name)
             # A series that begins at 1 has no increase, so the first failure would not raise an alert.
-            for server in (kind, "kafka", "registry"):
+            for server in (sink.kind, "kafka", "registry"):
                 self._failed.labels(self._contract, name, server)
-        of_stores = (refusals.reason(name) for name in (*(sink.kind for sink in contract.sinks), *dict(of_views)))
+        of_stores = (refusals.reason(name) for name, _ in written)
         for reason in (*Reason, *of_stores, *(rule.reason for rule in contract.rules)):
             self._rejected.labels(self._contract, str(reason))
 

@@ -101,6 +101,8 @@ def start(settings: Settings) -> SparkSession:
         # For a JVM that runs already; ours gets it as an environment variable, which wins.
         "spark.local.dir": local_dirs if os.environ.get("PYSPARK_GATEWAY_PORT") else "",
         "spark.executor.extraJavaOptions": options,
+        # Spark creates it for the SQL of a view, by default in the working folder.
+        "spark.sql.warehouse.dir": f"{folders[0]}/warehouse",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.shuffle.partitions": "4",
         "spark.sql.adaptive.enabled": "false",

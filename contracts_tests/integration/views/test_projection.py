@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from avro_data_contracts.contracts.catalog.loading import Catalog
 from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.views.derived import derive
+from avro_data_contracts.streaming.inspection.status import Observer
 from avro_data_contracts.streaming.run import job
 from avro_data_contracts.streaming.stores.postgres import connection as postgres
 from avro_data_contracts.streaming.views import ViewSink
@@ -96,6 +99,9 @@ def test_other_type_in_spark_stops_the_start_at_the_column(pipeline: Pipeline) -
     (sink,) = (one for one in job.stores(pipeline.settings, contract) if one.name == "v.postgres")
     assert isinstance(sink, ViewSink)
     sink.check(pipeline.spark)
+    # SQL makes Spark create its warehouse, which is not to be in the working folder.
+    local_dirs = pipeline.settings.spark_local_dirs.split(",")[0]
+    assert Path(local_dirs).absolute().as_posix() in pipeline.spark.conf.get("spark.sql.warehouse.dir")
     with pytest.raises(ConfigurationError, match=r"views/v.sql:3:3: view v: Spark makes born a int") as raised:
         ViewSink(contract, wrong, sink).check(pipeline.spark)
     assert raised.value.exit_code == 2
@@ -117,6 +123,24 @@ def test_row_that_a_store_refuses_is_a_dead_letter_of_the_view_there(pipeline: P
     assert sorted(row["name"] for row in found["postgres"].values()) == ["", "user1", "user3"]
     assert sorted(row["name"] for row in found["cassandra"].values()) == ["user1", "user3"]
     assert [headers(one)["contracts.reason"] for one in pipeline.dead_letters()] == ["REFUSED:names.cassandra"]
+
+
+def test_status_shows_rows_and_lag_of_views(pipeline: Pipeline) -> None:
+    table = add_view(pipeline, "SELECT id FROM {source} WHERE gender = 'MALE'")
+    schema_id = pipeline.register()
+    for number, gender in enumerate(("MALE", "FEMALE", "MALE")):
+        pipeline.send({"value": pipeline.encode(schema_id, user(number, gender=gender)), "key": b"k"})
+    pipeline.stream()
+    pipeline.send({"value": pipeline.encode(schema_id, user(9)), "key": b"k"})
+    (found,) = Observer(pipeline.settings, Catalog("", {"one": pipeline.contract}, ())).look().contracts
+    assert {one.sink: (one.rows.number if one.rows else None, one.lag) for one in found.sinks} == {
+        "cassandra": (3, 1),
+        "postgres": (3, 1),
+        "v.cassandra": (2, 1),
+        "v.postgres": (2, 1),
+    }
+    assert [one.table for one in found.sinks][2:] == [f"spark_streams.{table}", f"public.{table}"]
+    assert {one.group for one in found.sinks} == {f"{pipeline.folder.name}.{one.sink}" for one in found.sinks}
 
 
 def test_wrong_view_is_refused_before_anything_is_read(pipeline: Pipeline) -> None:
