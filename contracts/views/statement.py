@@ -135,6 +135,8 @@ _ALLOWED: Final = {
     Kind.aggregation: {"expressions", "from_", "where", "group", "having"},
     Kind.joined: {"expressions", "from_", "where", "joins", "group", "having"},
 }
+_SPECIAL: Final = frozenset({"now", "today", "tomorrow", "yesterday"})
+_OF_EVENT: Final = "use a field of the event, such as kafka_timestamp"
 _WORDS: Final = {
     "with_": "WITH",
     "distinct": "DISTINCT",
@@ -175,6 +177,9 @@ def refused(statement: Statement) -> Iterator[Problem]:
     for part in inside:
         for node in part.walk():
             yield from _not_anywhere(statement, node)
+            if isinstance(node, exp.Literal) and isinstance(node.parent, exp.Cast) and _is_special(node):
+                what = f"{node.name!r} is another time when the topic is read again"
+                yield Problem(Rule.sql, what, _OF_EVENT, *statement.place(node))
             if isinstance(node, exp.Star) and not isinstance(node.parent, exp.Count):
                 what = "SELECT * is another list of columns with each change of the schema"
                 yield Problem(Rule.star, what, "name the columns", *statement.place(node))
@@ -191,6 +196,11 @@ def _of_others(sql: str) -> Iterator[Problem]:
             yield Problem(Rule.sql, "Spark 3.5 has no '::'", "write CAST(… AS type)", *at)
         elif one.token_type.name == "COMMA" and after is not None and after.token_type.name == "FROM":
             yield Problem(Rule.sql, "there is a comma in front of FROM", "remove it", *at)
+
+
+def _is_special(node: exp.Literal) -> bool:
+    """Whether Spark converts a text to a date or time that depends on when it does so."""
+    return node.is_string and node.name.strip().lower().partition(" ")[0] in _SPECIAL
 
 
 def _listed(part: object) -> list[exp.Expr]:
@@ -213,7 +223,7 @@ def _function(statement: Statement, node: exp.Func) -> Iterator[Problem]:
         yield Problem(Rule.column, f"Spark has no function {word}", fix, *at)
     elif word in spark_functions.CHANGING:
         what = f"{word} may give another value when the topic is read again"
-        yield Problem(Rule.sql, what, "use a field of the event, such as kafka_timestamp", *at)
+        yield Problem(Rule.sql, what, _OF_EVENT, *at)
     elif word in spark_functions.GENERATORS:
         what = f"{word} makes several rows of one event, and a view has one row for each"
         yield Problem(Rule.sql, what, "take the whole array, or one of its items", *at)

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from avro_data_contracts.contracts.views.derived import derive
+from avro_data_contracts.contracts.views.statement import with_column
 from contracts_tests.fixtures.viewed import catalog, derived, files, header
 
 #: SQL, the rule, words of the message, and the text that begins at the place.
@@ -36,6 +37,10 @@ WRONG = [
     ("SELECT id, rand() AS r FROM orders", "VIEW_SQL", "another value", "rand"),
     ("SELECT id, now() AS n FROM orders", "VIEW_SQL", "another value", "now"),
     ("SELECT id, current_timestamp AS n FROM orders", "VIEW_SQL", "another value", "SELECT"),
+    ("SELECT id, unix_timestamp() AS n FROM orders", "VIEW_SQL", "another value", "SELECT"),
+    ("SELECT id, DATE 'today' AS n FROM orders", "VIEW_SQL", "another time", "'today'"),
+    ("SELECT id, CAST(' Now ' AS TIMESTAMP) AS n FROM orders", "VIEW_SQL", "another time", "' Now '"),
+    ("SELECT /* é€𝄞 */ id, nmber FROM orders", "VIEW_COLUMN", "no field 'nmber'", "nmber"),
     ("SELECT id, uuid() AS u FROM orders", "VIEW_SQL", "another value", "uuid"),
     ("SELECT id, reflect('java.lang.System', 'exit', 1) AS r FROM orders", "VIEW_SQL", "another value", "reflect"),
     ("SELECT id, number + 1 FROM orders", "VIEW_SQL", "has no name", "number"),
@@ -79,6 +84,21 @@ def test_wrong_sql_is_told_with_its_place(sql: str, rule: str, words: str, at: s
     line = found.view.text.splitlines()[one.line - 1] if one.line <= found.view.text.count("\n") + 1 else ""
     assert line[one.column - 1 :].startswith(at)
     assert one.fix
+
+
+@pytest.mark.parametrize(
+    ("sql", "wanted"),
+    [
+        ("SELECT id FROM orders", "SELECT `e`, id FROM orders"),
+        (
+            "\n/* SELECT é€𝄞 */ select\n  'é' AS x FROM o -- SELECT",
+            "\n/* SELECT é€𝄞 */ select `e`,\n  'é' AS x FROM o -- SELECT",
+        ),
+        ("FROM orders SELECT id", "FROM orders SELECT `e`, id"),
+    ],
+)
+def test_further_column_is_in_front_and_the_rest_stays(sql: str, wanted: str) -> None:
+    assert with_column(sql, "`e`") == wanted
 
 
 def test_problem_of_a_later_line_has_that_line_and_column() -> None:
