@@ -21,7 +21,7 @@ from avro_data_contracts.contracts.errors import ConfigurationError, ServiceErro
 from avro_data_contracts.contracts.registry.client import Registry
 from avro_data_contracts.contracts.registry.topics import Topics
 from avro_data_contracts.contracts.settings import Settings
-from avro_data_contracts.streaming.run import gaps, source
+from avro_data_contracts.streaming.run import gaps, pools, source
 from avro_data_contracts.streaming.run.batch_writer import BatchWriter
 from avro_data_contracts.streaming.run.broker import SameTopic, Watch
 from avro_data_contracts.streaming.run.checkpoints import Checkpoints
@@ -124,8 +124,7 @@ class Job:
         folders = {sink.name: self._checkpoints / sink.name for sink in sinks}
         self._progress = Progress(settings, contract, folders, self._metrics.commit_failed)
         self._metrics.watch(self._progress.lag)
-        for gap in gaps.losses(self._checkpoints):
-            self._metrics.lost(gap.sink, gap.records)
+        self._metrics.lost(gaps.losses(self._checkpoints))
 
     def run(self, *, available_now: bool) -> None:
         """Stream until everything that was there is written (`available_now`), or until `stopping` is set.
@@ -180,6 +179,8 @@ class Job:
             .option("checkpointLocation", _location(checkpoint))
             .foreachBatch(lambda batch, number: self._write(sink, batch, number))
         )
+        # The thread of the query inherits it.
+        pools.enter(self._spark, self._contract.name, sink.name)
         return writer.trigger(**trigger(self._settings, available_now)).start()
 
     def _write(self, sink: Sink, batch: DataFrame, number: int) -> None:

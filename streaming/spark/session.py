@@ -111,6 +111,7 @@ def start(settings: Settings) -> SparkSession:
         # Java's serializer keeps what it has written, by default a hundred pieces of 4 MB, to refer back to it.
         "spark.serializer.objectStreamReset": "1",
         "spark.sql.codegen.hugeMethodLimit": str(_ONE_METHOD_UP_TO_BYTES),
+        "spark.scheduler.mode": "FAIR",  # see `run.pools`
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.streaming.metricsEnabled": "false",
