@@ -60,6 +60,12 @@ class Groups:
         self._answers: dict[str, list[tuple[KafkaError | None, dict[int, int]]]] = {}
         self._lock = threading.Lock()
 
+    def close(self) -> None:
+        """Leave Kafka; whatever is asked next connects again."""
+        with self._lock:
+            self._clients.clear()
+            self._answers.clear()
+
     def ends(self, topic: str) -> tuple[dict[int, int], dict[int, int]]:
         """Return partition -> its first offset, and partition -> the offset after its last committed record."""
         client = self._client(_LOOKS_ONLY)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,7 @@ from avro_data_contracts.streaming.run.broker import SameTopic, Watch
 from avro_data_contracts.streaming.run.checkpoints import Checkpoints
 from avro_data_contracts.streaming.run.metrics import Metrics
 from avro_data_contracts.streaming.run.progress import Progress
-from avro_data_contracts.streaming.run.store_query import StoreQuery
+from avro_data_contracts.streaming.run.store_query import Stopped, StoreQuery
 from avro_data_contracts.streaming.sinks.sink import Sink
 from avro_data_contracts.streaming.stores.known import STORES
 
@@ -177,7 +179,7 @@ class Job:
         writer = (
             frame.writeStream.queryName(f"{self._contract.name}.{sink.name}")
             .option("checkpointLocation", _location(checkpoint))
-            .foreachBatch(lambda batch, number: self._write(sink, batch, number))
+            .foreachBatch(_handler(self, sink))
         )
         # The thread of the query inherits it.
         pools.enter(self._spark, self._contract.name, sink.name)
@@ -205,6 +207,21 @@ class Job:
             if not query.ended and (failure := query.failure()) is not None:
                 self._writer.check_gaps(sink)
                 raise failure
+
+
+def _handler(job: Job, sink: Sink) -> Callable[[DataFrame, int], None]:
+    """Return what Spark calls with a batch.
+
+    Spark's gateway keeps it for as long as the process lives.  It must not keep the job, with its clients of Kafka.
+    """
+    held = weakref.ref(job)
+
+    def handle(batch: DataFrame, number: int) -> None:
+        if (alive := held()) is None:  # Kafka was away, so Spark could not end the query when the job ended
+            raise Stopped(f"batch {number} is not begun")
+        alive._write(sink, batch, number)
+
+    return handle
 
 
 def trigger(settings: Settings, available_now: bool) -> dict[str, Any]:

@@ -63,8 +63,9 @@ class Progress:
         self._committing.submit(self._commit, sink)
 
     def close(self) -> None:
-        """Wait until every commit has succeeded or failed."""
+        """Wait until every commit has succeeded or failed, and leave Kafka; `lag` connects again."""
         self._committing.shutdown(wait=True)
+        self._groups.close()
 
     def lag(self) -> dict[str, int]:
         """Ask Kafka, and return sink -> records that it does not hold yet.  Raises ServiceError."""
