@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 
 from avro_data_contracts.contracts.errors import ConfigurationError, ServiceError
 from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.streaming.run.gaps import Gap
 
 BATCH_BUCKETS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 LATENCY_BUCKETS = (0.1, 0.25, 0.5, 1, 1.5, 2, 3, 4, 5, 7.5, 10, 30, 60, 300, 1800, 3600, 21600, 86400)
@@ -60,6 +61,8 @@ class Families:
             *(self.records_in, self.records_out, self.skipped, self.uncommitted, self.lost),
             *(self.seconds, self.last),
         )
+        #: Those that `lost` counts, with their contracts.
+        self.gaps: set[tuple[str, Gap]] = set()
         self.latency = Latency()
         self.lag = Lag()
         self.registry.register(self.latency)
@@ -87,6 +90,7 @@ class Families:
         """Remove the contract's series."""
         self.lag.ask.pop(contract, None)
         self.latency.forget(contract)
+        self.gaps = {(name, gap) for name, gap in self.gaps if name != contract}
         for family in (*self.of_sinks, self.rejected, self.failed):
             family.remove_by_labels({"contract": contract})
 

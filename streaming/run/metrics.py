@@ -32,7 +32,6 @@ class Metrics:
         self._contract = contract.name
         self.families = families or Families()
         self._now = now
-        self._gaps: set[Gap] = set()
         for sink in contract.sinks:
             for metric in self.families.of_sinks:
                 metric.labels(self._contract, sink.kind)
@@ -67,8 +66,10 @@ class Metrics:
 
     def lost(self, gaps: Iterable[Gap]) -> None:
         """Count records that a store will never have, lost in this run or an earlier one; each gap once."""
-        for gap in set(gaps) - self._gaps:
-            self._gaps.add(gap)
+        for gap in gaps:
+            if (self._contract, gap) in self.families.gaps:
+                continue
+            self.families.gaps.add((self._contract, gap))
             self.families.lost.labels(self._contract, gap.sink).inc(gap.records)
 
     def commit_failed(self, sink: str) -> None:

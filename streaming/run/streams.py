@@ -33,24 +33,34 @@ log = structlog.get_logger("streaming")
 LOOK_EVERY_S: Final = 5.0
 _PAUSE_S, _LONGEST_PAUSE_S = 5.0, 300.0
 
+_Start = Callable[[threading.Event, Callable[[Job], None]], None]
+
 
 class Stream:
     """The stream of one contract, in a thread of its own.
 
     Attributes:
+        contract: what it streams.
         error: why it does not stream at the moment; None while it does, and after an end in order.
-        gone: Spark's JVM has ended, so nothing streams any more.
+        gone: Spark has ended, so nothing streams any more.
+
+    Args:
+        start: streams until the event is set, and first gives its job to the second argument.
+        is_over: whether Spark has stopped although its JVM still answers.
+        once: end at the first error, too.
     """
 
-    def __init__(self, start: Callable[[threading.Event, Callable[[Job], None]], None], name: str, *, once: bool):
+    def __init__(self, contract: Contract, start: _Start, is_over: Callable[[], bool], *, once: bool) -> None:
+        self.contract = contract
         self.error: Exception | None = None
         self.gone = False
         self._start = start
+        self._is_over = is_over
         self._once = once
         self._job: Job | None = None
         self._stopping = threading.Event()
-        self._log = log.bind(contract=name)
-        self._thread = threading.Thread(target=self._run, name=f"stream-{name}", daemon=True)
+        self._log = log.bind(contract=contract.name)
+        self._thread = threading.Thread(target=self._run, name=f"stream-{contract.name}", daemon=True)
         self._thread.start()
 
     @property
@@ -75,7 +85,7 @@ class Stream:
             except ContractsError as error:
                 self.error = error
             except (Py4JError, ConnectionError) as error:
-                self.error, self.gone = error, not isinstance(error, Py4JJavaError)
+                self.error, self.gone = error, not isinstance(error, Py4JJavaError) or self._is_over()
             except Exception as error:  # a bug: of this contract's stream, as far as anybody knows
                 self.error = error
             if self.error is None or self.gone or self._once:
@@ -116,7 +126,6 @@ class Streams:
         self._families = families
         self._available_now = available_now
         self._accept_loss = accept_loss
-        self._contracts: dict[str, Contract] = {}
         self._streams: dict[str, Stream] = {}
         self._metrics: dict[str, Metrics] = {}
 
@@ -132,49 +141,53 @@ class Streams:
             Py4JError, ConnectionError: Spark's JVM has ended.
         """
         folder = Watched(self._settings.contracts_dir, files)
-        self._change_to(wanted)
+        self._settle(wanted)
         looked = time.monotonic()
-        while not stopping.wait(0.5):
-            if any(stream.gone for stream in self._streams.values()):
-                break
-            if not any(stream.active for stream in self._streams.values()) and self._available_now:
-                break
+        while not stopping.wait(0.5) and not any(stream.gone for stream in self._streams.values()):
             if self._available_now:
+                if not any(stream.active for stream in self._streams.values()):
+                    break
                 continue
             if stopping.look.is_set() or time.monotonic() - looked >= LOOK_EVERY_S:
                 stopping.look.clear()
                 looked = time.monotonic()
                 if (found := folder.changed()) is not None:
-                    self._change_to(wanted_of(found, self._names))
+                    wanted = wanted_of(found, self._names)
+            self._settle(wanted)
         for stream in self._streams.values():
             stream.stop()
-        self._wait(self._streams.values())
+        while any(stream.active for stream in self._streams.values()):
+            time.sleep(0.05)
         self._raise_worst()
 
     def at_work(self) -> str:
         """Say what the end waits for."""
         return "; ".join(f"{name}: {one.waits_for}" for name, one in list(self._streams.items()) if one.active)
 
-    def _change_to(self, wanted: Mapping[str, Contract]) -> None:
-        """Begin, begin again, and end streams, so that these contracts are streamed."""
-        ended = [name for name, contract in self._contracts.items() if wanted.get(name) != contract]
-        for name in ended:
-            self._streams[name].stop()
-        self._wait([self._streams[name] for name in ended])
-        for name in ended:
-            del self._contracts[name], self._streams[name]
+    def _settle(self, wanted: Mapping[str, Contract]) -> None:
+        """Go a step towards streaming these contracts.  A stream that has to end may take its time: call it again."""
+        for name, stream in list(self._streams.items()):
+            if wanted.get(name) == stream.contract:
+                continue
+            stream.stop()
+            if stream.active:
+                continue
+            del self._streams[name]
+            log.info("the contract is changed" if name in wanted else "the contract is gone", contract=name)
             if name not in wanted:
                 self._metrics.pop(name).forget()
-                log.info("the contract is gone, and its stream has ended", contract=name)
-        for name, contract in wanted.items():
-            if name not in self._contracts:
-                if self._streams or ended:
-                    log.info("the contract is " + ("changed" if name in ended else "new"), contract=name)
-                self._contracts[name] = contract
-                self._metrics[name] = Metrics(contract, self._families)
-                self._streams[name] = Stream(self._starter(contract), name, once=self._available_now)
+        for name in wanted.keys() - self._streams.keys():
+            self._metrics[name] = Metrics(wanted[name], self._families)
+            start = self._starter(wanted[name])
+            self._streams[name] = Stream(wanted[name], start, self._is_over, once=self._available_now)
 
-    def _starter(self, contract: Contract) -> Callable[[threading.Event, Callable[[Job], None]], None]:
+    def _is_over(self) -> bool:
+        try:
+            return bool(self._spark.sparkContext._jsc.sc().isStopped())
+        except (Py4JError, ConnectionError):
+            return True
+
+    def _starter(self, contract: Contract) -> _Start:
         metrics = self._metrics[contract.name]
 
         def start(stopping: threading.Event, follow: Callable[[Job], None]) -> None:
@@ -185,10 +198,6 @@ class Streams:
                 job.run(available_now=self._available_now)
 
         return start
-
-    def _wait(self, streams: Collection[Stream]) -> None:
-        while any(stream.active for stream in streams):
-            time.sleep(0.05)
 
     def _raise_worst(self) -> None:
         errors = [stream.error for stream in self._streams.values() if stream.error is not None]

@@ -6,6 +6,7 @@ import shutil
 import signal
 from pathlib import Path
 
+from avro_data_contracts.contracts.errors import Refused
 from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.streaming.stores.postgres import connection as postgres
 from contracts_tests.fixtures.pipeline import Pipeline, contract_in, made
@@ -25,8 +26,11 @@ def send(pipeline: Pipeline, *numbers: int) -> None:
 
 
 def stored(pipeline: Pipeline) -> tuple[set[str], set[str]]:
-    """The usernames in both stores."""
-    rows = pipeline.cassandra_rows(), pipeline.postgres_rows()
+    """The usernames in both stores; none while there are no tables."""
+    try:
+        rows = pipeline.cassandra_rows(), pipeline.postgres_rows()
+    except Refused:
+        return set(), set()
     cassandra, postgres = ({row["username"] for row in one.values()} for one in rows)
     return cassandra, postgres
 
@@ -94,7 +98,7 @@ def test_contracts_come_fail_change_and_go_while_the_others_stream(
         wait_for(lambda: all("nick" in row for row in comes.postgres_rows().values()), log)
 
         shutil.rmtree(comes.folder)
-        wait_for(lambda: "its stream has ended" in log.read_text(), log)
+        wait_for(lambda: "the contract is gone" in log.read_text(), log)
         send(steady, 5)
         wait_for(lambda: stored(steady) == names(1, 4, 5), log)
         began = [line for line in log.read_text().splitlines() if "batch=0" in line and steady.folder.name in line]
