@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
+import yaml
 
 from avro_data_contracts.contracts.errors import EXIT_BUG, EXIT_FINDINGS, EXIT_USAGE
 from avro_data_contracts.deploy import compose
@@ -53,6 +55,30 @@ def test_schemas_refuse_what_kubernetes_refuses(change: dict[str, object], words
 
 def test_kind_without_a_schema_is_a_complaint():
     assert kubernetes_schemas.complaints({"apiVersion": "v1", "kind": "Pod"}) == ["there is no schema of v1 Pod"]
+
+
+@pytest.mark.parametrize(
+    "path", sorted(kubernetes.FOLDER.rglob("kustomization.yaml")), ids=lambda path: path.parent.name
+)
+def test_kustomization_names_what_exists(path: Path):
+    told = yaml.safe_load(path.read_text())
+    patches = [each["path"] for each in told.get("patches", ()) if "path" in each]
+    for name in (*told.get("resources", ()), *told.get("components", ()), *patches):
+        found = path.parent / name
+        assert (found / "kustomization.yaml" if found.is_dir() else found).is_file(), name
+    for generator in (*told.get("configMapGenerator", ()), *told.get("secretGenerator", ())):
+        for name in (*generator.get("envs", ()), *generator.get("files", ())):
+            # What a reader adds; of the accounts there are examples.
+            assert (
+                name == "accounts/ca.pem" or (path.parent / name.replace("accounts/", "accounts.example/")).is_file()
+            )
+
+
+def test_every_file_is_used():
+    used = {path.parent for path in kubernetes.FOLDER.rglob("kustomization.yaml")}
+    texts = {folder: (folder / "kustomization.yaml").read_text() for folder in used}
+    for path in kubernetes.FOLDER.rglob("*.yaml"):
+        assert path.name == "kustomization.yaml" or path.name in texts[path.parent], path
 
 
 def test_every_object_has_a_name_of_its_own(objects: list[Document]):
