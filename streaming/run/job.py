@@ -140,6 +140,7 @@ class Job:
             self._queries[sink.name].follow(self._start(sink, available_now))
         lost = self._wait(available_now)
         self._progress.close()
+        self._same_topic.close()
         self._log.info("ended", **self._written, rejected=self._rejected)
         if lost is not None:
             raise lost

@@ -21,6 +21,7 @@ from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from contracts_tests.fixtures.clone import CLONE
+from contracts_tests.fixtures.command import Done, run_program
 from contracts_tests.fixtures.http_api import VALUE, Answer, Api, Asked, http_api, order, write_contract
 from contracts_tests.fixtures.stack import RunningStack
 
@@ -71,15 +72,14 @@ class Shop:
         }
         write_contract(self.folder, source, self.topic)
 
-    def run(self, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [sys.executable, "-m", *words],
-            cwd=CLONE,
-            env={**self.environment, **variables},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+    def run(self, program: str, *words: str, **variables: str) -> Done:
+        environment = {**self.environment, **variables}
+        if program == "producers":  # it owns its source until its process ends
+            command = [sys.executable, "-m", program, *words]
+            ended = subprocess.run(command, cwd=CLONE, env=environment, capture_output=True, text=True, check=False)
+            done = Done(ended.returncode, ended.stdout, ended.stderr)
+        else:
+            done = run_program(program, *words, environment=environment)
         assert "Traceback" not in done.stderr, done.stderr
         assert SECRET not in done.stdout + done.stderr
         return done
