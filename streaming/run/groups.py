@@ -109,7 +109,7 @@ class Groups:
         raise self._failure(f"group {group}: Kafka did not answer within {self._timeout_s:g} s")
 
     def close(self) -> None:
-        """Close all connections; a later question opens them again.  Without an answer to a commit it takes minutes."""
+        """Close all connections; a later question opens others.  Without an answer to a commit it takes minutes."""
         with self._lock:
             clients = list(self._clients.values())
             self._clients.clear()
