@@ -135,8 +135,8 @@ lint: $(STAMP) ## check style, formatting, types and the direction of imports
 	@$(BIN)/lint-imports
 	@$(BIN)/mypy
 
-# Run two halves in parallel, each with its own servers, if there is enough memory.
-WORKERS ?= $(shell awk '/^MemAvailable/ {print ($$2 > 14000000 ? 2 : 1)}' /proc/meminfo 2>/dev/null || echo 1)
+# Run three parts in parallel, two of them with their own servers, if there is enough memory.
+WORKERS ?= $(shell awk '/^MemAvailable/ {print ($$2 > 14000000 ? 3 : 1)}' /proc/meminfo 2>/dev/null || echo 1)
 .PHONY: test
 test: setup lint ## install what the tests need, then run all of them (ARGS="-k stack": some)
 	@$(BIN)/python -m pytest $(or $(ARGS),--complete -n $(WORKERS))

@@ -3,7 +3,7 @@
 pytest contracts_tests                  starts its own stack, on free ports, when a test needs one
 pytest contracts_tests --use-running    uses the stack that `make up` has started
 pytest contracts_tests --complete       fails when tests of a folder did not run (`make test`)
-pytest contracts_tests -n 2             runs two lanes in parallel, each with its own stack (fixtures/lanes.py)
+pytest contracts_tests -n 3             runs three lanes in parallel, two of them with a stack (fixtures/lanes.py)
 """
 
 from __future__ import annotations
@@ -65,6 +65,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> lanes.Lanes:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    lanes.check(items)
     lanes.longest_first(items)
 
 

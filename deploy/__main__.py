@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from avro_data_contracts.deploy import certs, checks, compose, passwords
+from avro_data_contracts.deploy import certs, checks, compose, passwords, variables, volumes
 from avro_data_contracts.stack.errors import (
     EXIT_OK,
     EXIT_SERVICE,
@@ -29,6 +29,9 @@ _GONE = ("created", "exited", "dead")
 
 def _env(_: argparse.Namespace) -> int:
     wanted = compose.wanted_variables(compose.files(tuple(compose.OVERLAYS)))
+    written = passwords.read(ENV_FILE)
+    _names(wanted, written)
+    volumes.demand_none([name for name in wanted if not written.get(name)], passwords.known(ENV_FILE, os.environ))
     added = passwords.add_missing(ENV_FILE, wanted)
     passwords.demand(wanted, passwords.read(ENV_FILE))
     print(f"{ENV_FILE.name}: " + (f"added {', '.join(added)}" if added else "all passwords are already set"))
@@ -80,6 +83,7 @@ def _up(arguments: argparse.Namespace) -> int:
     # A container that starts over and over holds its ports, too.
     running = {row["Service"] for row in rows if row["State"] not in _GONE}
     environment = passwords.known(ENV_FILE, os.environ)
+    _names(compose.wanted_variables(compose.files(overlays)), environment)
     checks.before_up(compose.files(overlays), environment, arguments.profile, running)
     profiles = [word for profile in arguments.profile for word in ("--profile", profile)]
     scale = [word for one in arguments.scale for word in ("--scale", one)]
@@ -121,6 +125,17 @@ def in_order(row: Mapping[str, Any]) -> bool:
     if row["State"] == "exited":
         return bool(row["ExitCode"] == 0)
     return row["State"] == "running" and row.get("Health") in (None, "", "healthy")
+
+
+def _names(required: Sequence[str], environment: Mapping[str, str]) -> None:
+    """Refuse names in `.env` that may be meant for a variable without a value, and say which others nothing uses."""
+    known = compose.variables(compose.files(tuple(compose.OVERLAYS)))
+    unused = variables.unused(passwords.read(ENV_FILE), known, required, environment)
+    if unused:
+        print(
+            f"note: {ENV_FILE.name}: this version does not use {', '.join(unused)}; another one may have written it",
+            file=sys.stderr,
+        )
 
 
 def _overlays(arguments: argparse.Namespace) -> list[str]:

@@ -61,6 +61,12 @@ def wanted_variables(paths: Sequence[Path]) -> list[str]:
     return list(dict.fromkeys(match["name"] for match in found if match["kind"] == "?"))
 
 
+def variables(paths: Sequence[Path]) -> list[str]:
+    """Names of all variables that compose replaces, in the order of the files."""
+    found = (match["name"] for path in paths for match in _VARIABLE.finditer(path.read_text(encoding="utf-8")))
+    return list(dict.fromkeys(found))
+
+
 def interpolate(text: str, environment: Mapping[str, str]) -> str:
     """Replace `${NAME}`, `${NAME:-default}` and `${NAME:?why}` in `text` as compose does.
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 
 from avro_data_contracts.stack.errors import UsageError
 
@@ -24,9 +25,18 @@ def read(path: Path) -> dict[str, str]:
     """Variables of an `.env` file, read as compose does, except that `$` stays; empty if there is no file.
 
     Raises:
-        UsageError: the file cannot be read.
+        UsageError: the file, or a line of it, cannot be read.
     """
-    found = dotenv_values(stream=io.StringIO(_text(path)), interpolate=False)
+    text = _text(path)
+    wrong = [str(one.original.line) for one in parse_stream(io.StringIO(text)) if one.error]
+    if wrong:
+        # The line itself may have a password.
+        raise UsageError(
+            f"not NAME=value: line {', '.join(wrong)}",
+            where=str(path),
+            fix="correct these lines; a merge of two versions of the file leaves such lines behind",
+        )
+    found = dotenv_values(stream=io.StringIO(text), interpolate=False)
     return {name: value for name, value in found.items() if value is not None}
 
 

@@ -179,7 +179,7 @@ class Sender:
         reason = error.args[0]
         if reason.code() == KafkaError.MSG_SIZE_TOO_LARGE:
             return RejectedRecord("TOO_LARGE", f"it is too large for a message ({len(value)} bytes)")
-        self.outbox.last_error = reason.str()
+        self.outbox.told(reason)
         return self._not_delivered(self.tally.failures(), reason.str())
 
     def _not_delivered(self, failures: Counter[str], why: str = "") -> NotDelivered:

@@ -122,7 +122,7 @@ class Transactions:
         except KafkaException as error:
             # Readers of committed records never see it either way; the next call of this client says what is wrong.
             self._outbox.fatal = error.args[0] if error.args[0].fatal() else self._outbox.fatal
-            self._outbox.last_error = error.args[0].str()
+            self._outbox.told(error.args[0])
             self._outbox.drop()
 
     def _rolled_back(self, reason: str) -> ContractsError:

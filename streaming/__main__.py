@@ -14,9 +14,13 @@ import typer
 
 from avro_data_contracts.contracts import edge, logs, settings
 from avro_data_contracts.contracts.catalog import loading
-from avro_data_contracts.contracts.errors import EXIT_FINDINGS, EXIT_OK, EXIT_SERVICE
+from avro_data_contracts.contracts.errors import EXIT_FINDINGS, EXIT_OK, EXIT_SERVICE, ConfigurationError
+from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.streaming.dead_letters import command
 from avro_data_contracts.streaming.run.stopping import Stopping
+
+#: The contract of a command that names none.
+_USUAL = ["users_created"]
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 app.add_typer(command.app, name="dlq")
@@ -25,7 +29,12 @@ app.add_typer(command.app, name="dlq")
 @app.callback(invoke_without_command=True)
 def stream(
     context: typer.Context,
-    contract: Annotated[str, typer.Option(help="Folder of the contract in schemas/.")] = "users_created",
+    contract: Annotated[
+        list[str], typer.Option(help="Folder of the contract in schemas/; repeat it for several in one process.")
+    ] = _USUAL,
+    every: Annotated[
+        bool, typer.Option("--all", help="Stream every contract that has sinks, and those that come.")
+    ] = False,
     available_now: Annotated[
         bool, typer.Option(help="Write everything that is in the topic now, then stop.")
     ] = False,
@@ -41,25 +50,56 @@ def stream(
 ) -> None:
     """Decode each record with the schema it was written with, and write it to every store of the contract."""
     configured = settings.load(spark_master=master, stream_max_per_batch=max_per_batch, stream_retry_for_s=retry_for)
-    context.obj = (configured, contract)
+    several = every or len(contract) > 1
+    if context.invoked_subcommand is not None and several:
+        raise ConfigurationError("this command is about one contract", where="--contract", fix="name one")
+    if every and contract != _USUAL:
+        raise ConfigurationError("--all and --contract exclude each other", fix="leave one of them out")
+    context.obj = (configured, contract[0])
     if context.invoked_subcommand is not None:
         return
     logs.configure(configured.log_format)
+    if several:
+        _stream_several(configured, [] if every else contract, available_now=available_now, accept_loss=accept_loss)
+    else:
+        _stream_one(configured, contract[0], available_now=available_now, accept_loss=accept_loss)
+
+
+def _stream_one(configured: Settings, name: str, *, available_now: bool, accept_loss: bool) -> None:
     stopping = Stopping.on_signals()
     from avro_data_contracts.streaming.run.checkpoints import Checkpoints
+    from avro_data_contracts.streaming.run.families import Families
     from avro_data_contracts.streaming.run.job import Job, prepare
     from avro_data_contracts.streaming.run.metrics import Metrics
     from avro_data_contracts.streaming.spark import session  # loads Spark, so only when there is something to stream
 
-    wanted = loading.load(configured.contracts_dir).get(contract)
-    metrics = Metrics(wanted)
-    metrics.serve(configured)
+    wanted = loading.load(configured.contracts_dir).get(name)
+    families = Families()
+    metrics = Metrics(wanted, families)
+    families.serve(configured)
     sinks = prepare(configured, wanted, accept_loss=accept_loss)
     stopping.waits_for = lambda: "Spark to start"
     with Checkpoints(configured, wanted).alone(), session.running(configured) as spark:
         job = Job(spark, configured, wanted, sinks, stopping, metrics)
         stopping.waits_for = job.at_work
         job.run(available_now=available_now)
+
+
+def _stream_several(configured: Settings, names: list[str], *, available_now: bool, accept_loss: bool) -> None:
+    stopping = Stopping.on_signals(looks=True)
+    from avro_data_contracts.streaming.run.families import Families
+    from avro_data_contracts.streaming.run.streams import Streams, wanted_of
+    from avro_data_contracts.streaming.spark import session
+
+    loaded, files = loading.load_folder(configured.contracts_dir)
+    catalog = loaded.whole().only(names)
+    families = Families()
+    families.serve(configured)
+    stopping.waits_for = lambda: "Spark to start"
+    with session.running(configured) as spark:
+        streams = Streams(spark, configured, names, families, available_now=available_now, accept_loss=accept_loss)
+        stopping.waits_for = streams.at_work
+        streams.run(wanted_of(catalog, names), files, stopping)
 
 
 @app.command()

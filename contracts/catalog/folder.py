@@ -234,7 +234,8 @@ class _Reading:
             self.ignored |= {f"{path}/{one}" for one in _ignored(self.folder / path)}
         for entry in entries:
             name = f"{path}/{entry.name}" if path else entry.name
-            if entry.name == ".git":
+            # Kubernetes mounts a ConfigMap as links to a folder of this kind, and each file would be there twice.
+            if entry.name == ".git" or entry.name.startswith(".."):
                 continue
             if name in self.ignored:
                 self.unread[name] = IGNORED

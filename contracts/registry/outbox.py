@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any
 
@@ -37,7 +37,6 @@ class Outbox:
         sent: messages that the client took.
         failed: messages that were given up, by reason; `count_failure` counts, or a sender's own delivery report.
         fatal: the error after which this client takes no further message; None for none.
-        last_error: what the client last reported about its connections; empty when it reported nothing.
     """
 
     def __init__(
@@ -53,7 +52,9 @@ class Outbox:
         self.sent = 0
         self.failed: Counter[str] = Counter()
         self.fatal: KafkaError | None = None
-        self.last_error = ""
+        # Not a method: the client would hold on to this object and this object to the client, and its threads would
+        # stay until Python looks for such circles.
+        self._errors: deque[KafkaError] = deque(maxlen=1)
         self._poll_every = poll_every
         self._since_served = 0
         self._serve_at = time.monotonic() + _SERVE_EVERY_S
@@ -68,7 +69,7 @@ class Outbox:
                     "linger.ms": LINGER_MS,
                     "message.timeout.ms": max(settings.kafka_max_block_ms, 2 * LINGER_MS),
                     "log_level": 0,  # it reports through error_cb and the delivery reports
-                    "error_cb": self._on_error,
+                    "error_cb": self._errors.append,
                     **configuration,
                 }
             )
@@ -76,6 +77,15 @@ class Outbox:
             raise ConfigurationError(
                 error.args[0].str(), where=self.where, fix="correct KAFKA_BOOTSTRAP_SERVERS or KAFKA_MAX_BLOCK_MS"
             ) from None
+
+    @property
+    def last_error(self) -> str:
+        """What the client last reported about its connections; empty when it reported nothing."""
+        return self._errors[-1].str() if self._errors else ""
+
+    def told(self, error: KafkaError) -> None:
+        """Note what a call of the client has raised, for `last_error`."""
+        self._errors.append(error)
 
     def topics(self) -> set[str]:
         """Return the names of all topics.  Raises ServiceError when Kafka does not answer in `patience_s`."""
@@ -191,7 +201,7 @@ class Outbox:
     def _on_fatal(self, error: KafkaException) -> None:
         """The client raises a fatal error once, in whatever call serves it; `send` raises it again."""
         self.fatal = error.args[0]
-        self.last_error = self.fatal.str()
+        self.told(self.fatal)
 
     def count_failure(self, error: KafkaError | None, _: Message) -> None:
         """A delivery report for a message of which nothing else is to be known."""
@@ -202,6 +212,3 @@ class Outbox:
         """Count a message that was given up."""
         with self._counting:
             self.failed[reason] += 1
-
-    def _on_error(self, error: KafkaError) -> None:
-        self.last_error = error.str()

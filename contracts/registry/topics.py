@@ -65,6 +65,10 @@ class Topics:
         }
         return AdminClient(configuration)
 
+    def close(self) -> None:
+        """End the client's threads and connections; the next question starts another client."""
+        self.__dict__.pop("_admin", None)
+
     def read(self, names: Iterable[str]) -> dict[str, TopicState | None]:
         """Return the state by topic name; None for a topic that does not exist."""
         wanted = list(names)

@@ -8,8 +8,6 @@ import random
 import shlex
 import signal
 import ssl
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -29,8 +27,7 @@ from avro_data_contracts.streaming.stores.cassandra import connection as cassand
 from contracts_tests.chaos.stream import Stream
 from contracts_tests.chaos.verdict import judge
 from contracts_tests.chaos.writer import Writer
-from contracts_tests.fixtures.big_stack import PARTITIONS, BigStack
-from contracts_tests.fixtures.clone import CLONE
+from contracts_tests.fixtures.big_stack import BigStack
 from contracts_tests.fixtures.pipeline import Pipeline
 from contracts_tests.fixtures.stack import RunningStack
 
@@ -141,34 +138,6 @@ class Node:
             cluster.shutdown()
 
 
-def test_topic_is_replicated_across_brokers(pipeline: Pipeline) -> None:
-    topics, name = Topics(pipeline.of("admin")), pipeline.contract.topic
-    state = topics.read([name])[name]
-    assert (state.partitions, state.replication_factor) == (PARTITIONS, 3)
-    assert topics.setting(name, "min.insync.replicas") == "2"
-
-
-def submit(stack: RunningStack, pipeline: Pipeline, *flags: str) -> subprocess.CompletedProcess[str]:
-    """Run the stream with `spark-submit` until everything is written; only its flags name the master."""
-    environment = {
-        **stack.environment,
-        "CONTRACTS_DIR": str(pipeline.settings.contracts_dir),
-        "CHECKPOINT_DIR": str(pipeline.settings.checkpoint_dir),
-        "PYTHONPATH": str(CLONE),
-        "PYSPARK_PYTHON": sys.executable,
-    }
-    master, jars = environment.pop("SPARK_MASTER"), environment.pop("SPARK_JARS")
-    command = [str(Path(sys.executable).with_name("spark-submit")), "--master", master, "--jars", jars, *flags]
-    command += ["streaming/__main__.py", "--contract", pipeline.folder.name, "--available-now"]
-    return subprocess.run(command, cwd=CLONE, env=environment, capture_output=True, text=True, check=False)
-
-
-def test_standalone_master_refuses_python_in_cluster_mode(cluster: RunningStack, pipeline: Pipeline) -> None:
-    refused = submit(cluster, pipeline, "--deploy-mode", "cluster")
-    assert refused.returncode != 0
-    assert "Cluster deploy mode is currently not supported for python" in refused.stderr
-
-
 @pytest.mark.nightly
 @pytest.mark.timeout(1500)
 def test_nothing_is_lost_when_one_server_of_each_kind_is_killed(
@@ -214,7 +183,7 @@ def test_nothing_is_lost_when_one_server_of_each_kind_is_killed(
     assert stream.gave_up == []
     assert all(cluster.status[name]["ready"] for name in (*BROKERS, *WORKERS, *NAMES))
     known = applications(cluster)
-    done = submit(cluster, pipeline)
+    done = big_stack.submit(pipeline)
     assert done.returncode == 0, done.stderr
     assert len(applications(cluster) - known) == 1
 

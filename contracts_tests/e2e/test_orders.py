@@ -6,8 +6,6 @@ import datetime as dt
 import io
 import json
 import shutil
-import subprocess
-import sys
 import uuid
 from decimal import Decimal
 from functools import partial
@@ -16,11 +14,12 @@ from typing import Any
 
 import fastavro
 import psycopg
+import yaml
 from cassandra.util import Date, Time
 from confluent_kafka import Producer
 from psycopg.types.json import set_json_loads
+from pyspark.sql import SparkSession
 
-from avro_data_contracts.contracts import settings
 from avro_data_contracts.contracts.catalog import loading
 from avro_data_contracts.contracts.registry.client import Registry
 from avro_data_contracts.contracts.registry.snapshot import Snapshot
@@ -28,7 +27,7 @@ from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.streaming import topic
 from avro_data_contracts.streaming.stores.cassandra import connection as cassandra
 from contracts_tests.fixtures.clone import CLONE
-from contracts_tests.fixtures.pipeline import flags_of
+from contracts_tests.fixtures.command import run_program
 from contracts_tests.fixtures.stack import RunningStack
 
 CONTRACT = "orders_placed"
@@ -71,29 +70,22 @@ def as_json(number: int, **members: Any) -> dict[str, Any]:
     }
 
 
-def test_orders_contract_runs_without_code_of_its_own(private: RunningStack, tmp_path: Path) -> None:
-    schemas = tmp_path / "schemas"
-    shutil.copytree(CLONE / "schemas", schemas)
+def test_orders_contract_runs_without_code_of_its_own(
+    stack: RunningStack, spark: SparkSession, settings_of_stack: Settings, tmp_path: Path
+) -> None:
+    configured = settings_of_stack.model_copy(update={"contracts_dir": own_copy(tmp_path / "schemas")})
     environment = {
-        **private.environment,
-        "CONTRACTS_DIR": str(schemas),
+        **stack.environment,
+        "CONTRACTS_DIR": str(configured.contracts_dir),
         "CHECKPOINT_DIR": str(tmp_path / "checkpoints"),
-        "SPARK_LOG_FILE": str(tmp_path / "spark.log"),
+        "SPARK_LOG_FILE": str(configured.spark_log_file),
     }
 
-    def run(*arguments: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", *arguments],
-            cwd=CLONE,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+    def run(program: str, *arguments: str) -> str:
+        done = run_program(program, *arguments, environment=environment)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout + done.stderr
 
-    configured = settings.load(**flags_of(private.exports), contracts_dir=schemas)
     run("contracts", "lint")
     run("contracts", "register")
     send(configured, [order(number) for number in range(60)], b"\x00 is no order")
@@ -101,7 +93,7 @@ def test_orders_contract_runs_without_code_of_its_own(private: RunningStack, tmp
     assert "reconciled" in run("streaming", "--contract", CONTRACT, "reconcile")
 
     # A new member in the nested record changes no column.
-    value = schemas / CONTRACT / "value.avsc"
+    value = configured.contracts_dir / CONTRACT / "value.avsc"
     schema = json.loads(value.read_text())
     [items] = [field for field in schema["fields"] if field["name"] == "items"]
     gift = {"name": "is_gift", "type": "boolean", "default": False, "doc": "Wrapped."}
@@ -124,11 +116,26 @@ def test_orders_contract_runs_without_code_of_its_own(private: RunningStack, tmp
         micros = (sent["placed_at"] - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(microseconds=1)
         assert in_cassandra[key] == {**sent, **told, "placed_at": micros}
     every = json.loads(run("streaming", "status", "--json"))["contracts"]
-    assert {one["name"] for one in every} == {path.parent.name for path in schemas.glob("*/contract.yaml")}
+    assert {one["name"] for one in every} == {
+        path.parent.name for path in configured.contracts_dir.glob("*/contract.yaml")
+    }
     [alone] = json.loads(run("streaming", "--contract", CONTRACT, "status", "--json"))["contracts"]
     assert [sink["rows"] for sink in alone["sinks"]] == [{"number": 80, "exact": True}] * 2
-    letters = topic.read(configured, f"{CONTRACT}.dlq", topic.whole(configured, f"{CONTRACT}.dlq"))
+    dead = loading.load_one(configured.contracts_dir, CONTRACT).dead_letter_topic
+    letters = topic.read(configured, dead, topic.whole(configured, dead))
     assert [letter.value() for letter in letters] == [b"\x00 is no order"]
+
+
+def own_copy(schemas: Path) -> Path:
+    """Copy the contracts to that folder, with names of their own for topics and tables."""
+    shutil.copytree(CLONE / "schemas", schemas)
+    for file in schemas.glob("*/contract.yaml"):
+        contract, name = yaml.safe_load(file.read_text()), f"{file.parent.name}_{uuid.uuid4().hex[:8]}"
+        contract |= {"topic": name, "dead_letter": {**contract["dead_letter"], "topic": f"{name}.dlq"}}
+        for sink in contract["sinks"].values():
+            sink["table"] = name
+        file.write_text(yaml.safe_dump(contract, sort_keys=False))
+    return schemas
 
 
 def send(configured: Settings, orders: list[dict[str, Any]], *others: bytes) -> None:
@@ -152,7 +159,8 @@ def send(configured: Settings, orders: list[dict[str, Any]], *others: bytes) -> 
 def of_postgres(configured: Settings) -> dict[str, dict[str, Any]]:
     with psycopg.connect(configured.postgres_dsn) as connection:
         set_json_loads(partial(json.loads, parse_float=Decimal), connection)
-        cursor = connection.execute("SELECT * FROM public.placed_orders")
+        table = loading.load_one(configured.contracts_dir, CONTRACT).spec.sinks.postgres.quoted
+        cursor = connection.execute(f"SELECT * FROM {table}")
         names = [column.name for column in cursor.description]
         rows = [dict(zip(names, row, strict=True)) for row in cursor]
     return {str(row["id"]): {name: _plain(one) for name, one in row.items() if "kafka" not in name} for row in rows}
@@ -160,7 +168,8 @@ def of_postgres(configured: Settings) -> dict[str, dict[str, Any]]:
 
 def of_cassandra(configured: Settings) -> dict[str, dict[str, Any]]:
     with cassandra.connect(configured) as session:
-        rows = [row._asdict() for row in session.execute("SELECT * FROM spark_streams.placed_orders")]
+        table = loading.load_one(configured.contracts_dir, CONTRACT).spec.sinks.cassandra.quoted
+        rows = [row._asdict() for row in session.execute(f"SELECT * FROM {table}")]
     for row in rows:
         for name in ("items", "delivery", "payment"):
             row[name] = row[name] and json.loads(row[name], parse_float=Decimal)

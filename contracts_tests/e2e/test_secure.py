@@ -1,4 +1,7 @@
-"""The secure stack: the job passes with an account for each step, and other accounts are refused."""
+"""The big stack: the job passes with an account for each step, other accounts are refused, and topics are replicated.
+
+For its servers that are killed, see test_cluster.py.
+"""
 
 from __future__ import annotations
 
@@ -23,15 +26,18 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from avro_data_contracts.contracts.errors import ServiceError
 from avro_data_contracts.contracts.registry import kafka
 from avro_data_contracts.contracts.registry.client import Registry
+from avro_data_contracts.contracts.registry.topics import Topics
 from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.stack.security.roles import ROLES
 from avro_data_contracts.streaming.stores.cassandra import connection as cassandra
 from avro_data_contracts.streaming.stores.postgres import connection as postgres
-from contracts_tests.fixtures.big_stack import BigStack
+from contracts_tests.fixtures.big_stack import PARTITIONS, BigStack
 from contracts_tests.fixtures.clone import CLONE
+from contracts_tests.fixtures.pipeline import Pipeline
 from contracts_tests.fixtures.stack import RunningStack, run_stack
 
 TOPIC, TABLE = "users_created", "created_users"
+BAD = b"no record"
 
 
 @dataclass
@@ -80,9 +86,12 @@ class Secure:
 
 @pytest.fixture(scope="module")
 def secure(big_stack: BigStack, tmp_path_factory: pytest.TempPathFactory) -> Secure:
-    """The main job, each step as a user runs it, under its own account."""
+    """The main job, each step as a user runs it, under its own account; its topic also has a bad record."""
     made = Secure(big_stack, tmp_path_factory.mktemp("job"))
     made.step("admin", "contracts", "register")
+    producer = Producer({**kafka.client(made.of("producer")), "log_level": 0})
+    producer.produce(TOPIC, BAD)
+    assert producer.flush(40) == 0
     report = made.folder / "run.json"
     report.write_text(made.step("producer", "producers", "--count", "200", "--json"))
     assert json.loads(report.read_text())["produced"] > 0
@@ -112,6 +121,11 @@ def read_topic(configured: Settings) -> str:
         consumer.close()
 
 
+@pytest.fixture(scope="module")
+def pipeline(big_stack: BigStack, tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
+    return big_stack.pipeline(tmp_path_factory.mktemp("pipeline"))
+
+
 @contextmanager
 def open_client(configured: Settings) -> Iterator[Consumer]:
     client = Consumer({**kafka.client(configured), "group.id": "contracts-test", "log_level": 0})
@@ -126,6 +140,19 @@ def test_executors_of_the_job_run_on_both_workers_with_private_files(secure: Sec
         folder = secure.stack.root / worker
         assert list(folder.rglob("executor.log")) != []
         assert folder.stat().st_mode & 0o077 == 0
+
+
+def test_topic_is_replicated_across_brokers(pipeline: Pipeline) -> None:
+    topics, name = Topics(pipeline.of("admin")), pipeline.contract.topic
+    state = topics.read([name])[name]
+    assert (state.partitions, state.replication_factor) == (PARTITIONS, 3)
+    assert topics.setting(name, "min.insync.replicas") == "2"
+
+
+def test_standalone_master_refuses_python_in_cluster_mode(big_stack: BigStack, pipeline: Pipeline) -> None:
+    refused = big_stack.submit(pipeline, "--deploy-mode", "cluster")
+    assert refused.returncode != 0
+    assert "Cluster deploy mode is currently not supported for python" in refused.stderr
 
 
 def test_kafka_accepts_only_clients_with_an_account_and_tls(secure: Secure) -> None:
@@ -249,10 +276,6 @@ def test_postgres_shows_rows_only_to_the_stream_role(secure: Secure) -> None:
 
 
 def test_only_the_replay_role_can_replay_dead_letters(secure: Secure) -> None:
-    producer = Producer({**kafka.client(secure.of("producer")), "log_level": 0})
-    producer.produce(TOPIC, b"no record")
-    assert producer.flush(40) == 0
-    secure.step("stream", "streaming", "--available-now")
     refused = secure.run("stream", "streaming", "dlq", "replay", KAFKA_MAX_BLOCK_MS="15000")
     assert refused.returncode == 3, refused.stderr
     assert "uthorization failed" in refused.stderr

@@ -24,7 +24,7 @@ from avro_data_contracts.streaming import failures
 from avro_data_contracts.streaming.decode import strict, timestamps
 from avro_data_contracts.streaming.decode.batches import Asked, Decoding
 from avro_data_contracts.streaming.failures import UnreadableTimestamp, UnseenSchemaId
-from avro_data_contracts.streaming.run import gaps, pieces
+from avro_data_contracts.streaming.run import gaps, pieces, pools
 from avro_data_contracts.streaming.run.broker import SameTopic
 from avro_data_contracts.streaming.run.checkpoints import ranges
 from avro_data_contracts.streaming.run.metrics import Metrics
@@ -103,6 +103,7 @@ class BatchWriter:
 
         def work() -> None:
             try:
+                pools.enter(self._spark, self._contract.name, sink.name)
                 attempt.set_result(write())
             except failures.JAVA_ERRORS as error:  # from reading: a sink translates the errors of its own server
                 attempt.set_exception(failures.of_java(failures.KAFKA, self._settings.kafka_bootstrap_servers, error))

@@ -51,6 +51,10 @@ class SameTopic:
             fix = "start the stream again: it reads the new topic from its beginning"
             raise Refused(words, where="Kafka", fix=fix, server="kafka")
 
+    def close(self) -> None:
+        """End the connections, which the next check opens again."""
+        self._topics.close()
+
 
 class Watch:
     """Asks Kafka for one topic every `EVERY_S` seconds, and logs a warning each time that Kafka does not serve it.

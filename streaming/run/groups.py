@@ -74,6 +74,8 @@ class Groups:
             }
         except KafkaException as error:
             raise self._failure(error.args[0].str()) from None
+        except RuntimeError as error:  # closed meanwhile
+            raise self._failure(str(error)) from None
         return {one: low for one, (low, _) in marks.items()}, {one: high for one, (_, high) in marks.items()}
 
     def committed(self, group: str, topic: str) -> dict[int, int]:
@@ -105,6 +107,14 @@ class Groups:
         except KafkaException as error:
             raise self._failure(f"group {group}: {error.args[0].str()}") from None
         raise self._failure(f"group {group}: Kafka did not answer within {self._timeout_s:g} s")
+
+    def close(self) -> None:
+        """Close all connections; a later question opens others.  Without an answer to a commit it takes minutes."""
+        with self._lock:
+            clients = list(self._clients.values())
+            self._clients.clear()
+        for client in clients:
+            client.close()
 
     def _client(self, group: str) -> Consumer:
         with self._lock:

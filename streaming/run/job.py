@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable
+import weakref
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,13 +24,13 @@ from avro_data_contracts.contracts.errors import ConfigurationError, ServiceErro
 from avro_data_contracts.contracts.registry.client import Registry
 from avro_data_contracts.contracts.registry.topics import Topics
 from avro_data_contracts.contracts.settings import Settings
-from avro_data_contracts.streaming.run import gaps, source
+from avro_data_contracts.streaming.run import gaps, pools, source
 from avro_data_contracts.streaming.run.batch_writer import BatchWriter
 from avro_data_contracts.streaming.run.broker import SameTopic, Watch
 from avro_data_contracts.streaming.run.checkpoints import Checkpoints
 from avro_data_contracts.streaming.run.metrics import Metrics
 from avro_data_contracts.streaming.run.progress import Progress
-from avro_data_contracts.streaming.run.store_query import StoreQuery
+from avro_data_contracts.streaming.run.store_query import Stopped, StoreQuery
 from avro_data_contracts.streaming.sinks.sink import Sink
 from avro_data_contracts.streaming.stores.known import STORES
 
@@ -160,8 +161,7 @@ class Job:
         folders = {sink.name: self._checkpoints / sink.name for sink in sinks}
         self._progress = Progress(settings, contract, folders, self._metrics.commit_failed)
         self._metrics.watch(self._progress.lag)
-        for gap in gaps.losses(self._checkpoints):
-            self._metrics.lost(gap.sink, gap.records)
+        self._metrics.lost(gaps.losses(self._checkpoints))
 
     def run(self, *, available_now: bool) -> None:
         """Stream until everything that was there is written (`available_now`), or until `stopping` is set.
@@ -175,6 +175,7 @@ class Job:
             self._queries[sink.name].follow(self._start(sink, available_now))
         lost = self._wait(available_now)
         self._progress.close()
+        self._same_topic.close()
         self._log.info("ended", **self._written, rejected=self._rejected)
         if lost is not None:
             raise lost
@@ -214,8 +215,10 @@ class Job:
         writer = (
             frame.writeStream.queryName(f"{self._contract.name}.{sink.name}")
             .option("checkpointLocation", _location(checkpoint))
-            .foreachBatch(lambda batch, number: self._write(sink, batch, number))
+            .foreachBatch(_handler(self, sink))
         )
+        # The thread of the query inherits it.
+        pools.enter(self._spark, self._contract.name, sink.name)
         return writer.trigger(**trigger(self._settings, available_now)).start()
 
     def _write(self, sink: Sink, batch: DataFrame, number: int) -> None:
@@ -240,6 +243,21 @@ class Job:
             if not query.ended and (failure := query.failure()) is not None:
                 self._writer.check_gaps(sink)
                 raise failure
+
+
+def _handler(job: Job, sink: Sink) -> Callable[[DataFrame, int], None]:
+    """Return what Spark calls with a batch.
+
+    Spark's gateway keeps it for as long as the process lives.  It must not keep the job, with its clients of Kafka.
+    """
+    held = weakref.ref(job)
+
+    def handle(batch: DataFrame, number: int) -> None:
+        if (alive := held()) is None:  # Kafka was away, so Spark could not end the query when the job ended
+            raise Stopped(f"batch {number} is not begun")
+        alive._write(sink, batch, number)
+
+    return handle
 
 
 def trigger(settings: Settings, available_now: bool) -> dict[str, Any]:

@@ -63,8 +63,9 @@ class Progress:
         self._committing.submit(self._commit, sink)
 
     def close(self) -> None:
-        """Wait until every commit has succeeded or failed."""
+        """Wait until every commit has succeeded or failed, and leave Kafka; `lag` connects again."""
         self._committing.shutdown(wait=True)
+        threading.Thread(target=self._groups.close, name="progress-end", daemon=True).start()
 
     def lag(self) -> dict[str, int]:
         """Ask Kafka, and return sink -> records that it does not hold yet.  Raises ServiceError."""

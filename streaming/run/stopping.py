@@ -1,4 +1,7 @@
-"""SIGTERM and Ctrl-C: the stream says at once what it waits for, finishes its batches, and ends."""
+"""SIGTERM and Ctrl-C: the stream says at once what it waits for, finishes its batches, and ends.
+
+SIGHUP has a process with several contracts look at their files.
+"""
 
 from __future__ import annotations
 
@@ -19,27 +22,33 @@ class Stopping(threading.Event):
 
     Attributes:
         waits_for: returns what keeps the stream from ending; any thread may call it at any time.
+        look: is set by SIGHUP, where `on_signals` was asked to take it.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.waits_for: Callable[[], str] = lambda: "the servers to answer"
+        self.look = threading.Event()
 
     @classmethod
-    def on_signals(cls) -> Stopping:
+    def on_signals(cls, *, looks: bool = False) -> Stopping:
         """Return an event that SIGTERM and Ctrl-C set.  Call this before any other thread is started.
 
         The JVM inherits that both signals are ignored, so a signal to the whole process group does not end the JVM
         in the middle of a batch.  Every thread blocks both, so the kernel keeps them for the one thread that waits
         for them here, whatever the others do.
+
+        Args:
+            looks: whether SIGHUP has the stream look at the contracts; otherwise it ends the process, as ever.
         """
-        stopping, numbers = cls(), {signal.SIGTERM, signal.SIGINT}
+        stopping, numbers = cls(), {signal.SIGTERM, signal.SIGINT, *([signal.SIGHUP] if looks else [])}
         signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
         for number in numbers:
             signal.signal(number, signal.SIG_IGN)
 
         def wait() -> None:
-            signal.sigwait(numbers)
+            while signal.sigwait(numbers) == signal.SIGHUP:
+                stopping.look.set()
             stopping.set()
             log.info("stopping", waits_for=stopping.waits_for(), hint="press Ctrl-C again to stop at once")
             signal.sigwait({signal.SIGINT})  # at once; what was not written is read again next time

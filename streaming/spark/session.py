@@ -113,6 +113,10 @@ def start(settings: Settings) -> SparkSession:
         # Java's serializer keeps what it has written, by default a hundred pieces of 4 MB, to refer back to it.
         "spark.serializer.objectStreamReset": "1",
         "spark.sql.codegen.hugeMethodLimit": str(_ONE_METHOD_UP_TO_BYTES),
+        "spark.scheduler.mode": "FAIR",  # see `run.pools`
+        # Between two looks at a topic that has nothing new.  The default, 10 ms, took a quarter of a core for each
+        # contract that waits; after a record, a batch begins as soon as the last one is written.
+        "spark.sql.streaming.pollingDelay": "200",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.streaming.metricsEnabled": "false",

@@ -25,6 +25,7 @@ from cassandra.cluster import Cluster, NoHostAvailable
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from psycopg import sql
+from pyspark.sql import SparkSession
 
 from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.deploy import certs, compose
@@ -37,6 +38,7 @@ from avro_data_contracts.stack.shape import Shape
 from avro_data_contracts.stack.site import Site
 from contracts_tests.fixtures import pipeline as pipelines
 from contracts_tests.fixtures.clone import CLONE
+from contracts_tests.fixtures.command import run_program
 from contracts_tests.fixtures.compose_files import merged
 from contracts_tests.fixtures.compose_servers import Running, hosts_file
 from contracts_tests.fixtures.confluent_images import properties
@@ -169,7 +171,7 @@ def scram(role: str, password: str, ca: Path) -> dict[str, str]:
 
 
 def test_secure_kafka_allows_each_role_only_its_own_work(
-    stack: RunningStack, settings_of_stack: Settings, tmp_path: Path
+    stack: RunningStack, settings_of_stack: Settings, spark: SparkSession, tmp_path: Path
 ):
     made = certs.make(REGISTRY_PASSWORDS, days=2, folder=tmp_path / "certs")
     (tmp_path / "secrets").mkdir()
@@ -188,29 +190,28 @@ def test_secure_kafka_allows_each_role_only_its_own_work(
     contract = pipeline.contract
     topic, letters = contract.topic, contract.dead_letter_topic
 
-    def run(*command: str, **variables: str) -> str:
-        own = {
-            "CONTRACTS_DIR": str(pipeline.settings.contracts_dir),
-            "CHECKPOINT_DIR": str(pipeline.settings.checkpoint_dir),
+    environment = {
+        **stack.environment,
+        "CONTRACTS_DIR": str(pipeline.settings.contracts_dir),
+        "CHECKPOINT_DIR": str(pipeline.settings.checkpoint_dir),
+        # Where the shared session logs, which the commands run in.
+        "SPARK_LOG_FILE": str(settings_of_stack.spark_log_file),
+    }
+    with running.up(lambda: answers(client(listening["INTERNAL"], **by_certificate))):
+        by_admin = {
+            **PASSWORDS,
+            "KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{listening['INTERNAL']}",
+            "KAFKA_ADMIN_CERTIFICATES": str(made),
         }
-        done = subprocess.run(
-            [sys.executable, "-m", *command],
+        told = subprocess.run(
+            [sys.executable, "-m", "deploy.kafka_roles"],
             cwd=CLONE,
-            env={**stack.environment, **own, **variables},
+            env={**environment, **by_admin},
             capture_output=True,
             text=True,
         )
-        assert done.returncode == 0, (command, done.stdout + done.stderr)
-        return done.stdout
-
-    with running.up(lambda: answers(client(listening["INTERNAL"], **by_certificate))):
-        told = run(
-            "deploy.kafka_roles",
-            **PASSWORDS,
-            KAFKA_BOOTSTRAP_SERVERS=f"127.0.0.1:{listening['INTERNAL']}",
-            KAFKA_ADMIN_CERTIFICATES=str(made),
-        )
-        assert re.match(r"6 accounts, \d+ permissions\n", told)
+        assert told.returncode == 0, told.stdout + told.stderr
+        assert re.match(r"6 accounts, \d+ permissions\n", told.stdout)
 
         def account(role: str, password: str = "") -> dict[str, str | int]:
             return client(listening["HOST"], **scram(role, password or f"pw-of-{role}", ca))
@@ -226,14 +227,16 @@ def test_secure_kafka_allows_each_role_only_its_own_work(
 
         def work(role: str, *command: str) -> str:
             """Run a command of docker-compose.secure.yml under its account."""
-            return run(
-                *command,
-                KAFKA_BOOTSTRAP_SERVERS=f"127.0.0.1:{listening['HOST']}",
-                KAFKA_SECURITY_PROTOCOL="SASL_SSL",
-                KAFKA_SASL_USERNAME=role,
-                KAFKA_SASL_PASSWORD=f"pw-of-{role}",
-                KAFKA_SSL_CA_FILE=str(ca),
-            )
+            own = {
+                "KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{listening['HOST']}",
+                "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+                "KAFKA_SASL_USERNAME": role,
+                "KAFKA_SASL_PASSWORD": f"pw-of-{role}",
+                "KAFKA_SSL_CA_FILE": str(ca),
+            }
+            done = run_program(*command, environment={**environment, **own})
+            assert done.returncode == 0, (command, done.stdout + done.stderr)
+            return done.stdout
 
         streaming = ("streaming", "--contract", contract.name)
         work("register", "contracts", "register")

@@ -20,6 +20,7 @@ from avro_data_contracts.contracts import settings
 from avro_data_contracts.contracts.catalog import dead_letter, loading
 from avro_data_contracts.producers.publish import Publisher, RejectedRecord
 from contracts_tests.fixtures.clone import CLONE
+from contracts_tests.fixtures.command import Done, run_program
 from contracts_tests.fixtures.stack import RunningStack
 
 KEY = {"type": "record", "name": "OrderKey", "namespace": "shop", "fields": [{"name": "id", "type": "string"}]}
@@ -60,15 +61,8 @@ class Orders:
             (folder / "key.avsc").unlink()
         (folder / "contract.yaml").write_text(yaml.safe_dump(spec, sort_keys=False))
 
-    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [sys.executable, "-m", *words],
-            cwd=CLONE,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+    def run(self, program: str, *words: str) -> Done:
+        done = run_program(program, *words, environment=self.environment)
         assert "Traceback" not in done.stderr, done.stderr
         return done
 

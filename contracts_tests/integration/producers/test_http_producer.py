@@ -21,6 +21,7 @@ from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from contracts_tests.fixtures.clone import CLONE
+from contracts_tests.fixtures.command import Done, run_program
 from contracts_tests.fixtures.http_api import VALUE, Answer, Api, Asked, http_api, order, write_contract
 from contracts_tests.fixtures.stack import RunningStack
 
@@ -71,15 +72,14 @@ class Shop:
         }
         write_contract(self.folder, source, self.topic)
 
-    def run(self, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [sys.executable, "-m", *words],
-            cwd=CLONE,
-            env={**self.environment, **variables},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+    def run(self, program: str, *words: str, **variables: str) -> Done:
+        environment = {**self.environment, **variables}
+        if program == "producers":  # it owns its source until its process ends
+            command = [sys.executable, "-m", program, *words]
+            ended = subprocess.run(command, cwd=CLONE, env=environment, capture_output=True, text=True, check=False)
+            done = Done(ended.returncode, ended.stdout, ended.stderr)
+        else:
+            done = run_program(program, *words, environment=environment)
         assert "Traceback" not in done.stderr, done.stderr
         assert SECRET not in done.stdout + done.stderr
         return done
@@ -178,7 +178,7 @@ def test_kill_repeats_and_never_skips(shop: Shop) -> None:
 
 
 def test_position_does_not_pass_what_kafka_lost(shop: Shop) -> None:
-    """Somebody deletes the topic while the run reads page 2, so Kafka acknowledges none of its records."""
+    """Somebody deletes the topic while the run reads page 2, so Kafka acknowledges none of what follows."""
     shop.orders = [order(number) for number in range(1, 31)]
     admin = AdminClient({"bootstrap.servers": shop.environment["KAFKA_BOOTSTRAP_SERVERS"]})
 
@@ -190,7 +190,8 @@ def test_position_does_not_pass_what_kafka_lost(shop: Shop) -> None:
     shop.asked = delete
     code, report, told = shop.produce(KAFKA_MAX_BLOCK_MS="3000")
     assert (code, report["undelivered"] > 0) == (3, True), told
-    assert shop.position() is None
+    # The records come in the order of their ids, which begin at 1.
+    assert int(shop.position() or 0) <= report["produced"] <= 10
 
 
 def test_refused_record_counts_as_arrived(shop: Shop) -> None:

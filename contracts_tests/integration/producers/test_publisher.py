@@ -26,6 +26,7 @@ from avro_data_contracts.producers import AsyncPublisher, Delivered, NotDelivere
 from avro_data_contracts.streaming.inspection.reconcile import reconcile
 from contracts_tests.fixtures.clone import CLONE
 from contracts_tests.fixtures.command import run_contracts
+from contracts_tests.fixtures.kafka_clients import none_left
 from contracts_tests.fixtures.own_topic import Topic
 from contracts_tests.fixtures.pipeline import Pipeline
 
@@ -81,6 +82,19 @@ def test_records_of_a_with_block_are_in_the_topic_when_it_ends(topic: Topic) -> 
             publisher.send(record)
     assert (publisher.produced, publisher.undelivered) == (50, 0)
     assert in_order(topic.records()) == [complete(one) for one in sent]
+
+
+def test_publishers_leave_no_client_behind(topic: Topic) -> None:
+    async def asynchronous() -> None:
+        async with AsyncPublisher(topic.contract, topic.settings) as publisher:
+            await publisher.send(user(1))
+
+    with none_left():
+        for number in range(3):
+            with Publisher(topic.contract, topic.settings) as publisher:
+                publisher.send(user(number), on_delivery=lambda _: None)
+            del publisher
+            asyncio.run(asynchronous())
 
 
 def test_callback_gets_the_place_of_each_record(topic: Topic) -> None:

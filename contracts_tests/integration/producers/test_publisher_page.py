@@ -33,6 +33,7 @@ from avro_data_contracts.contracts.catalog import loading
 from avro_data_contracts.stack import ports
 from contracts_tests.fixtures import pages
 from contracts_tests.fixtures.clone import CLONE
+from contracts_tests.fixtures.command import run_program
 from contracts_tests.fixtures.stack import RunningStack
 
 PAGE = pages.read("docs/how-to/publisher.md")
@@ -74,8 +75,7 @@ def made(stack: RunningStack, folder: Path) -> Orders:
     text = re.sub(r"orders_placed(\.dlq)?$", rf"{topic}\1", spec.read_text(), flags=re.MULTILINE)
     spec.write_text(text)
     environment = stack.environment | {"CONTRACTS_DIR": str(folder / "schemas"), "PYTHONPATH": str(CLONE)}
-    command = [sys.executable, "-m", "contracts", "register"]
-    done = subprocess.run(command, cwd=CLONE, env=environment, capture_output=True, text=True, check=False)
+    done = run_program("contracts", "register", environment=environment)
     assert done.returncode == 0, done.stderr
     return Orders(environment, topic, folder)
 

@@ -9,6 +9,7 @@ import signal
 import socket
 import time
 import urllib.request
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -192,11 +193,25 @@ def test_table_slow_to_count_is_estimated_from_then_on(seen: Run) -> None:
     assert counting.of("cassandra", [sinks.cassandra])[sinks.cassandra.qualified].exact is False
 
 
-def test_run_has_committed_its_last_batch_when_it_ends(pipeline: Pipeline) -> None:
+def client_threads() -> int:
+    """Return the number of threads of Kafka clients in this process."""
+    count = 0
+    for path in Path("/proc/self/task").glob("*/comm"):
+        with suppress(OSError):  # it has just ended
+            count += path.read_text().startswith("rdk:")
+    return count
+
+
+def test_run_has_committed_its_last_batch_and_closed_its_clients_when_it_ends(pipeline: Pipeline) -> None:
     schema_id = pipeline.register()
     for number in range(2):
         pipeline.send(*({"value": pipeline.encode(schema_id, user(n)), "key": str(n)} for n in range(30)))
+        before = client_threads()
         pipeline.stream()
+        deadline = time.monotonic() + 30
+        while client_threads() > before:
+            assert time.monotonic() < deadline, f"{before} threads of Kafka clients became {client_threads()}"
+            time.sleep(0.1)
         assert lags(pipeline) == dict.fromkeys(SINKS, 0), number
 
 

@@ -29,6 +29,7 @@ from avro_data_contracts.streaming.sinks.observed import Observed
 from avro_data_contracts.streaming.stores.cassandra import connection as cassandra
 from avro_data_contracts.streaming.stores.postgres import connection as postgres
 from avro_data_contracts.streaming.stores.postgres.sink import PostgresSink
+from contracts_tests.fixtures.kafka_clients import none_left
 from contracts_tests.fixtures.made_up import pipeline_of
 from contracts_tests.fixtures.pipeline import Pipeline, comparable
 from contracts_tests.fixtures.users import headers, user
@@ -40,6 +41,15 @@ FIELDS += ("registered_date", "phone", "picture")
 def fields(row: dict[str, Any]) -> dict[str, Any]:
     """Return the record's own fields, without the position of its event."""
     return comparable({name: row[name] for name in FIELDS})
+
+
+def test_stream_leaves_no_client_of_kafka_behind(pipeline: Pipeline) -> None:
+    """Spark's gateway keeps what was given to it for as long as the process lives."""
+    schema_id = pipeline.register()
+    pipeline.send({"value": pipeline.encode(schema_id, user(1))}, {"value": b"bad"})
+    with none_left():
+        pipeline.stream()
+        assert reconcile(pipeline.settings, pipeline.contract).in_order()
 
 
 def test_every_value_arrives_unchanged_in_both_stores(pipeline: Pipeline) -> None:

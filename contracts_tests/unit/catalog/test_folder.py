@@ -157,6 +157,20 @@ def test_link_to_a_file_is_read(folder: Path) -> None:
     assert loading.load(folder).contracts
 
 
+def test_config_map_as_kubernetes_mounts_it_is_read_once(tmp_path: Path) -> None:
+    """Each file is a link into `..data`, which is a link to the folder of this version of the ConfigMap."""
+    mounted = tmp_path / "mounted"
+    version = mounted / "..2026_11_30_10_00_00.1234567890"
+    version.mkdir(parents=True)
+    (mounted / "..data").symlink_to(version.name)
+    spec = CONTRACT.replace("value.avsc", "orders.avsc")
+    for name, text in {"orders.contract.yaml": spec, "orders.avsc": VALUE}.items():
+        (version / name).write_text(text, encoding="utf-8")
+        (mounted / name).symlink_to(f"..data/{name}")
+    assert texts(mounted) == {"orders.avsc", "orders.contract.yaml"}
+    assert list(loading.load(mounted).contracts) == ["orders"]
+
+
 @pytest.mark.parametrize("name", ["orders/value.avsc", "types/money.avsc", "bills/contract.yaml"])
 def test_link_to_nothing_is_told(folder: Path, name: str) -> None:
     (folder / name).parent.mkdir(exist_ok=True)

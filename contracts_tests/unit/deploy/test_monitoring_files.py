@@ -38,7 +38,7 @@ def exported() -> dict[str, set[str]]:
     metrics.attempt_failed("cassandra", ServiceError("out", server="cassandra"))
     metrics.commit_failed("cassandra")
     found: dict[str, set[str]] = {}
-    for family in metrics.registry.collect():
+    for family in metrics.families.registry.collect():
         for sample in family.samples:
             found.setdefault(sample.name, set()).update(sample.labels)
     return found

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +16,30 @@ from contracts_tests.fixtures.clone import CLONE
 from contracts_tests.fixtures.contract_copies import copy_of_users
 from contracts_tests.fixtures.http_api import write_contract
 
-# Runs in a separate process, because importing Airflow changes global state.
+# Runs in a separate process, because importing Airflow changes global state. It imports Airflow once, and then forks
+# for each line: a folder, and the environment in which the fork imports the DAG files and what they import of ours.
 FACTS = """
-import json, socket, sys
+import json, os, socket, sys
 
 def refuse(*_):
     raise AssertionError("a DAG file used the network")
 
 socket.socket.connect = socket.getaddrinfo = refuse
+import airflow.sdk
 from airflow.dag_processing.dagbag import DagBag
 
+assert not [name for name in sys.modules if name.startswith("avro_data_contracts.")]
+for line in sys.stdin:
+    if os.fork() == 0:
+        break
+    _, status = os.wait()
+    if status:
+        sys.exit(f"the fork ended with {status}")
+else:
+    os._exit(0)  # without the seconds that Airflow takes to end
+folder, environment = json.loads(line)
+os.chdir(folder)
+os.environ.update(environment)
 bag = DagBag(sys.argv[1])
 print(json.dumps({
     "errors": bag.import_errors,
@@ -54,33 +69,55 @@ print(json.dumps({
         }
         for dag in bag.dags.values()
     },
-}))
+}), flush=True)
+os._exit(0)
 """
 
-
-def facts(folder: Path, **environment: str) -> dict[str, Any]:
-    """Return what Airflow finds in dags/."""
-    own = {
-        "AIRFLOW_HOME": str(folder / "airflow"),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{folder}/airflow.db",
-        "CONTRACTS_DIR": str(CLONE / "schemas"),
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", FACTS, str(CLONE / "dags")],
-        cwd=folder,
-        env={**os.environ, **own, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+Facts = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def facts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Facts]:
+    """Return what returns what Airflow finds in dags/, in a folder and with more variables."""
+    home = tmp_path_factory.mktemp("airflow")
+    own = {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
+        "CONTRACTS_DIR": str(CLONE / "schemas"),
+    }
+    log = home / "stderr.txt"
+    with (
+        log.open("w") as errors,
+        subprocess.Popen(
+            [sys.executable, "-c", FACTS, str(CLONE / "dags")],
+            cwd=home,
+            env={**os.environ, **own},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        ) as process,
+    ):
+        assert process.stdin is not None
+        assert process.stdout is not None
+        asked, told = process.stdin, process.stdout
+
+        def facts(folder: Path, **environment: str) -> dict[str, Any]:
+            print(json.dumps([str(folder), environment]), file=asked, flush=True)
+            for line in told:
+                if line.startswith('{"errors":'):
+                    found: dict[str, Any] = json.loads(line)
+                    return found
+            raise AssertionError(log.read_text())
+
+        yield facts
+        asked.close()
+        assert process.wait(60) == 0, log.read_text()
+
+
+@pytest.fixture(scope="module")
+def found(facts: Facts, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return facts(tmp_path_factory.mktemp("dags"))
 
 
@@ -118,7 +155,7 @@ def test_daily_tasks_run_one_after_another(found: dict[str, Any]) -> None:
     assert list(found["dags"]["dead_letter_review"]["tasks"]) == ["review_orders_placed", "review_users_created"]
 
 
-def test_environment_sets_owner_and_alert_recipients(tmp_path: Path) -> None:
+def test_environment_sets_owner_and_alert_recipients(facts: Facts, tmp_path: Path) -> None:
     told = {"ALERT_EMAIL_TO": "team@example.com", "ALERT_WEBHOOK_URL": "http://127.0.0.1:9/hook"}
     dags = facts(tmp_path, AIRFLOW_OWNER="somebody", **told)["dags"]
     tasks = [task for dag in dags.values() for task in dag["tasks"].values()]
@@ -126,7 +163,7 @@ def test_environment_sets_owner_and_alert_recipients(tmp_path: Path) -> None:
     assert all(task["alerts"] == ["SmtpNotifier", "Webhook"] for task in tasks)
 
 
-def test_contract_with_a_source_gets_its_own_dag(tmp_path: Path) -> None:
+def test_contract_with_a_source_gets_its_own_dag(facts: Facts, tmp_path: Path) -> None:
     schemas = tmp_path / "schemas"
     copy_of_users(schemas, "contacts_created")
     copy_of_users(schemas, "users_created")
@@ -135,7 +172,7 @@ def test_contract_with_a_source_gets_its_own_dag(tmp_path: Path) -> None:
     assert dags["ingest_contacts_created"]["params"] == {"contract": "contacts_created", "count": 1000}
 
 
-def test_contract_with_an_http_source_gets_its_own_dag(tmp_path: Path) -> None:
+def test_contract_with_an_http_source_gets_its_own_dag(facts: Facts, tmp_path: Path) -> None:
     schemas = write_contract(tmp_path, {"url": "https://shop.example/orders"})
     write_contract(tmp_path, {"python": "shop.orders:read", "count": 5}, "paid", "paid")
     copy_of_users(schemas, "users_created")
@@ -158,7 +195,7 @@ def only_lint_is_left(found: dict[str, Any]) -> None:
         assert task["commands"][0] == ["contracts", "lint"]
 
 
-def test_invalid_contract_leaves_only_the_lint_tasks(tmp_path: Path) -> None:
+def test_invalid_contract_leaves_only_the_lint_tasks(facts: Facts, tmp_path: Path) -> None:
     schemas = tmp_path / "schemas"
     copy_of_users(schemas, "users_created")
     copy_of_users(schemas, "contacts_created", "source", "sauce")
@@ -166,13 +203,13 @@ def test_invalid_contract_leaves_only_the_lint_tasks(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("variable", ["AIRFLOW_RETRY_DELAY_S", "AIRFLOW_OWNER"])
-def test_invalid_setting_leaves_only_the_lint_tasks(tmp_path: Path, variable: str) -> None:
+def test_invalid_setting_leaves_only_the_lint_tasks(facts: Facts, tmp_path: Path, variable: str) -> None:
     found = facts(tmp_path, **{variable: ""})
     only_lint_is_left(found)
     assert all(task["owner"] == "data-platform" for dag in found["dags"].values() for task in dag["tasks"].values())
 
 
-def test_contract_in_a_nested_folder_gets_a_dag(tmp_path: Path) -> None:
+def test_contract_in_a_nested_folder_gets_a_dag(facts: Facts, tmp_path: Path) -> None:
     schemas = tmp_path / "schemas"
     copy_of_users(schemas, "users_created")
     copy_of_users(schemas / "team", "events")

@@ -1,57 +1,43 @@
-"""The configuration that Kafka clients get from the settings."""
+"""What talks to Kafka takes its client with it when it goes: each client has threads, and opens connections again."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
 from avro_data_contracts.contracts import settings
-from avro_data_contracts.contracts.errors import ConfigurationError
-from avro_data_contracts.contracts.registry import kafka
+from avro_data_contracts.contracts.catalog import loading
+from avro_data_contracts.contracts.errors import ServiceError
+from avro_data_contracts.contracts.registry.outbox import Outbox
+from avro_data_contracts.contracts.registry.topics import Topics
 from avro_data_contracts.contracts.settings import Settings
-
-ACCOUNT = {"kafka_sasl_username": "me", "kafka_sasl_password": 'a "b" \\ c'}
-
-
-def configured(**flags: str) -> Settings:
-    return settings.load(kafka_bootstrap_servers="k:9092", **flags)
-
-
-def test_clients_without_security_get_only_addresses() -> None:
-    plain = configured(**ACCOUNT, kafka_security_protocol="PLAINTEXT")
-    assert kafka.client(plain) == kafka.java(plain) == {"bootstrap.servers": "k:9092"}
+from avro_data_contracts.producers import Publisher
+from avro_data_contracts.streaming import topic
+from avro_data_contracts.streaming.run.groups import Groups
+from contracts_tests.fixtures.clone import CLONE
+from contracts_tests.fixtures.kafka_clients import none_left
 
 
-def test_secure_clients_get_account_and_authority(tmp_path: Path) -> None:
-    file = tmp_path / "ca.pem"
-    file.write_text("-----BEGIN CERTIFICATE-----\n")
-    secure = configured(**ACCOUNT, kafka_security_protocol="SASL_SSL", kafka_ssl_ca_file=str(file))
-    assert kafka.client(secure) == {
-        "bootstrap.servers": "k:9092",
-        "security.protocol": "SASL_SSL",
-        "ssl.ca.location": str(file),
-        "sasl.mechanism": "SCRAM-SHA-512",
-        "sasl.username": "me",
-        "sasl.password": ACCOUNT["kafka_sasl_password"],
-    }
-    told = kafka.java(secure)
-    assert told["ssl.truststore.certificates"] == file.read_text()
-    login = "org.apache.kafka.common.security.scram.ScramLoginModule"
-    assert told["sasl.jaas.config"] == f'{login} required username="me" password="a \\"b\\" \\\\ c";'
-    plain = configured(**ACCOUNT, kafka_security_protocol="SASL_PLAINTEXT", kafka_sasl_mechanism="PLAIN")
-    assert "plain.PlainLoginModule" in kafka.java(plain)["sasl.jaas.config"]
-    assert "ssl.truststore.type" not in kafka.java(plain)
-    assert ACCOUNT["kafka_sasl_password"] not in repr(secure)
+def publisher(configured: Settings) -> None:
+    with Publisher(loading.load_one(CLONE / "schemas", "users_created"), configured):
+        pass
 
 
-def test_missing_authority_file_is_named(tmp_path: Path) -> None:
-    missing = configured(kafka_security_protocol="SSL", kafka_ssl_ca_file=str(tmp_path / "none.pem"))
-    with pytest.raises(ConfigurationError, match="cannot be read") as told:
-        kafka.java(missing)
-    assert "KAFKA_SSL_CA_FILE" in str(told.value)
+USES: dict[str, Callable[[Settings], object]] = {
+    "topics": lambda configured: Topics(configured).read(["a"]),
+    "outbox": lambda configured: Outbox(configured, "test", {}).topics(),
+    "publisher": publisher,
+    "consumer": lambda configured: topic.whole(configured, "a"),
+    "groups": lambda configured: Groups(configured, timeout_s=0.2).ends("a"),
+}
 
 
-def test_unknown_protocol_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="KAFKA_SECURITY_PROTOCOL"):
-        configured(kafka_security_protocol="TLS")
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+def test_client_goes_with_what_uses_it(use: Callable[[Settings], object]) -> None:
+    configured = settings.load(kafka_bootstrap_servers="127.0.0.1:1", kafka_max_block_ms=200)
+    with none_left():
+        for _ in range(2):
+            with suppress(ServiceError):
+                use(configured)

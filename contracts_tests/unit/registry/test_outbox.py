@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import time
+import weakref
 
 import pytest
 
@@ -94,3 +96,16 @@ def test_a_setting_that_the_client_refuses_is_a_configuration_error() -> None:
     wrong = NOWHERE.model_copy(update={"kafka_max_block_ms": 2**31})
     with pytest.raises(ConfigurationError, match=r"message\.timeout\.ms"):
         Outbox(wrong, "test", {})
+
+
+def test_outbox_that_nobody_needs_ends_its_client_at_once() -> None:
+    outbox = Outbox(NOWHERE, "test", {})
+    send(outbox)
+    outbox.flush(10)
+    there = weakref.ref(outbox)
+    gc.disable()  # a cycle would wait for it
+    try:
+        del outbox
+        assert there() is None
+    finally:
+        gc.enable()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from avro_data_contracts.contracts.catalog import loading
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.errors import ServiceError
+from avro_data_contracts.streaming.run.families import Families
+from avro_data_contracts.streaming.run.gaps import Gap
 from avro_data_contracts.streaming.run.metrics import Metrics
 from avro_data_contracts.streaming.sinks.counts import Counts
 from contracts_tests.fixtures.clone import CLONE
@@ -28,7 +31,7 @@ def metrics(contract: Contract) -> Metrics:
 
 
 def value(metrics: Metrics, name: str, **labels: str) -> float | None:
-    return metrics.registry.get_sample_value(name, {"contract": "users_created", **labels})
+    return metrics.families.registry.get_sample_value(name, {"contract": "users_created", **labels})
 
 
 def batch(records: int, rejected: int = 0, least_s: float = 1, largest_s: float = 1, **reasons: int) -> Counts:
@@ -45,7 +48,7 @@ def test_docs_list_every_metric_with_its_type_and_labels(metrics: Metrics) -> No
     metrics.written("cassandra", batch(2, 1, TOO_SHORT=1), 0.5)
     metrics.attempt_failed("cassandra", ServiceError("out", server="cassandra"))
     code = {}
-    for family in metrics.registry.collect():
+    for family in metrics.families.registry.collect():
         name = f"{family.name}_total" if family.type == "counter" else family.name
         labels = {label for sample in family.samples for label in sample.labels} - {"le"}
         code[name] = (family.type, labels)
@@ -125,3 +128,32 @@ def test_only_the_lag_is_missing_while_kafka_is_unreachable(metrics: Metrics) ->
     metrics.watch(out)
     assert value(metrics, "stream_lag_records", sink="cassandra") is None
     assert value(metrics, "stream_records_in_total", sink="cassandra") == 0
+
+
+def test_contracts_of_a_process_have_their_own_series_and_lose_them_with_it(contract: Contract) -> None:
+    families = Families()
+    one, other = (Metrics(replace(contract, name=name), families, lambda: NOW_S) for name in ("one", "other"))
+    for metrics in (one, other):
+        metrics.watch(lambda: {"cassandra": 1})
+        metrics.written("cassandra", batch(10, 3, TOO_SHORT=1), 2.0)
+    one.written("cassandra", batch(5), 2.0)
+
+    def records(name: str) -> float | None:
+        labels = {"contract": name, "sink": "cassandra"}
+        return families.registry.get_sample_value("stream_records_in_total", labels)
+
+    def contracts() -> set[str]:
+        return {sample.labels["contract"] for family in families.registry.collect() for sample in family.samples}
+
+    assert (records("one"), records("other")) == (15, 10)
+    assert contracts() == {"one", "other"}
+    other.forget()
+    assert contracts() == {"one"}
+    assert records("one") == 15
+
+
+def test_gap_counts_once_however_often_the_stream_begins(metrics: Metrics) -> None:
+    gap = Gap("cassandra", "users_created", 0, 5, 9)
+    metrics.lost([gap])
+    metrics.lost([gap, Gap("cassandra", "users_created", 1, 0, 0)])
+    assert value(metrics, "stream_records_lost_total", sink="cassandra") == 6

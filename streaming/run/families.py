@@ -1,0 +1,178 @@
+"""The families of Prometheus metrics of one process; `streaming.run.metrics` counts a contract in them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+
+import prometheus_client
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from avro_data_contracts.contracts.errors import ConfigurationError, ServiceError
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.streaming.run.gaps import Gap
+
+BATCH_BUCKETS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
+LATENCY_BUCKETS = (0.1, 0.25, 0.5, 1, 1.5, 2, 3, 4, 5, 7.5, 10, 30, 60, 300, 1800, 3600, 21600, 86400)
+_OF_A_SINK = ("contract", "sink")
+
+
+class Families:
+    """Has its own registry, not the process-wide one.  Each attribute is a family of metrics, or a collector."""
+
+    def __init__(self) -> None:
+        prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
+        self.registry = CollectorRegistry()
+        self.records_in = self._counter("stream_records_in", "Records read from the topic, in written batches.")
+        self.records_out = self._counter(
+            "stream_records_out", "Records that the store holds, or a newer record of the same row."
+        )
+        self.skipped = self._counter("stream_records_skipped", "Records that concern another contract of the topic.")
+        self.rejected = self._counter(
+            "stream_records_rejected", "Records sent to the dead-letter topic.", ("contract", "reason")
+        )
+        self.failed = self._counter(
+            "stream_attempts_failed", "Attempts to write a batch that a server made fail.", (*_OF_A_SINK, "server")
+        )
+        self.uncommitted = self._counter(
+            "stream_progress_commits_failed", "Failed commits to the consumer group; nothing else fails."
+        )
+        self.lost = self._counter(
+            "stream_records_lost", "Records that Kafka deleted before the store read them, accepted by --accept-loss."
+        )
+        self.seconds = Histogram(
+            "stream_batch_seconds",
+            "Time from the start of a batch until it is written, including failed attempts and waits.",
+            _OF_A_SINK,
+            registry=self.registry,
+            buckets=BATCH_BUCKETS,
+        )
+        self.last = Gauge(
+            "stream_last_batch_timestamp_seconds",
+            "When the last batch was written, seconds since the epoch; 0 before the first.",
+            _OF_A_SINK,
+            registry=self.registry,
+        )
+        #: Those with the labels `contract` and `sink`, and no others.
+        self.of_sinks = (
+            *(self.records_in, self.records_out, self.skipped, self.uncommitted, self.lost),
+            *(self.seconds, self.last),
+        )
+        #: Those that `lost` counts, with their contracts.
+        self.gaps: set[tuple[str, Gap]] = set()
+        self.latency = Latency()
+        self.lag = Lag()
+        self.registry.register(self.latency)
+        self.registry.register(self.lag)
+
+    def serve(self, settings: Settings) -> None:
+        """Serve scrapes on STREAM_METRICS_HOST and STREAM_METRICS_PORT until the process ends.  Port 0 turns it off.
+
+        Raises:
+            ConfigurationError: it cannot listen on that address.
+        """
+        host, port = settings.stream_metrics_host, settings.stream_metrics_port
+        if not port:
+            return
+        try:
+            prometheus_client.start_http_server(port, host, self.registry)
+        except OSError as error:
+            raise ConfigurationError(
+                f"cannot serve metrics: {error.strerror or error}",
+                where=f"{host}:{port}",
+                fix="set STREAM_METRICS_HOST and STREAM_METRICS_PORT to a free address, or turn metrics off (port 0)",
+            ) from None
+
+    def forget(self, contract: str) -> None:
+        """Remove the contract's series."""
+        self.lag.ask.pop(contract, None)
+        self.latency.forget(contract)
+        self.gaps = {(name, gap) for name, gap in self.gaps if name != contract}
+        for family in (*self.of_sinks, self.rejected, self.failed):
+            family.remove_by_labels({"contract": contract})
+
+    def _counter(self, name: str, words: str, labels: tuple[str, ...] = _OF_A_SINK) -> Counter:
+        return Counter(name, words, labels, registry=self.registry)
+
+
+class Latency(Collector):
+    """Seconds from a record's Kafka timestamp until its batch was in the store.
+
+    Only the least, the largest and the mean of a batch are known.  So the sum and the count are exact; the buckets
+    assume that a batch's records are spread evenly between the least and the largest.
+    """
+
+    _NAME = "stream_end_to_end_seconds"
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._found: dict[tuple[str, str], tuple[list[int], float]] = {}
+
+    def add(self, labels: tuple[str, str], records: int, least: float, largest: float, mean: float) -> None:
+        """Add one batch; times in seconds.  A negative time, from a clock ahead of ours, counts as 0."""
+        least, largest, mean = max(least, 0.0), max(largest, 0.0), max(mean, 0.0)
+        with self._lock:
+            counts, total = self._found.get(labels, ([0] * (len(LATENCY_BUCKETS) + 1), 0.0))
+            more = [*(round(records * _share(edge, least, largest)) for edge in LATENCY_BUCKETS), records]
+            self._found[labels] = ([a + b for a, b in zip(counts, more, strict=True)], total + records * mean)
+
+    def forget(self, contract: str) -> None:
+        """Remove the contract's series."""
+        with self._lock:
+            self._found = {labels: found for labels, found in self._found.items() if labels[0] != contract}
+
+    def describe(self) -> Iterator[Metric]:
+        yield self._family()
+
+    def collect(self) -> Iterator[Metric]:
+        family = self._family()
+        edges = [*map(str, map(float, LATENCY_BUCKETS)), "+Inf"]
+        with self._lock:
+            for labels, (counts, total) in self._found.items():
+                family.add_metric(labels, list(zip(edges, counts, strict=True)), total)
+        yield family
+
+    def _family(self) -> HistogramMetricFamily:
+        return HistogramMetricFamily(
+            self._NAME, "From a record's Kafka timestamp until the store holds it.", labels=_OF_A_SINK
+        )
+
+
+def _share(edge: float, least: float, largest: float) -> float:
+    """Return the share of values, spread evenly from `least` to `largest`, that is not above `edge`."""
+    if edge >= largest:
+        return 1.0
+    return 0.0 if edge < least else (edge - least) / (largest - least)
+
+
+class Lag(Collector):
+    """Records left, asked of Kafka at each scrape, so that a hanging batch does not hide them.
+
+    Attributes:
+        ask: contract -> what returns the records left of each of its sinks.  While it raises ServiceError, the
+            contract has no value.
+    """
+
+    def __init__(self) -> None:
+        self.ask: dict[str, Callable[[], Mapping[str, int]]] = {}
+
+    def describe(self) -> Iterator[Metric]:
+        yield self._family()
+
+    def collect(self) -> Iterator[Metric]:
+        family = self._family()
+        for contract, ask in list(self.ask.items()):
+            try:
+                for sink, records in ask().items():
+                    family.add_metric((contract, sink), records)
+            except ServiceError:
+                pass
+        yield family
+
+    def _family(self) -> GaugeMetricFamily:
+        return GaugeMetricFamily(
+            "stream_lag_records", "Records in the topic that the store does not hold yet.", labels=_OF_A_SINK
+        )

@@ -1,0 +1,252 @@
+"""The streams of several contracts in one process: one Spark, and for each contract its own outages and its own end.
+
+A stream that fails waits, and begins again, as if a supervisor had started its process anew; the others do not
+notice.  The streams of contracts that come, change or go while the process runs begin, begin again or end.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from typing import Final
+
+import structlog
+from py4j.protocol import Py4JError, Py4JJavaError
+from pyspark.sql import SparkSession
+
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.catalog.folder import Folder, read_folder
+from avro_data_contracts.contracts.catalog.loading import Catalog, read
+from avro_data_contracts.contracts.errors import ConfigurationError, ContractsError
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.streaming.run.checkpoints import Checkpoints
+from avro_data_contracts.streaming.run.families import Families
+from avro_data_contracts.streaming.run.job import Job, prepare
+from avro_data_contracts.streaming.run.metrics import Metrics
+from avro_data_contracts.streaming.run.stopping import Stopping
+
+log = structlog.get_logger("streaming")
+
+#: Between two looks at the files of the contracts, seconds.
+LOOK_EVERY_S: Final = 5.0
+_PAUSE_S, _LONGEST_PAUSE_S = 5.0, 300.0
+
+_Start = Callable[[threading.Event, Callable[[Job], None]], None]
+
+
+class Stream:
+    """The stream of one contract, in a thread of its own.
+
+    Attributes:
+        contract: what it streams.
+        error: why it does not stream at the moment; None while it does, and after an end in order.
+        gone: Spark has ended, so nothing streams any more.
+
+    Args:
+        start: streams until the event is set, and first gives its job to the second argument.
+        is_over: whether Spark has stopped although its JVM still answers.
+        once: end at the first error, too.
+    """
+
+    def __init__(self, contract: Contract, start: _Start, is_over: Callable[[], bool], *, once: bool) -> None:
+        self.contract = contract
+        self.error: Exception | None = None
+        self.gone = False
+        self._start = start
+        self._is_over = is_over
+        self._once = once
+        self._job: Job | None = None
+        self._stopping = threading.Event()
+        self._log = log.bind(contract=contract.name)
+        self._thread = threading.Thread(target=self._run, name=f"stream-{contract.name}", daemon=True)
+        self._thread.start()
+
+    @property
+    def active(self) -> bool:
+        return self._thread.is_alive()
+
+    @property
+    def waits_for(self) -> str:
+        """What its end waits for."""
+        return self._job.at_work() if self._job is not None else "the servers to answer"
+
+    def stop(self) -> None:
+        """Ask it to end; the batches at work are finished first."""
+        self._stopping.set()
+
+    def _run(self) -> None:
+        pause = _PAUSE_S
+        while not self._stopping.is_set():
+            self.error, self._job, began = None, None, time.monotonic()
+            try:
+                self._start(self._stopping, self._follow)
+            except ContractsError as error:
+                self.error = error
+            except (Py4JError, ConnectionError) as error:
+                self.error, self.gone = error, not isinstance(error, Py4JJavaError) or self._is_over()
+            except Exception as error:  # a bug: of this contract's stream, as far as anybody knows
+                self.error = error
+            if self.error is None or self.gone or self._once:
+                break
+            if time.monotonic() - began > _LONGEST_PAUSE_S:
+                pause = _PAUSE_S
+            self._log.error("stream failed", why=str(self.error), again_in_s=round(pause))
+            self._stopping.wait(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE_S)
+
+    def _follow(self, job: Job) -> None:
+        self._job = job
+
+
+class Streams:
+    """See the module.
+
+    Args:
+        spark: carries all of them.
+        names: the contracts to stream; none: all that have sinks, and those that come.
+        available_now: write everything that is there now, then end.
+        accept_loss: as in `prepare`.
+    """
+
+    def __init__(
+        self,
+        spark: SparkSession,
+        settings: Settings,
+        names: Collection[str],
+        families: Families,
+        *,
+        available_now: bool = False,
+        accept_loss: bool = False,
+    ) -> None:
+        self._spark = spark
+        self._settings = settings
+        self._names = tuple(names)
+        self._families = families
+        self._available_now = available_now
+        self._accept_loss = accept_loss
+        self._streams: dict[str, Stream] = {}
+        self._metrics: dict[str, Metrics] = {}
+
+    def run(self, wanted: Mapping[str, Contract], files: Folder, stopping: Stopping) -> None:
+        """Stream until everything is written (`available_now`), or until `stopping` is set.
+
+        Args:
+            wanted: the contracts to begin with, by name.
+            files: what they were read from.
+
+        Raises:
+            ContractsError: of the contract that is worst off when it ends; the log has those of all.
+            Py4JError, ConnectionError: Spark's JVM has ended.
+        """
+        folder = Watched(self._settings.contracts_dir, files)
+        self._settle(wanted)
+        looked = time.monotonic()
+        while not stopping.wait(0.5) and not any(stream.gone for stream in self._streams.values()):
+            if self._available_now:
+                if not any(stream.active for stream in self._streams.values()):
+                    break
+                continue
+            if stopping.look.is_set() or time.monotonic() - looked >= LOOK_EVERY_S:
+                stopping.look.clear()
+                looked = time.monotonic()
+                if (found := folder.changed()) is not None:
+                    wanted = wanted_of(found, self._names)
+            self._settle(wanted)
+        for stream in self._streams.values():
+            stream.stop()
+        while any(stream.active for stream in self._streams.values()):
+            time.sleep(0.05)
+        self._raise_worst()
+
+    def at_work(self) -> str:
+        """Say what the end waits for."""
+        return "; ".join(f"{name}: {one.waits_for}" for name, one in list(self._streams.items()) if one.active)
+
+    def _settle(self, wanted: Mapping[str, Contract]) -> None:
+        """Go a step towards streaming these contracts.  A stream that has to end may take its time: call it again."""
+        for name, stream in list(self._streams.items()):
+            if wanted.get(name) == stream.contract:
+                continue
+            stream.stop()
+            if stream.active:
+                continue
+            del self._streams[name]
+            log.info("the contract is changed" if name in wanted else "the contract is gone", contract=name)
+            if name not in wanted:
+                self._metrics.pop(name).forget()
+        for name in wanted.keys() - self._streams.keys():
+            self._metrics[name] = Metrics(wanted[name], self._families)
+            start = self._starter(wanted[name])
+            self._streams[name] = Stream(wanted[name], start, self._is_over, once=self._available_now)
+
+    def _is_over(self) -> bool:
+        try:
+            return bool(self._spark.sparkContext._jsc.sc().isStopped())
+        except (Py4JError, ConnectionError):
+            return True
+
+    def _starter(self, contract: Contract) -> _Start:
+        metrics = self._metrics[contract.name]
+
+        def start(stopping: threading.Event, follow: Callable[[Job], None]) -> None:
+            sinks = prepare(self._settings, contract, accept_loss=self._accept_loss)
+            with Checkpoints(self._settings, contract).alone():
+                job = Job(self._spark, self._settings, contract, sinks, stopping, metrics)
+                follow(job)
+                job.run(available_now=self._available_now)
+
+        return start
+
+    def _raise_worst(self) -> None:
+        errors = [stream.error for stream in self._streams.values() if stream.error is not None]
+        for error in errors:
+            if not isinstance(error, ContractsError):  # the JVM, or a bug
+                raise error
+        worst = max(
+            (one for one in errors if isinstance(one, ContractsError)), key=lambda one: one.exit_code, default=None
+        )
+        if worst is not None:
+            raise worst
+
+
+class Watched:
+    """The files of the contracts, and whether they have changed.
+
+    Args:
+        files: what was read from `folder` so far.
+    """
+
+    def __init__(self, folder: Path, files: Folder) -> None:
+        self._folder = folder
+        self._read = files
+        self._seen = files
+
+    def changed(self) -> Catalog | None:
+        """Return the contracts, once the files differ and stay as they are for a look; None otherwise.
+
+        Files that cannot be read change nothing: whoever edits them will correct them.
+        """
+        try:
+            files = read_folder(self._folder)
+        except ConfigurationError as error:
+            files = Folder({})
+            if self._seen.texts:
+                log.warning("the contracts are gone; their streams go on", why=error.what, where=str(self._folder))
+        before, self._seen = self._seen, files
+        if files.texts != before.texts or files.texts == self._read.texts or not files.texts:
+            return None
+        self._read = files
+        try:
+            return read(files, str(self._folder)).whole()
+        except ContractsError as error:
+            log.error("the contracts cannot be read; their streams go on as before", why=str(error))
+            return None
+
+
+def wanted_of(catalog: Catalog, names: Collection[str]) -> dict[str, Contract]:
+    """Return the contracts with these names, or all that have sinks."""
+    if names:
+        return {name: catalog.contracts[name] for name in names if name in catalog.contracts}
+    return {name: one for name, one in catalog.contracts.items() if one.sinks}
