@@ -22,6 +22,7 @@ from pyspark.sql import functions as F
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.catalog.queries import of_view
 from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.contracts.stores.position import EVENT_OFFSET, EVENT_PARTITION, EVENT_TIMESTAMP
 from avro_data_contracts.contracts.stores.spec import SinkSpec
 from avro_data_contracts.contracts.views import spark_types
@@ -50,7 +51,8 @@ class ViewSink:
         inner: the store's sink for the contract that the view is.
     """
 
-    def __init__(self, contract: Contract, derived: Derived, inner: Sink) -> None:
+    def __init__(self, settings: Settings, contract: Contract, derived: Derived, inner: Sink) -> None:
+        self._bootstrap = settings.kafka_bootstrap_servers
         self.name = of_view(derived.view.name, inner.name)
         self._contract = contract
         self._derived = derived
@@ -84,7 +86,7 @@ class ViewSink:
             found = dict(self._computed(empty).dtypes)
         except (AnalysisException, ParseException) as error:
             view = self._derived.view
-            words = failures.one_line(str(error).splitlines()[0])
+            words = failures.one_line(str(error).strip().splitlines()[0])
             raise ConfigurationError(
                 f"view {view.name}: Spark refuses the SQL: {words}",
                 file=view.file,
@@ -111,6 +113,8 @@ class ViewSink:
         decoded.persist(StorageLevel.DISK_ONLY)
         try:
             refused = self._failing(decoded)
+        except failures.JAVA_ERRORS as error:  # from reading, or a schema that has to be looked up first
+            raise failures.of_java(failures.KAFKA, self._bootstrap, error) from None
         finally:
             decoded.unpersist()
         if not refused:
@@ -156,8 +160,7 @@ class ViewSink:
         """Find the events for which the SQL fails, and why, by halving."""
         good = decoded.where(F.col("reason").isNull()).select("partition", "offset")
         places = sorted((row.partition, row.offset) for row in good.toLocalIterator())
-        refused: dict[Coordinates, str] = {}
-        taken = 0
+        view, refused, taken = self._derived.view, dict[Coordinates, str](), 0
 
         def attempt(some: Sequence[Coordinates]) -> None:
             nonlocal taken
@@ -165,11 +168,11 @@ class ViewSink:
                 self._rows(decoded.where(_between(some[0], some[-1]))).write.format("noop").mode("overwrite").save()
                 taken += len(some)
             except failures.JAVA_ERRORS as error:
-                told = failures.of_java(failures.KAFKA, "", error)
+                told = failures.of_java(failures.KAFKA, self._bootstrap, error)
                 if not isinstance(told, ComputationFailed):
-                    raise told from None
+                    raise
                 if len(some) == 1:
-                    refused[some[0]] = f"view {self._derived.view.name}: {told.what}"
+                    refused[some[0]] = f"view {view.name}: {told.what}"
                     return
                 if not taken and len(refused) >= refusals.TOO_MANY:
                     return
@@ -179,10 +182,11 @@ class ViewSink:
 
         if places:
             attempt(places)
-        if words := refusals.of_the_table(taken, refused):
+        if not taken and len(refused) >= refusals.TOO_MANY:
             raise ConfigurationError(
-                f"view {self._derived.view.name}: {words}",
-                file=self._derived.view.file,
+                f"{next(iter(refused.values()))}, for each of the first {len(refused)} events of a batch",
+                file=view.file,
+                path=path_of(view),
                 fix="correct the SQL, e.g. with try_cast or try_divide",
             )
         return refused

@@ -61,7 +61,7 @@ def _of_views(settings: Settings, contract: Contract) -> list[ViewSink]:
     for derived in (derive(contract, view) for view in contract.views):
         whole = derived.whole()
         for spec in whole.sinks:
-            found.append(ViewSink(contract, derived, STORES[spec.kind].sink(settings, whole, spec)))
+            found.append(ViewSink(settings, contract, derived, STORES[spec.kind].sink(settings, whole, spec)))
     return found
 
 

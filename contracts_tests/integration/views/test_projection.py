@@ -103,7 +103,7 @@ def test_other_type_in_spark_stops_the_start_at_the_column(pipeline: Pipeline) -
     local_dirs = pipeline.settings.spark_local_dirs.split(",")[0]
     assert Path(local_dirs).absolute().as_posix() in pipeline.spark.conf.get("spark.sql.warehouse.dir")
     with pytest.raises(ConfigurationError, match=r"views/v.sql:3:3: view v: Spark makes born a int") as raised:
-        ViewSink(contract, wrong, sink).check(pipeline.spark)
+        ViewSink(pipeline.settings, contract, wrong, sink).check(pipeline.spark)
     assert raised.value.exit_code == 2
 
 
@@ -149,9 +149,31 @@ def test_wrong_view_is_refused_before_anything_is_read(pipeline: Pipeline) -> No
         job.prepare(pipeline.settings, pipeline.contract)
 
 
-def test_what_only_spark_refuses_stops_the_start_with_its_words(pipeline: Pipeline) -> None:
-    add_view(pipeline, "SELECT id, CAST(dob + registered_date AS STRING) AS x FROM {source}")
+@pytest.mark.parametrize(
+    ("expression", "words"),
+    [
+        ("CAST(dob + registered_date AS STRING)", r"\[DATATYPE_MISMATCH"),
+        ("CAST(address:street AS STRING)", r"\[PARSE_SYNTAX_ERROR"),
+    ],
+)
+def test_what_only_spark_refuses_stops_the_start_with_its_words(
+    pipeline: Pipeline, expression: str, words: str
+) -> None:
+    add_view(pipeline, f"SELECT id, {expression} AS x FROM {{source}}")
     pipeline.register()
     sinks = job.prepare(pipeline.settings, pipeline.contract)
-    with pytest.raises(ConfigurationError, match=r"view v: Spark refuses the SQL: \[DATATYPE_MISMATCH"):
+    with pytest.raises(ConfigurationError, match=f"view v: Spark refuses the SQL: {words}"):
         job.Job(pipeline.spark, pipeline.settings, pipeline.contract, sinks)
+
+
+def test_sql_that_fails_for_every_event_stops_the_stream(pipeline: Pipeline) -> None:
+    add_view(pipeline, "SELECT id, CAST(username AS INT) AS n FROM {source}")
+    schema_id = pipeline.register()
+    records = [user(number) for number in range(60)]
+    pipeline.send(*({"value": pipeline.encode(schema_id, one), "key": b"k"} for one in records))
+    with pytest.raises(
+        ConfigurationError, match="view v: CAST_INVALID_INPUT, for each of the first 20 events"
+    ) as raised:
+        pipeline.stream()
+    assert "user" not in str(raised.value).replace(pipeline.folder.name, "")
+    assert len(pipeline.postgres_rows()) == 60

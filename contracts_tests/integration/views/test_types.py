@@ -141,14 +141,18 @@ def ansi(spark: SparkSession) -> SparkSession:
     return session
 
 
-@pytest.mark.parametrize("expression", _EXPRESSIONS)
-def test_type_is_the_one_that_spark_gives(ansi: SparkSession, expression: str) -> None:
-    found = derived(f"SELECT id, {expression} AS x FROM orders").analysis
-    spark = dict(ansi.sql(f"SELECT {expression} AS x FROM orders").dtypes)["x"]
-    assert found.by_name["x"].spark in (spark, ""), found.problems
-    named = expression.partition("(")[0]
-    if named in results.FIXED:
-        assert found.by_name["x"].spark == spark
+def test_types_are_those_that_spark_gives(ansi: SparkSession) -> None:
+    """In one query, because each takes a tenth of a second."""
+    listed = ", ".join(f"{expression} AS x{number}" for number, expression in enumerate(_EXPRESSIONS))
+    given = [kind for _, kind in ansi.sql(f"SELECT {listed} FROM orders").dtypes]
+    found = derived(f"SELECT id, {listed} FROM orders").analysis.by_name
+    known = [found[f"x{number}"].spark for number in range(len(_EXPRESSIONS))]
+    told = {one: (mine, theirs) for one, mine, theirs in zip(_EXPRESSIONS, known, given, strict=True)}
+    assert {one: both for one, both in told.items() if both[0] not in (both[1], "")} == {}
+    uncertain = {one for one, both in told.items() if not both[0]}
+    assert not {one for one in uncertain if one.partition("(")[0] in results.FIXED}
+    # What stays uncertain is arithmetic of decimals, and of a float with another type.
+    assert all("price" in one or "ratio" in one for one in uncertain), uncertain
 
 
 def test_functions_are_those_of_spark(ansi: SparkSession) -> None:
