@@ -37,6 +37,7 @@ from contracts_tests.fixtures.changes import (
     level,
     rename,
     retype,
+    view,
     write,
 )
 from contracts_tests.fixtures.clone import CLONE
@@ -173,6 +174,16 @@ CASES: dict[str, tuple[tuple[Edit, ...], str, str]] = {
     ),
     "TABLE_ABANDONED": ((lambda f: f.spec["sinks"]["postgres"].update(table="o2"),), "sinks.postgres", "postgres"),
     "CONSUMER_LOSES_FIELD": ((lambda f: f.drop("note"),), "consumers.1", "name: search"),
+    "VIEW_BROKEN": (
+        (view("SELECT id,\n  count + 1 AS next\nFROM orders"), rename("count", "quantity")),
+        "views.counts",
+        "count + 1",
+    ),
+    "VIEW_CHANGED": (
+        (view("SELECT id, count FROM orders"), view("SELECT id, count + 1 AS count FROM orders")),
+        "views.counts",
+        "SELECT",
+    ),
     "RULE_TIGHTENED": (
         (lambda f: f.spec.update(rules=[{"name": "counted", "field": "count", "min": 1}]),),
         "rules.0",
