@@ -66,10 +66,11 @@ class Metrics:
 
     def lost(self, gaps: Iterable[Gap]) -> None:
         """Count records that a store will never have, lost in this run or an earlier one; each gap once."""
+        counted = self.families.gaps.setdefault(self._contract, set())
         for gap in gaps:
-            if (self._contract, gap) in self.families.gaps:
+            if gap in counted:
                 continue
-            self.families.gaps.add((self._contract, gap))
+            counted.add(gap)
             self.families.lost.labels(self._contract, gap.sink).inc(gap.records)
 
     def commit_failed(self, sink: str) -> None:

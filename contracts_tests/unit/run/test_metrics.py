@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from dataclasses import replace
 
 import pytest
@@ -157,3 +158,25 @@ def test_gap_counts_once_however_often_the_stream_begins(metrics: Metrics) -> No
     metrics.lost([gap])
     metrics.lost([gap, Gap("cassandra", "users_created", 1, 0, 0)])
     assert value(metrics, "stream_records_lost_total", sink="cassandra") == 6
+
+
+def test_lag_of_all_contracts_is_asked_at_once(metrics: Metrics) -> None:
+    # Each waits until the others are asked: one after the other, none would get an answer.
+    together = threading.Barrier(5, timeout=10)
+
+    def ask() -> dict[str, int]:
+        together.wait()
+        return {"cassandra": 7}
+
+    def away() -> dict[str, int]:
+        together.wait()
+        raise ServiceError("away")
+
+    lag = metrics.families.lag
+    lag.ask = {"users_created": ask, "b": ask, "c": away, "d": ask, "e": away}
+    (family,) = lag.collect()
+    assert {(one.labels["contract"], one.value) for one in family.samples} == {
+        ("users_created", 7),
+        ("b", 7),
+        ("d", 7),
+    }
