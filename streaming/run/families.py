@@ -44,6 +44,9 @@ class Families:
         self.uncommitted = self._counter(
             "stream_progress_commits_failed", "Failed commits to the consumer group; nothing else fails."
         )
+        self.broken_off = self._counter(
+            "stream_failures", "Times that a contract's stream failed, and began again after a pause.", ("contract",)
+        )
         self.lost = self._counter(
             "stream_records_lost", "Records that Kafka deleted before the store read them, accepted by --accept-loss."
         )
@@ -95,7 +98,7 @@ class Families:
         self.lag.ask.pop(contract, None)
         self.latency.forget(contract)
         self.gaps.pop(contract, None)
-        for family in (*self.of_sinks, self.rejected, self.failed):
+        for family in (*self.of_sinks, self.rejected, self.failed, self.broken_off):
             family.remove_by_labels({"contract": contract})
 
     def _counter(self, name: str, words: str, labels: tuple[str, ...] = _OF_A_SINK) -> Counter:

@@ -38,6 +38,7 @@ class Metrics:
             # A series that begins at 1 has no increase, so the first failure would not raise an alert.
             for server in (sink.kind, "kafka", "registry"):
                 self.families.failed.labels(self._contract, sink.kind, server)
+        self.families.broken_off.labels(self._contract)
         of_stores = (refusals.reason(sink.kind) for sink in contract.sinks)
         for reason in (*Reason, *of_stores, *(rule.reason for rule in contract.rules)):
             self.families.rejected.labels(self._contract, str(reason))
@@ -75,6 +76,10 @@ class Metrics:
 
     def commit_failed(self, sink: str) -> None:
         self.families.uncommitted.labels(self._contract, sink).inc()
+
+    def stream_failed(self) -> None:
+        """Count an end of the whole stream that another beginning follows."""
+        self.families.broken_off.labels(self._contract).inc()
 
     def forget(self) -> None:
         """Show the contract no longer: its stream has ended for good."""

@@ -48,15 +48,25 @@ class Stream:
         start: streams until the event is set, and first gives its job to the second argument.  A job that fails sets
             the event itself.
         is_over: whether Spark has stopped although its JVM still answers.
+        failed: called each time that it fails and will begin again.
         once: end at the first error, too.
     """
 
-    def __init__(self, contract: Contract, start: _Start, is_over: Callable[[], bool], *, once: bool) -> None:
+    def __init__(
+        self,
+        contract: Contract,
+        start: _Start,
+        is_over: Callable[[], bool],
+        failed: Callable[[], None],
+        *,
+        once: bool,
+    ) -> None:
         self.contract = contract
         self.error: Exception | None = None
         self.gone = False
         self._start = start
         self._is_over = is_over
+        self._failed = failed
         self._once = once
         self._job: Job | None = None
         self._asked = threading.Event()
@@ -104,6 +114,7 @@ class Stream:
                 self._log.error("stream failed", why=str(self.error) or repr(self.error), **when)
             if not again:
                 break
+            self._failed()
             self._asked.wait(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_S)
 
@@ -215,7 +226,8 @@ class Streams:
         for name in wanted.keys() - self._streams.keys():
             self._metrics[name] = Metrics(wanted[name], self._families)
             start = self._starter(wanted[name])
-            self._streams[name] = Stream(wanted[name], start, self._is_over, once=self._available_now)
+            failed = self._metrics[name].stream_failed
+            self._streams[name] = Stream(wanted[name], start, self._is_over, failed, once=self._available_now)
 
     def _is_over(self) -> bool:
         try:

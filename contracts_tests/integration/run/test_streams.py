@@ -109,7 +109,6 @@ def test_contracts_come_fail_change_and_go_while_the_others_stream(
         wait_for(lambda: "the contract is gone" in log.read_text(), log)
         send(steady, 5)
         wait_for(lambda: stored(steady) == names(1, 4, 5), log)
-        assert len(said(log, "ended", name)) == 3  # given up, changed, gone
         assert not said(log, "ended", steady.folder.name), "the steady stream was started again"
         process.terminate()
         assert ended(process, log, 120) == 0, log.read_text()

@@ -180,3 +180,28 @@ def test_lag_of_all_contracts_is_asked_at_once(metrics: Metrics) -> None:
         ("b", 7),
         ("d", 7),
     }
+
+
+def test_forgotten_contract_has_no_series_left_and_others_keep_theirs(contract: Contract) -> None:
+    families = Families()
+    gone, stays = Metrics(contract, families), Metrics(replace(contract, name="stays"), families)
+    for one in (gone, stays):
+        one.watch(lambda: {"cassandra": 3})
+        one.written("cassandra", batch(2, 1, TOO_SHORT=1), 0.5)
+        one.attempt_failed("cassandra", ServiceError("out", server="cassandra"))
+        one.lost([Gap("cassandra", "t", 0, 1, 3)])
+        one.commit_failed("cassandra")
+        one.stream_failed()
+
+    def series(name: str) -> set[str]:
+        return {
+            sample.name
+            for family in families.registry.collect()
+            for sample in family.samples
+            if sample.labels["contract"] == name
+        }
+
+    before = series("users_created")
+    assert before == series("stays")
+    gone.forget()
+    assert (series("users_created"), series("stays")) == (set(), before)

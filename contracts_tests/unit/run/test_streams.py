@@ -156,6 +156,7 @@ def stream_of(
 ) -> tuple[Stream, int]:
     """Run a stream whose attempts end so, the last of them when it is asked to.  Return how often it began."""
     left, began, running = list(outcomes), [0], threading.Event()
+    failures: list[int] = []
 
     def start(stopping: threading.Event, _: Callable[[Any], None]) -> None:
         assert not stopping.is_set()
@@ -168,10 +169,11 @@ def stream_of(
         if isinstance(outcome := left.pop(0), BaseException):
             raise outcome
 
-    stream = Stream(loading.load(folder).get("a"), start, lambda: over, once=once)
+    stream = Stream(loading.load(folder).get("a"), start, lambda: over, lambda: failures.append(1), once=once)
     if not once and not over:
         assert running.wait(10)
         assert stream.error is None
+        assert len(failures) == len(outcomes)
         stream.stop()
     joined(stream)
     return stream, began[0]
@@ -223,7 +225,7 @@ def test_stream_that_is_asked_to_end_during_its_pause_ends(folder: Path) -> None
         failed.set()
         raise ServiceError("away")
 
-    stream = Stream(loading.load(folder).get("a"), start, lambda: False, once=False)
+    stream = Stream(loading.load(folder).get("a"), start, lambda: False, lambda: None, once=False)
     assert failed.wait(10)
     stream.stop()
     joined(stream)
