@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -53,7 +54,7 @@ def stream(
     several = every or len(contract) > 1
     if context.invoked_subcommand is not None and several:
         raise ConfigurationError("this command is about one contract", where="--contract", fix="name one")
-    if every and contract != _USUAL:
+    if every and _is_given(context.get_parameter_source("contract")):
         raise ConfigurationError("--all and --contract exclude each other", fix="leave one of them out")
     context.obj = (configured, contract[0])
     if context.invoked_subcommand is not None:
@@ -63,6 +64,12 @@ def stream(
         _stream_several(configured, [] if every else contract, available_now=available_now, accept_loss=accept_loss)
     else:
         _stream_one(configured, contract[0], available_now=available_now, accept_loss=accept_loss)
+
+
+def _is_given(source: Enum | None) -> bool:
+    """Whether somebody gave a parameter, perhaps with the value that it has anyway."""
+    # By name: Typer has its own copy of click, whose sources differ from those of the package click.
+    return source is not None and source.name != "DEFAULT"
 
 
 def _stream_one(configured: Settings, name: str, *, available_now: bool, accept_loss: bool) -> None:
@@ -139,9 +146,7 @@ def status(
     from avro_data_contracts.streaming.inspection.status import Observer
 
     configured, name = context.obj
-    # By name: Typer has its own copy of click, whose sources differ from those of the package click.
-    source = context.parent.get_parameter_source("contract") if context.parent is not None else None
-    given = source is not None and source.name != "DEFAULT"
+    given = context.parent is not None and _is_given(context.parent.get_parameter_source("contract"))
     observer = Observer(configured, loading.load(configured.contracts_dir), name if given else None)
     if watch and not as_json:
         found = status_view.watch(observer.look)

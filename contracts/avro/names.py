@@ -15,8 +15,9 @@ _WORDS: Final = re.compile(r"[A-Za-z0-9]+").findall
 _KEPT: Final = 200
 #: Letters that Unicode does not take apart.
 _LATIN: Final = str.maketrans(
-    {"ß": "ss", "æ": "ae", "Æ": "Ae", "œ": "oe", "Œ": "Oe", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L",
-     "đ": "d", "Đ": "D", "ð": "d", "Ð": "D", "þ": "th", "Þ": "Th", "ı": "i"}
+    {"ß": "ss", "ẞ": "SS", "æ": "ae", "Æ": "Ae", "œ": "oe", "Œ": "Oe", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L",
+     "đ": "d", "Đ": "D", "ð": "d", "Ð": "D", "þ": "th", "Þ": "Th", "ı": "i",
+     "ħ": "h", "Ħ": "H", "ŧ": "t", "Ŧ": "T", "ŋ": "ng", "Ŋ": "Ng"}
 )  # fmt: skip
 _LETTERS: Final = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo"})
 
@@ -73,8 +74,9 @@ def stands_for(written: str) -> str:
 def _stands_for(written: str) -> str:
     if _SNAKE(written):
         return ""
-    plain = unicodedata.normalize("NFKD", written.translate(_LATIN))
-    plain = "".join(one for one in plain if not unicodedata.combining(one))
+    plain = unicodedata.normalize("NFKD", written)
+    # Only then: `ǽ` is an `æ` with an accent.
+    plain = "".join(one for one in plain if not unicodedata.combining(one)).translate(_LATIN)
     name = "_".join(_WORDS(_HUMP("_", plain))).lower()
     return f"_{name}" if name[:1].isdigit() else name
 

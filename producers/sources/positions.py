@@ -58,10 +58,13 @@ class Positions:
 
         Raises:
             ServiceError: another producer is running.
-            ConfigurationError: the file belongs to another source, or is not readable.
+            ConfigurationError: the file belongs to another source, is not readable, or has no place on the disk.
         """
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        self._lock = self.file.with_name("source.lock").open("w")
+        try:
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            self._lock = self.file.with_name("source.lock").open("w")
+        except OSError as error:
+            raise self._unwritable(error) from None
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -74,9 +77,20 @@ class Positions:
         return self._read()
 
     def keep(self, position: str) -> None:
-        """Write it, if it is another: all of it or nothing, even when the power fails."""
+        """Write it, if it is another: all of it or nothing, even when the power fails.
+
+        Raises:
+            ConfigurationError: the disk does not take it.
+        """
         if position == self._kept:
             return
+        try:
+            self._write(position)
+        except OSError as error:
+            raise self._unwritable(error) from None
+        self._kept = position
+
+    def _write(self, position: str) -> None:
         document = {**self._known, "position": position, "kept": datetime.now(UTC).isoformat(timespec="seconds")}
         draft = self.file.with_name(f".{FILE}")
         with draft.open("w", encoding="utf-8") as file:
@@ -85,13 +99,14 @@ class Positions:
             os.fsync(file.fileno())
         draft.replace(self.file)
         _sync(self.file.parent)
-        self._kept = position
 
     def _read(self) -> str | None:
         try:
             text = self.file.read_text(encoding="utf-8")
         except FileNotFoundError:
             return None
+        except (OSError, UnicodeDecodeError) as error:
+            raise self._refusal(f"it cannot be read ({error})") from None
         try:
             document: Any = json.loads(text)
             position = document["position"]
@@ -104,6 +119,14 @@ class Positions:
             if known[name] != wanted:
                 raise self._refusal(f"its {name} is {known[name]!r}, and the contract's is {wanted!r}")
         return position
+
+    def _unwritable(self, error: OSError) -> ConfigurationError:
+        return ConfigurationError(
+            f"how far the source was read cannot be written down: {error.strerror or error}",
+            where=str(self.file),
+            fix="make room, correct the permissions, or set CHECKPOINT_DIR; then run again: a record that arrives "
+            "twice is one row",
+        )
 
     def _refusal(self, why: str) -> ConfigurationError:
         away = _free(self.file)

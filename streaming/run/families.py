@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import prometheus_client
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -18,6 +19,9 @@ from avro_data_contracts.streaming.run.gaps import Gap
 BATCH_BUCKETS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 LATENCY_BUCKETS = (0.1, 0.25, 0.5, 1, 1.5, 2, 3, 4, 5, 7.5, 10, 30, 60, 300, 1800, 3600, 21600, 86400)
 _OF_A_SINK = ("contract", "sink")
+_MOST_AT_ONCE = 64
+
+_Ask = Callable[[], Mapping[str, int]]
 
 
 class Families:
@@ -40,6 +44,9 @@ class Families:
         self.uncommitted = self._counter(
             "stream_progress_commits_failed", "Failed commits to the consumer group; nothing else fails."
         )
+        self.broken_off = self._counter(
+            "stream_failures", "Times that a contract's stream failed, and began again after a pause.", ("contract",)
+        )
         self.lost = self._counter(
             "stream_records_lost", "Records that Kafka deleted before the store read them, accepted by --accept-loss."
         )
@@ -61,8 +68,8 @@ class Families:
             *(self.records_in, self.records_out, self.skipped, self.uncommitted, self.lost),
             *(self.seconds, self.last),
         )
-        #: Those that `lost` counts, with their contracts.
-        self.gaps: set[tuple[str, Gap]] = set()
+        #: Contract -> the gaps that `lost` counts.
+        self.gaps: dict[str, set[Gap]] = {}
         self.latency = Latency()
         self.lag = Lag()
         self.registry.register(self.latency)
@@ -90,8 +97,8 @@ class Families:
         """Remove the contract's series."""
         self.lag.ask.pop(contract, None)
         self.latency.forget(contract)
-        self.gaps = {(name, gap) for name, gap in self.gaps if name != contract}
-        for family in (*self.of_sinks, self.rejected, self.failed):
+        self.gaps.pop(contract, None)
+        for family in (*self.of_sinks, self.rejected, self.failed, self.broken_off):
             family.remove_by_labels({"contract": contract})
 
     def _counter(self, name: str, words: str, labels: tuple[str, ...] = _OF_A_SINK) -> Counter:
@@ -157,22 +164,36 @@ class Lag(Collector):
     """
 
     def __init__(self) -> None:
-        self.ask: dict[str, Callable[[], Mapping[str, int]]] = {}
+        self.ask: dict[str, _Ask] = {}
 
     def describe(self) -> Iterator[Metric]:
         yield self._family()
 
     def collect(self) -> Iterator[Metric]:
         family = self._family()
-        for contract, ask in list(self.ask.items()):
-            try:
-                for sink, records in ask().items():
-                    family.add_metric((contract, sink), records)
-            except ServiceError:
-                pass
+        for contract, answer in _answers(list(self.ask.items())):
+            for sink, records in answer.items():
+                family.add_metric((contract, sink), records)
         yield family
 
     def _family(self) -> GaugeMetricFamily:
         return GaugeMetricFamily(
             "stream_lag_records", "Records in the topic that the store does not hold yet.", labels=_OF_A_SINK
         )
+
+
+def _answers(asked: Sequence[tuple[str, _Ask]]) -> Iterator[tuple[str, Mapping[str, int]]]:
+    """Ask all at once: while Kafka is away, each takes its time-out, and a scrape does not wait for their sum."""
+    if len(asked) < 2:
+        yield from map(_answer, asked)
+        return
+    with ThreadPoolExecutor(min(len(asked), _MOST_AT_ONCE), thread_name_prefix="lag") as pool:
+        yield from pool.map(_answer, asked)
+
+
+def _answer(asked: tuple[str, _Ask]) -> tuple[str, Mapping[str, int]]:
+    contract, ask = asked
+    try:
+        return contract, ask()
+    except ServiceError:
+        return contract, {}

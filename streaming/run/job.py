@@ -171,11 +171,19 @@ class Job:
                 everything that was there; otherwise they have finished the batch that was running.
         """
         self._progress.begin()
-        for sink in self._sinks:
-            self._queries[sink.name].follow(self._start(sink, available_now))
-        lost = self._wait(available_now)
-        self._progress.close()
-        self._same_topic.close()
+        try:
+            for sink in self._sinks:
+                self._queries[sink.name].follow(self._start(sink, available_now))
+            lost = self._wait(available_now)
+        except BaseException:
+            # Spark would go on with those that have begun, and refuse to start them again.
+            self._stopping.set()
+            for query in self._queries.values():
+                query.abandon()
+            raise
+        finally:
+            self._progress.close()
+            self._same_topic.close()
         self._log.info("ended", **self._written, rejected=self._rejected)
         if lost is not None:
             raise lost

@@ -40,6 +40,7 @@ class Metrics:
             # A series that begins at 1 has no increase, so the first failure would not raise an alert.
             for server in (sink.kind, "kafka", "registry"):
                 self.families.failed.labels(self._contract, name, server)
+        self.families.broken_off.labels(self._contract)
         of_stores = (refusals.reason(name) for name, _ in written)
         for reason in (*Reason, *of_stores, *(rule.reason for rule in contract.rules)):
             self.families.rejected.labels(self._contract, str(reason))
@@ -68,14 +69,19 @@ class Metrics:
 
     def lost(self, gaps: Iterable[Gap]) -> None:
         """Count records that a store will never have, lost in this run or an earlier one; each gap once."""
+        counted = self.families.gaps.setdefault(self._contract, set())
         for gap in gaps:
-            if (self._contract, gap) in self.families.gaps:
+            if gap in counted:
                 continue
-            self.families.gaps.add((self._contract, gap))
+            counted.add(gap)
             self.families.lost.labels(self._contract, gap.sink).inc(gap.records)
 
     def commit_failed(self, sink: str) -> None:
         self.families.uncommitted.labels(self._contract, sink).inc()
+
+    def stream_failed(self) -> None:
+        """Count an end of the whole stream that another beginning follows."""
+        self.families.broken_off.labels(self._contract).inc()
 
     def forget(self) -> None:
         """Show the contract no longer: its stream has ended for good."""

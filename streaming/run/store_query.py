@@ -146,6 +146,11 @@ class StoreQuery:
         if self._stop is not None:
             self._stop.join()
 
+    def abandon(self) -> None:
+        """Have Spark end the query if it has begun, even in the middle of a batch, which is then repeated."""
+        if self._query is not None and self._stop is None:
+            self._stop_query()
+
     def failure(self) -> ServiceError | None:
         """Why Spark has ended the query, None when it has ended well."""
         found = self._query and self._query.exception()

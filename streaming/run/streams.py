@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Final
 
 import structlog
-from py4j.protocol import Py4JError, Py4JJavaError
+from py4j.protocol import Py4JError
 from pyspark.sql import SparkSession
 
-from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.catalog.contract import Contract, types_of
 from avro_data_contracts.contracts.catalog.folder import Folder, read_folder
 from avro_data_contracts.contracts.catalog.loading import Catalog, read
-from avro_data_contracts.contracts.errors import ConfigurationError, ContractsError
+from avro_data_contracts.contracts.errors import ContractsError, ServiceError
 from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.streaming.run.checkpoints import Checkpoints
 from avro_data_contracts.streaming.run.families import Families
@@ -45,20 +45,32 @@ class Stream:
         gone: Spark has ended, so nothing streams any more.
 
     Args:
-        start: streams until the event is set, and first gives its job to the second argument.
+        start: streams until the event is set, and first gives its job to the second argument.  A job that fails sets
+            the event itself.
         is_over: whether Spark has stopped although its JVM still answers.
+        failed: called each time that it fails and will begin again.
         once: end at the first error, too.
     """
 
-    def __init__(self, contract: Contract, start: _Start, is_over: Callable[[], bool], *, once: bool) -> None:
+    def __init__(
+        self,
+        contract: Contract,
+        start: _Start,
+        is_over: Callable[[], bool],
+        failed: Callable[[], None],
+        *,
+        once: bool,
+    ) -> None:
         self.contract = contract
         self.error: Exception | None = None
         self.gone = False
         self._start = start
         self._is_over = is_over
+        self._failed = failed
         self._once = once
         self._job: Job | None = None
-        self._stopping = threading.Event()
+        self._asked = threading.Event()
+        self._attempt = threading.Event()
         self._log = log.bind(contract=contract.name)
         self._thread = threading.Thread(target=self._run, name=f"stream-{contract.name}", daemon=True)
         self._thread.start()
@@ -68,33 +80,57 @@ class Stream:
         return self._thread.is_alive()
 
     @property
+    def asked_to_end(self) -> bool:
+        return self._asked.is_set()
+
+    @property
     def waits_for(self) -> str:
         """What its end waits for."""
         return self._job.at_work() if self._job is not None else "the servers to answer"
 
     def stop(self) -> None:
         """Ask it to end; the batches at work are finished first."""
-        self._stopping.set()
+        self._asked.set()
+        self._attempt.set()
 
     def _run(self) -> None:
         pause = _PAUSE_S
-        while not self._stopping.is_set():
-            self.error, self._job, began = None, None, time.monotonic()
-            try:
-                self._start(self._stopping, self._follow)
-            except ContractsError as error:
-                self.error = error
-            except (Py4JError, ConnectionError) as error:
-                self.error, self.gone = error, not isinstance(error, Py4JJavaError) or self._is_over()
-            except Exception as error:  # a bug: of this contract's stream, as far as anybody knows
-                self.error = error
-            if self.error is None or self.gone or self._once:
+        while True:
+            # Of its own, because a job that fails sets it.  `stop` sets both in the other order, so it is not missed.
+            self._attempt = threading.Event()
+            if self._asked.is_set():
                 break
+            began = time.monotonic()
+            self._begin()
+            again = not (self._once or self.gone or self._asked.is_set())
+            if again and self.error is None:
+                self.error = ServiceError(
+                    "its queries have ended, and nobody asked them to", where="Spark", server="spark"
+                )
             if time.monotonic() - began > _LONGEST_PAUSE_S:
                 pause = _PAUSE_S
-            self._log.error("stream failed", why=str(self.error), again_in_s=round(pause))
-            self._stopping.wait(pause)
+            if self.error is not None:
+                when = {"again_in_s": round(pause)} if again else {}
+                self._log.error("stream failed", why=str(self.error) or repr(self.error), **when)
+            if not again:
+                break
+            self._failed()
+            self._asked.wait(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_S)
+
+    def _begin(self) -> None:
+        """Stream until the end, or the first error."""
+        self.error, self._job = None, None
+        try:
+            self._start(self._attempt, self._follow)
+        except ContractsError as error:
+            self.error = error
+        except (Py4JError, ConnectionError) as error:  # Spark's, or only that of this contract
+            self.error, self.gone = error, self._is_over()
+        except Exception as error:  # a bug: of this contract's stream, as far as anybody knows
+            self.error = error
+        except SystemExit as error:  # would end the thread without a word
+            self.error = RuntimeError(f"the stream asked to exit with {error.code}")
 
     def _follow(self, job: Job) -> None:
         self._job = job
@@ -141,7 +177,26 @@ class Streams:
             Py4JError, ConnectionError: Spark's JVM has ended.
         """
         folder = Watched(self._settings.contracts_dir, files)
-        self._settle(wanted)
+        if not wanted:
+            log.warning(
+                "no contract has sinks, so there is nothing to stream", where=str(self._settings.contracts_dir)
+            )
+        if not stopping.is_set():  # while Spark started
+            self._settle(wanted)
+        try:
+            self._until_the_end(wanted, folder, stopping)
+        finally:
+            for stream in self._streams.values():
+                stream.stop()
+            while any(stream.active for stream in self._streams.values()):
+                time.sleep(0.05)
+        self._raise_worst()
+
+    def at_work(self) -> str:
+        """Say what the end waits for."""
+        return "; ".join(f"{name}: {one.waits_for}" for name, one in list(self._streams.items()) if one.active)
+
+    def _until_the_end(self, wanted: Mapping[str, Contract], folder: Watched, stopping: Stopping) -> None:
         looked = time.monotonic()
         while not stopping.wait(0.5) and not any(stream.gone for stream in self._streams.values()):
             if self._available_now:
@@ -154,20 +209,12 @@ class Streams:
                 if (found := folder.changed()) is not None:
                     wanted = wanted_of(found, self._names)
             self._settle(wanted)
-        for stream in self._streams.values():
-            stream.stop()
-        while any(stream.active for stream in self._streams.values()):
-            time.sleep(0.05)
-        self._raise_worst()
-
-    def at_work(self) -> str:
-        """Say what the end waits for."""
-        return "; ".join(f"{name}: {one.waits_for}" for name, one in list(self._streams.items()) if one.active)
 
     def _settle(self, wanted: Mapping[str, Contract]) -> None:
         """Go a step towards streaming these contracts.  A stream that has to end may take its time: call it again."""
         for name, stream in list(self._streams.items()):
-            if wanted.get(name) == stream.contract:
+            # One that was asked to end has to begin again, even if its change is taken back meanwhile.
+            if name in wanted and same(wanted[name], stream.contract) and not stream.asked_to_end:
                 continue
             stream.stop()
             if stream.active:
@@ -179,7 +226,8 @@ class Streams:
         for name in wanted.keys() - self._streams.keys():
             self._metrics[name] = Metrics(wanted[name], self._families)
             start = self._starter(wanted[name])
-            self._streams[name] = Stream(wanted[name], start, self._is_over, once=self._available_now)
+            failed = self._metrics[name].stream_failed
+            self._streams[name] = Stream(wanted[name], start, self._is_over, failed, once=self._available_now)
 
     def _is_over(self) -> bool:
         try:
@@ -200,7 +248,8 @@ class Streams:
         return start
 
     def _raise_worst(self) -> None:
-        errors = [stream.error for stream in self._streams.values() if stream.error is not None]
+        in_order = sorted(self._streams.values(), key=lambda stream: not stream.gone)
+        errors = [stream.error for stream in in_order if stream.error is not None]
         for error in errors:
             if not isinstance(error, ContractsError):  # the JVM, or a bug
                 raise error
@@ -230,19 +279,41 @@ class Watched:
         """
         try:
             files = read_folder(self._folder)
-        except ConfigurationError as error:
+        except (ContractsError, OSError) as error:  # a file may go between two calls of the system
             files = Folder({})
             if self._seen.texts:
-                log.warning("the contracts are gone; their streams go on", why=error.what, where=str(self._folder))
+                self._unreadable(error)
         before, self._seen = self._seen, files
-        if files.texts != before.texts or files.texts == self._read.texts or not files.texts:
+        if _said(files) != _said(before) or _said(files) == _said(self._read) or not files.texts:
             return None
         self._read = files
         try:
             return read(files, str(self._folder)).whole()
-        except ContractsError as error:
-            log.error("the contracts cannot be read; their streams go on as before", why=str(error))
+        except Exception as error:  # a bug, perhaps; what streams goes on
+            self._unreadable(error)
             return None
+
+    def _unreadable(self, error: Exception) -> None:
+        why = str(error) if isinstance(error, (ContractsError, OSError)) else repr(error)
+        log.error("the contracts cannot be read; their streams go on as before", why=why, where=str(self._folder))
+
+
+def _said(files: Folder) -> tuple[object, ...]:
+    """What decides about the contracts: their files, and contracts.toml."""
+    return files.texts, files.defaults, [str(one) for one in files.faults]
+
+
+def same(one: Contract, other: Contract) -> bool:
+    """Whether the files say the same about two contracts.
+
+    `==` does not tell: the schemas and rules of two readings of one file are never equal.
+    """
+    return _words(one) == _words(other)
+
+
+def _words(contract: Contract) -> tuple[object, ...]:
+    schemas = [(one.name, one.file, one.text) for one in (*contract.subjects, *types_of(contract.subjects))]
+    return contract.name, contract.file, contract.spec, contract.siblings, schemas
 
 
 def wanted_of(catalog: Catalog, names: Collection[str]) -> dict[str, Contract]:

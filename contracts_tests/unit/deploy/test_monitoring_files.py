@@ -154,6 +154,11 @@ CASES = {
         {f'stream_attempts_failed_total{{{STREAM}, server="cassandra"}}': "0x3 1x40"},
         {1: False, 2: True, 15: False},
     ),
+    "StreamFails": (
+        # It fails once, and later every five minutes, until it succeeds.
+        {'stream_failures_total{contract="c"}': "0x3 1x56 2x9 3x9 4x60"},
+        {10: False, 40: True, 60: False},
+    ),
     "StreamStalled": (
         # It starts with records waiting, writes one batch after four minutes, and then nothing.
         {f"stream_batch_seconds_count{{{STREAM}}}": "0x7 1x60", f"stream_lag_records{{{STREAM}}}": "5x67"},

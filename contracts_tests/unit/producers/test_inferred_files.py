@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import tempfile
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -79,3 +80,14 @@ def test_what_init_has_read_the_producer_reads(ending: str, header: list[str], d
 )
 def test_name_in_data_stands_for_a_field(written: str, name: str) -> None:
     assert stands_for(written) == name
+
+
+def test_no_letter_of_a_european_alphabet_is_dropped_from_a_name() -> None:
+    # Latin-1 and Latin Extended-A, and two that have both an accent and a letter of their own.
+    letters = [chr(code) for code in (*range(0xC0, 0x180), 0x1E9E, 0x1FD, 0x1FF) if chr(code).isalpha()]
+    obsolete = set("ĸŉĿŀ")
+    for form in ("NFC", "NFD"):
+        dropped = [
+            one for one in letters if not stands_for(unicodedata.normalize(form, f"X{one}"))[1:].strip("_").isalpha()
+        ]
+        assert set(dropped) <= obsolete

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from dataclasses import replace
 
 import pytest
@@ -157,3 +158,50 @@ def test_gap_counts_once_however_often_the_stream_begins(metrics: Metrics) -> No
     metrics.lost([gap])
     metrics.lost([gap, Gap("cassandra", "users_created", 1, 0, 0)])
     assert value(metrics, "stream_records_lost_total", sink="cassandra") == 6
+
+
+def test_lag_of_all_contracts_is_asked_at_once(metrics: Metrics) -> None:
+    # Each waits until the others are asked: one after the other, none would get an answer.
+    together = threading.Barrier(5, timeout=10)
+
+    def ask() -> dict[str, int]:
+        together.wait()
+        return {"cassandra": 7}
+
+    def away() -> dict[str, int]:
+        together.wait()
+        raise ServiceError("away")
+
+    lag = metrics.families.lag
+    lag.ask = {"users_created": ask, "b": ask, "c": away, "d": ask, "e": away}
+    (family,) = lag.collect()
+    assert {(one.labels["contract"], one.value) for one in family.samples} == {
+        ("users_created", 7),
+        ("b", 7),
+        ("d", 7),
+    }
+
+
+def test_forgotten_contract_has_no_series_left_and_others_keep_theirs(contract: Contract) -> None:
+    families = Families()
+    gone, stays = Metrics(contract, families), Metrics(replace(contract, name="stays"), families)
+    for one in (gone, stays):
+        one.watch(lambda: {"cassandra": 3})
+        one.written("cassandra", batch(2, 1, TOO_SHORT=1), 0.5)
+        one.attempt_failed("cassandra", ServiceError("out", server="cassandra"))
+        one.lost([Gap("cassandra", "t", 0, 1, 3)])
+        one.commit_failed("cassandra")
+        one.stream_failed()
+
+    def series(name: str) -> set[str]:
+        return {
+            sample.name
+            for family in families.registry.collect()
+            for sample in family.samples
+            if sample.labels["contract"] == name
+        }
+
+    before = series("users_created")
+    assert before == series("stays")
+    gone.forget()
+    assert (series("users_created"), series("stays")) == (set(), before)

@@ -187,3 +187,11 @@ def test_what_spark_ended_it_with_is_one_line_of_a_service(query: StoreQuery) ->
     assert failure is not None
     assert (failure.server, failure.where) == ("spark", "users_created.postgres")
     assert "first line second line" in failure.what
+
+
+def test_abandoned_query_ends_in_spark_even_during_a_batch(query: StoreQuery) -> None:
+    query.abandon()  # has not begun
+    query.follow(spark := SparkQuery())  # type: ignore[arg-type]
+    with query.writing(7):
+        query.abandon()
+    assert (spark.stops, query.active) == (1, False)
