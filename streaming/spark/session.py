@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,17 @@ _COMPILE_ALL = "-XX:-DontCompileHugeMethods"
 _ONE_METHOD_UP_TO_BYTES = 32_000
 
 _CHECKPOINT_FILES = "org.apache.spark.sql.execution.streaming.FileSystemBasedCheckpointFileManager"
+
+# Names that PySpark and our own code look up for each column or batch.  Java searches every jar for a class
+# `java.lang.functions`, `org` or `org.apache`, for example, which is a tenth of the time of a small batch.
+_SQL = "org.apache.spark.sql"
+_LOOKED_UP = (
+    *("functions", "PythonUtils", "SparkSession"),
+    *(f"{_SQL}.functions", f"{_SQL}.Column", f"{_SQL}.SparkSession", f"{_SQL}.avro.functions"),
+    *(f"{_SQL}.types.ObjectType", f"{_SQL}.types.DataType", f"{_SQL}.expressions.Window"),
+    *(f"{_SQL}.catalyst.expressions.Literal", f"{_SQL}.catalyst.expressions.objects.Invoke"),
+    *("org.apache.spark.storage.StorageLevel", "datacontracts.StrictReader"),
+)
 
 # Masters whose executors reach the driver at the loopback address.
 _ON_THIS_MACHINE = ("local", "spark://127.0.0.1:")
@@ -152,11 +163,18 @@ def start(settings: Settings) -> SparkSession:
     for store in STORES.values():
         for name, value in store.spark_secrets(settings).items():
             spark.conf.set(name, value)
-    # PySpark looks this class up for each `F.col`, and each time Java searches every jar for `java.lang.functions`.
-    jvm: Any = spark._jvm
-    jvm.functions = jvm.functions
     strict.install(spark)
+    _look_up_once(spark._jvm, _LOOKED_UP)
     return spark
+
+
+def _look_up_once(jvm: Any, names: Iterable[str]) -> None:
+    """Keep the classes and packages, which Py4J looks up each time that they are named."""
+    for name in names:
+        found = jvm
+        for part in name.split("."):
+            setattr(found, part, getattr(found, part))
+            found = getattr(found, part)
 
 
 def _reach(master: str) -> None:

@@ -9,6 +9,7 @@ import shutil
 import struct
 import threading
 import uuid
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from confluent_kafka import TIMESTAMP_CREATE_TIME, Message
 from confluent_kafka.admin import AdminClient
 from faker import Faker
 from psycopg import sql
+from py4j.java_gateway import JavaClass
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
@@ -26,6 +28,7 @@ from avro_data_contracts.streaming import topic
 from avro_data_contracts.streaming.inspection.reconcile import reconcile
 from avro_data_contracts.streaming.run import job
 from avro_data_contracts.streaming.sinks.observed import Observed
+from avro_data_contracts.streaming.spark import session
 from avro_data_contracts.streaming.stores.cassandra import connection as cassandra
 from avro_data_contracts.streaming.stores.postgres import connection as postgres
 from avro_data_contracts.streaming.stores.postgres.sink import PostgresSink
@@ -515,6 +518,11 @@ def test_reject_too_large_for_dead_letter_topic_omits_its_value(pipeline: Pipeli
     told = headers(without)
     assert (without.key(), without.value(), told["contracts.reason"]) == (b"large", None, "BAD_MAGIC")
     assert (told["contracts.value.left.out"], told["__connect.errors.offset"]) == (str(len(large)), "0")
+
+
+def test_names_that_are_looked_up_once_are_classes(spark: SparkSession) -> None:
+    for name in session._LOOKED_UP:
+        assert isinstance(reduce(getattr, name.split("."), spark._jvm), JavaClass), name
 
 
 def test_observed_metrics_are_collected_without_a_listener(
