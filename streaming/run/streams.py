@@ -313,7 +313,7 @@ def same(one: Contract, other: Contract) -> bool:
 
 def _words(contract: Contract) -> tuple[object, ...]:
     schemas = [(one.name, one.file, one.text) for one in (*contract.subjects, *types_of(contract.subjects))]
-    return contract.name, contract.file, contract.spec, contract.siblings, schemas
+    return contract.name, contract.file, contract.spec, contract.siblings, contract.views, schemas
 
 
 def wanted_of(catalog: Catalog, names: Collection[str]) -> dict[str, Contract]:

@@ -80,7 +80,7 @@ def served(metrics: Metrics) -> Iterator[int]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
-    metrics.serve(settings.load(stream_metrics_port=port, stream_metrics_host="127.0.0.1"))
+    metrics.families.serve(settings.load(stream_metrics_port=port, stream_metrics_host="127.0.0.1"))
     yield port
 
 

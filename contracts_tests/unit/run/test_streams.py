@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, cast
 
@@ -136,6 +138,22 @@ def test_each_change_of_the_files_makes_another_contract(folder: Path, before: s
     now = loading.load(folder).contracts
     assert not same(was["a"], now["a"])
     assert same(was["b"], now["b"])
+
+
+def test_same_looks_at_all_that_a_contract_is_made_from(folder: Path) -> None:
+    # Rules are those of `spec`, and `said` decides about topics, which the stream does not make.
+    compared = {"name", "file", "spec", "key", "value", "siblings", "views"}
+    assert {one.name for one in fields(Contract)} == compared | {"rules", "said"}
+
+
+def test_change_of_a_view_makes_another_contract(tmp_path: Path) -> None:
+    folder = tmp_path / "schemas"
+    shutil.copytree(CLONE / "examples" / "orders" / "schemas", folder)
+    before = loading.load(folder).contracts
+    view = next(folder.rglob("views/*.sql"))
+    view.write_text(view.read_text() + "\n-- another comment\n")
+    after = loading.load(folder).contracts
+    assert [name for name in before if not same(before[name], after[name])] == [view.parent.parent.name]
 
 
 # --- one stream ---
