@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from avro_data_contracts.deploy import compose
+from contracts_tests.compose import leaks
 from contracts_tests.compose.engine import Engine
 from contracts_tests.compose.project import Project
 from contracts_tests.compose.report import Service
@@ -57,10 +58,6 @@ def restarts(project: Project) -> list[str]:
 def faults(project: Project) -> list[str]:
     """What about the containers is not as the compose files and docs/how-to/docker.md say."""
     wanted = merged(*filter(None, [project.overlay]))
-    secrets = {
-        name: value for name, value in project.secrets.items() if name.startswith("DEPLOY_") and len(value) > 15
-    }
-    secrets = {name: value for name, value in secrets.items() if not name.endswith(("_CLUSTER_ID", "_URL"))}
     told = []
     for row, facts in inspected(project):
         name, keys, host = row["Service"], wanted[row["Service"]], facts["HostConfig"]
@@ -73,22 +70,7 @@ def faults(project: Project) -> list[str]:
             }
             if "0" in uids:
                 told.append(f"{name}: a process runs as root")
-        known = "\n".join(facts["Config"]["Env"] or [])
-        allowed = json.dumps(keys.get("environment") or {})
-        told += [
-            f"{name}: its environment has {secret}, which the compose files do not give it"
-            for secret, value in secrets.items()
-            if value in known and secret not in allowed
-        ]
-        told += [
-            f"{name}: its command line has {secret}"
-            for secret, value in secrets.items()
-            if value in str(facts["Args"])
-        ]
-    for image in sorted({facts["Config"]["Image"] for _, facts in inspected(project)}):
-        history = project.engine.docker("history", "--no-trunc", "--format", "{{.CreatedBy}}", image)
-        told += [f"{image}: its history has {secret}" for secret, value in secrets.items() if value in history]
-    return told
+    return [*told, *leaks.found(project, inspected(project), wanted)]
 
 
 def _faults_of(keys: Mapping[str, Any], facts: Mapping[str, Any], host: Mapping[str, Any]) -> list[str]:
