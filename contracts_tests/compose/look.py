@@ -70,7 +70,15 @@ def faults(project: Project) -> list[str]:
             }
             if "0" in uids:
                 told.append(f"{name}: a process runs as root")
+            if keys.get("read_only") and _writes(project, row["Name"]):
+                told.append(f"{name}: root can write into its file system")
     return [*told, *leaks.found(project, inspected(project), wanted)]
+
+
+def _writes(project: Project, container: str) -> bool:
+    """Whether the owner of the container's root folder can make a file there."""
+    probe = ["sh", "-c", "touch /written 2>/dev/null && echo yes"]
+    return bool(project.engine.docker("exec", "--user", "0", container, *probe, check=False).strip())
 
 
 def _faults_of(keys: Mapping[str, Any], facts: Mapping[str, Any], host: Mapping[str, Any]) -> list[str]:
