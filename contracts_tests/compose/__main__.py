@@ -106,12 +106,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         finally:
             if report.steps:
                 print(json.dumps(report.document(), indent=1) if arguments.json else report.table(), flush=True)
-    except ServerError as error:
+    except StackError as error:
         if report.problems:  # the report has said it
             return _EXIT_FINDINGS
-        _say(f"error: {error}")
-        return error.exit_code
-    except StackError as error:
         _say(f"error: {error}")
         return error.exit_code
     except KeyboardInterrupt:
@@ -119,7 +116,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         _say(of_bug(error))
         return EXIT_BUG
-    return EXIT_OK
+    return _EXIT_FINDINGS if report.problems else EXIT_OK
 
 
 def _run(docker: Engine, report: Report, scenarios: Sequence[str], *, quick: bool) -> None:
@@ -134,6 +131,10 @@ def _run(docker: Engine, report: Report, scenarios: Sequence[str], *, quick: boo
         try:
             project = copied(docker, folder, name if name in OVERLAYS else "")
             _TRIED[name](Scenario(name, project, report, watch), quick=quick)
+        except ServerError:
+            # The report has it if a step failed; the other scenarios still run.
+            if not report.problems:
+                raise
         finally:
             watch.end()
             report.image_mb |= images.sizes(docker)

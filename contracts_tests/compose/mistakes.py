@@ -70,6 +70,8 @@ def interrupted(scenario: Scenario) -> None:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
+            # A shell without job control lets its background jobs ignore Ctrl-C, and all that they start.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         ) as up:
             deadline = time.monotonic() + STARTS_WITHIN_S
             while not any(row["State"] == "running" for row in project.status()):
