@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,8 @@ _MORE_PROGRAMS = {"debootstrap": "debootstrap"}
 _STARTS_WITHIN_S = 60.0
 # Before it ends, the daemon stops all containers, and gives each of them its `stop_grace_period`.
 _ENDS_WITHIN_S = 150.0
+# Its containerd dies with it, a moment later; a daemon that starts earlier waits for the old one in vain.
+_PAUSE_S = 2.0
 _KEPT_LAYERS = "8GB"
 # All images, their layers' cache, and the data of the servers.
 _NEEDED_GB, _NEEDED_AGAIN_GB = 22, 6
@@ -70,6 +72,21 @@ class Daemon:
     @property
     def runs(self) -> bool:
         return self._process is not None and self._process.poll() is None
+
+    def restart(self) -> None:
+        """Start it after its end, as Debian's service does: after two seconds, and then once more if it ends again.
+
+        Raises:
+            ServerError: it does not start.
+        """
+        time.sleep(_PAUSE_S)
+        try:
+            self.start()
+        except ServerError:
+            if self.runs:
+                raise
+            time.sleep(_PAUSE_S)
+            self.start()
 
     def end(self, number: int = signal.SIGTERM) -> None:
         """End it with a signal, and wait for its end."""
@@ -151,6 +168,10 @@ def running(*, real_images: bool = False) -> Iterator[Engine]:
         engine.clear()
         yield engine
     finally:
+        if not daemon.runs and (folder / "exec").exists():
+            # Containers outlive a daemon that was killed.
+            with suppress(ServerError):
+                daemon.restart()
         if daemon.runs:
             engine.clear()
             # Images that lost their name to newer ones, and layers beyond what a second run needs.

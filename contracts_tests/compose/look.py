@@ -109,7 +109,7 @@ class Watch(threading.Thread):
         self._seen: dict[str, datetime] = {}
 
     def run(self) -> None:
-        while not self._ended.wait(0.5):
+        while not self._ended.wait(1):
             healthy = self._engine.docker(
                 "ps", "--filter", "health=healthy", "--no-trunc", "--format", "{{.ID}}", check=False
             )

@@ -56,7 +56,7 @@ def daemon_restarts(scenario: Scenario, count: int = 20_000) -> None:
                     raise ServerError("the producer ended too early", where="producer", fix="raise the count")
                 project.engine.daemon.end(number)
                 begun = time.monotonic()
-                project.engine.daemon.start()
+                project.engine.daemon.restart()
                 # Its container is gone, or stays as it was left: it is a job, which nothing starts again.
                 producer.communicate(timeout=STARTS_WITHIN_S)
             project.engine.docker("rm", "--force", _LOAD, check=False)

@@ -154,6 +154,9 @@ class Project:
         """
         deadline = time.monotonic() + seconds
         while True:
+            # `make compose-status` takes a second of one core, which the servers need while they start.
+            while self.starting() and time.monotonic() < deadline:
+                time.sleep(1)
             rows = [row for row in self.status() if not healthy or row["Service"] in healthy]
             bad = [
                 row
@@ -171,6 +174,11 @@ class Project:
                     fix="see the containers' logs above",
                 )
             time.sleep(1)
+
+    def starting(self) -> bool:
+        """Whether a container of this daemon has yet to become healthy."""
+        states = self.engine.docker("ps", "--all", "--format", "{{.Status}}", check=False)
+        return any(word in states for word in ("health: starting", "Restarting", "unhealthy"))
 
     def failures(self) -> str:
         """The end of the log of each container that is not in order."""
@@ -246,7 +254,7 @@ class Project:
                     detail=(done.stdout[-1500:] + done.stderr[-1500:]) + self.failures(),
                     fix="see the log of the stream",
                 )
-            time.sleep(1)
+            time.sleep(4)
 
 
 def copied(engine: Engine, folder: Path, overlay: str = "", *, project: str = "") -> Project:

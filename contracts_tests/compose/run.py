@@ -76,7 +76,7 @@ class Scenario:
             "--name",
             "source",
             "--restart",
-            "unless-stopped",
+            "always",
             "--network",
             network,
             "--network-alias",
