@@ -16,6 +16,7 @@ from avro_data_contracts.deploy import certs, checks, compose, passwords, variab
 from avro_data_contracts.stack.errors import (
     EXIT_OK,
     EXIT_SERVICE,
+    Cancelled,
     ServerError,
     UsageError,
     exit_code,
@@ -184,10 +185,20 @@ def _rows(text: str | None) -> list[dict[str, Any]]:
 
 
 def _run(overlays: Sequence[str], *arguments: str) -> int:
-    done = subprocess.run(_command(overlays, *arguments), cwd=CLONE, env=_environment(overlays), check=False)
-    if done.returncode != 0:
+    with subprocess.Popen(_command(overlays, *arguments), cwd=CLONE, env=_environment(overlays)) as process:
+        try:
+            code = process.wait()
+        except KeyboardInterrupt:
+            # Compose got the signal too, and ends what it has begun.
+            process.wait()
+            raise Cancelled(
+                "interrupted; what has started stays",
+                where="docker compose",
+                fix="run it again, which starts only the rest; or run `make compose-down`",
+            ) from None
+    if code != 0:
         raise ServerError(
-            f"`docker compose` failed (exit {done.returncode}); its messages are above",
+            f"`docker compose` failed (exit {code}); its messages are above",
             where="docker compose",
             fix="`make compose-status` shows what runs; `docker compose logs SERVICE` shows why a service does not",
         )

@@ -13,6 +13,7 @@ from avro_data_contracts.stack.servers import cassandra
 from contracts_tests.fixtures.clone import CLONE
 
 STANDINS = CLONE / "deploy" / "standins"
+TRUST = CLONE / "deploy" / "trust.sh"
 _RULE = CLONE / "contracts_tests" / "fixtures" / "confluent_images.py"
 # The set of jars of each server.
 _JARS = {
@@ -33,6 +34,8 @@ def fill(folder: Path) -> Path:
     for source in STANDINS.iterdir():
         if source.is_dir():
             shutil.copytree(source, folder / source.name)
+    fill_source(folder / "source")
+    shutil.copy(TRUST, folder / "java")
     _copy(java.java_home(), folder / "java" / "java")
     cqlsh = (STANDINS / "cqlsh.lock").read_text(encoding="utf-8")
     (folder / "java" / "packages.lock").write_text(_locked(_TOOL_PACKAGES) + cqlsh, encoding="utf-8")
@@ -46,11 +49,17 @@ def fill(folder: Path) -> Path:
     _copy(cache.paths(f"postgres-{os.uname().machine}")[0], folder / "postgres" / "server")
     for image in ("cp-server", "cp-server-7", "cp-schema-registry"):
         shutil.copy(_RULE, folder / image)
-    (folder / "source" / "packages.lock").write_text(_locked(_SOURCE_PACKAGES), encoding="utf-8")
-    inside = folder / "source" / "avro_data_contracts"
+    return folder
+
+
+def fill_source(folder: Path) -> None:
+    """Write what the source API is built from, beside its Dockerfile."""
+    shutil.copytree(STANDINS / "source", folder, dirs_exist_ok=True)
+    shutil.copy(TRUST, folder)
+    (folder / "packages.lock").write_text(_locked(_SOURCE_PACKAGES), encoding="utf-8")
+    inside = folder / "avro_data_contracts"
     shutil.copytree(CLONE / "stack", inside / "stack", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(CLONE / "avro_data_contracts" / "__init__.py", inside)
-    return folder
 
 
 def _locked(names: Sequence[str]) -> str:

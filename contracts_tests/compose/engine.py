@@ -9,8 +9,8 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,10 +21,83 @@ from contracts_tests.compose import commands
 
 COMPOSE = "v2.40.3"
 _MODULE = "github.com/docker/compose/v2"
-_PROGRAMS = {"dockerd": "docker.io", "docker": "docker.io", "iptables": "iptables", "debootstrap": "debootstrap"}
+_PROGRAMS = {"dockerd": "docker.io", "docker": "docker.io", "iptables": "iptables"}
+# Only for the stand-ins.
+_MORE_PROGRAMS = {"debootstrap": "debootstrap"}
 _STARTS_WITHIN_S = 60.0
-_ENDS_WITHIN_S = 60.0
+# Before it ends, the daemon stops all containers, and gives each of them its `stop_grace_period`.
+_ENDS_WITHIN_S = 150.0
+# Its containerd dies with it, a moment later; a daemon that starts earlier waits for the old one in vain.
+_PAUSE_S = 2.0
 _KEPT_LAYERS = "8GB"
+# All images, their layers' cache, and the data of the servers.
+_NEEDED_GB, _NEEDED_AGAIN_GB = 22, 6
+
+
+class Daemon:
+    """The process `dockerd`, which can be ended and started again.
+
+    Args:
+        command: its command line.
+        environment: with it, `docker` reaches this daemon.
+        log: the file for its output.
+    """
+
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
+        self._command, self._environment, self._log = list(command), dict(environment), log
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, and wait until it answers.
+
+        Raises:
+            ServerError: it does not within a minute.
+        """
+        with self._log.open("a") as output:
+            # Its own session: Ctrl-C is for this program, which removes the containers before the daemon ends.
+            self._process = subprocess.Popen(
+                self._command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            )
+        deadline = time.monotonic() + _STARTS_WITHIN_S
+        while subprocess.run(["docker", "info"], env=self._environment, capture_output=True).returncode != 0:
+            if not self.runs or time.monotonic() > deadline:
+                raise ServerError(
+                    "the Docker daemon did not start",
+                    where="dockerd",
+                    detail=self._log.read_text(errors="replace")[-1500:],
+                    fix="see its messages above; another daemon may use the folder of images",
+                )
+            time.sleep(0.2)
+
+    @property
+    def runs(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def restart(self) -> None:
+        """Start it after its end, as Debian's service does: after two seconds, and then once more if it ends again.
+
+        Raises:
+            ServerError: it does not start.
+        """
+        time.sleep(_PAUSE_S)
+        try:
+            self.start()
+        except ServerError:
+            if self.runs:
+                raise
+            time.sleep(_PAUSE_S)
+            self.start()
+
+    def end(self, number: int = signal.SIGTERM) -> None:
+        """End it with a signal, and wait for its end."""
+        if self._process is None:
+            return
+        self._process.send_signal(number)
+        try:
+            self._process.wait(_ENDS_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
 
 @dataclass(frozen=True)
@@ -34,10 +107,14 @@ class Engine:
     Args:
         cache: folder that later runs use again: Compose, and the daemon's images.
         environment: with it, `docker` and `docker compose` reach this daemon.
+        daemon: its process.
+        real_images: whether the images are pulled; otherwise stand-ins have their names.
     """
 
     cache: Path
     environment: Mapping[str, str]
+    daemon: Daemon
+    real_images: bool = False
 
     def docker(self, *arguments: str, check: bool = True) -> str:
         """Run a docker command; returns its output.
@@ -60,58 +137,60 @@ class Engine:
 
 
 @contextmanager
-def running() -> Iterator[Engine]:
+def running(*, real_images: bool = False) -> Iterator[Engine]:
     """Start a daemon with its own folders, socket and pid file; ends it and everything that it runs.
 
     Raises:
-        UsageError: not root, a program is missing, or another daemon runs on this machine.
+        UsageError: not root, a program is missing, the disk is too small, or another daemon runs on this machine.
         ServerError: the daemon does not start.
     """
-    _demand()
     cache = cache_dir() / "compose"
-    (cache / "images").mkdir(parents=True, exist_ok=True)
+    _demand(real_images=real_images)
+    _room(cache, real_images=real_images)
+    # Pulled images have the names of the stand-ins.
+    images = cache / ("pulled-images" if real_images else "images")
+    images.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="compose-test-"))
-    pid_file, log = folder / "dockerd.pid", folder / "dockerd.log"
+    # Other accounts reach its socket, and are refused by the socket's mode.
+    folder.chmod(0o755)
     socket = f"unix://{folder / 'docker.sock'}"
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith(("DOCKER_", "COMPOSE_"))},
         "DOCKER_HOST": socket,
         "DOCKER_CONFIG": str(_with_compose(cache)),
     }
-    command = ["dockerd", "--data-root", str(cache / "images"), "--exec-root", str(folder / "exec")]
-    command += ["--pidfile", str(pid_file), "--host", socket]
-    with log.open("w") as output:
-        # Its own session: Ctrl-C is for this program, which removes the containers before the daemon ends.
-        daemon = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
-    engine = Engine(cache, environment)
+    command = ["dockerd", "--data-root", str(images), "--exec-root", str(folder / "exec")]
+    command += ["--pidfile", str(folder / "dockerd.pid"), "--host", socket]
+    daemon = Daemon(command, environment, folder / "dockerd.log")
+    engine = Engine(cache, environment, daemon, real_images)
     try:
-        _wait(engine, daemon, log)
+        daemon.start()
         engine.clear()
         yield engine
     finally:
-        if daemon.poll() is None:
+        if not daemon.runs and (folder / "exec").exists():
+            # Containers outlive a daemon that was killed.
+            with suppress(ServerError):
+                daemon.restart()
+        if daemon.runs:
             engine.clear()
             # Images that lost their name to newer ones, and layers beyond what a second run needs.
             engine.docker("image", "prune", "--force", check=False)
             engine.docker("builder", "prune", "--force", "--keep-storage", _KEPT_LAYERS, check=False)
-            daemon.send_signal(signal.SIGTERM)
-            try:
-                daemon.wait(_ENDS_WITHIN_S)
-            except subprocess.TimeoutExpired:
-                daemon.kill()
-                daemon.wait()
+            daemon.end()
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _demand() -> None:
+def _demand(*, real_images: bool = False) -> None:
     if os.geteuid() != 0:
         raise UsageError("only root can start a Docker daemon", where="compose-test", fix="run it as root")
-    missing = {package for program, package in _PROGRAMS.items() if shutil.which(program) is None}
+    programs = _PROGRAMS if real_images else {**_PROGRAMS, **_MORE_PROGRAMS}
+    missing = [name for name in programs if shutil.which(name) is None]
     if missing:
         raise UsageError(
-            f"programs are missing: {', '.join(name for name in _PROGRAMS if shutil.which(name) is None)}",
+            f"programs are missing: {', '.join(missing)}",
             where="compose-test",
-            fix=f"apt-get install {' '.join(sorted(missing))}",
+            fix=f"apt-get install {' '.join(sorted({programs[name] for name in missing}))}",
         )
     done = subprocess.run(["docker", "info"], capture_output=True, check=False)
     if done.returncode == 0:
@@ -122,17 +201,16 @@ def _demand() -> None:
         )
 
 
-def _wait(engine: Engine, daemon: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + _STARTS_WITHIN_S
-    while subprocess.run(["docker", "info"], env=dict(engine.environment), capture_output=True).returncode != 0:
-        if daemon.poll() is not None or time.monotonic() > deadline:
-            raise ServerError(
-                "the Docker daemon did not start",
-                where="dockerd",
-                detail=log.read_text(errors="replace")[-1500:],
-                fix="see its messages above; another daemon may use the folder of images",
-            )
-        time.sleep(0.2)
+def _room(cache: Path, *, real_images: bool) -> None:
+    needed = _NEEDED_AGAIN_GB if (cache / "standins.sha256").exists() and not real_images else _NEEDED_GB
+    there = next(path for path in (cache, *cache.parents) if path.exists())
+    free = shutil.disk_usage(there).free / 1e9
+    if free < needed:
+        raise UsageError(
+            f"{free:.0f} GB are free on this disk, and the images need {needed} GB",
+            where=str(there),
+            fix="remove files, or set XDG_CACHE_HOME to a folder on a larger disk",
+        )
 
 
 def _with_compose(cache: Path) -> Path:

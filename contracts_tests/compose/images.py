@@ -18,11 +18,9 @@ from contracts_tests.fixtures.clone import CLONE
 
 _RELEASE = "bookworm"
 # Raise it after a change of `_base`.
-_BASE = 3
+_BASE = 4
 # What the slim images of Debian and Python leave out as well.
 _UNUSED = ("usr/share/doc", "usr/share/man", "usr/share/locale", "var/lib/apt/lists", "var/cache/apt/archives")
-_AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
-_TRUST = ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 
 
 def make(engine: Engine, say: Callable[[str], None]) -> str:
@@ -31,6 +29,14 @@ def make(engine: Engine, say: Callable[[str], None]) -> str:
     Raises:
         ServerError: Debian's packages, or those of Python, could not be fetched, or a build failed.
     """
+    if engine.real_images:
+        folder = engine.cache / "contexts"
+        contexts.fill_source(folder / "source")
+        try:
+            _build(engine, folder, "source")
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        return "the source API; all others are pulled"
     base = f"python:{pins.image_versions()['python']}"
     made = engine.cache / f"base-{_BASE}"
     if not made.exists() or not engine.docker("image", "ls", "--quiet", base).strip():
@@ -49,6 +55,12 @@ def make(engine: Engine, say: Callable[[str], None]) -> str:
         shutil.rmtree(folder, ignore_errors=True)
     stamp.write_text(print_)
     return "made"
+
+
+def authority() -> str:
+    """The file with this machine's authorities, for builds behind a proxy that inspects TLS; empty without one."""
+    own = os.environ.get("SSL_CERT_FILE", "")
+    return own if Path(own).is_file() else ""
 
 
 def sizes(engine: Engine) -> dict[str, int]:
@@ -82,12 +94,7 @@ def _base(engine: Engine, image: str) -> None:
         for unused in _UNUSED:
             shutil.rmtree(folder / unused)
             (folder / unused).mkdir()
-        # Where a proxy inspects TLS, pip inside a build has to know its authority.  These images are never published.
-        own = os.environ.get("SSL_CERT_FILE", "")
-        if own and Path(own).is_file():
-            shutil.copyfile(own, folder / _AUTHORITIES.lstrip("/"))
-        trust = " ".join(f"{variable}={_AUTHORITIES}" for variable in _TRUST)
-        change = f"ENV {trust} PATH=/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
+        change = "ENV PATH=/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
         with subprocess.Popen(
             ["tar", "--one-file-system", "-C", str(folder), "-c", "."], stdout=subprocess.PIPE
         ) as packing:
@@ -106,15 +113,18 @@ def _build(engine: Engine, folder: Path, service: str) -> None:
     file = str(contexts.STANDINS / "docker-compose.yml")
     command = ["docker", "compose", "--file", file, "build", *([service] if service else [])]
     environment = {**engine.environment, "CONTEXTS": str(folder), **versions()}
+    environment["DEPLOY_BUILD_CA"] = authority() or "/dev/null"
     commands.run(command, "the stand-ins could not be built", where=file, environment=environment)
 
 
 def _fingerprint() -> str:
     """SHA-256 over everything that a stand-in is built from."""
-    files = [LOCK_FILE, pins.PINS_FILE, CLONE / "requirements.lock", *sorted((CLONE / "stack").rglob("*.py"))]
+    files = [LOCK_FILE, pins.PINS_FILE, CLONE / "requirements.lock", contexts.TRUST]
+    files += sorted((CLONE / "stack").rglob("*.py"))
     files += sorted(path for path in contexts.STANDINS.rglob("*") if path.is_file())
     found = hashlib.sha256()
     for path in files:
-        found.update(f"{path}\n".encode())
+        # Another clone of the same commit needs no other stand-ins.
+        found.update(f"{os.path.relpath(path, CLONE)}\n".encode())
         found.update(path.read_bytes())
     return found.hexdigest()

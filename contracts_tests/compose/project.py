@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import time
@@ -16,12 +17,14 @@ from avro_data_contracts.deploy import compose, passwords
 from avro_data_contracts.deploy.__main__ import in_order
 from avro_data_contracts.stack import ports
 from avro_data_contracts.stack.errors import ServerError
-from contracts_tests.compose import commands
+from contracts_tests.compose import commands, images
 from contracts_tests.compose.engine import Engine
 from contracts_tests.fixtures.clone import CLONE
 
 # There is no stand-in for these images, so their services do not start.
-WITHOUT = ("confluentinc/cp-enterprise-",)
+WITHOUT = ("confluentinc/cp-enterprise-control-center",)
+# A line of `.env` and of the authorities' file: where it is found, one of them got.
+MARK = f"compose-test {secrets.token_hex(20)}"
 _SOURCE = "http://source:8000/api/"
 
 
@@ -75,10 +78,11 @@ class Project:
 
     def services(self, profiles: Sequence[str] = ()) -> list[str]:
         """Services that can start here: those of these profiles whose images exist."""
+        without = () if self.engine.real_images else WITHOUT
         return [
             name
             for name, keys in compose.services(self.files()).items()
-            if not keys.get("image", "").startswith(WITHOUT)
+            if not keys.get("image", "").startswith(without)
             and (not keys.get("profiles") or set(keys["profiles"]) & set(profiles))
         ]
 
@@ -88,21 +92,32 @@ class Project:
         Raises:
             ServerError: it failed.
         """
-        # `-o`: the environment is the clone's, and complete, whatever its age.
-        command = ["make", "--no-print-directory", "-o", ".venv/.ready", target]
-        if arguments:
-            command.append(f"ARGS={' '.join(arguments)}")
-        done = subprocess.run(
-            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False
-        )
+        done = self.attempt(target, *arguments)
         if check and done.returncode != 0:
             raise ServerError(
-                f"`{' '.join(command[4:])}` failed (exit {done.returncode})",
+                f"`{' '.join(done.args[4:])}` failed (exit {done.returncode})",
                 where=f"docker-compose{self.overlay and '.' + self.overlay}.yml",
                 detail=(done.stdout[-1500:] + done.stderr[-3000:]).strip() + self.failures(),
                 fix="see the messages above",
             )
         return done.stdout
+
+    def attempt(self, target: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run `make TARGET ARGS=…` in the copy, whatever comes of it."""
+        return subprocess.run(
+            self.command(target, *arguments),
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def command(self, target: str, *arguments: str) -> list[str]:
+        """The command line of `make TARGET ARGS=…`."""
+        # `-o`: the environment is the clone's, and complete, whatever its age.
+        command = ["make", "--no-print-directory", "-o", ".venv/.ready", target]
+        return [*command, f"ARGS={' '.join(arguments)}"] if arguments else command
 
     def build(self) -> None:
         """Build the project's images.
@@ -139,6 +154,9 @@ class Project:
         """
         deadline = time.monotonic() + seconds
         while True:
+            # `make compose-status` takes a second of one core, which the servers need while they start.
+            while self.starting() and time.monotonic() < deadline:
+                time.sleep(1)
             rows = [row for row in self.status() if not healthy or row["Service"] in healthy]
             bad = [
                 row
@@ -156,6 +174,11 @@ class Project:
                     fix="see the containers' logs above",
                 )
             time.sleep(1)
+
+    def starting(self) -> bool:
+        """Whether a container of this daemon has yet to become healthy."""
+        states = self.engine.docker("ps", "--all", "--format", "{{.Status}}", check=False)
+        return any(word in states for word in ("health: starting", "Restarting", "unhealthy"))
 
     def failures(self) -> str:
         """The end of the log of each container that is not in order."""
@@ -231,11 +254,15 @@ class Project:
                     detail=(done.stdout[-1500:] + done.stderr[-1500:]) + self.failures(),
                     fix="see the log of the stream",
                 )
-            time.sleep(1)
+            time.sleep(4)
 
 
-def copied(engine: Engine, folder: Path, overlay: str = "") -> Project:
-    """Copy the clone's files, as git sees them, into `folder`, with free ports in its `.env`."""
+def copied(engine: Engine, folder: Path, overlay: str = "", *, project: str = "") -> Project:
+    """Copy the clone's files, as git sees them, into `folder`, with free ports in its `.env`.
+
+    Args:
+        project: name of the Compose project; by default that of the file.
+    """
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=CLONE,
@@ -255,5 +282,15 @@ def copied(engine: Engine, folder: Path, overlay: str = "") -> Project:
     names = sorted({port.variable for port in compose.ports(compose.files(), {}, ["producer", "stream"])})
     picked = ports.pick(names)
     lines = [*(f"{name}={number}" for name, number in picked.items()), f"DEPLOY_DATASOURCE_URL={_SOURCE}"]
+    lines += [f"DEPLOY_BUILD_CA={_authority(folder)}", f"# {MARK}"]
+    lines += [f"COMPOSE_PROJECT_NAME={project}"] if project else []
     (folder / ".env").write_text("\n".join([*lines, ""]), encoding="utf-8")
     return Project(engine, folder, overlay, picked)
+
+
+def _authority(folder: Path) -> Path:
+    """Write the authorities that builds trust, with a mark by which they would be found in an image."""
+    target = folder / "build-ca.pem"
+    own = images.authority()
+    target.write_text((Path(own).read_text(encoding="utf-8") if own else "") + f"\n# {MARK}\n", encoding="utf-8")
+    return target

@@ -29,11 +29,18 @@ def steps() -> Iterator[dict[str, Any]]:
             yield from job["steps"]
 
 
+# Make a machine of GitHub's like one of yours: no Docker daemon, and room on the disk.
+PREPARING = {
+    "sudo systemctl stop docker.socket docker.service",
+    "sudo rm -rf /usr/share/dotnet /usr/local/lib/android /opt/ghc",
+}
+
+
 def test_every_step_calls_one_existing_make_target() -> None:
-    runs = [step["run"] for step in steps() if "run" in step]
+    runs = [step["run"] for step in steps() if "run" in step and step["run"] not in PREPARING]
     assert len(runs) >= 4
     for run in runs:
-        found = re.fullmatch(r"make ([\w-]+)[^\n;&|`]*\n?", run)
+        found = re.fullmatch(r"(?:sudo env \"PATH=\$PATH\" \"PYTHON=\$PYTHON\" )?make ([\w-]+)[^\n;&|`]*\n?", run)
         assert found, run
         assert found[1] in TARGETS
         assert f"make {found[1]}" in PAGE
