@@ -176,12 +176,24 @@ def test_mark_is_found_wherever_a_chunk_ends(before: bytes, after: bytes, chunk:
     assert found == {"a/layer.tar": held, "b": False}
 
 
-@pytest.mark.parametrize(
-    ("before", "after", "number"),
-    [("abc", "abd", 2), ("abc", "abc", 3), ("abc", "ab", 2), ("abc", "xbc", 0), ("", "a", 0)],
-)
-def test_shared_layers_are_counted_from_the_first(before: str, after: str, number: int):
-    assert builds.shared(list(before), list(after)) == number
+def test_instructions_that_are_not_cached_are_found():
+    output = """\
+#1 [spark-master internal] load build definition from Dockerfile
+#5 [register-schemas pipeline-packages 3/3] RUN --mount=type=secret,id=build-ca     python -m venv /opt/venv
+#5 CACHED
+
+#6 [airflow-init airflow  5/13] COPY --chmod=755 contracts/ /app/contracts/
+#6 DONE 0.1s
+#7 [airflow-init airflow 13/13] RUN chown pipeline:pipeline /opt/airflow
+#7 0.211 CACHED is only a word here
+#7 DONE 0.3s
+#8 [spark-master base 2/3] RUN useradd
+#8 CACHED
+"""
+    assert builds.carried_out(output) == [
+        "COPY --chmod=755 contracts/ /app/contracts/",
+        "RUN chown pipeline:pipeline /opt/airflow",
+    ]
 
 
 def test_password_is_allowed_only_in_the_environment_of_its_services():
