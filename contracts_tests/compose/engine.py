@@ -178,6 +178,8 @@ def running(*, real_images: bool = False) -> Iterator[Engine]:
             engine.docker("image", "prune", "--force", check=False)
             engine.docker("builder", "prune", "--force", "--keep-storage", _KEPT_LAYERS, check=False)
             daemon.end()
+        # A killed daemon has mounted its folder a second time.
+        subprocess.run(["umount", "--quiet", str(images)], capture_output=True, check=False)
         shutil.rmtree(folder, ignore_errors=True)
 
 
