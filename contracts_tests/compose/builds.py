@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import tarfile
+import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -50,7 +51,8 @@ def build(scenario: Scenario) -> None:
     with scenario.step("images after a change of code") as step:
         before = {name: _id(scenario, name) for name in _NAMES}
         with (project.folder / _CODE).open("a", encoding="utf-8") as file:
-            file.write("# changed\n")
+            # No earlier run has made the same change, so no cache has its layers.
+            file.write(f"# changed at {time.time_ns()}\n")
         done = carried_out(_built(scenario))
         wrong = [step for step in done if any(word in step for word in _PACKAGES)]
         same = [name for name in _NAMES[1:] if before[name] == _id(scenario, name)]
