@@ -95,7 +95,8 @@ def _stream_one(configured: Settings, name: str, *, available_now: bool, accept_
 def _stream_several(configured: Settings, names: list[str], *, available_now: bool, accept_loss: bool) -> None:
     stopping = Stopping.on_signals(looks=True)
     from avro_data_contracts.streaming.run.families import Families
-    from avro_data_contracts.streaming.run.streams import Streams, wanted_of
+    from avro_data_contracts.streaming.run.streams import Streams
+    from avro_data_contracts.streaming.run.watched import wanted_of
     from avro_data_contracts.streaming.spark import session
 
     loaded, files = loading.load_folder(configured.contracts_dir)

@@ -131,9 +131,17 @@ def _setting(value: object) -> object:
     return str(value) if isinstance(value, (int, float)) else value
 
 
+class _Sinks(Spec):
+    @property
+    def tables(self) -> tuple[SinkSpec, ...]:
+        """The tables, in the order of `STORES`."""
+        named = (getattr(self, kind) for kind in STORES)
+        return tuple(sink for sink in named if sink is not None)
+
+
 #: The stores that the stream writes to, each under its name; a contract may name none, one or several.
 _stores: dict[str, Any] = {kind: (store.spec | None, None) for kind, store in STORES.items()}
-SinksSpec: type[Spec] = create_model("SinksSpec", __base__=Spec, **_stores)
+SinksSpec: type[_Sinks] = create_model("SinksSpec", __base__=_Sinks, **_stores)
 
 
 class ProducerSpec(Spec):
@@ -226,8 +234,7 @@ class ContractSpec(Spec):
     @property
     def tables(self) -> tuple[SinkSpec, ...]:
         """The tables that it declares, in the order of `STORES`."""
-        named = (getattr(self.sinks, kind) for kind in STORES)
-        return tuple(sink for sink in named if sink is not None)
+        return self.sinks.tables
 
     @field_validator("source", mode="before")
     @classmethod

@@ -36,16 +36,10 @@ class ViewSpec(Spec):
     time: str | None = None
     lateness: Annotated[int, BeforeValidator(_seconds)] | None = Field(None)
 
-    @property
-    def tables(self) -> tuple[SinkSpec, ...]:
-        """The tables that it declares, in the order of `STORES`."""
-        named = (getattr(self.sinks, kind) for kind in STORES)
-        return tuple(sink for sink in named if sink is not None)
-
     @field_validator("sinks")
     @classmethod
     def _has_a_store(cls, value: SinksSpec) -> SinksSpec:
-        if not any(getattr(value, kind) is not None for kind in STORES):
+        if not value.tables:
             raise ValueError(f"name the table of a store: {' or '.join(STORES)}")
         return value
 
@@ -73,7 +67,7 @@ class View:
 
     @property
     def sinks(self) -> tuple[SinkSpec, ...]:
-        return self.spec.tables
+        return self.spec.sinks.tables
 
 
 def name_of(path: str) -> str:

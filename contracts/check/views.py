@@ -10,7 +10,7 @@ from avro_data_contracts.contracts.check.effects import TableEffect
 from avro_data_contracts.contracts.stores.spec import SinkSpec
 from avro_data_contracts.contracts.stores.table import Refusal
 from avro_data_contracts.contracts.tables import views as tables
-from avro_data_contracts.contracts.views.derived import Derived, derive, line_of, path_of
+from avro_data_contracts.contracts.views.derived import Derived, line_of, path_of
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,10 @@ def facts(old: Contract, new: Contract) -> Iterator[ViewFact]:
     """Yield what one should know before the change: broken views, impossible tables, another meaning."""
     if not (old.views or new.views):
         return
-    for view in new.views:
-        derived = derive(new, view)
+    changed = list(tables.between(old, new))
+    # A view has a table at least.
+    for derived in {one.view: one.derived for one in changed if one.derived is not None}.values():
+        view = derived.view
         for problem in derived.problems:
             at = (view.file, problem.line, problem.column, path_of(view, problem.column_name))
             yield ViewFact("VIEW_BROKEN", f"view {view.name}: {problem.what}", problem.fix, *at)
@@ -55,7 +57,7 @@ def facts(old: Contract, new: Contract) -> Iterator[ViewFact]:
                 "for all rows alike, name another table in the header, and read the topic from its beginning",
                 *(view.file, line, 1, path_of(view)),
             )
-    for one in tables.between(old, new):
+    for one in changed:
         if one.derived is None:
             view = next(each for each in old.views if each.name == one.view)
             at = (new.file, 0, 0, f"{path_of(view)}.sinks.{one.sink.kind}")

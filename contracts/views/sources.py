@@ -1,4 +1,4 @@
-"""What a view reads: its contract's events.  Circles and other sources are told.  Pure."""
+"""What a view reads: its contract's events.  It finds circles and other sources.  Pure."""
 
 from __future__ import annotations
 

@@ -15,14 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from avro_data_contracts.deploy.compose import OVERLAYS
-from avro_data_contracts.stack.errors import (
-    EXIT_BUG,
-    EXIT_CANCELLED,
-    EXIT_OK,
-    ServerError,
-    StackError,
-    of_bug,
-)
+from avro_data_contracts.stack.errors import EXIT_OK, ServerError, StackError, exit_code
 from contracts_tests.compose import beside, builds, dag, engine, images, mistakes, monitoring, outage, refused
 from contracts_tests.compose.engine import Engine
 from contracts_tests.compose.look import Watch
@@ -97,25 +90,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     arguments = parser.parse_args(argv)
     outer_make.forget()
-    report = Report(_say)
+    return exit_code(lambda: _try(arguments, Report(_say)))
+
+
+def _try(arguments: argparse.Namespace, report: Report) -> int:
     try:
-        try:
-            with engine.running(real_images=arguments.real_images) as docker:
-                if not arguments.possible:
-                    _run(docker, report, arguments.only or list(_TRIED), quick=arguments.quick)
-        finally:
-            if report.steps:
-                print(json.dumps(report.document(), indent=1) if arguments.json else report.table(), flush=True)
-    except StackError as error:
-        if report.problems:  # the report has said it
-            return _EXIT_FINDINGS
-        _say(f"error: {error}")
-        return error.exit_code
-    except KeyboardInterrupt:
-        return EXIT_CANCELLED
-    except Exception as error:
-        _say(of_bug(error))
-        return EXIT_BUG
+        with engine.running(real_images=arguments.real_images) as docker:
+            if not arguments.possible:
+                _run(docker, report, arguments.only or list(_TRIED), quick=arguments.quick)
+    except StackError:
+        if not report.problems:  # otherwise the report says it
+            raise
+    finally:
+        if report.steps:
+            print(json.dumps(report.document(), indent=1) if arguments.json else report.table(), flush=True)
     return _EXIT_FINDINGS if report.problems else EXIT_OK
 
 

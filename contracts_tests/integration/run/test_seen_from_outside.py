@@ -9,7 +9,6 @@ import signal
 import socket
 import time
 import urllib.request
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from avro_data_contracts.streaming.run.groups import Groups
 from avro_data_contracts.streaming.stores.postgres import connection as postgres
 from avro_data_contracts.streaming.stores.store import Rows
 from contracts_tests.fixtures.command import Done
+from contracts_tests.fixtures.kafka_clients import none_left
 from contracts_tests.fixtures.pipeline import Pipeline, made
 from contracts_tests.fixtures.processes import run, running, wait_for
 from contracts_tests.fixtures.stack import RunningStack
@@ -193,25 +193,12 @@ def test_table_slow_to_count_is_estimated_from_then_on(seen: Run) -> None:
     assert counting.of("cassandra", [sinks.cassandra])[sinks.cassandra.qualified].exact is False
 
 
-def client_threads() -> int:
-    """Return the number of threads of Kafka clients in this process."""
-    count = 0
-    for path in Path("/proc/self/task").glob("*/comm"):
-        with suppress(OSError):  # it has just ended
-            count += path.read_text().startswith("rdk:")
-    return count
-
-
 def test_run_has_committed_its_last_batch_and_closed_its_clients_when_it_ends(pipeline: Pipeline) -> None:
     schema_id = pipeline.register()
     for number in range(2):
         pipeline.send(*({"value": pipeline.encode(schema_id, user(n)), "key": str(n)} for n in range(30)))
-        before = client_threads()
-        pipeline.stream()
-        deadline = time.monotonic() + 30
-        while client_threads() > before:
-            assert time.monotonic() < deadline, f"{before} threads of Kafka clients became {client_threads()}"
-            time.sleep(0.1)
+        with none_left(within_s=30):
+            pipeline.stream()
         assert lags(pipeline) == dict.fromkeys(SINKS, 0), number
 
 

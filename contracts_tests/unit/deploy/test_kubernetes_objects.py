@@ -23,18 +23,6 @@ def in_bytes(quantity: str) -> int:
     return int(quantity[:-2]) * UNITS[quantity[-2:]]
 
 
-@pytest.fixture(params=kubernetes.VARIANTS)
-def objects(request: pytest.FixtureRequest) -> list[Document]:
-    return kubernetes.variant(request.param)
-
-
-@pytest.fixture
-def pods(objects: list[Document]) -> list[Pod]:
-    found = kubernetes.pods(objects)
-    assert {pod.step for pod in found} == set(kubernetes.STEPS)
-    return found
-
-
 def test_objects_follow_the_schemas_of_kubernetes(objects: list[Document]):
     assert not [words for each in objects for words in kubernetes_schemas.complaints(each)]
 

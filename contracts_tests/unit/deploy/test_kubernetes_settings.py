@@ -26,18 +26,6 @@ BY_OPERATORS = {
 }
 
 
-@pytest.fixture(params=kubernetes.VARIANTS)
-def objects(request: pytest.FixtureRequest) -> list[Document]:
-    return kubernetes.variant(request.param)
-
-
-@pytest.fixture
-def pods(objects: list[Document]) -> list[Pod]:
-    found = kubernetes.pods(objects)
-    assert {pod.step for pod in found} == set(kubernetes.STEPS)
-    return found
-
-
 def test_image_is_ours_and_overlays_name_its_version(objects: list[Document], pods: list[Pod]):
     for pod in pods:
         repository, _, tag = pod.container["image"].partition(":")

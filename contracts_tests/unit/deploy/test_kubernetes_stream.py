@@ -12,7 +12,6 @@ import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
-import pytest
 from confluent_kafka.admin import AclBinding, ResourcePatternType
 
 from avro_data_contracts.contracts import settings
@@ -31,18 +30,6 @@ CONTRACTS = loading.load(CLONE / "schemas").contracts
 def stream() -> Pod:
     """The stream of the base, as it is written."""
     return kubernetes.pod_of(kubernetes.written(), "stream")
-
-
-@pytest.fixture(params=kubernetes.VARIANTS)
-def objects(request: pytest.FixtureRequest) -> list[Document]:
-    return kubernetes.variant(request.param)
-
-
-@pytest.fixture
-def pods(objects: list[Document]) -> list[Pod]:
-    found = kubernetes.pods(objects)
-    assert {pod.step for pod in found} == set(kubernetes.STEPS)
-    return found
 
 
 def test_there_is_at_most_one_stream_on_a_checkpoint(objects: list[Document], pods: list[Pod]):

@@ -23,9 +23,11 @@ from avro_data_contracts.contracts.errors import ConfigurationError, ServiceErro
 from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.streaming.__main__ import app
 from avro_data_contracts.streaming.run import streams
+from avro_data_contracts.streaming.run import watched as watched_files
 from avro_data_contracts.streaming.run.families import Families
 from avro_data_contracts.streaming.run.stopping import Stopping
-from avro_data_contracts.streaming.run.streams import Stream, Streams, Watched, same, wanted_of
+from avro_data_contracts.streaming.run.streams import Stream, Streams
+from avro_data_contracts.streaming.run.watched import Watched, same, wanted_of
 from contracts_tests.fixtures.clone import CLONE
 
 HEAD = "topic: {0}\nowner: t\ncompatibility: FULL\nsinks: {{postgres: {{table: {0}, primary_key: [id]}}}}\n"
@@ -108,7 +110,7 @@ def test_contracts_toml_and_files_that_go_during_a_look_are_seen_too(
         raise FileNotFoundError(2, "No such file or directory", "a/contract.yaml")
 
     with monkeypatch.context() as patched, capture_logs() as logged:
-        patched.setattr(streams, "read_folder", goes)
+        patched.setattr(watched_files, "read_folder", goes)
         assert [watched.changed() for _ in range(3)] == [None] * 3
     assert [one["event"] for one in logged] == ["the contracts cannot be read; their streams go on as before"]
     assert [watched.changed() for _ in range(3)] == [None] * 3
