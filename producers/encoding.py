@@ -34,24 +34,22 @@ class Encoded:
     Attributes:
         key, value: in Avro; the key is None if the contract has none.
         key_fields: the key before it was encoded.
+        headers: those that name the schemas; None for none.
     """
 
     key: bytes | None
     value: bytes
     key_fields: Mapping[str, Any] | None
+    headers: list[tuple[str, bytes]] | None
 
 
 class Encoder:
-    """Checks and encodes records of one contract.  It has no state, so several threads may call it.
-
-    Attributes:
-        headers: those of each message; None for none.
-    """
+    """Checks and encodes records of one contract.  It has no state, so several threads may call it."""
 
     def __init__(self, contract: Contract, value: Serializer, key: Serializer | None) -> None:
         self._value, self._key = value, key
         self._judge = Judge(contract.rules)
-        self.headers = [header for one in (key, value) if one is not None for header in one.headers] or None
+        self._headers = [header for one in (key, value) if one is not None for header in one.headers] or None
 
     @classmethod
     def of(cls, contract: Contract, registry: Registry) -> Self:
@@ -79,7 +77,7 @@ class Encoder:
             raise RejectedRecord("INVALID_RECORD", words) from None
         if broken is not None:
             raise RejectedRecord(broken.reason, broken.message, field=broken.field, rule=broken.name)
-        return Encoded(key, value, key_fields)
+        return Encoded(key, value, key_fields, self._headers)
 
     def _key_of(self, record: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, bytes | None]:
         serialize = self._key

@@ -22,10 +22,9 @@ class Keeper:
         self._next_mark = time.monotonic()
         self._next = self._next_mark + EVERY_S
 
-    def taken(self) -> None:
-        """All items that the source gave were sent or refused."""
+    def taken(self, now: float) -> None:
+        """All items that the source gave were sent or refused.  `now` is of time.monotonic, seconds."""
         self._place = self._source.place
-        now = time.monotonic()
         if now < self._next_mark or self._place is None:
             return
         self._publisher.mark(self._place)

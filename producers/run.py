@@ -182,21 +182,24 @@ class Run:
         return report
 
     def _work(self) -> str:
-        items = self._source.items(self._order.request)
+        items, rate = self._source.items(self._order.request), self._order.rate
         while True:
             with self._interruption.waiting:
                 item = next(items, None)
             if item is None:
-                self._taken()
+                self._taken(time.monotonic())
                 return "source"
             # The wait for the item may have been long.
-            if ended := self._ended() or self._pace():
+            if ended := self._ended(time.monotonic()):
+                return ended
+            if rate is not None and (ended := self._pace(rate)):
                 return ended
             self._take(item)
-            self._taken()
-            self._tell()
+            now = time.monotonic()
+            self._taken(now)
+            self._tell(now)
             # Before the next item, which may need a request.
-            if ended := self._ended():
+            if ended := self._ended(now):
                 return ended
 
     def _take(self, item: Item) -> None:
@@ -212,39 +215,38 @@ class Run:
             if self._identity is not None and self._counts_rows:
                 self._ids.add(self._identity(item.outcome))
 
-    def _taken(self) -> None:
+    def _taken(self, now: float) -> None:
         if self._keeper is not None:
-            self._keeper.taken()
+            self._keeper.taken(now)
 
-    def _ended(self) -> str:
+    def _ended(self, now: float) -> str:
         """Return why to stop now, empty for no reason."""
         if self._interruption.requested:
             return self._signal()
         if self._report.fetched == self._order.count:
             return "count"
-        if self._order.duration_s is not None and time.monotonic() - self._start >= self._order.duration_s:
+        if self._order.duration_s is not None and now - self._start >= self._order.duration_s:
             return "duration"
         return ""
 
-    def _pace(self) -> str:
+    def _pace(self, rate: float) -> str:
         """Wait for the next record's turn.  Return why to stop meanwhile, empty for no reason."""
-        if self._order.rate is None:
-            return ""
         # After a slow answer, the run makes up for a second of it at most.
         self._due = max(self._due, time.monotonic() - _LAG_S)
         while (left := self._due - time.monotonic()) > 0:
             self._publisher.wait(min(left, SLICE_S))
-            self._tell()
-            if ended := self._ended():
+            now = time.monotonic()
+            self._tell(now)
+            if ended := self._ended(now):
                 return ended
-        self._due += 1 / self._order.rate
+        self._due += 1 / rate
         return ""
 
     def _signal(self) -> str:
         return self._interruption.requested.name if self._interruption.requested else ""
 
-    def _tell(self) -> None:
-        if time.monotonic() >= self._next_show:
+    def _tell(self, now: float) -> None:
+        if now >= self._next_show:
             self._count()
             self._show(self._report)
             self._next_show = time.monotonic() + SHOW_EVERY_S

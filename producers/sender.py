@@ -108,7 +108,7 @@ class Sender:
 
     def send(self, encoded: Encoded, headers: Mapping[str, bytes] | None, on_delivery: OnDelivery | None) -> None:
         """Hand a message to the client; wait while its queue is full.  If it raises, the client does not have it."""
-        own = self._headers(headers)
+        own = _headers(encoded, headers)
         stretch, report = self.tally.of_record(encoded, on_delivery)
         before = self.tally.raise_errors if on_delivery is not None else self.raise_failures
         try:
@@ -119,7 +119,8 @@ class Sender:
 
     def offer(self, encoded: Encoded, headers: Mapping[str, bytes] | None, on_delivery: OnDelivery) -> bool:
         """As `send`, but never wait.  Return False when the client's queue is full."""
-        own = self._headers(headers)
+        self.ready()  # a caller may have waited since `encode`
+        own = _headers(encoded, headers)
         stretch, report = self.tally.of_record(encoded, on_delivery)
         try:
             taken = self.outbox.offer(self.topic, encoded.value, encoded.key, own, report)
@@ -159,10 +160,6 @@ class Sender:
         self.tally.raise_errors()
         if self.tally.counts.failed and (failures := self.tally.failures()):
             raise self._not_delivered(failures)
-
-    def _headers(self, own: Mapping[str, bytes] | None) -> list[tuple[str, bytes]] | None:
-        headers = self.ready().headers
-        return [*_checked(own), *(headers or ())] if own else headers
 
     def _check_process(self) -> None:
         """Raise ConfigurationError after a fork: the client's threads stayed behind, and a call would never end."""
@@ -207,6 +204,10 @@ class Sender:
                 if self._contract.spec.kafka.external
                 else "contracts register (in a clone: make register-schemas)",
             )
+
+
+def _headers(encoded: Encoded, own: Mapping[str, bytes] | None) -> list[tuple[str, bytes]] | None:
+    return [*_checked(own), *(encoded.headers or ())] if own else encoded.headers
 
 
 def _checked(headers: Mapping[str, bytes]) -> list[tuple[str, bytes]]:

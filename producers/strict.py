@@ -160,9 +160,10 @@ def _record(fields: tuple[_Field, ...]) -> Check:
             value = _as_dict(value, "is not a record")
         changed = None
         name = ""
+        get = value.get
         try:
             for name, check, fill, is_text, may_be_null in fields:
-                given = value.get(name, MISSING)
+                given = get(name, MISSING)
                 # Most values are one of these two, and a call for each would cost more than the rest of the check.
                 if (is_text and type(given) is str and given.isascii()) or (may_be_null and given is None):
                     continue

@@ -150,8 +150,11 @@ class Tally:
             partition, offset = message.partition(), message.offset()
             if partition is None or offset is None:  # the broker already had it from an earlier attempt
                 return
-            first, last = self.counts.offsets.get(partition, (offset, offset))
-            self.counts.offsets[partition] = (min(first, offset), max(last, offset))
+            first, last = self.counts.offsets.get(partition, (offset, -1))
+            if offset > last:  # as nearly always
+                self.counts.offsets[partition] = (first, offset)
+            elif offset < first:
+                self.counts.offsets[partition] = (offset, last)
 
     def _on_letter(self, stretch: Stretch, reason: str, error: KafkaError | None, message: Message) -> None:
         with self._lock:

@@ -239,9 +239,10 @@ def _record(fields: dict[str, _Shape], needed: tuple[str, ...], *, extra: bool) 
         changed = None
         name = ""
         looked = other_names = False
+        shape = fields.get
         try:
             for name, given in value.items():
-                field = fields.get(name)
+                field = shape(name)
                 if field is None:
                     if not looked:
                         looked, other_names = True, any(_other_name(one, fields) for one in value)

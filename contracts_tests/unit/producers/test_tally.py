@@ -44,7 +44,7 @@ class Model(RuleBasedStateMachine):
     @rule(kind=st.sampled_from(["record", "told", "letter"]))
     def send(self, kind: str) -> None:
         self.number += 1
-        encoded = Encoded(None, b"x", None)
+        encoded = Encoded(None, b"x", None, None)
         given = (
             self.tally.of_letter("NO")
             if kind == "letter"

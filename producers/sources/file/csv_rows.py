@@ -19,9 +19,9 @@ from avro_data_contracts.producers.rejection import Rejection
 from avro_data_contracts.producers.sources.file.failure import Broken, Unreadable
 from avro_data_contracts.producers.sources.file.inputs import Input
 from avro_data_contracts.producers.sources.file.lines import LONGEST, lines
-from avro_data_contracts.producers.sources.file.reading import Found, Place
+from avro_data_contracts.producers.sources.file.reading import Place
 from avro_data_contracts.producers.sources.file.streams import Stream, Streamed
-from avro_data_contracts.producers.sources.source import Record
+from avro_data_contracts.producers.sources.source import Item, Record
 
 #: Bytes that are not UTF-8, as `surrogateescape` has them.
 _ESCAPED: Final = re.compile("[\udc80-\udcff]")
@@ -36,10 +36,13 @@ class CsvRows(Streamed):
         super().__init__(given)
         self._schema = schema
         self._asked = asked
-        self._place = Place()
+        self.place = Place()
+        self.number = 0
+        self._read = Place()
         self._row = _Row()
 
-    def found(self, after: Place) -> Iterator[Found]:
+    def items(self, after: Place) -> Iterator[Item]:
+        self.place = after
         csv.field_size_limit(LONGEST)
         texts = self._texts(after)
         first = next(texts, None)
@@ -49,9 +52,10 @@ class CsvRows(Streamed):
         self._row = _Row(1, len(first))
         header = next(self._rows(rows), [])
         convert = self._convert(header)
-        self._row = _Row(self._place.number + 1, in_header=False)
+        self._row = _Row(self._read.number + 1, in_header=False)
         for row in self._rows(rows):
-            yield Found(_given(header, row), _outcome(header, row, convert), self._place, self._row.line)
+            self.place, self.number = self._read, self._row.line
+            yield Item(_given(header, row), _outcome(header, row, convert))
 
     def _convert(self, header: list[str]) -> Cells:
         where = f"{self._stream.name}, line 1"
@@ -72,7 +76,7 @@ class CsvRows(Streamed):
         """
         went_on = not after.end
         for line in lines(self._stream, Place()):
-            self._place = Place(line.number, line.end)
+            self._read = Place(line.number, line.end)
             if not went_on and not self._row.in_header:
                 if line.end <= after.end:
                     self._row = _Row(line.number + 1, in_header=False)
@@ -84,7 +88,7 @@ class CsvRows(Streamed):
                 what = f"the row has more than {LONGEST:,} bytes; is a quote not closed?"
                 raise Broken(what, where=self._row.place(self._stream))
             yield line.content.decode(errors="surrogateescape") + "\n"
-        if not went_on and self._place.end >= after.end:
+        if not went_on and self._read.end >= after.end:
             self._stream.head.check(after.head, self._stream.name)
         elif not went_on:
             raise Unreadable("it is shorter than what an earlier run read of it", where=self._stream.name)
@@ -103,7 +107,7 @@ class CsvRows(Streamed):
                 return
             if row:
                 yield row
-            self._row = _Row(self._place.number + 1, in_header=self._row.in_header)
+            self._row = _Row(self._read.number + 1, in_header=self._row.in_header)
 
 
 @dataclass

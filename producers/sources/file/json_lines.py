@@ -12,9 +12,9 @@ from avro_data_contracts.producers.plain.kinds import kind
 from avro_data_contracts.producers.rejection import Rejection
 from avro_data_contracts.producers.sources.file.inputs import Input
 from avro_data_contracts.producers.sources.file.lines import LONGEST, Line, lines
-from avro_data_contracts.producers.sources.file.reading import Found, Place
+from avro_data_contracts.producers.sources.file.reading import Place
 from avro_data_contracts.producers.sources.file.streams import BOM, Streamed
-from avro_data_contracts.producers.sources.source import Record
+from avro_data_contracts.producers.sources.source import Item, Record
 
 
 class JsonLines(Streamed):
@@ -25,11 +25,15 @@ class JsonLines(Streamed):
     def __init__(self, given: Input, schema: Schema, asked: Asked) -> None:
         super().__init__(given)
         self._convert = plain(schema, asked)
+        self.place = Place()
+        self.number = 0
 
-    def found(self, after: Place) -> Iterator[Found]:
+    def items(self, after: Place) -> Iterator[Item]:
+        self.place = after
         for line in lines(self._stream, after):
             if line.content and not line.content.isspace():
-                yield Found(line.content, self._outcome(line), Place(line.number, line.end), line.number)
+                self.place, self.number = Place(line.number, line.end), line.number
+                yield Item(line.content, self._outcome(line))
 
     def _outcome(self, line: Line) -> Record | Rejection:
         try:

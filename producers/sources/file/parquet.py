@@ -16,8 +16,8 @@ from avro_data_contracts.producers.rejection import Rejection
 from avro_data_contracts.producers.sources.file.failure import Unreadable
 from avro_data_contracts.producers.sources.file.heads import BYTES, Head
 from avro_data_contracts.producers.sources.file.inputs import STDIN, Input
-from avro_data_contracts.producers.sources.file.reading import Found, Place
-from avro_data_contracts.producers.sources.source import Record
+from avro_data_contracts.producers.sources.file.reading import Place
+from avro_data_contracts.producers.sources.source import Item, Record
 
 ROWS: Final = 1_000
 
@@ -38,6 +38,8 @@ class ParquetRows:
         self._convert = plain(schema, asked, typed=True)
         self._head = Head()
         self._read = 0
+        self.place = Place()
+        self.number = 0
         import pyarrow
         from pyarrow import parquet
 
@@ -61,13 +63,15 @@ class ParquetRows:
     def close(self) -> None:
         self._file.close()
 
-    def found(self, after: Place) -> Iterator[Found]:
+    def items(self, after: Place) -> Iterator[Item]:
+        self.place = after
         if after.head:
             self._head.check(after.head, self._name)
         for record in self._records():
             self._read += 1
             if self._read > after.end:
-                yield Found(Row(record), self._outcome(record), Place(self._read, self._read), self._read)
+                self.place, self.number = Place(self._read, self._read), self._read
+                yield Item(Row(record), self._outcome(record))
 
     def _records(self) -> Iterator[dict[str, Any]]:
         batches = self._file.iter_batches(batch_size=ROWS)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from avro_data_contracts.contracts.avro.nodes import Schema
 from avro_data_contracts.producers.plain.asked import Asked
-from avro_data_contracts.producers.rejection import Rejection
 from avro_data_contracts.producers.sources.file.inputs import Input
-from avro_data_contracts.producers.sources.source import Record
+from avro_data_contracts.producers.sources.source import Item
 
 
 class Place(NamedTuple):
@@ -26,20 +25,6 @@ class Place(NamedTuple):
     head: str = ""
 
 
-class Found(NamedTuple):
-    """A record, as `producers.sources.source.Item` has it, and its place.
-
-    Attributes:
-        place: where it ends.
-        number: of the line where it begins, or of its row.
-    """
-
-    given: Any
-    outcome: Record | Rejection
-    place: Place
-    number: int
-
-
 class Reader(Protocol):
     """One open file.
 
@@ -47,9 +32,13 @@ class Reader(Protocol):
         fraction: how much of it is read, 0 to 1; None if that cannot be known.
         unit: what `Place.number` counts.
         notes: what happened to the file while it was read; known at the end.
+        place: where the latest item ends.
+        number: of the line where the latest item begins, or of its row; 0 before the first.
     """
 
     unit: str
+    place: Place
+    number: int
 
     @property
     def fraction(self) -> float | None: ...
@@ -61,7 +50,7 @@ class Reader(Protocol):
         """Return `Place.head` for a place with that end."""
         ...
 
-    def found(self, after: Place) -> Iterator[Found]:
+    def items(self, after: Place) -> Iterator[Item]:
         """Yield what comes after that place.
 
         Raises:

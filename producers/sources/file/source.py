@@ -44,8 +44,6 @@ class FileSource:
         self._asked = asked or Asked()
         self._reader: Reader | None = None
         self._at = 0
-        self._place = Place()
-        self._number = 0
         self._ended: dict[int, Place] = {}
         self._before: dict[str, list[Any]] = {}
 
@@ -57,9 +55,9 @@ class FileSource:
 
     @property
     def position(self) -> str:
-        if not self._number or self._reader is None:
+        if self._reader is None or not self._reader.number:
             return ""
-        return f"{self._inputs[self._at].name}, {self._reader.unit} {self._number}"
+        return f"{self._inputs[self._at].name}, {self._reader.unit} {self._reader.number}"
 
     @property
     def fraction(self) -> float | None:
@@ -74,7 +72,7 @@ class FileSource:
     @property
     def place(self) -> tuple[int, Place]:
         """Which file, and where in it the latest item ends."""
-        return self._at, self._place
+        return self._at, self._reader.place if self._reader else Place()
 
     def state(self, place: tuple[int, Place]) -> dict[str, list[Any]]:
         """Return path -> line or row, bytes and head, of every file up to that place."""
@@ -92,18 +90,16 @@ class FileSource:
     def items(self, request: Request) -> Iterator[Item]:
         for number, one in enumerate(self._inputs):
             after = Place(*self._before.get(one.path, ()))
-            self._at, self._place, self._number = number, after, 0
-            self._reader = reader = _open(one, self._schema, self._asked)
+            reader = _open(one, self._schema, self._asked)
+            self._at, self._reader = number, reader
             try:
-                for found in reader.found(after):
-                    self._place, self._number = found.place, found.number
-                    yield Item(found.given, found.outcome)
+                yield from reader.items(after)
             finally:
                 reader.close()
-            self._ended[number] = self._place._replace(head=reader.head(self._place.end))
+            self._ended[number] = reader.place._replace(head=reader.head(reader.place.end))
             for note in reader.notes:
                 log.warning("the file has changed", file=one.name, note=note)
-            if not self._place.number:
+            if not reader.place.number:
                 log.warning("the file has no records", file=one.name)
 
 
