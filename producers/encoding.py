@@ -48,6 +48,8 @@ class Encoder:
 
     def __init__(self, contract: Contract, value: Serializer, key: Serializer | None) -> None:
         self._value, self._key = value, key
+        #: What the value has checked, the key need not check again.
+        self._key_is_part = key is not None and key.is_part_of(value)
         self._judge = Judge(contract.rules)
         self._headers = [header for one in (key, value) if one is not None for header in one.headers] or None
 
@@ -66,8 +68,13 @@ class Encoder:
         """
         try:
             given: Any = record if isinstance(record, dict) else fields_of(record)
-            key_fields, key = self._key_of(given)
-            value = self._value(given)
+            key_fields = self._key_fields(given)
+            checked_key = None if key_fields is None or self._key_is_part else self._checked_key(key_fields)
+            written = self._value.check(given)
+            key = None
+            if self._key is not None and key_fields is not None:
+                key = self._key.write(checked_key or {name: written[name] for name in key_fields})
+            value = self._value.write(written)
             broken = self._judge.first_broken(given)
         except Misfit as misfit:
             raise RejectedRecord("INVALID_RECORD", misfit.told("field"), field=misfit.path) from None
@@ -79,17 +86,20 @@ class Encoder:
             raise RejectedRecord(broken.reason, broken.message, field=broken.field, rule=broken.name)
         return Encoded(key, value, key_fields, self._headers)
 
-    def _key_of(self, record: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, bytes | None]:
-        serialize = self._key
-        if serialize is None:
-            return None, None
+    def _key_fields(self, record: Mapping[str, Any]) -> dict[str, Any] | None:
+        if self._key is None:
+            return None
         try:
-            key = {name: record[name] for name in serialize.fields}
+            return {name: record[name] for name in self._key.fields}
         except KeyError as error:
             name = error.args[0]
             raise RejectedRecord("INVALID_RECORD", f"the key needs a field {name!r}", field=name) from None
+
+    def _checked_key(self, key: dict[str, Any]) -> dict[str, Any]:
+        assert self._key is not None
         try:
-            return key, serialize(key)
+            found: dict[str, Any] = self._key.check(key)
+            return found
         except Misfit as misfit:
             raise RejectedRecord("INVALID_RECORD", misfit.told("the key's field"), field=misfit.path) from None
 

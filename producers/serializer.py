@@ -10,7 +10,7 @@ from typing import Any
 import fastavro
 from fastavro.schema import SchemaParseException, UnknownType
 
-from avro_data_contracts.contracts.avro.nodes import Record
+from avro_data_contracts.contracts.avro.nodes import Logical, Primitive, Record
 from avro_data_contracts.contracts.catalog.choices import SchemaIdPlace
 from avro_data_contracts.contracts.catalog.contract import Subject
 from avro_data_contracts.contracts.errors import ConfigurationError
@@ -40,12 +40,14 @@ class Serializer:
         place: where the id goes.
 
     Attributes:
+        check: returns a record as `write` takes it; raises Misfit.
         fields: names of the record's fields.
         headers: those of each message; none if the id is in front of the body.
     """
 
     def __init__(self, subject: Subject, registered: RegisteredSchema, place: SchemaIdPlace) -> None:
-        self._strict = strict.compile_record(subject.schema)
+        self._subject = subject
+        self.check = strict.compile_record(subject.schema)
         self._schema = fastavro.parse_schema(json.loads(subject.schema_text))
         schema_id = _ID + registered.schema_id.to_bytes(4, "big")
         self.headers: tuple[tuple[str, bytes], ...] = ()
@@ -58,7 +60,25 @@ class Serializer:
 
     def __call__(self, record: dict[str, Any]) -> bytes:
         """Return the message's bytes.  Raises Misfit, and RecursionError if the record is nested too deeply."""
-        written = self._strict(record)
+        return self.write(self.check(record))
+
+    def is_part_of(self, other: Serializer) -> bool:
+        """Whether each field is one of the other's too, with the same simple type: what fits there fits here."""
+        theirs = other._types
+        return all(kind is not None and theirs.get(name) == kind for name, kind in self._types.items())
+
+    @property
+    def _types(self) -> dict[str, tuple[str, Logical | None] | None]:
+        """The type of each field; None for one that is not simple."""
+        found = {
+            name: self._subject.schema.resolve(field.type) for name, field in self._subject.record.by_name.items()
+        }
+        return {
+            name: (node.type, node.logical) if isinstance(node, Primitive) else None for name, node in found.items()
+        }
+
+    def write(self, written: dict[str, Any]) -> bytes:
+        """Return the message's bytes of a record that `check` gave."""
         message = io.BytesIO()
         message.write(self._prefix)
         fastavro.schemaless_writer(message, self._schema, written)

@@ -7,6 +7,8 @@ import itertools
 import json
 import re
 import types
+import uuid
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -25,6 +27,7 @@ from avro_data_contracts.producers.serializer import Serializer
 from contracts_tests.fixtures import contract_files
 from contracts_tests.fixtures.clone import CLONE
 
+MONEY = {"type": "bytes", "logicalType": "decimal", "precision": 4, "scale": 2}
 MOMENT = {"type": "long", "logicalType": "timestamp-millis"}
 LOCAL = {"type": "long", "logicalType": "local-timestamp-micros"}
 
@@ -58,6 +61,49 @@ class Written:
 def test_mappings_and_written_classes_give_the_same_message(shape: Any) -> None:
     made = encoder(contract(("amount", "int")))
     assert made(shape({"id": "a", "amount": 5})).value == b"\0\0\0\0\7\2a\x0a"
+
+
+KEYS: list[tuple[Any, Any, Any]] = [
+    # Type in the value, type in the key, and a record's field.
+    ("string", "string", "ä"),
+    ("long", "long", -(2**40)),
+    ({"type": "string", "logicalType": "uuid"}, {"type": "string", "logicalType": "uuid"}, uuid.UUID(int=7)),
+    (MOMENT, MOMENT, dt.datetime(2024, 2, 29, 1, 2, 3, 4000, tzinfo=dt.UTC)),
+    (MONEY, MONEY, Decimal("1.20")),
+    ("int", "long", 7),
+    (MONEY, {**MONEY, "precision": 9}, Decimal("1.20")),
+    (["null", "string"], ["null", "string"], "a"),
+    (["null", "string"], "string", "a"),
+    ({"type": "string", "logicalType": "uuid"}, "string", str(uuid.UUID(int=7))),
+]
+
+
+@pytest.mark.parametrize(("of_value", "of_key", "field"), KEYS, ids=[str(one[:2]) for one in KEYS])
+def test_key_is_what_the_keys_own_serializer_writes(of_value: Any, of_key: Any, field: Any) -> None:
+    files = {
+        "orders__value_avsc": contract_files.record(("id", "string"), ("part", of_value)),
+        "orders__key_avsc": contract_files.record(("part", of_key), name="shop.Key"),
+    }
+    one = contract_files.load(**files, orders__contract_yaml=f"{contract_files.CONTRACT}key: key.avsc\n").get(
+        "orders"
+    )
+    assert one.key is not None
+    own = Serializer(one.key, RegisteredSchema(7, one.key.schema_text), SchemaIdPlace.prefix)
+    made = encoder(one)({"id": "a", "part": field})
+    assert made.key == own({"part": field})
+    assert made.key_fields == {"part": field}
+
+
+def test_value_that_fits_the_value_and_not_the_key_is_refused() -> None:
+    files = {
+        "orders__value_avsc": contract_files.record(("id", "string"), ("part", "long")),
+        "orders__key_avsc": contract_files.record(("part", "int"), name="shop.Key"),
+    }
+    one = contract_files.load(**files, orders__contract_yaml=f"{contract_files.CONTRACT}key: key.avsc\n").get(
+        "orders"
+    )
+    with pytest.raises(RejectedRecord, match="the key's field part"):
+        encoder(one)({"id": "a", "part": 2**40})
 
 
 @pytest.mark.parametrize("given_", [None, 5, "text", b"{}", [("id", "a")], Written, object()])
