@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from avro_data_contracts.contracts import report
+from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.export.python_types import Style
 from avro_data_contracts.contracts.options import FolderHere, complete_name
+
+if TYPE_CHECKING:
+    from avro_data_contracts.contracts.catalog.contract import Contract
+    from avro_data_contracts.contracts.catalog.loading import Catalog
 
 export = typer.Typer(help="Print the contracts in other formats.", no_args_is_help=True)
 
@@ -28,11 +34,47 @@ def export_odcs(
 ) -> None:
     """Print contracts as YAML of the Open Data Contract Standard 3.1 (docs/how-to/export.md)."""
     from avro_data_contracts.contracts.catalog import loading
-    from avro_data_contracts.contracts.export import odcs
+    from avro_data_contracts.contracts.export import odcs, yaml_out
 
     current = loading.load(context.obj.folder)
     chosen = [current.get(contract)] if contract else current.contracts.values()
-    report.text("---\n".join(odcs.as_yaml(odcs.of(one, server)) for one in chosen))
+    report.text(yaml_out.texts(odcs.of(one, server) for one in chosen))
+
+
+@export.command(name="asyncapi")
+def export_asyncapi(
+    context: typer.Context,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="NAME", help="Names of contracts (their folders).", autocompletion=complete_name),
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All contracts, in one document.")] = False,
+    server: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[NAME=]HOST:PORT",
+            help="Kafka's address, for the key `servers`; kafka-secure://HOST:PORT for TLS.",
+        ),
+    ] = None,
+    registry: Annotated[str, typer.Option(metavar="URL", help="The schema registry of these servers.")] = "",
+    title: Annotated[str, typer.Option(help="The title. Default: the name of the contract.")] = "",
+    document_version: Annotated[str, typer.Option(metavar="VERSION", help="The version of the document.")] = "1.0.0",
+    schemas: FolderHere = None,
+) -> None:
+    """Print contracts as one document of AsyncAPI 3.0, in YAML (docs/how-to/export.md)."""
+    from avro_data_contracts.contracts.catalog import loading
+    from avro_data_contracts.contracts.export import asyncapi, yaml_out
+
+    servers = asyncapi.servers(server or (), registry)
+    chosen = _chosen(loading.load(context.obj.folder), names, everything)
+    report.text(yaml_out.text(asyncapi.of(chosen, servers, title, document_version)))
+
+
+def _chosen(current: Catalog, names: Sequence[str] | None, everything: bool) -> list[Contract]:
+    """The contracts that the command line names."""
+    if everything == bool(names):
+        raise ConfigurationError("which contracts?", where="NAME", fix="name some, or give --all alone")
+    return [current.get(name) for name in dict.fromkeys(names)] if names else list(current.contracts.values())
 
 
 @export.command(name="python")

@@ -9,8 +9,6 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
-import yaml
-
 from avro_data_contracts.contracts.avro.nodes import (
     AnyType,
     Array,
@@ -109,22 +107,6 @@ def of(contract: Contract, bootstrap: str = "") -> dict[str, Any]:
         consumers=[_consumer(one) for one in spec.consumers],
     )
     return document
-
-
-def as_yaml(document: dict[str, Any]) -> str:
-    """Return the document as YAML, in the order of its keys; the same contract gives the same text."""
-    return yaml.dump(document, Dumper=_Plain, sort_keys=False, allow_unicode=True, width=110)
-
-
-#: The dumper in C, where it is installed: it is ten times as fast.
-_FASTEST: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-
-
-class _Plain(_FASTEST):  # type: ignore[misc]
-    """Writes a repeated value in full, because anchors are hard to read."""
-
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
 
 
 def _value(contract: Contract) -> dict[str, Any]:
