@@ -33,12 +33,12 @@ def export_odcs(
     schemas: FolderHere = None,
 ) -> None:
     """Print contracts as YAML of the Open Data Contract Standard 3.1 (docs/how-to/export.md)."""
-    from avro_data_contracts.contracts.catalog import loading
     from avro_data_contracts.contracts.export import odcs, yaml_out
 
-    current = loading.load(context.obj.folder)
+    loaded, texts = context.obj.current()
+    current = loaded.whole()
     chosen = [current.get(contract)] if contract else current.contracts.values()
-    report.text(yaml_out.texts(odcs.of(one, server) for one in chosen))
+    report.text(yaml_out.texts(odcs.of(one, server, texts.by_path[one.file]) for one in chosen))
 
 
 @export.command(name="asyncapi")
