@@ -10,12 +10,25 @@ import typer
 
 from avro_data_contracts.contracts import report
 from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.export.definition import Definition
 from avro_data_contracts.contracts.export.python_types import Style
 from avro_data_contracts.contracts.options import FolderHere, complete_name
 
 if TYPE_CHECKING:
     from avro_data_contracts.contracts.catalog.contract import Contract
     from avro_data_contracts.contracts.catalog.loading import Catalog
+
+_Named = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="NAME", help="Names of contracts (their folders).", autocompletion=complete_name),
+]
+_Servers = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="[NAME=]HOST:PORT", help="Kafka's address, for the key `servers`; kafka-secure://HOST:PORT for TLS."
+    ),
+]
+_Registry = Annotated[str, typer.Option(metavar="URL", help="The schema registry of these servers.")]
 
 export = typer.Typer(help="Print the contracts in other formats.", no_args_is_help=True)
 
@@ -44,19 +57,10 @@ def export_odcs(
 @export.command(name="asyncapi")
 def export_asyncapi(
     context: typer.Context,
-    names: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="NAME", help="Names of contracts (their folders).", autocompletion=complete_name),
-    ] = None,
+    names: _Named = None,
     everything: Annotated[bool, typer.Option("--all", help="All contracts, in one document.")] = False,
-    server: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="[NAME=]HOST:PORT",
-            help="Kafka's address, for the key `servers`; kafka-secure://HOST:PORT for TLS.",
-        ),
-    ] = None,
-    registry: Annotated[str, typer.Option(metavar="URL", help="The schema registry of these servers.")] = "",
+    server: _Servers = None,
+    registry: _Registry = "",
     title: Annotated[str, typer.Option(help="The title. Default: the name of the contract.")] = "",
     document_version: Annotated[str, typer.Option(metavar="VERSION", help="The version of the document.")] = "1.0.0",
     schemas: FolderHere = None,
@@ -68,6 +72,35 @@ def export_asyncapi(
     servers = asyncapi.servers(server or (), registry)
     chosen = _chosen(loading.load(context.obj.folder), names, everything)
     report.text(yaml_out.text(asyncapi.of(chosen, servers, title, document_version)))
+
+
+@export.command(name="backstage")
+def export_backstage(
+    context: typer.Context,
+    names: _Named = None,
+    everything: Annotated[bool, typer.Option("--all", help="All contracts.")] = False,
+    definition: Annotated[Definition, typer.Option(help="What describes an API.")] = Definition.asyncapi,
+    lifecycle: Annotated[str, typer.Option(help="The lifecycle of the APIs.")] = "production",
+    source: Annotated[
+        str,
+        typer.Option(
+            metavar="URL", help="Where the files of the repository are, for links: https://HOST/…/blob/main"
+        ),
+    ] = "",
+    server: _Servers = None,
+    registry: _Registry = "",
+    schemas: FolderHere = None,
+) -> None:
+    """Print entities for Backstage's software catalog, as catalog-info.yaml (docs/how-to/export.md)."""
+    from avro_data_contracts.contracts.catalog import loading
+    from avro_data_contracts.contracts.export import asyncapi, backstage, yaml_out
+    from avro_data_contracts.contracts.history import git
+
+    servers = tuple(asyncapi.servers(server or (), registry))
+    told = backstage.Told(definition, lifecycle, source, servers)
+    chosen = _chosen(loading.load(context.obj.folder), names, everything)
+    from_top = git.from_top(context.obj.folder) if source else str
+    report.text(yaml_out.texts(backstage.of(chosen, told, from_top)))
 
 
 def _chosen(current: Catalog, names: Sequence[str] | None, everything: bool) -> list[Contract]:

@@ -18,6 +18,7 @@ from avro_data_contracts.contracts.catalog.choices import SchemaIdPlace
 from avro_data_contracts.contracts.catalog.contract import Contract, DeadLetterSpec, Subject, TopicSpec
 from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.export import json_schema
+from avro_data_contracts.contracts.export.plain_names import PlainNames
 
 VERSION: Final = "3.0.0"
 #: The version of the document, which never changes by itself: only the schemas in the registry have versions.
@@ -26,7 +27,6 @@ AVRO: Final = "application/vnd.apache.avro"
 AVRO_SCHEMA: Final = f"{AVRO};version=1.9.0"
 _BINDING: Final = {"bindingVersion": "0.5.0"}
 _SERVER: Final = re.compile(r"(?:([A-Za-z0-9_-]+)=)?(?:(kafka|kafka-secure)://)?([^\s/=,]+:[0-9]{1,5})")
-_NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9._-]")
 #: Settings of a topic that the binding has as numbers.
 _NUMBERS: Final = ("retention.ms", "retention.bytes", "delete.retention.ms", "max.message.bytes")
 #: Headers of a dead letter -> what each says, and whether every one has it.
@@ -86,7 +86,7 @@ def of(
     Args:
         title: by default, the name of the contract, or `Data contracts`.
     """
-    names = _Names()
+    names = PlainNames()
     refused = names.of("dead_letter")
     document: dict[str, Any] = {
         "asyncapi": VERSION,
@@ -272,20 +272,3 @@ def avro(schema: Schema) -> Any:
             one[inside] for inside in ("items", "values") if one["type"] in ("array", "map") and inside in one
         ]
     return document
-
-
-class _Names:
-    """Makes names that a reference can have, each once."""
-
-    def __init__(self) -> None:
-        self._taken: set[str] = set()
-
-    def of(self, name: str) -> str:
-        """Return the name itself, if it has only letters, digits, `.`, `_` and `-`."""
-        plain = _NOT_IN_NAMES.sub("_", name)
-        found, number = plain, 1
-        while found in self._taken:
-            number += 1
-            found = f"{plain}_{number}"
-        self._taken.add(found)
-        return found

@@ -22,7 +22,7 @@ class _Plain(_FASTEST):  # type: ignore[misc]
 
 
 def _text(dumper: Any, data: str) -> Any:
-    style = "'" if _NUMBERS.fullmatch(data) else None
+    style = "|" if "\n" in data else "'" if _NUMBERS.fullmatch(data) else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", data, style=style)
 
 
