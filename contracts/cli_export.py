@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -101,6 +103,22 @@ def export_backstage(
     chosen = _chosen(loading.load(context.obj.folder), names, everything)
     from_top = git.from_top(context.obj.folder) if source else str
     report.text(yaml_out.texts(backstage.of(chosen, told, from_top)))
+
+
+@export.command(name="openlineage")
+def export_openlineage(
+    context: typer.Context,
+    names: _Named = None,
+    everything: Annotated[bool, typer.Option("--all", help="All contracts.")] = False,
+    schemas: FolderHere = None,
+) -> None:
+    """Print what producer and stream read and write as events of OpenLineage, in lines (docs/how-to/lineage.md)."""
+    from avro_data_contracts.contracts.catalog import loading
+    from avro_data_contracts.contracts.lineage import events, runs
+
+    chosen = _chosen(loading.load(context.obj.folder), names, everything)
+    found = events.static(chosen, context.obj.settings, runs.namespace(), datetime.now(UTC))
+    report.lines([json.dumps(one, ensure_ascii=False) for one in found], ())
 
 
 def _chosen(current: Catalog, names: Sequence[str] | None, everything: bool) -> list[Contract]:
