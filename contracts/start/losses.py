@@ -34,7 +34,9 @@ def _of(given: Any, again: Any, path: str, place: str) -> Iterator[tuple[str, st
             inner = f"{path}.{key}" if path else str(key)
             if key in again:
                 yield from _of(one, again[key], inner, place)
-            elif one not in (None, "", [], {}):
+            elif isinstance(one, Mapping):
+                yield from _of(one, {}, inner, place)
+            elif one not in (None, "", []):
                 yield inner, place, f"left out{_shown(one)}"
     elif isinstance(given, list) and isinstance(again, list):
         known = {_name(one): one for one in again}

@@ -30,7 +30,7 @@ from avro_data_contracts.contracts.start.layout import Made
 #: More values than that are a mistake, or meant to keep whoever reads the file busy.
 MOST_VALUES: Final = 1_000_000
 _SAFE: Final = re.compile(r"(?!\.)[\w.-]+(/(?!\.)[\w.-]+)*")
-_NO_TOPIC: Final = re.compile(r"[^a-zA-Z0-9._-]")
+_NO_TOPIC, _NO_FIELD = re.compile(r"[^a-zA-Z0-9._-]"), re.compile(r"[^a-zA-Z0-9_]")
 _UNITS: Final = {"d": 86_400_000, "day": 86_400_000, "days": 86_400_000, "h": 3_600_000, "hours": 3_600_000}
 _LONGEST_DAYS: Final = 100_000_000
 _HEAD: Final = "# Written by `contracts init` from {}.  All keys: docs/reference/contract.md\n"
@@ -135,7 +135,7 @@ class _Maker:
             self._contract(one, keys[0] if keys else None, topic, len(values) == 1)
         return self._made
 
-    def _contract(self, source: Mapping[str, Any], key: Mapping[str, Any] | None, topic: str, alone: bool) -> None:
+    def _contract(self, source: dict[str, Any], key: dict[str, Any] | None, topic: str, alone: bool) -> None:
         name = self._name(source, topic, alone)
         head = f"{name}{CONTRACT_ENDING}"
         if head in self._taken or head in self._made.files:
@@ -157,10 +157,11 @@ class _Maker:
             file = f"{name}.key.avsc"
             self._made.files[file] = self._schema(key, f"{name}_key")[1]
             contract["key"] = file.rpartition("/")[2]
-        self._made.files[head] = _HEAD.format(self._file) + yaml_out.text(contract)
+        hints = "" if isinstance(written, Mapping) else _hints(source, name)
+        self._made.files[head] = _HEAD.format(self._file) + yaml_out.text(contract) + hints
         self._made.made.append(Made(head, schema.type.fullname if schema.type else "", topic, f"{name}.avsc"))
 
-    def _schema(self, source: Mapping[str, Any], name: str) -> tuple[Schema, str]:
+    def _schema(self, source: dict[str, Any], name: str) -> tuple[Schema, str]:
         """The schema that the object has as Avro, or else one that its properties give."""
         avro = _custom(source, odcs.AVRO_SCHEMA)
         if isinstance(avro, str):
@@ -219,9 +220,9 @@ class _Maker:
                 return str(int(days * unit))
         return ""
 
-    def _list(self, key: str, needed: bool = True) -> list[Mapping[str, Any]]:
+    def _list(self, key: str, needed: bool = True) -> list[dict[str, Any]]:
         found = self._content.get(key)
-        if isinstance(found, list) and all(isinstance(one, Mapping) for one in found):
+        if isinstance(found, list) and all(isinstance(one, dict) for one in found):
             return found
         if not needed:
             return []
@@ -229,6 +230,19 @@ class _Maker:
 
     def _wrong(self, what: str, fix: str) -> ConfigurationError:
         return _wrong(self._made.where, what, fix)
+
+
+def _hints(source: Mapping[str, Any], name: str) -> str:
+    """A comment with the primary key of the object; empty if it has none."""
+    listed = source.get("properties")
+    keys = [one for one in listed if isinstance(one, Mapping)] if isinstance(listed, list) else []
+    keys = [one for one in keys if one.get("primaryKey") is True]
+    if not keys:
+        return ""
+    fields = ", ".join(_NO_FIELD.sub("_", str(one.get("name"))) for one in keys)
+    table = _NO_FIELD.sub("_", name.rpartition("/")[2].lower())
+    head = "# The document's primary key, for sinks:\n# sinks:\n#   postgres: "
+    return f"{head}{{table: {table}, primary_key: [{fields}]}}\n"
 
 
 def _losses(made: _Document, current: loading.Catalog, texts: Mapping[str, str]) -> Iterator[str]:

@@ -1,7 +1,8 @@
 """The Avro schema of an object of the Open Data Contract Standard that was not exported from one.  Pure.
 
 `logicalType` decides the kind of a type, and `physicalType` (an Avro or an SQL type) its size.  What neither tells
-stays undecided, in words.
+stays undecided, in words.  A `physicalType` that the Avro type says exactly is taken out of the object, so that
+nobody takes it for lost.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ class Types:
         self.doubts: list[str] = []
         self._taken: set[str] = set()
 
-    def record(self, wanted: str, source: Mapping[str, Any], at: str, namespace: str = "") -> dict[str, Any]:
+    def record(self, wanted: str, source: dict[str, Any], at: str, namespace: str = "") -> dict[str, Any]:
         """Return the record of an object, or of a property with properties.
 
         Args:
@@ -103,7 +104,7 @@ class Types:
             names.append(fields[-1]["name"])
         return {**found, "fields": fields}
 
-    def _field(self, source: Mapping[str, Any], around: str, owner: str, taken: list[str]) -> dict[str, Any]:
+    def _field(self, source: dict[str, Any], around: str, owner: str, taken: list[str]) -> dict[str, Any]:
         written = _words(source.get("name")) or "_"
         name = written if not fault_of(written) and written not in taken else samples.field_name(written, taken)
         at = f"{around}.{name}" if around else name
@@ -119,7 +120,7 @@ class Types:
             found[TAGS] = tags
         return found
 
-    def _type(self, source: Mapping[str, Any], at: str, owner: str) -> Any:
+    def _type(self, source: dict[str, Any], at: str, owner: str) -> Any:
         logical = _words(source.get("logicalType"))
         physical = " ".join(_words(source.get("physicalType")).lower().split())
         options = source.get("logicalTypeOptions")
@@ -131,11 +132,14 @@ class Types:
             return {"type": "map", "values": "string"}
         if logical == "array" or (not logical and "items" in source):
             items = source.get("items")
-            if isinstance(items, Mapping):
+            if isinstance(items, dict):
                 return {"type": "array", "items": self._type(items, at, owner)}
             self._doubt(at, "does not say what its items are, so they are texts")
             return {"type": "array", "items": "string"}
-        return self._scalar(at, logical, physical, options)
+        found = self._scalar(at, logical, physical, options)
+        if found == _physical(physical)[1] and ("(" not in physical or _DECIMAL.fullmatch(physical)):
+            del source["physicalType"]
+        return found
 
     def _scalar(self, at: str, logical: str, physical: str, options: Mapping[str, Any]) -> Any:
         fits, exact = _physical(physical)
@@ -200,8 +204,8 @@ def _tags(source: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _items(value: Any) -> list[Mapping[str, Any]]:
-    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
+def _items(value: Any) -> list[dict[str, Any]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 def _words(value: Any) -> str:

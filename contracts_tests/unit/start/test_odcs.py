@@ -278,14 +278,45 @@ def test_document_of_somebody_else_becomes_a_contract(tmp_path: Path) -> None:
         'lost: schema.properties.classification: "pii" becomes "PII" (tbl.payer e-mail)',
         'lost: schema.properties.quality: left out: {"type": "library", "metric": "duplicateValues", "mustBe": … '
         "(tbl.state)",
-        'lost: schema.properties.physicalType: "DECIMAL(12, 2)" becomes "bytes (decimal(12,2))" (tbl.amount)',
-        'lost: schema.properties.physicalType: "TIMESTAMP WITH TIME ZONE" becomes "long (timestamp-micros)" '
-        "(tbl.paid_at)",
     ]
 
 
 def optional(name: str, kind: Any) -> dict[str, Any]:
     return {"name": name, "type": ["null", kind], "default": None}
+
+
+LIMITED: list[dict[str, Any]] = [
+    {"name": "code", "logicalType": "string", "logicalTypeOptions": {"minLength": 2, "maxLength": 8, "format": "x"}},
+    {"name": "n", "logicalType": "integer", "logicalTypeOptions": {"minimum": 1, "exclusiveMaximum": 9}},
+    {"name": "late", "logicalType": "date", "logicalTypeOptions": {"maximum": "soon"}},
+    {"name": "day", "logicalType": "date", "logicalTypeOptions": {"minimum": "2020-01-01"}},
+]
+
+
+def test_limits_of_a_type_become_rules_or_are_told(tmp_path: Path) -> None:
+    made, notes = imported(tmp_path, {**FOREIGN, "name": "t", "schema": [{"name": "T", "properties": LIMITED}]})
+    rules = loading.from_files(made, "schemas").get("t").spec.rules
+    assert {one.name: one.asks for one in rules} == {
+        "code_length": {"field": "code", "min_length": 2, "max_length": 8},
+        "n_range": {"field": "n", "min": 1},
+        "day_range": {"field": "day", "min": "2020-01-01"},
+    }
+    assert [one for one in notes if "logicalTypeOptions" in one] == [
+        'lost: schema.properties.logicalTypeOptions.format: left out: "x" (T.code)',
+        "lost: schema.properties.logicalTypeOptions.exclusiveMaximum: left out: 9 (T.n)",
+        'lost: schema.properties.logicalTypeOptions.maximum: left out: "soon" (T.late)',
+    ]
+
+
+def test_primary_key_is_a_hint_for_tables(tmp_path: Path) -> None:
+    made, _ = imported(tmp_path, FOREIGN)
+    hints = made["Seller_payments__v1_.contract.yaml"].partition("# The document's primary key, for sinks:\n")[2]
+    assert "sinks:" in hints
+    sinks = "".join(line.removeprefix("# ") + "\n" for line in hints.splitlines())
+    head = made["Seller_payments__v1_.contract.yaml"] + sinks
+    found = loading.from_files({**made, "Seller_payments__v1_.contract.yaml": head}, "schemas")
+    [table] = found.get("Seller_payments__v1_").sinks
+    assert (table.qualified, table.primary_key) == ("public.seller_payments__v1_", ["id"])
 
 
 def test_each_object_of_a_document_becomes_a_contract(tmp_path: Path) -> None:
