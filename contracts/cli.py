@@ -62,8 +62,9 @@ def init(
         str | None,
         typer.Option(
             "--from",
-            metavar="FILE|URL",
-            help="Infer a schema instead: from FILE.jsonl, FILE.csv, or postgresql://USER@HOST/DATABASE?table=TABLE.",
+            metavar="FILE|URL|odcs",
+            help="Infer a schema instead: from FILE.jsonl, FILE.csv, or postgresql://USER@HOST/DATABASE?table=TABLE. "
+            "Or from documents of the Open Data Contract Standard: FILE.yaml, or odcs, with the file as FOLDER.",
         ),
     ] = None,
     owner: Annotated[str, typer.Option(help="The owner of the contracts.")] = "unknown",
@@ -81,6 +82,8 @@ def init(
         init_from_registry(context.obj, source, folder, owner, output, dry_run)
         return
     keys = {"owner": owner, "compatibility": compatibility.value}
+    if source == "odcs":
+        source, folder = f"odcs:{folder}", Path()
     started = starts.over(folder, keys) if source is None else inferred.of(source, folder, keys)
     if not dry_run:
         starts.write(started)

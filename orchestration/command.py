@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from avro_data_contracts.contracts.errors import EXIT_BUG, EXIT_FINDINGS, EXIT_OK, EXIT_USAGE
+from avro_data_contracts.contracts.lineage import runs
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -42,6 +44,7 @@ class Command(BaseOperator):
     ui_color = "#e6f2ee"
     # The running command.
     _process: subprocess.Popen[str] | None = None
+    _told: runs.Told | None = None
 
     def __init__(
         self, *, commands: Sequence[Sequence[str]], stdin: str = "", as_json: bool = False, **kwargs: Any
@@ -59,9 +62,15 @@ class Command(BaseOperator):
             AirflowException: a command exited with any other code except 0.
         """
         *before, last = self.commands
-        for command in before:
-            self._run(command)
-        printed = self._run(last, self.stdin, quiet=self.as_json)
+        with runs.of_task(f"{self.dag_id}.{self.task_id}", self.owner) as told:
+            self._told = told
+            try:
+                for command in before:
+                    self._run(command)
+                printed = self._run(last, self.stdin, quiet=self.as_json)
+            except AirflowException as error:
+                told.error = str(error)
+                raise
         if not self.as_json:
             return None
         document = json.loads(printed)
@@ -90,6 +99,7 @@ class Command(BaseOperator):
             text=True,
             encoding="utf-8",
             errors="replace",
+            env={**os.environ, runs.PARENT: self._told.id} if self._told and self._told.id else None,
             # A session of its own, so that it can outlive this process and finish its batch.
             start_new_session=True,
         )

@@ -88,7 +88,7 @@ def _parsed(text: str, where: str, model: type[_Model], given: dict[str, Any]) -
             line=1,
             fix=f"write a mapping with the keys {', '.join(model.model_fields)}",
         )
-    if _size(node, {}) > MOST_VALUES:
+    if yaml_text.size(node) > MOST_VALUES:
         what = f"its aliases (*name) stand for more than {MOST_VALUES:,} values"
         raise ConfigurationError(
             what, file=where, line=1, fix="write the values out where they are needed, without aliases"
@@ -98,16 +98,6 @@ def _parsed(text: str, where: str, model: type[_Model], given: dict[str, Any]) -
         return model.model_validate({**given, **document})
     except ValidationError as error:
         raise _as_configuration_error(error, node, document, where, model) from None
-
-
-def _size(node: yaml.Node, known: dict[int, int]) -> int:
-    """How many values a node has, those of its aliases included."""
-    if id(node) not in known:
-        known[id(node)] = 1  # an alias inside of what it stands for
-        inner = node.value if isinstance(node, (yaml.MappingNode, yaml.SequenceNode)) else ()
-        parts = (each for one in inner for each in (one if isinstance(one, tuple) else (one,)))
-        known[id(node)] = 1 + sum(_size(one, known) for one in parts)
-    return known[id(node)]
 
 
 def _refuse_duplicates(node: yaml.Node, where: str) -> None:

@@ -50,3 +50,17 @@ def load(text: str) -> Any:
 def compose(text: str) -> yaml.Node | None:
     """Parse the tree with its places.  Raises as `load`."""
     return yaml.compose(text, Loader=Loader)
+
+
+def size(node: yaml.Node) -> int:
+    """How many values a node has, those of its aliases included."""
+    return _size(node, {})
+
+
+def _size(node: yaml.Node, known: dict[int, int]) -> int:
+    if id(node) not in known:
+        known[id(node)] = 1  # an alias inside of what it stands for
+        inner = node.value if isinstance(node, (yaml.MappingNode, yaml.SequenceNode)) else ()
+        parts = (each for one in inner for each in (one if isinstance(one, tuple) else (one,)))
+        known[id(node)] = 1 + sum(_size(one, known) for one in parts)
+    return known[id(node)]

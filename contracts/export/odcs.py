@@ -1,15 +1,15 @@
 """A contract as a document of the Open Data Contract Standard 3.1 (Bitol, Linux Foundation).  Pure.
 
-Level, dead letters, tables and consumers go into `customProperties`, because the standard has no words for them.
+Level, dead letters, tables and consumers go into `customProperties`, because the standard has no words for them.  So
+do the Avro schemas, and what contract.yaml says: `contracts init --from odcs` makes the same contract of it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any, Final
-
-import yaml
 
 from avro_data_contracts.contracts.avro.nodes import (
     AnyType,
@@ -26,8 +26,10 @@ from avro_data_contracts.contracts.avro.nodes import (
 )
 from avro_data_contracts.contracts.avro.paths import inside
 from avro_data_contracts.contracts.avro.shapes import nullability, type_name
-from avro_data_contracts.contracts.avro.writing import TAGS
-from avro_data_contracts.contracts.catalog.contract import ConsumerSpec, Contract, Subject
+from avro_data_contracts.contracts.avro.writing import TAGS, to_json
+from avro_data_contracts.contracts.catalog import yaml_text
+from avro_data_contracts.contracts.catalog.choices import SubjectStrategy
+from avro_data_contracts.contracts.catalog.contract import ConsumerSpec, Contract, ContractSpec, Subject
 from avro_data_contracts.contracts.quality.rules import RuleSpec
 from avro_data_contracts.contracts.stores.spec import SinkSpec
 
@@ -70,11 +72,21 @@ LOGICAL_TYPES: Final[dict[str, tuple[str, dict[str, Any]]]] = {
 }
 
 
-def of(contract: Contract, bootstrap: str = "") -> dict[str, Any]:
+#: `physicalType` of the value and of the key.
+VALUE: Final = "topic"
+KEY: Final = "topic key"
+#: Names of `customProperties`: what contract.yaml says, and a schema as Avro's JSON.
+WRITTEN, AVRO_SCHEMA = "contract", "avroSchema"
+#: Keys of contract.yaml that the document has elsewhere, or that only name files.
+_ELSEWHERE: Final = frozenset({"topic", "owner", "description", "key", "value"})
+
+
+def of(contract: Contract, bootstrap: str = "", text: str = "") -> dict[str, Any]:
     """Return the document, ready for YAML or JSON.
 
     Args:
         bootstrap: `host:port` of Kafka; without it the document names no server.
+        text: of contract.yaml; without it, not all that it says is in the document.
     """
     spec = contract.spec
     document: dict[str, Any] = {
@@ -92,7 +104,7 @@ def of(contract: Contract, bootstrap: str = "") -> dict[str, Any]:
         document["servers"] = [{"server": "kafka", "type": "kafka", "host": bootstrap, "format": "avro"}]
     document["schema"] = [_value(contract)]
     if contract.key:
-        document["schema"].append(_object(contract.key, contract, "topic key"))
+        document["schema"].append(_object(contract.key, contract, KEY))
     retention = spec.kafka.config.get("retention.ms", "")
     if re.fullmatch(r"\d{1,18}", retention):
         days = int(retention) / 86_400_000
@@ -108,28 +120,32 @@ def of(contract: Contract, bootstrap: str = "") -> dict[str, Any]:
         subjects=[subject.name for subject in contract.subjects],
         consumers=[_consumer(one) for one in spec.consumers],
     )
+    if text:
+        document["customProperties"].append({"property": WRITTEN, "value": _written(text, spec)})
     return document
 
 
-def as_yaml(document: dict[str, Any]) -> str:
-    """Return the document as YAML, in the order of its keys; the same contract gives the same text."""
-    return yaml.dump(document, Dumper=_Plain, sort_keys=False, allow_unicode=True, width=110)
+def _written(text: str, spec: ContractSpec) -> dict[str, Any]:
+    """What contract.yaml says, and what it need not say because of contracts.toml."""
+    found: dict[str, Any] = {"compatibility": spec.compatibility.value}
+    if spec.subject_strategy is not SubjectStrategy.TopicName:
+        found["subject_strategy"] = spec.subject_strategy.value
+    said = plain(yaml_text.load(text))
+    return {**found, **{key: value for key, value in said.items() if key not in _ELSEWHERE}}
 
 
-#: The dumper in C, where it is installed: it is ten times as fast.
-_FASTEST: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-
-
-class _Plain(_FASTEST):  # type: ignore[misc]
-    """Writes a repeated value in full, because anchors are hard to read."""
-
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
+def plain(value: Any) -> Any:
+    """Return a value of YAML as one of JSON: dates are texts there."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [plain(one) for one in value]
+    return value.isoformat() if isinstance(value, date) else value  # a datetime is one too
 
 
 def _value(contract: Contract) -> dict[str, Any]:
     """The value; one that is not a record is one property `value`."""
-    found = _object(contract.value, contract, "topic")
+    found = _object(contract.value, contract, VALUE)
     keys = {name: number for number, name in enumerate(_identifying(contract), start=1)}
     for one in found["properties"]:
         if one["name"] in keys:
@@ -164,6 +180,7 @@ def _object(subject: Subject, contract: Contract, physical: str) -> dict[str, An
             found["tags"] = tags
     found["properties"] = _Writer(schema).properties(root)
     found["customProperties"] = _properties(avroFullName=schema.fullname)
+    found["customProperties"].append({"property": AVRO_SCHEMA, "value": to_json(schema)})
     return found
 
 

@@ -13,22 +13,28 @@ from typing import Any, NoReturn
 from avro_data_contracts.contracts import project
 from avro_data_contracts.contracts.catalog.folder import CONTRACT_ENDING
 from avro_data_contracts.contracts.errors import ConfigurationError
-from avro_data_contracts.contracts.start import dialect, samples
+from avro_data_contracts.contracts.start import dialect, odcs, samples
 from avro_data_contracts.contracts.start.files import Started
 from avro_data_contracts.contracts.start.layout import Made, Writing
 
-_HOW = "name a FILE.jsonl or FILE.csv, postgresql://…?table=TABLE, or the URL of a registry"
+_HOW = "name a FILE.jsonl, FILE.csv or FILE.yaml (of ODCS), postgresql://…?table=TABLE, or the URL of a registry"
+_ODCS = "odcs:"
 _INTEGER, _FRACTION = re.compile(r"-?(0|[1-9]\d{0,37})"), re.compile(r"-?(0|[1-9]\d{0,17})\.\d{1,18}")
 
 
 def of(source: str, folder: Path, keys: Mapping[str, str]) -> Started:
     """Decide which files to write.
 
+    Args:
+        source: a file, a URL, or `odcs:FILE`, whatever the name of that file is.
+
     Raises:
         ConfigurationError: the source cannot be read, or has no records.
         ServiceError: the database does not answer.
     """
     hints: list[str] = []
+    if source.startswith(_ODCS) or odcs.is_document(source):
+        return odcs.of(Path(source.removeprefix(_ODCS)), folder, keys)
     if source.startswith(("postgresql://", "postgres://")):
         from avro_data_contracts.contracts.start import postgres  # loads a driver: only where it is needed
 

@@ -9,10 +9,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from avro_data_contracts.contracts.avro.nodes import AnyType, Record, Schema
 from avro_data_contracts.contracts.stores.table import Column, ColumnType, Refusal, Table
+
+if TYPE_CHECKING:
+    from avro_data_contracts.contracts.settings import Settings
 
 #: What to do when a column cannot get another type.
 FIX_TYPE = "add another field with the new type; or name another table, and read the topic from its beginning"
@@ -52,6 +55,10 @@ class Store(ABC):
     @abstractmethod
     def column_type(self, schema: Schema, node: AnyType) -> ColumnType:
         """Return the column type of a field of that type, which has no problem (`types.problem`)."""
+
+    def dataset(self, sink: Any, settings: Settings) -> tuple[str, str]:
+        """Return the namespace (the server) and the name of a table, as OpenLineage names datasets."""
+        return self.kind, str(sink.qualified)
 
     @abstractmethod
     def create(self, table: Table) -> list[str]:

@@ -21,6 +21,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.errors import ConfigurationError, ServiceError
+from avro_data_contracts.contracts.lineage import runs
 from avro_data_contracts.contracts.registry.client import Registry
 from avro_data_contracts.contracts.registry.topics import Topics
 from avro_data_contracts.contracts.settings import Settings
@@ -170,6 +171,13 @@ class Job:
             ServiceError: a server did not come back in time.  With `available_now` the other stores have got
                 everything that was there; otherwise they have finished the batch that was running.
         """
+        with runs.of_stream(self._contract, self._settings) as told:
+            try:
+                self._stream(available_now)
+            finally:
+                told.rows |= {**self._written, runs.DEAD_LETTERS: self._rejected}
+
+    def _stream(self, available_now: bool) -> None:
         self._progress.begin()
         try:
             for sink in self._sinks:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from avro_data_contracts.contracts.avro.nodes import AnyType, Schema
 from avro_data_contracts.contracts.stores.cassandra import columns, names
 from avro_data_contracts.contracts.stores.cassandra.spec import CassandraSpec, span
 from avro_data_contracts.contracts.stores.store import FIX_TYPE, Changed, Store
 from avro_data_contracts.contracts.stores.table import Column, ColumnType, Refusal, Table
+
+if TYPE_CHECKING:
+    from avro_data_contracts.contracts.settings import Settings
 
 
 class Cassandra(Store):
@@ -20,6 +25,12 @@ class Cassandra(Store):
 
     def column_type(self, schema: Schema, node: AnyType) -> ColumnType:
         return columns.of(schema, node)
+
+    def dataset(self, sink: CassandraSpec, settings: Settings) -> tuple[str, str]:
+        server = settings.cassandra_hosts.split(",")[0].strip()
+        # A bare IPv6 address has no port behind its last colon.
+        server = server if re.fullmatch(r"(\[[^]]*\]|[^:]*):\d+", server) else f"{server}:9042"
+        return f"cassandra://{server}", f"{sink.keyspace}.{sink.table}"
 
     def create(self, table: Table) -> list[str]:
         sink = table.sink

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from avro_data_contracts.contracts.avro.nodes import AnyType, Record, Schema
 from avro_data_contracts.contracts.stores import types
@@ -12,6 +13,9 @@ from avro_data_contracts.contracts.stores.postgres import columns, indexes, name
 from avro_data_contracts.contracts.stores.postgres.spec import PostgresSpec
 from avro_data_contracts.contracts.stores.store import FIX_TYPE, Changed, Store
 from avro_data_contracts.contracts.stores.table import Column, ColumnType, Refusal, Table
+
+if TYPE_CHECKING:
+    from avro_data_contracts.contracts.settings import Settings
 
 #: How the name ends of the table into which the stream loads a batch.
 STAGING: Final = "__staging"
@@ -37,6 +41,15 @@ class Postgres(Store):
 
     def column_type(self, schema: Schema, node: AnyType) -> ColumnType:
         return columns.of(schema, node)
+
+    def dataset(self, sink: PostgresSpec, settings: Settings) -> tuple[str, str]:
+        url = urlsplit(settings.postgres_dsn)
+        asked = {name: values[0] for name, values in parse_qs(url.query).items()}
+        server = url.netloc.rpartition("@")[2].split(",")[0] or asked.get("host", "localhost")
+        host, _, port = server.rpartition(":") if re.search(r":\d*$", server) else (server, "", "")
+        port = port or asked.get("port", "5432")
+        database = unquote(url.path.strip("/")) or asked.get("dbname", "") or unquote(url.username or "")
+        return f"postgres://{host or 'localhost'}:{port}", f"{database}.{sink.schema_name}.{sink.table}"
 
     def create(self, table: Table) -> list[str]:
         sink = table.sink

@@ -17,7 +17,7 @@ from jsonschema import Draft201909Validator
 
 from avro_data_contracts.contracts.avro.nodes import Record
 from avro_data_contracts.contracts.catalog import loading
-from avro_data_contracts.contracts.export import odcs
+from avro_data_contracts.contracts.export import odcs, yaml_out
 from contracts_tests.fixtures.clone import CLONE
 from contracts_tests.fixtures.contract_files import CONTRACT, load, record
 from contracts_tests.fixtures.nested import values
@@ -59,7 +59,7 @@ def document(text: str, contract: str = PLAIN) -> dict[str, Any]:
     found = load(orders__contract_yaml=contract, orders__value_avsc=text).get("orders")
     exported = odcs.of(found, "kafka:9092")
     VALIDATOR.validate(exported)
-    again = yaml.safe_load(odcs.as_yaml(exported))
+    again = yaml.safe_load(yaml_out.text(exported))
     assert again == exported
     return again
 
