@@ -37,6 +37,9 @@ _ONE_METHOD_UP_TO_BYTES = 32_000
 
 _CHECKPOINT_FILES = "org.apache.spark.sql.execution.streaming.FileSystemBasedCheckpointFileManager"
 
+# What is left of a JVM without memory may wait forever; without it, the process ends and says so (see `running`).
+_END_WITHOUT_MEMORY = "-XX:+ExitOnOutOfMemoryError"
+
 # Names that PySpark and our own code look up for each column or batch.  Java searches every jar for a class
 # `java.lang.functions`, `org` or `org.apache`, for example, which is a tenth of the time of a small batch.
 _SQL = "org.apache.spark.sql"
@@ -108,7 +111,7 @@ def start(settings: Settings) -> SparkSession:
         "spark.master": master,
         "spark.jars": settings.spark_jars,
         "spark.driver.memory": settings.spark_driver_memory,
-        "spark.driver.extraJavaOptions": f"{options} {own}",
+        "spark.driver.extraJavaOptions": f"{_END_WITHOUT_MEMORY} {options} {own}",
         # For a JVM that runs already; ours gets it as an environment variable, which wins.
         "spark.local.dir": local_dirs if os.environ.get("PYSPARK_GATEWAY_PORT") else "",
         "spark.executor.extraJavaOptions": options,
@@ -126,7 +129,7 @@ def start(settings: Settings) -> SparkSession:
         "spark.sql.codegen.hugeMethodLimit": str(_ONE_METHOD_UP_TO_BYTES),
         "spark.scheduler.mode": "FAIR",  # see `run.pools`
         # Between two looks at a topic that has nothing new.  The default, 10 ms, took a quarter of a core for each
-        # contract that waits; after a record, a batch begins as soon as the last one is written.
+        # contract that waits.  See `run.polling` for several contracts.
         "spark.sql.streaming.pollingDelay": "200",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -17,6 +19,30 @@ from avro_data_contracts.streaming.stores.postgres import failures
 # How the server writes moments, whatever its database says: psycopg reads no other form, and what we read back in a
 # statement means the same.
 _FORMS: Final = "SET datestyle = 'ISO, YMD'; SET intervalstyle = 'postgres'; SET timezone = 'UTC'"
+
+#: Batches of one process that are written to a server at once.  Each has a connection, and one more for each of its
+#: tasks that is running; a server has a hundred by default, and they are for others too.
+AT_ONCE: Final = 16
+# After this time a batch is written all the same: a server that hangs may never give back the places of others.
+_WAITS_S: Final = 30.0
+_PLACES: defaultdict[str, threading.BoundedSemaphore] = defaultdict(lambda: threading.BoundedSemaphore(AT_ONCE))
+_PLACES_LOCK: Final = threading.Lock()
+
+
+@contextmanager
+def place(settings: Settings) -> Iterator[None]:
+    """Wait until fewer than `AT_ONCE` batches are written to the server, and keep a place until the end of the block.
+
+    So many contracts in a process do not take all of its connections.
+    """
+    with _PLACES_LOCK:
+        places = _PLACES[settings.postgres_dsn]
+    has_place = places.acquire(timeout=_WAITS_S)
+    try:
+        yield
+    finally:
+        if has_place:
+            places.release()
 
 
 @contextmanager

@@ -31,7 +31,7 @@ from avro_data_contracts.streaming.sinks.counts import Counts, counted
 from avro_data_contracts.streaming.sinks.observed import Observed
 from avro_data_contracts.streaming.sinks.refusals import Coordinates, RowsRefused
 from avro_data_contracts.streaming.stores.postgres import cells, existing, partitions
-from avro_data_contracts.streaming.stores.postgres.connection import address, connect, jdbc
+from avro_data_contracts.streaming.stores.postgres.connection import address, connect, jdbc, place
 from avro_data_contracts.streaming.stores.postgres.failures import SERVER, RowRefused, of_driver
 from avro_data_contracts.streaming.stores.postgres.partitions import Partitions
 
@@ -88,7 +88,7 @@ class PostgresSink:
         partitions.tell(self.spec, ahead, "ahead")
 
     def write(self, decoded: DataFrame) -> Counts:
-        with connect(self._settings, autocommit=True) as connection:
+        with place(self._settings), connect(self._settings, autocommit=True) as connection:
             self._lock(connection)
             try:
                 connection.execute(self._empty())
