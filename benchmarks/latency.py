@@ -20,7 +20,7 @@ from avro_data_contracts.streaming.spark import session
 from benchmarks import batches, records, servers
 from benchmarks.batches import Batch
 
-RATES = (50, 500)
+RATES = (50, 150, 500)
 MINUTES = float(os.environ.get("BENCH_LATENCY_MINUTES", "1"))
 #: Before the first rate: Java compiles what a batch runs.
 WARM_UP_S = 40
