@@ -69,8 +69,8 @@ produce: $(STAMP) ## produce records into Kafka: users from the source API, or C
 	@$(call WITH_STACK,producer) $(BIN)/python -m producers $(OF) $(if $(FROM),--from '$(FROM)') $(ARGS)
 
 .PHONY: stream
-stream: $(STAMP) ## stream from Kafka into Cassandra and PostgreSQL (ARGS="--available-now")
-	@$(call WITH_STACK,stream) $(BIN)/python -m streaming $(ARGS)
+stream: $(STAMP) ## stream every contract from Kafka into its stores, in one process (CONTRACT=…: one; ARGS="--available-now")
+	@$(call WITH_STACK,stream) $(BIN)/python -m streaming $(or $(OF),$(if $(findstring --contract,$(ARGS)),,--all)) $(ARGS)
 
 .PHONY: demo
 demo: setup ## run the whole pipeline once, to both stores and their reconciliation (CONTRACT=orders_placed: with samples)

@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from benchmarks import check, decode, files, producer, registry, soak, stack, stream
+from benchmarks import check, decode, files, latency, many, producer, registry, soak, stack, stream
 
 RESULTS = Path(__file__).parent / "results"
 CLONE = RESULTS.parent.parent
@@ -23,6 +23,9 @@ BENCHMARKS = {
     "files": files.measure,
     "decode": decode.measure,
     "stream": stream.measure,
+    "latency": latency.measure,
+    "idle": many.idle,
+    "many": many.measure,
     "soak": soak.measure,
 }
 

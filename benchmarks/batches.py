@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import threading
+from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,12 +23,14 @@ class Batch:
         end: end time, seconds since 1970; the rows are in the store by then.
         records: number of records.
         offsets: first offset of each partition, and the one after its last.
+        took_ms: part of the work -> ms, as Spark tells it.
     """
 
     start: float
     end: float
     records: int
     offsets: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    took_ms: Mapping[str, int] = field(default_factory=dict)
 
 
 class _Listener(StreamingQueryListener):
@@ -46,7 +49,8 @@ class _Listener(StreamingQueryListener):
             end = start + progress.batchDuration / 1000
             offsets = _offsets(progress.sources[0])
             # Not numInputRows, which counts records twice if they are read twice.
-            batch = Batch(start, end, sum(last - first for first, last in offsets.values()), offsets)
+            records = sum(last - first for first, last in offsets.values())
+            batch = Batch(start, end, records, offsets, dict(progress.durationMs))
             self.batches.setdefault(progress.name.rpartition(".")[2], []).append(batch)
 
     def onQueryIdle(self, event: Any) -> None:  # noqa: N802
@@ -61,6 +65,12 @@ def _offsets(source: Any) -> dict[int, tuple[int, int]]:
     begun = source.startOffset not in (None, "None")  # PySpark writes "None" if there is none
     (starts,) = json.loads(source.startOffset).values() if begun else ({},)
     return {int(partition): (starts.get(partition, 0), end) for partition, end in ends.items()}
+
+
+def written_at(store: list[Batch], partition: int, offset: int) -> float:
+    """Return when a store's batch with this record ended, seconds since 1970."""
+    at = bisect_right(store, offset, key=lambda batch: batch.offsets[partition][1])
+    return store[at].end
 
 
 def listened(spark: SparkSession, run: Callable[[], object]) -> dict[str, list[Batch]]:

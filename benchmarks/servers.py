@@ -73,6 +73,12 @@ def resident_mib(root: Path) -> int:
 
 def registered(configured: Settings, name: str) -> tuple[Settings, Contract]:
     """Register users_created under another name; returns settings that point to it, and the contract."""
+    own = configured.model_copy(update={"contracts_dir": copied(configured, name).parent})
+    return own, register(own).get(name)
+
+
+def copied(configured: Settings, name: str) -> Path:
+    """Copy users_created under another name, beside the settings' checkpoints; returns its folder."""
     folder = configured.checkpoint_dir.parent / "schemas" / name
     shutil.copytree(CLONE / "schemas" / "users_created", folder)
     contract: dict[str, Any] = yaml.safe_load((folder / "contract.yaml").read_text())
@@ -80,8 +86,18 @@ def registered(configured: Settings, name: str) -> tuple[Settings, Contract]:
     for sink in contract["sinks"].values():
         sink["table"] = name
     (folder / "contract.yaml").write_text(yaml.safe_dump(contract))
-    own = configured.model_copy(update={"contracts_dir": folder.parent})
-    return own, register(own).get(name)
+    return folder
+
+
+def loaded(configured: Settings) -> Catalog:
+    """Return all contracts in the settings' folder."""
+    return loading.load(configured.contracts_dir)
+
+
+def pid_of(root: Path, server: str) -> int:
+    """Return the process of a server of a stack."""
+    rows = json.loads(stack(root, "status", "--json"))
+    return next(int(row["pid"]) for row in rows if row["name"] == server)
 
 
 def register(configured: Settings) -> Catalog:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import statistics
 import threading
 import time
-from bisect import bisect_right
 from typing import Any
 
 from pyspark.sql import SparkSession
@@ -98,11 +97,6 @@ def _latencies(configured: Settings, contract: Contract, written: dict[str, list
     stores = list(written.values())
     for message in topic.read(configured, contract.topic, whole):
         timestamp = message.timestamp()[1] / 1000
-        ends = [_written_at(store, message.partition(), message.offset()) for store in stores]
+        ends = [batches.written_at(store, message.partition(), message.offset()) for store in stores]
         found.append((timestamp, max(ends) - timestamp))
     return [latency for _, latency in sorted(found)]
-
-
-def _written_at(store: list[Batch], partition: int, offset: int) -> float:
-    at = bisect_right(store, offset, key=lambda batch: batch.offsets[partition][1])
-    return store[at].end

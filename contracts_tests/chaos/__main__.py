@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from contracts_tests.chaos.run import TARGETS, Outcome, run
+from contracts_tests.chaos.run import TARGETS, Fate, Outcome, run
 from contracts_tests.fixtures.stack import RunningStack
 
 
@@ -20,6 +20,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m contracts_tests.chaos", description=__doc__)
     parser.add_argument("--seed", type=int, default=secrets.randbelow(2**31), help="repeat the run with this seed")
     parser.add_argument("--kills", type=int, default=25, help="total number of kills (default: %(default)s)")
+    parser.add_argument(
+        "--contracts", type=int, default=1, help="contracts that the one process streams (default: %(default)s)"
+    )
     parser.add_argument("--keep", action="store_true", help="keep the servers' data and logs even after a good run")
     arguments = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
@@ -29,7 +32,12 @@ def main() -> int:
     try:
         servers.run("up", "--ports", "auto")
         outcome = run(
-            servers, folder, seed=arguments.seed, kills=arguments.kills, say=lambda line: print(line, flush=True)
+            servers,
+            folder,
+            seed=arguments.seed,
+            kills=arguments.kills,
+            say=lambda line: print(line, flush=True),
+            contracts=arguments.contracts,
         )
         print(table(outcome, time.monotonic() - begun))
         good = not outcome.problems
@@ -46,21 +54,24 @@ def main() -> int:
 
 def table(outcome: Outcome, seconds: float) -> str:
     """Return the outcome as a table for people."""
-    found = outcome.verdict
     kills = ", ".join(f"{name} {outcome.kills[name]}" for name in TARGETS)
-    lines = [
-        ("seed", outcome.seed, ""),
-        ("kills", outcome.kills.total(), kills),
-        ("acknowledged by Kafka", len(outcome.acknowledged), f"and {outcome.unacknowledged} not"),
+    lines = [("seed", outcome.seed, ""), ("kills", outcome.kills.total(), kills)]
+    lines += [line for fate in outcome.fates for line in _lines(fate)]
+    told = [f"{name:<22} {number:>12}  {note}" for name, number, note in lines]
+    verdict = [f"PROBLEM  {problem}" for problem in outcome.problems] or ["nothing is lost, no row differs"]
+    return "\n".join(["", *told, *verdict, f"{seconds / 60:.1f} minutes"])
+
+
+def _lines(fate: Fate) -> list[tuple[str, int, str]]:
+    found = fate.verdict
+    return [
+        ("acknowledged by Kafka", len(fate.acknowledged), f"and {fate.unacknowledged} not"),
         ("in the topic", found.produced, f"= {found.produced - found.bad} good + {found.bad} bad"),
         ("distinct ids", found.keys, "of the good ones"),
         ("rows in Cassandra", found.cassandra, "= distinct ids, each as its last event has it"),
         ("rows in PostgreSQL", found.postgres, "likewise"),
         ("dead letters", found.dead, f"= bad; {found.letters - found.dead} of them twice"),
     ]
-    told = [f"{name:<22} {number:>12}  {note}" for name, number, note in lines]
-    verdict = [f"PROBLEM  {problem}" for problem in outcome.problems] or ["nothing is lost, no row differs"]
-    return "\n".join(["", *told, *verdict, f"{seconds / 60:.1f} minutes"])
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import signal
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from contracts_tests.chaos.stream import HALVES, Stream
 from contracts_tests.chaos.verdict import Verdict, judge
-from contracts_tests.chaos.writer import Place, Writer
+from contracts_tests.chaos.writer import PER_SECOND, Place, Writer
 from contracts_tests.fixtures.pipeline import Pipeline, made, settings_for
 from contracts_tests.fixtures.stack import RunningStack
 
@@ -25,24 +26,35 @@ _STOPS_WITHIN_S = 120
 
 
 @dataclass
+class Fate:
+    """What became of the records of one contract.
+
+    Attributes:
+        pipeline: its contract, topics and tables.
+        acknowledged: the records that Kafka accepted; see `Writer`.
+        verdict: the state of topic and stores.
+    """
+
+    pipeline: Pipeline
+    acknowledged: dict[Place, bytes] = field(default_factory=dict)
+    unacknowledged: int = 0
+    verdict: Verdict = field(default_factory=Verdict)
+
+
+@dataclass
 class Outcome:
     """The outcome of a run.
 
     Attributes:
         seed: reproduces the traffic and the order of kills; the timing also depends on the machine.
-        pipeline: its contract, topics and tables.
+        fates: one for each contract.
         kills: how often each target was killed.
-        acknowledged: the records that Kafka accepted; see `Writer`.
-        verdict: the state of topic and stores.
-        problems: problems of the verdict and of the run.
+        problems: problems of the verdicts and of the run.
     """
 
     seed: int
-    pipeline: Pipeline
+    fates: list[Fate]
     kills: Counter[str] = field(default_factory=Counter)
-    acknowledged: dict[Place, bytes] = field(default_factory=dict)
-    unacknowledged: int = 0
-    verdict: Verdict = field(default_factory=Verdict)
     problems: list[str] = field(default_factory=list)
 
 
@@ -54,6 +66,7 @@ def run(
     kills: int,
     say: Callable[[str], None],
     overlap: float = 0.3,
+    contracts: int = 1,
 ) -> Outcome:
     """Kill the five targets in turn, `kills` times in all.
 
@@ -61,20 +74,27 @@ def run(
         stack: a running stack whose servers may be killed.
         folder: an empty folder for the contract, checkpoints and logs.
         overlap: the share of kills that come before the previous server is up again, 0 to 1.
+        contracts: how many are streamed by the one process.
     """
     chance = random.Random(seed)
-    pipeline = made(settings_for(stack, folder), None, folder)
-    # Before the stream starts: this rewrites the file from which the stream makes its tables.
-    versions = _versions(pipeline)
-    stream = Stream(stack, pipeline, folder / "stream.log")
-    writer = Writer(pipeline, versions, random.Random(seed))
-    outcome = Outcome(seed, pipeline)
+    configured = settings_for(stack, folder)
+    pipelines = [made(configured, None, folder) for _ in range(contracts)]
+    # Before the stream starts: this rewrites the files from which the stream makes its tables.
+    versions = [_versions(pipeline) for pipeline in pipelines]
+    stream = Stream(stack, pipelines[0], folder / "stream.log", every=contracts > 1)
+    writers = [
+        Writer(pipeline, ids, random.Random(seed + number), PER_SECOND / contracts)
+        for number, (pipeline, ids) in enumerate(zip(pipelines, versions, strict=True))
+    ]
+    outcome = Outcome(seed, [Fate(pipeline) for pipeline in pipelines])
     try:
-        writer.start()
+        for writer in writers:
+            writer.start()
         _Chaos(stack, stream, chance, outcome, say, overlap).run(_order(chance, kills))
-        writer.stop()
-        outcome.acknowledged, outcome.unacknowledged = writer.acknowledged, writer.unacknowledged
-        say("the producer has stopped; the stream ends")
+        for writer, fate in zip(writers, outcome.fates, strict=True):
+            writer.stop()
+            fate.acknowledged, fate.unacknowledged = writer.acknowledged, writer.unacknowledged
+        say("the producers have stopped; the stream ends")
         for what, code in (("SIGTERM", stream.stop(_STOPS_WITHIN_S)), ("--available-now", stream.finish())):
             if code != 0:
                 outcome.problems.append(f"the stream ended with {code} after {what}, not with 0; see {stream.log}")
@@ -83,8 +103,10 @@ def run(
     outcome.problems += [f"the stream gave up by itself, exit {code}; see {stream.log}" for code in stream.gave_up]
     if "Traceback" in stream.log.read_text(errors="replace"):
         outcome.problems.append(f"there is a traceback in {stream.log}")
-    outcome.verdict = judge(pipeline, outcome.acknowledged)
-    outcome.problems += outcome.verdict.problems
+    for fate in outcome.fates:
+        fate.verdict = judge(fate.pipeline, fate.acknowledged)
+        of = f"{fate.pipeline.folder.name}: " if contracts > 1 else ""
+        outcome.problems += [f"{of}{problem}" for problem in fate.verdict.problems]
     return outcome
 
 
@@ -159,12 +181,18 @@ class _Chaos:
         down.clear()
 
     def _progress(self) -> bool:
-        """Wait until each store has a new batch, and so the stream has recovered; return whether it has in time."""
-        before = self._stream.written()
+        """Wait until each store has a new batch of each contract, and so the streams have recovered; return whether
+        they have in time."""
+        before = self._stream.of_each()
+        names = [fate.pipeline.folder.name for fate in self._outcome.fates]
+        wanted = list(itertools.product(names, ("cassandra", "postgres")))
         deadline = time.monotonic() + _PROGRESS_WITHIN_S
-        while not all(self._stream.written()[store] > before[store] for store in ("cassandra", "postgres")):
+        while not all((found := self._stream.of_each())[one] > before[one] for one in wanted):
             if time.monotonic() > deadline:
-                words = f"nothing was written for {_PROGRESS_WITHIN_S} s, though all servers were up"
+                of = ", ".join(
+                    f"{name} in {store}" for name, store in wanted if found[name, store] <= before[name, store]
+                )
+                words = f"nothing of {of} was written for {_PROGRESS_WITHIN_S} s, though all servers were up"
                 self._outcome.problems.append(f"{words}; see {self._stream.log}")
                 return False
             time.sleep(0.2)

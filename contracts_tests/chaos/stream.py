@@ -1,4 +1,4 @@
-"""`python -m streaming`, restarted whenever it ends, as systemd or Airflow would do."""
+"""`python -m streaming` of one contract or several, restarted whenever it ends, as systemd or Airflow would do."""
 
 from __future__ import annotations
 
@@ -18,22 +18,26 @@ from contracts_tests.fixtures.pipeline import Pipeline
 from contracts_tests.fixtures.stack import RunningStack
 
 HALVES = ("both", "python", "java")
-_WRITTEN = re.compile(r'event="batch written" .*?sink=(\w+)')
+_WRITTEN = re.compile(r'event="batch written" contract=(\w+) sink=(\w+)')
 
 
 class Stream:
     """The stream of one pipeline, in a separate process that is kept running.
+
+    Args:
+        every: stream all contracts beside the pipeline's, too.
 
     Attributes:
         log: the output of all its processes, one after another.
         gave_up: exit codes of processes that ended by themselves after they had begun to stream.
     """
 
-    def __init__(self, stack: RunningStack, pipeline: Pipeline, log: Path) -> None:
+    def __init__(self, stack: RunningStack, pipeline: Pipeline, log: Path, *, every: bool = False) -> None:
         configured = pipeline.settings
         self.log = log
         self.gave_up: list[int] = []
-        self._command = [sys.executable, "-m", "streaming", "--contract", pipeline.folder.name]
+        named = ["--all"] if every else ["--contract", pipeline.folder.name]
+        self._command = [sys.executable, "-m", "streaming", *named]
         self._environment = {
             **stack.environment,
             "CONTRACTS_DIR": str(configured.contracts_dir),
@@ -52,6 +56,13 @@ class Stream:
 
     def written(self) -> Counter[str]:
         """Return how many batches have been written so far, by store."""
+        found: Counter[str] = Counter()
+        for (_, store), number in self.of_each().items():
+            found[store] += number
+        return found
+
+    def of_each(self) -> Counter[tuple[str, str]]:
+        """Return how many batches have been written so far, by contract and store."""
         return Counter(_WRITTEN.findall(self.log.read_text(errors="replace")))
 
     def kill(self, half: str) -> int:

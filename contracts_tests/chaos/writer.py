@@ -49,7 +49,9 @@ class Writer(threading.Thread):
         unacknowledged: number of records whose fate is unknown.
     """
 
-    def __init__(self, pipeline: Pipeline, schema_ids: list[int], chance: random.Random) -> None:
+    def __init__(
+        self, pipeline: Pipeline, schema_ids: list[int], chance: random.Random, per_second: float = PER_SECOND
+    ) -> None:
         super().__init__(name="writer", daemon=True)
         self.acknowledged: dict[Place, bytes] = {}
         self.unacknowledged = 0
@@ -60,6 +62,7 @@ class Writer(threading.Thread):
         self._schema = parse(json.loads(found.text))
         self._framing = b"\x00" + schema_ids[0].to_bytes(4, "big")
         self._chance = chance
+        self._every_s = 1 / per_second
         self._ids: list[str] = []
         self._stopping = threading.Event()
         self._producer = Producer(
@@ -76,7 +79,7 @@ class Writer(threading.Thread):
 
     def run(self) -> None:
         serial = 0
-        while not self._stopping.wait(1 / PER_SECOND):
+        while not self._stopping.wait(self._every_s):
             serial += 1
             key, value = self._next(serial)
             self._producer.produce(self._topic, key=key, value=value, on_delivery=self._told)

@@ -26,13 +26,14 @@ def test_nothing_is_lost_when_every_process_is_killed_once(private: RunningStack
 
     assert outcome.problems == [], "\n".join(said)
     assert all(outcome.kills[name] == 1 for name in TARGETS)
-    found = outcome.verdict
+    [fate] = outcome.fates
+    found = fate.verdict
     assert found.cassandra == found.postgres == found.keys > 0
     assert found.dead == found.bad > 0
-    assert found.produced >= len(outcome.acknowledged) > 0
+    assert found.produced >= len(fate.acknowledged) > 0
 
     # The verdict detects differences and losses.
-    pipeline = outcome.pipeline
+    pipeline = fate.pipeline
     first, second = sorted(pipeline.postgres_rows())[:2]
     with postgres.connect(pipeline.settings) as connection:
         table = pipeline.contract.spec.sinks.postgres.qualified
@@ -40,8 +41,24 @@ def test_nothing_is_lost_when_every_process_is_killed_once(private: RunningStack
     with cassandra.connect(pipeline.settings) as session:
         table = pipeline.contract.spec.sinks.cassandra.qualified
         session.execute(f"DELETE FROM {table} WHERE id = %s", [uuid.UUID(second)])
-    assert judge(pipeline, {**outcome.acknowledged, (0, 1_000_000): b"lost"}).problems == [
+    assert judge(pipeline, {**fate.acknowledged, (0, 1_000_000): b"lost"}).problems == [
         "1 acknowledged, but not in the topic: (0, 1000000)",
         f"1 not in Cassandra: {second}",
         f"1 in PostgreSQL, and not as its last event has it (phone): {first}",
     ]
+
+
+@pytest.mark.timeout(1500)
+def test_nothing_of_three_contracts_in_one_process_is_lost(private: RunningStack, tmp_path: Path) -> None:
+    said: list[str] = []
+
+    outcome = run(private, tmp_path, seed=SEED, kills=len(TARGETS), say=said.append, overlap=0.7, contracts=3)
+
+    assert outcome.problems == [], "\n".join(said)
+    assert all(outcome.kills[name] == 1 for name in TARGETS)
+    assert len({fate.pipeline.folder.name for fate in outcome.fates}) == 3
+    for fate in outcome.fates:
+        found = fate.verdict
+        assert found.cassandra == found.postgres == found.keys > 0
+        assert found.dead == found.bad > 0
+        assert found.produced >= len(fate.acknowledged) > 0

@@ -32,6 +32,10 @@ class Asked:
     keys: dict[SchemaKey, Writer] = field(default_factory=dict)
 
 
+#: The writer schemas of values and keys that are known.
+Known = tuple[dict[SchemaKey, Writer], ...]
+
+
 class Decoding:
     """Decodes the batches of one contract.
 
@@ -51,6 +55,12 @@ class Decoding:
     def begun(self) -> bool:
         """Return whether any schema is known; if not, `known` would always fail."""
         return bool(self._value_writers.known)
+
+    @property
+    def known_schemas(self) -> Known:
+        """Return what `known` decodes with."""
+        values = self._value_writers.known
+        return (values,) if self._keys is None else (values, self._key_writers.known)
 
     def known(self, batch: DataFrame) -> DataFrame:
         """Return the batch, decoded with the known schemas.

@@ -4,13 +4,12 @@
 docs/adr/0016 says why it exists and why it is Java: Avro's own reader alters what it should refuse, and no expression
 of Spark can see the bytes of an enum's index or a union's branch number.
 
-This module installs the class, compiled by the compiler that Spark ships, and makes `program`, the list of a writer
-schema's nodes for the class to walk.
+`streaming.decode.compiled` installs the class.  This module makes `program`, the list of a writer schema's nodes for
+the class to walk.
 """
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -40,29 +39,13 @@ UNSEEN = "datacontracts.UnseenSchema"
 #: Class of the exception with which a timestamp that Spark's Kafka source alters fails a job.
 UNREADABLE_TIMESTAMP = "datacontracts.UnreadableTimestamp"
 
-_SOURCE = Path(__file__).with_name("java") / "StrictReader.java"
+SOURCE = Path(__file__).with_name("java") / "StrictReader.java"
 _READ = "struct<writer: int, start: int, reason: string, detail: string>"
 _INT, _LONG = (-(2**31), 2**31 - 1), (-(2**63), 2**63 - 1)
 # Milliseconds from the year 1 to the end of 9999: Spark converts them to microseconds, which may overflow.
 _MILLIS = (-62_135_596_800_000, 253_402_300_799_999)
 _IN_MILLIS = ("timestamp-millis", "local-timestamp-millis")
 _KINDS = {"null": "n", "boolean": "b", "int": "i", "long": "l", "bytes": "y", "string": "s"}
-
-
-def install(spark: SparkSession) -> None:
-    """Compile the reader into the session's JVM and send it to the executors.  Call it once for each session."""
-    jvm: Any = spark._jvm
-    context: Any = spark.sparkContext
-    compiler = jvm.org.codehaus.janino.SimpleCompiler()
-    loader = jvm.java.lang.Thread.currentThread().getContextClassLoader()
-    compiler.setParentClassLoader(loader)
-    compiler.cook(_SOURCE.name, jvm.java.io.StringReader(_SOURCE.read_text(encoding="utf-8")))
-    jar = Path(context._temp_dir, "strict-reader.jar")
-    with zipfile.ZipFile(jar, "w") as archive:
-        for name, code in compiler.getBytecodes().items():
-            archive.writestr(f"{name.replace('.', '/')}.class", code)
-    loader.addURL(jvm.java.io.File(str(jar)).toURI().toURL())
-    context._jsc.addJar(str(jar))
 
 
 class StrictReader:

@@ -28,11 +28,12 @@ from avro_data_contracts.streaming.run import gaps, pieces, pools
 from avro_data_contracts.streaming.run.broker import SameTopic
 from avro_data_contracts.streaming.run.checkpoints import ranges
 from avro_data_contracts.streaming.run.metrics import Metrics
+from avro_data_contracts.streaming.run.small import SmallBatches
 from avro_data_contracts.streaming.sinks import refusals, rows
 from avro_data_contracts.streaming.sinks.counts import Counts
 from avro_data_contracts.streaming.sinks.dead_letter import DeadLetterSink
 from avro_data_contracts.streaming.sinks.refusals import RowsRefused
-from avro_data_contracts.streaming.sinks.sink import Sink
+from avro_data_contracts.streaming.sinks.sink import Direct, Sink
 
 log = structlog.get_logger("streaming")
 
@@ -67,6 +68,7 @@ class BatchWriter:
         self._dead_letters = DeadLetterSink(settings, contract)
         self._decoding = Decoding(Registry.from_settings(settings), contract)
         self._timestamp = strict.timestamp(spark)
+        self._small: dict[str, SmallBatches] = {}
         self._log = log.bind(contract=contract.name)
 
     def attempts(self, sink: Sink, batch: DataFrame, number: int) -> Callable[[], Counts]:
@@ -74,8 +76,7 @@ class BatchWriter:
 
         It raises ServiceError when another attempt may help, and another ContractsError when none does.
         """
-        guarded = batch.withColumn("timestamp", self._timestamp)
-        return partial(self._attempt, sink, guarded, number, Asked())
+        return partial(self._attempt, sink, batch, number, Asked())
 
     def check_gaps(self, sink: Sink) -> None:
         """Raise RecordsLost when Kafka has deleted what the store is to read next: another attempt does not help."""
@@ -87,7 +88,8 @@ class BatchWriter:
         try:
             self._same_topic.check()
             try:
-                return self._write_in_time(sink, lambda: self._write(sink, batch, asked))
+                small = self._small_of(sink, number)
+                return self._write_in_time(sink, lambda: self._write_either_way(sink, batch, asked, small))
             except UnreadableTimestamp as error:
                 self._log.info("read with a plain consumer", sink=sink.name, batch=number, why=error.what)
                 return self._write_in_time(sink, lambda: self._write_pieces(sink, number, asked))
@@ -114,14 +116,55 @@ class BatchWriter:
         try:
             return attempt.result(limit)
         except TimeoutError:
+            self._small.pop(sink.name, None)  # it may wake up
             words = f"the batch was not written within {limit:g} s"
             fix = "check that the server answers (`make status`), or raise STREAM_WRITE_TIMEOUT_S"
             raise ServiceError(words, where=sink.name, fix=fix, server=sink.name) from None
 
-    def _write(self, sink: Sink, batch: DataFrame, asked: Asked) -> Counts:
-        if sink.spec.appends:
-            batch = batch.withColumn(rows.TOPIC_ID, F.lit(self._same_topic.topic_id))
-        if self._decoding.begun:
+    def _small_of(self, sink: Sink, number: int) -> SmallBatches | None:
+        """Return what writes the batch if it is small; None if it is not, or the sink has only the usual way."""
+        most = self._settings.stream_small_batch
+        if not most or not isinstance(sink, Direct) or not sink.direct or not self._decoding.begun:
+            return None
+        read = ranges(self._checkpoints / sink.name, self._contract.topic, number)
+        if not 0 < sum(last - first + 1 for first, last in read.values()) <= most:
+            return None
+        if sink.name not in self._small:
+            decode = partial(self._decoded, sink)
+            self._small[sink.name] = SmallBatches(self._settings, sink, self._decoding, decode)
+        return self._small[sink.name]
+
+    def _write_either_way(self, sink: Sink, batch: DataFrame, asked: Asked, small: SmallBatches | None) -> Counts:
+        known = True
+        if small is not None:
+            try:
+                counts = small.write(batch)
+            except UnseenSchemaId:
+                self._log.info("a schema id not seen before", sink=sink.name)
+                known = False
+            else:
+                if counts is not None:
+                    return self._with_letters(sink, batch, counts)
+        return self._write(sink, self._guarded(batch), asked, known=known)
+
+    def _with_letters(self, sink: Sink, batch: DataFrame, counts: Counts) -> Counts:
+        if sink.name != self._first or not counts.rejected:
+            return counts
+        decoded = self._decoding.known(self._guarded(batch))
+        return replace(counts, dead_lettered=self._dead_letters.write(decoded, counts.rejected_bytes or 0))
+
+    def _guarded(self, batch: DataFrame) -> DataFrame:
+        return batch.withColumn("timestamp", self._timestamp)
+
+    def _decoded(self, sink: Sink, batch: DataFrame) -> DataFrame:
+        return self._decoding.known(self._placed(sink, self._guarded(batch)))
+
+    def _placed(self, sink: Sink, batch: DataFrame) -> DataFrame:
+        return batch.withColumn(rows.TOPIC_ID, F.lit(self._same_topic.topic_id)) if sink.spec.appends else batch
+
+    def _write(self, sink: Sink, batch: DataFrame, asked: Asked, *, known: bool = True) -> Counts:
+        batch = self._placed(sink, batch)
+        if known and self._decoding.begun:
             try:
                 return self._write_decoded(sink, self._decoding.known(batch))
             except UnseenSchemaId:

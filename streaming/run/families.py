@@ -101,6 +101,14 @@ class Families:
         for family in (*self.of_sinks, self.rejected, self.failed, self.broken_off):
             family.remove_by_labels({"contract": contract})
 
+    def forget_sink(self, contract: str, sink: str) -> None:
+        """Remove the series of one sink of the contract."""
+        self.lag.forget_sink(contract, sink)
+        self.latency.forget(contract, sink)
+        self.gaps[contract] = {gap for gap in self.gaps.get(contract, ()) if gap.sink != sink}
+        for family in (*self.of_sinks, self.failed):
+            family.remove_by_labels({"contract": contract, "sink": sink})
+
     def _counter(self, name: str, words: str, labels: tuple[str, ...] = _OF_A_SINK) -> Counter:
         return Counter(name, words, labels, registry=self.registry)
 
@@ -126,10 +134,14 @@ class Latency(Collector):
             more = [*(round(records * _share(edge, least, largest)) for edge in LATENCY_BUCKETS), records]
             self._found[labels] = ([a + b for a, b in zip(counts, more, strict=True)], total + records * mean)
 
-    def forget(self, contract: str) -> None:
-        """Remove the contract's series."""
+    def forget(self, contract: str, sink: str | None = None) -> None:
+        """Remove the contract's series, or those of one of its sinks."""
         with self._lock:
-            self._found = {labels: found for labels, found in self._found.items() if labels[0] != contract}
+            self._found = {
+                labels: found
+                for labels, found in self._found.items()
+                if labels[0] != contract or sink not in (None, labels[1])
+            }
 
     def describe(self) -> Iterator[Metric]:
         yield self._family()
@@ -165,6 +177,11 @@ class Lag(Collector):
 
     def __init__(self) -> None:
         self.ask: dict[str, _Ask] = {}
+
+    def forget_sink(self, contract: str, sink: str) -> None:
+        """Show the sink no longer, until the contract's next stream says what to ask."""
+        if (ask := self.ask.get(contract)) is not None:
+            self.ask[contract] = lambda: {name: left for name, left in ask().items() if name != sink}
 
     def describe(self) -> Iterator[Metric]:
         yield self._family()

@@ -156,6 +156,8 @@ class Job:
         self._queries = {
             sink.name: StoreQuery(sink.name, self._stopping, settings.stream_retry_for_s, self._log) for sink in sinks
         }
+        #: Whether its queries have been started.
+        self.begun = False
         # Sink -> records of the batches that it has written.
         self._written = {sink.name: 0 for sink in sinks}
         self._rejected = 0
@@ -182,6 +184,7 @@ class Job:
         try:
             for sink in self._sinks:
                 self._queries[sink.name].follow(self._start(sink, available_now))
+            self.begun = True
             lost = self._wait(available_now)
         except BaseException:
             # Spark would go on with those that have begun, and refuse to start them again.
@@ -209,7 +212,8 @@ class Job:
         queries = self._queries.values()
         with Watch(self._settings, self._contract.topic, self._same_topic) as broker:
             while any(query.active for query in queries):
-                if self._stopping.wait(0.2):
+                # Each look asks Spark about each query, and a stream that waits for records looks for days.
+                if self._stopping.wait(0.2 if available_now else 1.0):
                     for query in queries:
                         query.stop_if_idle()
                     time.sleep(0.2)

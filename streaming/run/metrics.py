@@ -34,6 +34,7 @@ class Metrics:
         self.families = families or Families()
         self._now = now
         written = queries.of(contract)
+        self._sinks = {name for name, _ in written}
         for name, sink in written:
             for metric in self.families.of_sinks:
                 metric.labels(self._contract, name)
@@ -42,8 +43,9 @@ class Metrics:
                 self.families.failed.labels(self._contract, name, server)
         self.families.broken_off.labels(self._contract)
         of_stores = (refusals.reason(name) for name, _ in written)
-        for reason in (*Reason, *of_stores, *(rule.reason for rule in contract.rules)):
-            self.families.rejected.labels(self._contract, str(reason))
+        self._reasons = {str(one) for one in (*Reason, *of_stores, *(rule.reason for rule in contract.rules))}
+        for reason in self._reasons:
+            self.families.rejected.labels(self._contract, reason)
 
     def watch(self, lag: Callable[[], Mapping[str, int]]) -> None:
         """Call `lag` at each scrape: sink -> records left.  While it raises ServiceError, the metric has no value."""
@@ -82,6 +84,18 @@ class Metrics:
     def stream_failed(self) -> None:
         """Count an end of the whole stream that another beginning follows."""
         self.families.broken_off.labels(self._contract).inc()
+
+    def followed_by(self, contract: Contract) -> Metrics:
+        """Return the metrics of the contract as it is now.
+
+        What goes on counts on; the series of sinks and rules that it does not have any more are gone.
+        """
+        new = Metrics(contract, self.families, self._now)
+        for sink in self._sinks - new._sinks:
+            self.families.forget_sink(self._contract, sink)
+        for reason in self._reasons - new._reasons:
+            self.families.rejected.remove_by_labels({"contract": self._contract, "reason": reason})
+        return new
 
     def forget(self) -> None:
         """Show the contract no longer: its stream has ended for good."""

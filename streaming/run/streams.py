@@ -2,10 +2,13 @@
 
 A stream that fails waits, and begins again, as if a supervisor had started its process anew; the others do not
 notice.  The streams of contracts that come, change or go while the process runs begin, begin again or end.
+
+A few begin at once, so that five hundred do not all ask every server in the same second.
 """
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -15,10 +18,12 @@ import structlog
 from py4j.protocol import Py4JError
 from pyspark.sql import SparkSession
 
+from avro_data_contracts.contracts.catalog import queries
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.catalog.folder import Folder
 from avro_data_contracts.contracts.errors import ContractsError, ServiceError
 from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.streaming.run import polling
 from avro_data_contracts.streaming.run.checkpoints import Checkpoints
 from avro_data_contracts.streaming.run.families import Families
 from avro_data_contracts.streaming.run.job import Job, prepare
@@ -31,6 +36,11 @@ log = structlog.get_logger("streaming")
 #: Between two looks at the files of the contracts, seconds.
 LOOK_EVERY_S: Final = 5.0
 _PAUSE_S, _LONGEST_PAUSE_S = 5.0, 300.0
+# A pause is longer by up to this share of itself, so that streams that failed together do not come back together.
+_JITTER: Final = 0.5
+#: Streams that begin at once.  One whose server does not answer makes room for the next after a while, seconds.
+AT_ONCE: Final = 4
+_BEGINS_WITHIN_S: Final = 20.0
 
 _Start = Callable[[threading.Event, Callable[[Job], None]], None]
 
@@ -39,7 +49,7 @@ class Stream:
     """The stream of one contract, in a thread of its own.
 
     Attributes:
-        contract: what it streams.
+        contract: what it streams, or another reading of files that say the same.
         error: why it does not stream at the moment; None while it does, and after an end in order.
         gone: Spark has ended, so nothing streams any more.
 
@@ -68,6 +78,7 @@ class Stream:
         self._failed = failed
         self._once = once
         self._job: Job | None = None
+        self._created = time.monotonic()
         self._asked = threading.Event()
         self._attempt = threading.Event()
         self._log = log.bind(contract=contract.name)
@@ -77,6 +88,13 @@ class Stream:
     @property
     def active(self) -> bool:
         return self._thread.is_alive()
+
+    @property
+    def begins(self) -> bool:
+        """Whether its first attempt is still asking the servers, and has not taken long."""
+        job = self._job
+        has_begun = self.error is not None or (job is not None and job.begun)
+        return self.active and not has_begun and time.monotonic() - self._created < _BEGINS_WITHIN_S
 
     @property
     def asked_to_end(self) -> bool:
@@ -108,13 +126,14 @@ class Stream:
                 )
             if time.monotonic() - began > _LONGEST_PAUSE_S:
                 pause = _PAUSE_S
+            wait = pause * random.uniform(1, 1 + _JITTER)  # noqa: S311 - no secret
             if self.error is not None:
-                when = {"again_in_s": round(pause)} if again else {}
+                when = {"again_in_s": round(wait)} if again else {}
                 self._log.error("stream failed", why=str(self.error) or repr(self.error), **when)
             if not again:
                 break
             self._failed()
-            self._asked.wait(pause)
+            self._asked.wait(wait)
             pause = min(2 * pause, _LONGEST_PAUSE_S)
 
     def _begin(self) -> None:
@@ -163,6 +182,8 @@ class Streams:
         self._accept_loss = accept_loss
         self._streams: dict[str, Stream] = {}
         self._metrics: dict[str, Metrics] = {}
+        # Of all contracts that are wanted.
+        self._queries = 0
 
     def run(self, wanted: Mapping[str, Contract], files: Folder, stopping: Stopping) -> None:
         """Stream until everything is written (`available_now`), or until `stopping` is set.
@@ -197,8 +218,11 @@ class Streams:
 
     def _until_the_end(self, wanted: Mapping[str, Contract], folder: Watched, stopping: Stopping) -> None:
         looked = time.monotonic()
-        while not stopping.wait(0.5) and not any(stream.gone for stream in self._streams.values()):
+        while not stopping.wait(0.1 if wanted.keys() - self._streams.keys() else 0.5):
+            if any(stream.gone for stream in self._streams.values()):
+                break
             if self._available_now:
+                self._begin(wanted)
                 if not any(stream.active for stream in self._streams.values()):
                     break
                 continue
@@ -213,7 +237,7 @@ class Streams:
         """Go a step towards streaming these contracts.  A stream that has to end may take its time: call it again."""
         for name, stream in list(self._streams.items()):
             # One that was asked to end has to begin again, even if its change is taken back meanwhile.
-            if name in wanted and same(wanted[name], stream.contract) and not stream.asked_to_end:
+            if name in wanted and not stream.asked_to_end and _is_same(stream, wanted[name]):
                 continue
             stream.stop()
             if stream.active:
@@ -222,8 +246,17 @@ class Streams:
             log.info("the contract is changed" if name in wanted else "the contract is gone", contract=name)
             if name not in wanted:
                 self._metrics.pop(name).forget()
-        for name in wanted.keys() - self._streams.keys():
-            self._metrics[name] = Metrics(wanted[name], self._families)
+            else:
+                self._metrics[name] = self._metrics[name].followed_by(wanted[name])
+        self._begin(wanted)
+
+    def _begin(self, wanted: Mapping[str, Contract]) -> None:
+        """Begin some of the streams that are missing, in the order of their names."""
+        self._queries = sum(len(queries.of(one)) for one in wanted.values())
+        free = AT_ONCE - sum(stream.begins for stream in self._streams.values())
+        for name in sorted(wanted.keys() - self._streams.keys())[: max(0, free)]:
+            if name not in self._metrics:
+                self._metrics[name] = Metrics(wanted[name], self._families)
             start = self._starter(wanted[name])
             failed = self._metrics[name].stream_failed
             self._streams[name] = Stream(wanted[name], start, self._is_over, failed, once=self._available_now)
@@ -240,6 +273,7 @@ class Streams:
         def start(stopping: threading.Event, follow: Callable[[Job], None]) -> None:
             sinks = prepare(self._settings, contract, accept_loss=self._accept_loss)
             with Checkpoints(self._settings, contract).alone():
+                polling.share(self._spark, self._queries)
                 job = Job(self._spark, self._settings, contract, sinks, stopping, metrics)
                 follow(job)
                 job.run(available_now=self._available_now)
@@ -257,3 +291,13 @@ class Streams:
         )
         if worst is not None:
             raise worst
+
+
+def _is_same(stream: Stream, contract: Contract) -> bool:
+    """Whether the stream is that of the contract, of which the files may have been read again."""
+    if stream.contract is contract:
+        return True
+    if not same(contract, stream.contract):
+        return False
+    stream.contract = contract  # so that the next look at it is short
+    return True

@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 
 from avro_data_contracts.streaming.decode.reasons import OF_ANOTHER
 from avro_data_contracts.streaming.sinks.observed import Observed
+from avro_data_contracts.streaming.sinks.prepared import Prepared
 
 _BATCH = "batch"
 
@@ -56,8 +57,8 @@ class Counts:
     skipped: int = 0
 
     @classmethod
-    def of(cls, observed: Observed) -> Counts:
-        """Read the counts of a frame made from `counted`, after it was written."""
+    def of(cls, observed: Observed | Prepared) -> Counts:
+        """Read the counts of a frame made from `counted`, after it was read."""
         return cls(**observed[_BATCH])
 
     def __add__(self, other: Counts) -> Counts:

@@ -29,6 +29,10 @@ class Observed:
         rows = session._jsparkSession.internalCreateDataFrame(self._execution.toRdd(), frame._jdf.schema(), False)
         self.rows = DataFrame(rows, session)
 
+    def reset(self) -> None:
+        """Count from the beginning, for another reading of other rows."""
+        self._execution.executedPlan().resetMetrics()
+
     def __getitem__(self, name: str) -> dict[str, Any]:
         """Return aggregate -> value of the observation with that name, for what was read so far."""
         row = self._execution.observedMetrics().apply(name)

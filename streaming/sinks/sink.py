@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Row
 
 from avro_data_contracts.contracts.stores.spec import SinkSpec
 from avro_data_contracts.streaming.sinks.counts import Counts
@@ -35,4 +36,22 @@ class Sink(Protocol):
         Raises:
             ServiceError: the destination fails; the whole batch is then written again.
             RowsRefused: it refuses some of the rows (`sinks.refusals`); the batch is written again without them.
+        """
+
+
+@runtime_checkable
+class Direct(Protocol):
+    """A sink that also writes small batches with the store's own driver, without Spark."""
+
+    @property
+    def direct(self) -> bool:
+        """Whether it does so for its contract."""
+
+    def cells(self, decoded: DataFrame) -> DataFrame:
+        """Return the rows that `send` takes, of a decoded batch in one partition."""
+
+    def send(self, rows: Sequence[Row]) -> bool:
+        """Write the rows.  False: only `write` can, and the batch may be written in part.
+
+        Raises ServiceError: the destination fails.
         """

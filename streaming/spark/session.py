@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 from collections.abc import Iterable, Iterator
@@ -17,7 +18,8 @@ from pyspark.sql import SparkSession
 
 from avro_data_contracts.contracts.errors import ConfigurationError, ServiceError
 from avro_data_contracts.contracts.settings import Settings
-from avro_data_contracts.streaming.decode import strict
+from avro_data_contracts.streaming.decode import compiled, strict
+from avro_data_contracts.streaming.sinks import prepared
 from avro_data_contracts.streaming.spark import gateway, scratch
 from avro_data_contracts.streaming.stores.known import STORES
 
@@ -37,6 +39,12 @@ _ONE_METHOD_UP_TO_BYTES = 32_000
 
 _CHECKPOINT_FILES = "org.apache.spark.sql.execution.streaming.FileSystemBasedCheckpointFileManager"
 
+# While nothing comes, Java gives memory back that it needed before.  Milliseconds between two looks.
+_GIVE_MEMORY_BACK = "-XX:G1PeriodicGCInterval=60000"
+
+# What is left of a JVM without memory may wait forever; without it, the process ends and says so (see `running`).
+_END_WITHOUT_MEMORY = "-XX:+ExitOnOutOfMemoryError"
+
 # Names that PySpark and our own code look up for each column or batch.  Java searches every jar for a class
 # `java.lang.functions`, `org` or `org.apache`, for example, which is a tenth of the time of a small batch.
 _SQL = "org.apache.spark.sql"
@@ -47,6 +55,10 @@ _LOOKED_UP = (
     *(f"{_SQL}.catalyst.expressions.Literal", f"{_SQL}.catalyst.expressions.objects.Invoke"),
     *("org.apache.spark.storage.StorageLevel", "datacontracts.StrictReader"),
 )
+
+# What Spark refuses to start with, and what it adds to a size.
+_LEAST_MEMORY = 450 << 20
+_SHIFTS = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40}
 
 # Masters whose executors reach the driver at the loopback address.
 _ON_THIS_MACHINE = ("local", "spark://127.0.0.1:")
@@ -92,6 +104,7 @@ def start(settings: Settings) -> SparkSession:
             where="JAVA_HOME",
             fix='eval "$(.venv/bin/python -m stack env)" sets the packaged one; `make stream` does so itself',
         )
+    check_memory(settings.spark_driver_memory)
     log_file = settings.spark_log_file.absolute()
     log_file.parent.mkdir(parents=True, exist_ok=True)
     log_config = Path(__file__).with_name("log4j2.properties").as_uri()
@@ -108,7 +121,7 @@ def start(settings: Settings) -> SparkSession:
         "spark.master": master,
         "spark.jars": settings.spark_jars,
         "spark.driver.memory": settings.spark_driver_memory,
-        "spark.driver.extraJavaOptions": f"{options} {own}",
+        "spark.driver.extraJavaOptions": f"{_END_WITHOUT_MEMORY} {_GIVE_MEMORY_BACK} {options} {own}",
         # For a JVM that runs already; ours gets it as an environment variable, which wins.
         "spark.local.dir": local_dirs if os.environ.get("PYSPARK_GATEWAY_PORT") else "",
         "spark.executor.extraJavaOptions": options,
@@ -124,9 +137,12 @@ def start(settings: Settings) -> SparkSession:
         # Java's serializer keeps what it has written, by default a hundred pieces of 4 MB, to refer back to it.
         "spark.serializer.objectStreamReset": "1",
         "spark.sql.codegen.hugeMethodLimit": str(_ONE_METHOD_UP_TO_BYTES),
+        # Compiled plans that are kept; the default, 100, is enough for some ten queries, and a plan that is not among
+        # them is compiled again for each batch.
+        "spark.sql.codegen.cache.maxEntries": "2000",
         "spark.scheduler.mode": "FAIR",  # see `run.pools`
         # Between two looks at a topic that has nothing new.  The default, 10 ms, took a quarter of a core for each
-        # contract that waits; after a record, a batch begins as soon as the last one is written.
+        # contract that waits.  See `run.polling` for several contracts.
         "spark.sql.streaming.pollingDelay": "200",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
@@ -163,9 +179,20 @@ def start(settings: Settings) -> SparkSession:
     for store in STORES.values():
         for name, value in store.spark_secrets(settings).items():
             spark.conf.set(name, value)
-    strict.install(spark)
+    compiled.install(spark, [strict.SOURCE, prepared.SOURCE])
     _look_up_once(spark._jvm, _LOOKED_UP)
     return spark
+
+
+def check_memory(said: str) -> None:
+    """Raise ConfigurationError if Spark would not start with a heap of that size (`2g`), or is not a size."""
+    found = re.fullmatch(r"(\d+)([kmgt]?)b?", said.strip().lower())
+    if found is None or int(found[1]) << _SHIFTS[found[2]] < _LEAST_MEMORY:
+        raise ConfigurationError(
+            f"SPARK_DRIVER_MEMORY is {said!r}",
+            where="environment",
+            fix=f"write a size of {_LEAST_MEMORY >> 20}m or more, for example 2g",
+        )
 
 
 def _look_up_once(jvm: Any, names: Iterable[str]) -> None:

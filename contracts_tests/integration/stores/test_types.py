@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from cassandra.util import Date, Duration, Time
 from psycopg.types.json import set_json_loads
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from avro_data_contracts.contracts.avro import shapes
 from avro_data_contracts.contracts.settings import Settings
@@ -24,6 +24,7 @@ from avro_data_contracts.contracts.stores import types
 from avro_data_contracts.contracts.stores.known import STORES
 from avro_data_contracts.streaming.inspection.reconcile import reconcile
 from avro_data_contracts.streaming.run import job
+from avro_data_contracts.streaming.run.small import SmallBatches
 from avro_data_contracts.streaming.stores.cassandra import connection as cassandra
 from avro_data_contracts.streaming.stores.postgres import connection as postgres
 from contracts_tests.fixtures import types_page
@@ -52,18 +53,34 @@ class Stored:
     types: dict[str, dict[str, str]]
 
 
-@pytest.fixture(scope="module")
-def stored(settings_of_stack: Settings, spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Stored:
-    """All values, written once and read from both stores."""
+@pytest.fixture(scope="module", params=["by Spark's connectors", "by the stores' drivers"])
+def stored(
+    request: pytest.FixtureRequest,
+    settings_of_stack: Settings,
+    spark: SparkSession,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Stored:
+    """All values, written once in either way, and read from both stores."""
+    direct = request.param == "by the stores' drivers"
     fields = {"id": "int"} | {name: case.kind for name, case in zip(COLUMNS, CASES, strict=True)}
     pipeline = pipeline_of(settings_of_stack, spark, tmp_path_factory.mktemp("types"), fields, ("id",))
     schema_id = pipeline.register()
-    for number in range(RECORDS):
+    # The first batch looks for the schema, so it goes the usual way.
+    for number in (*((-2, -1) if direct else ()), *range(RECORDS)):
         values = {name: value_of(case, number).avro for name, case in zip(COLUMNS, CASES, strict=True)}
         pipeline.send({"value": pipeline.encode(schema_id, {"id": number, **values})})
+    if direct:
+        pipeline.settings = pipeline.settings.model_copy(update={"stream_max_per_batch": 2})
+    seen: list[tuple[str, bool]] = []
 
-    pipeline.stream()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(SmallBatches, "write", _spied(seen))
+        pipeline.stream()
 
+    if direct:
+        assert {one: seen.count((one, True)) >= RECORDS // 2 for one in STORES} == dict.fromkeys(STORES, True), seen
+    else:
+        assert seen == []
     assert complaints(pipeline) == []
     rows, types = _of_postgres(pipeline)
     return Stored(
@@ -71,6 +88,17 @@ def stored(settings_of_stack: Settings, spark: SparkSession, tmp_path_factory: p
         {"cassandra": pipeline.cassandra_rows(), "postgres": rows},
         {"cassandra": _cassandra_types(pipeline), "postgres": types},
     )
+
+
+def _spied(seen: list[tuple[str, bool]]) -> Any:
+    write = SmallBatches.write
+
+    def spied(self: SmallBatches, batch: DataFrame) -> Any:
+        counts = write(self, batch)
+        seen.append((self._sink.name, counts is not None))
+        return counts
+
+    return spied
 
 
 def value_of(case: Case, number: int) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -123,11 +124,12 @@ def found(facts: Facts, tmp_path_factory: pytest.TempPathFactory) -> dict[str, A
 
 def test_dags_import_without_errors(found: dict[str, Any]) -> None:
     assert found["errors"] == {}
-    assert sorted(found["dags"]) == ["dead_letter_review", "user_automation"]
+    assert sorted(found["dags"]) == ["dead_letter_review", "stream_contracts", "user_automation"]
 
 
 def test_every_dag_runs_daily_and_one_run_at_a_time(found: dict[str, Any]) -> None:
     assert found["dags"]["user_automation"]["schedule"] == "0 10 * * *"
+    assert found["dags"]["stream_contracts"]["schedule"] == "0 10 * * *"
     assert found["dags"]["dead_letter_review"]["schedule"] == "0 12 * * *"
     for dag in found["dags"].values():
         assert dag["start"] == "2023-09-03T10:00:00+00:00"
@@ -153,6 +155,21 @@ def test_daily_tasks_run_one_after_another(found: dict[str, Any]) -> None:
     assert [tasks[step]["after"] for step in steps] == [[], *([step] for step in steps[:-1])]
     assert tasks["stream_data_from_api"]["outlets"] == ["kafka://topic/users_created"]
     assert list(found["dags"]["dead_letter_review"]["tasks"]) == ["review_orders_placed", "review_users_created"]
+
+
+def test_contracts_without_a_source_are_streamed_by_one_process(facts: Facts, tmp_path: Path) -> None:
+    schemas = tmp_path / "schemas"
+    copy_of_users(schemas, "users_created")
+    shutil.copytree(CLONE / "schemas" / "orders_placed", schemas / "orders_placed")
+    shutil.copytree(CLONE / "schemas" / "types", schemas / "types")
+    for name in ("views_shown", "carts_left"):
+        copy_of_users(schemas, name, "source:\n  api: randomuser\n  count: 1000\n", "")
+    found = facts(tmp_path, CONTRACTS_DIR=str(schemas))
+    assert found["errors"] == {}
+    tasks = found["dags"]["stream_contracts"]["tasks"]
+    named = [word for name in ("carts_left", "orders_placed", "views_shown") for word in ("--contract", name)]
+    assert tasks["stream_into_stores"]["commands"] == [["streaming", *named, "--available-now"]]
+    assert tasks["stream_into_stores"]["after"] == ["register_schemas"]
 
 
 def test_environment_sets_owner_and_alert_recipients(facts: Facts, tmp_path: Path) -> None:

@@ -205,3 +205,35 @@ def test_forgotten_contract_has_no_series_left_and_others_keep_theirs(contract: 
     assert before == series("stays")
     gone.forget()
     assert (series("users_created"), series("stays")) == (set(), before)
+
+
+def test_series_of_a_sink_that_the_contract_has_no_more_go_and_the_others_count_on(
+    contract: Contract, metrics: Metrics
+) -> None:
+    for sink in ("cassandra", "postgres"):
+        metrics.written(sink, batch(2), 0.5)
+        metrics.attempt_failed(sink, ServiceError("out", server=sink))
+    metrics.lost([Gap("cassandra", "t", 0, 0, 4), Gap("postgres", "t", 0, 0, 4)])
+    metrics.watch(lambda: {"cassandra": 3, "postgres": 1})
+    without = replace(
+        contract,
+        spec=contract.spec.model_copy(update={"sinks": contract.spec.sinks.model_copy(update={"cassandra": None})}),
+    )
+    after = metrics.followed_by(without)
+    seen = {
+        (sample.name, sample.labels["sink"])
+        for family in metrics.families.registry.collect()
+        for sample in family.samples
+        if "sink" in sample.labels
+    }
+    assert {sink for _, sink in seen} == {"postgres"}
+    assert value(metrics, "stream_lag_records", sink="postgres") == 1
+    assert value(metrics, "stream_records_rejected_total", reason="REFUSED:cassandra") is None
+    assert value(metrics, "stream_records_rejected_total", reason="REFUSED:postgres") == 0
+    after.written("postgres", batch(1), 0.5)
+    assert value(after, "stream_records_out_total", sink="postgres") == 3
+    again = after.followed_by(contract)
+    assert value(again, "stream_records_out_total", sink="cassandra") == 0
+    again.lost([Gap("cassandra", "t", 0, 0, 4), Gap("postgres", "t", 0, 0, 4)])
+    assert value(again, "stream_records_lost_total", sink="cassandra") == 5
+    assert value(again, "stream_records_lost_total", sink="postgres") == 5

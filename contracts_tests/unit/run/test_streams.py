@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import fields
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -324,6 +326,111 @@ def test_change_that_is_taken_back_while_the_stream_ends_begins_it_again(folder:
     counted.settle(folder, 2)
     assert counted.began == {"a": 2, "b": 1}
     assert all(stream.active for stream in counted._streams.values())
+
+
+class Slow(Counted):
+    """Streams that wait for a server before they begin, as those do whose stores are prepared.
+
+    Attributes:
+        answers: the server does, for as long as it is set.
+        asking: names of the streams that wait for it.
+        most: how many waited at once.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.answers = threading.Event()
+        self.asking: set[str] = set()
+        self.most = 0
+
+    def _starter(self, contract: Contract) -> Callable[[threading.Event, Callable[[Any], None]], None]:
+        def start(stopping: threading.Event, follow: Callable[[Any], None]) -> None:
+            self.asking.add(contract.name)
+            self.most = max(self.most, len(self.asking))
+            assert self.answers.wait(10)
+            self.asking.discard(contract.name)
+            self.began[contract.name] = self.began.get(contract.name, 0) + 1
+            follow(SimpleNamespace(begun=True, at_work=lambda: "the end"))
+            assert stopping.wait(30)
+
+        return start
+
+
+def test_five_hundred_contracts_begin_a_few_at_a_time(tmp_path: Path) -> None:
+    names = [f"c{number:03}" for number in range(500)]
+    for name in names:
+        write(tmp_path, name)
+    slow, wanted, stopping = Slow(tmp_path), wanted_of(loading.load(tmp_path), []), Stopping()
+    slow.answers.set()
+    deadline = time.monotonic() + 60
+    while len(slow.began) < 500:
+        assert time.monotonic() < deadline
+        slow._settle(wanted)
+        time.sleep(0.001)
+    assert slow.began == dict.fromkeys(names, 1)
+    assert slow.most <= streams.AT_ONCE
+    assert slow._queries == 500
+    stopping.set()
+    slow.run(wanted, read_folder(tmp_path), stopping)
+    assert not any(stream.active for stream in slow._streams.values())
+
+
+def test_contracts_whose_servers_do_not_answer_make_room_for_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(6):
+        write(tmp_path, f"c{number}")
+    slow, wanted = Slow(tmp_path), wanted_of(loading.load(tmp_path), [])
+    try:
+        for _ in range(3):
+            slow._settle(wanted)
+        assert set(slow._streams) == {"c0", "c1", "c2", "c3"}
+        monkeypatch.setattr(streams, "_BEGINS_WITHIN_S", 0.0)
+        slow._settle(wanted)
+        assert set(slow._streams) == set(wanted)
+    finally:
+        slow.answers.set()
+        for stream in slow._streams.values():
+            stream.stop()
+            joined(stream)
+
+
+def test_streams_that_fail_together_do_not_come_back_together(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr(threading.Event, "wait", lambda _, seconds=None: waits.append(seconds))
+
+    class Failing(Stream):
+        def _begin(self) -> None:
+            self.error = ServiceError("away")
+            if len(waits) == 8:
+                self._asked.set()
+
+    made = Failing.__new__(Failing)
+    made.contract, made.gone, made._once, made._asked = loading.load(folder).get("a"), False, False, threading.Event()
+    made._failed, made._log = lambda: None, streams.log
+    made._run()
+    wanted = [min(5.0 * 2**number, 300.0) for number in range(8)]
+    assert all(least <= wait <= 1.5 * least for wait, least in zip(waits, wanted, strict=True))
+    assert len(set(waits)) == 8
+
+
+def test_contract_that_writes_the_table_of_another_changes_nothing_while_it_streams(
+    folder: Path, watched: Watched
+) -> None:
+    write(folder, "b", HEAD.replace("table: {0}", "table: a"))
+    with capture_logs() as logged:
+        assert [watched.changed() for _ in range(3)] == [None] * 3
+    [said] = [one["why"] for one in logged]
+    assert "a/contract.yaml already writes to the postgres table public.a" in said
+
+
+def test_contracts_of_one_table_are_not_streamed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(folder, "b", HEAD.replace("table: {0}", "table: a"))
+    monkeypatch.setenv("CONTRACTS_DIR", str(folder))
+    monkeypatch.setattr(Stopping, "on_signals", lambda looks=False: Stopping())
+    for words in (["--all"], ["--contract", "b"], ["--contract", "a", "--contract", "b"]):
+        with pytest.raises(ConfigurationError, match="already writes to the postgres table"):
+            command(app)(words, standalone_mode=False)
 
 
 def test_signal_while_spark_starts_begins_no_stream(folder: Path, counted: Counted) -> None:

@@ -18,7 +18,7 @@ import org.apache.spark.unsafe.types.UTF8String;
  * bits, and allocates as many items as a body claims.  What passes this reader, `from_avro` decodes to exactly the
  * values that were written.
  *
- * Spark's own Janino compiles it when a session starts (streaming/decode/strict.py), so it is Java without generics.
+ * Spark's own Janino compiles it when a session starts (streaming/decode/compiled.py), so it is Java without generics.
  */
 public final class StrictReader implements Serializable {
 

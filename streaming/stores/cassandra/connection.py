@@ -72,6 +72,10 @@ class Node:
                 self._close()
                 raise failures.of_driver(self._way.hosts, error) from None
 
+    def session(self) -> Session:
+        """Return the session on the connection that stays open.  Call `generation` before."""
+        return self._session
+
     def _close(self) -> None:
         assert self._cluster is not None
         self._cluster.shutdown()

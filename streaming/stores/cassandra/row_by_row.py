@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Sequence
 from itertools import islice
 from typing import Any
 from uuid import UUID
@@ -11,7 +12,7 @@ from uuid import UUID
 from cassandra import InvalidRequest
 from cassandra.cluster import Session
 from cassandra.concurrent import execute_concurrent
-from cassandra.query import BoundStatement
+from cassandra.query import BoundStatement, PreparedStatement
 from cassandra.util import Date, Duration
 from pyspark.sql import DataFrame, Row
 
@@ -21,6 +22,8 @@ from avro_data_contracts.streaming.sinks import refusals
 from avro_data_contracts.streaming.sinks.refusals import Coordinates
 from avro_data_contracts.streaming.stores.cassandra import failures
 
+#: What the driver raises for a value that it cannot send; the message may quote the value.
+UNSENDABLE = (TypeError, ValueError, OverflowError, struct.error)
 # They may be large.
 _AT_ONCE = 100
 
@@ -37,13 +40,8 @@ def send(session: Session, numbers: DataFrame, table: Table) -> tuple[int, dict[
     # Without a time to live, a field may have the name of `TTL`.
     columns = [column.name for column in table.all_columns]
     using = [name for name in (WRITE_TIME, TTL) if name in numbers.columns and name not in columns]
-    marked = "USING TIMESTAMP ?" + (" AND TTL ?" if TTL in using else "")
-    marks = ", ".join("?" for _ in columns)
-    listed = ", ".join(f'"{name}"' for name in columns)
-    insert = f"INSERT INTO {table.sink.quoted} ({listed}) VALUES ({marks}) {marked}"  # noqa: S608 - names
     at = (columns.index(EVENT_PARTITION), columns.index(EVENT_OFFSET))
-    statement = session.prepare(insert)
-    types = [column.type for column in statement.column_metadata]
+    statement = insertion(session, table, with_ttl=TTL in using)
     taken = 0
     refused: dict[Coordinates, str] = {}
     left = numbers.select(*columns, *using).repartition(refusals.PARTS).toLocalIterator()
@@ -51,9 +49,8 @@ def send(session: Session, numbers: DataFrame, table: Table) -> tuple[int, dict[
         bound: list[tuple[Row, BoundStatement]] = []
         for row in some:
             try:
-                cells = [_for_driver(*pair) for pair in zip(row, types, strict=True)]
-                bound.append((row, statement.bind(cells)))
-            except (TypeError, ValueError, OverflowError, struct.error) as error:  # its message may quote the value
+                bound.append((row, bind(statement, row)))
+            except UNSENDABLE as error:  # its message may quote the value
                 refused[row[at[0]], row[at[1]]] = f"{type(error).__name__}: the driver cannot send it"
         answers = execute_concurrent(session, [(one, ()) for _, one in bound], raise_on_first_error=False)
         for (row, _), (done, answer) in zip(bound, answers, strict=True):
@@ -64,6 +61,23 @@ def send(session: Session, numbers: DataFrame, table: Table) -> tuple[int, dict[
             else:
                 raise answer
     return taken, refused
+
+
+def insertion(session: Session, table: Table, *, with_ttl: bool = False) -> PreparedStatement:
+    """Prepare the statement that writes a row: its columns, then its write time, then its time to live."""
+    columns = [column.name for column in table.all_columns]
+    marked = "USING TIMESTAMP ?" + (" AND TTL ?" if with_ttl else "")
+    marks = ", ".join("?" for _ in columns)
+    listed = ", ".join(f'"{name}"' for name in columns)
+    return session.prepare(
+        f"INSERT INTO {table.sink.quoted} ({listed}) VALUES ({marks}) {marked}"  # noqa: S608 - names
+    )
+
+
+def bind(statement: PreparedStatement, row: Sequence[Any]) -> BoundStatement:
+    """Return the statement with the values of a row.  Raises one of `UNSENDABLE` if the driver cannot send them."""
+    types = [column.type for column in statement.column_metadata]
+    return statement.bind([_for_driver(*pair) for pair in zip(row, types, strict=True)])
 
 
 def _for_driver(value: Any, type_: Any) -> Any:

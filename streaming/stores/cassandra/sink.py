@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 from uuid import UUID
 
+from cassandra import DriverException
+from cassandra.cluster import NoHostAvailable
 from cassandra.concurrent import execute_concurrent_with_args
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from avro_data_contracts.contracts.catalog.contract import Contract
@@ -37,7 +39,9 @@ from avro_data_contracts.streaming.sinks.observed import Observed
 from avro_data_contracts.streaming.sinks.refusals import RowsRefused
 from avro_data_contracts.streaming.stores.cassandra import cells, existing, expiry, row_by_row
 from avro_data_contracts.streaming.stores.cassandra.connection import Way, connect, node
+from avro_data_contracts.streaming.stores.cassandra.direct import DirectWriter, NotHere
 from avro_data_contracts.streaming.stores.cassandra.failures import SERVER
+from avro_data_contracts.streaming.stores.cassandra.failures import of_driver as failures_of_driver
 
 _FORMAT = "org.apache.spark.sql.cassandra"
 _MICROS = 1000
@@ -95,6 +99,7 @@ class CassandraSink:
         self._node = node(Way.of(settings))
         self._failed_without_refusal = False
         self._last_expiry = expiry.LAST
+        self._direct = DirectWriter(self._table)
 
     def has_table(self) -> bool:
         with connect(self._settings) as session:
@@ -120,12 +125,46 @@ class CassandraSink:
         self._session.healthy, self._session.met = False, before
         newest, counts = self._upsert(decoded)
         self._session.healthy = True
+        self._check_on_disk(before)
+        self._newest.keep(newest)
+        return counts
+
+    @property
+    def direct(self) -> bool:
+        return self._deletions is None and not self.spec.ttl
+
+    def cells(self, decoded: DataFrame) -> DataFrame:
+        timed = cells.in_numbers(_timed(self._rows(decoded)))
+        return timed.select(*(f"`{column.name}`" for column in self._table.all_columns), WRITE_TIME)
+
+    def send(self, loaded: Sequence[Row]) -> bool:
+        known = self._newest.read()
+        if known is None:  # nothing was written yet, and the table may have rows
+            return False
+        before = self._node.generation()
+        if not loaded:
+            return True
+        session = self._node.session()
+        late = [row for row in loaded if row[-1] // _MICROS <= known]
+        new = [row for row in loaded if row[-1] // _MICROS > known]
+        try:
+            self._direct.write(session, [*new, *self._direct.that_win(session, late)])
+        except NotHere:
+            return False
+        except (NoHostAvailable, DriverException) as error:
+            raise failures_of_driver(self._settings.cassandra_hosts, error) from None
+        self._check_on_disk(before)
+        self._newest.keep(max(row[-1] // _MICROS for row in loaded))
+        return True
+
+    def _check_on_disk(self, before: int | None) -> None:
+        """Raise ServiceError if the node was restarted since, and may have lost what it had acknowledged (ADR 7)."""
+        if before is None:  # there are replicas
+            return
         time.sleep(_ON_DISK_AFTER_S)
         if self._node.generation() != before:
             words = "it was restarted while the batch was written; acknowledged writes may not have reached its disk"
             raise failures.service(SERVER, self._settings.cassandra_hosts, words)
-        self._newest.keep(newest)
-        return counts
 
     def _upsert(self, decoded: DataFrame) -> tuple[int, Counts]:
         """Write the batch; return the newest timestamp that the table may hold now, in ms, and the counts."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import psycopg
 from psycopg import sql
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from avro_data_contracts.contracts.catalog.contract import Contract
@@ -31,7 +32,7 @@ from avro_data_contracts.streaming.sinks.counts import Counts, counted
 from avro_data_contracts.streaming.sinks.observed import Observed
 from avro_data_contracts.streaming.sinks.refusals import Coordinates, RowsRefused
 from avro_data_contracts.streaming.stores.postgres import cells, existing, partitions
-from avro_data_contracts.streaming.stores.postgres.connection import address, connect, jdbc
+from avro_data_contracts.streaming.stores.postgres.connection import address, connect, jdbc, kept, place
 from avro_data_contracts.streaming.stores.postgres.failures import SERVER, RowRefused, of_driver
 from avro_data_contracts.streaming.stores.postgres.partitions import Partitions
 
@@ -88,7 +89,7 @@ class PostgresSink:
         partitions.tell(self.spec, ahead, "ahead")
 
     def write(self, decoded: DataFrame) -> Counts:
-        with connect(self._settings, autocommit=True) as connection:
+        with place(self._settings), connect(self._settings, autocommit=True) as connection:
             self._lock(connection)
             try:
                 connection.execute(self._empty())
@@ -108,6 +109,37 @@ class PostgresSink:
             if refused := self._refused(connection, decoded):
                 raise RowsRefused(self.name, refused)
             raise told  # not about a single row
+
+    @property
+    def direct(self) -> bool:
+        return self._deletions is None
+
+    def cells(self, decoded: DataFrame) -> DataFrame:
+        return self._rows(decoded)
+
+    def send(self, loaded: Sequence[Row]) -> bool:
+        if not loaded:
+            return True
+        copy = sql.SQL("COPY {staging} ({columns}) FROM STDIN").format(
+            **self._names(), columns=_list(loaded[0].__fields__)
+        )
+        with place(self._settings), kept(self._settings, self._lock) as connection:
+            try:
+                with connection.transaction():
+                    connection.execute(self._empty())
+                    with connection.cursor() as cursor, cursor.copy(copy) as copying:
+                        for row in loaded:
+                            copying.write_row([_for_driver(value) for value in row])
+                    if self._partitions is None:
+                        self._apply(connection)
+                if self._partitions is not None:
+                    partitions.tell(self.spec, self._partitions.create_ahead(connection), "ahead")
+                    self._apply(connection)
+            except psycopg.Error as error:
+                if isinstance(of_driver(address(self._settings), error), Refused):
+                    return False
+                raise
+        return True
 
     def _load(self, decoded: DataFrame) -> Counts:
         try:
@@ -300,7 +332,7 @@ def _for_driver(value: Any) -> Any:
     return bytes(value) if isinstance(value, bytearray) else value
 
 
-def _list(names: list[str]) -> sql.Composed:
+def _list(names: Sequence[str]) -> sql.Composed:
     return sql.SQL(", ").join(map(sql.Identifier, names))
 
 

@@ -1,0 +1,100 @@
+"""Measure how long an event takes to both rows at a steady rate, and where a batch spends its time.
+
+It is short by default; BENCH_LATENCY_MINUTES=20 measures each rate for as long as the target says.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import threading
+import time
+from typing import Any
+
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.producers.publish import Publisher
+from avro_data_contracts.streaming import topic
+from avro_data_contracts.streaming.run.job import Job, prepare
+from avro_data_contracts.streaming.spark import session
+from benchmarks import batches, records, servers
+from benchmarks.batches import Batch
+
+RATES = (50, 150, 500)
+MINUTES = float(os.environ.get("BENCH_LATENCY_MINUTES", "1"))
+#: Before the first rate: Java compiles what a batch runs.
+WARM_UP_S = 40
+_TICKS = 20
+
+
+def measure() -> dict[str, Any]:
+    """Seconds from an event's Kafka timestamp to the end of the slower store's batch, for each rate; and the medians
+    of what the batches of each store took, in ms, as Spark tells them."""
+    with servers.up() as (_, configured):
+        own, contract = servers.registered(configured, "bench_latency")
+        spark = session.start(own)
+        stopping = threading.Event()
+        job = Job(spark, own, contract, prepare(own, contract), stopping)
+        spans: dict[int, tuple[float, float]] = {}
+
+        def load() -> None:
+            publisher = Publisher(contract, own)
+            publisher.open()
+            steady(publisher, RATES[-1], WARM_UP_S)
+            for rate in RATES:
+                began = time.time()
+                steady(publisher, rate, MINUTES * 60)
+                spans[rate] = (began, time.time())
+            time.sleep(5)
+            stopping.set()
+
+        producing = threading.Thread(target=load)
+        producing.start()
+        try:
+            written = batches.listened(spark, lambda: job.run(available_now=False))
+            producing.join()
+            found = latencies(own, contract, written)
+        finally:
+            spark.stop()
+    return {
+        "minutes": MINUTES,
+        "rates": {str(rate): _of(found, written, span) for rate, span in spans.items()},
+    }
+
+
+def steady(publisher: Publisher, rate: int, seconds: float) -> None:
+    """Send so many records a second, evenly."""
+    start, made = time.monotonic(), 0
+    users = records.users(round(rate * seconds) or 1, seed=time.time_ns())
+    for tick in range(round(seconds * _TICKS)):
+        due = round((tick + 1) * rate / _TICKS)
+        for user in users[made:due]:
+            publisher.send(user)
+        made = due
+        publisher.flush()
+        time.sleep(max(0.0, start + (tick + 1) / _TICKS - time.monotonic()))
+
+
+def latencies(configured: Settings, contract: Contract, written: dict[str, list[Batch]]) -> list[tuple[float, float]]:
+    """Return when each event was sent, seconds since 1970, and the seconds until both stores had it."""
+    whole, stores = topic.whole(configured, contract.topic), list(written.values())
+    found = []
+    for message in topic.read(configured, contract.topic, whole):
+        sent = message.timestamp()[1] / 1000
+        end = max(batches.written_at(store, message.partition(), message.offset()) for store in stores)
+        found.append((sent, end - sent))
+    return sorted(found)
+
+
+def _of(
+    found: list[tuple[float, float]], written: dict[str, list[Batch]], span: tuple[float, float]
+) -> dict[str, Any]:
+    of_rate = sorted(seconds for sent, seconds in found if span[0] <= sent < span[1])
+    told: dict[str, Any] = {"records": len(of_rate)}
+    told |= {name: round(of_rate[int(len(of_rate) * q)], 2) for name, q in (("p50", 0.5), ("p99", 0.99))}
+    for store, all_of in written.items():
+        some = [one for one in all_of if span[0] <= one.start < span[1]]
+        parts = sorted(set().union(*(one.took_ms for one in some)))
+        told[store] = {"batches": len(some), "records": statistics.median(one.records for one in some)}
+        told[store] |= {part: statistics.median(one.took_ms.get(part, 0) for one in some) for part in parts}
+    return told

@@ -1,0 +1,31 @@
+"""Compiles our few Java classes into a session's JVM, with the compiler that Spark ships."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+
+def install(spark: SparkSession, sources: Iterable[Path]) -> None:
+    """Compile the classes, and send them to the executors.  Call it once for each session.
+
+    Args:
+        sources: Java without generics, because that is what the compiler reads.
+    """
+    jvm: Any = spark._jvm
+    context: Any = spark.sparkContext
+    loader = jvm.java.lang.Thread.currentThread().getContextClassLoader()
+    jar = Path(context._temp_dir, "data-contracts.jar")
+    with zipfile.ZipFile(jar, "w") as archive:
+        for source in sources:
+            compiler = jvm.org.codehaus.janino.SimpleCompiler()
+            compiler.setParentClassLoader(loader)
+            compiler.cook(source.name, jvm.java.io.StringReader(source.read_text(encoding="utf-8")))
+            for name, code in compiler.getBytecodes().items():
+                archive.writestr(f"{name.replace('.', '/')}.class", code)
+    loader.addURL(jvm.java.io.File(str(jar)).toURI().toURL())
+    context._jsc.addJar(str(jar))
