@@ -20,10 +20,12 @@ class Part:
     Attributes:
         of_events: computes it from events.
         merge: computes it from the parts of the state and of a batch.
+        tries: whether a value that does not fit the type of the column is null, and not an error.
     """
 
     of_events: str
     merge: str
+    tries: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,11 @@ def _counting(name: str) -> Part:
 # An overflow makes `try_sum` null, and so does a group without a value; the number of values tells which.
 _TRY_SUM: Final = Aggregate(
     (
-        Part("try_sum({of}){filter}", "CASE WHEN count_if({0} IS NULL AND {1} > 0) = 0 THEN try_sum({0}) END"),
+        Part(
+            "try_sum({of}){filter}",
+            "CASE WHEN count_if({0} IS NULL AND {1} > 0) = 0 THEN try_sum({0}) END",
+            tries=True,
+        ),
         Part("count({of}){filter}", "sum({1})"),
     )
 )

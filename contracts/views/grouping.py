@@ -67,12 +67,14 @@ class Kept:
         said: what it is, in one form: two states whose columns say the same go on from each other.
         of_events: SQL that computes it from events.
         merge: SQL that computes it from those of the state and of a batch, which have its name.
+        tries: as in `aggregates.Part`.
     """
 
     name: str
     said: str
     of_events: str
     merge: str
+    tries: bool = False
 
 
 @dataclass(frozen=True)
@@ -254,7 +256,9 @@ class Reader:
         names = [f"`__kept{begin + number}`" for number in range(len(found.parts))]
         for number, part in enumerate(found.parts):
             of_events = part.of_events.format(of=call.arguments, filter=call.filter)
-            one = Kept(names[number].strip("`"), f"{said} #{number}", of_events, part.merge.format(*names))
+            one = Kept(
+                names[number].strip("`"), f"{said} #{number}", of_events, part.merge.format(*names), part.tries
+            )
             kept.setdefault(one.said, one)
         return f"({found.value.format(*names)})"
 

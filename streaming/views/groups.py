@@ -1,0 +1,297 @@
+"""Writes the rows of a view that has one for each group of events.
+
+The state of a group goes from batch to batch (`views.state`): the parts of its values, which events flow into and
+nothing else.  The groups of a batch are merged with those of the state, and each group that the batch has touched is
+written again.  A row says how many events it is made of, and the store keeps the row with more of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from pyspark import StorageLevel
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.catalog.queries import of_view
+from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.contracts.stores.position import EVENTS, WRITE_TIME
+from avro_data_contracts.contracts.stores.spec import SinkSpec
+from avro_data_contracts.contracts.views import continuity
+from avro_data_contracts.contracts.views.derived import Derived, path_of
+from avro_data_contracts.contracts.views.grouping import Grouping
+from avro_data_contracts.streaming import failures, packed
+from avro_data_contracts.streaming.failures import ComputationFailed
+from avro_data_contracts.streaming.sinks.counts import Counts, counted
+from avro_data_contracts.streaming.sinks.observed import Observed
+from avro_data_contracts.streaming.sinks.refusals import RowsRefused
+from avro_data_contracts.streaming.sinks.sink import Sink
+from avro_data_contracts.streaming.views import grouping_sql as names
+from avro_data_contracts.streaming.views.events import Events
+from avro_data_contracts.streaming.views.grouping_sql import GroupingSql
+from avro_data_contracts.streaming.views.state import State, States
+
+_MERGED: Final = "__groups"
+
+
+class GroupSink:
+    """An aggregation in one store.
+
+    Args:
+        contract: whose events it reads.
+        inner: the store's sink for the contract that the view is.
+    """
+
+    def __init__(self, settings: Settings, contract: Contract, derived: Derived, inner: Sink) -> None:
+        assert derived.analysis.grouping is not None
+        assert derived.view.spec.lateness is not None  # `lint` and `derive` refuse a view without it
+        self.name = of_view(derived.view.name, inner.name)
+        self._bootstrap = settings.kafka_bootstrap_servers
+        self._events = Events(settings, contract, derived)
+        self._derived = derived
+        self._grouping: Grouping = derived.analysis.grouping
+        self._sql = GroupingSql(self._grouping)
+        self._lateness_us = derived.view.spec.lateness * 1_000_000
+        self._inner = inner
+
+    @property
+    def spec(self) -> SinkSpec:
+        return self._inner.spec
+
+    def has_table(self) -> bool:
+        return self._inner.has_table()
+
+    def prepare(self) -> None:
+        self._inner.prepare()
+
+    def check(self, spark: SparkSession, checkpoint: Path) -> None:
+        """Compare the view with what Spark makes of it, and with the state that it is to go on from.
+
+        Raises:
+            ConfigurationError: Spark refuses the SQL, or gives a column another type; or the state does not fit.
+        """
+        parts: DataFrame | None = None
+
+        def computed() -> DataFrame:
+            nonlocal parts
+            parts = self._parts(self._events.none(spark))
+            return self._values(self._merged(parts.where(F.lit(True)), _types(parts)))
+
+        self._events.check(computed)
+        assert parts is not None
+        states = States(checkpoint, self._derived.view.name)
+        if (found := states.latest()) is not None and (words := self._unfit(found, _types(parts))):
+            raise states.refusal("; ".join(words))
+
+    def write(self, decoded: DataFrame) -> Counts:
+        raise RuntimeError("its state goes on from that of the batch before: see of_batch")
+
+    def of_batch(self, checkpoint: Path, number: int) -> Sink:
+        """Return the sink for one batch of the query with this checkpoint."""
+        return _OfBatch(self, States(checkpoint, self._derived.view.name), number)
+
+    def write_batch(self, decoded: DataFrame, states: States, number: int) -> Counts:
+        """Write a batch; the same batch may be written again."""
+        before = states.before(number, State(self._grouping.identity))
+        try:
+            return self._write(decoded, before, states, number)
+        except failures.JAVA_ERRORS as error:
+            found = failures.of_java(failures.KAFKA, self._bootstrap, error)
+            if not isinstance(found, ComputationFailed):
+                raise found from None
+            told = found
+        except ComputationFailed as error:  # in the rows, while the store's sink writes them
+            told = error
+        if refused := self._events.failing(decoded, self._parts):
+            raise RowsRefused(self.name, refused)
+        view = self._derived.view
+        raise ConfigurationError(
+            f"view {view.name}: {told.what} in an aggregate, for no event by itself",
+            file=view.file,
+            path=path_of(view),
+            fix="use try_sum, which is null then, or CAST the argument to a larger type; then rebuild the view: "
+            f"python -m streaming views rebuild {view.name}",
+        )
+
+    def _write(self, decoded: DataFrame, before: State, states: States, number: int) -> Counts:
+        read = Observed(self._parts(counted(decoded)))
+        parts = read.rows.persist(StorageLevel.DISK_ONLY)
+        try:
+            types = _types(parts)
+            if words := self._unfit(before, types):
+                raise states.refusal("; ".join(words))
+            seen = _Seen.of(parts, self._watermark(before))
+            counts = replace(Counts.of(read), late=seen.late, timeless=seen.timeless)
+            touched = parts.where(~F.col(names.TIMELESS) & ~_closed(seen.watermark)).drop(names.TIMELESS)
+            stored = self._stored(parts.sparkSession, before, types)
+            all_parts = touched.withColumn(names.TOUCHED, F.lit(True))
+            if stored is not None:
+                all_parts = all_parts.unionByName(stored.withColumn(names.TOUCHED, F.lit(False)))
+            merged = self._merged(all_parts, types).persist(StorageLevel.DISK_ONLY)
+            try:
+                self._inner.write(self._rows(merged.where(names.TOUCHED)))
+                after = replace(
+                    before,
+                    identity=self._grouping.identity,
+                    newest_us=_latest(before.newest_us, seen.newest_us),
+                    late=before.late + seen.late,
+                    timeless=before.timeless + seen.timeless,
+                )
+                states.keep(number, self._kept(merged.drop(names.TOUCHED), after, types))
+            finally:
+                merged.unpersist()
+        finally:
+            parts.unpersist()
+        return counts
+
+    def _parts(self, decoded: DataFrame) -> DataFrame:
+        """Return the groups of a batch, with those of events without a time."""
+        return self._events.sql(decoded, self._sql.of_events, [F.col("timestamp").alias(names.KAFKA_TIME)])
+
+    def _merged(self, parts: DataFrame, types: Mapping[str, str]) -> DataFrame:
+        if names.TOUCHED not in parts.columns:
+            parts = parts.withColumn(names.TOUCHED, F.lit(True))
+        return self._events.over({_MERGED: parts}, self._sql.merged(_MERGED, types))
+
+    def _values(self, merged: DataFrame) -> DataFrame:
+        return self._events.over({_MERGED: merged}, self._sql.values(_MERGED))
+
+    def _rows(self, merged: DataFrame) -> DataFrame:
+        """Return groups in the form of a decoded batch, as the store's sink takes it."""
+        columns = [F.col(f"`{one.name}`") for one in self._derived.analysis.outputs]
+        return self._values(merged).select(
+            F.struct(*columns).alias("record"),
+            *(F.lit(None).cast("string").alias(one) for one in ("reason", "detail")),
+            F.lit(None).cast("binary").alias("value"),
+            F.col(names.NEWEST).alias("timestamp"),
+            F.col(names.EVENTS).alias(EVENTS),
+            # Of one group, it grows with the number of its events, and with nothing else.
+            (_micros(names.END) + F.col(names.EVENTS)).alias(WRITE_TIME),
+        )
+
+    def _kept(self, merged: DataFrame, after: State, types: Mapping[str, str]) -> State:
+        columns = (F.col(name).alias(_stored_as(at)) for at, name in enumerate(self._names.values()))
+        still_open = merged.where(~_closed(self._watermark(after))).select(*columns)
+        count = still_open.count()
+        schema = packed.schema_of(still_open)
+        pieces = tuple(packed.pack(still_open, count, schema)) if count else ()
+        closed = self._watermark(after)
+        return replace(after, closed_us=closed, columns=self._said(types), groups=count, schema=schema, pieces=pieces)
+
+    def _stored(self, spark: SparkSession, before: State, types: Mapping[str, str]) -> DataFrame | None:
+        """Return the groups of the state, with the columns of the view as it is now."""
+        found = packed.unpack(spark, before.pieces, before.schema)
+        if found is None:
+            return None
+        said = list(before.columns)
+        wanted = {name: _stored_as(said.index(one)) for one, name in self._names.items()}
+        return found.select(*(F.col("one").getField(stored).alias(name) for name, stored in wanted.items()))
+
+    @property
+    def _names(self) -> dict[str, str]:
+        """What each column of the state is -> its name now."""
+        return self._sql.said
+
+    def _said(self, types: Mapping[str, str]) -> dict[str, str]:
+        return {said: types[name] for said, name in self._names.items()}
+
+    def _unfit(self, state: State, types: Mapping[str, str]) -> list[str]:
+        """Return why a state is not one of the view as it is now, each in words."""
+        if not state.columns:  # before the first batch
+            return []
+        words = continuity.of_groups(state.identity, self._grouping)
+        if words:
+            return words
+        for said, kind in self._said(types).items():
+            if said not in state.columns:
+                words.append(f"it does not have {said.rpartition(' #')[0]}")
+            elif state.columns[said] != kind:
+                words.append(f"{said.rpartition(' #')[0] or said} was {state.columns[said]}, and is {kind}")
+        return words
+
+    def _watermark(self, state: State) -> int | None:
+        """Return the time up to which windows are closed, µs since the epoch; None before the first event.
+
+        It never goes back, even if the view allows events to be later than before: the closed groups are gone.
+        """
+        now = None if state.newest_us is None else state.newest_us - self._lateness_us
+        return _latest(now, state.closed_us)
+
+
+class _OfBatch:
+    """The sink of an aggregation, for one batch."""
+
+    def __init__(self, sink: GroupSink, states: States, number: int) -> None:
+        self.name = sink.name
+        self._sink = sink
+        self._states = states
+        self._number = number
+
+    @property
+    def spec(self) -> SinkSpec:
+        return self._sink.spec
+
+    def has_table(self) -> bool:
+        return self._sink.has_table()
+
+    def prepare(self) -> None:
+        self._sink.prepare()
+
+    def write(self, decoded: DataFrame) -> Counts:
+        return self._sink.write_batch(decoded, self._states, self._number)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What a batch had, in time.
+
+    Attributes:
+        watermark: up to which windows were closed when it began.
+        late: events whose window was closed; for each such window, if windows overlap.
+        timeless: events without a time.
+        newest_us: the newest time of an event.
+    """
+
+    watermark: int | None
+    late: int
+    timeless: int
+    newest_us: int | None
+
+    @classmethod
+    def of(cls, parts: DataFrame, watermark: int | None) -> _Seen:
+        timeless, events = F.col(names.TIMELESS), F.col(names.EVENTS)
+        row = parts.agg(
+            F.sum(F.when(~timeless & _closed(watermark), events)).alias("late"),
+            F.sum(F.when(timeless, events)).alias("timeless"),
+            F.count_distinct(F.when(timeless, F.col(names.START))).alias("windows"),
+            F.max(F.when(~timeless, _micros(names.TIME))).alias("newest"),
+        ).head()
+        assert row is not None
+        # Each of them was given one time, and is in all windows around it.
+        return cls(watermark, row.late or 0, (row.timeless or 0) // max(row.windows, 1), row.newest)
+
+
+def _latest(*times: int | None) -> int | None:
+    return max((one for one in times if one is not None), default=None)
+
+
+def _stored_as(number: int) -> str:
+    return f"column{number}"
+
+
+def _micros(name: str) -> Column:
+    return F.unix_micros(F.col(name).cast("timestamp"))
+
+
+def _closed(watermark: int | None) -> Column:
+    """Whether the window of a group is closed."""
+    return F.lit(False) if watermark is None else _micros(names.END) <= F.lit(watermark)
+
+
+def _types(frame: DataFrame) -> dict[str, str]:
+    return dict(frame.dtypes)
