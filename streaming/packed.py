@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import reduce
 from typing import Any, Final
 
@@ -18,12 +18,12 @@ _MOST_ROWS: Final = 50_000
 def schema_of(frame: DataFrame) -> str:
     """Return the Avro schema of a list of a frame's rows."""
     jvm: Any = frame.sparkSession._jvm
-    kind = jvm.org.apache.spark.sql.types.DataType.fromDDL(f"array<{frame.schema.simpleString()}>")
+    kind = jvm.org.apache.spark.sql.types.ArrayType(frame._jdf.schema(), False)
     return str(jvm.org.apache.spark.sql.avro.SchemaConverters.toAvroType(kind, False, "rows", "").toString())
 
 
-def pack(frame: DataFrame, count: int, schema: str) -> Iterator[bytes]:
-    """Yield all rows of a frame in pieces.
+def pack(frame: DataFrame, count: int, schema: str) -> list[bytes]:
+    """Return all rows of a frame in pieces.
 
     Args:
         count: about how many it has.
@@ -33,7 +33,7 @@ def pack(frame: DataFrame, count: int, schema: str) -> Iterator[bytes]:
     pieces = max(1, math.ceil(count / _MOST_ROWS))
     piece = F.pmod(F.hash(*(F.col(f"`{name}`") for name in frame.columns)), F.lit(pieces)).alias("piece")
     packed = frame.groupBy(piece).agg(F.collect_list(row).alias("some")).select(to_avro("some", schema).alias("raw"))
-    return (bytes(one.raw) for one in packed.toLocalIterator())
+    return [bytes(one.raw) for one in packed.collect()]
 
 
 def unpack(spark: SparkSession, pieces: Iterable[bytes], schema: str) -> DataFrame | None:

@@ -80,7 +80,7 @@ class GroupSink:
         def computed() -> DataFrame:
             nonlocal parts
             parts = self._parts(self._events.none(spark))
-            return self._values(self._merged(parts.where(F.lit(True)), _types(parts)))
+            return self._values(self._merged(parts, _types(parts)))
 
         self._events.check(computed)
         assert parts is not None
