@@ -396,7 +396,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         "VIEW_KIND", _ERROR,
         "The stream runs projections, with a row for each event, and aggregations over windows. It does not run "
-        "joins, views of views and sessions yet, and it continues only some aggregate functions.",
+        "joins and views of views yet, and it continues only some aggregate functions.",
         "write one of these; for the others, query the table of the contract",
         _view("SELECT o.id, s.name FROM orders o JOIN shops s ON s.id = o.id"),
         _view("SELECT o.id FROM orders o"),

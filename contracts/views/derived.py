@@ -23,7 +23,7 @@ from avro_data_contracts.contracts.stores.position import COORDINATES
 from avro_data_contracts.contracts.stores.spec import SinkSpec, grouped
 from avro_data_contracts.contracts.views import spark_types
 from avro_data_contracts.contracts.views.analysis import Analysis, Output, analyse
-from avro_data_contracts.contracts.views.grouping import Grouping
+from avro_data_contracts.contracts.views.grouping import SESSION, WINDOW, Grouping
 from avro_data_contracts.contracts.views.problem import Problem, Rule
 
 
@@ -178,7 +178,8 @@ def _groups(analysis: Analysis, grouping: Grouping, sink: SinkSpec) -> Iterator[
     for number, sql in missing.items():
         what = f"the view groups by {sql}, which is not in the primary key of {sink.qualified}"
         named = next((name for name, of in grouping.groups.items() if of == number), None)
-        wanted = named or (sql if number is not None else "window.start")
+        window = SESSION if grouping.window.is_session else WINDOW
+        wanted = named or (sql if number is not None else f"{window}.start")
         fix = f"add {wanted} to primary_key" if named else f"select {wanted}, and add it to primary_key"
         yield Problem(Rule.key, f"{what}: two groups would share a row", fix, line_of(view, sink.kind), 1)
 

@@ -9,6 +9,7 @@ from typing import Final
 from sqlglot import Token, exp
 
 from avro_data_contracts.contracts.avro.nodes import NO_PROPS, Logical, Primitive, Schema
+from avro_data_contracts.contracts.avro.shapes import nullability, type_name
 from avro_data_contracts.contracts.views import clauses, durations, spark_types
 from avro_data_contracts.contracts.views.aggregates import CONTINUED
 from avro_data_contracts.contracts.views.clauses import Call, Clauses
@@ -18,6 +19,7 @@ from avro_data_contracts.contracts.views.results import Results
 from avro_data_contracts.contracts.views.statement import Statement, is_aggregate
 
 WINDOW: Final = "window"
+SESSION: Final = "session_window"
 #: Spark makes as many rows of each event.
 MOST_WINDOWS: Final = 1_000
 _BOUNDS: Final = ("start", "end")
@@ -31,6 +33,8 @@ class Window:
     Attributes:
         time, time_sql: the path of the time column, and the text that names it.
         spark: its type, `timestamp` or `timestamp_ntz`.
+        unit: the Avro type of its bounds.
+        is_session: whether it ends when no event has come for `size_ms`.
         size_ms, slide_ms, begin_ms: its length, the time between the starts of two, and where the first one starts.
         arguments: the text of its arguments behind the time.
         said: the call, in one form.
@@ -38,6 +42,8 @@ class Window:
 
     time: str
     spark: str
+    unit: str
+    is_session: bool
     size_ms: int
     slide_ms: int
     begin_ms: int
@@ -46,9 +52,8 @@ class Window:
     said: str
 
     def bound(self, schema: Schema) -> Primitive:
-        """Return the type of its start and its end: whole milliseconds, which every store has."""
-        name = "local-timestamp-millis" if self.spark == "timestamp_ntz" else "timestamp-millis"
-        return Primitive(schema.document, (), NO_PROPS, "long", Logical(name))
+        """Return the type of its start and its end."""
+        return Primitive(schema.document, (), NO_PROPS, "long", Logical(self.unit))
 
 
 @dataclass(frozen=True)
@@ -153,11 +158,8 @@ class Reader:
             return
         for tokens, node in zip(parts.keys, group.expressions, strict=False):
             word = self._statement.word(node) if isinstance(node, exp.Func) else ""
-            if word == WINDOW:
-                self._read_window(parts, tokens, node)
-            elif word == "session_window":
-                what = "the stream does not run session windows yet"
-                self._problem(node, what, "use window(…)", Rule.kind)
+            if word in (WINDOW, SESSION):
+                self._read_window(parts, tokens, node, is_session=word == SESSION)
             elif isinstance(node, exp.Literal):
                 self._problem(node, f"GROUP BY {node.name} is not a column", "write the expression")
             elif isinstance(node, exp.Cube | exp.Rollup | exp.GroupingSets):
@@ -167,7 +169,7 @@ class Reader:
             else:
                 self._keys.append(Key(parts.text(tokens), self._said(tokens)))
 
-    def _read_window(self, parts: Clauses, tokens: Sequence[Token], node: exp.Anonymous) -> None:
+    def _read_window(self, parts: Clauses, tokens: Sequence[Token], node: exp.Anonymous, *, is_session: bool) -> None:
         arguments = node.expressions
         if self._window is not None:
             self._problem(node, "a view has one window", "write a view for each")
@@ -175,12 +177,15 @@ class Reader:
         found = self._columns.part(arguments[0]) if arguments else None
         spark = spark_types.of(self._schema, found.node) if found is not None else ""
         if found is None or spark not in ("timestamp", "timestamp_ntz"):
-            what = f"window is over {parts.text(tokens[2:3]) or 'nothing'}, which is not a column with a timestamp"
+            what = (
+                f"the window is over {parts.text(tokens[2:3]) or 'nothing'}, which is not a column with a timestamp"
+            )
             self._problem(node, what, "name the time column of the header", Rule.watermark)
             return
         lengths = [durations.millis(one.name) if _is_text(one) else None for one in arguments[1:]]
-        if not 1 <= len(lengths) <= 3 or None in lengths:
+        if not 1 <= len(lengths) <= (1 if is_session else 3) or None in lengths:
             fix = "write window(time, '1 hour'), or with a slide: window(time, '1 hour', '10 minutes')"
+            fix = "write session_window(time, '30 minutes')" if is_session else fix
             self._problem(node, "the length of the window is not clear", fix)
             return
         size, slide, begin = (*(one or 0 for one in lengths), *(None, None, None))[:3]
@@ -194,8 +199,11 @@ class Reader:
             return
         comma = next(i for i, one in enumerate(tokens) if one.token_type.name == "COMMA")
         time, rest = parts.text(tokens[2:comma]), parts.text(tokens[comma:-1])
-        said = f"window({self._said(tokens[2:comma])}, {size}, {slide}, {begin})"
-        self._window = Window(found.path, spark, size, slide, begin, time, rest, said)
+        said = f"{self._statement.word(node)}({self._said(tokens[2:comma])}, {size}, {slide}, {begin})"
+        # The bounds of other windows are whole milliseconds, which every store has; a session begins with an event.
+        exact = type_name(nullability(self._schema, found.node)[0])
+        unit = exact if is_session else f"{'local-' * (spark == 'timestamp_ntz')}timestamp-millis"
+        self._window = Window(found.path, spark, unit, is_session, size, slide, begin, time, rest, said)
 
     def _value(
         self,
@@ -226,18 +234,22 @@ class Reader:
         value = parts.replaced(tokens, _NAMES, lambda call: self._kept(call, kept))
         return f"{value}\nAS `{name}`"
 
+    @property
+    def _word(self) -> str:
+        return SESSION if self._window is not None and self._window.is_session else WINDOW
+
     def _bound_of(self, node: exp.Expr) -> str | None:
         """`start` or `end` if a node is that of the window."""
         if isinstance(node, exp.Dot) and self._is_window(node.this) and node.expression.name.lower() in _BOUNDS:
             return str(node.expression.name.lower())
-        if isinstance(node, exp.Column) and node.table.lower() == WINDOW and node.name.lower() in _BOUNDS:
+        if isinstance(node, exp.Column) and node.table.lower() == self._word and node.name.lower() in _BOUNDS:
             return str(node.name.lower())
         return None
 
     def _is_window(self, node: exp.Expr) -> bool:
         if isinstance(node, exp.Column):
-            return node.name.lower() == WINDOW and not node.table
-        if not isinstance(node, exp.Anonymous) or self._statement.word(node) != WINDOW:
+            return node.name.lower() == self._word and not node.table
+        if not isinstance(node, exp.Anonymous) or self._statement.word(node) != self._word:
             return False
         arguments = node.expressions
         part = self._columns.part(arguments[0]) if arguments else None

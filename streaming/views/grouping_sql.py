@@ -5,7 +5,7 @@ It is made of the texts of the view (`contracts.views.grouping`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from avro_data_contracts.contracts.views import grouping
@@ -15,10 +15,15 @@ from avro_data_contracts.contracts.views.grouping import END, EVENTS, NEWEST, ST
 KAFKA_TIME: Final = "__kafka_time"
 #: Of groups of a batch: whether its events have no time, and so no window.
 TIMELESS: Final = "__timeless"
+#: Of groups of a batch: whether its events came when their window was closed.
+LATE: Final = "__late"
 #: Of merged groups: whether the batch has an event of it.
 TOUCHED: Final = "__touched"
 
-__all__ = ["END", "EVENTS", "KAFKA_TIME", "NEWEST", "START", "TIME", "TIMELESS", "TOUCHED", "GroupingSql"]
+_FIRST: Final = "__first"
+_NUMBER: Final = "__number"
+
+__all__ = ["END", "EVENTS", "KAFKA_TIME", "LATE", "NEWEST", "START", "TIME", "TIMELESS", "TOUCHED", "GroupingSql"]
 
 
 class GroupingSql:
@@ -35,19 +40,28 @@ class GroupingSql:
         own = {name.strip("_"): name for name in (START, END, EVENTS, NEWEST, TIME)}
         return {**own, **keys, **{one.said: one.name for one in self._of.kept}}
 
-    @property
-    def of_events(self) -> str:
+    def of_events(self, closed_us: int | None) -> str:
         """The groups of events.
 
         Spark's `window` drops an event without a time.  Here it is given one, and a mark.
+
+        Args:
+            closed_us: windows that end up to this time are closed, µs since the epoch; None: none is.
         """
         window, keys = self._of.window, self._of.keys
         time = window.time_sql
-        whole = f"window(coalesce({time}, {window.spark.upper()} '1970-01-01 00:00:00'){window.arguments})"
+        whole = f"coalesce({time}, {window.spark.upper()} '1970-01-01 00:00:00'){window.arguments}"
+        whole = f"{grouping.SESSION if window.is_session else grouping.WINDOW}({whole})"
+        late = "false"
+        if closed_us is not None:
+            # Not the end of a session: it may have an earlier event, whose session is closed.
+            moment = f"{time}) AS TIMESTAMP)) <" if window.is_session else f"{whole}.end) AS TIMESTAMP)) <="
+            late = f"coalesce(unix_micros(CAST(({moment} {closed_us}L, false)"
         columns = [
             f"{whole}.start AS {START}",
             f"{whole}.end AS {END}",
             f"({time}) IS NULL AS {TIMELESS}",
+            f"{late} AS {LATE}",
             *(f"({key.sql}) AS `{name}`" for key, name in zip(keys, self._keys, strict=True)),
             *(f"{one.of_events} AS `{one.name}`" for one in self._of.kept),
             f"count(*) AS {EVENTS}",
@@ -55,6 +69,8 @@ class GroupingSql:
             f"max({time}) AS {TIME}",
         ]
         groups = [whole, f"({time}) IS NULL", *(f"({key.sql})" for key in keys)]
+        if window.is_session and closed_us is not None:
+            groups.append(late)
         return f"SELECT {_listed(columns)}\n{self._of.source}\nGROUP BY {_listed(groups)}"
 
     def merged(self, table: str, types: Mapping[str, str]) -> str:
@@ -74,14 +90,29 @@ class GroupingSql:
             f"max({TIME}) AS {TIME}",
             f"bool_or({TOUCHED}) AS {TOUCHED}",
         ]
-        groups = [f"`{name}`" for name in (START, END, *self._keys)]
-        return "\n".join((f"SELECT {_listed(columns)}", f"FROM {table}", f"GROUP BY {_listed(groups)}"))
+        keys = [f"`{name}`" for name in self._keys]
+        if not self._of.window.is_session:
+            return _query(columns, table, [START, END, *keys])
+        columns[:2] = [f"min({START}) AS {START}", f"max({END}) AS {END}"]
+        return _query(columns, f"({self._sessions(table, keys)})", [*keys, _NUMBER])
+
+    def _sessions(self, table: str, keys: list[str]) -> str:
+        """The sessions of the state and of a batch, with the same number for those that overlap or touch."""
+        of_keys = f"PARTITION BY {_listed(keys)} " if keys else ""
+        rows = f"{of_keys}ORDER BY {START}, {END} ROWS BETWEEN UNBOUNDED PRECEDING AND"
+        goes_on = f"{START} <= max({END}) OVER ({rows} 1 PRECEDING)"
+        marked = f"SELECT *, CASE WHEN {goes_on} THEN 0 ELSE 1 END AS {_FIRST} FROM {table}"  # noqa: S608 - our names
+        return f"SELECT *, sum({_FIRST}) OVER ({rows} CURRENT ROW) AS {_NUMBER} FROM ({marked})"  # noqa: S608
 
     def values(self, table: str) -> str:
         """The columns of the view, and those that say what the row is made of."""
-        columns = [*self._of.values, *(f"`{name}`" for name in (END, EVENTS, NEWEST))]
-        return "\n".join((f"SELECT {_listed(columns)}", f"FROM {table}"))
+        return _query([*self._of.values, *(f"`{name}`" for name in (END, EVENTS, NEWEST))], table)
 
 
-def _listed(parts: list[str]) -> str:
+def _query(columns: list[str], source: str, groups: Sequence[str] = ()) -> str:
+    lines = [f"SELECT {_listed(columns)}", f"FROM {source}", *([f"GROUP BY {_listed(groups)}"] if groups else [])]
+    return "\n".join(lines)
+
+
+def _listed(parts: Sequence[str]) -> str:
     return ",\n  ".join(parts)

@@ -2,7 +2,8 @@
 
 The state of a group goes from batch to batch (`views.state`): the parts of its values, which events flow into and
 nothing else.  The groups of a batch are merged with those of the state, and each group that the batch has touched is
-written again.  A row says how many events it is made of, and the store keeps the row with more of them.
+written again; a session, whose bounds may still change, is written once, when it is closed.  A row says how many
+events it is made of, and the store keeps the row with more of them.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ class GroupSink:
 
         def computed() -> DataFrame:
             nonlocal parts
-            parts = self._parts(self._events.none(spark))
+            parts = self._parts(self._events.none(spark), 0)
             return self._values(self._merged(parts, _types(parts)))
 
         self._events.check(computed)
@@ -107,7 +108,7 @@ class GroupSink:
             told = found
         except ComputationFailed as error:  # in the rows, while the store's sink writes them
             told = error
-        if refused := self._events.failing(decoded, self._parts):
+        if refused := self._events.failing(decoded, lambda some: self._parts(some, None)):
             raise RowsRefused(self.name, refused)
         view = self._derived.view
         raise ConfigurationError(
@@ -119,29 +120,30 @@ class GroupSink:
         )
 
     def _write(self, decoded: DataFrame, before: State, states: States, number: int) -> Counts:
-        read = Observed(self._parts(counted(decoded)))
+        read = Observed(self._parts(counted(decoded), self._watermark(before)))
         parts = read.rows.persist(StorageLevel.DISK_ONLY)
         try:
             types = _types(parts)
             if words := self._unfit(before, types):
                 raise states.refusal("; ".join(words))
-            seen = _Seen.of(parts, self._watermark(before))
+            seen = _Seen.of(parts)
             counts = replace(Counts.of(read), late=seen.late, timeless=seen.timeless)
-            touched = parts.where(~F.col(names.TIMELESS) & ~_closed(seen.watermark)).drop(names.TIMELESS)
+            touched = parts.where(~F.col(names.TIMELESS) & ~F.col(names.LATE)).drop(names.TIMELESS, names.LATE)
             stored = self._stored(parts.sparkSession, before, types)
             all_parts = touched.withColumn(names.TOUCHED, F.lit(True))
             if stored is not None:
                 all_parts = all_parts.unionByName(stored.withColumn(names.TOUCHED, F.lit(False)))
+            after = replace(
+                before,
+                identity=self._grouping.identity,
+                newest_us=_latest(before.newest_us, seen.newest_us),
+                late=before.late + seen.late,
+                timeless=before.timeless + seen.timeless,
+            )
             merged = self._merged(all_parts, types).persist(StorageLevel.DISK_ONLY)
             try:
-                self._inner.write(self._rows(merged.where(names.TOUCHED)))
-                after = replace(
-                    before,
-                    identity=self._grouping.identity,
-                    newest_us=_latest(before.newest_us, seen.newest_us),
-                    late=before.late + seen.late,
-                    timeless=before.timeless + seen.timeless,
-                )
+                complete = self._closed(after) if self._grouping.window.is_session else F.col(names.TOUCHED)
+                self._inner.write(self._rows(merged.where(complete)))
                 states.keep(number, self._kept(merged.drop(names.TOUCHED), after, types))
             finally:
                 merged.unpersist()
@@ -149,9 +151,10 @@ class GroupSink:
             parts.unpersist()
         return counts
 
-    def _parts(self, decoded: DataFrame) -> DataFrame:
-        """Return the groups of a batch, with those of events without a time."""
-        return self._events.sql(decoded, self._sql.of_events, [F.col("timestamp").alias(names.KAFKA_TIME)])
+    def _parts(self, decoded: DataFrame, closed_us: int | None) -> DataFrame:
+        """Return the groups of a batch, with those of events that are late, or have no time."""
+        text = self._sql.of_events(closed_us)
+        return self._events.sql(decoded, text, [F.col("timestamp").alias(names.KAFKA_TIME)])
 
     def _merged(self, parts: DataFrame, types: Mapping[str, str]) -> DataFrame:
         if names.TOUCHED not in parts.columns:
@@ -176,7 +179,7 @@ class GroupSink:
 
     def _kept(self, merged: DataFrame, after: State, types: Mapping[str, str]) -> State:
         columns = (F.col(name).alias(_stored_as(at)) for at, name in enumerate(self._names.values()))
-        still_open = merged.where(~_closed(self._watermark(after))).select(*columns)
+        still_open = merged.where(~self._closed(after)).select(*columns)
         count = still_open.count()
         schema = packed.schema_of(still_open)
         pieces = tuple(packed.pack(still_open, count, schema)) if count else ()
@@ -213,6 +216,14 @@ class GroupSink:
             elif state.columns[said] != kind:
                 words.append(f"{said.rpartition(' #')[0] or said} was {state.columns[said]}, and is {kind}")
         return words
+
+    def _closed(self, state: State) -> Column:
+        """Whether the window of a group is closed."""
+        until = self._watermark(state)
+        if until is None:
+            return F.lit(False)
+        # An event at the very end of a session belongs to it.
+        return _micros(names.END) < until if self._grouping.window.is_session else _micros(names.END) <= until
 
     def _watermark(self, state: State) -> int | None:
         """Return the time up to which windows are closed, µs since the epoch; None before the first event.
@@ -251,29 +262,27 @@ class _Seen:
     """What a batch had, in time.
 
     Attributes:
-        watermark: up to which windows were closed when it began.
         late: events whose window was closed; for each such window, if windows overlap.
         timeless: events without a time.
         newest_us: the newest time of an event.
     """
 
-    watermark: int | None
     late: int
     timeless: int
     newest_us: int | None
 
     @classmethod
-    def of(cls, parts: DataFrame, watermark: int | None) -> _Seen:
+    def of(cls, parts: DataFrame) -> _Seen:
         timeless, events = F.col(names.TIMELESS), F.col(names.EVENTS)
         row = parts.agg(
-            F.sum(F.when(~timeless & _closed(watermark), events)).alias("late"),
+            F.sum(F.when(~timeless & F.col(names.LATE), events)).alias("late"),
             F.sum(F.when(timeless, events)).alias("timeless"),
             F.count_distinct(F.when(timeless, F.col(names.START))).alias("windows"),
             F.max(F.when(~timeless, _micros(names.TIME))).alias("newest"),
         ).head()
         assert row is not None
         # Each of them was given one time, and is in all windows around it.
-        return cls(watermark, row.late or 0, (row.timeless or 0) // max(row.windows, 1), row.newest)
+        return cls(row.late or 0, (row.timeless or 0) // max(row.windows, 1), row.newest)
 
 
 def _latest(*times: int | None) -> int | None:
@@ -286,11 +295,6 @@ def _stored_as(number: int) -> str:
 
 def _micros(name: str) -> Column:
     return F.unix_micros(F.col(name).cast("timestamp"))
-
-
-def _closed(watermark: int | None) -> Column:
-    """Whether the window of a group is closed."""
-    return F.lit(False) if watermark is None else _micros(names.END) <= F.lit(watermark)
 
 
 def _types(frame: DataFrame) -> dict[str, str]:

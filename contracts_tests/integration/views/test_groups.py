@@ -34,6 +34,9 @@ SELECT window(registered_date, '1 hour').start AS hour, coalesce(country, '') AS
 FROM {{source}} GROUP BY window(registered_date, '1 hour'), coalesce(country, '')
 """
 
+SESSIONS = SQL.replace("window(registered_date, '1 hour')", "session_window(registered_date, '7 minutes')")
+SESSIONS = SESSIONS.replace("window.end", "session_window.end")
+
 
 def counted(values: str = "count(*) AS n") -> str:
     return COUNTED.format(values=values)
@@ -167,6 +170,43 @@ def test_windows_slide_and_count_a_late_event_for_each(pipeline: Pipeline) -> No
     send(pipeline, schema_id, at(BEGIN + dt.timedelta(minutes=11)))
     assert stream(pipeline) == {"late v.cassandra": 1, "late v.postgres": 1}
     assert by_minutes(pipeline, table) == {-40: 1, -20: 3, 0: 3, 20: 1}
+
+
+def test_sessions_are_those_of_the_sql_once_they_are_closed(pipeline: Pipeline) -> None:
+    schema_id = add_fields(pipeline)
+    table = add_groups(pipeline, SESSIONS)
+    for seed in range(3):
+        pipeline.send(*events(pipeline, schema_id, 200, seed))
+        assert stream(pipeline) == {}
+        until_now = as_batch(pipeline, SESSIONS)
+        found = stored(pipeline, table)
+        assert found["cassandra"] == found["postgres"]
+        assert all(until_now[key] == row for key, row in found["postgres"].items())
+    # One event far ahead closes all.
+    send(pipeline, schema_id, at(BEGIN + dt.timedelta(days=9), country="IT"))
+    assert stream(pipeline) == {}
+    wanted = {key: row for key, row in as_batch(pipeline, SESSIONS).items() if key[1] != "IT"}
+    assert len(wanted) > 50
+    assert {row["n"] for row in wanted.values()} > {1, 2, 3}
+    assert stored(pipeline, table) == {"cassandra": wanted, "postgres": wanted}
+
+
+def test_event_joins_two_sessions_unless_it_is_late(pipeline: Pipeline) -> None:
+    schema_id = add_fields(pipeline)
+    table = add_groups(pipeline, counted().replace("window(", "session_window("), lateness="2 hours")
+
+    def streamed(*minutes: int | None) -> dict[str, float]:
+        moments = (None if one is None else BEGIN + dt.timedelta(minutes=one) for one in minutes)
+        send(pipeline, schema_id, *(at(moment) for moment in moments))
+        return stream(pipeline)
+
+    assert streamed(0, 90, None) == {"timeless v.cassandra": 1, "timeless v.postgres": 1}
+    # It touches the end of one, and overlaps the other.
+    assert streamed(60) == {}
+    assert streamed(270, 150) == {}
+    assert values(pipeline, table, "n") == {}
+    assert streamed(149, 331) == {"late v.cassandra": 1, "late v.postgres": 1}
+    assert values(pipeline, table, "n") == {(0, "DE"): (4,)}
 
 
 @pytest.mark.parametrize("length", ["1 hour", "1 day"])

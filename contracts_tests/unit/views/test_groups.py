@@ -138,6 +138,23 @@ def test_window_over_local_time_has_local_bounds() -> None:
     assert type_name(found.contract.value.record.by_name["hour"].type) == "local-timestamp-millis"
 
 
+@pytest.mark.parametrize("column", ["at", "exact", "local"])
+def test_session_has_the_bounds_of_its_events(column: str) -> None:
+    found = grouped(
+        f"SELECT session_window({column}, '30 minutes').start AS hour, colour, session_window.end AS until, "
+        f"count(*) AS n FROM orders GROUP BY session_window({column}, '30 minutes'), colour",
+        time=column,
+    )
+    assert found.problems == ()
+    assert found.analysis.grouping is not None
+    assert found.analysis.grouping.window.is_session
+    assert found.contract is not None
+    for name in ("hour", "until"):
+        kind = type_name(found.contract.value.record.by_name[name].type)
+        wanted = {"at": "timestamp-millis", "exact": "timestamp-micros", "local": "local-timestamp-micros"}
+        assert kind == wanted[column]
+
+
 #: SQL behind `SELECT window.start AS hour, colour, `, the rule, words, and the text at the place.
 WRONG = [
     (f"collect_list(id) AS x FROM orders {GROUP}", "VIEW_KIND", "cannot continue collect_list", "collect_list"),
@@ -170,7 +187,8 @@ WRONG = [
     ("count(*) AS x FROM orders GROUP BY window(at, '1 hour'), window(at, '2 hours')", "VIEW_SQL", "one window", "w"),
     ("count(*) AS x FROM orders GROUP BY window(day, '1 hour'), colour", "VIEW_WATERMARK", "timestamp", "window"),
     ("count(*) AS x FROM orders GROUP BY window(number, '1 hour'), colour", "VIEW_WATERMARK", "number", "window"),
-    ("count(*) AS x FROM orders GROUP BY session_window(at, '1 hour'), colour", "VIEW_KIND", "session", "session"),
+    ("count(*) AS x FROM orders GROUP BY session_window(at, '1 hour', '1 hour'), colour", "VIEW_SQL", "clear", "ses"),
+    ("window.end AS x FROM orders GROUP BY session_window(at, '1 hour'), colour", "VIEW_SQL", "neither", "w"),
     ("count(*) AS x FROM orders GROUP BY colour", "VIEW_WATERMARK", "no window", "colour"),
     ("window(at, '2 hours').end AS x FROM orders GROUP BY window(at, '1 hour'), colour", "VIEW_SQL", "another", "w"),
 ]  # fmt: skip
