@@ -123,6 +123,26 @@ class States:
         return State(**{**head, "identity": tuple(head["identity"]), "pieces": pieces})
 
 
+def left_out(checkpoints: Path, query: str) -> tuple[int, int] | None:
+    """Return how many events were late, and how many had no time, since the view began.
+
+    Args:
+        checkpoints: the folder of the contract, on this machine.
+        query: of the view.
+
+    Returns:
+        None if the query has no state there.
+    """
+    files = list(checkpoints.glob(f"topic-*/{query}/{FOLDER}/[0-9]*"))
+    try:
+        with max(files, key=lambda one: one.stat().st_mtime_ns).open("rb") as file:
+            file.readline()
+            head = json.loads(file.readline())
+            return head["late"], head["timeless"]
+    except (OSError, ValueError, KeyError):  # there is none, or the stream has just replaced it
+        return None
+
+
 def carry(checkpoint: Path, batch: int) -> None:
     """Keep the state of a batch as that of the next one, which is said to be written, and is empty."""
     file = checkpoint / FOLDER / str(batch)

@@ -61,6 +61,15 @@ def test_last_two_states_are_kept_and_a_repeated_batch_replaces_its_own(tmp_path
     assert found.before(4, FIRST).identity == ("3",)
 
 
+def test_events_that_were_left_out_are_known_from_the_newest_state(tmp_path: Path) -> None:
+    assert state.left_out(tmp_path, "v.postgres") is None
+    found = States(tmp_path / "topic-x" / "v.postgres", "v")
+    found.keep(0, FIRST)
+    found.keep(1, SOME)
+    assert state.left_out(tmp_path, "v.postgres") == (SOME.late, SOME.timeless) == (3, 4)
+    assert state.left_out(tmp_path, "v.cassandra") is None
+
+
 def damaged(file: Path, how: str) -> None:
     whole = file.read_bytes()
     match how:
