@@ -156,7 +156,10 @@ class Reader:
         if unusual := [name for name, part in group.args.items() if part and name != "expressions"]:
             self._problem(group, f"a view cannot GROUP BY {unusual[0].upper()}", "name the expressions")
             return
-        for tokens, node in zip(parts.keys, group.expressions, strict=False):
+        if len(parts.keys) != len(group.expressions):
+            self._problem(group, "the list of GROUP BY cannot be read", "write GROUP BY …, …")
+            return
+        for tokens, node in zip(parts.keys, group.expressions, strict=True):
             word = self._statement.word(node) if isinstance(node, exp.Func) else ""
             if word in (WINDOW, SESSION):
                 self._read_window(parts, tokens, node, is_session=word == SESSION)
