@@ -13,6 +13,7 @@ from avro_data_contracts.streaming.rebuild import rebuild
 from avro_data_contracts.streaming.run import job
 from avro_data_contracts.streaming.run.families import Families
 from avro_data_contracts.streaming.run.metrics import Metrics
+from avro_data_contracts.streaming.views.state import State, States
 from contracts_tests.fixtures import processes
 from contracts_tests.fixtures.grouped_rows import (
     BEGIN,
@@ -116,6 +117,36 @@ def test_killed_stream_leaves_the_rows_of_the_sql(stack: RunningStack, pipeline:
         with processes.running(stack, pipeline, log, **small):
             processes.wait_for(lambda: log.read_text().count("sink=v.postgres") >= batches, log)  # noqa: B023
         assert "Traceback" not in log.read_text()
+    pipeline.stream()
+    wanted = as_batch(pipeline)
+    assert stored(pipeline, table) == {"cassandra": wanted, "postgres": wanted}
+
+
+@pytest.mark.parametrize("kept", [False, True], ids=["before the state is kept", "after it is kept"])
+def test_batch_that_breaks_off_between_rows_and_state_is_repeated(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, kept: bool
+) -> None:
+    schema_id = add_fields(pipeline)
+    table = add_groups(pipeline)
+    keep = States.keep
+    broken: list[int] = []
+
+    def break_off(self: States, batch: int, state: State) -> None:
+        if kept:
+            keep(self, batch, state)
+        broken.append(batch)
+        raise RuntimeError("broken off")
+
+    for seed in range(3):
+        pipeline.send(*events(pipeline, schema_id, 100, seed))
+        with monkeypatch.context() as patched:
+            patched.setattr(States, "keep", break_off)
+            with pytest.raises(RuntimeError, match="broken off"):
+                pipeline.stream()
+        # The rows of the batch are there, and the batch is not committed.
+        if seed % 2:
+            pipeline.stream()
+    assert len(broken) == 6
     pipeline.stream()
     wanted = as_batch(pipeline)
     assert stored(pipeline, table) == {"cassandra": wanted, "postgres": wanted}
