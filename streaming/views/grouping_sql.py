@@ -73,6 +73,14 @@ class GroupingSql:
             groups.append(late)
         return f"SELECT {_listed(columns)}\n{self._of.source}\nGROUP BY {_listed(groups)}"
 
+    def of_keys(self, place: str) -> str:
+        """What each event is grouped by, besides the window, and a column of the events."""
+        columns = [
+            f"`{place}`",
+            *(f"({key.sql}) AS `{name}`" for key, name in zip(self._of.keys, self._keys, strict=True)),
+        ]
+        return "\n".join((f"SELECT {_listed(columns)}", self._of.source))
+
     def merged(self, table: str, types: Mapping[str, str]) -> str:
         """The groups of the state and of a batch together, each once.
 

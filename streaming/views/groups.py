@@ -23,14 +23,15 @@ from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.contracts.stores.position import EVENTS, WRITE_TIME
 from avro_data_contracts.contracts.stores.spec import SinkSpec
-from avro_data_contracts.contracts.views import continuity
+from avro_data_contracts.contracts.views import continuity, grouping
 from avro_data_contracts.contracts.views.derived import Derived, path_of
 from avro_data_contracts.contracts.views.grouping import Grouping
 from avro_data_contracts.streaming import failures, packed
+from avro_data_contracts.streaming.decode.values import flaws_of_key
 from avro_data_contracts.streaming.failures import ComputationFailed
 from avro_data_contracts.streaming.sinks.counts import Counts, counted
 from avro_data_contracts.streaming.sinks.observed import Observed
-from avro_data_contracts.streaming.sinks.refusals import RowsRefused
+from avro_data_contracts.streaming.sinks.refusals import Coordinates, RowsRefused
 from avro_data_contracts.streaming.sinks.sink import Sink
 from avro_data_contracts.streaming.views import grouping_sql as names
 from avro_data_contracts.streaming.views.events import Events
@@ -38,6 +39,7 @@ from avro_data_contracts.streaming.views.grouping_sql import GroupingSql
 from avro_data_contracts.streaming.views.state import State, States
 
 _MERGED: Final = "__groups"
+_PLACE: Final = "__place"
 
 
 class GroupSink:
@@ -59,6 +61,9 @@ class GroupSink:
         self._sql = GroupingSql(self._grouping)
         self._lateness_us = derived.view.spec.lateness * 1_000_000
         self._inner = inner
+        whole = derived.whole()
+        sinks = whole.spec.sinks.model_copy(update={one.kind: None for one in whole.sinks if one.kind != inner.name})
+        self._of_store = replace(whole, spec=whole.spec.model_copy(update={"sinks": sinks}))
 
     @property
     def spec(self) -> SinkSpec:
@@ -126,7 +131,9 @@ class GroupSink:
             types = _types(parts)
             if words := self._unfit(before, types):
                 raise states.refusal("; ".join(words))
-            seen = _Seen.of(parts)
+            seen = _Seen.of(parts, self._flaw())
+            if seen.flawed:
+                raise RowsRefused(self.name, self._flawed(decoded))
             counts = replace(Counts.of(read), late=seen.late, timeless=seen.timeless)
             touched = parts.where(~F.col(names.TIMELESS) & ~F.col(names.LATE)).drop(names.TIMELESS, names.LATE)
             stored = self._stored(parts.sparkSession, before, types)
@@ -185,6 +192,21 @@ class GroupSink:
         pieces = tuple(packed.pack(still_open, count, schema)) if count else ()
         closed = self._watermark(after)
         return replace(after, closed_us=closed, columns=self._said(types), groups=count, schema=schema, pieces=pieces)
+
+    def _flaw(self) -> Column:
+        """Why the store can have no row of a group, from the columns of its keys; null if it can."""
+        groups = self._grouping.groups.items()
+        keys = {name: grouping.key_name(number) for name, number in groups if number is not None}
+        found = flaws_of_key(self._of_store, F.struct(*(F.col(key).alias(name) for name, key in keys.items())))
+        words = [F.when(flaw, F.lit(why)) for flaw, why in found] if keys else []
+        return F.coalesce(*words, F.lit(None).cast("string"))
+
+    def _flawed(self, decoded: DataFrame) -> dict[Coordinates, str]:
+        """Return the events of groups that the store can have no row of, and why."""
+        place = F.struct("partition", "offset").alias(_PLACE)
+        of_keys = self._events.sql(decoded, self._sql.of_keys(_PLACE), [place])
+        found = of_keys.select(f"{_PLACE}.*", self._flaw().alias("words")).where("words IS NOT NULL")
+        return {(row.partition, row.offset): row.words for row in found.toLocalIterator()}
 
     def _stored(self, spark: SparkSession, before: State, types: Mapping[str, str]) -> DataFrame | None:
         """Return the groups of the state, with the columns of the view as it is now."""
@@ -264,25 +286,28 @@ class _Seen:
     Attributes:
         late: events whose window was closed; for each such window, if windows overlap.
         timeless: events without a time.
+        flawed: groups that the store can have no row of.
         newest_us: the newest time of an event.
     """
 
     late: int
     timeless: int
+    flawed: int
     newest_us: int | None
 
     @classmethod
-    def of(cls, parts: DataFrame) -> _Seen:
+    def of(cls, parts: DataFrame, flaw: Column) -> _Seen:
         timeless, events = F.col(names.TIMELESS), F.col(names.EVENTS)
         row = parts.agg(
             F.sum(F.when(~timeless & F.col(names.LATE), events)).alias("late"),
             F.sum(F.when(timeless, events)).alias("timeless"),
             F.count_distinct(F.when(timeless, F.col(names.START))).alias("windows"),
             F.max(F.when(~timeless, _micros(names.TIME))).alias("newest"),
+            F.count(flaw).alias("flawed"),
         ).head()
         assert row is not None
         # Each of them was given one time, and is in all windows around it.
-        return cls(row.late or 0, (row.timeless or 0) // max(row.windows, 1), row.newest)
+        return cls(row.late or 0, (row.timeless or 0) // max(row.windows, 1), row.flawed, row.newest)
 
 
 def _latest(*times: int | None) -> int | None:

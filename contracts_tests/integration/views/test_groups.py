@@ -31,8 +31,8 @@ from contracts_tests.fixtures.stack import RunningStack
 from contracts_tests.fixtures.users import headers
 
 COUNTED = """\
-SELECT window(registered_date, '1 hour').start AS hour, coalesce(country, '') AS country, {values}
-FROM {{source}} GROUP BY window(registered_date, '1 hour'), coalesce(country, '')
+SELECT window(registered_date, '1 hour').start AS hour, coalesce(country, '-') AS country, {values}
+FROM {{source}} GROUP BY window(registered_date, '1 hour'), coalesce(country, '-')
 """
 
 SESSIONS = SQL.replace("window(registered_date, '1 hour')", "session_window(registered_date, '7 minutes')")
@@ -276,6 +276,23 @@ def test_event_for_which_an_argument_fails_is_a_dead_letter_and_in_no_group(pipe
     send(pipeline, schema_id, at(BEGIN, phone="10"))
     pipeline.stream()
     assert values(pipeline, table, "n", "phones") == {(0, "DE"): (4, 15)}
+
+
+def test_events_of_a_group_that_a_store_cannot_have_are_its_dead_letters(pipeline: Pipeline) -> None:
+    """Cassandra has no empty partition key."""
+    schema_id = add_fields(pipeline)
+    table = add_groups(pipeline, counted())
+    send(pipeline, schema_id, at(BEGIN), at(BEGIN, country=""), at(BEGIN, country=""))
+    pipeline.stream()
+    found = {
+        store: {key[1]: row["n"] for key, row in rows.items()} for store, rows in stored(pipeline, table).items()
+    }
+    assert found == {"cassandra": {"DE": 1}, "postgres": {"DE": 1, "": 2}}
+    letters = [headers(one) for one in pipeline.dead_letters()]
+    assert [one["contracts.reason"] for one in letters] == ["REFUSED:v.cassandra"] * 2
+    assert {one["__connect.errors.exception.message"] for one in letters} == {
+        "country is empty, and Cassandra allows no empty partition key"
+    }
 
 
 OVERFLOWS = {
