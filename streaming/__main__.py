@@ -25,6 +25,8 @@ _USUAL = ["users_created"]
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 app.add_typer(command.app, name="dlq")
+views = typer.Typer(help="Let a view begin again.", no_args_is_help=True)
+app.add_typer(views, name="views")
 
 
 @app.callback(invoke_without_command=True)
@@ -155,6 +157,31 @@ def status(
         found = observer.look()
         typer.echo(status_view.document(found)) if as_json else status_view.show(found)
     raise typer.Exit(EXIT_OK if found.in_order else EXIT_SERVICE)
+
+
+@views.command()
+def rebuild(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="The view: its file in views/, without .sql.")],
+    accept_loss: Annotated[
+        bool, typer.Option(help="Also if Kafka has deleted records, which the rows will not have.")
+    ] = False,
+) -> None:
+    """Empty the tables of a view, so that the stream fills them from the beginning of the topic.
+
+    Stop the stream of the contract first.  Until it has caught up, the tables lack rows.
+    """
+    from avro_data_contracts.streaming.rebuild import rebuild
+
+    configured, contract = context.obj
+    wanted = loading.load(configured.contracts_dir).get(contract)
+    done = rebuild(configured, wanted, name, accept_loss=accept_loss)
+    typer.echo(f"emptied: {', '.join(done.tables)}")
+    more = f"; up to {done.deleted:,} deleted ones are not in the rows" if done.deleted else ""
+    typer.echo(
+        f"the next start of the stream reads {done.records:,} records of {wanted.topic} from their beginning, for "
+        f"each of these tables{more}"
+    )
 
 
 @app.command()

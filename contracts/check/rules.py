@@ -73,6 +73,10 @@ _BEYOND_LEVELS: Final = {
     "TABLE_ABANDONED": (_WARNING, "the contract no longer names a table, so nothing writes to it"),
     "VIEW_BROKEN": (_ERROR, "a view no longer fits the schema, or its SQL is wrong: the stream does not start"),
     "VIEW_CHANGED": (_WARNING, "a view computes something else, and rows that exist stay as they are"),
+    "VIEW_REBUILD": (
+        _ERROR,
+        "the state of an aggregation does not go on: the stream does not start without a rebuild",
+    ),
     "CONSUMER_LOSES_FIELD": (_ERROR, "a declared consumer reads a field that is removed or renamed"),
     "RULE_TIGHTENED": (_WARNING, "a quality rule is new or stricter: it may reject records that passed before"),
     "CONSUMER_REMOVED": (_WARNING, "a change breaks a consumer, and removes it or what it reads from `consumers`"),

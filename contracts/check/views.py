@@ -48,8 +48,16 @@ def facts(old: Contract, new: Contract) -> Iterator[ViewFact]:
         for problem in derived.problems:
             at = (view.file, problem.line, problem.column, path_of(view, problem.column_name))
             yield ViewFact("VIEW_BROKEN", f"view {view.name}: {problem.what}", problem.fix, *at)
-        if words := tables.changed(old, derived):
-            line = derived.analysis.outputs[0].line
+        line = derived.analysis.outputs[0].line if derived.analysis.outputs else 1
+        if words := tables.rebuilt(old, derived):
+            yield ViewFact(
+                "VIEW_REBUILD",
+                f"the state of view {view.name} no longer fits ({'; '.join(words)}): the stream would not start",
+                f"after the merge, run `python -m streaming views rebuild {view.name}`: it empties its tables, and "
+                "the stream reads the topic from its beginning; or give the view another name and other tables",
+                *(view.file, line, 1, path_of(view)),
+            )
+        elif words := tables.changed(old, derived):
             yield ViewFact(
                 "VIEW_CHANGED",
                 f"view {view.name} computes something else ({'; '.join(words)}): rows of earlier events stay as "

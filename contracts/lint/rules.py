@@ -27,6 +27,11 @@ def _view(sql: str) -> Example:
     return Example("view", f"-- sinks: {{postgres: {{table: order_ids, primary_key: [id]}}}}\n{sql}")
 
 
+def _groups(sql: str) -> Example:
+    sinks = "-- sinks: {postgres: {table: order_hours, primary_key: [hour, id]}}"
+    return Example("view", f"{sinks}\n-- time: kafka_timestamp\n-- lateness: 10 minutes\n{sql}")
+
+
 RULES: Final[tuple[Rule, ...]] = (
     Rule(
         "FIELD_NAME", _ERROR,
@@ -337,8 +342,8 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         "VIEW_SQL", _ERROR,
-        "A view is one SELECT from its contract, with a row for each event that its WHERE lets through, and the same "
-        "row when the topic is read again (docs/reference/views.md).",
+        "A view is one SELECT from its contract, with a row for each event that its WHERE lets through, or for each "
+        "group of them, and the same rows when the topic is read again (docs/reference/views.md).",
         "correct the SQL",
         _view("SELECT id, now() AS seen FROM orders"),
         _view("SELECT id, kafka_timestamp AS seen FROM orders"),
@@ -381,15 +386,18 @@ RULES: Final[tuple[Rule, ...]] = (
         "An aggregation groups by a window over the time column, and its header says how late an event may come. "
         "Without that, Spark keeps the state of every group for ever.",
         "group by a window, and add `time` and `lateness` to the header; or write a projection",
-        _view("SELECT count(*) AS n FROM orders GROUP BY id"),
-        _view("SELECT id, kafka_timestamp AS at FROM orders"),
+        _view("SELECT id, count(*) AS n FROM orders GROUP BY id"),
+        _groups(
+            "SELECT window.start AS hour, id, count(*) AS n FROM orders\n"
+            "GROUP BY window(kafka_timestamp, '1 hour'), id"
+        ),
         views.of("VIEW_WATERMARK"), of_contract=True,
     ),
     Rule(
         "VIEW_KIND", _ERROR,
-        "The stream runs projections, with a row for each event. It does not run aggregations, joins and views of "
-        "views yet.",
-        "write a projection; for the others, query the table of the contract",
+        "The stream runs projections, with a row for each event, and aggregations over windows. It does not run "
+        "joins and views of views yet, and it continues only some aggregate functions.",
+        "write one of these; for the others, query the table of the contract",
         _view("SELECT o.id, s.name FROM orders o JOIN shops s ON s.id = o.id"),
         _view("SELECT o.id FROM orders o"),
         views.of("VIEW_KIND"), of_contract=True,

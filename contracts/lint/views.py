@@ -33,7 +33,7 @@ def tables(scope: ContractScope) -> Iterator[Hit]:
         from avro_data_contracts.contracts.views.derived import line_of
 
         outputs = derived.analysis.by_name
-        for sink in derived.view.sinks:
+        for sink in derived.sinks:
             found = wanted(derived, sink)
             for one in () if isinstance(found, Table) else found:
                 output = outputs.get(one.column) if not one.at else None

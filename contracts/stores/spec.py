@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import types
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, ClassVar, Final, Self
+from functools import lru_cache
+from typing import Annotated, ClassVar, Final, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from avro_data_contracts.contracts.stores.position import COORDINATES, bookkeeping, reserved
+from avro_data_contracts.contracts.stores.position import COORDINATES, EVENT_ORDER, EVENTS, bookkeeping, reserved
 
 #: The form of the name of a table; of a rule too.
 NAME: Final = r"^[a-z][a-z0-9_]*$"
@@ -57,6 +59,8 @@ class SinkSpec(BaseModel, ABC):
     kind: ClassVar[str]
     #: Column types of the event's position: Kafka timestamp (ms), partition, offset.
     position_types: ClassVar[tuple[str, str, str]]
+    #: Whether the table has a row for each group of events: that of an aggregation (`grouped`).
+    groups: ClassVar[bool] = False
 
     table: Identifier
     primary_key: list[str] = Field(min_length=1)
@@ -90,12 +94,17 @@ class SinkSpec(BaseModel, ABC):
     @property
     def bookkeeping(self) -> tuple[str, ...]:
         """The columns that say which event wrote a row, in their order."""
-        return bookkeeping(appends=self.appends)
+        return bookkeeping(appends=self.appends, groups=self.groups)
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """The columns that decide which of two versions of a row is newer, compared in their order."""
+        return (EVENTS,) if self.groups else EVENT_ORDER
 
     @property
     def reserved(self) -> tuple[str, ...]:
         """The names that no field may have, in lower case."""
-        return reserved(appends=self.appends, lives=self.stays_s is not None)
+        return reserved(appends=self.appends, lives=self.stays_s is not None, groups=self.groups)
 
     @property
     def stays_s(self) -> int | None:
@@ -153,8 +162,25 @@ class ModedSpec(SinkSpec):
 
     @property
     def fixed(self) -> tuple[Fixed, ...]:
-        row = "event" if self.appends else "key"
+        row = "group" if self.groups else "event" if self.appends else "key"
         return (
             Fixed("mode", f"{self.mode.value} (a row for each {row})", self.said("mode"), decides=True),
             *super().fixed,
         )
+
+
+@lru_cache
+def _of_groups(model: type[SinkSpec]) -> type[SinkSpec]:
+    return cast(type[SinkSpec], types.new_class(f"Grouped{model.__name__}", (model,), exec_body=_has_groups))
+
+
+def _has_groups(namespace: dict[str, object]) -> None:
+    namespace.update(__module__=__name__, groups=True)
+
+
+def grouped(sink: SinkSpec) -> SinkSpec:
+    """Return the same table, with a row for each group of events.
+
+    No contract says so: the SQL of the view does.  So it is not a key of the model.
+    """
+    return _of_groups(type(sink)).model_construct(_fields_set=sink.model_fields_set, **dict(sink))

@@ -61,9 +61,10 @@ class Table:
     def position(self) -> tuple[Column, ...]:
         """The bookkeeping columns: Kafka timestamp (ms precision), partition and offset of the row's event.
 
-        A table with a row for each event has its topic's id too.
+        A table with a row for each event has its topic's id too; one with a row for each group, a count of events.
         """
-        types = (*self.sink.position_types, "text")
+        moment, part, offset = self.sink.position_types
+        types = (moment, offset) if self.sink.groups else (moment, part, offset, "text")
         return tuple(Column(*pair, nullable=False) for pair in zip(self.sink.bookkeeping, types, strict=False))
 
     @property

@@ -12,6 +12,7 @@ from avro_data_contracts.contracts.stores.spec import SinkSpec
 from avro_data_contracts.contracts.stores.table import Refusal, Table
 from avro_data_contracts.contracts.tables import layout
 from avro_data_contracts.contracts.tables.layout import Migration, Note, NoteKind
+from avro_data_contracts.contracts.views import continuity
 from avro_data_contracts.contracts.views.derived import Derived, derive
 
 
@@ -50,7 +51,7 @@ def create(contract: Contract) -> Iterator[OfView]:
     """
     for view in contract.views:
         derived = derive(contract, view)
-        for sink in view.sinks:
+        for sink in derived.whole().sinks:
             yield OfView(view.name, sink, layout.migrate(None, layout.of(derived.whole(), sink)), derived)
 
 
@@ -60,7 +61,7 @@ def between(old: Contract | None, new: Contract) -> Iterator[OfView]:
     left = {(sink.kind, sink.qualified): (view, sink) for view in (old.views if old else ()) for sink in view.sinks}
     for view in new.views:
         derived = derive(new, view)
-        for sink in view.sinks:
+        for sink in derived.sinks:
             left.pop((sink.kind, sink.qualified), None)
             table = wanted(derived, sink)
             was = _before(before, view, sink)
@@ -74,7 +75,7 @@ def between(old: Contract | None, new: Contract) -> Iterator[OfView]:
 def _before(before: Mapping[str, Derived], view: View, sink: SinkSpec) -> Table | None:
     """The table of that name, whichever view wrote it; or else the one that the view had in this store."""
     own = before.get(view.name)
-    named = [(one, was) for one in before.values() for was in one.view.sinks]
+    named = [(one, was) for one in before.values() for was in one.sinks]
     same = [(one, was) for one, was in named if (was.kind, was.qualified) == (sink.kind, sink.qualified)]
     other = [(one, was) for one, was in named if one is own and was.kind == sink.kind]
     for one, was in (*same, *other):
@@ -84,13 +85,25 @@ def _before(before: Mapping[str, Derived], view: View, sink: SinkSpec) -> Table 
     return None
 
 
-def changed(old: Contract, derived: Derived) -> list[str]:
-    """Return what the SQL of a view computes otherwise than before, each in words; rows that exist keep it."""
+def rebuilt(old: Contract, derived: Derived) -> list[str]:
+    """Return why the state of an aggregation does not go on, each in words; none if it does, or if there is none."""
+    before = _earlier(old, derived)
+    return continuity.broken(before.analysis, derived.analysis) if before is not None else []
+
+
+def _earlier(old: Contract, derived: Derived) -> Derived | None:
+    """The view as it was, if it was in order then and is now."""
     was = next((one for one in old.views if one.name == derived.view.name), None)
     if was is None or derived.contract is None:
-        return []
+        return None
     before = derive(old, was)
-    if before.contract is None:
+    return before if before.contract is not None else None
+
+
+def changed(old: Contract, derived: Derived) -> list[str]:
+    """Return what the SQL of a view computes otherwise than before, each in words; rows that exist keep it."""
+    before = _earlier(old, derived)
+    if before is None:
         return []
     found = [
         f"{name} was {before.analysis.by_name[name].sql}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
@@ -13,6 +13,7 @@ from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.catalog.view import View
 from avro_data_contracts.contracts.views import spark_types, statement
 from avro_data_contracts.contracts.views.columns import Columns
+from avro_data_contracts.contracts.views.grouping import Grouping, Reader
 from avro_data_contracts.contracts.views.problem import Problem, Rule
 from avro_data_contracts.contracts.views.results import Results
 from avro_data_contracts.contracts.views.sources import problems as source_problems
@@ -56,6 +57,7 @@ class Analysis:
         filtered: the parts of an event that decide whether it has a row.
         where: the condition, always written alike; empty for none.
         problems: in their order in the file.
+        grouping: of an aggregation without problems.
     """
 
     view: View
@@ -64,6 +66,7 @@ class Analysis:
     filtered: tuple[str, ...]
     where: str
     problems: tuple[Problem, ...]
+    grouping: Grouping | None = None
 
     @property
     def by_name(self) -> Mapping[str, Output]:
@@ -90,6 +93,7 @@ def analyse(contract: Contract, view: View) -> Analysis:
     condition = where.this.sql(dialect="spark") if where is not None else ""
     outputs: list[Output] = []
     reading = _Reading(found, schema, record, columns)
+    reader = Reader(found, schema, columns, Results(found, schema, columns))
     for node in found.select.expressions:
         output = reading.output(node)
         if isinstance(output, Output):
@@ -97,15 +101,21 @@ def analyse(contract: Contract, view: View) -> Analysis:
         elif output is not None:
             problems.append(output)
     problems += _twice(outputs)
-    if found.kind is Kind.projection:
+    grouping: Grouping | None = None
+    if found.kind is Kind.aggregation:
+        problems += watermark_problems(view, found, columns)
+        grouping, more = reader.read()
+        problems += more
+        if grouping is not None:
+            outputs = [_of_group(grouping, schema, one) for one in outputs]
+    if found.kind is not Kind.joined:
         if not problems:
             problems += reading.types(outputs)
     else:
-        problems += watermark_problems(view, found)
         what = f"the stream does not run this kind of view yet: {found.kind.value}"
         problems.append(Problem(Rule.kind, what, "write a projection", *found.place(found.select)))
     ordered = sorted(dict.fromkeys(problems), key=lambda one: (one.line, one.column))
-    return Analysis(view, found.kind, tuple(outputs), filtered, condition, tuple(ordered))
+    return Analysis(view, found.kind, tuple(outputs), filtered, condition, tuple(ordered), grouping)
 
 
 class _Reading:
@@ -146,6 +156,14 @@ class _Reading:
             elif one.node is None and spark_types.computed(one.spark, self._document, ()) is None:
                 fix = "CAST it to a type that a store holds, such as INT, BIGINT, STRING or TIMESTAMP"
                 yield Problem(Rule.type, f"no store has a column for {one.name}, a computed {one.spark}", fix, *at)
+
+
+def _of_group(grouping: Grouping, schema: Schema, one: Output) -> Output:
+    """Return a column of an aggregation with its type, if it is a bound of the window."""
+    if grouping.groups.get(one.name, 0) is not None:
+        return one
+    window = grouping.window
+    return replace(one, spark=window.spark, nullable=False, node=window.bound(schema), paths=(window.time,))
 
 
 def _twice(outputs: list[Output]) -> Iterator[Problem]:

@@ -20,8 +20,10 @@ from avro_data_contracts.contracts.catalog.view import View
 from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.stores import types
 from avro_data_contracts.contracts.stores.position import COORDINATES
+from avro_data_contracts.contracts.stores.spec import SinkSpec, grouped
 from avro_data_contracts.contracts.views import spark_types
 from avro_data_contracts.contracts.views.analysis import Analysis, Output, analyse
+from avro_data_contracts.contracts.views.grouping import SESSION, WINDOW, Grouping
 from avro_data_contracts.contracts.views.problem import Problem, Rule
 
 
@@ -54,6 +56,11 @@ class Derived:
     @property
     def view(self) -> View:
         return self.analysis.view
+
+    @property
+    def sinks(self) -> tuple[SinkSpec, ...]:
+        """Its tables; of an aggregation, they have a row for each group."""
+        return self.contract.sinks if self.contract is not None else self.view.sinks
 
     def whole(self) -> Contract:
         """The contract.
@@ -98,7 +105,10 @@ def _contract(contract: Contract, analysis: Analysis) -> Contract:
     by_name = MappingProxyType({one.name: one for one in fields})
     record = replace(value.record, document=document, pointer=(), props=NO_PROPS, fields=fields, by_name=by_name)
     schema = replace(value.schema, root=record, document=document, where=view.file)
-    said = contract.spec.model_copy(update={"sinks": view.spec.sinks, "tombstones": Tombstones.reject})
+    sinks = view.spec.sinks
+    if analysis.grouping is not None:
+        sinks = sinks.model_copy(update={one.kind: grouped(one) for one in sinks.tables})
+    said = contract.spec.model_copy(update={"sinks": sinks, "tombstones": Tombstones.reject})
     return replace(
         contract,
         name=f"{contract.name}/views/{view.name}",
@@ -124,6 +134,11 @@ def _keys(contract: Contract, analysis: Analysis) -> Iterator[Problem]:
     """Yield what is wrong with the primary keys of a view's tables."""
     outputs, schema = analysis.by_name, contract.value.schema
     for sink in contract.sinks:
+        if analysis.grouping is not None and sink.appends:
+            what = f"{sink.qualified} has a row for each event (`mode: append`), and the view has one for each group"
+            fix = "write primary_key, with the columns that the view groups by"
+            yield Problem(Rule.key, what, fix, line_of(analysis.view, sink.kind, "mode"), 1)
+            continue
         for name in sink.key:
             if name in sink.bookkeeping:
                 if not (sink.appends and name in COORDINATES):
@@ -145,6 +160,28 @@ def _keys(contract: Contract, analysis: Analysis) -> Iterator[Problem]:
                 kind = type_name(nullability(schema, node)[0])
                 what = f"{name}, {kind}, is in the primary key of {sink.qualified}"
                 yield Problem(Rule.key, what, f"use a type of these: {', '.join(sorted(types.KEYS))}", *at)
+        if analysis.grouping is not None:
+            yield from _groups(analysis, analysis.grouping, sink)
+
+
+def _groups(analysis: Analysis, grouping: Grouping, sink: SinkSpec) -> Iterator[Problem]:
+    """Yield why a table does not have exactly one row for each group."""
+    view = analysis.view
+    missing: dict[int | None, str] = {None: "the window"}
+    missing |= {number: key.sql for number, key in enumerate(grouping.keys)}
+    for name in sink.key_fields:
+        if name in analysis.by_name and name not in grouping.groups:
+            what = f"{name} is in the primary key of {sink.qualified}, and the view does not group by it"
+            fix = "remove it: a group has one row, which changes with its events"
+            yield Problem(Rule.key, what, fix, line_of(view, sink.kind, *sink.path_of(name)), 1, name)
+        missing.pop(grouping.groups.get(name, -1), None)
+    for number, sql in missing.items():
+        what = f"the view groups by {sql}, which is not in the primary key of {sink.qualified}"
+        named = next((name for name, of in grouping.groups.items() if of == number), None)
+        window = SESSION if grouping.window.is_session else WINDOW
+        wanted = named or (sql if number is not None else f"{window}.start")
+        fix = f"add {wanted} to primary_key" if named else f"select {wanted}, and add it to primary_key"
+        yield Problem(Rule.key, f"{what}: two groups would share a row", fix, line_of(view, sink.kind), 1)
 
 
 def line_of(view: View, kind: str, *keys: str | int) -> int:

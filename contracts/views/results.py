@@ -15,7 +15,9 @@ from sqlglot import exp
 
 from avro_data_contracts.contracts.avro.nodes import AnyType, Array, Map, Record, Schema
 from avro_data_contracts.contracts.avro.shapes import nullability
+from avro_data_contracts.contracts.stores.types import MOST_DIGITS
 from avro_data_contracts.contracts.views import spark_types
+from avro_data_contracts.contracts.views.aggregates import CONTINUED
 from avro_data_contracts.contracts.views.columns import Columns
 from avro_data_contracts.contracts.views.statement import Statement
 
@@ -55,6 +57,8 @@ _BOOLEAN: Final = (
 )  # fmt: skip
 _ARITHMETIC: Final = (exp.Add, exp.Sub, exp.Mul, exp.Mod)
 _WHOLE: Final = ("int", "bigint")
+_NUMBERS: Final = (*_WHOLE, "float", "double")
+_SUMS: Final = {"int": "bigint", "bigint": "bigint", "float": "double", "double": "double"}
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,8 @@ class Results:
     def of(self, node: exp.Expr) -> Result:
         """Return the result of an expression whose columns and functions are known."""
         if isinstance(node, exp.Paren | exp.Alias):
+            return self.of(node.this)
+        if isinstance(node, exp.Filter):  # of an aggregate
             return self.of(node.this)
         if isinstance(node, exp.Column | exp.Dot | exp.Bracket):
             return self._of_event(node)
@@ -160,8 +166,29 @@ class Results:
         is_text = all(one.spark == "string" for one in values)
         return Result("string" if is_text else "", not strict or any(one.nullable for one in values))
 
+    def _aggregate(self, word: str, node: exp.Expr) -> Result:
+        """Of a group, which has an event at least."""
+        arguments = _arguments(node)
+        if word in ("count", "count_if"):
+            return Result("bigint", False)
+        value = self.of(arguments[0]) if arguments else Result()
+        nullable = value.nullable or word == "try_sum" or node.find_ancestor(exp.Filter) is not None
+        if word in ("min", "max"):
+            return Result(value.spark, nullable, value.node)
+        if word in ("avg", "mean"):
+            return Result("double" if value.spark in _NUMBERS else "", nullable)
+        if word in ("sum", "try_sum"):
+            digits = re.fullmatch(r"decimal\((\d+),(\d+)\)", value.spark)
+            of_decimal = f"decimal({min(MOST_DIGITS, int(digits[1]) + 10)},{digits[2]})" if digits else ""
+            return Result(_SUMS.get(value.spark, of_decimal), nullable)
+        if word.startswith("bit_"):
+            return Result(value.spark if value.spark in _WHOLE else "", nullable)
+        return Result("boolean" if value.spark == "boolean" else "", nullable)
+
     def _function(self, node: exp.Expr) -> Result:
         word = self._statement.word(node)
+        if word in CONTINUED:
+            return self._aggregate(word, node)
         arguments = _arguments(node)
         values = [self.of(one) for one in arguments]
         strict = word in STRICT

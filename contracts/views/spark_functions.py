@@ -84,6 +84,20 @@ GENERATORS: Final = frozenset(
     }
 )  # fmt: skip
 
+#: Those that make one value of many rows.
+AGGREGATES: Final = frozenset(
+    {
+        "any", "any_value", "approx_count_distinct", "approx_percentile", "array_agg", "avg", "bit_and", "bit_or",
+        "bit_xor", "bitmap_construct_agg", "bitmap_or_agg", "bool_and", "bool_or", "collect_list", "collect_set",
+        "corr", "count", "count_if", "count_min_sketch", "covar_pop", "covar_samp", "every", "first", "first_value",
+        "grouping", "grouping_id", "histogram_numeric", "hll_sketch_agg", "hll_union_agg", "kurtosis", "last",
+        "last_value", "max", "max_by", "mean", "median", "min", "min_by", "mode", "percentile", "percentile_approx",
+        "regr_avgx", "regr_avgy", "regr_count", "regr_intercept", "regr_r2", "regr_slope", "regr_sxx", "regr_sxy",
+        "regr_syy", "skewness", "some", "std", "stddev", "stddev_pop", "stddev_samp", "sum", "try_avg", "try_sum",
+        "var_pop", "var_samp", "variance",
+    }
+)  # fmt: skip
+
 
 def like(word: str) -> str:
     """Return the function whose name is most like a word; empty for none."""

@@ -31,6 +31,9 @@ class _Spark(Spark):
         KEYWORDS: ClassVar = {word: kind for word, kind in Spark.Tokenizer.KEYWORDS.items() if word != "WINDOW"}
 
 
+#: That of every view.
+DIALECT: Final = _Spark
+
 _SHAPE: Final = "a view is one statement: SELECT … FROM the contract, with a WHERE if it needs one"
 
 
@@ -75,7 +78,7 @@ class Statement:
 
 def with_column(sql: str, column: str) -> str:
     """Return a view's SQL with a further column in front of the others; the rest of the text stays as it is."""
-    select = next(one for one in sqlglot.tokenize(sql, dialect=_Spark) if one.token_type.name == "SELECT")
+    select = next(one for one in sqlglot.tokenize(sql, dialect=DIALECT) if one.token_type.name == "SELECT")
     return f"{sql[: select.end + 1]} {column},{sql[select.end + 1 :]}"
 
 
@@ -93,7 +96,7 @@ def parse(sql: str) -> Statement | Problem:
     """Parse the SQL of a view; a problem if it is not one SELECT."""
     line, column = first_place(sql)
     try:
-        found = [one for one in sqlglot.parse(sql, dialect=_Spark) if one is not None]
+        found = [one for one in sqlglot.parse(sql, dialect=DIALECT) if one is not None]
     except ParseError as error:
         first = error.errors[0] if error.errors else {}
         near = str(first.get("highlight") or "").strip()
@@ -125,14 +128,20 @@ def _plain(table: exp.Table) -> bool:
 def _kind(select: exp.Select) -> Kind:
     if select.args.get("joins"):
         return Kind.joined
-    aggregates = (node for node in select.find_all(exp.AggFunc) if not isinstance(node.parent, exp.Window))
+    aggregates = (node for node in select.walk() if is_aggregate(node) and not isinstance(node.parent, exp.Window))
     return Kind.aggregation if select.args.get("group") or any(aggregates) else Kind.projection
+
+
+def is_aggregate(node: exp.Expr) -> bool:
+    """Return whether a node is the call of an aggregate function."""
+    name = str(node.this).lower() if isinstance(node, exp.Anonymous) else ""
+    return isinstance(node, exp.AggFunc) or name in spark_functions.AGGREGATES
 
 
 #: Parts of a SELECT that a view may have; the others, in words.
 _ALLOWED: Final = {
     Kind.projection: {"expressions", "from_", "where"},
-    Kind.aggregation: {"expressions", "from_", "where", "group", "having"},
+    Kind.aggregation: {"expressions", "from_", "where", "group"},
     Kind.joined: {"expressions", "from_", "where", "joins", "group", "having"},
 }
 _SPECIAL: Final = frozenset({"now", "today", "tomorrow", "yesterday"})
@@ -148,6 +157,10 @@ _WORDS: Final = {
     "hint": "a hint",
     "joins": "JOIN",
     "pivots": "PIVOT",
+    "having": "HAVING",
+}
+_INSTEAD: Final = {
+    "having": "query the table with this condition: a row that no longer fulfils it would stay there",
 }
 _NOT_ANYWHERE: Final[dict[type[exp.Expr], tuple[str, str]]] = {
     exp.Window: ("OVER", "a stream has no window over other rows"),
@@ -156,7 +169,7 @@ _NOT_ANYWHERE: Final[dict[type[exp.Expr], tuple[str, str]]] = {
     exp.Parameter: ("a parameter", "write the value"),
     exp.SessionParameter: ("a parameter", "write the value"),
     exp.TableSample: ("TABLESAMPLE", "a replay would take other rows"),
-    exp.Distinct: ("DISTINCT", "a view has a row for each event"),
+    exp.Distinct: ("DISTINCT", "each value would have to be kept"),
 }
 
 
@@ -171,9 +184,10 @@ def refused(statement: Statement) -> Iterator[Problem]:
             first = part[0] if isinstance(part, list) else part
             at = statement.place(first if isinstance(first, exp.Expr) else select)
             word = _WORDS.get(name, name.strip("_").upper())
-            yield Problem(Rule.sql, f"a view cannot have {word}", _SHAPE, *at)
+            fix = _INSTEAD.get(name, _SHAPE)
+            yield Problem(Rule.sql, f"a view cannot have {word}", fix, *at)
     # Those of a clause that is refused as a whole are not told again.
-    inside = (part for name in ("expressions", "where") for part in _listed(select.args.get(name)))
+    inside = (part for name in ("expressions", "where", "group") for part in _listed(select.args.get(name)))
     for part in inside:
         for node in part.walk():
             yield from _not_anywhere(statement, node)
@@ -189,7 +203,7 @@ def refused(statement: Statement) -> Iterator[Problem]:
 
 def _of_others(sql: str) -> Iterator[Problem]:
     """What sqlglot reads, and Spark 3.5 does not."""
-    tokens = sqlglot.tokenize(sql, dialect=_Spark)
+    tokens = sqlglot.tokenize(sql, dialect=DIALECT)
     for one, after in zip(tokens, [*tokens[1:], None], strict=True):
         at = place_of(sql, one.start)
         if one.token_type.name == "DCOLON":

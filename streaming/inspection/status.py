@@ -24,6 +24,7 @@ from avro_data_contracts.streaming.run import groups
 from avro_data_contracts.streaming.run.groups import Groups
 from avro_data_contracts.streaming.stores.known import STORES
 from avro_data_contracts.streaming.stores.store import Rows
+from avro_data_contracts.streaming.views import state
 
 _TIMEOUT_S = 5.0
 
@@ -64,6 +65,8 @@ class SinkStatus:
         group: the consumer group that shows its progress.
         lag: records in the topic that it does not hold yet; None: unknown, or no stream has started yet.
         rows: number of rows in its table; None: unknown, or there is no table yet.
+        late, timeless: events of an aggregation that it left out, because their window was closed, or because they
+            have no time; None: no aggregation, or its checkpoint is on another machine.
     """
 
     sink: str
@@ -71,6 +74,8 @@ class SinkStatus:
     group: str
     lag: int | None
     rows: Rows | None
+    late: int | None = None
+    timeless: int | None = None
 
 
 @dataclass(frozen=True)
@@ -123,7 +128,14 @@ class Observer:
             answers = dict(zip(ask, pool.map(_tried, ask.values()), strict=True))
         servers = tuple(Server(name, self._address(name), why) for name, (_, why) in answers.items())
         found = {name: known for name, (known, _) in answers.items()}
-        return Status(servers, tuple(_of(contract, found) for contract in self._contracts))
+        return Status(servers, tuple(self._of(contract, found) for contract in self._contracts))
+
+    def _of(self, contract: Contract, found: Mapping[str, Mapping[Any, Any]]) -> ContractStatus:
+        left_out = {}
+        if contract.views:
+            folder = self._settings.checkpoint_dir / contract.name
+            left_out = {name: state.left_out(folder, name) for name, _ in queries.of(contract)}
+        return _of(contract, found, left_out)
 
     def _sinks(self, kind: str) -> list[SinkSpec]:
         return [sink for contract in self._contracts for _, sink in queries.of(contract) if sink.kind == kind]
@@ -171,7 +183,9 @@ def _tried(ask: Callable[[], Mapping[Any, Any]]) -> tuple[Mapping[Any, Any], str
         return {}, error.what
 
 
-def _of(contract: Contract, found: Mapping[str, Mapping[Any, Any]]) -> ContractStatus:
+def _of(
+    contract: Contract, found: Mapping[str, Mapping[Any, Any]], left_out: Mapping[str, tuple[int, int] | None]
+) -> ContractStatus:
     kafka = found["kafka"]
 
     def topic(name: str) -> TopicStatus:
@@ -181,7 +195,8 @@ def _of(contract: Contract, found: Mapping[str, Mapping[Any, Any]]) -> ContractS
     def sink(name: str, one: SinkSpec) -> SinkStatus:
         group = groups.name(contract, name)
         rows = found[one.kind].get(one.qualified)
-        return SinkStatus(name, one.qualified, group, kafka.get(f"group {group}"), rows)
+        late, timeless = left_out.get(name) or (None, None)
+        return SinkStatus(name, one.qualified, group, kafka.get(f"group {group}"), rows, late, timeless)
 
     return ContractStatus(
         contract.name,

@@ -83,14 +83,23 @@ def _stores(contracts: tuple[ContractStatus, ...]) -> Table:
     table = Table("contract", "store", "table", title="Stores", title_justify="left")
     table.add_column("rows", justify="right")
     table.add_column("lag", justify="right")
+    groups = any(sink.late is not None for one in contracts for sink in one.sinks)
+    for title in ("late", "no time") if groups else ():
+        table.add_column(title, justify="right")
     table.add_column("consumer group")
     for one in contracts:
         name = one.name
         for sink in one.sinks:
             lag = f"[yellow]{sink.lag:,}[/]" if sink.lag else _number(sink.lag)
-            table.add_row(name, sink.sink, sink.table, _rows(sink.rows), lag, sink.group)
+            left_out = [_left_out(one) for one in (sink.late, sink.timeless)] if groups else []
+            table.add_row(name, sink.sink, sink.table, _rows(sink.rows), lag, *left_out, sink.group)
             name = ""
     return table
+
+
+def _left_out(events: int | None) -> str:
+    """Events that an aggregation left out; nothing for other tables."""
+    return "" if events is None else f"[yellow]{events:,}[/]" if events else "0"
 
 
 def _number(value: int | None) -> str:

@@ -33,7 +33,7 @@ from avro_data_contracts.streaming.sinks import refusals, rows
 from avro_data_contracts.streaming.sinks.counts import Counts
 from avro_data_contracts.streaming.sinks.dead_letter import DeadLetterSink
 from avro_data_contracts.streaming.sinks.refusals import RowsRefused
-from avro_data_contracts.streaming.sinks.sink import Direct, Sink
+from avro_data_contracts.streaming.sinks.sink import Direct, Numbered, Sink
 
 log = structlog.get_logger("streaming")
 
@@ -76,6 +76,9 @@ class BatchWriter:
 
         It raises ServiceError when another attempt may help, and another ContractsError when none does.
         """
+        if isinstance(sink, Numbered):
+            of_batch = sink.of_batch(self._checkpoints / sink.name, number)
+            return partial(self._attempt, of_batch, batch, number, Asked(), whole=True)
         return partial(self._attempt, sink, batch, number, Asked())
 
     def check_gaps(self, sink: Sink) -> None:
@@ -84,7 +87,7 @@ class BatchWriter:
         with suppress(ServiceError):
             gaps.pass_over(self._settings, self._contract, self._checkpoints, [sink.name], accept_loss=False)
 
-    def _attempt(self, sink: Sink, batch: DataFrame, number: int, asked: Asked) -> Counts:
+    def _attempt(self, sink: Sink, batch: DataFrame, number: int, asked: Asked, *, whole: bool = False) -> Counts:
         try:
             self._same_topic.check()
             try:
@@ -92,7 +95,7 @@ class BatchWriter:
                 return self._write_in_time(sink, lambda: self._write_either_way(sink, batch, asked, small))
             except UnreadableTimestamp as error:
                 self._log.info("read with a plain consumer", sink=sink.name, batch=number, why=error.what)
-                return self._write_in_time(sink, lambda: self._write_pieces(sink, number, asked))
+                return self._write_in_time(sink, lambda: self._write_pieces(sink, number, asked, whole=whole))
         except ServiceError as error:
             self._metrics.attempt_failed(sink.name, error)
             self.check_gaps(sink)
@@ -177,10 +180,16 @@ class BatchWriter:
         finally:
             batch.unpersist()
 
-    def _write_pieces(self, sink: Sink, number: int, asked: Asked) -> Counts:
-        """Write a batch that Spark's source cannot read, piece by piece, each as if it were a batch."""
+    def _write_pieces(self, sink: Sink, number: int, asked: Asked, *, whole: bool) -> Counts:
+        """Write a batch that Spark's source cannot read, piece by piece, each as if it were a batch.
+
+        Args:
+            whole: whether the sink takes the batch only as a whole.
+        """
         name = self._contract.topic
         frames = pieces.read(self._spark, self._settings, name, ranges(self._checkpoints / sink.name, name, number))
+        if whole:
+            return self._write(sink, reduce(DataFrame.unionByName, frames), asked)
         return reduce(add, (self._write(sink, frame, asked) for frame in frames))
 
     def _write_decoded(self, sink: Sink, decoded: DataFrame) -> Counts:

@@ -145,6 +145,13 @@ class Checkpoints:
                 before_topic_ids, "it has an older layout, which did not tell topics of the same name apart"
             )
         folder = self.folder / sink
+        if rebuilding(folder).exists():
+            view = sink.rpartition(".")[0]
+            raise ConfigurationError(
+                f"a rebuild of view {view} was broken off",
+                where=str(rebuilding(folder)),
+                fix=f"run it again: python -m streaming --contract {self._contract.name} views rebuild {view}",
+            )
         if not _used(folder):
             return
         found = _read(folder / LAYOUT_FILE)
@@ -161,6 +168,11 @@ class Checkpoints:
         if not isinstance(found.get("partitions"), int) or found["partitions"] > self._partitions:
             words = f"it belongs to a topic with {found.get('partitions')} partitions; {self._contract.topic} has"
             raise _refusal(folder, f"{words} {self._partitions}")
+
+
+def rebuilding(checkpoint: Path) -> Path:
+    """Return where the checkpoint of a view is while its tables are emptied."""
+    return checkpoint.with_name(f"{checkpoint.name}.rebuilding")
 
 
 def position(checkpoint: Path, topic: str, batch: int | None = None) -> dict[int, int] | None:

@@ -35,6 +35,12 @@ class Families:
             "stream_records_out", "Records that the store holds, or a newer record of the same row."
         )
         self.skipped = self._counter("stream_records_skipped", "Records that concern another contract of the topic.")
+        self.late = self._counter(
+            "stream_events_late", "Events of an aggregation that came when their window was closed; not in its rows."
+        )
+        self.timeless = self._counter(
+            "stream_events_without_time", "Events of an aggregation whose time is null; not in its rows."
+        )
         self.rejected = self._counter(
             "stream_records_rejected", "Records sent to the dead-letter topic.", ("contract", "reason")
         )
@@ -66,6 +72,7 @@ class Families:
         #: Those with the labels `contract` and `sink`, and no others.
         self.of_sinks = (
             *(self.records_in, self.records_out, self.skipped, self.uncommitted, self.lost),
+            *(self.late, self.timeless),
             *(self.seconds, self.last),
         )
         #: Contract -> the gaps that `lost` counts.

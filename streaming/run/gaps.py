@@ -20,6 +20,7 @@ from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.streaming import topic
 from avro_data_contracts.streaming.run.checkpoints import next_offsets
+from avro_data_contracts.streaming.views import state
 
 log = structlog.get_logger("streaming")
 
@@ -133,6 +134,7 @@ def accept(folder: Path, sink: str, gaps: Iterable[Gap]) -> None:
     for gap in gaps:
         document[gap.topic][str(gap.partition)] = gap.last + 1
     commit = (checkpoint / "commits" / str(batch)).read_text(encoding="utf-8")
+    state.carry(checkpoint, batch)
     # Pretend that a batch up to the end of the gap is written.  It replaces one that was planned across the gap.
     _replace(checkpoint / "offsets" / str(batch + 1), "\n".join((version, settings, json.dumps(document))))
     _replace(checkpoint / "commits" / str(batch + 1), commit)

@@ -36,7 +36,8 @@ from avro_data_contracts.streaming.sinks.sink import Sink
 from avro_data_contracts.streaming.stores.known import STORES
 
 if TYPE_CHECKING:
-    from avro_data_contracts.streaming.views import ViewSink
+    from avro_data_contracts.streaming.views.groups import GroupSink
+    from avro_data_contracts.streaming.views.projection import ViewSink
 
 log = structlog.get_logger("streaming")
 
@@ -51,29 +52,32 @@ def stores(settings: Settings, contract: Contract) -> list[Sink]:
     return [*own, *_of_views(settings, contract)]
 
 
-def _of_views(settings: Settings, contract: Contract) -> list[ViewSink]:
+def _of_views(settings: Settings, contract: Contract) -> list[ViewSink | GroupSink]:
     if not contract.views:
         return []
     # These load sqlglot.
     from avro_data_contracts.contracts.views.derived import derive
-    from avro_data_contracts.streaming.views import ViewSink
+    from avro_data_contracts.streaming.views.groups import GroupSink
+    from avro_data_contracts.streaming.views.projection import ViewSink
 
-    found = []
+    found: list[ViewSink | GroupSink] = []
     for derived in (derive(contract, view) for view in contract.views):
         whole = derived.whole()
         for spec in whole.sinks:
-            found.append(ViewSink(settings, contract, derived, STORES[spec.kind].sink(settings, whole, spec)))
+            of = ViewSink if derived.analysis.grouping is None else GroupSink
+            found.append(of(settings, contract, derived, STORES[spec.kind].sink(settings, whole, spec)))
     return found
 
 
-def _check_views(spark: SparkSession, contract: Contract, sinks: Iterable[Sink]) -> None:
-    """Raise ConfigurationError if Spark gives a view other columns than those of its tables."""
+def _check_views(spark: SparkSession, contract: Contract, sinks: Iterable[Sink], checkpoints: Path) -> None:
+    """Raise ConfigurationError if a view has other columns in Spark than its tables, or cannot go on."""
     if contract.views:
-        from avro_data_contracts.streaming.views import ViewSink
+        from avro_data_contracts.streaming.views.groups import GroupSink
+        from avro_data_contracts.streaming.views.projection import ViewSink
 
         for sink in sinks:
-            if isinstance(sink, ViewSink):
-                sink.check(spark)
+            if isinstance(sink, ViewSink | GroupSink):
+                sink.check(spark, checkpoints / sink.name)
 
 
 def prepare(settings: Settings, contract: Contract, *, accept_loss: bool = False) -> list[Sink]:
@@ -138,7 +142,6 @@ class Job:
         stopping: threading.Event | None = None,
         metrics: Metrics | None = None,
     ) -> None:
-        _check_views(spark, contract, sinks)
         self._spark = spark
         self._sinks = sinks
         self._settings = settings
@@ -146,6 +149,7 @@ class Job:
         checkpoints = Checkpoints(settings, contract)
         checkpoints.claim(sink.name for sink in sinks)
         self._checkpoints = checkpoints.folder
+        _check_views(spark, contract, sinks, checkpoints.folder)
         self._same_topic = SameTopic(settings, contract.topic, checkpoints.topic_id)
         self._stopping = stopping or threading.Event()
         self._log = log.bind(contract=contract.name)
@@ -253,6 +257,10 @@ class Job:
         told = {"records": counts.records, "rejected": counts.rejected, "seconds": round(seconds, 3)}
         if self._contract.siblings:
             told["skipped"] = counts.skipped
+        if counts.late:
+            told["late"] = counts.late
+        if counts.timeless:
+            told["without_time"] = counts.timeless
         self._log.info("batch written", sink=sink.name, batch=number, **told)
 
     def _raise_failures(self) -> None:

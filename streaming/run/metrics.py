@@ -57,6 +57,8 @@ class Metrics:
         self.families.records_in.labels(*labels).inc(batch.records)
         self.families.records_out.labels(*labels).inc(batch.written)
         self.families.skipped.labels(*labels).inc(batch.skipped)
+        self.families.late.labels(*labels).inc(batch.late)
+        self.families.timeless.labels(*labels).inc(batch.timeless)
         for reason, number in batch.dead_lettered.items():
             self.families.rejected.labels(self._contract, reason).inc(number)
         self.families.seconds.labels(*labels).observe(seconds)

@@ -11,16 +11,14 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
-from typing import Any
 
 import fastavro
 from confluent_kafka import Message
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.avro.functions import from_avro
 
 from avro_data_contracts.contracts.settings import Settings
-from avro_data_contracts.streaming import topic
+from avro_data_contracts.streaming import packed, topic
 from avro_data_contracts.streaming.decode.timestamps import FAR_MILLIS, LEAST_MILLIS, MOST_MILLIS
 from avro_data_contracts.streaming.portions import portions
 from avro_data_contracts.streaming.topic import Ranges
@@ -78,16 +76,8 @@ def _frame(spark: SparkSession, name: str, messages: list[Message]) -> DataFrame
     """Pass the records to Spark as one Avro value, so that neither a plan nor a log of it contains them."""
     raw = io.BytesIO()
     fastavro.schemaless_writer(raw, _PARSED, [_record(message) for message in messages])
-    jvm: Any = spark._jvm
-    gateway: Any = spark.sparkContext._gateway
-    cells = gateway.new_array(jvm.java.lang.Object, 1)
-    cells[0] = raw.getvalue()
-    row = jvm.org.apache.spark.sql.RowFactory.create(cells)
-    schema = jvm.org.apache.spark.sql.types.StructType.fromDDL("raw binary")
-    frame = DataFrame(
-        spark._jsparkSession.createDataFrame(jvm.java.util.Collections.singletonList(row), schema), spark
-    )
-    one = frame.select(F.explode(from_avro("raw", _TEXT)).alias("one"))
+    one = packed.unpack(spark, [raw.getvalue()], _TEXT)
+    assert one is not None
     held = F.col("one.millis").between(LEAST_MILLIS, MOST_MILLIS)
     return one.select(
         F.col("one.key").alias("key"),

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import structlog
 
 from avro_data_contracts.contracts.errors import ConfigurationError
-from avro_data_contracts.contracts.stores.position import POSITION
+from avro_data_contracts.contracts.stores.position import EVENT_TOPIC
 from avro_data_contracts.contracts.stores.spec import SinkSpec
 from avro_data_contracts.contracts.stores.table import Column, Table
 from avro_data_contracts.contracts.tables import layout
@@ -27,7 +27,7 @@ def as_found(spec: SinkSpec, columns: list[Column]) -> Table | None:
     if not columns:
         return None
     names = {column.name for column in columns}
-    if missing := [name for name in POSITION if name not in names]:
+    if missing := [name for name in spec.bookkeeping if name != EVENT_TOPIC and name not in names]:
         raise ConfigurationError(
             f"it has no column {', '.join(missing)}: it was not made for this contract",
             where=f"{spec.kind} table {spec.qualified}",

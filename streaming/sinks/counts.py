@@ -45,6 +45,8 @@ class Counts:
             send only the rows that they refuse.
         rejected_bytes: total size of the rejected values; None when there are none.
         skipped: number of records that concern another contract of the topic.
+        late: events that came when their window was closed; for each such window, if windows overlap.
+        timeless: events without a time, which are in no window.
     """
 
     records: int
@@ -55,6 +57,8 @@ class Counts:
     dead_lettered: Mapping[str, int] = field(default_factory=dict)
     rejected_bytes: int | None = None
     skipped: int = 0
+    late: int = 0
+    timeless: int = 0
 
     @classmethod
     def of(cls, observed: Observed | Prepared) -> Counts:
@@ -75,6 +79,8 @@ class Counts:
             dead_lettered=Counter(self.dead_lettered) + Counter(other.dead_lettered),
             rejected_bytes=sum(sizes) if sizes else None,
             skipped=self.skipped + other.skipped,
+            late=self.late + other.late,
+            timeless=self.timeless + other.timeless,
         )
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import reduce
 
 from pyspark.sql import Column, DataFrame, Window
@@ -14,10 +14,10 @@ from avro_data_contracts.contracts.stores import nested
 from avro_data_contracts.contracts.stores.position import (
     DELETED,
     EVENT_OFFSET,
-    EVENT_ORDER,
     EVENT_PARTITION,
     EVENT_TIMESTAMP,
     EVENT_TOPIC,
+    EVENTS,
 )
 from avro_data_contracts.contracts.stores.table import Table
 from avro_data_contracts.streaming.decode.batches import TOMBSTONE
@@ -27,7 +27,13 @@ from avro_data_contracts.streaming.sinks.cells import Cell
 TOPIC_ID = "topic_id"
 
 
-def of(decoded: DataFrame, contract: Contract, table: Table, cell_of: Callable[[Schema, Field], Cell]) -> DataFrame:
+def of(
+    decoded: DataFrame,
+    contract: Contract,
+    table: Table,
+    cell_of: Callable[[Schema, Field], Cell],
+    more: Sequence[str] = (),
+) -> DataFrame:
     """Return the rows of the good records with `table.all_columns`; a primary key may occur several times.
 
     If the table has a row for each event, the records have `TOPIC_ID`.
@@ -36,6 +42,7 @@ def of(decoded: DataFrame, contract: Contract, table: Table, cell_of: Callable[[
 
     Args:
         cell_of: the store's own `cells.of`.
+        more: columns that the rows have too, as they are.
     """
     deletes, schema, record = TOMBSTONE in decoded.columns, contract.value.schema, contract.value.record
     fields: list[tuple[str, tuple[str, ...], Cell]] = [
@@ -56,17 +63,18 @@ def of(decoded: DataFrame, contract: Contract, table: Table, cell_of: Callable[[
         *([F.col(TOMBSTONE).isNotNull().alias(DELETED)] if deletes else []),
         *(cell(value(path)).alias(name) for name, path, cell in fields),
         F.col("timestamp").alias(EVENT_TIMESTAMP),
-        F.col("partition").alias(EVENT_PARTITION),
-        F.col("offset").alias(EVENT_OFFSET),
+        *([F.col(EVENTS)] if table.sink.groups else [F.col("partition").alias(EVENT_PARTITION)]),
+        *([] if table.sink.groups else [F.col("offset").alias(EVENT_OFFSET)]),
+        *(F.col(name) for name in more),
         *([F.col(TOPIC_ID).alias(EVENT_TOPIC)] if table.sink.appends else []),
     )
 
 
 def newest(rows: DataFrame, table: Table) -> DataFrame:
-    """Return the newest row of each primary key, by `EVENT_ORDER`."""
-    if table.sink.appends:  # each row has a key of its own
+    """Return the newest row of each primary key, by `SinkSpec.order`."""
+    if table.sink.appends or table.sink.groups:  # each row has a key of its own
         return rows
     key = [F.col(name) for name in table.sink.primary_key]
-    order = [F.col(name).desc() for name in EVENT_ORDER]
+    order = [F.col(name).desc() for name in table.sink.order]
     ranked = rows.withColumn("_rank", F.row_number().over(Window.partitionBy(*key).orderBy(*order)))
     return ranked.where("_rank = 1").drop("_rank")

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from pyspark.sql import DataFrame, Row
 
 from avro_data_contracts.contracts.stores.spec import SinkSpec
 from avro_data_contracts.streaming.sinks.counts import Counts
+
+
+@runtime_checkable
+class Numbered(Protocol):
+    """A sink that goes on from what it kept of the batch before, so it has to know which batch it writes."""
+
+    def of_batch(self, checkpoint: Path, number: int) -> Sink:
+        """Return the sink for one whole batch of the query with this checkpoint."""
 
 
 class Sink(Protocol):

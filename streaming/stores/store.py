@@ -75,6 +75,14 @@ class Store(ABC):
             ServiceError: the server does not answer.
         """
 
+    @abstractmethod
+    def empty(self, settings: Settings, spec: Any) -> None:
+        """Delete all rows of a table, if there is one.
+
+        Raises:
+            ServiceError: the server does not answer, or refuses it.
+        """
+
     def spark_options(self, settings: Settings) -> Mapping[str, str]:
         """Return the settings that the Spark session needs from its start."""
         return {}

@@ -12,6 +12,13 @@ from typing import Final
 
 from avro_data_contracts.contracts.avro import shapes
 from avro_data_contracts.contracts.avro.nodes import AnyType, Enum, Fixed, Record, Schema
+from avro_data_contracts.contracts.stores.position import (
+    EVENT_OFFSET,
+    EVENT_PARTITION,
+    EVENT_TIMESTAMP,
+    EVENT_TOPIC,
+    EVENTS,
+)
 from avro_data_contracts.contracts.stores.postgres import columns
 from avro_data_contracts.contracts.stores.spec import SinkSpec
 
@@ -34,8 +41,14 @@ _FIXED: Final = {
     "interval": (16, 8),
     "uuid": (16, 1),
 }
-#: The columns of the event's position: timestamp, partition, offset; and the topic's id, a text of 22 characters.
-_POSITION: Final = ((8, 8), (4, 4), (8, 8), (23, 1))
+#: The columns of the event's position; the topic's id is a text of 22 characters.
+_POSITION: Final = {
+    EVENT_TIMESTAMP: (8, 8),
+    EVENT_PARTITION: (4, 4),
+    EVENT_OFFSET: (8, 8),
+    EVENT_TOPIC: (23, 1),
+    EVENTS: (8, 8),
+}
 
 
 def full(record: Record, schema: Schema, sink: SinkSpec) -> int:
@@ -44,7 +57,7 @@ def full(record: Record, schema: Schema, sink: SinkSpec) -> int:
     If one null makes the row larger, because the row then has a bit for each column, that size counts.
     """
     widths = [_width(schema, field.type, full=True) for field in record.fields]
-    position = _POSITION[: len(sink.bookkeeping)]
+    position = [_POSITION[name] for name in sink.bookkeeping]
     nullable = _nullable(record, schema)
     whole, at_most = _bytes(widths, position), _bytes(widths, position, nulls=any(nullable))
     if whole > MOST or at_most <= MOST:
@@ -61,7 +74,7 @@ def least(record: Record, schema: Schema, sink: SinkSpec) -> int:
         for field, null in zip(record.fields, nullable, strict=True)
         if not null
     ]
-    position = _POSITION[: len(sink.bookkeeping)]
+    position = [_POSITION[name] for name in sink.bookkeeping]
     return _bytes(required, position, columns_of=len(nullable), nulls=any(nullable))
 
 

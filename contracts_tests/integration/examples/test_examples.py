@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import json
+from collections import defaultdict
 from collections.abc import Iterator
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,18 @@ def test_orders(stack: RunningStack, spark: SparkSession, stores: Stores, tmp_pa
     assert 0 < len(large) < len(good)
     columns = ("id", "ordered_on", "total", "item_count", "status")
     assert stores.rows(f"{walk.own}_large", *columns) == sorted(large, key=str)
+    days: dict[tuple[dt.datetime, str], list[Decimal]] = defaultdict(list)
+    for one in good:
+        midnight = moment(one["ordered_at"]).replace(hour=0, minute=0, second=0)
+        days[midnight, one["status"]].append(Decimal(one["total"]))
+    cents = Decimal("0.01")
+    by_day = [
+        (*key, len(totals), sum(totals), max(totals), (sum(totals) / len(totals)).quantize(cents, ROUND_HALF_UP))
+        for key, totals in days.items()
+    ]
+    assert len(by_day) > 10
+    columns_by_day = ("day", "status", "orders", "total", "largest", "mean")
+    assert stores.rows(f"{walk.own}_by_day", *columns_by_day) == sorted(by_day, key=str)
     assert "line 101: breaks the rule total_is_not_negative" in said
     assert "100 orders produced, 1 refused\n" in said
     assert bad["total"].startswith("-")

@@ -13,7 +13,7 @@ from avro_data_contracts.contracts.views.derived import derive
 from avro_data_contracts.streaming.inspection.status import Observer
 from avro_data_contracts.streaming.run import job
 from avro_data_contracts.streaming.stores.postgres import connection as postgres
-from avro_data_contracts.streaming.views import ViewSink
+from avro_data_contracts.streaming.views.projection import ViewSink
 from contracts_tests.fixtures.pipeline import Pipeline
 from contracts_tests.fixtures.users import headers, user
 from contracts_tests.fixtures.view_rows import SQL, add_view, as_batch, events, expected_in_cassandra, stored
@@ -98,12 +98,12 @@ def test_other_type_in_spark_stops_the_start_at_the_column(pipeline: Pipeline) -
     wrong = replace(found, analysis=replace(found.analysis, outputs=(id_, replace(born, spark="bigint"))))
     (sink,) = (one for one in job.stores(pipeline.settings, contract) if one.name == "v.postgres")
     assert isinstance(sink, ViewSink)
-    sink.check(pipeline.spark)
+    sink.check(pipeline.spark, pipeline.folder)
     # SQL makes Spark create its warehouse, which is not to be in the working folder.
     local_dirs = pipeline.settings.spark_local_dirs.split(",")[0]
     assert Path(local_dirs).absolute().as_posix() in pipeline.spark.conf.get("spark.sql.warehouse.dir")
     with pytest.raises(ConfigurationError, match=r"views/v.sql:3:3: view v: Spark makes born a int") as raised:
-        ViewSink(pipeline.settings, contract, wrong, sink).check(pipeline.spark)
+        ViewSink(pipeline.settings, contract, wrong, sink).check(pipeline.spark, pipeline.folder)
     assert raised.value.exit_code == 2
 
 

@@ -32,6 +32,7 @@ from contracts_tests.fixtures.changes import (
     TO_MICROS,
     Edit,
     Files,
+    aggregation,
     both,
     count_is_text,
     level,
@@ -182,6 +183,11 @@ CASES: dict[str, tuple[tuple[Edit, ...], str, str]] = {
     "VIEW_CHANGED": (
         (view("SELECT id, count FROM orders"), view("SELECT id, count + 1 AS count FROM orders")),
         "views.counts",
+        "SELECT",
+    ),
+    "VIEW_REBUILD": (
+        (aggregation("count(*) AS n"), aggregation("count(*) AS n, sum(count) AS total")),
+        "views.hours",
         "SELECT",
     ),
     "RULE_TIGHTENED": (

@@ -94,6 +94,62 @@ def test_other_expression_or_condition_is_a_warning() -> None:
     assert [note.words for note in tables_of(impact)["postgres"].notes] == ["LOWER(note)"]
 
 
+GROUPED = "SELECT window.start AS hour, id, {} FROM orders {} GROUP BY {}, id"
+
+
+def with_groups(
+    values: str = "count(*) AS n",
+    where: str = "",
+    group: str = "window(at, '1 hour')",
+    lateness: str = "1 hour",
+    **fields: Any,
+) -> Files:
+    sinks = {"postgres": {"table": "of_view", "primary_key": ["hour", "id"]}}
+    head = header(sinks, time="at", lateness=lateness)
+    return files({"v": head + GROUPED.format(values, where, group)}, {**FIELDS, **fields})
+
+
+#: A change, and why the state does not go on; empty if it does.
+STATES: list[tuple[Files, Files, str]] = [
+    (with_groups(), with_groups("count(*) AS n, sum(number) AS total"), "sum ( number ) is new"),
+    (with_groups("sum(number) AS n"), with_groups("sum(amount) AS n"), "sum ( amount ) is new"),
+    (with_groups(), with_groups(where="WHERE flag"), "there was no WHERE"),
+    (with_groups(where="WHERE flag"), with_groups(where="WHERE NOT flag"), "WHERE was flag"),
+    (with_groups(), with_groups(group="window(at, '2 hours')"), "it grouped by window(at, 3600000"),
+    (with_groups("max(number) AS n"), with_groups("max(number) AS n", number="long"), "n was int, and is bigint"),
+    (
+        with_view("SELECT id FROM orders"),
+        with_groups(),
+        "it was of the kind projection, and is of the kind aggregation",
+    ),
+    (with_groups("count(*) AS n, sum(number) AS total"), with_groups(), ""),
+    (with_groups("sum(number) AS n"), with_groups("sum(number) + 1 AS n"), ""),
+    (with_groups(), with_groups("window.end AS until, count(*) AS n"), ""),
+    (with_groups(), with_groups(lateness="2 hours"), ""),
+    (with_groups(), with_groups(" COUNT( * )  AS n -- all\n"), ""),
+    (with_groups("avg(number) AS n"), with_groups("mean(orders.number) AS n"), "mean ( number ) is new"),
+    (with_groups("sum(number) AS n"), with_groups("sum(orders.number) AS n"), ""),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "words"), STATES)
+def test_state_of_an_aggregation_goes_on_or_is_rebuilt(old: Files, new: Files, words: str) -> None:
+    found, _ = checked(old, new)
+    told = [one for one in found if one.rule == "VIEW_REBUILD"]
+    assert [words in one.message for one in told] == ([True] if words else [])
+    for one in told:
+        assert one.file == "schemas/orders/views/v.sql"
+        assert "views rebuild v" in one.fix
+        assert one.severity == "error"
+
+
+def test_other_value_of_a_group_is_a_warning() -> None:
+    found, _ = checked(with_groups("sum(number) AS n"), with_groups("sum(number) + 1 AS n"))
+    assert [(one.rule, one.severity) for one in found if one.path.startswith("views")] == [
+        ("VIEW_CHANGED", "warning")
+    ]
+
+
 def test_view_that_is_gone_abandons_its_tables() -> None:
     found, impact = checked(with_view(SQL), files({}))
     assert [one.path for one in found if one.rule == "TABLE_ABANDONED"] == [

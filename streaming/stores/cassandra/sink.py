@@ -13,6 +13,8 @@ from uuid import UUID
 from cassandra import DriverException
 from cassandra.cluster import NoHostAvailable
 from cassandra.concurrent import execute_concurrent_with_args
+from py4j.protocol import Py4JJavaError
+from pyspark.errors.exceptions.captured import CapturedException
 from pyspark.sql import Column, DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
@@ -126,7 +128,8 @@ class CassandraSink:
         newest, counts = self._upsert(decoded)
         self._session.healthy = True
         self._check_on_disk(before)
-        self._newest.keep(newest)
+        if not self.spec.groups:
+            self._newest.keep(newest)
         return counts
 
     @property
@@ -168,6 +171,8 @@ class CassandraSink:
 
     def _upsert(self, decoded: DataFrame) -> tuple[int, Counts]:
         """Write the batch; return the newest timestamp that the table may hold now, in ms, and the counts."""
+        if self.spec.groups:
+            return _BEFORE_ALL, self._upsert_groups(decoded)
         millis = F.unix_millis(F.col(EVENT_TIMESTAMP))
         try:
             before = self._newest.read()
@@ -187,13 +192,27 @@ class CassandraSink:
             if seen["deleted"] and seen["late"]:
                 self._delete(self._that_win(self._rows(decoded).where(millis <= before)))
         except failures.JAVA_ERRORS as error:
-            told = failures.of_java(SERVER, self._settings.cassandra_hosts, error)
-            self._session.healthy = isinstance(told, failures.UnseenSchemaId | failures.ComputationFailed)
-            if not self._session.healthy:
-                jvm: Any = decoded.sparkSession._jvm
-                jvm.com.datastax.spark.connector.cql.CassandraConnector.evictCache()
-            raise told from None
+            raise self._told(error, decoded.sparkSession) from None
         return before if seen["newest"] is None else max(before, seen["newest"]), counts
+
+    def _upsert_groups(self, decoded: DataFrame) -> Counts:
+        """Write rows that say themselves when they were written: the one with more events is the later one."""
+        try:
+            of_groups = rows.of(counted(decoded), self._contract, self._table, cells.of, [WRITE_TIME])
+            written = Observed(of_groups)
+            self._append(written.rows, self._table)
+            return Counts.of(written)
+        except failures.JAVA_ERRORS as error:
+            raise self._told(error, decoded.sparkSession) from None
+
+    def _told(self, error: Py4JJavaError | CapturedException, spark: SparkSession) -> ServiceError:
+        """Return the error for one of Java's, after which the connector may need another session."""
+        told = failures.of_java(SERVER, self._settings.cassandra_hosts, error)
+        self._session.healthy = isinstance(told, failures.UnseenSchemaId | failures.ComputationFailed)
+        if not self._session.healthy:
+            jvm: Any = spark._jvm
+            jvm.com.datastax.spark.connector.cql.CassandraConnector.evictCache()
+        return told
 
     def _rows(self, decoded: DataFrame) -> DataFrame:
         return rows.newest(rows.of(decoded, self._contract, self._table, cells.of), self._table)
@@ -266,7 +285,7 @@ class CassandraSink:
         except failures.JAVA_ERRORS as error:
             if failures.of_java(SERVER, self._settings.cassandra_hosts, error).server != "cassandra":
                 raise
-            if not self._taken_row_by_row(numbers, table):
+            if self.spec.groups or not self._taken_row_by_row(numbers, table):
                 raise
 
     def _taken_row_by_row(self, numbers: DataFrame, table: Table) -> bool:

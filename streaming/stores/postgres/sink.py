@@ -106,7 +106,7 @@ class PostgresSink:
                     raise
             else:
                 return counts
-            if refused := self._refused(connection, decoded):
+            if not self.spec.groups and (refused := self._refused(connection, decoded)):
                 raise RowsRefused(self.name, refused)
             raise told  # not about a single row
 
@@ -263,8 +263,8 @@ class PostgresSink:
             key=_list(key),
             portion=portion,
             only=self._not_deleted() if self._deletions is not None else sql.SQL(""),
-            newest=sql.SQL(", ").join(sql.SQL("{} DESC").format(sql.Identifier(name)) for name in EVENT_ORDER),
-            change=_if_newer([name for name in columns if name not in key]),
+            newest=sql.SQL(", ").join(sql.SQL("{} DESC").format(sql.Identifier(name)) for name in self.spec.order),
+            change=_if_newer([name for name in columns if name not in key], self.spec.order),
         )
 
     def _room_for_tombstones(self) -> sql.Composed:
@@ -285,7 +285,7 @@ class PostgresSink:
             "kept": _list(kept),
             "deleted": sql.Identifier(DELETED),
             "newest": sql.SQL(", ").join(sql.SQL("{} DESC").format(sql.Identifier(name)) for name in EVENT_ORDER),
-            "change": _if_newer([name for name in kept if name not in key]),
+            "change": _if_newer([name for name in kept if name not in key], EVENT_ORDER),
             "stored": _order_of("stored"),
             "gone": _order_of("gone"),
             "same_row": _same("stored", "gone", key),
@@ -336,17 +336,17 @@ def _list(names: Sequence[str]) -> sql.Composed:
     return sql.SQL(", ").join(map(sql.Identifier, names))
 
 
-def _if_newer(names: list[str]) -> sql.Composable:
+def _if_newer(names: list[str], order: Sequence[str]) -> sql.Composable:
     """Update these columns if the event is newer; nothing if the key has all of a row."""
     if not names:
         return sql.SQL("NOTHING")
     assigned = sql.SQL(", ").join(sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in names)
-    newer = sql.SQL("({}) < ({})").format(_order_of("stored"), _order_of("excluded"))
+    newer = sql.SQL("({}) < ({})").format(_order_of("stored", order), _order_of("excluded", order))
     return sql.SQL("UPDATE SET {} WHERE {}").format(assigned, newer)
 
 
-def _order_of(side: str) -> sql.Composed:
-    return sql.SQL(", ").join(sql.Identifier(side, name) for name in EVENT_ORDER)
+def _order_of(side: str, order: Sequence[str] = EVENT_ORDER) -> sql.Composed:
+    return sql.SQL(", ").join(sql.Identifier(side, name) for name in order)
 
 
 def _same(one: str, other: str, key: list[str]) -> sql.Composed:

@@ -13,6 +13,7 @@ from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.contracts.stores.position import EVENT_OFFSET, EVENT_PARTITION, EVENT_TIMESTAMP
 from avro_data_contracts.contracts.stores.postgres.spec import PostgresSpec
+from avro_data_contracts.streaming.stores.postgres import existing
 from avro_data_contracts.streaming.stores.postgres.connection import address, connect
 from avro_data_contracts.streaming.stores.postgres.sink import PostgresSink
 from avro_data_contracts.streaming.stores.store import COUNT_FOR_S, Key, Rows, Store
@@ -94,6 +95,11 @@ class Postgres(Store):
                 if size is not None and size[0] is not None:
                     found[spec.qualified] = Rows(size[0], exact=False)
         return found
+
+    def empty(self, settings: Settings, spec: PostgresSpec) -> None:
+        with connect(settings, autocommit=True) as connection:
+            if existing.table(connection, spec) is not None:
+                connection.execute(sql.SQL("TRUNCATE {}").format(sql.Identifier(spec.schema_name, spec.table)))
 
 
 def _for_column(value: Any, code: int) -> Any:

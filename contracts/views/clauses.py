@@ -1,0 +1,144 @@
+"""The text of the parts of a statement, as the view has it.  Pure.
+
+What Spark computes for an aggregation is made from these texts, never from what sqlglot would write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import sqlglot
+from sqlglot import Token
+
+from avro_data_contracts.contracts.views.statement import DIALECT
+
+_OPENS, _CLOSES = ("L_PAREN", "L_BRACKET", "L_BRACE"), ("R_PAREN", "R_BRACKET", "R_BRACE")
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call of a function in a text.
+
+    Attributes:
+        name: in lower case.
+        arguments: the text between its parentheses.
+        filter: its FILTER clause; empty for none.
+    """
+
+    name: str
+    arguments: str
+    filter: str
+
+
+@dataclass(frozen=True)
+class Clauses:
+    """The parts of `SELECT items FROM … WHERE … GROUP BY keys`.
+
+    Attributes:
+        source: FROM and WHERE.
+    """
+
+    sql: str
+    items: tuple[tuple[Token, ...], ...]
+    source: str
+    keys: tuple[tuple[Token, ...], ...]
+
+    def text(self, tokens: Sequence[Token]) -> str:
+        """Return the text from the first to the last of some tokens."""
+        return self.sql[tokens[0].start : tokens[-1].end + 1] if tokens else ""
+
+    def replaced(self, tokens: Sequence[Token], names: frozenset[str], value: Callable[[Call], str]) -> str:
+        """Return the text of an item with another text in place of each call of these functions."""
+        found, at = "", tokens[0].start
+        for begin, end, call in self._calls(tokens, names):
+            found += self.sql[at : tokens[begin].start] + value(call)
+            at = tokens[end].end + 1
+        return found + self.sql[at : tokens[-1].end + 1]
+
+    def calls(self, tokens: Sequence[Token], names: frozenset[str]) -> list[Call]:
+        """Return the calls of these functions in an item, in their order; not those inside of others."""
+        return [call for _, _, call in self._calls(tokens, names)]
+
+    def _calls(self, tokens: Sequence[Token], names: frozenset[str]) -> Iterator[tuple[int, int, Call]]:
+        number = 0
+        while number < len(tokens) - 1:
+            name = tokens[number].text.lower()
+            if name not in names or tokens[number + 1].token_type.name != "L_PAREN":
+                number += 1
+                continue
+            end = _closing(tokens, number + 1)
+            arguments, filter_ = self.text(tokens[number + 2 : end]), ""
+            if end + 2 < len(tokens) and tokens[end + 1].text.lower() == "filter":
+                last = _closing(tokens, end + 2)
+                filter_, end = " " + self.text(tokens[end + 1 : last + 1]), last
+            yield number, end, Call(name, arguments, filter_)
+            number = end + 1
+
+
+def tokens(sql: str) -> list[Token]:
+    """Return the tokens of a text without comments and semicolons."""
+    return [one for one in sqlglot.tokenize(sql, dialect=DIALECT) if one.token_type.name != "SEMICOLON"]
+
+
+def of(sql: str) -> Clauses | None:
+    """Return the parts of an aggregation, which has been parsed; None if they are in another order."""
+    found = tokens(sql)
+    outside = _outside(found)
+    begin, end = outside.get("SELECT"), outside.get("FROM")
+    if begin is None or end is None or begin > end:
+        return None
+    group = outside.get("GROUP_BY", len(found))
+    source = found[end:group]
+    return Clauses(
+        sql,
+        tuple(_listed(found[begin + 1 : end])),
+        sql[source[0].start : source[-1].end + 1],
+        tuple(_listed(found[group + 1 :])),
+    )
+
+
+def condition(source: str) -> list[Token]:
+    """Return what is behind WHERE."""
+    found = tokens(source)
+    return found[_outside(found).get("WHERE", len(found)) + 1 :]
+
+
+def _outside(tokens: Sequence[Token]) -> dict[str, int]:
+    """The first place outside of all parentheses of each kind of token."""
+    found: dict[str, int] = {}
+    depth = 0
+    for number, one in enumerate(tokens):
+        kind = one.token_type.name
+        depth += (kind in _OPENS) - (kind in _CLOSES)
+        is_operator = kind == "FROM" and number > 0 and tokens[number - 1].token_type.name == "DISTINCT"
+        if not depth and not is_operator:  # IS DISTINCT FROM
+            found.setdefault(kind, number)
+    return found
+
+
+def _listed(tokens: Sequence[Token]) -> Iterator[tuple[Token, ...]]:
+    """Yield what commas outside of parentheses divide."""
+    some: list[Token] = []
+    depth = 0
+    for one in tokens:
+        kind = one.token_type.name
+        depth += (kind in _OPENS) - (kind in _CLOSES)
+        if kind == "COMMA" and not depth:
+            yield tuple(some)
+            some = []
+        else:
+            some.append(one)
+    if some:
+        yield tuple(some)
+
+
+def _closing(tokens: Sequence[Token], opening: int) -> int:
+    """The place of the parenthesis that closes another one; the last token if none does."""
+    depth = 0
+    for number in range(opening, len(tokens)):
+        kind = tokens[number].token_type.name
+        depth += (kind in _OPENS) - (kind in _CLOSES)
+        if not depth:
+            return number
+    return len(tokens) - 1

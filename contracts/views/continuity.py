@@ -1,0 +1,43 @@
+"""Whether the state of an aggregation goes on after a change of its view, or of its contract.  Pure.
+
+The state of a group is numbers that events have flowed into, and the events are gone.  So it goes on if the same
+events are in the same groups, and no number is asked for that it does not have.
+"""
+
+from __future__ import annotations
+
+from avro_data_contracts.contracts.views.analysis import Analysis
+from avro_data_contracts.contracts.views.grouping import Grouping
+
+
+def broken(old: Analysis, new: Analysis) -> list[str]:
+    """Return why the state of the old view is not one of the new view, each in words; none: it goes on."""
+    if old.grouping is None and new.grouping is None:
+        return []
+    if old.grouping is None or new.grouping is None:
+        return [f"it was of the kind {old.kind}, and is of the kind {new.kind}"]
+    found = of_groups(old.grouping.identity, new.grouping)
+    known = {one.said for one in old.grouping.kept}
+    found += [f"{_call(one.said)} is new" for one in new.grouping.kept if one.said not in known]
+    before = old.by_name
+    found += [
+        f"{name} was {before[name].spark}, and is {one.spark}"
+        for name, one in new.by_name.items()
+        if name in before and before[name].sql == one.sql and before[name].spark != one.spark
+    ]
+    return list(dict.fromkeys(found))
+
+
+def of_groups(identity: tuple[str, ...], new: Grouping) -> list[str]:
+    """Return how the groups differ from those with another `Grouping.identity`."""
+    if identity == new.identity:
+        return []
+    (*was, condition), (*now, wanted) = identity, new.identity
+    found = [f"it grouped by {', '.join(was)}, and groups by {', '.join(now)}"] if was != now else []
+    if condition != wanted:
+        found.append(f"WHERE was {condition}" if condition else "there was no WHERE")
+    return found
+
+
+def _call(said: str) -> str:
+    return said.rpartition(" #")[0]

@@ -1,0 +1,419 @@
+"""Aggregations on real servers: the rows of both stores are those of the same SQL as a batch over the topic."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from avro_data_contracts.contracts.errors import EXIT_USAGE, ConfigurationError
+from avro_data_contracts.streaming.rebuild import rebuild
+from avro_data_contracts.streaming.run import job
+from avro_data_contracts.streaming.run.families import Families
+from avro_data_contracts.streaming.run.metrics import Metrics
+from avro_data_contracts.streaming.views.state import State, States
+from contracts_tests.fixtures import processes
+from contracts_tests.fixtures.grouped_rows import (
+    BEGIN,
+    SQL,
+    add_fields,
+    add_groups,
+    as_batch,
+    at,
+    events,
+    in_postgres,
+    stored,
+)
+from contracts_tests.fixtures.pipeline import Pipeline
+from contracts_tests.fixtures.stack import RunningStack
+from contracts_tests.fixtures.users import headers
+
+COUNTED = """\
+SELECT window(registered_date, '1 hour').start AS hour, coalesce(country, '-') AS country, {values}
+FROM {{source}} GROUP BY window(registered_date, '1 hour'), coalesce(country, '-')
+"""
+
+SESSIONS = SQL.replace("window(registered_date, '1 hour')", "session_window(registered_date, '7 minutes')")
+SESSIONS = SESSIONS.replace("window.end", "session_window.end")
+
+
+def counted(values: str = "count(*) AS n") -> str:
+    return COUNTED.format(values=values)
+
+
+def send(pipeline: Pipeline, schema_id: int, *records: dict[str, Any]) -> None:
+    pipeline.send(*({"value": pipeline.encode(schema_id, one), "key": b"k"} for one in records))
+
+
+def stream(pipeline: Pipeline) -> dict[str, float]:
+    """Stream everything; return how many events each query of a view found late, or without a time."""
+    families = Families()
+    contract = pipeline.contract
+    sinks = job.prepare(pipeline.settings, contract)
+    job.Job(pipeline.spark, pipeline.settings, contract, sinks, metrics=Metrics(contract, families)).run(
+        available_now=True
+    )
+    names = {"late": "stream_events_late_total", "timeless": "stream_events_without_time_total"}
+    found = {}
+    for kind, name in names.items():
+        for sink in sinks:
+            labels = {"contract": contract.name, "sink": sink.name}
+            if value := families.registry.get_sample_value(name, labels):
+                found[f"{kind} {sink.name}"] = value
+    return found
+
+
+def values(pipeline: Pipeline, table: str, *names: str) -> dict[Any, Any]:
+    """Hour, as minutes since `BEGIN`, and country -> the values of these columns; alike in both stores."""
+    found = [
+        {
+            ((hour - BEGIN).total_seconds() // 60, country): tuple(row[name] for name in names)
+            for (hour, country), row in rows.items()
+        }
+        for rows in stored(pipeline, table).values()
+    ]
+    assert repr(found[0]) == repr({key: found[1][key] for key in found[0]})  # NaN is not equal to itself
+    assert len(found[0]) == len(found[1])
+    return found[0]
+
+
+def one_more(schema: dict[str, Any]) -> None:
+    schema["fields"].append({"name": "more", "type": ["null", "string"], "default": None})
+
+
+def by_minutes(pipeline: Pipeline, table: str) -> dict[int, int]:
+    return {minutes: n for (minutes, _), (n,) in values(pipeline, table, "n").items()}
+
+
+def test_rows_of_groups_are_those_of_the_sql_over_the_topic(pipeline: Pipeline) -> None:
+    schema_id = add_fields(pipeline)
+    table = add_groups(pipeline)
+    for seed in range(3):
+        if seed == 2:  # by then, a producer writes with another schema
+            schema_id = pipeline.evolve(one_more)
+        pipeline.send(*events(pipeline, schema_id, 200, seed))
+        assert stream(pipeline) == {}
+        wanted = as_batch(pipeline)
+        assert len(wanted) > 10
+        found = stored(pipeline, table)
+        assert found == {"cassandra": wanted, "postgres": wanted}
+    # What is read again changes nothing.
+    pipeline.stream(afresh=True)
+    assert stored(pipeline, table) == found
+    # A state has the open groups only.
+    (kept,) = pipeline.settings.checkpoint_dir.glob("*/topic-*/v.postgres/groups/0")
+    assert kept.is_file()
+
+
+def test_killed_stream_leaves_the_rows_of_the_sql(stack: RunningStack, pipeline: Pipeline, tmp_path: Path) -> None:
+    schema_id = add_fields(pipeline)
+    table = add_groups(pipeline)
+    for kill, batches in enumerate((1, 3, 2)):
+        pipeline.send(*events(pipeline, schema_id, 300, kill))
+        log = tmp_path / f"stream{kill}.log"
+        small = {"STREAM_MAX_PER_BATCH": "20", "STREAM_INTERVAL": "0.1"}
+        with processes.running(stack, pipeline, log, **small):
+            processes.wait_for(lambda: log.read_text().count("sink=v.postgres") >= batches, log)  # noqa: B023
+        assert "Traceback" not in log.read_text()
+    pipeline.stream()
+    wanted = as_batch(pipeline)
+    assert stored(pipeline, table) == {"cassandra": wanted, "postgres": wanted}
+
+
+@pytest.mark.parametrize("kept", [False, True], ids=["before the state is kept", "after it is kept"])
+def test_batch_that_breaks_off_between_rows_and_state_is_repeated(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, kept: bool
+) -> None:
+    schema_id = add_fields(pipeline)
+    table = add_groups(pipeline)
+    keep = States.keep
+    broken: list[int] = []
+
+    def break_off(self: States, batch: int, state: State) -> None:
+        if kept:
+            keep(self, batch, state)
+        broken.append(batch)
+        raise RuntimeError("broken off")
+
+    for seed in range(3):
+        pipeline.send(*events(pipeline, schema_id, 100, seed))
+        with monkeypatch.context() as patched:
+            patched.setattr(States, "keep", break_off)
+            with pytest.raises(RuntimeError, match="broken off"):
+                pipeline.stream()
+        # The rows of the batch are there, and the batch is not committed.
+        if seed % 2:
+            pipeline.stream()
+    assert len(broken) == 6
+    pipeline.stream()
+    wanted = as_batch(pipeline)
+    assert stored(pipeline, table) == {"cassandra": wanted, "postgres": wanted}
+
+
+def test_events_that_are_late_or_have_no_time_are_counted(pipeline: Pipeline) -> None:
+    schema_id = add_fields(pipeline)
+    table = add_groups(pipeline, counted(), lateness="1 hour")
+    hour = dt.timedelta(hours=1)
+    send(pipeline, schema_id, at(BEGIN), at(None), at(BEGIN + 3 * hour), at(BEGIN + hour), at(None))
+    # The windows that end at 2:00 or before are closed from the next batch on, and not within this one.
+    assert stream(pipeline) == {"timeless v.cassandra": 2, "timeless v.postgres": 2}
+    assert values(pipeline, table, "n") == {(0, "DE"): (1,), (60, "DE"): (1,), (180, "DE"): (1,)}
+    last = BEGIN + 2 * hour - dt.timedelta(milliseconds=1)
+    send(pipeline, schema_id, at(last), at(last), at(last + dt.timedelta(milliseconds=1)), at(None))
+    assert stream(pipeline) == {
+        "late v.cassandra": 2,
+        "late v.postgres": 2,
+        "timeless v.cassandra": 1,
+        "timeless v.postgres": 1,
+    }
+    assert values(pipeline, table, "n") == {(0, "DE"): (1,), (60, "DE"): (1,), (120, "DE"): (1,), (180, "DE"): (1,)}
+    # A greater lateness opens no window that was closed: its group is gone, and its row would lack events.
+    add_groups(pipeline, counted(), lateness="9 hours")
+    send(pipeline, schema_id, at(last), at(BEGIN + 2 * hour))
+    assert stream(pipeline) == {"late v.cassandra": 1, "late v.postgres": 1}
+    assert values(pipeline, table, "n")[60, "DE"] == (1,)
+    assert values(pipeline, table, "n")[120, "DE"] == (2,)
+
+
+def test_lateness_of_zero_takes_what_is_in_order(pipeline: Pipeline) -> None:
+    schema_id = add_fields(pipeline)
+    table = add_groups(pipeline, counted(), lateness="0 seconds")
+    late = []
+    for minutes in (0, 59, 61, 60, 59, 130):
+        send(pipeline, schema_id, at(BEGIN + dt.timedelta(minutes=minutes)))
+        late.append(stream(pipeline).get("late v.postgres", 0))
+    assert late == [0, 0, 0, 0, 1, 0]
+    assert values(pipeline, table, "n") == {(0, "DE"): (2,), (60, "DE"): (2,), (120, "DE"): (1,)}
+
+
+def test_windows_slide_and_count_a_late_event_for_each(pipeline: Pipeline) -> None:
+    schema_id = add_fields(pipeline)
+    sql = counted().replace("'1 hour'", "'1 hour', '20 minutes'")
+    table = add_groups(pipeline, sql, lateness="0 seconds")
+    send(pipeline, schema_id, at(BEGIN + dt.timedelta(minutes=10)), at(BEGIN + dt.timedelta(minutes=30)), at(None))
+    assert stream(pipeline) == {"timeless v.cassandra": 1, "timeless v.postgres": 1}
+    wanted = as_batch(pipeline, sql)
+    assert stored(pipeline, table) == {"cassandra": wanted, "postgres": wanted}
+    assert by_minutes(pipeline, table) == {-40: 1, -20: 2, 0: 2, 20: 1}
+    # The windows that end at 0:20 are closed by now; those until 0:40 and 1:00 are not.
+    send(pipeline, schema_id, at(BEGIN + dt.timedelta(minutes=11)))
+    assert stream(pipeline) == {"late v.cassandra": 1, "late v.postgres": 1}
+    assert by_minutes(pipeline, table) == {-40: 1, -20: 3, 0: 3, 20: 1}
+
+
+def test_sessions_are_those_of_the_sql_once_they_are_closed(pipeline: Pipeline) -> None:
+    schema_id = add_fields(pipeline)
+    table = add_groups(pipeline, SESSIONS)
+    for seed in range(3):
+        pipeline.send(*events(pipeline, schema_id, 200, seed))
+        assert stream(pipeline) == {}
+        until_now = as_batch(pipeline, SESSIONS)
+        found = stored(pipeline, table)
+        assert found["cassandra"] == found["postgres"]
+        assert all(until_now[key] == row for key, row in found["postgres"].items())
+    # One event far ahead closes all.
+    send(pipeline, schema_id, at(BEGIN + dt.timedelta(days=9), country="IT"))
+    assert stream(pipeline) == {}
+    wanted = {key: row for key, row in as_batch(pipeline, SESSIONS).items() if key[1] != "IT"}
+    assert len(wanted) > 50
+    assert {row["n"] for row in wanted.values()} > {1, 2, 3}
+    assert stored(pipeline, table) == {"cassandra": wanted, "postgres": wanted}
+
+
+def test_event_joins_two_sessions_unless_it_is_late(pipeline: Pipeline) -> None:
+    schema_id = add_fields(pipeline)
+    table = add_groups(pipeline, counted().replace("window(", "session_window("), lateness="2 hours")
+
+    def streamed(*minutes: int | None) -> dict[str, float]:
+        moments = (None if one is None else BEGIN + dt.timedelta(minutes=one) for one in minutes)
+        send(pipeline, schema_id, *(at(moment) for moment in moments))
+        return stream(pipeline)
+
+    assert streamed(0, 90, None) == {"timeless v.cassandra": 1, "timeless v.postgres": 1}
+    # It touches the end of one, and overlaps the other.
+    assert streamed(60) == {}
+    assert streamed(270, 150) == {}
+    assert values(pipeline, table, "n") == {}
+    assert streamed(149, 331) == {"late v.cassandra": 1, "late v.postgres": 1}
+    assert values(pipeline, table, "n") == {(0, "DE"): (4,)}
+
+
+@pytest.mark.parametrize("length", ["1 hour", "1 day"])
+def test_windows_are_in_utc_where_clocks_change(
+    stack: RunningStack, pipeline: Pipeline, tmp_path: Path, length: str
+) -> None:
+    """In Berlin, two hours of 2020-10-25 are called two, and 2020-03-29 has no such hour."""
+    schema_id = add_fields(pipeline)
+    sql = counted().replace("'1 hour'", f"'{length}'")
+    table = add_groups(pipeline, sql, lateness="999 days")
+    days = (dt.datetime(2020, 3, 28, 20, tzinfo=dt.UTC), dt.datetime(2020, 10, 24, 20, tzinfo=dt.UTC))
+    moments = [day + dt.timedelta(minutes=30 * step) for day in days for step in range(60)]
+    send(pipeline, schema_id, *(at(moment) for moment in moments))
+    done = processes.run_apart(stack, pipeline, "--available-now", TZ="Europe/Berlin")
+    assert done.returncode == 0, done.stderr
+    whole = dt.timedelta(hours=1) if length == "1 hour" else dt.timedelta(days=1)
+    zero = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
+    counts: dict[Any, int] = {}
+    for moment in moments:
+        start = zero + (moment - zero) // whole * whole
+        counts[start] = counts.get(start, 0) + 1
+    for rows in stored(pipeline, table).values():
+        assert {hour: row["n"] for (hour, _), row in rows.items()} == counts
+
+
+def test_event_for_which_an_argument_fails_is_a_dead_letter_and_in_no_group(pipeline: Pipeline) -> None:
+    schema_id = add_fields(pipeline)
+    table = add_groups(pipeline, counted("count(*) AS n, sum(CAST(phone AS INT)) AS phones"))
+    phones = ["1", "secret", "2147483648", "4", None]
+    send(pipeline, schema_id, *(at(BEGIN, phone=phone) for phone in phones))
+    pipeline.stream()
+    assert values(pipeline, table, "n", "phones") == {(0, "DE"): (3, 5)}
+    letters = sorted(headers(one)["contracts.reason"] for one in pipeline.dead_letters())
+    assert letters == ["REFUSED:v.cassandra"] * 2 + ["REFUSED:v.postgres"] * 2
+    # The groups go on.
+    send(pipeline, schema_id, at(BEGIN, phone="10"))
+    pipeline.stream()
+    assert values(pipeline, table, "n", "phones") == {(0, "DE"): (4, 15)}
+
+
+def test_events_of_a_group_that_a_store_cannot_have_are_its_dead_letters(pipeline: Pipeline) -> None:
+    """Cassandra has no empty partition key."""
+    schema_id = add_fields(pipeline)
+    table = add_groups(pipeline, counted())
+    send(pipeline, schema_id, at(BEGIN), at(BEGIN, country=""), at(BEGIN, country=""))
+    pipeline.stream()
+    found = {
+        store: {key[1]: row["n"] for key, row in rows.items()} for store, rows in stored(pipeline, table).items()
+    }
+    assert found == {"cassandra": {"DE": 1}, "postgres": {"DE": 1, "": 2}}
+    letters = [headers(one) for one in pipeline.dead_letters()]
+    assert [one["contracts.reason"] for one in letters] == ["REFUSED:v.cassandra"] * 2
+    assert {one["__connect.errors.exception.message"] for one in letters} == {
+        "country is empty, and Cassandra allows no empty partition key"
+    }
+
+
+OVERFLOWS = {
+    "of integers": ("sum(amount)", 2**63 - 1),
+    "of decimals": ("sum(CAST('99999999999999999999999999999999999999' AS DECIMAL(38, 0)))", 1),
+}
+
+
+@pytest.mark.parametrize("apart", [False, True], ids=["in a batch", "across batches"])
+@pytest.mark.parametrize("kind", OVERFLOWS)
+def test_overflow_of_a_sum_stops_the_view_and_no_other_query(pipeline: Pipeline, kind: str, apart: bool) -> None:
+    schema_id = add_fields(pipeline)
+    expression, amount = OVERFLOWS[kind]
+    table = add_groups(pipeline, counted(f"count(*) AS n, {expression} AS total"))
+    records = [at(BEGIN, id=f"00000000-0000-4000-8000-{number:012}", amount=amount) for number in range(2)]
+    for some in [records[:1], records[1:]] if apart else [records]:
+        send(pipeline, schema_id, *some)
+        if apart and some == records[:1]:
+            pipeline.stream()
+            continue
+        with pytest.raises(ConfigurationError, match=r"view v: .*in an aggregate, for no event by itself") as raised:
+            pipeline.stream()
+        assert "try_sum" in str(raised.value)
+        assert raised.value.exit_code == EXIT_USAGE
+    assert len(pipeline.postgres_rows()) == len(pipeline.cassandra_rows()) == 2
+    assert values(pipeline, table, "n") == ({(0, "DE"): (1,)} if apart else {})
+    assert pipeline.dead_letters() == []
+
+
+def test_try_sum_of_an_overflow_is_null_and_stays_so(pipeline: Pipeline) -> None:
+    schema_id = add_fields(pipeline)
+    table = add_groups(pipeline, counted("count(*) AS n, try_sum(amount) AS total"))
+    seen = []
+    for amount in (2**63 - 1, 1, -5):
+        send(pipeline, schema_id, at(BEGIN, amount=amount), at(BEGIN, country="FR", amount=amount % 10))
+        pipeline.stream()
+        found = values(pipeline, table, "total")
+        seen.append((*found[0, "DE"], *found[0, "FR"]))
+    assert seen == [(2**63 - 1, 7), (None, 8), (None, 13)]
+
+
+def test_nan_makes_its_group_nan_and_no_other(pipeline: Pipeline) -> None:
+    schema_id = add_fields(pipeline)
+    kept = "sum(score) FILTER (WHERE NOT isnan(score)) AS kept"
+    table = add_groups(pipeline, counted(f"sum(score) AS total, avg(score) AS mean, max(score) AS most, {kept}"))
+    send(pipeline, schema_id, at(BEGIN, score=1.5), at(BEGIN, country="FR", score=float("inf")))
+    pipeline.stream()
+    send(pipeline, schema_id, at(BEGIN, score=float("nan")), at(BEGIN, country="FR", score=2.0))
+    pipeline.stream()
+    send(pipeline, schema_id, at(BEGIN, score=2.0))
+    pipeline.stream()
+    found = {
+        key: list(map(str, row)) for key, row in values(pipeline, table, "total", "mean", "most", "kept").items()
+    }
+    assert found == {(0, "DE"): ["nan", "nan", "nan", "3.5"], (0, "FR"): ["inf", "inf", "inf", "inf"]}
+
+
+def test_batch_that_spark_cannot_read_is_in_the_groups(pipeline: Pipeline) -> None:
+    schema_id = add_fields(pipeline)
+    table = add_groups(pipeline, counted())
+    records = [at(BEGIN), at(BEGIN), at(BEGIN)]
+    stamps = [1_600_000_000_000, 2**62, -20_000_000_000_000]
+    for record, stamp in zip(records, stamps, strict=True):
+        pipeline.send({"value": pipeline.encode(schema_id, record), "key": b"k", "timestamp": stamp})
+    pipeline.stream()
+    assert values(pipeline, table, "n") == {(0, "DE"): (2,)}
+    assert [headers(one)["contracts.reason"] for one in pipeline.dead_letters()] == ["TIMESTAMP_OUT_OF_RANGE"]
+
+
+def test_state_of_another_view_stops_the_start_until_it_is_rebuilt(pipeline: Pipeline) -> None:
+    schema_id = add_fields(pipeline)
+    table = add_groups(pipeline, counted())
+    send(pipeline, schema_id, at(BEGIN), at(BEGIN, amount=5))
+    pipeline.stream()
+    more = counted("count(*) AS n, sum(amount) AS amount")
+    add_groups(pipeline, more)
+    with pytest.raises(ConfigurationError, match=r"it does not have sum \( amount \)") as raised:
+        pipeline.stream()
+    assert raised.value.exit_code == EXIT_USAGE
+    done = rebuild(pipeline.settings, pipeline.contract, "v", accept_loss=False)
+    assert (done.records, done.deleted) == (2, 0)
+    assert done.tables == (f"cassandra spark_streams.{table}", f"postgres public.{table}")
+    assert values(pipeline, table, "n") == {}
+    send(pipeline, schema_id, at(BEGIN, amount=7))
+    pipeline.stream()
+    assert values(pipeline, table, "n", "amount") == {(0, "DE"): (3, 13)}
+    # Without the sum, and with another value of the same count, it goes on.
+    add_groups(pipeline, counted("count(*) + 100 AS n"))
+    send(pipeline, schema_id, at(BEGIN))
+    pipeline.stream()
+    assert values(pipeline, table, "n") == {(0, "DE"): (104,)}
+    add_groups(pipeline, counted("count(*) + 100 AS n").replace("GROUP", "WHERE amount > 0 GROUP"))
+    with pytest.raises(ConfigurationError, match="there was no WHERE"):
+        pipeline.stream()
+
+
+def test_rebuild_that_was_broken_off_stops_the_start(pipeline: Pipeline) -> None:
+    schema_id = add_fields(pipeline)
+    table = add_groups(pipeline, counted(), stores=("postgres",))
+    send(pipeline, schema_id, at(BEGIN))
+    pipeline.stream()
+    (folder,) = pipeline.settings.checkpoint_dir.glob("*/topic-*/v.postgres")
+    folder.rename(folder.with_name("v.postgres.rebuilding"))
+    with pytest.raises(ConfigurationError, match="a rebuild of view v was broken off"):
+        pipeline.stream()
+    rebuild(pipeline.settings, pipeline.contract, "v", accept_loss=False)
+    pipeline.stream()
+    assert len(in_postgres(pipeline, table)) == 1
+    with pytest.raises(ConfigurationError, match="has no view 'w'"):
+        rebuild(pipeline.settings, pipeline.contract, "w", accept_loss=False)
+
+
+def test_lost_state_stops_the_start(pipeline: Pipeline) -> None:
+    schema_id = add_fields(pipeline)
+    add_groups(pipeline, SQL, stores=("postgres",))
+    pipeline.send(*events(pipeline, schema_id, 20, 0))
+    pipeline.stream()
+    (state,) = pipeline.settings.checkpoint_dir.glob("*/topic-*/v.postgres/groups/0")
+    state.write_bytes(state.read_bytes()[:-1])
+    with pytest.raises(ConfigurationError, match="0 is damaged"):
+        pipeline.stream()
+    state.unlink()
+    with pytest.raises(ConfigurationError, match="it has none for batch 0"):
+        pipeline.stream()

@@ -1,0 +1,74 @@
+"""Lets a view begin again: its tables are emptied, and the stream then reads the topic from its beginning.
+
+A rebuild that is broken off leaves a folder beside the checkpoints.  While it is there, the stream does not start.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+
+from avro_data_contracts.contracts.catalog import queries
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.streaming import topic
+from avro_data_contracts.streaming.run.checkpoints import Checkpoints, rebuilding
+from avro_data_contracts.streaming.stores.known import STORES
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """A view that begins again.
+
+    Attributes:
+        tables: those that are empty now.
+        records: number in the topic, which each of its queries will read.
+        deleted: number that Kafka has deleted: the rows will not have them.
+    """
+
+    tables: tuple[str, ...]
+    records: int
+    deleted: int
+
+
+def rebuild(settings: Settings, contract: Contract, name: str, *, accept_loss: bool) -> Rebuilt:
+    """Empty the tables of a view, and remove its checkpoints.
+
+    Args:
+        name: of the view.
+        accept_loss: also if Kafka has deleted records, which the rows will not have.
+
+    Raises:
+        ConfigurationError: there is no such view, or records are gone and the loss is not accepted.
+        ServiceError: a server does not answer, or the stream of the contract is running.
+    """
+    view = next((one for one in contract.views if one.name == name), None)
+    if view is None:
+        known = ", ".join(one.name for one in contract.views) or "none"
+        raise ConfigurationError(
+            f"{contract.name} has no view {name!r}", where=contract.file, fix=f"name one of its views: {known}"
+        )
+    ranges = topic.whole(settings, contract.topic)
+    records = sum(last - first + 1 for first, last in ranges.values())
+    deleted = sum(topic.begins(settings, contract.topic).values())
+    if deleted and not accept_loss:
+        raise ConfigurationError(
+            f"Kafka has deleted up to {deleted:,} records of {contract.topic}, and rows of them cannot be made again",
+            where=f"view {name}",
+            fix="add --accept-loss to rebuild it from what is left; or give the view another name and other tables",
+        )
+    checkpoints = Checkpoints(settings, contract)
+    with checkpoints.alone():
+        for sink in view.sinks:
+            folder = checkpoints.folder / queries.of_view(name, sink.kind)
+            aside = rebuilding(folder)
+            if folder.exists() and aside.exists():  # broken off before, and then somebody streamed nevertheless
+                shutil.rmtree(aside)
+            if folder.exists():
+                folder.rename(aside)
+            else:
+                aside.mkdir(exist_ok=True)
+            STORES[sink.kind].empty(settings, sink)
+            shutil.rmtree(aside)
+    return Rebuilt(tuple(f"{sink.kind} {sink.qualified}" for sink in view.sinks), records, deleted)
