@@ -64,11 +64,16 @@ def files_of(folder: Path, title: str = TITLE) -> Files:
     shared = {"slug": slug, "anchor": anchor}
     top, below = (_frame(title, root) for root in ("", "../"))
     made: dict[str, str] = {
-        "index.html": rendering.render("index.html", site=top, overview=overview, query="", **shared),
+        "index.html": rendering.render("index.html", site=top, overview=overview, query="", fault="", **shared),
         "search.json": json.dumps(catalogue.index, ensure_ascii=False, separators=(",", ":")),
     }
     for page in catalogue.pages.values():
-        values: dict[str, Any] = {"page": page, "versions": past.versions.get(page.name, ()), **shared}
+        values: dict[str, Any] = {
+            "page": page,
+            "versions": past.versions.get(page.name, ()),
+            "status": None,
+            **shared,
+        }
         made[f"contracts/{page.slug}.html"] = rendering.render("contract.html", site=below, **values)
     for name in {*past.versions, *catalogue.pages}:
         made[f"versions/{slug(name)}.html"] = rendering.render(
@@ -78,6 +83,8 @@ def files_of(folder: Path, title: str = TITLE) -> Files:
             is_there=name in catalogue.pages,
             versions=past.versions.get(name, ()),
             notes=past.notes,
+            choices=(),
+            compared=None,
             **shared,
         )
     return Files(made, len(overview.rows), (*past.notes, *faults))

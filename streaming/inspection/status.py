@@ -125,6 +125,10 @@ class Observer:
         found = {name: known for name, (known, _) in answers.items()}
         return Status(servers, tuple(_of(contract, found) for contract in self._contracts))
 
+    def close(self) -> None:
+        """Close the connections to Kafka."""
+        self._groups.close()
+
     def _sinks(self, kind: str) -> list[SinkSpec]:
         return [sink for contract in self._contracts for _, sink in queries.of(contract) if sink.kind == kind]
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import posixpath
 from pathlib import Path
-from typing import Any
 from urllib.parse import urldefrag, urlsplit
 
 import pytest
-import yaml
 
 from avro_data_contracts.console import rendering, site
 from avro_data_contracts.console.pages.names import slug
 from avro_data_contracts.contracts.errors import ConfigurationError
+from contracts_tests.fixtures.catalogued import commit, contract, record, repository, write
 from contracts_tests.fixtures.command import run_contracts
 from contracts_tests.fixtures.git import git
 from contracts_tests.fixtures.html import Page
@@ -33,35 +32,6 @@ HOSTILE = (
     "]]><!--",
 )
 TEXT = " ".join(HOSTILE)
-
-
-def contract(**changes: Any) -> str:
-    spec = {"topic": "orders", "owner": "shop", "compatibility": "BACKWARD", **changes}
-    return yaml.safe_dump(spec, allow_unicode=True)
-
-
-def record(*fields: dict[str, Any], doc: str = "") -> str:
-    return json.dumps({"type": "record", "name": "Order", "namespace": "shop", "doc": doc, "fields": list(fields)})
-
-
-def repository(folder: Path) -> Path:
-    """A folder of contracts in a repository of its own."""
-    schemas = folder / "schemas"
-    schemas.mkdir(parents=True)
-    git(folder, "init", "-q", "-b", "main")
-    return schemas
-
-
-def write(schemas: Path, name: str, spec: str, value: str) -> None:
-    (schemas / name).mkdir(parents=True, exist_ok=True)
-    (schemas / name / "contract.yaml").write_text(spec, encoding="utf-8")
-    (schemas / name / "value.avsc").write_text(value, encoding="utf-8")
-
-
-def commit(schemas: Path, message: str) -> str:
-    git(schemas, "add", "-A", ".")
-    git(schemas, "commit", "-qm", message)
-    return git(schemas, "rev-parse", "HEAD")
 
 
 def broken_links(pages: dict[str, Page]) -> list[str]:
