@@ -38,6 +38,7 @@ def console(
     from avro_data_contracts.console.accounts import Accounts
     from avro_data_contracts.console.kept import Kept
     from avro_data_contracts.console.live import Live
+    from avro_data_contracts.console.records import Reader
     from avro_data_contracts.console.sessions import Sessions
     from avro_data_contracts.console.web import app as web
 
@@ -52,7 +53,9 @@ def console(
         try:
             hosts = serving.addresses(listening)
             sessions = Sessions(session_minutes * 60)
-            made = web.app(kept, live, accounts, sessions, hosts, f"console-{listening.getsockname()[1]}")
+            made = web.app(
+                kept, live, Reader(configured), accounts, sessions, hosts, f"console-{listening.getsockname()[1]}"
+            )
             told = f"http://{hosts[-1]}\n  sign in as viewer or operator: {accounts.path} has the passwords"
             serving.Server(made, lambda: typer.echo(f"console: {told}")).run([listening])
         finally:

@@ -13,6 +13,7 @@ from starlette.routing import Route
 from avro_data_contracts.console.accounts import Accounts
 from avro_data_contracts.console.kept import Kept
 from avro_data_contracts.console.live import Live
+from avro_data_contracts.console.records import Reader
 from avro_data_contracts.console.sessions import Sessions
 from avro_data_contracts.console.web import answers
 from avro_data_contracts.console.web.catalogue_pages import CataloguePages
@@ -20,12 +21,21 @@ from avro_data_contracts.console.web.entrance import Entrance
 from avro_data_contracts.console.web.files import file
 from avro_data_contracts.console.web.guard import LOGIN, Guard
 from avro_data_contracts.console.web.live_pages import LivePages
+from avro_data_contracts.console.web.record_pages import RecordPages
 from avro_data_contracts.contracts.errors import ContractsError
 
 _FORM = ["GET", "POST"]
 
 
-def app(kept: Kept, live: Live, accounts: Accounts, sessions: Sessions, hosts: Collection[str], cookie: str) -> Any:
+def app(
+    kept: Kept,
+    live: Live,
+    reader: Reader,
+    accounts: Accounts,
+    sessions: Sessions,
+    hosts: Collection[str],
+    cookie: str,
+) -> Any:
     """Return the console as an ASGI application.
 
     Args:
@@ -33,6 +43,7 @@ def app(kept: Kept, live: Live, accounts: Accounts, sessions: Sessions, hosts: C
         cookie: the name of the cookie; other servers on this machine share the host's cookies.
     """
     pages, entrance, figures = CataloguePages(kept, live), Entrance(accounts, sessions, cookie), LivePages(kept, live)
+    records = RecordPages(kept, reader)
     routes = [
         Route("/", pages.first),
         Route("/index.html", pages.index),
@@ -42,6 +53,9 @@ def app(kept: Kept, live: Live, accounts: Accounts, sessions: Sessions, hosts: C
         Route("/live.html", figures.live),
         Route("/live.json", figures.all),
         Route("/live/{slug}.json", figures.one),
+        Route("/records.html", records.choose),
+        Route("/records/{slug}.html", records.records, methods=_FORM),
+        Route("/dead/{slug}.html", records.dead, methods=_FORM),
         Route("/try.html", pages.tried, methods=_FORM),
         Route(LOGIN, entrance.login, methods=_FORM),
         Route("/logout", entrance.logout, methods=["POST"]),
