@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlencode
 
 import structlog
@@ -36,7 +36,7 @@ class RecordPages:
         page = self._page(request)
         if page is None:
             return answers.not_found(request, "There is no such contract.")
-        return self._shown(request, page, page.name, "records.html")
+        return _refused(request) or self._shown(request, page, page.name, "records.html")
 
     def dead(self, request: Request) -> Response:
         """The dead letters of a contract by reason, and the newest of them."""
@@ -45,10 +45,10 @@ class RecordPages:
             return answers.not_found(request, "There is no such contract.")
         contract = self._catalog.get(page.name)
         form, replayed = answers.form_of(request), None
+        if refused := _refused(request):
+            return refused
         if request.method == "POST" and form.get("action") in ("dry-run", "replay"):
-            refused, replayed = self._replayed(request, page.name, form["action"] == "replay", form.get("reason", ""))
-            if refused is not None:
-                return refused
+            replayed = self._replayed(request, page.name, form["action"] == "replay", form.get("reason", ""))
         reasons = self._reader.reasons(contract)
         topic = contract.dead_letter_topic
         return self._shown(request, page, topic, "dead.html", reasons=reasons, replayed=replayed)
@@ -57,8 +57,6 @@ class RecordPages:
         form = answers.form_of(request)
         account = answers.signed_in(request).account
         reveal = request.method == "POST" and form.get("action") == "reveal"
-        if reveal and not account.acts:
-            return _not_permitted(request, "reveal personal data")
         filters = Filters.of(form if reveal else request.query_params)
         found, fault = Records(), ""
         try:
@@ -83,16 +81,12 @@ class RecordPages:
             **values,
         )
 
-    def _replayed(
-        self, request: Request, name: str, is_meant: bool, reason: str
-    ) -> tuple[Response | None, Replay | None]:
+    def _replayed(self, request: Request, name: str, is_meant: bool, reason: str) -> Replay:
         account = answers.signed_in(request).account
-        if is_meant and not account.acts:
-            return _not_permitted(request, "put records back"), None
         done = self._reader.replay(self._catalog.get(name), reason, dry_run=not is_meant)
         if is_meant:
             log.warning("dead letters put back", account=account.name, contract=name, records=done.records)
-        return None, done
+        return done
 
     def _page(self, request: Request) -> ContractPage | None:
         catalogue = self._kept.snapshot.catalogue
@@ -105,8 +99,16 @@ class RecordPages:
         return catalogue.loaded.catalog
 
 
-def _not_permitted(request: Request, what: str) -> Response:
+#: What only an operator may do, by the form's action.
+_ACTS: Final = {"reveal": "reveal personal data", "replay": "put records back"}
+
+
+def _refused(request: Request) -> Response | None:
+    """Return the answer to a form of somebody who may not send it."""
     account = answers.signed_in(request).account
+    what = _ACTS.get(answers.form_of(request).get("action", ""))
+    if what is None or account.acts:
+        return None
     log.warning("not permitted", account=account.name, what=what)
     told = f"The account {account.name} may not {what}."
     fix = "sign in as operator"
