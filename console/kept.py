@@ -14,6 +14,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+import structlog
+
 from avro_data_contracts.console.catalogue import Catalogue, Past, told_shallow
 from avro_data_contracts.console.pages.versions import Versions, timelines
 from avro_data_contracts.contracts.check.commits import History, Step
@@ -23,6 +25,8 @@ from avro_data_contracts.contracts.history.git import Commit
 _LOOK_EVERY_S: Final = 1.0
 #: Steps after which the pages get what is read so far.
 _SHOW_EVERY: Final = 20
+
+log = structlog.get_logger("console")
 
 Signature = tuple[tuple[str, int, int], ...]
 
@@ -90,9 +94,18 @@ class Kept:
                 self._read_versions()
 
     def _run(self) -> None:
-        self._read_versions()
+        self._tried(self._read_versions)
         while not self._closed.wait(_LOOK_EVERY_S):
-            self.look()
+            self._tried(self.look)
+
+    def _tried(self, work: Callable[[], None]) -> None:
+        """Do it; what nobody expected is logged, and shown on the pages, which go on with what they have."""
+        try:
+            work()
+        except Exception as error:
+            log.error("the contracts could not be read", why=type(error).__name__)
+            fault = f"reading them failed ({type(error).__name__}); the console's log says more"
+            self._snapshot = replace(self._snapshot, fault=fault)
 
     def _read_versions(self) -> None:
         catalogue = self._snapshot.catalogue

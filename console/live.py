@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 #: The least time between two looks, while a page shows figures and while none does, seconds.
 WATCHED_S: Final = 1.0
 ALONE_S: Final = 10.0
+#: What the registry and the stores say is asked again after so long, seconds.
+SLOWLY_S: Final = 10.0
 #: Looking may take this share of a core.
 SHARE: Final = 0.03
 #: A page that has not asked for so long is closed, seconds.
@@ -104,9 +106,10 @@ class Live:
 
     def _run(self) -> None:
         while not self._closed:
-            began, used = time.monotonic(), time.thread_time()
+            began, used = time.monotonic(), time.process_time()
             self._figures = self._look()
-            spent = max(time.thread_time() - used, 0.0)
+            # Of all threads, because a look has several, and so have Kafka's clients.
+            spent = time.process_time() - used
             watched = time.monotonic() - self._asked <= _GONE_S
             pause = max(WATCHED_S if watched else ALONE_S, spent / SHARE) - (time.monotonic() - began)
             self._awake.clear()
@@ -149,7 +152,7 @@ class Live:
         if self._observer is None or self._observer[0] is not catalogue:
             if self._observer is not None:
                 self._observer[1].close()
-            self._observer = catalogue, Observer(self._settings, catalogue.loaded.catalog)
+            self._observer = catalogue, Observer(self._settings, catalogue.loaded.catalog, slowly_s=SLOWLY_S)
             names = catalogue.loaded.catalog.contracts.keys()
             self._series = {name: one for name, one in self._series.items() if name in names}
         return self._observer[1]

@@ -6,21 +6,22 @@ browser waits.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from avro_data_contracts import extras
+from avro_data_contracts.console.pages.values import laid_out
 from avro_data_contracts.contracts.catalog.loading import Catalog
 from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.contracts.sources.documents import written
 
 if TYPE_CHECKING:
     from avro_data_contracts.contracts.catalog.contract import Contract
     from avro_data_contracts.streaming.inspection.newest import Wanted
-    from avro_data_contracts.streaming.inspection.seen import Part, Seen
+    from avro_data_contracts.streaming.inspection.seen import Seen
 
 #: How long a page waits for Kafka, ms.
 PATIENCE_MS: Final = 8_000
@@ -223,7 +224,7 @@ def _require_stream() -> None:
 def _shown(one: Seen) -> Shown:
     from avro_data_contracts.streaming.inspection.seen import moment
 
-    value = _json(one.value, indent=2)
+    value = "" if one.value.value is None else laid_out(one.value.value)
     parts = (("key", one.key), ("value", one.value))
     faults = tuple(
         f"The {name} cannot be decoded, {part.size:,} bytes: {part.reason}, {part.message}"
@@ -238,13 +239,9 @@ def _shown(one: Seen) -> Shown:
         moment(one.millis) or "no time",
         one.contract,
         version,
-        _json(one.key),
+        "" if one.key.value is None else written(one.key.value),
         value[:_MOST_SHOWN],
         faults,
         max(0, len(value) - _MOST_SHOWN),
         one.rejected,
     )
-
-
-def _json(part: Part, indent: int | None = None) -> str:
-    return "" if part.value is None else json.dumps(part.value, ensure_ascii=False, indent=indent, default=str)

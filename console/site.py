@@ -40,7 +40,7 @@ def write(folder: Path, out: Path, title: str = TITLE) -> Written:
         target = out / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8", errors="backslashreplace")
-    shutil.copytree(rendering.STATIC, out / "static", ignore=shutil.ignore_patterns("live*"))
+    shutil.copytree(rendering.STATIC, out / "static", ignore=shutil.ignore_patterns("live*", "drop*"))
     # GitHub Pages would leave out files that begin with an underscore.
     (out / ".nojekyll").touch()
     return Written(len(files.pages), files.contracts, files.notes)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from avro_data_contracts.console.web.catalogue_pages import CataloguePages
 from avro_data_contracts.console.web.guard import MOST_BYTES
 from contracts_tests.fixtures.catalogued import (
     CONSUMERS,
@@ -357,6 +358,25 @@ def test_pages_follow_the_files_and_the_commits(tmp_path: Path) -> None:
         for path in ("orders/contract.yaml", "second/contract.yaml"):
             (schemas / f"{path}.old").rename(schemas / path)
         wait_for(viewer, "/index.html", "second/value.avsc")
+
+
+def test_page_that_fails_says_so_and_logs_no_values(
+    tmp_path: Path, made: tuple[Path, list[str]], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with running(made[0], tmp_path / "secret") as console:
+        viewer = console.signed_in()
+        monkeypatch.setattr(CataloguePages, "catalogue", property(lambda self: {}["secret value"]))
+        capfd.readouterr()
+        done = viewer.get("/index.html")
+        assert done.status_code == 500
+        assert "This is a bug of the console" in done.text
+        assert "secret value" not in done.text
+        assert done.headers["content-security-policy"]
+        logged = "".join(capfd.readouterr())
+        assert "a page failed" in logged
+        assert "KeyError" in logged
+        assert "secret value" not in logged
+        assert "Traceback" not in logged
 
 
 def test_passwords_are_in_a_file_of_its_owner_and_last(tmp_path: Path, made: tuple[Path, list[str]]) -> None:

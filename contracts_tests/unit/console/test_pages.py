@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from decimal import Decimal
 
 import pytest
 import yaml
@@ -15,7 +16,9 @@ from avro_data_contracts.console.pages import contract as contract_page
 from avro_data_contracts.console.pages import overview
 from avro_data_contracts.console.pages.names import slug
 from avro_data_contracts.console.pages.overview import Query, search
+from avro_data_contracts.console.pages.values import laid_out
 from avro_data_contracts.contracts.catalog import loading
+from avro_data_contracts.contracts.sources.documents import written
 from contracts_tests.fixtures.contract_files import load, record
 from contracts_tests.fixtures.viewed import HEAD
 
@@ -147,6 +150,25 @@ def test_colours_have_the_contrast_of_wcag_aa(theme: str) -> None:
     assert backs <= colours.keys()
     low = {pair: _contrast(colours[pair[0]], colours[pair[1]]) for pair in pairs}
     assert {pair: ratio for pair, ratio in low.items() if ratio < 4.5} == {}
+
+
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text() | st.decimals(allow_nan=False, allow_infinity=False),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+)
+
+
+@given(_json)
+def test_laid_out_value_is_the_same_json_with_every_digit(value: object) -> None:
+    assert json.loads(laid_out(value), parse_float=Decimal) == json.loads(written(value), parse_float=Decimal)
+
+
+def test_value_is_laid_out_one_field_a_line() -> None:
+    value = {"total": Decimal("1.50"), "items": [{"sku": "a"}], "none": [], "text": "漢字"}
+    shown = (
+        '{\n  "total": 1.50,\n  "items": [\n    {\n      "sku": "a"\n    }\n  ],\n  "none": [],\n  "text": "漢字"\n}'
+    )
+    assert laid_out(value) == shown
 
 
 def test_view_has_its_columns_with_the_fields_they_come_from() -> None:
