@@ -131,6 +131,19 @@ def examined(watched: Watched, top: str, paths: list[str]) -> list[str]:
     return found + watched.faults
 
 
+def test_examination_finds_what_is_wrong(browser: Browser) -> None:
+    """Otherwise the two tests below could pass without looking."""
+    with browser.new_context(viewport={"width": 360, "height": 740}) as context:
+        watched = Watched.of(context)
+        wide = "<p style='width: 500px; color: #aaa; background: #fff'>words</p>"
+        watched.page.set_content(f"<html lang=en><title>t</title><main>{wide}<input><script>alert(1)</script></main>")
+        watched.page.wait_for_timeout(200)
+        rules = {one.partition(":")[0] for one in watched.violations()}
+        assert rules >= {"color-contrast", "label"}
+        assert watched.too_wide()
+        assert watched.faults == ["dialog 1"]
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("size", SIZES)
 def test_catalogue_is_accessible_and_fits_and_runs_nothing_of_the_data(
@@ -309,7 +322,7 @@ def test_login_that_ends_is_told_while_somebody_watches(browser: Browser, schema
         sign_in(page, console)
         page.goto(f"{console.url}/live.html")
         expect(page.locator("#freshness")).to_contain_text("Your session has ended", timeout=20_000)
-        page.get_by_role("link", name="Contracts").click()
+        page.get_by_role("link", name="Contracts", exact=True).click()
         expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
 
 

@@ -79,7 +79,7 @@ def test_every_answer_has_the_headers_that_protect_it(viewer: Visitor, path: str
     assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
     assert policy["frame-ancestors"] == policy["base-uri"] == "'none'"
     assert headers["x-content-type-options"] == "nosniff"
-    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["referrer-policy"] == "same-origin"
     assert headers["x-frame-options"] == "DENY"
     assert "server" not in headers
     is_file = path.startswith("/static/")
