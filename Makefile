@@ -51,6 +51,10 @@ status: $(STAMP) ## show servers, topics, versions, lag, rows and dead letters (
 tail: $(STAMP) ## show the records of a topic, decoded (ARGS="users_created --follow")
 	@$(call WITH_STACK,stream) $(BIN)/python -m streaming tail $(ARGS)
 
+.PHONY: console
+console: $(STAMP) ## show the contracts, their versions and live figures in a browser (ARGS="--port 18099")
+	@$(call WITH_STACK,stream) $(BIN)/python -m console $(ARGS)
+
 .PHONY: env
 env: $(STAMP) ## print the export lines with which other tools find the servers
 	@$(BIN)/python -m stack env

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 
 #: Extra -> the modules of its packages that our code imports.
 MODULES = {
+    "console": ("itsdangerous", "jinja2", "starlette", "uvicorn"),
     "openlineage": ("openlineage",),
     "parquet": ("pyarrow",),
     "sample": ("faker",),
@@ -19,13 +20,17 @@ _EXIT_CONFIGURATION = 2
 
 def require(extra: str) -> None:
     """Exit with code 2 and say what to install if a package of the extra is missing."""
-    lacking = [module for module in MODULES[extra] if not _is_there(module)]
-    if lacking:
+    if missing := lacking(extra):
         sys.stderr.write(
-            f"error: {sys.executable}: not installed: {', '.join(lacking)}\n"
+            f"error: {sys.executable}: not installed: {', '.join(missing)}\n"
             f"  fix: pip install 'avro-data-contracts[{extra}]'\n"
         )
         sys.exit(_EXIT_CONFIGURATION)
+
+
+def lacking(extra: str) -> list[str]:
+    """Return the modules of an extra that are not installed."""
+    return [module for module in MODULES[extra] if not _is_there(module)]
 
 
 def _is_there(module: str) -> bool:

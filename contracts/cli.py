@@ -16,6 +16,7 @@ from avro_data_contracts.contracts.catalog.choices import Compatibility
 from avro_data_contracts.contracts.catalog.findings import FailOn, Finding
 from avro_data_contracts.contracts.cli_export import export
 from avro_data_contracts.contracts.cli_registry import init_from_registry, registry
+from avro_data_contracts.contracts.cli_site import site
 from avro_data_contracts.contracts.errors import EXIT_FINDINGS, EXIT_OK, ConfigurationError
 from avro_data_contracts.contracts.options import (
     Fail,
@@ -41,6 +42,7 @@ app = typer.Typer(
 )
 app.add_typer(registry)
 app.add_typer(export, name="export")
+app.command()(site)
 
 
 @app.callback()

@@ -31,12 +31,21 @@ def begins(settings: Settings, topic: str) -> dict[int, int]:
 
 def count(settings: Settings, topic: str, since: int | None, until: int | None) -> int:
     """Count the offsets between two times, ms since the epoch; None is the topic's beginning or end."""
+    return sum(max(0, last - first) for first, last in between(settings, topic, since, until).values())
+
+
+def between(settings: Settings, topic: str, since: int | None, until: int | None) -> dict[int, tuple[int, int]]:
+    """Return partition -> its first offset between two times, and the one after its last.
+
+    Args:
+        since, until: ms since the epoch; None: the topic's beginning or end.
+    """
     with _consumer(settings) as consumer:
         marks = _marks(consumer, settings, topic)
         low, high = ({p: mark[number] for p, mark in marks.items()} for number in (0, 1))
         first = low if since is None else _at(consumer, topic, since, high)
         last = high if until is None else _at(consumer, topic, until, high)
-    return sum(max(0, last[p] - first[p]) for p in marks)
+    return {p: (first[p], last[p]) for p in marks}
 
 
 def _marks(consumer: Consumer, settings: Settings, topic: str) -> dict[int, tuple[int, int]]:

@@ -131,28 +131,39 @@ def _folders(old: Side, new: Side) -> Iterator[Change]:
         elif old.files[path] == new.files[path]:
             continue
         elif heads_of_view(path):
-            before, after = (" ".join(side.files[path].split()) for side in (old, new))
-            yield Change(Kind.setting, f"{path}: SQL", before, after, None)
+            was, now = (" ".join(side.files[path].split()) for side in (old, new))
+            yield Change(Kind.setting, f"{path}: SQL", was, now, None)
         elif path.endswith(".avsc"):
             for change in changes.between(old.schema(path), new.schema(path)):
                 yield replace(change, path=f"{path}: {change.path or '(root)'}")
         else:
-            yield from _settings(path, *(_flat(side, path) for side in (old, new)))
+            where = f"{old.name}/{path}", f"{new.name}/{path}"
+            for change in settings(old.files[path], new.files[path], *where):
+                yield replace(change, path=f"{path}: {change.path}")
 
 
-def _settings(path: str, before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[Change]:
+def settings(old: str, new: str, where: str = "before", where_new: str = "") -> Iterator[Change]:
+    """Yield the differences between two texts of a contract.yaml, each at its path, e.g. `kafka.partitions`.
+
+    Args:
+        where, where_new: the names of the two in messages.
+
+    Raises:
+        ConfigurationError: one of them is not YAML.
+    """
+    before, after = _flat(old, where), _flat(new, where_new or where)
     for key in dict.fromkeys([*before, *after]):
         if before.get(key) != after.get(key):
-            yield Change(Kind.setting, f"{path}: {key}", before.get(key, "none"), after.get(key, "none"), None)
+            yield Change(Kind.setting, key, before.get(key, "none"), after.get(key, "none"), None)
 
 
-def _flat(side: Side, path: str) -> dict[str, str]:
+def _flat(text: str, where: str) -> dict[str, str]:
     """Every value of a contract.yaml by its path, e.g. `kafka.partitions` -> `3`."""
     try:
-        waiting: list[tuple[str, Any]] = [("", yaml_text.load(side.files[path]))]
+        waiting: list[tuple[str, Any]] = [("", yaml_text.load(text))]
     except yaml.YAMLError as error:
         raise ConfigurationError(
-            f"not YAML: {str(error).splitlines()[0]}", where=f"{side.name}/{path}", fix="correct the YAML"
+            f"not YAML: {str(error).splitlines()[0]}", where=where, fix="correct the YAML"
         ) from None
     found: dict[str, str] = {}
     while waiting:

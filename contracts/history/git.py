@@ -300,6 +300,16 @@ class Repository:
         if current is not None:
             yield current, changed
 
+    def titles(self, commits: Iterable[Commit]) -> dict[str, str]:
+        """Return the first line of each commit's message, by its hash."""
+        wanted = "".join(f"{one.sha}\n" for one in commits)
+        if not wanted:
+            return {}
+        options = ("--no-walk=unsorted", "--stdin", "--no-color", "--no-show-signature", "--encoding=UTF-8")
+        done = self._checked("log", *options, "--format=%H %s", "-z", data=wanted.encode())
+        found = (part.decode("utf-8", "replace").partition(" ") for part in done.stdout.split(b"\0"))
+        return {sha.strip(): title for sha, _, title in found if sha}
+
     def _fetch(self, ref: str) -> str:
         """The command that may fetch a missing ref."""
         remotes = self._run("remote").stdout.decode().split()

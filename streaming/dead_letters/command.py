@@ -46,7 +46,7 @@ class Wanted:
     def of(cls, reasons: list[str] | None, since: str | None, until: str | None, at: str | None) -> Wanted:
         if at == "":
             raise ConfigurationError("it is empty", where="--at", fix="leave it out to select all letters")
-        return cls(frozenset(reasons or ()), _millis("--from", since), _millis("--to", until), at)
+        return cls(frozenset(reasons or ()), millis("--from", since), millis("--to", until), at)
 
     def choose(self, contract: Contract, letters: Iterable[Letter]) -> list[Letter]:
         """Return the selected letters.  Raises ConfigurationError when none is at `at`, or a code does not exist."""
@@ -143,31 +143,29 @@ def replay(
     from avro_data_contracts.streaming.dead_letters import letters as dead_letters
     from avro_data_contracts.streaming.dead_letters import replay as replaying
     from avro_data_contracts.streaming.dead_letters import report
+    from avro_data_contracts.streaming.dead_letters.plan import Plan
 
     configured, name = context.obj
     logs.configure(configured.log_format)
     wanted = Wanted.of(reason, since, until, at)
     contract = loading.load(configured.contracts_dir).get(name)
     chosen = wanted.choose(contract, dead_letters.read(configured, contract).letters)
-    # A record that both stores refused has two letters.
-    records = {dead_letters.record_of(one): one for one in chosen}
-    waiting = [one for one in records.values() if one.origin is not None and (again or one.replayed_as is None)]
-    plan = report.Plan(
-        contract=contract,
-        waiting=tuple(waiting),
-        never_sent=sum(one.origin is None for one in chosen),
-        before=sum(one.origin is not None and one.replayed_as is not None for one in chosen) if not again else 0,
-    )
-    if dry_run or not waiting:
+    plan = Plan.of(contract, chosen, again=again)
+    if dry_run or not plan.waiting:
         report.planned(plan, dry_run=dry_run, as_json=as_json)
         raise typer.Exit(EXIT_OK)
-    with report.Progress(len(waiting)) as progress:
-        done = replaying.replay(configured, contract, waiting, progress.show)
+    with report.Progress(len(plan.waiting)) as progress:
+        done = replaying.replay(configured, contract, plan.waiting, progress.show)
     report.replayed(plan, done, as_json=as_json)
     raise typer.Exit(EXIT_FINDINGS if done.lost else EXIT_OK)
 
 
-def _millis(option: str, text: str | None) -> int | None:
+def millis(option: str, text: str | None) -> int | None:
+    """Return a time in ISO 8601, of UTC if it names no zone, as ms since the epoch; None for None.
+
+    Raises:
+        ConfigurationError: it is not a time.  `option`: where somebody wrote it.
+    """
     if text is None:
         return None
     try:

@@ -7,7 +7,6 @@ import json
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
@@ -21,6 +20,7 @@ from rich.table import Table
 
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.streaming.dead_letters.letters import Letter, Letters, Place
+from avro_data_contracts.streaming.dead_letters.plan import Plan
 from avro_data_contracts.streaming.dead_letters.replay import Replayed
 from avro_data_contracts.streaming.dead_letters.review import Review
 from avro_data_contracts.streaming.topic import headers
@@ -33,28 +33,9 @@ _LOST_SHOWN = 20
 log = structlog.get_logger("streaming")
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What `replay` is going to do.
-
-    Attributes:
-        waiting: letters to put back.
-        never_sent: number of selected letters that never were a record of the topic.
-        before: number of selected letters that were put back before.
-    """
-
-    contract: Contract
-    waiting: tuple[Letter, ...]
-    never_sent: int
-    before: int
-
-
 def reasons(contract: Contract, found: Letters, *, as_json: bool) -> None:
     """Print the letters by reason."""
-    groups: dict[tuple[str, str], list[Letter]] = {}
-    for letter in found.letters:
-        groups.setdefault((letter.reason, letter.by), []).append(letter)
-    rows = [_reason(reason, by, letters) for (reason, by), letters in sorted(groups.items())]
+    rows = by_reason(found)
     if as_json:
         _json(contract, {"letters": len(found.letters), "duplicates": found.duplicates, "reasons": rows})
         return
@@ -75,6 +56,14 @@ def reasons(contract: Contract, found: Letters, *, as_json: bool) -> None:
     out.print(table)
     if found.duplicates:
         out.print(f"{found.duplicates:,} further letters belong to the same records: a batch was written again")
+
+
+def by_reason(found: Letters) -> list[dict[str, Any]]:
+    """Return a row for each reason and who wrote it: how many letters, their times and offsets, how many are open."""
+    groups: dict[tuple[str, str], list[Letter]] = {}
+    for letter in found.letters:
+        groups.setdefault((letter.reason, letter.by), []).append(letter)
+    return [_reason(reason, by, letters) for (reason, by), letters in sorted(groups.items())]
 
 
 def letters(

@@ -113,6 +113,11 @@ def personal(schema: Schema) -> set[str]:
     return {field.name for field in root.fields if _tagged(field)} if isinstance(root, Record) else set()
 
 
+def is_personal(node: Any) -> bool:
+    """Whether a field or a record is tagged as personal data; other nodes never are."""
+    return isinstance(node, (Field, Record)) and _tagged(node)
+
+
 def _tagged(node: Field | Record) -> bool:
     tags = node.props.get(TAGS)
     return isinstance(tags, list) and any(isinstance(tag, str) and tag.upper() == PERSONAL for tag in tags)

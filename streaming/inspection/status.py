@@ -5,6 +5,7 @@ For a server that does not answer the status has its error, and what only that s
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import Any
 from avro_data_contracts.contracts.catalog import queries
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.catalog.loading import Catalog
-from avro_data_contracts.contracts.errors import Refused, ServiceError
+from avro_data_contracts.contracts.errors import ServiceError
 from avro_data_contracts.contracts.registry.client import Registry
 from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.contracts.stores.spec import SinkSpec
@@ -109,14 +110,19 @@ class Observer:
         settings: where the servers are.
         catalog: the contracts.
         only: name of the only contract to look at; None for all.
+        slowly_s: for how long what the registry and the stores said may be said again, seconds.
     """
 
-    def __init__(self, settings: Settings, catalog: Catalog, only: str | None = None) -> None:
+    def __init__(
+        self, settings: Settings, catalog: Catalog, only: str | None = None, *, slowly_s: float = 0.0
+    ) -> None:
         timeout_s = min(settings.schema_registry_timeout_s, _TIMEOUT_S)
         self._settings = settings.model_copy(update={"schema_registry_timeout_s": timeout_s})
         self._contracts = [catalog.get(only)] if only else list(catalog.contracts.values())
         self._groups = Groups(settings, timeout_s=_TIMEOUT_S)
         self._counting = Counting(settings)
+        self._slowly_s = slowly_s
+        self._said: dict[str, tuple[float, Mapping[Any, Any]]] = {}
 
     def look(self) -> Status:
         """Return the current state.  It asks the servers in parallel, so those that are down cost one time-out."""
@@ -124,8 +130,13 @@ class Observer:
         for kind in STORES:
             if specs := self._sinks(kind):
                 ask[kind] = partial(self._counting.of, kind, specs)
-        with ThreadPoolExecutor(len(ask)) as pool:
-            answers = dict(zip(ask, pool.map(_tried, ask.values()), strict=True))
+        began = time.monotonic()
+        known = {name: said for name, (at, said) in self._said.items() if began - at < self._slowly_s}
+        asked = {name: one for name, one in ask.items() if name not in known}
+        with ThreadPoolExecutor(len(asked)) as pool:
+            heard = dict(zip(asked, pool.map(_tried, asked.values()), strict=True))
+        self._said |= {name: (began, said) for name, (said, why) in heard.items() if name != "kafka" and not why}
+        answers = {name: heard.get(name) or (known[name], "") for name in ask}
         servers = tuple(Server(name, self._address(name), why) for name, (_, why) in answers.items())
         found = {name: known for name, (known, _) in answers.items()}
         return Status(servers, tuple(self._of(contract, found) for contract in self._contracts))
@@ -136,6 +147,10 @@ class Observer:
             folder = self._settings.checkpoint_dir / contract.name
             left_out = {name: state.left_out(folder, name) for name, _ in queries.of(contract)}
         return _of(contract, found, left_out)
+
+    def close(self) -> None:
+        """Close the connections to Kafka."""
+        self._groups.close()
 
     def _sinks(self, kind: str) -> list[SinkSpec]:
         return [sink for contract in self._contracts for _, sink in queries.of(contract) if sink.kind == kind]
@@ -148,23 +163,19 @@ class Observer:
 
     def _topics(self) -> dict[str, TopicStatus | int]:
         """Return topic -> status, and group -> lag."""
-        found: dict[str, TopicStatus | int] = {}
+        names = {name for one in self._contracts for name in (one.topic, one.dead_letter_topic)}
+        ends = self._groups.ends_of(sorted(names))
+        found: dict[str, TopicStatus | int] = {
+            f"topic {topic}": TopicStatus(topic, len(last), sum(last.values()) - sum(first.values()))
+            for topic, (first, last) in ends.items()
+        }
         for contract in self._contracts:
-            first, last = self._ends(contract.topic, found)
-            self._ends(contract.dead_letter_topic, found)
+            first, last = ends.get(contract.topic, ({}, {}))
             for name, _ in queries.of(contract) if last else ():
                 group = groups.name(contract, name)
-                if committed := self._groups.committed(group, contract.topic):
+                if committed := self._groups.committed(group, contract.topic, last):
                     found[f"group {group}"] = groups.lag(committed, first, last)
         return found
-
-    def _ends(self, topic: str, found: dict[str, TopicStatus | int]) -> tuple[groups.Offsets, groups.Offsets]:
-        try:
-            first, last = self._groups.ends(topic)
-        except Refused:  # there is no such topic
-            return {}, {}
-        found[f"topic {topic}"] = TopicStatus(topic, len(last), sum(last.values()) - sum(first.values()))
-        return first, last
 
     def _address(self, server: str) -> str:
         if server in STORES:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
 
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.errors import ServiceError
@@ -62,28 +62,47 @@ class Groups:
 
     def ends(self, topic: str) -> tuple[dict[int, int], dict[int, int]]:
         """Return partition -> its first offset, and partition -> the offset after its last committed record."""
+        found = self.ends_of([topic])
+        if topic not in found:
+            raise failures.refused(failures.KAFKA, self._bootstrap, f"there is no topic {topic}")
+        return found[topic]
+
+    def ends_of(self, topics: Iterable[str]) -> dict[str, tuple[dict[int, int], dict[int, int]]]:
+        """Return what `ends` returns for each of these topics that exists, with three requests for all of them."""
         client = self._client(_LOOKS_ONLY)
         try:
             # Ask for all topics: asking for one by name may create it.
-            found = client.list_topics(timeout=self._timeout_s).topics.get(topic)
-            if found is None:
-                raise failures.refused(failures.KAFKA, self._bootstrap, f"there is no topic {topic}")
-            marks = {
-                partition: client.get_watermark_offsets(TopicPartition(topic, partition), timeout=self._timeout_s)
-                for partition in found.partitions
-            }
+            known = client.list_topics(timeout=self._timeout_s).topics
+            there = {name: list(known[name].partitions) for name in topics if name in known}
+            first, last = (self._at(client, there, place) for place in (OFFSET_BEGINNING, OFFSET_END))
         except KafkaException as error:
             raise self._failure(error.args[0].str()) from None
         except RuntimeError as error:  # closed meanwhile
             raise self._failure(str(error)) from None
-        return {one: low for one, (low, _) in marks.items()}, {one: high for one, (_, high) in marks.items()}
+        return {name: (first[name], last[name]) for name in there}
 
-    def committed(self, group: str, topic: str) -> dict[int, int]:
-        """Return partition -> the offset that the group has committed, without partitions that have none."""
+    def _at(self, client: Consumer, topics: Mapping[str, list[int]], place: int) -> dict[str, dict[int, int]]:
+        """Return topic -> partition -> its first or last offset: to Kafka, the two are times like any other."""
+        asked = [TopicPartition(name, one, place) for name, partitions in topics.items() for one in partitions]
+        found: dict[str, dict[int, int]] = {name: {} for name in topics}
+        for one in client.offsets_for_times(asked, timeout=self._timeout_s) if asked else ():
+            if one.error is not None:
+                raise KafkaException(one.error)
+            found[one.topic][one.partition] = one.offset
+        return found
+
+    def committed(self, group: str, topic: str, partitions: Iterable[int] | None = None) -> dict[int, int]:
+        """Return partition -> the offset that the group has committed, without partitions that have none.
+
+        Args:
+            partitions: those of the topic; None: Kafka is asked for them too.
+        """
         client = self._client(group)
         try:
-            known = client.list_topics(timeout=self._timeout_s).topics.get(topic)
-            asked = [TopicPartition(topic, partition) for partition in known.partitions] if known else []
+            if partitions is None:
+                known = client.list_topics(timeout=self._timeout_s).topics.get(topic)
+                partitions = known.partitions if known else ()
+            asked = [TopicPartition(topic, partition) for partition in partitions]
             found = client.committed(asked, timeout=self._timeout_s) if asked else []
         except KafkaException as error:
             raise self._failure(error.args[0].str()) from None

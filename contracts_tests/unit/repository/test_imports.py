@@ -11,7 +11,7 @@ import pytest
 from contracts_tests.fixtures.clone import CLONE
 
 PACKAGE = "avro_data_contracts"
-PACKAGES = ("contracts", "producers", "streaming", "stack", "deploy", "orchestration")
+PACKAGES = ("contracts", "producers", "streaming", "stack", "deploy", "orchestration", "console")
 TOPS = (PACKAGE, *PACKAGES, "dags", "benchmarks", "contracts_tests")
 
 

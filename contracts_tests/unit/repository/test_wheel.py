@@ -41,7 +41,7 @@ def test_twelve_packages_are_enough_for_the_command(environment: Environment, tm
 
 def test_extras_have_the_documented_names(environment: Environment) -> None:
     extras = set(re.findall(r"^Provides-Extra: (\S+)$", environment.facts, flags=re.MULTILINE))
-    assert extras == {"producer", "sample", "parquet", "zstd", "stream", "stack", "airflow", "dev"}
+    assert extras == {"producer", "sample", "parquet", "zstd", "stream", "stack", "console", "airflow", "dev"}
 
 
 def test_change_gets_its_verdict_in_a_repository_that_has_only_schemas(
@@ -93,6 +93,12 @@ def test_sample_without_its_extra_says_what_to_install(environment: Environment,
     done = environment.contracts("sample", "none", cwd=tmp_path)
     assert done.returncode == 2
     assert "fix: pip install 'avro-data-contracts[sample]'" in done.stderr
+
+
+def test_site_without_its_extra_says_what_to_install(environment: Environment, tmp_path: Path) -> None:
+    done = environment.contracts("site", "--out", "pages", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "fix: pip install 'avro-data-contracts[console]'" in done.stderr
 
 
 def test_producer_runs_without_extras(environment: Environment, tmp_path: Path) -> None:

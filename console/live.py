@@ -1,0 +1,193 @@
+"""What the servers say now, asked once for all browsers, and kept for an hour.
+
+It is what `python -m streaming status` asks.  A look takes time, most of all with many contracts; so the next one
+waits until looking has taken at most three hundredths of the time.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+
+from avro_data_contracts import extras
+from avro_data_contracts.console.kept import Kept
+from avro_data_contracts.console.pages.series import Point, Series
+from avro_data_contracts.contracts.errors import ContractsError
+from avro_data_contracts.contracts.settings import Settings
+
+if TYPE_CHECKING:
+    from avro_data_contracts.streaming.inspection.status import ContractStatus, Observer, Status
+
+#: The least time between two looks, while a page shows figures and while none does, seconds.
+WATCHED_S: Final = 1.0
+ALONE_S: Final = 10.0
+#: What the registry and the stores say is asked again after so long, seconds.
+SLOWLY_S: Final = 10.0
+#: Looking may take this share of a core.
+SHARE: Final = 0.03
+#: A page that has not asked for so long is closed, seconds.
+_GONE_S: Final = 15.0
+
+log = structlog.get_logger("console")
+
+
+@dataclass(frozen=True)
+class Figures:
+    """One look.
+
+    Attributes:
+        at: seconds since the epoch; 0: there was none yet.
+        status: what was seen; None if nothing could be asked.
+        fault: why.
+        text: the JSON document of all contracts.
+    """
+
+    at: float = 0.0
+    status: Status | None = None
+    fault: str = ""
+    text: str = field(default="", repr=False)
+
+
+class Live:
+    """Looks at the servers in a thread.
+
+    Args:
+        kept: the contracts to look at.
+        clock: seconds since the epoch.
+    """
+
+    def __init__(self, settings: Settings, kept: Kept, clock: Callable[[], float] = time.time) -> None:
+        self._settings = settings
+        self._kept = kept
+        self._clock = clock
+        self._series: dict[str, Series] = {}
+        self._figures = Figures(text=_text({"state": "loading", "contracts": {}, "servers": []}))
+        self._observer: tuple[object, Observer] | None = None
+        self._asked = 0.0
+        self._awake = threading.Event()
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="live", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """End the thread.  It waits for a look that is under way, for a few seconds."""
+        self._closed = True
+        self._awake.set()
+        self._thread.join(10)
+
+    @property
+    def figures(self) -> Figures:
+        """The newest figures; whoever asks gets new ones every second from now on."""
+        was_alone = time.monotonic() - self._asked > _GONE_S
+        self._asked = time.monotonic()
+        if was_alone:
+            self._awake.set()
+        return self._figures
+
+    def points(self, name: str) -> list[list[float | None]]:
+        """Return the last hour of a contract (see `Series.points`)."""
+        found = self._series.get(name)
+        return found.points() if found is not None else []
+
+    def status_of(self, name: str) -> ContractStatus | None:
+        """Return what was last seen of a contract."""
+        status = self._figures.status
+        return next((one for one in status.contracts if one.name == name), None) if status else None
+
+    def _run(self) -> None:
+        while not self._closed:
+            began, used = time.monotonic(), time.process_time()
+            self._figures = self._look()
+            # Of all threads, because a look has several, and so have Kafka's clients.
+            spent = time.process_time() - used
+            watched = time.monotonic() - self._asked <= _GONE_S
+            pause = max(WATCHED_S if watched else ALONE_S, spent / SHARE) - (time.monotonic() - began)
+            self._awake.clear()
+            if pause > 0:
+                self._awake.wait(min(pause, 60.0))
+
+    def _look(self) -> Figures:
+        if lacking := extras.lacking("stream"):
+            fix = "pip install 'avro-data-contracts[stream]'"
+            return self._failed(
+                f"Live figures need packages that are not installed: {', '.join(lacking)}. Fix: {fix}"
+            )
+        try:
+            status = self._observing().look()
+        except ContractsError as error:
+            return self._failed(str(error))
+        except Exception as error:
+            # A look must not end all others.
+            log.error("a look at the servers failed", why=type(error).__name__)
+            return self._failed(f"The look at the servers failed: {type(error).__name__}")
+        at = self._clock()
+        told = {one.name: self._told(one, at) for one in status.contracts}
+        document = {
+            "state": "ok" if status.in_order else "partly",
+            "at": _moment(at),
+            "servers": [{"name": one.name, "address": one.address, "why": one.why} for one in status.servers],
+            "contracts": told,
+        }
+        return Figures(at, status, "", _text(document))
+
+    def _failed(self, why: str) -> Figures:
+        document = {"state": "failed", "why": why, "at": _moment(self._clock()), "servers": [], "contracts": {}}
+        return Figures(self._clock(), None, why, _text(document))
+
+    def _observing(self) -> Observer:
+        from avro_data_contracts.streaming.inspection.status import Observer  # loads the stores' drivers
+
+        catalogue = self._kept.snapshot.catalogue
+        assert catalogue is not None
+        if self._observer is None or self._observer[0] is not catalogue:
+            if self._observer is not None:
+                self._observer[1].close()
+            self._observer = catalogue, Observer(self._settings, catalogue.loaded.catalog, slowly_s=SLOWLY_S)
+            names = catalogue.loaded.catalog.contracts.keys()
+            self._series = {name: one for name, one in self._series.items() if name in names}
+        return self._observer[1]
+
+    def _told(self, one: ContractStatus, at: float) -> dict[str, Any]:
+        lags = [sink.lag for sink in one.sinks if sink.lag is not None]
+        point = Point(at, one.topic.records, max(lags) if lags else None, one.dead_letters.records)
+        rate = self._series.setdefault(one.name, Series()).add(point)
+        return {
+            "records": point.records,
+            "partitions": one.topic.partitions,
+            "lag": point.lag,
+            "dead": point.dead,
+            "in": rate.incoming,
+            "out": rate.outgoing,
+            "sinks": [
+                {
+                    "name": sink.sink,
+                    "table": sink.table,
+                    "lag": sink.lag,
+                    "rows": sink.rows.number if sink.rows else None,
+                    "exact": sink.rows.exact if sink.rows else None,
+                }
+                for sink in one.sinks
+            ],
+            "subjects": [
+                {"name": each.name, "versions": None if each.versions is None else list(each.versions)}
+                for each in one.subjects
+            ],
+        }
+
+
+def _moment(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _text(document: dict[str, Any]) -> str:
+    return json.dumps(document, separators=(",", ":"))

@@ -1,0 +1,77 @@
+"""The figures of one contract over the last hour: what came in, what went out, and what is left.  Pure."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Final
+
+#: How long figures are kept, and the least time between two that are kept, seconds.
+KEPT_S: Final = 3600.0
+APART_S: Final = 10.0
+#: Rates are those of the last seconds.
+RATE_S: Final = 10.0
+
+
+@dataclass(frozen=True)
+class Point:
+    """The figures at one moment; None: unknown.
+
+    Attributes:
+        at: seconds since the epoch.
+        records: in the topic.
+        lag: records that the slowest store does not have yet.
+        dead: dead letters.
+    """
+
+    at: float
+    records: int | None
+    lag: int | None
+    dead: int | None
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Records a second; None: unknown."""
+
+    incoming: float | None = None
+    outgoing: float | None = None
+
+
+@dataclass
+class Series:
+    """The points of one contract: those of the last seconds for rates, and one in ten seconds of the last hour."""
+
+    _recent: deque[Point] = field(default_factory=deque)
+    _kept: deque[tuple[Point, Rate]] = field(default_factory=deque)
+
+    def add(self, point: Point) -> Rate:
+        """Add the newest point, and return the rates up to it."""
+        while self._recent and self._recent[0].at < point.at - RATE_S:
+            self._recent.popleft()
+        self._recent.append(point)
+        rate = rates(self._recent[0], point)
+        if not self._kept or point.at - self._kept[-1][0].at >= APART_S:
+            self._kept.append((point, rate))
+        while self._kept and self._kept[0][0].at < point.at - KEPT_S:
+            self._kept.popleft()
+        return rate
+
+    def points(self) -> list[list[float | None]]:
+        """Return the last hour, oldest first: time, in, out, lag, dead letters."""
+        return [[round(one.at, 1), rate.incoming, rate.outgoing, one.lag, one.dead] for one, rate in self._kept]
+
+
+def rates(old: Point, new: Point) -> Rate:
+    """Return the records a second between two points.
+
+    Kafka deletes old records, so what came in is never less than nothing.
+    """
+    seconds = new.at - old.at
+    if seconds <= 0 or old.records is None or new.records is None:
+        return Rate()
+    came = max(0, new.records - old.records)
+    incoming = round(came / seconds, 2)
+    if old.lag is None or new.lag is None:
+        return Rate(incoming)
+    return Rate(incoming, round(max(0.0, (came - (new.lag - old.lag)) / seconds), 2))

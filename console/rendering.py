@@ -1,0 +1,61 @@
+"""Pages as HTML: templates that escape every value, so that no name, doc or record becomes markup."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from avro_data_contracts.contracts.terminal import clean
+
+HERE: Final = Path(__file__).parent
+STATIC: Final = HERE / "static"
+
+#: What the pages may load: their own files, and nothing that is written in them.
+POLICY: Final = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self'",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+    )
+)
+
+
+def render(template: str, **values: Any) -> str:
+    """Return a page.
+
+    Raises:
+        jinja2.UndefinedError: the template uses a value that is not among `values`.
+    """
+    return _environment().get_template(template).render(values)
+
+
+@cache
+def _environment() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(HERE / "templates", encoding="utf-8"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+        finalize=_visible,
+    )
+    made.filters["number"] = _number
+    return made
+
+
+def _visible(value: Any) -> Any:
+    """Show control characters, and those that reverse the direction of text, instead of obeying them."""
+    return clean(value) if type(value) is str else value
+
+
+def _number(value: int | float | None) -> str:
+    """A number for people; a dash for what is unknown."""
+    return "–" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"

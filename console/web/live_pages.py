@@ -1,0 +1,58 @@
+"""The live figures: a page of all contracts and servers, and the JSON that its script asks for."""
+
+from __future__ import annotations
+
+import hashlib
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from avro_data_contracts.console.kept import Kept
+from avro_data_contracts.console.live import Live
+from avro_data_contracts.console.web import answers
+
+
+class LivePages:
+    """Answers with the newest figures."""
+
+    def __init__(self, kept: Kept, live: Live) -> None:
+        self._kept = kept
+        self._live = live
+
+    def live(self, request: Request) -> Response:
+        """The page; without a script, it shows the figures of when it was loaded."""
+        catalogue = self._kept.snapshot.catalogue
+        pages = list(catalogue.pages.values()) if catalogue else []
+        figures = self._live.figures
+        found = {one.name: one for one in figures.status.contracts} if figures.status else {}
+        servers = figures.status.servers if figures.status else ()
+        return answers.page(
+            request,
+            "live.html",
+            pages=pages,
+            found=found,
+            servers=servers,
+            fault=figures.fault,
+            is_there=figures.at > 0,
+        )
+
+    def all(self, request: Request) -> Response:
+        """The figures of all contracts."""
+        return _same_or(request, self._live.figures.text)
+
+    def one(self, request: Request) -> Response:
+        """The last hour of one contract."""
+        catalogue = self._kept.snapshot.catalogue
+        page = catalogue.by_slug.get(request.path_params["slug"]) if catalogue else None
+        if page is None:
+            return answers.not_found(request, "There is no such contract.")
+        return answers.document({"points": self._live.points(page.name)})
+
+
+def _same_or(request: Request, text: str) -> Response:
+    """JSON, or the answer that it has not changed."""
+    tag = f'"{hashlib.sha256(text.encode()).hexdigest()[:20]}"'
+    headers = {"ETag": tag, "Cache-Control": "no-cache"}
+    if request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers=headers)
+    return Response(text, headers=headers, media_type="application/json")

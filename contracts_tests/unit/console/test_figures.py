@@ -1,0 +1,188 @@
+"""Figures of the last hour, and the filters of records: what is kept, what is computed, what is refused."""
+
+from __future__ import annotations
+
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from avro_data_contracts.console.pages.series import APART_S, KEPT_S, Point, Rate, Series, rates
+from avro_data_contracts.console.records import Filters
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.streaming.inspection import newest
+from avro_data_contracts.streaming.inspection.newest import Wanted
+from avro_data_contracts.streaming.inspection.tail import Tailed
+from contracts_tests.fixtures.catalogued import shop
+from contracts_tests.fixtures.console import running
+from contracts_tests.fixtures.contract_files import load
+
+_numbers = st.none() | st.integers(0, 10**12)
+
+
+@given(st.lists(st.tuples(st.floats(0.1, 100), _numbers, _numbers, _numbers), max_size=200))
+def test_an_hour_is_kept_and_no_rate_is_negative(
+    steps: list[tuple[float, int | None, int | None, int | None]],
+) -> None:
+    series, at = Series(), 1_000.0
+    for step, records, lag, dead in steps:
+        at += step
+        rate = series.add(Point(at, records, lag, dead))
+        assert rate.incoming is None or rate.incoming >= 0
+        assert rate.outgoing is None or rate.outgoing >= 0
+    points = series.points()
+    times = [point[0] for point in points]
+    assert all(one is not None and one >= round(at - KEPT_S, 1) for one in times)
+    assert all(later - earlier >= APART_S - 0.11 for earlier, later in pairwise(times))  # type: ignore[operator]
+    assert len(points) <= KEPT_S / APART_S + 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (Point(0, 100, 10, 0), Point(10, 200, 60, 0), Rate(10.0, 5.0)),
+        (Point(0, 100, 50, 0), Point(10, 100, 0, 0), Rate(0.0, 5.0)),
+        (Point(0, 100, 0, 0), Point(10, 50, 0, 0), Rate(0.0, 0.0)),
+        (Point(0, None, 0, 0), Point(10, 50, 0, 0), Rate()),
+        (Point(0, 100, None, 0), Point(10, 200, 5, 0), Rate(10.0)),
+        (Point(5, 1, 1, 1), Point(5, 2, 2, 2), Rate()),
+    ],
+)
+def test_rates_between_two_points(old: Point, new: Point, expected: Rate) -> None:
+    assert rates(old, new) == expected
+
+
+@given(st.dictionaries(st.sampled_from(["key", "where", "version", "since", "until", "limit", "before"]), st.text()))
+def test_filters_are_read_or_refused_and_never_crash(given_: dict[str, str]) -> None:
+    try:
+        wanted = Filters.of(given_).wanted(reveal=False)
+    except ConfigurationError:
+        return
+    assert wanted.limit in (20, 50, 100)
+    assert all(offset >= 0 for offset in wanted.before.values())
+
+
+def test_filters_that_are_valid() -> None:
+    given_ = {
+        "key": " a ",
+        "version": "3",
+        "since": "2026-01-31",
+        "until": "2026-02-01T00:00:00+01:00",
+        "limit": "50",
+    }
+    wanted = Filters.of({**given_, "before": "0:17,12:9223372036854775807"}).wanted(reveal=True)
+    assert wanted == Wanted(
+        limit=50, key="a", version=3, since=1_769_817_600_000, until=1_769_900_400_000,
+        before={0: 17, 12: 9_223_372_036_854_775_807}, reveal=True,
+    )  # fmt: skip
+
+
+VALUE = """{"type": "record", "name": "shop.Order", "fields": [
+  {"name": "id", "type": "string"},
+  {"name": "email", "type": ["null", "string"], "default": null, "confluent:tags": ["PII"]},
+  {"name": "buyer", "type": {"type": "record", "name": "Buyer", "confluent:tags": ["PII"], "fields": [
+    {"name": "name", "type": "string"}]}},
+  {"name": "place", "type": ["null", {"type": "record", "name": "Place", "fields": [
+    {"name": "city", "type": "string"}, {"name": "street", "type": "string", "confluent:tags": ["pii"]}]}]},
+  {"name": "total", "type": "long"}]}"""
+
+
+def orders(key: str | None) -> Contract:
+    spec = "topic: orders\nowner: shop\ncompatibility: FULL\n" + ("key: key.avsc\n" if key else "")
+    files = {"orders__contract_yaml": spec, "orders__value_avsc": VALUE}
+    return load(**files, **({"orders__key_avsc": key} if key else {})).get("orders")
+
+
+def refused(wanted: Wanted, key: str | None = '{"type": "record", "name": "Key", "fields": []}') -> str:
+    contract = orders(key)
+    try:
+        newest._refuse_personal((contract,), wanted)
+    except ConfigurationError as error:
+        return error.what
+    return ""
+
+
+@pytest.mark.parametrize(
+    ("where", "name"),
+    [
+        ("email == 'x'", "email"),
+        ("total > 1 and not (email is null)", "email"),
+        ("len(email) > 3 or total == 1", "email"),
+        ("email in ('a', 'b')", "email"),
+        ("matches(email, r'a.*')", "email"),
+        ("buyer.name == 'x'", "buyer.name"),
+        ("place.street == 'x'", "place.street"),
+        ("total * 2 > 4", ""),
+        ("place.city == 'x'", ""),
+        ("place is null", ""),
+    ],
+)
+def test_condition_on_masked_data_is_refused_and_on_other_data_is_not(where: str, name: str) -> None:
+    assert refused(Wanted(where=where)) == (f"{name} is personal data, and masked" if name else "")
+
+
+def _key(*fields: str) -> str:
+    return f'{{"type": "record", "name": "Key", "fields": [{", ".join(fields)}]}}'
+
+
+@pytest.mark.parametrize(
+    ("key", "is_refused"),
+    [
+        (_key('{"name": "id", "type": "string"}'), False),
+        (_key('{"name": "email", "type": "string"}'), True),
+        (_key('{"name": "id", "type": "string", "confluent:tags": ["PII"]}'), True),
+        ('"string"', False),
+        (None, True),
+    ],
+)
+def test_filter_on_a_masked_key_is_refused(key: str | None, is_refused: bool) -> None:
+    assert bool(refused(Wanted(key="x"), key)) == is_refused
+    assert not refused(Wanted(), key)
+
+
+def test_revealing_and_putting_back_need_the_operator(tmp_path: Path) -> None:
+    schemas, _ = shop(tmp_path)
+    with running(schemas, tmp_path / "secret") as console:
+        viewer = console.signed_in()
+        for path, action in (("records", "reveal"), ("dead", "reveal"), ("dead", "replay")):
+            done = viewer.post(f"/{path}/orders.html", action=action, reason="DECODE_ERROR")
+            assert done.status_code == 403, (path, action)
+            assert "The account viewer may not" in done.text
+        page = viewer.get("/records.html").text
+        assert "records/orders.html" in page
+        assert viewer.get("/records/nothing.html").status_code == 404
+        assert viewer.get("/dead/nothing.html").status_code == 404
+
+
+def test_server_that_is_down_is_named_on_each_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1")
+    monkeypatch.setenv("SCHEMA_REGISTRY_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("POSTGRES_DSN", "postgresql://127.0.0.1:1/none")
+    monkeypatch.setenv("KAFKA_MAX_BLOCK_MS", "1000")
+    schemas, _ = shop(tmp_path)
+    with running(schemas, tmp_path / "secret", looks=True) as console:
+        viewer = console.signed_in()
+        done = viewer.get("/records/orders.html")
+        assert done.status_code == 200
+        assert "127.0.0.1:1" in done.text
+        assert viewer.get("/dead/orders.html").status_code == 503
+        deadline = time.monotonic() + 30
+        while (found := viewer.get("/live.json").json())["state"] == "loading" and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert found["state"] == "partly"
+        down = {one["name"] for one in found["servers"] if one["why"]}
+        assert down == {"kafka", "registry", "postgres"}
+        assert found["contracts"]["orders"]["lag"] is None
+        page = viewer.get("/live.html").text
+        assert page.count("does not answer") == 3
+        assert viewer.get("/contracts/orders.html").status_code == 200
+
+
+def test_topic_of_a_contract_is_looked_up_by_its_name() -> None:
+    catalog = load()
+    assert Tailed.of(catalog, "orders").topic == "orders"
+    assert Tailed.of(catalog, "orders.dlq").topic == "orders.dlq"
