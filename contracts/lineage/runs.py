@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 # The functions load the events themselves: most runs tell nobody.
 
-#: The names of a producer's output, and of the dead letters among those of any run (see `Told.rows`).
-TOPIC, DEAD_LETTERS = "topic", "dead letters"
 #: Environment: the namespace of our jobs, as for every integration of OpenLineage.
 NAMESPACE: Final = "OPENLINEAGE_NAMESPACE"
 #: Environment: `NAMESPACE/JOB/RUN` of the run that started this process.
