@@ -1,4 +1,4 @@
-"""The names of outputs that no store has: a producer's topic, and the dead letters of any run (see `runs.Told.rows`)."""
+"""The names of outputs that no store has: a producer's topic, and the dead letters of any run (`runs.Told.rows`)."""
 
 from __future__ import annotations
 
