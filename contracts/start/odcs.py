@@ -56,6 +56,13 @@ def of(source: Path, folder: Path, keys: Mapping[str, str]) -> Started:
     Raises:
         ConfigurationError: the file cannot be read, or is not such a document.
     """
+    try:
+        return _of(source, folder, keys)
+    except RecursionError:
+        raise _wrong(str(source), "the document is nested too deep", "leave its deepest parts out") from None
+
+
+def _of(source: Path, folder: Path, keys: Mapping[str, str]) -> Started:
     said = project.find(folder)
     top = said.schemas or folder
     given = {key: value for key, value in keys.items() if key not in said.defaults}

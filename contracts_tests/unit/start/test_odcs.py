@@ -457,6 +457,10 @@ def test_name_never_leads_out_of_the_folder(name: str, made: str, tmp_path: Path
             "avroSchema of a",
         ),
         ("[" * 5000, "not YAML"),
+        (
+            f"kind: DataContract\napiVersion: v3.1.0\ntags: {'[' * 800}{']' * 800}\nschema: [{{name: a}}]\n",
+            "too deep",
+        ),
         ("kind: DataContract\napiVersion: v3.1.0\nschema: [{name: a, since: 2026-13-45}]\n", "not a date"),
     ],
 )
