@@ -19,6 +19,7 @@ from avro_data_contracts.contracts.catalog.folder import Folder
 from avro_data_contracts.contracts.catalog.loading import Loaded
 from avro_data_contracts.contracts.check.commits import History
 from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.history import git
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,8 @@ class Catalogue:
     def pages(self) -> Mapping[str, ContractPage]:
         """The pages of the contracts that can be read, by name."""
         contracts = self.loaded.catalog.contracts
-        return MappingProxyType({name: contract_page.of(contracts[name]) for name in sorted(contracts)})
+        shown = git.from_top(Path(self.loaded.catalog.root))
+        return MappingProxyType({name: contract_page.of(contracts[name], shown) for name in sorted(contracts)})
 
     @cached_property
     def by_slug(self) -> Mapping[str, ContractPage]:

@@ -1,7 +1,7 @@
 """What the servers say now, asked once for all browsers, and kept for an hour.
 
 It is what `python -m streaming status` asks.  A look takes time, most of all with many contracts; so the next one
-waits until looking has taken at most three hundredths of the time.
+waits until the process has taken at most three hundredths of a core.
 """
 
 from __future__ import annotations
@@ -28,10 +28,13 @@ if TYPE_CHECKING:
 #: The least time between two looks, while a page shows figures and while none does, seconds.
 WATCHED_S: Final = 1.0
 ALONE_S: Final = 10.0
-#: What the registry and the stores say is asked again after so long, seconds.
-SLOWLY_S: Final = 10.0
-#: Looking may take this share of a core.
+#: What the registry and the stores say is asked again after so long, seconds: at least, and for each contract.
+SLOWLY_S, SLOWLY_EACH_S = 10.0, 0.3
+#: Groups that a look asks for their offsets; with more, they take turns.
+GROUPS_AT_ONCE: Final = 50
+#: The console may take this share of a core, Kafka's clients included, while it looks this often at least, seconds.
 SHARE: Final = 0.03
+RAREST_S: Final = 10.0
 #: A page that has not asked for so long is closed, seconds.
 _GONE_S: Final = 15.0
 
@@ -105,16 +108,16 @@ class Live:
         return next((one for one in status.contracts if one.name == name), None) if status else None
 
     def _run(self) -> None:
+        used = time.process_time()
         while not self._closed:
-            began, used = time.monotonic(), time.process_time()
+            began = time.monotonic()
             self._figures = self._look()
-            # Of all threads, because a look has several, and so have Kafka's clients.
-            spent = time.process_time() - used
+            # Of all threads: a look has several, and Kafka's clients take a little even while nobody asks them.
+            spent, used = time.process_time() - used, time.process_time()
             watched = time.monotonic() - self._asked <= _GONE_S
-            pause = max(WATCHED_S if watched else ALONE_S, spent / SHARE) - (time.monotonic() - began)
+            every = min(max(WATCHED_S if watched else ALONE_S, spent / SHARE), RAREST_S)
             self._awake.clear()
-            if pause > 0:
-                self._awake.wait(min(pause, 60.0))
+            self._awake.wait(max(0.0, every - (time.monotonic() - began)))
 
     def _look(self) -> Figures:
         if lacking := extras.lacking("stream"):
@@ -152,7 +155,10 @@ class Live:
         if self._observer is None or self._observer[0] is not catalogue:
             if self._observer is not None:
                 self._observer[1].close()
-            self._observer = catalogue, Observer(self._settings, catalogue.loaded.catalog, slowly_s=SLOWLY_S)
+            catalog = catalogue.loaded.catalog
+            slowly_s = max(SLOWLY_S, SLOWLY_EACH_S * len(catalog.contracts))
+            observer = Observer(self._settings, catalog, slowly_s=slowly_s, at_once=GROUPS_AT_ONCE)
+            self._observer = catalogue, observer
             names = catalogue.loaded.catalog.contracts.keys()
             self._series = {name: one for name, one in self._series.items() if name in names}
         return self._observer[1]

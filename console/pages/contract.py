@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from avro_data_contracts.console.pages import fields
@@ -133,15 +133,19 @@ class ContractPage:
         return tuple(sorted(dict.fromkeys(found)))
 
 
-def of(contract: Contract) -> ContractPage:
-    """Make the page of a contract."""
+def of(contract: Contract, shown: Callable[[str], str] = str) -> ContractPage:
+    """Make the page of a contract.
+
+    Args:
+        shown: the path of a file, as people know it.
+    """
     spec = contract.spec
     views = tuple(_view(contract, one) for one in contract.views)
     used = fields.uses(contract, _stored(contract, views))
     return ContractPage(
         contract.name,
         slug(contract.name),
-        contract.file,
+        shown(contract.file),
         contract.topic,
         spec.owner,
         spec.description,
@@ -228,7 +232,7 @@ def _stored(contract: Contract, views: Iterable[ViewPage]) -> dict[str, tuple[st
         table = layout.wanted(contract, sink)
         for column in table.columns if isinstance(table, Table) else ():
             for path in follow(contract.value.schema, column.path).places:
-                words = f"{STORES[sink.kind].title} {sink.qualified}.{column.name} {column.type}"
+                words = f"{STORES[sink.kind].title} {column.name} {column.type}"
                 found.setdefault(path, []).append(words)
     for view in views:
         for one in view.columns:

@@ -31,7 +31,7 @@ class FieldRow:
         doc: of the field or, where it has none, of its type.
         symbols: of an enum.
         rules: names of the quality rules about it.
-        stored: the columns that it fills, `store table.column`.
+        stored: the columns that it fills, each with its store and type; a contract has one table in each store.
         readers: the consumers that declare it, or something inside or around it; those without fields read all.
         of: `field` of the value, or `key-field`.
     """

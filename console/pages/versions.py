@@ -178,7 +178,7 @@ def _with_impact(row: VersionRow, one: Impact, findings: Sequence[Finding]) -> V
     return replace(
         row,
         first=one.first.value,
-        why=why,
+        why=why[:1].upper() + why[1:],
         spark=tuple(spark),
         tables=tables,
         consumers=consumers,

@@ -111,10 +111,17 @@ class Observer:
         catalog: the contracts.
         only: name of the only contract to look at; None for all.
         slowly_s: for how long what the registry and the stores said may be said again, seconds.
+        at_once: how many groups one look asks for their offsets; of the others it says those of an earlier look.
     """
 
     def __init__(
-        self, settings: Settings, catalog: Catalog, only: str | None = None, *, slowly_s: float = 0.0
+        self,
+        settings: Settings,
+        catalog: Catalog,
+        only: str | None = None,
+        *,
+        slowly_s: float = 0.0,
+        at_once: int | None = None,
     ) -> None:
         timeout_s = min(settings.schema_registry_timeout_s, _TIMEOUT_S)
         self._settings = settings.model_copy(update={"schema_registry_timeout_s": timeout_s})
@@ -123,6 +130,9 @@ class Observer:
         self._counting = Counting(settings)
         self._slowly_s = slowly_s
         self._said: dict[str, tuple[float, Mapping[Any, Any]]] = {}
+        self._at_once = at_once
+        self._committed: dict[str, groups.Offsets] = {}
+        self._turn = 0
 
     def look(self) -> Status:
         """Return the current state.  It asks the servers in parallel, so those that are down cost one time-out."""
@@ -169,13 +179,26 @@ class Observer:
             f"topic {topic}": TopicStatus(topic, len(last), sum(last.values()) - sum(first.values()))
             for topic, (first, last) in ends.items()
         }
-        for contract in self._contracts:
-            first, last = ends.get(contract.topic, ({}, {}))
-            for name, _ in queries.of(contract) if last else ():
-                group = groups.name(contract, name)
-                if committed := self._groups.committed(group, contract.topic, last):
-                    found[f"group {group}"] = groups.lag(committed, first, last)
+        topics = {
+            groups.name(contract, name): contract.topic
+            for contract in self._contracts
+            for name, _ in queries.of(contract)
+            if contract.topic in ends
+        }
+        for group in self._next(list(topics)):
+            self._committed[group] = self._groups.committed(group, topics[group], ends[topics[group]][1])
+        for group, topic in topics.items():
+            if committed := self._committed.get(group):
+                found[f"group {group}"] = groups.lag(committed, *ends[topic])
         return found
+
+    def _next(self, names: list[str]) -> list[str]:
+        """The groups whose turn it is, and those that were never asked."""
+        if self._at_once is None or len(names) <= self._at_once:
+            return names
+        turn = [names[(self._turn + number) % len(names)] for number in range(self._at_once)]
+        self._turn = (self._turn + self._at_once) % len(names)
+        return list(dict.fromkeys([*turn, *(name for name in names if name not in self._committed)]))
 
     def _address(self, server: str) -> str:
         if server in STORES:

@@ -63,9 +63,9 @@ rules: [{name: id_there, field: id, min_length: 1}]
     page = contract_page.of(load(orders__contract_yaml=spec, orders__value_avsc=value).get("orders"))
     rows = {row.path: row for row in page.value.rows}
     assert list(rows) == ["id", "items", "items[].price", "note"]
-    assert rows["id"].stored == ("PostgreSQL public.orders.id text",)
+    assert rows["id"].stored == ("PostgreSQL id text",)
     assert rows["id"].rules == ("id_there",)
-    assert rows["items"].stored == ("PostgreSQL public.orders.items jsonb",)
+    assert rows["items"].stored == ("PostgreSQL items jsonb",)
     assert rows["items[].price"].depth == 1
     assert rows["items[].price"].readers == ("billing", "audit")
     assert rows["items"].readers == ("billing", "audit")

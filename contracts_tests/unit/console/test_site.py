@@ -71,6 +71,7 @@ def test_own_contracts_become_pages_whose_links_lead_somewhere() -> None:
         assert len(page.ids) == len(set(page.ids)), path
         assert len(page.of_tag("h1")) == 1, path
     text = pages["contracts/users_created.html"].text
+    assert "File schemas/users_created/contract.yaml" in text
     assert "E-mail address; not unique." in text
     assert 'CREATE TABLE IF NOT EXISTS "public"."created_users"' in text
     assert "an e-mail address has text on both sides of one @" in text
