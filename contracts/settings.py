@@ -78,7 +78,7 @@ class Settings(BaseModel):
         0, ge=0, description="How often a batch may start, seconds; 0: as soon as the last one is written."
     )
     stream_small_batch: int = Field(
-        1_000, ge=0, description="Up to so many records, a batch is written without Spark's connectors; 0: never."
+        2_000, ge=0, description="Up to so many records, a batch is written without Spark's connectors; 0: never."
     )
     stream_retry_for_s: FiniteFloat = Field(300, ge=0, description="How long to retry while a server fails, seconds.")
     stream_write_timeout_s: FiniteFloat = Field(

@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -203,6 +203,10 @@ class Job:
         if lost is not None:
             raise lost
         self._raise_failures()
+
+    def lag(self) -> Mapping[str, int]:
+        """Ask Kafka, and return sink -> records that it does not hold yet.  Raises ServiceError."""
+        return self._progress.lag()
 
     def at_work(self) -> str:
         """Say what the end of the stream waits for."""

@@ -23,7 +23,7 @@ from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.contracts.stores import types
 from avro_data_contracts.contracts.stores.known import STORES
 from avro_data_contracts.streaming.inspection.reconcile import reconcile
-from avro_data_contracts.streaming.run import job
+from avro_data_contracts.streaming.run import job, small
 from avro_data_contracts.streaming.run.small import SmallBatches
 from avro_data_contracts.streaming.stores.cassandra import connection as cassandra
 from avro_data_contracts.streaming.stores.postgres import connection as postgres
@@ -75,6 +75,7 @@ def stored(
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(SmallBatches, "write", _spied(seen))
+        patched.setattr(small, "_LARGE_BYTES", 2**20)  # a record has all values
         pipeline.stream()
 
     if direct:
