@@ -37,7 +37,8 @@ def of(decoded: DataFrame, contract: Contract, table: Table, cell_of: Callable[[
     Args:
         cell_of: the store's own `cells.of`.
     """
-    deletes, schema, record = TOMBSTONE in decoded.columns, contract.value.schema, contract.value.record
+    of_rows = contract.rows.value
+    deletes, schema, record = TOMBSTONE in decoded.columns, of_rows.schema, of_rows.record
     fields: list[tuple[str, tuple[str, ...], Cell]] = [
         (field.name, (field.name,), cell_of(schema, field)) for field in record.fields
     ]
