@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -125,3 +126,17 @@ def test_envelope_that_comes_or_goes_needs_another_table() -> None:
     assert not [one for one in found.findings if one.rule == "TABLE_CANNOT_CHANGE"]
     needed = migrations.between({"customers": contract(plain)}, [contract(debezium.files(sinks=elsewhere))], {})
     assert not migrations.failed(needed)
+
+
+def test_version_from_before_the_envelope_is_compared_as_it_was() -> None:
+    """A registry may have it: contract.yaml is today's, and the schema an old one."""
+    flat = {"type": "record", "name": "Value", "namespace": "n", "fields": [{"name": "id", "type": "int"}]}
+    new = contract(debezium.files())
+    plain = contract(debezium.files(envelope=None, sinks={}, value=flat))
+    base = Baseline("registry", {"customers": replace(new, value=plain.value)})
+    files = debezium.files()
+    (found,) = run.run(
+        loading.from_files(files, "schemas"), base, {}, Texts.of(files, "schemas"), date(2026, 6, 1)
+    ).verdicts
+    assert found.status == "changed"
+    assert errors(found)
