@@ -10,7 +10,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-import yaml
 
 from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.producers.publish import Publisher
@@ -98,7 +97,7 @@ def row(number: int, name: str = "first", **columns: Any) -> dict[str, Any]:
 def in_postgres(number: int, name: str) -> dict[str, Any]:
     return {
         **row(number, name),
-        "born": dt.date(1599, 12, 30),
+        "born": dt.date(1600, 1, 1),
         "opens": dt.time(23, 59, 59, 999_999),
         "wakes": dt.time(6, 0, 0, 1_000),
         "seen": dt.datetime(2023, 11, 14, 22, 13, 20, 123_000),
@@ -111,7 +110,7 @@ def in_postgres(number: int, name: str) -> dict[str, Any]:
 def in_cassandra(number: int, name: str) -> dict[str, Any]:
     return {
         **row(number, name),
-        "born": "1599-12-30",
+        "born": "1600-01-01",
         "opens": 86_399_999_999_000,
         "wakes": 21_600_001_000_000,
         "seen": dt.datetime(2023, 11, 14, 22, 13, 20, 123_000),
@@ -196,30 +195,17 @@ def test_stores_hold_the_table_after_snapshot_changes_and_replay(changes: Pipeli
     assert {reason: found[0] for reason, found in dlq.reasons().items()} == rejected
     assert "rows that a tombstone deleted" in dlq.run("reconcile")
 
-    changes.settings = changes.settings.model_copy(update={"stream_max_per_batch": 5})
+    changes.settings = changes.settings.model_copy(update={"stream_max_per_batch": 12})
     changes.stream(afresh=True)
     assert both(changes) == expected
     assert reconcile(changes.settings, changes.contract).stores == outcome.stores
 
 
-def test_reconcile_finds_a_deleted_row_that_is_back(changes: Pipeline) -> None:
+def test_delete_without_tombstone_deletes_and_bad_keys_are_dead_lettered(changes: Pipeline) -> None:
     sender = Sender(changes)
-    for number in (1, 2):
+    for number in (1, 3):
         sender.send(number, change("c", row(number)))
-    sender.send(1, change("d", None, row(1)))  # the connector has `tombstones.on.delete` off
-    changes.stream()
-    assert [set(found) for found in both(changes)] == [{"2"}, {"2"}]
-    assert reconcile(changes.settings, changes.contract).in_order()
-    with postgres.connect(changes.settings) as connection:
-        connection.execute(f"UPDATE {changes.contract.spec.sinks.postgres.qualified} SET id = 1")
-    outcome = reconcile(changes.settings, changes.contract)
-    assert not outcome.in_order()
-    assert len(outcome.stores["postgres"].missing) == 2
-
-
-def test_delete_with_a_bad_key_and_tombstone_without_one_are_dead_lettered(changes: Pipeline) -> None:
-    sender = Sender(changes)
-    sender.send(1, change("c", row(1)))
+    sender.send(3, change("d", None, row(3)))  # the connector has `tombstones.on.delete` off
     delete = changes.encode(sender.value_id, change("d", None, row(1)))
     good = sender.key(1)
     assert good is not None
@@ -235,6 +221,14 @@ def test_delete_with_a_bad_key_and_tombstone_without_one_are_dead_lettered(chang
     assert all(told[reason][message].startswith("the key of a delete: ") for reason in keys)
     assert told["NULL_VALUE"][message] == "a tombstone without a key deletes no row"
     assert reconcile(changes.settings, changes.contract).in_order()
+
+    with postgres.connect(changes.settings) as connection:
+        table = changes.contract.spec.sinks.postgres.qualified
+        connection.execute(f"UPDATE {table} SET id = 3 WHERE id = 1")
+    outcome = reconcile(changes.settings, changes.contract)
+    assert not outcome.in_order()
+    assert len(outcome.stores["postgres"].missing) == 2, "one row is missing, and a deleted one is back"
+    assert outcome.stores["cassandra"].missing == ()
 
 
 def test_new_column_and_new_source_block_are_read_with_what_was_there(changes: Pipeline) -> None:
@@ -280,26 +274,10 @@ def test_version_with_another_precision_is_never_read_as_this_one(changes: Pipel
     assert [set(found) for found in both(changes)] == [{"2"}, {"2"}]
     (letter,) = changes.dead_letters()
     assert headers(letter)["contracts.reason"] == "INCOMPATIBLE_SCHEMA"
-    assert (
-        "after.changed is long (local-timestamp-millis) there"
-        in headers(letter)["__connect.errors.exception.message"]
-    )
+    assert "after.changed is local-timestamp-millis there" in headers(letter)["__connect.errors.exception.message"]
 
 
 def test_no_program_of_ours_sends_envelopes(changes: Pipeline) -> None:
     with pytest.raises(ConfigurationError, match="connector of the database sends") as refused:
         Publisher(changes.contract, changes.settings).open()
     assert refused.value.where.endswith("contract.yaml")
-
-
-def test_rules_judge_the_row_and_not_what_is_deleted(changes: Pipeline) -> None:
-    file = changes.folder / "contract.yaml"
-    rules = [{"name": "named", "field": "name", "required": True}]
-    file.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text()), "rules": rules}, sort_keys=False))
-    sender = Sender(changes)
-    for number in (1, 2, 3):
-        sender.send(number, change("c", row(number) if number < 3 else row(number, name=None)))
-    sender.delete(2)
-    changes.stream()
-    assert [set(found) for found in both(changes)] == [{"1"}, {"1"}]
-    assert [headers(one)["contracts.reason"] for one in changes.dead_letters()] == ["RULE:named"]
