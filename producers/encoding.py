@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any, Protocol, Self
 
 from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.quality.judge import Judge
 from avro_data_contracts.contracts.registry.client import Registry
 from avro_data_contracts.producers import serializer
@@ -55,7 +56,19 @@ class Encoder:
 
     @classmethod
     def of(cls, contract: Contract, registry: Registry) -> Self:
-        """Look the schemas up.  Raises as `serializer.of`."""
+        """Look the schemas up.
+
+        Raises:
+            ConfigurationError: a connector sends the records, or as `serializer.of`.
+            ServiceError: as `serializer.of`.
+        """
+        if contract.envelope is not None:
+            raise ConfigurationError(
+                f"the records are {contract.envelope} envelopes, which the connector of the database sends",
+                where=contract.file,
+                path="envelope",
+                fix="change the row in the database; or remove `envelope:`, and have a program send the rows",
+            )
         place = contract.spec.producer.schema_id
         value = serializer.of(contract.value, registry, place)
         return cls(contract, value, serializer.of(contract.key, registry, place) if contract.key else None)

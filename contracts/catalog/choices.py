@@ -32,6 +32,12 @@ class Tombstones(StrEnum):
     delete = "delete"
 
 
+class Envelope(StrEnum):
+    """What stands around the rows of a topic: Debezium's record of a change, with the row before and after it."""
+
+    debezium = "debezium"
+
+
 class SchemaIdPlace(StrEnum):
     """Where the producer puts the schema id: in front of key and value, or in headers of the message."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import (
@@ -25,10 +26,13 @@ from pydantic import (
     model_validator,
 )
 
+from avro_data_contracts.contracts.avro import connect
 from avro_data_contracts.contracts.avro.nodes import Record, Schema
 from avro_data_contracts.contracts.avro.writing import to_json
+from avro_data_contracts.contracts.catalog import envelope
 from avro_data_contracts.contracts.catalog.choices import (
     Compatibility,
+    Envelope,
     LintLevel,
     SchemaIdPlace,
     SubjectStrategy,
@@ -226,6 +230,7 @@ class ContractSpec(Spec):
     dead_letter: DeadLetterSpec = DeadLetterSpec()
     sinks: SinksSpec = SinksSpec()
     tombstones: Tombstones = Tombstones.reject
+    envelope: Envelope | None = None
     rules: list[RuleSpec] = Field(default_factory=list)
     consumers: list[ConsumerSpec] = Field(default_factory=list)
     lint: dict[str, Annotated[list[LintSpec], BeforeValidator(_as_list)]] = Field(default_factory=dict)
@@ -259,6 +264,15 @@ class ContractSpec(Spec):
     def _has_a_key(cls, value: Tombstones, info: ValidationInfo) -> Tombstones:
         if value is Tombstones.delete and not info.data.get("key"):
             raise ValueError("delete needs a key schema (key: key.avsc) with the primary key in it")
+        return value
+
+    @field_validator("envelope")
+    @classmethod
+    def _has_the_key_of_its_rows(cls, value: Envelope | None, info: ValidationInfo) -> Envelope | None:
+        if value is not None and not info.data.get("key"):
+            raise ValueError(f"{value} needs the schema of its key (key: key.avsc): a delete has nothing but the key")
+        if value is not None and info.data.get("source") is not None:
+            raise ValueError(f"{value} and `source` exclude each other, because the connector sends the records")
         return value
 
 
@@ -359,6 +373,7 @@ class Contract:
         siblings: the other contracts of the topic, each with a record of its own, by name.
         said: the keys that contract.yaml itself has; the others are defaults, or what a sibling says.
         views: of its records, by name.
+        unwrapped: whether `value` is what was inside of the envelope that `spec` names (see `rows` and `keys`).
     """
 
     name: str
@@ -370,6 +385,7 @@ class Contract:
     siblings: tuple[Sibling, ...] = ()
     said: frozenset[str] = frozenset()
     views: tuple[View, ...] = ()
+    unwrapped: bool = False
 
     @property
     def topic(self) -> str:
@@ -399,14 +415,40 @@ class Contract:
 
     @property
     def deletes(self) -> bool:
-        """Whether a record without a value deletes the row of its key."""
-        return self.spec.tombstones is Tombstones.delete and bool(self.sinks)
+        """Whether a record without a value deletes the row of its key; in an envelope, deletes do too."""
+        return (self.spec.tombstones is Tombstones.delete or self.spec.envelope is not None) and bool(self.sinks)
+
+    @property
+    def envelope(self) -> Envelope | None:
+        """What is around the rows in `value`; None if `value` is the row itself."""
+        return None if self.unwrapped else self.spec.envelope
+
+    @cached_property
+    def rows(self) -> Contract:
+        """The contract as its tables, rules and consumers see it: the row in place of its envelope."""
+        if self.envelope is None:
+            return self
+        if not envelope.is_one(self.value.schema):  # a version of the registry from before the envelope
+            return replace(self, unwrapped=True)
+        key = replace(self.key, schema=connect.typed(self.key.schema)) if self.key else None
+        value = replace(self.value, schema=envelope.row(self.value.schema))
+        return replace(self, key=key, value=value, unwrapped=True)
+
+    @cached_property
+    def reader(self) -> Schema:
+        """The schema that records are read with: that of the value, or the part of an envelope that makes rows."""
+        return self.value.schema if self.envelope is None else envelope.reader(self.value.schema)
 
     @property
     def keys(self) -> Contract:
         """The contract with its key in place of the value, to decode the keys of tombstones as values."""
-        assert self.key is not None
-        return replace(self, value=self.key, rules=(), siblings=(), views=())
+        key = self.rows.key
+        assert key is not None
+        return replace(self, value=key, rules=(), siblings=(), views=(), unwrapped=True)
+
+    def rows_of(self, schema: Schema) -> Schema:
+        """The rows' schema in another version of the value's; the version itself if it is not in the envelope."""
+        return envelope.row(schema) if self.envelope and envelope.is_one(schema) else schema
 
     @property
     def subjects(self) -> tuple[Subject, ...]:

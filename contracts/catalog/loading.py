@@ -14,7 +14,15 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Literal
 
-from avro_data_contracts.contracts.catalog import excerpt, primary_keys, sharing, source_fields, view_files, yaml_text
+from avro_data_contracts.contracts.catalog import (
+    enveloped,
+    excerpt,
+    primary_keys,
+    sharing,
+    source_fields,
+    view_files,
+    yaml_text,
+)
 from avro_data_contracts.contracts.catalog.contract import Contract, ContractSpec, Subject, types_of
 from avro_data_contracts.contracts.catalog.folder import (
     CONTRACT_FILE,
@@ -306,12 +314,13 @@ class _Reading:
             value = self._subject(name, path, spec, "value", shared)
             if value is None or (spec.key and key is None):
                 return
-            rules = reading.read(spec.rules, value.schema, lambda *at: (where, self._line(path, "rules", *at)))
+            contract = Contract(name, where, spec, key, value, said=frozenset(spec.model_fields_set))
+            enveloped.check(contract)
+            rows = contract.rows.value.schema
+            rules = reading.read(spec.rules, rows, lambda *at: (where, self._line(path, "rules", *at)))
             views = view_files.read(self.views.get(path, {}), self.files.texts, self.root, path, spec)
-            contract = Contract(
-                name, where, spec, key, value, rules, said=frozenset(spec.model_fields_set), views=views
-            )
-            primary_keys.check(contract)
+            contract = replace(contract, rules=rules, views=views)
+            primary_keys.check(contract.rows)
             source_fields.check(contract)
         except ConfigurationError as error:
             if error.file == where and error.path and not error.line:

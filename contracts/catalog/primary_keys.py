@@ -101,43 +101,49 @@ def _check_tombstones(contract: Contract) -> None:
     """A tombstone has only a key, which must name one row in each store."""
     assert contract.key is not None
     schema, values = contract.key.schema, contract.value.schema
+    enveloped = contract.spec.envelope
+    said, or_reject = "tombstones: delete", ", or set reject"
+    if enveloped is not None:
+        said, or_reject = f"envelope: {enveloped}", ""
     root = schema.resolve(schema.root)
     if not isinstance(root, Record):
         raise ConfigurationError(
-            "tombstones: delete needs a record as its key",
+            f"{said} needs a record as its key",
             **_at(contract.key, root),
-            fix="wrap the type in a record, or set reject",
+            fix=f"wrap the type in a record{or_reject}",
         )
     for sink in contract.sinks:
         if sink.appends:
             raise ConfigurationError(
-                f"tombstones: delete finds no row in sinks.{sink.kind}, where each event has a row of its own",
+                f"{said} finds no row in sinks.{sink.kind}, where each event has a row of its own",
                 file=contract.file,
-                path="tombstones",
-                fix="set reject, and the tombstones become dead letters; or write `mode: upsert`",
+                path="tombstones" if enveloped is None else f"sinks.{sink.kind}.mode",
+                fix="write `mode: upsert`"
+                if enveloped
+                else "set reject, and the tombstones become dead letters; or write `mode: upsert`",
             )
         if len(sink.table) > (longest := _LONGEST_TABLE - len(DELETIONS)):
             raise ConfigurationError(
-                f"tombstones: delete needs a table <table>{DELETIONS}, but the name {sink.table} is too long",
+                f"{said} needs a table <table>{DELETIONS}, but the name {sink.table} is too long",
                 file=contract.file,
                 path=f"sinks.{sink.kind}.table",
-                fix=f"name a table of at most {longest} characters in sinks.{sink.kind}, or set reject",
+                fix=f"name a table of at most {longest} characters in sinks.{sink.kind}{or_reject}",
             )
         for column in sink.primary_key:
             field = root.by_name.get(column)
             if field is None:
                 raise ConfigurationError(
-                    f"tombstones: delete needs the primary key in the record's key, which has no field {column!r}",
+                    f"{said} needs the primary key in the record's key, which has no field {column!r}",
                     **_at(contract.key, root),
-                    fix=f"add the field ({sink.kind}.primary_key is {', '.join(sink.primary_key)}), or set reject",
+                    fix=f"add the field ({sink.kind}.primary_key is {', '.join(sink.primary_key)}){or_reject}",
                 )
             nodes = schema.resolve(field.type), values.resolve(contract.value.record.by_name[column].type)
             mine, theirs = map(shapes.type_name, nodes)
             if mine != theirs or nodes[0].type != nodes[1].type or mine not in _DELETABLE:
                 raise ConfigurationError(
-                    f"tombstones: delete cannot find rows by {column!r}, {mine} in the key and {theirs} in the value",
+                    f"{said} cannot find rows by {column!r}, {mine} in the key and {theirs} in the value",
                     **_at(contract.key, field),
-                    fix=f"give both the same type, one of {', '.join(sorted(_DELETABLE))}; or set reject",
+                    fix=f"give both the same type, one of {', '.join(sorted(_DELETABLE))}{or_reject}",
                 )
 
 

@@ -48,12 +48,12 @@ def _of_topic(several: Sequence[Contract]) -> Iterator[tuple[str, ConfigurationE
         for other in before:
             if error := _clash(one, other):
                 yield one.name, error
-        if one.spec.tombstones is Tombstones.delete:
+        if one.spec.tombstones is Tombstones.delete or one.spec.envelope is not None:
             yield (
                 one.name,
                 _error(
                     one,
-                    "tombstones",
+                    "tombstones" if one.spec.envelope is None else "envelope",
                     f"the topic {one.topic} has several contracts, and a record without a value has no type: nobody "
                     "can say whose row it deletes",
                     "give the type a topic of its own, or send an event that says that it is deleted",

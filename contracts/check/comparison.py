@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from avro_data_contracts.contracts.avro import connect
 from avro_data_contracts.contracts.avro.nodes import Record
 from avro_data_contracts.contracts.avro.paths import field_at
 from avro_data_contracts.contracts.avro.writing import described_alike, first_difference, normalised
@@ -40,6 +41,10 @@ def _same(old: Subject, new: Subject) -> bool:
 def _fields(subject: Subject) -> tuple[str, ...]:
     root = subject.schema.resolve(subject.schema.root)
     return tuple(root.by_name) if isinstance(root, Record) else ()
+
+
+def _typed(subject: Subject | None) -> Subject | None:
+    return None if subject is None else replace(subject, schema=connect.typed(subject.schema))
 
 
 def pairs(old: Contract, new: Contract) -> list[tuple[Subject | None, Subject | None]]:
@@ -84,15 +89,23 @@ class ContractComparison:
             self._known[other.name] = _same(one, other)
         return self._known[other.name]
 
-    @property
+    @cached_property
     def _pairs(self) -> list[tuple[Subject | None, Subject | None]]:
-        return pairs(self.old, self.new)
+        found = pairs(self.old, self.new)
+        if self.new.spec.envelope is None:
+            return found
+        # So that a change of Debezium's types counts as the change of a logical type.
+        return [(_typed(before), _typed(after)) for before, after in found]
 
     @cached_property
     def impact(self) -> Impact:
-        value = self.old.value
-        history = self._history(value)
-        return impact.of(self.old, self.new, history, self._between(value, self.new.value), self._compared)
+        old, new = self.old.rows, self.new.rows
+        history = self._history(self.old.value)
+        if old.unwrapped:  # what reads the topic reads the rows
+            history = tuple(replace(one, schema=self.old.rows_of(one.schema)) for one in history)
+        found = changes.between(old.value.schema, new.value.schema) if old.unwrapped or new.unwrapped else None
+        between = self._between(self.old.value, self.new.value) if found is None else found
+        return impact.of(old, new, history, between, self._compared)
 
     def findings(self) -> Iterator[Finding]:
         """All findings, whether approved or not."""
@@ -161,6 +174,8 @@ class ContractComparison:
         # Kept only for this comparison: `histories` may parse each time, so as not to hold all of them in memory.
         if subject.name not in self._histories:
             found = self.histories.get(subject.name) or (Earlier("the version before", subject.schema),)
+            if self.new.spec.envelope is not None:
+                found = tuple(replace(one, schema=connect.typed(one.schema)) for one in found)
             self._histories[subject.name] = found
         return self._histories[subject.name]
 
@@ -234,9 +249,10 @@ class ContractComparison:
             for refusal in table.migration.refusals if not table.view else ():
                 message = f"{table.kind} {table.table}: {refusal.why}"
                 in_schema = refusal.column and not refusal.at
-                node = field_at(self.new.value.schema, refusal.column) if in_schema else None
+                rows = self.new.rows.value
+                node = field_at(rows.schema, refusal.column) if in_schema else None
                 if node is not None:
-                    file, line, column = position_of(self.new.value, node, "type")
+                    file, line, column = position_of(rows, node, "type")
                     yield self._finding(
                         "COLUMN_CANNOT_CHANGE", message, refusal.fix, file, line, column,
                         refusal.column, self.new.value.name,

@@ -35,7 +35,7 @@ from avro_data_contracts.contracts.compat.changes import Change, Kind
 from avro_data_contracts.contracts.compat.levels import BACKWARD, FORWARD, LEVELS
 from avro_data_contracts.contracts.stores.table import Table
 from avro_data_contracts.contracts.tables import layout
-from avro_data_contracts.contracts.tables.existing import existing
+from avro_data_contracts.contracts.tables.existing import existing, other_rows
 from avro_data_contracts.contracts.tables.layout import Migration, Note, NoteKind
 
 
@@ -174,7 +174,9 @@ def _tables(old: Contract, new: Contract, history: Sequence[Earlier]) -> Iterato
     for sink in new.sinks:
         was = before.pop(sink.kind, None)
         wanted = layout.wanted(new, sink)
-        if isinstance(wanted, Table):
+        if refusal := other_rows(old, new, sink):
+            migration = Migration(refusals=(refusal,))
+        elif isinstance(wanted, Table):
             table_before = existing(old, history, sink) or (existing(old, history, was) if was else None)
             migration = layout.migrate(table_before, wanted)
         else:

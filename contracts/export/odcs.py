@@ -112,6 +112,7 @@ def of(contract: Contract, bootstrap: str = "", text: str = "") -> dict[str, Any
         document["slaProperties"] = [{"property": "retention", "value": value, "unit": "d"}]
     document["customProperties"] = _properties(
         compatibility=contract.compatibility.value,
+        envelope=contract.spec.envelope.value if contract.spec.envelope else "",
         kafka=None
         if spec.kafka.external
         else {"partitions": spec.kafka.partitions, "config": dict(spec.kafka.config)},
@@ -145,7 +146,7 @@ def plain(value: Any) -> Any:
 
 def _value(contract: Contract) -> dict[str, Any]:
     """The value; one that is not a record is one property `value`."""
-    found = _object(contract.value, contract, VALUE)
+    found = _object(contract.rows.value, contract, VALUE)
     keys = {name: number for number, name in enumerate(_identifying(contract), start=1)}
     for one in found["properties"]:
         if one["name"] in keys:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from avro_data_contracts.contracts.catalog.findings import Severity
-from avro_data_contracts.contracts.lint import consumers, names, tables, types, views
+from avro_data_contracts.contracts.lint import consumers, envelopes, names, tables, types, views
 from avro_data_contracts.contracts.lint.scope import Example, Rule
 
 _ERROR, _WARNING = Severity.error, Severity.warning
@@ -21,6 +21,10 @@ def _schema(text: str) -> Example:
 
 def _contract(text: str) -> Example:
     return Example("contract", text)
+
+
+def _row(text: str) -> Example:
+    return Example("row", text)
 
 
 def _view(sql: str) -> Example:
@@ -339,6 +343,18 @@ RULES: Final[tuple[Rule, ...]] = (
         _contract("consumers: [{name: billing, fields: [totl]}]"),
         _contract("consumers: [{name: billing, fields: [id]}]"),
         consumers.consumer_fields, of_contract=True,
+    ),
+    Rule(
+        "ENVELOPE_TYPE", _WARNING,
+        "In a Debezium envelope, types that a logical type of Avro says too become columns of that type. All others "
+        "stay the number, text, bytes or record that Debezium writes (docs/how-to/debezium.md).",
+        "change the connector's settings or the column's type, if another type serves you better",
+        _row('{"name": "paid_at", "type": {"type": "string", "connect.version": 1, '
+             '"connect.name": "io.debezium.time.ZonedTimestamp"}}'),
+        _row('{"name": "paid_at", "type": {"type": "long", "connect.version": 1, '
+             '"connect.name": "io.debezium.time.MicroTimestamp"}}'),
+        envelopes.types_left, of_contract=True,
+        in_use="read it as what it is, and switch the rule off for that field",
     ),
     Rule(
         "VIEW_SQL", _ERROR,

@@ -40,8 +40,8 @@ class Example:
     """A text that breaks a rule, or keeps it, inside a contract that is otherwise valid.
 
     Args:
-        kind: `field` (a field of the value), `schema` (value.avsc), `contract` (keys of contract.yaml) or `view` (a
-            file of `views/`).
+        kind: `field` (a field of the value), `row` (a field of the rows in a Debezium envelope), `schema`
+            (value.avsc), `contract` (keys of contract.yaml) or `view` (a file of `views/`).
         text: JSON, or YAML for a contract, or SQL for a view.
         times: the number of such fields, each with its number in place of `%d`.
     """
@@ -121,15 +121,16 @@ class Scope:
 
 @dataclass(frozen=True)
 class ContractScope(Scope):
-    """A contract with its own schemas."""
+    """A contract with its own schemas, as its tables see it (`Contract.rows`)."""
 
     contract: Contract
     texts: Texts
 
     @classmethod
     def of_contract(cls, contract: Contract, texts: Texts) -> ContractScope:
-        own = Scope.of(*contract.subjects)
-        return cls(own.subjects, own.nodes, contract, texts)
+        rows = contract.rows  # of an envelope, nobody here decides more than the rows
+        own = Scope.of(*rows.subjects)
+        return cls(own.subjects, own.nodes, rows, texts)
 
     @property
     def value(self) -> Schema:

@@ -47,6 +47,14 @@ def made(contract: Contract, goals: Sequence[Goal]) -> Make:
     Args:
         goals: each is the requirement of a rule, and whether it holds.
     """
+    if contract.envelope is not None:
+        raise ConfigurationError(
+            f"no samples are made of what is in a {contract.envelope} envelope, because only the connector knows "
+            "what it would send",
+            where=contract.file,
+            path="envelope",
+            fix="take records of the topic; in Python, `records(contract.rows)` makes rows",
+        )
     found: list[Make] = []
 
     def make(chance: Chance) -> Any:

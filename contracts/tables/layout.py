@@ -45,7 +45,7 @@ def of(contract: Contract, sink: SinkSpec) -> Table:
 def wanted(contract: Contract, sink: SinkSpec) -> Table | tuple[Refusal, ...]:
     """Return the table that `sink` declares, or every reason why it cannot be created, or why the stream cannot write
     to it.  The stream, `check` and `tables` use this; `lint` uses each kind of refusal by itself."""
-    return _wanted(contract.value.record, contract.value.schema, sink)
+    return _wanted(contract.rows.value.record, contract.rows.value.schema, sink)
 
 
 def _wanted(
@@ -97,7 +97,8 @@ def where(contract: Contract, refusal: Refusal) -> str:
     """The file that a refusal is about, with the line if a field is meant."""
     if refusal.at or not refusal.column:
         return contract.file
-    file, line, _ = position_of(contract.value, contract.value.record.by_name[refusal.column])
+    rows = contract.rows.value
+    file, line, _ = position_of(rows, rows.record.by_name[refusal.column])
     return f"{file}:{line}"
 
 

@@ -15,7 +15,7 @@ from avro_data_contracts.contracts.catalog.predecessors import predecessors
 from avro_data_contracts.contracts.stores.spec import SinkSpec
 from avro_data_contracts.contracts.stores.table import Table
 from avro_data_contracts.contracts.tables import layout
-from avro_data_contracts.contracts.tables.existing import existing
+from avro_data_contracts.contracts.tables.existing import existing, other_rows
 from avro_data_contracts.contracts.tables.layout import Migration, Note, NoteKind
 from avro_data_contracts.contracts.tables.wording import told
 from avro_data_contracts.contracts.terminal import clean
@@ -99,7 +99,9 @@ def between(
             owner = before.get(key)
             own = predecessor.get(contract.name)
             was = _table(owner[0] if owner else None, own, sink, histories)
-            found.append(Needed(contract.name, *key, _migration(was, contract, sink)))
+            refusal = other_rows(owner[0], contract, sink) if owner else None
+            migration = Migration(refusals=(refusal,)) if refusal else _migration(was, contract, sink)
+            found.append(Needed(contract.name, *key, migration))
             if own is None or not own.deletes or owner is None:
                 found += _deletions(contract, sink)
         own = predecessor.get(contract.name)

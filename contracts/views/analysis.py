@@ -78,7 +78,7 @@ def analyse(contract: Contract, view: View) -> Analysis:
     found = statement.parse(view.sql)
     if isinstance(found, Problem):
         return Analysis(view, None, (), (), "", (found,))
-    schema = contract.value.schema
+    schema = contract.rows.value.schema
     record = schema.resolve(schema.root)
     if not isinstance(record, Record):  # perhaps long ago
         what = "the value of the contract is not a record"

@@ -37,7 +37,11 @@ def problems(contract: Contract, view: View, found: Statement) -> Iterator[Probl
             yield Problem(Rule.kind, f"the stream does not run a view of a view ({named}) yet", fix, *at)
         else:
             yield Problem(Rule.column, f"there is no {named} here; a view reads its own contract", fix, *at)
-    if contract.spec.tombstones is Tombstones.delete:
+    if contract.spec.envelope is not None:
+        what = f"with `envelope: {contract.spec.envelope}` in the contract, a deleted row would stay in the view"
+        fix = "remove the view, and query the table of the contract"
+        yield Problem(Rule.kind, f"{what}; the stream does not run views of an envelope yet", fix, *at)
+    elif contract.spec.tombstones is Tombstones.delete:
         what = "with `tombstones: delete` in the contract, a deleted row would stay in the view"
         yield Problem(Rule.kind, f"{what}; the stream does not delete rows of views yet", "set reject", *at)
 

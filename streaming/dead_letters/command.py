@@ -12,7 +12,7 @@ import typer
 from avro_data_contracts.contracts import logs
 from avro_data_contracts.contracts.catalog import loading
 from avro_data_contracts.contracts.errors import EXIT_FINDINGS, EXIT_OK, ConfigurationError
-from avro_data_contracts.streaming.decode.reasons import Reason
+from avro_data_contracts.streaming.decode.reasons import codes
 
 if TYPE_CHECKING:
     from avro_data_contracts.contracts.catalog.contract import Contract
@@ -51,11 +51,10 @@ class Wanted:
     def choose(self, contract: Contract, letters: Iterable[Letter]) -> list[Letter]:
         """Return the selected letters.  Raises ConfigurationError when none is at `at`, or a code does not exist."""
         letters = list(letters)
-        codes = {*(str(one) for one in Reason), *(rule.reason for rule in contract.rules)}
-        codes |= {one.reason for one in letters}
-        if unknown := sorted(self.reasons - codes):
+        known = {*codes(contract), *(one.reason for one in letters)}
+        if unknown := sorted(self.reasons - known):
             words = f"there is no code {', '.join(unknown)}"
-            raise ConfigurationError(words, where="--reason", fix=f"use one of {', '.join(sorted(codes))}")
+            raise ConfigurationError(words, where="--reason", fix=f"use one of {', '.join(sorted(known))}")
         if self.at is not None and not any(self.at in (str(one.origin), str(one.at)) for one in letters):
             raise ConfigurationError(
                 f"there is no dead letter of {self.at}", where="--at", fix="`dlq show` lists the places"

@@ -1,7 +1,8 @@
 """Decodes batches and their tombstones, with the known schemas or after looking the schemas up.
 
 When the contract says that a tombstone deletes the row of its key, a decoded batch also has the column `tombstone`:
-the key's fields, null for all other records.  Exactly one of `record`, `tombstone` and `reason` is not null.
+the key's fields, null for all other records.  Exactly one of `record`, `tombstone` and `reason` is not null.  In an
+envelope, the record of a delete is a tombstone too.
 
 The reason of a record that concerns another contract of the topic is `OF_ANOTHER`.
 """
@@ -17,7 +18,7 @@ from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.registry.client import Registry
 from avro_data_contracts.streaming.decode import decoder, framing
 from avro_data_contracts.streaming.decode.framing import SchemaKey
-from avro_data_contracts.streaming.decode.reasons import OF_ANOTHER, OF_NOBODY, Reason
+from avro_data_contracts.streaming.decode.reasons import DELETES, OF_ANOTHER, OF_NOBODY, ChangeReason, Reason
 from avro_data_contracts.streaming.decode.writer_schemas import LookedUp, Writer, Writers
 
 TOMBSTONE = "tombstone"
@@ -47,6 +48,7 @@ class Decoding:
         self._values, self._value_writers = decoder.Decoder(contract), Writers(registry, contract)
         self._leads = contract.leads
         self._keys: decoder.Decoder | None = None
+        self._enveloped = contract.envelope is not None
         if contract.deletes:
             self._keys = decoder.Decoder(contract.keys, framing.KEY_HEADER)
             self._key_writers = Writers(registry, contract.keys)
@@ -79,7 +81,9 @@ class Decoding:
         of_values = self._value_writers.of(decoder.schema_ids(batch), asked.values)
         of_keys = None
         if self._keys is not None:
-            found = decoder.schema_ids(_keys_of_tombstones(batch), framing.KEY_HEADER)
+            # In an envelope, only the decoded record says whether it deletes.
+            deletions = batch if self._enveloped else batch.where(F.col("value").isNull())
+            found = decoder.schema_ids(deletions.withColumn("value", F.col("key")), framing.KEY_HEADER)
             of_keys = self._key_writers.of(found, asked.keys)
         return self._decoded(batch, of_values, of_keys)
 
@@ -93,23 +97,23 @@ class Decoding:
         judged = values.withColumnsRenamed({name: f"_{name}" for name in _JUDGED}).withColumn(
             "_value", F.col("value")
         )
+        tombstone = F.col("_reason").eqNullSafe(Reason.NULL_VALUE.value)
+        dead = tombstone | F.col("_reason").eqNullSafe(DELETES)
         keys = self._keys.decode(
-            judged.withColumn("value", F.when(F.col("_value").isNull(), F.col("key"))),
+            judged.withColumn("value", F.when(dead, F.col("key"))),
             of_keys,
             of_keys.unknown,
         )
-        dead = F.col("_reason").eqNullSafe(Reason.NULL_VALUE.value)
-        because = F.when(F.col("key").isNull(), F.lit("a tombstone without a key deletes no row")).otherwise(
-            F.concat(F.lit("the key of a tombstone: "), F.col("detail"))
+        what = F.when(tombstone, F.lit("a tombstone")).otherwise(F.lit("a delete"))
+        lacks_key, lost = F.col("key").isNull(), F.lit(ChangeReason.CHANGE_WITHOUT_KEY.value)
+        reason = F.when(lacks_key & ~tombstone, lost).otherwise(F.col("reason"))
+        because = F.when(lacks_key, F.concat(what, F.lit(" without a key deletes no row"))).otherwise(
+            F.concat(F.lit("the key of "), what, F.lit(": "), F.col("detail"))
         )
         return keys.select(
             *(F.col("_value").alias("value") if name == "value" else F.col(name) for name in batch.columns),
             F.col("_record").alias("record"),
             F.when(dead, F.col("record")).alias(TOMBSTONE),
-            F.when(dead, F.col("reason")).otherwise(F.col("_reason")).alias("reason"),
+            F.when(dead, reason).otherwise(F.col("_reason")).alias("reason"),
             F.when(dead, because).otherwise(F.col("_detail")).alias("detail"),
         )
-
-
-def _keys_of_tombstones(batch: DataFrame) -> DataFrame:
-    return batch.where(F.col("value").isNull()).withColumn("value", F.col("key"))

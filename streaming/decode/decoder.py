@@ -21,10 +21,12 @@ from pyspark.sql.avro.functions import from_avro
 
 from avro_data_contracts.contracts.avro import parsing
 from avro_data_contracts.contracts.avro.logical import logical_of, max_precision
+from avro_data_contracts.contracts.avro.writing import to_json
 from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.catalog.envelope import AFTER
 from avro_data_contracts.contracts.quality.rules import Rule
 from avro_data_contracts.contracts.stores.types import MOST_DIGITS
-from avro_data_contracts.streaming.decode import framing, rules, strict, values
+from avro_data_contracts.streaming.decode import debezium, framing, rules, strict, values
 from avro_data_contracts.streaming.decode.framing import SchemaKey
 from avro_data_contracts.streaming.decode.reasons import Reason
 from avro_data_contracts.streaming.decode.strict import StrictReader
@@ -86,7 +88,7 @@ class Decoder:
         )
         return judged.select(
             *frame.columns,
-            F.when(F.col("_verdict").isNull(), F.col("_envelope.value")).alias("record"),
+            F.when(F.col("_verdict").isNull(), self._record(F.col("_envelope.value"))).alias("record"),
             F.col("_verdict.reason").alias("reason"),
             F.col("_verdict.detail").alias("detail"),
         )
@@ -94,7 +96,7 @@ class Decoder:
     def _expressions(
         self, frame: DataFrame, writers: Mapping[SchemaKey, Writer], unknown: str | None
     ) -> tuple[Column, Column, Column]:
-        reader = self._contract.value.schema
+        reader, rows = self._contract.reader, self._contract.rows
         texts = sorted({writer.text for writer in writers.values() if writer.reason is None})
         numbers = {text: number for number, text in enumerate(texts)}
         programs = {text: strict.program(parsing.parse_stored(text), reader) for text in texts}
@@ -105,11 +107,17 @@ class Decoder:
             {key: (one.reason, one.detail) for key, one in writers.items() if one.reason is not None},
             unknown,
         )
-        record = F.col("_envelope.value")
-        flaws = values.flaws(reader, record) + values.flaws_of_key(self._contract, record)
+        read = F.col("_envelope.value")
+        record = self._record(read)
+        changes = [] if self._contract.envelope is None else debezium.verdicts(rows.value.schema, read)
+        flaws = values.flaws(rows.value.schema, record) + values.flaws_of_key(rows, record)
         broken = rules.broken(self._contract.rules, record)
-        envelope = _envelope(texts, self._contract.value.schema_text)
-        return strict_reader.read(), _once(envelope), _once(_verdict(flaws, broken))
+        envelope = _envelope(texts, to_json(reader))
+        return strict_reader.read(), _once(envelope), _once(_verdict(changes, flaws, broken))
+
+    def _record(self, read: Column) -> Column:
+        """Return the row in what was read."""
+        return read if self._contract.envelope is None else read.getField(AFTER)
 
 
 def _with_headers(frame: DataFrame) -> DataFrame:
@@ -177,12 +185,18 @@ def _once(column: Column) -> Column:
     return F.when(F.spark_partition_id() >= 0, column)
 
 
-def _verdict(flaws: Iterable[tuple[Column, str]], broken: Iterable[tuple[Column, Rule]]) -> Column:
+def _verdict(
+    changes: Iterable[tuple[Column, str, str]],
+    flaws: Iterable[tuple[Column, str]],
+    broken: Iterable[tuple[Column, Rule]],
+) -> Column:
     """Return a struct (reason, detail), null for a good record.  The first condition that holds decides."""
     read = F.struct(F.col("_read.reason").alias("reason"), F.col("_read.detail").alias("detail"))
     chain = F.when(F.col("_read.reason").isNotNull(), read)
     complete = F.col("_envelope.end").eqNullSafe(F.lit(SENTINEL))
     chain = chain.when(~complete, _because(Reason.DECODE_ERROR, _NO_RECORD))
+    for condition, reason, words in changes:
+        chain = chain.when(condition, _because(reason, words))
     for flaw, words in flaws:
         chain = chain.when(flaw, _because(Reason.DECODE_ERROR, words))
     for condition, rule in broken:

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from avro_data_contracts.contracts.avro import connect
 from avro_data_contracts.contracts.avro.nodes import Logical
 from avro_data_contracts.contracts.avro.writing import to_json
 from avro_data_contracts.contracts.catalog.contract import Contract
@@ -75,7 +76,7 @@ class Writers:
         self._registry = registry
         self._subject = contract.value.name
         self._contract = contract
-        self._reader = contract.value.schema_text
+        self._reader = to_json(contract.reader)
         self._known: dict[SchemaKey, Writer] = {}
         self._lock = threading.Lock()
 
@@ -169,7 +170,8 @@ class Writers:
             first = violations[0]
             detail = f"{name} cannot be read with the contract: {first.rule} at {first.path or 'the root'}"
             return Writer(key, "", Reason.INCOMPATIBLE_SCHEMA, detail)
-        if bent := next(filter(_is_bent, meanings.between(parsed, self._contract.value.schema)), None):
+        meant = parsed if self._contract.spec.envelope is None else connect.typed(parsed)
+        if bent := next(filter(_is_bent, meanings.between(meant, self._contract.reader)), None):
             detail = (
                 f"{name} gives values another meaning: {bent.path} is {bent.old} there, {bent.new} in the contract"
             )

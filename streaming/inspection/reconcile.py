@@ -2,7 +2,7 @@
 
 An event is in order in a store when it or a newer event wrote the row of its primary key.  A tombstone is in order
 when there is no such row, or a newer event wrote it.  Either is in order when the dead-letter topic holds it.  Plain
-clients and fastavro read the events, not the code that wrote them.
+clients and fastavro read the events, not the code that wrote them.  In an envelope, a delete counts as a tombstone.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ import fastavro
 from fastavro import _read_py
 
 from avro_data_contracts.contracts.avro import parsing
+from avro_data_contracts.contracts.avro.writing import to_json
 from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.catalog.envelope import AFTER, DELETE, OP, WRITES
 from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.registry.client import Registry
 from avro_data_contracts.contracts.settings import Settings
@@ -172,8 +174,8 @@ def reconcile(settings: Settings, contract: Contract, ranges: Ranges | None = No
         refused_by = {store for reason in reasons if (store := refusals.store_of(reason)) is not None}
         if len(refused_by) < len(reasons):
             continue
-        record = decoder.record(message.value(), topic.headers(message))
-        if message.value() is None and of_keys is not None:
+        deletes, record = decoder.change(message.value(), topic.headers(message))
+        if deletes and of_keys is not None:
             record = of_keys.record(message.key(), topic.headers(message))
             tombstones.add(position)
         if record is None:
@@ -219,7 +221,7 @@ class _Decoder:
     def __init__(self, settings: Settings, contract: Contract, header: str = framing.VALUE_HEADER) -> None:
         self._writers = Writers(Registry.from_settings(settings), contract)
         self._contract = contract
-        self._reader = fastavro.parse_schema(json.loads(contract.value.schema_text))
+        self._reader = fastavro.parse_schema(json.loads(to_json(contract.reader)))
         self._header = header
         self._found: dict[SchemaKey, Writer] = {}
         self._reads: dict[SchemaKey, Callable[[bytes], dict[str, Any]] | None] = {}
@@ -238,6 +240,13 @@ class _Decoder:
         if key not in self._found:
             self._found[key] = self._writers.of([key])[key]
         return self._found[key]
+
+    def change(self, value: bytes | None, headers: Headers | None) -> tuple[bool, dict[str, Any] | None]:
+        """Return whether the message deletes the row of its key, and the row that it writes, if there is one."""
+        record = self.record(value, headers)
+        if self._contract.envelope is None or record is None:
+            return value is None, record
+        return record[OP] == DELETE, record[AFTER] if record[OP] in WRITES else None
 
     def record(self, value: bytes | None, headers: Headers | None) -> dict[str, Any] | None:
         """Return the record, None when the value cannot be decoded."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from avro_data_contracts.contracts.catalog import queries
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.errors import ServiceError
-from avro_data_contracts.streaming.decode.reasons import Reason
+from avro_data_contracts.streaming.decode.reasons import codes
 from avro_data_contracts.streaming.run.families import Families
 from avro_data_contracts.streaming.run.gaps import Gap
 from avro_data_contracts.streaming.sinks import refusals
@@ -43,7 +43,7 @@ class Metrics:
                 self.families.failed.labels(self._contract, name, server)
         self.families.broken_off.labels(self._contract)
         of_stores = (refusals.reason(name) for name, _ in written)
-        self._reasons = {str(one) for one in (*Reason, *of_stores, *(rule.reason for rule in contract.rules))}
+        self._reasons = {*codes(contract), *of_stores}
         for reason in self._reasons:
             self.families.rejected.labels(self._contract, reason)
 

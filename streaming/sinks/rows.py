@@ -44,7 +44,8 @@ def of(
         cell_of: the store's own `cells.of`.
         more: columns that the rows have too, as they are.
     """
-    deletes, schema, record = TOMBSTONE in decoded.columns, contract.value.schema, contract.value.record
+    of_rows = contract.rows.value
+    deletes, schema, record = TOMBSTONE in decoded.columns, of_rows.schema, of_rows.record
     fields: list[tuple[str, tuple[str, ...], Cell]] = [
         (field.name, (field.name,), cell_of(schema, field)) for field in record.fields
     ]

@@ -58,6 +58,7 @@ def approved(rule: Rule, **more: Any) -> Texts_:
 
 #: What the words `in_use` of a rule say, done to its bad example.
 IN_USE: dict[str, Callable[..., Texts_]] = {
+    "ENVELOPE_TYPE": off,
     **dict.fromkeys(
         ("FIELD_NAME", "FIELD_CASE", "TYPE_NAME", "SYMBOL_NAME", "PARTITION_KEY", "TOPIC_NAME", "SUBJECT_NAME"), off
     ),
