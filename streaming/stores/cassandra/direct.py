@@ -38,7 +38,7 @@ class DirectWriter:
         columns = [column.name for column in table.all_columns]
         self._key = [columns.index(name) for name in table.sink.key]
         self._position = [columns.index(name) for name in EVENT_ORDER]
-        # Each with the session that prepared it; replaced as a whole, because an attempt that was abandoned may wake up
+        # Each with the session that prepared it, and replaced as a whole: an attempt that was abandoned may wake up
         # beside the next one.
         self._insert: tuple[Session, PreparedStatement] | None = None
         self._look: tuple[Session, PreparedStatement] | None = None
