@@ -15,6 +15,7 @@ from avro_data_contracts.contracts.catalog import loading
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.errors import EXIT_INTERRUPTED, EXIT_OK, ConfigurationError
 from avro_data_contracts.contracts.lineage import runs
+from avro_data_contracts.contracts.lineage.names import DEAD_LETTERS, TOPIC
 from avro_data_contracts.contracts.registry.address import Address
 from avro_data_contracts.contracts.sources.known import ways_to_tell
 from avro_data_contracts.producers import reporting
@@ -148,9 +149,9 @@ def produce(
         )
         with runs.of_producer(contract, configured, source.where) as lineage:
             report = run.to_the_end()
-            lineage.rows[runs.TOPIC] = report.produced
+            lineage.rows[TOPIC] = report.produced
             if reject is None:
-                lineage.rows[runs.DEAD_LETTERS] = report.refused.total()
+                lineage.rows[DEAD_LETTERS] = report.refused.total()
             lineage.error = str(report.error or "")
         progress.finish(report)
     told = reporting.document(report, contract, order, source, reject)

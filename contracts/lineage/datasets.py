@@ -11,7 +11,7 @@ from avro_data_contracts.contracts.avro.shapes import type_name
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.catalog.queries import of_view
 from avro_data_contracts.contracts.lineage import facets
-from avro_data_contracts.contracts.lineage.runs import DEAD_LETTERS
+from avro_data_contracts.contracts.lineage.names import DEAD_LETTERS
 from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.contracts.stores.known import store_of
 from avro_data_contracts.contracts.stores.position import POSITION

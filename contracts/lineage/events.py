@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.lineage import datasets, facets
 from avro_data_contracts.contracts.lineage.datasets import Dataset
-from avro_data_contracts.contracts.lineage.runs import DEAD_LETTERS, TOPIC
+from avro_data_contracts.contracts.lineage.names import DEAD_LETTERS, TOPIC
 from avro_data_contracts.contracts.settings import Settings
 
 _SPEC: Final = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/"

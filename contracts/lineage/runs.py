@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 # The functions load the events themselves: most runs tell nobody.
 
-#: The names of a producer's output, and of the dead letters among those of any run (see `Told.rows`).
-TOPIC, DEAD_LETTERS = "topic", "dead letters"
 #: Environment: the namespace of our jobs, as for every integration of OpenLineage.
 NAMESPACE: Final = "OPENLINEAGE_NAMESPACE"
 #: Environment: `NAMESPACE/JOB/RUN` of the run that started this process.
@@ -41,7 +39,7 @@ class Told:
 
     Attributes:
         id: `NAMESPACE/JOB/RUN`, for `PARENT` of a process that it starts; empty if nobody is told of the run.
-        rows: how many it wrote, by the names of its outputs.
+        rows: how many it wrote, by the names of its outputs (see `names`).
         error: why it failed, if no exception says so.
     """
 

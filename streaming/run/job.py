@@ -22,6 +22,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.errors import ConfigurationError, ServiceError
 from avro_data_contracts.contracts.lineage import runs
+from avro_data_contracts.contracts.lineage.names import DEAD_LETTERS
 from avro_data_contracts.contracts.registry.client import Registry
 from avro_data_contracts.contracts.registry.topics import Topics
 from avro_data_contracts.contracts.settings import Settings
@@ -175,7 +176,7 @@ class Job:
             try:
                 self._stream(available_now)
             finally:
-                told.rows |= {**self._written, runs.DEAD_LETTERS: self._rejected}
+                told.rows |= {**self._written, DEAD_LETTERS: self._rejected}
 
     def _stream(self, available_now: bool) -> None:
         self._progress.begin()

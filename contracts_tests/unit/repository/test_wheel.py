@@ -41,7 +41,7 @@ def test_twelve_packages_are_enough_for_the_command(environment: Environment, tm
 
 def test_extras_have_the_documented_names(environment: Environment) -> None:
     extras = set(re.findall(r"^Provides-Extra: (\S+)$", environment.facts, flags=re.MULTILINE))
-    assert extras == {"producer", "sample", "parquet", "zstd", "stream", "stack", "airflow", "dev"}
+    assert extras == {"producer", "sample", "parquet", "openlineage", "zstd", "stream", "stack", "airflow", "dev"}
 
 
 def test_change_gets_its_verdict_in_a_repository_that_has_only_schemas(
