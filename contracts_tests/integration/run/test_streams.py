@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import signal
 from pathlib import Path
@@ -114,65 +113,4 @@ def test_contracts_come_fail_change_and_go_while_the_others_stream(
         assert not said(log, "ended", steady.folder.name), "the steady stream was started again"
         process.terminate()
         assert ended(process, log, 120) == 0, log.read_text()
-    assert "Traceback" not in log.read_text()
-
-
-def test_files_that_are_refused_or_go_leave_every_stream_as_it_was(
-    stack: RunningStack, settings_of_stack: Settings, tmp_path: Path
-) -> None:
-    steady, log = made(settings_of_stack, None, tmp_path), tmp_path / "stream.log"
-    changes = beside(steady)
-    changes.register()
-    folder, aside = steady.settings.contracts_dir, tmp_path / "aside"
-    kept = tmp_path / "kept"
-    shutil.copytree(folder, kept)
-    # What the test itself sends and reads with, whatever happens to the files of the stream.
-    steady, changes = (
-        Pipeline(one.settings.model_copy(update={"contracts_dir": kept}), None, kept / one.folder.name)
-        for one in (steady, changes)
-    )
-    streamed = Pipeline(settings_of_stack, None, folder / steady.folder.name)
-    streamed.settings = steady.settings.model_copy(update={"contracts_dir": folder})
-    send(steady, 1)
-    send(changes, 2)
-    with running(stack, streamed, log, every=True) as process:
-        wait_for(lambda: (stored(steady), stored(changes)) == (names(1), names(2)), log)
-
-        # Its table would need another type.
-        file = folder / changes.folder.name / "value.avsc"
-        text = file.read_text()
-        schema = json.loads(text)
-        next(field for field in schema["fields"] if field["name"] == "phone")["type"] = "long"
-        file.write_text(json.dumps(schema))
-        process.send_signal(signal.SIGHUP)
-        wait_for(lambda: bool(said(log, "stream failed", changes.folder.name)), log)
-        assert "phone" in log.read_text().splitlines()[said(log, "stream failed", changes.folder.name)[-1]]
-        send(steady, 3)
-        wait_for(lambda: stored(steady) == names(1, 3), log)
-        file.write_text(text)
-        send(changes, 4)
-        wait_for(lambda: stored(changes) == names(2, 4), log)
-
-        # A contract comes that writes the table of another one.
-        clash = contract_in(folder)
-        file = clash / "contract.yaml"
-        file.write_text(file.read_text().replace(f"table: {clash.name}", f"table: {steady.folder.name}"))
-        wait_for(
-            lambda: f"already writes to the cassandra table spark_streams.{steady.folder.name}" in log.read_text(),
-            log,
-        )
-        send(steady, 5)
-        wait_for(lambda: stored(steady) == names(1, 3, 5), log)
-        shutil.rmtree(clash)
-
-        folder.rename(aside)
-        wait_for(lambda: "the folder does not exist" in log.read_text(), log)
-        send(steady, 6)
-        send(changes, 7)
-        wait_for(lambda: (stored(steady), stored(changes)) == (names(1, 3, 5, 6), names(2, 4, 7)), log)
-        aside.rename(folder)
-        process.terminate()
-        assert ended(process, log, 120) == 0, log.read_text()
-    assert not said(log, "stream failed", steady.folder.name)
-    assert not said(log, "the contract is gone", changes.folder.name)
     assert "Traceback" not in log.read_text()
