@@ -11,12 +11,19 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from avro_data_contracts.contracts.errors import EXIT_BUG, EXIT_FINDINGS, EXIT_OK, EXIT_USAGE
+from avro_data_contracts.contracts.errors import (
+    EXIT_BUG,
+    EXIT_FINDINGS,
+    EXIT_INTERRUPTED,
+    EXIT_OK,
+    EXIT_SERVICE,
+    EXIT_USAGE,
+)
 from avro_data_contracts.contracts.lineage import runs
 
 if TYPE_CHECKING:
@@ -25,6 +32,13 @@ if TYPE_CHECKING:
 # A task that times out waits for its command, which first finishes the batch that it is writing.
 GRACE_S = 60
 _KEPT_LINES = 40
+_KINDS: Final = {
+    EXIT_FINDINGS: "findings",
+    EXIT_USAGE: "wrong usage or configuration",
+    EXIT_SERVICE: "a service failed",
+    EXIT_BUG: "a bug",
+    EXIT_INTERRUPTED: "interrupted",
+}
 
 
 class Command(BaseOperator):
@@ -64,13 +78,9 @@ class Command(BaseOperator):
         *before, last = self.commands
         with runs.of_task(f"{self.dag_id}.{self.task_id}", self.owner) as told:
             self._told = told
-            try:
-                for command in before:
-                    self._run(command)
-                printed = self._run(last, self.stdin, quiet=self.as_json)
-            except AirflowException as error:
-                told.error = str(error)
-                raise
+            for command in before:
+                self._run(command)
+            printed = self._run(last, self.stdin, quiet=self.as_json)
         if not self.as_json:
             return None
         document = json.loads(printed)
@@ -123,6 +133,8 @@ class Command(BaseOperator):
         finally:
             _end(process)
         if code != EXIT_OK:
+            if self._told:
+                self._told.error = _without_data(code, words[0])
             raise _failure(code, line, errors, printed)
         return "".join(printed)
 
@@ -142,6 +154,13 @@ def _end(process: subprocess.Popen[str]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+def _without_data(code: int, command: str) -> str:
+    """What lineage says of a failure.  What the command printed may hold a value of a record, and so may its
+    arguments."""
+    kind = f"ended by signal {-code}" if code < 0 else _KINDS.get(code, "failed")
+    return f"python -m {command}: {kind} (exit {code})"
 
 
 def _failure(code: int, line: str, errors: Sequence[str], printed: Sequence[str]) -> AirflowException:

@@ -29,33 +29,41 @@ _SCALARS: Final[dict[str, dict[str, Any]]] = {
 
 
 def of(schema: Schema, node: AnyType) -> dict[str, Any]:
-    """Return the JSON Schema of a type.  A type inside itself is only named, by its `title`."""
-    return _of(schema, node, ())
+    """Return the JSON Schema of a type.
+
+    A record has its fields where it first is; inside itself and wherever it is again it is only named, by its
+    `title`.  So the document is no longer than the schema is, however its types refer to each other.
+    """
+    return _Writer(schema).of(node)
 
 
-def _of(schema: Schema, node: AnyType, around: tuple[str, ...]) -> dict[str, Any]:
-    node = schema.resolve(node)
-    if isinstance(node, Union):
-        return {"oneOf": [_of(schema, one, around) for one in node.branches]}
-    if isinstance(node, Array):
-        return {"type": "array", "items": _of(schema, node.items, around)}
-    if isinstance(node, Map):
-        return {"type": "object", "additionalProperties": _of(schema, node.values, around)}
-    found: dict[str, Any] = {"title": node.name} if isinstance(node, Named) else {}
-    if isinstance(node, Named) and node.doc:
-        found["description"] = node.doc
-    if isinstance(node, Enum):
-        return {**found, "type": "string", "enum": list(node.symbols)}
-    if isinstance(node, Record):
-        found["type"] = "object"
-        if node.fullname not in around:
-            inner = (*around, node.fullname)
-            found["properties"] = {one.name: _field(schema, one.type, one.doc, inner) for one in node.fields}
-            found["required"] = list(node.by_name)
-        return found
-    return {**found, **_SCALARS.get(type_name(node), {"type": "string"})}
+class _Writer:
+    def __init__(self, schema: Schema) -> None:
+        self._schema = schema
+        self._written: set[str] = set()
 
+    def of(self, node: AnyType) -> dict[str, Any]:
+        node = self._schema.resolve(node)
+        if isinstance(node, Union):
+            return {"oneOf": [self.of(one) for one in node.branches]}
+        if isinstance(node, Array):
+            return {"type": "array", "items": self.of(node.items)}
+        if isinstance(node, Map):
+            return {"type": "object", "additionalProperties": self.of(node.values)}
+        found: dict[str, Any] = {"title": node.name} if isinstance(node, Named) else {}
+        if isinstance(node, Named) and node.doc:
+            found["description"] = node.doc
+        if isinstance(node, Enum):
+            return {**found, "type": "string", "enum": list(node.symbols)}
+        if isinstance(node, Record):
+            found["type"] = "object"
+            if node.fullname not in self._written:
+                self._written.add(node.fullname)
+                found["properties"] = {one.name: self._field(one.type, one.doc) for one in node.fields}
+                found["required"] = list(node.by_name)
+            return found
+        return {**found, **_SCALARS.get(type_name(node), {"type": "string"})}
 
-def _field(schema: Schema, node: AnyType, doc: str | None, around: tuple[str, ...]) -> dict[str, Any]:
-    found = _of(schema, node, around)
-    return {**found, "description": doc} if doc else found
+    def _field(self, node: AnyType, doc: str | None) -> dict[str, Any]:
+        found = self.of(node)
+        return {**found, "description": doc} if doc else found

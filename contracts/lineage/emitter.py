@@ -9,12 +9,14 @@ import os
 import re
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
+
+from avro_data_contracts.contracts.lineage.receipts import Receipts
 
 if TYPE_CHECKING:
     from openlineage.client import OpenLineageClient
@@ -23,6 +25,8 @@ log = structlog.get_logger("lineage")
 
 #: How long the end of a run waits for its last event.
 WAIT_AT_THE_END_S: Final = 3.0
+#: How long its thread waits for answers, while the run goes on.
+PATIENCE_S: Final = 30.0
 _FILE: Final = "openlineage.yml"
 _PREFIX: Final = "OPENLINEAGE__TRANSPORT"
 #: An account in a URL.
@@ -45,7 +49,7 @@ class Emitter:
 
     Attributes:
         sent: events that arrived.
-        lost: events that did not.
+        lost: events that did not, or of which nobody said so in time.
     """
 
     def __init__(self, **told: str) -> None:
@@ -53,6 +57,8 @@ class Emitter:
         self.lost = 0
         self._log = log.bind(**told)
         self._waiting: deque[dict[str, Any]] = deque()
+        self._open = 0  # events that the thread has taken, and of which it does not know more
+        self._given_up = False
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
@@ -73,36 +79,73 @@ class Emitter:
         with self._lock:
             if self._thread is None:
                 return
-            left = 1 + len(self._waiting)  # the one at work, too
+            self._given_up = True  # what the thread still hears is too late to be told
+            left = self._open + len(self._waiting)
             self._waiting.clear()
-        self._lose(left, f"no answer in {wait_s:g} s at the end of the run")
+            self.lost += left
+        self._tell(left, f"no answer in {wait_s:g} s at the end of the run")
 
     def could_not_make(self, error: Exception) -> None:
         """Tell that there is no event, because of a bug."""
-        self._lose(1, f"{type(error).__name__}: {error}")
+        with self._lock:
+            self.lost += 1
+        self._tell(1, f"{type(error).__name__}: {error}")
 
     def _work(self) -> None:
+        while events := self._take():
+            self._send(events)
+
+    def _take(self) -> list[dict[str, Any]]:
+        """All events that wait; the thread ends if there is none."""
+        with self._lock:
+            found = list(self._waiting)
+            self._waiting.clear()
+            self._open = len(found)
+            if not found:
+                self._thread = None
+        return found
+
+    def _send(self, events: Iterable[dict[str, Any]]) -> None:
         client: OpenLineageClient | None = None
-        while True:
-            with self._lock:
-                if not self._waiting:
-                    self._thread = None
-                    break
-                event = self._waiting.popleft()
+        receipts: Receipts | None = None
+        for event in events:
             try:
-                if client is None:
+                if client is None or receipts is None:
                     client = _client()
+                    receipts = Receipts(client.transport)
                 client.emit(_as_the_client_has_it(event))
             except Exception as error:  # whatever a transport raises
-                self._lose(1, _ACCOUNT.sub("//", f"{type(error).__name__}: {error}"))
-            else:
-                self.sent += 1
-        if client is not None:
-            client.close(WAIT_AT_THE_END_S)
+                self._settle(lost=1, why=_words(error))
+        if client is None or receipts is None:
+            return
+        try:
+            why = "" if client.close(PATIENCE_S) else f"no answer in {PATIENCE_S:g} s"
+        except Exception as error:
+            why = _words(error)
+        handed = self._open
+        missing, said = receipts.missing()
+        if why and not missing:  # a transport that counts nothing
+            missing = handed
+        # One that raised may be among those that are missing.
+        self._settle(lost=min(missing, handed), sent=handed - min(missing, handed), why=said or why)
 
-    def _lose(self, number: int, why: str) -> None:
-        self.lost += number
-        self._log.warning("lineage not delivered", events=number, why=why[:500], lost=self.lost, sent=self.sent)
+    def _settle(self, *, lost: int, sent: int = 0, why: str) -> None:
+        """Count what is known now of events that the thread took."""
+        with self._lock:
+            if self._given_up:  # they are counted
+                return
+            self._open -= lost + sent
+            self.lost += lost
+            self.sent += sent
+        self._tell(lost, why or "the receiver did not answer")
+
+    def _tell(self, number: int, why: str) -> None:
+        if number:
+            self._log.warning("lineage not delivered", events=number, why=why[:500], lost=self.lost, sent=self.sent)
+
+
+def _words(error: Exception) -> str:
+    return _ACCOUNT.sub("//", f"{type(error).__name__}: {error}")
 
 
 def _client() -> OpenLineageClient:

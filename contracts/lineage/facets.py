@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -16,10 +17,15 @@ PRODUCER: Final = f"urn:avro-data-contracts:{__version__}"
 #: What our jobs are called in `jobType`.
 INTEGRATION: Final = "AVRO_DATA_CONTRACTS"
 _SPEC: Final = "https://openlineage.io/spec/facets"
-#: Records inside records: what is deeper is left out.
+#: Of a record, with those inside.  What is beyond is left out, and the field around it says so; the record's own
+#: fields are always there.
+MOST_FIELDS: Final = 1_000
+#: Records inside records, in the same way.
 _MOST_LEVELS: Final = 6
 
 Facet = dict[str, Any]
+#: Fields: name, type and doc.
+_Inside = Sequence[tuple[str, AnyType, str | None]]
 
 
 def _facet(version: str, name: str, **content: Any) -> Facet:
@@ -27,8 +33,8 @@ def _facet(version: str, name: str, **content: Any) -> Facet:
 
 
 def schema_of_record(schema: Schema, record: Record) -> Facet:
-    """Return the fields of a record, with those inside."""
-    return _schema(_fields(schema, record, ()))
+    """Return the fields of a record, with those inside, up to `MOST_FIELDS`."""
+    return _schema(_Fields(schema).of(record))
 
 
 def schema_of_columns(columns: Iterable[Column]) -> Facet:
@@ -45,33 +51,63 @@ def _schema(fields: list[dict[str, Any]]) -> Facet:
     return _facet("1-2-0", "SchemaDatasetFacet", fields=fields)
 
 
-def _fields(schema: Schema, record: Record, around: tuple[str, ...]) -> list[dict[str, Any]]:
-    found = []
-    for field in record.fields:
-        one = _field(schema, field.name, field.type, (*around, record.fullname))
-        found.append({**one, "description": field.doc} if field.doc else one)
-    return found
+class _Fields:
+    """The fields of a record, and level by level those inside, so that a limit leaves out the deepest."""
 
+    def __init__(self, schema: Schema) -> None:
+        self._schema = schema
+        self._number = 0
+        self._waiting: deque[tuple[dict[str, Any], AnyType, tuple[str, ...]]] = deque()
 
-def _field(schema: Schema, name: str, node: AnyType, around: tuple[str, ...]) -> dict[str, Any]:
-    inner, _ = nullability(schema, node)
-    inner = schema.resolve(inner)
-    if isinstance(inner, Union):
-        kinds = ", ".join(type_name(schema.resolve(one)) for one in inner.branches)
-        return {"name": name, "type": f"union ({kinds})"}
-    found: dict[str, Any] = {"name": name, "type": type_name(inner)}
-    if len(around) >= _MOST_LEVELS:
+    def of(self, record: Record) -> list[dict[str, Any]]:
+        found = self._all(_of_record(record), (record.fullname,))
+        while self._waiting:
+            holder, node, around = self._waiting.popleft()
+            inside: _Inside
+            if isinstance(node, Record):
+                inside, within = _of_record(node), node.fullname
+            elif isinstance(node, Array):
+                inside, within = [("_element", node.items, None)], "[]"
+            elif isinstance(node, Map):
+                inside, within = [("value", node.values, None)], "{}"
+            else:
+                continue
+            if within in around and isinstance(node, Record):
+                _leave_out(holder, f"inside {node.name} again")
+            elif len(around) >= _MOST_LEVELS:
+                _leave_out(holder, f"more than {_MOST_LEVELS} levels deep")
+            elif self._number + len(inside) > MOST_FIELDS:
+                _leave_out(holder, f"more than {MOST_FIELDS:,} fields")
+            else:
+                keys = [{"name": "key", "type": "string"}] if isinstance(node, Map) else []
+                self._number += len(keys)
+                holder["fields"] = [*keys, *self._all(inside, (*around, within))]
         return found
-    if isinstance(inner, Record) and inner.fullname not in around:
-        found["fields"] = _fields(schema, inner, around)
-    elif isinstance(inner, Array):
-        found["fields"] = [_field(schema, "_element", inner.items, (*around, "[]"))]
-    elif isinstance(inner, Map):
-        found["fields"] = [
-            {"name": "key", "type": "string"},
-            _field(schema, "value", inner.values, (*around, "{}")),
-        ]
-    return found
+
+    def _all(self, fields: _Inside, around: tuple[str, ...]) -> list[dict[str, Any]]:
+        self._number += len(fields)
+        return [self._one(*one, around) for one in fields]
+
+    def _one(self, name: str, node: AnyType, doc: str | None, around: tuple[str, ...]) -> dict[str, Any]:
+        inner, _ = nullability(self._schema, node)
+        inner = self._schema.resolve(inner)
+        found: dict[str, Any] = {"name": name, "type": type_name(inner)}
+        if isinstance(inner, Union):
+            kinds = ", ".join(type_name(self._schema.resolve(one)) for one in inner.branches)
+            found["type"] = f"union ({kinds})"
+        if doc:
+            found["description"] = doc
+        self._waiting.append((found, inner, around))
+        return found
+
+
+def _of_record(record: Record) -> _Inside:
+    return [(one.name, one.type, one.doc) for one in record.fields]
+
+
+def _leave_out(holder: dict[str, Any], why: str) -> None:
+    words = f"its fields are left out: {why}"
+    holder["description"] = f"{holder['description']} ({words})" if "description" in holder else words
 
 
 def tags_of(schema: Schema) -> Facet | None:

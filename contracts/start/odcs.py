@@ -147,6 +147,7 @@ class _Maker:
         head = f"{name}{CONTRACT_ENDING}"
         if head in self._taken or head in self._made.files:
             raise self._wrong(f"two documents make a contract {name}", "give one of them another `name`")
+        self._free(f"{name}.avsc")
         schema, text = self._schema(source, name)
         written = _custom(self._content, odcs.WRITTEN)
         contract: dict[str, Any] = {"topic": topic, **self._keys, **self._owner()}
@@ -162,11 +163,17 @@ class _Maker:
         self._made.files[f"{name}.avsc"] = text
         if key is not None:
             file = f"{name}.key.avsc"
+            self._free(file)
             self._made.files[file] = self._schema(key, f"{name}_key")[1]
             contract["key"] = file.rpartition("/")[2]
         hints = "" if isinstance(written, Mapping) else _hints(source, name)
         self._made.files[head] = _HEAD.format(self._file) + yaml_out.text(contract) + hints
         self._made.made.append(Made(head, schema.type.fullname if schema.type else "", topic, f"{name}.avsc"))
+
+    def _free(self, path: str) -> None:
+        """Refuse a path that another contract has: `a.key.avsc` is the key of `a`, and the value of `a.key`."""
+        if path in self._taken or path in self._made.files:
+            raise self._wrong(f"two contracts would write {path}", "give one of them another `name`")
 
     def _schema(self, source: dict[str, Any], name: str) -> tuple[Schema, str]:
         """The schema that the object has as Avro, or else one that its properties give."""

@@ -156,7 +156,10 @@ class Types:
             )
             return "string"
         if exact is not None:
-            self._doubt(at, f"is a {logical}, and its physicalType {physical!r} is not, so only the first counts")
+            article = "an" if logical[0] in "aeiou" else "a"
+            self._doubt(
+                at, f"is {article} {logical}, and its physicalType {physical!r} is not, so only the first counts"
+            )
         if logical == "string":
             return _of_string(options)
         if logical == "integer":

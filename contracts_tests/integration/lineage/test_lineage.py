@@ -143,7 +143,9 @@ def test_events_go_to_a_topic(pipeline: Pipeline, tmp_path: Path, monkeypatch: p
     (tmp_path / "openlineage.yml").write_text(json.dumps(config))
     monkeypatch.setenv("OPENLINEAGE_CONFIG", str(tmp_path / "openlineage.yml"))
     send(pipeline, 2)
-    pipeline.stream()
+    with structlog.testing.capture_logs() as told:
+        pipeline.stream()
+    assert [one for one in told if one["event"] == "lineage not delivered"] == []
     sent = list(kafka_topic.read(pipeline.settings, name, kafka_topic.whole(pipeline.settings, name)))
     found = [json.loads(one.value()) for one in sent]
     for one in found:

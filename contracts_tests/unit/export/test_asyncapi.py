@@ -24,7 +24,7 @@ from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.export import asyncapi, yaml_out
 from contracts_tests.fixtures.clone import CLONE
 from contracts_tests.fixtures.contract_files import CONTRACT, load, record
-from contracts_tests.fixtures.nested import values
+from contracts_tests.fixtures.nested import doubled, mesh, records, values
 
 VENDORED = CLONE / "contracts_tests" / "vendored"
 STANDARD = VENDORED / "asyncapi-3.0.0.json"
@@ -274,6 +274,28 @@ def test_key_is_a_json_schema_with_its_avro_schema(kind: Any) -> None:
     subject = catalog.get("orders").key
     assert subject is not None
     assert normalised(parsing.parse(json.dumps(found["x-avro-schema"]))) == normalised(subject.schema)
+
+
+@pytest.mark.parametrize("kind", [mesh(40), doubled(60)], ids=["mesh", "doubled"])
+def test_key_has_the_fields_of_each_record_once(kind: Any) -> None:
+    catalog = load(orders__contract_yaml=PLAIN + "key: key.avsc\n", orders__key_avsc=json.dumps(kind))
+    found = document(catalog)["channels"]["orders"]["messages"]["orders"]["bindings"]["kafka"]["key"]
+    Draft7Validator.check_schema({name: one for name, one in found.items() if name != "x-avro-schema"})
+    titled = [one for one in _inside(found) if "properties" in one]
+    assert {one["title"]: list(one["properties"]) for one in titled} == {
+        one["name"]: [field["name"] for field in one["fields"]] for one in records(kind)
+    }
+    assert len(titled) == len(records(kind))
+
+
+def _inside(value: Any) -> list[dict[str, Any]]:
+    """Every JSON Schema of an object in another one."""
+    if isinstance(value, list):
+        return [one for branch in value for one in _inside(branch)]
+    if not isinstance(value, dict):
+        return []
+    deeper = (one for name, part in value.items() if name != "x-avro-schema" for one in _inside(part))
+    return [*([value] if value.get("type") == "object" else []), *deeper]
 
 
 @given(st.text(max_size=12) | st.from_regex(r"[-+]?[0-9.]+([eE][-+]?[0-9]+)?|0[xo][0-7]+", fullmatch=True))

@@ -17,7 +17,7 @@ from openlineage.client.naming import dataset as official
 
 from avro_data_contracts.contracts.catalog import loading
 from avro_data_contracts.contracts.catalog.contract import Contract
-from avro_data_contracts.contracts.lineage import datasets, events
+from avro_data_contracts.contracts.lineage import datasets, events, facets
 from avro_data_contracts.contracts.lineage.events import Run, State
 from avro_data_contracts.contracts.lineage.outputs import DEAD_LETTERS
 from avro_data_contracts.contracts.settings import Settings
@@ -25,7 +25,7 @@ from contracts_tests.fixtures import lineage
 from contracts_tests.fixtures.clone import CLONE
 from contracts_tests.fixtures.command import run_contracts
 from contracts_tests.fixtures.contract_files import CONTRACT, load, record
-from contracts_tests.fixtures.nested import values
+from contracts_tests.fixtures.nested import doubled, mesh, values
 
 SETTINGS = Settings.model_construct(
     kafka_bootstrap_servers="kafka-1:9092,kafka-2:9092",
@@ -264,6 +264,69 @@ def test_event_of_every_contract_is_valid(kind: Any) -> None:
     )
     event = events.job_event(events.producer(catalog.get("orders"), SETTINGS, "shop"), WHEN)
     lineage.validate(event)
+
+
+Told = list[dict[str, Any]]
+
+
+def fields_of(kind: Any) -> Told:
+    """The fields in the schema facet of a topic."""
+    contract = load(
+        orders__contract_yaml="topic: orders\nowner: shop\ncompatibility: FULL\n", orders__value_avsc=json.dumps(kind)
+    ).get("orders")
+    event = events.job_event(events.producer(contract, SETTINGS, "shop"), WHEN)
+    lineage.validate(event)
+    found: Told = event["outputs"][0]["facets"]["schema"]["fields"]
+    return found
+
+
+def all_of(fields: Told) -> Told:
+    return [one for field in fields for one in (field, *all_of(field.get("fields", [])))]
+
+
+def cut(fields: Told) -> Told:
+    """Those that say that their fields are left out."""
+    return [one for one in all_of(fields) if "its fields are left out: " in one.get("description", "")]
+
+
+@pytest.mark.parametrize("kind", [mesh(40), doubled(60)], ids=["mesh", "doubled"])
+def test_types_that_refer_to_each_other_end_with_a_word(kind: Any) -> None:
+    found = fields_of(kind)
+    assert [one["name"] for one in found] == [one["name"] for one in kind["fields"]]
+    assert len(all_of(found)) <= facets.MOST_FIELDS
+    said = cut(found)
+    assert all("fields" not in one for one in said)
+    # Each record either has its fields or says why not.
+    assert [one for one in all_of(found) if one["type"] == "record" and "fields" not in one] == said != []
+
+
+def test_record_wider_than_the_limit_keeps_its_own_fields() -> None:
+    inner = {"type": "record", "name": "Inner", "fields": [{"name": "x", "type": "string"}]}
+    names = [f"f{number}" for number in range(facets.MOST_FIELDS)]
+    found = fields_of(
+        json.loads(
+            record(*((name, "string") for name in names), ("last", inner), ("tags", {"type": "map", "values": "int"}))
+        )
+    )
+    assert [one["name"] for one in found] == [*names, "last", "tags"]
+    assert [one["name"] for one in cut(found)] == ["last", "tags"]
+
+
+def test_type_that_is_used_twice_has_its_fields_twice() -> None:
+    address = {"type": "record", "name": "Address", "fields": [{"name": "city", "type": "string"}]}
+    found = fields_of(json.loads(record(("home", address), ("work", {"type": "array", "items": "Address"}))))
+    city = [{"name": "city", "type": "string"}]
+    assert found == [
+        {"name": "home", "type": "record", "fields": city},
+        {"name": "work", "type": "array", "fields": [{"name": "_element", "type": "record", "fields": city}]},
+    ]
+
+
+def test_type_inside_itself_is_shown_once() -> None:
+    node = {"type": "record", "name": "Node", "doc": "", "fields": [{"name": "next", "type": ["null", "Node"]}]}
+    [field] = fields_of(json.loads(record(("list", node))))
+    [inside] = field["fields"]
+    assert inside == {"name": "next", "type": "record", "description": "its fields are left out: inside Node again"}
 
 
 def test_command_prints_valid_events(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

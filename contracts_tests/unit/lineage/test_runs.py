@@ -6,7 +6,8 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -146,6 +147,109 @@ def test_receiver_that_is_away_is_told(told: list[dict[str, Any]], monkeypatch: 
     a_run()
     assert [one["lost"] for one in told] == [1, 2]
     assert "ConnectionError" in told[0]["why"]
+
+
+def _transport(kind: str, url: str) -> dict[str, Any]:
+    """A transport of the client's, without repeating; Kafka's has no broker there."""
+    if kind == "kafka":
+        config = {"bootstrap.servers": url.removeprefix("http://"), "message.timeout.ms": 300, "log_level": 0}
+        return {"type": "kafka", "topic": "lineage", "config": config}
+    return {"type": kind, "url": url, "retry": {"total": 0}}
+
+
+#: Transports whose `emit` returns before there is an answer, alone and inside others.
+LATER: dict[str, Callable[[str], dict[str, Any]]] = {
+    "async_http": lambda url: _transport("async_http", url),
+    "composite": lambda url: {"type": "composite", "transports": {"a": _transport("async_http", url)}},
+    "two": lambda url: {"type": "composite", "transports": [{"type": "console"}, _transport("async_http", url)]},
+    "transform": lambda url: {
+        "type": "transform",
+        "transformer_class": "openlineage.client.transport.transform.JobNamespaceReplaceTransformer",
+        "transformer_properties": {"new_job_namespace": "shop"},
+        "transport": _transport("async_http", url),
+    },
+}
+
+
+def configure(monkeypatch: pytest.MonkeyPatch, transport: dict[str, Any]) -> None:
+    Path("configured.yml").write_text(json.dumps({"transport": transport}), encoding="utf-8")
+    monkeypatch.setenv("OPENLINEAGE_CONFIG", "configured.yml")
+
+
+@pytest.mark.parametrize("kind", LATER)
+def test_answer_that_comes_later_is_waited_for(
+    kind: str, told: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with receiving() as found:
+        configure(monkeypatch, LATER[kind](found.url))
+        a_run()
+        assert (found.states, told) == (["START", "COMPLETE"], [])
+
+
+@pytest.mark.parametrize("kind", LATER)
+def test_refusal_that_comes_later_is_told_and_counted(
+    kind: str, told: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(emitter.Emitter.finish, "__defaults__", (30.0,))
+    with receiving() as found:
+        found.answer = 403
+        configure(monkeypatch, LATER[kind](found.url))
+        a_run()
+    assert (told[-1]["lost"], told[-1]["sent"]) == (2, 0)
+    assert sum(one["events"] for one in told) == 2
+    assert told[0]["why"] == "the receiver refused it or is away"
+
+
+@pytest.mark.parametrize("kind", LATER)
+def test_receiver_that_hangs_is_told_at_the_end(
+    kind: str, told: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(emitter.Emitter.finish, "__defaults__", (0.3,))
+    with receiving() as found:
+        found.released.clear()
+        configure(monkeypatch, LATER[kind](found.url))
+        with runs.of_stream(CONTRACT, SETTINGS):
+            assert found.asked.wait(30)
+    assert [(one["events"], one["lost"], one["sent"]) for one in told] == [(2, 2, 0)]
+    assert "no answer in 0.3 s" in told[0]["why"]
+
+
+@pytest.mark.parametrize("kind", LATER)
+def test_receiver_that_hangs_is_told_while_the_run_goes_on(
+    kind: str, told: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(emitter, "PATIENCE_S", 0.3)
+    with receiving() as found:
+        found.released.clear()
+        configure(monkeypatch, LATER[kind](found.url))
+        with runs.of_stream(CONTRACT, SETTINGS):
+            assert found.asked.wait(30)
+            assert _until(lambda: bool(told))
+            assert [(one["events"], one["lost"], one["sent"]) for one in told] == [(1, 1, 0)]
+            monkeypatch.setattr(emitter, "PATIENCE_S", 30.0)
+            found.released.set()
+    assert len(told) == 1
+    assert "COMPLETE" in found.states
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_kafka_that_is_away_is_told(
+    inside: bool, told: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(emitter.Emitter.finish, "__defaults__", (30.0,))
+    with receiving() as gone:
+        kafka = _transport("kafka", gone.url)
+    configure(monkeypatch, {"type": "composite", "transports": [kafka]} if inside else kafka)
+    a_run()
+    assert (told[-1]["lost"], told[-1]["sent"]) == (2, 0)
+    assert {one["why"] for one in told} == {"Kafka: Local: Message timed out"}
+
+
+def _until(done: Callable[[], bool], seconds: float = 30) -> bool:
+    end = time.monotonic() + seconds
+    while not done() and time.monotonic() < end:
+        time.sleep(0.02)
+    return done()
 
 
 @pytest.mark.parametrize(

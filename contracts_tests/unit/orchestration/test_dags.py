@@ -16,6 +16,7 @@ import pytest
 from contracts_tests.fixtures.clone import CLONE
 from contracts_tests.fixtures.contract_copies import copy_of_users
 from contracts_tests.fixtures.http_api import write_contract
+from contracts_tests.fixtures.lineage import receiving
 
 # Runs in a separate process, because importing Airflow changes global state. It imports Airflow once, and then forks
 # for each line: a folder, and the environment in which the fork imports the DAG files and what they import of ours.
@@ -265,6 +266,72 @@ def test_killed_task_lets_its_command_finish(tmp_path: Path) -> None:
     own = {"AIRFLOW_HOME": str(tmp_path / "airflow"), "PYTHONPATH": str(CLONE)}
     subprocess.run([sys.executable, "-c", KILLED], cwd=tmp_path, env={**os.environ, **own}, check=True, timeout=60)
     assert (tmp_path / "finished").exists()
+
+
+# Commands that fail in different ways, each with a value of a record in what it prints and in its arguments.
+FAILING = """
+import os, sys
+from avro_data_contracts.contracts import edge
+from avro_data_contracts.contracts.errors import ConfigurationError
+
+how = sys.argv[1]
+def main():
+    if how == "bug":
+        float("alice@example.com")
+    if how == "ours":
+        raise ConfigurationError("alice@example.com is not a number", fix="ask alice@example.com")
+    print("the last line has alice@example.com")
+    if how == "killed":
+        sys.stdout.flush()
+        os.kill(os.getpid(), 9)
+    return int(how)
+edge.run(main)
+"""
+TASKS = """
+import json, sys
+from airflow.sdk.exceptions import AirflowException
+from avro_data_contracts.orchestration.command import Command
+
+for number, how in enumerate(json.loads(sys.argv[1])):
+    task = Command(task_id=f"task{number}", commands=[["failing", how, "--where", "alice@example.com"]])
+    try:
+        task.execute({})
+    except AirflowException as error:
+        assert "alice@example.com" in str(error)  # the log and the alert of the task say it
+    else:
+        sys.exit(f"{how} did not fail")
+"""
+FAILURES = {
+    "bug": "a bug (exit 70)",
+    "ours": "wrong usage or configuration (exit 2)",
+    "killed": "ended by signal 9 (exit -9)",
+    "1": "findings (exit 1)",
+    "3": "a service failed (exit 3)",
+    "5": "failed (exit 5)",
+}
+
+
+def test_lineage_of_a_failed_command_has_nothing_that_it_printed(tmp_path: Path) -> None:
+    (tmp_path / "failing.py").write_text(FAILING)
+    with receiving() as receiver:
+        own = {
+            "AIRFLOW_HOME": str(tmp_path / "airflow"),
+            "PYTHONPATH": str(CLONE),
+            "OPENLINEAGE__TRANSPORT__TYPE": "http",
+            "OPENLINEAGE__TRANSPORT__URL": receiver.url,
+        }
+        command = [sys.executable, "-c", "from airflow.sdk import DAG\nwith DAG('daily'):\n" + indented(TASKS)]
+        subprocess.run(
+            [*command, json.dumps(list(FAILURES))], cwd=tmp_path, env={**os.environ, **own}, check=True, timeout=120
+        )
+    assert receiver.states == ["START", "FAIL"] * len(FAILURES)
+    messages = [one["run"]["facets"]["errorMessage"]["message"] for one in receiver.events[1::2]]
+    assert messages == [f"python -m failing: {words}" for words in FAILURES.values()]
+    assert "alice" not in json.dumps(receiver.events)
+
+
+def indented(program: str) -> str:
+    return "".join(f"    {line}\n" for line in program.splitlines())
 
 
 def test_dags_pass_the_airflow_lint_rules() -> None:

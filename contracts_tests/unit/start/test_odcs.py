@@ -331,6 +331,31 @@ def test_each_object_of_a_document_becomes_a_contract(tmp_path: Path) -> None:
     assert not [one for one in notes if one.startswith("lost: schema.properties")]
 
 
+@pytest.mark.parametrize("order", [("a", "k", "a.key"), ("a.key", "a", "k")])
+@pytest.mark.parametrize("documents", ["one", "two"])
+def test_key_of_one_contract_and_value_of_another_never_share_a_file(
+    order: tuple[str, ...], documents: str, tmp_path: Path
+) -> None:
+    objects = {
+        "a": {"name": "a", "physicalName": "t", "physicalType": "topic"},
+        "k": {"name": "k", "physicalName": "t", "physicalType": exported.KEY},
+        "a.key": {"name": "a.key", "physicalName": "u"},
+    }
+    parts = [{**objects[name], "properties": [{"name": "id", "logicalType": "integer"}]} for name in order]
+    at = order.index("a.key")
+    groups = [parts] if documents == "one" else [parts[:at] + parts[at + 1 :], [parts[at]]][:: 1 if at else -1]
+    head = {key: value for key, value in FOREIGN.items() if key != "name"}
+    with pytest.raises(ConfigurationError) as refused:
+        started(tmp_path, yaml_out.texts([_named({**head, "schema": group}) for group in groups]))
+    assert "two contracts would write a.key.avsc" in str(refused.value)
+
+
+def _named(document: dict[str, Any]) -> dict[str, Any]:
+    """A document of one object has its name."""
+    first = document["schema"][0]["name"]
+    return {**document, "name": "a.key" if first == "a.key" else "a"}
+
+
 def scalar(**source: Any) -> tuple[Any, list[str]]:
     """The type of a property that is required, and its doubts."""
     types = odcs_types.Types()
@@ -389,7 +414,7 @@ def test_type_of_a_property(source: dict[str, Any], kind: Any) -> None:
         (
             {"logicalType": "integer", "physicalType": "varchar"},
             "long",
-            "f is a integer, and its physicalType 'varchar' is not, so only the first counts",
+            "f is an integer, and its physicalType 'varchar' is not, so only the first counts",
         ),
         (
             {"logicalType": "integer", "logicalTypeOptions": {"format": "i128"}},
