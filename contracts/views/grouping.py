@@ -143,7 +143,7 @@ class Reader:
         for tokens, node in zip(parts.items, select.expressions, strict=True):
             values.append(self._value(parts, tokens, node, kept, groups))
         where = select.args.get("where")
-        said = self._said(clauses.condition(parts.source)) if where is not None else ""
+        said = self._said(clauses.condition(parts.source), parts.source) if where is not None else ""
         found = Grouping(
             self._window, tuple(self._keys), parts.source, said, tuple(kept.values()), tuple(values), groups
         )
@@ -170,7 +170,7 @@ class Reader:
             elif not any(True for _ in node.find_all(exp.Column)):
                 self._problem(node, f"{parts.text(tokens)} is the same for all events", "leave it out")
             else:
-                self._keys.append(Key(parts.text(tokens), self._said(tokens)))
+                self._keys.append(Key(parts.text(tokens), self._said(tokens, parts.sql)))
 
     def _read_window(self, parts: Clauses, tokens: Sequence[Token], node: exp.Anonymous, *, is_session: bool) -> None:
         arguments = node.expressions
@@ -202,7 +202,7 @@ class Reader:
             return
         comma = next(i for i, one in enumerate(tokens) if one.token_type.name == "COMMA")
         time, rest = parts.text(tokens[2:comma]), parts.text(tokens[comma:-1])
-        said = f"{self._statement.word(node)}({self._said(tokens[2:comma])}, {size}, {slide}, {begin})"
+        said = f"{self._statement.word(node)}({self._said(tokens[2:comma], parts.sql)}, {size}, {slide}, {begin})"
         # The bounds of other windows are whole milliseconds, which every store has; a session begins with an event.
         exact = type_name(nullability(self._schema, found.node)[0])
         unit = exact if is_session else f"{'local-' * (spark == 'timestamp_ntz')}timestamp-millis"
@@ -225,7 +225,7 @@ class Reader:
         if (bound := self._bound_of(inner)) is not None:
             groups[name] = None
             return f"`{START if bound == 'start' else END}` AS `{name}`"
-        said = self._said(tokens)
+        said = self._said(tokens, parts.sql)
         for number, key in enumerate(self._keys):
             if key.said == said:
                 groups[name] = number
@@ -266,7 +266,8 @@ class Reader:
     def _kept(self, call: Call, kept: dict[str, Kept]) -> str:
         """Return the SQL of an aggregate, from the columns of the state that it needs, which are added."""
         found = CONTINUED[call.name]
-        said = self._said(clauses.tokens(f"{call.name}({call.arguments}){call.filter}"))
+        text = f"{call.name}({call.arguments}){call.filter}"
+        said = self._said(clauses.tokens(text), text)
         begin = list(kept).index(first) if (first := f"{said} #0") in kept else len(kept)
         names = [f"`__kept{begin + number}`" for number in range(len(found.parts))]
         for number, part in enumerate(found.parts):
@@ -302,8 +303,12 @@ class Reader:
         """Whether a node is inside an aggregate, or its FILTER."""
         return any(is_aggregate(one) or isinstance(one, exp.Filter) for one in _around(node, top))
 
-    def _said(self, tokens: Sequence[Token]) -> str:
-        """Return a text in one form: without comments, and without the name of the source in front of columns."""
+    def _said(self, tokens: Sequence[Token], sql: str) -> str:
+        """Return a part of a text in one form.
+
+        It is without comments, and without the name of the source in front of columns; strings of every kind are as
+        in the text.
+        """
         words: list[str] = []
         number = 0
         while number < len(tokens):
@@ -316,7 +321,7 @@ class Reader:
             ):
                 number += 2
                 continue
-            words.append(repr(one.text) if one.token_type.name == "STRING" else one.text.lower())
+            words.append(_as_written(one, sql) if _is_exact(one) else one.text.lower())
             number += 1
         return " ".join(words)
 
@@ -329,6 +334,18 @@ def _around(node: exp.Expr, top: exp.Expr) -> Iterator[exp.Expr]:
     while node is not top and node.parent is not None:
         node = node.parent
         yield node
+
+
+def _as_written(token: Token, sql: str) -> str:
+    return sql[token.start : token.end + 1]
+
+
+def _is_exact(token: Token) -> bool:
+    """Whether it is a string (`'a'`, `r'a'`, `X'0A'`), or a name in quotes that would be another word without them."""
+    kind = token.token_type.name
+    if kind == "IDENTIFIER":
+        return [one.token_type.name for one in clauses.tokens(token.text)] != ["VAR"]
+    return kind.endswith("STRING")
 
 
 def _arguments(node: exp.Expr) -> str:

@@ -15,7 +15,7 @@ from avro_data_contracts.contracts.tables.views import wanted
 from avro_data_contracts.contracts.views import durations, spark_functions
 from avro_data_contracts.contracts.views.aggregates import CONTINUED
 from avro_data_contracts.contracts.views.derived import Derived
-from contracts_tests.fixtures.viewed import derived
+from contracts_tests.fixtures.viewed import FIELDS, derived
 
 KEY = ["hour", "colour"]
 SINKS: dict[str, Any] = {
@@ -57,6 +57,46 @@ def test_aggregation_groups_by_window_and_key_and_keeps_its_parts() -> None:
     }
     assert groups.values[0] == "`__start` AS `hour`"
     assert groups.values[-1] == "(`__kept0`) + 1\nAS `more`"
+
+
+#: Two texts of which Spark makes two values, or which are two things.
+DIFFERENT = [
+    ("'A'", "'a'"),
+    ("r'A'", "r'a'"),
+    ("r'a'", "note"),
+    (r"'\%'", r"'\\%'"),
+    (r"r'\n'", r"'\n'"),
+    ("'note'", "note"),
+    ("'1'", "1"),
+    ("'null'", "null"),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), DIFFERENT)
+def test_texts_that_differ_are_two_aggregates_and_two_conditions(one: str, other: str) -> None:
+    found = of_values(f"count_if(note = {one}) AS x, count_if(note = {other}) AS y")
+    assert found.analysis.grouping is not None
+    assert len(found.analysis.grouping.kept) == 2
+    where = f"SELECT window.start AS hour, colour, count(*) AS n FROM orders WHERE note = {{}} {GROUP}"
+    conditions = [grouped(where.format(text)).analysis.grouping for text in (one, other)]
+    assert None not in conditions
+    assert len({groups.identity for groups in conditions if groups is not None}) == 2
+
+
+def test_texts_that_differ_only_in_how_names_are_written_are_one_aggregate() -> None:
+    found = of_values(
+        "count_if(NOTE = r'A') AS x, COUNT_IF( `note` = r'A' /* A */) AS y, count_if(orders.note=r'A') z"
+    )
+    assert found.analysis.grouping is not None
+    assert [one.said for one in found.analysis.grouping.kept] == ["count_if ( note = r'A' ) #0"]
+
+
+def test_name_in_quotes_is_not_the_word() -> None:
+    fields = {**FIELDS, "true": "boolean"}
+    sql = f"SELECT window.start AS hour, colour, count_if(`true`) AS x, count_if(true) AS y FROM orders {GROUP}"
+    found = derived(sql, fields, sinks=SINKS, time="at", lateness="1 hour")
+    assert found.analysis.grouping is not None
+    assert [one.of_events for one in found.analysis.grouping.kept] == ["count_if(`true`)", "count_if(true)"]
 
 
 #: A value -> Spark's type and whether it may be null.
