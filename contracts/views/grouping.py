@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sqlglot import Token, exp
 
 from avro_data_contracts.contracts.avro.nodes import NO_PROPS, Logical, Primitive, Schema
 from avro_data_contracts.contracts.avro.shapes import nullability, type_name
-from avro_data_contracts.contracts.views import clauses, durations, spark_types
+from avro_data_contracts.contracts.views import clauses, division, durations, spark_types, statement
 from avro_data_contracts.contracts.views.aggregates import CONTINUED
 from avro_data_contracts.contracts.views.clauses import Call, Clauses
 from avro_data_contracts.contracts.views.columns import Columns
 from avro_data_contracts.contracts.views.problem import Problem, Rule
-from avro_data_contracts.contracts.views.results import Results
+from avro_data_contracts.contracts.views.results import Result, Results
 from avro_data_contracts.contracts.views.statement import Statement, is_aggregate
 
 WINDOW: Final = "window"
@@ -58,10 +58,17 @@ class Window:
 
 @dataclass(frozen=True)
 class Key:
-    """Something that a view groups by, besides the window.  `said`: its text in one form."""
+    """Something that a view groups by, besides the window.
+
+    Attributes:
+        sql: its text.
+        said: its text in one form.
+        computed: SQL that computes it: of two texts that are one value in a store, one.
+    """
 
     sql: str
     said: str
+    computed: str
 
 
 @dataclass(frozen=True)
@@ -73,13 +80,17 @@ class Kept:
         of_events: SQL that computes it from events.
         merge: SQL that computes it from those of the state and of a batch, which have its name.
         tries: as in `aggregates.Part`.
+        spark: its type in Spark; empty if that is not certain.
+        fields: the paths of the parts of an event that flow into it, each with its type in Spark.
     """
 
     name: str
     said: str
     of_events: str
     merge: str
-    tries: bool = False
+    tries: bool
+    spark: str
+    fields: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -105,6 +116,10 @@ class Grouping:
     def identity(self) -> tuple[str, ...]:
         """What decides which events are in a group."""
         return (self.window.said, *(key.said for key in self.keys), self.where)
+
+    def has(self, bound: str) -> bool:
+        """Return whether a column of the view is that bound of the window, `START` or `END`."""
+        return any(value.startswith(f"`{bound}` AS ") for value in self.values)
 
 
 START, END, EVENTS, NEWEST, TIME = "__start", "__end", "__events", "__newest", "__time"
@@ -135,6 +150,7 @@ class Reader:
             self._problem(select, "an aggregation is written SELECT … FROM … WHERE … GROUP BY …", "write it so")
             return None, self._problems
         self._check_calls(select)
+        self._problems += division.problems(self._statement, self._results)
         self._group(parts)
         if self._problems or self._window is None:
             return None, self._problems
@@ -170,7 +186,9 @@ class Reader:
             elif not any(True for _ in node.find_all(exp.Column)):
                 self._problem(node, f"{parts.text(tokens)} is the same for all events", "leave it out")
             else:
-                self._keys.append(Key(parts.text(tokens), self._said(tokens, parts.sql)))
+                text = parts.text(tokens)
+                computed = f"lower({text})" if self._is_uuid(self._results.of(node)) else text
+                self._keys.append(Key(text, self._said(tokens, parts.sql), computed))
 
     def _read_window(self, parts: Clauses, tokens: Sequence[Token], node: exp.Anonymous, *, is_session: bool) -> None:
         arguments = node.expressions
@@ -272,11 +290,31 @@ class Reader:
         names = [f"`__kept{begin + number}`" for number in range(len(found.parts))]
         for number, part in enumerate(found.parts):
             of_events = part.of_events.format(of=call.arguments, filter=call.filter)
-            one = Kept(
-                names[number].strip("`"), f"{said} #{number}", of_events, part.merge.format(*names), part.tries
-            )
+            result, fields = self._read_apart(of_events)
+            if self._is_uuid(result):  # min, max
+                of_events = part.of_events.format(of=f"lower({call.arguments})", filter=call.filter)
+            name, merge = names[number].strip("`"), part.merge.format(*names)
+            one = Kept(name, f"{said} #{number}", of_events, merge, part.tries, result.spark, fields)
             kept.setdefault(one.said, one)
         return f"({found.value.format(*names)})"
+
+    def _read_apart(self, text: str) -> tuple[Result, tuple[tuple[str, str], ...]]:
+        """Return the result of an expression, and the parts of an event in it, each with its type."""
+        found = statement.parse(f"SELECT {text} FROM {self._statement.source[-1]}")  # noqa: S608 - only read
+        if isinstance(found, Problem):
+            return Result(), ()
+        found = replace(found, kind=self._statement.kind, qualifiers=self._statement.qualifiers)
+        columns = self._columns.of(found)
+        (node,) = found.select.expressions
+        inside = {part.path: spark_types.of(self._schema, part.node) for part in columns.inside(node)}
+        return Results(found, self._schema, columns).of(node), tuple(inside.items())
+
+    def _is_uuid(self, result: Result) -> bool:
+        """Whether it is a text of hex digits, which the stores read in any case."""
+        if result.node is None:
+            return False
+        node, _ = nullability(self._schema, result.node)
+        return type_name(node) == "uuid" and node.type == "string"
 
     def _check_calls(self, select: exp.Select) -> None:
         where = select.args.get("where")
@@ -341,7 +379,7 @@ def _as_written(token: Token, sql: str) -> str:
 
 
 def _is_exact(token: Token) -> bool:
-    """Whether it is a string (`'a'`, `r'a'`, `X'0A'`), or a name in quotes that would be another word without them."""
+    """Whether it is a string (`'a'`, `r'a'`, `X'0A'`), or a name that would be another word without its quotes."""
     kind = token.token_type.name
     if kind == "IDENTIFIER":
         return [one.token_type.name for one in clauses.tokens(token.text)] != ["VAR"]

@@ -195,6 +195,62 @@ def test_session_has_the_bounds_of_its_events(column: str) -> None:
         assert kind == wanted[column]
 
 
+#: What a group divides, and whether the divisor may be zero.
+DIVISIONS = [
+    ("sum(number) / count_if(flag)", True),
+    ("sum(number) / count(note)", True),
+    ("sum(number) / count(*) FILTER (WHERE flag)", True),
+    ("sum(number) % max(number)", True),
+    ("sum(number) div min(number)", True),
+    ("mod(sum(number), max(number))", True),
+    ("pmod(sum(number), max(number))", True),
+    ("1 / (count(*) - 1)", True),
+    ("sum(number) / CAST(0.5 AS INT)", True),
+    ("sum(number) / 0", True),
+    ("upper(CASE WHEN sum(number) / bit_xor(number) > 1 THEN 'a' ELSE 'b' END)", True),
+    ("sum(number) FILTER (WHERE flag) / count(number) FILTER (WHERE NOT flag)", True),
+    ("sum(number) / count(*)", False),
+    ("sum(number) / count(amount)", False),
+    ("max(length(note)) / count(length(note))", False),
+    ("sum(number) FILTER (WHERE flag) / count(number) FILTER (WHERE flag)", False),
+    ("CAST(sum(number) AS DOUBLE) / CAST(count(number) AS DOUBLE)", False),
+    ("sum(number) / nullif(count_if(flag), 0)", False),
+    ("sum(number) % 2", False),
+    ("sum(number) / -60", False),
+    ("sum(number) / CAST(0.5 AS DOUBLE)", False),
+    ("sum(number / amount)", False),
+    ("count(*) FILTER (WHERE number / amount > 1)", False),
+]
+
+
+@pytest.mark.parametrize(("value", "is_refused"), DIVISIONS)
+def test_division_of_a_group_is_never_by_zero(value: str, is_refused: bool) -> None:
+    found = of_values(f"CAST({value} AS STRING) AS x")
+    told = [one for one in found.problems if "may be 0" in one.what]
+    assert found.problems == tuple(told)
+    assert bool(told) == is_refused
+    for one in told:
+        assert (one.rule, "nullif(" in one.fix, "try_divide" in one.fix) == ("VIEW_SQL", True, True)
+
+
+def test_key_may_be_zero_too() -> None:
+    keys = ["hour", "number"]
+    sql = "SELECT window.start AS hour, number, sum(amount) / number AS x FROM orders GROUP BY window(at, '1 hour'), "
+    (one,) = grouped(sql + "number", {"postgres": {"table": "of_view", "primary_key": keys}}).problems
+    assert "number may be 0" in one.what
+
+
+def test_uuid_is_compared_in_one_case() -> None:
+    """The stores do not tell `A` from `a` in one, and Spark would make two groups of one row."""
+    sql = "SELECT window.start AS hour, {0} AS key, min({0}) AS least FROM orders GROUP BY window(at, '1 hour'), {0}"
+    sinks = {"postgres": {"table": "of_view", "primary_key": ["hour", "key"]}}
+    for column, lowered in (("token", True), ("orders.token", True), ("id", False), ("upper(token)", False)):
+        groups = grouped(sql.format(column), sinks).analysis.grouping
+        assert groups is not None
+        text = f"lower({column})" if lowered else column
+        assert ([one.computed for one in groups.keys], groups.kept[0].of_events) == ([text], f"min({text})")
+
+
 #: SQL behind `SELECT window.start AS hour, colour, `, the rule, words, and the text at the place.
 WRONG = [
     (f"collect_list(id) AS x FROM orders {GROUP}", "VIEW_KIND", "cannot continue collect_list", "collect_list"),
