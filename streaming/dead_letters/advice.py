@@ -55,11 +55,12 @@ _ADVICE: Final[dict[str, tuple[str, str]]] = {
 }
 _OF_STORE: Final = (
     "that store refuses the row; the other store has it",
-    "read the store's answer in the message, fix the record or the table, then replay",
+    "read the store's answer in the message, fix the record or the table, then replay, unless an aggregation has "
+    "counted the event",
 )
 _OF_VIEW: Final = (
     "the SQL of the view fails for the event, or the store refuses its row; the contract's tables have it",
-    "correct the SQL (`try_cast`), then replay",
+    "correct the SQL (`try_cast`), then replay, unless an aggregation has counted the event",
 )
 _OF_RULE: Final = (
     "the record breaks the contract's quality rule of that name",
