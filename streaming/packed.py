@@ -13,8 +13,8 @@ from pyspark.sql.avro.functions import from_avro, to_avro
 
 #: Rows of one piece: it is one value in Spark.
 _MOST_ROWS: Final = 50_000
-#: Days and times are what they say; else Spark refuses those before 1582 or 1900, which older versions wrote otherwise.
-#: Spark takes the same option for writing from the session (`spark.session`).
+#: Days and times are what they say; Spark refuses those before 1582 or 1900 otherwise, because older versions wrote
+#: them in another calendar.  It takes the same option for writing from the session (`spark.session`).
 _AS_IT_IS: Final = {"datetimeRebaseMode": "CORRECTED"}
 
 
