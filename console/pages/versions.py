@@ -74,7 +74,6 @@ class VersionRow:
         first: who deploys first; empty where nothing was compared.  `why`: the reason.
         settings: what changed in contract.yaml.
         was: the contract's name before, if that was another one.
-        registered: the numbers that the registry has for it; empty where that is unknown.
     """
 
     id: str
@@ -93,7 +92,6 @@ class VersionRow:
     settings: tuple[ChangeRow, ...] = ()
     was: str = ""
     fault: str = ""
-    registered: str = ""
 
     @property
     def counts(self) -> str:

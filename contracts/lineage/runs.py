@@ -39,7 +39,7 @@ class Told:
 
     Attributes:
         id: `NAMESPACE/JOB/RUN`, for `PARENT` of a process that it starts; empty if nobody is told of the run.
-        rows: how many it wrote, by the names of its outputs.
+        rows: how many it wrote, by the names of its outputs (see `names`).
         error: why it failed, if no exception says so.
     """
 

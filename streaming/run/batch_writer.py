@@ -135,7 +135,8 @@ class BatchWriter:
         if sink.name not in self._small:
             decode = partial(self._decoded, sink)
             self._small[sink.name] = SmallBatches(self._settings, sink, self._decoding, decode)
-        return self._small[sink.name]
+        found = self._small[sink.name]
+        return found if found.turns.next() else None
 
     def _write_either_way(self, sink: Sink, batch: DataFrame, asked: Asked, small: SmallBatches | None) -> Counts:
         known = True

@@ -21,6 +21,30 @@ from avro_data_contracts.streaming.sinks.sink import Direct
 
 # The rows come to the driver together, so a record must not be large, bytes.
 _LARGE_BYTES: Final = 4096
+_LONGEST_REST: Final = 63
+
+
+class Turns:
+    """Which small batches are worth a try: where each has something unusual, reading them twice costs too much.
+
+    After a second try in vain it rests for a batch, then for three, and so on.
+    """
+
+    def __init__(self) -> None:
+        self._rest = 0
+        self._in_vain = 0
+
+    def next(self) -> bool:
+        """Return whether the next batch is worth a try."""
+        if self._rest:
+            self._rest -= 1
+            return False
+        return True
+
+    def tried(self, *, done: bool) -> None:
+        """Take notice of whether a batch could be written."""
+        self._in_vain = 0 if done else self._in_vain + 1
+        self._rest = 0 if done else min(2 ** (self._in_vain - 1) - 1, _LONGEST_REST)
 
 
 class SmallBatches:
@@ -31,6 +55,9 @@ class SmallBatches:
     Args:
         decoding: knows the schemas.
         decode: returns the decoded frame of a batch, with the known schemas.
+
+    Attributes:
+        turns: ask it before each batch.
     """
 
     def __init__(
@@ -40,6 +67,7 @@ class SmallBatches:
         self._sink = sink
         self._decoding = decoding
         self._decode = decode
+        self.turns = Turns()
         self._plan: Prepared | None = None
         self._made_for: Known | None = None
 
@@ -56,9 +84,9 @@ class SmallBatches:
         except failures.JAVA_ERRORS as error:
             self._plan = None
             raise failures.of_java(failures.KAFKA, self._bootstrap, error) from None
-        if plan["sizes"]["large"] or not self._sink.send(rows):
-            return None
-        return Counts.of(plan)
+        done = not plan["sizes"]["large"] and self._sink.send(rows)
+        self.turns.tried(done=done)
+        return Counts.of(plan) if done else None
 
     def _prepared(self, batch: DataFrame) -> Prepared:
         known = self._decoding.known_schemas

@@ -223,7 +223,8 @@ class Streams:
                 break
             if self._available_now:
                 self._begin(wanted)
-                if not any(stream.active for stream in self._streams.values()):
+                begun = wanted.keys() <= self._streams.keys()
+                if begun and not any(stream.active for stream in self._streams.values()):
                     break
                 continue
             if stopping.look.is_set() or time.monotonic() - looked >= LOOK_EVERY_S:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -90,7 +91,7 @@ class States:
         text = json.dumps(head).encode() + b"\n" + body
         self._folder.mkdir(parents=True, exist_ok=True)
         target = self._folder / str(batch)
-        draft = self._folder / f".{batch}.{os.getpid()}"
+        draft = self._folder / f".{batch}.{os.getpid()}-{threading.get_ident()}"
         with draft.open("wb") as file:
             file.write(_checksum(text) + b"\n" + text)
             file.flush()

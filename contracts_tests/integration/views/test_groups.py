@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from avro_data_contracts.contracts.errors import EXIT_USAGE, ConfigurationError, Refused
+from avro_data_contracts.streaming.decode import timestamps
 from avro_data_contracts.streaming.rebuild import rebuild
 from avro_data_contracts.streaming.run import job
 from avro_data_contracts.streaming.run.families import Families
@@ -428,7 +429,7 @@ def test_batch_that_spark_cannot_read_is_in_the_groups(pipeline: Pipeline) -> No
     schema_id = add_fields(pipeline)
     table = add_groups(pipeline, counted(), stores=POSTGRES)
     records = [at(BEGIN), at(BEGIN), at(BEGIN)]
-    stamps = [1_600_000_000_000, 2**62, -20_000_000_000_000]
+    stamps = [1_600_000_000_000, timestamps.LEAST_MILLIS - 1, -20_000_000_000_000]
     for record, stamp in zip(records, stamps, strict=True):
         pipeline.send({"value": pipeline.encode(schema_id, record), "key": b"k", "timestamp": stamp})
     pipeline.stream()

@@ -19,6 +19,7 @@ from avro_data_contracts.contracts.catalog import loading
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.lineage import datasets, events
 from avro_data_contracts.contracts.lineage.events import Run, State
+from avro_data_contracts.contracts.lineage.outputs import DEAD_LETTERS
 from avro_data_contracts.contracts.settings import Settings
 from contracts_tests.fixtures import lineage
 from contracts_tests.fixtures.clone import CLONE
@@ -208,7 +209,7 @@ def test_datasets_have_the_names_that_openlineage_gives(
     named = {
         "cassandra": official.Cassandra(host, port, "shop", "orders"),
         "postgres": official.Postgres(pg_host, pg_port, database, "public", "orders"),
-        datasets.DEAD_LETTERS: official.Kafka(*kafka.split(":"), "orders.dlq"),
+        DEAD_LETTERS: official.Kafka(*kafka.split(":"), "orders.dlq"),
     }
     assert {name: (one.namespace, one.name) for name, one in found.items()} == {
         name: (one.get_namespace(), one.get_name()) for name, one in named.items()
@@ -220,7 +221,7 @@ def test_run_says_who_started_it_why_it_failed_and_what_it_wrote() -> None:
     parent = ("airflow", "dag.task", "3f5e83fa-3480-44ff-99c5-ff943904e5e9")
     run = Run("3f5e83fa-3480-44ff-99c5-ff943904e5e8", parent)
     event = events.run_event(
-        job, run, State.fail, WHEN, rows={"postgres": 7, datasets.DEAD_LETTERS: 2}, error="Cassandra is away"
+        job, run, State.fail, WHEN, rows={"postgres": 7, DEAD_LETTERS: 2}, error="Cassandra is away"
     )
     lineage.validate(event)
     assert (event["eventType"], event["eventTime"]) == ("FAIL", "2026-01-31T12:00:00.005+00:00")

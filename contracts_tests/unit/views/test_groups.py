@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 
 from avro_data_contracts.contracts.avro.shapes import type_name
 from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.contracts.stores.table import Table
 from avro_data_contracts.contracts.tables.views import wanted
 from avro_data_contracts.contracts.views import durations, spark_functions
 from avro_data_contracts.contracts.views.aggregates import CONTINUED
 from avro_data_contracts.contracts.views.derived import Derived
+from avro_data_contracts.streaming.stores.known import STORES
 from contracts_tests.fixtures.viewed import FIELDS, derived
 
 KEY = ["hour", "colour"]
@@ -31,6 +33,13 @@ def grouped(sql: str, sinks: dict[str, Any] | None = None, **more: Any) -> Deriv
 
 def of_values(values: str, group: str = GROUP) -> Derived:
     return grouped(f"SELECT window.start AS hour, colour, {values} FROM orders {group}")
+
+
+def test_each_store_has_a_sink_for_an_aggregation() -> None:
+    contract = of_values("count(*) AS n").whole()
+    settings_ = Settings(postgres_dsn="postgresql://u@127.0.0.1/x")
+    for spec in contract.sinks:
+        assert STORES[spec.kind].sink(settings_, contract, spec).spec is spec
 
 
 def test_aggregation_groups_by_window_and_key_and_keeps_its_parts() -> None:

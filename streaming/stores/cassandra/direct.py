@@ -20,9 +20,9 @@ Written = tuple[Any, ...]
 Position = tuple[int, int, int]
 
 MICROS: Final = 1000
-# Rows of one request, as for the connector (`options`): a node warns above 5 kB.
+# Rows of one request: a node warns above 5 kB, and above 10 partitions.
 _REQUEST_BYTES: Final = 4096
-_MOST_IN_REQUEST: Final = 20
+_MOST_IN_REQUEST: Final = 10
 _REQUESTS_AT_ONCE: Final = 32
 
 
@@ -38,9 +38,10 @@ class DirectWriter:
         columns = [column.name for column in table.all_columns]
         self._key = [columns.index(name) for name in table.sink.key]
         self._position = [columns.index(name) for name in EVENT_ORDER]
-        self._session: Session | None = None
-        self._insert: PreparedStatement | None = None
-        self._look: PreparedStatement | None = None
+        # Each with the session that prepared it, and replaced as a whole: an attempt that was abandoned may wake up
+        # beside the next one.
+        self._insert: tuple[Session, PreparedStatement] | None = None
+        self._look: tuple[Session, PreparedStatement] | None = None
 
     def write(self, session: Session, rows: Sequence[Written]) -> None:
         """Write each row.
@@ -48,10 +49,10 @@ class DirectWriter:
         Raises:
             NotHere: a row cannot be sent, or is refused; others may be written.
         """
-        self._use(session)
-        if self._insert is None:
-            self._insert = row_by_row.insertion(session, self._table)
-        bound = [_bound(self._insert, row) for row in rows]
+        insert = self._insert
+        if insert is None or insert[0] is not session:
+            insert = self._insert = session, row_by_row.insertion(session, self._table)
+        bound = [_bound(insert[1], row) for row in rows]
         _all(session, [_one(some) for some in _requests(bound)])
 
     def that_win(self, session: Session, late: Sequence[Written]) -> list[Written]:
@@ -60,10 +61,10 @@ class DirectWriter:
         Raises:
             NotHere: a key cannot be sent, or there is no write time left.
         """
-        self._use(session)
-        if self._look is None:
-            self._look = session.prepare(self._stored())
-        asked = [_bound(self._look, [row[at] for at in self._key]) for row in late]
+        look = self._look
+        if look is None or look[0] is not session:
+            look = self._look = session, session.prepare(self._stored())
+        asked = [_bound(look[1], [row[at] for at in self._key]) for row in late]
         found = []
         for row, result in zip(late, _all(session, asked), strict=True):
             stored = result.one()
@@ -76,10 +77,6 @@ class DirectWriter:
             if won is not None:
                 found.append((*row[:-1], won))
         return found
-
-    def _use(self, session: Session) -> None:
-        if self._session is not session:
-            self._session, self._insert, self._look = session, None, None
 
     def _stored(self) -> str:
         which = " AND ".join(f'"{name}" = ?' for name in self._table.sink.key)

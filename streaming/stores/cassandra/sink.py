@@ -41,12 +41,11 @@ from avro_data_contracts.streaming.sinks.observed import Observed
 from avro_data_contracts.streaming.sinks.refusals import RowsRefused
 from avro_data_contracts.streaming.stores.cassandra import cells, existing, expiry, row_by_row
 from avro_data_contracts.streaming.stores.cassandra.connection import Way, connect, node
-from avro_data_contracts.streaming.stores.cassandra.direct import DirectWriter, NotHere
+from avro_data_contracts.streaming.stores.cassandra.direct import MICROS, DirectWriter, NotHere
 from avro_data_contracts.streaming.stores.cassandra.failures import SERVER
 from avro_data_contracts.streaming.stores.cassandra.failures import of_driver as failures_of_driver
 
 _FORMAT = "org.apache.spark.sql.cassandra"
-_MICROS = 1000
 # Deletions that go to the driver together.
 _AT_ONCE = 1000
 # Older than every Kafka timestamp, in ms.
@@ -101,7 +100,7 @@ class CassandraSink:
         self._node = node(Way.of(settings))
         self._failed_without_refusal = False
         self._last_expiry = expiry.LAST
-        self._direct = DirectWriter(self._table)
+        self._direct = DirectWriter(self._table) if self.direct else None
 
     def has_table(self) -> bool:
         with connect(self._settings) as session:
@@ -134,13 +133,14 @@ class CassandraSink:
 
     @property
     def direct(self) -> bool:
-        return self._deletions is None and not self.spec.ttl
+        return self._deletions is None and not self.spec.ttl and not self.spec.groups
 
     def cells(self, decoded: DataFrame) -> DataFrame:
         timed = cells.in_numbers(_timed(self._rows(decoded)))
         return timed.select(*(f"`{column.name}`" for column in self._table.all_columns), WRITE_TIME)
 
     def send(self, loaded: Sequence[Row]) -> bool:
+        assert self._direct is not None
         known = self._newest.read()
         if known is None:  # nothing was written yet, and the table may have rows
             return False
@@ -148,8 +148,8 @@ class CassandraSink:
         if not loaded:
             return True
         session = self._node.session()
-        late = [row for row in loaded if row[-1] // _MICROS <= known]
-        new = [row for row in loaded if row[-1] // _MICROS > known]
+        late = [row for row in loaded if row[-1] // MICROS <= known]
+        new = [row for row in loaded if row[-1] // MICROS > known]
         try:
             self._direct.write(session, [*new, *self._direct.that_win(session, late)])
         except NotHere:
@@ -157,7 +157,7 @@ class CassandraSink:
         except (NoHostAvailable, DriverException) as error:
             raise failures_of_driver(self._settings.cassandra_hosts, error) from None
         self._check_on_disk(before)
-        self._newest.keep(max(row[-1] // _MICROS for row in loaded))
+        self._newest.keep(max(row[-1] // MICROS for row in loaded))
         return True
 
     def _check_on_disk(self, before: int | None) -> None:
@@ -242,12 +242,12 @@ class CassandraSink:
         missing = last.getField(EVENT_TIMESTAMP).isNull()
         tie = F.col(EVENT_TIMESTAMP) == last.getField(EVENT_TIMESTAMP)
         full = F.raise_error(F.lit("a thousand events of one key and one millisecond")).cast("bigint")
-        after_it = F.when(write_time % _MICROS == _MICROS - 1, full).otherwise(write_time + 1)
+        after_it = F.when(write_time % MICROS == MICROS - 1, full).otherwise(write_time + 1)
         position = F.struct(*(last.getField(name) for name in EVENT_ORDER))
         # An earlier attempt recorded this tombstone, but may not have deleted its row.
         again = (F.col(DELETED) & (mine == position)) if self._deletions else F.lit(False)
         win_time = F.when(again, write_time).when(tie, after_it)
-        win_time = win_time.otherwise(F.unix_millis(F.col(EVENT_TIMESTAMP)) * _MICROS)
+        win_time = win_time.otherwise(F.unix_millis(F.col(EVENT_TIMESTAMP)) * MICROS)
         winners = compared.where(missing | again | (mine > position))
         return winners.select(*late.columns, win_time.alias(WRITE_TIME))
 
@@ -356,7 +356,7 @@ def _left(ttl: int) -> Column:
 
 
 def _timed(rows_of_batch: DataFrame) -> DataFrame:
-    return rows_of_batch.withColumn(WRITE_TIME, F.unix_millis(F.col(EVENT_TIMESTAMP)) * _MICROS)
+    return rows_of_batch.withColumn(WRITE_TIME, F.unix_millis(F.col(EVENT_TIMESTAMP)) * MICROS)
 
 
 def _bound(values: Iterable[Any], types: Iterable[str]) -> list[Any]:

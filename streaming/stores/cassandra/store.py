@@ -15,7 +15,7 @@ from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.contracts.stores.cassandra.spec import CassandraSpec
 from avro_data_contracts.contracts.stores.position import EVENT_OFFSET, EVENT_PARTITION, EVENT_TIMESTAMP
-from avro_data_contracts.streaming.stores.cassandra import existing, options
+from avro_data_contracts.streaming.stores.cassandra import options
 from avro_data_contracts.streaming.stores.cassandra.connection import connect
 from avro_data_contracts.streaming.stores.cassandra.sink import CassandraSink
 from avro_data_contracts.streaming.stores.store import COUNT_FOR_S, Key, Rows, Store
@@ -95,7 +95,8 @@ class Cassandra(Store):
 
     def empty(self, settings: Settings, spec: CassandraSpec) -> None:
         with connect(settings) as session:
-            if existing.table(session, spec) is not None:
+            known = "SELECT table_name FROM system_schema.tables WHERE keyspace_name = %s AND table_name = %s"
+            if session.execute(known, (spec.keyspace, spec.table)).one() is not None:
                 session.execute(f"TRUNCATE {spec.quoted}")
 
     def spark_options(self, settings: Settings) -> Mapping[str, str]:

@@ -13,7 +13,6 @@ from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.contracts.stores.position import EVENT_OFFSET, EVENT_PARTITION, EVENT_TIMESTAMP
 from avro_data_contracts.contracts.stores.postgres.spec import PostgresSpec
-from avro_data_contracts.streaming.stores.postgres import existing
 from avro_data_contracts.streaming.stores.postgres.connection import address, connect
 from avro_data_contracts.streaming.stores.postgres.sink import PostgresSink
 from avro_data_contracts.streaming.stores.store import COUNT_FOR_S, Key, Rows, Store
@@ -98,7 +97,8 @@ class Postgres(Store):
 
     def empty(self, settings: Settings, spec: PostgresSpec) -> None:
         with connect(settings, autocommit=True) as connection:
-            if existing.table(connection, spec) is not None:
+            found = connection.execute("SELECT to_regclass(%s)", (spec.quoted,)).fetchone()
+            if found is not None and found[0] is not None:
                 connection.execute(sql.SQL("TRUNCATE {}").format(sql.Identifier(spec.schema_name, spec.table)))
 
 
