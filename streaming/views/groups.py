@@ -19,7 +19,7 @@ from pyspark.sql import functions as F
 
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.catalog.queries import of_view
-from avro_data_contracts.contracts.errors import ConfigurationError, Refused
+from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.contracts.stores.position import EVENTS, WRITE_TIME
 from avro_data_contracts.contracts.stores.spec import SinkSpec
@@ -177,16 +177,16 @@ class GroupSink:
         """Write the rows of groups.
 
         Raises:
-            Refused: the store refuses a row; it names the window, and no other value of the group.
+            RowRefused: the store refuses a row for its content; it names the window, and no other value of the group.
         """
         try:
             self._inner.write(self._rows(groups))
-        except Refused as error:
+        except failures.RowRefused as error:
             view, table = self._derived.view, self.spec.qualified
             start = self._refused_window(groups)
             key = ", ".join(name for name, number in self._grouping.groups.items() if number is not None)
             of_group = f" (not shown: its {key})" if key else ""
-            raise Refused(
+            raise failures.RowRefused(
                 f"view {view.name}: the row of the group whose window starts at {start} UTC{of_group} is refused: "
                 f"{error.what}",
                 where=error.where,
@@ -204,7 +204,7 @@ class GroupSink:
             try:
                 self._inner.write(self._rows(groups.where(_micros(names.START).between(half[0][0], half[-1][0]))))
                 found = found[len(half) :]
-            except Refused:
+            except failures.RowRefused:
                 found = half
         return str(found[0][1]) if found else "no time"
 

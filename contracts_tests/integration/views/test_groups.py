@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from avro_data_contracts.contracts.errors import EXIT_USAGE, ConfigurationError, Refused
+from avro_data_contracts.contracts.errors import EXIT_USAGE, ConfigurationError
 from avro_data_contracts.streaming.decode import timestamps
+from avro_data_contracts.streaming.failures import RowRefused
 from avro_data_contracts.streaming.rebuild import rebuild
 from avro_data_contracts.streaming.run import job
 from avro_data_contracts.streaming.run.families import Families
@@ -17,6 +18,7 @@ from avro_data_contracts.streaming.run.metrics import Metrics
 from avro_data_contracts.streaming.stores.postgres import connection as postgres
 from avro_data_contracts.streaming.views.state import State, States
 from contracts_tests.fixtures import processes
+from contracts_tests.fixtures.dlq import Dlq
 from contracts_tests.fixtures.grouped_rows import (
     BEGIN,
     SQL,
@@ -325,7 +327,7 @@ def test_row_of_a_group_that_a_check_refuses_is_named_by_its_window(pipeline: Pi
         connection.execute(f"ALTER TABLE {table} ADD CONSTRAINT few CHECK (n < 3)")
     send(pipeline, schema_id, *(at(BEGIN + number * hour) for number in (0, 2, 2, 3)))
     with pytest.raises(
-        Refused, match=r"view v: the row of the group whose window starts at 2021-03-01 02:00"
+        RowRefused, match=r"view v: the row of the group whose window starts at 2021-03-01 02:00"
     ) as raised:
         pipeline.stream()
     assert "constraint few" in str(raised.value)
@@ -351,7 +353,9 @@ def test_event_for_which_an_argument_fails_is_a_dead_letter_and_in_no_group(pipe
     assert values(pipeline, table, "n", "phones") == {(0, "DE"): (4, 15)}
 
 
-def test_events_of_a_group_that_a_store_cannot_have_are_its_dead_letters(pipeline: Pipeline) -> None:
+def test_events_of_a_group_that_a_store_cannot_have_are_its_dead_letters(
+    stack: RunningStack, pipeline: Pipeline
+) -> None:
     """Cassandra has no empty partition key."""
     schema_id = add_fields(pipeline)
     table = add_groups(pipeline, counted())
@@ -366,6 +370,15 @@ def test_events_of_a_group_that_a_store_cannot_have_are_its_dead_letters(pipelin
     assert {one["__connect.errors.exception.message"] for one in letters} == {
         "country is empty, and Cassandra allows no empty partition key"
     }
+    # The other table has counted the events, and would count them again.
+    dlq = Dlq(pipeline, stack.exports)
+    assert "2 of the records were refused by one table, and are in the rows of v.postgres" in dlq.run(
+        "dlq", "replay", code=2
+    )
+    assert len(dlq.events()) == 3
+    assert "2 records put back" in dlq.run("dlq", "replay", "--count-twice")
+    pipeline.stream()
+    assert {key[1]: row["n"] for key, row in in_postgres(pipeline, table).items()} == {"DE": 1, "": 4}
 
 
 OVERFLOWS = {
