@@ -193,7 +193,8 @@ class Reader:
         """Put the open dead letters of a reason back into their topic, or say what that would do.
 
         Raises:
-            ConfigurationError: no letter has the reason, or the topic cannot take records back.
+            ConfigurationError: no letter has the reason, or the topic cannot take records back, or an aggregation
+                would count them twice.
             ServiceError: Kafka does not answer.
         """
         _require_stream()
@@ -206,6 +207,7 @@ class Reader:
             contract, letters.read(self._settings, contract).letters
         )
         plan = Plan.of(contract, chosen)
+        plan.check()
         if dry_run or not plan.waiting:
             return Replay(reason, len(plan.waiting), False, plan.before, plan.never_sent)
         done = replaying.replay(self._settings, contract, plan.waiting, lambda _: None)

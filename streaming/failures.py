@@ -65,6 +65,10 @@ class UnseenSchemaId(ServiceError):
     """A batch has a schema id that is not known yet; it has to be looked up."""
 
 
+class RowRefused(Refused):
+    """A store refuses a row for its content; it may accept another row."""
+
+
 class ComputationFailed(ServiceError):
     """The SQL of a view fails for an event; `what` is Spark's name of the error, and quotes no value."""
 

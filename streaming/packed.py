@@ -13,6 +13,9 @@ from pyspark.sql.avro.functions import from_avro, to_avro
 
 #: Rows of one piece: it is one value in Spark.
 _MOST_ROWS: Final = 50_000
+#: Days and times are what they say; Spark refuses those before 1582 or 1900 otherwise, because older versions wrote
+#: them in another calendar.  It takes the same option for writing from the session (`spark.session`).
+_AS_IT_IS: Final = {"datetimeRebaseMode": "CORRECTED"}
 
 
 def schema_of(frame: DataFrame) -> str:
@@ -52,4 +55,4 @@ def _unpacked(spark: SparkSession, raw: bytes, schema: str) -> DataFrame:
     frame = DataFrame(
         spark._jsparkSession.createDataFrame(jvm.java.util.Collections.singletonList(row), schema_of_cell), spark
     )
-    return frame.select(F.explode(from_avro("raw", schema)).alias("one"))
+    return frame.select(F.explode(from_avro("raw", schema, _AS_IT_IS)).alias("one"))

@@ -50,9 +50,14 @@ class Columns:
     def __init__(self, statement: Statement, schema: Schema, record: Record) -> None:
         self._statement = statement
         self._schema = schema
+        self._record = record
         self._fields = {field.name.lower(): field for field in record.fields}
         self._position = position(schema.document)
         self._found: dict[int, Part | Problem] = {}  # by the outermost node of each chain of names
+
+    def of(self, statement: Statement) -> Columns:
+        """Return those of another statement over the same record."""
+        return Columns(statement, self._schema, self._record)
 
     def part(self, node: exp.Expr) -> Part | None:
         """Return what a column, or a path such as `address.city`, is; None for anything else, or if nobody knows."""

@@ -7,7 +7,7 @@ events are in the same groups, and no number is asked for that it does not have.
 from __future__ import annotations
 
 from avro_data_contracts.contracts.views.analysis import Analysis
-from avro_data_contracts.contracts.views.grouping import Grouping
+from avro_data_contracts.contracts.views.grouping import Grouping, Kept
 
 
 def broken(old: Analysis, new: Analysis) -> list[str]:
@@ -17,15 +17,34 @@ def broken(old: Analysis, new: Analysis) -> list[str]:
     if old.grouping is None or new.grouping is None:
         return [f"it was of the kind {old.kind}, and is of the kind {new.kind}"]
     found = of_groups(old.grouping.identity, new.grouping)
-    known = {one.said for one in old.grouping.kept}
-    found += [f"{_call(one.said)} is new" for one in new.grouping.kept if one.said not in known]
+    known = {one.said: one for one in old.grouping.kept}
+    for one in new.grouping.kept:
+        if one.said not in known:
+            found.append(f"{_call(one.said)} is new")
+        else:
+            found += _retyped(known[one.said], one)
     before = old.by_name
     found += [
         f"{name} was {before[name].spark}, and is {one.spark}"
         for name, one in new.by_name.items()
-        if name in before and before[name].sql == one.sql and before[name].spark != one.spark
+        if name in new.grouping.groups
+        and name in before
+        and before[name].sql == one.sql
+        and before[name].spark != one.spark
     ]
     return list(dict.fromkeys(found))
+
+
+def _retyped(old: Kept, new: Kept) -> list[str]:
+    """Return why a part of the state has another type; where none is certain, a field of it decides."""
+    if old.spark and new.spark:
+        return [f"{_call(new.said)} was {old.spark}, and is {new.spark}"] if old.spark != new.spark else []
+    before = dict(old.fields)
+    return [
+        f"{path} in {_call(new.said)} was {before[path]}, and is {kind}"
+        for path, kind in new.fields
+        if before.get(path, kind) != kind
+    ]
 
 
 def of_groups(identity: tuple[str, ...], new: Grouping) -> list[str]:

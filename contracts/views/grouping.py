@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sqlglot import Token, exp
 
 from avro_data_contracts.contracts.avro.nodes import NO_PROPS, Logical, Primitive, Schema
 from avro_data_contracts.contracts.avro.shapes import nullability, type_name
-from avro_data_contracts.contracts.views import clauses, durations, spark_types
+from avro_data_contracts.contracts.views import clauses, division, durations, spark_types, statement
 from avro_data_contracts.contracts.views.aggregates import CONTINUED
 from avro_data_contracts.contracts.views.clauses import Call, Clauses
 from avro_data_contracts.contracts.views.columns import Columns
 from avro_data_contracts.contracts.views.problem import Problem, Rule
-from avro_data_contracts.contracts.views.results import Results
+from avro_data_contracts.contracts.views.results import Result, Results
 from avro_data_contracts.contracts.views.statement import Statement, is_aggregate
 
 WINDOW: Final = "window"
@@ -58,10 +58,17 @@ class Window:
 
 @dataclass(frozen=True)
 class Key:
-    """Something that a view groups by, besides the window.  `said`: its text in one form."""
+    """Something that a view groups by, besides the window.
+
+    Attributes:
+        sql: its text.
+        said: its text in one form.
+        computed: SQL that computes it: of two texts that are one value in a store, one.
+    """
 
     sql: str
     said: str
+    computed: str
 
 
 @dataclass(frozen=True)
@@ -73,13 +80,17 @@ class Kept:
         of_events: SQL that computes it from events.
         merge: SQL that computes it from those of the state and of a batch, which have its name.
         tries: as in `aggregates.Part`.
+        spark: its type in Spark; empty if that is not certain.
+        fields: the paths of the parts of an event that flow into it, each with its type in Spark.
     """
 
     name: str
     said: str
     of_events: str
     merge: str
-    tries: bool = False
+    tries: bool
+    spark: str
+    fields: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -105,6 +116,10 @@ class Grouping:
     def identity(self) -> tuple[str, ...]:
         """What decides which events are in a group."""
         return (self.window.said, *(key.said for key in self.keys), self.where)
+
+    def has(self, bound: str) -> bool:
+        """Return whether a column of the view is that bound of the window, `START` or `END`."""
+        return any(value.startswith(f"`{bound}` AS ") for value in self.values)
 
 
 START, END, EVENTS, NEWEST, TIME = "__start", "__end", "__events", "__newest", "__time"
@@ -135,6 +150,7 @@ class Reader:
             self._problem(select, "an aggregation is written SELECT … FROM … WHERE … GROUP BY …", "write it so")
             return None, self._problems
         self._check_calls(select)
+        self._problems += division.problems(self._statement, self._results)
         self._group(parts)
         if self._problems or self._window is None:
             return None, self._problems
@@ -143,7 +159,7 @@ class Reader:
         for tokens, node in zip(parts.items, select.expressions, strict=True):
             values.append(self._value(parts, tokens, node, kept, groups))
         where = select.args.get("where")
-        said = self._said(clauses.condition(parts.source)) if where is not None else ""
+        said = self._said(clauses.condition(parts.source), parts.source) if where is not None else ""
         found = Grouping(
             self._window, tuple(self._keys), parts.source, said, tuple(kept.values()), tuple(values), groups
         )
@@ -170,7 +186,9 @@ class Reader:
             elif not any(True for _ in node.find_all(exp.Column)):
                 self._problem(node, f"{parts.text(tokens)} is the same for all events", "leave it out")
             else:
-                self._keys.append(Key(parts.text(tokens), self._said(tokens)))
+                text = parts.text(tokens)
+                computed = f"lower({text})" if self._is_uuid(self._results.of(node)) else text
+                self._keys.append(Key(text, self._said(tokens, parts.sql), computed))
 
     def _read_window(self, parts: Clauses, tokens: Sequence[Token], node: exp.Anonymous, *, is_session: bool) -> None:
         arguments = node.expressions
@@ -202,7 +220,7 @@ class Reader:
             return
         comma = next(i for i, one in enumerate(tokens) if one.token_type.name == "COMMA")
         time, rest = parts.text(tokens[2:comma]), parts.text(tokens[comma:-1])
-        said = f"{self._statement.word(node)}({self._said(tokens[2:comma])}, {size}, {slide}, {begin})"
+        said = f"{self._statement.word(node)}({self._said(tokens[2:comma], parts.sql)}, {size}, {slide}, {begin})"
         # The bounds of other windows are whole milliseconds, which every store has; a session begins with an event.
         exact = type_name(nullability(self._schema, found.node)[0])
         unit = exact if is_session else f"{'local-' * (spark == 'timestamp_ntz')}timestamp-millis"
@@ -225,7 +243,7 @@ class Reader:
         if (bound := self._bound_of(inner)) is not None:
             groups[name] = None
             return f"`{START if bound == 'start' else END}` AS `{name}`"
-        said = self._said(tokens)
+        said = self._said(tokens, parts.sql)
         for number, key in enumerate(self._keys):
             if key.said == said:
                 groups[name] = number
@@ -266,16 +284,37 @@ class Reader:
     def _kept(self, call: Call, kept: dict[str, Kept]) -> str:
         """Return the SQL of an aggregate, from the columns of the state that it needs, which are added."""
         found = CONTINUED[call.name]
-        said = self._said(clauses.tokens(f"{call.name}({call.arguments}){call.filter}"))
+        text = f"{call.name}({call.arguments}){call.filter}"
+        said = self._said(clauses.tokens(text), text)
         begin = list(kept).index(first) if (first := f"{said} #0") in kept else len(kept)
         names = [f"`__kept{begin + number}`" for number in range(len(found.parts))]
         for number, part in enumerate(found.parts):
             of_events = part.of_events.format(of=call.arguments, filter=call.filter)
-            one = Kept(
-                names[number].strip("`"), f"{said} #{number}", of_events, part.merge.format(*names), part.tries
-            )
+            result, fields = self._read_apart(of_events)
+            if self._is_uuid(result):  # min, max
+                of_events = part.of_events.format(of=f"lower({call.arguments})", filter=call.filter)
+            name, merge = names[number].strip("`"), part.merge.format(*names)
+            one = Kept(name, f"{said} #{number}", of_events, merge, part.tries, result.spark, fields)
             kept.setdefault(one.said, one)
         return f"({found.value.format(*names)})"
+
+    def _read_apart(self, text: str) -> tuple[Result, tuple[tuple[str, str], ...]]:
+        """Return the result of an expression, and the parts of an event in it, each with its type."""
+        found = statement.parse(f"SELECT {text} FROM {self._statement.source[-1]}")  # noqa: S608 - only read
+        if isinstance(found, Problem):
+            return Result(), ()
+        found = replace(found, kind=self._statement.kind, qualifiers=self._statement.qualifiers)
+        columns = self._columns.of(found)
+        (node,) = found.select.expressions
+        inside = {part.path: spark_types.of(self._schema, part.node) for part in columns.inside(node)}
+        return Results(found, self._schema, columns).of(node), tuple(inside.items())
+
+    def _is_uuid(self, result: Result) -> bool:
+        """Whether it is a text of hex digits, which the stores read in any case."""
+        if result.node is None:
+            return False
+        node, _ = nullability(self._schema, result.node)
+        return type_name(node) == "uuid" and node.type == "string"
 
     def _check_calls(self, select: exp.Select) -> None:
         where = select.args.get("where")
@@ -302,8 +341,12 @@ class Reader:
         """Whether a node is inside an aggregate, or its FILTER."""
         return any(is_aggregate(one) or isinstance(one, exp.Filter) for one in _around(node, top))
 
-    def _said(self, tokens: Sequence[Token]) -> str:
-        """Return a text in one form: without comments, and without the name of the source in front of columns."""
+    def _said(self, tokens: Sequence[Token], sql: str) -> str:
+        """Return a part of a text in one form.
+
+        It is without comments, and without the name of the source in front of columns; strings of every kind are as
+        in the text.
+        """
         words: list[str] = []
         number = 0
         while number < len(tokens):
@@ -316,7 +359,7 @@ class Reader:
             ):
                 number += 2
                 continue
-            words.append(repr(one.text) if one.token_type.name == "STRING" else one.text.lower())
+            words.append(_as_written(one, sql) if _is_exact(one) else one.text.lower())
             number += 1
         return " ".join(words)
 
@@ -329,6 +372,18 @@ def _around(node: exp.Expr, top: exp.Expr) -> Iterator[exp.Expr]:
     while node is not top and node.parent is not None:
         node = node.parent
         yield node
+
+
+def _as_written(token: Token, sql: str) -> str:
+    return sql[token.start : token.end + 1]
+
+
+def _is_exact(token: Token) -> bool:
+    """Whether it is a string (`'a'`, `r'a'`, `X'0A'`), or a name that would be another word without its quotes."""
+    kind = token.token_type.name
+    if kind == "IDENTIFIER":
+        return [one.token_type.name for one in clauses.tokens(token.text)] != ["VAR"]
+    return kind.endswith("STRING")
 
 
 def _arguments(node: exp.Expr) -> str:

@@ -132,12 +132,16 @@ def replay(
     at: At = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be put back; change nothing.")] = False,
     again: Annotated[bool, typer.Option("--again", help="Also put back what was put back before.")] = False,
+    count_twice: Annotated[
+        bool, typer.Option("--count-twice", help="Also put back what an aggregation has counted: it counts it again.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Put the records back into their topic, unaltered, for the stream to read; exit 1 if one cannot be put back.
 
     Records keep their timestamps: a newer event of the same row stays, and a record put back twice is one row.  A
     record is put back only once, unless you add `--again`.  What a producer could not send has no record to put back.
+    Exit 2 if an aggregation would count a record twice, unless you add `--count-twice`.
     """
     from avro_data_contracts.streaming.dead_letters import letters as dead_letters
     from avro_data_contracts.streaming.dead_letters import replay as replaying
@@ -150,6 +154,8 @@ def replay(
     contract = loading.load(configured.contracts_dir).get(name)
     chosen = wanted.choose(contract, dead_letters.read(configured, contract).letters)
     plan = Plan.of(contract, chosen, again=again)
+    if not count_twice:
+        plan.check()
     if dry_run or not plan.waiting:
         report.planned(plan, dry_run=dry_run, as_json=as_json)
         raise typer.Exit(EXIT_OK)

@@ -32,7 +32,9 @@ class Families:
         self.registry = CollectorRegistry()
         self.records_in = self._counter("stream_records_in", "Records read from the topic, in written batches.")
         self.records_out = self._counter(
-            "stream_records_out", "Records that the store holds, or a newer record of the same row."
+            "stream_records_out",
+            "Records that the store holds, or a newer record of the same row; of an aggregation, also those that it "
+            "leaves out, because they came late or have no time.",
         )
         self.skipped = self._counter("stream_records_skipped", "Records that concern another contract of the topic.")
         self.late = self._counter(

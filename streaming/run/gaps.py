@@ -134,9 +134,14 @@ def accept(folder: Path, sink: str, gaps: Iterable[Gap]) -> None:
     for gap in gaps:
         document[gap.topic][str(gap.partition)] = gap.last + 1
     commit = (checkpoint / "commits" / str(batch)).read_text(encoding="utf-8")
-    state.carry(checkpoint, batch)
+    planned, pretended = checkpoint / "offsets" / str(batch + 1), "\n".join((version, settings, json.dumps(document)))
+    if not planned.exists():
+        state.carry(checkpoint, batch)
+    elif planned.read_text(encoding="utf-8") != pretended:
+        # It may have written rows of events that are gone now, so the state of an aggregation does not fit its rows.
+        state.forget(checkpoint, batch + 1)
     # Pretend that a batch up to the end of the gap is written.  It replaces one that was planned across the gap.
-    _replace(checkpoint / "offsets" / str(batch + 1), "\n".join((version, settings, json.dumps(document))))
+    _replace(planned, pretended)
     _replace(checkpoint / "commits" / str(batch + 1), commit)
 
 

@@ -128,6 +128,8 @@ def start(settings: Settings) -> SparkSession:
         # Spark creates it for the SQL of a view, by default in the working folder.
         "spark.sql.warehouse.dir": f"{folders[0]}/warehouse",
         "spark.sql.session.timeZone": "UTC",
+        # See `packed`: a day of the year 1 is written as it is.
+        "spark.sql.avro.datetimeRebaseModeInWrite": "CORRECTED",
         "spark.sql.shuffle.partitions": "4",
         "spark.sql.adaptive.enabled": "false",
         # Several events of one key in a batch are rare: sorting twice to drop them before the shuffle does not pay.

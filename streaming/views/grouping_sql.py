@@ -49,9 +49,7 @@ class GroupingSql:
             closed_us: windows that end up to this time are closed, µs since the epoch; None: none is.
         """
         window, keys = self._of.window, self._of.keys
-        time = window.time_sql
-        whole = f"coalesce({time}, {window.spark.upper()} '1970-01-01 00:00:00'){window.arguments}"
-        whole = f"{grouping.SESSION if window.is_session else grouping.WINDOW}({whole})"
+        time, whole = window.time_sql, self._whole
         late = "false"
         if closed_us is not None:
             # Not the end of a session: it may have an earlier event, whose session is closed.
@@ -62,22 +60,31 @@ class GroupingSql:
             f"{whole}.end AS {END}",
             f"({time}) IS NULL AS {TIMELESS}",
             f"{late} AS {LATE}",
-            *(f"({key.sql}) AS `{name}`" for key, name in zip(keys, self._keys, strict=True)),
+            *(f"({key.computed}) AS `{name}`" for key, name in zip(keys, self._keys, strict=True)),
             *(f"{one.of_events} AS `{one.name}`" for one in self._of.kept),
             f"count(*) AS {EVENTS}",
             f"max(`{KAFKA_TIME}`) AS {NEWEST}",
             f"max({time}) AS {TIME}",
         ]
-        groups = [whole, f"({time}) IS NULL", *(f"({key.sql})" for key in keys)]
+        groups = [whole, f"({time}) IS NULL", *(f"({key.computed})" for key in keys)]
         if window.is_session and closed_us is not None:
             groups.append(late)
         return f"SELECT {_listed(columns)}\n{self._of.source}\nGROUP BY {_listed(groups)}"
 
+    @property
+    def _whole(self) -> str:
+        """The window of an event; of one without a time, that of a time that it is given."""
+        window = self._of.window
+        time = f"coalesce({window.time_sql}, {window.spark.upper()} '1970-01-01 00:00:00')"
+        return f"{grouping.SESSION if window.is_session else grouping.WINDOW}({time}{window.arguments})"
+
     def of_keys(self, place: str) -> str:
-        """What each event is grouped by, besides the window, and a column of the events."""
+        """What each event is grouped by, in a row for each of its windows, and a column of the events."""
         columns = [
             f"`{place}`",
-            *(f"({key.sql}) AS `{name}`" for key, name in zip(self._of.keys, self._keys, strict=True)),
+            f"{self._whole}.start AS {START}",
+            f"{self._whole}.end AS {END}",
+            *(f"({key.computed}) AS `{name}`" for key, name in zip(self._of.keys, self._keys, strict=True)),
         ]
         return "\n".join((f"SELECT {_listed(columns)}", self._of.source))
 

@@ -33,6 +33,7 @@ from avro_data_contracts.streaming.sinks.counts import Counts, counted
 from avro_data_contracts.streaming.sinks.observed import Observed
 from avro_data_contracts.streaming.sinks.refusals import Coordinates, RowsRefused
 from avro_data_contracts.streaming.sinks.sink import Sink
+from avro_data_contracts.streaming.stores.known import STORES
 from avro_data_contracts.streaming.views import grouping_sql as names
 from avro_data_contracts.streaming.views.events import Events
 from avro_data_contracts.streaming.views.grouping_sql import GroupingSql
@@ -40,6 +41,9 @@ from avro_data_contracts.streaming.views.state import State, States
 
 _MERGED: Final = "__groups"
 _PLACE: Final = "__place"
+#: The first and the last moment that a store has, µs since the epoch.
+_YEARS: Final = (-62_135_596_800_000_000, 253_402_300_799_999_999)
+_OUTSIDE: Final = "its window begins or ends outside of the years 1 to 9999"
 
 
 class GroupSink:
@@ -54,6 +58,7 @@ class GroupSink:
         assert derived.analysis.grouping is not None
         assert derived.view.spec.lateness is not None  # `lint` and `derive` refuse a view without it
         self.name = of_view(derived.view.name, inner.name)
+        self._settings = settings
         self._bootstrap = settings.kafka_bootstrap_servers
         self._events = Events(settings, contract, derived)
         self._derived = derived
@@ -79,7 +84,10 @@ class GroupSink:
         """Compare the view with what Spark makes of it, and with the state that it is to go on from.
 
         Raises:
-            ConfigurationError: Spark refuses the SQL, or gives a column another type; or the state does not fit.
+            ConfigurationError: Spark refuses the SQL, or gives a column another type; or the state does not fit; or
+                there is none, and the table has rows.  These may have more events than a group has after the first
+                batches, and the store would keep them.
+            ServiceError: the store does not answer.
         """
         parts: DataFrame | None = None
 
@@ -93,6 +101,8 @@ class GroupSink:
         states = States(checkpoint, self._derived.view.name)
         if (found := states.latest()) is not None and (words := self._unfit(found, _types(parts))):
             raise states.refusal("; ".join(words))
+        if not states.begun() and STORES[self.spec.kind].rows(self._settings, self.spec, [EVENTS], 1):
+            raise states.with_rows(self.spec.qualified)
 
     def write(self, decoded: DataFrame) -> Counts:
         raise RuntimeError("its state goes on from that of the batch before: see of_batch")
@@ -116,12 +126,17 @@ class GroupSink:
         if refused := self._events.failing(decoded, lambda some: self._parts(some, None)):
             raise RowsRefused(self.name, refused)
         view = self._derived.view
+        rebuild = f"rebuild the view: python -m streaming views rebuild {view.name}"
+        fix = f"correct the SQL, e.g. with try_cast; if `contracts check` says VIEW_REBUILD, {rebuild}"
+        if "OVERFLOW" in told.what or "OUT_OF_RANGE" in told.what:
+            fix = f"use try_sum, which is null then, or CAST the argument to a larger type; then {rebuild}"
+        elif told.what == "DIVIDE_BY_ZERO":
+            fix = "divide by nullif(…, 0), or use try_divide, which is null then; the view goes on without a rebuild"
         raise ConfigurationError(
             f"view {view.name}: {told.what} in an aggregate, for no event by itself",
             file=view.file,
             path=path_of(view),
-            fix="use try_sum, which is null then, or CAST the argument to a larger type; then rebuild the view: "
-            f"python -m streaming views rebuild {view.name}",
+            fix=fix,
         )
 
     def _write(self, decoded: DataFrame, before: State, states: States, number: int) -> Counts:
@@ -150,13 +165,48 @@ class GroupSink:
             merged = self._merged(all_parts, types).persist(StorageLevel.DISK_ONLY)
             try:
                 complete = self._closed(after) if self._grouping.window.is_session else F.col(names.TOUCHED)
-                self._inner.write(self._rows(merged.where(complete)))
+                self._write_rows(merged.where(complete))
                 states.keep(number, self._kept(merged.drop(names.TOUCHED), after, types))
             finally:
                 merged.unpersist()
         finally:
             parts.unpersist()
         return counts
+
+    def _write_rows(self, groups: DataFrame) -> None:
+        """Write the rows of groups.
+
+        Raises:
+            RowRefused: the store refuses a row for its content; it names the window, and no other value of the group.
+        """
+        try:
+            self._inner.write(self._rows(groups))
+        except failures.RowRefused as error:
+            view, table = self._derived.view, self.spec.qualified
+            start = self._refused_window(groups)
+            key = ", ".join(name for name, number in self._grouping.groups.items() if number is not None)
+            of_group = f" (not shown: its {key})" if key else ""
+            raise failures.RowRefused(
+                f"view {view.name}: the row of the group whose window starts at {start} UTC{of_group} is refused: "
+                f"{error.what}",
+                where=error.where,
+                fix=f"correct what it names in {table}; or leave such events out (WHERE), and rebuild the view: "
+                f"python -m streaming views rebuild {view.name}",
+                server=error.server,
+            ) from None
+
+    def _refused_window(self, groups: DataFrame) -> str:
+        """Return the start of a window with a group whose row the store refuses, found by halving."""
+        start = F.col(names.START)
+        found = sorted(groups.select(_micros(names.START), start.cast("string")).distinct().collect())
+        while len(found) > 1:
+            half = found[: len(found) // 2]
+            try:
+                self._inner.write(self._rows(groups.where(_micros(names.START).between(half[0][0], half[-1][0]))))
+                found = found[len(half) :]
+            except failures.RowRefused:
+                found = half
+        return str(found[0][1]) if found else "no time"
 
     def _parts(self, decoded: DataFrame, closed_us: int | None) -> DataFrame:
         """Return the groups of a batch, with those of events that are late, or have no time."""
@@ -194,11 +244,13 @@ class GroupSink:
         return replace(after, closed_us=closed, columns=self._said(types), groups=count, schema=schema, pieces=pieces)
 
     def _flaw(self) -> Column:
-        """Why the store can have no row of a group, from the columns of its keys; null if it can."""
+        """Why the store can have no row of a group, from its window and its keys; null if it can."""
         groups = self._grouping.groups.items()
         keys = {name: grouping.key_name(number) for name, number in groups if number is not None}
         found = flaws_of_key(self._of_store, F.struct(*(F.col(key).alias(name) for name, key in keys.items())))
         words = [F.when(flaw, F.lit(why)) for flaw, why in found] if keys else []
+        shown = [name for name in (names.START, names.END) if self._grouping.has(name)]
+        words += [F.when(~_micros(name).between(*_YEARS), F.lit(_OUTSIDE)) for name in shown]
         return F.coalesce(*words, F.lit(None).cast("string"))
 
     def _flawed(self, decoded: DataFrame) -> dict[Coordinates, str]:

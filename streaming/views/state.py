@@ -79,6 +79,10 @@ class States:
         ended = [int(one.name) for one in (self._checkpoint / "commits").glob("[0-9]*")]
         return self._read(max(ended)) if ended else None
 
+    def begun(self) -> bool:
+        """Return whether the query has begun a batch; it may have written rows."""
+        return any((self._checkpoint / "offsets").glob("[0-9]*"))
+
     def keep(self, batch: int, state: State) -> None:
         """Write the state after a batch, all of it or nothing; delete those that no batch begins with any more."""
         body = b"".join(state.pieces)
@@ -104,6 +108,16 @@ class States:
             where=str(self._folder),
             fix=f"run `python -m streaming views rebuild {self._view}`: it empties the view's tables, and the stream "
             "reads the topic from its beginning; or put the view back as it was",
+        )
+
+    def with_rows(self, table: str) -> ConfigurationError:
+        """Return the error of a query without a state whose table has rows."""
+        return ConfigurationError(
+            f"{table} has rows of view {self._view}, and no state says of which events: they are of another "
+            "checkpoint, or of a topic that was deleted",
+            where=str(self._checkpoint),
+            fix=f"run `python -m streaming views rebuild {self._view}`: it empties the view's tables, and the stream "
+            "reads the topic from its beginning; to keep the rows, name another table; or bring the checkpoint back",
         )
 
     def _read(self, batch: int) -> State:
@@ -151,6 +165,11 @@ def carry(checkpoint: Path, batch: int) -> None:
         draft = file.with_name(f".{batch + 1}.{os.getpid()}")
         draft.write_bytes(file.read_bytes())
         draft.replace(file.with_name(str(batch + 1)))
+
+
+def forget(checkpoint: Path, batch: int) -> None:
+    """Delete the state of a batch that is said to be written; then the view cannot go on (`States.latest`)."""
+    (checkpoint / FOLDER / str(batch)).unlink(missing_ok=True)
 
 
 def _checksum(text: bytes) -> bytes:

@@ -10,12 +10,15 @@ import pytest
 
 from avro_data_contracts.contracts.errors import EXIT_USAGE, ConfigurationError
 from avro_data_contracts.streaming.decode import timestamps
+from avro_data_contracts.streaming.failures import RowRefused
 from avro_data_contracts.streaming.rebuild import rebuild
 from avro_data_contracts.streaming.run import job
 from avro_data_contracts.streaming.run.families import Families
 from avro_data_contracts.streaming.run.metrics import Metrics
+from avro_data_contracts.streaming.stores.postgres import connection as postgres
 from avro_data_contracts.streaming.views.state import State, States
 from contracts_tests.fixtures import processes
+from contracts_tests.fixtures.dlq import Dlq
 from contracts_tests.fixtures.grouped_rows import (
     BEGIN,
     SQL,
@@ -95,12 +98,23 @@ def test_rows_of_groups_are_those_of_the_sql_over_the_topic(pipeline: Pipeline) 
         assert len(wanted) > 10
         found = stored(pipeline, table)
         assert found == {"cassandra": wanted, "postgres": wanted}
-    # What is read again changes nothing.
-    pipeline.stream(afresh=True)
-    assert stored(pipeline, table) == found
     # A state has the open groups only.
-    (kept,) = pipeline.settings.checkpoint_dir.glob("*/topic-*/v.postgres/groups/0")
-    assert kept.is_file()
+    (checkpoint,) = pipeline.settings.checkpoint_dir.glob("*/topic-*/v.postgres")
+    state = States(checkpoint, "v").latest()
+    assert state is not None
+    assert state.closed_us is not None
+    closed = dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(microseconds=state.closed_us)
+    assert state.groups == sum(row["until"] > closed for row in found["postgres"].values())
+    assert 0 < state.groups < len(found["postgres"])
+    # Another checkpoint knows nothing of the rows.  What is read again, after a rebuild, gives the same ones.
+    with pytest.raises(ConfigurationError, match=f"{table} has rows of view v, and no state") as raised:
+        pipeline.stream(afresh=True)
+    assert raised.value.exit_code == EXIT_USAGE
+    assert "views rebuild v" in str(raised.value)
+    assert stored(pipeline, table) == found
+    rebuild(pipeline.settings, pipeline.contract, "v", accept_loss=False)
+    pipeline.stream()
+    assert stored(pipeline, table) == found
 
 
 def test_killed_stream_leaves_the_rows_of_the_sql(stack: RunningStack, pipeline: Pipeline, tmp_path: Path) -> None:
@@ -257,6 +271,73 @@ def test_windows_are_in_utc_where_clocks_change(
     assert {hour: row["n"] for (hour, _), row in in_postgres(pipeline, table).items()} == counts
 
 
+def test_days_and_moments_of_any_year_go_from_batch_to_batch(pipeline: Pipeline) -> None:
+    schema_id = add_fields(pipeline)
+    table = add_groups(pipeline, counted("min(dob) AS first, max(dob) AS last"), stores=POSTGRES)
+    days = [dt.date(1582, 10, 4), dt.date(1, 1, 1), dt.date(9999, 12, 31)]
+    early = BEGIN.replace(year=1)
+    for day in days:
+        send(pipeline, schema_id, at(early, dob=day))
+        pipeline.stream()
+    assert [(row["first"], row["last"]) for row in in_postgres(pipeline, table).values()] == [
+        (days[1].isoformat(), days[2].isoformat())
+    ]
+
+
+def test_uuid_is_one_group_in_upper_and_lower_case(pipeline: Pipeline) -> None:
+    schema_id = add_fields(pipeline)
+    sql = counted("count(*) AS n, min(id) AS least").replace("coalesce(country, '-')", "id")
+    table = add_groups(pipeline, sql)
+    one, other = "abcdef00-0000-4000-8000-000000000001", "abcdef00-0000-4000-8000-000000000002"
+    send(pipeline, schema_id, at(BEGIN, id=one), at(BEGIN, id=one.upper()), at(BEGIN, id=other.upper()))
+    pipeline.stream()
+    send(pipeline, schema_id, at(BEGIN, id=one.upper()))
+    pipeline.stream()
+    for rows in stored(pipeline, table).values():
+        found = {str(key[1]): (row["n"], str(row["least"])) for key, row in rows.items()}
+        assert found == {one: (3, one), other: (1, other)}
+
+
+def test_window_that_begins_before_the_year_1_has_no_row(pipeline: Pipeline) -> None:
+    schema_id = add_fields(pipeline)
+    table = add_groups(
+        pipeline,
+        counted().replace("'1 hour'", "'1 day', '1 day', '6 hours'"),
+        lateness="999999 days",
+        stores=POSTGRES,
+    )
+    first = dt.datetime(1, 1, 1, tzinfo=dt.UTC)
+    send(pipeline, schema_id, at(first), at(first + dt.timedelta(hours=6)), at(None))
+    pipeline.stream()
+    assert [(hour, row["n"]) for (hour, _), row in in_postgres(pipeline, table).items()] == [
+        (first + dt.timedelta(hours=6), 1)
+    ]
+    (letter,) = (headers(one) for one in pipeline.dead_letters())
+    assert letter["contracts.reason"] == "REFUSED:v.postgres"
+    assert "outside of the years 1 to 9999" in letter["__connect.errors.exception.message"]
+
+
+def test_row_of_a_group_that_a_check_refuses_is_named_by_its_window(pipeline: Pipeline) -> None:
+    schema_id = add_fields(pipeline)
+    table = add_groups(pipeline, counted(), stores=POSTGRES)
+    hour = dt.timedelta(hours=1)
+    send(pipeline, schema_id, *(at(BEGIN + number * hour) for number in range(4)))
+    pipeline.stream()
+    with postgres.connect(pipeline.settings, autocommit=True) as connection:
+        connection.execute(f"ALTER TABLE {table} ADD CONSTRAINT few CHECK (n < 3)")
+    send(pipeline, schema_id, *(at(BEGIN + number * hour) for number in (0, 2, 2, 3)))
+    with pytest.raises(
+        RowRefused, match=r"view v: the row of the group whose window starts at 2021-03-01 02:00"
+    ) as raised:
+        pipeline.stream()
+    assert "constraint few" in str(raised.value)
+    assert "DE" not in str(raised.value)
+    with postgres.connect(pipeline.settings, autocommit=True) as connection:
+        connection.execute(f"ALTER TABLE {table} DROP CONSTRAINT few")
+    pipeline.stream()
+    assert by_minutes(pipeline, table) == {0: 2, 60: 1, 120: 3, 180: 2}
+
+
 def test_event_for_which_an_argument_fails_is_a_dead_letter_and_in_no_group(pipeline: Pipeline) -> None:
     schema_id = add_fields(pipeline)
     table = add_groups(pipeline, counted("count(*) AS n, sum(CAST(phone AS INT)) AS phones"), stores=POSTGRES)
@@ -272,7 +353,9 @@ def test_event_for_which_an_argument_fails_is_a_dead_letter_and_in_no_group(pipe
     assert values(pipeline, table, "n", "phones") == {(0, "DE"): (4, 15)}
 
 
-def test_events_of_a_group_that_a_store_cannot_have_are_its_dead_letters(pipeline: Pipeline) -> None:
+def test_events_of_a_group_that_a_store_cannot_have_are_its_dead_letters(
+    stack: RunningStack, pipeline: Pipeline
+) -> None:
     """Cassandra has no empty partition key."""
     schema_id = add_fields(pipeline)
     table = add_groups(pipeline, counted())
@@ -287,6 +370,15 @@ def test_events_of_a_group_that_a_store_cannot_have_are_its_dead_letters(pipelin
     assert {one["__connect.errors.exception.message"] for one in letters} == {
         "country is empty, and Cassandra allows no empty partition key"
     }
+    # The other table has counted the events, and would count them again.
+    dlq = Dlq(pipeline, stack.exports)
+    assert "2 of the records were refused by one table, and are in the rows of v.postgres" in dlq.run(
+        "dlq", "replay", code=2
+    )
+    assert len(dlq.events()) == 3
+    assert "2 records put back" in dlq.run("dlq", "replay", "--count-twice")
+    pipeline.stream()
+    assert {key[1]: row["n"] for key, row in in_postgres(pipeline, table).items()} == {"DE": 1, "": 4}
 
 
 OVERFLOWS = {

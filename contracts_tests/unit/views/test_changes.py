@@ -116,7 +116,34 @@ STATES: list[tuple[Files, Files, str]] = [
     (with_groups(), with_groups(where="WHERE flag"), "there was no WHERE"),
     (with_groups(where="WHERE flag"), with_groups(where="WHERE NOT flag"), "WHERE was flag"),
     (with_groups(), with_groups(group="window(at, '2 hours')"), "it grouped by window(at, 3600000"),
-    (with_groups("max(number) AS n"), with_groups("max(number) AS n", number="long"), "n was int, and is bigint"),
+    (
+        with_groups("max(number) AS n"),
+        with_groups("max(number) AS n", number="long"),
+        "max ( number ) was int, and is bigint",
+    ),
+    (
+        with_groups("CAST(max(number) AS BIGINT) AS n"),
+        with_groups("CAST(max(number) AS BIGINT) AS n", number="long"),
+        "max ( number ) was int, and is bigint",
+    ),
+    (
+        with_groups("max(number) > 3 AS n"),
+        with_groups("max(number) > 3 AS n", number="long"),
+        "max ( number ) was int, and is bigint",
+    ),
+    (
+        with_groups("CAST(sum(price * number) AS DECIMAL(9, 2)) AS n"),
+        with_groups("CAST(sum(price * number) AS DECIMAL(9, 2)) AS n", number="long"),
+        "number in sum ( price * number ) was int, and is bigint",
+    ),
+    (
+        with_groups("max(number) FILTER (WHERE amount > 1) AS n"),
+        with_groups("max(number) FILTER (WHERE amount > 1) AS n", amount="int"),
+        "",
+    ),
+    (with_groups("sum(number) AS n"), with_groups("sum(number) AS n", number="long"), ""),
+    (with_groups("avg(number) AS n"), with_groups("avg(number) AS n", number="long"), ""),
+    (with_groups("count(number) AS n"), with_groups("count(number) AS n", number="string"), ""),
     (
         with_view("SELECT id FROM orders"),
         with_groups(),

@@ -17,7 +17,7 @@ from avro_data_contracts.contracts.views import durations, spark_functions
 from avro_data_contracts.contracts.views.aggregates import CONTINUED
 from avro_data_contracts.contracts.views.derived import Derived
 from avro_data_contracts.streaming.stores.known import STORES
-from contracts_tests.fixtures.viewed import derived
+from contracts_tests.fixtures.viewed import FIELDS, derived
 
 KEY = ["hour", "colour"]
 SINKS: dict[str, Any] = {
@@ -66,6 +66,46 @@ def test_aggregation_groups_by_window_and_key_and_keeps_its_parts() -> None:
     }
     assert groups.values[0] == "`__start` AS `hour`"
     assert groups.values[-1] == "(`__kept0`) + 1\nAS `more`"
+
+
+#: Two texts of which Spark makes two values, or which are two things.
+DIFFERENT = [
+    ("'A'", "'a'"),
+    ("r'A'", "r'a'"),
+    ("r'a'", "note"),
+    (r"'\%'", r"'\\%'"),
+    (r"r'\n'", r"'\n'"),
+    ("'note'", "note"),
+    ("'1'", "1"),
+    ("'null'", "null"),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), DIFFERENT)
+def test_texts_that_differ_are_two_aggregates_and_two_conditions(one: str, other: str) -> None:
+    found = of_values(f"count_if(note = {one}) AS x, count_if(note = {other}) AS y")
+    assert found.analysis.grouping is not None
+    assert len(found.analysis.grouping.kept) == 2
+    where = f"SELECT window.start AS hour, colour, count(*) AS n FROM orders WHERE note = {{}} {GROUP}"
+    conditions = [grouped(where.format(text)).analysis.grouping for text in (one, other)]
+    assert None not in conditions
+    assert len({groups.identity for groups in conditions if groups is not None}) == 2
+
+
+def test_texts_that_differ_only_in_how_names_are_written_are_one_aggregate() -> None:
+    found = of_values(
+        "count_if(NOTE = r'A') AS x, COUNT_IF( `note` = r'A' /* A */) AS y, count_if(orders.note=r'A') z"
+    )
+    assert found.analysis.grouping is not None
+    assert [one.said for one in found.analysis.grouping.kept] == ["count_if ( note = r'A' ) #0"]
+
+
+def test_name_in_quotes_is_not_the_word() -> None:
+    fields = {**FIELDS, "true": "boolean"}
+    sql = f"SELECT window.start AS hour, colour, count_if(`true`) AS x, count_if(true) AS y FROM orders {GROUP}"
+    found = derived(sql, fields, sinks=SINKS, time="at", lateness="1 hour")
+    assert found.analysis.grouping is not None
+    assert [one.of_events for one in found.analysis.grouping.kept] == ["count_if(`true`)", "count_if(true)"]
 
 
 #: A value -> Spark's type and whether it may be null.
@@ -162,6 +202,62 @@ def test_session_has_the_bounds_of_its_events(column: str) -> None:
         kind = type_name(found.contract.value.record.by_name[name].type)
         wanted = {"at": "timestamp-millis", "exact": "timestamp-micros", "local": "local-timestamp-micros"}
         assert kind == wanted[column]
+
+
+#: What a group divides, and whether the divisor may be zero.
+DIVISIONS = [
+    ("sum(number) / count_if(flag)", True),
+    ("sum(number) / count(note)", True),
+    ("sum(number) / count(*) FILTER (WHERE flag)", True),
+    ("sum(number) % max(number)", True),
+    ("sum(number) div min(number)", True),
+    ("mod(sum(number), max(number))", True),
+    ("pmod(sum(number), max(number))", True),
+    ("1 / (count(*) - 1)", True),
+    ("sum(number) / CAST(0.5 AS INT)", True),
+    ("sum(number) / 0", True),
+    ("upper(CASE WHEN sum(number) / bit_xor(number) > 1 THEN 'a' ELSE 'b' END)", True),
+    ("sum(number) FILTER (WHERE flag) / count(number) FILTER (WHERE NOT flag)", True),
+    ("sum(number) / count(*)", False),
+    ("sum(number) / count(amount)", False),
+    ("max(length(note)) / count(length(note))", False),
+    ("sum(number) FILTER (WHERE flag) / count(number) FILTER (WHERE flag)", False),
+    ("CAST(sum(number) AS DOUBLE) / CAST(count(number) AS DOUBLE)", False),
+    ("sum(number) / nullif(count_if(flag), 0)", False),
+    ("sum(number) % 2", False),
+    ("sum(number) / -60", False),
+    ("sum(number) / CAST(0.5 AS DOUBLE)", False),
+    ("sum(number / amount)", False),
+    ("count(*) FILTER (WHERE number / amount > 1)", False),
+]
+
+
+@pytest.mark.parametrize(("value", "is_refused"), DIVISIONS)
+def test_division_of_a_group_is_never_by_zero(value: str, is_refused: bool) -> None:
+    found = of_values(f"CAST({value} AS STRING) AS x")
+    told = [one for one in found.problems if "may be 0" in one.what]
+    assert found.problems == tuple(told)
+    assert bool(told) == is_refused
+    for one in told:
+        assert (one.rule, "nullif(" in one.fix, "try_divide" in one.fix) == ("VIEW_SQL", True, True)
+
+
+def test_key_may_be_zero_too() -> None:
+    keys = ["hour", "number"]
+    sql = "SELECT window.start AS hour, number, sum(amount) / number AS x FROM orders GROUP BY window(at, '1 hour'), "
+    (one,) = grouped(sql + "number", {"postgres": {"table": "of_view", "primary_key": keys}}).problems
+    assert "number may be 0" in one.what
+
+
+def test_uuid_is_compared_in_one_case() -> None:
+    """The stores do not tell `A` from `a` in one, and Spark would make two groups of one row."""
+    sql = "SELECT window.start AS hour, {0} AS key, min({0}) AS least FROM orders GROUP BY window(at, '1 hour'), {0}"
+    sinks = {"postgres": {"table": "of_view", "primary_key": ["hour", "key"]}}
+    for column, lowered in (("token", True), ("orders.token", True), ("id", False), ("upper(token)", False)):
+        groups = grouped(sql.format(column), sinks).analysis.grouping
+        assert groups is not None
+        text = f"lower({column})" if lowered else column
+        assert ([one.computed for one in groups.keys], groups.kept[0].of_events) == ([text], f"min({text})")
 
 
 #: SQL behind `SELECT window.start AS hour, colour, `, the rule, words, and the text at the place.

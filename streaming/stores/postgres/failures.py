@@ -5,18 +5,14 @@ from __future__ import annotations
 import psycopg
 from py4j.java_gateway import JavaObject
 
-from avro_data_contracts.contracts.errors import Refused, ServiceError
-from avro_data_contracts.streaming.failures import Server, one_line, refused, service
+from avro_data_contracts.contracts.errors import ServiceError
+from avro_data_contracts.streaming.failures import RowRefused, Server, one_line, refused, service
 
 # Temporary conditions: connection, transaction rollback, resources, operator intervention, a lock that somebody
 # holds.
 _PASSING_STATES = ("08", "40", "53", "57", "58", "55P03")
 # Conditions about the row: data, a constraint, a program limit, an exception of a trigger.
 _ROW_STATES = ("22", "23", "54", "P0")
-
-
-class RowRefused(Refused):
-    """PostgreSQL refuses a row for its content; it may accept another row."""
 
 
 def of_driver(address: str, error: psycopg.Error) -> ServiceError:

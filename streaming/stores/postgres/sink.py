@@ -33,7 +33,7 @@ from avro_data_contracts.streaming.sinks.observed import Observed
 from avro_data_contracts.streaming.sinks.refusals import Coordinates, RowsRefused
 from avro_data_contracts.streaming.stores.postgres import cells, existing, partitions
 from avro_data_contracts.streaming.stores.postgres.connection import address, connect, jdbc, kept, place
-from avro_data_contracts.streaming.stores.postgres.failures import SERVER, RowRefused, of_driver
+from avro_data_contracts.streaming.stores.postgres.failures import SERVER, of_driver
 from avro_data_contracts.streaming.stores.postgres.partitions import Partitions
 
 _LOCK_TIMEOUT_S = 60
@@ -98,7 +98,7 @@ class PostgresSink:
                 if self._partitions:
                     partitions.tell(self.spec, self._partitions.create_ahead(connection), "ahead")
                 self._apply(connection)
-            except RowRefused as error:
+            except failures.RowRefused as error:
                 told: ServiceError = error
             except psycopg.Error as error:
                 told = of_driver(address(self._settings), error)
@@ -215,7 +215,7 @@ class PostgresSink:
                 told = of_driver(address(self._settings), error)
                 if not isinstance(told, Refused):
                     raise
-                if not isinstance(told, RowRefused):
+                if not isinstance(told, failures.RowRefused):
                     others = told
                 if others is not None and not taken and len(refused) >= refusals.TOO_MANY:
                     raise others from None
