@@ -12,7 +12,7 @@ import io
 import json
 import math
 import uuid
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Sequence
 from decimal import Context, Decimal
 from typing import Any, Final
 
@@ -24,7 +24,6 @@ from avro_data_contracts.contracts.avro.nodes import (
     AnyType,
     Array,
     Enum,
-    Field,
     Fixed,
     Map,
     Named,
@@ -34,11 +33,12 @@ from avro_data_contracts.contracts.avro.nodes import (
     Union,
 )
 from avro_data_contracts.contracts.avro.shapes import decimal_digits, type_name
-from avro_data_contracts.contracts.avro.writing import TAGS, to_json
+from avro_data_contracts.contracts.avro.writing import to_json
 from avro_data_contracts.contracts.stores import types
+from avro_data_contracts.streaming.inspection.masks import Beside, Laid, Masks
 
 MASK: Final = "***"
-PERSONAL: Final = "PII"
+_OWN_TAGS: Final = Masks()
 _EPOCH: Final = dt.datetime(1970, 1, 1)
 #: More digits than any decimal has, so that nothing is rounded.
 _EXACT: Final = Context(prec=100_000)
@@ -53,12 +53,11 @@ class Undecodable(ValueError):
     """Bytes that are not a record of the schema.  The text contains none of them."""
 
 
-def reader(schema: Schema, *, hidden: Collection[str] | None = ()) -> Read:
+def reader(schema: Schema, *, masks: Masks | None = _OWN_TAGS) -> Read:
     """Return what reads bodies written with a schema, as plain JSON.
 
     Args:
-        hidden: names of fields of the root that are personal too, beside those that the schema tags; None: nothing is
-            masked.
+        masks: what is personal beside that which the schema itself tags; None: nothing is masked.
 
     Returns:
         A function that raises Undecodable.
@@ -66,13 +65,13 @@ def reader(schema: Schema, *, hidden: Collection[str] | None = ()) -> Read:
     node = schema.resolve(schema.root)
     parsed = fastavro.parse_schema(_Schemas(schema).of(node))
     read = _schemaless(schema)
-    show = _Shown(schema, None if hidden is None else frozenset(hidden)).of
+    show = _Shown(schema, masks).of
 
     def plain(body: bytes) -> Any:
         source = io.BytesIO(body)
         found = _whole(lambda: read(source, parsed, None, return_record_name=True), source, body)
         try:
-            return show(node, found, root=True)
+            return show(node, found, masks.roots if masks else ())
         except RecursionError:
             raise Undecodable("the record is nested too deeply") from None
 
@@ -107,54 +106,48 @@ def _whole(read: Callable[[], Any], source: io.BytesIO, body: bytes) -> Any:
     return found
 
 
-def personal(schema: Schema) -> set[str]:
-    """The names of the root's fields that are tagged as personal data."""
-    root = schema.resolve(schema.root)
-    return {field.name for field in root.fields if _tagged(field)} if isinstance(root, Record) else set()
-
-
-def is_personal(node: Any) -> bool:
-    """Whether a field or a record is tagged as personal data; other nodes never are."""
-    return isinstance(node, (Field, Record)) and _tagged(node)
-
-
-def _tagged(node: Field | Record) -> bool:
-    tags = node.props.get(TAGS)
-    return isinstance(tags, list) and any(isinstance(tag, str) and tag.upper() == PERSONAL for tag in tags)
-
-
 class _Shown:
     """Masks what is personal, and takes the names of records out.
 
     Args:
-        hidden: as for `reader`.
+        masks: as for `reader`.
     """
 
-    def __init__(self, schema: Schema, hidden: frozenset[str] | None) -> None:
+    def __init__(self, schema: Schema, masks: Masks | None) -> None:
         self._schema = schema
-        self._hidden = hidden or frozenset()
-        self._masks = hidden is not None
+        self._masks = masks
+        self._fields: dict[tuple[int, ...], tuple[Laid, ...]] = {}
 
-    def of(self, node: AnyType, value: Any, *, root: bool = False) -> Any:
+    def of(self, node: AnyType, value: Any, beside: Sequence[Beside]) -> Any:
+        """Return a value as it is shown.  `beside`: what lies beside its type in the schemas of the masks."""
         node = self._schema.resolve(node)
         if isinstance(node, Union):
             node, value = self._branch(node, value)
         if value is None:
             return None
+        masks = self._masks
+        if masks is not None and masks.is_masked(self._schema, node, beside):
+            return MASK
         if isinstance(node, Record) and isinstance(value, dict):
-            if self._masks and _tagged(node):
-                return MASK
-            return {field.name: self._field(field, value[field.name], root) for field in node.fields}
+            return self._record(node, value, beside)
+        further = masks.items(node, beside) if masks is not None and isinstance(node, (Array, Map)) else ()
         if isinstance(node, Array) and isinstance(value, list):
-            return [self.of(node.items, item) for item in value]
+            return [self.of(node.items, item, further) for item in value]
         if isinstance(node, Map) and isinstance(value, dict):
-            return {key: self.of(node.values, item) for key, item in value.items()}
+            return {key: self.of(node.values, item, further) for key, item in value.items()}
         return value
 
-    def _field(self, field: Field, value: Any, root: bool) -> Any:
-        if value is not None and self._masks and (_tagged(field) or (root and field.name in self._hidden)):
-            return MASK
-        return self.of(field.type, value)
+    def _record(self, record: Record, values: dict[str, Any], beside: Sequence[Beside]) -> dict[str, Any]:
+        if self._masks is None:
+            return {field.name: self.of(field.type, values[field.name], ()) for field in record.fields}
+        at = (id(record), *(id(place) for _, place in beside))
+        if at not in self._fields:
+            self._fields[at] = self._masks.fields(record, beside)
+        shown = {}
+        for field, is_tagged, further in self._fields[at]:
+            value = values[field.name]
+            shown[field.name] = MASK if is_tagged and value is not None else self.of(field.type, value, further)
+        return shown
 
     def _branch(self, union: Union, value: Any) -> tuple[AnyType, Any]:
         """The type of a value of a union, as far as it matters here, and the value itself."""
