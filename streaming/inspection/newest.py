@@ -74,12 +74,13 @@ def newest(settings: Settings, tailed: Tailed, wanted: Wanted) -> Found:
     """Return the newest records that somebody wants.
 
     Raises:
-        ConfigurationError: there is no such topic, or the condition does not fit, or it names personal data that is
-            masked.
+        ConfigurationError: there is no such topic, or the condition does not fit, may take for ever, or names
+            personal data that is masked.
         ServiceError: Kafka or the registry does not answer.
     """
     registry = Registry.from_settings(settings)
     judges = tail.condition(tailed.contracts, wanted.where) if wanted.where else {}
+    guesses.refuse_slow(tailed.contracts, wanted.where)
     if not wanted.reveal and wanted.where:
         guesses.refuse_condition(tailed.contracts, wanted.where, masks.of_values(registry, tailed.contracts))
     if not wanted.reveal and wanted.key:
