@@ -85,14 +85,15 @@ class CataloguePages:
         form = answers.form_of(request)
         names = list(catalogue.pages)
         name = form.get("contract") or request.query_params.get("contract") or next(iter(names), "")
+        against = proposal.HEAD if form.get("against") == proposal.HEAD else None
         text, judged = "", None
         if name in catalogue.pages:
             text = form.get("avsc", catalogue.pages[name].avsc)
             if request.method == "POST":
-                judged = proposal.judge(catalogue, self._kept.folder, name, text)
+                judged = proposal.judge(catalogue, self._kept.folder, name, text, against)
         elif name:
             return answers.not_found(request, f"There is no contract {name}.")
-        return answers.page(request, "try.html", names=names, name=name, text=text, judged=judged)
+        return answers.page(request, "try.html", names=names, name=name, text=text, judged=judged, against=against)
 
     @property
     def catalogue(self) -> Catalogue:

@@ -6,13 +6,19 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import requests
 
+from avro_data_contracts.console import proposal
+from avro_data_contracts.console.catalogue import Catalogue
+from avro_data_contracts.console.pages.versions import of_verdict
 from avro_data_contracts.console.web.catalogue_pages import CataloguePages
 from avro_data_contracts.console.web.guard import MOST_BYTES
+from avro_data_contracts.contracts import settings
+from avro_data_contracts.contracts.check.examine import examine
 from contracts_tests.fixtures.catalogued import (
     CONSUMERS,
     COUNTRY,
@@ -26,6 +32,7 @@ from contracts_tests.fixtures.catalogued import (
     write,
 )
 from contracts_tests.fixtures.console import RunningConsole, Visitor, running
+from contracts_tests.fixtures.git import git
 from contracts_tests.fixtures.html import Page
 
 
@@ -300,6 +307,48 @@ def test_schema_that_somebody_thinks_of_gets_its_verdict(viewer: Visitor, made: 
     assert "mailer (mail-team): breaks" in tried(viewer, record(ID, COUNTRY)).text
     assert "Nothing changes." in tried(viewer, before).text
     assert (made[0] / "orders" / "value.avsc").read_text() == before
+
+
+def says(schemas: Path, name: str, text: str, against: str | None = None) -> dict[str, tuple[str, set[str]]]:
+    """The verdict of the page: contract -> outcome and rules."""
+    judged = proposal.judge(Catalogue.read(schemas), schemas, name, text, against)
+    return {each: (row.outcome, {one.rule for one in row.findings}) for each, row in judged.rows.items()}
+
+
+def checked(schemas: Path, path: str, text: str, against: str | None = None) -> dict[str, tuple[str, set[str]]]:
+    """The same of `contracts check`, once the text is in the file."""
+    before = (schemas / path).read_text()
+    (schemas / path).write_text(text)
+    try:
+        _, found = examine(schemas, against, (), datetime.now(UTC).date(), settings.load)
+    finally:
+        (schemas / path).write_text(before)
+    rows = {one.contract: of_verdict(one) for one in found.verdicts if one.status != "unchanged"}
+    return {each: (row.outcome, {one.rule for one in row.findings}) for each, row in rows.items()}
+
+
+@pytest.mark.parametrize("against", [None, "HEAD"])
+def test_verdict_is_that_of_check_on_every_contract_and_baseline(tmp_path: Path, against: str | None) -> None:
+    schemas, _ = shop(tmp_path)
+    write(schemas, "bills", contract(topic="bills", value="../orders/value.avsc", compatibility="FULL"), "")
+    (schemas / "bills" / "value.avsc").unlink()
+    commit(schemas, "two contracts of one schema")
+    git(tmp_path, "update-ref", "refs/remotes/origin/main", "HEAD")
+    git(schemas, "checkout", "-qb", "feature")
+    price = {"name": "price", "type": "long"}
+    (schemas / "orders" / "value.avsc").write_text(record(ID, EMAIL, COUNTRY, price))
+    commit(schemas, "a price on the branch")
+    for fields in ((ID, EMAIL, COUNTRY, price), (ID, COUNTRY), (ID, EMAIL, COUNTRY)):
+        text = record(*fields)
+        assert says(schemas, "orders", text, against) == checked(schemas, "orders/value.avsc", text, against)
+    on_branch = says(schemas, "orders", record(ID, EMAIL, COUNTRY, price), against)
+    assert list(on_branch) == ([] if against else ["orders", "bills"])
+    assert all(outcome == "refused" for outcome, _ in on_branch.values())
+    if not against:
+        with running(schemas, tmp_path / "secret") as console:
+            text = tried(console.signed_in(), record(ID, EMAIL, COUNTRY, price)).text
+            assert "bills" in text[text.index("Verdict") :]
+            assert "the merge base with origin/main" in text
 
 
 @pytest.mark.parametrize(
