@@ -14,10 +14,11 @@ import requests
 
 from avro_data_contracts.console import proposal
 from avro_data_contracts.console.catalogue import Catalogue
-from avro_data_contracts.console.pages.versions import of_verdict
+from avro_data_contracts.console.pages.versions import of_verdict, row_of
 from avro_data_contracts.console.web.catalogue_pages import CataloguePages
 from avro_data_contracts.console.web.guard import MOST_BYTES
 from avro_data_contracts.contracts import settings
+from avro_data_contracts.contracts.check.commits import History
 from avro_data_contracts.contracts.check.examine import examine
 from contracts_tests.fixtures.catalogued import (
     CONSUMERS,
@@ -28,11 +29,12 @@ from contracts_tests.fixtures.catalogued import (
     commit,
     contract,
     record,
+    repository,
     shop,
     write,
 )
 from contracts_tests.fixtures.console import RunningConsole, Visitor, running
-from contracts_tests.fixtures.git import git
+from contracts_tests.fixtures.git import ENVIRONMENT, git
 from contracts_tests.fixtures.html import Page
 
 
@@ -264,6 +266,7 @@ def test_index_of_the_search_has_owner_and_readers(viewer: Visitor) -> None:
 def test_any_two_versions_are_compared(viewer: Visitor, made: tuple[Path, list[str]], number: int) -> None:
     first, second = made[1]
     pairs = [(first, second), (second, first)]
+    wait_for(viewer, "/versions/orders.html", "the contract")
     old, new = pairs[number]
     text = Page.of(viewer.get("/versions/orders.html", params={"from": old, "to": new}).text).text
     assert f"From {old[:9]} to {new[:9]}" in text
@@ -272,6 +275,51 @@ def test_any_two_versions_are_compared(viewer: Visitor, made: tuple[Path, list[s
         assert 'ADD COLUMN IF NOT EXISTS "country" text' in section
     else:
         assert "country stays in the table, but nothing writes to it" in section
+
+
+def test_versions_of_a_moved_contract_are_compared_by_their_names_then(tmp_path: Path) -> None:
+    schemas, spec = repository(tmp_path), contract(sinks=SINKS)
+    price = {"name": "price", "type": "long"}
+    write(schemas, "old", spec, record(ID, EMAIL))
+    write(schemas, "other", contract(topic="other"), record(ID).replace("Order", "Other"))
+    first = commit(schemas, "one")
+    write(schemas, "old", spec, record(ID, EMAIL, price))
+    second = commit(schemas, "a price")
+    git(schemas, "mv", "old", "new")
+    third = commit(schemas, "moved")
+    write(schemas, "other", contract(topic="other", owner="new"), record(ID).replace("Order", "Other"))
+    fourth = commit(schemas, "not of this contract")
+    with running(schemas, tmp_path / "secret") as console:
+        viewer = console.signed_in()
+        wait_for(viewer, "/versions/new.html", "a price")
+        for old, new in ((first, second), (first, third), (first, "")):
+            done = viewer.get("/versions/new.html", params={"from": old, "to": new})
+            text = Page.of(done.text).text
+            section = text[text.index(f"From {old[:9]}") : text.index("Each version")]
+            assert "READER_FIELD_MISSING_DEFAULT_VALUE" in section, (old, new)
+        done = viewer.get("/versions/new.html", params={"from": fourth, "to": fourth})
+        assert done.status_code == 400
+        assert "is a version of new" in done.text
+
+
+def test_approvals_of_a_comparison_are_those_of_its_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    schemas = repository(tmp_path)
+    approval = {"rule": "READER_FIELD_MISSING_DEFAULT_VALUE", "path": "price", "reason": "ok", "until": "2020-02-01"}
+    commits = []
+    for day, fields, spec in (
+        ("2020-01-01", (ID,), contract()),
+        ("2020-01-10", (ID, {"name": "price", "type": "long"}), contract(approvals=[approval])),
+    ):
+        for name in ("GIT_COMMITTER_DATE", "GIT_AUTHOR_DATE"):
+            monkeypatch.setitem(ENVIRONMENT, name, f"{day}T12:00:00Z")
+        write(schemas, "orders", spec, record(*fields))
+        commits.append(commit(schemas, day))
+    history = History(schemas)
+    [compared] = history.between(*commits)
+    [step] = [step for step in history.steps() if step.commit and step.commit.sha == commits[1]]
+    assert row_of(compared) == row_of(step.versions[0])
+    assert row_of(compared).outcome == "fine"
+    assert row_of(history.between(commits[0], None)[0]).outcome == "refused", "today it is over"
 
 
 @pytest.mark.parametrize("value", ["HEAD", "-x", "--output=/tmp/x", "main", "0" * 39, "g" * 40])
