@@ -48,7 +48,12 @@ def _environment() -> Environment:
         finalize=_visible,
     )
     made.filters["number"] = _number
+    made.filters["exact"] = Exact
     return made
+
+
+class Exact(str):
+    """A text that a form sends back, or a script reads: it is escaped as HTML, and nothing else is done to it."""
 
 
 def _visible(value: Any) -> Any:

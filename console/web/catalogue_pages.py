@@ -98,7 +98,7 @@ class CataloguePages:
         against = proposal.HEAD if form.get("against") == proposal.HEAD else None
         text, judged = "", None
         if name in catalogue.pages:
-            text = form.get("avsc", catalogue.pages[name].avsc)
+            text = proposal.one_line_end(form.get("avsc", catalogue.pages[name].avsc))
             if request.method == "POST":
                 judged = proposal.judge(catalogue, self._kept.folder, name, text, against)
         elif name:

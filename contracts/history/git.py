@@ -112,7 +112,7 @@ class Repository:
 
     def dated(self, commit: Commit) -> Commit:
         """The commit with its day."""
-        done = self._checked("show", "--no-patch", "--format=%cs", commit.sha)
+        done = self._checked("show", "--no-patch", "--no-show-signature", "--format=%cs", commit.sha)
         return Commit(commit.sha, done.stdout.decode().strip())
 
     def names(self, ref: str) -> str:

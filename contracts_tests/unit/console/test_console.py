@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import time
@@ -11,8 +12,10 @@ from pathlib import Path
 
 import pytest
 import requests
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from avro_data_contracts.console import proposal
+from avro_data_contracts.console import proposal, rendering
 from avro_data_contracts.console.catalogue import Catalogue
 from avro_data_contracts.console.pages.versions import of_verdict, row_of
 from avro_data_contracts.console.web.catalogue_pages import CataloguePages
@@ -397,6 +400,38 @@ def test_verdict_is_that_of_check_on_every_contract_and_baseline(tmp_path: Path,
             text = tried(console.signed_in(), record(ID, EMAIL, COUNTRY, price)).text
             assert "bills" in text[text.index("Verdict") :]
             assert "the merge base with origin/main" in text
+
+
+@pytest.mark.parametrize("doc", ["plain", "a \u200fmark\u202e of direction", 'a tab\\t, & <b> "quotes"', "\x85"])
+def test_schema_can_be_checked_again_and_again(viewer: Visitor, doc: str) -> None:
+    schema = json.loads(record(ID, EMAIL, {**COUNTRY, "doc": doc}))
+    text = json.dumps(schema, indent=2, ensure_ascii=False)
+    for _ in range(3):
+        done = viewer.post("/try.html", contract="orders", avsc=text.replace("\n", "\r\n"))
+        assert "It cannot be read." not in done.text
+        found = re.search(r"<textarea[^>]*>\n(.*?)</textarea>", done.text, re.DOTALL)
+        assert found is not None
+        assert html.unescape(found[1]) == text
+        text = html.unescape(found[1])
+
+
+@given(st.text(max_size=30))
+@example("\u200f\u202e \x85 \\x0d ' \" & <")
+def test_value_of_a_form_comes_back_as_it_was_typed(text: str) -> None:
+    text = text.replace("\r", "").replace("\0", "").encode("utf-8", "replace").decode()
+    shown = rendering._environment().from_string('<input value="{{ one | exact }}">{{ one }}').render(one=text)
+    [field] = Page.of(shown).of_tag("input")
+    assert field["value"] == text
+
+
+def test_every_form_and_attribute_has_its_exact_value() -> None:
+    for path in (rendering.HERE / "templates").glob("*.html"):
+        for found in re.findall(r'(?:value|data-[a-z]+)="[^"]*"', path.read_text()):
+            for value in re.findall(r"\{\{ (.*?) \}\}", found):
+                assert value.startswith("site.") or value == "name" or "| exact" in value or "slug" in value, (
+                    path,
+                    found,
+                )
 
 
 @pytest.mark.parametrize(
