@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
+import socket
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -19,7 +20,7 @@ from avro_data_contracts.console import proposal, rendering
 from avro_data_contracts.console.catalogue import Catalogue
 from avro_data_contracts.console.pages.versions import of_verdict, row_of
 from avro_data_contracts.console.web.catalogue_pages import CataloguePages
-from avro_data_contracts.console.web.guard import MOST_BYTES
+from avro_data_contracts.console.web.guard import LOGIN_BODY_S, MOST_BYTES, MOST_LOGIN_BYTES
 from avro_data_contracts.contracts import settings
 from avro_data_contracts.contracts.check.commits import History
 from avro_data_contracts.contracts.check.examine import examine
@@ -246,6 +247,52 @@ def test_form_that_is_too_long_is_refused(viewer: Visitor) -> None:
         assert done.status_code == 413
     except requests.ConnectionError:
         pass  # the server hung up before all of it was sent
+
+
+def half(console: RunningConsole, path: str, told: int, sent: bytes = b"") -> socket.socket:
+    """A connection that has sent a form's head, and a part of its body."""
+    host = console.url.removeprefix("http://")
+    made = socket.create_connection((host.rpartition(":")[0], int(host.rpartition(":")[2])), timeout=20)
+    head = f"POST {path} HTTP/1.1\r\nHost: {host}\r\nOrigin: {console.url}\r\nContent-Length: {told}\r\n\r\n"
+    made.sendall(head.encode() + sent)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("path", "told", "answer"),
+    [
+        ("/try.html", MOST_BYTES, b"303"),
+        ("/records/orders.html", 10, b"303"),
+        ("/logout", MOST_BYTES + 1, b"303"),
+        ("/login", MOST_LOGIN_BYTES + 1, b"413"),
+        ("/login", 100, b"408"),
+    ],
+)
+def test_body_of_nobody_is_not_waited_for(console: RunningConsole, path: str, told: int, answer: bytes) -> None:
+    with half(console, path, told) as connection:
+        assert connection.recv(64).split()[1] == answer
+        while connection.recv(4096):
+            pass  # the server ends the connection
+
+
+def test_many_halves_of_logins_keep_nobody_out(console: RunningConsole, viewer: Visitor) -> None:
+    halves = [half(console, "/login", 100, b"name=viewer&password=x") for _ in range(300)]
+    try:
+        deadline = time.monotonic() + LOGIN_BODY_S / 2
+        while (code := viewer.get("/index.html").status_code) != 200:
+            assert time.monotonic() < deadline, code
+    finally:
+        for one in halves:
+            one.close()
+
+
+def test_login_that_breaks_off_is_no_attempt(tmp_path: Path, made: tuple[Path, list[str]]) -> None:
+    with running(made[0], tmp_path / "secret") as console:
+        for _ in range(12):
+            half(console, "/login", 100, b"name=viewer&password=x").close()
+        time.sleep(0.5)
+        assert console.sessions.wait_s == 0
+        assert console.signed_in().get("/index.html").status_code == 200
 
 
 def test_search_without_a_script_hides_what_does_not_match(viewer: Visitor) -> None:
