@@ -151,7 +151,7 @@ def _is_own(headers: Headers, host: str) -> bool:
     if site is not None and site not in ("same-origin", "none"):
         return False
     if origin is not None:
-        return origin in (f"http://{host}", f"https://{host}")
+        return origin == f"http://{host}"
     return site is not None
 
 

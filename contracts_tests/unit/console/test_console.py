@@ -193,13 +193,17 @@ def test_form_needs_the_token_of_its_session(console: RunningConsole, viewer: Vi
     [
         {"Origin": "http://evil.example"},
         {"Origin": "null"},
+        {"Origin": "HTTPS"},
         {"Sec-Fetch-Site": "cross-site"},
         {"Sec-Fetch-Site": "same-site", "Origin": "OWN"},
         {},
     ],
 )
 def test_form_of_another_page_is_refused(viewer: Visitor, headers: dict[str, str]) -> None:
-    told = {name: viewer.url if value == "OWN" else value for name, value in headers.items()}
+    told = {
+        name: {"OWN": viewer.url, "HTTPS": viewer.url.replace("http", "https")}.get(value, value)
+        for name, value in headers.items()
+    }
     assert viewer.post("/try.html", headers=told, contract="orders", avsc="1").status_code == 403
     assert viewer.post("/login", headers=told, name="viewer", password="x").status_code == 403
 
