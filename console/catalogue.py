@@ -53,7 +53,7 @@ class Catalogue:
     @cached_property
     def index(self) -> list[dict[str, Any]]:
         """What a search reads."""
-        return overview.index(self.pages.values())
+        return overview.index(self.pages.values(), self.loaded.broken)
 
     def overview(self, versions: Versions) -> Overview:
         """The list of contracts."""
