@@ -55,6 +55,10 @@ class Catalogue:
         """What a search reads."""
         return overview.index(self.pages.values(), self.loaded.broken)
 
+    def prepare(self) -> None:
+        """Make what all pages need, so that nobody waits for it."""
+        _ = self.by_slug, self.index
+
     def overview(self, versions: Versions) -> Overview:
         """The list of contracts."""
         return overview.of(self.pages, self.loaded, versions)

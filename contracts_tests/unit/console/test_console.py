@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from avro_data_contracts.console import proposal, rendering
 from avro_data_contracts.console.catalogue import Catalogue
+from avro_data_contracts.console.kept import signature
 from avro_data_contracts.console.pages.versions import of_verdict, row_of
 from avro_data_contracts.console.web.catalogue_pages import CataloguePages
 from avro_data_contracts.console.web.guard import LOGIN_BODY_S, MOST_BYTES, MOST_LOGIN_BYTES
@@ -541,6 +542,38 @@ def test_pages_follow_the_files_and_the_commits(tmp_path: Path) -> None:
         for path in ("orders/contract.yaml", "second/contract.yaml"):
             (schemas / f"{path}.old").rename(schemas / path)
         wait_for(viewer, "/index.html", "second/value.avsc")
+
+
+@pytest.mark.parametrize(
+    "place", ["orders/value.avsc", "orders/contract.yaml", "linked/value.avsc", "linked/below/a.avsc"]
+)
+def test_change_is_seen_whatever_links_are_beside_it(tmp_path: Path, place: str) -> None:
+    schemas, _ = shop(tmp_path)
+    write(tmp_path / "elsewhere", "below", contract(topic="linked"), record(ID))
+    (tmp_path / "elsewhere" / "value.avsc").write_text(record(ID))
+    (tmp_path / "elsewhere" / "below" / "a.avsc").write_text(record(ID))
+    (schemas / "linked").symlink_to(tmp_path / "elsewhere")
+    (schemas / "linked" / "round").symlink_to(schemas)
+    (schemas / "orders" / ".#value.avsc").symlink_to("somebody@host.123:4")
+    before = signature(schemas)
+    assert signature(schemas) == before
+    path = schemas / place
+    path.write_text(path.read_text() + "\n")
+    changed = signature(schemas)
+    assert changed != before
+    (schemas / "orders" / ".#value.avsc").unlink()
+    assert signature(schemas) != changed
+
+
+def test_first_page_finds_everything_made(tmp_path: Path) -> None:
+    schemas, _ = shop(tmp_path)
+    with running(schemas, tmp_path / "secret") as console:
+        catalogue = console.kept.snapshot.catalogue
+        assert catalogue is not None
+        assert {"pages", "by_slug", "index"} <= set(vars(catalogue)), "cached before anybody asks"
+        cache = rendering._environment().cache
+        assert cache is not None
+        assert len(cache) == len(list((rendering.HERE / "templates").glob("*.html")))
 
 
 def test_page_that_fails_says_so_and_logs_no_values(
