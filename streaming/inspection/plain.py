@@ -12,7 +12,7 @@ import io
 import json
 import math
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from decimal import Context, Decimal
 from typing import Any, Final
 
@@ -116,38 +116,64 @@ class _Shown:
     def __init__(self, schema: Schema, masks: Masks | None) -> None:
         self._schema = schema
         self._masks = masks
-        self._fields: dict[tuple[int, ...], tuple[Laid, ...]] = {}
+        # There are few pairs of a type and what lies beside it, and many records.  The keys are identities of nodes
+        # and of tuples that stay: the roots', and those that are kept here.
+        self._kept: dict[tuple[int, ...], tuple[Beside, ...]] = {}
+        self._masked: dict[tuple[int, int], bool] = {}
+        self._fields: dict[tuple[int, int], tuple[Laid, ...]] = {}
+        self._items: dict[tuple[int, int], tuple[Beside, ...]] = {}
 
-    def of(self, node: AnyType, value: Any, beside: Sequence[Beside]) -> Any:
+    def of(self, node: AnyType, value: Any, beside: tuple[Beside, ...]) -> Any:
         """Return a value as it is shown.  `beside`: what lies beside its type in the schemas of the masks."""
         node = self._schema.resolve(node)
         if isinstance(node, Union):
             node, value = self._branch(node, value)
         if value is None:
             return None
-        masks = self._masks
-        if masks is not None and masks.is_masked(self._schema, node, beside):
+        if self._is_masked(node, beside):
             return MASK
         if isinstance(node, Record) and isinstance(value, dict):
             return self._record(node, value, beside)
-        further = masks.items(node, beside) if masks is not None and isinstance(node, (Array, Map)) else ()
         if isinstance(node, Array) and isinstance(value, list):
+            further = self._further(node, beside)
             return [self.of(node.items, item, further) for item in value]
         if isinstance(node, Map) and isinstance(value, dict):
+            further = self._further(node, beside)
             return {key: self.of(node.values, item, further) for key, item in value.items()}
         return value
 
-    def _record(self, record: Record, values: dict[str, Any], beside: Sequence[Beside]) -> dict[str, Any]:
+    def _record(self, record: Record, values: dict[str, Any], beside: tuple[Beside, ...]) -> dict[str, Any]:
         if self._masks is None:
             return {field.name: self.of(field.type, values[field.name], ()) for field in record.fields}
-        at = (id(record), *(id(place) for _, place in beside))
+        at = (id(record), id(beside))
         if at not in self._fields:
-            self._fields[at] = self._masks.fields(record, beside)
+            found = self._masks.fields(record, beside)
+            self._fields[at] = tuple((field, is_tagged, self._same(further)) for field, is_tagged, further in found)
         shown = {}
         for field, is_tagged, further in self._fields[at]:
             value = values[field.name]
             shown[field.name] = MASK if is_tagged and value is not None else self.of(field.type, value, further)
         return shown
+
+    def _is_masked(self, node: AnyType, beside: tuple[Beside, ...]) -> bool:
+        if self._masks is None:
+            return False
+        at = (id(node), id(beside))
+        if at not in self._masked:
+            self._masked[at] = self._masks.is_masked(self._schema, node, beside)
+        return self._masked[at]
+
+    def _further(self, node: Array | Map, beside: tuple[Beside, ...]) -> tuple[Beside, ...]:
+        if self._masks is None:
+            return ()
+        at = (id(node), id(beside))
+        if at not in self._items:
+            self._items[at] = self._same(self._masks.items(node, beside))
+        return self._items[at]
+
+    def _same(self, beside: tuple[Beside, ...]) -> tuple[Beside, ...]:
+        """The one tuple of these places, also in a recursive type, which has them at each of its depths."""
+        return self._kept.setdefault(tuple(id(place) for _, place in beside), beside)
 
     def _branch(self, union: Union, value: Any) -> tuple[AnyType, Any]:
         """The type of a value of a union, as far as it matters here, and the value itself."""
