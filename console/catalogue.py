@@ -53,7 +53,11 @@ class Catalogue:
     @cached_property
     def index(self) -> list[dict[str, Any]]:
         """What a search reads."""
-        return overview.index(self.pages.values())
+        return overview.index(self.pages.values(), self.loaded.broken)
+
+    def prepare(self) -> None:
+        """Make what all pages need, so that nobody waits for it."""
+        _ = self.by_slug, self.index
 
     def overview(self, versions: Versions) -> Overview:
         """The list of contracts."""

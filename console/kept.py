@@ -70,7 +70,9 @@ class Kept:
             ContractsError: the folder cannot be read at all.
         """
         self._seen = signature(self.folder)
-        self._snapshot = replace(self._snapshot, catalogue=Catalogue.read(self.folder))
+        catalogue = Catalogue.read(self.folder)
+        catalogue.prepare()
+        self._snapshot = replace(self._snapshot, catalogue=catalogue)
         self._thread.start()
 
     def close(self) -> None:
@@ -86,7 +88,7 @@ class Kept:
                 self._seen = found
                 try:
                     catalogue = Catalogue.read(self.folder)
-                    catalogue.index  # noqa: B018  # no page waits for it
+                    catalogue.prepare()
                     self._snapshot = replace(self._snapshot, catalogue=catalogue, fault="")
                 except ContractsError as error:
                     self._snapshot = replace(self._snapshot, fault=str(error))
@@ -148,21 +150,25 @@ class Kept:
 def signature(folder: Path) -> Signature:
     """Return what changes whenever a file below `folder`, or the commit, does: paths with times and sizes."""
     found: list[tuple[str, int, int]] = []
-    waiting = [str(folder)]
+    waiting, seen = [str(folder)], set[str]()
     while waiting:
         here = waiting.pop()
+        real = os.path.realpath(here)
+        if real in seen:  # a link leads to a folder around it
+            continue
+        seen.add(real)
         try:
             with os.scandir(here) as entries:
-                for entry in entries:
-                    if entry.name == ".git":
-                        continue
-                    if entry.is_dir(follow_symlinks=False):
-                        waiting.append(entry.path)
-                        continue
-                    told = entry.stat()
-                    found.append((entry.path, told.st_mtime_ns, told.st_size))
+                names = [entry for entry in entries if entry.name != ".git"]
         except OSError:
             found.append((here, -1, -1))
+            continue
+        for entry in names:
+            # As the contracts are read: links are followed.
+            if os.path.isdir(entry):
+                waiting.append(entry.path)
+            else:
+                found.append(_of_file(Path(entry.path)))
     for around in (folder.absolute(), *folder.absolute().parents):
         found.append(_of_file(around / "contracts.toml"))
         if (around / ".git").exists():

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import Final
 
 from avro_data_contracts.console.catalogue import Catalogue
@@ -22,6 +24,8 @@ from avro_data_contracts.contracts.lint.rules import RULES
 
 #: Characters of a schema.
 MOST_CHARACTERS: Final = 1_000_000
+#: The last commit.
+HEAD: Final = "HEAD"
 
 
 @dataclass(frozen=True)
@@ -31,20 +35,22 @@ class Judged:
     Attributes:
         against: what it was compared with.
         faults: why it cannot be read; there is no verdict then.
-        row: what the change does; None if it changes nothing.
+        rows: what the change does to each contract that it concerns, by name, that of the schema first.
         lint: findings of `lint` about the contract with this schema.
     """
 
     against: str
     faults: tuple[FindingRow, ...] = ()
-    row: VersionRow | None = None
+    rows: Mapping[str, VersionRow] = MappingProxyType({})
     lint: tuple[FindingRow, ...] = ()
 
 
-def judge(catalogue: Catalogue, folder: Path, name: str, text: str) -> Judged:
+def judge(catalogue: Catalogue, folder: Path, name: str, text: str, against: str | None = None) -> Judged:
     """Return what `contracts check` and `lint` say once the value's schema of a contract is `text`.
 
-    It is compared with the last commit; outside of git, with the file as it is.
+    Args:
+        against: `HEAD`; None: what `check` compares with, the merge base with the default branch.  Without a default
+            branch it is HEAD, and outside of git the files as they are.
 
     Raises:
         ConfigurationError: there is no such contract, or the text is too long.
@@ -58,8 +64,8 @@ def judge(catalogue: Catalogue, folder: Path, name: str, text: str) -> Judged:
         )
     path = PurePosixPath(contract.value.file).relative_to(folder).as_posix()
     files = catalogue.files
-    now = replace(files, texts={**files.texts, path: text.replace("\r\n", "\n")})
-    state = _committed(folder, tuple(files.texts))
+    now = replace(files, texts={**files.texts, path: one_line_end(text)})
+    state = _compared_with(folder, tuple(files.texts), against)
     part = states.concerned(now, state)
     if not part.now.texts:
         return Judged(state.label)
@@ -68,15 +74,25 @@ def judge(catalogue: Catalogue, folder: Path, name: str, text: str) -> Judged:
     if mine:
         return Judged(state.label, tuple(finding(unreadable(one.error, one.contract)) for one in mine))
     today = datetime.now(UTC).date()
-    found = {one.contract: one for one in commits.versions(part, state, today, str(folder), stored=False)}
+    versions = commits.versions(part, state, today, str(folder), stored=False)
+    rows = {
+        one.contract: row_of(one) for one in sorted(versions, key=lambda one: (one.contract != name, one.contract))
+    }
     levels = switches.levels_of(project.find(folder), (rule.id for rule in RULES))
     linted = linter.everything(current, Texts.of(part.now.texts, str(folder)), (name,), levels)
-    row = row_of(found[name]) if name in found else None
-    return Judged(state.label, (), row, tuple(map(finding, linted)))
+    return Judged(state.label, (), MappingProxyType(rows), tuple(map(finding, linted)))
 
 
-def _committed(folder: Path, present: tuple[str, ...]) -> GitState | FolderState:
-    try:
-        return GitState.of(folder, "HEAD", present)
-    except ConfigurationError:
-        return FolderState(folder)
+def _compared_with(folder: Path, present: tuple[str, ...], against: str | None) -> GitState | FolderState:
+    """The state to compare with; HEAD if git has no default branch, and the folder itself if there is no git."""
+    for ref in (None, HEAD) if against is None else (against,):
+        try:
+            return GitState.of(folder, ref, present)
+        except ConfigurationError:
+            continue
+    return FolderState(folder)
+
+
+def one_line_end(text: str) -> str:
+    """Browsers send the two characters CR and LF for each end of a line; files have LF."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")

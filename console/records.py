@@ -7,6 +7,7 @@ browser waits.
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -14,17 +15,21 @@ from typing import TYPE_CHECKING, Any, Final
 from avro_data_contracts import extras
 from avro_data_contracts.console.pages.values import laid_out
 from avro_data_contracts.contracts.catalog.loading import Catalog
-from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.errors import ConfigurationError, ServiceError
 from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.contracts.sources.documents import written
 
 if TYPE_CHECKING:
     from avro_data_contracts.contracts.catalog.contract import Contract
+    from avro_data_contracts.streaming.dead_letters.recent import Recent
     from avro_data_contracts.streaming.inspection.newest import Wanted
     from avro_data_contracts.streaming.inspection.seen import Seen
 
 #: How long a page waits for Kafka, ms.
 PATIENCE_MS: Final = 8_000
+#: Messages of a dead-letter topic that a page reads, and for how long, seconds.
+MOST_LETTERS: Final = 100_000
+LETTERS_S: Final = 15.0
 LIMITS: Final = (20, 50, 100)
 #: Characters of a record on a page.
 _MOST_SHOWN: Final = 20_000
@@ -138,6 +143,15 @@ class Reason:
 
 
 @dataclass(frozen=True)
+class Reasons:
+    """The newest dead letters by reason.  `read`: messages that were read.  `left`: older ones that were not."""
+
+    rows: tuple[Reason, ...]
+    read: int = 0
+    left: int = 0
+
+
+@dataclass(frozen=True)
 class Replay:
     """What a replay would do, or has done.  `lost`: records that could not be put back, and why."""
 
@@ -158,6 +172,9 @@ class Reader:
         self._settings = settings.model_copy(
             update={"kafka_max_block_ms": patience, "schema_registry_timeout_s": timeout}
         )
+        self._lock = threading.Lock()
+        self._reading = threading.Lock()
+        self._replaying: dict[str, threading.Lock] = {}
 
     def records(self, catalog: Catalog, topic: str, filters: Filters, *, reveal: bool) -> Records:
         """Return the newest records of a contract, a topic or a dead-letter topic.
@@ -174,12 +191,18 @@ class Reader:
         older = ",".join(f"{partition}:{offset}" for partition, offset in sorted((found.older or {}).items()))
         return Records(tuple(map(_shown, found.seen)), found.read, found.uncompared, older)
 
-    def reasons(self, contract: Contract) -> tuple[Reason, ...]:
-        """Return the dead letters of a contract by reason, with the most open ones first."""
-        _require_stream()
-        from avro_data_contracts.streaming.dead_letters import advice, letters, report
+    def reasons(self, contract: Contract) -> Reasons:
+        """Return the newest dead letters of a contract by reason, with the most open ones first.
 
-        found = letters.read(self._settings, contract)
+        Raises:
+            ConfigurationError: the contract is not registered.
+            ServiceError: Kafka does not answer, or the dead letters are being read for somebody else.
+        """
+        _require_stream()
+        from avro_data_contracts.streaming.dead_letters import advice, report
+
+        recent = self._recent(contract)
+        found = recent.found
         examples = {(one.reason, one.by): one.message for one in found.letters}
         rows = []
         for row in report.by_reason(found):
@@ -187,32 +210,69 @@ class Reader:
             means, fix = advice.of(code)
             counts = (row["records"], row["open"], row["put_back"], row["again"])
             rows.append(Reason(code, by, means, fix, *counts, row["first"], row["last"], examples[code, by]))
-        return tuple(sorted(rows, key=lambda one: (-one.open, one.code)))
+        return Reasons(tuple(sorted(rows, key=lambda one: (-one.open, one.code))), recent.read, recent.left)
 
-    def replay(self, contract: Contract, reason: str, *, dry_run: bool) -> Replay:
+    def replay(self, contract: Contract, reason: str, *, expected: int | None = None) -> Replay:
         """Put the open dead letters of a reason back into their topic, or say what that would do.
 
+        Args:
+            expected: how many records somebody wants to put back; None: none, this only says how many there are.
+
         Raises:
-            ConfigurationError: no letter has the reason, or the topic cannot take records back, or an aggregation
-                would count them twice.
-            ServiceError: Kafka does not answer.
+            ConfigurationError: no letter has the reason, there are more or fewer than expected, somebody else is
+                putting them back, the topic cannot take records back, or an aggregation would count them twice.
+            ServiceError: Kafka does not answer, or the dead letters are being read for somebody else.
         """
         _require_stream()
-        from avro_data_contracts.streaming.dead_letters import letters
+        with self._lock:
+            alone = self._replaying.setdefault(contract.dead_letter_topic, threading.Lock())
+        if not alone.acquire(blocking=False):
+            raise ConfigurationError(
+                f"somebody else is putting dead letters of {contract.dead_letter_topic} back now",
+                fix="wait until that is done, and look what is left",
+            )
+        try:
+            return self._replayed(contract, reason, expected)
+        finally:
+            alone.release()
+
+    def _replayed(self, contract: Contract, reason: str, expected: int | None) -> Replay:
         from avro_data_contracts.streaming.dead_letters import replay as replaying
         from avro_data_contracts.streaming.dead_letters.command import Wanted
         from avro_data_contracts.streaming.dead_letters.plan import Plan
 
-        chosen = Wanted.of([reason], None, None, None).choose(
-            contract, letters.read(self._settings, contract).letters
-        )
-        plan = Plan.of(contract, chosen)
+        recent = self._recent(contract)
+        if recent.left:
+            raise ConfigurationError(
+                f"{contract.dead_letter_topic} has {recent.left:,} more messages than a page reads, so it cannot say "
+                "which records were put back before",
+                fix=f"python -m streaming --contract {contract.name} dlq replay --reason {reason}",
+            )
+        plan = Plan.of(contract, Wanted.of([reason], None, None, None).choose(contract, recent.found.letters))
         plan.check()
-        if dry_run or not plan.waiting:
+        if expected is None:
             return Replay(reason, len(plan.waiting), False, plan.before, plan.never_sent)
+        if len(plan.waiting) != expected:
+            raise ConfigurationError(
+                f"{len(plan.waiting):,} records of {reason} would be put back now, not the {expected:,} of the page",
+                fix="look again what a replay would do",
+            )
         done = replaying.replay(self._settings, contract, plan.waiting, lambda _: None)
         lost = tuple((str(letter.origin), why) for letter, why in done.lost)
         return Replay(reason, len(done.put_back), True, plan.before, plan.never_sent, lost)
+
+    def _recent(self, contract: Contract) -> Recent:
+        """Read the newest dead letters, one reading at a time: each may be long."""
+        from avro_data_contracts.streaming.dead_letters import recent
+
+        if not self._reading.acquire(timeout=LETTERS_S):
+            raise ServiceError(
+                "the dead letters are being read for somebody else", where="the console", fix="try again in a moment"
+            )
+        try:
+            return recent.read(self._settings, contract, MOST_LETTERS, LETTERS_S)
+        finally:
+            self._reading.release()
 
 
 def _require_stream() -> None:

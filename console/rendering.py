@@ -36,6 +36,12 @@ def render(template: str, **values: Any) -> str:
     return _environment().get_template(template).render(values)
 
 
+def prepare() -> None:
+    """Compile all templates, so that the first page does not wait for it."""
+    for name in _environment().list_templates():
+        _environment().get_template(name)
+
+
 @cache
 def _environment() -> Environment:
     made = Environment(
@@ -48,7 +54,12 @@ def _environment() -> Environment:
         finalize=_visible,
     )
     made.filters["number"] = _number
+    made.filters["exact"] = Exact
     return made
+
+
+class Exact(str):
+    """A text that a form sends back, or a script reads: it is escaped as HTML, and nothing else is done to it."""
 
 
 def _visible(value: Any) -> Any:

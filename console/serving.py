@@ -26,7 +26,7 @@ def listen(host: str, port: int) -> socket.socket:
         raise ConfigurationError(
             f"{host} is not an address that only this machine reaches",
             where="--host",
-            fix="use 127.0.0.1 or ::1; from elsewhere, come through ssh -L, or a proxy with TLS",
+            fix="use 127.0.0.1 or ::1; from elsewhere, come through ssh -L, with the same port on both sides",
         )
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     made = socket.socket(family, socket.SOCK_STREAM)

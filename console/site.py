@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from avro_data_contracts.console import rendering
@@ -15,7 +17,7 @@ from avro_data_contracts.console.frame import TITLE, Frame
 from avro_data_contracts.console.pages.names import anchor, slug
 from avro_data_contracts.contracts.errors import ConfigurationError
 
-#: Marks a folder as ours, so that the next run may replace what is in it.
+#: Lists what this command wrote into a folder: the next run may replace that, and nothing else.
 MARK: Final = ".contracts-site"
 
 
@@ -35,14 +37,19 @@ def write(folder: Path, out: Path, title: str = TITLE) -> Written:
         ConfigurationError: there are no contracts, or `out` has files that this command did not write.
     """
     files = files_of(folder, title)
-    _claim(out)
+    assets = [one for one in sorted(rendering.STATIC.iterdir()) if not one.name.startswith(("live", "drop"))]
+    paths = sorted((*files.pages, *(f"static/{one.name}" for one in assets)))
+    _claim(out, paths)
     for path, text in files.pages.items():
         target = out / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8", errors="backslashreplace")
-    shutil.copytree(rendering.STATIC, out / "static", ignore=shutil.ignore_patterns("live*", "drop*"))
+    (out / "static").mkdir(exist_ok=True)
+    for one in assets:
+        shutil.copyfile(one, out / "static" / one.name)
     # GitHub Pages would leave out files that begin with an underscore.
     (out / ".nojekyll").touch()
+    _list(out, paths)
     return Written(len(files.pages), files.contracts, files.notes)
 
 
@@ -100,21 +107,48 @@ def _frame(title: str, root: str) -> Frame:
     )
 
 
-def _claim(out: Path) -> None:
-    """Empty the folder, if an earlier run wrote it."""
-    if out.is_dir() and any(out.iterdir()) and not (out / MARK).is_file():
+def _claim(out: Path, paths: Sequence[str]) -> None:
+    """Remove the files that an earlier run wrote, and nothing else.  `paths`: those of this run."""
+    if out.exists() and not out.is_dir():
+        raise ConfigurationError("this is a file, not a folder", where=str(out), fix="name a folder: --out DIR")
+    earlier = _listed(out)
+    foreign = (
+        [] if earlier is None else [path for path in paths if path not in earlier and os.path.lexists(out / path)]
+    )
+    if (earlier is None and out.is_dir() and any(out.iterdir())) or foreign:
+        told = f": {', '.join(foreign[:3])}" if foreign else ""
         raise ConfigurationError(
-            "the folder has files that contracts site did not write",
+            f"the folder has files that contracts site did not write{told}",
             where=str(out),
             fix="name another folder, or empty this one",
         )
-    if out.exists() and not out.is_dir():
-        raise ConfigurationError("this is a file, not a folder", where=str(out), fix="name a folder: --out DIR")
-    if out.is_dir():
-        for one in out.iterdir():
-            if one.is_dir() and not one.is_symlink():
-                shutil.rmtree(one)
-            else:
-                one.unlink()
     out.mkdir(parents=True, exist_ok=True)
-    (out / MARK).touch()
+    # Whatever stops this run, the next one still knows all that is ours.
+    _list(out, sorted({*(earlier or ()), *paths}))
+    for path in earlier or ():
+        target = out / path
+        if target.is_file() or target.is_symlink():
+            target.unlink()
+    for below in {PurePosixPath(path).parent for path in earlier or ()} - {PurePosixPath()}:
+        with contextlib.suppress(OSError):  # it has files of somebody else, or is gone
+            (out / below).rmdir()
+
+
+def _listed(out: Path) -> list[str] | None:
+    """The paths that an earlier run wrote; None if none did."""
+    try:
+        lines = (out / MARK).read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return None
+    return [line for line in lines if _is_own(out, line)]
+
+
+def _is_own(out: Path, path: str) -> bool:
+    """Whether a line of the list can be a page: below the folder, and not in `.git` or the like."""
+    parts = PurePosixPath(path).parts
+    inside = (out / path).parent.resolve().is_relative_to(out.resolve())
+    return bool(parts) and inside and not parts[0].startswith(".")
+
+
+def _list(out: Path, paths: Sequence[str]) -> None:
+    (out / MARK).write_text("".join(f"{path}\n" for path in paths), encoding="utf-8")

@@ -163,7 +163,7 @@ def of(contract: Contract, shown: Callable[[str], str] = str) -> ContractPage:
         views,
         tuple(Approval(one.rule, one.path, one.subject, one.reason, str(one.until)) for one in spec.approvals),
         tuple(one.contract for one in contract.siblings),
-        contract.value.text,
+        contract.value.text.replace("\r\n", "\n"),
     )
 
 

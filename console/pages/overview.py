@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, Final
 
 from avro_data_contracts.console.pages.contract import ContractPage
-from avro_data_contracts.console.pages.names import anchor, slug
+from avro_data_contracts.console.pages.fields import FieldRow
+from avro_data_contracts.console.pages.names import slug
 from avro_data_contracts.console.pages.versions import VersionRow
 from avro_data_contracts.contracts.catalog.loading import Loaded
+
+_NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
 #: Words of a search that look in one place: `owner:shop`, `field:email`.
 QUALIFIERS: Final = ("name", "topic", "owner", "tag", "field")
@@ -108,9 +112,13 @@ def _row(page: ContractPage, versions: tuple[VersionRow, ...]) -> ContractRow:
     )
 
 
-def index(pages: Iterable[ContractPage]) -> list[dict[str, Any]]:
-    """Return what the search in the browser reads: an entry for each contract."""
-    return [
+def index(pages: Iterable[ContractPage], broken: Mapping[str, str] = _NONE) -> list[dict[str, Any]]:
+    """Return what the search in the browser reads: an entry for each contract.
+
+    Args:
+        broken: name -> topic of the contracts that cannot be read; no more is known of them.
+    """
+    found: list[dict[str, Any]] = [
         {
             "name": page.name,
             "slug": page.slug,
@@ -119,18 +127,24 @@ def index(pages: Iterable[ContractPage]) -> list[dict[str, Any]]:
             "text": page.description,
             "tags": list(page.tags),
             "fields": [
-                {
-                    "path": row.path,
-                    "anchor": row.anchor,
-                    "doc": row.doc,
-                    "tags": list(row.tags),
-                    "readers": list(row.readers),
-                }
-                for row in page.value.rows
+                *(_entry(row, row.path) for row in page.value.rows),
+                *(_entry(row, f"{row.path} (key)") for row in (page.key.rows if page.key else ())),
             ],
         }
         for page in pages
     ]
+    nothing = {"owner": "", "text": "", "tags": [], "fields": []}
+    return found + [{"name": name, "slug": slug(name), "topic": topic, **nothing} for name, topic in broken.items()]
+
+
+def _entry(row: FieldRow, path: str) -> dict[str, Any]:
+    return {
+        "path": path,
+        "anchor": row.anchor,
+        "doc": row.doc,
+        "tags": list(row.tags),
+        "readers": list(row.readers),
+    }
 
 
 @dataclass(frozen=True)
@@ -172,5 +186,5 @@ def _has(entry: Mapping[str, Any], place: str, word: str, fields: dict[str, Foun
         parts = one["tags"] if place == "tag" else [one["path"]] if place == "field" else [one["path"], one["doc"]]
         if any(word in part.casefold() for part in parts):
             hit = True
-            fields[one["path"]] = FoundField(one["path"], anchor(one["path"]), one["doc"], tuple(one["readers"]))
+            fields[one["path"]] = FoundField(one["path"], one["anchor"], one["doc"], tuple(one["readers"]))
     return hit

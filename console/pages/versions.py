@@ -127,6 +127,26 @@ def timelines(steps: Iterable[Step], titles: dict[str, str], known: Versions | N
     return {name: tuple(rows) for name, rows in found.items()}
 
 
+def name_at(versions: Sequence[VersionRow], name: str, sha: str) -> str:
+    """Return what a contract was called at a commit.
+
+    Args:
+        versions: of the contract, the newest first.
+        name: what it is called now.
+        sha: of the commit; empty: now.
+
+    Returns:
+        Its name; empty if the commit is not one of its versions.
+    """
+    if not sha:
+        return name
+    for row in versions:
+        if row.sha == sha:
+            return name
+        name = row.was or name
+    return ""
+
+
 def _version(step: Step, one: Version, titles: dict[str, str]) -> VersionRow:
     commit = step.commit
     row = row_of(one)

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from avro_data_contracts.console import rendering
 from avro_data_contracts.console.accounts import Accounts
 from avro_data_contracts.console.kept import Kept
 from avro_data_contracts.console.live import Live
@@ -44,6 +45,7 @@ def app(
     """
     pages, entrance, figures = CataloguePages(kept, live), Entrance(accounts, sessions, cookie), LivePages(kept, live)
     records = RecordPages(kept, reader)
+    rendering.prepare()
     routes = [
         Route("/", pages.first),
         Route("/index.html", pages.index),

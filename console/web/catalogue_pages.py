@@ -14,7 +14,7 @@ from avro_data_contracts.console.kept import Kept
 from avro_data_contracts.console.live import Live
 from avro_data_contracts.console.pages.names import slug
 from avro_data_contracts.console.pages.overview import Query, search
-from avro_data_contracts.console.pages.versions import row_of
+from avro_data_contracts.console.pages.versions import name_at, row_of
 from avro_data_contracts.console.web import answers
 from avro_data_contracts.contracts.check.commits import History
 from avro_data_contracts.contracts.errors import ConfigurationError
@@ -76,7 +76,17 @@ class CataloguePages:
             raise ConfigurationError("a version is the whole hash of a commit", fix="choose both from the lists")
         history = History(self._kept.folder, tuple(self.catalogue.files.texts))
         found = history.between(old, new or None)
-        row = next((row_of(one) for one in found if name in (one.contract, one.was)), None)
+        versions = self._kept.snapshot.past.versions.get(name, ())
+        was, now = name_at(versions, name, old), name_at(versions, name, new)
+        if not was and not now:
+            raise ConfigurationError(
+                f"neither {old[:9]} nor {new[:9]} is a version of {name}",
+                fix="choose both from the lists; while the versions are being read, wait until all are there",
+            )
+        mine = [one for one in found if now and one.contract == now] or [
+            one for one in found if was and one.was == was
+        ]
+        row = row_of(mine[0]) if mine else None
         return {"from": old[:9], "to": new[:9] or "now", "row": row}
 
     def tried(self, request: Request) -> Response:
@@ -85,14 +95,15 @@ class CataloguePages:
         form = answers.form_of(request)
         names = list(catalogue.pages)
         name = form.get("contract") or request.query_params.get("contract") or next(iter(names), "")
+        against = proposal.HEAD if form.get("against") == proposal.HEAD else None
         text, judged = "", None
         if name in catalogue.pages:
-            text = form.get("avsc", catalogue.pages[name].avsc)
+            text = proposal.one_line_end(form.get("avsc", catalogue.pages[name].avsc))
             if request.method == "POST":
-                judged = proposal.judge(catalogue, self._kept.folder, name, text)
+                judged = proposal.judge(catalogue, self._kept.folder, name, text, against)
         elif name:
             return answers.not_found(request, f"There is no contract {name}.")
-        return answers.page(request, "try.html", names=names, name=name, text=text, judged=judged)
+        return answers.page(request, "try.html", names=names, name=name, text=text, judged=judged, against=against)
 
     @property
     def catalogue(self) -> Catalogue:

@@ -6,6 +6,7 @@ else's that leads here is refused), a form has to come from our own page, and to
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from typing import Any, Final
@@ -22,8 +23,13 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-#: Bytes of a form: a schema, written with % and two digits for each byte.
+#: Bytes of a form: a schema, written with % and two digits for each byte; and of that which anybody may send.
 MOST_BYTES: Final = 4 * 1024 * 1024
+MOST_LOGIN_BYTES: Final = 4 * 1024
+#: How long a form may take to arrive, seconds.
+BODY_S, LOGIN_BODY_S = 60.0, 5.0
+#: Forms of people who are not signed in, that may arrive at the same time.
+MOST_LOGINS: Final = 20
 _HEADERS: Final = {
     "Content-Security-Policy": f"{POLICY}; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -53,6 +59,7 @@ class Guard:
         self._sessions = sessions
         self._hosts = frozenset(hosts)
         self._cookie = cookie
+        self._arriving = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -92,14 +99,14 @@ class Guard:
         if scope["method"] == "POST":
             if not _is_own(headers, host):
                 return PlainTextResponse("this form is not from a page of the console\n", 403)
-            body = await _body(headers, receive)
-            if body is None:
-                return PlainTextResponse(f"a form may have {MOST_BYTES:,} bytes\n", 413)
-            state["form"] = _form(body)
             if path == LOGIN:
-                return None
+                return await self._login(scope, headers, receive)
             if session is None:
-                return _sign_in(path, "POST")
+                return _unread(_sign_in(path, "POST"))
+            body = await _body(headers, receive, MOST_BYTES, BODY_S)
+            if isinstance(body, Response):
+                return body
+            state["form"] = _form(body)
             if not hmac.compare_digest(state["form"].get("csrf", "").encode(), session.csrf.encode()):
                 return PlainTextResponse("this form is of a session that has ended: load the page again\n", 403)
         elif scope["method"] not in ("GET", "HEAD"):
@@ -110,6 +117,20 @@ class Guard:
             query = scope.get("query_string", b"").decode("latin-1")
             return _sign_in(f"{path}?{query}" if query else path, "GET")
         state["session"] = session
+        return None
+
+    async def _login(self, scope: Scope, headers: Headers, receive: Receive) -> Response | None:
+        """Read the form of somebody who is not signed in."""
+        if self._arriving >= MOST_LOGINS:
+            return _unread(PlainTextResponse("too many people sign in: try again in a moment\n", 429))
+        self._arriving += 1
+        try:
+            body = await _body(headers, receive, MOST_LOGIN_BYTES, LOGIN_BODY_S)
+        finally:
+            self._arriving -= 1
+        if isinstance(body, Response):
+            return body
+        scope["state"]["form"] = _form(body)
         return None
 
 
@@ -130,28 +151,38 @@ def _is_own(headers: Headers, host: str) -> bool:
     if site is not None and site not in ("same-origin", "none"):
         return False
     if origin is not None:
-        return origin in (f"http://{host}", f"https://{host}")
+        return origin == f"http://{host}"
     return site is not None
 
 
-async def _body(headers: Headers, receive: Receive) -> bytes | None:
-    """Return the body; None if it is too long."""
+async def _body(headers: Headers, receive: Receive, most: int, seconds: float) -> bytes | Response:
+    """Return the body; or the answer, if it is too long, does not arrive in time, or breaks off."""
+    too_long = PlainTextResponse(f"a form may have {most:,} bytes here\n", 413)
     told = headers.get("content-length", "0")
-    if not told.isdecimal() or int(told) > MOST_BYTES:
-        return None
+    if not told.isdecimal() or int(told) > most:
+        return _unread(too_long)
     parts, length = [], 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            break
-        part = message.get("body", b"")
-        length += len(part)
-        if length > MOST_BYTES:
-            return None
-        parts.append(part)
-        if not message.get("more_body", False):
-            break
-    return b"".join(parts)
+    try:
+        async with asyncio.timeout(seconds):
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":  # nobody reads the answer
+                    return _unread(PlainTextResponse("the form broke off\n", 400))
+                part = message.get("body", b"")
+                length += len(part)
+                if length > most:
+                    return _unread(too_long)
+                parts.append(part)
+                if not message.get("more_body", False):
+                    return b"".join(parts)
+    except TimeoutError:
+        return _unread(PlainTextResponse(f"the form did not arrive within {seconds:g} s\n", 408))
+
+
+def _unread(answer: Response) -> Response:
+    """An answer to a request whose body was not read: what would follow in the connection is not the next request."""
+    answer.headers["Connection"] = "close"
+    return answer
 
 
 def _form(body: bytes) -> dict[str, str]:

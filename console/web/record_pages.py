@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -14,7 +16,7 @@ from avro_data_contracts.console.pages.contract import ContractPage
 from avro_data_contracts.console.records import LIMITS, Filters, Reader, Records, Replay
 from avro_data_contracts.console.web import answers
 from avro_data_contracts.contracts.catalog.loading import Catalog
-from avro_data_contracts.contracts.errors import ContractsError
+from avro_data_contracts.contracts.errors import ConfigurationError, ContractsError
 
 log = structlog.get_logger("console")
 
@@ -48,7 +50,7 @@ class RecordPages:
         if refused := _refused(request):
             return refused
         if request.method == "POST" and form.get("action") in ("dry-run", "replay"):
-            replayed = self._replayed(request, page.name, form["action"] == "replay", form.get("reason", ""))
+            replayed = self._replayed(request, page.name, form["action"] == "replay", form)
         reasons = self._reader.reasons(contract)
         topic = contract.dead_letter_topic
         return self._shown(request, page, topic, "dead.html", reasons=reasons, replayed=replayed)
@@ -81,9 +83,15 @@ class RecordPages:
             **values,
         )
 
-    def _replayed(self, request: Request, name: str, is_meant: bool, reason: str) -> Replay:
+    def _replayed(self, request: Request, name: str, is_meant: bool, form: Mapping[str, str]) -> Replay:
         account = answers.signed_in(request).account
-        done = self._reader.replay(self._catalog.get(name), reason, dry_run=not is_meant)
+        number = form.get("expected", "")
+        if is_meant and not re.fullmatch(r"[0-9]{1,9}", number):
+            raise ConfigurationError(
+                "the form does not say how many records to put back", fix="ask first what a replay would do"
+            )
+        expected = int(number) if is_meant else None
+        done = self._reader.replay(self._catalog.get(name), form.get("reason", ""), expected=expected)
         if is_meant:
             log.warning("dead letters put back", account=account.name, contract=name, records=done.records)
         return done

@@ -123,16 +123,18 @@ class History:
         return self.repository.titles(commits)
 
     def between(self, old: str, new: str | None) -> tuple[Version, ...]:
-        """Return what changed between two commits; None: the working tree.
+        """Return what changed between two commits, with approvals as of the newer one.  None: the working tree.
 
         Raises:
             ConfigurationError: git has no such commit.
         """
-        before = self._state(self.repository.commit(old))
+        start = self.repository.dated(self.repository.commit(old))
         if new is None:
             now, day = read_folder(self.folder), datetime.now(UTC).date()
         else:
-            now, day = self._state(self.repository.commit(new)).read(), datetime.now(UTC).date()
+            end = self.repository.dated(self.repository.commit(new))
+            now, day = self._state(end).read(), max(_day(start.day), _day(end.day))
+        before = self._state(start)
         return self._versions(now, before, day)
 
     def _state(self, commit: Commit) -> GitState:

@@ -110,6 +110,11 @@ class Repository:
             raise ConfigurationError(f"git has no commit {ref!r}", where=str(self.top), fix=self._fetch(ref))
         return Commit(done.stdout.decode().strip())
 
+    def dated(self, commit: Commit) -> Commit:
+        """The commit with its day."""
+        done = self._checked("show", "--no-patch", "--no-show-signature", "--format=%cs", commit.sha)
+        return Commit(commit.sha, done.stdout.decode().strip())
+
     def names(self, ref: str) -> str:
         """The full name of a ref in this clone, e.g. `refs/heads/main`; empty if there is none."""
         if ref.startswith("-") or self._run("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}").returncode:

@@ -11,7 +11,7 @@ record itself stays unaltered, and the receipt remains when the topic's retentio
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -83,6 +83,10 @@ class Letter:
     again: bool = False
 
 
+#: A letter; or the identity of a record that was put back, and where; or None for what is neither.
+Entry = Letter | tuple[object, Place] | None
+
+
 @dataclass(frozen=True)
 class Letters:
     """What the dead-letter topic holds for one contract.
@@ -105,24 +109,46 @@ def read(settings: Settings, contract: Contract) -> Letters:
         ConfigurationError: the contract is not registered.
         ServiceError: Kafka does not answer.
     """
+    name = topic_of(settings, contract)
+    return gathered(
+        (entry(one, contract.topic) for one in topic.read(settings, name, topic.whole(settings, name))), contract
+    )
+
+
+def topic_of(settings: Settings, contract: Contract) -> str:
+    """Return the name of the dead-letter topic.
+
+    Raises:
+        ConfigurationError: there is none, because the contract is not registered.
+    """
     name = contract.dead_letter_topic
     if Topics(settings).read([name])[name] is None:
         raise ConfigurationError(
             f"missing: topic {name}", where=contract.file, fix="register the contract: make register-schemas"
         )
+    return name
+
+
+def entry(message: Message, of_topic: str) -> Entry:
+    """Return what a message of the dead-letter topic is, without its content."""
+    return _receipt(message) or letter_of(message, of_topic)
+
+
+def gathered(entries: Iterable[Entry], contract: Contract) -> Letters:
+    """Return one letter for each record.  `entries`: in the order of the dead-letter topic."""
     newest: dict[object, Letter] = {}
     receipts: dict[object, Place] = {}
     places: set[Place] = set()
     duplicates = 0
-    for message in topic.read(settings, name, topic.whole(settings, name)):
-        if put_back_as := _receipt(message):
-            identity, place = put_back_as
+    for one in entries:
+        if isinstance(one, Letter):
+            identity = _identity(one)
+            duplicates += newest.pop(identity, None) is not None
+            newest[identity] = one
+        elif one is not None:
+            identity, place = one
             receipts[identity] = place
             places.add(place)
-        elif letter := letter_of(message, contract.topic):
-            identity = _identity(letter)
-            duplicates += newest.pop(identity, None) is not None
-            newest[identity] = letter
     put_back = frozenset(place for place in places if place.topic == contract.topic)
     letters = (
         replace(letter, replayed_as=receipts.get(record_of(letter)), again=letter.origin in put_back)

@@ -6,21 +6,16 @@ newest timestamp comes next.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from avro_data_contracts.contracts.avro.nodes import Record
-from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.errors import ConfigurationError
-from avro_data_contracts.contracts.quality import parsing
-from avro_data_contracts.contracts.quality.expressions import Path
 from avro_data_contracts.contracts.registry.client import Registry
 from avro_data_contracts.contracts.registry.topics import Topics
 from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.streaming import topic
-from avro_data_contracts.streaming.inspection import plain, tail
+from avro_data_contracts.streaming.inspection import guesses, masks, tail
 from avro_data_contracts.streaming.inspection.seen import Decoder, Seen
 from avro_data_contracts.streaming.inspection.tail import Tailed
 
@@ -79,20 +74,24 @@ def newest(settings: Settings, tailed: Tailed, wanted: Wanted) -> Found:
     """Return the newest records that somebody wants.
 
     Raises:
-        ConfigurationError: there is no such topic, or the condition does not fit, or it names personal data that is
-            masked.
+        ConfigurationError: there is no such topic, or the condition does not fit, may take for ever, or names
+            personal data that is masked.
         ServiceError: Kafka or the registry does not answer.
     """
-    if not wanted.reveal:
-        _refuse_personal(tailed.contracts, wanted)
+    registry = Registry.from_settings(settings)
     judges = tail.condition(tailed.contracts, wanted.where) if wanted.where else {}
+    guesses.refuse_slow(tailed.contracts, wanted.where)
+    if not wanted.reveal and wanted.where:
+        guesses.refuse_condition(tailed.contracts, wanted.where, masks.of_values(registry, tailed.contracts))
+    if not wanted.reveal and wanted.key:
+        guesses.refuse_key(tailed.contracts, masks.of_keys(registry, tailed.contracts))
     if Topics(settings).read([tailed.topic])[tailed.topic] is None:
         raise ConfigurationError(
             f"there is no topic {tailed.topic}",
             where=f"Kafka {settings.kafka_bootstrap_servers}",
             fix="register the contract: make register-schemas",
         )
-    decoder = Decoder(Registry.from_settings(settings), tailed.contracts, reveal=wanted.reveal, condition=judges)
+    decoder = Decoder(registry, tailed.contracts, reveal=wanted.reveal, condition=judges)
     ranges = topic.between(settings, tailed.topic, wanted.since, wanted.until)
     source = _Source(settings, tailed, decoder)
     partitions = [
@@ -184,59 +183,3 @@ class _Backwards:
 def _age(one: _Backwards) -> tuple[int, int]:
     assert one.head is not None
     return one.head.millis, -one.partition
-
-
-# -- personal data -------------------------------------------------------------------------------------------------
-
-
-def _refuse_personal(contracts: tuple[Contract, ...], wanted: Wanted) -> None:
-    """Refuse filters on what is masked: which records match would tell it."""
-    fix = "leave it out, or ask somebody who may reveal personal data"
-    if wanted.where:
-        for contract in contracts:
-            if name := _personal_in(contract, wanted.where):
-                raise ConfigurationError(f"{name} is personal data, and masked", where="the condition", fix=fix)
-    if wanted.key and any(_has_personal_key(one, contracts) for one in contracts):
-        raise ConfigurationError("the key has personal data, which is masked", where="the key", fix=fix)
-
-
-def _personal_in(contract: Contract, text: str) -> str:
-    """The first path of a condition that is personal data; empty for none, or if it does not fit the contract."""
-    try:
-        expression = parsing.parse(text, contract.value.schema)
-    except ConfigurationError:
-        return ""
-    return next((str(one) for one in _paths(expression) if any(map(plain.is_personal, _nodes(contract, one)))), "")
-
-
-def _nodes(contract: Contract, path: Path) -> Iterator[Any]:
-    schema = contract.value.schema
-    for one in path.fields:
-        yield one
-        node = schema.resolve(one.type)
-        branches = getattr(node, "branches", (node,))
-        yield from (schema.resolve(branch) for branch in branches)
-
-
-def _paths(expression: Any) -> Iterator[Path]:
-    if isinstance(expression, Path):
-        yield expression
-    elif isinstance(expression, tuple):
-        for one in expression:
-            yield from _paths(one)
-    elif dataclasses.is_dataclass(expression):
-        for one in dataclasses.fields(expression):
-            yield from _paths(getattr(expression, one.name))
-
-
-def _has_personal_key(contract: Contract, contracts: tuple[Contract, ...]) -> bool:
-    """Whether something of the key is masked: of a key without a schema, everything is."""
-    keyed = next((one for one in contracts if one.key is not None), None)
-    if keyed is None or keyed.key is None:
-        return True
-    schema = keyed.key.schema
-    root = schema.resolve(schema.root)
-    if not isinstance(root, Record):
-        return False
-    named = plain.personal(contract.value.schema)
-    return any(plain.is_personal(one) for one in schema.walk()) or not named.isdisjoint(root.by_name)

@@ -12,7 +12,7 @@ import io
 import json
 import math
 import uuid
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from decimal import Context, Decimal
 from typing import Any, Final
 
@@ -24,7 +24,6 @@ from avro_data_contracts.contracts.avro.nodes import (
     AnyType,
     Array,
     Enum,
-    Field,
     Fixed,
     Map,
     Named,
@@ -34,11 +33,12 @@ from avro_data_contracts.contracts.avro.nodes import (
     Union,
 )
 from avro_data_contracts.contracts.avro.shapes import decimal_digits, type_name
-from avro_data_contracts.contracts.avro.writing import TAGS, to_json
+from avro_data_contracts.contracts.avro.writing import to_json
 from avro_data_contracts.contracts.stores import types
+from avro_data_contracts.streaming.inspection.masks import Beside, Laid, Masks
 
 MASK: Final = "***"
-PERSONAL: Final = "PII"
+_OWN_TAGS: Final = Masks()
 _EPOCH: Final = dt.datetime(1970, 1, 1)
 #: More digits than any decimal has, so that nothing is rounded.
 _EXACT: Final = Context(prec=100_000)
@@ -53,12 +53,11 @@ class Undecodable(ValueError):
     """Bytes that are not a record of the schema.  The text contains none of them."""
 
 
-def reader(schema: Schema, *, hidden: Collection[str] | None = ()) -> Read:
+def reader(schema: Schema, *, masks: Masks | None = _OWN_TAGS) -> Read:
     """Return what reads bodies written with a schema, as plain JSON.
 
     Args:
-        hidden: names of fields of the root that are personal too, beside those that the schema tags; None: nothing is
-            masked.
+        masks: what is personal beside that which the schema itself tags; None: nothing is masked.
 
     Returns:
         A function that raises Undecodable.
@@ -66,13 +65,13 @@ def reader(schema: Schema, *, hidden: Collection[str] | None = ()) -> Read:
     node = schema.resolve(schema.root)
     parsed = fastavro.parse_schema(_Schemas(schema).of(node))
     read = _schemaless(schema)
-    show = _Shown(schema, None if hidden is None else frozenset(hidden)).of
+    show = _Shown(schema, masks).of
 
     def plain(body: bytes) -> Any:
         source = io.BytesIO(body)
         found = _whole(lambda: read(source, parsed, None, return_record_name=True), source, body)
         try:
-            return show(node, found, root=True)
+            return show(node, found, masks.roots if masks else ())
         except RecursionError:
             raise Undecodable("the record is nested too deeply") from None
 
@@ -107,54 +106,74 @@ def _whole(read: Callable[[], Any], source: io.BytesIO, body: bytes) -> Any:
     return found
 
 
-def personal(schema: Schema) -> set[str]:
-    """The names of the root's fields that are tagged as personal data."""
-    root = schema.resolve(schema.root)
-    return {field.name for field in root.fields if _tagged(field)} if isinstance(root, Record) else set()
-
-
-def is_personal(node: Any) -> bool:
-    """Whether a field or a record is tagged as personal data; other nodes never are."""
-    return isinstance(node, (Field, Record)) and _tagged(node)
-
-
-def _tagged(node: Field | Record) -> bool:
-    tags = node.props.get(TAGS)
-    return isinstance(tags, list) and any(isinstance(tag, str) and tag.upper() == PERSONAL for tag in tags)
-
-
 class _Shown:
     """Masks what is personal, and takes the names of records out.
 
     Args:
-        hidden: as for `reader`.
+        masks: as for `reader`.
     """
 
-    def __init__(self, schema: Schema, hidden: frozenset[str] | None) -> None:
+    def __init__(self, schema: Schema, masks: Masks | None) -> None:
         self._schema = schema
-        self._hidden = hidden or frozenset()
-        self._masks = hidden is not None
+        self._masks = masks
+        # There are few pairs of a type and what lies beside it, and many records.  The keys are identities of nodes
+        # and of tuples that stay: the roots', and those that are kept here.
+        self._kept: dict[tuple[int, ...], tuple[Beside, ...]] = {}
+        self._masked: dict[tuple[int, int], bool] = {}
+        self._fields: dict[tuple[int, int], tuple[Laid, ...]] = {}
+        self._items: dict[tuple[int, int], tuple[Beside, ...]] = {}
 
-    def of(self, node: AnyType, value: Any, *, root: bool = False) -> Any:
+    def of(self, node: AnyType, value: Any, beside: tuple[Beside, ...]) -> Any:
+        """Return a value as it is shown.  `beside`: what lies beside its type in the schemas of the masks."""
         node = self._schema.resolve(node)
         if isinstance(node, Union):
             node, value = self._branch(node, value)
         if value is None:
             return None
+        if self._is_masked(node, beside):
+            return MASK
         if isinstance(node, Record) and isinstance(value, dict):
-            if self._masks and _tagged(node):
-                return MASK
-            return {field.name: self._field(field, value[field.name], root) for field in node.fields}
+            return self._record(node, value, beside)
         if isinstance(node, Array) and isinstance(value, list):
-            return [self.of(node.items, item) for item in value]
+            further = self._further(node, beside)
+            return [self.of(node.items, item, further) for item in value]
         if isinstance(node, Map) and isinstance(value, dict):
-            return {key: self.of(node.values, item) for key, item in value.items()}
+            further = self._further(node, beside)
+            return {key: self.of(node.values, item, further) for key, item in value.items()}
         return value
 
-    def _field(self, field: Field, value: Any, root: bool) -> Any:
-        if value is not None and self._masks and (_tagged(field) or (root and field.name in self._hidden)):
-            return MASK
-        return self.of(field.type, value)
+    def _record(self, record: Record, values: dict[str, Any], beside: tuple[Beside, ...]) -> dict[str, Any]:
+        if self._masks is None:
+            return {field.name: self.of(field.type, values[field.name], ()) for field in record.fields}
+        at = (id(record), id(beside))
+        if at not in self._fields:
+            found = self._masks.fields(record, beside)
+            self._fields[at] = tuple((field, is_tagged, self._same(further)) for field, is_tagged, further in found)
+        shown = {}
+        for field, is_tagged, further in self._fields[at]:
+            value = values[field.name]
+            shown[field.name] = MASK if is_tagged and value is not None else self.of(field.type, value, further)
+        return shown
+
+    def _is_masked(self, node: AnyType, beside: tuple[Beside, ...]) -> bool:
+        if self._masks is None:
+            return False
+        at = (id(node), id(beside))
+        if at not in self._masked:
+            self._masked[at] = self._masks.is_masked(self._schema, node, beside)
+        return self._masked[at]
+
+    def _further(self, node: Array | Map, beside: tuple[Beside, ...]) -> tuple[Beside, ...]:
+        if self._masks is None:
+            return ()
+        at = (id(node), id(beside))
+        if at not in self._items:
+            self._items[at] = self._same(self._masks.items(node, beside))
+        return self._items[at]
+
+    def _same(self, beside: tuple[Beside, ...]) -> tuple[Beside, ...]:
+        """The one tuple of these places, also in a recursive type, which has them at each of its depths."""
+        return self._kept.setdefault(tuple(id(place) for _, place in beside), beside)
 
     def _branch(self, union: Union, value: Any) -> tuple[AnyType, Any]:
         """The type of a value of a union, as far as it matters here, and the value itself."""

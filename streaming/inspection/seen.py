@@ -22,7 +22,8 @@ from avro_data_contracts.streaming import messages
 from avro_data_contracts.streaming.decode import framing
 from avro_data_contracts.streaming.decode.framing import Headers, SchemaKey
 from avro_data_contracts.streaming.decode.reasons import Reason
-from avro_data_contracts.streaming.inspection import plain
+from avro_data_contracts.streaming.inspection import masks, plain
+from avro_data_contracts.streaming.inspection.masks import Masks
 from avro_data_contracts.streaming.inspection.plain import MASK, Undecodable
 
 
@@ -115,7 +116,7 @@ class Decoder:
         self._readers: dict[tuple[SchemaKey, str], plain.Read] = {}
         self._raw: dict[tuple[SchemaKey, str], plain.Read] = {}
         self._versions: dict[str, dict[SchemaKey, int]] = {}
-        self._personal = {field for one in contracts for field in plain.personal(one.value.schema)}
+        self._masks: dict[str, Masks] = {}
 
     def seen(self, message: Message) -> Seen:
         """Decode a message.  Raises ServiceError when the registry does not answer."""
@@ -171,12 +172,19 @@ class Decoder:
         if known.schema is None:
             return Part(None, reason=known.fault[0], message=known.fault[1], **facts)  # type: ignore[arg-type]
         if (name, role) not in self._readers:
-            hidden = None if self._reveal else self._personal
-            self._readers[name, role] = plain.reader(known.schema, hidden=hidden)
+            self._readers[name, role] = plain.reader(known.schema, masks=self._masks_of(role))
         try:
             return Part(self._readers[name, role](body), **facts)  # type: ignore[arg-type]
         except Undecodable as error:
             return Part(None, reason=Reason.DECODE_ERROR, message=str(error), **facts)  # type: ignore[arg-type]
+
+    def _masks_of(self, role: str) -> Masks | None:
+        if self._reveal:
+            return None
+        if role not in self._masks:
+            made = masks.of_keys if role == "key" else masks.of_values
+            self._masks[role] = made(self._registry, self._contracts)
+        return self._masks[role]
 
     def _schema(self, name: SchemaKey, role: str) -> _Known:
         if (name, role) not in self._known:

@@ -25,6 +25,7 @@ from avro_data_contracts.contracts.registry.client import Registry
 from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.contracts.sources.documents import written
 from avro_data_contracts.streaming import messages
+from avro_data_contracts.streaming.inspection import guesses, masks
 from avro_data_contracts.streaming.inspection.seen import Decoder, Seen, moment
 
 #: Without `--from`: so many of the newest offsets of each partition.
@@ -233,11 +234,14 @@ def show(
     """Print the messages; return how many could not be compared with `where`.
 
     Raises:
-        ConfigurationError: an option is wrong, or there is no such topic.
+        ConfigurationError: an option is wrong, there is no such topic, or the condition names masked data.
         ServiceError: Kafka or the registry does not answer.
     """
     judges = condition(tailed.contracts, where) if where else {}
     registry = Registry.from_settings(settings)
+    if where and not reveal:
+        known = masks.of_values(registry, tailed.contracts)
+        guesses.refuse_condition(tailed.contracts, where, known, fix="leave it out, or add --reveal")
     # The key is compared as it is, and masked only when it is shown.
     plain_keys = Decoder(registry, tailed.contracts, reveal=True, condition={}) if key is not None else None
     decoder = Decoder(registry, tailed.contracts, reveal=reveal, condition=judges)

@@ -6,14 +6,17 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 from pyspark.sql import SparkSession
 
+from avro_data_contracts.console import records
 from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.streaming import topic
+from avro_data_contracts.streaming.dead_letters import letters, recent
 from contracts_tests.fixtures.browser import Watched, chromium
 from contracts_tests.fixtures.console import RunningConsole, Visitor, running
 from contracts_tests.fixtures.html import Page
@@ -239,7 +242,18 @@ def test_replay_is_tried_by_everybody_and_done_by_the_operator(
     assert viewer.post(address, action="replay", reason="DECODE_ERROR").status_code == 403
     assert sum(high - low + 1 for low, high in topic.whole(pipeline.settings, name).values()) == len(before)
 
-    done = Page.of(operator.post(address, action="replay", reason="DECODE_ERROR").text).text
+    for expected, told in (
+        ("1", "2 records of DECODE_ERROR would be put back now, not the 1 of the page"),
+        ("", "how"),
+    ):
+        wrong = operator.post(address, action="replay", reason="DECODE_ERROR", expected=expected)
+        assert wrong.status_code == 400
+        assert told in wrong.text
+    form = {"action": "replay", "reason": "DECODE_ERROR", "expected": "2"}
+    with ThreadPoolExecutor(4) as pool:  # somebody clicks twice, and so does somebody else
+        answers = list(pool.map(lambda token: operator.post(address, csrf=token, **form), [operator.csrf] * 4))
+    assert sorted(one.status_code for one in answers) == [200, 400, 400, 400]
+    [done] = [Page.of(one.text).text for one in answers if one.status_code == 200]
     assert "2 records of DECODE_ERROR put back: the stream reads them next." in done
     after = list(topic.read(pipeline.settings, name, topic.whole(pipeline.settings, name)))
     old = {(one.partition(), one.offset()) for one in before}
@@ -248,11 +262,36 @@ def test_replay_is_tried_by_everybody_and_done_by_the_operator(
     assert sorted(one.value() or b"" for one in again) == sorted([whole[:-1], whole[:9]])
     text = viewer.get(address).text
     assert "2 in all, 2 put back" in Page.of(text).text
-    nothing = Page.of(operator.post(address, action="replay", reason="DECODE_ERROR").text).text
+    assert operator.post(address, **form).status_code == 400
+    nothing = Page.of(operator.post(address, action="dry-run", reason="DECODE_ERROR").text).text
     assert "0 records of DECODE_ERROR would be put back. 2 were put back before." in nothing
     unknown = viewer.post(address, action="dry-run", reason="NOTHING")
     assert unknown.status_code == 400
     assert "there is no code NOTHING" in unknown.text
+
+
+def test_newest_dead_letters_are_read_and_the_page_says_what_is_left(
+    viewer: Visitor, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, contract = pipeline.settings, pipeline.contract
+    everything = letters.read(settings, contract)
+    total = count(pipeline, contract.dead_letter_topic)
+    whole = recent.read(settings, contract, 1_000, 60)
+    assert (whole.found, whole.read, whole.left) == (everything, total, 0)
+    some = recent.read(settings, contract, 1, 60)
+    assert 0 < some.left < total
+    assert some.read + some.left == total
+    newest_of = {one.at.partition: one.at.offset for one in everything.letters}
+    assert {one.at.offset for one in some.found.letters} <= set(newest_of.values())
+    late = recent.read(settings, contract, 1_000, 0, now=lambda: 0.0)
+    assert late.read > 0, "one part is read even when there is no time"
+    monkeypatch.setattr(records, "MOST_LETTERS", 1)
+    address = f"/dead/{name_of(pipeline)}.html"
+    page = Page.of(viewer.get(address).text).text
+    assert f"{some.left} older ones are not counted here" in page
+    refused = viewer.post(address, action="dry-run", reason="DECODE_ERROR")
+    assert refused.status_code == 400
+    assert "dlq replay --reason DECODE_ERROR" in refused.text
 
 
 def test_lag_appears_while_somebody_watches(console: RunningConsole, viewer: Visitor, pipeline: Pipeline) -> None:

@@ -143,6 +143,29 @@ def test_key_and_condition_select_records(orders: Orders) -> None:
     assert "totl" in refused.stderr
 
 
+def test_tag_of_any_version_masks_what_the_others_wrote(orders: Orders) -> None:
+    orders.send("placed", placed(1))
+    name = PLACED["fields"][1]
+    mail = {**name, "name": "mail", "aliases": ["email"]}
+    del mail["confluent:tags"]
+    renamed = {**PLACED, "fields": [PLACED["fields"][0], mail, PLACED["fields"][2]]}
+    path = orders.schemas / "placed" / "value.avsc"
+    path.write_text(json.dumps({**renamed, "namespace": json.loads(path.read_text())["namespace"]}))
+    done = orders.run("contracts", "register")
+    assert done.returncode == 0, done.stderr
+    orders.send("placed", {"id": "o2", "mail": "c@d.e", "total": placed(2)["total"]})
+    found = by_id(orders.tail("placed", "--from", "begin"))
+    assert {key: one["value"] for key, one in found.items()} == {
+        "o1": {"id": "o1", "email": "***", "total": 1.5},
+        "o2": {"id": "o2", "mail": "***", "total": 2.5},
+    }
+    refused = orders.run("streaming", "tail", "placed", "--where", "mail == 'c@d.e'")
+    assert refused.returncode == 2
+    assert "mail is personal data, and masked" in refused.stderr
+    shown = orders.tail("placed", "--from", "begin", "--where", "mail == 'c@d.e'", "--reveal")
+    assert [one["value"]["mail"] for one in shown] == ["c@d.e"]
+
+
 def test_place_to_begin_is_an_offset_or_a_time(orders: Orders) -> None:
     for number in range(5):
         orders.send_raw(orders.topic, b"\0\0\0\0\1x", key=str(number).encode())

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
+import socket
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import requests
+from hypothesis import example, given
+from hypothesis import strategies as st
 
+from avro_data_contracts.console import proposal, rendering
+from avro_data_contracts.console.catalogue import Catalogue
+from avro_data_contracts.console.kept import signature
+from avro_data_contracts.console.pages.versions import of_verdict, row_of
 from avro_data_contracts.console.web.catalogue_pages import CataloguePages
-from avro_data_contracts.console.web.guard import MOST_BYTES
+from avro_data_contracts.console.web.guard import LOGIN_BODY_S, MOST_BYTES, MOST_LOGIN_BYTES
+from avro_data_contracts.contracts import settings
+from avro_data_contracts.contracts.check.commits import History
+from avro_data_contracts.contracts.check.examine import examine
 from contracts_tests.fixtures.catalogued import (
     CONSUMERS,
     COUNTRY,
@@ -22,10 +34,12 @@ from contracts_tests.fixtures.catalogued import (
     commit,
     contract,
     record,
+    repository,
     shop,
     write,
 )
 from contracts_tests.fixtures.console import RunningConsole, Visitor, running
+from contracts_tests.fixtures.git import ENVIRONMENT, git
 from contracts_tests.fixtures.html import Page
 
 
@@ -180,13 +194,17 @@ def test_form_needs_the_token_of_its_session(console: RunningConsole, viewer: Vi
     [
         {"Origin": "http://evil.example"},
         {"Origin": "null"},
+        {"Origin": "HTTPS"},
         {"Sec-Fetch-Site": "cross-site"},
         {"Sec-Fetch-Site": "same-site", "Origin": "OWN"},
         {},
     ],
 )
 def test_form_of_another_page_is_refused(viewer: Visitor, headers: dict[str, str]) -> None:
-    told = {name: viewer.url if value == "OWN" else value for name, value in headers.items()}
+    told = {
+        name: {"OWN": viewer.url, "HTTPS": viewer.url.replace("http", "https")}.get(value, value)
+        for name, value in headers.items()
+    }
     assert viewer.post("/try.html", headers=told, contract="orders", avsc="1").status_code == 403
     assert viewer.post("/login", headers=told, name="viewer", password="x").status_code == 403
 
@@ -236,6 +254,52 @@ def test_form_that_is_too_long_is_refused(viewer: Visitor) -> None:
         pass  # the server hung up before all of it was sent
 
 
+def half(console: RunningConsole, path: str, told: int, sent: bytes = b"") -> socket.socket:
+    """A connection that has sent a form's head, and a part of its body."""
+    host = console.url.removeprefix("http://")
+    made = socket.create_connection((host.rpartition(":")[0], int(host.rpartition(":")[2])), timeout=20)
+    head = f"POST {path} HTTP/1.1\r\nHost: {host}\r\nOrigin: {console.url}\r\nContent-Length: {told}\r\n\r\n"
+    made.sendall(head.encode() + sent)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("path", "told", "answer"),
+    [
+        ("/try.html", MOST_BYTES, b"303"),
+        ("/records/orders.html", 10, b"303"),
+        ("/logout", MOST_BYTES + 1, b"303"),
+        ("/login", MOST_LOGIN_BYTES + 1, b"413"),
+        ("/login", 100, b"408"),
+    ],
+)
+def test_body_of_nobody_is_not_waited_for(console: RunningConsole, path: str, told: int, answer: bytes) -> None:
+    with half(console, path, told) as connection:
+        assert connection.recv(64).split()[1] == answer
+        while connection.recv(4096):
+            pass  # the server ends the connection
+
+
+def test_many_halves_of_logins_keep_nobody_out(console: RunningConsole, viewer: Visitor) -> None:
+    halves = [half(console, "/login", 100, b"name=viewer&password=x") for _ in range(300)]
+    try:
+        deadline = time.monotonic() + LOGIN_BODY_S / 2
+        while (code := viewer.get("/index.html").status_code) != 200:
+            assert time.monotonic() < deadline, code
+    finally:
+        for one in halves:
+            one.close()
+
+
+def test_login_that_breaks_off_is_no_attempt(tmp_path: Path, made: tuple[Path, list[str]]) -> None:
+    with running(made[0], tmp_path / "secret") as console:
+        for _ in range(12):
+            half(console, "/login", 100, b"name=viewer&password=x").close()
+        time.sleep(0.5)
+        assert console.sessions.wait_s == 0
+        assert console.signed_in().get("/index.html").status_code == 200
+
+
 def test_search_without_a_script_hides_what_does_not_match(viewer: Visitor) -> None:
     found = viewer.get("/index.html", params={"q": "field:email tag:pii"}).text
     page = Page.of(found)
@@ -257,6 +321,7 @@ def test_index_of_the_search_has_owner_and_readers(viewer: Visitor) -> None:
 def test_any_two_versions_are_compared(viewer: Visitor, made: tuple[Path, list[str]], number: int) -> None:
     first, second = made[1]
     pairs = [(first, second), (second, first)]
+    wait_for(viewer, "/versions/orders.html", "the contract")
     old, new = pairs[number]
     text = Page.of(viewer.get("/versions/orders.html", params={"from": old, "to": new}).text).text
     assert f"From {old[:9]} to {new[:9]}" in text
@@ -265,6 +330,51 @@ def test_any_two_versions_are_compared(viewer: Visitor, made: tuple[Path, list[s
         assert 'ADD COLUMN IF NOT EXISTS "country" text' in section
     else:
         assert "country stays in the table, but nothing writes to it" in section
+
+
+def test_versions_of_a_moved_contract_are_compared_by_their_names_then(tmp_path: Path) -> None:
+    schemas, spec = repository(tmp_path), contract(sinks=SINKS)
+    price = {"name": "price", "type": "long"}
+    write(schemas, "old", spec, record(ID, EMAIL))
+    write(schemas, "other", contract(topic="other"), record(ID).replace("Order", "Other"))
+    first = commit(schemas, "one")
+    write(schemas, "old", spec, record(ID, EMAIL, price))
+    second = commit(schemas, "a price")
+    git(schemas, "mv", "old", "new")
+    third = commit(schemas, "moved")
+    write(schemas, "other", contract(topic="other", owner="new"), record(ID).replace("Order", "Other"))
+    fourth = commit(schemas, "not of this contract")
+    with running(schemas, tmp_path / "secret") as console:
+        viewer = console.signed_in()
+        wait_for(viewer, "/versions/new.html", "a price")
+        for old, new in ((first, second), (first, third), (first, "")):
+            done = viewer.get("/versions/new.html", params={"from": old, "to": new})
+            text = Page.of(done.text).text
+            section = text[text.index(f"From {old[:9]}") : text.index("Each version")]
+            assert "READER_FIELD_MISSING_DEFAULT_VALUE" in section, (old, new)
+        done = viewer.get("/versions/new.html", params={"from": fourth, "to": fourth})
+        assert done.status_code == 400
+        assert "is a version of new" in done.text
+
+
+def test_approvals_of_a_comparison_are_those_of_its_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    schemas = repository(tmp_path)
+    approval = {"rule": "READER_FIELD_MISSING_DEFAULT_VALUE", "path": "price", "reason": "ok", "until": "2020-02-01"}
+    commits = []
+    for day, fields, spec in (
+        ("2020-01-01", (ID,), contract()),
+        ("2020-01-10", (ID, {"name": "price", "type": "long"}), contract(approvals=[approval])),
+    ):
+        for name in ("GIT_COMMITTER_DATE", "GIT_AUTHOR_DATE"):
+            monkeypatch.setitem(ENVIRONMENT, name, f"{day}T12:00:00Z")
+        write(schemas, "orders", spec, record(*fields))
+        commits.append(commit(schemas, day))
+    history = History(schemas)
+    [compared] = history.between(*commits)
+    [step] = [step for step in history.steps() if step.commit and step.commit.sha == commits[1]]
+    assert row_of(compared) == row_of(step.versions[0])
+    assert row_of(compared).outcome == "fine"
+    assert row_of(history.between(commits[0], None)[0]).outcome == "refused", "today it is over"
 
 
 @pytest.mark.parametrize("value", ["HEAD", "-x", "--output=/tmp/x", "main", "0" * 39, "g" * 40])
@@ -300,6 +410,80 @@ def test_schema_that_somebody_thinks_of_gets_its_verdict(viewer: Visitor, made: 
     assert "mailer (mail-team): breaks" in tried(viewer, record(ID, COUNTRY)).text
     assert "Nothing changes." in tried(viewer, before).text
     assert (made[0] / "orders" / "value.avsc").read_text() == before
+
+
+def says(schemas: Path, name: str, text: str, against: str | None = None) -> dict[str, tuple[str, set[str]]]:
+    """The verdict of the page: contract -> outcome and rules."""
+    judged = proposal.judge(Catalogue.read(schemas), schemas, name, text, against)
+    return {each: (row.outcome, {one.rule for one in row.findings}) for each, row in judged.rows.items()}
+
+
+def checked(schemas: Path, path: str, text: str, against: str | None = None) -> dict[str, tuple[str, set[str]]]:
+    """The same of `contracts check`, once the text is in the file."""
+    before = (schemas / path).read_text()
+    (schemas / path).write_text(text)
+    try:
+        _, found = examine(schemas, against, (), datetime.now(UTC).date(), settings.load)
+    finally:
+        (schemas / path).write_text(before)
+    rows = {one.contract: of_verdict(one) for one in found.verdicts if one.status != "unchanged"}
+    return {each: (row.outcome, {one.rule for one in row.findings}) for each, row in rows.items()}
+
+
+@pytest.mark.parametrize("against", [None, "HEAD"])
+def test_verdict_is_that_of_check_on_every_contract_and_baseline(tmp_path: Path, against: str | None) -> None:
+    schemas, _ = shop(tmp_path)
+    write(schemas, "bills", contract(topic="bills", value="../orders/value.avsc", compatibility="FULL"), "")
+    (schemas / "bills" / "value.avsc").unlink()
+    commit(schemas, "two contracts of one schema")
+    git(tmp_path, "update-ref", "refs/remotes/origin/main", "HEAD")
+    git(schemas, "checkout", "-qb", "feature")
+    price = {"name": "price", "type": "long"}
+    (schemas / "orders" / "value.avsc").write_text(record(ID, EMAIL, COUNTRY, price))
+    commit(schemas, "a price on the branch")
+    for fields in ((ID, EMAIL, COUNTRY, price), (ID, COUNTRY), (ID, EMAIL, COUNTRY)):
+        text = record(*fields)
+        assert says(schemas, "orders", text, against) == checked(schemas, "orders/value.avsc", text, against)
+    on_branch = says(schemas, "orders", record(ID, EMAIL, COUNTRY, price), against)
+    assert list(on_branch) == ([] if against else ["orders", "bills"])
+    assert all(outcome == "refused" for outcome, _ in on_branch.values())
+    if not against:
+        with running(schemas, tmp_path / "secret") as console:
+            text = tried(console.signed_in(), record(ID, EMAIL, COUNTRY, price)).text
+            assert "bills" in text[text.index("Verdict") :]
+            assert "the merge base with origin/main" in text
+
+
+@pytest.mark.parametrize("doc", ["plain", "a \u200fmark\u202e of direction", 'a tab\\t, & <b> "quotes"', "\x85"])
+def test_schema_can_be_checked_again_and_again(viewer: Visitor, doc: str) -> None:
+    schema = json.loads(record(ID, EMAIL, {**COUNTRY, "doc": doc}))
+    text = json.dumps(schema, indent=2, ensure_ascii=False)
+    for _ in range(3):
+        done = viewer.post("/try.html", contract="orders", avsc=text.replace("\n", "\r\n"))
+        assert "It cannot be read." not in done.text
+        found = re.search(r"<textarea[^>]*>\n(.*?)</textarea>", done.text, re.DOTALL)
+        assert found is not None
+        assert html.unescape(found[1]) == text
+        text = html.unescape(found[1])
+
+
+@given(st.text(max_size=30))
+@example("\u200f\u202e \x85 \\x0d ' \" & <")
+def test_value_of_a_form_comes_back_as_it_was_typed(text: str) -> None:
+    text = text.replace("\r", "").replace("\0", "").encode("utf-8", "replace").decode()
+    shown = rendering._environment().from_string('<input value="{{ one | exact }}">{{ one }}').render(one=text)
+    [field] = Page.of(shown).of_tag("input")
+    assert field["value"] == text
+
+
+def test_every_form_and_attribute_has_its_exact_value() -> None:
+    for path in (rendering.HERE / "templates").glob("*.html"):
+        for found in re.findall(r'(?:value|data-[a-z]+)="[^"]*"', path.read_text()):
+            for value in re.findall(r"\{\{ (.*?) \}\}", found):
+                assert value.startswith("site.") or value == "name" or "| exact" in value or "slug" in value, (
+                    path,
+                    found,
+                )
 
 
 @pytest.mark.parametrize(
@@ -358,6 +542,38 @@ def test_pages_follow_the_files_and_the_commits(tmp_path: Path) -> None:
         for path in ("orders/contract.yaml", "second/contract.yaml"):
             (schemas / f"{path}.old").rename(schemas / path)
         wait_for(viewer, "/index.html", "second/value.avsc")
+
+
+@pytest.mark.parametrize(
+    "place", ["orders/value.avsc", "orders/contract.yaml", "linked/value.avsc", "linked/below/a.avsc"]
+)
+def test_change_is_seen_whatever_links_are_beside_it(tmp_path: Path, place: str) -> None:
+    schemas, _ = shop(tmp_path)
+    write(tmp_path / "elsewhere", "below", contract(topic="linked"), record(ID))
+    (tmp_path / "elsewhere" / "value.avsc").write_text(record(ID))
+    (tmp_path / "elsewhere" / "below" / "a.avsc").write_text(record(ID))
+    (schemas / "linked").symlink_to(tmp_path / "elsewhere")
+    (schemas / "linked" / "round").symlink_to(schemas)
+    (schemas / "orders" / ".#value.avsc").symlink_to("somebody@host.123:4")
+    before = signature(schemas)
+    assert signature(schemas) == before
+    path = schemas / place
+    path.write_text(path.read_text() + "\n")
+    changed = signature(schemas)
+    assert changed != before
+    (schemas / "orders" / ".#value.avsc").unlink()
+    assert signature(schemas) != changed
+
+
+def test_first_page_finds_everything_made(tmp_path: Path) -> None:
+    schemas, _ = shop(tmp_path)
+    with running(schemas, tmp_path / "secret") as console:
+        catalogue = console.kept.snapshot.catalogue
+        assert catalogue is not None
+        assert {"pages", "by_slug", "index"} <= set(vars(catalogue)), "cached before anybody asks"
+        cache = rendering._environment().cache
+        assert cache is not None
+        assert len(cache) == len(list((rendering.HERE / "templates").glob("*.html")))
 
 
 def test_page_that_fails_says_so_and_logs_no_values(

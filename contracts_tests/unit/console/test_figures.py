@@ -7,14 +7,17 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from avro_data_contracts.console.pages.series import APART_S, KEPT_S, Point, Rate, Series, rates
 from avro_data_contracts.console.records import Filters
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.errors import ConfigurationError
-from avro_data_contracts.streaming.inspection import newest
+from avro_data_contracts.contracts.quality import patterns
+from avro_data_contracts.contracts.quality.effort import is_quick
+from avro_data_contracts.streaming.inspection import guesses
+from avro_data_contracts.streaming.inspection.masks import Masks
 from avro_data_contracts.streaming.inspection.newest import Wanted
 from avro_data_contracts.streaming.inspection.tail import Tailed
 from contracts_tests.fixtures.catalogued import shop
@@ -100,7 +103,11 @@ def orders(key: str | None) -> Contract:
 def refused(wanted: Wanted, key: str | None = '{"type": "record", "name": "Key", "fields": []}') -> str:
     contract = orders(key)
     try:
-        newest._refuse_personal((contract,), wanted)
+        if wanted.where:
+            guesses.refuse_condition((contract,), wanted.where, Masks([contract.value.schema]))
+        if wanted.key:
+            schemas = [contract.value.schema, *([contract.key.schema] if contract.key else [])]
+            guesses.refuse_key((contract,), Masks(schemas))
     except ConfigurationError as error:
         return error.what
     return ""
@@ -125,6 +132,50 @@ def test_condition_on_masked_data_is_refused_and_on_other_data_is_not(where: str
     assert refused(Wanted(where=where)) == (f"{name} is personal data, and masked" if name else "")
 
 
+@pytest.mark.parametrize(
+    ("pattern", "is_told"),
+    [
+        (r"(\w|\w\w){0,100}!", True),
+        ("(a|aa)" * 60, True),
+        ("(a{0,100}){0,100}b", True),
+        (".*.*.*.*b", True),
+        ("(a?){1000}b", True),
+        ("([ab]*c){2}", True),
+        ("a.*", False),
+        (".*@example[.]com", False),
+        ("-?[0-9]+", False),
+        ("(DE|FR|NL)[0-9]{2}", False),
+        ("([a-z]{2}-){3}[0-9]{1,5}", False),
+    ],
+)
+def test_pattern_that_may_take_for_ever_is_refused(pattern: str, is_told: bool) -> None:
+    told = ""
+    try:
+        guesses.refuse_slow((orders(None),), f"total > 1 and not matches(id, r'{pattern}')")
+    except ConfigurationError as error:
+        told = str(error)
+    assert ("may take for ever" in told) == is_told
+
+
+@settings(deadline=None)
+@given(
+    st.recursive(
+        st.sampled_from(["a", "[ab]", "a*", "a?", "[ab]{0,3}", "b{2}"]),
+        lambda inner: st.one_of(
+            st.lists(inner, min_size=2, max_size=3).map("".join),
+            st.lists(inner, min_size=2, max_size=3).map(lambda parts: f"({'|'.join(parts)})"),
+            st.tuples(inner, st.sampled_from(["?", "{0,20}", "{3}"])).map(lambda pair: f"({pair[0]}){pair[1]}"),
+        ),
+        max_leaves=8,
+    )
+)
+def test_pattern_that_is_let_through_ends_on_the_worst_text(pattern: str) -> None:
+    made = patterns.parse(pattern)
+    if is_quick(made):
+        made.compiled.fullmatch("ab" * 5_000 + "!")
+        made.compiled.fullmatch("a" * 10_000 + "!")
+
+
 def _key(*fields: str) -> str:
     return f'{{"type": "record", "name": "Key", "fields": [{", ".join(fields)}]}}'
 
@@ -141,7 +192,6 @@ def _key(*fields: str) -> str:
 )
 def test_filter_on_a_masked_key_is_refused(key: str | None, is_refused: bool) -> None:
     assert bool(refused(Wanted(key="x"), key)) == is_refused
-    assert not refused(Wanted(), key)
 
 
 def test_revealing_and_putting_back_need_the_operator(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 import yaml
@@ -12,13 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from avro_data_contracts.console import rendering
+from avro_data_contracts.console.catalogue import Catalogue
 from avro_data_contracts.console.pages import contract as contract_page
 from avro_data_contracts.console.pages import overview
-from avro_data_contracts.console.pages.names import slug
+from avro_data_contracts.console.pages.names import anchor, slug
 from avro_data_contracts.console.pages.overview import Query, search
 from avro_data_contracts.console.pages.values import laid_out
 from avro_data_contracts.contracts.catalog import loading
 from avro_data_contracts.contracts.sources.documents import written
+from contracts_tests.fixtures import catalogued
+from contracts_tests.fixtures.catalogued import ID, contract, repository, write
 from contracts_tests.fixtures.contract_files import load, record
 from contracts_tests.fixtures.viewed import HEAD
 
@@ -125,6 +129,32 @@ def test_narrowed_list_hides_what_a_search_did_not_find() -> None:
     rows = overview.index(pages.values())
     assert [one["path"] for one in rows[0]["fields"]] == ["id"]
     assert "orders" in search(rows, Query.of("field:id"))
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("field:customer_email", {"orders": [("customer_email (key)", anchor("customer_email", "key-field"))]}),
+        ("tag:pii", {"orders": [("customer_email (key)", anchor("customer_email", "key-field"))]}),
+        ("id", {"orders": [("id", anchor("id"))]}),
+        ("broken", {"broken": []}),
+        ("topic:half", {"broken": []}),
+        ("name:orders", {"orders": []}),
+    ],
+)
+def test_search_finds_keys_and_contracts_that_cannot_be_read(
+    tmp_path: Path, text: str, found: dict[str, list[tuple[str, str]]]
+) -> None:
+    schemas = repository(tmp_path)
+    write(schemas, "orders", contract(key="key.avsc"), catalogued.record(ID))
+    key = {"name": "customer_email", "type": "string", "confluent:tags": ["PII"]}
+    (schemas / "orders" / "key.avsc").write_text(catalogued.record(key).replace("Order", "Key"))
+    write(schemas, "broken", contract(topic="half"), "{")
+    catalogue = Catalogue.read(schemas)
+    result = search(catalogue.index, Query.of(text))
+    assert {name: [(one.path, one.anchor) for one in fields] for name, fields in result.items()} == found
+    shown = [one.name for one in catalogue.overview({}).narrowed(result).rows if not one.hidden]
+    assert shown == list(found)
 
 
 def _luminance(colour: str) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import posixpath
+import shutil
 from pathlib import Path
 from urllib.parse import urldefrag, urlsplit
 
@@ -214,13 +215,32 @@ def test_second_run_replaces_the_first_and_spares_what_it_did_not_write(tmp_path
     schemas = repository(tmp_path)
     write(schemas, "orders", contract(), record({"name": "id", "type": "string"}))
     commit(schemas, "begun")
+    write(schemas, "gone", contract(topic="gone"), record({"name": "id", "type": "string"}))
     out = tmp_path / "out"
     done = run_contracts("--schemas", str(schemas), "site", "--out", str(out))
     assert done.returncode == 0, done.stderr
-    (out / "contracts" / "stale.html").write_text("old")
+    assert (out / "contracts" / "gone.html").exists()
+    shutil.rmtree(schemas / "gone")
+    git(out, "init", "-q")
+    mine = ["CNAME", ".gitignore", "contracts/mine.html", "own/page.html", "static/own.css"]
+    for name in mine:
+        (out / name).parent.mkdir(exist_ok=True)
+        (out / name).write_text("mine")
+    with (out / site.MARK).open("a") as mark:
+        mark.write("../outside.txt\n.git/HEAD\n/etc/nothing\n")
+    (tmp_path / "outside.txt").write_text("mine")
     again = run_contracts("--schemas", str(schemas), "site", "--out", str(out))
     assert again.returncode == 0, again.stderr
-    assert not (out / "contracts" / "stale.html").exists()
+    assert not (out / "contracts" / "gone.html").exists()
+    assert all((out / name).read_text() == "mine" for name in (*mine, "../outside.txt"))
+    assert (out / ".git" / "HEAD").exists()
+    assert (out / ".nojekyll").exists()
+    (schemas / "mine").mkdir()
+    write(schemas, "mine", contract(topic="mine"), record({"name": "id", "type": "string"}))
+    third = run_contracts("--schemas", str(schemas), "site", "--out", str(out))
+    assert third.returncode == 2
+    assert "did not write: contracts/mine.html" in third.stderr
+    assert (out / "contracts" / "mine.html").read_text() == "mine"
     assert (out / "static" / "style.css").read_bytes() == (rendering.STATIC / "style.css").read_bytes()
     other = tmp_path / "other"
     other.mkdir()
