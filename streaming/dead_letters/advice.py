@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from avro_data_contracts.contracts.quality.rules import REASON_PREFIX
-from avro_data_contracts.streaming.decode.reasons import Reason
+from avro_data_contracts.streaming.decode.reasons import ChangeReason, Reason
 from avro_data_contracts.streaming.sinks import refusals
 
 #: Reason -> what it means, and what to do.
@@ -51,6 +51,30 @@ _ADVICE: Final[dict[str, tuple[str, str]]] = {
     Reason.TIMESTAMP_OUT_OF_RANGE: (
         "the record's Kafka timestamp is more than 290,000 years away, which Spark cannot hold",
         "send milliseconds, and let the broker refuse such timestamps",
+    ),
+    ChangeReason.CHANGE_TRUNCATE: (
+        "the Debezium record of a truncated table",
+        "delete the rows yourself, or name another table and take a new snapshot",
+    ),
+    ChangeReason.CHANGE_MESSAGE: (
+        "the Debezium record of a message in the database's log, which has no row",
+        "leave such messages out in the connector",
+    ),
+    ChangeReason.CHANGE_UNKNOWN: (
+        "the Debezium record has an `op` that nobody knows",
+        "find out who else sends to the topic",
+    ),
+    ChangeReason.CHANGE_WITHOUT_ROW: (
+        "a Debezium record of an insert, an update or a read has no row in `after`",
+        "find out what took it out",
+    ),
+    ChangeReason.CHANGE_WITHOUT_KEY: (
+        "the Debezium record of a delete has no key",
+        "give the table a primary key, or set `message.key.columns` in the connector",
+    ),
+    ChangeReason.CHANGE_INCOMPLETE: (
+        "a value in a Debezium record is the placeholder of one that the database did not log",
+        "set the table's `REPLICA IDENTITY` to `FULL`, and take a new snapshot",
     ),
 }
 _OF_STORE: Final = (

@@ -7,12 +7,12 @@ import re
 import pytest
 
 from avro_data_contracts.streaming.dead_letters import advice
-from avro_data_contracts.streaming.decode.reasons import Reason
+from avro_data_contracts.streaming.decode.reasons import ChangeReason, Reason
 from contracts_tests.fixtures import pages
 
 #: The code in the page, and one that a letter may have.
 CODES = {
-    **{str(one): str(one) for one in Reason},
+    **{str(one): str(one) for one in (*Reason, *ChangeReason)},
     "REFUSED:<store>": "REFUSED:postgres",
     "REFUSED:<view>.<store>": "REFUSED:big_orders.cassandra",
     "RULE:<name>": "RULE:email_form",
