@@ -1,7 +1,8 @@
 """How often Spark asks Kafka whether a topic that had nothing new has something now.
 
 Each query asks on its own, so with many queries each asks less often: up to a hundred queries ask fifty times a
-second in all, and more of them each every two seconds.  While records come, a batch begins as soon as the last one is written, so this delay plays no part.
+second in all, and more of them each every two seconds.  While records come, a batch begins as soon as the last one is
+written, so this delay plays no part.
 """
 
 from __future__ import annotations
