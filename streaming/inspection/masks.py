@@ -13,6 +13,7 @@ from typing import Final
 from avro_data_contracts.contracts.avro.nodes import AnyType, Array, Field, Map, Named, Node, Record, Schema
 from avro_data_contracts.contracts.avro.nodes import Union as UnionNode
 from avro_data_contracts.contracts.avro.writing import TAGS
+from avro_data_contracts.contracts.catalog import envelope
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.errors import InvalidSchema
 from avro_data_contracts.contracts.registry.client import Registry
@@ -123,7 +124,13 @@ def of_keys(registry: Registry, contracts: Sequence[Contract]) -> Masks:
         if contract.key is not None
         for one in _versions(registry, contract.key.name, contract.key.schema)
     ]
-    return Masks((*keys, *(schema for schema, _ in of_values(registry, contracts).roots)))
+    return beside_keys(keys, [schema for schema, _ in of_values(registry, contracts).roots])
+
+
+def beside_keys(keys: Iterable[Schema], values: Sequence[Schema]) -> Masks:
+    """Return what is personal in keys, of the schemas of keys and values.  Pure."""
+    # The key of an envelope has fields of the row in it.
+    return Masks((*keys, *values, *(envelope.row(one) for one in values if envelope.is_one(one))))
 
 
 def _versions(registry: Registry, subject: str, schema: Schema) -> Iterator[Schema]:

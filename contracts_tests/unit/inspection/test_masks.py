@@ -12,8 +12,9 @@ from hypothesis import given
 
 from avro_data_contracts.contracts.avro import parsing
 from avro_data_contracts.contracts.avro.nodes import Field, Record, Schema
-from avro_data_contracts.streaming.inspection.masks import Masks
+from avro_data_contracts.streaming.inspection.masks import Masks, beside_keys
 from avro_data_contracts.streaming.inspection.plain import MASK, reader
+from contracts_tests.fixtures import debezium
 from contracts_tests.fixtures.any_type import distinct, kinds
 
 SECRET = "alice@example.com"
@@ -126,6 +127,14 @@ CASES: dict[str, tuple[Any, Any, list[Any], Any]] = {
 def test_part_is_masked_that_any_schema_calls_personal(case: str) -> None:
     writer, value, known, expected = CASES[case]
     assert shown(writer, value, *known) == expected
+
+
+def test_key_of_an_envelope_has_what_is_personal_in_the_row() -> None:
+    value = json.dumps(debezium.envelope())
+    tagged = value.replace('{"name": "email"', '{"confluent:tags": ["PII"], "name": "email"')
+    fields = parsed(record(EMAIL, field("id", "int"), name="Key"))
+    for text, is_personal in ((value, False), (tagged, True)):
+        assert beside_keys([], [parsing.parse(text, where="value")]).any_in(fields) == is_personal
 
 
 def paths(schema: Schema) -> list[tuple[Field, ...]]:
