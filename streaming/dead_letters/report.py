@@ -190,6 +190,8 @@ def _letter(one: Letter) -> dict[str, Any]:
         "place": str(one.origin or one.at),
         "reason": one.reason,
         "message": one.message,
+        "source": one.source or None,
+        "field": one.field or None,
         "by": one.by,
         "time": _moment(one.millis),
         "letter": str(one.at),
