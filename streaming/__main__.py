@@ -220,7 +220,7 @@ def tail(
         configured, tailed, follow=follow, start=start, key=key, where=where, as_json=as_json, reveal=reveal
     )
     if uncompared:
-        typer.echo(f"{uncompared} records could not be compared with --where: they cannot be decoded", err=True)
+        typer.echo(tail.not_compared(uncompared), err=True)
 
 
 if __name__ == "__main__":

@@ -124,12 +124,15 @@ class Decoder:
         own = dead_letter.own(given)
         headers = given if own is None else own
         value, contract = self._value(message.value(), headers)
+        matches = self._matches(message.value(), headers, value, contract)
         rejected = _rejected(told, own is not None) if dead_letter.REASON in told else None
+        needed = {} if rejected is None or own is None else dead_letter.needed(given)
         if rejected is not None and own is None:  # a producer's letter: the JSON of its source
             value = self._as_text(message.value())
+        if self._condition and rejected is not None and (own is None or dead_letter.LEFT_OUT in needed):
+            matches = None  # it has no record
         kind, millis = message.timestamp()
-        if rejected is not None and own is not None:
-            millis = dead_letter.needed(given).get(dead_letter.TIMESTAMP, millis)
+        millis = needed.get(dead_letter.TIMESTAMP, millis)
         return Seen(
             topic=str(message.topic()),
             partition=messages.place(message)[0],
@@ -139,7 +142,7 @@ class Decoder:
             key=self._key(message.key(), headers),
             value=value,
             rejected=rejected,
-            matches=self._matches(message.value(), headers, value, contract),
+            matches=matches,
         )
 
     def _value(self, data: bytes | None, headers: Headers) -> tuple[Part, Contract | None]:

@@ -263,6 +263,12 @@ def show(
     return uncompared
 
 
+def not_compared(number: int) -> str:
+    """Say that so many records were not compared with `--where`, and why."""
+    words = "1 record" if number == 1 else f"{number:,} records"
+    return f"{words} could not be compared with --where: not decoded, or letters without a record of a contract"
+
+
 def _printed(text: str) -> bool:
     """Print a line; return whether somebody still reads, who may be a `head` that has enough."""
     try:

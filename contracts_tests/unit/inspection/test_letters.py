@@ -156,3 +156,29 @@ def test_dlq_show_has_the_place_in_the_source_and_the_field(
     lines = capsys.readouterr().out.splitlines()
     assert f"  source: {PLACE}" in lines
     assert "  field: weight" in lines
+
+
+@pytest.mark.parametrize(
+    "letter",
+    [
+        refused({"weight": 7}),
+        refused(b'{"weight": 7'),
+        message(None, [*refused({}).headers(), (dead_letter.LEFT_OUT, b"2000000")]),
+        by_stream(b"{"),
+        by_stream(None, (dead_letter.LEFT_OUT, b"2000000")),
+    ],
+)
+def test_letter_without_a_record_is_not_compared_with_a_condition(letter: Message, contract: Contract) -> None:
+    assert seen(letter, contract, where="weight > 1").matches is None
+    assert seen(letter, contract, where="weight > 1", reveal=False).matches is None
+    assert seen(letter, contract).matches is True
+
+
+def test_tombstone_fulfils_no_condition(contract: Contract) -> None:
+    assert seen(message(None, []), contract, where="weight > 1").matches is False
+    assert seen(by_stream(None), contract, where="weight > 1").matches is False
+
+
+@pytest.mark.parametrize(("number", "words"), [(1, "1 record could"), (2, "2 records"), (3300, "3,300 records")])
+def test_number_that_was_not_compared_is_told(number: int, words: str) -> None:
+    assert tail.not_compared(number).startswith(words)
