@@ -260,6 +260,8 @@ def test_reject_of_a_producer_has_no_record_to_replay(dlq: Dlq) -> None:
     [shown] = dlq.json("show")["letters"]
     assert (shown["never_a_record"], shown["by"]) == (True, "producers.randomuser")
     assert (shown["source"], shown["field"]) == ("page 1, user 2", None)
+    assert [row["never_a_record"] for row in dlq.json("list")["reasons"]] == [1]
+    assert "never records of the topic: fix them at the source" in dlq.run("dlq", "list")
     assert dlq.json("replay") == {
         "version": 1,
         "topic": contract.topic,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +12,7 @@ from confluent_kafka import Message
 from hypothesis import given
 from hypothesis import strategies as st
 
+from avro_data_contracts.console import records, rendering
 from avro_data_contracts.console.pages.values import laid_out
 from avro_data_contracts.contracts.catalog import dead_letter
 from avro_data_contracts.contracts.catalog.contract import Contract
@@ -35,17 +37,18 @@ def contract() -> Contract:
     return load(orders__value_avsc=record(("id", "string"), ("weight", "int"))).get("orders")
 
 
-def message(value: bytes | None, headers: list[tuple[str, bytes]], key: bytes | None = None) -> Message:
-    return Message(
-        topic="penguins.dlq", partition=0, offset=3, key=key, value=value, headers=headers, timestamp=(1, 1_000)
-    )
+def message(
+    value: bytes | None, headers: list[tuple[str, bytes]], key: bytes | None = None, offset: int = 3
+) -> Message:
+    place: dict[str, Any] = {"topic": "penguins.dlq", "partition": 0, "offset": offset}
+    return Message(**place, key=key, value=value, headers=headers, timestamp=(1, 1_000))
 
 
 def refused(
-    value: Any, position: str = PLACE, refusal: RejectedRecord = REFUSAL, key: bytes | None = None
+    value: Any, position: str = PLACE, refusal: RejectedRecord = REFUSAL, key: bytes | None = None, offset: int = 3
 ) -> Message:
     made = producers_letter.of(value, refusal, topic="penguins", producer="producers.file", position=position)
-    return message(made.value, made.headers, key)
+    return message(made.value, made.headers, key, offset)
 
 
 def by_stream(value: bytes | None, *more: tuple[str, bytes]) -> Message:
@@ -182,3 +185,42 @@ def test_tombstone_fulfils_no_condition(contract: Contract) -> None:
 @pytest.mark.parametrize(("number", "words"), [(1, "1 record could"), (2, "2 records"), (3300, "3,300 records")])
 def test_number_that_was_not_compared_is_told(number: int, words: str) -> None:
     assert tail.not_compared(number).startswith(words)
+
+
+def listed(contract: Contract, *found: Message, capsys: pytest.CaptureFixture[str]) -> tuple[dict[str, Any], str]:
+    gathered = letters.gathered([letters.entry(one, "penguins") for one in found], contract)
+    report.reasons(contract, gathered, as_json=True)
+    told = {row["reason"]: row for row in json.loads(capsys.readouterr().out)["reasons"]}
+    report.reasons(contract, gathered, as_json=False)
+    return told, capsys.readouterr().out
+
+
+def test_dlq_list_counts_letters_that_were_never_in_the_topic(
+    contract: Contract, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows, shown = listed(contract, refused({}), refused({"a": 1}, offset=4), by_stream(b"{"), capsys=capsys)
+    counts = {reason: (row["records"], row["open"], row["never_a_record"]) for reason, row in rows.items()}
+    assert counts == {"RULE:heavier": (2, 0, 2), "DECODE_ERROR": (1, 1, 0)}
+    head, row = (
+        re.split("[┃│]", next(one for one in shown.splitlines() if word in one)) for word in ("never", "RULE")
+    )
+    assert (row[1].strip(), row[-2].strip()) == ("RULE:heavier", "2")
+    assert head[-2].strip() == "never"
+    assert shown.count("1970-01-01T00:00:01.000Z") == 4, "no time is cut"
+    assert "2 were never records of the topic: fix them at the source, and produce them again" in shown
+
+
+def test_dlq_list_of_the_stream_has_no_column_for_letters_of_a_producer(
+    contract: Contract, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows, shown = listed(contract, by_stream(b"{"), capsys=capsys)
+    assert [(row["open"], row["never_a_record"]) for row in rows.values()] == [(1, 0)]
+    assert "never" not in shown
+
+
+def test_page_of_a_letter_has_its_place_field_and_digits(contract: Contract) -> None:
+    row = records._shown(seen(refused(b'{"amount": 12345678901234567.89}'), contract))
+    parts: Any = rendering._environment().get_template("record_parts.html").module
+    text = parts.rows(records.Records((row,), 1), "", "", "", False)
+    assert f"</strong> of {PLACE}, field weight, by producers.file: breaks the rule heavier</p>" in text
+    assert "12345678901234567.89" in text
