@@ -127,7 +127,12 @@ class Records:
 
 @dataclass(frozen=True)
 class Reason:
-    """The dead letters of one reason.  `means`, `fix`: what it means, and what to do."""
+    """The dead letters of one reason.
+
+    Attributes:
+        means, fix: what it means, and what to do.
+        never_sent: letters of a producer, whose records were never in the topic and cannot be put back.
+    """
 
     code: str
     by: str
@@ -137,6 +142,7 @@ class Reason:
     open: int
     put_back: int
     again: int
+    never_sent: int
     first: str
     last: str
     example: str
@@ -208,7 +214,7 @@ class Reader:
         for row in report.by_reason(found):
             code, by = row["reason"], row["by"]
             means, fix = advice.of(code)
-            counts = (row["records"], row["open"], row["put_back"], row["again"])
+            counts = (row["records"], row["open"], row["put_back"], row["again"], row["never_a_record"])
             rows.append(Reason(code, by, means, fix, *counts, row["first"], row["last"], examples[code, by]))
         return Reasons(tuple(sorted(rows, key=lambda one: (-one.open, one.code))), recent.read, recent.left)
 

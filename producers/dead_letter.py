@@ -12,9 +12,6 @@ from avro_data_contracts.contracts.catalog import dead_letter as names
 from avro_data_contracts.contracts.sources.documents import written
 from avro_data_contracts.producers.rejection import Rejection
 
-#: Headers with the place in the source (`users.jsonl, line 17`), and the path of the field, as far as known.
-POSITION, FIELD = "contracts.source.position", "contracts.source.field"
-
 
 class Row(dict[str, Any]):
     """A row of a file, which a dead letter has as JSON; if it is too large for one, the file still has it."""
@@ -67,9 +64,9 @@ def of(given: Any, rejection: Rejection, *, topic: str, producer: str, position:
         names.REASON: rejection.reason,
     }
     if position:
-        headers[POSITION] = position
+        headers[names.SOURCE_POSITION] = position
     if rejection.field:
-        headers[FIELD] = rejection.field
+        headers[names.SOURCE_FIELD] = rejection.field
     return DeadLetter(
         value=given if isinstance(given, bytes) else as_json(_plain(given)),
         headers=[(name, text.encode(errors="backslashreplace")) for name, text in headers.items()],

@@ -129,7 +129,7 @@ def reconcile(
     wanted = loading.load(configured.contracts_dir).get(name)
     produced = reconcile.Produced.read(run) if run else None
     outcome = reconcile.reconcile(configured, wanted, produced.ranges if produced else None)
-    report.outcome(outcome, produced, as_json=as_json)
+    report.outcome(wanted.name, outcome, produced, as_json=as_json)
     for sink in wanted.sinks if sample and not as_json else ():
         report.rows(sink, *stored.newest(configured, wanted, sink, sample))
     raise typer.Exit(EXIT_OK if outcome.in_order(produced) else EXIT_FINDINGS)
@@ -220,7 +220,7 @@ def tail(
         configured, tailed, follow=follow, start=start, key=key, where=where, as_json=as_json, reveal=reveal
     )
     if uncompared:
-        typer.echo(f"{uncompared} records could not be compared with --where: they cannot be decoded", err=True)
+        typer.echo(tail.not_compared(uncompared), err=True)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ TOPIC, PARTITION, OFFSET = PREFIX + "topic", PREFIX + "partition", PREFIX + "off
 CONNECTOR, STAGE = PREFIX + "connector.name", PREFIX + "stage"
 CLASS, MESSAGE = PREFIX + "exception.class.name", PREFIX + "exception.message"
 REASON = "contracts.reason"
+# Of a producer's letter: the place in its source (`users.jsonl, line 17`), and the path of the field, if known.
+SOURCE_POSITION, SOURCE_FIELD = "contracts.source.position", "contracts.source.field"
 # The record's timestamp in ms, where the client that writes the letter cannot set it on the letter.
 TIMESTAMP = "contracts.timestamp"
 # The bytes of a value that is too large for the letter; and of the key, if it and the record's headers are too large.

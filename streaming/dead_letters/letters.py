@@ -64,6 +64,7 @@ class Letter:
         digest: digest of timestamp, key, value and own headers.
         replayed_as: where the record was put back, None if it was not.
         again: whether the record had been put back and was rejected again.
+        source, field: of a producer's letter: the place in its source, and the path of the field; empty: unknown.
     """
 
     at: Place
@@ -81,6 +82,8 @@ class Letter:
     digest: str
     replayed_as: Place | None = None
     again: bool = False
+    source: str = ""
+    field: str = ""
 
 
 #: A letter; or the identity of a record that was put back, and where; or None for what is neither.
@@ -206,6 +209,8 @@ def letter_of(message: Message, of_topic: str) -> Letter | None:
         schema_id=framing.parted(value, headers if own is None else own, framing.VALUE_HEADER)[0],
         headers=tuple(name for name, _ in (headers if own is None else own)),
         digest=_digest(millis, key, value, own or []),
+        source=told.get(dead_letter.SOURCE_POSITION, "") if own is None else "",
+        field=told.get(dead_letter.SOURCE_FIELD, "") if own is None else "",
     )
 
 

@@ -45,15 +45,22 @@ def reasons(contract: Contract, found: Letters, *, as_json: bool) -> None:
         return
     table = Table(title=f"Dead letters of {escape(contract.topic)}", title_justify="left")
     for name in ("reason", "from", "first record", "last record", "partition: offsets"):
-        table.add_column(name)
-    for name in ("records", "put back", "rejected again", "open"):
-        table.add_column(name, justify="right")
+        # A time that is cut says nothing.
+        table.add_column(name, no_wrap=name.endswith("record"), overflow="fold")
+    never_sent = sum(row["never_a_record"] for row in rows)
+    counted = {"records": "records", "put_back": "put\nback", "again": "rejected\nagain", "open": "open"}
+    if never_sent:
+        counted["never_a_record"] = "never\nsent"
+    for name in counted.values():
+        table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         places = ", ".join(f"{partition}: {first}-{last}" for partition, (first, last) in row["offsets"].items())
-        counts = (f"{row[name]:,}" for name in ("records", "put_back", "again", "open"))
-        words = (row["reason"], row["by"], row["first"], row["last"], places)
+        counts = (f"{row[name]:,}" for name in counted)
+        first, last = (row[name].replace("+00:00", "Z") for name in ("first", "last"))
+        words = (row["reason"], row["by"], first, last, places)
         table.add_row(*(escape(_printable(one)) for one in words), *counts)
     out.print(table)
+    _tell_never_sent(out, never_sent)
     if found.duplicates:
         out.print(f"{found.duplicates:,} further letters belong to the same records: a batch was written again")
 
@@ -172,6 +179,7 @@ def _reason(reason: str, by: str, group: Sequence[Letter]) -> dict[str, Any]:
         first, _ = offsets.get(str(place.partition), (place.offset, 0))
         offsets[str(place.partition)] = (first, place.offset)
     put_back = sum(one.replayed_as is not None for one in group)
+    never_sent = sum(one.origin is None for one in group)
     return {
         "reason": reason,
         "by": by,
@@ -181,7 +189,8 @@ def _reason(reason: str, by: str, group: Sequence[Letter]) -> dict[str, Any]:
         "offsets": offsets,
         "put_back": put_back,
         "again": sum(one.again for one in group),
-        "open": sum(one.origin is not None for one in group) - put_back,
+        "open": len(group) - never_sent - put_back,
+        "never_a_record": never_sent,
     }
 
 
@@ -190,6 +199,8 @@ def _letter(one: Letter) -> dict[str, Any]:
         "place": str(one.origin or one.at),
         "reason": one.reason,
         "message": one.message,
+        "source": one.source or None,
+        "field": one.field or None,
         "by": one.by,
         "time": _moment(one.millis),
         "letter": str(one.at),
@@ -222,10 +233,12 @@ def _skipped(plan: Plan) -> dict[str, int]:
 def _tell_skipped(out: Console, plan: Plan) -> None:
     if plan.before:
         out.print(f"{plan.before:,} were put back before: add --again to put them back again")
-    if plan.never_sent:
-        out.print(
-            f"{plan.never_sent:,} were never records of the topic: fix them at the source, and produce them again"
-        )
+    _tell_never_sent(out, plan.never_sent)
+
+
+def _tell_never_sent(out: Console, number: int) -> None:
+    if number:
+        out.print(f"{number:,} were never records of the topic: fix them at the source, and produce them again")
 
 
 def _json(contract: Contract, content: Mapping[str, Any]) -> None:

@@ -60,7 +60,8 @@ class Found:
     Attributes:
         seen: the newest first.
         read: how many records were read for them.
-        uncompared: how many of these could not be compared with `where`, because they cannot be decoded.
+        uncompared: how many of these could not be compared with `where`: they cannot be decoded, or are dead letters
+            that hold no record of a contract.
         older: `before` of the next question; None: there are no older ones.
     """
 

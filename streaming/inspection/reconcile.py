@@ -37,7 +37,7 @@ from avro_data_contracts.streaming.decode import framing
 from avro_data_contracts.streaming.decode.framing import Headers, SchemaKey
 from avro_data_contracts.streaming.decode.reasons import OF_ANOTHER, OF_NOBODY
 from avro_data_contracts.streaming.decode.writer_schemas import Writer, Writers
-from avro_data_contracts.streaming.inspection import stored
+from avro_data_contracts.streaming.inspection import behind, stored
 from avro_data_contracts.streaming.inspection.stored import Position
 from avro_data_contracts.streaming.run import gaps
 from avro_data_contracts.streaming.run.checkpoints import Checkpoints
@@ -95,6 +95,8 @@ class Stored:
         expired: number of keys without a row, because that stays no longer after its newest event.
         missing: positions of events whose row is missing, older, or not deleted by the tombstone, and of events that
             cannot be decoded and have no dead letter.
+        older: number of keys whose row an older event wrote.
+        unwritten: partition -> first and last offset that the stream has still to write, where an event is missing.
     """
 
     keys: int
@@ -102,6 +104,17 @@ class Stored:
     deleted: int
     missing: tuple[Position, ...]
     expired: int = 0
+    older: int = 0
+    unwritten: Ranges = field(default_factory=dict)
+
+    @property
+    def lost(self) -> list[Position]:
+        """The missing events that do not wait for the stream."""
+        return [one for one in self.missing if not self._waits(one)]
+
+    def _waits(self, one: Position) -> bool:
+        first, last = self.unwritten.get(one.partition, (0, -1))
+        return first <= one.offset <= last
 
 
 @dataclass(frozen=True)
@@ -134,11 +147,20 @@ class Outcome:
 
     def in_order(self, produced: Produced | None = None) -> bool:
         """Return whether the numbers agree: fetched = produced + refused, produced = events, all stored or dead."""
-        if produced is not None and produced.fetched != produced.produced + sum(produced.refused.values()):
-            return False
-        if produced is not None and produced.produced != self.events - self.put_back:
-            return False
-        return not any(store.missing for store in self.stores.values())
+        return self.agrees(produced) and not any(store.missing for store in self.stores.values())
+
+    def agrees(self, produced: Produced | None) -> bool:
+        """Return whether the topic has what the producer reports."""
+        if produced is None:
+            return True
+        fetched = produced.produced + sum(produced.refused.values())
+        return produced.fetched == fetched and produced.produced == self.events - self.put_back
+
+    @property
+    def lags(self) -> bool:
+        """Whether events are missing, and all of them wait for the stream."""
+        stores = self.stores.values()
+        return any(store.missing for store in stores) and not any(store.lost for store in stores)
 
 
 def reconcile(settings: Settings, contract: Contract, ranges: Ranges | None = None) -> Outcome:
@@ -189,6 +211,8 @@ def reconcile(settings: Settings, contract: Contract, ranges: Ranges | None = No
     stores = {}
     for sink in contract.sinks:
         wanted = newest[sink.kind]
+        # Before the rows are read: what is written meanwhile is not missing.
+        written = behind.written(checkpoints.folder / sink.kind, contract.topic)
         found = stored.positions(settings, sink, wanted)
         gone = {key for key, position in wanted.items() if position in tombstones and key not in found}
         ends = time.time() - sink.stays_s if sink.stays_s is not None else -math.inf
@@ -203,8 +227,14 @@ def reconcile(settings: Settings, contract: Contract, ranges: Ranges | None = No
             if key not in gone and key not in expired and (key not in found or found[key] < position)
         ]
         rows = len(wanted) - len(gone) - len(missing) - len(expired)
+        older = sum(key in found and key not in expired and found[key] < wanted[key] for key in wanted)
         lacking = tuple(sorted([*missing, *undecoded]))
-        stores[sink.kind] = Stored(len(wanted), rows, len(gone), lacking, len(expired))
+        if written is None and not found:
+            written = {}  # the stream has not begun
+        # The first store's query sends the letters.
+        waiting = lacking if sink is contract.sinks[0] else missing
+        unwritten = behind.unwritten(waiting, written, ranges)
+        stores[sink.kind] = Stored(len(wanted), rows, len(gone), lacking, len(expired), older, unwritten)
     lost: Counter[str] = Counter()
     for gap in gaps.losses(checkpoints.folder):
         lost[gap.sink] += gap.records

@@ -14,6 +14,7 @@ from rich.table import Table
 from avro_data_contracts.contracts.stores.known import STORES
 from avro_data_contracts.contracts.stores.spec import SinkSpec
 from avro_data_contracts.streaming.inspection.reconcile import Outcome, Produced, Stored
+from avro_data_contracts.streaming.topic import Ranges
 
 JSON_VERSION = 1
 _SHOWN = 5
@@ -22,8 +23,12 @@ _LOG_WIDTH = 160
 _WIDEST = 36
 
 
-def outcome(found: Outcome, produced: Produced | None, *, as_json: bool) -> None:
-    """Print the reconciliation, and the positions of the first missing events."""
+def outcome(contract: str, found: Outcome, produced: Produced | None, *, as_json: bool) -> None:
+    """Print the reconciliation, the positions of the first missing events, and what the stream has still to write.
+
+    Args:
+        contract: its name.
+    """
     in_order = found.in_order(produced)
     if as_json:
         document = {"version": JSON_VERSION, "in_order": in_order, **asdict(found)}
@@ -40,12 +45,32 @@ def outcome(found: Outcome, produced: Produced | None, *, as_json: bool) -> None
         table.add_row(escape(name), f"{number:,}", escape(note))
     out.print(table)
     for name, store in found.stores.items():
-        for position in store.missing[:_SHOWN]:
+        for position in store.lost[:_SHOWN]:
             words = f"partition {position.partition}, offset {position.offset}"
             out.print(f"[red]missing[/] in {STORES[name].title}: the event at {words}")
+        if store.unwritten:
+            words = f"the stream has not written {_offsets(store.unwritten)} to {STORES[name].title} yet"
+            out.print(f"[red]waiting[/]: {words}", soft_wrap=True)
+    if any(store.unwritten for store in found.stores.values()):
+        command = f"python -m streaming --contract {contract} --available-now"
+        out.print(f"  fix: wait for the stream that runs, or start it: {escape(command)}", soft_wrap=True)
     rows = ", ".join(f"{store.rows:,} in {STORES[name].title}" for name, store in found.stores.items())
-    numbers = f"{found.events:,} events; rows: {rows}; {sum(found.dead_lettered.values()):,} dead-lettered"
-    out.print(f"[green]reconciled[/]: {numbers}" if in_order else f"[red]the numbers do not agree[/]: {numbers}")
+    dead = f"{sum(found.dead_lettered.values()):,} dead-lettered"
+    if in_order:
+        out.print(f"[green]reconciled[/]: {found.events:,} events; rows: {rows}; {dead}")
+        return
+    verdict = "not reconciled yet" if found.lags and found.agrees(produced) else "the numbers do not agree"
+    out.print(f"[red]{verdict}[/]: {found.events:,} events; rows with their newest event: {rows}; {dead}")
+
+
+def _offsets(ranges: Ranges) -> str:
+    """Name the ranges of a few partitions."""
+    shown = []
+    for partition, (first, last) in sorted(ranges.items()):
+        offsets = f"offset {first}" if first == last else f"offsets {first} to {last}"
+        shown.append(f"{offsets} of partition {partition}")
+    more = [f"those of {len(shown) - _SHOWN} more partitions"] if len(shown) > _SHOWN else []
+    return ", ".join([*shown[:_SHOWN], *more])
 
 
 def rows(sink: SinkSpec, names: list[str], found: list[tuple[Any, ...]]) -> None:
@@ -81,7 +106,11 @@ def _lines(found: Outcome, produced: Produced | None) -> list[tuple[str, int, st
     if found.skipped:
         lines.append(("  skipped", found.skipped, "records of other contracts of the topic; not among the others"))
     for name, store in found.stores.items():
-        lines.append((f"  rows in {STORES[name].title}", store.rows, _note(found, name, store)))
+        title = STORES[name].title
+        if store.missing:
+            lines.append((f"  rows in {title} with their newest event", store.rows, _short(store)))
+        else:
+            lines.append((f"  rows in {title}", store.rows, _note(found, name, store)))
     lines.append(("  dead-lettered by the stream", dead, _reasons(found.dead_lettered)))
     for name, number in found.lost.items():
         lines.append(
@@ -98,6 +127,12 @@ def _note(found: Outcome, name: str, store: Stored) -> str:
     if store.expired:
         note += f" - {store.expired:,} rows that stay no longer (ttl)"
     return f"{note} - {store.deleted:,} rows that a tombstone deleted" if store.deleted else note
+
+
+def _short(store: Stored) -> str:
+    """How many rows there should be, and what those are that are not in order."""
+    note = f"of {store.keys - store.deleted - store.expired:,}"
+    return f"{note}; {store.older:,} more have an older event" if store.older else note
 
 
 def _reasons(counted: Any) -> str:

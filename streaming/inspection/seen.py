@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import datetime as dt
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +20,7 @@ from avro_data_contracts.streaming import messages
 from avro_data_contracts.streaming.decode import framing
 from avro_data_contracts.streaming.decode.framing import Headers, SchemaKey
 from avro_data_contracts.streaming.decode.reasons import Reason
-from avro_data_contracts.streaming.inspection import masks, plain
+from avro_data_contracts.streaming.inspection import masks, plain, texts
 from avro_data_contracts.streaming.inspection.masks import Masks
 from avro_data_contracts.streaming.inspection.plain import MASK, Undecodable
 
@@ -54,7 +52,8 @@ class Seen:
     Attributes:
         millis: its timestamp, ms since the epoch.
         contract: name of the contract of its record; empty if none is known.
-        rejected: of a dead letter: reason, message, who wrote it, and where its record was.
+        rejected: of a dead letter: reason, message, who wrote it, where its record was, in the topic or in the
+            producer's source, and of a producer's letter the field.
         matches: whether the record fulfils the condition; None: that cannot be known.
     """
 
@@ -125,12 +124,15 @@ class Decoder:
         own = dead_letter.own(given)
         headers = given if own is None else own
         value, contract = self._value(message.value(), headers)
+        matches = self._matches(message.value(), headers, value, contract)
         rejected = _rejected(told, own is not None) if dead_letter.REASON in told else None
+        needed = {} if rejected is None or own is None else dead_letter.needed(given)
         if rejected is not None and own is None:  # a producer's letter: the JSON of its source
             value = self._as_text(message.value())
+        if self._condition and rejected is not None and (own is None or dead_letter.LEFT_OUT in needed):
+            matches = None  # it has no record
         kind, millis = message.timestamp()
-        if rejected is not None and own is not None:
-            millis = dead_letter.needed(given).get(dead_letter.TIMESTAMP, millis)
+        millis = needed.get(dead_letter.TIMESTAMP, millis)
         return Seen(
             topic=str(message.topic()),
             partition=messages.place(message)[0],
@@ -140,7 +142,7 @@ class Decoder:
             key=self._key(message.key(), headers),
             value=value,
             rejected=rejected,
-            matches=self._matches(message.value(), headers, value, contract),
+            matches=matches,
         )
 
     def _value(self, data: bytes | None, headers: Headers) -> tuple[Part, Contract | None]:
@@ -242,14 +244,7 @@ class Decoder:
             return Part()
         if not self._reveal:
             return Part(MASK, size=len(data))
-        try:
-            text = data.decode()
-        except UnicodeDecodeError:
-            return Part(base64.b64encode(data).decode(), size=len(data))
-        try:
-            return Part(json.loads(text), size=len(data))
-        except ValueError:
-            return Part(text, size=len(data))
+        return Part(texts.read(data), size=len(data))
 
 
 def _unframed(data: bytes, headers: Headers, header: str) -> Part:
@@ -262,11 +257,13 @@ def _unframed(data: bytes, headers: Headers, header: str) -> Part:
 
 def _rejected(told: dict[str, str], by_stream: bool) -> dict[str, Any]:
     partition, offset = told.get(dead_letter.PARTITION), told.get(dead_letter.OFFSET)
+    in_topic = f"{told.get(dead_letter.TOPIC, '')}-{partition}-{offset}"
     return {
         "reason": told[dead_letter.REASON],
         "message": told.get(dead_letter.MESSAGE, ""),
         "by": told.get(dead_letter.CONNECTOR, ""),
-        "place": f"{told.get(dead_letter.TOPIC, '')}-{partition}-{offset}" if by_stream else None,
+        "place": in_topic if by_stream else told.get(dead_letter.SOURCE_POSITION) or None,
+        "field": None if by_stream else told.get(dead_letter.SOURCE_FIELD) or None,
     }
 
 

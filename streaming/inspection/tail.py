@@ -7,7 +7,8 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -25,7 +26,7 @@ from avro_data_contracts.contracts.registry.client import Registry
 from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.contracts.sources.documents import written
 from avro_data_contracts.streaming import messages
-from avro_data_contracts.streaming.inspection import guesses, masks
+from avro_data_contracts.streaming.inspection import guesses, masks, texts
 from avro_data_contracts.streaming.inspection.seen import Decoder, Seen, moment
 
 #: Without `--from`: so many of the newest offsets of each partition.
@@ -94,12 +95,13 @@ def key_is(seen: Seen, wanted: str) -> bool:
     value = seen.key.value
     if value is None:
         return False
-    try:
-        as_json = json.loads(wanted)
-    except ValueError:
-        as_json = wanted
+    # A key of Avro has floats, one of JSON has all digits.
+    alike = [wanted]
+    for read in (json.loads, texts.exactly):
+        with suppress(ValueError, RecursionError):
+            alike.append(read(wanted))
     inner = next(iter(value.values())) if isinstance(value, dict) and len(value) == 1 else value
-    return any(one in (wanted, as_json) and not isinstance(one, bool) for one in (value, inner)) or value == as_json
+    return any(one in alike and not isinstance(one, bool) for one in (value, inner)) or value in alike
 
 
 class Reading:
@@ -261,6 +263,12 @@ def show(
     return uncompared
 
 
+def not_compared(number: int) -> str:
+    """Say that so many records were not compared with `--where`, and why."""
+    words = "1 record" if number == 1 else f"{number:,} records"
+    return f"{words} could not be compared with --where: not decoded, or letters without a record of a contract"
+
+
 def _printed(text: str) -> bool:
     """Print a line; return whether somebody still reads, who may be a `head` that has enough."""
     try:
@@ -279,8 +287,7 @@ def line(seen: Seen) -> str:
     if seen.value.version or seen.value.schema is not None:
         parts.append(f"v{seen.value.version}" if seen.value.version else f"schema {seen.value.schema}")
     if seen.rejected is not None:
-        place = f" of {seen.rejected['place']}" if seen.rejected["place"] else ""
-        parts.append(f"{seen.rejected['reason']}{place}: {_printable(seen.rejected['message'])};")
+        parts.append(_printable(_refusal(seen.rejected)))
     for name, part in (("key", seen.key), ("", seen.value)):
         prefix = f"{name} " if name else ""
         if part.reason:
@@ -288,6 +295,14 @@ def line(seen: Seen) -> str:
         elif name == "" or part.value is not None:
             parts.append(f"{prefix}{_printable(written(part.value))}")
     return "  ".join(parts)
+
+
+def _refusal(rejected: Mapping[str, Any]) -> str:
+    """Why a record was rejected, as far as its letter says: reason, place, field, message."""
+    field = f"field {rejected['field']}" if rejected["field"] else ""
+    about = ", ".join(one for one in (rejected["place"], field) if one)
+    head = f"{rejected['reason']} of {about}" if about else rejected["reason"]
+    return f"{head}: {rejected['message']};" if rejected["message"] else f"{head};"
 
 
 def _printable(text: str) -> str:

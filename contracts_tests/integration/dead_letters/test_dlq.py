@@ -248,7 +248,9 @@ def test_letter_keeps_timestamp_that_the_client_cannot_send(dlq: Dlq, millis: in
 def test_reject_of_a_producer_has_no_record_to_replay(dlq: Dlq) -> None:
     contract = dlq.pipeline.contract
     refusal = Rejection("MISSING_EMAIL", "it has no e-mail address")
-    letter = dead_letter.of({"name": "x"}, refusal, topic=contract.topic, producer="producers.randomuser")
+    letter = dead_letter.of(
+        {"name": "x"}, refusal, topic=contract.topic, producer="producers.randomuser", position="page 1, user 2"
+    )
     producer = Producer({"bootstrap.servers": dlq.pipeline.settings.kafka_bootstrap_servers})
     producer.produce(contract.dead_letter_topic, letter.value, headers=letter.headers)
     producer.produce(contract.dead_letter_topic, b"something else", headers=[("contracts.reason", b"OTHER")])
@@ -257,6 +259,9 @@ def test_reject_of_a_producer_has_no_record_to_replay(dlq: Dlq) -> None:
     assert dlq.reasons() == {"MISSING_EMAIL": (1, 0, 0, 0)}
     [shown] = dlq.json("show")["letters"]
     assert (shown["never_a_record"], shown["by"]) == (True, "producers.randomuser")
+    assert (shown["source"], shown["field"]) == ("page 1, user 2", None)
+    assert [row["never_a_record"] for row in dlq.json("list")["reasons"]] == [1]
+    assert "never records of the topic: fix them at the source" in dlq.run("dlq", "list")
     assert dlq.json("replay") == {
         "version": 1,
         "topic": contract.topic,

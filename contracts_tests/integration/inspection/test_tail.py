@@ -209,6 +209,7 @@ def test_dead_letters_are_decoded_with_their_reason(orders: Orders) -> None:
         "message": "breaks the rule total",
         "by": "streaming",
         "place": f"{orders.topic}-1-1",
+        "field": None,
     }
     assert (second["contract"], second["value"]) == ("placed", value["value"])
     revealed = orders.tail(f"{orders.topic}.dlq", "--from", "begin", "--reveal")
