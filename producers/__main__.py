@@ -157,7 +157,7 @@ def produce(
     typer.echo(json.dumps(told, ensure_ascii=False) if as_json else reporting.text(told, report))
     if report.error is not None:
         raise report.error
-    report.check(tolerant=files is None)
+    report.check(tolerant=files is None, look=reporting.look(contract, reject))
     raise typer.Exit(_exit_code(interruption))
 
 
@@ -171,10 +171,10 @@ def _source_of(contract: Contract) -> tuple[str, int | None]:
         raise ConfigurationError(
             f"contract {contract.name} has no source",
             where=contract.file,
-            fix=f"send the records of a file: `python -m producers --contract {contract.name} --from FILE` (.jsonl, "
-            f".csv, .parquet, or - for a pipe; {SAMPLE} makes records up); or add `source:` to contract.yaml: "
-            f"{ways_to_tell()} (docs/reference/sources.md); or send records from a program of your own "
-            "(docs/how-to/publisher.md)",
+            fix=f"send the records of a file: `python -m avro_data_contracts.producers --contract {contract.name} "
+            f"--from FILE` (.jsonl, .csv, .parquet, or - for a pipe; {SAMPLE} makes records up); or add `source:` "
+            f"to contract.yaml: {ways_to_tell()} (docs/reference/sources.md); or send records from a program of your "
+            "own (docs/how-to/publisher.md)",
         )
     return contract.spec.source.api, contract.spec.source.count
 
