@@ -26,7 +26,7 @@ from avro_data_contracts.producers.progress import RunProgress
 from avro_data_contracts.producers.publish import Publisher
 from avro_data_contracts.producers.run import Order, Run
 from avro_data_contracts.producers.sources.known import SAMPLE, opener
-from avro_data_contracts.producers.sources.source import Resumable, Source
+from avro_data_contracts.producers.sources.source import Noticing, Resumable, Source
 
 log = structlog.get_logger()
 
@@ -153,6 +153,8 @@ def produce(
                 lineage.rows[outputs.DEAD_LETTERS] = report.refused.total()
             lineage.error = str(report.error or "")
         progress.finish(report)
+    for notice in source.notices() if isinstance(source, Noticing) else ():
+        log.warning(notice)
     told = reporting.document(report, contract, order, source, reject)
     typer.echo(json.dumps(told, ensure_ascii=False) if as_json else reporting.text(told, report))
     if report.error is not None:

@@ -116,6 +116,42 @@ def test_values_arrive_exactly_as_the_mapping_says(serve: Serve, tmp_path: Path)
     assert second == {"id": 2, "total": Decimal(1), "changed": 0}  # the missing note gets its default
 
 
+def noticed(serve: Serve, folder: Path, records: list[Any], fields: dict[str, str]) -> list[str]:
+    api = serve(lambda asked: records)
+    found = source(folder, {"url": api.url, "fields": fields})
+    ids(found)
+    return found.notices()
+
+
+@pytest.mark.parametrize(
+    ("expression", "silent"),
+    [
+        ("properties.magnitude", True),
+        ("properties.magnitude || other", True),
+        ("tags[0]", True),
+        ("properties.sometimes", False),
+        ("properties.always_null", False),
+        ("properties.sometimes || other", False),
+    ],
+)
+def test_expression_that_finds_nothing_in_any_record_is_told(
+    serve: Serve, tmp_path: Path, expression: str, silent: bool
+) -> None:
+    records = [order(number, properties={"always_null": None}) for number in range(1, 4)]
+    records[1]["properties"]["sometimes"] = "x"
+    told = noticed(serve, tmp_path, records, {"note": expression})
+    assert told == [f"source.fields.note: `{expression}` found nothing in any of 3 records"] * silent
+
+
+def test_run_without_records_tells_no_expression(serve: Serve, tmp_path: Path) -> None:
+    assert noticed(serve, tmp_path, [], {"note": "nowhere"}) == []
+
+
+def test_required_field_that_no_record_has_is_told_with_its_expression(serve: Serve, tmp_path: Path) -> None:
+    told = noticed(serve, tmp_path, [order(1)], {"total": "amount.gros"})
+    assert told == ["source.fields.total: `amount.gros` found nothing in the only record"]
+
+
 def test_null_stays_null_where_a_default_exists(serve: Serve, tmp_path: Path) -> None:
     api = serve(lambda asked: [order(1, note=None)])
     [item] = source(tmp_path, {"url": api.url}).items(Request(""))

@@ -88,6 +88,9 @@ class HttpSource:
         self._complete = True
         log.info("the source has no more records", pages=self._page)
 
+    def notices(self) -> list[str]:
+        return self._mapped.notices()
+
     @property
     def place(self) -> str | None:
         """The cursor to go on from."""
