@@ -62,8 +62,8 @@ def produce(
         list[str] | None,
         typer.Option(
             metavar="WHAT",
-            help="With --from, repeatable: numbers, booleans, epoch, extra-fields, first-type or zone=NAME "
-            "(docs/reference/conversions.md).",
+            help="With --from, repeatable: numbers, booleans, epoch, epoch=UNIT, extra-fields, first-type or "
+            "zone=NAME (docs/reference/conversions.md).",
         ),
     ] = None,
     reject: Annotated[
