@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
-import shlex
 import re
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
