@@ -252,7 +252,8 @@ class Reader:
             raise ConfigurationError(
                 f"{contract.dead_letter_topic} has {recent.left:,} more messages than a page reads, so it cannot say "
                 "which records were put back before",
-                fix=f"python -m streaming --contract {contract.name} dlq replay --reason {reason}",
+                fix=f"python -m avro_data_contracts.streaming --contract {contract.name} "
+                f"dlq replay --reason {reason}",
             )
         plan = Plan.of(contract, Wanted.of([reason], None, None, None).choose(contract, recent.found.letters))
         plan.check()

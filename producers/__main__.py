@@ -26,7 +26,7 @@ from avro_data_contracts.producers.progress import RunProgress
 from avro_data_contracts.producers.publish import Publisher
 from avro_data_contracts.producers.run import Order, Run
 from avro_data_contracts.producers.sources.known import SAMPLE, opener
-from avro_data_contracts.producers.sources.source import Resumable, Source
+from avro_data_contracts.producers.sources.source import Noticing, Resumable, Source
 
 log = structlog.get_logger()
 
@@ -62,8 +62,8 @@ def produce(
         list[str] | None,
         typer.Option(
             metavar="WHAT",
-            help="With --from, repeatable: numbers, booleans, epoch, extra-fields, first-type or zone=NAME "
-            "(docs/reference/conversions.md).",
+            help="With --from, repeatable: numbers, booleans, epoch, epoch=UNIT, extra-fields, first-type or "
+            "zone=NAME (docs/reference/conversions.md).",
         ),
     ] = None,
     reject: Annotated[
@@ -153,11 +153,13 @@ def produce(
                 lineage.rows[outputs.DEAD_LETTERS] = report.refused.total()
             lineage.error = str(report.error or "")
         progress.finish(report)
+    for notice in source.notices() if isinstance(source, Noticing) else ():
+        log.warning(notice)
     told = reporting.document(report, contract, order, source, reject)
     typer.echo(json.dumps(told, ensure_ascii=False) if as_json else reporting.text(told, report))
     if report.error is not None:
         raise report.error
-    report.check(tolerant=files is None)
+    report.check(tolerant=files is None, look=reporting.look(contract, reject))
     raise typer.Exit(_exit_code(interruption))
 
 
@@ -171,10 +173,10 @@ def _source_of(contract: Contract) -> tuple[str, int | None]:
         raise ConfigurationError(
             f"contract {contract.name} has no source",
             where=contract.file,
-            fix=f"send the records of a file: `python -m producers --contract {contract.name} --from FILE` (.jsonl, "
-            f".csv, .parquet, or - for a pipe; {SAMPLE} makes records up); or add `source:` to contract.yaml: "
-            f"{ways_to_tell()} (docs/reference/sources.md); or send records from a program of your own "
-            "(docs/how-to/publisher.md)",
+            fix=f"send the records of a file: `python -m avro_data_contracts.producers --contract {contract.name} "
+            f"--from FILE` (.jsonl, .csv, .parquet, or - for a pipe; {SAMPLE} makes records up); or add `source:` "
+            f"to contract.yaml: {ways_to_tell()} (docs/reference/sources.md); or send records from a program of your "
+            "own (docs/how-to/publisher.md)",
         )
     return contract.spec.source.api, contract.spec.source.count
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.terminal import clean
 from avro_data_contracts.producers.run import Order, Report
 from avro_data_contracts.producers.sources.source import Source
 
@@ -22,6 +24,7 @@ def document(
         "fetched": report.fetched,
         "produced": report.produced,
         "refused": {"total": report.refused.total(), "reasons": dict(sorted(report.refused.items()))},
+        "refusals": [asdict(kind) for kind in report.refusals.most()],
         "undelivered": report.undelivered,
         "ids_distinct": report.ids_distinct,
         "offsets": report.offsets,
@@ -33,6 +36,13 @@ def document(
         "source": source.where,
         "seconds": round(report.seconds, 3),
     }
+
+
+def look(contract: Contract, reject: str | None) -> str:
+    """How to see the refused records one by one."""
+    if reject is not None:
+        return f"{reject} has them"
+    return f"`python -m avro_data_contracts.streaming --contract {contract.name} dlq show` shows them"
 
 
 _ENDED = {
@@ -61,4 +71,18 @@ def text(told: dict[str, Any], report: Report) -> str:
     }
     if told["undelivered"]:
         rows["undelivered"] = str(told["undelivered"])
-    return "\n".join(f"{name:<12}{value}" for name, value in rows.items())
+    lines = [f"{name:<12}{value}" for name, value in rows.items()]
+    at = list(rows).index("refused") + 1
+    lines[at:at] = [f"{'':<12}{line}" for line in _refusals(told["refusals"], report.refusals.total)]
+    return "\n".join(lines)
+
+
+def _refusals(kinds: list[dict[str, Any]], total: int) -> list[str]:
+    """A line for each kind of refusal.  The words have no values; a name in them may be of the file."""
+    lines = [
+        clean(f"{kind['count']} time{'s' if kind['count'] > 1 else ''} {kind['reason']}: {kind['what']}")
+        + (f", first in {clean(kind['first'])}" if kind["first"] else "")
+        for kind in kinds
+    ]
+    rest = total - sum(kind["count"] for kind in kinds)
+    return [*lines, f"{rest} for other reasons"] if rest else lines

@@ -13,6 +13,7 @@ from avro_data_contracts.producers.identity import Identity
 from avro_data_contracts.producers.interruption import Interruption, Stopped
 from avro_data_contracts.producers.keeping import Keeper
 from avro_data_contracts.producers.publish import Publisher
+from avro_data_contracts.producers.refusals import Refusals
 from avro_data_contracts.producers.rejection import Rejection
 from avro_data_contracts.producers.sources.source import Item, Request, Source
 
@@ -60,6 +61,7 @@ class Report:
         fetched: number of items taken from the source.
         produced: number of records that Kafka acknowledged.
         refused: number of dead letters that Kafka acknowledged, by reason.
+        refusals: what was refused, by reason, field and words.
         undelivered: number of items for which Kafka acknowledged neither.
         ids_distinct: number of different records by `producers.identity`: the rows that a store will have.  None for
             files: remembering every id of a large one would take too much memory.
@@ -72,6 +74,7 @@ class Report:
     fetched: int = 0
     produced: int = 0
     refused: Counter[str] = field(default_factory=Counter)
+    refusals: Refusals = field(default_factory=Refusals)
     undelivered: int = 0
     ids_distinct: int | None = 0
     offsets: dict[int, tuple[int, int]] = field(default_factory=dict)
@@ -84,11 +87,12 @@ class Report:
         """Records per second so far."""
         return self.fetched / self.seconds if self.seconds else 0.0
 
-    def check(self, *, tolerant: bool = True) -> None:
+    def check(self, *, tolerant: bool = True, look: str = "") -> None:
         """Raise FindingsError if a run without an error lost a record, or if every record was refused.
 
         Args:
             tolerant: False: also if any record was refused.
+            look: says how to see the refused records; empty for nothing.
         """
         refused = self.refused.total()
         if self.error is None and self.fetched != self.produced + refused:
@@ -98,18 +102,19 @@ class Report:
                 fix="this is a bug in producers/; run again: a record that arrives twice is one row",
             )
         reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(self.refused.items()))
+        look = look and f"{look}; "
         if refused and not tolerant and self.ended != "SIGINT":
             raise FindingsError(
                 f"{refused} of {self.fetched} records were refused ({reasons})",
                 where="producer",
-                fix="correct them (docs/reference/producer.md, Refused records), and send them again",
+                fix=f"{look}correct them (docs/reference/producer.md, Refused records), and send them again",
             )
         if refused and not self.produced and self.ended != "SIGINT":
             raise FindingsError(
                 f"every record was refused: fetched {self.fetched}, produced 0, refused {refused} ({reasons})",
                 where="producer",
-                fix="`python -m streaming dlq show` has the reasons (docs/reference/producer.md, Refused records): "
-                "correct the contract's schema or rules, or its source",
+                fix=f"{look}correct the contract's schema or rules, or its source "
+                "(docs/reference/producer.md, Refused records)",
             )
 
 
@@ -209,7 +214,9 @@ class Run:
                 raise item.outcome
             self._publisher.send(item.outcome)
         except Rejection as refusal:
-            self._refuses.refuse(item.given, refusal, position=self._source.position)
+            position = self._source.position
+            self._refuses.refuse(item.given, refusal, position=position)
+            self._report.refusals.add(refusal, position)
         else:
             self._sent += 1
             if self._identity is not None and self._counts_rows:

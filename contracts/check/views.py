@@ -53,8 +53,9 @@ def facts(old: Contract, new: Contract) -> Iterator[ViewFact]:
             yield ViewFact(
                 "VIEW_REBUILD",
                 f"the state of view {view.name} no longer fits ({'; '.join(words)}): the stream would not start",
-                f"after the merge, run `python -m streaming views rebuild {view.name}`: it empties its tables, and "
-                "the stream reads the topic from its beginning; or give the view another name and other tables",
+                f"after the merge, run `python -m avro_data_contracts.streaming --contract {new.name} views rebuild "
+                f"{view.name}`: it empties its tables, and the stream reads the topic from its "
+                "beginning; or give the view another name and other tables",
                 *(view.file, line, 1, path_of(view)),
             )
         elif words := tables.changed(old, derived):

@@ -200,7 +200,8 @@ class RegistryHttp:
                 f"not reachable: {_cause(error)}",
                 where=self.where,
                 server="registry",
-                fix="start it (`make up`), or set SCHEMA_REGISTRY_URL",
+                fix="start it (`make up`), or set SCHEMA_REGISTRY_URL; in a new terminal, "
+                '`eval "$(python -m avro_data_contracts.stack env)"` sets it for a stack that is up',
             ) from None
         try:
             document: Any = answer.json()

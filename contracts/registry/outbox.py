@@ -99,7 +99,8 @@ class Outbox:
                     raise ServiceError(
                         f"did not answer within {self.patience_s:g} s: {self.last_error or error.args[0].str()}",
                         where=self.where,
-                        fix="start it (`make up`), or set KAFKA_BOOTSTRAP_SERVERS",
+                        fix="start it (`make up`), or set KAFKA_BOOTSTRAP_SERVERS; in a new terminal, "
+                        '`eval "$(python -m avro_data_contracts.stack env)"` sets it for a stack that is up',
                         server="kafka",
                     ) from None
 

@@ -194,7 +194,8 @@ class Topics:
             return ServiceError(
                 f"no broker answered within {self.timeout_s:g} s ({doing}: {cause.str()})",
                 where=where,
-                fix="start it (`make up`), or set KAFKA_BOOTSTRAP_SERVERS",
+                fix="start it (`make up`), or set KAFKA_BOOTSTRAP_SERVERS; in a new terminal, "
+                '`eval "$(python -m avro_data_contracts.stack env)"` sets it for a stack that is up',
                 server="kafka",
             )
         return Refused(

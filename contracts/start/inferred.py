@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -94,11 +95,23 @@ def _lines(path: Path) -> list[Mapping[str, Any]]:
         except RecursionError:
             raise _broken(path, number, "not JSON that can be read: it is nested too deeply") from None
         except ValueError as error:
-            raise _broken(path, number, f"not JSON: {error}") from None
+            raise _broken(path, number, f"not JSON: {error}", _one_a_line(path, number, line)) from None
         if not isinstance(one, dict):
-            raise _broken(path, number, "the line is not a JSON object")
+            raise _broken(path, number, "the line is not a JSON object", _one_a_line(path, number, line))
         found.append(one)
     return found
+
+
+def _one_a_line(path: Path, number: int, line: str) -> str:
+    """How to get an object in each line out of a file that is one JSON array, or an object over many lines."""
+    text = line.strip()
+    if text not in ("[", "{") and not (number == 1 and text.startswith("[")):
+        return ""
+    items = "'.[]'" if text.startswith("[") else "."
+    made = shlex.quote(f"{path.stem}.jsonl" if path.suffix != ".jsonl" else f"{path.stem}-lines.jsonl")
+    return (
+        f"one object in each line is needed: jq -c {items} {shlex.quote(str(path))} > {made}, and give that to --from"
+    )
 
 
 def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
@@ -149,8 +162,9 @@ def _column(cells: Sequence[str]) -> list[Any]:
     return [read(one) if one else None for one in cells]
 
 
-def _broken(path: Path, line: int, what: str) -> ConfigurationError:
-    return ConfigurationError(what, file=str(path), line=line, fix="correct the line, or leave it out of the sample")
+def _broken(path: Path, line: int, what: str, fix: str = "") -> ConfigurationError:
+    fix = fix or "correct the line, or leave it out of the sample"
+    return ConfigurationError(what, file=str(path), line=line, fix=fix)
 
 
 _READERS = {".jsonl": _lines, ".ndjson": _lines, ".json": _lines, ".csv": _rows}

@@ -119,7 +119,7 @@ def _column(name: str, node: AnyType, compiler: PlainCompiler) -> _Column:
         empty = None
     elif len(branches) == 1 and isinstance(branches[0].type, str) and _may_be_empty(branches[0]):
         empty = ""
-    return _Column(name, compiler.check(node), any(map(_is_json, branches)), empty)
+    return _Column(name, compiler.field(name, node), any(map(_is_json, branches)), empty)
 
 
 def _may_be_empty(node: AnyType) -> bool:

@@ -20,9 +20,10 @@ from avro_data_contracts.contracts.avro.nodes import (
     Record,
     Schema,
     Union,
+    join,
 )
 from avro_data_contracts.contracts.avro.shapes import type_name
-from avro_data_contracts.producers.plain import native, numbers, texts
+from avro_data_contracts.producers.plain import epochs, native, numbers, texts
 from avro_data_contracts.producers.plain.asked import Asked
 from avro_data_contracts.producers.plain.kinds import kind
 from avro_data_contracts.producers.rejection import Rejection
@@ -105,6 +106,8 @@ class PlainCompiler(Compiler):
         self._typed = typed
         self._from_texts = asked.numbers or lenient
         self._strict = Compiler(schema)
+        #: The field that is being compiled; empty in a union, whose numbers may belong to another type.
+        self._at = ""
 
     def scalar(self, node: Primitive | Enum | Fixed) -> Check:
         made = self._of_json(node)
@@ -145,26 +148,40 @@ class PlainCompiler(Compiler):
             made = texts.timestamp(digits, local=local, zone=asked.zone)
             if self._datetimes and digits in (3, 6):
                 return texts.as_datetime(made, digits, local=local)
+            if asked.unit:
+                return epochs.in_unit(made, asked.unit, digits, from_texts=self._from_texts)
+            if asked.epoch and self._at:
+                see = asked.epochs.of(self._at, digits).see
+                return texts.or_number(made, epoch=True, from_texts=self._from_texts, see=see)
         return made and texts.or_number(made, epoch=asked.epoch, from_texts=self._from_texts)
 
     def record(self, node: Record) -> Check:
-        fields = {field.name: self._shape(field.type) for field in node.fields}
+        fields = {field.name: self._shape(field.name, field.type) for field in node.fields}
         needed = tuple(field.name for field in node.fields if not (field.has_default or fields[field.name][2]))
         return _record(fields, needed, extra=self._asked.extra_fields)
 
-    def _shape(self, node: AnyType) -> _Shape:
+    def field(self, name: str, node: AnyType) -> Check:
+        """Return the check of a field of the record that is being compiled."""
+        outer, self._at = self._at, join(self._at, name) if self._at else name
+        made = self.check(node)
+        self._at = outer
+        return made
+
+    def _shape(self, name: str, node: AnyType) -> _Shape:
         node = self.resolve(node)
         branches = [self.resolve(one) for one in node.branches] if isinstance(node, Union) else [node]
         real = [one for one in branches if one.type != "null"]
         is_text = len(real) == 1 and isinstance(real[0], (Primitive, Enum)) and real[0].type in ("string", "enum")
-        return self.check(node), is_text, len(real) < len(branches)
+        return self.field(name, node), is_text, len(real) < len(branches)
 
     def union(self, node: Union) -> Check:
         branches = [self.resolve(branch) for branch in node.branches]
         real = [branch for branch in branches if branch.type != "null"]
         if len(real) == 1 and len(branches) == 2:
             return _nullable(self.check(real[0]))
+        outer, self._at = self._at, ""
         fronts = [_Branch(one, self.check(one), self._strict.check(one)) for one in branches]
+        self._at = outer
         return _several(fronts, first=self._asked.first_type)
 
 

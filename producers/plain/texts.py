@@ -7,6 +7,7 @@ import binascii
 import datetime as dt
 import re
 import uuid
+from collections.abc import Callable
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -27,15 +28,24 @@ _OUTSIDE: Final = "is outside the years 1 to 9999 in UTC"
 _DURATION: Final = ("months", "days", "milliseconds")
 
 
-def or_number(check: Check, *, epoch: bool, from_texts: bool) -> Check:
-    """Let the number that Avro stores pass as well, if that was asked for."""
+def or_number(
+    check: Check, *, epoch: bool, from_texts: bool, see: Callable[[int], None] = lambda value: None
+) -> Check:
+    """Let the number that Avro stores pass as well, if that was asked for.
+
+    Args:
+        see: gets each of these numbers.
+    """
     if not epoch:
         return check
 
     def either(value: Any) -> Any:
         if from_texts and type(value) is str and value.lstrip("-").isdecimal():
             value = from_text(value)
-        return value if type(value) is int else check(value)
+        if type(value) is not int:
+            return check(value)
+        see(value)
+        return value
 
     return either
 

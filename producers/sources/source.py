@@ -86,5 +86,14 @@ class Resumable(Protocol):
         ...
 
 
+@runtime_checkable
+class Noticing(Protocol):
+    """A source that looks at all of its records, and says at the end what is probably a mistake."""
+
+    def notices(self) -> list[str]:
+        """Return sentences without any value of a record; empty for nothing."""
+        ...
+
+
 #: Makes the source of a contract, which names it; raises ConfigurationError.  It connects to nothing yet.
 Opens = Callable[[Contract, Settings], Source]

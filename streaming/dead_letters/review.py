@@ -46,7 +46,8 @@ class Review:
             f"{self.total} of {self.records} records were rejected ({self.rate:.2%}, allowed: "
             f"{limit:.2%}): {reasons}",
             where=f"contract {self.contract.name}",
-            fix=f"python -m streaming --contract {self.contract.name} dlq show; after the fix `dlq replay`",
+            fix=f"`python -m avro_data_contracts.streaming --contract {self.contract.name} dlq show` shows them; "
+            "after the fix `dlq replay`",
         )
 
 

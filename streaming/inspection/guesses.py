@@ -60,7 +60,7 @@ def refuse_slow(contracts: Sequence[Contract], text: str) -> None:
                     f"the pattern {one.pattern.text!r} may take for ever on some texts",
                     where="the condition",
                     fix="repeat one thing only (a.*), outside of groups, with few alternatives, or use "
-                    "`python -m streaming tail --where`",
+                    "`python -m avro_data_contracts.streaming tail --where`",
                 )
 
 

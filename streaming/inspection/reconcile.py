@@ -80,7 +80,7 @@ class Produced:
             raise ConfigurationError(
                 f"not a report of a producer: {type(error).__name__} {error}",
                 where=str(path),
-                fix="write it with `python -m producers --json > FILE`",
+                fix="write it with `python -m avro_data_contracts.producers --json > FILE`",
             ) from None
 
 

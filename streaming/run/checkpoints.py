@@ -150,7 +150,8 @@ class Checkpoints:
             raise ConfigurationError(
                 f"a rebuild of view {view} was broken off",
                 where=str(rebuilding(folder)),
-                fix=f"run it again: python -m streaming --contract {self._contract.name} views rebuild {view}",
+                fix=f"run it again: python -m avro_data_contracts.streaming --contract {self._contract.name} views "
+                f"rebuild {view}",
             )
         if not _used(folder):
             return

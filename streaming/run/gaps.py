@@ -62,8 +62,9 @@ class RecordsLost(ConfigurationError):
         super().__init__(
             "; ".join(map(str, self.gaps)),
             where=str(checkpoint),
-            fix=f"`python -m streaming --contract {contract} --accept-loss` continues after the gap and records the "
-            "loss; stored rows stay. `retention.ms` in contract.yaml (kafka.config) keeps records longer",
+            fix=f"`python -m avro_data_contracts.streaming --contract {contract} --accept-loss` continues after the "
+            "gap and records the loss; stored rows stay. `retention.ms` in contract.yaml (kafka.config) keeps "
+            "records longer",
         )
 
 

@@ -102,7 +102,8 @@ def start(settings: Settings) -> SparkSession:
         raise ConfigurationError(
             "Spark needs Java, which was not found",
             where="JAVA_HOME",
-            fix='eval "$(.venv/bin/python -m stack env)" sets the packaged one; `make stream` does so itself',
+            fix='eval "$(python -m avro_data_contracts.stack env)" sets the packaged one; '
+            "`make stream` does so itself",
         )
     check_memory(settings.spark_driver_memory)
     log_file = settings.spark_log_file.absolute()

@@ -126,7 +126,9 @@ class GroupSink:
         if refused := self._events.failing(decoded, lambda some: self._parts(some, None)):
             raise RowsRefused(self.name, refused)
         view = self._derived.view
-        rebuild = f"rebuild the view: python -m streaming views rebuild {view.name}"
+        rebuild = (
+            f"rebuild the view: python -m avro_data_contracts.streaming --contract NAME views rebuild {view.name}"
+        )
         fix = f"correct the SQL, e.g. with try_cast; if `contracts check` says VIEW_REBUILD, {rebuild}"
         if "OVERFLOW" in told.what or "OUT_OF_RANGE" in told.what:
             fix = f"use try_sum, which is null then, or CAST the argument to a larger type; then {rebuild}"
@@ -191,7 +193,7 @@ class GroupSink:
                 f"{error.what}",
                 where=error.where,
                 fix=f"correct what it names in {table}; or leave such events out (WHERE), and rebuild the view: "
-                f"python -m streaming views rebuild {view.name}",
+                f"python -m avro_data_contracts.streaming --contract NAME views rebuild {view.name}",
                 server=error.server,
             ) from None
 

@@ -106,8 +106,9 @@ class States:
         return ConfigurationError(
             f"the state of view {self._view} is not one that it can go on from: {why}",
             where=str(self._folder),
-            fix=f"run `python -m streaming views rebuild {self._view}`: it empties the view's tables, and the stream "
-            "reads the topic from its beginning; or put the view back as it was",
+            fix=f"run `python -m avro_data_contracts.streaming --contract NAME views rebuild {self._view}`: it "
+            "empties the view's tables, and the stream reads the topic from its beginning; or put the view back "
+            "as it was",
         )
 
     def with_rows(self, table: str) -> ConfigurationError:
@@ -116,8 +117,9 @@ class States:
             f"{table} has rows of view {self._view}, and no state says of which events: they are of another "
             "checkpoint, or of a topic that was deleted",
             where=str(self._checkpoint),
-            fix=f"run `python -m streaming views rebuild {self._view}`: it empties the view's tables, and the stream "
-            "reads the topic from its beginning; to keep the rows, name another table; or bring the checkpoint back",
+            fix=f"run `python -m avro_data_contracts.streaming --contract NAME views rebuild {self._view}`: it "
+            "empties the view's tables, and the stream reads the topic from its beginning; to keep the rows, "
+            "name another table; or bring the checkpoint back",
         )
 
     def _read(self, batch: int) -> State:

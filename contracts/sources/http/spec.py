@@ -31,11 +31,14 @@ _WRITTEN_OUT = "holds a secret that is written out: put it into an environment v
 
 #: The names in `producers.plain.asked`.
 COERCIONS: Final = ("numbers", "booleans", "epoch", "extra-fields", "first-type")
+#: The units in `producers.plain.epochs`.
+EPOCHS: Final = tuple(f"epoch={unit}" for unit in ("s", "ms", "us", "ns"))
 
 
 def _is_known(value: str) -> str:
-    if value not in COERCIONS and not value.startswith("zone="):
-        raise ValueError(f"{value!r} is not known; valid names here: {', '.join(COERCIONS)}, zone=Europe/Vienna")
+    names = (*COERCIONS, *EPOCHS)
+    if value not in names and not value.startswith("zone="):
+        raise ValueError(f"{value!r} is not known; valid names here: {', '.join(names)}, zone=Europe/Vienna")
     return value
 
 

@@ -97,7 +97,12 @@ def test_bad_lines_are_dead_lettered_with_line_and_field(topic: Topic, tmp_path:
     done = topic.produce("--from", str(path), "--json")
     assert done.returncode == 1, done.stderr
     assert "5 of 7 records were refused (INVALID_RECORD 3, NOT_JSON 1, NOT_UTF8 1)" in done.stderr
-    assert json.loads(done.stdout)["refused"]["reasons"] == Counter(reason for _, reason, *_ in BAD)
+    report = json.loads(done.stdout)
+    assert report["refused"]["reasons"] == Counter(reason for _, reason, *_ in BAD)
+    assert [(one["reason"], one["field"], one["first"], one["count"]) for one in report["refusals"]] == [
+        (reason, field, f"{path}, line {number}", 1) for number, (_, reason, field, _) in enumerate(BAD, 2)
+    ]
+    assert "streaming --contract users_created dlq show`" in done.stderr
     letters = topic.messages(dead=True)
     assert [letter.value() for letter in letters] == [line for line, *_ in BAD]
     for number, (letter, (_, reason, field, words)) in enumerate(zip(letters, BAD, strict=True), 2):

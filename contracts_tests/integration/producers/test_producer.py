@@ -84,6 +84,7 @@ def test_every_user_arrives_unchanged(topic: Topic) -> None:
         "fetched": 700,
         "produced": 700,
         "refused": {"total": 0, "reasons": {}},
+        "refusals": [],
         "undelivered": 0,
         "ids_distinct": 700,
         "ended": "count",

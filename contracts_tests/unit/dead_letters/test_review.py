@@ -35,7 +35,8 @@ def test_check_fails_above_max_rate_with_reasons_and_commands() -> None:
         Review(CONTRACT, 99, {"BAD_MAGIC": 1}).check()
     assert str(caught.value) == (
         "contract users_created: 1 of 99 records were rejected (1.01%, allowed: 1.00%): BAD_MAGIC 1\n"
-        "  fix: python -m streaming --contract users_created dlq show; after the fix `dlq replay`"
+        "  fix: `python -m avro_data_contracts.streaming --contract users_created dlq show` shows them; after the "
+        "fix `dlq replay`"
     )
     none = CONTRACT.spec.model_copy(
         update={"dead_letter": CONTRACT.spec.dead_letter.model_copy(update={"max_rate": 0})}

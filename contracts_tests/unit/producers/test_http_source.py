@@ -116,6 +116,42 @@ def test_values_arrive_exactly_as_the_mapping_says(serve: Serve, tmp_path: Path)
     assert second == {"id": 2, "total": Decimal(1), "changed": 0}  # the missing note gets its default
 
 
+def noticed(serve: Serve, folder: Path, records: list[Any], fields: dict[str, str]) -> list[str]:
+    api = serve(lambda asked: records)
+    found = source(folder, {"url": api.url, "fields": fields})
+    ids(found)
+    return found.notices()
+
+
+@pytest.mark.parametrize(
+    ("expression", "silent"),
+    [
+        ("properties.magnitude", True),
+        ("properties.magnitude || other", True),
+        ("tags[0]", True),
+        ("properties.sometimes", False),
+        ("properties.always_null", False),
+        ("properties.sometimes || other", False),
+    ],
+)
+def test_expression_that_finds_nothing_in_any_record_is_told(
+    serve: Serve, tmp_path: Path, expression: str, silent: bool
+) -> None:
+    records = [order(number, properties={"always_null": None}) for number in range(1, 4)]
+    records[1]["properties"]["sometimes"] = "x"
+    told = noticed(serve, tmp_path, records, {"note": expression})
+    assert told == [f"source.fields.note: `{expression}` found nothing in any of 3 records"] * silent
+
+
+def test_run_without_records_tells_no_expression(serve: Serve, tmp_path: Path) -> None:
+    assert noticed(serve, tmp_path, [], {"note": "nowhere"}) == []
+
+
+def test_required_field_that_no_record_has_is_told_with_its_expression(serve: Serve, tmp_path: Path) -> None:
+    told = noticed(serve, tmp_path, [order(1)], {"total": "amount.gros"})
+    assert told == ["source.fields.total: `amount.gros` found nothing in the only record"]
+
+
 def test_null_stays_null_where_a_default_exists(serve: Serve, tmp_path: Path) -> None:
     api = serve(lambda asked: [order(1, note=None)])
     [item] = source(tmp_path, {"url": api.url}).items(Request(""))
@@ -351,6 +387,66 @@ def test_basic_authentication_is_sent(serve: Serve, tmp_path: Path, monkeypatch:
     api = serve(lambda asked: ORDERS)
     ids(source(tmp_path, {"url": api.url, "auth": {"basic": {"username": "me", "password": "${SHOP_PASSWORD}"}}}))
     assert api.asked[0].headers["Authorization"] == "Basic bWU6cMOkc3N3b3Jk"
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "words"),
+    [
+        (b"Error 400: Bad Request\n\nBad starttime value\x1b[2J", "text/plain; charset=utf-8",
+         r"answered 400: Error 400: Bad Request Bad starttime value\x1b[2J (page 1, sent "),
+        (b'{"errors": [{"path": "starttime"}]}', "application/problem+json",
+         'answered 400: {"errors":[{"path":"starttime"}]} (page 1, sent '),
+        (b'{"message": "bad starttime"}', "application/json", "answered 400: bad starttime (page 1, sent "),
+        (b"<html>Bad Request</html>", "text/html", "answered 400 (page 1, sent "),
+        (b"", "text/plain", "answered 400 (page 1, sent "),
+        (b"\xff\xfe", "application/octet-stream", "answered 400 (page 1, sent "),
+        (b"x" * 5_000, "text/plain", f"answered 400: {'x' * 200}… (page 1, sent "),
+        (b"[" * 5_000 + b"]" * 5_000, "application/json", "answered 400"),
+    ],
+)  # fmt: skip
+def test_refused_request_shows_the_answer_and_what_was_sent(
+    serve: Serve, tmp_path: Path, body: bytes, kind: str, words: str
+) -> None:
+    api = serve(lambda asked: Answer(body, 400, {"Content-Type": kind}))
+    spec = {"url": f"{api.url}?state=all", "params": {"starttime": "2026-13-01", "note": "a\nb" + "c" * 80}}
+    with pytest.raises(Refused) as caught:
+        ids(source(tmp_path, spec))
+    assert words in caught.value.what
+    assert f"(page 1, sent state=all, starttime=2026-13-01, note=a b{'c' * 57}…)" in caught.value.what
+
+
+def test_refused_request_shows_no_secret(serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_KEY", SECRET)
+    monkeypatch.setenv("SHOP_TOKEN", TOKEN)
+    monkeypatch.setenv("SHOP_PIN", "4711")
+    spec = {
+        "params": {"api_key": "${SHOP_KEY}", "q": "pin:${SHOP_PIN}", "state": "all"},
+        "auth": {"basic": {"username": "me", "password": "${SHOP_TOKEN}"}},
+    }
+    sent: list[str] = []
+
+    def answer(asked: Asked) -> Answer:
+        sent.append(asked.headers["Authorization"].removeprefix("Basic "))
+        body = {"got": [SECRET, {TOKEN: f"{TOKEN} {asked.headers['Authorization']}"}, 4711]}
+        return Answer(body, 400) if "json" in asked.path else Answer(str(body["got"][0]).encode() + b" 4711 " +
+                      sent[-1].encode(), 422, {"Content-Type": "text/plain"})  # fmt: skip
+
+    api = serve(answer)
+    for path in ("json", "text"):
+        with pytest.raises(Refused) as caught:
+            ids(source(tmp_path, {"url": f"{api.url}/{path}", **spec}))
+        told = str(caught.value)
+        assert "sent api_key=…, q=…, state=all" in told
+        assert "${SHOP_KEY}" in told
+        assert all(one not in told for one in (SECRET, "s3cr3t", TOKEN, "t0ken", "4711", sent[-1]))
+
+
+def test_refused_request_names_a_cursor_without_its_value(serve: Serve, tmp_path: Path) -> None:
+    answers = iter([Answer({"next": "secret-cursor", "rows": [order(1)]}), Answer({"message": "gone"}, 410)])
+    api = serve(lambda asked: next(answers))
+    paging = {"type": "cursor", "next": "next", "param": "page_token"}
+    with pytest.raises(Refused, match=r"page 2, sent page_token=…\)"):
+        ids(source(tmp_path, {"url": api.url, "records": "rows", "pagination": paging}))
 
 
 @pytest.mark.parametrize(("value", "words"), [(None, "is not set"), ("", "is empty"), ("a\nb", "cannot be sent")])

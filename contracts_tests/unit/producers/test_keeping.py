@@ -65,7 +65,7 @@ class Run:
                     self._settled.now.pending += 1
                     self.open.append((item, self._settled.now))
                 self.place = item + 1
-                self.keeper.taken()
+                self.keeper.taken(self.now)
 
 
 @given(STEPS)
@@ -98,6 +98,6 @@ def test_position_of_a_long_run_is_at_most_two_looks_old(monkeypatch: pytest.Mon
 
 def test_source_that_has_not_come_further_keeps_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
     run = Run(monkeypatch)
-    run.keeper.taken()
+    run.keeper.taken(run.now)
     run.keeper.save()
     assert run.kept == []

@@ -6,9 +6,11 @@ import base64
 import datetime as dt
 import json
 import math
+import re
 import struct
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
+from fractions import Fraction
 from itertools import count
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -21,6 +23,7 @@ from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.producers.plain.asked import NAMES, Asked
 from avro_data_contracts.producers.plain.cells import UnfitHeader, cells
 from avro_data_contracts.producers.plain.conversion import Unfit, plain
+from avro_data_contracts.producers.plain.epochs import UNITS
 from avro_data_contracts.producers.plain.json_text import decode as from_json
 from avro_data_contracts.producers.rejection import Rejection
 from avro_data_contracts.producers.scalars import Misfit
@@ -246,14 +249,92 @@ def test_local_time_that_its_zone_does_not_have_is_refused(text: str) -> None:
 
 def test_page_has_every_coercion() -> None:
     rows = [conversions_page.spans(row[0])[0] for row in COERCIONS]
-    assert [row.partition("=")[0] for row in rows] == list(NAMES)
+    assert list(dict.fromkeys(row.partition("=")[0] for row in rows)) == list(NAMES)
+    assert [row for row in rows if row.startswith("epoch=")] == [f"epoch={unit}" for unit in UNITS]
 
 
-@pytest.mark.parametrize("word", ["", "number", "zone", "zone=", "zone=Europe/Nowhere", "zone=../etc", "numbers=1"])
+@pytest.mark.parametrize(
+    "word", ["", "number", "zone", "zone=", "zone=Europe/Nowhere", "zone=../etc", "numbers=1", "epoch=", "epoch=h"]
+)
 def test_unknown_coercion_names_the_valid_ones(word: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         Asked.of([word])
     assert "Europe/Vienna" in caught.value.fix
+
+
+@pytest.mark.parametrize(
+    "name", ["timestamp-millis", "timestamp-micros", "timestamp-nanos", "local-timestamp-micros"]
+)
+@given(
+    unit=st.sampled_from(list(UNITS)),
+    number=st.integers(-(2**63), 2**63) | st.decimals(-(10**20), 10**20),
+)
+def test_number_in_a_unit_is_that_moment_or_refused(name: str, unit: str, number: int | Decimal) -> None:
+    """Of fractions, which nothing rounds."""
+    digits = {"millis": 3, "micros": 6, "nanos": 9}[name.rpartition("-")[2]]
+    moment = Fraction(number) * Fraction(10) ** (digits - UNITS[unit])
+    whole, inside = moment.denominator == 1, -(2**63) <= moment < 2**63
+    write = writer(logical("long", name), Asked.of([f"epoch={unit}"]))
+    try:
+        stored = write(str(number))
+    except (Unfit, Misfit):
+        assert not (whole and inside) or (digits < 9 and abs(moment) > 10 ** (10 + digits))  # the years 1 to 9999
+    else:
+        assert stored == moment
+
+
+def test_unit_is_about_timestamps_and_also_in_text_and_cells() -> None:
+    asked, both = Asked.of(["epoch=s", "numbers"]), Asked.of(["epoch=s", "epoch"])
+    assert writer(MOMENT, asked)('"1700000000.5"') == 1_700_000_000_500
+    assert cell_writer(MOMENT, Asked.of(["epoch=s"]))("1700000000") == 1_700_000_000_000
+    assert cell_writer(MOMENT, Asked.of(["epoch=s"]))("2023-11-14T22:13:20Z") == 1_700_000_000_000
+    with pytest.raises(Unfit):
+        writer(KINDS["date"], asked)("19000")
+    assert (writer(KINDS["date"], both)("19000"), writer(MOMENT, both)("1")) == (19000, 1000)
+
+
+@pytest.mark.parametrize("digits", ["0" * 900, "1" * 900])
+def test_number_of_many_digits_is_no_time(digits: str) -> None:
+    with pytest.raises((Unfit, Misfit)):
+        writer(MOMENT, Asked.of(["epoch=s"]))(f"1.{digits}")
+
+
+def test_two_units_exclude_each_other() -> None:
+    with pytest.raises(ConfigurationError, match="exclude each other"):
+        Asked.of(["epoch=s", "epoch=ms"])
+
+
+INNER = {"type": "record", "name": "Inner", "fields": [{"name": "at", "type": logical("long", "timestamp-millis")}]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "texts", "said"),
+    [
+        (logical("long", "timestamp-millis"), ["1700000000", "1"], "it: all of its numbers, 2, .* are they seconds"),
+        (logical("long", "timestamp-nanos"), ["1700000000000"], "are they milliseconds.*epoch=ms in"),
+        (["null", logical("long", "timestamp-micros")], ["null", "1700000000"], "it: all of its numbers, 1,"),
+        ({"type": "array", "items": INNER}, ['[{"at": 1700000000}]'], "it.at: all"),
+        (logical("long", "timestamp-millis"), ["1700000000", "1700000000000"], ""),
+        (logical("long", "timestamp-millis"), ["-1700000000"], ""),
+        (logical("long", "timestamp-millis"), ['"1971-01-01T00:00:00Z"'], ""),
+        (logical("int", "date"), ["5"], ""),
+        (logical("int", "time-millis"), ["5"], ""),
+    ],
+)
+def test_times_of_the_seventies_are_told_with_their_field(kind: Any, texts: list[str], said: str) -> None:
+    asked = Asked.of(["epoch"])
+    for text in texts:
+        writer(kind, asked)(text)
+    told = asked.epochs.notices()
+    assert len(told) == bool(said)
+    assert not told or re.search(said, told[0])
+
+
+def test_notice_of_seconds_counts_the_cells_of_a_column() -> None:
+    asked = Asked.of(["epoch"])
+    for cell in ("1700000000", "1700000001", "1970-01-01T00:00:00Z"):
+        cell_writer(MOMENT, asked)(cell)
+    assert [one.partition(", are")[0] for one in asked.epochs.notices()] == ["it: all of its numbers, 2"]
 
 
 A = {"type": "record", "name": "A", "fields": [{"name": "x", "type": "int"}]}
@@ -368,7 +449,7 @@ def test_invalid_json_is_refused_with_reason_and_place(text: str, reason: str, w
 
 @given(
     st.recursive(
-        st.none() | st.booleans() | st.integers() | st.text() | st.decimals(allow_nan=False, allow_infinity=False),
+        st.none() | st.booleans() | st.integers() | st.text() | st.decimals(-(10**20), 10**20),
         lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     )
 )

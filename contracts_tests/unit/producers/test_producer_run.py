@@ -50,7 +50,7 @@ def test_contract_without_source_is_refused_before_any_request(tmp_path: Path, n
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert "contract orders_placed has no source" in done.stderr
-    assert "`python -m producers --contract orders_placed --from FILE`" in done.stderr
+    assert "`python -m avro_data_contracts.producers --contract orders_placed --from FILE`" in done.stderr
     assert "contract.yaml" in done.stderr
     assert "docs/how-to/publisher.md" in done.stderr
     assert nobody not in done.stderr

@@ -10,9 +10,10 @@ import yaml
 
 from avro_data_contracts.contracts.catalog import loading
 from avro_data_contracts.contracts.errors import ConfigurationError
-from avro_data_contracts.contracts.sources.http.spec import COERCIONS
+from avro_data_contracts.contracts.sources.http.spec import COERCIONS, EPOCHS
 from avro_data_contracts.contracts.sources.known import SOURCES
 from avro_data_contracts.producers.plain.asked import NAMES
+from avro_data_contracts.producers.plain.epochs import UNITS
 from contracts_tests.fixtures.command import run_contracts
 from contracts_tests.fixtures.contract_files import CONTRACT, record
 
@@ -38,7 +39,7 @@ def load(source: Any, *, text: str = "") -> Any:
         {"url": URL, "auth": {"bearer": "${TOKEN}"}},
         {"url": URL, "auth": {"basic": {"username": "me", "password": "${PASSWORD}"}}},
         {"url": URL, "records": "data.items[?kind == 'order']", "fields": {"id": "to_string(number)"}},
-        {"url": URL, "coerce": ["epoch", "zone=Europe/Vienna"]},
+        {"url": URL, "coerce": ["epoch", "epoch=s", "zone=Europe/Vienna"]},
         {"url": URL, "pagination": {"type": "cursor", "next": "meta.next", "more": "meta.more"}},
         {"url": URL, "incremental": {"cursor": "changed", "order": "ascending"}, "count": 5},
         {"python": "shop.orders:read"},
@@ -151,6 +152,7 @@ def test_lint_reports_an_unreadable_source_offline(tmp_path: Path, monkeypatch: 
 
 def test_coercions_are_those_of_the_producer() -> None:
     assert {*COERCIONS, "zone"} == set(NAMES)
+    assert tuple(f"epoch={unit}" for unit in UNITS) == EPOCHS
 
 
 def test_every_way_to_name_a_source_finds_its_model() -> None:

@@ -136,6 +136,28 @@ def test_sample_that_cannot_be_read_exits_with_2(name: str, text: str, words: st
     assert [one.name for one in top.iterdir()] == [name]
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "command"),
+    [
+        ("arr.json", '[{"x": 1}, {"x": 2}]', "jq -c '.[]' arr.json > arr.jsonl"),
+        ("arr.json", '[\n  {"x": 1}\n]\n', "jq -c '.[]' arr.json > arr.jsonl"),
+        ("my data.json", '[{"x": 1},\n{"x": 2}]', "jq -c '.[]' 'my data.json' > 'my data.jsonl'"),
+        ("one.json", '{\n  "x": 1\n}\n', "jq -c . one.json > one.jsonl"),
+        ("a.jsonl", "[1]", "jq -c '.[]' a.jsonl > a-lines.jsonl"),
+    ],
+)
+def test_array_or_indented_object_is_refused_with_the_command(name: str, text: str, command: str, top: Path) -> None:
+    (top / name).write_text(text, encoding="utf-8")
+    done = run_contracts("init", "--from", name)
+    assert done.returncode == 2
+    assert f"fix: one object in each line is needed: {command}, and give that to --from" in done.stderr
+
+
+def test_bad_line_of_a_good_file_gets_no_command(top: Path) -> None:
+    (top / "a.jsonl").write_text('{"x": 1}\n[1]\n', encoding="utf-8")
+    assert "jq" not in run_contracts("init", "--from", "a.jsonl").stderr
+
+
 def test_second_init_from_a_sample_overwrites_nothing(top: Path) -> None:
     inferred(top, "a.jsonl", '{"x": 1}')
     done = run_contracts("init", "--from", "a.jsonl")

@@ -69,6 +69,9 @@ class FileSource:
         before = sum(one.size for one in self._inputs[: self._at])
         return min((before + now * self._inputs[self._at].size) / total, 1.0)
 
+    def notices(self) -> list[str]:
+        return self._asked.epochs.notices()
+
     @property
     def place(self) -> tuple[int, Place]:
         """Which file, and where in it the latest item ends."""

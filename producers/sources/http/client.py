@@ -29,6 +29,7 @@ from avro_data_contracts.producers.sources.attempts import (
     session,
 )
 from avro_data_contracts.producers.sources.environment import Environment
+from avro_data_contracts.producers.sources.http import words
 from avro_data_contracts.producers.sources.http.pages import Ask, Page, same_origin
 
 log = structlog.get_logger()
@@ -38,8 +39,6 @@ MOST_BYTES: Final = 256 * 1024 * 1024
 LONGEST_ANSWER_S: Final = 600.0
 _MOST_REDIRECTS: Final = 5
 _CHUNK_BYTES: Final = 64 * 1024
-#: Where APIs put their words about an error.
-_WORDS: Final = ("error", "message", "detail", "title", "error_description")
 
 
 class Client:
@@ -184,11 +183,14 @@ class Client:
         if status in (401, 403):
             names = sorted({name for text in self._texts() for name in secrets.variables(text)})
             known = f"set {' and '.join(names)} to what is valid" if names else "name a token (`auth` or `headers`)"
-            words = f"answered {status}{said}: it denies access (page {ask.page})"
-            raise ConfigurationError(words, where=self.where, fix=known)
+            what = f"answered {status}{said}: it denies access (page {ask.page})"
+            raise ConfigurationError(what, where=self.where, fix=known)
         if not response.ok:
+            kind = response.headers.get("Content-Type", "")
+            said = said or words.of_answer(document, content, kind, self._hide)
+            sent = words.of_request(response.url, self._spec.params, self._hide)
             raise Refused(
-                f"answered {status}{said} (page {ask.page})",
+                f"answered {status}{said} (page {ask.page}{sent})",
                 where=self.where,
                 fix=f"correct {self._setting} or the parameters of the contract's source",
                 server="source",
@@ -228,12 +230,15 @@ class Client:
 
     def _said(self, document: Any) -> str:
         """The API's own words about an error, without secrets."""
-        words = (
-            next((document[key] for key in _WORDS if document.get(key)), None) if isinstance(document, dict) else None
-        )
-        if isinstance(words, dict):
-            words = next((words[key] for key in _WORDS if isinstance(words.get(key), str)), None)
-        return f": {self._environment.hide(' '.join(words.split()))[:200]}" if isinstance(words, str) else ""
+        return words.of_error(document, self._hide)
+
+    def _hide(self, text: str) -> str:
+        """Return a text without secrets, also without the account as the header has it."""
+        for name, _ in self._headers():
+            if name.lower() == "authorization":
+                sent = str(self._session.headers[name])
+                text = text.replace(sent.partition(" ")[2] or sent, "…")
+        return self._environment.hide(text)
 
     def _cause(self, error: BaseException) -> str:
         return self._environment.hide(cause(error))

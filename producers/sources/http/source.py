@@ -47,7 +47,8 @@ class HttpSource:
         )
         root = contract.value.schema.resolve(contract.value.schema.root)
         self._mapped = Mapped(root.by_name if isinstance(root, RecordType) else (), spec.fields)
-        self._plain = plain(contract.value.schema, Asked.of(spec.coerce))
+        self._asked = Asked.of(spec.coerce)
+        self._plain = plain(contract.value.schema, self._asked)
         self._page = self._record = 0
         self._increment: Increment | None = None
         self._positions: Positions | None = None
@@ -87,6 +88,9 @@ class HttpSource:
                 log.warning("the API changed its page size; nothing is lost", pages=paging.notice)
         self._complete = True
         log.info("the source has no more records", pages=self._page)
+
+    def notices(self) -> list[str]:
+        return [*self._mapped.notices(), *self._asked.epochs.notices()]
 
     @property
     def place(self) -> str | None:

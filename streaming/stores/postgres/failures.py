@@ -53,7 +53,10 @@ def _of_state(
     told += f", constraint {constraint}" if constraint else f", column {column}" if column else ""
     if state.startswith("54"):
         told = words
-    fix = "look at the record (`python -m streaming dlq show`); correct it, or the table's constraints"
+    fix = (
+        "look at the record (`python -m avro_data_contracts.streaming --contract NAME dlq show`); correct it, or the "
+        "table's constraints"
+    )
     return RowRefused(told, where=f"PostgreSQL {address}", fix=fix, server="postgres")
 
 
