@@ -41,7 +41,7 @@ class Judged:
 
     against: str
     faults: tuple[FindingRow, ...] = ()
-    rows: Mapping[str, VersionRow] = MappingProxyType({})
+    rows: Mapping[str, VersionRow] = field(default_factory=lambda: MappingProxyType({}))
     lint: tuple[FindingRow, ...] = ()
 
 
