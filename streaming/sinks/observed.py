@@ -21,17 +21,28 @@ class Observed:
     """
 
     def __init__(self, frame: DataFrame) -> None:
-        session = frame.sparkSession
-        jvm: Any = session._jvm
-        # An expression takes its settings from the thread's session, which the write would have set.
-        jvm.org.apache.spark.sql.SparkSession.setActiveSession(session._jsparkSession)
+        self._session = frame.sparkSession
+        self._schema = frame._jdf.schema()
+        self._activate()
         self._execution = frame._jdf.queryExecution()
-        rows = session._jsparkSession.internalCreateDataFrame(self._execution.toRdd(), frame._jdf.schema(), False)
-        self.rows = DataFrame(rows, session)
+        self.rows = self._rows(self._execution.toRdd())
 
     def reset(self) -> None:
-        """Count from the beginning, for another reading of other rows."""
-        self._execution.executedPlan().resetMetrics()
+        """Count from the beginning, for another reading of other rows, and renew `rows`.
+
+        The plan's `resetMetrics` leaves out what is observed; to execute the plan once more does not.
+        """
+        self._activate()
+        self.rows = self._rows(self._execution.executedPlan().execute())
+
+    def _activate(self) -> None:
+        """An expression takes its settings from the thread's session, which a write would have set."""
+        jvm: Any = self._session._jvm
+        jvm.org.apache.spark.sql.SparkSession.setActiveSession(self._session._jsparkSession)
+
+    def _rows(self, rdd: Any) -> DataFrame:
+        frame = self._session._jsparkSession.internalCreateDataFrame(rdd, self._schema, False)
+        return DataFrame(frame, self._session)
 
     def __getitem__(self, name: str) -> dict[str, Any]:
         """Return aggregate -> value of the observation with that name, for what was read so far."""
