@@ -13,6 +13,10 @@ from typing import Any
 from pyspark.sql import SparkSession
 from pyspark.sql.streaming import StreamingQueryListener
 
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.streaming import topic
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -71,6 +75,28 @@ def written_at(store: list[Batch], partition: int, offset: int) -> float:
     """Return when a store's batch with this record ended, seconds since 1970."""
     at = bisect_right(store, offset, key=lambda batch: batch.offsets[partition][1])
     return store[at].end
+
+
+def latencies(
+    configured: Settings, contract: Contract, written: Mapping[str, list[Batch]]
+) -> list[tuple[float, float]]:
+    """Return when each event was sent, seconds since 1970, and the seconds until every store had it; by time."""
+    whole, stores = topic.whole(configured, contract.topic), list(written.values())
+    found = []
+    for message in topic.read(configured, contract.topic, whole):
+        sent = message.timestamp()[1] / 1000
+        end = max(written_at(store, message.partition(), message.offset()) for store in stores)
+        found.append((sent, end - sent))
+    return sorted(found)
+
+
+def beside(spark: SparkSession, run: Callable[[], object], load: Callable[[], None]) -> dict[str, list[Batch]]:
+    """Run queries to their end while a thread produces what they read; `load` makes them end.  As `listened`."""
+    producing = threading.Thread(target=load)
+    producing.start()
+    written = listened(spark, run)
+    producing.join()
+    return written
 
 
 def listened(spark: SparkSession, run: Callable[[], object]) -> dict[str, list[Batch]]:

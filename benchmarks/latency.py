@@ -11,10 +11,7 @@ import threading
 import time
 from typing import Any
 
-from avro_data_contracts.contracts.catalog.contract import Contract
-from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.producers.publish import Publisher
-from avro_data_contracts.streaming import topic
 from avro_data_contracts.streaming.run.job import Job, prepare
 from avro_data_contracts.streaming.spark import session
 from benchmarks import batches, records, servers
@@ -50,12 +47,9 @@ def measure() -> dict[str, Any]:
             time.sleep(2)
             stopping.set()
 
-        producing = threading.Thread(target=load)
-        producing.start()
         try:
-            written = batches.listened(spark, lambda: job.run(available_now=False))
-            producing.join()
-            found = latencies(own, contract, written)
+            written = batches.beside(spark, lambda: job.run(available_now=False), load)
+            found = batches.latencies(own, contract, written)
         finally:
             spark.stop()
     return {
@@ -84,17 +78,6 @@ def steady(publisher: Publisher, rate: int, seconds: float) -> None:
         made = due
         publisher.flush()
         time.sleep(max(0.0, start + (tick + 1) / _TICKS - time.monotonic()))
-
-
-def latencies(configured: Settings, contract: Contract, written: dict[str, list[Batch]]) -> list[tuple[float, float]]:
-    """Return when each event was sent, seconds since 1970, and the seconds until both stores had it."""
-    whole, stores = topic.whole(configured, contract.topic), list(written.values())
-    found = []
-    for message in topic.read(configured, contract.topic, whole):
-        sent = message.timestamp()[1] / 1000
-        end = max(batches.written_at(store, message.partition(), message.offset()) for store in stores)
-        found.append((sent, end - sent))
-    return sorted(found)
 
 
 def _of(

@@ -12,11 +12,9 @@ from pyspark.sql import SparkSession
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.producers.publish import Publisher
-from avro_data_contracts.streaming import topic
 from avro_data_contracts.streaming.run.job import Job, prepare
 from avro_data_contracts.streaming.spark import session
 from benchmarks import batches, records, servers
-from benchmarks.batches import Batch
 
 RATE = 500
 MINUTES = 20
@@ -40,12 +38,9 @@ def measure() -> dict[str, Any]:
             time.sleep(10)
             stopping.set()
 
-        producing = threading.Thread(target=load)
-        producing.start()
         try:
-            written = batches.listened(spark, lambda: job.run(available_now=False))
-            producing.join()
-            latencies = _latencies(own, contract, written)
+            written = batches.beside(spark, lambda: job.run(available_now=False), load)
+            latencies = [seconds for _, seconds in batches.latencies(own, contract, written)]
         finally:
             spark.stop()
     counted = sorted(latencies[WARM_UP_S * RATE :])
@@ -88,15 +83,3 @@ def _memory(spark: SparkSession) -> dict[str, int]:
 def _resident_mib(process: str) -> int:
     with open(f"/proc/{process}/status") as file:
         return next(int(line.split()[1]) // 1024 for line in file if line.startswith("VmRSS"))
-
-
-def _latencies(configured: Settings, contract: Contract, written: dict[str, list[Batch]]) -> list[float]:
-    """Latency of every event, seconds, in the order of their timestamps."""
-    whole = topic.whole(configured, contract.topic)
-    found = []
-    stores = list(written.values())
-    for message in topic.read(configured, contract.topic, whole):
-        timestamp = message.timestamp()[1] / 1000
-        ends = [batches.written_at(store, message.partition(), message.offset()) for store in stores]
-        found.append((timestamp, max(ends) - timestamp))
-    return [latency for _, latency in sorted(found)]

@@ -64,7 +64,7 @@ class Kept:
         return self._snapshot
 
     def start(self) -> None:
-        """Read the contracts, and go on looking at them in a thread.
+        """Read the contracts, and keep reading them in a thread.
 
         Raises:
             ContractsError: the folder cannot be read at all.
@@ -101,7 +101,7 @@ class Kept:
             self._tried(self.look)
 
     def _tried(self, work: Callable[[], None]) -> None:
-        """Do it; what nobody expected is logged, and shown on the pages, which go on with what they have."""
+        """Do it.  An unexpected error is logged and shown on the pages, which keep what they have."""
         try:
             work()
         except Exception as error:

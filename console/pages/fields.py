@@ -12,7 +12,6 @@ from avro_data_contracts.contracts.avro.nodes import AnyType, Enum, Field, Named
 from avro_data_contracts.contracts.avro.paths import follow, inside, is_within
 from avro_data_contracts.contracts.avro.shapes import nullability
 from avro_data_contracts.contracts.avro.type_words import words
-from avro_data_contracts.contracts.avro.writing import TAGS
 from avro_data_contracts.contracts.catalog.contract import Contract, Subject
 
 #: Rows of one schema; the page says how many more fields there are.
@@ -121,11 +120,7 @@ def table(subject: Subject, used: Uses | None = None) -> FieldTable:
 
 def tags_of(*nodes: Node) -> tuple[str, ...]:
     """Return the tags of a field and of its type, each once."""
-    found: list[str] = []
-    for node in nodes:
-        tags = node.props.get(TAGS, [])
-        found += [str(tag) for tag in tags] if isinstance(tags, list) else [str(tags)]
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(tag for node in nodes for tag in node.tags))
 
 
 def _rows(schema: Schema, root: AnyType, used: Uses) -> Iterator[FieldRow]:

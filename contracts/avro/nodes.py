@@ -51,6 +51,10 @@ class Logical:
     scale: int | None = None
 
 
+#: The attribute in which a registry keeps the tags of a record or a field.
+TAGS: Final = "confluent:tags"
+
+
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Node:
     """The base class of everything in a schema.
@@ -74,6 +78,12 @@ class Node:
     def column(self) -> int:
         """1-based column in its own text."""
         return self.document.position(self.pointer)[1]
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Its tags for data catalogs, as the text says them: a list, or one without."""
+        tags = self.props.get(TAGS, [])
+        return tuple(map(str, tags if isinstance(tags, list) else [tags]))
 
     @property
     def path(self) -> str:

@@ -10,6 +10,7 @@ from avro_data_contracts.contracts.avro.defaults import fits
 from avro_data_contracts.contracts.avro.jsonpos import dump
 from avro_data_contracts.contracts.avro.nodes import (
     PRIMITIVES,
+    TAGS,
     AnyType,
     Array,
     Enum,
@@ -37,10 +38,6 @@ def to_json(schema: Schema, inline: bool = True) -> str:
     """
     outside = set() if inline else set(schema.named) - set(schema.own)
     return dump(run(_Writer(schema, outside).value(schema.root, None)))
-
-
-#: The attribute in which a registry keeps the tags of a record or a field.
-TAGS: Final = "confluent:tags"
 
 
 def normalised(schema: Schema, *, tags: bool = True) -> str:

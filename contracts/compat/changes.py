@@ -14,6 +14,7 @@ from avro_data_contracts.contracts.avro.defaults import same_value
 from avro_data_contracts.contracts.avro.jsonpos import dump
 from avro_data_contracts.contracts.avro.logical import meant
 from avro_data_contracts.contracts.avro.nodes import (
+    TAGS,
     AnyType,
     Array,
     Enum,
@@ -371,7 +372,6 @@ def unread_of(node: Node) -> tuple[Mapping[str, Any], ...]:
 
 #: The attributes of a logical type: part of the logical type where Avro recognises it.
 _LOGICAL = frozenset({"logicalType", "precision", "scale"})
-TAGS = "confluent:tags"
 
 
 def _attributes(old: Node, new: Node, path: str) -> list[Change]:

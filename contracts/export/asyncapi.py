@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from avro_data_contracts.contracts.avro.nodes import Schema
-from avro_data_contracts.contracts.avro.writing import TAGS, to_json
+from avro_data_contracts.contracts.avro.writing import to_json
 from avro_data_contracts.contracts.catalog import dead_letter
 from avro_data_contracts.contracts.catalog.choices import SchemaIdPlace
 from avro_data_contracts.contracts.catalog.contract import Contract, DeadLetterSpec, Subject, TopicSpec
@@ -243,8 +243,7 @@ def _tags(*schemas: Schema) -> list[dict[str, str]]:
     found: dict[str, None] = {}
     for schema in schemas:
         for node in schema.walk():
-            tags = node.props.get(TAGS, [])
-            found |= dict.fromkeys(map(str, tags if isinstance(tags, list) else [tags]))
+            found |= dict.fromkeys(node.tags)
     return [{"name": name} for name in sorted(found)]
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
-from avro_data_contracts.contracts.avro.writing import TAGS, to_json
+from avro_data_contracts.contracts.avro.writing import to_json
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.export import asyncapi, yaml_out
 from avro_data_contracts.contracts.export.asyncapi import Server
@@ -150,8 +150,7 @@ def owner(name: str) -> str:
 def _tags(contract: Contract) -> list[str]:
     found = {"avro": None, "kafka": None}
     for node in contract.value.schema.walk():
-        tags = node.props.get(TAGS, [])
-        for one in tags if isinstance(tags, list) else [tags]:
-            if plain := _TAG.sub("-", str(one).lower()).strip("-")[:_LONGEST].strip("-"):
+        for one in node.tags:
+            if plain := _TAG.sub("-", one.lower()).strip("-")[:_LONGEST].strip("-"):
                 found[plain] = None
     return list(found)

@@ -26,7 +26,7 @@ from avro_data_contracts.contracts.avro.nodes import (
 )
 from avro_data_contracts.contracts.avro.paths import inside
 from avro_data_contracts.contracts.avro.shapes import nullability, type_name
-from avro_data_contracts.contracts.avro.writing import TAGS, to_json
+from avro_data_contracts.contracts.avro.writing import to_json
 from avro_data_contracts.contracts.catalog import yaml_text
 from avro_data_contracts.contracts.catalog.choices import SubjectStrategy
 from avro_data_contracts.contracts.catalog.contract import ConsumerSpec, Contract, ContractSpec, Subject
@@ -335,11 +335,7 @@ class _Writer:
 
 def _tags(*nodes: Node) -> list[str]:
     """The tags of a field and of its type, each once."""
-    found: list[str] = []
-    for node in nodes:
-        tags = node.props.get(TAGS, [])
-        found += [str(tag) for tag in tags] if isinstance(tags, list) else [str(tags)]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(tag for node in nodes for tag in node.tags))
 
 
 def _physical(node: AnyType, name: str) -> str:

@@ -9,7 +9,6 @@ from typing import Any, Final
 from avro_data_contracts import __version__
 from avro_data_contracts.contracts.avro.nodes import AnyType, Array, Map, Record, Schema, Union
 from avro_data_contracts.contracts.avro.shapes import nullability, type_name
-from avro_data_contracts.contracts.avro.writing import TAGS
 from avro_data_contracts.contracts.stores.table import Column
 
 #: Who says it.
@@ -114,9 +113,8 @@ def tags_of(schema: Schema) -> Facet | None:
     """Return the tags of the fields, by their paths; None if there are none."""
     found = []
     for node in schema.walk():
-        tags = node.props.get(TAGS, [])
-        for tag in tags if isinstance(tags, list) else [tags]:
-            one = {"key": str(tag), "value": "true", "source": INTEGRATION}
+        for tag in node.tags:
+            one = {"key": tag, "value": "true", "source": INTEGRATION}
             found.append({**one, "field": node.path} if node.path else one)
     return _facet("1-0-0", "TagsDatasetFacet", tags=found) if found else None
 

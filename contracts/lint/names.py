@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from avro_data_contracts.contracts.avro.nodes import AnyType, Enum, Field, Primitive, Record
+from avro_data_contracts.contracts.avro.nodes import TAGS, AnyType, Enum, Field, Primitive, Record
 from avro_data_contracts.contracts.avro.shapes import nullability
 from avro_data_contracts.contracts.catalog.contract import Subject
 from avro_data_contracts.contracts.catalog.findings import Severity
@@ -35,7 +35,6 @@ PERSONAL_PAIRS = frozenset(
         ("bank", "account"), ("ip", "address"), ("social", "security"),
     }
 )  # fmt: skip
-TAGS = "confluent:tags"
 
 
 def field_names(scope: Scope) -> Iterator[Hit]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from avro_data_contracts.contracts.avro.nodes import Record, Schema
-from avro_data_contracts.contracts.avro.writing import TAGS, normalised
+from avro_data_contracts.contracts.avro.nodes import TAGS, Record, Schema
+from avro_data_contracts.contracts.avro.writing import normalised
 
 Tags = Mapping[str, frozenset[str]]
 

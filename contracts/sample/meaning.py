@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from typing import Any, Final
 
-from avro_data_contracts.contracts.avro.nodes import Field
-from avro_data_contracts.contracts.avro.writing import TAGS
+from avro_data_contracts.contracts.avro.nodes import TAGS, Field
 from avro_data_contracts.contracts.sample.chance import LOCALES, Chance
 
 _Make = Callable[[Chance], str]

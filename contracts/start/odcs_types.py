@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from avro_data_contracts.contracts.avro.names import fault_of
-from avro_data_contracts.contracts.avro.writing import TAGS
+from avro_data_contracts.contracts.avro.nodes import TAGS
 from avro_data_contracts.contracts.start import samples
 
 MICROS: Final = {"type": "long", "logicalType": "timestamp-micros"}

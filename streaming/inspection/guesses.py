@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, TypeVar
 
+from avro_data_contracts.contracts.avro.nodes import Schema
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.quality import parsing
@@ -25,12 +25,7 @@ def refuse_condition(contracts: Sequence[Contract], text: str, masks: Masks, *, 
     Raises:
         ConfigurationError: it does.
     """
-    for contract in contracts:
-        schema = contract.value.schema
-        try:
-            expression = parsing.parse(text, schema)
-        except ConfigurationError:
-            continue  # it is no condition for this contract's records
+    for schema, expression in _read(contracts, text):
         for path in _all(expression, Path):
             if masks.covers(schema, path.fields):
                 raise ConfigurationError(f"{path} is personal data, and masked", where="the condition", fix=fix)
@@ -53,7 +48,7 @@ def refuse_slow(contracts: Sequence[Contract], text: str) -> None:
     Raises:
         ConfigurationError: it has one.
     """
-    for expression in _read(contracts, text):
+    for _, expression in _read(contracts, text):
         for one in _all(expression, Matches):
             if not is_quick(one.pattern):
                 raise ConfigurationError(
@@ -64,10 +59,15 @@ def refuse_slow(contracts: Sequence[Contract], text: str) -> None:
                 )
 
 
-def _read(contracts: Sequence[Contract], text: str) -> Iterator[Expression]:
+def _read(contracts: Sequence[Contract], text: str) -> Iterator[tuple[Schema, Expression]]:
+    """The condition for each contract whose records it can be one for, and the schema of these."""
     for contract in contracts:
-        with contextlib.suppress(ConfigurationError):  # it is no condition for this contract's records
-            yield parsing.parse(text, contract.value.schema)
+        schema = contract.value.schema
+        try:
+            expression = parsing.parse(text, schema)
+        except ConfigurationError:
+            continue
+        yield schema, expression
 
 
 def _all(expression: Any, kind: type[T]) -> Iterator[T]:

@@ -12,7 +12,6 @@ from typing import Final
 
 from avro_data_contracts.contracts.avro.nodes import AnyType, Array, Field, Map, Named, Node, Record, Schema
 from avro_data_contracts.contracts.avro.nodes import Union as UnionNode
-from avro_data_contracts.contracts.avro.writing import TAGS
 from avro_data_contracts.contracts.catalog import envelope
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.errors import InvalidSchema
@@ -148,9 +147,7 @@ def _names(field: Field) -> set[str]:
 
 
 def _tagged(node: Node) -> bool:
-    tags = node.props.get(TAGS)
-    listed = tags if isinstance(tags, list) else [tags]
-    return any(isinstance(tag, str) and PERSONAL in tag.upper().replace(",", " ").split() for tag in listed)
+    return any(PERSONAL in tag.upper().replace(",", " ").split() for tag in node.tags)
 
 
 def _parts(schema: Schema, node: AnyType) -> list[AnyType]:

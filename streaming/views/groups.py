@@ -22,7 +22,6 @@ from avro_data_contracts.contracts.catalog.queries import of_view
 from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.contracts.stores.position import EVENTS, WRITE_TIME
-from avro_data_contracts.contracts.stores.spec import SinkSpec
 from avro_data_contracts.contracts.views import continuity, grouping
 from avro_data_contracts.contracts.views.derived import Derived, path_of
 from avro_data_contracts.contracts.views.grouping import Grouping
@@ -37,6 +36,7 @@ from avro_data_contracts.streaming.stores.known import STORES
 from avro_data_contracts.streaming.views import grouping_sql as names
 from avro_data_contracts.streaming.views.events import Events
 from avro_data_contracts.streaming.views.grouping_sql import GroupingSql
+from avro_data_contracts.streaming.views.outer import Outer
 from avro_data_contracts.streaming.views.state import State, States
 
 _MERGED: Final = "__groups"
@@ -46,7 +46,7 @@ _YEARS: Final = (-62_135_596_800_000_000, 253_402_300_799_999_999)
 _OUTSIDE: Final = "its window begins or ends outside of the years 1 to 9999"
 
 
-class GroupSink:
+class GroupSink(Outer):
     """An aggregation in one store.
 
     Args:
@@ -57,7 +57,7 @@ class GroupSink:
     def __init__(self, settings: Settings, contract: Contract, derived: Derived, inner: Sink) -> None:
         assert derived.analysis.grouping is not None
         assert derived.view.spec.lateness is not None  # `lint` and `derive` refuse a view without it
-        self.name = of_view(derived.view.name, inner.name)
+        super().__init__(of_view(derived.view.name, inner.name), inner)
         self._settings = settings
         self._bootstrap = settings.kafka_bootstrap_servers
         self._events = Events(settings, contract, derived)
@@ -69,16 +69,6 @@ class GroupSink:
         whole = derived.whole()
         sinks = whole.spec.sinks.model_copy(update={one.kind: None for one in whole.sinks if one.kind != inner.name})
         self._of_store = replace(whole, spec=whole.spec.model_copy(update={"sinks": sinks}))
-
-    @property
-    def spec(self) -> SinkSpec:
-        return self._inner.spec
-
-    def has_table(self) -> bool:
-        return self._inner.has_table()
-
-    def prepare(self) -> None:
-        self._inner.prepare()
 
     def check(self, spark: SparkSession, checkpoint: Path) -> None:
         """Compare the view with what Spark makes of it, and with the state that it is to go on from.
@@ -310,24 +300,14 @@ class GroupSink:
         return _latest(now, state.closed_us)
 
 
-class _OfBatch:
+class _OfBatch(Outer):
     """The sink of an aggregation, for one batch."""
 
     def __init__(self, sink: GroupSink, states: States, number: int) -> None:
-        self.name = sink.name
+        super().__init__(sink.name, sink)
         self._sink = sink
         self._states = states
         self._number = number
-
-    @property
-    def spec(self) -> SinkSpec:
-        return self._sink.spec
-
-    def has_table(self) -> bool:
-        return self._sink.has_table()
-
-    def prepare(self) -> None:
-        self._sink.prepare()
 
     def write(self, decoded: DataFrame) -> Counts:
         return self._sink.write_batch(decoded, self._states, self._number)

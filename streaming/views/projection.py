@@ -16,7 +16,6 @@ from pyspark.sql import functions as F
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.catalog.queries import of_view
 from avro_data_contracts.contracts.settings import Settings
-from avro_data_contracts.contracts.stores.spec import SinkSpec
 from avro_data_contracts.contracts.views.derived import Derived
 from avro_data_contracts.contracts.views.statement import with_column
 from avro_data_contracts.streaming.failures import ComputationFailed
@@ -24,13 +23,14 @@ from avro_data_contracts.streaming.sinks.counts import Counts
 from avro_data_contracts.streaming.sinks.refusals import RowsRefused
 from avro_data_contracts.streaming.sinks.sink import Sink
 from avro_data_contracts.streaming.views.events import Events
+from avro_data_contracts.streaming.views.outer import Outer
 
 #: The column with everything of an event but its record.
 _EVENT = "__event"
 _JUDGED = ("record", "reason", "detail")
 
 
-class ViewSink:
+class ViewSink(Outer):
     """A view in one store.
 
     Args:
@@ -39,21 +39,11 @@ class ViewSink:
     """
 
     def __init__(self, settings: Settings, contract: Contract, derived: Derived, inner: Sink) -> None:
-        self.name = of_view(derived.view.name, inner.name)
+        super().__init__(of_view(derived.view.name, inner.name), inner)
         self._events = Events(settings, contract, derived)
         self._derived = derived
         self._inner = inner
         self._sql = with_column(derived.view.sql, f"`{_EVENT}`")
-
-    @property
-    def spec(self) -> SinkSpec:
-        return self._inner.spec
-
-    def has_table(self) -> bool:
-        return self._inner.has_table()
-
-    def prepare(self) -> None:
-        self._inner.prepare()
 
     def check(self, spark: SparkSession, checkpoint: Path) -> None:
         """Raise ConfigurationError if the columns are not, in Spark, those that the tables are made for."""

@@ -7,7 +7,7 @@ import re
 import threading
 from collections.abc import Iterator
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from contracts_tests.fixtures.browser import Watched, chromium
 from contracts_tests.fixtures.catalogued import COUNTRY, EMAIL, ID, SINKS, commit, contract, record, repository, write
 from contracts_tests.fixtures.clone import CLONE
 from contracts_tests.fixtures.console import RunningConsole, running
+from contracts_tests.fixtures.quiet_server import QuietServer
 
 HOSTILE = (
     "<script>window.__ran = 1</script>",
@@ -85,7 +86,7 @@ def written(schemas: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def catalogue(written: Path) -> Iterator[str]:
     """The address of the static catalogue."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(written)))
+    server = QuietServer(("127.0.0.1", 0), partial(Quiet, directory=str(written)))
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"

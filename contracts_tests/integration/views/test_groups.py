@@ -33,6 +33,7 @@ from contracts_tests.fixtures.grouped_rows import (
 from contracts_tests.fixtures.pipeline import Pipeline
 from contracts_tests.fixtures.stack import RunningStack
 from contracts_tests.fixtures.users import headers
+from contracts_tests.fixtures.view_rows import stream_killed
 
 COUNTED = """\
 SELECT window(registered_date, '1 hour').start AS hour, coalesce(country, '-') AS country, {values}
@@ -120,13 +121,7 @@ def test_rows_of_groups_are_those_of_the_sql_over_the_topic(pipeline: Pipeline) 
 def test_killed_stream_leaves_the_rows_of_the_sql(stack: RunningStack, pipeline: Pipeline, tmp_path: Path) -> None:
     schema_id = add_fields(pipeline)
     table = add_groups(pipeline)
-    for kill, batches in enumerate((1, 3, 2)):
-        pipeline.send(*events(pipeline, schema_id, 300, kill))
-        log = tmp_path / f"stream{kill}.log"
-        small = {"STREAM_MAX_PER_BATCH": "20", "STREAM_INTERVAL": "0.1"}
-        with processes.running(stack, pipeline, log, **small):
-            processes.wait_for(lambda: log.read_text().count("sink=v.postgres") >= batches, log)  # noqa: B023
-        assert "Traceback" not in log.read_text()
+    stream_killed(stack, pipeline, tmp_path, schema_id, events)
     pipeline.stream()
     wanted = as_batch(pipeline)
     assert stored(pipeline, table) == {"cassandra": wanted, "postgres": wanted}

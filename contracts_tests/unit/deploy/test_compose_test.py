@@ -10,7 +10,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from importlib.util import module_from_spec, spec_from_file_location
 from typing import Any
 
@@ -22,6 +22,7 @@ from avro_data_contracts.stack.jars.pins import image_versions
 from contracts_tests.compose import contexts, engine, images, look
 from contracts_tests.compose.project import WITHOUT
 from contracts_tests.compose.report import Report
+from contracts_tests.fixtures.quiet_server import QuietServer
 
 KEYS = {"mem_limit": "1g", "read_only": True}
 
@@ -142,7 +143,7 @@ def proxied() -> Iterator[tuple[str, list[tuple[str, str, bytes]]]]:
         def log_message(self, *_: object) -> None:
             pass
 
-    behind = ThreadingHTTPServer(("127.0.0.1", 0), Behind)
+    behind = QuietServer(("127.0.0.1", 0), Behind)
     found = spec_from_file_location("proxy", contexts.STANDINS / "cp-schema-registry" / "proxy.py")
     assert found
     assert found.loader

@@ -234,11 +234,12 @@ class Client:
 
     def _hide(self, text: str) -> str:
         """Return a text without secrets, also without the account as the header has it."""
+        text = self._environment.hide(text)  # first, because it names the variable
         for name, _ in self._headers():
             if name.lower() == "authorization":
                 sent = str(self._session.headers[name])
                 text = text.replace(sent.partition(" ")[2] or sent, "…")
-        return self._environment.hide(text)
+        return text
 
     def _cause(self, error: BaseException) -> str:
         return self._environment.hide(cause(error))
