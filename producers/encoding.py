@@ -5,18 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol, Self
+from typing import Any, Final, Protocol, Self
 
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.quality.judge import Judge
+from avro_data_contracts.contracts.quality.rules import Rule
 from avro_data_contracts.contracts.registry.client import Registry
 from avro_data_contracts.producers import serializer
+from avro_data_contracts.producers.checked import Checked
+from avro_data_contracts.producers.keys import is_part_of_value
 from avro_data_contracts.producers.plain import json_text
 from avro_data_contracts.producers.plain.conversion import plain
 from avro_data_contracts.producers.rejection import RejectedRecord, Rejection
 from avro_data_contracts.producers.scalars import Misfit
 from avro_data_contracts.producers.serializer import Serializer
+
+#: What a check raises, and what fastavro does.
+_FAULTS: Final = (ValueError, TypeError, KeyError, OverflowError, AttributeError, RecursionError)
 
 
 class ToRecord(Protocol):
@@ -50,7 +56,8 @@ class Encoder:
     def __init__(self, contract: Contract, value: Serializer, key: Serializer | None) -> None:
         self._value, self._key = value, key
         #: What the value has checked, the key need not check again.
-        self._key_is_part = key is not None and key.is_part_of(value)
+        self._key_is_part = is_part_of_value(contract)
+        self._schema = contract.value.schema
         self._judge = Judge(contract.rules)
         self._headers = [header for one in (key, value) if one is not None for header in one.headers] or None
 
@@ -89,14 +96,30 @@ class Encoder:
                 key = self._key.write(checked_key or {name: written[name] for name in key_fields})
             value = self._value.write(written)
             broken = self._judge.first_broken(given)
-        except Misfit as misfit:
-            raise RejectedRecord("INVALID_RECORD", misfit.told("field"), field=misfit.path) from None
-        except (ValueError, TypeError, KeyError, OverflowError, AttributeError, RecursionError) as error:
-            # The message of a library contains the value, which may be personal.
-            words = f"it does not fit the schema ({type(error).__name__})"
-            raise RejectedRecord("INVALID_RECORD", words) from None
+        except _FAULTS as fault:
+            raise _refused(fault) from None
         if broken is not None:
-            raise RejectedRecord(broken.reason, broken.message, field=broken.field, rule=broken.name)
+            raise _broken(broken)
+        return Encoded(key, value, key_fields, self._headers)
+
+    def of_checked(self, record: Checked) -> Encoded:
+        """Return the message of a record that a source has checked.  Raises as `__call__`."""
+        assert record.schema is self._schema, "it was checked with another schema"
+        assert self._key is None or self._key_is_part, "the key has to be checked too"
+        written = record.written
+        try:
+            key_fields = self._key_fields(written)
+            if record.filled and key_fields:
+                for name in record.filled:
+                    if name in key_fields:
+                        raise _without_key(name)
+            key = None if self._key is None or key_fields is None else self._key.write_bare(key_fields)
+            value = self._value.write_bare(written)
+            broken = self._judge.first_broken(written)
+        except _FAULTS as fault:
+            raise _refused(fault) from None
+        if broken is not None:
+            raise _broken(broken)
         return Encoded(key, value, key_fields, self._headers)
 
     def _key_fields(self, record: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -105,8 +128,7 @@ class Encoder:
         try:
             return {name: record[name] for name in self._key.fields}
         except KeyError as error:
-            name = error.args[0]
-            raise RejectedRecord("INVALID_RECORD", f"the key needs a field {name!r}", field=name) from None
+            raise _without_key(error.args[0]) from None
 
     def _checked_key(self, key: dict[str, Any]) -> dict[str, Any]:
         assert self._key is not None
@@ -115,6 +137,22 @@ class Encoder:
             return found
         except Misfit as misfit:
             raise RejectedRecord("INVALID_RECORD", misfit.told("the key's field"), field=misfit.path) from None
+
+
+def _refused(fault: Exception) -> RejectedRecord:
+    """Return what is told of a record that cannot be written."""
+    if isinstance(fault, Misfit):
+        return RejectedRecord("INVALID_RECORD", fault.told("field"), field=fault.path)
+    # The message of a library contains the value, which may be personal.
+    return RejectedRecord("INVALID_RECORD", f"it does not fit the schema ({type(fault).__name__})")
+
+
+def _broken(rule: Rule) -> RejectedRecord:
+    return RejectedRecord(rule.reason, rule.message, field=rule.field, rule=rule.name)
+
+
+def _without_key(name: str) -> RejectedRecord:
+    return RejectedRecord("INVALID_RECORD", f"the key needs a field {name!r}", field=name)
 
 
 def fields_of(record: object) -> Mapping[str, Any]:

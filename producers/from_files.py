@@ -10,6 +10,7 @@ from typing import Any
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.producers.keys import is_part_of_value
 from avro_data_contracts.producers.plain.asked import Asked
 from avro_data_contracts.producers.reject_file import RejectFile
 from avro_data_contracts.producers.resuming import Progress, folder
@@ -61,7 +62,14 @@ class FromFiles:
     ) -> None:
         assert options.given is not None
         given = options.given
-        self.source = FileSource(given, contract.value.schema, format_=options.format, asked=Asked.of(options.coerce))
+        self.source = FileSource(
+            given,
+            contract.value.schema,
+            format_=options.format,
+            asked=Asked.of(options.coerce),
+            # Another key has to be made of the values before they are written.
+            final=contract.key is None or is_part_of_value(contract),
+        )
         facts = {
             "from": given if given == STDIN else os.path.realpath(given),
             "topic": contract.topic,

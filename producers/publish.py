@@ -14,6 +14,7 @@ from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.errors import ConfigurationError, ContractsError
 from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.producers import letters
+from avro_data_contracts.producers.checked import Checked
 from avro_data_contracts.producers.delivery import Delivered, NotDelivered, OnDelivery
 from avro_data_contracts.producers.encoding import FromJson, Record
 from avro_data_contracts.producers.rejection import RejectedRecord as RejectedRecord
@@ -189,6 +190,10 @@ class Publisher:
             ConfigurationError: the publisher is not open, or a transaction has to begin first.
         """
         self._sender.send(self._sender.encode(record), headers, on_delivery)
+
+    def send_checked(self, record: Checked) -> None:
+        """As `send`, for a record of a source that has checked it."""
+        self._sender.send(self._sender.ready().of_checked(record), None, None)
 
     def send_and_wait(self, record: Record, *, headers: Mapping[str, bytes] | None = None) -> Delivered:
         """Send a record, wait until Kafka has acknowledged it, and return where it is.

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from avro_data_contracts.contracts.errors import ConfigurationError, ContractsError, FindingsError
+from avro_data_contracts.producers.checked import Checked
 from avro_data_contracts.producers.identity import Identity
 from avro_data_contracts.producers.interruption import Interruption, Stopped
 from avro_data_contracts.producers.keeping import Keeper
@@ -188,31 +189,39 @@ class Run:
 
     def _work(self) -> str:
         items, rate = self._source.items(self._order.request), self._order.rate
+        waiting = self._interruption.waiting
         while True:
-            with self._interruption.waiting:
+            with waiting:
                 item = next(items, None)
+            now = time.monotonic()
             if item is None:
-                self._taken(time.monotonic())
+                self._taken(now)
                 return "source"
             # The wait for the item may have been long.
-            if ended := self._ended(time.monotonic()):
+            if ended := self._ended(now):
                 return ended
             if rate is not None and (ended := self._pace(rate)):
                 return ended
             self._take(item)
             now = time.monotonic()
             self._taken(now)
-            self._tell(now)
+            if now >= self._next_show:
+                self._tell(now)
             # Before the next item, which may need a request.
             if ended := self._ended(now):
                 return ended
 
     def _take(self, item: Item) -> None:
         self._report.fetched += 1
+        outcome = item.outcome
         try:
-            if isinstance(item.outcome, Rejection):
-                raise item.outcome
-            self._publisher.send(item.outcome)
+            if isinstance(outcome, Checked):
+                self._publisher.send_checked(outcome)
+                outcome = outcome.written
+            elif isinstance(outcome, Rejection):
+                raise outcome
+            else:
+                self._publisher.send(outcome)
         except Rejection as refusal:
             position = self._source.position
             self._refuses.refuse(item.given, refusal, position=position)
@@ -220,7 +229,8 @@ class Run:
         else:
             self._sent += 1
             if self._identity is not None and self._counts_rows:
-                self._ids.add(self._identity(item.outcome))
+                assert isinstance(outcome, dict)
+                self._ids.add(self._identity(outcome))
 
     def _taken(self, now: float) -> None:
         if self._keeper is not None:

@@ -157,7 +157,8 @@ class Sender:
 
     def raise_failures(self) -> None:
         """Raise what a callback has raised, or NotDelivered for failures that nobody was told yet."""
-        self.tally.raise_errors()
+        if self.tally.errors:
+            self.tally.raise_errors()
         if self.tally.counts.failed and (failures := self.tally.failures()):
             raise self._not_delivered(failures)
 

@@ -10,7 +10,7 @@ from typing import Any
 import fastavro
 from fastavro.schema import SchemaParseException, UnknownType
 
-from avro_data_contracts.contracts.avro.nodes import Logical, Primitive, Record
+from avro_data_contracts.contracts.avro.nodes import Record
 from avro_data_contracts.contracts.catalog.choices import SchemaIdPlace
 from avro_data_contracts.contracts.catalog.contract import Subject
 from avro_data_contracts.contracts.errors import ConfigurationError
@@ -46,9 +46,10 @@ class Serializer:
     """
 
     def __init__(self, subject: Subject, registered: RegisteredSchema, place: SchemaIdPlace) -> None:
-        self._subject = subject
         self.check = strict.compile_record(subject.schema)
-        self._schema = fastavro.parse_schema(json.loads(subject.schema_text))
+        document = json.loads(subject.schema_text)
+        self._schema = fastavro.parse_schema(document)
+        self._bare = fastavro.parse_schema(_bare(document))
         schema_id = _ID + registered.schema_id.to_bytes(4, "big")
         self.headers: tuple[tuple[str, bytes], ...] = ()
         self._prefix = schema_id
@@ -62,27 +63,34 @@ class Serializer:
         """Return the message's bytes.  Raises Misfit, and RecursionError if the record is nested too deeply."""
         return self.write(self.check(record))
 
-    def is_part_of(self, other: Serializer) -> bool:
-        """Whether each field is one of the other's too, with the same simple type: what fits there fits here."""
-        theirs = other._types
-        return all(kind is not None and theirs.get(name) == kind for name, kind in self._types.items())
-
-    @property
-    def _types(self) -> dict[str, tuple[str, Logical | None] | None]:
-        """The type of each field; None for one that is not simple."""
-        found = {
-            name: self._subject.schema.resolve(field.type) for name, field in self._subject.record.by_name.items()
-        }
-        return {
-            name: (node.type, node.logical) if isinstance(node, Primitive) else None for name, node in found.items()
-        }
-
     def write(self, written: dict[str, Any]) -> bytes:
         """Return the message's bytes of a record that `check` gave."""
+        return self._written(written, self._schema)
+
+    def write_bare(self, written: dict[str, Any]) -> bytes:
+        """The same for one of a `Checked` record, which has no values of logical types."""
+        return self._written(written, self._bare)
+
+    def _written(self, record: dict[str, Any], schema: Any) -> bytes:
         message = io.BytesIO()
         message.write(self._prefix)
-        fastavro.schemaless_writer(message, self._schema, written)
+        fastavro.schemaless_writer(message, schema, record)
         return message.getvalue()
+
+
+def _bare(node: Any) -> Any:
+    """Return a schema without its logical types: the same bytes, and nothing that fastavro would look for."""
+    if isinstance(node, list):
+        return [_bare(one) for one in node]
+    if not isinstance(node, dict):
+        return node
+    found = {name: given for name, given in node.items() if name != "logicalType"}
+    for name in ("type", "items", "values"):
+        if name in found:
+            found[name] = _bare(found[name])
+    if node.get("type") == "record":
+        found["fields"] = [{**field, "type": _bare(field["type"])} for field in found["fields"]]
+    return found
 
 
 def of(subject: Subject, registry: Registry, place: SchemaIdPlace) -> Serializer:

@@ -1,9 +1,9 @@
 """Checks that a Python value fits its Avro type exactly.  fastavro writes many that do not as different values.
 
 `compile_record` turns a schema into one function.  The function returns the record ready for fastavro: a decimal as
-its bytes, a branch of a union by its name.  It raises `Misfit` for a value that Avro would hold as a different one: a
-number out of range, a fraction for an int, a local time without its zone, microseconds for milliseconds, a text for a
-list.
+its bytes, a value of a union with the name of its type, for which fastavro would search.  It raises `Misfit` for a
+value that Avro would hold as a different one: a number out of range, a fraction for an int, a local time without its
+zone, microseconds for milliseconds, a text for a list.
 
 It takes only Python's own types and their subclasses: docs/reference/producer.md has the table.
 """
@@ -30,10 +30,11 @@ from avro_data_contracts.contracts.avro.nodes import (
 )
 from avro_data_contracts.producers.scalars import Check, Misfit, null, scalar, text
 
-#: Name, check, what is written if it is missing, whether it is only text or null, whether it may be null.
-_Field = tuple[str, Check, Callable[[], Any], bool, bool]
+#: What is written if a field is missing.
+Fill = Callable[[], Any]
+#: Name, check, what is written if it is missing, `as_text`, whether it may be null.
+_Field = tuple[str, Check, Fill, str | None, bool]
 
-_TEXTS: Final = ({"string"}, {"string", "null"})
 #: Of the branches that can hold a number, the one that keeps most of it comes first.
 _NUMBERS: Final = ("int", "long", "double", "float")
 
@@ -90,23 +91,26 @@ class Compiler:
         branches = [self.resolve(branch) for branch in node.branches]
         real = [branch for branch in branches if branch.type != "null"]
         if len(real) == 1 and len(branches) == 2:
-            # Without the name, fastavro would search a container again to find the branch.
-            return _nullable(
-                self.check(real[0]), branch_name(real[0]), named=isinstance(real[0], (Record, Array, Map))
-            )
+            return _nullable(self.check(real[0]), branch_name(real[0]))
         ordered = sorted(branches, key=_rank)
         return _several({branch_name(branch): (branch, self.check(branch)) for branch in ordered})
 
     def _field(self, field: Field) -> _Field:
-        node = self.resolve(field.type)
-        branches = [self.resolve(one) for one in node.branches] if isinstance(node, Union) else [node]
-        kinds = {one.label for one in branches}
-        may_be_null = "null" in kinds
-        return field.name, self.check(field.type), self._fill(field, may_be_null), kinds in _TEXTS, may_be_null
+        may_be_null = self.may_be_null(field.type)
+        return field.name, self.check(field.type), self.fill(field), self.as_text(field.type), may_be_null
 
-    def _fill(self, field: Field, may_be_null: bool) -> Callable[[], Any]:
+    def as_text(self, node: AnyType) -> str | None:
+        """Return the name with which a text is written: empty outside of a union.  None for other types, and if a
+        text may be something else."""
+        node = self.resolve(node)
+        branches = [self.resolve(one) for one in node.branches] if isinstance(node, Union) else [node]
+        real = [one.label for one in branches if one.type != "null"]
+        return None if real != ["string"] else "" if node is branches[0] else "string"
+
+    def fill(self, field: Field) -> Fill:
         """Return what makes the value of a missing field, on first use."""
         known: list[Any] = []
+        may_be_null = self.may_be_null(field.type)
 
         def fill() -> Any:
             if not field.has_default:
@@ -162,12 +166,17 @@ def _record(fields: tuple[_Field, ...]) -> Check:
         name = ""
         get = value.get
         try:
-            for name, check, fill, is_text, may_be_null in fields:
+            for name, check, fill, as_text, may_be_null in fields:
                 given = get(name, MISSING)
                 # Most values are one of these two, and a call for each would cost more than the rest of the check.
-                if (is_text and type(given) is str and given.isascii()) or (may_be_null and given is None):
+                if given is None and may_be_null:
                     continue
-                written = fill() if given is MISSING else check(given)
+                if as_text is not None and type(given) is str and given.isascii():
+                    if not as_text:
+                        continue
+                    written: Any = (as_text, given)
+                else:
+                    written = fill() if given is MISSING else check(given)
                 if written is not given:
                     if changed is None:
                         changed = dict(value)
@@ -208,7 +217,7 @@ def _map(check: Check) -> Check:
     return mapping
 
 
-def _nullable(check: Check, name: str, *, named: bool) -> Check:
+def _nullable(check: Check, name: str) -> Check:
     def nullable(value: Any) -> Any:
         if value is None:
             return None
@@ -216,7 +225,7 @@ def _nullable(check: Check, name: str, *, named: bool) -> Check:
             chosen, value = _named(value, ("null", name))
             if chosen == "null":
                 return null(value)
-        return (name, check(value)) if named else check(value)
+        return (name, check(value))
 
     return nullable
 

@@ -141,6 +141,8 @@ def _path(one: Path, read: Callable[[Any], Any] | None = None) -> Evaluate:
         for field in one.fields
     ]
     read = read or _reader(one)
+    if len(steps) == 1:
+        return _of_field(*steps[0], read)
 
     def evaluate(record: Record) -> Any:
         value: Any = record
@@ -151,6 +153,18 @@ def _path(one: Path, read: Callable[[Any], Any] | None = None) -> Evaluate:
             if value is None:
                 return None
         return read(value)
+
+    return evaluate
+
+
+def _of_field(name: str, default: Any, is_union: bool, read: Callable[[Any], Any]) -> Evaluate:
+    """The same for a field of the record itself, as most rules are about."""
+
+    def evaluate(record: Record) -> Any:
+        value = record.get(name, default)
+        if is_union and type(value) is tuple:
+            value = value[1]
+        return None if value is None else read(value)
 
     return evaluate
 

@@ -12,13 +12,14 @@ from typing import Any, Final
 from avro_data_contracts.contracts.avro.names import stands_for
 from avro_data_contracts.contracts.avro.nodes import AnyType, Array, Fixed, Map, Record, Schema, Union
 from avro_data_contracts.contracts.avro.shapes import type_name
-from avro_data_contracts.producers.plain import json_text
+from avro_data_contracts.producers.checked import Checked
+from avro_data_contracts.producers.plain import json_text, records
 from avro_data_contracts.producers.plain.asked import Asked
 from avro_data_contracts.producers.plain.conversion import PlainCompiler, Unfit
 from avro_data_contracts.producers.rejection import Rejection
 from avro_data_contracts.producers.scalars import Check, Misfit
 
-Cells = Callable[[Sequence[str]], dict[str, Any]]
+Cells = Callable[[Sequence[str]], dict[str, Any] | Checked]
 
 _EMPTY_TEXTS: Final = ("string", "bytes")
 
@@ -43,8 +44,11 @@ class _Column:
     empty_is: Any
 
 
-def cells(schema: Schema, header: Sequence[str], asked: Asked) -> Cells:
+def cells(schema: Schema, header: Sequence[str], asked: Asked, *, final: bool = False) -> Cells:
     """Compile the conversion of rows with this header.
+
+    Args:
+        final: give a `Checked` record, for `Publisher.send_checked`.
 
     Returns:
         A function that takes as many cells as the header has, and returns what `Publisher.send` takes.  It raises
@@ -55,7 +59,7 @@ def cells(schema: Schema, header: Sequence[str], asked: Asked) -> Cells:
     """
     root = schema.resolve(schema.root)
     assert isinstance(root, Record)
-    compiler = PlainCompiler(schema, asked, lenient=True)
+    compiler = PlainCompiler(schema, asked, lenient=True, final=final)
     header = _named(header, root)
     unknown = [name for name in header if name not in root.by_name]
     if unknown and not asked.extra_fields:
@@ -75,9 +79,12 @@ def cells(schema: Schema, header: Sequence[str], asked: Asked) -> Cells:
         for at, name in enumerate(header)
         if name not in unknown
     ]
+    _, fills = compiler.root()
+    missing = [(name, fill) for name, fill in fills if name not in header]
+    filled = tuple(name for name, _ in missing)
 
-    def convert(row: Sequence[str]) -> dict[str, Any]:
-        record = {}
+    def convert(row: Sequence[str]) -> dict[str, Any] | Checked:
+        record: dict[str, Any] = {}
         name = ""
         try:
             for at, column in columns:
@@ -88,7 +95,14 @@ def cells(schema: Schema, header: Sequence[str], asked: Asked) -> Cells:
                     record[name] = _empty(column)
         except Misfit as misfit:
             raise Unfit(misfit.inside(name)) from None
-        return record
+        except RecursionError:
+            raise Unfit(Misfit("is nested too deeply").inside(name)) from None
+        if not final:
+            return record
+        try:
+            return Checked(schema, records.filled(record, missing), filled)
+        except Misfit as misfit:
+            raise Unfit(misfit) from None
 
     return convert
 

@@ -1,38 +1,25 @@
 """Turns plain JSON into a record of a contract, exactly; refuses what the contract's types cannot hold.
 
-`plain` compiles a schema into one function, as `producers.strict` does.  That goes over the result again before it is
-written, and so has the last word about ranges, digits and defaults.
+`plain` and `checked` compile a schema into one function, as `producers.strict` does.  What `plain` gives belongs to
+a program, and is checked before it is written.  What `checked` gives is ready to be written: the check of
+`producers.scalars` follows the conversion of each value.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Container
+from collections.abc import Callable
 from typing import Any, Final
 
-from avro_data_contracts.contracts.avro.names import stands_for
-from avro_data_contracts.contracts.avro.nodes import (
-    MISSING,
-    AnyType,
-    Enum,
-    Fixed,
-    Primitive,
-    Record,
-    Schema,
-    Union,
-    join,
-)
+from avro_data_contracts.contracts.avro.nodes import AnyType, Enum, Fixed, Primitive, Record, Schema, Union, join
 from avro_data_contracts.contracts.avro.shapes import type_name
-from avro_data_contracts.producers.plain import epochs, native, numbers, texts
+from avro_data_contracts.producers.checked import Checked
+from avro_data_contracts.producers.plain import bare, epochs, native, numbers, records, texts, unions
 from avro_data_contracts.producers.plain.asked import Asked
 from avro_data_contracts.producers.plain.kinds import kind
 from avro_data_contracts.producers.rejection import Rejection
 from avro_data_contracts.producers.scalars import Check, Misfit, null, scalar
-from avro_data_contracts.producers.strict import Compiler, branch_name
+from avro_data_contracts.producers.strict import Compiler, Fill, branch_name
 
-#: Of the types that hold a number exactly, the first one wins.
-_NUMBERS: Final = ("int", "long", "decimal", "double", "float")
-_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,39}")
 _TRUTHS: Final = {"true": True, "t": True, "yes": True, "y": True, "1": True} | {
     "false": False,
     "f": False,
@@ -41,8 +28,10 @@ _TRUTHS: Final = {"true": True, "t": True, "yes": True, "y": True, "1": True} | 
     "0": False,
 }
 
-#: Check; whether it is only a text, which `producers.strict` looks at; whether it may be null.
-_Shape = tuple[Check, bool, bool]
+#: Types whose conversion is the strict check itself.
+_STRICT: Final = ("null", "boolean", "string", "enum", "uuid")
+#: So are those of texts with the years 1 to 9999, which fit into 64 bits.
+_MOMENTS: Final = ("date", *(f"{local}timestamp-{unit}" for local in ("", "local-") for unit in ("millis", "micros")))
 Plain = Callable[[object], dict[str, Any]]
 
 
@@ -76,10 +65,42 @@ def plain(schema: Schema, asked: Asked | None = None, *, typed: bool = False, da
         except Misfit as misfit:
             raise Unfit(misfit) from None
         except RecursionError:
-            raise Unfit(Misfit("is nested too deeply")) from None
+            raise _too_deep() from None
         return record
 
     return convert
+
+
+def checked(schema: Schema, asked: Asked | None = None, *, typed: bool = False) -> Callable[[object], Checked]:
+    """Compile the conversion whose records are ready to be written.
+
+    Args:
+        asked, typed: as in `plain`.
+
+    Returns:
+        A function as of `plain`, for `Publisher.send_checked`.
+    """
+    compiler = PlainCompiler(schema, asked or Asked(), typed=typed, final=True)
+    check, fills = compiler.root()
+    count = len(fills)
+
+    def convert(value: object) -> Checked:
+        try:
+            record: dict[str, Any] = check(value)
+            if len(record) == count:
+                return Checked(schema, record, ())
+            missing = [name for name, _ in fills if name not in record]
+            return Checked(schema, records.filled(record, fills), missing)
+        except Misfit as misfit:
+            raise Unfit(misfit) from None
+        except RecursionError:
+            raise _too_deep() from None
+
+    return convert
+
+
+def _too_deep() -> Unfit:
+    return Unfit(Misfit("is nested too deeply"))
 
 
 class PlainCompiler(Compiler):
@@ -88,6 +109,7 @@ class PlainCompiler(Compiler):
     Args:
         lenient: also read numbers, true and false in text: CSV has nothing else.
         typed, datetimes: as in `plain`.
+        final: give what fastavro writes, checked: what `producers.strict` would make of the result.
     """
 
     def __init__(
@@ -98,8 +120,11 @@ class PlainCompiler(Compiler):
         lenient: bool = False,
         typed: bool = False,
         datetimes: bool = False,
+        final: bool = False,
     ) -> None:
         super().__init__(schema)
+        self._schema = schema
+        self._final = final
         self._datetimes = datetimes
         self._asked = asked
         self._lenient = lenient
@@ -110,8 +135,24 @@ class PlainCompiler(Compiler):
         self._at = ""
 
     def scalar(self, node: Primitive | Enum | Fixed) -> Check:
-        made = self._of_json(node)
-        return native.also(type_name(node), made, self._asked.zone) if self._typed else made
+        name, made = type_name(node), self._of_json(node)
+        if self._typed:
+            made = native.also(name, made, self._asked.zone)
+        if not self._final:
+            return made
+        number = bare.NUMBERS.get(name)
+        if self._is_strict(name) and not isinstance(node, Fixed):
+            return (lambda value: number(made(value))) if number and name == "date" else made
+        strict = scalar(node)
+        if number is None:
+            return lambda value: strict(made(value))
+        return lambda value: number(strict(made(value)))
+
+    def _is_strict(self, name: str) -> bool:
+        """Whether the conversion of a type is the strict check itself: it gives nothing that could not be written."""
+        if self._typed:
+            return False
+        return name in _STRICT or (name in _MOMENTS and not (self._asked.epoch or self._asked.unit))
 
     def _of_json(self, node: Primitive | Enum | Fixed) -> Check:
         made = self._logical(type_name(node), node)
@@ -155,10 +196,26 @@ class PlainCompiler(Compiler):
                 return texts.or_number(made, epoch=True, from_texts=self._from_texts, see=see)
         return made and texts.or_number(made, epoch=asked.epoch, from_texts=self._from_texts)
 
+    def root(self) -> tuple[Check, list[tuple[str, Fill]]]:
+        """Return the check of the root, a record, that leaves missing fields out; and what makes their values."""
+        root = self.resolve(self._schema.root)
+        assert isinstance(root, Record)
+        return self._of_fields(root, []), self._fills(root)
+
     def record(self, node: Record) -> Check:
-        fields = {field.name: self._shape(field.name, field.type) for field in node.fields}
-        needed = tuple(field.name for field in node.fields if not (field.has_default or fields[field.name][2]))
-        return _record(fields, needed, extra=self._asked.extra_fields)
+        return self._of_fields(node, self._fills(node))
+
+    def _of_fields(self, node: Record, fills: list[tuple[str, Fill]]) -> Check:
+        shapes = {field.name: self._shape(field.name, field.type) for field in node.fields}
+        return records.record(records.Fields(shapes, fills, self._asked.extra_fields))
+
+    def _fills(self, node: Record) -> list[tuple[str, Fill]]:
+        """What makes the values of missing fields; those that may be missing stay so, unless the result is final."""
+        return [
+            (field.name, self._strict.fill(field))
+            for field in node.fields
+            if self._final or not (field.has_default or self.may_be_null(field.type))
+        ]
 
     def field(self, name: str, node: AnyType) -> Check:
         """Return the check of a field of the record that is being compiled."""
@@ -167,155 +224,41 @@ class PlainCompiler(Compiler):
         self._at = outer
         return made
 
-    def _shape(self, name: str, node: AnyType) -> _Shape:
+    def _shape(self, name: str, node: AnyType) -> records.Shape:
         node = self.resolve(node)
-        branches = [self.resolve(one) for one in node.branches] if isinstance(node, Union) else [node]
-        real = [one for one in branches if one.type != "null"]
-        is_text = len(real) == 1 and isinstance(real[0], (Primitive, Enum)) and real[0].type in ("string", "enum")
-        return self.field(name, node), is_text, len(real) < len(branches)
+        is_text, may_be_null = self.as_text(node) is not None, self.may_be_null(node)
+        if may_be_null and isinstance(node, Union) and len(node.branches) == 2:
+            [real] = [one for one in map(self.resolve, node.branches) if one.type != "null"]
+            return self.field(name, real), self._name(branch_name(real)), is_text, True
+        return self.field(name, node), "", is_text, may_be_null
+
+    def _name(self, name: str) -> str:
+        """The name of a type that is written with a value of a union."""
+        return name if self._final else ""
 
     def union(self, node: Union) -> Check:
         branches = [self.resolve(branch) for branch in node.branches]
         real = [branch for branch in branches if branch.type != "null"]
         if len(real) == 1 and len(branches) == 2:
-            return _nullable(self.check(real[0]))
+            return unions.nullable(self.check(real[0]), self._name(branch_name(real[0])))
         outer, self._at = self._at, ""
-        fronts = [_Branch(one, self.check(one), self._strict.check(one)) for one in branches]
+        fronts = [unions.Branch(one, self._taking(one)) for one in branches]
         self._at = outer
-        return _several(fronts, first=self._asked.first_type)
+        return unions.several(fronts, first=self._asked.first_type)
 
+    def _taking(self, node: AnyType) -> Check:
+        """Return the check of one type of several: it has to know whether the value could be written."""
+        convert = self.check(node)
+        if self._final:
+            return convert
+        strict = self._strict.check(node)
 
-class _Branch:
-    """A type of a union.
+        def take(value: Any) -> Any:
+            converted = convert(value)
+            strict(converted)
+            return converted
 
-    Attributes:
-        name: fastavro's.
-        fields: the number of fields of a record, 0 for others.
-    """
-
-    def __init__(self, node: AnyType, convert: Check, strict: Check) -> None:
-        self.name = branch_name(node)
-        self.fields = len(node.fields) if isinstance(node, Record) else 0
-        label = type_name(node) if isinstance(node, (Primitive, Fixed)) else node.type
-        self.rank = _NUMBERS.index(label) if label in _NUMBERS else len(_NUMBERS)
-        self.label = self.name.rpartition(".")[2] if isinstance(node, (Record, Enum, Fixed)) else label
-        self._convert, self._strict = convert, strict
-
-    def take(self, value: Any) -> Any:
-        """Return the converted value.  Raises Misfit, also for what could not be written."""
-        converted = self._convert(value)
-        self._strict(converted)
-        return converted
-
-
-def _several(branches: list[_Branch], *, first: bool) -> Check:
-    labels = ", ".join(one.label for one in branches)
-
-    def several(value: Any) -> Any:
-        found, why = [], Misfit("")
-        for branch in branches:
-            try:
-                found.append((branch, branch.take(value)))
-            except Misfit as misfit:
-                why = misfit.inside(f"({branch.label})")
-        if not found:
-            # Only one type can hold an object or a list in most unions, so its own reason says more.
-            raise why if isinstance(value, (dict, list)) else Misfit(f"fits none of the types {labels}")
-        if len(found) > 1 and not first:
-            found = _most_exact(value, found)
-        if len(found) > 1 and not first:
-            raise Misfit(f"fits several types: {', '.join(one.label for one, _ in found)} (--coerce first-type)")
-        branch, converted = found[0]
-        return None if converted is None else (branch.name, converted)
-
-    return several
-
-
-def _most_exact(value: Any, found: list[tuple[_Branch, Any]]) -> list[tuple[_Branch, Any]]:
-    """Return those that keep a number as it is written, and records that have all of its fields and no others."""
-    if isinstance(value, dict):
-        whole = [one for one in found if one[0].fields == len(value)]
-        return whole if whole and all(one[0].fields for one in found) else found
-    if isinstance(value, str):
-        return found
-    best = min(one.rank for one, _ in found)
-    return [one for one in found if one[0].rank == best]
-
-
-def _nullable(check: Check) -> Check:
-    return lambda value: None if value is None else check(value)
-
-
-def _record(fields: dict[str, _Shape], needed: tuple[str, ...], *, extra: bool) -> Check:
-    required = frozenset(needed)
-    unknown: _Shape = (_left_out if extra else _unknown, False, False)
-
-    def record(value: Any) -> Any:
-        if type(value) is not dict:
-            raise Misfit(f"is {kind(value)}, not an object")
-        changed = None
-        name = ""
-        looked = other_names = False
-        shape = fields.get
-        try:
-            for name, given in value.items():
-                field = shape(name)
-                if field is None:
-                    if not looked:
-                        looked, other_names = True, any(_other_name(one, fields) for one in value)
-                        if other_names:
-                            break
-                    field = unknown
-                check, is_text, may_be_null = field
-                # Most values are one of these two, and a call for each would cost more than the rest.
-                if (is_text and type(given) is str) or (may_be_null and given is None):
-                    continue
-                converted = check(given)
-                if converted is not given:
-                    if changed is None:
-                        changed = dict(value)
-                    changed[name] = converted
-        except Misfit as misfit:
-            raise misfit.inside(name if name in fields else _shown(name)) from None
-        if other_names:
-            return record(_renamed(value, fields))  # outside of `try`, so that a misfit has one name
-        if not required <= value.keys():
-            raise Misfit("is missing").inside(next(one for one in needed if one not in value))
-        if extra and changed is not None:
-            return {name: one for name, one in changed.items() if one is not MISSING}
-        return value if changed is None else changed
-
-    return record
-
-
-def _other_name(name: str, fields: Container[str]) -> str:
-    """The field that a name stands for; empty for none, or if it is a field's own name."""
-    other = stands_for(name) if name not in fields else ""
-    return other if other in fields else ""
-
-
-def _renamed(value: dict[str, Any], fields: Container[str]) -> dict[str, Any]:
-    """Return the object with the names of fields, for names that stand for one."""
-    found: dict[str, Any] = {}
-    for name, given in value.items():
-        own = _other_name(name, fields) or name
-        if own in found:
-            raise Misfit("is there twice, under two names").inside(own)
-        found[own] = given
-    return found
-
-
-def _unknown(value: Any) -> Any:
-    raise Misfit("is not in the contract, and would be lost (--coerce extra-fields leaves it out)")
-
-
-def _left_out(value: Any) -> Any:
-    return MISSING
-
-
-def _shown(name: str) -> str:
-    """An unknown field's name, unless it looks like data."""
-    return name if _NAME.fullmatch(name) else "(of another name)"
+        return take
 
 
 def _text_of(check: Check) -> Check:

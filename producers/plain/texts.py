@@ -87,23 +87,25 @@ def timestamp(digits: int, *, local: bool, zone: ZoneInfo | None) -> Check:
     example = "2026-11-29T12:34:56" if local else "2026-11-29T12:34:56Z"
 
     def of(value: Any) -> Any:
-        text = _text(value, f"a timestamp as text ({example})")
-        found = _MOMENT.fullmatch(text)
+        if type(value) is not str:
+            raise Misfit(f"is {kind(value)}, not a timestamp as text ({example})")
+        found = _MOMENT.fullmatch(value)
         if found is None:
             raise Misfit(f"is not a timestamp such as {example}")
-        if found[2] is not None:
-            _no_finer(found[2], digits)
-        if found[3] is not None and local:
+        fraction, offset = found.group(2, 3)
+        if fraction is not None and len(fraction) > digits:
+            _no_finer(fraction, digits)
+        if offset is not None and local:
             raise Misfit("has an offset, which would be lost")
         try:
-            moment = dt.datetime.fromisoformat(text)
+            moment = dt.datetime.fromisoformat(value)
         except ValueError:
             raise Misfit("is a day or an offset that does not exist") from None
         if local:
-            return (moment - _LOCAL_EPOCH) // unit if unit else _nanos(moment - _LOCAL_EPOCH, found[2])
-        if found[3] is None:
+            return (moment - _LOCAL_EPOCH) // unit if unit else _nanos(moment - _LOCAL_EPOCH, fraction)
+        if offset is None:
             moment = in_zone(moment, zone)
-        return (moment - _EPOCH) // unit if unit else _nanos(moment - _EPOCH, found[2])
+        return (moment - _EPOCH) // unit if unit else _nanos(moment - _EPOCH, fraction)
 
     return of
 

@@ -12,10 +12,15 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.producers.checked import Checked
 from avro_data_contracts.producers.rejection import Rejection
 
 #: Field names and values of a record.
 Record = dict[str, Any]
+#: What an item becomes.
+Outcome = Record | Checked | Rejection
+#: Makes a record of a value; raises Rejection.
+Convert = Callable[[object], Record | Checked]
 
 
 @dataclass(frozen=True)
@@ -38,11 +43,11 @@ class Item(NamedTuple):
 
     Attributes:
         given: the item as the source has it; a dead letter contains it as JSON.
-        outcome: the record that it becomes, or why it becomes none.
+        outcome: the record that it becomes, or why it becomes none.  A `Checked` one is not checked again.
     """
 
     given: Any
-    outcome: Record | Rejection
+    outcome: Outcome
 
 
 class Source(Protocol):

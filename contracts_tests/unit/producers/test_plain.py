@@ -28,39 +28,10 @@ from avro_data_contracts.producers.plain.json_text import decode as from_json
 from avro_data_contracts.producers.rejection import Rejection
 from avro_data_contracts.producers.scalars import Misfit
 from contracts_tests.fixtures import conversions_page, types_page
+from contracts_tests.fixtures.any_json import COLOUR, KINDS, OTHER, POINT, json_of, logical
 from contracts_tests.fixtures.any_type import distinct, kinds
 from contracts_tests.fixtures.bodies import record_schema, record_serializer
 from contracts_tests.fixtures.strict_avro import Branch, decode
-
-
-def logical(base: str, name: str, **more: Any) -> dict[str, Any]:
-    return {"type": base, "logicalType": name, **more}
-
-
-COLOUR = {"type": "enum", "name": "Colour", "symbols": ["RED", "BLUE"]}
-OTHER = {"type": "enum", "name": "Other", "symbols": ["OTHER"]}
-POINT = {
-    "type": "record",
-    "name": "Point",
-    "fields": [{"name": "x", "type": "int"}, {"name": "y", "type": "int", "default": 5}],
-}
-#: The type of each row of the page.
-KINDS: dict[str, Any] = {
-    **{name: name for name in ("boolean", "int", "long", "float", "double", "string", "bytes")},
-    "fixed": {"type": "fixed", "name": "F4", "size": 4},
-    "enum": COLOUR,
-    "uuid": logical("string", "uuid"),
-    "date": logical("int", "date"),
-    "time-millis": logical("int", "time-millis"),
-    **{name: logical("long", name) for name in ("time-micros", "timestamp-millis", "timestamp-micros")},
-    **{name: logical("long", name) for name in ("timestamp-nanos", "local-timestamp-millis")},
-    **{name: logical("long", name) for name in ("local-timestamp-micros", "local-timestamp-nanos")},
-    "decimal": logical("bytes", "decimal", precision=4, scale=2),
-    "duration": {"type": "fixed", "name": "F12", "size": 12, "logicalType": "duration"},
-    "array": {"type": "array", "items": "int"},
-    "map": {"type": "map", "values": "int"},
-    "record": POINT,
-}
 
 
 def kind_of(cell: str) -> Any:
@@ -466,47 +437,6 @@ def test_json_is_read_without_losing_a_digit(value: Any) -> None:
 
 
 # -- any schema, any JSON ------------------------------------------------------------------------------------------
-
-NUMBERS = (
-    st.integers(-(2**65), 2**65).map(str)
-    | st.decimals(-(10**6), 10**6, places=3).map(str)
-    | st.floats(allow_nan=False, allow_infinity=False).map(repr)
-    | st.sampled_from(
-        ["1e3", "1E400", "1e-400", "0.1", "-0.0", "9007199254740993", "9007199254740993.0", "1e22", "1e23"]
-    )
-)
-TEXTS = st.text(max_size=4) | st.sampled_from(
-    [
-        *("RED", "NaN", "AP8=", "1.5", "7", "2024-02-29", "12:30:01.123", "f81d4fae-7dec-11d0-a765-00a0c91e6bf6"),
-        *("2024-02-29T12:00:00.123456Z", "2024-02-29T12:00:00", "2024-02-29 12:00:00.1+02:00", "\ud800"),
-    ]
-)
-
-
-@st.composite
-def json_of(draw: st.DrawFn, kind: Any) -> str:
-    """Draw JSON that fits the type, nearly fits it, or is unrelated to it."""
-    if draw(st.integers(0, 9)) == 0:
-        return draw(NUMBERS | TEXTS.map(json.dumps) | st.sampled_from(["null", "true", "[]", "{}"]))
-    if isinstance(kind, list):
-        return draw(json_of(draw(st.sampled_from(kind))))
-    name = kind if isinstance(kind, str) else kind["type"]
-    if name == "array":
-        return f"[{', '.join(draw(st.lists(json_of(kind['items']), max_size=3)))}]"
-    if name == "map":
-        found = draw(st.dictionaries(st.text(max_size=3), json_of(kind["values"]), max_size=3))
-        return "{" + ", ".join(f"{json.dumps(key)}: {one}" for key, one in found.items()) + "}"
-    if name == "record":
-        return "{" + ", ".join(f'"{one["name"]}": {draw(json_of(one["type"]))}' for one in kind["fields"]) + "}"
-    if name == "null":
-        return "null"
-    if name == "boolean":
-        return draw(st.sampled_from(["true", "false"]))
-    if name in ("int", "long", "float", "double") and "logicalType" not in kind:
-        return draw(NUMBERS)
-    if name in ("bytes", "fixed") and "logicalType" not in kind:
-        return json.dumps(base64.b64encode(draw(st.binary(min_size=4, max_size=4))).decode())
-    return draw(TEXTS.map(json.dumps) | NUMBERS)
 
 
 def says(kind: Any, stored: Any, given: Any) -> bool:

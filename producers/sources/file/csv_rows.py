@@ -9,19 +9,17 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Final
 
-from avro_data_contracts.contracts.avro.nodes import Schema
 from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.start import dialect
 from avro_data_contracts.producers.dead_letter import Row
-from avro_data_contracts.producers.plain.asked import Asked
 from avro_data_contracts.producers.plain.cells import Cells, UnfitHeader, cells
 from avro_data_contracts.producers.rejection import Rejection
 from avro_data_contracts.producers.sources.file.failure import Broken, Unreadable
 from avro_data_contracts.producers.sources.file.inputs import Input
 from avro_data_contracts.producers.sources.file.lines import LONGEST, lines
-from avro_data_contracts.producers.sources.file.reading import Place
+from avro_data_contracts.producers.sources.file.reading import Place, Wanted
 from avro_data_contracts.producers.sources.file.streams import Stream, Streamed
-from avro_data_contracts.producers.sources.source import Item, Record
+from avro_data_contracts.producers.sources.source import Item, Outcome
 
 #: Bytes that are not UTF-8, as `surrogateescape` has them.
 _ESCAPED: Final = re.compile("[\udc80-\udcff]")
@@ -32,10 +30,9 @@ class CsvRows(Streamed):
 
     unit = "line"
 
-    def __init__(self, given: Input, schema: Schema, asked: Asked) -> None:
+    def __init__(self, given: Input, wanted: Wanted) -> None:
         super().__init__(given)
-        self._schema = schema
-        self._asked = asked
+        self._wanted = wanted
         self.place = Place()
         self.number = 0
         self._read = Place()
@@ -65,7 +62,8 @@ class CsvRows(Streamed):
             twice = next(name for name in header if header.count(name) > 1)
             raise ConfigurationError(f"two columns are called {twice!r}", where=where, fix="rename one of them")
         try:
-            return cells(self._schema, header, self._asked)
+            wanted = self._wanted
+            return cells(wanted.schema, header, wanted.asked, final=wanted.final)
         except UnfitHeader as error:
             raise ConfigurationError(f"no row fits: {error}", where=where, fix="correct the header") from None
 
@@ -75,19 +73,19 @@ class CsvRows(Streamed):
         A run that goes on needs the header again, so it reads from the beginning, and leaves out what is done.
         """
         went_on = not after.end
-        for line in lines(self._stream, Place()):
-            self._read = Place(line.number, line.end)
+        for number, content, size, end, _ in lines(self._stream, Place()):
+            self._read = Place(number, end)
             if not went_on and not self._row.in_header:
-                if line.end <= after.end:
-                    self._row = _Row(line.number + 1, in_header=False)
+                if end <= after.end:
+                    self._row = _Row(number + 1, in_header=False)
                     continue
                 self._stream.head.check(after.head, self._stream.name)
                 went_on = True
-            self._row.size += line.size
+            self._row.size += size
             if self._row.size > LONGEST:
                 what = f"the row has more than {LONGEST:,} bytes; is a quote not closed?"
                 raise Broken(what, where=self._row.place(self._stream))
-            yield line.content.decode(errors="surrogateescape") + "\n"
+            yield content.decode(errors="surrogateescape") + "\n"
         if not went_on and self._read.end >= after.end:
             self._stream.head.check(after.head, self._stream.name)
         elif not went_on:
@@ -126,7 +124,7 @@ def _given(header: list[str], row: list[str]) -> Row:
     return Row(zip(header, row, strict=True) if len(row) == len(header) else {"cells": row})
 
 
-def _outcome(header: list[str], row: list[str], convert: Cells) -> Record | Rejection:
+def _outcome(header: list[str], row: list[str], convert: Cells) -> Outcome:
     if len(row) != len(header):
         return Rejection("RAGGED_ROW", f"the row has {len(row)} cells, and the header {len(header)}")
     if any(map(_ESCAPED.search, row)):

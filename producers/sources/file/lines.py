@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
 from avro_data_contracts.producers.sources.file.reading import Place
 from avro_data_contracts.producers.sources.file.streams import Stream
@@ -12,26 +12,9 @@ from avro_data_contracts.producers.sources.file.streams import Stream
 LONGEST: Final = 16 << 20
 
 
-class Line(NamedTuple):
-    """One line.
-
-    Attributes:
-        number: from 1.
-        content: without the line feed; its first bytes if it is too long.
-        size: its bytes, the line feed not counted.
-        end: bytes of the stream up to and with it.
-        ended: it has a line feed, so it is not cut off.
-    """
-
-    number: int
-    content: bytes
-    size: int
-    end: int
-    ended: bool
-
-    @property
-    def too_long(self) -> bool:
-        return self.size > LONGEST
+#: Number from 1; content without the line feed, or its first bytes if it is too long; size in bytes, without the line
+#: feed; bytes of the stream up to and with it; whether it has a line feed, so that it is not cut off.
+Line = tuple[int, bytes, int, int, bool]
 
 
 def lines(stream: Stream, after: Place) -> Iterator[Line]:
@@ -53,15 +36,15 @@ def lines(stream: Stream, after: Place) -> Iterator[Line]:
             if size <= LONGEST:
                 rest.append(whole[0])
             number, end = number + 1, end + size + 1
-            yield Line(number, b"".join(rest), size, end, True)
+            yield number, b"".join(rest), size, end, True
             del whole[0]
             rest, size = [], 0
         for one in whole:
             number, end = number + 1, end + len(one) + 1
-            yield Line(number, one, len(one), end, True)
+            yield number, one, len(one), end, True
         if left:
             size += len(left)
             if size <= LONGEST or not rest:
                 rest.append(left)
     if size and not stream.may_be_cut:
-        yield Line(number + 1, b"".join(rest), size, end + size, False)
+        yield number + 1, b"".join(rest), size, end + size, False

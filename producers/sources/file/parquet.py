@@ -7,17 +7,15 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from avro_data_contracts import extras
-from avro_data_contracts.contracts.avro.nodes import Schema
 from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.producers.dead_letter import Row
-from avro_data_contracts.producers.plain.asked import Asked
-from avro_data_contracts.producers.plain.conversion import plain
+from avro_data_contracts.producers.plain.conversion import checked, plain
 from avro_data_contracts.producers.rejection import Rejection
 from avro_data_contracts.producers.sources.file.failure import Unreadable
 from avro_data_contracts.producers.sources.file.heads import BYTES, Head
 from avro_data_contracts.producers.sources.file.inputs import STDIN, Input
-from avro_data_contracts.producers.sources.file.reading import Place
-from avro_data_contracts.producers.sources.source import Item, Record
+from avro_data_contracts.producers.sources.file.reading import Place, Wanted
+from avro_data_contracts.producers.sources.source import Convert, Item, Outcome
 
 ROWS: Final = 1_000
 
@@ -27,7 +25,7 @@ class ParquetRows:
 
     unit = "row"
 
-    def __init__(self, given: Input, schema: Schema, asked: Asked) -> None:
+    def __init__(self, given: Input, wanted: Wanted) -> None:
         extras.require("parquet")
         if given.path == STDIN:
             raise ConfigurationError(
@@ -35,7 +33,8 @@ class ParquetRows:
             )
         self._name = given.name
         self.notes: list[str] = []
-        self._convert = plain(schema, asked, typed=True)
+        convert: Any = checked if wanted.final else plain
+        self._convert: Convert = convert(wanted.schema, wanted.asked, typed=True)
         self._head = Head()
         self._read = 0
         self.place = Place()
@@ -86,7 +85,7 @@ class ParquetRows:
                 return
             yield from rows
 
-    def _outcome(self, record: dict[str, Any]) -> Record | Rejection:
+    def _outcome(self, record: dict[str, Any]) -> Outcome:
         try:
             return self._convert(record)
         except Rejection as rejection:

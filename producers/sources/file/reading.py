@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from avro_data_contracts.contracts.avro.nodes import Schema
@@ -62,5 +63,18 @@ class Reader(Protocol):
     def close(self) -> None: ...
 
 
-#: Opens a file for records of a schema.
-Opens = Callable[[Input, Schema, Asked], Reader]
+@dataclass(frozen=True)
+class Wanted:
+    """What records are to be made of a file.
+
+    Attributes:
+        final: they are `Checked`.
+    """
+
+    schema: Schema
+    asked: Asked
+    final: bool
+
+
+#: Opens a file.
+Opens = Callable[[Input, Wanted], Reader]

@@ -12,7 +12,7 @@ from avro_data_contracts.contracts.avro.nodes import Schema
 from avro_data_contracts.producers.plain.asked import Asked
 from avro_data_contracts.producers.sources.file import inputs
 from avro_data_contracts.producers.sources.file.inputs import Format, Input
-from avro_data_contracts.producers.sources.file.reading import Opens, Place, Reader
+from avro_data_contracts.producers.sources.file.reading import Opens, Place, Reader, Wanted
 from avro_data_contracts.producers.sources.source import Item, Request
 
 log = structlog.get_logger()
@@ -32,16 +32,24 @@ class FileSource:
         given: a file, a folder, or `-`.
         format_: `--format`; None: the names tell.
         asked: `--coerce`.
+        final: give `Checked` records.
 
     Raises:
         ConfigurationError: there is no such file, or nothing tells what is in it.
     """
 
-    def __init__(self, given: str, schema: Schema, *, format_: str | None = None, asked: Asked | None = None) -> None:
+    def __init__(
+        self,
+        given: str,
+        schema: Schema,
+        *,
+        format_: str | None = None,
+        asked: Asked | None = None,
+        final: bool = False,
+    ) -> None:
         self._given = given
         self._inputs = inputs.find(given, format_)
-        self._schema = schema
-        self._asked = asked or Asked()
+        self._wanted = Wanted(schema, asked or Asked(), final)
         self._reader: Reader | None = None
         self._at = 0
         self._ended: dict[int, Place] = {}
@@ -70,7 +78,7 @@ class FileSource:
         return min((before + now * self._inputs[self._at].size) / total, 1.0)
 
     def notices(self) -> list[str]:
-        return self._asked.epochs.notices()
+        return self._wanted.asked.epochs.notices()
 
     @property
     def place(self) -> tuple[int, Place]:
@@ -93,7 +101,7 @@ class FileSource:
     def items(self, request: Request) -> Iterator[Item]:
         for number, one in enumerate(self._inputs):
             after = Place(*self._before.get(one.path, ()))
-            reader = _open(one, self._schema, self._asked)
+            reader = _open(one, self._wanted)
             self._at, self._reader = number, reader
             try:
                 yield from reader.items(after)
@@ -106,7 +114,7 @@ class FileSource:
                 log.warning("the file has no records", file=one.name)
 
 
-def _open(one: Input, schema: Schema, asked: Asked) -> Reader:
+def _open(one: Input, wanted: Wanted) -> Reader:
     module, name = _READERS[one.format]
     opens: Opens = getattr(importlib.import_module(f"{__package__}.{module}"), name)
-    return opens(one, schema, asked)
+    return opens(one, wanted)
