@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from avro_data_contracts import extras
-from avro_data_contracts.contracts import edge, project, report
+from avro_data_contracts.contracts import edge, report
 from avro_data_contracts.contracts.catalog.choices import Compatibility
 from avro_data_contracts.contracts.catalog.findings import FailOn, Finding
 from avro_data_contracts.contracts.cli_export import export
@@ -112,23 +112,16 @@ def lint(
 ) -> None:
     """Find problems that the registry accepts and you will regret (docs/reference/lint.md)."""
     from avro_data_contracts.contracts.formats import Result
-    from avro_data_contracts.contracts.lint import recorded, switches
-    from avro_data_contracts.contracts.lint import run as linter
-    from avro_data_contracts.contracts.lint.rules import RULES
+    from avro_data_contracts.contracts.lint import current as linter
 
     named = tuple(dict.fromkeys(names or ()))
     current, texts = context.obj.current(named)
-    said = project.find(context.obj.folder)
-    baseline = baseline or said.baseline
-    levels = switches.levels_of(said, (rule.id for rule in RULES))
-    findings, known = linter.everything(current, texts, named, levels), 0
     if write_baseline:
-        _write_baseline(findings, baseline, named)
+        findings = linter.every(current, texts, named, context.obj.folder)
+        _write_baseline(findings, linter.baseline_of(context.obj.folder, baseline), named)
         return
-    if baseline is not None:
-        compared = recorded.compare(findings, baseline, linter.examined(current, named))
-        findings, known = compared.findings, compared.known
-    found = Result("lint", named or current.names, findings, fail_on, known=known)
+    linted = linter.lint(current, texts, named, context.obj.folder, baseline)
+    found = Result("lint", named or current.names, linted.new, fail_on, known=linted.known)
     context.obj.show(found, output)
     raise typer.Exit(found.exit_code)
 

@@ -28,7 +28,7 @@ def plan(
     context: typer.Context, names: Names = None, output: Output = Format.text, schemas: FolderHere = None
 ) -> None:
     """Show each step that `register` would take."""
-    _, wanted = _plan(context.obj.settings, names or (), verdicts=True)
+    _, wanted = _plan(context.obj, names or (), verdicts=True)
     report.plan(wanted, as_json=output is Format.json)
     raise typer.Exit(EXIT_FINDINGS if wanted.conflicts else EXIT_OK)
 
@@ -44,12 +44,15 @@ def register(
             "--prune", help="Also soft-delete subjects of a contract's topic that the contract does not declare."
         ),
     ] = False,
+    no_lint: Annotated[
+        bool, typer.Option("--no-lint", help="Also register new schemas in which `contracts lint` reports an error.")
+    ] = False,
     output: Output = Format.text,
     schemas: FolderHere = None,
 ) -> None:
     """Apply the contracts to the registry and the topics; what already matches stays untouched."""
     as_json = output is Format.json
-    servers, wanted = _plan(context.obj.settings, names or (), prune=prune, verdicts=dry_run)
+    servers, wanted = _plan(context.obj, names or (), prune=prune, verdicts=dry_run, no_lint=no_lint)
     if not dry_run:
         servers.carry_out(wanted, (lambda step: None) if as_json else report.step)
     report.plan(wanted, as_json=as_json, carried_out=not dry_run)
@@ -127,16 +130,25 @@ def _pull(configured: Settings, into: Path, topics: Sequence[str], owner: str, o
     report.pulled(pulled, into, as_json=output is Format.json)
 
 
-def _plan(configured: Settings, names: Sequence[str], *, prune: bool = False, verdicts: bool) -> tuple[Servers, Plan]:
-    from avro_data_contracts.contracts.catalog import loading
+def _plan(
+    here: Here, names: Sequence[str], *, prune: bool = False, verdicts: bool, no_lint: bool = False
+) -> tuple[Servers, Plan]:
+    from avro_data_contracts.contracts.lint import current as linter
     from avro_data_contracts.contracts.registry import plan as plans
 
-    everything = loading.load(configured.contracts_dir)
+    loaded, texts = here.current()
+    everything = loaded.whole()
     desired = everything.only(names)
-    servers = _servers(configured)
+    errors = [] if no_lint else linter.errors(loaded, texts, tuple(dict.fromkeys(names)), here.folder)
+    servers = _servers(here.settings)
     today = datetime.now(UTC).date()
     return servers, plans.make(
-        desired, servers.read(desired, verdicts=verdicts), prune=prune, today=today, among=everything
+        desired,
+        servers.read(desired, verdicts=verdicts),
+        prune=prune,
+        today=today,
+        among=everything,
+        errors=errors,
     )
 
 

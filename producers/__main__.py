@@ -72,6 +72,14 @@ def produce(
             metavar="FILE", help="With --from: write refused records to this file, not to the dead-letter topic."
         ),
     ] = None,
+    invalid: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REASON|all",
+            help="With --from sample:, send what the producer or the stream refuses for this reason, or for each "
+            "(docs/reference/sample.md).",
+        ),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="With --from: continue where an earlier run of the same files stopped.")
     ] = False,
@@ -100,12 +108,20 @@ def produce(
     sampled = given == SAMPLE
     options = FileOptions(None if sampled else given, format_, coerce or [], reject, resume)
     options.check(seed=seed)
+    if invalid is not None and not sampled:
+        raise ConfigurationError("--invalid is for samples", fix=f"give --from {SAMPLE} too")
     configured = settings.load()
     logs.configure(configured.log_format)
     contract = loading.load_one(configured.contracts_dir, contract_name)
     files = FromFiles(options, contract, configured, os.environ) if options.given else None
     api, usual = ("file", None) if files else ("sample", SAMPLES) if sampled else _source_of(contract)
-    source: Source = files.source if files else opener(api)(contract, configured)
+    source: Source
+    if invalid is not None:
+        from avro_data_contracts.producers.sources.sample.refused import RefusedSource
+
+        source, usual = RefusedSource(contract, configured, invalid), None
+    else:
+        source = files.source if files else opener(api)(contract, configured)
     order = Order(
         "" if files else seed or secrets.token_hex(8),
         _count(count, None if duration is not None else usual),
@@ -159,7 +175,7 @@ def produce(
     typer.echo(json.dumps(told, ensure_ascii=False) if as_json else reporting.text(told, report))
     if report.error is not None:
         raise report.error
-    report.check(tolerant=files is None, look=reporting.look(contract, reject))
+    report.check(tolerant=files is None, meant=invalid is not None, look=reporting.look(contract, reject))
     raise typer.Exit(_exit_code(interruption))
 
 

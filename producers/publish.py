@@ -17,6 +17,7 @@ from avro_data_contracts.producers import letters
 from avro_data_contracts.producers.checked import Checked
 from avro_data_contracts.producers.delivery import Delivered, NotDelivered, OnDelivery
 from avro_data_contracts.producers.encoding import FromJson, Record
+from avro_data_contracts.producers.raw import Raw
 from avro_data_contracts.producers.rejection import RejectedRecord as RejectedRecord
 from avro_data_contracts.producers.rejection import Rejection
 from avro_data_contracts.producers.sender import TRANSACTION_TIMEOUT_S, Sender
@@ -194,6 +195,10 @@ class Publisher:
     def send_checked(self, record: Checked) -> None:
         """As `send`, for a record of a source that has checked it."""
         self._sender.send(self._sender.ready().of_checked(record), None, None)
+
+    def send_raw(self, raw: Raw) -> None:
+        """Send a message as it is, to see what becomes of it.  Raises as `send`."""
+        self._sender.send_raw(raw)
 
     def send_and_wait(self, record: Record, *, headers: Mapping[str, bytes] | None = None) -> Delivered:
         """Send a record, wait until Kafka has acknowledged it, and return where it is.

@@ -14,6 +14,7 @@ from avro_data_contracts.producers.identity import Identity
 from avro_data_contracts.producers.interruption import Interruption, Stopped
 from avro_data_contracts.producers.keeping import Keeper
 from avro_data_contracts.producers.publish import Publisher
+from avro_data_contracts.producers.raw import Raw
 from avro_data_contracts.producers.refusals import Refusals
 from avro_data_contracts.producers.rejection import Rejection
 from avro_data_contracts.producers.sources.source import Item, Request, Source
@@ -88,11 +89,12 @@ class Report:
         """Records per second so far."""
         return self.fetched / self.seconds if self.seconds else 0.0
 
-    def check(self, *, tolerant: bool = True, look: str = "") -> None:
+    def check(self, *, tolerant: bool = True, meant: bool = False, look: str = "") -> None:
         """Raise FindingsError if a run without an error lost a record, or if every record was refused.
 
         Args:
             tolerant: False: also if any record was refused.
+            meant: the records were made to be refused.
             look: says how to see the refused records; empty for nothing.
         """
         refused = self.refused.total()
@@ -102,6 +104,8 @@ class Report:
                 where="producer",
                 fix="this is a bug in producers/; run again: a record that arrives twice is one row",
             )
+        if meant:
+            return
         reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(self.refused.items()))
         look = look and f"{look}; "
         if refused and not tolerant and self.ended != "SIGINT":
@@ -220,6 +224,9 @@ class Run:
                 outcome = outcome.written
             elif isinstance(outcome, Rejection):
                 raise outcome
+            elif isinstance(outcome, Raw):
+                self._publisher.send_raw(outcome)
+                return
             else:
                 self._publisher.send(outcome)
         except Rejection as refusal:

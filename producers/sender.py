@@ -16,6 +16,7 @@ from avro_data_contracts.contracts.registry.outbox import Outbox
 from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.producers.delivery import NotDelivered, OnDelivery
 from avro_data_contracts.producers.encoding import Encoded, Encoder, Record
+from avro_data_contracts.producers.raw import Raw
 from avro_data_contracts.producers.rejection import RejectedRecord
 from avro_data_contracts.producers.tally import Tally
 from avro_data_contracts.producers.transactions import Transactions
@@ -116,6 +117,24 @@ class Sender:
         except Exception as error:
             self.tally.not_taken(stretch)
             raise self._told(error, encoded.value) from None
+
+    def send_raw(self, raw: Raw) -> None:
+        """As `send`, for a message that nobody has checked."""
+        self.ready()
+        stretch, report = self.tally.of_record(Encoded(None, raw.value or b"", None, None), None)
+        try:
+            self.outbox.send(
+                self.topic,
+                raw.value,
+                None,
+                list(raw.headers),
+                report,
+                timestamp=raw.timestamp,
+                before=self.raise_failures,
+            )
+        except Exception as error:
+            self.tally.not_taken(stretch)
+            raise self._told(error, raw.value or b"") from None
 
     def offer(self, encoded: Encoded, headers: Mapping[str, bytes] | None, on_delivery: OnDelivery) -> bool:
         """As `send`, but never wait.  Return False when the client's queue is full."""

@@ -9,9 +9,11 @@ from datetime import date
 from avro_data_contracts.contracts.avro.nodes import Schema
 from avro_data_contracts.contracts.catalog import sharing
 from avro_data_contracts.contracts.catalog.contract import Contract, DeadLetterSpec, Subject, TopicSpec, types_of
+from avro_data_contracts.contracts.catalog.findings import Finding
 from avro_data_contracts.contracts.catalog.loading import Catalog
 from avro_data_contracts.contracts.compat.levels import check_schemas
 from avro_data_contracts.contracts.listing import few
+from avro_data_contracts.contracts.registry import linted
 from avro_data_contracts.contracts.registry.steps import (
     ApprovedBreak,
     ConfigureTopic,
@@ -98,7 +100,7 @@ class Conflict:
     Attributes:
         name: the topic or the subject.
         key: the setting of the topic that differs, as in contract.yaml; `mode` for a subject that cannot be written;
-            `schema` for one whose new version the registry would refuse.
+            `schema` for one whose new version the registry would refuse, `lint` for one with an error of lint.
     """
 
     name: str
@@ -135,7 +137,13 @@ class Plan:
 
 
 def make(
-    desired: Catalog, actual: Actual, *, prune: bool = False, today: date | None = None, among: Catalog | None = None
+    desired: Catalog,
+    actual: Actual,
+    *,
+    prune: bool = False,
+    today: date | None = None,
+    among: Catalog | None = None,
+    errors: Sequence[Finding] = (),
 ) -> Plan:
     """Make the plan from `actual` to `desired`: references first, then keys and values, then topics.
 
@@ -145,8 +153,9 @@ def make(
         prune: finally delete the subjects that the repository owns but does not declare.
         today: an approval applies up to and including its last day; with None, no approval applies.
         among: the whole repository, if `desired` is only a part of it.
+        errors: those of lint.  A schema that is registered already stays, with all of its faults.
     """
-    making = _Making(desired, actual, today)
+    making = _Making(desired, actual, today, errors)
     for subject, contract in _subjects(desired):
         making.add_subject(subject, contract)
     making.add_topics(among or desired)
@@ -163,8 +172,9 @@ def make(
 class _Making:
     """Collects the parts of a plan."""
 
-    def __init__(self, desired: Catalog, actual: Actual, today: date | None) -> None:
+    def __init__(self, desired: Catalog, actual: Actual, today: date | None, errors: Sequence[Finding]) -> None:
         self.desired = desired
+        self.errors = errors
         self.actual = actual
         self.today = today
         self.steps: list[tuple[Step, Owners]] = []
@@ -192,6 +202,8 @@ class _Making:
         new = _subject_steps(subject, contract, state, self.today)
         for step in new:
             self.add(step, users)
+            if isinstance(step, RegisterSchema) and (told := linted.against(subject, contract, self.errors)):
+                self.conflicts.append((Conflict(name, "lint", *told), users))
             if isinstance(step, RegisterSchema) and step.approved is None:
                 self.conflicts += [(one, users) for one in _refusal(step, contract, state)]
                 if state.unasked:

@@ -7,6 +7,7 @@ import json
 import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NoReturn
@@ -17,10 +18,12 @@ from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.start import dialect, odcs, samples
 from avro_data_contracts.contracts.start.files import Started
 from avro_data_contracts.contracts.start.layout import Made, Writing
+from avro_data_contracts.contracts.start.numbers import MOST_DIGITS, digits_of, fits_double
 
 _HOW = "name a FILE.jsonl, FILE.csv or FILE.yaml (of ODCS), postgresql://…?table=TABLE, or the URL of a registry"
 _ODCS = "odcs:"
-_INTEGER, _FRACTION = re.compile(r"-?(0|[1-9]\d{0,37})"), re.compile(r"-?(0|[1-9]\d{0,17})\.\d{1,18}")
+_INTEGER = re.compile(r"-?(?:0|[1-9]\d{0,37})", re.ASCII)
+_NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,99})(?:\.\d{1,99})?(?:[eE][+-]?\d{1,3})?", re.ASCII)
 
 
 def of(source: str, folder: Path, keys: Mapping[str, str]) -> Started:
@@ -34,6 +37,7 @@ def of(source: str, folder: Path, keys: Mapping[str, str]) -> Started:
         ServiceError: the database does not answer.
     """
     hints: list[str] = []
+    doubts: list[str] = []
     if source.startswith(_ODCS) or odcs.is_document(source):
         return odcs.of(Path(source.removeprefix(_ODCS)), folder, keys)
     if source.startswith(("postgresql://", "postgres://")):
@@ -47,7 +51,9 @@ def of(source: str, folder: Path, keys: Mapping[str, str]) -> Started:
             raise ConfigurationError(f"{source!r} is not a source that init knows", where="--from", fix=_HOW)
         name = samples.field_name(path.stem, ())
         try:
-            schema = samples.record(samples.type_name(path.stem), _records(path, read), samples.NAMESPACE)
+            found = _sample(path, read)
+            schema = samples.record(samples.type_name(path.stem), found.records, samples.NAMESPACE, found.doubts)
+            doubts = [f"{key}: {doubt}" for key, doubt in found.doubts.items()]
         except RecursionError:
             what, fix = "a record is nested too deeply for a schema", "leave such records out of the sample"
             raise ConfigurationError(what, where=str(path), fix=fix) from None
@@ -63,7 +69,10 @@ def of(source: str, folder: Path, keys: Mapping[str, str]) -> Started:
     if there:
         fix = "move the file that is there, or name another folder; no file is ever overwritten"
         raise ConfigurationError("the file exists already", where=(top / there[0]).as_posix(), fix=fix)
-    notes = [f"decide the namespace {samples.NAMESPACE}, and each doc that begins with TODO, before you register"]
+    notes = [
+        *doubts,
+        f"decide the namespace {samples.NAMESPACE}, and each doc that begins with TODO, before you register",
+    ]
     if not said.file:
         texts[project.FILE] = '[contracts]\nschemas = "."\n'
     return Started(
@@ -71,21 +80,29 @@ def of(source: str, folder: Path, keys: Mapping[str, str]) -> Started:
     )
 
 
-def _records(path: Path, read: Callable[[Path], list[Mapping[str, Any]]]) -> list[Mapping[str, Any]]:
+@dataclass(frozen=True)
+class _Sample:
+    """Records, and key -> what is doubtful about its values."""
+
+    records: list[Mapping[str, Any]]
+    doubts: Mapping[str, str] = field(default_factory=dict)
+
+
+def _sample(path: Path, read: Callable[[Path], _Sample]) -> _Sample:
     try:
-        records = read(path)
+        found = read(path)
     except OSError as error:
         raise ConfigurationError(
             f"cannot read: {error.strerror}", where=str(path), fix="name a file that you can read"
         ) from None
     except UnicodeDecodeError:
         raise ConfigurationError("the file is not UTF-8", where=str(path), fix="save it as UTF-8") from None
-    if not records:
+    if not found.records:
         raise ConfigurationError("the sample has no records", where=str(path), fix="name a file with some records")
-    return records
+    return found
 
 
-def _lines(path: Path) -> list[Mapping[str, Any]]:
+def _lines(path: Path) -> _Sample:
     found: list[Mapping[str, Any]] = []
     for number, line in enumerate(path.read_text(encoding="utf-8-sig").split("\n"), 1):
         if not line.strip():
@@ -99,7 +116,7 @@ def _lines(path: Path) -> list[Mapping[str, Any]]:
         if not isinstance(one, dict):
             raise _broken(path, number, "the line is not a JSON object", _one_a_line(path, number, line))
         found.append(one)
-    return found
+    return _Sample(found)
 
 
 def _one_a_line(path: Path, number: int, line: str) -> str:
@@ -130,7 +147,7 @@ def _refuse(text: str) -> NoReturn:
     raise ValueError(f"{text} is not a JSON number")
 
 
-def _rows(path: Path) -> list[Mapping[str, Any]]:
+def _rows(path: Path) -> _Sample:
     with path.open(encoding="utf-8-sig", newline="") as file:
         first = file.readline()
         file.seek(0)
@@ -146,20 +163,59 @@ def _rows(path: Path) -> list[Mapping[str, Any]]:
         if len(row) != len(head):
             raise _broken(path, number, f"the row has {len(row)} cells, and the header {len(head)}")
     columns = [_column([row[at] for _, row in rows]) for at in range(len(head))]
-    return [dict(zip(head, cells, strict=True)) for cells in zip(*columns, strict=True)] if columns else []
+    values = zip(*(one.values for one in columns), strict=True)
+    doubts = {name: one.doubt for name, one in zip(head, columns, strict=True) if one.doubt}
+    return _Sample([dict(zip(head, cells, strict=True)) for cells in values] if columns else [], doubts)
 
 
-def _column(cells: Sequence[str]) -> list[Any]:
-    """The values of a column: CSV has no types, so all of its cells decide together; an empty one is null."""
+@dataclass(frozen=True)
+class _Column:
+    """The values of a column, and what is doubtful about them."""
+
+    values: list[Any]
+    doubt: str = ""
+
+
+def _column(cells: Sequence[str]) -> _Column:
+    """CSV has no types, so all cells of a column decide together; an empty one is null."""
     there = [one for one in cells if one]
-    read: Callable[[str], Any] = str
+    read, doubt = _reading(there)
+    if read is str:
+        doubt = doubt or _words_for_nothing(there)
+    return _Column([read(one) if one else None for one in cells], doubt)
+
+
+def _reading(there: Sequence[str]) -> tuple[Callable[[str], Any], str]:
+    """What reads these cells, and what is doubtful about it."""
     if all(map(_INTEGER.fullmatch, there)):
-        read = int
-    elif all(_INTEGER.fullmatch(one) or _FRACTION.fullmatch(one) for one in there):
-        read = Decimal
-    elif all(one in ("true", "false") for one in there):
-        read = "true".__eq__
-    return [read(one) if one else None for one in cells]
+        return int, ""
+    if all(map(_NUMBER.fullmatch, there)):
+        values = [Decimal(one) for one in there]
+        if all(map(fits_double, values)) or digits_of(values).precision <= MOST_DIGITS:
+            return Decimal, ""
+        return str, f"{samples.NEITHER}: as text, each keeps its own"
+    return ("true".__eq__ if all(one in ("true", "false") for one in there) else str), ""
+
+
+def _words_for_nothing(there: Sequence[str]) -> str:
+    """What to say of a column that would have another type without words for a missing value; empty for nothing."""
+    words = samples.nothing_in(there)
+    rest = [one for one in there if one not in words]
+    if not words or not rest:
+        return ""
+    values = _column(rest).values
+    kind = samples.record("Rest", [{"it": one} for one in values])["fields"][0]["type"]
+    if kind == "string":
+        return ""
+    count = sum(one in words for one in there)
+    return (
+        f"{samples.listed(words)} in {count} of {len(there)} cells is no {_told(kind)}, as the others are: if it "
+        f"says that there is no value, empty these cells, and make this a nullable {_told(kind)}"
+    )
+
+
+def _told(kind: Any) -> str:
+    return str(kind.get("logicalType") or kind["type"]) if isinstance(kind, dict) else str(kind)
 
 
 def _broken(path: Path, line: int, what: str, fix: str = "") -> ConfigurationError:

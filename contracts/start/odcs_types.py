@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from avro_data_contracts.contracts.avro.names import fault_of
 from avro_data_contracts.contracts.avro.nodes import TAGS
-from avro_data_contracts.contracts.start import samples
+from avro_data_contracts.contracts.start import numbers, samples
 
 MICROS: Final = {"type": "long", "logicalType": "timestamp-micros"}
 LOCAL_MICROS: Final = {"type": "long", "logicalType": "local-timestamp-micros"}
@@ -164,10 +164,10 @@ class Types:
             return _of_string(options)
         if logical == "integer":
             if form == "u64":
-                return samples.decimal(20, 0)
+                return numbers.decimal(20, 0)
             if form in ("i128", "u128"):
                 self._doubt(at, f"may have 39 digits ({form}), and no store holds more than 38")
-                return samples.decimal(38, 0)
+                return numbers.decimal(38, 0)
             return _BITS.get(form, "long")
         if logical == "number":
             self._doubt(at, "says neither precision and scale nor f32 or f64, so it is a double")
@@ -188,7 +188,7 @@ def _physical(physical: str) -> tuple[str, Any]:
     if found := _DECIMAL.fullmatch(physical):
         precision, scale = int(found[1]), int(found[2] or 0)
         if 0 < precision <= 38 and scale <= precision:
-            return "number", samples.decimal(precision, scale)
+            return "number", numbers.decimal(precision, scale)
     if (found := _AVRO.fullmatch(physical)) and (kind := _OURS.get((found[1], found[2]))):
         name = found[2].removeprefix("local-").partition("-")[0]
         return ("string" if name == "uuid" else name), kind

@@ -9,7 +9,8 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from avro_data_contracts.contracts.errors import ConfigurationError, ServiceError
-from avro_data_contracts.contracts.start.samples import NAMESPACE, Guess, decimal, field, field_name, type_name
+from avro_data_contracts.contracts.start.numbers import decimal
+from avro_data_contracts.contracts.start.samples import NAMESPACE, Guess, field, field_name, type_name
 
 # Not from information_schema, which does not have the precision of an array's items.
 _COLUMNS = """

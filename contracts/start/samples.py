@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from avro_data_contracts.contracts.avro.names import fault_of, stands_for
+from avro_data_contracts.contracts.start.numbers import MOST_DIGITS, decimal, digits_of, fits_double
 
 #: A schema needs a namespace, and neither a sample nor a table has one.
 NAMESPACE = "todo"
@@ -21,6 +22,11 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.(\d{1,9}))?)?(Z|[+-]\d\d:?\d\d)?")
 _LONGS = range(-(2**63), 2**63)
+
+#: Of numbers that `numbers` has no type for.
+NEITHER = f"some numbers of the sample have more digits than a double or a decimal of {MOST_DIGITS} digits keeps"
+#: What people write where a value is missing.
+NOTHING = frozenset(("na", "n/a", "#n/a", "nan", "null", "nil", "none", "-", "--", "?", ".", "missing"))
 
 
 @dataclass(frozen=True)
@@ -31,9 +37,18 @@ class Guess:
     doubt: str = ""
 
 
-def record(name: str, records: Sequence[Mapping[str, Any]], namespace: str = "") -> dict[str, Any]:
-    """The schema of these records.  Numbers with a fraction are `Decimal`."""
-    return _Names(namespace).record(name, records)
+def record(
+    name: str,
+    records: Sequence[Mapping[str, Any]],
+    namespace: str = "",
+    doubts: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """The schema of these records.  Numbers with a fraction are `Decimal`.
+
+    Args:
+        doubts: key -> what is doubtful about its values, as the file had them.
+    """
+    return _Names(namespace).record(name, records, doubts or {})
 
 
 def type_name(words: str) -> str:
@@ -61,7 +76,7 @@ class _Names:
         self._namespace = namespace
         self._taken: set[str] = set()
 
-    def record(self, wanted: str, records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    def record(self, wanted: str, records: Sequence[Mapping[str, Any]], doubts: Mapping[str, str]) -> dict[str, Any]:
         name, number = wanted, 2
         while name in self._taken:
             name, number = f"{wanted}{number}", number + 1
@@ -73,7 +88,8 @@ class _Names:
         fields: dict[str, dict[str, Any]] = {}
         for free, key in names.items():
             values = [one.get(key) for one in records]
-            fields[free] = field(free, self._guess(name, key, values), None in values, _renamed(free, key, names))
+            note = "; ".join(one for one in (_renamed(free, key, names), doubts.get(key)) if one)
+            fields[free] = field(free, self._guess(name, key, values), None in values, note)
         head = {"type": "record", "name": name}
         if is_root and self._namespace:
             head["namespace"] = self._namespace
@@ -89,11 +105,15 @@ class _Names:
         guesses = [self._of_group(around, key, group, some) for group, some in groups.items()]
         if len(guesses) == 1:
             return guesses[0]
-        return Guess([one.type for one in guesses], f"the sample has {' and '.join(groups)} here")
+        doubt = f"the sample has {' and '.join(groups)} here"
+        words = nothing_in(groups.get("texts", ()))
+        if words and len(words) == len(set(groups["texts"])):
+            doubt += f"; if {listed(words)} says that there is no value, send null for it, and take string out"
+        return Guess([one.type for one in guesses], doubt)
 
     def _of_group(self, around: str, key: str, group: str, values: Sequence[Any]) -> Guess:
         if group == "objects":
-            return Guess(self.record(f"{around}{type_name(key)}", values))
+            return Guess(self.record(f"{around}{type_name(key)}", values, {}))
         if group == "lists":
             items = [item for one in values for item in one]
             inner = self._guess(around, key, items)
@@ -129,9 +149,14 @@ def optional(type_: Any) -> list[Any]:
     return ["null", *type_] if isinstance(type_, list) else ["null", type_]
 
 
-def decimal(precision: int, scale: int) -> dict[str, Any]:
-    """A decimal, as bytes."""
-    return {"type": "bytes", "logicalType": "decimal", "precision": precision, "scale": scale}
+def nothing_in(texts: Iterable[str]) -> list[str]:
+    """Those that people write where a value is missing, each once."""
+    return [one for one in dict.fromkeys(texts) if one.strip().lower() in NOTHING]
+
+
+def listed(words: Sequence[str]) -> str:
+    """`'NA' or '-'`."""
+    return " or ".join(map(repr, words))
 
 
 def _group(value: Any) -> str:
@@ -150,14 +175,17 @@ def _number(values: Sequence[int | Decimal]) -> Guess:
             return Guess("long")
         digits = max(len(str(abs(one))) for one in values)
         return Guess(decimal(digits, 0), f"{digits} digits are the most in the sample; allow as many as can come")
-    exact = [Decimal(one).as_tuple() for one in values]
-    scales = {-one.exponent for one in exact if isinstance(one.exponent, int)}
-    if len(scales) > 1 or min(scales) < 1:
+    found = digits_of(values)
+    most = f"{found.precision} digits, {found.scale} of them after the point, are the most in the sample"
+    if found.precision <= MOST_DIGITS and found.same_scale:
+        return Guess(decimal(found.precision, found.scale), f"{most}; double for measurements")
+    longer = next((one for one in values if not fits_double(one)), None)
+    if longer is None:
         return Guess("double")
-    scale = scales.pop()
-    digits = max(scale, *(len(one.digits) for one in exact))
-    doubt = f"{digits} digits, {scale} of them after the point, are the most in the sample; double for measurements"
-    return Guess(decimal(digits, scale), doubt)
+    if found.precision <= MOST_DIGITS:
+        doubt = f"{most}, and a double would lose some of them; for a double, send fewer digits"
+        return Guess(decimal(found.precision, found.scale), doubt)
+    return Guess("double", f"{NEITHER}: send fewer digits, or the numbers as text, and make this a string")
 
 
 def _text(values: Sequence[str]) -> Guess:

@@ -275,6 +275,22 @@ def test_postgres_shows_rows_only_to_the_stream_role(secure: Secure) -> None:
             psycopg.connect(dsn, connect_timeout=15, **changes)
 
 
+def test_tail_decodes_records_and_dead_letters_as_the_stream_role_only(secure: Secure) -> None:
+    words = ("streaming", "tail", "--json", "--from", "begin")
+    shown = [json.loads(line) for line in secure.step("stream", *words, TOPIC).splitlines()]
+    ids = [one["value"]["id"] for one in shown if one["value"] is not None]
+    assert sorted(ids) == sorted(one["key"]["id"] for one in shown if one["key"] is not None)
+    assert len(set(ids)) == 200
+    assert {one["value"]["email"] for one in shown if one["value"] is not None} == {"***"}
+    assert [one["value_undecoded"]["reason"] for one in shown if one["value"] is None] == ["BAD_MAGIC"]
+    letters = [json.loads(line) for line in secure.step("stream", *words, f"{TOPIC}.dlq").splitlines()]
+    assert [one["rejected"]["reason"] for one in letters] == ["BAD_MAGIC"]
+    refused = secure.run("producer", *words, TOPIC, KAFKA_MAX_BLOCK_MS="5000")
+    assert refused.returncode == 3, refused.stderr
+    assert "uthoriz" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
 def test_only_the_replay_role_can_replay_dead_letters(secure: Secure) -> None:
     refused = secure.run("stream", "streaming", "dlq", "replay", KAFKA_MAX_BLOCK_MS="15000")
     assert refused.returncode == 3, refused.stderr

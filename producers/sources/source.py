@@ -13,12 +13,13 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.producers.checked import Checked
+from avro_data_contracts.producers.raw import Raw
 from avro_data_contracts.producers.rejection import Rejection
 
 #: Field names and values of a record.
 Record = dict[str, Any]
 #: What an item becomes.
-Outcome = Record | Checked | Rejection
+Outcome = Record | Checked | Raw | Rejection
 #: Makes a record of a value; raises Rejection.
 Convert = Callable[[object], Record | Checked]
 

@@ -19,6 +19,9 @@ from avro_data_contracts.contracts.sample.messages import Message, WrittenWith, 
 from avro_data_contracts.contracts.sample.versions import of as versions_of
 from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.producers.publish import Publisher, RejectedRecord
+from avro_data_contracts.producers.raw import Raw
+from avro_data_contracts.producers.sources.sample.refused import RefusedSource
+from avro_data_contracts.producers.sources.source import Request
 from avro_data_contracts.streaming.inspection.reconcile import reconcile
 from contracts_tests.fixtures.clone import CLONE
 from contracts_tests.fixtures.pipeline import Pipeline, made
@@ -69,22 +72,32 @@ def test_samples_are_stored_and_refusals_have_their_reason(ruled: Pipeline) -> N
         publisher.send(one)
 
     invalid, chance = Invalid(contract), Chance(3)
+    # The one schema that no contract registers.
+    odd = invalid.of("INCOMPATIBLE_SCHEMA", chance).message
+    assert odd is not None
+    assert odd.written_with is not None
+    id_of(ruled, odd.written_with)
+    source = RefusedSource(contract, ruled.settings, "all")
+    seen: list[str] = []
     expected: Counter[str] = Counter()
     own = WrittenWith(contract.value.name)
-    for reason in invalid.reasons:
-        refusal = invalid.of(reason, chance)
-        if refusal.message is None:
-            with pytest.raises(RejectedRecord) as caught:
-                publisher.send(refusal.record)
-            assert caught.value.reason == reason
-            if reason.startswith(OF_BOTH):
-                send(ruled, Message(body(contract.value.schema, refusal.record), own))
-                expected[reason] += 1
-        else:
-            send(ruled, refusal.message)
+    for item in source.items(Request("3")):
+        reason = source.position.rpartition(", ")[2]
+        seen.append(reason)
+        if isinstance(item.outcome, Raw):
+            publisher.send_raw(item.outcome)
             expected[reason] += 1
+            continue
+        with pytest.raises(RejectedRecord) as caught:
+            publisher.send(item.outcome)  # type: ignore[arg-type]
+        assert caught.value.reason == reason
+        if reason.startswith(OF_BOTH):
+            send(ruled, Message(body(contract.value.schema, item.outcome), own))
+            expected[reason] += 1
+    assert seen == list(invalid.reasons)
     publisher.flush()
-    assert publisher.produced == RECORDS
+    raw = sum(expected.values()) - sum(reason.startswith(OF_BOTH) for reason in expected)
+    assert publisher.produced == RECORDS + raw
 
     ruled.stream()
 

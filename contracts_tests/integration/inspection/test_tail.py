@@ -18,9 +18,11 @@ from confluent_kafka.admin import AdminClient
 
 from avro_data_contracts.contracts import settings
 from avro_data_contracts.contracts.catalog import dead_letter, loading
+from avro_data_contracts.contracts.registry.client import Registry
 from avro_data_contracts.producers.publish import Publisher, RejectedRecord
 from contracts_tests.fixtures.clone import CLONE
 from contracts_tests.fixtures.command import Done, run_program
+from contracts_tests.fixtures.confluent import Confluent
 from contracts_tests.fixtures.stack import RunningStack
 
 KEY = {"type": "record", "name": "OrderKey", "namespace": "shop", "fields": [{"name": "id", "type": "string"}]}
@@ -37,13 +39,13 @@ PAID = {"type": "record", "name": "Paid", "namespace": "shop", "fields": [{"name
 class Orders:
     """Two contracts of one topic, `placed` with the id in front and `paid` with it in headers."""
 
-    def __init__(self, stack: RunningStack, folder: Path) -> None:
+    def __init__(self, stack: RunningStack, folder: Path, **changes: str) -> None:
         self.topic = f"tail_{uuid.uuid4().hex[:12]}"
         self.schemas = folder / "schemas"
         common = {"topic": self.topic, "owner": "shop", "compatibility": "BACKWARD", "subject_strategy": "RecordName"}
         self._write("placed", PLACED, {**common, "key": "key.avsc", "kafka": {"partitions": 2}})
         self._write("paid", PAID, {**common, "producer": {"schema_id": "header"}})
-        self.environment = {**stack.environment, "CONTRACTS_DIR": str(self.schemas)}
+        self.environment = {**stack.environment, "CONTRACTS_DIR": str(self.schemas), **changes}
         self.settings = settings.load(
             contracts_dir=self.schemas,
             kafka_bootstrap_servers=self.environment["KAFKA_BOOTSTRAP_SERVERS"],
@@ -152,7 +154,10 @@ def test_tag_of_any_version_masks_what_the_others_wrote(orders: Orders) -> None:
     renamed = {**PLACED, "fields": [PLACED["fields"][0], mail, PLACED["fields"][2]]}
     path = orders.schemas / "placed" / "value.avsc"
     path.write_text(json.dumps({**renamed, "namespace": json.loads(path.read_text())["namespace"]}))
-    done = orders.run("contracts", "register")
+    refused = orders.run("contracts", "register")
+    assert refused.returncode == 1
+    assert "PII_TAG mail" in " ".join((refused.stdout + refused.stderr).split())
+    done = orders.run("contracts", "register", "--no-lint")
     assert done.returncode == 0, done.stderr
     orders.send("placed", {"id": "o2", "mail": "c@d.e", "total": placed(2)["total"]})
     found = by_id(orders.tail("placed", "--from", "begin"))
@@ -175,6 +180,21 @@ def test_place_to_begin_is_an_offset_or_a_time(orders: Orders) -> None:
     assert orders.tail(orders.topic, "--from", found[0]["time"])[-1]["offset"] == 4
     assert orders.tail(orders.topic, "--from", "2100-01-01") == []
     assert orders.run("streaming", "tail", orders.topic, "--from", "yesterday").returncode == 2
+
+
+def test_guid_in_a_header_is_decoded(stack: RunningStack, confluent: Confluent, tmp_path: Path) -> None:
+    made = Orders(stack, tmp_path, SCHEMA_REGISTRY_URL=confluent.url)
+    done = made.run("contracts", "register")
+    assert done.returncode == 0, done.stderr
+    made.send("paid", {"id": "o1"}, {"id": "o2"})
+    found = made.tail(made.topic, "--from", "begin")
+    [registered] = Registry(confluent.url).all_of(loading.load_one(made.schemas, "paid").value.name)
+    guid = confluent.guid_of(registered.schema_id)
+    told = sorted((one["value"]["id"], one["schema"], one["version"], one["contract"]) for one in found)
+    assert told == [("o1", guid, 1, "paid"), ("o2", guid, 1, "paid")]
+    made.environment["SCHEMA_REGISTRY_URL"] = stack.environment["SCHEMA_REGISTRY_URL"]
+    unknown = made.tail(made.topic, "--from", "begin")
+    assert [one["value_undecoded"]["reason"] for one in unknown] == ["NO_GUID_ENDPOINT"] * 2
 
 
 def test_undecodable_record_has_its_reason(orders: Orders) -> None:

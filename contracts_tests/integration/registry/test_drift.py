@@ -132,8 +132,10 @@ def test_refused_deletion_reports_completed_and_open_steps(repository: Repositor
     """Another subject references the key: the registry refuses to delete it after registering the value."""
     repository.registered()
     body = {
-        "schema": json.dumps({"type": "record", "name": "Uses", "fields": [{"name": "k", "type": "Key"}]}),
-        "references": [{"name": "Key", "subject": f"{repository.topic}-key", "version": 1}],
+        "schema": json.dumps(
+            {"type": "record", "name": "Uses", "fields": [{"name": "k", "type": f"{repository.topic}.Key"}]}
+        ),
+        "references": [{"name": f"{repository.topic}.Key", "subject": f"{repository.topic}-key", "version": 1}],
     }
     repository.rest("POST", f"/subjects/{repository.topic}x-value/versions", body)
     repository.write(key=None)

@@ -39,7 +39,7 @@ def write(folder: Path, topic: str, fields: dict[str, object], level: str, parti
         "kafka": {"partitions": partitions, "config": {"retention.ms": retention}},
     }
     (folder / "one" / "contract.yaml").write_text(yaml.safe_dump(contract))
-    shared = {"type": "enum", "name": f"types_{topic}.Shared", "symbols": ["X"]}
+    shared = {"type": "enum", "name": f"types_{topic}.Shared", "symbols": ["X"], "default": "X"}
     (folder / "shared.avsc").write_text(json.dumps(shared))
     text = json.dumps([{"name": name, "type": kind} for name, kind in fields.items()])
     text = text.replace("types.Shared", f"types_{topic}.Shared")

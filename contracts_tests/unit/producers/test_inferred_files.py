@@ -17,6 +17,7 @@ from avro_data_contracts.contracts.avro import parsing
 from avro_data_contracts.contracts.avro.names import stands_for
 from avro_data_contracts.contracts.errors import ContractsError
 from avro_data_contracts.contracts.start import inferred
+from avro_data_contracts.producers.checked import Checked
 from avro_data_contracts.producers.rejection import Rejection
 from avro_data_contracts.producers.sources.file.source import FileSource
 from avro_data_contracts.producers.sources.source import Request
@@ -51,6 +52,35 @@ def test_what_init_has_read_the_producer_reads(ending: str, header: list[str], d
         assert all(isinstance(one, Rejection) for one in outcomes)
     else:
         assert [set(one) for one in outcomes] == [set(fields)] * len(rows)
+
+
+NUMBERS = st.one_of(
+    st.integers(-(10**20), 10**20).map(str),
+    st.decimals(-(10**6), 10**6, places=2).map(lambda one: f"{one:f}"),
+    st.floats(allow_nan=False, allow_infinity=False).map(lambda one: repr(one).replace("e+", "e")),
+    st.from_regex(r"-?(0|[1-9][0-9]{0,20})\.[0-9]{1,25}", fullmatch=True),
+    st.from_regex(r"[1-9](\.[0-9]{1,3})?[eE]-?[0-9]{1,3}", fullmatch=True),
+)
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+@given(rows=st.lists(NUMBERS, min_size=1, max_size=4))
+def test_every_number_that_init_has_read_the_producer_takes_or_its_field_says_why_not(
+    ending: str, rows: list[str]
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, f"sample.{ending}")
+        lines = ["x", *rows] if ending == "csv" else [f'{{"x": {one}}}' for one in rows]
+        path.write_text("\n".join(lines))
+        made = inferred.of(str(path), Path(folder), {})
+        [text] = [content for name, content in made.files.items() if name.endswith(".avsc")]
+        source = FileSource(str(path), parsing.parse(text), final=True)
+        outcomes = [item.outcome for item in source.items(Request(""))]
+        [field] = json.loads(text)["fields"]
+    refused = [one for one in outcomes if not isinstance(one, Checked)]
+    assert len(outcomes) == len(rows)
+    # CSV has only texts, so a string keeps what no number can.
+    assert not refused or (ending == "jsonl" and "more digits than a double" in field["doc"]), (field, rows)
 
 
 @pytest.mark.parametrize(

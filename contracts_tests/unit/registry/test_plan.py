@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from avro_data_contracts.contracts.avro import parsing
 from avro_data_contracts.contracts.catalog import loading
 from avro_data_contracts.contracts.catalog.earlier import Earlier
+from avro_data_contracts.contracts.catalog.findings import Finding, Severity
 from avro_data_contracts.contracts.catalog.loading import Catalog
 from avro_data_contracts.contracts.catalog.places import Texts
 from avro_data_contracts.contracts.check import run
@@ -53,6 +54,40 @@ def test_matching_state_needs_no_steps() -> None:
     made = plan.make(desired(), actual())
     assert made.steps == made.notes == made.conflicts == ()
     assert made.unchanged == ("shop.Address", "orders-value", "orders", "orders.dlq")
+
+
+def lint_error(subject: str, contract: str = "orders", path: str = "id") -> Finding:
+    return Finding("FIELD_NAME", Severity.error, "odd", "rename it", contract=contract, subject=subject, path=path)
+
+
+@pytest.mark.parametrize(
+    ("error", "held"),
+    [
+        (lint_error("orders-value"), {"shop.Address": True, "orders-value": True, "orders": True}),
+        # About the contract, such as its tables.  Nothing else needs the shared type.
+        (lint_error(""), {"shop.Address": True, "orders-value": True, "orders": True}),
+        # What the shared type holds up, the contract that uses it is held up by.
+        (lint_error("shop.Address", ""), {"shop.Address": True, "orders-value": True, "orders": True}),
+        (lint_error("", "payments"), {"shop.Address": False, "orders-value": False, "orders": False}),
+        (lint_error("other-value"), {"shop.Address": False, "orders-value": False, "orders": False}),
+    ],
+)
+def test_error_of_lint_holds_the_contract_of_a_new_schema(error: Finding, held: dict[str, bool]) -> None:
+    new = actual(address=SubjectState(), value=SubjectState(), topic=None)
+    made = plan.make(desired(), new, errors=[error])
+    stuck = {name_of(step) for step in made.held}
+    assert {name: name in stuck for name in held} == held
+    assert len(made.conflicts) == any(held.values())
+    for conflict in made.conflicts:
+        assert (conflict.key, "FIELD_NAME id" in conflict.what, "--no-lint" in conflict.fix) == ("lint", True, True)
+
+
+@pytest.mark.parametrize("subject", ["orders-value", "", "shop.Address"])
+def test_error_of_lint_says_nothing_against_what_is_registered(subject: str) -> None:
+    errors = [lint_error(subject, "" if subject == "shop.Address" else "orders")]
+    level = plan.make(desired(), actual(value=SubjectState("NONE", (1,), 1)), errors=errors)
+    assert kinds(level) == [(SetLevel, "orders-value")]
+    assert level.conflicts == ()
 
 
 def test_existing_subject_gets_its_level_before_the_new_version() -> None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from avro_data_contracts.contracts.avro import parsing
-from avro_data_contracts.contracts.start import postgres, samples
+from avro_data_contracts.contracts.start import numbers, postgres, samples
 from contracts_tests.fixtures.command import run_contracts
 
 DATE = {"type": "int", "logicalType": "date"}
@@ -46,9 +46,9 @@ def inferred(top: Path, name: str, text: str) -> dict[str, Any]:
     [
         (["1", "2"], "long", ""),
         (["1", "2.5", "2.25"], "double", ""),
-        (["12.50", "3.75"], samples.decimal(4, 2), "4 digits"),
-        (["0.05"], samples.decimal(2, 2), "2 digits"),
-        ([str(2**63)], samples.decimal(19, 0), "19 digits"),
+        (["12.50", "3.75"], numbers.decimal(4, 2), "4 digits"),
+        (["0.05"], numbers.decimal(2, 2), "2 digits"),
+        ([str(2**63)], numbers.decimal(19, 0), "19 digits"),
         (["1e3"], "double", ""),
         (["true", "false"], "boolean", ""),
         (['"2026-01-31"'], DATE, ""),
@@ -62,6 +62,10 @@ def inferred(top: Path, name: str, text: str) -> dict[str, Any]:
         (["1", "null"], ["null", "long"], ""),
         (["null"], ["null", "string"], "only null"),
         (["1", '"a"'], ["long", "string"], "numbers and texts"),
+        (["1", '"N/A"', '"-"'], ["long", "string"], "'N/A' or '-'"),
+        (["0.12345678901234567", "2.5"], numbers.decimal(18, 17), "a double would lose"),
+        (["123456789012345678.5", "0.123456789012345678901"], "double", "more digits than a double or a decimal"),
+        (["1e400"], "double", "more digits than a double or a decimal"),
         (["[]"], {"type": "array", "items": "string"}, "empty lists"),
         (["[1]", "[null]"], {"type": "array", "items": ["null", "long"]}, ""),
         (['["A"]'], {"type": "array", "items": "string"}, ""),
@@ -81,16 +85,45 @@ def test_type_of_json_values(values: list[str], kind: Any, doubt: str, top: Path
         (["1", "22"], "long"),
         (["007", "12"], "string"),
         (["1.5", "2.25"], "double"),
-        (["1.50", "2.25"], samples.decimal(3, 2)),
+        (["1.50", "2.25"], numbers.decimal(3, 2)),
         (["1", ""], ["null", "long"]),
         (["1", "a"], "string"),
         (["true", "false"], "boolean"),
         (["2026-01-31"], DATE),
+        (["1e-5", "3"], "double"),
+        (["0.12345678901234567", "2.5"], numbers.decimal(18, 17)),
+        ([f"0.{'3' * 38}", "2.5"], "string"),
+        (["1e400", "2.5"], "string"),
     ],
 )
 def test_type_of_csv_cells(cells: list[str], kind: Any, top: Path) -> None:
     text = "\n".join(["a,x", *(f"z,{one}" for one in cells)])
     assert inferred(top, "events.csv", text)["x"]["type"] == kind
+
+
+@pytest.mark.parametrize(
+    ("cells", "told"),
+    [
+        (["1", "NA", "", "2"], "'NA' in 1 of 3 cells is no long"),
+        (["1.25", "NULL", "null", "2"], "'NULL' or 'null' in 2 of 4 cells is no double"),
+        (["1.5", "-"], "'-' in 1 of 2 cells is no decimal"),
+        (["2026-01-31", "?"], "'?' in 1 of 2 cells is no date"),
+        (["true", "n/a"], "'n/a' in 1 of 2 cells is no boolean"),
+        (["AT", "NA"], ""),
+        (["NA", "NA"], ""),
+        (["1", "unknown place"], ""),
+    ],
+)
+def test_word_for_nothing_is_told_with_what_to_do(cells: list[str], told: str, top: Path) -> None:
+    """NA is also Namibia: in a column of texts it stays what it is."""
+    (top / "events.csv").write_text("\n".join(["a,x", *(f"z,{one}" for one in cells)]))
+    done = run_contracts("init", "--from", "events.csv")
+    field = json.loads((top / "events.avsc").read_text())["fields"][1]
+    assert field["type"] in ("string", ["null", "string"])
+    assert field.get("doc", "").startswith(f"TODO: {told}" if told else "")
+    assert bool(told) == ("doc" in field)
+    for shown in (field.get("doc", ""), done.stdout):
+        assert ("empty these cells, and make this a nullable" in " ".join(shown.split())) == bool(told)
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
@@ -181,7 +214,7 @@ def test_schema_of_any_sample_is_valid_and_the_same_each_time(records: list[dict
 @pytest.mark.parametrize(
     ("column", "kind", "doubt"),
     [
-        ("numeric(12,2)", samples.decimal(12, 2), ""),
+        ("numeric(12,2)", numbers.decimal(12, 2), ""),
         ("numeric", "string", "numeric"),
         ("numeric(2,-3)", "string", "numeric"),
         ("numeric(2,5)", "string", "numeric"),
@@ -196,7 +229,7 @@ def test_schema_of_any_sample_is_valid_and_the_same_each_time(records: list[dict
         ("jsonb", "string", "jsonb"),
         ("interval", "string", "interval"),
         ("integer[]", {"type": "array", "items": ["null", "int"]}, ""),
-        ("numeric(5,1)[]", {"type": "array", "items": ["null", samples.decimal(5, 1)]}, ""),
+        ("numeric(5,1)[]", {"type": "array", "items": ["null", numbers.decimal(5, 1)]}, ""),
         ("mood[]", {"type": "array", "items": ["null", "string"]}, "mood"),
     ],
 )
