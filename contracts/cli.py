@@ -37,6 +37,7 @@ from avro_data_contracts.contracts.options import (
 app = typer.Typer(
     name="contracts",
     help="Avro data contracts: register them, and see what a change does to everything downstream.",
+    epilog="`contracts docs PAGE` prints the pages that are named here, such as docs/reference/lint.md.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -90,6 +91,22 @@ def init(
     if not dry_run:
         starts.write(started)
     report.started(started, as_json=output is Format.json, dry_run=dry_run)
+
+
+@app.command()
+def docs(
+    page: Annotated[
+        str | None, typer.Argument(metavar="PAGE", help="The page, e.g. docs/reference/lint.md. Default: all titles.")
+    ] = None,
+) -> None:
+    """Print a page of the documentation, as messages and help name it."""
+    from avro_data_contracts.contracts import pages
+
+    if page is not None:
+        report.page(pages.text(page))
+    else:
+        width = max(map(len, pages.names()), default=0) + 2
+        report.lines(f"{name:{width}}{pages.title(name)}" for name in pages.names())
 
 
 @app.command()

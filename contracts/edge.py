@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-from avro_data_contracts.contracts import __version__, interrupts
+from avro_data_contracts.contracts import __version__, interrupts, pages
 from avro_data_contracts.contracts.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_OK, ContractsError
 
 
@@ -21,6 +21,8 @@ def run(main: Callable[[], int | None]) -> NoReturn:
             code = main() or 0
     except ContractsError as error:
         _say(f"error: {error}")
+        for hint in pages.hints(str(error)):
+            _say(f"  read: {hint}")
         code = error.exit_code
     except KeyboardInterrupt:
         _say("interrupted")

@@ -149,6 +149,17 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
+def page(markdown: str) -> None:
+    """Print a page: laid out in a terminal, as it is in a pipe."""
+    out = console()
+    if not out.is_terminal:
+        text(markdown)
+        return
+    from rich.markdown import Markdown  # loads a parser: only where a page is shown
+
+    out.print(Markdown(markdown))
+
+
 def text(lines: str) -> None:
     """Print text unchanged: DDL, a file."""
     sys.stdout.write(lines if lines.endswith("\n") else lines + "\n")

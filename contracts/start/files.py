@@ -158,7 +158,7 @@ def _findings(files: Folder, top: Path, below: str, said: Project) -> tuple[Find
 
 def _toml(below: str, keys: Mapping[str, str], ignored: Sequence[str], baseline: bool) -> str:
     lines = [
-        "# Written by `contracts init`.  All keys: docs/reference/contract.md#contractstoml",
+        "# Written by `contracts init`.  All keys: contracts docs reference/contract",
         "[contracts]",
         f"schemas = {json.dumps(below or '.', ensure_ascii=False)}",
         *(f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in keys.items()),

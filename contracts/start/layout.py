@@ -93,7 +93,7 @@ class Writing:
             more: further lines.
         """
         keys = (f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in self.keys.items())
-        head = f"# Written by `contracts init` for {of}.  All keys: docs/reference/contract.md"
+        head = f"# Written by `contracts init` for {of}.  All keys: contracts docs reference/contract"
         return "\n".join([head, f"topic: {topic}  # a guess: {why}", *keys, *more]) + "\n"
 
     def files(self, made: tuple[Made, ...]) -> dict[str, str]:

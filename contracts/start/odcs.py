@@ -33,7 +33,7 @@ _SAFE: Final = re.compile(r"(?!\.)[\w.-]+(/(?!\.)[\w.-]+)*")
 _NO_TOPIC, _NO_FIELD = re.compile(r"[^a-zA-Z0-9._-]"), re.compile(r"[^a-zA-Z0-9_]")
 _UNITS: Final = {"d": 86_400_000, "day": 86_400_000, "days": 86_400_000, "h": 3_600_000, "hours": 3_600_000}
 _LONGEST_DAYS: Final = 100_000_000
-_HEAD: Final = "# Written by `contracts init` from {}.  All keys: docs/reference/contract.md\n"
+_HEAD: Final = "# Written by `contracts init` from {}.  All keys: contracts docs reference/contract\n"
 
 
 @dataclass

@@ -39,6 +39,32 @@ def test_twelve_packages_are_enough_for_the_command(environment: Environment, tm
         assert re.fullmatch(r"contracts \d+\.\d+\.\d+\n", done.stdout), done.stderr
 
 
+def test_pages_that_messages_name_are_in_the_wheel(environment: Environment, tmp_path: Path) -> None:
+    listed = environment.contracts("docs", cwd=tmp_path).stdout.splitlines()
+    pages = {path.relative_to(CLONE / "docs").with_suffix("").as_posix() for path in (CLONE / "docs").rglob("*.md")}
+    assert {line.split()[0] for line in listed} == pages
+    for given in ("reference/lint", "docs/reference/lint.md", "docs/reference/lint.md#pii_tag", "lint"):
+        shown = environment.contracts("docs", given, cwd=tmp_path)
+        assert shown.stdout == (CLONE / "docs/reference/lint.md").read_text(encoding="utf-8"), shown.stderr
+    unknown = environment.contracts("docs", "lintt", cwd=tmp_path)
+    assert (unknown.returncode, "fix: write lint" in unknown.stderr) == (2, True)
+
+
+def test_error_says_how_to_read_the_pages_that_it_names(environment: Environment, tmp_path: Path) -> None:
+    folder = tmp_path / "schemas/orders"
+    folder.mkdir(parents=True)
+    fields = [{"name": "id", "type": "string"}]
+    value = {"type": "record", "name": "Order", "namespace": "shop", "fields": fields}
+    (folder / "value.avsc").write_text(json.dumps(value))
+    (folder / "contract.yaml").write_text("topic: orders\nowner: shop\ncompatibility: BACKWARD\n")
+    done = environment.run("-m", "avro_data_contracts.producers", "--contract", "orders", cwd=tmp_path)
+    assert done.returncode == 2
+    hints = [line.removeprefix("  read: contracts docs ") for line in done.stderr.splitlines() if "  read: " in line]
+    assert hints == ["reference/sources", "how-to/publisher"]
+    for hint in hints:
+        assert environment.contracts("docs", hint, cwd=tmp_path).returncode == 0
+
+
 def test_extras_have_the_documented_names(environment: Environment) -> None:
     extras = set(re.findall(r"^Provides-Extra: (\S+)$", environment.facts, flags=re.MULTILINE))
     assert extras == {
