@@ -21,11 +21,13 @@ from hypothesis import strategies as st
 from pyarrow import parquet as pq
 
 from avro_data_contracts.contracts.errors import ConfigurationError, ContractsError, FindingsError, ServiceError
+from avro_data_contracts.producers.checked import Checked
 from avro_data_contracts.producers.rejection import Rejection
 from avro_data_contracts.producers.sources.file import streams
 from avro_data_contracts.producers.sources.file.lines import LONGEST
 from avro_data_contracts.producers.sources.file.source import FileSource
 from avro_data_contracts.producers.sources.source import Request
+from avro_data_contracts.producers.strict import compile_record
 from contracts_tests.fixtures.bodies import record_schema
 from contracts_tests.fixtures.clone import CLONE
 
@@ -37,6 +39,7 @@ else:
 SCHEMA = record_schema(
     [{"name": "id", "type": "long"}, {"name": "name", "type": ["null", "string"], "default": None}]
 )[1]
+STRICT = compile_record(SCHEMA)
 GOOD = b'{"id": 1, "name": "\xc5\x81\xc3\xb3d\xc5\xba"}'
 GIVES = {"id": 1, "name": "Łódź"}
 
@@ -46,8 +49,16 @@ def source(path: Path | str, **options: Any) -> FileSource:
 
 
 def read(path: Path | str, **options: Any) -> list[tuple[str, Any]]:
-    """Return the position of each record, and the record or the reason of its rejection."""
-    return list(items(source(path, **options)))
+    """Return the position of each record, and the record or the reason of its rejection.
+
+    Of a file, records that are checked in one go have the same.
+    """
+    found = list(items(source(path, **options)))
+    if str(path) != "-":
+        checked = list(items(source(path, final=True, **options)))
+        as_written = [(at, one if isinstance(one, str) else STRICT(one)) for at, one in found]
+        assert [(at, one.written if isinstance(one, Checked) else one) for at, one in checked] == as_written
+    return found
 
 
 def items(one: FileSource) -> Iterator[tuple[str, Any]]:
@@ -175,9 +186,15 @@ def test_bad_line_is_rejected_and_the_others_are_read(
     assert found[1][1].given == line
 
 
-def test_two_to_the_63_is_rejected_by_the_serializer(file: Callable[..., Path]) -> None:
-    """The range is for `producers.strict`, which has the last word; see the integration test."""
-    assert read(file(b'{"id": 9223372036854775808}'))[0][1] == {"id": 2**63}
+def test_two_to_the_63_is_rejected_with_its_line_and_field(file: Callable[..., Path]) -> None:
+    path = file(b'{"id": 9223372036854775807}\n{"id": 9223372036854775808}\n')
+    one = source(path, final=True)
+    found = [(one.position, item.outcome) for item in one.items(Request(""))]
+    assert isinstance(found[0][1], Checked)
+    place, refusal = found[1]
+    assert isinstance(refusal, Rejection)
+    assert (place, refusal.reason, refusal.field) == (f"{path}, line 2", "INVALID_RECORD", "id")
+    assert "does not fit into 64 bits" in refusal.what
 
 
 @pytest.mark.parametrize(
