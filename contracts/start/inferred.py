@@ -54,6 +54,8 @@ def of(source: str, folder: Path, keys: Mapping[str, str]) -> Started:
             found = _sample(path, read)
             schema = samples.record(samples.type_name(path.stem), found.records, samples.NAMESPACE, found.doubts)
             doubts = [f"{key}: {doubt}" for key, doubt in found.doubts.items()]
+            if any("empty these cells" in one for one in doubts):
+                doubts.append("`contracts docs tutorial/own-data` has a command that empties such cells")
         except RecursionError:
             what, fix = "a record is nested too deeply for a schema", "leave such records out of the sample"
             raise ConfigurationError(what, where=str(path), fix=fix) from None
