@@ -38,6 +38,7 @@ from avro_data_contracts.contracts.catalog.choices import (
     SubjectStrategy,
     Tombstones,
 )
+from avro_data_contracts.contracts.masks.spec import MaskSpec
 from avro_data_contracts.contracts.quality.rules import Rule, RuleSpec
 from avro_data_contracts.contracts.sources.known import model_of
 from avro_data_contracts.contracts.sources.spec import SourceSpec
@@ -232,6 +233,7 @@ class ContractSpec(Spec):
     tombstones: Tombstones = Tombstones.reject
     envelope: Envelope | None = None
     rules: list[RuleSpec] = Field(default_factory=list)
+    masks: list[MaskSpec] = Field(default_factory=list)
     consumers: list[ConsumerSpec] = Field(default_factory=list)
     lint: dict[str, Annotated[list[LintSpec], BeforeValidator(_as_list)]] = Field(default_factory=dict)
     approvals: list[ApprovalSpec] = Field(default_factory=list)

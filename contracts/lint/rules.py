@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from avro_data_contracts.contracts.catalog.findings import Severity
-from avro_data_contracts.contracts.lint import consumers, envelopes, names, tables, types, views
+from avro_data_contracts.contracts.lint import consumers, envelopes, masks, names, tables, types, views
 from avro_data_contracts.contracts.lint.scope import Example, Rule
 
 _ERROR, _WARNING = Severity.error, Severity.warning
@@ -116,6 +116,16 @@ RULES: Final[tuple[Rule, ...]] = (
         _field('{"name": "email", "type": "string", "doc": "Where the receipt goes."}'),
         _field('{"name": "email", "type": "string", "doc": "Where the receipt goes.", "confluent:tags": ["PII"]}'),
         names.personal_untagged, style=True,
+    ),
+    Rule(
+        "PII_UNMASKED", _WARNING,
+        "No store has personal data as it is. The rule is off until `contracts.toml` or a contract asks for it.",
+        "add a rule for the tag or for the field to `masks` (docs/how-to/personal-data.md)",
+        _field('{"name": "email", "type": "string", "doc": "Where the receipt goes.", "confluent:tags": ["PII"]}'),
+        Example(
+            "masked", '{"name": "email", "type": "string", "doc": "For receipts.", "confluent:tags": ["PII"]}'
+        ),
+        masks.unmasked, of_contract=True, asked=True,
     ),
     Rule(
         "TAGS_FORM", _ERROR,
