@@ -27,8 +27,15 @@ def _row(text: str) -> Example:
     return Example("row", text)
 
 
+_POSTGRES: Final = "-- sinks: {postgres: {table: order_ids, primary_key: [id]}}\n"
+
+
 def _view(sql: str) -> Example:
-    return Example("view", f"-- sinks: {{postgres: {{table: order_ids, primary_key: [id]}}}}\n{sql}")
+    return Example("view", f"{_POSTGRES}{sql}")
+
+
+def _masked_view(sql: str) -> Example:
+    return Example("masked view", f"{_POSTGRES}{sql}")
 
 
 def _groups(sql: str) -> Example:
@@ -427,6 +434,14 @@ RULES: Final[tuple[Rule, ...]] = (
         _view("SELECT o.id, s.name FROM orders o JOIN shops s ON s.id = o.id"),
         _view("SELECT o.id FROM orders o"),
         views.of("VIEW_KIND"), of_contract=True,
+    ),
+    Rule(
+        "VIEW_MASK", _ERROR,
+        "A view takes a masked field as it is, and inherits its mask. What it computes from one would be true.",
+        "leave the column out; or add `releases: [COLUMN]` to the header, if it tells nobody's data",
+        _masked_view("SELECT id, upper(email) AS email FROM orders"),
+        _masked_view("SELECT id, email FROM orders"),
+        views.of("VIEW_MASK"), of_contract=True,
     ),
     Rule(
         "VIEW_TABLE", _ERROR,

@@ -40,7 +40,10 @@ def check(specs: Sequence[MaskSpec], schema: Schema, sinks: Iterable[SinkSpec], 
                 what, fix = found
                 raise ConfigurationError(f"masks: {path}: {what}", file=file, line=line(number, "mask"), fix=fix)
     for sink in sinks:
-        for number, what, fix in (*_keys(specs, schema, sink), *_emptied(specs, schema, sink)):
+        for name, what, fix in unfit_keys(specs, schema, sink):
+            number = next(rule for path, _, rule in plan.masked_fields(specs, schema, sink.kind) if path == name)
+            raise ConfigurationError(f"masks: {what}", file=file, line=line(number, "mask"), fix=fix)
+        for number, what, fix in _emptied(specs, schema, sink):
             raise ConfigurationError(f"masks: {what}", file=file, line=line(number, "mask"), fix=fix)
 
 
@@ -103,8 +106,8 @@ def _with_tags(schema: Schema, one: str, other: str) -> str:
     return ""
 
 
-def _keys(specs: Sequence[MaskSpec], schema: Schema, sink: SinkSpec) -> Iterator[tuple[int, str, str]]:
-    """Yield the columns of a primary key that do not stay different."""
+def unfit_keys(specs: Sequence[MaskSpec], schema: Schema, sink: SinkSpec) -> Iterator[tuple[str, str, str]]:
+    """Yield the columns of a primary key that a mask would make null or alike, why, and what to do."""
     found = plan.of(specs, schema, sink.kind)
     for name in sink.key_fields:
         one = found.fields.get(name) if found is not None else None
@@ -113,7 +116,7 @@ def _keys(specs: Sequence[MaskSpec], schema: Schema, sink: SinkSpec) -> Iterator
             fix = "hash it: different values stay different"
             if one.how.kind is not Kind.null and one.how.kind is not Kind.drop:
                 what = f"{name} is in the primary key of {sink.kind} {sink.qualified}, and {one.how} makes rows one"
-            yield one.rule, what, f"{fix}; or name other stores in the rule"
+            yield name, what, f"{fix}; or name other stores in the rule"
 
 
 def _emptied(specs: Sequence[MaskSpec], schema: Schema, sink: SinkSpec) -> Iterator[tuple[int, str, str]]:
