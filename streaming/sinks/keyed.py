@@ -36,7 +36,10 @@ def noted(comment: str) -> str:
 def with_note(comment: str, key: Key | None) -> str:
     """Return the comment with the id of this key, or with none."""
     rest = _NOTE.sub("", comment)
-    return rest if key is None else f"{rest} [mask key {key.id}]".lstrip()
+    if key is None:
+        return rest
+    note = f"[mask key {key.id}]"
+    return f"{rest} {note}" if rest else note
 
 
 def to_note(comment: str, key: Key | None, sink: SinkSpec) -> str | None:
