@@ -14,6 +14,7 @@ from pyspark.sql import DataFrame, SparkSession
 from avro_data_contracts.contracts.errors import ConfigurationError, FindingsError
 from avro_data_contracts.contracts.registry import kafka
 from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.streaming import topic
 from avro_data_contracts.streaming.inspection.reconcile import reconcile
 from avro_data_contracts.streaming.rewrite import rewrite
 from avro_data_contracts.streaming.run import job
@@ -201,3 +202,33 @@ def test_view_has_the_masks_of_its_fields(people: Pipeline) -> None:
     with cassandra.connect(people.settings) as session:
         rows = [tuple(row) for row in session.execute(f"SELECT id, email, number FROM spark_streams.{table}")]
     assert sorted(found) == sorted(rows) == [(f"p{n}", hashed()[f"p{n}"], n) for n in (1, 2)]
+
+
+def test_dead_letter_without_payload_says_where_and_why(stack: RunningStack, people: Pipeline) -> None:
+    file = people.folder / "contract.yaml"
+    file.write_text(f"{file.read_text()}dead_letter: {{payload: drop}}\n")
+    secret = {"value": b"{secret", "key": b"secret", "headers": [("secret", b"secret")]}
+    people.send(secret, {"value": None, "key": b"secret"})
+    people.stream()
+    letters = people.dead_letters()
+    assert [(one.key(), one.value()) for one in letters] == [(None, None)] * 2
+    told = [dict(one.headers()) for one in letters]
+    assert not any(b"secret" in (value or b"") or "secret" in name for one in told for name, value in one.items())
+    assert [
+        (one["contracts.reason"], one["contracts.value.left.out"], one["contracts.key.left.out"]) for one in told
+    ] == [
+        (b"BAD_MAGIC", b"7", b"6"),
+        (b"NULL_VALUE", b"0", b"6"),
+    ]
+    assert reconcile(people.settings, people.contract).in_order()
+    # As long as the records are in the topic, they can be put back as they were.
+    done = processes.run(stack, people, "dlq", "replay", "--reason", "BAD_MAGIC")
+    assert done.returncode == 0, done.stderr
+    name = people.contract.topic
+    *_, last = topic.read(people.settings, name, topic.whole(people.settings, name))
+    assert (last.value(), last.key(), last.headers()) == (secret["value"], secret["key"], secret["headers"])
+    (gone,) = AdminClient(kafka.client(people.settings)).delete_records([TopicPartition(name, 0, 5)]).values()
+    gone.result(30)
+    done = processes.run(stack, people, "dlq", "replay", "--reason", "NULL_VALUE")
+    assert done.returncode == 1
+    assert "`dead_letter.payload` is drop), and the original record has left the topic" in done.stdout + done.stderr
