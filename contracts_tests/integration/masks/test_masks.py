@@ -14,6 +14,8 @@ from pyspark.sql import DataFrame, SparkSession
 from avro_data_contracts.contracts.errors import ConfigurationError, FindingsError
 from avro_data_contracts.contracts.registry import kafka
 from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.producers.publish import Publisher
+from avro_data_contracts.producers.rejection import RejectedRecord
 from avro_data_contracts.streaming import topic
 from avro_data_contracts.streaming.inspection.reconcile import reconcile
 from avro_data_contracts.streaming.rewrite import rewrite
@@ -70,7 +72,10 @@ def test_both_stores_have_what_the_masks_make_of_every_type(
 
     wanted = {made.expected(one)["id"]: made.expected(one) for one in made.records}
     assert len(wanted) == len(records) > 4
-    nested = {KEY.of(one["id"]): _without_null(shown(number)) for number, one in enumerate(records)}
+    nested = {
+        KEY.of(one["id"]): {name: _without_null(value) for name, value in shown(number).items()}
+        for number, one in enumerate(records)
+    }
     for rows in (pipeline.postgres_rows(), pipeline.cassandra_rows()):
         assert {key: {name: row[name] for name in made.masks} for key, row in rows.items()} == wanted
         assert {key: in_json(row) for key, row in rows.items()} == nested
@@ -175,10 +180,15 @@ def test_rewrite_brings_rows_to_another_key_and_to_other_masks(stack: RunningSta
     assert reconcile(people.settings, people.contract).in_order()
 
 
-def test_rewrite_counts_rows_whose_events_have_left_the_topic(stack: RunningStack, people: Pipeline) -> None:
-    admin = AdminClient(kafka.client(people.settings))
-    (done,) = admin.delete_records([TopicPartition(people.contract.topic, 0, 2)]).values()
+def delete(pipeline: Pipeline, before: int) -> None:
+    """Delete the records of a pipeline's topic before an offset."""
+    admin = AdminClient(kafka.client(pipeline.settings))
+    (done,) = admin.delete_records([TopicPartition(pipeline.contract.topic, 0, before)]).values()
     done.result(30)
+
+
+def test_rewrite_counts_rows_whose_events_have_left_the_topic(stack: RunningStack, people: Pipeline) -> None:
+    delete(people, 2)
     before = emails(people)
     with pytest.raises(FindingsError) as told:
         rewrite(people.settings, people.contract, accept_loss=False)
@@ -221,14 +231,18 @@ def test_dead_letter_without_payload_says_where_and_why(stack: RunningStack, peo
         (b"NULL_VALUE", b"0", b"6"),
     ]
     assert reconcile(people.settings, people.contract).in_order()
+    with Publisher(people.contract, people.settings) as publisher:
+        publisher.refuse({"id": "secret"}, RejectedRecord("NO", "it does not"))
+    *_, of_producer = people.dead_letters()
+    assert (of_producer.key(), of_producer.value()) == (None, None)
+    assert dict(of_producer.headers())["contracts.value.left.out"] == b"16"
     # As long as the records are in the topic, they can be put back as they were.
     done = processes.run(stack, people, "dlq", "replay", "--reason", "BAD_MAGIC")
     assert done.returncode == 0, done.stderr
     name = people.contract.topic
     *_, last = topic.read(people.settings, name, topic.whole(people.settings, name))
     assert (last.value(), last.key(), last.headers()) == (secret["value"], secret["key"], secret["headers"])
-    (gone,) = AdminClient(kafka.client(people.settings)).delete_records([TopicPartition(name, 0, 5)]).values()
-    gone.result(30)
+    delete(people, 5)
     done = processes.run(stack, people, "dlq", "replay", "--reason", "NULL_VALUE")
     assert done.returncode == 1
     assert "`dead_letter.payload` is drop), and the original record has left the topic" in done.stdout + done.stderr
