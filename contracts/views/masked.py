@@ -51,6 +51,17 @@ def problems(contract: Contract, analysis: Analysis) -> Iterator[Problem]:
             yield Problem(Rule.mask, what, fix, one.line, one.column, one.name)
 
 
+def released(contract: Contract, analysis: Analysis) -> list[str]:
+    """Return the columns that would be masked, or refused, if the header did not release them."""
+    masks = {path for store in _stores(analysis) for path in _masks(contract, store)}
+    return [
+        one.name
+        for one in analysis.outputs
+        if one.name in analysis.view.spec.releases
+        and any(paths.overlap(path, own) for path in masks for own in one.paths)
+    ]
+
+
 def as_it_is(one: Output) -> bool:
     """Whether a column is part of an event, and nothing is computed."""
     if one.node is None or len(one.paths) != 1:

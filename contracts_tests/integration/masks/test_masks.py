@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 from pyspark.sql import DataFrame, SparkSession
@@ -29,6 +30,7 @@ from contracts_tests.fixtures.made_up import pipeline_of
 from contracts_tests.fixtures.masked import INSIDE, KEY, SECRET, Everything, inside, shown, with_masks
 from contracts_tests.fixtures.pipeline import Pipeline
 from contracts_tests.fixtures.stack import RunningStack
+from contracts_tests.fixtures.users import user
 from contracts_tests.fixtures.view_rows import add_view
 
 OTHER = "another key for the masks of the tests"
@@ -246,3 +248,27 @@ def test_dead_letter_without_payload_says_where_and_why(stack: RunningStack, peo
     done = processes.run(stack, people, "dlq", "replay", "--reason", "NULL_VALUE")
     assert done.returncode == 1
     assert "`dead_letter.payload` is drop), and the original record has left the topic" in done.stdout + done.stderr
+
+
+def test_tombstone_deletes_the_row_of_a_hashed_key(pipeline: Pipeline) -> None:
+    pipeline.settings = pipeline.settings.model_copy(update={"mask_key": SECRET})
+    file = pipeline.folder / "contract.yaml"
+    file.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text()), "tombstones": "delete"}))
+    with_masks(pipeline, [{"field": "id", "mask": "hash"}])
+    schema_id = pipeline.register()
+    key = pipeline.registry.version(pipeline.contract.key.name)
+    assert key is not None
+    keys = {number: pipeline.encode(key.schema_id, {"id": user(number)["id"]}) for number in range(3)}
+    sent = ({"value": pipeline.encode(schema_id, user(number)), "key": keys[number]} for number in range(3))
+    pipeline.send(*sent, {"value": None, "key": keys[0]})
+    pipeline.stream()
+    pipeline.send({"value": None, "key": keys[1]})
+    pipeline.stream()
+    ids = {number: KEY.of(str(user(number)["id"])) for number in range(3)}
+    deleted = f'SELECT id FROM "{pipeline.contract.spec.sinks.postgres.table}__deleted"'
+    for _ in range(2):
+        assert pipeline.postgres_rows().keys() == pipeline.cassandra_rows().keys() == {ids[2]}
+        with postgres.connect(pipeline.settings) as connection:
+            assert {one for (one,) in connection.execute(deleted)} == {ids[0], ids[1]}
+        assert reconcile(pipeline.settings, pipeline.contract).in_order()
+        pipeline.stream(afresh=True)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from avro_data_contracts.contracts.catalog import loading
+from avro_data_contracts.contracts.check.views import facts
 from avro_data_contracts.contracts.stores.table import Table
 from avro_data_contracts.contracts.tables.views import wanted
 from avro_data_contracts.contracts.views.derived import Derived, derive
@@ -137,3 +138,17 @@ def test_grouped_column_has_the_mask_of_its_field() -> None:
         lateness="1 hour",
     ).problems
     assert "hour is computed from at, which is masked in postgres (year)" in problem.what
+
+
+def test_check_reports_a_new_release() -> None:
+    sql = "SELECT id, upper(note) AS note FROM orders"
+    contracts = []
+    for more in ({"sql": "SELECT id FROM orders"}, {"sql": sql, "releases": ["note"]}):
+        files = Files()
+        files.spec["masks"] = HASHED
+        said = {"sinks": {"postgres": {"table": "seen", "primary_key": ["id"]}}, "releases": more.get("releases", [])}
+        texts = {**files.texts, "orders/views/seen.sql": f"-- {said!r}\n{more['sql']}"}
+        contracts.append(loading.from_files(texts, "schemas").get("orders"))
+    found = [(one.rule, one.path, one.line) for one in facts(*contracts) if one.rule == "MASK_REMOVED"]
+    assert found == [("MASK_REMOVED", "views.seen.note", 2)]
+    assert [one.rule for one in facts(contracts[1], contracts[1]) if one.rule == "MASK_REMOVED"] == []
