@@ -53,6 +53,10 @@ class Settings(BaseModel):
         "postgresql://127.0.0.1:15432/contracts", repr=False, description="URL form: postgresql://user:pw@host/db"
     )
 
+    mask_key: str = Field(
+        "", repr=False, description="The key of the masks that hash: a secret of at least 16 bytes, always the same."
+    )
+
     datasource_url: str = Field(
         "http://127.0.0.1:18000/api/",
         description="The source API, for a contract whose records come from one.",

@@ -39,7 +39,7 @@ class DeadLetter:
     reason: str
 
     def without_value(self) -> DeadLetter:
-        """Return the letter for a value that is too large for the topic: a header has its size."""
+        """Return the letter without its value: a header has its size."""
         size = str(len(self.value or b"")).encode()
         return DeadLetter(None, [*self.headers, (names.LEFT_OUT, size)], self.reason)
 

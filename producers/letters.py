@@ -18,6 +18,8 @@ def send(sender: Sender, given: Any, refusal: Rejection, *, producer: str, posit
     """
     sender.ready()
     letter = dead_letter.of(given, refusal, topic=sender.topic, producer=producer, position=position)
+    if sender.drops_payload:
+        letter = letter.without_value()
     try:
         sender.send_letter(letter.value, letter.headers, letter.reason)
     except RejectedRecord as why:

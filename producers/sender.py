@@ -9,6 +9,7 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
 
+from avro_data_contracts.contracts.catalog.choices import Payload
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.registry.client import Registry
@@ -40,6 +41,7 @@ class Sender:
 
     Attributes:
         topic, dead_letter_topic: where messages go.
+        drops_payload: whether dead letters are without what was refused.
         outbox: the client.
         tally: the counts.
         transactions: None without a transactional id.
@@ -56,6 +58,7 @@ class Sender:
     ) -> None:
         self.topic = contract.topic
         self.dead_letter_topic = contract.dead_letter_topic
+        self.drops_payload = contract.spec.dead_letter.payload is Payload.drop
         self._contract = contract
         self._settings = settings
         self._encoder: Encoder | None = None

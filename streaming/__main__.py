@@ -185,6 +185,38 @@ def rebuild(
 
 
 @app.command()
+def rewrite(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="The contract: its folder in schemas/.")],
+    accept_loss: Annotated[
+        bool, typer.Option(help="Also delete rows whose events have left the topic; they are counted.")
+    ] = False,
+) -> None:
+    """Write all rows of a contract and of its views again, with the masks and the MASK_KEY of now; exit 1 if rows
+    cannot be.
+
+    It empties the tables, and the next start of the stream fills them from the beginning of the topic.  Stop the
+    stream of the contract first.  Until it has caught up, the tables lack rows.
+    """
+    from avro_data_contracts.streaming.rewrite import rewrite
+
+    configured, _ = context.obj
+    wanted = loading.load(configured.contracts_dir).get(name)
+    done = rewrite(configured, wanted, accept_loss=accept_loss)
+    for table in done.tables:
+        again = " (dropped and made again, because a column has another type)" if table in done.made_again else ""
+        lost = (
+            f"; {done.lost[table]:,} rows of events that have left the topic are gone" if table in done.lost else ""
+        )
+        typer.echo(f"emptied: {table}{again}{lost}")
+    more = f"; Kafka has deleted up to {done.deleted:,} earlier ones" if done.deleted else ""
+    typer.echo(
+        f"the next start of the stream reads {done.records:,} records of {wanted.topic} from their beginning, for "
+        f"each of these tables{more}"
+    )
+
+
+@app.command()
 def tail(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="A contract, a topic, or a dead-letter topic.")],

@@ -1,19 +1,17 @@
-"""Lets a view begin again: its tables are emptied, and the stream then reads the topic from its beginning.
-
-A rebuild that is broken off leaves a folder beside the checkpoints.  While it is there, the stream does not start.
-"""
+"""Lets a view begin again: its tables are emptied, and the stream then reads the topic from its beginning."""
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
+from functools import partial
 
 from avro_data_contracts.contracts.catalog import queries
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.streaming import topic
-from avro_data_contracts.streaming.run.checkpoints import Checkpoints, rebuilding
+from avro_data_contracts.streaming.run import afresh
+from avro_data_contracts.streaming.run.checkpoints import Checkpoints
 from avro_data_contracts.streaming.stores.known import STORES
 
 
@@ -62,13 +60,5 @@ def rebuild(settings: Settings, contract: Contract, name: str, *, accept_loss: b
     with checkpoints.alone():
         for sink in view.sinks:
             folder = checkpoints.folder / queries.of_view(name, sink.kind)
-            aside = rebuilding(folder)
-            if folder.exists() and aside.exists():  # broken off before, and then somebody streamed nevertheless
-                shutil.rmtree(aside)
-            if folder.exists():
-                folder.rename(aside)
-            else:
-                aside.mkdir(exist_ok=True)
-            STORES[sink.kind].empty(settings, sink)
-            shutil.rmtree(aside)
+            afresh.begin(folder, partial(STORES[sink.kind].empty, settings, sink))
     return Rebuilt(tuple(f"{sink.kind} {sink.qualified}" for sink in view.sinks), records, deleted)

@@ -32,6 +32,13 @@ class Tombstones(StrEnum):
     delete = "delete"
 
 
+class Payload(StrEnum):
+    """What dead letters have of their records: all of it, or only where and why."""
+
+    keep = "keep"
+    drop = "drop"
+
+
 class Envelope(StrEnum):
     """What stands around the rows of a topic: Debezium's record of a change, with the row before and after it."""
 

@@ -34,10 +34,12 @@ from avro_data_contracts.contracts.catalog.choices import (
     Compatibility,
     Envelope,
     LintLevel,
+    Payload,
     SchemaIdPlace,
     SubjectStrategy,
     Tombstones,
 )
+from avro_data_contracts.contracts.masks.spec import MaskSpec
 from avro_data_contracts.contracts.quality.rules import Rule, RuleSpec
 from avro_data_contracts.contracts.sources.known import model_of
 from avro_data_contracts.contracts.sources.spec import SourceSpec
@@ -52,6 +54,10 @@ TOPIC_NAME: Final = r"^[a-zA-Z0-9._-]*[a-zA-Z0-9_-][a-zA-Z0-9._-]*$|^\.{3,}$"
 TopicName = Annotated[str, StringConstraints(pattern=TOPIC_NAME, max_length=249)]
 #: As many as Kafka's client library can ask a broker for.
 MOST_PARTITIONS, MOST_REPLICAS = 100_000, 10_000
+
+
+#: How long Kafka keeps dead letters where the contract says nothing: 30 days.
+DEAD_LETTERS_STAY_MS: Final = 30 * 86_400_000
 
 
 class Spec(BaseModel):
@@ -104,14 +110,16 @@ class TopicSpec(Spec):
 class DeadLetterSpec(Spec):
     """The topic for records that cannot be stored.  `topic` defaults to `<topic>.dlq`.
 
-    A dead letter keeps its record's timestamp, so retention by age could delete it at once; by default there is none.
+    A dead letter has the time at which it was written, so by default it stays 30 days, however old its record is.
+    `payload`: whether it has key, value and headers of the record.
     `max_rate`: the share of a day's records, 0 to 1, that may come here before `dlq review` reports a failure.
     """
 
     topic: TopicName = ""
     partitions: int = Field(1, ge=1, le=MOST_PARTITIONS)
     replication_factor: int = Field(-1, ge=-1, le=MOST_REPLICAS)
-    config: dict[str, str] = Field(default_factory=lambda: {"retention.ms": "-1"})
+    config: dict[str, str] = Field(default_factory=lambda: {"retention.ms": str(DEAD_LETTERS_STAY_MS)})
+    payload: Payload = Payload.keep
     max_rate: float = Field(0.01, ge=0, le=1)
 
     @field_validator("config", mode="before")
@@ -232,6 +240,7 @@ class ContractSpec(Spec):
     tombstones: Tombstones = Tombstones.reject
     envelope: Envelope | None = None
     rules: list[RuleSpec] = Field(default_factory=list)
+    masks: list[MaskSpec] = Field(default_factory=list)
     consumers: list[ConsumerSpec] = Field(default_factory=list)
     lint: dict[str, Annotated[list[LintSpec], BeforeValidator(_as_list)]] = Field(default_factory=dict)
     approvals: list[ApprovalSpec] = Field(default_factory=list)

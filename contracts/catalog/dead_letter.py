@@ -15,11 +15,13 @@ CLASS, MESSAGE = PREFIX + "exception.class.name", PREFIX + "exception.message"
 REASON = "contracts.reason"
 # Of a producer's letter: the place in its source (`users.jsonl, line 17`), and the path of the field, if known.
 SOURCE_POSITION, SOURCE_FIELD = "contracts.source.position", "contracts.source.field"
-# The record's timestamp in ms, where the client that writes the letter cannot set it on the letter.
+# The record's timestamp in ms: that of the letter is the time at which it was written, from which retention counts.
 TIMESTAMP = "contracts.timestamp"
-# The bytes of a value that is too large for the letter; and of the key, if it and the record's headers are too large.
+# The bytes of a value that is not in the letter, because it is too large or `dead_letter.payload` is `drop`; and of
+# the key, if it and the record's headers are not in it either.
 LEFT_OUT, KEY_LEFT_OUT = "contracts.value.left.out", "contracts.key.left.out"
-# The stream adds these after the record's own headers, in this order; then those of the next ones that are needed.
+# The stream adds these after the record's own headers, in this order; then the timestamp, and what is needed of the
+# others.
 ADDED = (TOPIC, PARTITION, OFFSET, CONNECTOR, STAGE, CLASS, MESSAGE, REASON)
 NEEDED = (TIMESTAMP, LEFT_OUT, KEY_LEFT_OUT)
 

@@ -43,6 +43,7 @@ from avro_data_contracts.contracts.catalog.spec import line_of, parse_spec
 from avro_data_contracts.contracts.catalog.subject_names import subject_name
 from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.listing import few
+from avro_data_contracts.contracts.masks import reading as masks
 from avro_data_contracts.contracts.quality import reading
 
 
@@ -321,6 +322,7 @@ class _Reading:
             views = view_files.read(self.views.get(path, {}), self.files.texts, self.root, path, spec)
             contract = replace(contract, rules=rules, views=views)
             primary_keys.check(contract.rows)
+            masks.check(spec.masks, rows, spec.tables, where, lambda *at: self._line(path, "masks", *at))
             source_fields.check(contract)
         except ConfigurationError as error:
             if error.file == where and error.path and not error.line:

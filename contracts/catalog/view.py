@@ -29,12 +29,14 @@ class ViewSpec(Spec):
 
     `time`: the column that says when an event happened; `lateness`: how much later than a newer event it may arrive,
     in seconds.  Only aggregations need these two.
+    `releases`: columns that are not masked, although they are, or are computed from, masked fields.
     """
 
     sinks: SinksSpec
     description: str = ""
     time: str | None = None
     lateness: Annotated[int, BeforeValidator(_seconds)] | None = Field(None)
+    releases: list[str] = Field(default_factory=list)
 
     @field_validator("sinks")
     @classmethod

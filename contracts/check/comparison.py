@@ -14,7 +14,7 @@ from avro_data_contracts.contracts.catalog.contract import Contract, Subject
 from avro_data_contracts.contracts.catalog.earlier import Earlier
 from avro_data_contracts.contracts.catalog.findings import Finding, role
 from avro_data_contracts.contracts.catalog.places import Texts, position_of
-from avro_data_contracts.contracts.check import impact, topic_wording
+from avro_data_contracts.contracts.check import impact, masks, topic_wording
 from avro_data_contracts.contracts.check.effects import ConsumerEffect, Impact
 from avro_data_contracts.contracts.check.rules import CHECK_RULES
 from avro_data_contracts.contracts.check.topic_wording import MOVES
@@ -114,6 +114,7 @@ class ContractComparison:
         for change in self.impact.topic:
             yield self._in_contract(change.rule, [*change.keys], *topic_wording.told(change))
         yield from self._rules()
+        yield from self._masks()
         for before, after in self._pairs:
             if before and after and not self._same(before, after):
                 yield from self._by_level(before, after)
@@ -240,6 +241,16 @@ class ContractComparison:
                 ["rules", number],
                 f"{words}: records that passed before may now go to {self.new.dead_letter_topic}",
                 "ask the producers, and approve it when their records pass",
+            )
+
+    def _masks(self) -> Iterator[Finding]:
+        for one in masks.removed(self.old.rows, self.new.rows):
+            yield self._in_contract(
+                "MASK_REMOVED",
+                ["masks"],
+                f"{one.path} was masked in {one.store} ({one.how}), and is not any longer: its true values are "
+                "stored from now on",
+                "keep the mask, or approve it when everybody who reads the table may see them",
             )
 
     def _effects(self) -> Iterator[Finding]:

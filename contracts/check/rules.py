@@ -77,6 +77,7 @@ _BEYOND_LEVELS: Final = {
         _ERROR,
         "the state of an aggregation does not go on: the stream does not start without a rebuild",
     ),
+    "MASK_REMOVED": (_ERROR, "a store gets the true values of a field that was masked there"),
     "CONSUMER_LOSES_FIELD": (_ERROR, "a declared consumer reads a field that is removed or renamed"),
     "RULE_TIGHTENED": (_WARNING, "a quality rule is new or stricter: it may reject records that passed before"),
     "CONSUMER_REMOVED": (_WARNING, "a change breaks a consumer, and removes it or what it reads from `consumers`"),

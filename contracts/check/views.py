@@ -10,7 +10,8 @@ from avro_data_contracts.contracts.check.effects import TableEffect
 from avro_data_contracts.contracts.stores.spec import SinkSpec
 from avro_data_contracts.contracts.stores.table import Refusal
 from avro_data_contracts.contracts.tables import views as tables
-from avro_data_contracts.contracts.views.derived import Derived, line_of, path_of
+from avro_data_contracts.contracts.views import masked
+from avro_data_contracts.contracts.views.derived import Derived, derive, line_of, path_of
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ def facts(old: Contract, new: Contract) -> Iterator[ViewFact]:
         for problem in derived.problems:
             at = (view.file, problem.line, problem.column, path_of(view, problem.column_name))
             yield ViewFact("VIEW_BROKEN", f"view {view.name}: {problem.what}", problem.fix, *at)
+        yield from _released(old, new, derived)
         line = derived.analysis.outputs[0].line if derived.analysis.outputs else 1
         if words := tables.rebuilt(old, derived):
             yield ViewFact(
@@ -75,6 +77,19 @@ def facts(old: Contract, new: Contract) -> Iterator[ViewFact]:
         elif one.derived.contract is not None:
             for refusal in one.migration.refusals:
                 yield _impossible(one.derived, one.sink, refusal)
+
+
+def _released(old: Contract, new: Contract, derived: Derived) -> Iterator[ViewFact]:
+    """Yield the columns that a view did not have, or had masked, and that its header releases now."""
+    view = derived.view
+    was = next((one for one in old.views if one.name == view.name), None)
+    before = masked.released(old, derive(old, was).analysis) if was is not None else []
+    for name in masked.released(new, derived.analysis):
+        if name not in before:
+            output = derived.analysis.by_name[name]
+            what = f"view {view.name} releases {name}, whose values come from masked fields ({output.sql})"
+            fix = "approve it when everybody who reads the table may see them"
+            yield ViewFact("MASK_REMOVED", what, fix, view.file, output.line, output.column, path_of(view, name))
 
 
 def _impossible(derived: Derived, sink: SinkSpec, refusal: Refusal) -> ViewFact:

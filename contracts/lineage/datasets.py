@@ -120,9 +120,18 @@ def _computed(column: Column, analysis: Analysis, around: Dataset, contract: Con
     if output is None:
         return
     as_it_is = output.node is not None and column.path == output.name and not column.is_json
+    if column.mask:
+        for path in _in_value(output.paths, contract):
+            yield _input(around, path, _masked(column))
+        return
     how = _IDENTITY if as_it_is else {"type": "DIRECT", "subtype": "TRANSFORMATION", "masking": False}
     for path in _in_value(output.paths, contract):
         yield _input(around, path, how if as_it_is else {**how, "description": output.sql})
+
+
+def _masked(column: Column) -> dict[str, Any]:
+    words = f"masked ({column.mask})"
+    return {"type": "DIRECT", "subtype": "TRANSFORMATION", "description": words, "masking": True}
 
 
 def _filter(analysis: Analysis) -> dict[str, Any]:
@@ -136,6 +145,8 @@ def _in_value(paths: Iterable[str], contract: Contract) -> Iterator[str]:
 
 
 def _how(column: Column) -> dict[str, Any]:
+    if column.mask:
+        return _masked(column)
     if not column.is_json:
         return _IDENTITY
     return {"type": "DIRECT", "subtype": "TRANSFORMATION", "description": "as JSON", "masking": False}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 
 from avro_data_contracts.contracts.lint.rules import RULES
+from avro_data_contracts.contracts.lint.scope import Rule
 
 HEAD = """\
 # Lint
@@ -37,6 +38,8 @@ An unknown rule name is an error. A setting that has no effect is a warning (`LI
 A shared type is examined once, by itself. The `lint:` settings of a contract that uses it apply to it too; if several
 contracts have settings, the mildest counts. It counts as having sinks if any contract that uses it has sinks.
 
+The rules marked *when asked* find nothing until `contracts.toml` or a contract sets their severity.
+
 To adopt lint in a repository with many findings, record them once, and commit the file:
 
 ```text
@@ -61,15 +64,18 @@ Every file that cannot be read is reported, and makes the exit code 2, because t
 """
 
 
+def _marks(rule: Rule) -> str:
+    return f"{', style' if rule.style else ''}{', when asked' if rule.asked else ''}"
+
+
 def page() -> str:
     """Return the whole page."""
     lines = [HEAD, "| rule | severity | purpose |\n|---|---|---|\n"]
     lines += [
-        f"| [`{rule.id}`](#{rule.id.lower()}) | {rule.severity}{', style' if rule.style else ''} | {rule.purpose} |\n"
-        for rule in RULES
+        f"| [`{rule.id}`](#{rule.id.lower()}) | {rule.severity}{_marks(rule)} | {rule.purpose} |\n" for rule in RULES
     ]
     for rule in RULES:
-        language = {"contract": "yaml", "view": "sql"}.get(rule.bad.kind, "json")
+        language = {"contract": "yaml", "view": "sql", "masked view": "sql"}.get(rule.bad.kind, "json")
         lines.append(f"\n## {rule.id}\n\n{rule.purpose}\n\n")
         used = f" If the topic is in use, {rule.in_use}." if rule.in_use else ""
         lines.append(f"Fix: {rule.fix}.{used}\n\n")

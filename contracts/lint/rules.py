@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from avro_data_contracts.contracts.catalog.findings import Severity
-from avro_data_contracts.contracts.lint import consumers, envelopes, names, tables, types, views
+from avro_data_contracts.contracts.lint import consumers, envelopes, masks, names, tables, types, views
 from avro_data_contracts.contracts.lint.scope import Example, Rule
 
 _ERROR, _WARNING = Severity.error, Severity.warning
@@ -27,8 +27,15 @@ def _row(text: str) -> Example:
     return Example("row", text)
 
 
+_POSTGRES: Final = "-- sinks: {postgres: {table: order_ids, primary_key: [id]}}\n"
+
+
 def _view(sql: str) -> Example:
-    return Example("view", f"-- sinks: {{postgres: {{table: order_ids, primary_key: [id]}}}}\n{sql}")
+    return Example("view", f"{_POSTGRES}{sql}")
+
+
+def _masked_view(sql: str) -> Example:
+    return Example("masked view", f"{_POSTGRES}{sql}")
 
 
 def _groups(sql: str) -> Example:
@@ -116,6 +123,16 @@ RULES: Final[tuple[Rule, ...]] = (
         _field('{"name": "email", "type": "string", "doc": "Where the receipt goes."}'),
         _field('{"name": "email", "type": "string", "doc": "Where the receipt goes.", "confluent:tags": ["PII"]}'),
         names.personal_untagged, style=True,
+    ),
+    Rule(
+        "PII_UNMASKED", _WARNING,
+        "No store has personal data as it is. The rule is off until `contracts.toml` or a contract asks for it.",
+        "add a rule for the tag or for the field to `masks` (docs/how-to/personal-data.md)",
+        _field('{"name": "email", "type": "string", "doc": "Where the receipt goes.", "confluent:tags": ["PII"]}'),
+        Example(
+            "masked", '{"name": "email", "type": "string", "doc": "For receipts.", "confluent:tags": ["PII"]}'
+        ),
+        masks.unmasked, of_contract=True, asked=True,
     ),
     Rule(
         "TAGS_FORM", _ERROR,
@@ -417,6 +434,14 @@ RULES: Final[tuple[Rule, ...]] = (
         _view("SELECT o.id, s.name FROM orders o JOIN shops s ON s.id = o.id"),
         _view("SELECT o.id FROM orders o"),
         views.of("VIEW_KIND"), of_contract=True,
+    ),
+    Rule(
+        "VIEW_MASK", _ERROR,
+        "A view takes a masked field as it is, and inherits its mask. What it computes from one would be true.",
+        "leave the column out; or add `releases: [COLUMN]` to the header, if it tells nobody's data",
+        _masked_view("SELECT id, upper(email) AS email FROM orders"),
+        _masked_view("SELECT id, email FROM orders"),
+        views.of("VIEW_MASK"), of_contract=True,
     ),
     Rule(
         "VIEW_TABLE", _ERROR,

@@ -41,7 +41,8 @@ class Example:
 
     Args:
         kind: `field` (a field of the value), `row` (a field of the rows in a Debezium envelope), `schema`
-            (value.avsc), `contract` (keys of contract.yaml) or `view` (a file of `views/`).
+            (value.avsc), `contract` (keys of contract.yaml) or `view` (a file of `views/`).  `masked` is a field,
+            and `masked view` a view, of a contract that hashes what has the tag PII.
         text: JSON, or YAML for a contract, or SQL for a view.
         times: the number of such fields, each with its number in place of `%d`.
     """
@@ -68,6 +69,7 @@ class Rule:
         style: no more than a warning where no store holds the records.
         of_contract: about a contract as a whole, not about each text of a schema.
         in_use: what to do instead in a topic with records and readers, where `check` would refuse the fix.
+        asked: finds something only where contracts.toml or a contract sets its severity.
     """
 
     id: str
@@ -80,6 +82,7 @@ class Rule:
     style: bool = False
     of_contract: bool = False
     in_use: str = ""
+    asked: bool = False
 
     def fix_of(self, hit: Hit) -> str:
         """What to do about a hit, also where records exist."""

@@ -45,6 +45,8 @@ class Switches:
         settings = [level for contract in users for level in self._settings(contract, rule.id, hit)]
         level = min(settings, key=_ORDER.index, default=self._levels.get(rule.id))
         if level is None:
+            if rule.asked:
+                return None
             if rule.style and users and all(contract.spec.envelope is not None for contract in users):
                 return None  # the database and its connector have given the names and docs, and nobody here can
             soft = rule.style and not any(contract.sinks for contract in users)

@@ -8,6 +8,7 @@ from avro_data_contracts.contracts.avro import shapes
 from avro_data_contracts.contracts.avro.nodes import Field, Record
 from avro_data_contracts.contracts.avro.shapes import type_name
 from avro_data_contracts.contracts.lint.scope import ContractScope, Hit
+from avro_data_contracts.contracts.masks import plan
 from avro_data_contracts.contracts.stores import types
 from avro_data_contracts.contracts.stores.known import store_of
 from avro_data_contracts.contracts.stores.position import COORDINATES, EVENT_TIMESTAMP
@@ -27,7 +28,8 @@ def column_names(scope: ContractScope) -> Iterator[Hit]:
 
 def column_counts(scope: ContractScope) -> Iterator[Hit]:
     for sink in scope.contract.sinks:
-        store, record = store_of(sink), layout.with_nested(scope.contract.value.record, scope.value, sink)
+        masked = plan.of(scope.contract.spec.masks, scope.value, sink.kind)
+        store, record = store_of(sink), layout.with_nested(scope.contract.value.record, scope.value, sink, masked)
         refusals = (store.size_refusals, store.full_row_refusals)
         for one in (found for refused in refusals for found in refused(sink, record, scope.value)):
             yield scope.in_contract(["sinks", sink.kind], one.why, one.fix)

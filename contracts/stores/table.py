@@ -26,6 +26,7 @@ class Column:
 
     `is_json`: whether its text is JSON; None where this is unknown, because a store does not say so.
     `path`: inside the value, of what fills it; empty where this is unknown.
+    `mask`: what is masked of its values, in words; empty if nothing is, None where this is unknown.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Column:
     nullable: bool
     is_json: bool | None = None
     path: str = ""
+    mask: str | None = None
 
 
 @dataclass(frozen=True)
@@ -51,11 +53,13 @@ class Table:
         columns: the fields of the value, in their order, then those of the sink's `columns`, without the event's
             position.
         left: further columns that exist, but that no field writes now.
+        dropped: fields that have no column, because a mask drops them.
     """
 
     sink: SinkSpec
     columns: tuple[Column, ...]
     left: tuple[Leftover, ...] = ()
+    dropped: tuple[str, ...] = ()
 
     @property
     def position(self) -> tuple[Column, ...]:

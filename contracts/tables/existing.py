@@ -14,7 +14,7 @@ from avro_data_contracts.contracts.tables import layout
 def existing(old: Contract, history: Sequence[Earlier], sink: SinkSpec) -> Table | None:
     """Return the table of `sink` as these versions of the contract left it; None if they wrote no such table."""
     versions = (
-        layout.Written(one.label, old.rows_of(one.schema), was)
+        layout.Written(one.label, old.rows_of(one.schema), was, old.spec.masks)
         for one in reversed(history)
         for was in (old.sinks if one.sinks is None else one.sinks)
         if (was.kind, was.qualified) == (sink.kind, sink.qualified)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
@@ -12,12 +12,18 @@ from avro_data_contracts.contracts.avro.nodes import Field, Record, Schema
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.catalog.places import position_of
 from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.masks import plan
+from avro_data_contracts.contracts.masks.masked import field as masked_field
+from avro_data_contracts.contracts.masks.spec import MaskSpec
 from avro_data_contracts.contracts.stores import fields, types
 from avro_data_contracts.contracts.stores.known import store_of
 from avro_data_contracts.contracts.stores.spec import SinkSpec
 from avro_data_contracts.contracts.stores.store import FIX_TYPE
 from avro_data_contracts.contracts.stores.table import Column, Leftover, Refusal, Table
 
+_FIX_MASK: Final = (
+    "run `python -m streaming rewrite` for the contract, which makes the table again from the topic; or keep the mask"
+)
 _FIX_PATH: Final = "choose another name for the column; or name another table, and read the topic from its beginning"
 
 
@@ -28,6 +34,7 @@ class Written:
     label: str
     schema: Schema
     sink: SinkSpec
+    masks: Sequence[MaskSpec] = ()
 
 
 def of(contract: Contract, sink: SinkSpec) -> Table:
@@ -45,11 +52,11 @@ def of(contract: Contract, sink: SinkSpec) -> Table:
 def wanted(contract: Contract, sink: SinkSpec) -> Table | tuple[Refusal, ...]:
     """Return the table that `sink` declares, or every reason why it cannot be created, or why the stream cannot write
     to it.  The stream, `check` and `tables` use this; `lint` uses each kind of refusal by itself."""
-    return _wanted(contract.rows.value.record, contract.rows.value.schema, sink)
+    return _wanted(contract.rows.value.record, contract.rows.value.schema, sink, contract.spec.masks)
 
 
 def _wanted(
-    record: Record, schema: Schema, sink: SinkSpec, *, is_earlier: bool = False
+    record: Record, schema: Schema, sink: SinkSpec, masks: Sequence[MaskSpec], *, is_earlier: bool = False
 ) -> Table | tuple[Refusal, ...]:
     """As `wanted`.
 
@@ -58,39 +65,57 @@ def _wanted(
     """
     found: list[Column] = []
     refused: list[Refusal] = []
+    dropped: list[str] = []
+    masked = plan.of(masks, schema, sink.kind)
     for field in record.fields:
         if refusal := fields.refusal(schema, field, sink):
             refused.append(refusal)
+        elif (column := _column(schema, field, sink, field.name, masked)) is not None:
+            found.append(column)
         else:
-            found.append(_column(schema, field, sink, field.name))
+            dropped.append(field.name)
     for name, path in sink.columns.items():
         field_or_refusal = fields.further(record, schema, sink, name)
-        if isinstance(field_or_refusal, Field):
-            found.append(_column(schema, field_or_refusal, sink, path))
-        elif not is_earlier:
-            refused.append(field_or_refusal)
+        if not isinstance(field_or_refusal, Field):
+            refused += [] if is_earlier else [field_or_refusal]
+        elif (column := _column(schema, field_or_refusal, sink, path, masked)) is not None:
+            found.append(column)
+        else:
+            dropped.append(name)
     store = store_of(sink)
-    whole = with_nested(record, schema, sink)
+    whole = with_nested(record, schema, sink, masked)
     refused += [*store.size_refusals(sink, whole, schema), *store.target_refusals(sink)]
     if not refused and not is_earlier:
         refused += store.table_refusals(Table(sink, tuple(found)))
     for node in types.recursions(schema):
         why = f"{node.fullname} contains itself, and Spark has no recursive types"
         refused.append(Refusal("", why, "replace the inner record with its id"))
-    return tuple(refused) or Table(sink, tuple(found))
+    return tuple(refused) or Table(sink, tuple(found), dropped=tuple(dropped))
 
 
-def _column(schema: Schema, field: Field, sink: SinkSpec, path: str) -> Column:
-    found = store_of(sink).column_type(schema, field.type)
-    _, nullable = shapes.nullability(schema, field.type)
-    return Column(field.name, found.name, nullable, found.is_json, path)
+def _column(schema: Schema, field: Field, sink: SinkSpec, path: str, masked: plan.Plan | None) -> Column | None:
+    """Return the column of a field; None if a mask drops it."""
+    mask = plan.at(masked, path.split("."))
+    shown = masked_field(schema, field, mask)
+    if shown is None:
+        return None
+    found = store_of(sink).column_type(schema, shown.type)
+    _, nullable = shapes.nullability(schema, shown.type)
+    return Column(field.name, found.name, nullable, found.is_json, path, plan.words(mask))
 
 
-def with_nested(record: Record, schema: Schema, sink: SinkSpec) -> Record:
-    """Return the record with the further columns of the sink as fields, as far as there can be such columns."""
-    found = (fields.further(record, schema, sink, name) for name in sink.columns)
-    further = tuple(one for one in found if isinstance(one, Field))
-    return replace(record, fields=record.fields + further) if further else record
+def with_nested(record: Record, schema: Schema, sink: SinkSpec, masked: plan.Plan | None = None) -> Record:
+    """Return the record with the further columns of the sink as fields, as far as there can be such columns.
+
+    Args:
+        masked: what is masked in it; the fields are as the store has them.
+    """
+    found = [(one, one.name) for one in record.fields]
+    for name, path in sink.columns.items():
+        if isinstance(one := fields.further(record, schema, sink, name), Field):
+            found.append((one, path))
+    shown = (masked_field(schema, one, plan.at(masked, path.split("."))) for one, path in found)
+    return replace(record, fields=tuple(one for one in shown if one is not None))
 
 
 def where(contract: Contract, refusal: Refusal) -> str:
@@ -129,6 +154,7 @@ class NoteKind(StrEnum):
     rewritten = "rewritten"
     null_in_old_rows = "null_in_old_rows"
     other_source = "other_source"
+    mask_changed = "mask_changed"
     no_longer_written = "no_longer_written"
     abandoned = "abandoned"
     of_store = "of_store"
@@ -142,8 +168,9 @@ class Note:
         columns: those that it is about; empty where it is about the whole table.
         table: the qualified name of the table.
         label: of a column that is written again: the newest version that wrote it; of one with another source: the
-            path inside the value that filled it before.
-        words: of a store, about what only it has; of a column with another source: the path that fills it now.
+            path inside the value that filled it before; of one with another mask: what was masked before.
+        words: of a store, about what only it has; of a column with another source: the path that fills it now; of one
+            with another mask: what is masked now.
     """
 
     kind: NoteKind
@@ -202,17 +229,21 @@ def as_written(versions: Iterable[Written]) -> Table | None:
         names = record.by_name.keys() | one.sink.columns.keys()
         if table is not None and names <= known:
             continue
-        written = _wanted(record, one.schema, one.sink, is_earlier=True)
+        written = _wanted(record, one.schema, one.sink, one.masks, is_earlier=True)
         if not isinstance(written, Table):
             continue  # the stream did not start with it
         if table is None:
-            table = Table(one.sink, written.columns)
+            table = Table(one.sink, written.columns, dropped=written.dropped)
         else:
             # When the field went, the column became nullable: rows written since then have no value for it.
             gone = (replace(column, nullable=True) for column in written.columns if column.name not in known)
             left += [Leftover(column, one.label) for column in gone]
         known |= {column.name for column in written.columns}
     return replace(table, left=tuple(left)) if table is not None else None
+
+
+def _of_mask(table: str, column: str, before: str | None, now: str | None) -> Note:
+    return Note(NoteKind.mask_changed, table, (column,), label=before or "", words=now or "")
 
 
 def migrate(old: Table | None, new: Table) -> Migration:
@@ -253,7 +284,8 @@ def migrate(old: Table | None, new: Table) -> Migration:
         if before.type != column.type:
             change = store.retype(new, before, column, since)
             if isinstance(change, Refusal):
-                refusals.append(replace(change, at=at, fix=_FIX_PATH if at else change.fix))
+                fix = _FIX_MASK if column.mask or before.mask else _FIX_PATH if at else change.fix
+                refusals.append(replace(change, at=at, fix=fix))
             else:
                 statements += change
                 if store.rewrites(before, column):
@@ -262,10 +294,15 @@ def migrate(old: Table | None, new: Table) -> Migration:
         if not refused and before.path and column.path and before.path != column.path:
             changed = (column.name,)
             notes.append(Note(NoteKind.other_source, table, changed, label=before.path, words=column.path))
+        if not refused and None not in (before.mask, column.mask) and before.mask != column.mask:
+            notes.append(_of_mask(table, column.name, before.mask, column.mask))
         if column.nullable and not before.nullable:
             statements += store.drop_not_null(new, column)
     if added:
         notes.append(Note(NoteKind.null_in_old_rows, table, tuple(added)))
+    for name in new.dropped:
+        if name in before_by_name:
+            notes.append(_of_mask(table, name, before_by_name[name].mask, "drop"))
     if before_by_name:
         notes.append(Note(NoteKind.no_longer_written, table, tuple(before_by_name)))
     for column in before_by_name.values():

@@ -20,12 +20,22 @@ def told(note: Note) -> str:
             return f"existing rows have null in {columns}"
         case NoteKind.other_source:
             return f"{columns} has had the values of {note.label}, and gets those of {note.words} from now on"
+        case NoteKind.mask_changed:
+            return _of_mask(columns, note.label, note.words)
         case NoteKind.no_longer_written:
             return f"{columns} {'stay' if several else 'stays'} in the table, but nothing writes to {_it(several)}"
         case NoteKind.abandoned:
             return f"{note.table} stays, but nothing writes to it: move its readers, then drop it"
         case NoteKind.of_store:
             return note.words
+
+
+def _of_mask(column: str, before: str, now: str) -> str:
+    rewrite = "`python -m streaming rewrite` for the contract writes all rows again"
+    if not now:
+        return f"{column} is no longer masked ({before}): only new rows have true values; {rewrite}"
+    was = f"masked otherwise ({before})" if before else "true values"
+    return f"{column} is masked from now on ({now}), and existing rows keep what they have ({was}); {rewrite}"
 
 
 def _it(several: bool) -> str:

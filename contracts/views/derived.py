@@ -18,10 +18,11 @@ from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.catalog.header import header_of
 from avro_data_contracts.contracts.catalog.view import View
 from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.masks.reading import unfit_keys
 from avro_data_contracts.contracts.stores import types
 from avro_data_contracts.contracts.stores.position import COORDINATES
 from avro_data_contracts.contracts.stores.spec import SinkSpec, grouped
-from avro_data_contracts.contracts.views import spark_types
+from avro_data_contracts.contracts.views import masked, spark_types
 from avro_data_contracts.contracts.views.analysis import Analysis, Output, analyse
 from avro_data_contracts.contracts.views.grouping import SESSION, WINDOW, Grouping
 from avro_data_contracts.contracts.views.problem import Problem, Rule
@@ -93,7 +94,7 @@ def derive(contract: Contract, view: View) -> Derived:
     if analysis.problems:
         return Derived(analysis, None, analysis.problems)
     found = _contract(contract, analysis)
-    problems = tuple(_keys(found, analysis))
+    problems = (*_keys(found, analysis), *masked.problems(contract, analysis))
     return Derived(analysis, None if problems else found, problems)
 
 
@@ -108,7 +109,8 @@ def _contract(contract: Contract, analysis: Analysis) -> Contract:
     sinks = view.spec.sinks
     if analysis.grouping is not None:
         sinks = sinks.model_copy(update={one.kind: grouped(one) for one in sinks.tables})
-    said = contract.spec.model_copy(update={"sinks": sinks, "tombstones": Tombstones.reject})
+    masks = masked.inherited(contract, analysis)
+    said = contract.spec.model_copy(update={"sinks": sinks, "tombstones": Tombstones.reject, "masks": masks})
     return replace(
         contract,
         name=f"{contract.name}/views/{view.name}",
@@ -160,6 +162,9 @@ def _keys(contract: Contract, analysis: Analysis) -> Iterator[Problem]:
                 kind = type_name(nullability(schema, node)[0])
                 what = f"{name}, {kind}, is in the primary key of {sink.qualified}"
                 yield Problem(Rule.key, what, f"use a type of these: {', '.join(sorted(types.KEYS))}", *at)
+        for name, what, fix in unfit_keys(contract.spec.masks, schema, sink):
+            at = outputs[name].line, outputs[name].column, name
+            yield Problem(Rule.mask, f"{what}, and the view inherits the mask", fix, *at)
         if analysis.grouping is not None:
             yield from _groups(analysis, analysis.grouping, sink)
 

@@ -16,6 +16,7 @@ class Rule(StrEnum):
     key = "VIEW_KEY"
     watermark = "VIEW_WATERMARK"
     kind = "VIEW_KIND"
+    mask = "VIEW_MASK"
 
 
 @dataclass(frozen=True)

@@ -69,12 +69,17 @@ def judge(pipeline: Pipeline, acknowledged: Mapping[Place, bytes]) -> Verdict:
         _tell(verdict, f"in {store}, and not as its last event has it ({names})", differs)
 
     letters = pipeline.dead_letters()
-    dead = {_origin(letter): (letter.key(), letter.value(), letter.timestamp()[1]) for letter in letters}
+    dead = {_origin(letter): (letter.key(), letter.value(), _millis(letter)) for letter in letters}
     verdict.letters, verdict.dead = len(letters), len(dead)
     _tell(verdict, "bad, and not in the dead-letter topic", bad.keys() - dead.keys())
     _tell(verdict, "in the dead-letter topic, though it is good", dead.keys() - bad.keys())
     _tell(verdict, "dead-lettered, and not as it was", [at for at in bad.keys() & dead.keys() if bad[at] != dead[at]])
     return verdict
+
+
+def _millis(letter: Message) -> int:
+    """The timestamp of the letter's record."""
+    return int(dict(letter.headers())["contracts.timestamp"])
 
 
 def _differing(event: Mapping[str, Any], row: Mapping[str, Any]) -> set[str]:

@@ -181,7 +181,7 @@ def _letters(there: _Topic, found: Found) -> Iterator[Difference]:
         if told[dead_letter.REASON].decode() not in reasons:
             words = f"{told[dead_letter.REASON]!r} {told[dead_letter.MESSAGE]!r}, not {' or '.join(sorted(reasons))}"
             yield Difference("a letter with another reason", place, words, there.told(place))
-        kept = (letter.key(), letter.value(), own, letter.timestamp()[1], told[dead_letter.TOPIC])
+        kept = (letter.key(), letter.value(), own, int(told[dead_letter.TIMESTAMP]), told[dead_letter.TOPIC])
         if kept != (message.key(), message.value(), message.headers() or [], message.timestamp()[1], name):
             yield Difference("a letter that is not as its record was", place, repr(kept)[:_SHOWN], there.told(place))
     for place in sorted(open_):

@@ -108,7 +108,8 @@ def _records(
         if letter.left_out:
             original = _original(settings, letter, record)
             if original is None:
-                done.lost.append((letter, "its value was left out, and the original record is gone"))
+                why = "its value was left out (it is too large, or `dead_letter.payload` is drop)"
+                done.lost.append((letter, f"{why}, and the original record has left the topic"))
                 continue
             record |= {"key": original.key(), "value": original.value(), "headers": topic.headers(original)}
         yield letter, record

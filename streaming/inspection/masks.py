@@ -1,8 +1,8 @@
 """Which parts of a record are personal data, whoever wrote it.
 
 A part is personal if a schema tags its field or its type: the schema that it was written with, the contract's, or
-any version of the contract in the registry.  The writer's record is laid beside each of these schemas: fields meet by
-name or alias, as far down as both go.
+any version of the contract in the registry.  It is also personal if `masks` of the contract masks it in some store.
+The writer's record is laid beside each of these schemas: fields meet by name or alias, as far down as both go.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from avro_data_contracts.contracts.avro.nodes import Union as UnionNode
 from avro_data_contracts.contracts.catalog import envelope
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.errors import InvalidSchema
+from avro_data_contracts.contracts.masks import plan
+from avro_data_contracts.contracts.masks.spec import MaskSpec
 from avro_data_contracts.contracts.registry.client import Registry
 from avro_data_contracts.contracts.registry.snapshot import Snapshot
 
@@ -31,10 +33,13 @@ class Masks:
 
     Args:
         schemas: of one contract or several, in all their versions.
+        chosen: fields of these schemas that are personal without a tag.
     """
 
-    def __init__(self, schemas: Iterable[Schema] = ()) -> None:
+    def __init__(self, schemas: Iterable[Schema] = (), chosen: Iterable[Field] = ()) -> None:
         self.roots: tuple[Beside, ...] = tuple((one, one.root) for one in schemas)
+        self.chosen: tuple[Field, ...] = tuple(chosen)
+        self._chosen = {id(one) for one in self.chosen}
 
     def is_masked(self, schema: Schema, node: AnyType, beside: Sequence[Beside]) -> bool:
         """Whether a type is tagged here, or in a schema beside it; of a union: whether one of its branches is."""
@@ -54,7 +59,7 @@ class Masks:
                 for one in part.fields
                 if not _names(field).isdisjoint(_names(one))
             ]
-            is_tagged = _tagged(field) or any(_tagged(one) for _, one in same)
+            is_tagged = any(_tagged(one) or id(one) in self._chosen for one in (field, *(one for _, one in same)))
             found.append((field, is_tagged, tuple((other, one.type) for other, one in same)))
         return tuple(found)
 
@@ -110,9 +115,27 @@ def of_values(registry: Registry, contracts: Iterable[Contract]) -> Masks:
     Raises:
         ServiceError: the registry does not answer.
     """
-    return Masks(
-        one for contract in contracts for one in _versions(registry, contract.value.name, contract.value.schema)
-    )
+    schemas: list[Schema] = []
+    chosen: list[Field] = []
+    for contract in contracts:
+        versions = list(_versions(registry, contract.value.name, contract.value.schema))
+        schemas += versions
+        chosen += chosen_of(contract.spec.masks, versions)
+    return Masks(schemas, chosen)
+
+
+def chosen_of(specs: Sequence[MaskSpec], versions: Iterable[Schema]) -> Iterator[Field]:
+    """Yield the fields of a contract's schemas that its `masks` are about.  Pure."""
+    for schema in versions:
+        wanted = specs
+        if envelope.is_one(schema):  # the rules are about the rows inside
+            wanted = [
+                one.model_copy(update={"field": f"{side}.{one.field}"} if one.field is not None else {})
+                for one in specs
+                for side in (envelope.AFTER, envelope.BEFORE)
+            ]
+        for _, field, _ in plan.masked_fields(wanted, schema):
+            yield field
 
 
 def of_keys(registry: Registry, contracts: Sequence[Contract]) -> Masks:
@@ -123,13 +146,26 @@ def of_keys(registry: Registry, contracts: Sequence[Contract]) -> Masks:
         if contract.key is not None
         for one in _versions(registry, contract.key.name, contract.key.schema)
     ]
-    return beside_keys(keys, [schema for schema, _ in of_values(registry, contracts).roots])
+    of_rows = of_values(registry, contracts)
+    return beside_keys(keys, [schema for schema, _ in of_rows.roots], of_rows.chosen, contracts)
 
 
-def beside_keys(keys: Iterable[Schema], values: Sequence[Schema]) -> Masks:
-    """Return what is personal in keys, of the schemas of keys and values.  Pure."""
+def beside_keys(
+    keys: Iterable[Schema],
+    values: Sequence[Schema],
+    chosen: Iterable[Field] = (),
+    contracts: Iterable[Contract] = (),
+) -> Masks:
+    """Return what is personal in keys, of the schemas of keys and values.  Pure.
+
+    Args:
+        chosen: fields of the values that are personal without a tag.
+        contracts: whose `masks` are about the rows in envelopes.
+    """
     # The key of an envelope has fields of the row in it.
-    return Masks((*keys, *values, *(envelope.row(one) for one in values if envelope.is_one(one))))
+    rows = [envelope.row(one) for one in values if envelope.is_one(one)]
+    of_rows = [field for contract in contracts for field in chosen_of(contract.spec.masks, rows)]
+    return Masks((*keys, *values, *rows), (*chosen, *of_rows))
 
 
 def _versions(registry: Registry, subject: str, schema: Schema) -> Iterator[Schema]:

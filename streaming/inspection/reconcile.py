@@ -38,6 +38,7 @@ from avro_data_contracts.streaming.decode.framing import Headers, SchemaKey
 from avro_data_contracts.streaming.decode.reasons import OF_ANOTHER, OF_NOBODY
 from avro_data_contracts.streaming.decode.writer_schemas import Writer, Writers
 from avro_data_contracts.streaming.inspection import behind, stored
+from avro_data_contracts.streaming.inspection.hidden import Hidden
 from avro_data_contracts.streaming.inspection.stored import Position
 from avro_data_contracts.streaming.run import gaps
 from avro_data_contracts.streaming.run.checkpoints import Checkpoints
@@ -97,6 +98,7 @@ class Stored:
             cannot be decoded and have no dead letter.
         older: number of keys whose row an older event wrote.
         unwritten: partition -> first and last offset that the stream has still to write, where an event is missing.
+        otherwise: number of keys whose row its newest event wrote, with other values in masked columns.
     """
 
     keys: int
@@ -106,6 +108,7 @@ class Stored:
     expired: int = 0
     older: int = 0
     unwritten: Ranges = field(default_factory=dict)
+    otherwise: int = 0
 
     @property
     def lost(self) -> list[Position]:
@@ -147,7 +150,8 @@ class Outcome:
 
     def in_order(self, produced: Produced | None = None) -> bool:
         """Return whether the numbers agree: fetched = produced + refused, produced = events, all stored or dead."""
-        return self.agrees(produced) and not any(store.missing for store in self.stores.values())
+        stores = self.stores.values()
+        return self.agrees(produced) and not any(store.missing or store.otherwise for store in stores)
 
     def agrees(self, produced: Produced | None) -> bool:
         """Return whether the topic has what the producer reports."""
@@ -160,7 +164,7 @@ class Outcome:
     def lags(self) -> bool:
         """Whether events are missing, and all of them wait for the stream."""
         stores = self.stores.values()
-        return any(store.missing for store in stores) and not any(store.lost for store in stores)
+        return any(store.missing for store in stores) and not any(store.lost or store.otherwise for store in stores)
 
 
 def reconcile(settings: Settings, contract: Contract, ranges: Ranges | None = None) -> Outcome:
@@ -171,12 +175,15 @@ def reconcile(settings: Settings, contract: Contract, ranges: Ranges | None = No
 
     Raises:
         ServiceError: Kafka, the registry or a store does not answer.
+        ConfigurationError: a mask hashes, and there is no key, or a weak one.
     """
+    hidden = {sink.kind: Hidden(settings, contract, sink) for sink in contract.sinks}
     ranges = ranges if ranges is not None else topic.whole(settings, contract.topic)
     letters = dead_letters.read(settings, contract)
     rejected = _rejected(letters)
     dead: Counter[str] = Counter()
     newest: dict[str, dict[Key, Position]] = {sink.kind: {} for sink in contract.sinks}
+    expected: dict[str, dict[Key, tuple[Any, ...]]] = {sink.kind: {} for sink in contract.sinks}
     tombstones: set[Position] = set()
     undecoded: list[Position] = []
     events = skipped = put_back = 0
@@ -206,14 +213,18 @@ def reconcile(settings: Settings, contract: Contract, ranges: Ranges | None = No
         for sink in contract.sinks:
             if sink.kind in refused_by:
                 continue
-            key = stored.key(record, sink, position, checkpoints.topic_id)
+            masks = hidden[sink.kind]
+            key = stored.key(masks.key_of(record), sink, position, checkpoints.topic_id)
             newest[sink.kind][key] = max(position, newest[sink.kind].get(key, position))
+            if masks.columns and newest[sink.kind][key] == position and not deletes:
+                expected[sink.kind][key] = masks.values(record)
     stores = {}
     for sink in contract.sinks:
         wanted = newest[sink.kind]
         # Before the rows are read: what is written meanwhile is not missing.
         written = behind.written(checkpoints.folder / sink.kind, contract.topic)
-        found = stored.positions(settings, sink, wanted)
+        there = stored.positions(settings, sink, wanted, hidden[sink.kind].columns)
+        found = {key: position for key, (position, _) in there.items()}
         gone = {key for key, position in wanted.items() if position in tombstones and key not in found}
         ends = time.time() - sink.stays_s if sink.stays_s is not None else -math.inf
         expired = {
@@ -228,13 +239,18 @@ def reconcile(settings: Settings, contract: Contract, ranges: Ranges | None = No
         ]
         rows = len(wanted) - len(gone) - len(missing) - len(expired)
         older = sum(key in found and key not in expired and found[key] < wanted[key] for key in wanted)
+        otherwise = sum(
+            key in there and there[key][0] == wanted[key] and there[key][1] != values
+            for key, values in expected[sink.kind].items()
+            if wanted[key] not in tombstones
+        )
         lacking = tuple(sorted([*missing, *undecoded]))
         if written is None and not found:
             written = {}  # the stream has not begun
         # The first store's query sends the letters.
         waiting = lacking if sink is contract.sinks[0] else missing
         unwritten = behind.unwritten(waiting, written, ranges)
-        stores[sink.kind] = Stored(len(wanted), rows, len(gone), lacking, len(expired), older, unwritten)
+        stores[sink.kind] = Stored(len(wanted), rows, len(gone), lacking, len(expired), older, unwritten, otherwise)
     lost: Counter[str] = Counter()
     for gap in gaps.losses(checkpoints.folder):
         lost[gap.sink] += gap.records

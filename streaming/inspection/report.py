@@ -51,6 +51,10 @@ def outcome(contract: str, found: Outcome, produced: Produced | None, *, as_json
         if store.unwritten:
             words = f"the stream has not written {_offsets(store.unwritten)} to {STORES[name].title} yet"
             out.print(f"[red]waiting[/]: {words}", soft_wrap=True)
+        if store.otherwise:
+            words = f"{store.otherwise:,} rows in {STORES[name].title} have other values in masked columns"
+            out.print(f"[red]masked otherwise[/]: {words} than the masks of the contract give")
+            out.print(f"  fix: write them again: python -m streaming rewrite {escape(contract)}", soft_wrap=True)
     if any(store.unwritten for store in found.stores.values()):
         command = f"python -m streaming --contract {contract} --available-now"
         out.print(f"  fix: wait for the stream that runs, or start it: {escape(command)}", soft_wrap=True)

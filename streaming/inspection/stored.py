@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,10 +62,18 @@ def newest(
     return names, STORES[sink.kind].rows(settings, sink, names, count)
 
 
-def positions(settings: Settings, sink: SinkSpec, keys: Iterable[Key]) -> dict[Key, Position]:
-    """Return key -> position of the event that wrote its row, for the `keys` that have a row."""
+def positions(
+    settings: Settings, sink: SinkSpec, keys: Iterable[Key], columns: Sequence[str] = ()
+) -> dict[Key, tuple[Position, tuple[Any, ...]]]:
+    """Return key -> position of the event that wrote its row, and values of `columns`, for the `keys` with a row."""
     wanted = list(keys)
     if not wanted:
         return {}
-    rows = STORES[sink.kind].positions(settings, sink, wanted)
-    return {tuple(comparable(part) for part in row[:-3]): Position(row[-3], row[-1], row[-2]) for row in rows}
+    size = len(sink.key)
+    return {
+        tuple(comparable(part) for part in row[:size]): (
+            Position(row[size], row[size + 2], row[size + 1]),
+            tuple(row[size + 3 :]),
+        )
+        for row in STORES[sink.kind].positions(settings, sink, wanted, columns)
+    }

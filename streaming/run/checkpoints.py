@@ -135,6 +135,16 @@ class Checkpoints:
             words = f"{before} sent the dead letters so far, and it is behind {first} in partition {numbers}"
             raise _refusal(self.folder / first, words, f"Or put sinks.{before} back until it has caught up")
 
+    def _broken_off(self, folder: Path, sink: str) -> ConfigurationError:
+        program, name = "python -m avro_data_contracts.streaming", self._contract.name
+        if view := sink.rpartition(".")[0]:
+            what, command = f"a rebuild of view {view}", f"{program} --contract {name} views rebuild {view}"
+        else:
+            what, command = f"a rewrite of the {sink} table", f"{program} rewrite {name}"
+        return ConfigurationError(
+            f"{what} was broken off", where=str(rebuilding(folder)), fix=f"run it again: {command}"
+        )
+
     def _layout(self, sink: str) -> Layout:
         return Layout(LAYOUT, self._contract.name, self._contract.topic, self.topic_id, self._partitions, sink)
 
@@ -146,13 +156,7 @@ class Checkpoints:
             )
         folder = self.folder / sink
         if rebuilding(folder).exists():
-            view = sink.rpartition(".")[0]
-            raise ConfigurationError(
-                f"a rebuild of view {view} was broken off",
-                where=str(rebuilding(folder)),
-                fix=f"run it again: python -m avro_data_contracts.streaming --contract {self._contract.name} views "
-                f"rebuild {view}",
-            )
+            raise self._broken_off(folder, sink)
         if not _used(folder):
             return
         found = _read(folder / LAYOUT_FILE)
@@ -172,7 +176,7 @@ class Checkpoints:
 
 
 def rebuilding(checkpoint: Path) -> Path:
-    """Return where the checkpoint of a view is while its tables are emptied."""
+    """Return where the checkpoint of a query is while its table is emptied."""
     return checkpoint.with_name(f"{checkpoint.name}.rebuilding")
 
 

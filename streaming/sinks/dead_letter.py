@@ -1,7 +1,8 @@
 """Sends rejected records to the dead-letter topic, unaltered, with Kafka Connect's headers for where and why.
 
-Spark's Kafka sink cannot keep a record's timestamp, so a separate client on the driver sends the rejects: key, value,
-headers and timestamp are those of the record, byte for byte.
+A separate client on the driver sends the rejects: key, value and headers are those of the record, byte for byte,
+unless the contract drops them.  A header has the record's timestamp; the letter's own is the time at which it was
+written, so that retention by age does not delete the letter of an old record at once.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from avro_data_contracts.contracts.catalog import dead_letter as headers
+from avro_data_contracts.contracts.catalog.choices import Payload
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.registry.outbox import Outbox
 from avro_data_contracts.contracts.registry.topics import Topics
@@ -33,7 +35,7 @@ INVALID_TIMESTAMP = (KafkaError.INVALID_TIMESTAMP, KafkaError.INVALID_RECORD)
 #: Its error for the other records of that batch.
 BESIDE_ANOTHER = KafkaError._INVALID_DIFFERENT_RECORD
 # Errors about the letter itself, or about another one in its batch.
-_OF_THE_LETTER = (KafkaError.MSG_SIZE_TOO_LARGE, *INVALID_TIMESTAMP, BESIDE_ANOTHER)
+_OF_THE_LETTER = (KafkaError.MSG_SIZE_TOO_LARGE, BESIDE_ANOTHER)
 # librdkafka's own limit for a batch.
 _BATCH_BYTES = 1_000_000
 
@@ -48,6 +50,7 @@ class DeadLetterSink:
     def __init__(self, settings: Settings, contract: Contract) -> None:
         self._settings = settings
         self._topic = contract.dead_letter_topic
+        self._drops = contract.spec.dead_letter.payload is Payload.drop
 
     def write(self, decoded: DataFrame, size: int, only: str | None = None) -> Mapping[str, int]:
         """Send the rejects of a completely decoded batch, and return how many, by reason.
@@ -77,7 +80,8 @@ class DeadLetterSink:
 
         def counted(row: Row) -> dict[str, Any]:
             reasons[row.reason] += 1
-            return _letter(row)
+            letter = _letter(row)
+            return _without_key(_without_value(letter)) if self._drops else letter
 
         letters = (counted(row) for row in rows.toLocalIterator(prefetchPartitions=False))
         refused = self._send(outbox, letters)
@@ -90,11 +94,9 @@ class DeadLetterSink:
         left_out = headers.needed(letter["headers"])
         if code == BESIDE_ANOTHER:
             return letter
-        if code in INVALID_TIMESTAMP and headers.TIMESTAMP not in left_out:
-            return _without_timestamp(letter)
         if code == KafkaError.MSG_SIZE_TOO_LARGE and headers.KEY_LEFT_OUT not in left_out:
             return _without_key(letter) if headers.LEFT_OUT in left_out else _without_value(letter)
-        words = "refuses a letter, even without the record's timestamp, key and value"
+        words = "refuses a letter, even without the record's key and value"
         raise self._failure(f"{self._topic} {words}: {KafkaError(code).str()}")
 
     def _send(self, outbox: Outbox, letters: Iterable[dict[str, Any]]) -> list[tuple[dict[str, Any], int]]:
@@ -136,16 +138,7 @@ def _letter(row: Row) -> dict[str, Any]:
         (header.key.replace("\0", "\ufffd"), _bytes(header.value)) for header in row.headers or ()
     ]
     letter = {"key": _bytes(row.key), "value": _bytes(row.value), "headers": [*own, *_headers(row)]}
-    letter["timestamp"] = row.millis
-    # The client sends 0 as the current time and refuses anything earlier.  A later one would break a Spark job that
-    # reads the letters.
-    return letter if 0 < row.millis <= timestamps.MOST_MILLIS else _without_timestamp(letter)
-
-
-def _without_timestamp(letter: dict[str, Any]) -> dict[str, Any]:
-    """Move the timestamp into a header."""
-    others = {name: value for name, value in letter.items() if name != "timestamp"}
-    return _with(others, headers.TIMESTAMP, letter["timestamp"])
+    return _with(letter, headers.TIMESTAMP, row.millis)
 
 
 def _without_value(letter: dict[str, Any]) -> dict[str, Any]:

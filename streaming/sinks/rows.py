@@ -22,6 +22,7 @@ from avro_data_contracts.contracts.stores.position import (
 from avro_data_contracts.contracts.stores.table import Table
 from avro_data_contracts.streaming.decode.batches import TOMBSTONE
 from avro_data_contracts.streaming.sinks.cells import Cell
+from avro_data_contracts.streaming.sinks.masks import Masks
 
 #: The column of a batch with the id of its topic.
 TOPIC_ID = "topic_id"
@@ -32,6 +33,7 @@ def of(
     contract: Contract,
     table: Table,
     cell_of: Callable[[Schema, Field], Cell],
+    masks: Masks,
     more: Sequence[str] = (),
 ) -> DataFrame:
     """Return the rows of the good records with `table.all_columns`; a primary key may occur several times.
@@ -42,17 +44,21 @@ def of(
 
     Args:
         cell_of: the store's own `cells.of`.
+        masks: those of the table.
         more: columns that the rows have too, as they are.
     """
     of_rows = contract.rows.value
     deletes, schema, record = TOMBSTONE in decoded.columns, of_rows.schema, of_rows.record
-    fields: list[tuple[str, tuple[str, ...], Cell]] = [
-        (field.name, (field.name,), cell_of(schema, field)) for field in record.fields
-    ]
+    named: list[tuple[str, tuple[str, ...], Field]] = [(field.name, (field.name,), field) for field in record.fields]
     for name, path in table.sink.columns.items():
         leaf = nested.leaf(schema, record, path)
         assert isinstance(leaf, nested.Leaf)  # the contract was read with it
-        fields.append((name, leaf.names, cell_of(schema, leaf.field)))
+        named.append((name, leaf.names, leaf.field))
+    fields: list[tuple[str, tuple[str, ...], Cell, Cell]] = []
+    for name, names, field in named:
+        if (column := masks.column(field, names)) is not None:
+            shown, mask = column
+            fields.append((name, names, mask, cell_of(schema, shown)))
 
     def value(path: tuple[str, ...]) -> Column:
         of_record = reduce(Column.getField, path, F.col("record"))
@@ -62,7 +68,7 @@ def of(
 
     return decoded.where(F.col("reason").isNull()).select(
         *([F.col(TOMBSTONE).isNotNull().alias(DELETED)] if deletes else []),
-        *(cell(value(path)).alias(name) for name, path, cell in fields),
+        *(cell(mask(value(path))).alias(name) for name, path, mask, cell in fields),
         F.col("timestamp").alias(EVENT_TIMESTAMP),
         *([F.col(EVENTS)] if table.sink.groups else [F.col("partition").alias(EVENT_PARTITION)]),
         *([] if table.sink.groups else [F.col("offset").alias(EVENT_OFFSET)]),

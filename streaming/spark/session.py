@@ -19,7 +19,7 @@ from pyspark.sql import SparkSession
 from avro_data_contracts.contracts.errors import ConfigurationError, ServiceError
 from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.streaming.decode import compiled, strict
-from avro_data_contracts.streaming.sinks import prepared
+from avro_data_contracts.streaming.sinks import masks, prepared
 from avro_data_contracts.streaming.spark import gateway, scratch
 from avro_data_contracts.streaming.stores.known import STORES
 
@@ -182,7 +182,7 @@ def start(settings: Settings) -> SparkSession:
     for store in STORES.values():
         for name, value in store.spark_secrets(settings).items():
             spark.conf.set(name, value)
-    compiled.install(spark, [strict.SOURCE, prepared.SOURCE])
+    compiled.install(spark, [strict.SOURCE, prepared.SOURCE, masks.SOURCE])
     _look_up_once(spark._jvm, _LOOKED_UP)
     return spark
 

@@ -54,11 +54,14 @@ class Store(ABC):
         """
 
     @abstractmethod
-    def positions(self, settings: Settings, spec: Any, keys: Sequence[Key]) -> Iterator[tuple[Any, ...]]:
+    def positions(
+        self, settings: Settings, spec: Any, keys: Sequence[Key], columns: Sequence[str] = ()
+    ) -> Iterator[tuple[Any, ...]]:
         """Yield key, Kafka timestamp (ms), partition and offset of the rows with these keys, and perhaps of others.
 
         Args:
             keys: in the form of `inspection.stored.comparable`.
+            columns: further columns, whose values follow.
 
         Raises:
             ServiceError: the server does not answer.
@@ -76,8 +79,27 @@ class Store(ABC):
         """
 
     @abstractmethod
+    def outside(self, settings: Settings, spec: Any, ranges: Mapping[int, tuple[int, int]]) -> int:
+        """Count the rows of a table that exists whose events are not in these ranges; reads the whole table.
+
+        Args:
+            ranges: partition -> first and last offset.
+
+        Raises:
+            ServiceError: the server does not answer.
+        """
+
+    @abstractmethod
     def empty(self, settings: Settings, spec: Any) -> None:
-        """Delete all rows of a table, if there is one.
+        """Delete all rows of a table, if there is one, and the note which key has hashed them.
+
+        Raises:
+            ServiceError: the server does not answer, or refuses it.
+        """
+
+    @abstractmethod
+    def remove(self, settings: Settings, spec: Any) -> None:
+        """Drop a table, if there is one.
 
         Raises:
             ServiceError: the server does not answer, or refuses it.

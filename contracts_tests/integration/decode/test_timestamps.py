@@ -135,7 +135,7 @@ def test_out_of_range_timestamp_does_not_affect_other_records(timeless: Pipeline
 
 
 def test_timestamp_refused_by_dead_letter_topic_is_kept_in_a_header(timeless: Pipeline, stack: RunningStack) -> None:
-    """The dead-letter topic has the broker's default limit of one hour into the future."""
+    """The dead-letter topic, like each, has the broker's limit of one hour into the future."""
     timeless.register()
     millis = NOW * 1_000
     timeless.send(*({"value": b"{%d" % number, "timestamp": millis} for number in range(3)), {"value": b"{"})

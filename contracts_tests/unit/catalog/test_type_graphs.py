@@ -47,7 +47,8 @@ def test_lint_visits_each_type_once(catalog: Catalog) -> None:
 
 def test_plan_and_drift_visit_each_type_once(catalog: Catalog) -> None:
     subjects = {one.name: SubjectState() for one in (*catalog.types, *catalog.contracts["orders"].subjects)}
-    state = Actual(subjects, {"orders": TopicState(1, 1, {}), "orders.dlq": TopicState(1, 1, {"retention.ms": "-1"})})
+    letters = TopicState(1, 1, {"retention.ms": "2592000000"})
+    state = Actual(subjects, {"orders": TopicState(1, 1, {}), "orders.dlq": letters})
     missing = [one for one in drift.find(catalog, state, Texts.of(FILES, "schemas")) if one.rule == "SUBJECT_MISSING"]
     assert len(missing) == MANY + 1
     assert len(plan.make(catalog, state).steps) > MANY

@@ -174,6 +174,14 @@ CASES: dict[str, tuple[tuple[Edit, ...], str, str]] = {
         "primary_key",
     ),
     "TABLE_ABANDONED": ((lambda f: f.spec["sinks"]["postgres"].update(table="o2"),), "sinks.postgres", "postgres"),
+    "MASK_REMOVED": (
+        (
+            lambda f: f.spec.update(masks=[{"tag": "PII", "mask": "hash"}]),
+            lambda f: f.spec.update(masks=[{"tag": "PII", "mask": "hash", "stores": ["postgres"]}]),
+        ),
+        "masks",
+        "masks",
+    ),
     "CONSUMER_LOSES_FIELD": ((lambda f: f.drop("note"),), "consumers.1", "name: search"),
     "VIEW_BROKEN": (
         (view("SELECT id,\n  count + 1 AS next\nFROM orders"), rename("count", "quantity")),

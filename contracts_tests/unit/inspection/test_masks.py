@@ -12,7 +12,8 @@ from hypothesis import given
 
 from avro_data_contracts.contracts.avro import parsing
 from avro_data_contracts.contracts.avro.nodes import Field, Record, Schema
-from avro_data_contracts.streaming.inspection.masks import Masks, beside_keys
+from avro_data_contracts.contracts.masks.spec import MaskSpec
+from avro_data_contracts.streaming.inspection.masks import Masks, beside_keys, chosen_of
 from avro_data_contracts.streaming.inspection.plain import MASK, reader
 from contracts_tests.fixtures import debezium
 from contracts_tests.fixtures.any_type import distinct, kinds
@@ -180,3 +181,52 @@ def test_tag_of_a_field_reaches_records_of_any_older_writer(kind: Any) -> None:
     [only] = schema.resolve(schema.root).fields  # type: ignore[union-attr]
     assert Masks([tagged]).covers(schema, (only,))
     assert not Masks([schema]).any_in(schema)
+
+
+RULES = [
+    ({"field": "email", "mask": "hash"}, record(EMAIL), {"email": SECRET}, {"email": MASK}),
+    ({"field": "email", "mask": "hash", "stores": ["postgres"]}, record(EMAIL), {"email": SECRET}, {"email": MASK}),
+    ({"field": "who.email", "mask": "drop"}, record(field("who", who(EMAIL))), {"who": {"email": SECRET}},
+     {"who": {"email": MASK}}),
+    ({"field": "all.email", "mask": "drop"}, record(field("all", {"type": "array", "items": who(EMAIL)})),
+     {"all": [{"email": SECRET}]}, {"all": [{"email": MASK}]}),
+    ({"tag": "secret", "mask": "hash"}, record(field("email", "string", **{"confluent:tags": ["SECRET"]})),
+     {"email": SECRET}, {"email": MASK}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("rule", "schema", "value", "expected"), RULES)
+def test_field_with_a_rule_in_masks_is_masked_as_one_with_a_tag(rule, schema, value, expected) -> None:
+    contract = parsed(schema)
+    masks = Masks([contract], chosen_of([MaskSpec.model_validate(rule)], [contract]))
+    body = io.BytesIO()
+    fastavro.schemaless_writer(body, fastavro.parse_schema(schema), value)
+    assert reader(parsed(schema), masks=masks)(body.getvalue()) == expected
+    assert masks.any_in(parsed(schema))
+
+
+def test_renamed_field_with_a_rule_is_masked_under_its_old_name() -> None:
+    contract = parsed(record(field("email", "string", aliases=["mail"])))
+    masks = Masks([contract], chosen_of([MaskSpec.model_validate({"field": "email", "mask": "hash"})], [contract]))
+    written = record(field("mail", "string"))
+    body = io.BytesIO()
+    fastavro.schemaless_writer(body, fastavro.parse_schema(written), {"mail": SECRET})
+    assert reader(parsed(written), masks=masks)(body.getvalue()) == {"mail": MASK}
+
+
+def test_rule_is_about_the_rows_of_an_envelope() -> None:
+    row = record(EMAIL, name="Row")
+    change = record(
+        field("before", ["null", row], default=None), field("after", ["null", "Row"], default=None),
+        field("op", "string"), name="Envelope",
+    )  # fmt: skip
+    schema, rules = parsed(change), [MaskSpec.model_validate({"field": "email", "mask": "hash"})]
+    masks = Masks([schema], chosen_of(rules, [schema]))
+    body = io.BytesIO()
+    value = {"before": {"email": SECRET}, "after": {"email": SECRET}, "op": "u"}
+    fastavro.schemaless_writer(body, fastavro.parse_schema(change), value)
+    assert reader(parsed(change), masks=masks)(body.getvalue()) == {
+        "before": {"email": MASK},
+        "after": {"email": MASK},
+        "op": "u",
+    }

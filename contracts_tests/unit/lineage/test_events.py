@@ -117,6 +117,17 @@ def test_columns_of_the_tables_come_from_the_fields_of_the_topic() -> None:
     assert "s3cret" not in json.dumps(event)
 
 
+def test_masked_columns_say_so_and_dropped_ones_are_not_there() -> None:
+    texts = record(("id", "string"), ("n", "int"), ("gone", "int"))
+    masks = "masks: [{field: n, mask: hash}, {field: gone, mask: drop}]\n"
+    contract = load(orders__value_avsc=texts, orders__contract_yaml=CONTRACT + masks).get("orders")
+    for table in events.job_event(events.stream(contract, SETTINGS, "shop"), WHEN)["outputs"][:-1]:
+        fields = table["facets"]["columnLineage"]["fields"]
+        assert fields.keys() == {"id", "n"}
+        (how,) = fields["n"]["inputFields"][0]["transformations"]
+        assert (how["masking"], how["description"]) == (True, "masked (hash)")
+
+
 def test_every_field_is_in_the_dead_letters() -> None:
     found = stream_of(load(orders__value_avsc=record(("id", "string"), ("n", "int"))).get("orders"))
     assert of(found["orders.dlq"]) == {

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from avro_data_contracts.contracts.catalog import loading
+from avro_data_contracts.contracts.catalog.choices import LintLevel
 from avro_data_contracts.contracts.catalog.findings import Finding
 from avro_data_contracts.contracts.catalog.folder import read_folder
 from avro_data_contracts.contracts.catalog.places import Texts
@@ -19,14 +20,17 @@ from avro_data_contracts.contracts.lint.scope import Example
 from contracts_tests.fixtures.clone import CLONE
 from contracts_tests.fixtures.lint_files import files
 
+#: As contracts.toml asks for the rules that find nothing otherwise.
+ASKED = {rule.id: LintLevel(rule.severity.value) for rule in RULES if rule.asked}
 
-def found(texts: dict[str, str]) -> tuple[Finding, ...]:
-    return run.run(loading.from_files(texts, "schemas"), Texts.of(texts, "schemas"))
+
+def found(texts: dict[str, str], levels: dict[str, LintLevel] | None = None) -> tuple[Finding, ...]:
+    return run.run(loading.from_files(texts, "schemas"), Texts.of(texts, "schemas"), levels=levels or {})
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
 def test_bad_example_breaks_its_rule_with_position(rule) -> None:
-    hits = [one for one in found(files(rule.bad)) if one.rule == rule.id]
+    hits = [one for one in found(files(rule.bad), ASKED) if one.rule == rule.id]
     assert hits
     for one in hits:
         assert one.severity == rule.severity
@@ -38,7 +42,12 @@ def test_bad_example_breaks_its_rule_with_position(rule) -> None:
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
 def test_good_example_breaks_no_rule(rule) -> None:
-    assert found(files(rule.good)) == ()
+    assert found(files(rule.good), ASKED if rule.asked else None) == ()
+
+
+@pytest.mark.parametrize("rule", [rule for rule in RULES if rule.asked], ids=lambda rule: rule.id)
+def test_rule_that_waits_to_be_asked_finds_nothing_before(rule) -> None:
+    assert found(files(rule.bad)) == ()
 
 
 def test_contracts_of_this_repository_pass_lint() -> None:

@@ -494,7 +494,7 @@ def test_contracts_of_one_topic_plan_its_topics_and_its_key_once() -> None:
         "register orders-shop.B version 1",
         "set level of orders-shop.B: none of its own -> NONE",
         "create topic orders: 2 partitions, replication factor the broker's default",
-        "create topic orders.dlq: 1 partitions, replication factor the broker's default, retention.ms=-1",
+        "create topic orders.dlq: 1 partitions, replication factor the broker's default, retention.ms=2592000000",
     ]
     assert made.owners[0] == frozenset({"a", "b"})
 

@@ -6,10 +6,12 @@ from typing import Any
 
 from cassandra.cluster import Session
 
+from avro_data_contracts.contracts.masks.hashing import Key
 from avro_data_contracts.contracts.stores.cassandra.spec import CassandraSpec
 from avro_data_contracts.contracts.stores.position import COORDINATES, EVENT_TOPIC
 from avro_data_contracts.contracts.stores.spec import Mode
 from avro_data_contracts.contracts.stores.table import Column, Table
+from avro_data_contracts.streaming.sinks import keyed
 from avro_data_contracts.streaming.sinks.altering import as_found, statements, tell
 
 _KEY = ("partition_key", "clustering")
@@ -69,3 +71,29 @@ def bring(session: Session, wanted: Table) -> None:
         session.execute(statement)
         if found is not None:
             tell(wanted, [statement])
+
+
+def note_key(session: Session, spec: CassandraSpec, key: Key | None) -> None:
+    """Keep the id of the key of the table's hashes in its comment, if there is the table.
+
+    Raises:
+        ConfigurationError: another key has hashed its rows.
+    """
+    comment = _comment(session, spec)
+    if key is not None and comment is not None and (note := keyed.to_note(comment, key, spec)) is not None:
+        session.execute(f"ALTER TABLE {spec.quoted} WITH comment = %s", (note,))
+
+
+def forget_key(session: Session, spec: CassandraSpec) -> None:
+    """Take the id of the key out of the comment of a table that is empty."""
+    if keyed.noted(comment := _comment(session, spec) or ""):
+        session.execute(f"ALTER TABLE {spec.quoted} WITH comment = %s", (keyed.with_note(comment, None),))
+
+
+def _comment(session: Session, spec: CassandraSpec) -> str | None:
+    """Return the comment of a table; None if there is no table."""
+    found = session.execute(
+        "SELECT comment FROM system_schema.tables WHERE keyspace_name = %s AND table_name = %s",
+        (spec.keyspace, spec.table),
+    ).one()
+    return None if found is None else found.comment or ""

@@ -36,6 +36,7 @@ from avro_data_contracts.contracts.tables import layout
 from avro_data_contracts.streaming import failures
 from avro_data_contracts.streaming.sinks import refusals, rows
 from avro_data_contracts.streaming.sinks.counts import Counts, counted
+from avro_data_contracts.streaming.sinks.masks import Masks
 from avro_data_contracts.streaming.sinks.newest import NewestWritten
 from avro_data_contracts.streaming.sinks.observed import Observed
 from avro_data_contracts.streaming.sinks.refusals import RowsRefused
@@ -91,6 +92,7 @@ class CassandraSink:
         self._settings = settings
         self._contract = contract
         self._table = layout.of(contract, spec)
+        self._masks = Masks.of(settings, contract, spec)
         self.spec = spec
         self._deletions = layout.deletions(self._table) if contract.deletes else None
         self._newest = NewestWritten(
@@ -110,8 +112,10 @@ class CassandraSink:
         with connect(self._settings) as session:
             self._last_expiry = expiry.last(session)
             self._check_ttl()
+            existing.note_key(session, self.spec, self._masks.key)  # nothing is altered with another key
             for table in filter(None, (self._table, self._deletions)):
                 existing.bring(session, table)
+            existing.note_key(session, self.spec, self._masks.key)
 
     def _check_ttl(self) -> None:
         """Raise Refused if no row of today can stay as long as the contract says: the nodes would refuse each."""
@@ -198,7 +202,7 @@ class CassandraSink:
     def _upsert_groups(self, decoded: DataFrame) -> Counts:
         """Write rows that say themselves when they were written: the one with more events is the later one."""
         try:
-            of_groups = rows.of(counted(decoded), self._contract, self._table, cells.of, [WRITE_TIME])
+            of_groups = rows.of(counted(decoded), self._contract, self._table, cells.of, self._masks, [WRITE_TIME])
             written = Observed(of_groups)
             self._append(written.rows, self._table)
             return Counts.of(written)
@@ -215,7 +219,7 @@ class CassandraSink:
         return told
 
     def _rows(self, decoded: DataFrame) -> DataFrame:
-        return rows.newest(rows.of(decoded, self._contract, self._table, cells.of), self._table)
+        return rows.newest(rows.of(decoded, self._contract, self._table, cells.of, self._masks), self._table)
 
     def _that_win(self, late: DataFrame) -> DataFrame:
         """Return the late rows that are newer than the stored ones, each with the write time that makes it win."""

@@ -15,7 +15,7 @@ from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.contracts.stores.cassandra.spec import CassandraSpec
 from avro_data_contracts.contracts.stores.position import EVENT_OFFSET, EVENT_PARTITION, EVENT_TIMESTAMP
-from avro_data_contracts.streaming.stores.cassandra import options
+from avro_data_contracts.streaming.stores.cassandra import existing, options
 from avro_data_contracts.streaming.stores.cassandra.connection import connect
 from avro_data_contracts.streaming.stores.cassandra.sink import CassandraSink
 from avro_data_contracts.streaming.stores.store import COUNT_FOR_S, Key, Rows, Store
@@ -44,7 +44,9 @@ class Cassandra(Store):
             statement = f"SELECT {listed} FROM {spec.quoted} LIMIT {int(count)}"  # noqa: S608 - identifiers
             return [tuple(row) for row in session.execute(statement)]
 
-    def positions(self, settings: Settings, spec: CassandraSpec, keys: Sequence[Key]) -> Iterator[tuple[Any, ...]]:
+    def positions(
+        self, settings: Settings, spec: CassandraSpec, keys: Sequence[Key], columns: Sequence[str] = ()
+    ) -> Iterator[tuple[Any, ...]]:
         """Read the partitions of `keys`, many in one request: a request for each costs ten times as much."""
         partition = spec.partition
         several = len(partition) > 1
@@ -52,7 +54,7 @@ class Cassandra(Store):
         with connect(settings) as session:
             # As milliseconds: Python has no year after 9999.
             moments = _moments(session, spec)
-            wanted = (*spec.key, EVENT_TIMESTAMP, EVENT_PARTITION, EVENT_OFFSET)
+            wanted = (*spec.key, EVENT_TIMESTAMP, EVENT_PARTITION, EVENT_OFFSET, *columns)
             names = ", ".join(f'toUnixTimestamp("{one}")' if one in moments else f'"{one}"' for one in wanted)
             statement = session.prepare(f"SELECT {names} FROM {spec.quoted} WHERE {which}")  # noqa: S608 - identifiers
             types = [column.type for column in statement.column_metadata]
@@ -98,12 +100,30 @@ class Cassandra(Store):
             known = "SELECT table_name FROM system_schema.tables WHERE keyspace_name = %s AND table_name = %s"
             if session.execute(known, (spec.keyspace, spec.table)).one() is not None:
                 session.execute(f"TRUNCATE {spec.quoted}")
+                existing.forget_key(session, spec)
+
+    def outside(self, settings: Settings, spec: CassandraSpec, ranges: Mapping[int, tuple[int, int]]) -> int:
+        """Read the positions of all rows, page by page: Cassandra cannot compare them itself."""
+        with connect(settings) as session:
+            statement = f'SELECT "{EVENT_PARTITION}", "{EVENT_OFFSET}" FROM {spec.quoted}'  # noqa: S608 - identifiers
+            return sum(not _is_in(row, ranges) for row in session.execute(statement))
+
+    def remove(self, settings: Settings, spec: CassandraSpec) -> None:
+        with connect(settings) as session:
+            known = "SELECT table_name FROM system_schema.tables WHERE keyspace_name = %s AND table_name = %s"
+            if session.execute(known, (spec.keyspace, spec.table)).one() is not None:
+                session.execute(f"DROP TABLE {spec.quoted}")
 
     def spark_options(self, settings: Settings) -> Mapping[str, str]:
         return options.of(settings)
 
     def spark_secrets(self, settings: Settings) -> Mapping[str, str]:
         return {"spark.cassandra.auth.password": settings.cassandra_password}
+
+
+def _is_in(row: Any, ranges: Mapping[int, tuple[int, int]]) -> bool:
+    first, last = ranges.get(row[0], (0, -1))
+    return bool(first <= row[1] <= last)
 
 
 def _for_column(value: Any, kind: str) -> Any:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import psycopg
+from psycopg import sql
 
 from avro_data_contracts.contracts.errors import Refused
+from avro_data_contracts.contracts.masks.hashing import Key
 from avro_data_contracts.contracts.stores.position import EVENT_TOPIC
 from avro_data_contracts.contracts.stores.postgres.spec import Every, PartitionSpec, PostgresSpec
 from avro_data_contracts.contracts.stores.spec import Mode
 from avro_data_contracts.contracts.stores.table import Column, Table
-from avro_data_contracts.streaming.sinks import altering
+from avro_data_contracts.streaming.sinks import altering, keyed
 
 _COLUMNS = """\
 SELECT attname, format_type(atttypid, atttypmod), NOT attnotnull, array_position(i.indkey::int2[], a.attnum)
@@ -104,6 +106,32 @@ def bring(connection: psycopg.Connection, wanted: Table) -> list[str]:
                 server="postgres",
             ) from None
     return list(statements) if found is not None else []
+
+
+def note_key(connection: psycopg.Connection, spec: PostgresSpec, key: Key | None) -> None:
+    """Keep the id of the key of the table's hashes in its comment.
+
+    Raises:
+        ConfigurationError: another key has hashed its rows.
+    """
+    if key is not None and (note := keyed.to_note(_comment(connection, spec), key, spec)) is not None:
+        _comment_on(connection, spec, note)
+
+
+def forget_key(connection: psycopg.Connection, spec: PostgresSpec) -> None:
+    """Take the id of the key out of the comment of a table that is empty."""
+    if keyed.noted(comment := _comment(connection, spec)):
+        _comment_on(connection, spec, keyed.with_note(comment, None))
+
+
+def _comment(connection: psycopg.Connection, spec: PostgresSpec) -> str:
+    found = connection.execute("SELECT obj_description(to_regclass(%s), 'pg_class')", (spec.quoted,)).fetchone()
+    return (found and found[0]) or ""
+
+
+def _comment_on(connection: psycopg.Connection, spec: PostgresSpec, words: str) -> None:
+    table = sql.Identifier(spec.schema_name, spec.table)
+    connection.execute(sql.SQL("COMMENT ON TABLE {} IS {}").format(table, sql.Literal(words)))
 
 
 def _users_of_retyped(connection: psycopg.Connection, found: Table, wanted: Table) -> list[str]:

@@ -29,6 +29,7 @@ from avro_data_contracts.streaming.portions import portions
 from avro_data_contracts.streaming.sinks import refusals, rows
 from avro_data_contracts.streaming.sinks.altering import tell
 from avro_data_contracts.streaming.sinks.counts import Counts, counted
+from avro_data_contracts.streaming.sinks.masks import Masks
 from avro_data_contracts.streaming.sinks.observed import Observed
 from avro_data_contracts.streaming.sinks.refusals import Coordinates, RowsRefused
 from avro_data_contracts.streaming.stores.postgres import cells, existing, partitions
@@ -57,6 +58,7 @@ class PostgresSink:
         self.spec = spec
         self._contract = contract
         self._table = layout.of(contract, spec)
+        self._masks = Masks.of(settings, contract, spec)
         self._deletions = layout.deletions(self._table) if contract.deletes else None
         self._staging = f"{spec.table}{STAGING}"
         self._partitions: Partitions | None = None
@@ -77,6 +79,7 @@ class PostgresSink:
             self._lock(connection)
             with connection.transaction():
                 altered = [existing.bring(connection, table) for table in wanted]
+                existing.note_key(connection, self.spec, self._masks.key)
                 # Unlogged: after a crash its rows are loaded again with the batch.  New each time: the table may
                 # differ.
                 for statement in ("DROP TABLE IF EXISTS {staging}", "CREATE UNLOGGED TABLE {staging} (LIKE {table})"):
@@ -159,7 +162,9 @@ class PostgresSink:
     def _rows(self, decoded: DataFrame) -> DataFrame:
         """Return the rows with the event's time as text, which PostgreSQL parses, in any year that it has."""
         moment = F.date_format(EVENT_TIMESTAMP, _MOMENT)
-        return rows.of(decoded, self._contract, self._table, cells.of).withColumn(EVENT_TIMESTAMP, moment)
+        return rows.of(decoded, self._contract, self._table, cells.of, self._masks).withColumn(
+            EVENT_TIMESTAMP, moment
+        )
 
     def _append(self, some: DataFrame, at_once: int) -> None:
         properties = {**self._properties, "batchsize": str(at_once)}

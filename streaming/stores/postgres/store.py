@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -13,6 +13,7 @@ from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.contracts.stores.position import EVENT_OFFSET, EVENT_PARTITION, EVENT_TIMESTAMP
 from avro_data_contracts.contracts.stores.postgres.spec import PostgresSpec
+from avro_data_contracts.streaming.stores.postgres import existing
 from avro_data_contracts.streaming.stores.postgres.connection import address, connect
 from avro_data_contracts.streaming.stores.postgres.sink import PostgresSink
 from avro_data_contracts.streaming.stores.store import COUNT_FOR_S, Key, Rows, Store
@@ -45,17 +46,19 @@ class Postgres(Store):
         with connect(settings) as connection:
             return connection.execute(query).fetchall()
 
-    def positions(self, settings: Settings, spec: PostgresSpec, keys: Sequence[Key]) -> Iterator[tuple[Any, ...]]:
+    def positions(
+        self, settings: Settings, spec: PostgresSpec, keys: Sequence[Key], columns: Sequence[str] = ()
+    ) -> Iterator[tuple[Any, ...]]:
         since = sql.SQL("(extract(epoch FROM {}) * {})::bigint")
         moment = sql.Identifier(EVENT_TIMESTAMP)
         # The event's time is not needed to find its row, and Python has no year after 9999.
         names = [name for name in spec.key if name != EVENT_TIMESTAMP]
         key = sql.SQL(", ").join(map(sql.Identifier, names))
-        columns = sql.SQL(", ").join(
+        selected = sql.SQL(", ").join(
             [
                 *(since.format(moment, 1_000_000) if n == EVENT_TIMESTAMP else sql.Identifier(n) for n in spec.key),
                 since.format(moment, 1_000),
-                *map(sql.Identifier, (EVENT_PARTITION, EVENT_OFFSET)),
+                *map(sql.Identifier, (EVENT_PARTITION, EVENT_OFFSET, *columns)),
             ]
         )
         table = sql.Identifier(spec.schema_name, spec.table)
@@ -71,7 +74,7 @@ class Postgres(Store):
                     if any(isinstance(part, str) and "\0" in part for part in one):
                         continue  # no row of PostgreSQL has such a text
                     copy.write_row([_for_column(one[at], code) for at, code in zip(places, types, strict=True)])
-            cursor.execute(sql.SQL("SELECT {} FROM {} JOIN wanted USING ({})").format(columns, table, key))
+            cursor.execute(sql.SQL("SELECT {} FROM {} JOIN wanted USING ({})").format(selected, table, key))
             yield from cursor
 
     def count(self, settings: Settings, specs: Iterable[PostgresSpec], slow: set[str]) -> dict[str, Rows]:
@@ -95,11 +98,32 @@ class Postgres(Store):
                     found[spec.qualified] = Rows(size[0], exact=False)
         return found
 
+    def outside(self, settings: Settings, spec: PostgresSpec, ranges: Mapping[int, tuple[int, int]]) -> int:
+        kept = [list(part) for part in zip(*((p, *ends) for p, ends in ranges.items()), strict=True)] or [[], [], []]
+        query = sql.SQL(
+            "SELECT count(*) FROM {} AS stored WHERE NOT EXISTS (SELECT FROM unnest(%s::int[], %s::bigint[], "
+            "%s::bigint[]) AS kept (at, first, last) WHERE stored.{} = at AND stored.{} BETWEEN first AND last)"
+        ).format(
+            sql.Identifier(spec.schema_name, spec.table),
+            sql.Identifier(EVENT_PARTITION),
+            sql.Identifier(EVENT_OFFSET),
+        )
+        with connect(settings) as connection:
+            found = connection.execute(query, kept).fetchone()
+        assert found is not None
+        return int(found[0])
+
     def empty(self, settings: Settings, spec: PostgresSpec) -> None:
         with connect(settings, autocommit=True) as connection:
             found = connection.execute("SELECT to_regclass(%s)", (spec.quoted,)).fetchone()
             if found is not None and found[0] is not None:
                 connection.execute(sql.SQL("TRUNCATE {}").format(sql.Identifier(spec.schema_name, spec.table)))
+                existing.forget_key(connection, spec)
+
+    def remove(self, settings: Settings, spec: PostgresSpec) -> None:
+        with connect(settings, autocommit=True) as connection:
+            table = sql.Identifier(spec.schema_name, spec.table)
+            connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(table))
 
 
 def _for_column(value: Any, code: int) -> Any:

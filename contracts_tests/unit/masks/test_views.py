@@ -1,0 +1,154 @@
+"""Views of masked fields: what they inherit, and what they may not compute."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from avro_data_contracts.contracts.catalog import loading
+from avro_data_contracts.contracts.check.views import facts
+from avro_data_contracts.contracts.stores.table import Table
+from avro_data_contracts.contracts.tables.views import wanted
+from avro_data_contracts.contracts.views.derived import Derived, derive
+from contracts_tests.fixtures.changes import Files
+
+PERSON = {"type": "record", "name": "Person", "fields": [
+    {"name": "name", "type": "string"}, {"name": "city", "type": ["null", "string"]},
+]}  # fmt: skip
+HASHED = [{"tag": "PII", "mask": "hash"}]
+
+
+def derived(sql: str, masks: list[dict[str, Any]], **header: Any) -> Derived:
+    files = Files()
+    files.spec["masks"] = masks
+    files.add("buyer", ["null", PERSON], default=None)
+    files.add("people", {"type": "array", "items": "Person"}, default=[])
+    said = {"sinks": {"postgres": {"table": "seen", "primary_key": ["id"]}}, **header}
+    texts = {**files.texts, "orders/views/seen.sql": f"-- {said!r}\n{sql}"}
+    contract = loading.from_files(texts, "schemas").get("orders")
+    return derive(contract, contract.views[0])
+
+
+def masks(found: Derived) -> dict[str, tuple[str, str | None]]:
+    (sink,) = found.sinks
+    table = wanted(found, sink)
+    assert isinstance(table, Table), table
+    return {one.name: (one.type, one.mask) for one in table.columns if one.mask}
+
+
+INHERITED = [
+    ("SELECT id, note FROM orders", HASHED, {"note": ("text", "hash")}),
+    ("SELECT id, o.note AS words FROM orders o", HASHED, {"words": ("text", "hash")}),
+    ("SELECT id, `note` AS words FROM orders WHERE note IS NOT NULL", HASHED, {"words": ("text", "hash")}),
+    ("SELECT id, count FROM orders", [{"field": "count", "mask": "hash"}], {"count": ("text", "hash")}),
+    ("SELECT id, buyer FROM orders", [{"field": "buyer.name", "mask": "hash"}], {"buyer": ("jsonb", "name: hash")}),
+    ("SELECT id, buyer.name AS who FROM orders", [{"field": "buyer", "mask": "redact"}], {"who": ("text", "redact")}),
+    ("SELECT id, people FROM orders", [{"field": "people.name", "mask": "drop"}],
+     {"people": ("jsonb", "[] name: drop")}),
+    ("SELECT id, state FROM orders", HASHED, {}),
+    ("SELECT id, note FROM orders", [{"tag": "PII", "stores": ["cassandra"], "mask": "hash"}], {}),
+    ("SELECT id, upper(note) AS note FROM orders", [{"tag": "PII", "stores": ["cassandra"], "mask": "hash"}], {}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("sql", "said", "expected"), INHERITED)
+def test_field_that_passes_unchanged_has_its_mask(sql, said, expected) -> None:
+    found = derived(sql, said)
+    assert found.problems == ()
+    assert masks(found) == expected
+
+
+def test_dropped_field_has_no_column_in_a_view() -> None:
+    found = derived("SELECT id, note FROM orders", [{"field": "note", "mask": "drop"}])
+    table = wanted(found, found.sinks[0])
+    assert isinstance(table, Table)
+    assert [one.name for one in table.columns] == ["id"]
+
+
+COMPUTED = [
+    ("upper(note)", HASHED, "note"),
+    ("note IS NULL", HASHED, "note"),
+    ("concat(id, note)", HASHED, "note"),
+    ("coalesce(note, '')", HASHED, "note"),
+    ("CAST(note AS STRING)", HASHED, "note"),
+    ("buyer.name || ''", [{"field": "buyer", "mask": "redact"}], "buyer"),
+    ("size(people)", [{"field": "people.name", "mask": "hash"}], "people[].name"),
+]
+
+
+@pytest.mark.parametrize(("sql", "said", "path"), COMPUTED)
+def test_column_computed_from_a_masked_field_is_refused_unless_released(sql, said, path) -> None:
+    (problem,) = derived(f"SELECT id,\n  {sql} AS made\nFROM orders", said).problems
+    assert (problem.rule, problem.line, problem.column_name) == ("VIEW_MASK", 3, "made")
+    assert f"made is computed from {path}, which is masked in postgres" in problem.what
+    released = derived(f"SELECT id, {sql} AS made FROM orders", said, releases=["made"])
+    assert released.problems == ()
+    assert masks(released) == {}
+
+
+def test_released_field_is_not_masked() -> None:
+    assert masks(derived("SELECT id, note FROM orders", HASHED, releases=["note"])) == {}
+
+
+def test_release_of_an_unknown_column_is_refused() -> None:
+    (problem,) = derived("SELECT id FROM orders", HASHED, releases=["note"]).problems
+    assert "releases names 'note', which is not a column" in problem.what
+
+
+def test_masked_key_of_a_view_can_only_be_hashed() -> None:
+    (problem,) = derived(
+        "SELECT id, state FROM orders",
+        [{"field": "state", "mask": "redact"}],
+        sinks={"postgres": {"table": "seen", "primary_key": ["state"]}},
+    ).problems
+    assert problem.rule == "VIEW_MASK"
+    assert "redact makes rows one" in problem.what
+    hashed = derived(
+        "SELECT id, state FROM orders",
+        [{"field": "state", "mask": "hash"}],
+        sinks={"postgres": {"table": "seen", "primary_key": ["state"]}},
+    )
+    assert masks(hashed) == {"state": ("text", "hash")}
+
+
+def test_grouped_column_has_the_mask_of_its_field() -> None:
+    found = derived(
+        "SELECT window.start AS hour, note, count(*) AS n FROM orders "
+        "WHERE note IS NOT NULL GROUP BY window(at, '1 hour'), note",
+        [{"field": "count", "mask": "redact"}],
+        sinks={"postgres": {"table": "seen", "primary_key": ["hour", "n"]}},
+        time="at",
+        lateness="1 hour",
+    )
+    assert {one.rule for one in found.problems} == {"VIEW_KEY"}  # n is no group
+    windows = derived(
+        "SELECT window.start AS hour, state, count(*) AS n FROM orders GROUP BY window(at, '1 hour'), state",
+        [{"field": "state", "mask": "hash"}],
+        sinks={"postgres": {"table": "seen", "primary_key": ["hour", "state"]}},
+        time="at",
+        lateness="1 hour",
+    )
+    assert masks(windows) == {"state": ("text", "hash")}
+    (problem,) = derived(
+        "SELECT window.start AS hour, state, count(*) AS n FROM orders GROUP BY window(at, '1 hour'), state",
+        [{"field": "at", "mask": "year"}],
+        sinks={"postgres": {"table": "seen", "primary_key": ["hour", "state"]}},
+        time="at",
+        lateness="1 hour",
+    ).problems
+    assert "hour is computed from at, which is masked in postgres (year)" in problem.what
+
+
+def test_check_reports_a_new_release() -> None:
+    sql = "SELECT id, upper(note) AS note FROM orders"
+    contracts = []
+    for more in ({"sql": "SELECT id FROM orders"}, {"sql": sql, "releases": ["note"]}):
+        files = Files()
+        files.spec["masks"] = HASHED
+        said = {"sinks": {"postgres": {"table": "seen", "primary_key": ["id"]}}, "releases": more.get("releases", [])}
+        texts = {**files.texts, "orders/views/seen.sql": f"-- {said!r}\n{more['sql']}"}
+        contracts.append(loading.from_files(texts, "schemas").get("orders"))
+    found = [(one.rule, one.path, one.line) for one in facts(*contracts) if one.rule == "MASK_REMOVED"]
+    assert found == [("MASK_REMOVED", "views.seen.note", 2)]
+    assert [one.rule for one in facts(contracts[1], contracts[1]) if one.rule == "MASK_REMOVED"] == []

@@ -1,0 +1,106 @@
+"""Brings the rows that are there to the masks of their contract: the tables are emptied, and the topic is read again.
+
+A table whose columns have other types with the masks is made again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.errors import ConfigurationError, FindingsError
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.streaming import topic
+from avro_data_contracts.streaming.run import afresh, job
+from avro_data_contracts.streaming.run.checkpoints import Checkpoints
+from avro_data_contracts.streaming.sinks.sink import Sink
+from avro_data_contracts.streaming.stores.known import STORES
+from avro_data_contracts.streaming.topic import Ranges
+
+
+@dataclass
+class Rewritten:
+    """Tables that are written again.
+
+    Attributes:
+        records: number in the topic, which the query of each table will read.
+        deleted: number that Kafka has deleted: rows that are made of several events will not have them.
+        tables: those that are empty now.
+        made_again: those of them that were dropped, because a column has another type.
+        lost: table -> rows that are gone, because their events have left the topic.
+    """
+
+    records: int
+    deleted: int
+    tables: list[str] = field(default_factory=list)
+    made_again: list[str] = field(default_factory=list)
+    lost: dict[str, int] = field(default_factory=dict)
+
+
+def rewrite(settings: Settings, contract: Contract, *, accept_loss: bool) -> Rewritten:
+    """Empty the tables of a contract and of its views, and let the stream fill them from the topic.
+
+    Args:
+        accept_loss: also if rows are of events that have left the topic, which will not be there again.
+
+    Raises:
+        FindingsError: there are such rows, and the loss is not accepted; nothing was changed.
+        ConfigurationError: a mask hashes, and there is no key, or a weak one.
+        ServiceError: a server does not answer, or the stream of the contract is running.
+    """
+    sinks = job.stores(settings, contract)
+    ranges = topic.whole(settings, contract.topic)
+    records = sum(last - first + 1 for first, last in ranges.values())
+    done = Rewritten(records, sum(topic.begins(settings, contract.topic).values()))
+    checkpoints = Checkpoints(settings, contract)
+    with checkpoints.alone():
+        done.lost = _lost(settings, sinks, ranges)
+        if done.lost and not accept_loss:
+            raise _refusal(contract, done.lost)
+        for sink in sinks:
+            afresh.begin(checkpoints.folder / sink.name, partial(_empty, settings, contract, sink, done))
+    return done
+
+
+def _lost(settings: Settings, sinks: list[Sink], ranges: Ranges) -> dict[str, int]:
+    """Count the rows of each table whose events are not in the topic.  A row of several events has no place there."""
+    found: dict[str, int] = {}
+    # It refuses a table that was not made for the contract, before anything is emptied.
+    there = [sink for sink in sinks if sink.has_table()]
+    for sink in there:
+        number = 0 if sink.spec.groups else STORES[sink.spec.kind].outside(settings, sink.spec, ranges)
+        if number:
+            found[_name(sink)] = number
+    return found
+
+
+def _empty(settings: Settings, contract: Contract, sink: Sink, done: Rewritten) -> None:
+    store, name = STORES[sink.spec.kind], _name(sink)
+    tables = [sink.spec]
+    if contract.deletes and sink.spec in contract.sinks:
+        tables.append(sink.spec.of_deletions())
+    for spec in tables:
+        store.empty(settings, spec)
+    try:
+        sink.prepare()
+    except ConfigurationError:  # a column has another type, which no statement gives it
+        for spec in tables:
+            store.remove(settings, spec)
+        sink.prepare()
+        done.made_again.append(name)
+    done.tables.append(name)
+
+
+def _name(sink: Sink) -> str:
+    return f"{sink.spec.kind} {sink.spec.qualified}"
+
+
+def _refusal(contract: Contract, lost: dict[str, int]) -> FindingsError:
+    told = ", ".join(f"{number:,} rows of {table}" for table, number in lost.items())
+    return FindingsError(
+        f"{told} are of events that have left the topic {contract.topic}, and cannot be written again",
+        where=contract.file,
+        fix="nothing was changed: mask or delete these rows yourself, and run it again; or add --accept-loss, which "
+        "deletes them",
+    )
