@@ -11,11 +11,11 @@ from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.quality.judge import Judge
 from avro_data_contracts.contracts.registry.client import Registry
+from avro_data_contracts.contracts.values.scalars import Misfit
 from avro_data_contracts.producers import serializer
 from avro_data_contracts.producers.plain import json_text
 from avro_data_contracts.producers.plain.conversion import plain
 from avro_data_contracts.producers.rejection import RejectedRecord, Rejection
-from avro_data_contracts.producers.scalars import Misfit
 from avro_data_contracts.producers.serializer import Serializer
 
 

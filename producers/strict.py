@@ -28,7 +28,7 @@ from avro_data_contracts.contracts.avro.nodes import (
     Schema,
     Union,
 )
-from avro_data_contracts.producers.scalars import Check, Misfit, null, scalar, text
+from avro_data_contracts.contracts.values.scalars import Check, Misfit, null, scalar, text
 
 #: Name, check, what is written if it is missing, whether it is only text or null, whether it may be null.
 _Field = tuple[str, Check, Callable[[], Any], bool, bool]

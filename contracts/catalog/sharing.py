@@ -13,6 +13,7 @@ from avro_data_contracts.contracts.avro.writing import normalised
 from avro_data_contracts.contracts.catalog.choices import SubjectStrategy, Tombstones
 from avro_data_contracts.contracts.catalog.contract import Contract, Sibling, Subject, types_of
 from avro_data_contracts.contracts.catalog.subject_names import said_in
+from avro_data_contracts.contracts.catalog.view import View
 from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.stores.spec import SinkSpec
 
@@ -31,6 +32,7 @@ def agreed(contracts: Iterable[Contract]) -> tuple[dict[str, Contract], dict[str
         if len(several) > 1:
             _note(errors, _of_topic(several))
             by_name |= {one.name: one for one in _joined(several)}
+    by_name = {name: _joining(one, by_name) for name, one in by_name.items()}
     in_order = [by_name[name] for name in sorted(by_name)]
     _note(errors, _of_tables(in_order))
     _note(errors, _of_subjects(in_order))
@@ -125,6 +127,18 @@ def _joined(several: Sequence[Contract]) -> Iterator[Contract]:
     for one in several:
         others = tuple(each for name, each in siblings.items() if name != one.name)
         yield replace(one, spec=one.spec.model_copy(update=update), key=one.key or key, siblings=others)
+
+
+def _joining(one: Contract, by_name: Mapping[str, Contract]) -> Contract:
+    """The contract, whose views know the contracts whose tables they join."""
+    if not any(reference.spec.contract for view in one.views for reference in view.references):
+        return one
+    return replace(one, views=tuple(_with_contracts(view, by_name) for view in one.views))
+
+
+def _with_contracts(view: View, by_name: Mapping[str, Contract]) -> View:
+    found = (replace(each, contract=by_name.get(each.spec.contract or "")) for each in view.references)
+    return replace(view, references=tuple(found))
 
 
 def _of_tables(contracts: Iterable[Contract]) -> Iterator[tuple[str, ConfigurationError]]:

@@ -74,7 +74,7 @@ class Derived:
         more = f" ({len(self.problems)} problems: contracts lint lists them)" if len(self.problems) > 1 else ""
         raise ConfigurationError(
             f"view {self.view.name}: {first.what}{more}",
-            file=self.view.file,
+            file=first.file or self.view.file,
             line=first.line,
             column=first.column,
             path=path_of(self.view, first.column_name),

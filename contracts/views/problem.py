@@ -16,6 +16,7 @@ class Rule(StrEnum):
     key = "VIEW_KEY"
     watermark = "VIEW_WATERMARK"
     kind = "VIEW_KIND"
+    reference = "VIEW_REFERENCE"
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Problem:
 
     Attributes:
         column_name: of the result that it is about; empty for the whole view.
+        file: another file that the place is in; empty for that of the view.
     """
 
     rule: Rule
@@ -32,3 +34,4 @@ class Problem:
     line: int
     column: int
     column_name: str = ""
+    file: str = ""

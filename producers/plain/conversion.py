@@ -23,11 +23,12 @@ from avro_data_contracts.contracts.avro.nodes import (
     join,
 )
 from avro_data_contracts.contracts.avro.shapes import type_name
-from avro_data_contracts.producers.plain import epochs, native, numbers, texts
+from avro_data_contracts.contracts.values import numbers, texts
+from avro_data_contracts.contracts.values.kinds import kind
+from avro_data_contracts.contracts.values.scalars import Check, Misfit, null, scalar
+from avro_data_contracts.producers.plain import epochs, native
 from avro_data_contracts.producers.plain.asked import Asked
-from avro_data_contracts.producers.plain.kinds import kind
 from avro_data_contracts.producers.rejection import Rejection
-from avro_data_contracts.producers.scalars import Check, Misfit, null, scalar
 from avro_data_contracts.producers.strict import Compiler, branch_name
 
 #: Of the types that hold a number exactly, the first one wins.

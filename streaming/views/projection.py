@@ -24,6 +24,7 @@ from avro_data_contracts.streaming.sinks.refusals import RowsRefused
 from avro_data_contracts.streaming.sinks.sink import Sink
 from avro_data_contracts.streaming.views.events import Events
 from avro_data_contracts.streaming.views.outer import Outer
+from avro_data_contracts.streaming.views.references import References
 
 #: The column with everything of an event but its record.
 _EVENT = "__event"
@@ -41,27 +42,35 @@ class ViewSink(Outer):
     def __init__(self, settings: Settings, contract: Contract, derived: Derived, inner: Sink) -> None:
         super().__init__(of_view(derived.view.name, inner.name), inner)
         self._events = Events(settings, contract, derived)
+        self._references = References(settings, derived.view, derived.analysis.data)
         self._derived = derived
         self._inner = inner
         self._sql = with_column(derived.view.sql, f"`{_EVENT}`")
 
     def check(self, spark: SparkSession, checkpoint: Path) -> None:
         """Raise ConfigurationError if the columns are not, in Spark, those that the tables are made for."""
-        self._events.check(lambda: self._computed(self._events.none(spark)))
+        events = self._events.joining(self._references.begin(spark))
+        self._events.check(lambda: self._computed(events, events.none(spark)))
 
     def write(self, decoded: DataFrame) -> Counts:
+        return self._write(self._events, decoded)
+
+    def _write(self, events: Events, decoded: DataFrame) -> Counts:
+        def rows(some: DataFrame) -> DataFrame:
+            return self._rows(events, some)
+
         try:
-            return self._inner.write(self._rows(decoded))
+            return self._inner.write(rows(decoded))
         except ComputationFailed as error:
             told = error
-        refused = self._events.failing(decoded, self._rows)
+        refused = events.failing(decoded, rows)
         if not refused:
             raise told
         raise RowsRefused(self.name, refused)
 
-    def _rows(self, decoded: DataFrame) -> DataFrame:
+    def _rows(self, events: Events, decoded: DataFrame) -> DataFrame:
         """Return the batch with the view's record in place of the contract's, without what the view leaves out."""
-        computed = self._computed(decoded)
+        computed = self._computed(events, decoded)
         names = [one.name for one in self._derived.analysis.outputs]
         return computed.select(
             f"{_EVENT}.*",
@@ -69,7 +78,37 @@ class ViewSink(Outer):
             *(F.lit(None).cast("string").alias(one) for one in ("reason", "detail")),
         )
 
-    def _computed(self, decoded: DataFrame) -> DataFrame:
+    def _computed(self, events: Events, decoded: DataFrame) -> DataFrame:
         """Return the result of the SQL, and the event of each row."""
         event = F.struct(*(one for one in decoded.columns if one not in _JUDGED)).alias(_EVENT)
-        return self._events.sql(decoded, self._sql, [event])
+        return events.sql(decoded, self._sql, [event])
+
+
+class JoinedViewSink(ViewSink):
+    """A view in one store that joins reference data; each attempt at a batch joins the same."""
+
+    def write(self, decoded: DataFrame) -> Counts:
+        raise RuntimeError("which data it joins is decided for each batch: see of_batch")
+
+    def of_batch(self, checkpoint: Path, number: int) -> Sink:
+        """Return the sink for one batch of the query with this checkpoint."""
+        return _OfBatch(self, checkpoint, number)
+
+    def write_batch(self, decoded: DataFrame, checkpoint: Path, number: int) -> Counts:
+        """Write a batch; the same batch may be written again."""
+        data = self._references.of_batch(checkpoint, number)
+        frames = self._references.frames(decoded.sparkSession, data)
+        return self._write(self._events.joining(frames), decoded)
+
+
+class _OfBatch(Outer):
+    """The sink of a view with joins, for one batch."""
+
+    def __init__(self, sink: JoinedViewSink, checkpoint: Path, number: int) -> None:
+        super().__init__(sink.name, sink)
+        self._sink = sink
+        self._checkpoint = checkpoint
+        self._number = number
+
+    def write(self, decoded: DataFrame) -> Counts:
+        return self._sink.write_batch(decoded, self._checkpoint, self._number)

@@ -68,7 +68,7 @@ WRONG = [
     ("SELECT score AS id FROM orders", "VIEW_KEY", "double", "score"),
     ("SELECT buyer AS id FROM orders", "VIEW_KEY", "record", "buyer"),
     ("SELECT id FROM orders.latest", "VIEW_KIND", "one row for each key", "orders.latest"),
-    ("SELECT o.id FROM orders o JOIN shops s ON s.id = o.note", "VIEW_KIND", "join", "o.id"),
+    ("SELECT o.id FROM orders o JOIN shops s ON s.id = o.note", "VIEW_COLUMN", "no reference data shops", "shops"),
     ("SELECT note AS id, count(*) AS n FROM orders GROUP BY note", "VIEW_WATERMARK", "no window", "note"),
     ("SELECT max(number) AS id FROM orders", "VIEW_WATERMARK", "no window", "max"),
     ("SELECT id, max(day) AS n FROM orders GROUP BY window(at, '1 hour'), id", "VIEW_WATERMARK", "`time`", "window"),
