@@ -49,6 +49,8 @@ def rebuild(settings: Settings, contract: Contract, name: str, *, accept_loss: b
         raise ConfigurationError(
             f"{contract.name} has no view {name!r}", where=contract.file, fix=f"name one of its views: {known}"
         )
+    from avro_data_contracts.contracts.views.derived import derive  # loads sqlglot
+
     ranges = topic.whole(settings, contract.topic)
     records = sum(last - first + 1 for first, last in ranges.values())
     deleted = sum(topic.begins(settings, contract.topic).values())
@@ -58,6 +60,8 @@ def rebuild(settings: Settings, contract: Contract, name: str, *, accept_loss: b
             where=f"view {name}",
             fix="add --accept-loss to rebuild it from what is left; or give the view another name and other tables",
         )
+    whole = derive(contract, view).contract  # a view that is wrong can begin again once it is right
+    deletes = whole is not None and whole.deletes
     checkpoints = Checkpoints(settings, contract)
     with checkpoints.alone():
         for sink in view.sinks:
@@ -70,5 +74,7 @@ def rebuild(settings: Settings, contract: Contract, name: str, *, accept_loss: b
             else:
                 aside.mkdir(exist_ok=True)
             STORES[sink.kind].empty(settings, sink)
+            if deletes:
+                STORES[sink.kind].empty(settings, sink.of_deletions())
             shutil.rmtree(aside)
     return Rebuilt(tuple(f"{sink.kind} {sink.qualified}" for sink in view.sinks), records, deleted)

@@ -6,6 +6,7 @@ The records of a topic's contracts are told apart by the full names of their typ
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -145,7 +146,7 @@ def _of_tables(contracts: Iterable[Contract]) -> Iterator[tuple[str, Configurati
     tables: dict[tuple[str, str], str] = {}
     for one in contracts:
         own = ((one.file, sink, _written(one, sink)) for sink in one.sinks)
-        of_views = ((view.file, sink, [sink.qualified]) for view in one.views for sink in view.sinks)
+        of_views = ((view.file, sink, _of_view(view, sink)) for view in one.views for sink in view.sinks)
         for file, sink, names in (*own, *of_views):
             for name in names:
                 other = tables.setdefault((sink.kind, name), file)
@@ -160,6 +161,12 @@ def _of_tables(contracts: Iterable[Contract]) -> Iterator[tuple[str, Configurati
 def _written(contract: Contract, sink: SinkSpec) -> list[str]:
     """The tables that the stream of a contract writes to in a store."""
     return [sink.qualified, *([sink.of_deletions().qualified] if contract.deletes else [])]
+
+
+def _of_view(view: View, sink: SinkSpec) -> list[str]:
+    """The tables that a view writes to in a store, perhaps one more than it does: its SQL is not parsed here."""
+    deletes = re.search(r"\.\s*`?latest\b", view.sql) is not None
+    return [sink.qualified, *([sink.of_deletions().qualified] if deletes else [])]
 
 
 def _of_subjects(contracts: Sequence[Contract]) -> Iterator[tuple[str, ConfigurationError]]:

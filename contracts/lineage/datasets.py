@@ -138,13 +138,16 @@ def _deciding(
     analysis: Analysis, around: Dataset, joined: Mapping[str, Dataset], contract: Contract
 ) -> Iterator[dict[str, Any]]:
     """The input fields of a view's rows: those that decide which there are."""
+    where, joins = _indirect("FILTER", analysis.where), _indirect("JOIN", " ".join(analysis.joins))
     for path in _in_value(analysis.filtered, contract):
-        yield _input(around, path, _indirect("FILTER", analysis.where))
-    joins = _indirect("JOIN", " ".join(analysis.joins))
+        yield _input(around, path, where)
+    for name, path in analysis.filtering:
+        yield _input(joined[name], path, where)
     for path in _in_value(analysis.matched, contract):
         yield _input(around, path, joins)
-    for name, path in analysis.deciding:
-        yield _input(joined[name], path, joins)
+    for name, data in analysis.data.items():
+        for path in data.key:
+            yield _input(joined[name], path, joins)
 
 
 def _computed(

@@ -421,8 +421,14 @@ RULES: Final[tuple[Rule, ...]] = (
         "reference data by its whole key. It does not run views of views yet, and it continues only some aggregate "
         "functions.",
         "write one of these; for the others, query the table of the contract",
-        _view("SELECT o.id FROM orders.latest o"),
-        _view("SELECT o.id FROM orders o"),
+        _groups(
+            "SELECT window.start AS hour, id, first(id) AS one FROM orders\n"
+            "GROUP BY window(kafka_timestamp, '1 hour'), id"
+        ),
+        _groups(
+            "SELECT window.start AS hour, id, min(id) AS one FROM orders\n"
+            "GROUP BY window(kafka_timestamp, '1 hour'), id"
+        ),
         views.of("VIEW_KIND"), of_contract=True,
     ),
     Rule(

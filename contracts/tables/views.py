@@ -53,7 +53,11 @@ def create(contract: Contract) -> Iterator[OfView]:
     for view in contract.views:
         derived = derive(contract, view)
         for sink in derived.whole().sinks:
-            yield OfView(view.name, sink, layout.migrate(None, layout.of(derived.whole(), sink)), derived)
+            table = layout.of(derived.whole(), sink)
+            yield OfView(view.name, sink, layout.migrate(None, table), derived)
+            if derived.whole().deletes:
+                deletions = layout.deletions(table)
+                yield OfView(view.name, deletions.sink, layout.migrate(None, deletions), derived)
 
 
 def between(old: Contract | None, new: Contract) -> Iterator[OfView]:
@@ -144,6 +148,8 @@ def changed(old: Contract, derived: Derived) -> list[str]:
     was, now = (" ".join(one.analysis.joins) for one in (before, derived))
     if was != now:
         found.append(f"it was {was}" if was else "there was no JOIN")
+    if before.analysis.is_latest != derived.analysis.is_latest:
+        found.append(f"it read {'the newest event of each key' if before.analysis.is_latest else 'all events'}")
     if before.analysis.where != derived.analysis.where:
         found.append(f"WHERE was {before.analysis.where}" if before.analysis.where else "there was no WHERE")
     return found

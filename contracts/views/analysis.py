@@ -11,13 +11,13 @@ from sqlglot import exp
 from avro_data_contracts.contracts.avro.nodes import AnyType, Record, Schema
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.catalog.view import View
-from avro_data_contracts.contracts.views import joins, references, spark_types, statement
+from avro_data_contracts.contracts.views import clauses, joins, references, spark_types, statement
 from avro_data_contracts.contracts.views.columns import Columns, Part
 from avro_data_contracts.contracts.views.grouping import Grouping, Reader
 from avro_data_contracts.contracts.views.problem import Problem, Rule
 from avro_data_contracts.contracts.views.references import Data
 from avro_data_contracts.contracts.views.results import Results
-from avro_data_contracts.contracts.views.sources import name_of
+from avro_data_contracts.contracts.views.sources import LATEST, is_latest, name_of
 from avro_data_contracts.contracts.views.sources import problems as source_problems
 from avro_data_contracts.contracts.views.statement import Kind, Statement
 from avro_data_contracts.contracts.views.watermark import problems as watermark_problems
@@ -65,7 +65,8 @@ class Analysis:
         data: the reference data that it joins, by name.
         joins: each join with its condition, always written alike.
         matched: the parts of an event in the conditions of joins.
-        deciding: the columns of reference data in WHERE and in the conditions of joins, with the name of the data.
+        filtering: the columns of reference data in WHERE, with the name of the data.
+        is_latest: whether it reads one row for each key (`sources.is_latest`).
     """
 
     view: View
@@ -78,7 +79,13 @@ class Analysis:
     data: Mapping[str, Data] = field(default_factory=dict)
     joins: tuple[str, ...] = ()
     matched: tuple[str, ...] = ()
-    deciding: tuple[tuple[str, str], ...] = ()
+    filtering: tuple[tuple[str, str], ...] = ()
+    is_latest: bool = False
+
+    @property
+    def sql(self) -> str:
+        """The SQL for Spark, where `name.latest` would be a table in a schema."""
+        return clauses.reading(self.view.sql, LATEST) if self.is_latest else self.view.sql
 
     @property
     def by_name(self) -> Mapping[str, Output]:
@@ -99,7 +106,8 @@ def analyse(contract: Contract, view: View) -> Analysis:
         )
     problems = [*statement.refused(found), *source_problems(contract, view, found)]
     data, more = references.of(view)
-    problems += [*more, *joins.problems(view, found, data, name_of(contract))]
+    own = LATEST if is_latest(contract, found) else name_of(contract)
+    problems += [*more, *joins.problems(view, found, data, own)]
     tables = joins.joined(found, data)
     columns = Columns(found, schema, record, tables)
     problems += columns.problems(found.select)
@@ -140,7 +148,8 @@ def analyse(contract: Contract, view: View) -> Analysis:
         data,
         said,
         _of_event(in_joins),
-        tuple(dict.fromkeys((one.reference, one.path) for one in (*in_where, *in_joins) if one.reference)),
+        tuple(dict.fromkeys((one.reference, one.path) for one in in_where if one.reference)),
+        is_latest(contract, found),
     )
 
 

@@ -98,6 +98,13 @@ def of(sql: str) -> Clauses | None:
     )
 
 
+def reading(sql: str, name: str) -> str:
+    """Return the text with another name in place of the one behind FROM, which has two parts."""
+    found = tokens(sql)
+    at = _outside(found)["FROM"] + 1
+    return f"{sql[: found[at].start]}{name}{sql[found[at + 2].end + 1 :]}"
+
+
 def condition(source: str) -> list[Token]:
     """Return what is behind WHERE."""
     found = tokens(source)

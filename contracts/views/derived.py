@@ -25,6 +25,7 @@ from avro_data_contracts.contracts.views import spark_types
 from avro_data_contracts.contracts.views.analysis import Analysis, Output, analyse
 from avro_data_contracts.contracts.views.grouping import SESSION, WINDOW, Grouping
 from avro_data_contracts.contracts.views.problem import Problem, Rule
+from avro_data_contracts.contracts.views.sources import key_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +94,7 @@ def derive(contract: Contract, view: View) -> Derived:
     if analysis.problems:
         return Derived(analysis, None, analysis.problems)
     found = _contract(contract, analysis)
-    problems = tuple(_keys(found, analysis))
+    problems = (*_keys(found, analysis), *_latest(contract, analysis))
     return Derived(analysis, None if problems else found, problems)
 
 
@@ -108,7 +109,8 @@ def _contract(contract: Contract, analysis: Analysis) -> Contract:
     sinks = view.spec.sinks
     if analysis.grouping is not None:
         sinks = sinks.model_copy(update={one.kind: grouped(one) for one in sinks.tables})
-    said = contract.spec.model_copy(update={"sinks": sinks, "tombstones": Tombstones.reject})
+    tombstones = Tombstones.delete if analysis.is_latest else Tombstones.reject
+    said = contract.spec.model_copy(update={"sinks": sinks, "tombstones": tombstones})
     return replace(
         contract,
         name=f"{contract.name}/views/{view.name}",
@@ -162,6 +164,22 @@ def _keys(contract: Contract, analysis: Analysis) -> Iterator[Problem]:
                 yield Problem(Rule.key, what, f"use a type of these: {', '.join(sorted(types.KEYS))}", *at)
         if analysis.grouping is not None:
             yield from _groups(analysis, analysis.grouping, sink)
+
+
+def _latest(contract: Contract, analysis: Analysis) -> Iterator[Problem]:
+    """Yield why a table would not have exactly one row for each key of the contract, which a newer event deletes."""
+    if not analysis.is_latest:
+        return
+    key, view = key_of(contract), analysis.view
+    for sink in view.sinks:
+        if sink.appends or set(sink.key_fields) != set(key):
+            what = f"{sink.qualified} has another primary key than the rows of {contract.name}, ({', '.join(key)})"
+            yield Problem(Rule.key, what, f"write primary_key: [{', '.join(key)}]", line_of(view, sink.kind), 1)
+    for name in key:
+        output = analysis.by_name.get(name)
+        if output is not None and (output.node is None or output.paths != (name,) or output.references):
+            what = f"{name} is in the key of the rows, and the view computes it: nobody would find the row to delete"
+            yield Problem(Rule.key, what, f"select the field {name} itself", output.line, output.column, name)
 
 
 def _groups(analysis: Analysis, grouping: Grouping, sink: SinkSpec) -> Iterator[Problem]:

@@ -23,8 +23,9 @@ from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.contracts.stores.position import EVENT_OFFSET, EVENT_PARTITION, EVENT_TIMESTAMP
 from avro_data_contracts.contracts.views import spark_types
 from avro_data_contracts.contracts.views.derived import Derived, path_of
-from avro_data_contracts.contracts.views.sources import name_of
+from avro_data_contracts.contracts.views.sources import LATEST, name_of
 from avro_data_contracts.streaming import failures
+from avro_data_contracts.streaming.decode.batches import TOMBSTONE
 from avro_data_contracts.streaming.failures import ComputationFailed
 from avro_data_contracts.streaming.sinks import refusals
 from avro_data_contracts.streaming.sinks.refusals import Coordinates
@@ -84,12 +85,16 @@ class Events:
         }
         position = {EVENT_TIMESTAMP: "timestamp", EVENT_PARTITION: "partition", EVENT_OFFSET: "offset"}
         known = {field.lower() for field in fields}
-        events = decoded.where(F.col("reason").isNull()).select(
+        good = F.col("reason").isNull()
+        if TOMBSTONE in decoded.columns:
+            good = good & F.col("record").isNotNull()
+        events = decoded.where(good).select(
             *more,
             *(column.alias(one) for one, column in fields.items()),
             *(F.col(column).alias(one) for one, column in position.items() if one not in known),
         )
-        return self.over({name_of(self._contract): events, **self._joined}, text)
+        name = LATEST if self._derived.analysis.is_latest else name_of(self._contract)
+        return self.over({name: events, **self._joined}, text)
 
     def over(self, tables: dict[str, DataFrame], text: str) -> DataFrame:
         """Return what SQL in ANSI mode makes of some frames, by their names, in their session."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from avro_data_contracts.contracts.catalog.contract import Contract
@@ -18,6 +18,7 @@ from avro_data_contracts.contracts.catalog.queries import of_view
 from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.contracts.views.derived import Derived
 from avro_data_contracts.contracts.views.statement import with_column
+from avro_data_contracts.streaming.decode.batches import TOMBSTONE
 from avro_data_contracts.streaming.failures import ComputationFailed
 from avro_data_contracts.streaming.sinks.counts import Counts
 from avro_data_contracts.streaming.sinks.refusals import RowsRefused
@@ -29,6 +30,7 @@ from avro_data_contracts.streaming.views.references import References
 #: The column with everything of an event but its record.
 _EVENT = "__event"
 _JUDGED = ("record", "reason", "detail")
+_KEY, _RECORD, _PARTITION, _OFFSET = "__key", "__record", "__partition", "__offset"
 
 
 class ViewSink(Outer):
@@ -45,7 +47,7 @@ class ViewSink(Outer):
         self._references = References(settings, derived.view, derived.analysis.data)
         self._derived = derived
         self._inner = inner
-        self._sql = with_column(derived.view.sql, f"`{_EVENT}`")
+        self._sql = with_column(derived.analysis.sql, f"`{_EVENT}`")
 
     def check(self, spark: SparkSession, checkpoint: Path) -> None:
         """Raise ConfigurationError if the columns are not, in Spark, those that the tables are made for."""
@@ -72,16 +74,45 @@ class ViewSink(Outer):
         """Return the batch with the view's record in place of the contract's, without what the view leaves out."""
         computed = self._computed(events, decoded)
         names = [one.name for one in self._derived.analysis.outputs]
-        return computed.select(
-            f"{_EVENT}.*",
-            F.struct(*(F.col(f"`{one}`") for one in names)).alias("record"),
-            *(F.lit(None).cast("string").alias(one) for one in ("reason", "detail")),
+        record = F.struct(*(F.col(f"`{one}`") for one in names))
+        if self._derived.analysis.is_latest:
+            return self._latest(decoded, computed.select(*_place(_EVENT), record.alias(_RECORD)))
+        return computed.select(f"{_EVENT}.*", record.alias("record"), *_no_reason())
+
+    def _latest(self, decoded: DataFrame, passed: DataFrame) -> DataFrame:
+        """Return each event with its row; an event that the view leaves out deletes the row of its key.
+
+        Args:
+            passed: the place of each event with a row, and its record.
+        """
+        of_event, of_tombstone = (
+            F.struct(*(F.col(column).getField(name).alias(name) for name in self.spec.key_fields))
+            for column in ("record", TOMBSTONE if TOMBSTONE in decoded.columns else "record")
+        )
+        key = F.when(F.col("record").isNull(), of_tombstone).otherwise(of_event)
+        own = [one for one in decoded.columns if one not in (*_JUDGED, TOMBSTONE)]
+        good = decoded.where(F.col("reason").isNull()).select(*own, key.alias(_KEY))
+        same = (F.col("partition") == F.col(_PARTITION)) & (F.col("offset") == F.col(_OFFSET))
+        return good.join(passed, same, "left").select(
+            *own,
+            F.col(_RECORD).alias("record"),
+            F.when(F.col(_RECORD).isNull(), F.col(_KEY)).alias(TOMBSTONE),
+            *_no_reason(),
         )
 
     def _computed(self, events: Events, decoded: DataFrame) -> DataFrame:
         """Return the result of the SQL, and the event of each row."""
-        event = F.struct(*(one for one in decoded.columns if one not in _JUDGED)).alias(_EVENT)
+        event = F.struct(*(one for one in decoded.columns if one not in (*_JUDGED, TOMBSTONE))).alias(_EVENT)
         return events.sql(decoded, self._sql, [event])
+
+
+def _place(event: str) -> list[Column]:
+    named = {"partition": _PARTITION, "offset": _OFFSET}
+    return [F.col(event).getField(name).alias(alias) for name, alias in named.items()]
+
+
+def _no_reason() -> list[Column]:
+    return [F.lit(None).cast("string").alias(one) for one in ("reason", "detail")]
 
 
 class JoinedViewSink(ViewSink):

@@ -59,7 +59,7 @@ def test_columns_of_a_reference_have_their_types_and_sources() -> None:
         "people": ("bigint", False, ("amount",), (("countries", "population"),)),
     }
     analysis = found.analysis
-    assert (analysis.filtered, analysis.matched, analysis.deciding) == ((), ("note",), (("countries", "code"),))
+    assert (analysis.filtered, analysis.matched, analysis.filtering) == ((), ("note",), ())
     table = wanted(found, found.view.spec.sinks.postgres)
     assert isinstance(table, Table)
     types = {one.name: one.type for one in table.columns}
