@@ -300,7 +300,12 @@ class _Reading:
         self.ignored = _ignored(self.folder)
         if _git(top, "config", "--type=bool", "-z", "core.sparseCheckout") == [b"true"]:
             self.unread |= dict.fromkeys(
-                (one for one in _hidden(self.folder) if is_contract_file(one) or heads_of_view(one)), HIDDEN
+                (
+                    one
+                    for one in _hidden(self.folder)
+                    if is_contract_file(one) or heads_of_view(one) or one.endswith(view_references.ENDING)
+                ),
+                HIDDEN,
             )
         for path in _submodules(top):
             module = top / path

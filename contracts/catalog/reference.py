@@ -44,7 +44,7 @@ def _avro_type(said: str) -> Any:
             raise ValueError(f"{said}: at most {MOST_DIGITS} digits, and not more behind the point than in all")
         return {"type": "bytes", "logicalType": "decimal", "precision": precision, "scale": scale}
     if said not in _TYPES:
-        raise ValueError(f"{said!r} is not a type of a column: {', '.join(_TYPES)} or decimal(10,2), say")
+        raise ValueError(f"{said!r} is not a type of a column: {', '.join(_TYPES)} or 'decimal(10,2)', in quotes")
     return _TYPES[said]
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import re
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -155,6 +159,70 @@ def test_table_that_is_wrong_stops_the_start_and_holds_up_a_batch(pipeline: Pipe
         assert references.of_batch(checkpoint, 0) == before
         make_places(pipeline)
         assert references.of_batch(checkpoint, 1) == before
+
+
+#: Type of a column -> a cell, the type and the value in PostgreSQL, and the type and the value in Spark.
+TYPES: dict[str, tuple[str, str, str, str, Any]] = {
+    "boolean": ("true", "boolean", "true", "boolean", True),
+    "int": ("-2147483648", "integer", "-2147483648", "int", -(2**31)),
+    "long": ("9223372036854775807", "bigint", "9223372036854775807", "bigint", 2**63 - 1),
+    "float": ("0.5", "real", "0.5", "float", 0.5),
+    "double": ("0.1", "double precision", "0.1", "double", 0.1),
+    "string": (" \u00e9, ", "text", "' \u00e9, '", "string", " \u00e9, "),
+    "bytes": ("AP8=", "bytea", "'\\x00ff'", "binary", b"\x00\xff"),
+    "date": ("0001-01-01", "date", "'0001-01-01'", "date", dt.date(1, 1, 1)),
+    "time-millis": ("23:59:59.999", "time", "'23:59:59.999'", "int", 86_399_999),
+    "time-micros": ("00:00:00.000001", "time", "'00:00:00.000001'", "bigint", 1),
+    "timestamp-millis": (
+        "1969-12-31T23:59:59.999Z", "timestamptz", "'1969-12-31T23:59:59.999Z'", "timestamp",
+        dt.datetime(1969, 12, 31, 23, 59, 59, 999_000),
+    ),
+    "timestamp-micros": (
+        "2024-03-31T02:30:00.000001+02:00", "timestamptz", "'2024-03-31T02:30:00.000001+02'", "timestamp",
+        dt.datetime(2024, 3, 31, 0, 30, 0, 1),
+    ),
+    "local-timestamp-millis": (
+        "2024-03-31T02:30:00.001", "timestamp", "'2024-03-31T02:30:00.001'", "timestamp_ntz",
+        dt.datetime(2024, 3, 31, 2, 30, 0, 1_000),
+    ),
+    "local-timestamp-micros": (
+        "2024-03-31T02:30:00.000001", "timestamp", "'2024-03-31T02:30:00.000001'", "timestamp_ntz",
+        dt.datetime(2024, 3, 31, 2, 30, 0, 1),
+    ),
+    "uuid": (
+        "F81D4FAE-7DEC-11D0-A765-00A0C91E6BF6".lower(), "uuid", "'F81D4FAE-7DEC-11D0-A765-00A0C91E6BF6'", "string",
+        "f81d4fae-7dec-11d0-a765-00a0c91e6bf6",
+    ),
+    "decimal(38,10)": (
+        "-1234567890123456789012345678.0123456789", "numeric", "-1234567890123456789012345678.0123456789",
+        "decimal(38,10)", Decimal("-1234567890123456789012345678.0123456789"),
+    ),
+}  # fmt: skip
+
+
+def test_every_type_has_the_same_value_in_a_csv_a_table_and_spark(pipeline: Pipeline) -> None:
+    names = {kind: re.sub(r"[^a-z0-9]", "_", kind) for kind in TYPES}
+    columns = {"k": "int", **{names[kind]: [None, kind] for kind in TYPES}}
+    cells = [",".join(["k", *names.values()]), ",".join(["1", *(f'"{one[0]}"' for one in TYPES.values())])]
+    text = "\n".join([*cells, "2" + "," * len(TYPES)])
+    table = f"{pipeline.folder.name}_types"
+    with postgres.connect(pipeline.settings, autocommit=True) as connection:
+        listed = ", ".join(f'"{names[kind]}" {one[1]}' for kind, one in TYPES.items())
+        connection.execute(f"CREATE TABLE {table} (k int PRIMARY KEY, {listed})")
+        connection.execute(f"INSERT INTO {table} VALUES (1, {', '.join(one[2] for one in TYPES.values())})")
+        connection.execute(f"INSERT INTO {table} (k) VALUES (2)")
+    write_csv(pipeline, text)
+    said = {"key": ["k"], "columns": columns}
+    sql = "SELECT u.id, a.k, b.k AS other FROM {source} u JOIN a ON length(email) = a.k JOIN b ON length(email) = b.k"
+    add_view(pipeline, sql, reference={"a": {"csv": "genders.csv", **said}, "b": {"table": table, **said}})
+    derived = derive(pipeline.contract, pipeline.contract.views[0])
+    assert derived.problems == ()
+    frames = References(pipeline.settings, derived.view, derived.analysis.data).begin(pipeline.spark)
+    for frame in frames.values():
+        assert dict(frame.dtypes) == {"k": "int", **{names[kind]: one[3] for kind, one in TYPES.items()}}
+        first, second = sorted((row.asDict() for row in frame.collect()), key=lambda row: row["k"])
+        assert first == {"k": 1, **{names[kind]: one[4] for kind, one in TYPES.items()}}
+        assert second == {"k": 2, **dict.fromkeys(names.values())}
 
 
 def test_view_does_not_start_without_its_table(pipeline: Pipeline) -> None:
