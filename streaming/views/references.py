@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import fastavro
+import structlog
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -21,6 +22,8 @@ from avro_data_contracts.contracts.views.derived import path_of
 from avro_data_contracts.contracts.views.references import Data, line_of
 from avro_data_contracts.streaming import packed
 from avro_data_contracts.streaming.views.snapshots import Snapshot, Snapshots
+
+log = structlog.get_logger("streaming")
 
 
 class References:
@@ -94,7 +97,10 @@ class References:
         began = time.monotonic()
         if name in self._read and began - self._read[name][0] < data.refresh:
             return self._read[name][1]
-        found = _of_rows(data, reference.read(self._settings, data))
+        rows = reference.read(self._settings, data)
+        found = _of_rows(data, rows)
+        if name not in self._read or self._read[name][1] != found:
+            log.info("reference data read", view=self._view.name, table=data.table, rows=len(rows))
         self._read[name] = began, found
         return found
 
