@@ -12,13 +12,13 @@ from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.quality.judge import Judge
 from avro_data_contracts.contracts.quality.rules import Rule
 from avro_data_contracts.contracts.registry.client import Registry
+from avro_data_contracts.contracts.values.scalars import Misfit
 from avro_data_contracts.producers import serializer
 from avro_data_contracts.producers.checked import Checked
 from avro_data_contracts.producers.keys import is_part_of_value
 from avro_data_contracts.producers.plain import json_text
 from avro_data_contracts.producers.plain.conversion import plain
 from avro_data_contracts.producers.rejection import RejectedRecord, Rejection
-from avro_data_contracts.producers.scalars import Misfit
 from avro_data_contracts.producers.serializer import Serializer
 
 #: What a check raises, and what fastavro does.

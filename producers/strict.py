@@ -28,7 +28,7 @@ from avro_data_contracts.contracts.avro.nodes import (
     Schema,
     Union,
 )
-from avro_data_contracts.producers.scalars import Check, Misfit, null, scalar, text
+from avro_data_contracts.contracts.values.scalars import Check, Misfit, null, scalar, text
 
 #: What is written if a field is missing.
 Fill = Callable[[], Any]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 
@@ -9,6 +10,7 @@ from avro_data_contracts.contracts.catalog import queries
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.contracts.stores.spec import SinkSpec
 from avro_data_contracts.streaming import topic
 from avro_data_contracts.streaming.run import afresh
 from avro_data_contracts.streaming.run.checkpoints import Checkpoints
@@ -47,6 +49,8 @@ def rebuild(settings: Settings, contract: Contract, name: str, *, accept_loss: b
         raise ConfigurationError(
             f"{contract.name} has no view {name!r}", where=contract.file, fix=f"name one of its views: {known}"
         )
+    from avro_data_contracts.contracts.views.derived import derive  # loads sqlglot
+
     ranges = topic.whole(settings, contract.topic)
     records = sum(last - first + 1 for first, last in ranges.values())
     deleted = sum(topic.begins(settings, contract.topic).values())
@@ -56,9 +60,17 @@ def rebuild(settings: Settings, contract: Contract, name: str, *, accept_loss: b
             where=f"view {name}",
             fix="add --accept-loss to rebuild it from what is left; or give the view another name and other tables",
         )
+    whole = derive(contract, view).contract  # a view that is wrong can begin again once it is right
+    deletes = whole is not None and whole.deletes
     checkpoints = Checkpoints(settings, contract)
     with checkpoints.alone():
         for sink in view.sinks:
             folder = checkpoints.folder / queries.of_view(name, sink.kind)
-            afresh.begin(folder, partial(STORES[sink.kind].empty, settings, sink))
+            tables = [sink, *([sink.of_deletions()] if deletes else [])]
+            afresh.begin(folder, partial(_empty, settings, tables))
     return Rebuilt(tuple(f"{sink.kind} {sink.qualified}" for sink in view.sinks), records, deleted)
+
+
+def _empty(settings: Settings, tables: Iterable[SinkSpec]) -> None:
+    for table in tables:
+        STORES[table.kind].empty(settings, table)

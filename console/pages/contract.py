@@ -246,7 +246,10 @@ def _view(contract: Contract, view: View) -> ViewPage:
     from avro_data_contracts.contracts.views.derived import derive
 
     derived = derive(contract, view)
-    problems = tuple(f"line {one.line}: {one.what} (fix: {one.fix})" for one in derived.problems)
+    problems = tuple(
+        f"{f'{one.file}, ' if one.file else ''}line {one.line}: {one.what} (fix: {one.fix})"
+        for one in derived.problems
+    )
     made: list[TablePage] = []
     try:
         of_view = [one for one in views.create(replace(contract, views=(view,)))] if not problems else []
@@ -257,7 +260,16 @@ def _view(contract: Contract, view: View) -> ViewPage:
         sink = one.sink
         made.append(TablePage(STORES[sink.kind].title, sink.qualified, sink.key, _mode(sink.appends), statements))
     analysis = derived.analysis
-    columns = tuple(ViewColumn(one.name, one.spark, one.nullable, one.sql, one.paths) for one in analysis.outputs)
+    columns = tuple(
+        ViewColumn(
+            one.name,
+            one.spark,
+            one.nullable,
+            one.sql,
+            (*one.paths, *map(".".join, one.references)),
+        )
+        for one in analysis.outputs
+    )
     return ViewPage(
         view.name, view.spec.description, view.sql.strip("\n"), analysis.where, analysis.filtered, columns,
         tuple(made), problems,

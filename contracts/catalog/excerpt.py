@@ -1,8 +1,8 @@
 """The part of the files that a change concerns.  Pure.
 
 Whoever compares two states of a thousand contracts, of which one changed, need not parse the others.  What concerns a
-contract: its own files and views; the types that it uses, at any depth; and contracts with the same topic, subject or
-table.
+contract: its own files and views; the types that it uses, at any depth; contracts with the same topic, subject or
+table; and those whose tables its views join.
 
 Texts are searched for words first, which is quick; only where a word occurs, the text is read.  An excerpt may have
 more than is needed, never less: reading it gives the same contracts, and the same faults in them, as reading all.
@@ -17,7 +17,7 @@ from functools import lru_cache
 from pathlib import PurePosixPath
 
 from avro_data_contracts.contracts.avro import outline
-from avro_data_contracts.contracts.catalog import heads
+from avro_data_contracts.contracts.catalog import heads, view_references
 from avro_data_contracts.contracts.catalog.folder import (
     CONTRACT_FILE,
     contract_name,
@@ -152,6 +152,17 @@ class _Reach:
             for head in heads_of_view(path):
                 if head in self._heads:
                     self._views.setdefault(head, {})[path] = several
+        self._joined: dict[str, set[str]] = {}  # head -> the files with reference data of its views
+        self._joining: dict[str, set[str]] = {}  # such a file -> the heads
+        self._foreign: dict[str, set[str]] = {}  # head -> the contracts whose tables its views join
+        for head, views in self._views.items():
+            for path, several in views.items():
+                for text in several:
+                    for file in view_references.files_of(text, path):
+                        self._joined.setdefault(head, set()).add(file)
+                        self._joining.setdefault(file, set()).add(head)
+                    if names := view_references.contracts_of(text):
+                        self._foreign.setdefault(head, set()).update(names)
         # A view names tables too.
         with_views = {
             path: (*several, *(text for view in self._views.get(path, {}).values() for text in view))
@@ -184,14 +195,17 @@ class _Reach:
             affected, needed = self._affected, self._needed
             self._affected, self._needed = {}, {}
             self.affect(head for path in affected for head in heads_of_view(path) if head in self._heads)
+            self.affect(head for path in affected for head in self._joining.get(path, ()))
             self._done |= dict.fromkeys(needed, False) | dict.fromkeys(affected, True)
             self._from_heads([path for path in (*affected, *needed) if path in self._heads])
             self._to_heads(affected, needed)
+            self._of_joins(affected, needed)
             self._to_schemas(affected, needed)
             if not self._affected and not self._needed:
                 self.affect(self._namesakes())
         found = [path for path in self._done if path in self._heads or path in self._schemas]
-        return frozenset((*found, *(view for path in found for view in self._views.get(path, ()))))
+        of_views = (one for path in found for one in (*self._views.get(path, ()), *self._joined.get(path, ())))
+        return frozenset((*found, *of_views))
 
     def _from_heads(self, paths: Iterable[str]) -> None:
         """The schemas that these contracts name."""
@@ -215,6 +229,15 @@ class _Reach:
         self.affect(path for path in having if not shared.isdisjoint(self._shared_by(path)))
         if named := {name for path in affected if path in self._heads for name in self._names(path)}:
             self.affect(path for path in self._heads if not named.isdisjoint(self._names(path)))
+
+    def _of_joins(self, affected: Collection[str], needed: Collection[str]) -> None:
+        """The contracts whose tables the views of these join, and those whose views join theirs."""
+        if not self._foreign:
+            return
+        wanted = {name for path in (*affected, *needed) for name in self._foreign.get(path, ())}
+        self._need(path for path in self._heads if not wanted.isdisjoint(self._names(path)))
+        changed = {name for path in affected if path in self._heads for name in self._names(path)}
+        self.affect(head for head, names in self._foreign.items() if not changed.isdisjoint(names))
 
     def _names(self, path: str) -> Collection[str]:
         """What a contract is called; in the folder itself it has the name of its topic."""

@@ -1,9 +1,9 @@
 """The files of a folder of contracts, on disk: their texts, and what is there but cannot be read, or is not read.
 
 A contract is a folder with a contract.yaml, or a file NAME.contract.yaml beside any schema.  Its views are the files
-`views/*.sql` in the folder with its name; in other folders, such files are somebody else's.  A link to a folder is
-followed.  Inside a git work tree, what git ignores is not read, unless it ignores the folder itself; nor is what
-contracts.toml ignores.
+`views/*.sql` in the folder with its name; in other folders, such files are somebody else's.  A CSV is read if a view
+joins it.  A link to a folder is followed.  Inside a git work tree, what git ignores is not read, unless it ignores
+the folder itself; nor is what contracts.toml ignores.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from avro_data_contracts.contracts import git_program, project
+from avro_data_contracts.contracts.catalog import view_references
 from avro_data_contracts.contracts.errors import ConfigurationError
 
 CONTRACT_FILE = "contract.yaml"
@@ -34,7 +35,7 @@ class Folder:
     """The files of a folder.  Paths are below the folder (POSIX), in order.
 
     Args:
-        texts: every contract file, schema and view: path -> text.
+        texts: every contract file, schema and view, and the CSVs that views join: path -> text.
         unread: files that are there, but are not read: path -> why; empty if only the name is the reason.
         faults: errors of files that should be read, but cannot be.
         defaults: what contracts.toml says for contracts that do not: key -> value.
@@ -128,6 +129,12 @@ def views_among(paths: Collection[str]) -> list[str]:
     return [path for path in paths if not there.isdisjoint(heads_of_view(path))]
 
 
+def references_among(texts: Mapping[str, str]) -> list[str]:
+    """Return the files, there or not, with the reference data of the views among these files of a folder."""
+    named = (file for path in views_among(texts) for file in view_references.files_of(texts[path], path))
+    return sorted(set(named))
+
+
 def contract_name(path: str) -> str:
     """The name of the contract in a file: its folder, or its path without the ending; "." at the root."""
     folder, _, name = path.rpartition("/")
@@ -196,6 +203,7 @@ class _Reading:
         self.ignored: set[str] = set()
         self.seen: set[str] = set()  # folders, without links
         self.sql: dict[str, os.DirEntry[str]] = {}  # what is a view if there is a contract for it
+        self.csv: dict[str, os.DirEntry[str]] = {}  # what is read if a view names it
         self.project = project.find(folder)
 
     def read(self) -> Folder:
@@ -219,6 +227,10 @@ class _Reading:
         for name in views_among([*self.texts, *self.sql]):
             del self.unread[name]
             self._read_file(name, self.sql[name])
+        for name in references_among(self.texts):
+            if name in self.csv:
+                del self.unread[name]
+                self._read_file(name, self.csv[name])
         texts, unread = dict(sorted(self.texts.items())), dict(sorted(self.unread.items()))
         return Folder(texts, unread, tuple(self.faults), self.project.defaults, str(self.folder))
 
@@ -251,6 +263,8 @@ class _Reading:
         self.unread[name] = ""
         if heads_of_view(name):
             self.sql[name] = entry
+        elif name.endswith(view_references.ENDING):
+            self.csv[name] = entry
 
     def _read_file(self, name: str, entry: os.DirEntry[str]) -> None:
         if os.path.isfile(entry):
@@ -286,7 +300,12 @@ class _Reading:
         self.ignored = _ignored(self.folder)
         if _git(top, "config", "--type=bool", "-z", "core.sparseCheckout") == [b"true"]:
             self.unread |= dict.fromkeys(
-                (one for one in _hidden(self.folder) if is_contract_file(one) or heads_of_view(one)), HIDDEN
+                (
+                    one
+                    for one in _hidden(self.folder)
+                    if is_contract_file(one) or heads_of_view(one) or one.endswith(view_references.ENDING)
+                ),
+                HIDDEN,
             )
         for path in _submodules(top):
             module = top / path

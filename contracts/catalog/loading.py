@@ -41,6 +41,7 @@ from avro_data_contracts.contracts.catalog.missing import missing
 from avro_data_contracts.contracts.catalog.shared_types import SharedTypes, lent_by
 from avro_data_contracts.contracts.catalog.spec import line_of, parse_spec
 from avro_data_contracts.contracts.catalog.subject_names import subject_name
+from avro_data_contracts.contracts.catalog.view_references import ENDING
 from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.listing import few
 from avro_data_contracts.contracts.masks import reading as masks
@@ -232,7 +233,7 @@ class _Reading:
         for fault in self.files.faults:
             self._fault(fault)
             path = PurePosixPath(fault.file).relative_to(self.root).as_posix()
-            if not is_schema_file(path) and not heads_of_view(path):
+            if not is_schema_file(path) and not heads_of_view(path) and not path.endswith(ENDING):
                 self.broken[contract_name(path) if is_head(path) else path] = ""
         self._almost()
         if not heads and not self.faults and not self.files.outside:

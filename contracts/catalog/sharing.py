@@ -6,6 +6,7 @@ The records of a topic's contracts are told apart by the full names of their typ
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -13,6 +14,7 @@ from avro_data_contracts.contracts.avro.writing import normalised
 from avro_data_contracts.contracts.catalog.choices import SubjectStrategy, Tombstones
 from avro_data_contracts.contracts.catalog.contract import Contract, Sibling, Subject, types_of
 from avro_data_contracts.contracts.catalog.subject_names import said_in
+from avro_data_contracts.contracts.catalog.view import View
 from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.stores.spec import SinkSpec
 
@@ -31,6 +33,7 @@ def agreed(contracts: Iterable[Contract]) -> tuple[dict[str, Contract], dict[str
         if len(several) > 1:
             _note(errors, _of_topic(several))
             by_name |= {one.name: one for one in _joined(several)}
+    by_name = {name: _joining(one, by_name) for name, one in by_name.items()}
     in_order = [by_name[name] for name in sorted(by_name)]
     _note(errors, _of_tables(in_order))
     _note(errors, _of_subjects(in_order))
@@ -127,11 +130,23 @@ def _joined(several: Sequence[Contract]) -> Iterator[Contract]:
         yield replace(one, spec=one.spec.model_copy(update=update), key=one.key or key, siblings=others)
 
 
+def _joining(one: Contract, by_name: Mapping[str, Contract]) -> Contract:
+    """The contract, whose views know the contracts whose tables they join."""
+    if not any(reference.spec.contract for view in one.views for reference in view.references):
+        return one
+    return replace(one, views=tuple(_with_contracts(view, by_name) for view in one.views))
+
+
+def _with_contracts(view: View, by_name: Mapping[str, Contract]) -> View:
+    found = (replace(each, contract=by_name.get(each.spec.contract or "")) for each in view.references)
+    return replace(view, references=tuple(found))
+
+
 def _of_tables(contracts: Iterable[Contract]) -> Iterator[tuple[str, ConfigurationError]]:
     tables: dict[tuple[str, str], str] = {}
     for one in contracts:
         own = ((one.file, sink, _written(one, sink)) for sink in one.sinks)
-        of_views = ((view.file, sink, [sink.qualified]) for view in one.views for sink in view.sinks)
+        of_views = ((view.file, sink, _of_view(view, sink)) for view in one.views for sink in view.sinks)
         for file, sink, names in (*own, *of_views):
             for name in names:
                 other = tables.setdefault((sink.kind, name), file)
@@ -146,6 +161,12 @@ def _of_tables(contracts: Iterable[Contract]) -> Iterator[tuple[str, Configurati
 def _written(contract: Contract, sink: SinkSpec) -> list[str]:
     """The tables that the stream of a contract writes to in a store."""
     return [sink.qualified, *([sink.of_deletions().qualified] if contract.deletes else [])]
+
+
+def _of_view(view: View, sink: SinkSpec) -> list[str]:
+    """The tables that a view writes to in a store, perhaps one more than it does: its SQL is not parsed here."""
+    deletes = re.search(r"\.\s*`?latest\b", view.sql) is not None
+    return [sink.qualified, *([sink.of_deletions().qualified] if deletes else [])]
 
 
 def _of_subjects(contracts: Sequence[Contract]) -> Iterator[tuple[str, ConfigurationError]]:

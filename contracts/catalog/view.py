@@ -2,40 +2,32 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Annotated, Final
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import Field, field_validator
 
 from avro_data_contracts.contracts.catalog.contract import SinksSpec, Spec
 from avro_data_contracts.contracts.catalog.header import body_of
+from avro_data_contracts.contracts.catalog.lengths import Seconds
+from avro_data_contracts.contracts.catalog.reference import Reference, ReferenceName, ReferenceSpec
 from avro_data_contracts.contracts.stores.known import STORES
 from avro_data_contracts.contracts.stores.spec import SinkSpec
-
-_UNITS: Final = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
-
-
-def _seconds(value: object) -> object:
-    found = re.fullmatch(r"([0-9]{1,9}) (second|minute|hour|day)s?", value) if isinstance(value, str) else None
-    if found is None:
-        raise ValueError(f"{value!r} is not a time: write one like 10 minutes (or seconds, hours, days)")
-    return int(found[1]) * _UNITS[found[2]]
 
 
 class ViewSpec(Spec):
     """The header of a view, as written.
 
     `time`: the column that says when an event happened; `lateness`: how much later than a newer event it may arrive,
-    in seconds.  Only aggregations need these two.
+    in seconds.  Only aggregations need these two.  `reference`: the data that the SQL joins.
     `releases`: columns that are not masked, although they are, or are computed from, masked fields.
     """
 
     sinks: SinksSpec
     description: str = ""
     time: str | None = None
-    lateness: Annotated[int, BeforeValidator(_seconds)] | None = Field(None)
+    lateness: Seconds | None = None
+    reference: dict[ReferenceName, ReferenceSpec] = Field({})
     releases: list[str] = Field(default_factory=list)
 
     @field_validator("sinks")
@@ -55,12 +47,14 @@ class View:
         file: its path, for messages.
         text: all of it.
         spec: its header.
+        references: what `spec.reference` names.
     """
 
     name: str
     file: str
     text: str
     spec: ViewSpec
+    references: tuple[Reference, ...] = ()
 
     @property
     def sql(self) -> str:

@@ -8,19 +8,22 @@ from pathlib import PurePosixPath
 
 from avro_data_contracts.contracts.catalog.contract import ContractSpec
 from avro_data_contracts.contracts.catalog.folder import Folder, heads_of_view, join
+from avro_data_contracts.contracts.catalog.reference import Reference
 from avro_data_contracts.contracts.catalog.spec import PATTERNS, parse_header
-from avro_data_contracts.contracts.catalog.view import View, name_of
+from avro_data_contracts.contracts.catalog.view import View, ViewSpec, name_of
+from avro_data_contracts.contracts.catalog.view_references import beside_view, files_of
 from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.stores.spec import NAME
 
 
 def by_head(files: Folder, root: str) -> Mapping[str, Mapping[str, ConfigurationError | None]]:
-    """Return contract file -> its views, each with the error if it is there and cannot be read."""
+    """Return contract file -> its views, each with the error if it, or a file that it names, cannot be read."""
     faults = {PurePosixPath(one.file).relative_to(root).as_posix(): one for one in files.faults}
     found: dict[str, dict[str, ConfigurationError | None]] = {}
     for path in sorted({*files.texts, *faults}):
         for head in heads_of_view(path):
-            found.setdefault(head, {})[path] = faults.get(path)
+            named = files_of(files.texts.get(path, ""), path) if faults else ()
+            found.setdefault(head, {})[path] = next((faults[one] for one in (path, *named) if one in faults), None)
     return found
 
 
@@ -51,4 +54,11 @@ def _views(paths: Iterable[str], texts: Mapping[str, str], root: str) -> Iterabl
         if not re.fullmatch(NAME, name):
             what = f"{name!r}, the name of the view, should have only {PATTERNS[NAME]}"
             raise ConfigurationError(what, file=where, line=1, fix="rename the file")
-        yield View(name, where, texts[path], parse_header(texts[path], where))
+        spec = parse_header(texts[path], where)
+        yield View(name, where, texts[path], spec, tuple(_references(path, spec, texts, root)))
+
+
+def _references(view: str, spec: ViewSpec, texts: Mapping[str, str], root: str) -> Iterable[Reference]:
+    for name, one in spec.reference.items():
+        path = beside_view(view, one.csv) if one.csv is not None else ""
+        yield Reference(name, one, join(root, path) if path else "", texts.get(path))

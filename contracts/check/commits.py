@@ -17,6 +17,7 @@ from avro_data_contracts.contracts.catalog.folder import Folder, heads_of_view, 
 from avro_data_contracts.contracts.catalog.loading import Catalog, Loaded
 from avro_data_contracts.contracts.catalog.places import Texts
 from avro_data_contracts.contracts.catalog.predecessors import predecessors
+from avro_data_contracts.contracts.catalog.view_references import ENDING
 from avro_data_contracts.contracts.check import diffs, run, states
 from avro_data_contracts.contracts.check.baselines import FolderSource, GitSource
 from avro_data_contracts.contracts.check.states import FolderState, GitState, Part
@@ -80,7 +81,7 @@ class History:
         return self.repository.is_shallow
 
     def commits(self) -> tuple[Commit, ...]:
-        """The commits that changed a contract, a schema or a view, oldest first."""
+        """The commits that changed a contract, a schema, a view or perhaps its reference data, oldest first."""
         below = self._state(self.head).below
         own = [commit for commit, _ in file_history.read(self.repository, self.head, below)]
         known = {one.sha for one in own}
@@ -93,7 +94,7 @@ class History:
                     found.append(one)
                     if one.sha == commit.sha:
                         break
-            elif any(heads_of_view(path.removeprefix(prefix)) for path in changed):
+            elif any(path.endswith(ENDING) or heads_of_view(path.removeprefix(prefix)) for path in changed):
                 found.append(commit)
         return (*found, *left)
 

@@ -82,6 +82,11 @@ class ContractComparison:
             return False
         if [(one.name, one.text) for one in self.old.views] != [(one.name, one.text) for one in self.new.views]:
             return False
+        if any(one.references for one in self.new.views):
+            from avro_data_contracts.contracts.views import references  # of few contracts
+
+            if [references.said(one) for one in self.old.views] != [references.said(one) for one in self.new.views]:
+                return False
         return all(one is other is None or (one and other and self._same(one, other)) for one, other in self._pairs)
 
     def _same(self, one: Subject, other: Subject) -> bool:

@@ -16,9 +16,11 @@ from avro_data_contracts.contracts.catalog.folder import (
     is_contract_file,
     is_head,
     read_folder,
+    references_among,
     views_among,
 )
 from avro_data_contracts.contracts.catalog.shared_types import schema_of
+from avro_data_contracts.contracts.catalog.view_references import ENDING
 from avro_data_contracts.contracts.compat import changes
 from avro_data_contracts.contracts.compat.changes import Change, Kind
 from avro_data_contracts.contracts.errors import ConfigurationError
@@ -88,11 +90,15 @@ def _side(name: str) -> Side:
 def _in_git(name: str, ref: str, path: str) -> Side:
     repository = Repository(Path())
     commit = repository.commit(ref)
-    here = repository.files(commit, path, lambda one: is_contract_file(one) or bool(heads_of_view(one)))
+
+    def is_read(one: str) -> bool:
+        return is_contract_file(one) or one.endswith(ENDING) or bool(heads_of_view(one))
+
+    here = repository.files(commit, path, is_read)
     if any(map(is_contract_file, here)):
         texts = _texts(repository, here, path)
-        views = views_among(texts)
-        return Side(name, "", {one: text for one, text in texts.items() if is_contract_file(one) or one in views})
+        others = {*views_among(texts), *references_among(texts)}
+        return Side(name, "", {one: text for one, text in texts.items() if is_contract_file(one) or one in others})
     around = PurePosixPath(path).parent.parent.as_posix()
     below = "" if around == "." else around
     files = repository.files(commit, below, lambda one: one == path or is_contract_file(one))
@@ -133,6 +139,10 @@ def _folders(old: Side, new: Side) -> Iterator[Change]:
         elif heads_of_view(path):
             was, now = (" ".join(side.files[path].split()) for side in (old, new))
             yield Change(Kind.setting, f"{path}: SQL", was, now, None)
+        elif path.endswith(ENDING):
+            before, after = (side.files[path].splitlines() for side in (old, new))
+            words = f"{len(after):,} lines, {len({*after} - {*before}):,} of them new"
+            yield Change(Kind.setting, f"{path}: reference data", f"{len(before):,} lines", words, None)
         elif path.endswith(".avsc"):
             for change in changes.between(old.schema(path), new.schema(path)):
                 yield replace(change, path=f"{path}: {change.path or '(root)'}")

@@ -73,6 +73,10 @@ _BEYOND_LEVELS: Final = {
     "TABLE_ABANDONED": (_WARNING, "the contract no longer names a table, so nothing writes to it"),
     "VIEW_BROKEN": (_ERROR, "a view no longer fits the schema, or its SQL is wrong: the stream does not start"),
     "VIEW_CHANGED": (_WARNING, "a view computes something else, and rows that exist stay as they are"),
+    "REFERENCE_CHANGED": (
+        _WARNING,
+        "reference data that a view joins is other data, and rows that exist keep the old values",
+    ),
     "VIEW_REBUILD": (
         _ERROR,
         "the state of an aggregation does not go on: the stream does not start without a rebuild",

@@ -25,8 +25,10 @@ from avro_data_contracts.contracts.catalog.folder import (
     is_contract_file,
     is_head,
     read_folder,
+    references_among,
     views_among,
 )
+from avro_data_contracts.contracts.catalog.view_references import ENDING
 from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.history import files as file_history
 from avro_data_contracts.contracts.history.git import Commit, Repository
@@ -235,18 +237,30 @@ class GitState:
         prefix = f"{self.below}/" if self.below else ""
 
         def is_read(path: str) -> bool:
-            return is_contract_file(path) or bool(heads_of_view(path.removeprefix(prefix)))
+            return is_contract_file(path) or path.endswith(ENDING) or bool(heads_of_view(path.removeprefix(prefix)))
 
         files = self.repository.files(self.commit, self.below, is_read, outside.append)
         wanted = {path[len(prefix) :]: blob for path, blob in sorted(files.items())}
         views = views_among(wanted)
+        data = {path: blob for path, blob in wanted.items() if path.endswith(ENDING)}
         wanted = {path: blob for path, blob in wanted.items() if is_contract_file(path) or path in views}
-        ignored = self._ignored(wanted)
+        ignored = self._ignored({**wanted, **data})
         wanted = {path: blob for path, blob in wanted.items() if path not in ignored}
+        shown = {one: PurePosixPath(self.shown, one.file[len(prefix) :]).as_posix() for one in outside}
+        faults = [ConfigurationError(one.what, file=file, fix=one.fix) for one, file in shown.items()]
+        found = self._texts(wanted, known, faults)
+        named = [path for path in references_among(found) if path in data and path not in ignored]
+        found |= self._texts({path: data[path] for path in named}, known, faults)
+        found = dict(sorted(found.items()))
+        return Folder(found, faults=tuple(faults), defaults=self.project.defaults, root=self.shown)
+
+    def _texts(
+        self, wanted: Mapping[str, str], known: Mapping[str, str], faults: list[ConfigurationError]
+    ) -> dict[str, str]:
+        """The texts of blobs by path; a fault for each that is not UTF-8."""
         same = {path: known[path] for path, blob in wanted.items() if path in known and _is(known[path], blob)}
         blobs = self.repository.blobs(blob for path, blob in wanted.items() if path not in same)
-        shown = {one: PurePosixPath(self.shown, one.file[len(prefix) :]).as_posix() for one in outside}
-        found, faults = {}, [ConfigurationError(one.what, file=file, fix=one.fix) for one, file in shown.items()]
+        found = {}
         for path, blob in wanted.items():
             try:
                 found[path] = same[path] if path in same else decoded(blobs[blob])
@@ -254,7 +268,7 @@ class GitState:
                 faults.append(
                     ConfigurationError("the file is not UTF-8", file=PurePosixPath(self.shown, path).as_posix())
                 )
-        return Folder(found, faults=tuple(faults), defaults=self.project.defaults, root=self.shown)
+        return found
 
     def _ignored(self, paths: Iterable[str]) -> frozenset[str]:
         """The files that contracts.toml leaves out: now, unless that hides a contract that was there."""

@@ -12,6 +12,7 @@ from avro_data_contracts.contracts.stores.table import Refusal
 from avro_data_contracts.contracts.tables import views as tables
 from avro_data_contracts.contracts.views import masked
 from avro_data_contracts.contracts.views.derived import Derived, derive, line_of, path_of
+from avro_data_contracts.contracts.views.references import line_of as reference_line
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,8 @@ def facts(old: Contract, new: Contract) -> Iterator[ViewFact]:
     for derived in {one.view: one.derived for one in changed if one.derived is not None}.values():
         view = derived.view
         for problem in derived.problems:
-            at = (view.file, problem.line, problem.column, path_of(view, problem.column_name))
+            file = problem.file or view.file
+            at = (file, problem.line, problem.column, path_of(view, problem.column_name))
             yield ViewFact("VIEW_BROKEN", f"view {view.name}: {problem.what}", problem.fix, *at)
         yield from _released(old, new, derived)
         line = derived.analysis.outputs[0].line if derived.analysis.outputs else 1
@@ -67,6 +69,16 @@ def facts(old: Contract, new: Contract) -> Iterator[ViewFact]:
                 "they are",
                 "for all rows alike, name another table in the header, and read the topic from its beginning",
                 *(view.file, line, 1, path_of(view)),
+            )
+        for other in tables.joined(old, derived):
+            file, line = other.now.file or view.file, 1 if other.now.file else reference_line(view, other.name)
+            yield ViewFact(
+                "REFERENCE_CHANGED",
+                f"view {view.name} joins {other.name}, which changed: {other.words}; rows of earlier events keep the "
+                "old values",
+                "for all rows alike, run `python -m avro_data_contracts.streaming --contract "
+                f"{new.name} views rebuild {view.name}` after the merge",
+                *(file, line, 1, f"{path_of(view)}.reference.{other.name}"),
             )
     for one in changed:
         if one.derived is None:

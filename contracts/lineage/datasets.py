@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -15,11 +16,13 @@ from avro_data_contracts.contracts.lineage.outputs import DEAD_LETTERS
 from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.contracts.stores.known import store_of
 from avro_data_contracts.contracts.stores.position import POSITION
+from avro_data_contracts.contracts.stores.postgres.spec import PostgresSpec
 from avro_data_contracts.contracts.stores.spec import SinkSpec
 from avro_data_contracts.contracts.stores.table import Column, Table
 from avro_data_contracts.contracts.tables import layout
 from avro_data_contracts.contracts.views.analysis import Analysis
 from avro_data_contracts.contracts.views.derived import derive
+from avro_data_contracts.contracts.views.references import Data
 
 _IDENTITY: Final = {"type": "DIRECT", "subtype": "IDENTITY", "masking": False}
 
@@ -66,6 +69,22 @@ def dead_letters(contract: Contract, settings: Settings) -> Dataset:
     return Dataset(around.namespace, contract.dead_letter_topic, found)
 
 
+def inputs(contract: Contract, settings: Settings) -> tuple[Dataset, ...]:
+    """Return what the stream reads: the topic, and the reference data that views join."""
+    data = (one for view in contract.views for one in derive(contract, view).analysis.data.values())
+    joined = {(one.namespace, one.name): one for one in (_reference(one, settings) for one in data)}
+    return (topic(contract, settings), *joined.values())
+
+
+def _reference(data: Data, settings: Settings) -> Dataset:
+    found = {"schema": facets.schema_of_record(data.schema, data.record)}
+    if data.file:
+        return Dataset("file", posixpath.normpath(data.file), found)
+    space, _, table = data.table.partition(".")
+    sink = PostgresSpec(schema=space, table=table, primary_key=list(data.key))
+    return Dataset(*store_of(sink).dataset(sink, settings), found)
+
+
 def outputs(contract: Contract, settings: Settings) -> dict[str, Dataset]:
     """Return what the stream writes: by the names of its queries the tables of the contract and of its views, and
     under `DEAD_LETTERS` the dead letters."""
@@ -88,11 +107,12 @@ def _tables(contract: Contract, settings: Settings) -> Iterator[tuple[str, Datas
     for view in contract.views:
         derived = derive(contract, view)
         analysis = derived.analysis
-        filters = [_input(around, path, _filter(analysis)) for path in _in_value(analysis.filtered, contract)]
+        joined = {name: _reference(one, settings) for name, one in analysis.data.items()}
+        filters = list(_deciding(analysis, around, joined, contract))
         for sink in view.sinks:
             table = layout.wanted(derived.contract, sink) if derived.contract is not None else ()
             columns = table.columns if isinstance(table, Table) else ()
-            computed = {one.name: list(_computed(one, analysis, around, contract)) for one in columns}
+            computed = {one.name: list(_computed(one, analysis, around, joined, contract)) for one in columns}
             name = of_view(view.name, sink.kind)
             yield name, _table(contract, sink, table, view.spec.description, computed, settings, filters)
 
@@ -114,7 +134,25 @@ def _table(
     return Dataset(*store_of(sink).dataset(sink, settings), found)
 
 
-def _computed(column: Column, analysis: Analysis, around: Dataset, contract: Contract) -> Iterator[dict[str, Any]]:
+def _deciding(
+    analysis: Analysis, around: Dataset, joined: Mapping[str, Dataset], contract: Contract
+) -> Iterator[dict[str, Any]]:
+    """The input fields of a view's rows: those that decide which there are."""
+    where, joins = _indirect("FILTER", analysis.where), _indirect("JOIN", " ".join(analysis.joins))
+    for path in _in_value(analysis.filtered, contract):
+        yield _input(around, path, where)
+    for name, path in analysis.filtering:
+        yield _input(joined[name], path, where)
+    for path in _in_value(analysis.matched, contract):
+        yield _input(around, path, joins)
+    for name, data in analysis.data.items():
+        for path in data.key:
+            yield _input(joined[name], path, joins)
+
+
+def _computed(
+    column: Column, analysis: Analysis, around: Dataset, joined: Mapping[str, Dataset], contract: Contract
+) -> Iterator[dict[str, Any]]:
     """The input fields of a column of a view."""
     output = analysis.by_name.get(column.path.partition(".")[0])
     if output is None:
@@ -127,6 +165,8 @@ def _computed(column: Column, analysis: Analysis, around: Dataset, contract: Con
     how = _IDENTITY if as_it_is else {"type": "DIRECT", "subtype": "TRANSFORMATION", "masking": False}
     for path in _in_value(output.paths, contract):
         yield _input(around, path, how if as_it_is else {**how, "description": output.sql})
+    for name, path in output.references:
+        yield _input(joined[name], path, how if as_it_is else {**how, "description": output.sql})
 
 
 def _masked(column: Column) -> dict[str, Any]:
@@ -134,8 +174,8 @@ def _masked(column: Column) -> dict[str, Any]:
     return {"type": "DIRECT", "subtype": "TRANSFORMATION", "description": words, "masking": True}
 
 
-def _filter(analysis: Analysis) -> dict[str, Any]:
-    return {"type": "INDIRECT", "subtype": "FILTER", "description": analysis.where, "masking": False}
+def _indirect(subtype: str, sql: str) -> dict[str, Any]:
+    return {"type": "INDIRECT", "subtype": subtype, "description": sql, "masking": False}
 
 
 def _in_value(paths: Iterable[str], contract: Contract) -> Iterator[str]:

@@ -62,7 +62,7 @@ def stream(contract: Contract, settings: Settings, namespace: str) -> Job:
         namespace,
         f"streaming.{contract.name}",
         _facets(contract, "STREAMING", "STREAM"),
-        (datasets.topic(contract, settings),),
+        datasets.inputs(contract, settings),
         datasets.outputs(contract, settings),
     )
 

@@ -43,6 +43,12 @@ def _groups(sql: str) -> Example:
     return Example("view", f"{sinks}\n-- time: kafka_timestamp\n-- lateness: 10 minutes\n{sql}")
 
 
+def _joined(source: str) -> Example:
+    reference = f"-- reference: {{shops: {{{source}, key: [id], columns: {{id: string, name: string}}}}}}"
+    sql = "SELECT o.id, s.name FROM orders o JOIN shops s ON o.id = s.id"
+    return Example("view", f"-- sinks: {{postgres: {{table: order_ids, primary_key: [id]}}}}\n{reference}\n{sql}")
+
+
 RULES: Final[tuple[Rule, ...]] = (
     Rule(
         "FIELD_NAME", _ERROR,
@@ -428,11 +434,18 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         "VIEW_KIND", _ERROR,
-        "The stream runs projections, with a row for each event, and aggregations over windows. It does not run "
-        "joins and views of views yet, and it continues only some aggregate functions.",
+        "The stream runs projections, with a row for each event, and aggregations over windows. Both may join "
+        "reference data by its whole key. It does not run views of views yet, and it continues only some aggregate "
+        "functions.",
         "write one of these; for the others, query the table of the contract",
-        _view("SELECT o.id, s.name FROM orders o JOIN shops s ON s.id = o.id"),
-        _view("SELECT o.id FROM orders o"),
+        _groups(
+            "SELECT window.start AS hour, id, first(id) AS one FROM orders\n"
+            "GROUP BY window(kafka_timestamp, '1 hour'), id"
+        ),
+        _groups(
+            "SELECT window.start AS hour, id, min(id) AS one FROM orders\n"
+            "GROUP BY window(kafka_timestamp, '1 hour'), id"
+        ),
         views.of("VIEW_KIND"), of_contract=True,
     ),
     Rule(
@@ -442,6 +455,15 @@ RULES: Final[tuple[Rule, ...]] = (
         _masked_view("SELECT id, upper(email) AS email FROM orders"),
         _masked_view("SELECT id, email FROM orders"),
         views.of("VIEW_MASK"), of_contract=True,
+    ),
+    Rule(
+        "VIEW_REFERENCE", _ERROR,
+        "The reference data that a view joins is there and has one row for each key, and each cell of a CSV fits its "
+        "type.",
+        "correct the file, or `reference` in the header",
+        _joined("csv: shops.csv"),
+        _joined("table: public.shops"),
+        views.of("VIEW_REFERENCE"), of_contract=True,
     ),
     Rule(
         "VIEW_TABLE", _ERROR,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from avro_data_contracts.contracts.lint.scope import ContractScope, Hit
@@ -19,7 +20,8 @@ def of(rule: str) -> Callable[[ContractScope], Iterator[Hit]]:
         for derived in scope.derived:
             for one in derived.problems:
                 if one.rule == rule:
-                    yield _hit(derived, one.what, one.fix, one.line, one.column, one.column_name)
+                    hit = _hit(derived, one.what, one.fix, one.line, one.column, one.column_name)
+                    yield replace(hit, file=one.file or hit.file)
 
     return hits
 

@@ -12,8 +12,9 @@ from avro_data_contracts.contracts.stores.spec import SinkSpec
 from avro_data_contracts.contracts.stores.table import Refusal, Table
 from avro_data_contracts.contracts.tables import layout
 from avro_data_contracts.contracts.tables.layout import Migration, Note, NoteKind
-from avro_data_contracts.contracts.views import continuity
+from avro_data_contracts.contracts.views import continuity, references
 from avro_data_contracts.contracts.views.derived import Derived, derive
+from avro_data_contracts.contracts.views.references import Data
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ def wanted(derived: Derived, sink: SinkSpec) -> Table | tuple[Refusal, ...]:
     """
     if derived.contract is None:
         view = derived.view
-        found = ((one, place(view.file, one.line, one.column)) for one in derived.problems)
+        found = ((one, place(one.file or view.file, one.line, one.column)) for one in derived.problems)
         return tuple(Refusal(one.column_name, f"{at}: {one.what}", one.fix) for one, at in found)
     table = layout.wanted(derived.contract, sink)
     if not isinstance(table, Table):
@@ -52,7 +53,11 @@ def create(contract: Contract) -> Iterator[OfView]:
     for view in contract.views:
         derived = derive(contract, view)
         for sink in derived.whole().sinks:
-            yield OfView(view.name, sink, layout.migrate(None, layout.of(derived.whole(), sink)), derived)
+            table = layout.of(derived.whole(), sink)
+            yield OfView(view.name, sink, layout.migrate(None, table), derived)
+            if derived.whole().deletes:
+                deletions = layout.deletions(table)
+                yield OfView(view.name, deletions.sink, layout.migrate(None, deletions), derived)
 
 
 def between(old: Contract | None, new: Contract) -> Iterator[OfView]:
@@ -100,6 +105,36 @@ def _earlier(old: Contract, derived: Derived) -> Derived | None:
     return before if before.contract is not None else None
 
 
+@dataclass(frozen=True)
+class OtherData:
+    """Reference data that is not as it was.
+
+    Attributes:
+        name: in the SQL.
+        words: what is new.
+    """
+
+    name: str
+    words: str
+    now: Data
+
+
+def joined(old: Contract, derived: Derived) -> Iterator[OtherData]:
+    """Yield the reference data of a view that changed in the repository; rows that exist keep the old values."""
+    before = _earlier(old, derived)
+    for name, now in derived.analysis.data.items() if before is not None else ():
+        assert before is not None
+        was = before.analysis.data.get(name)
+        if was is None:
+            continue
+        if (was.file, was.table) != (now.file, now.table):
+            yield OtherData(name, f"it was {was.table or was.file}, and is {now.table or now.file}", now)
+        elif any(changes := references.changes(was, now)):
+            counts = zip(("new", "gone", "with other values"), changes, strict=True)
+            words = ", ".join(f"{count:,} {what}" for what, count in counts if count)
+            yield OtherData(name, f"of its {now.count:,} rows: {words}", now)
+
+
 def changed(old: Contract, derived: Derived) -> list[str]:
     """Return what the SQL of a view computes otherwise than before, each in words; rows that exist keep it."""
     before = _earlier(old, derived)
@@ -110,6 +145,11 @@ def changed(old: Contract, derived: Derived) -> list[str]:
         for name, now in derived.analysis.by_name.items()
         if name in before.analysis.by_name and before.analysis.by_name[name].sql != now.sql
     ]
+    was, now = (" ".join(one.analysis.joins) for one in (before, derived))
+    if was != now:
+        found.append(f"it was {was}" if was else "there was no JOIN")
+    if before.analysis.is_latest != derived.analysis.is_latest:
+        found.append(f"it read {'the newest event of each key' if before.analysis.is_latest else 'all events'}")
     if before.analysis.where != derived.analysis.where:
         found.append(f"WHERE was {before.analysis.where}" if before.analysis.where else "there was no WHERE")
     return found

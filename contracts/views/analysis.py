@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
 from avro_data_contracts.contracts.avro.nodes import AnyType, Record, Schema
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.catalog.view import View
-from avro_data_contracts.contracts.views import spark_types, statement
-from avro_data_contracts.contracts.views.columns import Columns
+from avro_data_contracts.contracts.views import clauses, joins, references, spark_types, statement
+from avro_data_contracts.contracts.views.columns import Columns, Part
 from avro_data_contracts.contracts.views.grouping import Grouping, Reader
 from avro_data_contracts.contracts.views.problem import Problem, Rule
+from avro_data_contracts.contracts.views.references import Data
 from avro_data_contracts.contracts.views.results import Results
+from avro_data_contracts.contracts.views.sources import LATEST, is_latest, name_of
 from avro_data_contracts.contracts.views.sources import problems as source_problems
 from avro_data_contracts.contracts.views.statement import Kind, Statement
 from avro_data_contracts.contracts.views.watermark import problems as watermark_problems
@@ -34,6 +36,7 @@ class Output:
         nullable: whether it may be null.
         node: its Avro type, if it is part of an event as it is.
         paths: the parts of an event that flow into it, each once.
+        references: the columns of reference data that do, each once, with the name of the data.
         line, column: its 1-based place in the file.
     """
 
@@ -45,6 +48,7 @@ class Output:
     paths: tuple[str, ...]
     line: int
     column: int
+    references: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,10 +58,15 @@ class Analysis:
     Attributes:
         kind: None if the SQL cannot be read.
         outputs: its columns; if there are problems, perhaps not all.
-        filtered: the parts of an event that decide whether it has a row.
+        filtered: the parts of an event in WHERE, which decides whether it has a row.
         where: the condition, always written alike; empty for none.
         problems: in their order in the file.
         grouping: of an aggregation without problems.
+        data: the reference data that it joins, by name.
+        joins: each join with its condition, always written alike.
+        matched: the parts of an event in the conditions of joins.
+        filtering: the columns of reference data in WHERE, with the name of the data.
+        is_latest: whether it reads one row for each key (`sources.is_latest`).
     """
 
     view: View
@@ -67,6 +76,16 @@ class Analysis:
     where: str
     problems: tuple[Problem, ...]
     grouping: Grouping | None = None
+    data: Mapping[str, Data] = field(default_factory=dict)
+    joins: tuple[str, ...] = ()
+    matched: tuple[str, ...] = ()
+    filtering: tuple[tuple[str, str], ...] = ()
+    is_latest: bool = False
+
+    @property
+    def sql(self) -> str:
+        """The SQL for Spark, where `name.latest` would be a table in a schema."""
+        return clauses.reading(self.view.sql, LATEST) if self.is_latest else self.view.sql
 
     @property
     def by_name(self) -> Mapping[str, Output]:
@@ -86,10 +105,16 @@ def analyse(contract: Contract, view: View) -> Analysis:
             view, None, (), (), "", (Problem(Rule.sql, what, "remove the view", *found.place(found.select)),)
         )
     problems = [*statement.refused(found), *source_problems(contract, view, found)]
-    columns = Columns(found, schema, record)
+    data, more = references.of(view)
+    own = LATEST if is_latest(contract, found) else name_of(contract)
+    problems += [*more, *joins.problems(view, found, data, own)]
+    tables = joins.joined(found, data)
+    columns = Columns(found, schema, record, tables)
     problems += columns.problems(found.select)
+    problems += joins.conditions(found, tables, schema, columns, Results(found, schema, columns))
     where = found.select.args.get("where")
-    filtered = tuple(dict.fromkeys(one.path for one in columns.inside(where))) if where is not None else ()
+    in_where = list(columns.inside(where)) if where is not None else []
+    in_joins = [one for join in found.joins if join.on is not None for one in columns.inside(join.on)]
     condition = where.this.sql(dialect="spark") if where is not None else ""
     outputs: list[Output] = []
     reading = _Reading(found, schema, record, columns)
@@ -108,14 +133,28 @@ def analyse(contract: Contract, view: View) -> Analysis:
         problems += more
         if grouping is not None:
             outputs = [_of_group(grouping, schema, one) for one in outputs]
-    if found.kind is not Kind.joined:
-        if not problems:
-            problems += reading.types(outputs)
-    else:
-        what = f"the stream does not run this kind of view yet: {found.kind.value}"
-        problems.append(Problem(Rule.kind, what, "write a projection", *found.place(found.select)))
-    ordered = sorted(dict.fromkeys(problems), key=lambda one: (one.line, one.column))
-    return Analysis(view, found.kind, tuple(outputs), filtered, condition, tuple(ordered), grouping)
+    if not problems:
+        problems += reading.types(outputs)
+    ordered = sorted(dict.fromkeys(problems), key=lambda one: (one.file, one.line, one.column))
+    said = tuple(join.node.sql(dialect="spark") for join in found.joins)
+    return Analysis(
+        view,
+        found.kind,
+        tuple(outputs),
+        _of_event(in_where),
+        condition,
+        tuple(ordered),
+        grouping,
+        data,
+        said,
+        _of_event(in_joins),
+        tuple(dict.fromkeys((one.reference, one.path) for one in in_where if one.reference)),
+        is_latest(contract, found),
+    )
+
+
+def _of_event(parts: Iterable[Part]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(one.path for one in parts if not one.reference))
 
 
 class _Reading:
@@ -141,8 +180,11 @@ class _Reading:
             what = f"{name!r} cannot be the name of a column"
             return Problem(Rule.sql, what, "use letters, digits and _, with a letter first", *at)
         result = self._results.of(inner)
-        paths = tuple(dict.fromkeys(one.path for one in self._columns.inside(node)))
-        return Output(name, inner.sql(dialect="spark"), result.spark, result.nullable, result.node, paths, *at)
+        inside = list(self._columns.inside(node))
+        paths = tuple(dict.fromkeys(one.path for one in inside if not one.reference))
+        joined = tuple(dict.fromkeys((one.reference, one.path) for one in inside if one.reference))
+        sql = inner.sql(dialect="spark")
+        return Output(name, sql, result.spark, result.nullable, result.node, paths, *at, references=joined)
 
     def types(self, outputs: list[Output]) -> Iterator[Problem]:
         """Yield the columns whose type is not certain, or is one that no store holds."""

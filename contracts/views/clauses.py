@@ -33,10 +33,10 @@ class Call:
 
 @dataclass(frozen=True)
 class Clauses:
-    """The parts of `SELECT items FROM … WHERE … GROUP BY keys`.
+    """The parts of `SELECT items FROM … JOIN … WHERE … GROUP BY keys`.
 
     Attributes:
-        source: FROM and WHERE.
+        source: FROM, JOIN and WHERE.
     """
 
     sql: str
@@ -98,10 +98,26 @@ def of(sql: str) -> Clauses | None:
     )
 
 
+def reading(sql: str, name: str) -> str:
+    """Return the text with another name in place of the one behind FROM, which has two parts."""
+    found = tokens(sql)
+    at = _outside(found)["FROM"] + 1
+    return f"{sql[: found[at].start]}{name}{sql[found[at + 2].end + 1 :]}"
+
+
 def condition(source: str) -> list[Token]:
     """Return what is behind WHERE."""
     found = tokens(source)
     return found[_outside(found).get("WHERE", len(found)) + 1 :]
+
+
+def joins(source: str) -> list[Token]:
+    """Return the joins, from the first to what is in front of WHERE."""
+    found = tokens(source)
+    outside = _outside(found)
+    kinds = ("JOIN", "LEFT", "INNER", "OUTER")
+    begin = min((outside[kind] for kind in kinds if kind in outside), default=len(found))
+    return found[begin : outside.get("WHERE", len(found))] if "JOIN" in outside else []
 
 
 def _outside(tokens: Sequence[Token]) -> dict[str, int]:

@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from types import MappingProxyType
+from typing import Final
 
 from sqlglot import exp
 
 from avro_data_contracts.contracts.avro.jsonpos import Document
-from avro_data_contracts.contracts.avro.nodes import NO_PROPS, AnyType, Array, Logical, Map, Primitive, Record, Schema
+from avro_data_contracts.contracts.avro.nodes import (
+    NO_PROPS,
+    AnyType,
+    Array,
+    Field,
+    Logical,
+    Map,
+    Primitive,
+    Record,
+    Schema,
+)
 from avro_data_contracts.contracts.avro.nodes import Union as AvroUnion
 from avro_data_contracts.contracts.avro.shapes import nullability, type_name
 from avro_data_contracts.contracts.stores.position import EVENT_OFFSET, EVENT_PARTITION, EVENT_TIMESTAMP
 from avro_data_contracts.contracts.views.problem import Problem, Rule
+from avro_data_contracts.contracts.views.references import Data
 from avro_data_contracts.contracts.views.statement import Kind, Statement
+
+_NOTHING: Final[Mapping[str, Data]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -24,12 +39,19 @@ class Part:
     Attributes:
         path: inside the value, as paths of consumers are written; or the name of a column with the event's position.
         node: its Avro type.
-        nullable: whether it may be null, because something around it may be.
+        nullable: whether it may be null, because something around it may be; also because of a LEFT JOIN.
+        reference: the reference data that it is a column of; empty for a part of the event.
     """
 
     path: str
     node: AnyType
     nullable: bool
+    reference: str = ""
+
+    @property
+    def said(self) -> str:
+        """The path, with the name of the reference data."""
+        return f"{self.reference}.{self.path}" if self.reference else self.path
 
 
 def position(document: Document) -> dict[str, Part]:
@@ -45,19 +67,27 @@ def position(document: Document) -> dict[str, Part]:
 
 
 class Columns:
-    """Finds the columns of a statement in the record of its contract's value."""
+    """Finds the columns of a statement in the record of its contract's value, and in the reference data it joins.
 
-    def __init__(self, statement: Statement, schema: Schema, record: Record) -> None:
+    Args:
+        joined: the reference data, by the qualifiers of the statement's joins.
+    """
+
+    def __init__(
+        self, statement: Statement, schema: Schema, record: Record, joined: Mapping[str, Data] = _NOTHING
+    ) -> None:
         self._statement = statement
         self._schema = schema
         self._record = record
+        self._joined = joined
+        self._left = {join.qualifier for join in statement.joins if join.is_left}
         self._fields = {field.name.lower(): field for field in record.fields}
         self._position = position(schema.document)
         self._found: dict[int, Part | Problem] = {}  # by the outermost node of each chain of names
 
     def of(self, statement: Statement) -> Columns:
         """Return those of another statement over the same record."""
-        return Columns(statement, self._schema, self._record)
+        return Columns(statement, self._schema, self._record, self._joined)
 
     def part(self, node: exp.Expr) -> Part | None:
         """Return what a column, or a path such as `address.city`, is; None for anything else, or if nobody knows."""
@@ -98,15 +128,43 @@ class Columns:
 
     def _resolved(self, column: exp.Column, names: list[str]) -> Part | Problem | None:
         kind = self._statement.kind
+        if len(names) > 1 and names[0].lower() in self._joined:
+            return self._of_reference(column, names[0].lower(), names[1:])
+        if len(names) > 1 and names[0].lower() in {join.qualifier for join in self._statement.joins}:
+            return None  # the join is a problem
         is_qualified = len(names) > 1 and names[0].lower() in self._statement.qualifiers
         if is_qualified:
             names = names[1:]
-        elif kind is Kind.joined or (kind is Kind.aggregation and names[0].lower() in ("window", "session_window")):
+        elif kind is Kind.aggregation and names[0].lower() in ("window", "session_window"):
             return None
         first = names[0].lower()
+        if not is_qualified and (having := self._having(first)):
+            if len(having) > 1:
+                fix = f"write {' or '.join(f'{one}.{names[0]}' for one in having)}"
+                return self._problem(column, f"{names[0]!r} is a column of several tables", fix)
+            if having[0] in self._joined:
+                return self._of_reference(column, having[0], names)
+        elif not is_qualified and any(join.qualifier not in self._joined for join in self._statement.joins):
+            return None  # it may be a column of what nobody knows
         if len(names) == 1 and first in self._position and first not in self._fields:
             return self._position[first]
         return self._inside(column, names)
+
+    def _having(self, name: str) -> list[str]:
+        """The qualifiers of the tables with a column of this name, in lower case."""
+        own = [min(self._statement.qualifiers, default="")] if name in self._fields or name in self._position else []
+        return [*own, *(one for one, data in self._joined.items() if _column(data, name) is not None)]
+
+    def _of_reference(self, column: exp.Column, qualifier: str, names: list[str]) -> Part | Problem:
+        data = self._joined[qualifier]
+        field = _column(data, names[0].lower())
+        if field is None:
+            what = f"{data.name} has no column {names[0]!r}"
+            return self._problem(column, what, f"columns: {', '.join(data.record.by_name)}")
+        if len(names) > 1:
+            what = f"{data.name}.{field.name} has no parts"
+            return self._problem(column, what, f"end the path at {field.name}")
+        return Part(field.name, field.type, qualifier in self._left, data.name)
 
     def _inside(self, column: exp.Column, names: list[str]) -> Part | Problem:
         fields, path, nullable = self._fields, "", False
@@ -132,6 +190,11 @@ class Columns:
 
     def _problem(self, column: exp.Column, what: str, fix: str) -> Problem:
         return Problem(Rule.column, what, fix, *self._statement.place(column))
+
+
+def _column(data: Data, name: str) -> Field | None:
+    """The column of a reference with this name in lower case."""
+    return next((one for one in data.record.fields if one.name.lower() == name), None)
 
 
 def _kind(node: AnyType) -> str:

@@ -52,10 +52,19 @@ def of_groups(identity: tuple[str, ...], new: Grouping) -> list[str]:
     if identity == new.identity:
         return []
     (*was, condition), (*now, wanted) = identity, new.identity
+    joined, joins = (part[-1] if part and _is_join(part[-1]) else "" for part in (was, now))
+    was, now = ([one for one in part if not _is_join(one)] for part in (was, now))
     found = [f"it grouped by {', '.join(was)}, and groups by {', '.join(now)}"] if was != now else []
+    if joined != joins:
+        found.append(f"it joined {joined}" if joined else "it joined nothing")
     if condition != wanted:
         found.append(f"WHERE was {condition}" if condition else "there was no WHERE")
     return found
+
+
+def _is_join(said: str) -> bool:
+    words = said.split()
+    return "join" in words[:3] and words[0] in ("join", "left", "inner")
 
 
 def _call(said: str) -> str:

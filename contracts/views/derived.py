@@ -26,6 +26,7 @@ from avro_data_contracts.contracts.views import masked, spark_types
 from avro_data_contracts.contracts.views.analysis import Analysis, Output, analyse
 from avro_data_contracts.contracts.views.grouping import SESSION, WINDOW, Grouping
 from avro_data_contracts.contracts.views.problem import Problem, Rule
+from avro_data_contracts.contracts.views.sources import key_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +76,7 @@ class Derived:
         more = f" ({len(self.problems)} problems: contracts lint lists them)" if len(self.problems) > 1 else ""
         raise ConfigurationError(
             f"view {self.view.name}: {first.what}{more}",
-            file=self.view.file,
+            file=first.file or self.view.file,
             line=first.line,
             column=first.column,
             path=path_of(self.view, first.column_name),
@@ -94,7 +95,7 @@ def derive(contract: Contract, view: View) -> Derived:
     if analysis.problems:
         return Derived(analysis, None, analysis.problems)
     found = _contract(contract, analysis)
-    problems = (*_keys(found, analysis), *masked.problems(contract, analysis))
+    problems = (*_keys(found, analysis), *_latest(contract, analysis), *masked.problems(contract, analysis))
     return Derived(analysis, None if problems else found, problems)
 
 
@@ -110,7 +111,8 @@ def _contract(contract: Contract, analysis: Analysis) -> Contract:
     if analysis.grouping is not None:
         sinks = sinks.model_copy(update={one.kind: grouped(one) for one in sinks.tables})
     masks = masked.inherited(contract, analysis)
-    said = contract.spec.model_copy(update={"sinks": sinks, "tombstones": Tombstones.reject, "masks": masks})
+    tombstones = Tombstones.delete if analysis.is_latest else Tombstones.reject
+    said = contract.spec.model_copy(update={"sinks": sinks, "tombstones": tombstones, "masks": masks})
     return replace(
         contract,
         name=f"{contract.name}/views/{view.name}",
@@ -167,6 +169,22 @@ def _keys(contract: Contract, analysis: Analysis) -> Iterator[Problem]:
             yield Problem(Rule.mask, f"{what}, and the view inherits the mask", fix, *at)
         if analysis.grouping is not None:
             yield from _groups(analysis, analysis.grouping, sink)
+
+
+def _latest(contract: Contract, analysis: Analysis) -> Iterator[Problem]:
+    """Yield why a table would not have exactly one row for each key of the contract, which a newer event deletes."""
+    if not analysis.is_latest:
+        return
+    key, view = key_of(contract), analysis.view
+    for sink in view.sinks:
+        if sink.appends or set(sink.key_fields) != set(key):
+            what = f"{sink.qualified} has another primary key than the rows of {contract.name}, ({', '.join(key)})"
+            yield Problem(Rule.key, what, f"write primary_key: [{', '.join(key)}]", line_of(view, sink.kind), 1)
+    for name in key:
+        output = analysis.by_name.get(name)
+        if output is not None and (output.node is None or output.paths != (name,) or output.references):
+            what = f"{name} is in the key of the rows, and the view computes it: nobody would find the row to delete"
+            yield Problem(Rule.key, what, f"select the field {name} itself", output.line, output.column, name)
 
 
 def _groups(analysis: Analysis, grouping: Grouping, sink: SinkSpec) -> Iterator[Problem]:

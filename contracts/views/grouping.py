@@ -98,7 +98,8 @@ class Grouping:
     """What an aggregation groups by and keeps.
 
     Attributes:
-        source: the text of FROM and WHERE; `where` in one form.
+        source: the text of FROM, JOIN and WHERE; `where` in one form.
+        joins: its joins in one form, if it has any.
         kept: the columns of the state, besides those of the group.
         values: the SQL of each column of the view, from `START`, `END`, the keys and the state.
         groups: column of the view -> the number of the key that it is; `None` for a bound of the window.
@@ -111,11 +112,13 @@ class Grouping:
     kept: tuple[Kept, ...]
     values: tuple[str, ...]
     groups: dict[str, int | None]
+    joins: str = ""
 
     @property
     def identity(self) -> tuple[str, ...]:
         """What decides which events are in a group."""
-        return (self.window.said, *(key.said for key in self.keys), self.where)
+        joins = (self.joins,) if self.joins else ()
+        return (self.window.said, *(key.said for key in self.keys), *joins, self.where)
 
     def has(self, bound: str) -> bool:
         """Return whether a column of the view is that bound of the window, `START` or `END`."""
@@ -160,8 +163,9 @@ class Reader:
             values.append(self._value(parts, tokens, node, kept, groups))
         where = select.args.get("where")
         said = self._said(clauses.condition(parts.source), parts.source) if where is not None else ""
+        joins = self._said(clauses.joins(parts.source), parts.source)
         found = Grouping(
-            self._window, tuple(self._keys), parts.source, said, tuple(kept.values()), tuple(values), groups
+            self._window, tuple(self._keys), parts.source, said, tuple(kept.values()), tuple(values), groups, joins
         )
         return (None if self._problems else found), self._problems
 
@@ -197,7 +201,7 @@ class Reader:
             return
         found = self._columns.part(arguments[0]) if arguments else None
         spark = spark_types.of(self._schema, found.node) if found is not None else ""
-        if found is None or spark not in ("timestamp", "timestamp_ntz"):
+        if found is None or found.reference or spark not in ("timestamp", "timestamp_ntz"):
             what = (
                 f"the window is over {parts.text(tokens[2:3]) or 'nothing'}, which is not a column with a timestamp"
             )
@@ -303,10 +307,11 @@ class Reader:
         found = statement.parse(f"SELECT {text} FROM {self._statement.source[-1]}")  # noqa: S608 - only read
         if isinstance(found, Problem):
             return Result(), ()
-        found = replace(found, kind=self._statement.kind, qualifiers=self._statement.qualifiers)
+        same = self._statement
+        found = replace(found, kind=same.kind, qualifiers=same.qualifiers, joins=same.joins)
         columns = self._columns.of(found)
         (node,) = found.select.expressions
-        inside = {part.path: spark_types.of(self._schema, part.node) for part in columns.inside(node)}
+        inside = {part.said: spark_types.of(self._schema, part.node) for part in columns.inside(node)}
         return Results(found, self._schema, columns).of(node), tuple(inside.items())
 
     def _is_uuid(self, result: Result) -> bool:

@@ -17,6 +17,7 @@ class Rule(StrEnum):
     watermark = "VIEW_WATERMARK"
     kind = "VIEW_KIND"
     mask = "VIEW_MASK"
+    reference = "VIEW_REFERENCE"
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Problem:
 
     Attributes:
         column_name: of the result that it is about; empty for the whole view.
+        file: another file that the place is in; empty for that of the view.
     """
 
     rule: Rule
@@ -33,3 +35,4 @@ class Problem:
     line: int
     column: int
     column_name: str = ""
+    file: str = ""

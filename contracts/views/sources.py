@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from avro_data_contracts.contracts.catalog.choices import Tombstones
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.catalog.view import View
 from avro_data_contracts.contracts.views import statement
 from avro_data_contracts.contracts.views.problem import Problem, Rule
-from avro_data_contracts.contracts.views.statement import Statement
+from avro_data_contracts.contracts.views.statement import Kind, Statement
+
+#: Behind the name of a contract: its rows, and not its events.
+LATEST: Final = "latest"
 
 
 def name_of(contract: Contract) -> str:
     """Return the name that a view calls its contract's events: that of its folder."""
     return contract.name.rpartition("/")[2]
+
+
+def is_latest(contract: Contract, found: Statement) -> bool:
+    """Return whether a view reads one row for each key, that of the newest event, instead of all events."""
+    return found.source == (name_of(contract), LATEST)
+
+
+def key_of(contract: Contract) -> tuple[str, ...]:
+    """Return the key of the contract's rows: that of its first table with one row for each; empty if it has none."""
+    return next((tuple(sink.primary_key) for sink in contract.sinks if not sink.appends), ())
 
 
 def problems(contract: Contract, view: View, found: Statement) -> Iterator[Problem]:
@@ -24,9 +38,15 @@ def problems(contract: Contract, view: View, found: Statement) -> Iterator[Probl
     own, named = name_of(contract), ".".join(found.source)
     at = found.place(found.select.args["from_"])
     fix = f"write FROM {own if own.isidentifier() else f'`{own}`'}"
-    if found.source == (own, "latest"):
-        what = f"the stream does not run a view of {own}.latest, one row for each key, yet"
+    latest = is_latest(contract, found)
+    if latest and found.kind is Kind.aggregation:
+        what = f"an aggregate over {own}.latest: a row that a newer event replaces would have to be taken out of it"
+        yield Problem(Rule.kind, what, f"{fix}, whose rows are events; or query the table of the contract", *at)
+    elif latest and not key_of(contract):
+        what = f"{own}.latest has one row for each key, and the contract has no table with such rows"
         yield Problem(Rule.kind, what, f"{fix}, whose rows are events", *at)
+    elif latest:
+        pass
     elif named.lower() != own.lower():
         views = {one.name: one for one in contract.views}
         if named == view.name:
@@ -41,9 +61,9 @@ def problems(contract: Contract, view: View, found: Statement) -> Iterator[Probl
         what = f"with `envelope: {contract.spec.envelope}` in the contract, a deleted row would stay in the view"
         fix = "remove the view, and query the table of the contract"
         yield Problem(Rule.kind, f"{what}; the stream does not run views of an envelope yet", fix, *at)
-    elif contract.spec.tombstones is Tombstones.delete:
-        what = "with `tombstones: delete` in the contract, a deleted row would stay in the view"
-        yield Problem(Rule.kind, f"{what}; the stream does not delete rows of views yet", "set reject", *at)
+    elif contract.spec.tombstones is Tombstones.delete and not latest:
+        what = "with `tombstones: delete` in the contract, a deleted row would stay in a view of its events"
+        yield Problem(Rule.kind, what, f"{fix}.{LATEST}, from which tombstones delete", *at)
 
 
 def _circle(views: dict[str, View], start: str) -> list[str]:

@@ -42,7 +42,27 @@ class Kind(StrEnum):
 
     projection = "projection"
     aggregation = "aggregation"
-    joined = "join with reference data"
+
+
+@dataclass(frozen=True)
+class Join:
+    """A JOIN.
+
+    Attributes:
+        node: all of it.
+        source: the name of what is joined, in its parts; empty if it is something else than a name.
+        qualifier: the name in front of its columns, in lower case.
+        is_left: whether it is a LEFT JOIN.
+        on: its condition; None if it has none.
+        refused: what no view can have in it, in words; empty for nothing.
+    """
+
+    node: exp.Expr
+    source: tuple[str, ...]
+    qualifier: str
+    is_left: bool
+    on: exp.Expr | None
+    refused: str
 
 
 @dataclass(frozen=True)
@@ -53,6 +73,7 @@ class Statement:
         sql: the text that the places in `select` are about.
         source: the name in FROM, in its parts; empty if there is none.
         qualifiers: names in front of a column that mean the contract's own records, in lower case.
+        joins: in their order.
     """
 
     sql: str
@@ -60,6 +81,7 @@ class Statement:
     kind: Kind
     source: tuple[str, ...]
     qualifiers: frozenset[str]
+    joins: tuple[Join, ...] = ()
 
     def place(self, node: exp.Expr) -> tuple[int, int]:
         """Return the 1-based line and column where a part of the statement begins."""
@@ -116,9 +138,47 @@ def parse(sql: str) -> Statement | Problem:
     select = found[0]
     from_ = select.args.get("from_")
     table = from_.this if from_ is not None else None
-    source = tuple(part.name for part in table.parts) if isinstance(table, exp.Table) and _plain(table) else ()
+    source = _name_of(table)
     qualifiers = {table.alias.lower()} if table is not None and table.alias else {one.lower() for one in source[-1:]}
-    return Statement(sql, select, _kind(select), source, frozenset(qualifiers))
+    joins = tuple(map(_join, select.args.get("joins") or ()))
+    return Statement(sql, select, _kind(select), source, frozenset(qualifiers), joins)
+
+
+def _join(node: exp.Join) -> Join:
+    table = node.this
+    source = _name_of(table)
+    said = [str(node.args.get(name) or "").upper() for name in ("method", "side", "kind")]
+    words = " ".join(word for word in said if word)
+    usual = ("", "INNER", "LEFT", "LEFT OUTER")
+    refused = "" if words in usual else f"{words} JOIN"
+    if not source:
+        refused = refused or "a JOIN of something else than a name"
+    elif node.args.get("using"):
+        refused = refused or "USING"
+    elif isinstance(node.args.get("on"), exp.Boolean | None):  # TRUE, where the text has none
+        refused = refused or "a JOIN without a condition"
+    elif unusual := {name for name, part in node.args.items() if part} - {"this", "on", "side", "kind"}:
+        refused = refused or min(unusual).upper()
+    elif isinstance(table, exp.Table):
+        refused = refused or _beside(table)
+    qualifier = (table.alias or "".join(source[-1:])).lower()
+    return Join(node, source, qualifier, "LEFT" in said, node.args.get("on"), refused)
+
+
+def _name_of(table: exp.Expr | None) -> tuple[str, ...]:
+    """The parts of the name of a table; none if it is something else."""
+    if not isinstance(table, exp.Table) or not _plain(table):
+        return ()
+    return tuple(part.name for part in table.parts)
+
+
+def _beside(table: exp.Table) -> str:
+    """What a view cannot have beside the name of a table, in words; empty for nothing."""
+    unusual = {name for name, part in table.args.items() if part} - {"this", "db", "catalog", "alias"}
+    alias = table.args.get("alias")
+    if isinstance(alias, exp.TableAlias) and alias.args.get("columns"):
+        return "a list of columns behind an alias"
+    return _WORDS.get(min(unusual), min(unusual).upper()) if unusual else ""
 
 
 def _plain(table: exp.Table) -> bool:
@@ -126,8 +186,6 @@ def _plain(table: exp.Table) -> bool:
 
 
 def _kind(select: exp.Select) -> Kind:
-    if select.args.get("joins"):
-        return Kind.joined
     aggregates = (node for node in select.walk() if is_aggregate(node) and not isinstance(node.parent, exp.Window))
     return Kind.aggregation if select.args.get("group") or any(aggregates) else Kind.projection
 
@@ -140,9 +198,8 @@ def is_aggregate(node: exp.Expr) -> bool:
 
 #: Parts of a SELECT that a view may have; the others, in words.
 _ALLOWED: Final = {
-    Kind.projection: {"expressions", "from_", "where"},
-    Kind.aggregation: {"expressions", "from_", "where", "group"},
-    Kind.joined: {"expressions", "from_", "where", "joins", "group", "having"},
+    Kind.projection: {"expressions", "from_", "joins", "where"},
+    Kind.aggregation: {"expressions", "from_", "joins", "where", "group"},
 }
 _SPECIAL: Final = frozenset({"now", "today", "tomorrow", "yesterday"})
 _OF_EVENT: Final = "use a field of the event, such as kafka_timestamp"
@@ -155,7 +212,9 @@ _WORDS: Final = {
     "offset": "OFFSET",
     "laterals": "LATERAL VIEW",
     "hint": "a hint",
-    "joins": "JOIN",
+    "joins": "a JOIN inside of another one",
+    "sample": "TABLESAMPLE",
+    "version": "a version of a table",
     "pivots": "PIVOT",
     "having": "HAVING",
 }
@@ -179,6 +238,9 @@ def refused(statement: Statement) -> Iterator[Problem]:
     yield from _of_others(statement.sql)
     if not statement.source:
         yield Problem(Rule.sql, "FROM does not name the contract", _SHAPE, *statement.place(select))
+    from_ = select.args.get("from_")
+    if from_ is not None and isinstance(from_.this, exp.Table) and (word := _beside(from_.this)):
+        yield Problem(Rule.sql, f"a view cannot have {word}", _SHAPE, *statement.place(from_.this))
     for name, part in select.args.items():
         if part and name not in _ALLOWED[statement.kind]:
             first = part[0] if isinstance(part, list) else part
@@ -187,8 +249,8 @@ def refused(statement: Statement) -> Iterator[Problem]:
             fix = _INSTEAD.get(name, _SHAPE)
             yield Problem(Rule.sql, f"a view cannot have {word}", fix, *at)
     # Those of a clause that is refused as a whole are not told again.
-    inside = (part for name in ("expressions", "where", "group") for part in _listed(select.args.get(name)))
-    for part in inside:
+    inside = [part for name in ("expressions", "where", "group") for part in _listed(select.args.get(name))]
+    for part in (*inside, *(join.on for join in statement.joins if join.on is not None)):
         for node in part.walk():
             yield from _not_anywhere(statement, node)
             if isinstance(node, exp.Literal) and isinstance(node.parent, exp.Cast) and _is_special(node):

@@ -33,7 +33,7 @@ def _timestamp(epoch: dt.datetime, unit: dt.timedelta) -> Callable[[Any], Any]:
     return lambda value: int((value - epoch) // unit) if isinstance(value, dt.datetime) else value
 
 
-#: Type (`contracts.avro.shapes.type_name`) -> what makes the number of a value that `producers.scalars` has checked.
+#: Type (`contracts.avro.shapes.type_name`) -> what makes the number of a value that `values.scalars` has checked.
 #: A number stays as it is.
 NUMBERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "date": _days,

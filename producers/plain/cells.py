@@ -12,12 +12,12 @@ from typing import Any, Final
 from avro_data_contracts.contracts.avro.names import stands_for
 from avro_data_contracts.contracts.avro.nodes import AnyType, Array, Fixed, Map, Record, Schema, Union
 from avro_data_contracts.contracts.avro.shapes import type_name
+from avro_data_contracts.contracts.values.scalars import Check, Misfit
 from avro_data_contracts.producers.checked import Checked
 from avro_data_contracts.producers.plain import json_text, records
 from avro_data_contracts.producers.plain.asked import Asked
 from avro_data_contracts.producers.plain.conversion import PlainCompiler, Unfit
 from avro_data_contracts.producers.rejection import Rejection
-from avro_data_contracts.producers.scalars import Check, Misfit
 
 Cells = Callable[[Sequence[str]], dict[str, Any] | Checked]
 

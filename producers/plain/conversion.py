@@ -2,7 +2,7 @@
 
 `plain` and `checked` compile a schema into one function, as `producers.strict` does.  What `plain` gives belongs to
 a program, and is checked before it is written.  What `checked` gives is ready to be written: the check of
-`producers.scalars` follows the conversion of each value.
+`contracts.values.scalars` follows the conversion of each value.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from typing import Any, Final
 
 from avro_data_contracts.contracts.avro.nodes import AnyType, Enum, Fixed, Primitive, Record, Schema, Union, join
 from avro_data_contracts.contracts.avro.shapes import type_name
+from avro_data_contracts.contracts.values import numbers, texts
+from avro_data_contracts.contracts.values.kinds import kind
+from avro_data_contracts.contracts.values.scalars import Check, Misfit, null, scalar
 from avro_data_contracts.producers.checked import Checked
-from avro_data_contracts.producers.plain import bare, epochs, native, numbers, records, texts, unions
+from avro_data_contracts.producers.plain import bare, epochs, native, records, unions
 from avro_data_contracts.producers.plain.asked import Asked
-from avro_data_contracts.producers.plain.kinds import kind
 from avro_data_contracts.producers.rejection import Rejection
-from avro_data_contracts.producers.scalars import Check, Misfit, null, scalar
 from avro_data_contracts.producers.strict import Compiler, Fill, branch_name
 
 _TRUTHS: Final = {"true": True, "t": True, "yes": True, "y": True, "1": True} | {

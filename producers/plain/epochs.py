@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from avro_data_contracts.producers.plain.numbers import from_text
-from avro_data_contracts.producers.scalars import Check, Misfit
+from avro_data_contracts.contracts.values.numbers import from_text
+from avro_data_contracts.contracts.values.scalars import Check, Misfit
 
 #: Unit -> digits after the second.
 UNITS: Final = {"s": 0, "ms": 3, "us": 6, "ns": 9}

@@ -1,4 +1,4 @@
-"""Values of Python's own types, which Parquet gives: they pass as they are, for `producers.scalars` to check."""
+"""Values of Python's own types, which Parquet gives: they pass as they are, for `values.scalars` to check."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import uuid
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from avro_data_contracts.producers.plain.texts import in_zone
-from avro_data_contracts.producers.scalars import Check, Misfit
+from avro_data_contracts.contracts.values.scalars import Check, Misfit
+from avro_data_contracts.contracts.values.texts import in_zone
 
 _TYPES: Final[dict[str, tuple[type, ...]]] = {
     "bytes": (bytes,),

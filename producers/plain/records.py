@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from avro_data_contracts.contracts.avro.names import stands_for
-from avro_data_contracts.producers.plain.kinds import kind
-from avro_data_contracts.producers.scalars import Check, Misfit
+from avro_data_contracts.contracts.values.kinds import kind
+from avro_data_contracts.contracts.values.scalars import Check, Misfit
 from avro_data_contracts.producers.strict import Fill
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,39}")

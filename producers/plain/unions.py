@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from avro_data_contracts.contracts.avro.nodes import AnyType, Enum, Fixed, Primitive, Record
 from avro_data_contracts.contracts.avro.shapes import type_name
-from avro_data_contracts.producers.scalars import Check, Misfit
+from avro_data_contracts.contracts.values.scalars import Check, Misfit
 from avro_data_contracts.producers.strict import branch_name
 
 #: Of the types that hold a number exactly, the first one wins.

@@ -58,13 +58,14 @@ def _of_views(settings: Settings, contract: Contract) -> list[ViewSink | GroupSi
     # These load sqlglot.
     from avro_data_contracts.contracts.views.derived import derive
     from avro_data_contracts.streaming.views.groups import GroupSink
-    from avro_data_contracts.streaming.views.projection import ViewSink
+    from avro_data_contracts.streaming.views.projection import JoinedViewSink, ViewSink
 
     found: list[ViewSink | GroupSink] = []
     for derived in (derive(contract, view) for view in contract.views):
         whole = derived.whole()
         for spec in whole.sinks:
-            of = ViewSink if derived.analysis.grouping is None else GroupSink
+            projecting = JoinedViewSink if derived.analysis.data else ViewSink
+            of = projecting if derived.analysis.grouping is None else GroupSink
             found.append(of(settings, contract, derived, STORES[spec.kind].sink(settings, whole, spec)))
     return found
 

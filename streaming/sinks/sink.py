@@ -14,7 +14,7 @@ from avro_data_contracts.streaming.sinks.counts import Counts
 
 @runtime_checkable
 class Numbered(Protocol):
-    """A sink that goes on from what it kept of the batch before, so it has to know which batch it writes."""
+    """A sink that keeps something of each batch beside the checkpoint, so it has to know which batch it writes."""
 
     def of_batch(self, checkpoint: Path, number: int) -> Sink:
         """Return the sink for one whole batch of the query with this checkpoint."""

@@ -8,7 +8,8 @@ own; Spark's expressions keep the mode in which they were made.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from typing import Any
 
 from pyspark import StorageLevel
@@ -22,11 +23,32 @@ from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.contracts.stores.position import EVENT_OFFSET, EVENT_PARTITION, EVENT_TIMESTAMP
 from avro_data_contracts.contracts.views import spark_types
 from avro_data_contracts.contracts.views.derived import Derived, path_of
-from avro_data_contracts.contracts.views.sources import name_of
+from avro_data_contracts.contracts.views.sources import LATEST, name_of
 from avro_data_contracts.streaming import failures
+from avro_data_contracts.streaming.decode.batches import TOMBSTONE
 from avro_data_contracts.streaming.failures import ComputationFailed
 from avro_data_contracts.streaming.sinks import refusals
 from avro_data_contracts.streaming.sinks.refusals import Coordinates
+
+
+class _Ansi:
+    """The session in which the SQL of a view is analysed."""
+
+    def __init__(self) -> None:
+        self._session: SparkSession | None = None
+        self._alone = threading.Lock()
+
+    def sql(self, tables: Mapping[str, DataFrame], text: str) -> DataFrame:
+        """Return what SQL makes of some frames, in their session."""
+        spark = next(iter(tables.values())).sparkSession
+        with self._alone:  # an abandoned attempt may wake up
+            if self._session is None:
+                self._session = spark.newSession()
+                self._session.conf.set("spark.sql.ansi.enabled", "true")
+            for name, frame in tables.items():
+                _of_session(frame, self._session).createOrReplaceTempView(f"`{name}`")
+            computed = self._session.sql(text)
+        return _of_session(computed, spark)
 
 
 class Events:
@@ -40,8 +62,14 @@ class Events:
         self._bootstrap = settings.kafka_bootstrap_servers
         self._contract = contract
         self._derived = derived
-        self._ansi: SparkSession | None = None
-        self._alone = threading.Lock()
+        self._ansi = _Ansi()
+        self._joined: Mapping[str, DataFrame] = {}
+
+    def joining(self, frames: Mapping[str, DataFrame]) -> Events:
+        """Return the events that are joined with this reference data, by its names."""
+        other = copy(self)
+        other._joined = frames
+        return other
 
     def sql(self, decoded: DataFrame, text: str, more: Iterable[Column] = ()) -> DataFrame:
         """Return what SQL makes of a batch, in the batch's session.
@@ -57,24 +85,20 @@ class Events:
         }
         position = {EVENT_TIMESTAMP: "timestamp", EVENT_PARTITION: "partition", EVENT_OFFSET: "offset"}
         known = {field.lower() for field in fields}
-        events = decoded.where(F.col("reason").isNull()).select(
+        good = F.col("reason").isNull()
+        if TOMBSTONE in decoded.columns:
+            good = good & F.col("record").isNotNull()
+        events = decoded.where(good).select(
             *more,
             *(column.alias(one) for one, column in fields.items()),
             *(F.col(column).alias(one) for one, column in position.items() if one not in known),
         )
-        return self.over({name_of(self._contract): events}, text)
+        name = LATEST if self._derived.analysis.is_latest else name_of(self._contract)
+        return self.over({name: events, **self._joined}, text)
 
     def over(self, tables: dict[str, DataFrame], text: str) -> DataFrame:
         """Return what SQL in ANSI mode makes of some frames, by their names, in their session."""
-        spark = next(iter(tables.values())).sparkSession
-        if self._ansi is None:
-            self._ansi = spark.newSession()
-            self._ansi.conf.set("spark.sql.ansi.enabled", "true")
-        with self._alone:  # an abandoned attempt may wake up
-            for name, frame in tables.items():
-                _of_session(frame, self._ansi).createOrReplaceTempView(f"`{name}`")
-            computed = self._ansi.sql(text)
-        return _of_session(computed, spark)
+        return self._ansi.sql(tables, text)
 
     def none(self, spark: SparkSession) -> DataFrame:
         """Return a decoded batch without events."""

@@ -37,6 +37,7 @@ from avro_data_contracts.streaming.views import grouping_sql as names
 from avro_data_contracts.streaming.views.events import Events
 from avro_data_contracts.streaming.views.grouping_sql import GroupingSql
 from avro_data_contracts.streaming.views.outer import Outer
+from avro_data_contracts.streaming.views.references import References
 from avro_data_contracts.streaming.views.state import State, States
 
 _MERGED: Final = "__groups"
@@ -61,6 +62,7 @@ class GroupSink(Outer):
         self._settings = settings
         self._bootstrap = settings.kafka_bootstrap_servers
         self._events = Events(settings, contract, derived)
+        self._references = References(settings, derived.view, derived.analysis.data)
         self._derived = derived
         self._grouping: Grouping = derived.analysis.grouping
         self._sql = GroupingSql(self._grouping)
@@ -79,11 +81,12 @@ class GroupSink(Outer):
                 batches, and the store would keep them.
             ServiceError: the store does not answer.
         """
+        events = self._events.joining(self._references.begin(spark))
         parts: DataFrame | None = None
 
         def computed() -> DataFrame:
             nonlocal parts
-            parts = self._parts(self._events.none(spark), 0)
+            parts = self._parts(events, events.none(spark), 0)
             return self._values(self._merged(parts, _types(parts)))
 
         self._events.check(computed)
@@ -99,13 +102,17 @@ class GroupSink(Outer):
 
     def of_batch(self, checkpoint: Path, number: int) -> Sink:
         """Return the sink for one batch of the query with this checkpoint."""
-        return _OfBatch(self, States(checkpoint, self._derived.view.name), number)
+        return _OfBatch(self, checkpoint, number)
 
-    def write_batch(self, decoded: DataFrame, states: States, number: int) -> Counts:
+    def write_batch(self, decoded: DataFrame, checkpoint: Path, number: int) -> Counts:
         """Write a batch; the same batch may be written again."""
+        states, events = States(checkpoint, self._derived.view.name), self._events
+        if self._derived.analysis.data:
+            data = self._references.of_batch(checkpoint, number)
+            events = events.joining(self._references.frames(decoded.sparkSession, data))
         before = states.before(number, State(self._grouping.identity))
         try:
-            return self._write(decoded, before, states, number)
+            return self._write(events, decoded, before, states, number)
         except failures.JAVA_ERRORS as error:
             found = failures.of_java(failures.KAFKA, self._bootstrap, error)
             if not isinstance(found, ComputationFailed):
@@ -113,7 +120,7 @@ class GroupSink(Outer):
             told = found
         except ComputationFailed as error:  # in the rows, while the store's sink writes them
             told = error
-        if refused := self._events.failing(decoded, lambda some: self._parts(some, None)):
+        if refused := events.failing(decoded, lambda some: self._parts(events, some, None)):
             raise RowsRefused(self.name, refused)
         view = self._derived.view
         rebuild = (
@@ -131,8 +138,8 @@ class GroupSink(Outer):
             fix=fix,
         )
 
-    def _write(self, decoded: DataFrame, before: State, states: States, number: int) -> Counts:
-        read = Observed(self._parts(counted(decoded), self._watermark(before)))
+    def _write(self, events: Events, decoded: DataFrame, before: State, states: States, number: int) -> Counts:
+        read = Observed(self._parts(events, counted(decoded), self._watermark(before)))
         parts = read.rows.persist(StorageLevel.DISK_ONLY)
         try:
             types = _types(parts)
@@ -140,7 +147,7 @@ class GroupSink(Outer):
                 raise states.refusal("; ".join(words))
             seen = _Seen.of(parts, self._flaw())
             if seen.flawed:
-                raise RowsRefused(self.name, self._flawed(decoded))
+                raise RowsRefused(self.name, self._flawed(events, decoded))
             counts = replace(Counts.of(read), late=seen.late, timeless=seen.timeless)
             touched = parts.where(~F.col(names.TIMELESS) & ~F.col(names.LATE)).drop(names.TIMELESS, names.LATE)
             stored = self._stored(parts.sparkSession, before, types)
@@ -200,10 +207,10 @@ class GroupSink(Outer):
                 found = half
         return str(found[0][1]) if found else "no time"
 
-    def _parts(self, decoded: DataFrame, closed_us: int | None) -> DataFrame:
+    def _parts(self, events: Events, decoded: DataFrame, closed_us: int | None) -> DataFrame:
         """Return the groups of a batch, with those of events that are late, or have no time."""
         text = self._sql.of_events(closed_us)
-        return self._events.sql(decoded, text, [F.col("timestamp").alias(names.KAFKA_TIME)])
+        return events.sql(decoded, text, [F.col("timestamp").alias(names.KAFKA_TIME)])
 
     def _merged(self, parts: DataFrame, types: Mapping[str, str]) -> DataFrame:
         if names.TOUCHED not in parts.columns:
@@ -245,10 +252,10 @@ class GroupSink(Outer):
         words += [F.when(~_micros(name).between(*_YEARS), F.lit(_OUTSIDE)) for name in shown]
         return F.coalesce(*words, F.lit(None).cast("string"))
 
-    def _flawed(self, decoded: DataFrame) -> dict[Coordinates, str]:
+    def _flawed(self, events: Events, decoded: DataFrame) -> dict[Coordinates, str]:
         """Return the events of groups that the store can have no row of, and why."""
         place = F.struct("partition", "offset").alias(_PLACE)
-        of_keys = self._events.sql(decoded, self._sql.of_keys(_PLACE), [place])
+        of_keys = events.sql(decoded, self._sql.of_keys(_PLACE), [place])
         found = of_keys.select(f"{_PLACE}.*", self._flaw().alias("words")).where("words IS NOT NULL")
         return {(row.partition, row.offset): row.words for row in found.toLocalIterator()}
 
@@ -303,14 +310,14 @@ class GroupSink(Outer):
 class _OfBatch(Outer):
     """The sink of an aggregation, for one batch."""
 
-    def __init__(self, sink: GroupSink, states: States, number: int) -> None:
+    def __init__(self, sink: GroupSink, checkpoint: Path, number: int) -> None:
         super().__init__(sink.name, sink)
         self._sink = sink
-        self._states = states
+        self._checkpoint = checkpoint
         self._number = number
 
     def write(self, decoded: DataFrame) -> Counts:
-        return self._sink.write_batch(decoded, self._states, self._number)
+        return self._sink.write_batch(decoded, self._checkpoint, self._number)
 
 
 @dataclass(frozen=True)

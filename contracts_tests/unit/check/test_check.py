@@ -38,6 +38,7 @@ from contracts_tests.fixtures.changes import (
     level,
     rename,
     retype,
+    shops,
     view,
     write,
 )
@@ -192,6 +193,11 @@ CASES: dict[str, tuple[tuple[Edit, ...], str, str]] = {
         (view("SELECT id, count FROM orders"), view("SELECT id, count + 1 AS count FROM orders")),
         "views.counts",
         "SELECT",
+    ),
+    "REFERENCE_CHANGED": (
+        (shops("1,One", "2,Two"), shops("1,Eins", "2,Two")),
+        "views.joined.reference.shops",
+        "id,name",
     ),
     "VIEW_REBUILD": (
         (aggregation("count(*) AS n"), aggregation("count(*) AS n, sum(count) AS total")),

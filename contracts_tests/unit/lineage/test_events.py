@@ -179,6 +179,59 @@ def test_columns_of_a_view_come_from_what_its_sql_names() -> None:
     assert view["facets"]["documentation"]["description"] == "What can be called."
 
 
+JOINED = """\
+-- sinks: {postgres: {table: named, primary_key: [id]}}
+-- reference:
+--   shops: {csv: ../../shared/shops.csv, key: [code], columns: {code: string, title: string}}
+--   rates: {table: finance.rates, key: [day], columns: {day: date, rate: "decimal(6,3)"}}
+SELECT id, title, upper(title) AS big, CAST(amount * rate AS DECIMAL(20, 3)) AS euros
+FROM orders JOIN shops ON shop = shops.code LEFT JOIN rates ON placed = rates.day
+WHERE amount > 0 AND title <> id
+"""
+
+
+def test_columns_of_a_join_come_from_the_reference_data_too() -> None:
+    placed = {"type": "int", "logicalType": "date"}
+    files = {
+        "orders/contract.yaml": CONTRACT,
+        "orders/value.avsc": record(("id", "string"), ("shop", "string"), ("amount", "long"), ("placed", placed)),
+        "orders/views/named.sql": JOINED,
+        "shared/shops.csv": "code,title\na,A\n",
+    }
+    event = events.job_event(
+        events.stream(loading.from_files(files, "schemas").get("orders"), SETTINGS, "shop"), WHEN
+    )
+    lineage.validate(event)
+    csv, rates = ("file", "schemas/shared/shops.csv"), ("postgres://pg:5433", "shop.finance.rates")
+    assert [(one["namespace"], one["name"]) for one in event["inputs"]] == [TOPIC, csv, rates]
+    named = {"orders": TOPIC, "shops": csv, "rates": rates}
+    facet = next(one for one in event["outputs"] if one["name"] == "shop.public.named")["facets"]["columnLineage"]
+
+    def sources(fields: list[dict[str, Any]]) -> set[tuple[str, str, str]]:
+        short = {place: name for name, place in named.items()}
+        return {
+            (short[one["namespace"], one["name"]], one["field"], how["subtype"])
+            for one in fields
+            for how in one["transformations"]
+        }
+
+    assert {name: sources(one["inputFields"]) for name, one in facet["fields"].items()} == {
+        "id": {("orders", "id", "IDENTITY")},
+        "title": {("shops", "title", "IDENTITY")},
+        "big": {("shops", "title", "TRANSFORMATION")},
+        "euros": {("orders", "amount", "TRANSFORMATION"), ("rates", "rate", "TRANSFORMATION")},
+    }
+    assert sources(facet["dataset"]) == {
+        ("orders", "amount", "FILTER"),
+        ("orders", "id", "FILTER"),
+        ("shops", "title", "FILTER"),
+        ("orders", "shop", "JOIN"),
+        ("orders", "placed", "JOIN"),
+        ("shops", "code", "JOIN"),
+        ("rates", "day", "JOIN"),
+    }
+
+
 def test_table_that_cannot_be_made_has_only_a_name() -> None:
     value = record(("id", "string"), ("kafka_offset", "long"))
     table = stream_of(load(orders__value_avsc=value).get("orders"))["shop.public.orders"]

@@ -27,6 +27,7 @@ from avro_data_contracts.contracts.sample.chance import Chance
 from avro_data_contracts.contracts.sample.invalid import Invalid
 from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.contracts.sources.documents import written
+from avro_data_contracts.contracts.values.scalars import Misfit
 from avro_data_contracts.producers import keys, strict
 from avro_data_contracts.producers.checked import Checked
 from avro_data_contracts.producers.encoding import Encoder, FromJson
@@ -36,7 +37,6 @@ from avro_data_contracts.producers.plain.cells import cells
 from avro_data_contracts.producers.plain.conversion import Unfit, checked, plain
 from avro_data_contracts.producers.plain.json_text import decode as from_json
 from avro_data_contracts.producers.rejection import RejectedRecord, Rejection
-from avro_data_contracts.producers.scalars import Misfit
 from avro_data_contracts.producers.serializer import Serializer
 from avro_data_contracts.producers.sources.source import Request
 from contracts_tests.fixtures import contract_files

@@ -16,9 +16,9 @@ import structlog
 from avro_data_contracts.contracts import settings
 from avro_data_contracts.contracts.catalog import loading
 from avro_data_contracts.contracts.errors import ConfigurationError, ContractsError, Refused, ServiceError
+from avro_data_contracts.contracts.values.scalars import Misfit
 from avro_data_contracts.producers import dead_letter, strict
 from avro_data_contracts.producers.rejection import Rejection
-from avro_data_contracts.producers.scalars import Misfit
 from avro_data_contracts.producers.sources.http.client import Client
 from avro_data_contracts.producers.sources.http.source import HttpSource
 from avro_data_contracts.producers.sources.source import Request

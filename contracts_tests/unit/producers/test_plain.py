@@ -20,13 +20,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.values.scalars import Misfit
 from avro_data_contracts.producers.plain.asked import NAMES, Asked
 from avro_data_contracts.producers.plain.cells import UnfitHeader, cells
 from avro_data_contracts.producers.plain.conversion import Unfit, plain
 from avro_data_contracts.producers.plain.epochs import UNITS
 from avro_data_contracts.producers.plain.json_text import decode as from_json
 from avro_data_contracts.producers.rejection import Rejection
-from avro_data_contracts.producers.scalars import Misfit
 from contracts_tests.fixtures import conversions_page, types_page
 from contracts_tests.fixtures.any_json import COLOUR, KINDS, OTHER, POINT, json_of, logical
 from contracts_tests.fixtures.any_type import distinct, kinds

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from avro_data_contracts.producers.scalars import Misfit
+from avro_data_contracts.contracts.values.scalars import Misfit
 from contracts_tests.fixtures import types_page
 from contracts_tests.fixtures.any_type import distinct, kinds
 from contracts_tests.fixtures.bodies import record_serializer

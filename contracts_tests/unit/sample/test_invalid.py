@@ -20,7 +20,7 @@ from avro_data_contracts.contracts.sample import plain
 from avro_data_contracts.contracts.sample.chance import Chance
 from avro_data_contracts.contracts.sample.invalid import Invalid, Refusal
 from avro_data_contracts.contracts.sample.messages import WrittenWith
-from avro_data_contracts.producers.scalars import Misfit
+from avro_data_contracts.contracts.values.scalars import Misfit
 from avro_data_contracts.streaming.decode import framing
 from avro_data_contracts.streaming.decode.reasons import Reason
 from contracts_tests.fixtures import ruled

@@ -67,8 +67,9 @@ WRONG = [
     ("SELECT note AS id FROM orders", "VIEW_KEY", "may be null", "note"),
     ("SELECT score AS id FROM orders", "VIEW_KEY", "double", "score"),
     ("SELECT buyer AS id FROM orders", "VIEW_KEY", "record", "buyer"),
-    ("SELECT id FROM orders.latest", "VIEW_KIND", "one row for each key", "orders.latest"),
-    ("SELECT o.id FROM orders o JOIN shops s ON s.id = o.note", "VIEW_KIND", "join", "o.id"),
+    ("SELECT count(*) AS id FROM orders.latest", "VIEW_KIND", "an aggregate over orders.latest", "orders.latest"),
+    ("SELECT id FROM orders.newest", "VIEW_COLUMN", "there is no orders.newest", "orders.newest"),
+    ("SELECT o.id FROM orders o JOIN shops s ON s.id = o.note", "VIEW_COLUMN", "no reference data shops", "shops"),
     ("SELECT note AS id, count(*) AS n FROM orders GROUP BY note", "VIEW_WATERMARK", "no window", "note"),
     ("SELECT max(number) AS id FROM orders", "VIEW_WATERMARK", "no window", "max"),
     ("SELECT id, max(day) AS n FROM orders GROUP BY window(at, '1 hour'), id", "VIEW_WATERMARK", "`time`", "window"),
@@ -133,9 +134,9 @@ def test_views_that_read_each_other_are_a_circle() -> None:
     assert found["d"] == ["the stream does not run a view of a view (a) yet"]
 
 
-def test_contract_whose_tombstones_delete_has_no_views_yet() -> None:
+def test_contract_whose_tombstones_delete_has_no_views_of_its_events() -> None:
     (told,) = problems({"a": "SELECT id FROM orders"}, tombstones="delete")["a"]
-    assert "a deleted row would stay in the view" in told
+    assert "a deleted row would stay in a view of its events" in told
 
 
 _RECORD = {"type": "record", "name": "Node", "fields": [{"name": "next", "type": ["null", "Node"], "default": None}]}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from avro_data_contracts.contracts.values.kinds import kind
 from avro_data_contracts.producers.plain.conversion import checked, plain
 from avro_data_contracts.producers.plain.json_text import decode
-from avro_data_contracts.producers.plain.kinds import kind
 from avro_data_contracts.producers.rejection import Rejection
 from avro_data_contracts.producers.sources.file.inputs import Input
 from avro_data_contracts.producers.sources.file.lines import LONGEST, Line, lines

@@ -8,8 +8,8 @@ import struct
 from decimal import Decimal
 from typing import Any, Final
 
-from avro_data_contracts.producers.plain.kinds import kind
-from avro_data_contracts.producers.scalars import Check, Misfit
+from avro_data_contracts.contracts.values.kinds import kind
+from avro_data_contracts.contracts.values.scalars import Check, Misfit
 
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _NAMED: Final = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
@@ -33,7 +33,7 @@ def from_text(text: str) -> int | Decimal:
 
 
 def whole(*, from_texts: bool) -> Check:
-    """`int` and `long`.  Their range is for `producers.scalars` to check."""
+    """`int` and `long`.  Their range is for `contracts.values.scalars` to check."""
 
     def number(value: Any) -> Any:
         if type(value) is int:
@@ -99,7 +99,7 @@ def _nearest(value: Decimal, *, single: bool) -> float:
 
 
 def decimal(*, from_texts: bool = True) -> Check:
-    """`decimal`; digits and scale are for `producers.scalars` to check."""
+    """`decimal`; digits and scale are for `contracts.values.scalars` to check."""
 
     def number(value: Any) -> Any:
         if type(value) is str and from_texts:

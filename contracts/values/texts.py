@@ -11,9 +11,9 @@ from collections.abc import Callable
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from avro_data_contracts.producers.plain.kinds import kind
-from avro_data_contracts.producers.plain.numbers import from_text
-from avro_data_contracts.producers.scalars import UUID_TEXT, Check, Misfit
+from avro_data_contracts.contracts.values.kinds import kind
+from avro_data_contracts.contracts.values.numbers import from_text
+from avro_data_contracts.contracts.values.scalars import UUID_TEXT, Check, Misfit
 
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _CLOCK: Final = r"(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.(\d+))?"
