@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -30,7 +30,7 @@ WATCHED_S: Final = 1.0
 ALONE_S: Final = 10.0
 #: What the registry and the stores say is asked again after so long, seconds: at least, and for each contract.
 SLOWLY_S, SLOWLY_EACH_S = 10.0, 0.3
-#: Groups that a look asks for their offsets; with more, they take turns.
+#: With more groups, not all are asked at each look (`streaming.inspection.offsets`).
 GROUPS_AT_ONCE: Final = 50
 #: The console may take this share of a core, Kafka's clients included, while it looks this often at least, seconds.
 SHARE: Final = 0.03
@@ -50,12 +50,14 @@ class Figures:
         status: what was seen; None if nothing could be asked.
         fault: why.
         text: the JSON document of all contracts.
+        late: contract -> how it is late, in words; empty if it is not, None if its lag is unknown.
     """
 
     at: float = 0.0
     status: Status | None = None
     fault: str = ""
     text: str = field(default="", repr=False)
+    late: Mapping[str, str | None] = field(default_factory=dict)
 
 
 class Live:
@@ -141,7 +143,8 @@ class Live:
             "servers": [{"name": one.name, "address": one.address, "why": one.why} for one in status.servers],
             "contracts": told,
         }
-        return Figures(at, status, "", _text(document))
+        late = {name: one["late"] for name, one in told.items()}
+        return Figures(at, status, "", _text(document), late)
 
     def _failed(self, why: str) -> Figures:
         document = {"state": "failed", "why": why, "at": _moment(self._clock()), "servers": [], "contracts": {}}
@@ -166,12 +169,14 @@ class Live:
     def _told(self, one: ContractStatus, at: float) -> dict[str, Any]:
         lags = [sink.lag for sink in one.sinks if sink.lag is not None]
         point = Point(at, one.topic.records, max(lags) if lags else None, one.dead_letters.records)
-        rate = self._series.setdefault(one.name, Series()).add(point)
+        series = self._series.setdefault(one.name, Series())
+        rate = series.add(point)
         return {
             "records": point.records,
             "partitions": one.topic.partitions,
             "lag": point.lag,
             "dead": point.dead,
+            "late": None if point.lag is None else series.late(),
             "in": rate.incoming,
             "out": rate.outgoing,
             "sinks": [

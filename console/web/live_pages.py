@@ -30,9 +30,10 @@ class LivePages:
             request,
             "live.html",
             pages=pages,
-            found=found,
+            seen=found,
             servers=servers,
             fault=figures.fault,
+            late=figures.late,
             is_there=figures.at > 0,
         )
 
