@@ -283,7 +283,7 @@ def test_dead_letter_shows_the_byte_and_the_field_where_its_record_broke(
     assert whole[:9].hex(" ") in bare
     assert f"<mark>{whole[6]:02x}</mark>" in short
     begun = Page.of(viewer.get(address, params={"reason": "BAD_MAGIC"}).text).text
-    assert "It breaks at byte 0 of 6, counted from 0: the first byte of a schema id is 0." in begun
+    assert "It breaks at byte 0 of 6, counted from 0: the first byte of a schema id is 0" in begun
 
 
 def test_large_record_is_cut_and_says_so(viewer: Visitor, pipeline: Pipeline) -> None:

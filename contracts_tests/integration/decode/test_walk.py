@@ -17,7 +17,7 @@ from contracts_tests.fuzz.mutations import BYTEWISE, PIECEWISE
 from contracts_tests.fuzz.nodes import parse
 from contracts_tests.fuzz.writing import Values, joined, write
 
-RECORDS = 500
+RECORDS = 300
 
 
 def bodies(writer: str, rng: random.Random) -> list[bytes]:
