@@ -6,12 +6,14 @@ waits until the process has taken at most three hundredths of a core.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -50,6 +52,7 @@ class Figures:
         status: what was seen; None if nothing could be asked.
         fault: why.
         text: the JSON document of all contracts.
+        tag: of the text; it is the same if nothing has changed.
         late: contract -> how it is late, in words; empty if it is not, None if its lag is unknown.
     """
 
@@ -58,6 +61,10 @@ class Figures:
     fault: str = ""
     text: str = field(default="", repr=False)
     late: Mapping[str, str | None] = field(default_factory=dict)
+
+    @cached_property
+    def tag(self) -> str:
+        return f'"{hashlib.sha256(self.text.encode()).hexdigest()[:20]}"'
 
 
 class Live:

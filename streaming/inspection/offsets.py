@@ -2,8 +2,8 @@
 
 What changes each second is asked each second: where the topics end.  What seldom changes is asked seldom: which
 topics there are, and where they begin.  Each group needs a client of its own (see `Groups`), which costs something
-even while it is idle.  So of many groups, only the clients of those that were asked last stay open, and a group that
-has everything is asked again only once its topic has more, or when it is its turn.
+even while it is idle.  So of many groups, only those that move keep their clients, and a group that has everything is
+asked again only once its topic has more, or when it is its turn.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from avro_data_contracts.streaming.run.groups import Groups, Offsets
 Ends = Mapping[str, tuple[Offsets, Offsets]]
 #: So many of the groups that need not be asked are asked anyway at each look: somebody may have moved one, and a
 #: stream may have begun.
-ANYWAY: Final = 2
+ANYWAY: Final = 1
+#: A client stays open for so many looks after its group was asked last.
+KEPT_LOOKS: Final = 10
 
 
 class Watched:
@@ -30,7 +32,8 @@ class Watched:
         topics: their names; those that do not exist yet are looked for again.
         of_groups: group -> its topic.
         seldom_s: for how long topics and their beginnings may be told again, seconds; 0: all is asked each time.
-        at_once: with more groups than these, so many clients stay open, and not all groups are asked; None: all are.
+        at_once: with more groups than these, at most so many clients stay open, and not all groups are asked; None:
+            all are.
         clock: seconds.
     """
 
@@ -56,9 +59,11 @@ class Watched:
         self._committed: dict[str, Offsets] = {}
         #: Group -> the end of its topic when it was asked last.
         self._seen: dict[str, Offsets] = {}
-        #: The groups whose clients are open, the last one asked at the end.
-        self._open: dict[str, None] = {}
-        self._turn = self._anyway = 0
+        #: The groups whose clients are open, with the look that asked each; the last one asked is at the end.
+        self._open: dict[str, int] = {}
+        #: Groups that moved, and may do so again.
+        self._moved: set[str] = set()
+        self._looks = self._turn = self._anyway = 0
 
     def look(self) -> tuple[Ends, dict[str, int]]:
         """Return the ends of the topics that exist, and group -> lag, of those that have committed anything.
@@ -71,6 +76,9 @@ class Watched:
         for group in self._due(there, ends):
             topic = self._of_groups[group]
             self._ask(group, topic, ends[topic][1])
+        if self._at_once is not None and len(there) > self._at_once:
+            self._release()
+        self._looks += 1
         known = {group: self._committed[group] for group in there if self._committed.get(group)}
         return ends, {group: groups.lag(at, *ends[self._of_groups[group]]) for group, at in known.items()}
 
@@ -101,6 +109,7 @@ class Watched:
             return names
         new = [name for name in names if name not in self._seen]
         moving = [name for name in names if name in self._seen and self._moves(name, ends)]
+        self._moved.update(moving)
         if len(moving) > most:
             moving = [moving[(self._turn + number) % len(moving)] for number in range(most)]
             self._turn += most
@@ -117,10 +126,19 @@ class Watched:
 
     def _ask(self, group: str, topic: str, last: Offsets) -> None:
         self._open.pop(group, None)
-        while self._at_once is not None and len(self._open) >= self._at_once:
-            oldest = next(iter(self._open))
-            del self._open[oldest]
-            self._asked.release(oldest)
-        self._open[group] = None
+        if self._at_once is not None and len(self._open) >= self._at_once:
+            self._close(next(iter(self._open)))
+        self._open[group] = self._looks
         self._committed[group] = self._asked.committed(group, topic, last)
         self._seen[group] = last
+
+    def _release(self) -> None:
+        """Close the clients of groups that were only asked in their turn, or have not moved for a while."""
+        for group, asked in list(self._open.items()):
+            if group not in self._moved or self._looks - asked >= KEPT_LOOKS:
+                self._close(group)
+
+    def _close(self, group: str) -> None:
+        del self._open[group]
+        self._moved.discard(group)
+        self._asked.release(group)
