@@ -28,7 +28,7 @@ from benchmarks import servers
 from benchmarks.usage import Usage
 
 CONTRACTS, BUSY = 200, 10
-_SETTLES_S, _WATCHED_S = 45, 60
+_SETTLES_S, _WATCHED_S = 30, 45
 _STARTS_WITHIN_S = 60
 
 
