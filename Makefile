@@ -86,6 +86,10 @@ demo: setup ## run the whole pipeline once, to both stores and their reconciliat
 	@$(BIN)/python -m stack status
 	@echo 'The servers stay up: try `make produce`, `make stream` and `make status`. `make down` stops them.'
 
+.PHONY: site
+site: $(STAMP) ## write the contracts and their versions as web pages into site/ (docs/how-to/console.md)
+	@$(BIN)/contracts site --out site $(ARGS)
+
 .PHONY: airflow
 airflow: setup ## start the servers and Airflow, which runs the pipeline daily (docs/how-to/airflow.md)
 	@$(BIN)/python -m stack up --with airflow $(ARGS)
@@ -169,7 +173,8 @@ lock: $(STAMP) ## update requirements.lock and stack/jars.lock (needs uv)
 	@uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-header \
 	  --no-annotate --no-emit-index-url --no-emit-find-links --quiet -o requirements.lock
 	@for image in pipeline airflow; do \
-	  uv pip compile pyproject.toml deploy/java.in --extra stream $$([ $$image = pipeline ] || echo --extra airflow) \
+	  uv pip compile pyproject.toml deploy/java.in --extra stream \
+	    --extra $$([ $$image = pipeline ] && echo console || echo airflow) \
 	    -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	    --no-emit-index-url --no-emit-find-links --quiet -o deploy/$$image.lock; done
 	@$(BIN)/python -m stack lock

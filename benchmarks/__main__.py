@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from benchmarks import check, decode, files, latency, many, producer, registry, soak, stack, stream
+from benchmarks import check, console, decode, files, latency, many, producer, registry, soak, stack, stream
 
 RESULTS = Path(__file__).parent / "results"
 CLONE = RESULTS.parent.parent
@@ -25,6 +25,7 @@ BENCHMARKS = {
     "stream": stream.measure,
     "latency": latency.measure,
     "idle": many.idle,
+    "console": console.measure,
     "many": many.measure,
     "soak": soak.measure,
 }

@@ -17,6 +17,10 @@ from avro_data_contracts.contracts import edge, logs, settings
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
+_PUBLISHED = (
+    "In a container only: listen on all of its addresses, and answer to this port of the machine, at whose loopback "
+    "address the container's port is published."
+)
 _DIR = "The folder for the passwords. Default: console in STACK_DIR, or in .stack."
 
 
@@ -24,6 +28,7 @@ _DIR = "The folder for the passwords. Default: console in STACK_DIR, or in .stac
 def console(
     host: Annotated[str, typer.Option(help="The address to listen on, of this machine only.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0: any free one.")] = 18088,
+    published: Annotated[int | None, typer.Option(min=1, max=65535, metavar="PORT", help=_PUBLISHED)] = None,
     schemas: Annotated[
         Path | None, typer.Option(help="The folder of the contracts (CONTRACTS_DIR); by default, schemas.")
     ] = None,
@@ -44,19 +49,20 @@ def console(
 
     configured = settings.load(contracts_dir=schemas)
     logs.configure(configured.log_format)
-    accounts = Accounts.at(folder or Path(os.environ.get("STACK_DIR") or ".stack") / "console")
+    accounts = Accounts.of_environment(os.environ)
+    if accounts is None:
+        accounts = Accounts.at(folder or Path(os.environ.get("STACK_DIR") or ".stack") / "console")
     kept = Kept(configured.contracts_dir)
-    with serving.listen(host, port) as listening:
+    with serving.listen(host, port, contained=published is not None) as listening:
         kept.start()
         live = Live(configured, kept)
         live.start()
         try:
-            hosts = serving.addresses(listening)
+            hosts = serving.addresses(listening, published)
             sessions = Sessions(session_minutes * 60)
-            made = web.app(
-                kept, live, Reader(configured), accounts, sessions, hosts, f"console-{listening.getsockname()[1]}"
-            )
-            told = f"http://{hosts[-1]}\n  sign in as viewer or operator: {accounts.path} has the passwords"
+            cookie = f"console-{hosts[-1].rpartition(':')[2]}"
+            made = web.app(kept, live, Reader(configured), accounts, sessions, hosts, cookie)
+            told = f"http://{hosts[-1]}\n  sign in as viewer or operator: {accounts.source}"
             serving.Server(made, lambda: typer.echo(f"console: {told}")).run([listening])
         finally:
             live.close()

@@ -1,4 +1,7 @@
-"""Who may sign in to the console: two accounts, with generated passwords in a file that only its owner reads."""
+"""Who may sign in to the console: two accounts, with generated passwords in a file that only its owner reads.
+
+In a container, the environment has the passwords instead.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,8 @@ from typing import Any, Final
 from avro_data_contracts.contracts.errors import ConfigurationError
 
 FILE: Final = "accounts.json"
+#: A shorter one in the environment is refused: people choose those.
+LEAST_CHARACTERS: Final = 12
 _OTHERS: Final = 0o077
 
 
@@ -23,6 +28,11 @@ class Role(StrEnum):
 
     viewer = "viewer"
     operator = "operator"
+
+
+def variable(role: Role) -> str:
+    """The environment variable with the password of a role."""
+    return f"CONSOLE_{role.value.upper()}_PASSWORD"
 
 
 @dataclass(frozen=True)
@@ -40,9 +50,9 @@ class Account:
 
 @dataclass(frozen=True)
 class Accounts:
-    """The accounts, by name.  Each role has one, which has its name."""
+    """The accounts, by name.  Each role has one, which has its name.  `source`: where the passwords are."""
 
-    path: Path
+    source: str
     passwords: Mapping[str, str] = field(repr=False)
 
     @classmethod
@@ -66,7 +76,25 @@ class Accounts:
                 where=str(path),
                 fix="correct its permissions, or name another folder: --dir",
             ) from None
-        return cls(path, {role.value: known[role.value] for role in Role})
+        return cls(f"{path} has the passwords", {role.value: known[role.value] for role in Role})
+
+    @classmethod
+    def of_environment(cls, environment: Mapping[str, str]) -> Accounts | None:
+        """Return the accounts whose passwords the environment has; None if it has none.
+
+        Raises:
+            ConfigurationError: it has the password of one account only, or one that is too short.
+        """
+        names = {role.value: variable(role) for role in Role}
+        given = {role: environment[name] for role, name in names.items() if environment.get(name)}
+        if not given:
+            return None
+        for role, name in names.items():
+            told = f"{name} has fewer than {LEAST_CHARACTERS} characters" if role in given else f"{name} is not set"
+            if len(given.get(role, "")) < LEAST_CHARACTERS:
+                fix = f"set {' and '.join(names.values())}, or neither: then the console makes passwords itself"
+                raise ConfigurationError(told, where="the environment", fix=fix)
+        return cls(f"{' and '.join(names.values())} are the passwords", given)
 
     def signed_in(self, name: str, password: str) -> Account | None:
         """Return the account if the password is right."""

@@ -149,26 +149,32 @@ class Kept:
 
 def signature(folder: Path) -> Signature:
     """Return what changes whenever a file below `folder`, or the commit, does: paths with times and sizes."""
+    # Once a second, and a folder may have thousands of files: no objects are made for paths.
     found: list[tuple[str, int, int]] = []
-    waiting, seen = [str(folder)], set[str]()
+    waiting, seen = [str(folder)], set[tuple[int, int]]()
     while waiting:
         here = waiting.pop()
-        real = os.path.realpath(here)
-        if real in seen:  # a link leads to a folder around it
-            continue
-        seen.add(real)
         try:
+            told = os.stat(here)
+            if (told.st_dev, told.st_ino) in seen:  # a link leads to a folder around it
+                continue
+            seen.add((told.st_dev, told.st_ino))
             with os.scandir(here) as entries:
                 names = [entry for entry in entries if entry.name != ".git"]
         except OSError:
             found.append((here, -1, -1))
             continue
         for entry in names:
-            # As the contracts are read: links are followed.
-            if os.path.isdir(entry):
-                waiting.append(entry.path)
+            try:
+                # As the contracts are read: links are followed.
+                if entry.is_dir():
+                    waiting.append(entry.path)
+                    continue
+                told = entry.stat()
+            except OSError:
+                found.append((entry.path, -1, -1))
             else:
-                found.append(_of_file(Path(entry.path)))
+                found.append((entry.path, told.st_mtime_ns, told.st_size))
     for around in (folder.absolute(), *folder.absolute().parents):
         found.append(_of_file(around / "contracts.toml"))
         if (around / ".git").exists():

@@ -6,12 +6,14 @@ waits until the process has taken at most three hundredths of a core.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -30,7 +32,7 @@ WATCHED_S: Final = 1.0
 ALONE_S: Final = 10.0
 #: What the registry and the stores say is asked again after so long, seconds: at least, and for each contract.
 SLOWLY_S, SLOWLY_EACH_S = 10.0, 0.3
-#: Groups that a look asks for their offsets; with more, they take turns.
+#: With more groups, not all are asked at each look (`streaming.inspection.offsets`).
 GROUPS_AT_ONCE: Final = 50
 #: The console may take this share of a core, Kafka's clients included, while it looks this often at least, seconds.
 SHARE: Final = 0.03
@@ -50,12 +52,19 @@ class Figures:
         status: what was seen; None if nothing could be asked.
         fault: why.
         text: the JSON document of all contracts.
+        tag: of the text; it is the same if nothing has changed.
+        late: contract -> how it is late, in words; empty if it is not, None if its lag is unknown.
     """
 
     at: float = 0.0
     status: Status | None = None
     fault: str = ""
     text: str = field(default="", repr=False)
+    late: Mapping[str, str | None] = field(default_factory=dict)
+
+    @cached_property
+    def tag(self) -> str:
+        return f'"{hashlib.sha256(self.text.encode()).hexdigest()[:20]}"'
 
 
 class Live:
@@ -141,7 +150,8 @@ class Live:
             "servers": [{"name": one.name, "address": one.address, "why": one.why} for one in status.servers],
             "contracts": told,
         }
-        return Figures(at, status, "", _text(document))
+        late = {name: one["late"] for name, one in told.items()}
+        return Figures(at, status, "", _text(document), late)
 
     def _failed(self, why: str) -> Figures:
         document = {"state": "failed", "why": why, "at": _moment(self._clock()), "servers": [], "contracts": {}}
@@ -166,12 +176,14 @@ class Live:
     def _told(self, one: ContractStatus, at: float) -> dict[str, Any]:
         lags = [sink.lag for sink in one.sinks if sink.lag is not None]
         point = Point(at, one.topic.records, max(lags) if lags else None, one.dead_letters.records)
-        rate = self._series.setdefault(one.name, Series()).add(point)
+        series = self._series.setdefault(one.name, Series())
+        rate = series.add(point)
         return {
             "records": point.records,
             "partitions": one.topic.partitions,
             "lag": point.lag,
             "dead": point.dead,
+            "late": None if point.lag is None else series.late(),
             "in": rate.incoming,
             "out": rate.outgoing,
             "sinks": [

@@ -22,6 +22,7 @@ from avro_data_contracts.contracts.sources.documents import written
 if TYPE_CHECKING:
     from avro_data_contracts.contracts.catalog.contract import Contract
     from avro_data_contracts.streaming.dead_letters.recent import Recent
+    from avro_data_contracts.streaming.inspection.breaks import Break
     from avro_data_contracts.streaming.inspection.newest import Wanted
     from avro_data_contracts.streaming.inspection.seen import Seen
 
@@ -101,7 +102,9 @@ class Shown:
         key, value: as JSON; empty for null.
         faults: what cannot be decoded, and why.
         cut: characters of the value that are not shown.
+        size: bytes of the value, None for null.
         rejected: of a dead letter: reason, message, who wrote it, and where its record was.
+        broken: where the value breaks, if it is no record of its schema.
     """
 
     place: str
@@ -112,7 +115,9 @@ class Shown:
     value: str
     faults: tuple[str, ...] = ()
     cut: int = 0
+    size: int | None = None
     rejected: dict[str, Any] | None = None
+    broken: Break | None = None
 
 
 @dataclass(frozen=True)
@@ -312,5 +317,7 @@ def _shown(one: Seen) -> Shown:
         value[:_MOST_SHOWN],
         faults,
         max(0, len(value) - _MOST_SHOWN),
+        one.value.size,
         one.rejected,
+        one.broken,
     )

@@ -5,24 +5,32 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import uvicorn
 
 from avro_data_contracts.contracts.errors import ConfigurationError
 
+#: All addresses of a container.
+EVERYWHERE: Final = "0.0.0.0"  # noqa: S104 - Docker publishes the port at the loopback address only
 
-def listen(host: str, port: int) -> socket.socket:
+
+def listen(host: str, port: int, *, contained: bool = False) -> socket.socket:
     """Return a socket that listens on an address of this machine; port 0: any free one.
+
+    Args:
+        contained: it is in a container, and listens on all of its addresses.
 
     Raises:
         ConfigurationError: the address is not one that only this machine reaches, or is in use.
     """
+    if contained:
+        host = EVERYWHERE
     try:
         is_own = ipaddress.ip_address(host).is_loopback
     except ValueError:
         is_own = False
-    if not is_own:
+    if not is_own and not contained:
         raise ConfigurationError(
             f"{host} is not an address that only this machine reaches",
             where="--host",
@@ -42,11 +50,17 @@ def listen(host: str, port: int) -> socket.socket:
     return made
 
 
-def addresses(listening: socket.socket) -> tuple[str, ...]:
-    """Return the values of the header Host with which a browser of this machine reaches the socket."""
+def addresses(listening: socket.socket, published: int | None = None) -> tuple[str, ...]:
+    """Return the values of the header Host with which a browser of this machine reaches the socket.
+
+    Args:
+        published: the port of this machine that leads to the socket, which is in a container.
+    """
     host, port = listening.getsockname()[:2]
+    host = "127.0.0.1" if host == EVERYWHERE else host
     names = ("localhost", f"[{host}]" if ":" in host else host)
-    return tuple(f"{name}:{port}" for name in names)
+    # The first port is the container's own, for its health check.
+    return tuple(f"{name}:{number}" for number in dict.fromkeys((port, published or port)) for name in names)
 
 
 class Server(uvicorn.Server):

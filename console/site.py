@@ -14,7 +14,8 @@ from typing import Any, Final
 from avro_data_contracts.console import rendering
 from avro_data_contracts.console.catalogue import Catalogue, Past
 from avro_data_contracts.console.frame import TITLE, Frame
-from avro_data_contracts.console.pages.names import anchor, slug
+from avro_data_contracts.console.pages.names import anchor
+from avro_data_contracts.contracts.catalog.addresses import slug
 from avro_data_contracts.contracts.errors import ConfigurationError
 
 #: Lists what this command wrote into a folder: the next run may replace that, and nothing else.

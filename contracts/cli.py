@@ -32,6 +32,7 @@ from avro_data_contracts.contracts.options import (
     complete_name,
 )
 
+_SITE = "Where the pages of `contracts site` are: Markdown links to them. Default: that of contracts.toml."
 # Commands load what they need themselves: all of it takes half a second.
 
 app = typer.Typer(
@@ -152,15 +153,17 @@ def check(
     ] = None,
     output: FindingsFormat = report.Format.text,
     fail_on: Fail = FailOn.error,
+    site: Annotated[str | None, typer.Option(metavar="URL", help=_SITE)] = None,
     schemas: FolderHere = None,
 ) -> None:
     """Show what a change breaks, what it does downstream, and who deploys first (docs/reference/check.md)."""
     from avro_data_contracts.contracts.check.examine import examine
     from avro_data_contracts.contracts.formats import Result
 
+    pages = project.site_of(context.obj.folder, site)
     today = datetime.now(UTC).date()
     examined, checked = examine(context.obj.folder, against, names or (), today, lambda: context.obj.settings)
-    found = Result("check", examined, checked.findings, fail_on, checked)
+    found = Result("check", examined, checked.findings, fail_on, checked, site=pages)
     context.obj.show(found, output)
     raise typer.Exit(found.exit_code)
 

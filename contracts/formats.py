@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from avro_data_contracts.contracts.catalog import addresses
 from avro_data_contracts.contracts.catalog.findings import UNREADABLE, FailOn, Finding, Severity
 from avro_data_contracts.contracts.errors import EXIT_FINDINGS, EXIT_OK, EXIT_USAGE
 from avro_data_contracts.contracts.terminal import clean
@@ -34,6 +35,7 @@ class Result:
         checked: the verdicts of `check`.
         against: what `drift` compared the contracts with.
         known: how many more findings the baseline of `lint` records.
+        site: where the pages of `contracts site` are; empty: nowhere.
     """
 
     command: str
@@ -43,6 +45,7 @@ class Result:
     checked: Checked | None = None
     against: str = ""
     known: int = 0
+    site: str = ""
 
     def with_files(self, shown: Callable[[str], str]) -> Result:
         """The result with other paths of files."""
@@ -292,7 +295,7 @@ def as_markdown(result: Result) -> str:
             lines += [_row(one) for one in some]
             lines.append("")
     for verdict in result.checked.verdicts if result.checked else ():
-        lines += _section(verdict)
+        lines += _section(verdict, result.site)
     return _short_enough("\n".join(lines).rstrip() + "\n")
 
 
@@ -311,7 +314,7 @@ def _row(one: Finding) -> str:
     return f"| {_code(one.rule)} | {place} | {_md(one.message)} | {fix} |"
 
 
-def _section(verdict: Verdict) -> list[str]:
+def _section(verdict: Verdict, site: str) -> list[str]:
     if verdict.status == "new":
         return [f"### {_code(verdict.contract)}", "", "A new contract.", ""]
     effect = verdict.impact
@@ -322,7 +325,9 @@ def _section(verdict: Verdict) -> list[str]:
     words = ImpactWording(effect, verdict.findings)
     icon = _ICONS[effect.first.value]
     why = words.deployment(effect.deployment)
-    lines = [f"### {_code(verdict.contract)}: {icon} {effect.first.value}", "", f"{_md(_capital(why))}.", ""]
+    # A new contract has no page before the change is merged.
+    page = f" [All its versions]({addresses.versions(site, verdict.contract)})" if site else ""
+    lines = [f"### {_code(verdict.contract)}: {icon} {effect.first.value}", "", f"{_md(_capital(why))}.{page}", ""]
     if spark := effect.spark:
         notes = [f"- {_md(note)}" for note in _of_spark(words, spark)]
         lines += [

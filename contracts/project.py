@@ -7,6 +7,7 @@ compatibility = "BACKWARD"
 subject_strategy = "TopicRecordName"
 baseline = "contracts-baseline.json"
 ignore = ["services/shop/old.avsc"]     # files and folders that are not read, relative to this file
+site = "https://example.com/contracts/" # where the pages of `contracts site` are
 
 [lint]
 FIELD_NAME = "off"                      # or "warning", or "error"
@@ -15,6 +16,7 @@ FIELD_NAME = "off"                      # or "warning", or "error"
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -34,6 +36,8 @@ _COMPATIBILITIES: Final = tuple(
 )
 _STRATEGIES: Final = ("TopicName", "TopicRecordName", "RecordName")
 _LEVELS: Final = ("off", "warning", "error")
+#: What can stand in a link of Markdown as it is.
+_SITE: Final = re.compile(r"https?://[^\s()<>\[\]\\?#]+")
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,7 @@ class Project:
         defaults: owner, compatibility and subject_strategy of contracts that do not have them.
         baseline: the file of recorded findings of lint, from the working folder; None if it says nothing.
         ignored: absolute paths of files and folders that are not read.
+        site: where the pages of `contracts site` are, with a slash at the end; empty: nowhere.
     """
 
     file: str = ""
@@ -55,6 +60,7 @@ class Project:
     defaults: Mapping[str, str] = field(default_factory=dict)
     baseline: Path | None = None
     ignored: frozenset[str] = frozenset()
+    site: str = ""
 
     def ignores(self, path: Path) -> bool:
         """Whether a file or folder is one that is not read."""
@@ -92,6 +98,22 @@ def find(start: Path) -> Project:
     return _read(Path(os.path.relpath(file))) if file else Project()
 
 
+def site_of(folder: Path, flag: str | None = None) -> str:
+    """Return where the pages of the contracts in a folder are, of the flag or of the file; empty: nowhere.
+
+    Raises:
+        ConfigurationError: it is not the address of a site, or the file is not valid.
+    """
+    return find(folder).site if flag is None else _site(flag, "--site")
+
+
+def _site(text: str, where: str) -> str:
+    if not _SITE.fullmatch(text):
+        fix = "write the address at which the pages of `contracts site` are, such as https://example.com/contracts/"
+        raise ConfigurationError(f"{text!r} is not the address of a site", where=where, fix=fix)
+    return f"{text.rstrip('/')}/"
+
+
 def _read(path: Path) -> Project:
     return parse(path.read_bytes(), path)
 
@@ -124,7 +146,7 @@ class _Reading:
     def project(self, document: dict[str, Any]) -> Project:
         self._refuse_others("", document, ("contracts", "lint"))
         said = self._table(document, "contracts")
-        self._refuse_others("contracts.", said, ("schemas", *_DEFAULTS, "baseline", "ignore"))
+        self._refuse_others("contracts.", said, ("schemas", *_DEFAULTS, "baseline", "ignore", "site"))
         defaults: dict[str, str] = {key: self._text(said, key) for key in _DEFAULTS if key in said}
         for key, values in (("subject_strategy", _STRATEGIES), ("compatibility", ("NONE", *_COMPATIBILITIES))):
             if defaults.get(key, values[0]) not in values:
@@ -139,6 +161,7 @@ class _Reading:
             defaults,
             self._place(said, "baseline"),
             frozenset(os.path.abspath(self.path.parent / one) for one in ignored),
+            self._site(said),
         )
 
     def _table(self, document: dict[str, Any], key: str) -> dict[str, Any]:
@@ -152,6 +175,9 @@ class _Reading:
         if not isinstance(found, str) or not found:
             raise self._refusal(f"contracts.{key}", "is not a text, or is empty")
         return found
+
+    def _site(self, table: dict[str, Any]) -> str:
+        return _site(self._text(table, "site"), f"{self.path}: contracts.site") if "site" in table else ""
 
     def _place(self, table: dict[str, Any], key: str) -> Path | None:
         return Path(os.path.relpath(self.path.parent / self._text(table, key))) if key in table else None

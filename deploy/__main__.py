@@ -228,7 +228,11 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--secure", action="store_true", help="also use docker-compose.secure.yml")
         if name == "up":
             command.add_argument(
-                "--profile", action="append", default=[], choices=["producer", "stream"], help="also start this step"
+                "--profile",
+                action="append",
+                default=[],
+                choices=["producer", "stream", "console"],
+                help="also start this step",
             )
             command.add_argument(
                 "--scale",

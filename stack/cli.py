@@ -56,8 +56,9 @@ def _up(arguments: argparse.Namespace) -> int:
         secure=arguments.secure,
         zookeeper=arguments.zookeeper,
     )
-    if "airflow" in extras:
-        _say(started.airflow.login)
+    if extras:
+        for line in started.logins():
+            _say(line)
     return EXIT_OK
 
 
@@ -68,7 +69,8 @@ def _down(arguments: argparse.Namespace) -> int:
 
 
 def _status(arguments: argparse.Namespace) -> int:
-    rows = stack.Stack.at(arguments.dir).status()
+    found = stack.Stack.at(arguments.dir)
+    rows = found.status()
     if arguments.json:
         print(json.dumps([asdict(row) for row in rows], indent=2))
     else:
@@ -80,6 +82,8 @@ def _status(arguments: argparse.Namespace) -> int:
                 f"{row.name:<21} {row.version:<8} {state:<12} {row.pid or '-':>8} {resident or '-':>6}"
                 f"  {row.address:<45}  {row.log}"
             )
+        for line in found.logins():
+            print(line)
     return EXIT_OK if all(row.ready for row in rows) else EXIT_SERVICE
 
 

@@ -32,6 +32,7 @@ FIXED = {
     "source": 18000,
     "airflow": 18080,
     "airflow-health": 18974,
+    "console": 18088,
     "zookeeper": 19098,
     "spark-master": 17077,
     "spark-master-ui": 17080,

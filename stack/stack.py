@@ -1,4 +1,4 @@
-"""One stack: its five servers at their ports, and Airflow and a Spark cluster on request."""
+"""One stack: its five servers at their ports, and Airflow, a Spark cluster and the console on request."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from avro_data_contracts.stack.jars import cache, classes
 from avro_data_contracts.stack.jars.fetch import fetch
 from avro_data_contracts.stack.jars.java import java_home
 from avro_data_contracts.stack.security import certificates
-from avro_data_contracts.stack.servers import airflow, cassandra, kafka, spark
+from avro_data_contracts.stack.servers import airflow, cassandra, console, kafka, spark
 from avro_data_contracts.stack.servers.airflow import Airflow
 from avro_data_contracts.stack.servers.cassandra import Cassandra
+from avro_data_contracts.stack.servers.console import Console
 from avro_data_contracts.stack.servers.kafka import Kafka
 from avro_data_contracts.stack.servers.postgres import Postgres
 from avro_data_contracts.stack.servers.registry import Registry
@@ -30,7 +31,7 @@ from avro_data_contracts.stack.site import Site
 NAMES = ("kafka", "registry", "cassandra", "postgres", "source")
 _WITH_TLS = ("kafka", "registry", "cassandra", "postgres")
 # The words of `--with`, and the servers that each adds.
-EXTRAS = {"airflow": tuple(airflow.PARTS), "spark-cluster": spark.PARTS}
+EXTRAS = {"airflow": tuple(airflow.PARTS), "spark-cluster": spark.PARTS, "console": console.PARTS}
 # All servers that a stack can have.
 ALL_NAMES = (
     *NAMES,
@@ -108,12 +109,24 @@ class Stack:
     def _added(self, name: str) -> Server:
         if name in spark.PARTS:
             return Spark(self.site, self.ports, name)
+        if name in console.PARTS:
+            return self.console
         return Airflow(self.site, self.ports, name, self.exports)
 
     @property
     def airflow(self) -> Airflow:
         """Airflow's API server, which people log in to."""
         return Airflow(self.site, self.ports, "airflow", self.exports)
+
+    @property
+    def console(self) -> Console:
+        """The console, which people sign in to."""
+        return Console(self.site, self.ports, self.exports)
+
+    def logins(self) -> list[str]:
+        """Where to sign in to the servers that have pages for people, and with which password; those that run."""
+        pages: dict[str, Airflow | Console] = {"airflow": self.airflow, "console": self.console}
+        return [one.login for name, one in pages.items() if process.recorded(self.site, name)]
 
     def remember(self) -> None:
         """Record what the next `up`, `status` and `env` need to know."""
@@ -205,6 +218,8 @@ def up(
         stack.remember()
         if "airflow" in extras:
             stack.airflow.remember(os.environ)
+        if "console" in extras:
+            stack.console.remember(os.environ, Path.cwd())
         try:
             started = supervisor.up(site, stack.wanted(only, extras), say)
         except StackError:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 from avro_data_contracts.console.pages import fields
 from avro_data_contracts.console.pages.fields import FieldTable, Uses
-from avro_data_contracts.console.pages.names import slug
 from avro_data_contracts.contracts.avro.jsonpos import dump
 from avro_data_contracts.contracts.avro.paths import follow
+from avro_data_contracts.contracts.catalog.addresses import slug
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.catalog.view import View
 from avro_data_contracts.contracts.errors import ConfigurationError

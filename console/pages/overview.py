@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from avro_data_contracts.console.pages.contract import ContractPage
 from avro_data_contracts.console.pages.fields import FieldRow
-from avro_data_contracts.console.pages.names import slug
 from avro_data_contracts.console.pages.versions import VersionRow
+from avro_data_contracts.contracts.catalog.addresses import slug
 from avro_data_contracts.contracts.catalog.loading import Loaded
 
 _NONE: Final[Mapping[str, str]] = MappingProxyType({})

@@ -57,9 +57,33 @@ class Series:
             self._kept.popleft()
         return rate
 
+    def late(self) -> str:
+        """Return how the contract is late, in words; empty if it is not, or if that is not known yet.
+
+        It is late if its slowest store lacked records all through the last seconds, and needs longer than that for
+        them at its present rate.  Records that are just being written are not late.
+        """
+        old, new = self._recent[0], self._recent[-1]
+        lags = [one.lag for one in self._recent]
+        if new.at - old.at < RATE_S / 2 or not all(lags):
+            return ""
+        written = rates(old, new).outgoing
+        if not written:
+            return f"nothing was written for {new.at - old.at:.0f} s"
+        behind = min(one for one in lags if one) / written
+        return f"about {told(behind)} behind" if behind > RATE_S else ""
+
     def points(self) -> list[list[float | None]]:
         """Return the last hour, oldest first: time, in, out, lag, dead letters."""
         return [[round(one.at, 1), rate.incoming, rate.outgoing, one.lag, one.dead] for one, rate in self._kept]
+
+
+def told(seconds: float) -> str:
+    """A time in words: `40 s`, `12 min`, `3 h`."""
+    for unit, length in (("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:,.0f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 def rates(old: Point, new: Point) -> Rate:

@@ -26,11 +26,35 @@ function show(document_) {
     if (document_.why) write(fault, document_.why);
   }
   servers(document_.servers);
+  late(document_);
   for (const place of document.querySelectorAll("[data-live]")) {
     const figures = document_.contracts[place.dataset.live];
     for (const figure of place.querySelectorAll("[data-figure]")) {
-      write(figure, number(figures ? figures[figure.dataset.figure] : null));
+      const value = figures ? figures[figure.dataset.figure] : null;
+      write(figure, value === "" ? "no" : number(value));
     }
+  }
+}
+
+function late(document_) {
+  const told = document.querySelector("[data-late]");
+  if (!told) return;
+  const all = Object.entries(document_.contracts);
+  const found = all.filter(([, figures]) => figures.late);
+  const unknown = all.filter(([, figures]) => figures.late === null).length;
+  const some = unknown && unknown < all.length ? ` The lag of ${unknown} is not known.` : "";
+  write(told, (found.length ? `${found.length} of ${all.length} contracts:`
+    : unknown < all.length ? "Nothing is late." : "Not known.") + some);
+  const rows = found.map(([name, figures]) => {
+    const row = document.createElement("li");
+    const place = [...document.querySelectorAll("tr[data-live]")].find((one) => one.dataset.live === name);
+    const link = place ? place.querySelector("th a").cloneNode(true) : document.createTextNode(name);
+    row.append(link, `: ${figures.late}`);
+    return row;
+  });
+  const list = document.querySelector("[data-late-list]");
+  if (list.textContent.replace(/\s+/g, "") !== rows.map((row) => row.textContent).join("").replace(/\s+/g, "")) {
+    list.replaceChildren(...rows);
   }
 }
 

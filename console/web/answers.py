@@ -11,8 +11,9 @@ from starlette.responses import HTMLResponse, Response
 
 from avro_data_contracts.console import rendering
 from avro_data_contracts.console.frame import Frame, Link
-from avro_data_contracts.console.pages.names import anchor, slug
+from avro_data_contracts.console.pages.names import anchor
 from avro_data_contracts.console.sessions import Session
+from avro_data_contracts.contracts.catalog.addresses import slug
 from avro_data_contracts.contracts.errors import EXIT_SERVICE, ContractsError
 
 LINKS: Final = (

@@ -12,10 +12,10 @@ from avro_data_contracts.console import proposal
 from avro_data_contracts.console.catalogue import Catalogue
 from avro_data_contracts.console.kept import Kept
 from avro_data_contracts.console.live import Live
-from avro_data_contracts.console.pages.names import slug
 from avro_data_contracts.console.pages.overview import Query, search
 from avro_data_contracts.console.pages.versions import name_at, row_of
 from avro_data_contracts.console.web import answers
+from avro_data_contracts.contracts.catalog.addresses import slug
 from avro_data_contracts.contracts.check.commits import History
 from avro_data_contracts.contracts.errors import ConfigurationError
 

@@ -61,5 +61,5 @@ class Entrance:
         return answer
 
     def _form(self, request: Request, after: str, name: str = "", code: int = 200, fault: str = "") -> Response:
-        values = {"next": after, "name": name[:100], "fault": fault, "file": str(self._accounts.path)}
+        values = {"next": after, "name": name[:100], "fault": fault, "source": self._accounts.source}
         return answers.page(request, "login.html", code=code, **values)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-
 from starlette.requests import Request
 from starlette.responses import Response
 
 from avro_data_contracts.console.kept import Kept
-from avro_data_contracts.console.live import Live
+from avro_data_contracts.console.live import Figures, Live
 from avro_data_contracts.console.web import answers
 
 
@@ -30,15 +28,16 @@ class LivePages:
             request,
             "live.html",
             pages=pages,
-            found=found,
+            seen=found,
             servers=servers,
             fault=figures.fault,
+            late=figures.late,
             is_there=figures.at > 0,
         )
 
     def all(self, request: Request) -> Response:
         """The figures of all contracts."""
-        return _same_or(request, self._live.figures.text)
+        return _same_or(request, self._live.figures)
 
     def one(self, request: Request) -> Response:
         """The last hour of one contract."""
@@ -49,10 +48,9 @@ class LivePages:
         return answers.document({"points": self._live.points(page.name)})
 
 
-def _same_or(request: Request, text: str) -> Response:
+def _same_or(request: Request, figures: Figures) -> Response:
     """JSON, or the answer that it has not changed."""
-    tag = f'"{hashlib.sha256(text.encode()).hexdigest()[:20]}"'
-    headers = {"ETag": tag, "Cache-Control": "no-cache"}
-    if request.headers.get("if-none-match") == tag:
+    headers = {"ETag": figures.tag, "Cache-Control": "no-cache"}
+    if request.headers.get("if-none-match") == figures.tag:
         return Response(status_code=304, headers=headers)
-    return Response(text, headers=headers, media_type="application/json")
+    return Response(figures.text, headers=headers, media_type="application/json")

@@ -17,27 +17,12 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 from avro_data_contracts.stack import ports, process
+from avro_data_contracts.stack.servers import handed_on
 from avro_data_contracts.stack.servers.server import Steps, base_environment
 from avro_data_contracts.stack.site import CLONE, IMPORTED_FROM, Site
 
 USER = "admin"
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-# The variables that tasks inherit from whoever starts Airflow: settings of the project, connections, proxies.
-_HANDED_ON = (
-    *(
-        "KAFKA_",
-        "SCHEMA_REGISTRY_",
-        "CASSANDRA_",
-        "POSTGRES_",
-        "DATASOURCE_",
-        "SPARK_",
-        "STREAM_",
-        "ALERT_",
-        "SOURCE_",
-    ),
-    *("CONTRACTS_DIR", "CHECKPOINT_DIR", "LOG_FORMAT", "AIRFLOW_OWNER", "AIRFLOW_RETRY_", "AIRFLOW_CONN_"),
-    *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"),
-)
 
 
 @dataclass(frozen=True)
@@ -117,7 +102,7 @@ class Airflow:
     def remember(self, environment: Mapping[str, str]) -> None:
         """Save the variables that tasks inherit: a later `up`, after a crash, may run in another environment."""
         self._home.mkdir(mode=0o700, exist_ok=True)
-        self.site.write(self._told, _handed_on(environment))
+        self.site.write(self._told, handed_on.of(environment))
 
     @property
     def _passwords(self) -> Path:
@@ -178,7 +163,7 @@ class Airflow:
             "SPARK_LOG_FILE": self.site.root / "logs" / "spark.log",
             "SPARK_LOCAL_DIRS": self.site.root / "scratch",
         }
-        told = {**_handed_on(dotenv_values(CLONE / ".env")), **(self.site.read(self._told) or {})}
+        told = {**handed_on.of(dotenv_values(CLONE / ".env")), **(self.site.read(self._told) or {})}
         return {
             **base_environment(),
             **{name: str(value) for name, value in folders.items()},
@@ -228,22 +213,6 @@ def _without_proxy(environment: Mapping[str, str]) -> str:
     """NO_PROXY for Airflow, whose processes call each other on the loopback address, which a proxy cannot reach."""
     named = environment.get("no_proxy") or environment.get("NO_PROXY", "")
     return "*" if named.strip() == "*" else ",".join(filter(None, (named, ports.HOST, "localhost", "::1")))
-
-
-def _handed_on(environment: Mapping[str, str | None]) -> dict[str, str]:
-    """The variables that tasks inherit, except a SOCKS proxy: no Python client here speaks SOCKS, and Airflow's own
-    crashes on one even when it calls only this machine."""
-    return {
-        name: value
-        for name, value in environment.items()
-        if value
-        and name.upper().startswith(_HANDED_ON)
-        and not (name.upper().endswith("_PROXY") and _is_socks(value))
-    }
-
-
-def _is_socks(proxy: str) -> bool:
-    return proxy.partition("://")[0].lower().startswith("socks")
 
 
 def _bytes(secret: str) -> bytes:

@@ -26,7 +26,7 @@ from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.catalog.envelope import AFTER
 from avro_data_contracts.contracts.quality.rules import Rule
 from avro_data_contracts.contracts.stores.types import MOST_DIGITS
-from avro_data_contracts.streaming.decode import debezium, framing, rules, strict, values
+from avro_data_contracts.streaming.decode import debezium, framing, programs, rules, values
 from avro_data_contracts.streaming.decode.framing import SchemaKey
 from avro_data_contracts.streaming.decode.reasons import Reason
 from avro_data_contracts.streaming.decode.strict import StrictReader
@@ -99,11 +99,11 @@ class Decoder:
         reader, rows = self._contract.reader, self._contract.rows
         texts = sorted({writer.text for writer in writers.values() if writer.reason is None})
         numbers = {text: number for number, text in enumerate(texts)}
-        programs = {text: strict.program(parsing.parse_stored(text), reader) for text in texts}
+        walked = {text: programs.program(parsing.parse_stored(text), reader) for text in texts}
         strict_reader = StrictReader(
             frame.sparkSession,
             self._header,
-            {key: (numbers[one.text], programs[one.text]) for key, one in writers.items() if one.reason is None},
+            {key: (numbers[one.text], walked[one.text]) for key, one in writers.items() if one.reason is None},
             {key: (one.reason, one.detail) for key, one in writers.items() if one.reason is not None},
             unknown,
         )

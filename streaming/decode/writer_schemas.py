@@ -22,8 +22,8 @@ from avro_data_contracts.contracts.registry.parallel import each
 from avro_data_contracts.contracts.registry.registered import RegisteredSchema
 from avro_data_contracts.contracts.registry.snapshot import Snapshot
 from avro_data_contracts.streaming.decode.framing import SchemaKey
+from avro_data_contracts.streaming.decode.programs import nesting
 from avro_data_contracts.streaming.decode.reasons import OF_ANOTHER, Reason
-from avro_data_contracts.streaming.decode.strict import nesting
 
 #: Most ids of a batch that are looked up one by one, besides the subject's own.
 MOST_ASKED = 100

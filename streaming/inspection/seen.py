@@ -17,10 +17,12 @@ from avro_data_contracts.contracts.quality.judge import Judge
 from avro_data_contracts.contracts.registry.client import NoGuidEndpoint, Registry
 from avro_data_contracts.contracts.registry.snapshot import Snapshot
 from avro_data_contracts.streaming import messages
-from avro_data_contracts.streaming.decode import framing
+from avro_data_contracts.streaming.decode import framing, programs
 from avro_data_contracts.streaming.decode.framing import Headers, SchemaKey
+from avro_data_contracts.streaming.decode.programs import Line
 from avro_data_contracts.streaming.decode.reasons import Reason
-from avro_data_contracts.streaming.inspection import masks, plain, texts
+from avro_data_contracts.streaming.inspection import breaks, masks, plain, texts
+from avro_data_contracts.streaming.inspection.breaks import Break
 from avro_data_contracts.streaming.inspection.masks import Masks
 from avro_data_contracts.streaming.inspection.plain import MASK, Undecodable
 
@@ -55,6 +57,7 @@ class Seen:
         rejected: of a dead letter: reason, message, who wrote it, where its record was, in the topic or in the
             producer's source, and of a producer's letter the field.
         matches: whether the record fulfils the condition; None: that cannot be known.
+        broken: where the value breaks, if it is no record of its schema.
     """
 
     topic: str
@@ -66,6 +69,7 @@ class Seen:
     value: Part
     rejected: dict[str, Any] | None = None
     matches: bool | None = True
+    broken: Break | None = None
 
     def document(self) -> dict[str, Any]:
         """The message as one JSON object."""
@@ -83,6 +87,8 @@ class Seen:
         for name, part in (("key", self.key), ("value", self.value)):
             if part.reason:
                 made[f"{name}_undecoded"] = {"reason": part.reason, "message": part.message, "bytes": part.size}
+        if self.broken is not None:
+            made["broken"] = self.broken.document()
         return made if self.rejected is None else {**made, "rejected": self.rejected}
 
 
@@ -114,6 +120,7 @@ class Decoder:
         self._known: dict[tuple[SchemaKey, str], _Known] = {}
         self._readers: dict[tuple[SchemaKey, str], plain.Read] = {}
         self._raw: dict[tuple[SchemaKey, str], plain.Read] = {}
+        self._lines: dict[tuple[SchemaKey, str], list[Line]] = {}
         self._versions: dict[str, dict[SchemaKey, int]] = {}
         self._masks: dict[str, Masks] = {}
 
@@ -127,7 +134,8 @@ class Decoder:
         matches = self._matches(message.value(), headers, value, contract)
         rejected = _rejected(told, own is not None) if dead_letter.REASON in told else None
         needed = {} if rejected is None or own is None else dead_letter.needed(given)
-        if rejected is not None and own is None:  # a producer's letter: the JSON of its source
+        by_producer = rejected is not None and own is None
+        if by_producer:  # the JSON of its source
             value = self._as_text(message.value())
         if self._condition and rejected is not None and (own is None or dead_letter.LEFT_OUT in needed):
             matches = None  # it has no record
@@ -143,6 +151,7 @@ class Decoder:
             value=value,
             rejected=rejected,
             matches=matches,
+            broken=None if by_producer else self._broken(message.value(), headers, value, contract, rejected),
         )
 
     def _value(self, data: bytes | None, headers: Headers) -> tuple[Part, Contract | None]:
@@ -179,6 +188,30 @@ class Decoder:
             return Part(self._readers[name, role](body), **facts)  # type: ignore[arg-type]
         except Undecodable as error:
             return Part(None, reason=Reason.DECODE_ERROR, message=str(error), **facts)  # type: ignore[arg-type]
+
+    def _broken(
+        self,
+        data: bytes | None,
+        headers: Headers,
+        value: Part,
+        contract: Contract | None,
+        rejected: dict[str, Any] | None,
+    ) -> Break | None:
+        """Where a value breaks.  The strict reader refuses more than what cannot be decoded here."""
+        reasons = {value.reason, rejected["reason"] if rejected else ""}
+        if data is None or not reasons & {Reason.DECODE_ERROR, Reason.BAD_MAGIC, Reason.TOO_SHORT}:
+            return None
+        name, body = framing.parted(data, headers, framing.VALUE_HEADER)
+        if name is None:
+            is_framing = value.reason in (Reason.BAD_MAGIC, Reason.TOO_SHORT)
+            return breaks.of_framing(data, reveal=self._reveal) if is_framing else None
+        schema = self._schema(name, "value").schema
+        if schema is None:
+            return None
+        at = (name, contract.name if contract else "")
+        if at not in self._lines:
+            self._lines[at] = programs.lines(schema, contract.reader if contract else schema)
+        return breaks.of_body(data, len(data) - len(body), schema, self._lines[at], reveal=self._reveal)
 
     def _masks_of(self, role: str) -> Masks | None:
         if self._reveal:

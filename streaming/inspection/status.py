@@ -20,6 +20,7 @@ from avro_data_contracts.contracts.errors import ServiceError
 from avro_data_contracts.contracts.registry.client import Registry
 from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.contracts.stores.spec import SinkSpec
+from avro_data_contracts.streaming.inspection.offsets import Watched
 from avro_data_contracts.streaming.inspection.table_size import Counting
 from avro_data_contracts.streaming.run import groups
 from avro_data_contracts.streaming.run.groups import Groups
@@ -28,6 +29,8 @@ from avro_data_contracts.streaming.stores.store import Rows
 from avro_data_contracts.streaming.views import state
 
 _TIMEOUT_S = 5.0
+#: Which topics there are, and where they begin, may be told again for so long, seconds.
+_SELDOM_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,8 @@ class Observer:
         catalog: the contracts.
         only: name of the only contract to look at; None for all.
         slowly_s: for how long what the registry and the stores said may be said again, seconds.
-        at_once: how many groups one look asks for their offsets; of the others it says those of an earlier look.
+        at_once: how many groups one look asks for their offsets; of the others it says those of an earlier look.  It
+            is for an observer that looks often: with `slowly_s` only.
     """
 
     def __init__(
@@ -130,9 +134,14 @@ class Observer:
         self._counting = Counting(settings)
         self._slowly_s = slowly_s
         self._said: dict[str, tuple[float, Mapping[Any, Any]]] = {}
-        self._at_once = at_once
-        self._committed: dict[str, groups.Offsets] = {}
-        self._turn = 0
+        topics = sorted({name for one in self._contracts for name in (one.topic, one.dead_letter_topic)})
+        of_groups = {
+            groups.name(contract, name): contract.topic
+            for contract in self._contracts
+            for name, _ in queries.of(contract)
+        }
+        seldom_s = min(slowly_s, _SELDOM_S)
+        self._watched = Watched(self._groups, topics, of_groups, seldom_s=seldom_s, at_once=at_once)
 
     def look(self) -> Status:
         """Return the current state.  It asks the servers in parallel, so those that are down cost one time-out."""
@@ -143,8 +152,11 @@ class Observer:
         began = time.monotonic()
         known = {name: said for name, (at, said) in self._said.items() if began - at < self._slowly_s}
         asked = {name: one for name, one in ask.items() if name not in known}
-        with ThreadPoolExecutor(len(asked)) as pool:
-            heard = dict(zip(asked, pool.map(_tried, asked.values()), strict=True))
+        if len(asked) == 1:  # a look that follows another soon
+            heard = {name: _tried(one) for name, one in asked.items()}
+        else:
+            with ThreadPoolExecutor(len(asked)) as pool:
+                heard = dict(zip(asked, pool.map(_tried, asked.values()), strict=True))
         self._said |= {name: (began, said) for name, (said, why) in heard.items() if name != "kafka" and not why}
         answers = {name: heard.get(name) or (known[name], "") for name in ask}
         servers = tuple(Server(name, self._address(name), why) for name, (_, why) in answers.items())
@@ -173,32 +185,12 @@ class Observer:
 
     def _topics(self) -> dict[str, TopicStatus | int]:
         """Return topic -> status, and group -> lag."""
-        names = {name for one in self._contracts for name in (one.topic, one.dead_letter_topic)}
-        ends = self._groups.ends_of(sorted(names))
+        ends, lags = self._watched.look()
         found: dict[str, TopicStatus | int] = {
             f"topic {topic}": TopicStatus(topic, len(last), sum(last.values()) - sum(first.values()))
             for topic, (first, last) in ends.items()
         }
-        topics = {
-            groups.name(contract, name): contract.topic
-            for contract in self._contracts
-            for name, _ in queries.of(contract)
-            if contract.topic in ends
-        }
-        for group in self._next(list(topics)):
-            self._committed[group] = self._groups.committed(group, topics[group], ends[topics[group]][1])
-        for group, topic in topics.items():
-            if committed := self._committed.get(group):
-                found[f"group {group}"] = groups.lag(committed, *ends[topic])
-        return found
-
-    def _next(self, names: list[str]) -> list[str]:
-        """The groups whose turn it is, and those that were never asked."""
-        if self._at_once is None or len(names) <= self._at_once:
-            return names
-        turn = [names[(self._turn + number) % len(names)] for number in range(self._at_once)]
-        self._turn = (self._turn + self._at_once) % len(names)
-        return list(dict.fromkeys([*turn, *(name for name in names if name not in self._committed)]))
+        return found | {f"group {group}": lag for group, lag in lags.items()}
 
     def _address(self, server: str) -> str:
         if server in STORES:

@@ -294,6 +294,9 @@ def line(seen: Seen) -> str:
             parts.append(f"{prefix}not decoded, {part.size} bytes ({part.reason}: {part.message})")
         elif name == "" or part.value is not None:
             parts.append(f"{prefix}{_printable(written(part.value))}")
+    if (found := seen.broken) is not None and found.at is not None:
+        place = f" in {_printable(found.field)} ({_printable(found.type)})" if found.field else ""
+        parts.append(f"breaks at byte {found.at:,} of {found.size:,}{place}")
     return "  ".join(parts)
 
 

@@ -135,6 +135,11 @@ class Latency(Collector):
         self._lock = threading.Lock()
         self._found: dict[tuple[str, str], tuple[list[int], float]] = {}
 
+    def begin(self, labels: tuple[str, str]) -> None:
+        """Show the series at zero, if it has no batch yet: one that begins with its first batch has no increase."""
+        with self._lock:
+            self._found.setdefault(labels, ([0] * (len(LATENCY_BUCKETS) + 1), 0.0))
+
     def add(self, labels: tuple[str, str], records: int, least: float, largest: float, mean: float) -> None:
         """Add one batch; times in seconds.  A negative time, from a clock ahead of ours, counts as 0."""
         least, largest, mean = max(least, 0.0), max(largest, 0.0), max(mean, 0.0)

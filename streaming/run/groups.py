@@ -69,17 +69,37 @@ class Groups:
 
     def ends_of(self, topics: Iterable[str]) -> dict[str, tuple[dict[int, int], dict[int, int]]]:
         """Return what `ends` returns for each of these topics that exists, with three requests for all of them."""
+        there = self.partitions_of(topics)
+        first, last = self.first_of(there), self.last_of(there)
+        return {name: (first[name], last[name]) for name in there}
+
+    def partitions_of(self, topics: Iterable[str]) -> dict[str, list[int]]:
+        """Return the partitions of each of these topics that exists."""
         client = self._client(_LOOKS_ONLY)
         try:
             # Ask for all topics: asking for one by name may create it.
             known = client.list_topics(timeout=self._timeout_s).topics
-            there = {name: list(known[name].partitions) for name in topics if name in known}
-            first, last = (self._at(client, there, place) for place in (OFFSET_BEGINNING, OFFSET_END))
         except KafkaException as error:
             raise self._failure(error.args[0].str()) from None
         except RuntimeError as error:  # closed meanwhile
             raise self._failure(str(error)) from None
-        return {name: (first[name], last[name]) for name in there}
+        return {name: list(known[name].partitions) for name in topics if name in known}
+
+    def first_of(self, there: Mapping[str, list[int]]) -> dict[str, dict[int, int]]:
+        """Return topic -> partition -> its first offset.  `there`: topic -> its partitions."""
+        return self._of_place(there, OFFSET_BEGINNING)
+
+    def last_of(self, there: Mapping[str, list[int]]) -> dict[str, dict[int, int]]:
+        """Return topic -> partition -> the offset after its last committed record."""
+        return self._of_place(there, OFFSET_END)
+
+    def _of_place(self, there: Mapping[str, list[int]], place: int) -> dict[str, dict[int, int]]:
+        try:
+            return self._at(self._client(_LOOKS_ONLY), there, place)
+        except KafkaException as error:
+            raise self._failure(error.args[0].str()) from None
+        except RuntimeError as error:  # closed meanwhile
+            raise self._failure(str(error)) from None
 
     def _at(self, client: Consumer, topics: Mapping[str, list[int]], place: int) -> dict[str, dict[int, int]]:
         """Return topic -> partition -> its first or last offset: to Kafka, the two are times like any other."""
@@ -126,6 +146,14 @@ class Groups:
         except KafkaException as error:
             raise self._failure(f"group {group}: {error.args[0].str()}") from None
         raise self._failure(f"group {group}: Kafka did not answer within {self._timeout_s:g} s")
+
+    def release(self, group: str) -> None:
+        """Close the connections of a group; a later question opens others."""
+        with self._lock:
+            client = self._clients.pop(group, None)
+            self._answers.pop(group, None)
+        if client is not None:
+            client.close()
 
     def close(self) -> None:
         """Close all connections; a later question opens others.  Without an answer to a commit it takes minutes."""

@@ -38,6 +38,7 @@ class Metrics:
         for name, sink in written:
             for metric in self.families.of_sinks:
                 metric.labels(self._contract, name)
+            self.families.latency.begin((self._contract, name))
             # A series that begins at 1 has no increase, so the first failure would not raise an alert.
             for server in (sink.kind, "kafka", "registry"):
                 self.families.failed.labels(self._contract, name, server)

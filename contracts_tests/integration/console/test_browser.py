@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import threading
@@ -15,8 +16,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from avro_data_contracts.console import site
-from avro_data_contracts.console.pages.names import slug
 from avro_data_contracts.console.pages.overview import Query, search
+from avro_data_contracts.contracts.catalog.addresses import slug
 from contracts_tests.fixtures.browser import Watched, chromium
 from contracts_tests.fixtures.catalogued import COUNTRY, EMAIL, ID, SINKS, commit, contract, record, repository, write
 from contracts_tests.fixtures.clone import CLONE
@@ -299,6 +300,61 @@ def test_without_scripts_everything_but_live_figures_works(browser: Browser, con
         expect(page.get_by_role("heading", name=re.compile("^From"))).to_be_visible()
         page.get_by_role("button", name="Sign out").click()
         expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
+
+
+def test_who_owns_a_field_and_who_reads_it(browser: Browser, console: RunningConsole) -> None:
+    """The first of the five questions in docs/how-to/console.md; the next two are below, the others need servers."""
+    with browser.new_context() as context:
+        page = context.new_page()
+        sign_in(page, console)
+        page.get_by_role("searchbox").fill("field:email")
+        shown = page.locator("#contracts > li:visible")
+        expect(shown).to_have_count(1)
+        expect(shown.locator("dl.facts").first).to_contain_text("Owner")
+        expect(shown.locator("dl.facts").first).to_contain_text("shop")
+        expect(shown.locator(".found")).to_contain_text("read by mailer")
+        shown.locator(".found").get_by_role("link", name="email").click()
+        expect(page.locator("#field-email")).to_be_in_viewport()
+        expect(page.locator("#field-email")).to_contain_text("read by mailer")
+        expect(page.locator("main")).to_contain_text("mailer (mail-team) reads email")
+
+
+def test_what_changed_between_the_last_two_versions_and_was_it_safe(
+    browser: Browser, console: RunningConsole
+) -> None:
+    with browser.new_context() as context:
+        page = context.new_page()
+        sign_in(page, console)
+        page.get_by_role("link", name="orders", exact=True).click()
+        page.locator("dl.facts div", has_text="Versions").get_by_role("link").click()
+        newest = page.locator("ol.versions > li").first
+        expect(newest.locator("summary")).to_contain_text("a country")
+        expect(newest.locator("summary .badge.good")).to_have_text("fine")
+        expect(newest.get_by_role("row").filter(has_text="country")).to_contain_text("added")
+        expect(newest).to_contain_text("Deploy: ")
+        expect(newest).to_contain_text("ADD COLUMN")
+
+
+def test_what_adding_a_field_would_do(browser: Browser, console: RunningConsole) -> None:
+    with browser.new_context() as context:
+        page = context.new_page()
+        sign_in(page, console)
+        page.get_by_role("link", name="orders", exact=True).click()
+        page.get_by_role("link", name="try a change").click()
+        field = page.get_by_label("The schema of orders")
+        schema = json.loads(field.input_value())
+        for added, told in (
+            ({"name": "city", "type": "string"}, "refused: 1 error"),
+            ({"name": "city", "type": ["null", "string"], "default": None}, "fine: "),
+        ):
+            field.fill(json.dumps({**schema, "fields": [*schema["fields"], added]}))
+            page.get_by_role("button", name="Check it").click()
+            verdict = page.locator("section", has=page.locator("#verdict"))
+            expect(verdict.get_by_role("status").first).to_contain_text(told)
+            expect(verdict).to_contain_text("city")
+            expect(verdict).to_contain_text("ADD COLUMN")
+            expect(verdict).to_contain_text("mailer")
+        expect(verdict).to_contain_text("Deploy: ")
 
 
 def test_two_people_at_once_and_one_who_signs_out(browser: Browser, console: RunningConsole) -> None:

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from playwright.sync_api import Page as BrowserPage
 from playwright.sync_api import expect
 from pyspark.sql import SparkSession
 
@@ -107,6 +108,14 @@ def test_figures_that_have_not_changed_are_not_sent_again(viewer: Visitor, conso
     if again.status_code == 304:
         assert again.content == b""
     assert console.signed_in("operator").get("/live.json").json().keys() == first.json().keys()
+
+
+def signed_in(page: BrowserPage, console: RunningConsole, account: str) -> None:
+    page.goto(console.url)
+    page.get_by_label("Account").fill(account)
+    page.get_by_label("Password").fill(console.accounts.passwords[account])
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Contracts")
 
 
 def count(pipeline: Pipeline, name: str) -> int:
@@ -222,6 +231,61 @@ def test_dead_letters_are_told_by_reason_with_what_to_do(viewer: Visitor, pipeli
     assert "it does not begin with a zero byte" in Page.of(only).text
 
 
+def test_why_records_were_rejected_and_what_to_do_in_the_browser(console: RunningConsole, pipeline: Pipeline) -> None:
+    name = name_of(pipeline)
+    with chromium() as browser, browser.new_context() as context:
+        watched = Watched.of(context)
+        page = watched.page
+        signed_in(page, console, "viewer")
+        contract = page.locator(f'#contracts > li[data-name="{name}"]')
+        expect(contract.locator('[data-figure="dead"]')).to_have_text("3", timeout=30_000)
+        contract.get_by_role("link", name="Dead letters").click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text("Dead letters of")
+        reason = page.get_by_role("region", name="DECODE_ERROR", exact=True)
+        expect(reason).to_contain_text("2 open")
+        expect(reason).to_contain_text("It means: ")
+        expect(reason).to_contain_text("What to do: ")
+        reason.get_by_role("link", name="DECODE_ERROR").click()
+        expect(page.locator("article.record")).to_have_count(2)
+        expect(page.locator("article.record .broken").first).to_contain_text("It breaks at byte")
+        page.locator("article.record .broken summary").first.click()
+        expect(page.locator("article.record .broken .here").first).to_be_visible()
+        assert watched.violations() == []
+        page.set_viewport_size({"width": 360, "height": 740})
+        assert watched.too_wide() == []
+        assert watched.faults == []
+
+
+def test_dead_letter_shows_the_byte_and_the_field_where_its_record_broke(
+    viewer: Visitor, operator: Visitor, pipeline: Pipeline
+) -> None:
+    address = f"/dead/{name_of(pipeline)}.html"
+    whole = pipeline.encode(pipeline.register(), user(99))
+    last = len(whole) - 1
+    text = viewer.get(address, params={"reason": "DECODE_ERROR"}).text
+    told = Page.of(text).text
+    assert Page.of(text).faults == []
+    assert f"It breaks at byte {last} of {last}, counted from 0, while picture was read, null or string" in told
+    assert (
+        "It breaks at byte 6 of 9, counted from 0, while id was read, string (uuid), which begins at byte 5" in told
+    )
+    # What the stream said of the bytes, and what the page says.
+    for words in ("picture is cut off: the body ends in it", "id is cut off: the body ends in it"):
+        assert told.count(words) >= 2, words
+    assert "Its bytes may be personal data" in told
+    for personal in (whole[5:9].hex(" "), 'aria-label="Bytes of'):
+        assert personal not in text
+    revealed = operator.post(address, action="reveal", reason="DECODE_ERROR").text
+    assert Page.of(revealed).faults == []
+    assert "<mark>the value ends here</mark>" in revealed
+    [short] = [one for one in re.findall(r"<pre [^>]*Bytes of.*?</pre>", revealed, re.DOTALL) if "000000" in one]
+    bare = re.sub(r"<[^>]*>", "", short)
+    assert whole[:9].hex(" ") in bare
+    assert f"<mark>{whole[6]:02x}</mark>" in short
+    begun = Page.of(viewer.get(address, params={"reason": "BAD_MAGIC"}).text).text
+    assert "It breaks at byte 0 of 6, counted from 0: the first byte of a schema id is 0" in begun
+
+
 def test_large_record_is_cut_and_says_so(viewer: Visitor, pipeline: Pipeline) -> None:
     schema_id = pipeline.register()
     large = user(7, post_code=None, registered_date=None, picture=None, address="x" * 900_000)
@@ -302,10 +366,10 @@ def test_lag_appears_while_somebody_watches(console: RunningConsole, viewer: Vis
     with chromium() as browser, browser.new_context() as context:
         watched = Watched.of(context)
         page = watched.page
+        signed_in(page, console, "viewer")
+        page.goto(f"{console.url}/live.html")
+        expect(page.locator("[data-late]")).to_have_text(re.compile("late|contracts"), timeout=30_000)
         page.goto(f"{console.url}/contracts/{name}.html")
-        page.get_by_label("Account").fill("viewer")
-        page.get_by_label("Password").fill(console.accounts.passwords["viewer"])
-        page.get_by_role("button", name="Sign in").click()
         expect(page.locator('[data-figure="dead"]')).to_have_text(str(letters), timeout=20_000)
         expect(page.locator('[data-figure="lag"]')).to_have_text(str(lag), timeout=20_000)
         pipeline.send(*({"value": pipeline.encode(schema_id, user(number))} for number in range(40)))
@@ -317,6 +381,11 @@ def test_lag_appears_while_somebody_watches(console: RunningConsole, viewer: Vis
         page.goto(f"{console.url}/live.html")
         expect(page.locator("[data-servers] .good")).to_have_count(4, timeout=20_000)
         expect(page.locator(f'tr[data-live="{name}"] [data-figure="lag"]')).to_have_text(str(lag + 40))
+        # Is anything late now?  No stream runs, so nothing is written.
+        expect(page.locator("[data-late]")).to_have_text("1 of 1 contracts:", timeout=30_000)
+        late = page.locator("[data-late-list] li")
+        expect(late).to_have_text(re.compile(f"{name}: nothing was written for \\d+ s"))
+        expect(late.get_by_role("link", name=name)).to_have_attribute("href", re.compile(f"contracts/{name}.html$"))
         for path in (f"records/{name}.html", f"dead/{name}.html"):
             page.goto(f"{console.url}/{path}")
             assert watched.violations() == [], path

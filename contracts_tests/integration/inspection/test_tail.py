@@ -211,6 +211,30 @@ def test_undecodable_record_has_its_reason(orders: Orders) -> None:
     assert "2 records could not be compared with --where" in done.stderr
 
 
+def test_record_that_is_cut_off_is_told_with_its_byte_and_field(orders: Orders) -> None:
+    orders.send("placed", placed(1))
+    whole = _value_of(orders, orders.tail("placed")[0])
+    cut = whole[:-1]
+    orders.send_raw(orders.topic, cut, key=b"cut")
+    orders.send_raw(orders.topic, b"{json}", key=b"json")
+    found = {one["offset"]: one for one in orders.tail(orders.topic, "--from", "begin") if "broken" in one}
+    torn, json_ = (found[at] for at in sorted(found))
+    # In front of the last field are its length, and the two digits of which one is left.
+    at = len(whole) - 2
+    assert torn["broken"] == {
+        "at": at, "begin": at - 1, "field": "total", "type": "bytes (decimal(9,2))",
+        "why": "total is cut off: the body ends in it",
+    }  # fmt: skip
+    assert (json_["broken"]["at"], json_["broken"]["field"]) == (0, None)
+    revealed = [one for one in orders.tail(orders.topic, "--from", "begin", "--reveal") if "broken" in one]
+    for one in revealed:
+        told, value = one["broken"]["bytes"], cut if one["broken"]["field"] else b"{json}"
+        assert value[told["from"] :].startswith(bytes.fromhex(told["hex"]))
+        assert told["from"] <= one["broken"]["at"] <= told["from"] + len(told["hex"]) // 2
+    lines = orders.run("streaming", "tail", orders.topic, "--from", "begin").stdout
+    assert f"breaks at byte {at} of {len(cut)} in total (bytes (decimal(9,2)))" in lines
+
+
 def test_dead_letters_are_decoded_with_their_reason(orders: Orders) -> None:
     orders.send("placed", placed(1), {"id": "o2", "email": "x@y.z", "total": "much"})
     value = orders.tail("placed")[0]

@@ -27,6 +27,7 @@ from contracts_tests.fixtures.command import Done
 from contracts_tests.fixtures.kafka_clients import none_left
 from contracts_tests.fixtures.pipeline import Pipeline, made
 from contracts_tests.fixtures.processes import run, running, wait_for
+from contracts_tests.fixtures.prometheus import Series, labels, panels, scraping
 from contracts_tests.fixtures.stack import RunningStack
 from contracts_tests.fixtures.users import user
 
@@ -61,13 +62,18 @@ def lags(pipeline: Pipeline) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Run:
-    """A stream that wrote 40 records, rejected 5, and was scraped while it ran; 3 more records came afterwards."""
+    """A stream that wrote 40 records, rejected 5, and was scraped while it ran; 3 more records came afterwards.
+
+    Attributes:
+        panels: what each query of the dashboard said, asked of a Prometheus that scraped it too.
+    """
 
     pipeline: Pipeline
     began: float
     ended: float
     scraped: Samples
     lines: list[dict[str, Any]]
+    panels: dict[str, list[Series]]
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +87,10 @@ def seen(stack: RunningStack, settings_of_stack: Settings, tmp_path_factory: pyt
     began = time.time()
     pipeline.send(*({"value": value, "partition": 0} for value in good))
     pipeline.send(*({"value": value, "partition": 1} for value in (*BAD, good[0][:-1])))
-    with running(stack, pipeline, log, STREAM_METRICS_PORT=str(port), LOG_FORMAT="json"):
+    with (
+        scraping(port, folder) as prometheus,
+        running(stack, pipeline, log, STREAM_METRICS_PORT=str(port), LOG_FORMAT="json"),
+    ):
         read = dict.fromkeys(SINKS, 45)
         wait_for(
             lambda: "written" in log.read_text() and by("sink", "stream_records_in_total", samples(port)) == read,
@@ -90,9 +99,12 @@ def seen(stack: RunningStack, settings_of_stack: Settings, tmp_path_factory: pyt
         )
         wait_for(lambda: lags(pipeline) == dict.fromkeys(SINKS, 0), log, seconds=300)
         scraped, ended = samples(port), time.time()
+        every = {labels(contract=pipeline.folder.name, sink=sink): 45.0 for sink in SINKS}
+        prometheus.until("stream_records_in_total", every)
+        shown = {title: [prometheus.ask(query) for query in found] for title, found in panels().items()}
     pipeline.send(*({"value": value} for value in good[:3]))
     lines = [json.loads(line) for line in log.read_text().splitlines()]
-    return Run(pipeline, began, ended, scraped, lines)
+    return Run(pipeline, began, ended, scraped, lines, shown)
 
 
 def test_metrics_count_records_read_written_and_rejected(seen: Run) -> None:
@@ -109,6 +121,30 @@ def test_metrics_count_records_read_written_and_rejected(seen: Run) -> None:
     assert by("reason", "stream_records_rejected_total", seen.scraped) == {
         "TOO_SHORT": 2, "BAD_MAGIC": 1, "NULL_VALUE": 1, "DECODE_ERROR": 1,
     }  # fmt: skip
+
+
+def test_dashboard_shows_the_stream(seen: Run) -> None:
+    name = seen.pipeline.folder.name
+    both = {labels(contract=name, sink=sink) for sink in SINKS}
+    assert seen.panels["Contracts that stream"] == [{(): 1.0}]
+    assert seen.panels["Most lag now"] == [{labels(contract=name): 0.0}]
+    assert seen.panels["Lag, records"] == [dict.fromkeys(both, 0.0)]
+    assert seen.panels["Late now: records wait, and none were written for a minute"] == [{}]
+    assert seen.panels["Waiting: time since the last batch, with records left to write"] == [{}]
+    [idle] = seen.panels["Idle: time since the last batch, with nothing left to write"]
+    assert idle.keys() == both
+    assert all(0 <= seconds < seen.ended - seen.began + 60 for seconds in idle.values())
+    [mean] = seen.panels["Latency from Kafka to the store, mean"]
+    for sink in SINKS:
+        one = (("contract", name), ("sink", sink))
+        total, number = (seen.scraped[f"stream_end_to_end_seconds_{part}", one] for part in ("sum", "count"))
+        assert mean[one] == pytest.approx(total / number, rel=0.01)
+    [rejected] = seen.panels["Dead letters in 15 minutes, by reason"]
+    assert {dict(one)["reason"] for one in rejected} == {"TOO_SHORT", "BAD_MAGIC", "NULL_VALUE", "DECODE_ERROR"}
+    for title in ("Records written per second", "Records read per second", "Batches per minute"):
+        assert [found.keys() for found in seen.panels[title]] == [both], title
+    for title in ("Failed attempts in 5 minutes, by server", "Failed streams in 15 minutes", "Lag of views, records"):
+        assert seen.panels[title] == [{}], title
 
 
 def test_log_has_one_line_per_batch(seen: Run) -> None:

@@ -441,3 +441,35 @@ def test_unknown_server_name_is_a_usage_error(tmp_path):
     refused = run(tmp_path, "up", "--only", "zookeeper")
     assert refused.returncode == 2
     assert "valid names: kafka" in refused.stderr
+
+
+def test_console_is_a_server_of_the_stack(stack):
+    started = run(stack.root, "up", "--with", "console")
+    try:
+        assert started.returncode == 0, started.stderr
+        row = stack.status["console"]
+        assert row["ready"] is True
+        told = run(stack.root, "status").stdout
+        file = stack.root / "console" / "accounts.json"
+        assert f"The console is at {row['address']}. Sign in as viewer or operator" in told
+        assert str(file) in told
+        passwords = json.loads(file.read_text())
+        assert not any(password in told + started.stderr for password in passwords.values())
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        with requests.Session() as session:
+            session.trust_env = False
+            form = {"name": "viewer", "password": passwords["viewer"]}
+            done = session.post(f"{row['address']}/login", form, headers={"Origin": row["address"]}, timeout=30)
+            assert "users_created" in done.text
+            deadline = time.monotonic() + 60
+            while (found := session.get(f"{row['address']}/live.json", timeout=30).json())["state"] != "ok":
+                assert time.monotonic() < deadline, found
+                time.sleep(0.3)
+            assert {one["name"] for one in found["servers"]} == {"kafka", "registry", "cassandra", "postgres"}
+        os.kill(row["pid"], signal.SIGKILL)
+        assert run(stack.root, "up").returncode == 0, "it comes again, where it was"
+        assert stack.status["console"]["address"] == row["address"]
+    finally:
+        stopped = run(stack.root, "down", "--only", "console")
+    assert stopped.returncode == 0, stopped.stderr
+    assert list(stack.status) == SERVERS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import socket
@@ -12,6 +13,8 @@ from pathlib import Path
 import pytest
 import requests
 
+from avro_data_contracts.console.accounts import Accounts
+from avro_data_contracts.contracts.errors import ConfigurationError
 from contracts_tests.fixtures.catalogued import shop
 from contracts_tests.fixtures.clone import CLONE
 
@@ -89,3 +92,67 @@ def test_port_that_is_taken_and_passwords_that_others_read_are_told(tmp_path: Pa
     )
     assert done.returncode == 2
     assert "this file is damaged" in done.stderr
+
+
+def test_console_in_a_container_answers_to_the_published_port_with_passwords_of_the_environment(
+    tmp_path: Path,
+) -> None:
+    schemas, _ = shop(tmp_path)
+    passwords = {"viewer": "viewer-password", "operator": "operator-password"}
+    given = {f"CONSOLE_{name.upper()}_PASSWORD": password for name, password in passwords.items()}
+    started = subprocess.Popen(
+        command("--schemas", str(schemas), "--port", "0", "--published", "9999", "--dir", str(tmp_path / "none")),
+        cwd=CLONE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **given},
+    )  # fmt: skip
+    try:
+        assert started.stdout is not None
+        assert started.stdout.readline() == "console: http://127.0.0.1:9999\n"
+        assert started.stdout.readline().endswith(f": {' and '.join(given)} are the passwords\n")
+        [port] = listening(started.pid)
+        address = f"http://127.0.0.1:{port}"
+        form = {"name": "operator", "password": passwords["operator"]}
+        for host, code in (
+            ("127.0.0.1:9999", 303),
+            ("localhost:9999", 303),
+            ("127.0.0.1:1", 421),
+            ("console:9999", 421),
+        ):
+            headers = {"Host": host, "Origin": f"http://{host}"}
+            done = requests.post(f"{address}/login", form, headers=headers, timeout=10, allow_redirects=False)
+            assert done.status_code == code, host
+            if code == 303:
+                assert list(done.cookies) == ["console-9999"] or "console-9999=" in done.headers["Set-Cookie"]
+        assert requests.get(f"{address}/login", timeout=10).status_code == 200, "the health check"
+        assert not (tmp_path / "none").exists()
+    finally:
+        started.terminate()
+        _, err = started.communicate(timeout=30)
+    assert "Traceback" not in err
+    assert not any(password in err for password in passwords.values())
+
+
+@pytest.mark.parametrize(
+    ("viewer", "operator", "told"),
+    [
+        ("viewer-password", "", "CONSOLE_OPERATOR_PASSWORD is not set"),
+        ("", "operator-password", "CONSOLE_VIEWER_PASSWORD is not set"),
+        ("short", "operator-password", "CONSOLE_VIEWER_PASSWORD has fewer than 12 characters"),
+    ],
+)
+def test_passwords_of_the_environment_have_to_be_whole(viewer: str, operator: str, told: str) -> None:
+    given = {"CONSOLE_VIEWER_PASSWORD": viewer, "CONSOLE_OPERATOR_PASSWORD": operator}
+    with pytest.raises(ConfigurationError, match=told) as error:
+        Accounts.of_environment(given)
+    assert not any(password and password in str(error.value) for password in (viewer, operator))
+    assert Accounts.of_environment({"CONSOLE_VIEWER_PASSWORD": ""}) is None
+
+
+def listening(pid: int) -> list[int]:
+    """The ports on which a process listens on all addresses."""
+    inodes = {
+        one.readlink().name.removeprefix("socket:[").removesuffix("]")
+        for one in Path(f"/proc/{pid}/fd").iterdir()
+        if "socket:[" in str(one.readlink())
+    }
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return [int(row[1][9:], 16) for row in rows if row[3] == "0A" and row[1][:8] == "00000000" and row[9] in inodes]

@@ -45,6 +45,28 @@ def test_an_hour_is_kept_and_no_rate_is_negative(
 
 
 @pytest.mark.parametrize(
+    ("lags", "came", "expected"),
+    [
+        ([0, 0, 0], 0, ""),
+        ([5, 5, 5], 0, "nothing was written for 10 s"),
+        ([5, 0, 5], 10, ""),  # it comes and goes
+        ([5, 5, 5], 10, ""),  # each record waits for five seconds
+        ([100, 100, 100], 10, "about 100 s behind"),
+        ([9_000, 9_000, 9_000], 10, "about 2 h behind"),
+        ([600, 550, 500], 0, "about 50 s behind"),
+        ([50, 100, 150], 100, "nothing was written for 10 s"),
+        ([5, None, 5], 0, ""),
+        ([5], 0, ""),  # not known yet
+    ],
+)
+def test_late_is_what_needs_longer_than_it_takes_to_see(lags: list[int | None], came: int, expected: str) -> None:
+    series = Series()
+    for number, lag in enumerate(lags):
+        series.add(Point(1_000.0 + 5 * number, 10_000 + came * number * 5 // 10, lag, 0))
+    assert series.late() == expected
+
+
+@pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
         (Point(0, 100, 10, 0), Point(10, 200, 60, 0), Rate(10.0, 5.0)),

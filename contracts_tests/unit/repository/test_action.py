@@ -109,6 +109,12 @@ def test_breaking_change_is_annotated_reported_and_commented_once(repository: Re
     assert "extra" not in repository.comment
 
 
+def test_comment_links_to_the_page_of_a_changed_contract(repository: Repository) -> None:
+    write(repository.folder, pull_request.contract(extra="int"), pull_request.SCHEMAS)
+    repository.pull_request(schemas=pull_request.SCHEMAS, site="https://a.example/contracts/")
+    assert "](https://a.example/contracts/versions/orders.html)" in repository.comment
+
+
 def test_fail_on_never_reports_a_breaking_change_and_passes(repository: Repository) -> None:
     write(repository.folder, pull_request.contract(extra="int"), pull_request.SCHEMAS)
     assert repository.pull_request(**{"schemas": "events/avro", "fail-on": "never"}).returncode == 0

@@ -54,6 +54,18 @@ def test_every_action_is_pinned_to_a_commit() -> None:
         assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", one), one
 
 
+def test_catalogue_is_published_from_the_whole_history_where_pages_is_set_up() -> None:
+    [job] = yaml.safe_load((CLONE / ".github/workflows/catalogue.yml").read_text(encoding="utf-8"))["jobs"].values()
+    assert job["if"] == "vars.CATALOGUE_URL != ''"
+    assert job["permissions"] == {"contents": "read", "pages": "write", "id-token": "write"}
+    assert job["steps"][0]["with"] == {"fetch-depth": 0, "persist-credentials": False}
+    [upload] = [one for one in job["steps"] if "upload-pages-artifact" in one.get("uses", "")]
+    done = subprocess.run(["make", "--dry-run", "site"], cwd=CLONE, capture_output=True, text=True, check=True)
+    assert f"contracts site --out {upload['with']['path']}" in done.stdout
+    checks = yaml.safe_load((CLONE / ".github/workflows/contracts.yml").read_text(encoding="utf-8"))["jobs"]["check"]
+    assert checks["steps"][-1]["with"] == {"site": "${{ vars.CATALOGUE_URL }}"}
+
+
 def test_no_command_contains_a_workflow_expression() -> None:
     assert not [step["run"] for step in steps() if "${{" in step.get("run", "")]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -133,6 +134,25 @@ def test_every_possible_server_has_a_unique_name(tmp_path: Path) -> None:
     site = Site(tmp_path)
     full = Stack(site, Stack.at(tmp_path).ports, agreed(site, 3, cassandra_nodes=2), extras=tuple(EXTRAS))
     assert sorted([*(server.name for server in full.servers), "zookeeper"]) == sorted(ALL_NAMES)
+
+
+def test_console_of_a_stack_has_the_settings_of_who_started_it(tmp_path: Path) -> None:
+    stack = Stack(Site(tmp_path / "stack"), ports.FIXED, Shape(), extras=("console",))
+    stack.site.create()
+    console = replace(
+        stack.console, clients=lambda: {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1", "CHECKPOINT_DIR": "x"}
+    )
+    console.remember(
+        {"CONTRACTS_DIR": "my/schemas", "LOG_FORMAT": "json", "HTTPS_PROXY": "socks5://h:1", "OTHER": "o"}, tmp_path
+    )
+    found = console.environment()
+    assert found["CONTRACTS_DIR"] == str(tmp_path / "my" / "schemas")
+    assert (found["KAFKA_BOOTSTRAP_SERVERS"], found["LOG_FORMAT"]) == ("127.0.0.1:1", "json")
+    assert not {"HTTPS_PROXY", "OTHER"} & found.keys()
+    words = console.command()
+    assert words[words.index("--dir") + 1] == str(tmp_path / "stack" / "console")
+    assert (console.address, console.exports("stream")) == ("http://127.0.0.1:18088", {})
+    assert stack.logins() == [], "it does not run"
 
 
 def test_docs_name_the_pinned_spark_packages() -> None:
