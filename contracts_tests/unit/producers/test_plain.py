@@ -27,7 +27,7 @@ from avro_data_contracts.producers.plain.epochs import UNITS
 from avro_data_contracts.producers.plain.json_text import decode as from_json
 from avro_data_contracts.producers.rejection import Rejection
 from avro_data_contracts.producers.scalars import Misfit
-from contracts_tests.fixtures import conversions_page, types_page
+from contracts_tests.fixtures import conversions_page, examples, types_page
 from contracts_tests.fixtures.any_type import distinct, kinds
 from contracts_tests.fixtures.bodies import record_schema, record_serializer
 from contracts_tests.fixtures.strict_avro import Branch, decode
@@ -574,7 +574,7 @@ def units(name: str, text: str) -> int:
     return total * 10**9 + int(fraction.ljust(9, "0"))
 
 
-@settings(max_examples=1_500, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples.of(1_500), deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_any_json_is_refused_or_says_what_avro_stores(data: st.DataObject) -> None:
     scalars = [kind for name, kind in KINDS.items() if name not in ("array", "map", "record", "duration")]
