@@ -20,7 +20,10 @@ from contracts_tests.fixtures.programs import NO_PROGRAM
 
 pytest_plugins = [
     f"contracts_tests.fixtures.{name}"
-    for name in ("pipeline", "shared_stack", "big_stack", "repository", "gateway", "confluent", "evolution", "wheel")
+    for name in (
+        *("pipeline", "shared_stack", "big_stack", "repository", "gateway", "confluent", "evolution", "wheel"),
+        "preloaded",
+    )
 ]
 examples.register()
 # Tests in these folders need real servers: a skipped test leaves a server untested.
