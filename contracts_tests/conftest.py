@@ -14,18 +14,18 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import settings
 
-from contracts_tests.fixtures import lanes, outer_make
+from contracts_tests.fixtures import examples, lanes, outer_make
 from contracts_tests.fixtures.programs import NO_PROGRAM
 
 pytest_plugins = [
     f"contracts_tests.fixtures.{name}"
-    for name in ("pipeline", "shared_stack", "big_stack", "repository", "gateway", "confluent", "evolution", "wheel")
+    for name in (
+        *("pipeline", "shared_stack", "big_stack", "repository", "gateway", "confluent", "evolution", "wheel"),
+        "preloaded",
+    )
 ]
-# The same examples in every run: a failure comes from the change. `--hypothesis-profile default` tries new ones.
-settings.register_profile("repeatable", derandomize=True)
-settings.load_profile("repeatable")
+examples.register()
 # Tests in these folders need real servers: a skipped test leaves a server untested.
 _NEVER_SKIPPED = ("integration", "e2e")
 

@@ -20,6 +20,7 @@ from avro_data_contracts.contracts.registry.client import Registry
 from avro_data_contracts.contracts.registry.register import Servers
 from avro_data_contracts.contracts.registry.topics import Topics
 from avro_data_contracts.contracts.settings import Settings
+from contracts_tests.fixtures import examples
 from contracts_tests.fixtures.clone import CLONE
 from contracts_tests.fixtures.stack import RunningStack
 
@@ -49,7 +50,10 @@ def write(folder: Path, topic: str, fields: dict[str, object], level: str, parti
 
 @pytest.mark.usefixtures("stack")
 @hypothesis_settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
+    max_examples=examples.of(15),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    derandomize=True,
 )
 @given(
     fields=st.dictionaries(NAMES, TYPES, min_size=1),

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from avro_data_contracts.contracts.avro.nodes import Field
 from avro_data_contracts.contracts.avro.parsing import parse
 from avro_data_contracts.contracts.avro.paths import field_at, follow, is_within, overlap
+from contracts_tests.fixtures import examples
 from contracts_tests.fixtures.nested import values
 
 CARD = {"type": "record", "name": "Card", "namespace": "shop", "fields": [{"name": "number", "type": "string"}]}
@@ -90,7 +91,7 @@ def test_follow_ends_where_a_recursive_union_doubles_the_places() -> None:
 
 
 @given(values())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples.of(150), deadline=None)
 def test_path_of_every_node_leads_to_it_with_and_without_array_marks(value: Any) -> None:
     """The paths of messages come from the text (`Node.path`), and name the node itself."""
     parsed = parse(json.dumps(value))

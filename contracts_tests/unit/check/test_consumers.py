@@ -18,6 +18,7 @@ from avro_data_contracts.contracts.check import run
 from avro_data_contracts.contracts.check.effects import Reads
 from avro_data_contracts.contracts.check.run import Baseline, Checked
 from avro_data_contracts.contracts.lint import run as lint
+from contracts_tests.fixtures import examples
 from contracts_tests.fixtures.nested import changed, values
 
 TODAY = date(2026, 6, 1)
@@ -156,7 +157,7 @@ def changes(draw: st.DrawFn) -> tuple[dict[str, str], dict[str, str]]:
 
 
 @given(changes())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples.of(100), deadline=None)
 def test_lint_takes_every_path_that_check_prints(pair: tuple[dict[str, str], dict[str, str]]) -> None:
     found = checked(*pair)
     assume(found.verdicts)
@@ -168,7 +169,7 @@ def test_lint_takes_every_path_that_check_prints(pair: tuple[dict[str, str], dic
 
 
 @given(changes(), st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples.of(100), deadline=None)
 def test_consumer_of_a_field_that_is_gone_loses_it(pair: tuple[dict[str, str], dict[str, str]], data: Any) -> None:
     old, new = (loading.from_files(one, "schemas").contracts["events"].value.schema for one in pair)
     path = data.draw(st.sampled_from(field_paths(old)))

@@ -22,6 +22,7 @@ from avro_data_contracts.deploy import compose, passwords, variables, volumes
 from avro_data_contracts.deploy.__main__ import main
 from avro_data_contracts.stack import ports
 from avro_data_contracts.stack.errors import UsageError
+from contracts_tests.fixtures import examples
 from contracts_tests.fixtures.clone import CLONE
 
 EVERYTHING = compose.files(tuple(compose.OVERLAYS))
@@ -95,7 +96,7 @@ def values(names: list[str]) -> list[str]:
 # -- an older version: variables are missing ----------------------------------------------------------------------
 
 
-@settings(deadline=None, max_examples=8)
+@settings(deadline=None, max_examples=examples.of(8))
 @given(have=st.sets(st.sampled_from(REQUIRED)), others=st.sets(st.sampled_from(OTHERS)))
 def test_env_adds_what_is_missing_and_keeps_the_rest(have: set[str], others: set[str]):
     with project() as here:
@@ -112,7 +113,7 @@ def test_env_adds_what_is_missing_and_keeps_the_rest(have: set[str], others: set
         assert here.started
 
 
-@settings(deadline=None, max_examples=8)
+@settings(deadline=None, max_examples=examples.of(8))
 @given(lacking=st.sets(st.sampled_from(PLAIN), min_size=1))
 def test_up_names_every_missing_variable_and_starts_nothing(lacking: set[str]):
     with project() as here:

@@ -1,4 +1,7 @@
-"""Completion, as each shell asks for it: through environment variables, or by the functions that it loads."""
+"""Completion, as each shell asks for it: through environment variables, or by the functions that it loads.
+
+What the functions ask for is asked in the tests' own process; they themselves, and the installation, start programs.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,14 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import chdir
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
 from contracts_tests.fixtures.clone import CLONE
+from contracts_tests.fixtures.command import run_contracts
 from contracts_tests.fixtures.contract_files import CONTRACT, record
 
 
@@ -31,10 +37,15 @@ def here(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(here: Path, *command: str, **variables: str) -> str:
-    around = {name: text for name, text in os.environ.items() if name != "CONTRACTS_DIR"}
-    around |= {"PYTHONPATH": str(CLONE), "PATH": f"{here}/bin:{os.environ['PATH']}", "HOME": str(here), **variables}
-    return subprocess.run(command, cwd=here, env=around, capture_output=True, text=True, check=True).stdout
+def around(here: Path, **variables: str) -> dict[str, str]:
+    """The environment of a user whose home is `here`."""
+    found = {name: text for name, text in os.environ.items() if name != "CONTRACTS_DIR"}
+    return found | {"PYTHONPATH": str(CLONE), "PATH": f"{here}/bin:{found['PATH']}", "HOME": str(here), **variables}
+
+
+def run(here: Path, *command: str) -> str:
+    done = subprocess.run(command, cwd=here, env=around(here), capture_output=True, text=True, check=True)
+    return done.stdout
 
 
 def offered(here: Path, shell: str, line: str, **variables: str) -> list[str]:
@@ -46,7 +57,11 @@ def offered(here: Path, shell: str, line: str, **variables: str) -> list[str]:
             asked = {"_TYPER_COMPLETE_ARGS": line}
         case _:
             asked = {"_TYPER_COMPLETE_ARGS": line, "_TYPER_COMPLETE_FISH_ACTION": "get-args"}
-    out = run(here, "contracts", **asked, **variables, _CONTRACTS_COMPLETE=f"complete_{shell}")
+    told = around(here, **asked, **variables, _CONTRACTS_COMPLETE=f"complete_{shell}")
+    with chdir(here), mock.patch.dict(os.environ, told, clear=True):
+        done = run_contracts()
+    assert (done.returncode, done.stderr) == (0, "")
+    out = done.stdout
     if shell == "zsh":  # _arguments '*: :((word:"its help" ...))'
         listed = [word.strip("'\"()").partition(":")[0].strip('"') for word in out.replace("*: :", "").split()[1:]]
         return [word for word in listed if word]
@@ -111,7 +126,7 @@ def test_completion_loads_no_client(here: Path) -> None:
         "sys.argv = ['contracts']; from avro_data_contracts.contracts.cli import main; main()"
     )
     asked = {"COMP_WORDS": "contracts\nlint\nor", "COMP_CWORD": "2", "_CONTRACTS_COMPLETE": "complete_bash"}
-    around = {**os.environ, **asked, "PYTHONPATH": str(CLONE)}
-    done = subprocess.run([sys.executable, "-c", code], cwd=here, env=around, capture_output=True, text=True)
+    told = around(here, **asked)
+    done = subprocess.run([sys.executable, "-c", code], cwd=here, env=told, capture_output=True, text=True)
     assert done.stdout.split() == ["orders", "orders/lines", "orders_returned"]
     assert {"requests", "confluent_kafka", "fastavro"}.isdisjoint(done.stderr.split())

@@ -22,6 +22,7 @@ from avro_data_contracts.contracts.avro.writing import normalised
 from avro_data_contracts.contracts.catalog import dead_letter, loading
 from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.export import asyncapi, yaml_out
+from contracts_tests.fixtures import examples
 from contracts_tests.fixtures.clone import CLONE
 from contracts_tests.fixtures.contract_files import CONTRACT, load, record
 from contracts_tests.fixtures.nested import doubled, mesh, records, values
@@ -255,7 +256,7 @@ def test_alias_of_another_namespace_is_kept_apart() -> None:
 
 
 @given(values(tags=True, depth=4))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples.of(60), deadline=None)
 def test_payload_is_the_schema_of_the_contract(kind: Any) -> None:
     catalog = load(orders__contract_yaml=PLAIN, orders__value_avsc=json.dumps(kind))
     found = document(catalog)
@@ -266,7 +267,7 @@ def test_payload_is_the_schema_of_the_contract(kind: Any) -> None:
 
 
 @given(values(depth=3))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples.of(30), deadline=None)
 def test_key_is_a_json_schema_with_its_avro_schema(kind: Any) -> None:
     catalog = load(orders__contract_yaml=PLAIN + "key: key.avsc\n", orders__key_avsc=json.dumps(kind))
     found = document(catalog)["channels"]["orders"]["messages"]["orders"]["bindings"]["kafka"]["key"]
@@ -299,7 +300,7 @@ def _inside(value: Any) -> list[dict[str, Any]]:
 
 
 @given(st.text(max_size=12) | st.from_regex(r"[-+]?[0-9.]+([eE][-+]?[0-9]+)?|0[xo][0-7]+", fullmatch=True))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples.of(300), deadline=None)
 def test_yaml_keeps_every_text(text: str) -> None:
     assert yaml.safe_load(yaml_out.text({"a": text})) == {"a": text}
 

@@ -25,6 +25,7 @@ from avro_data_contracts.contracts.catalog import loading
 from avro_data_contracts.contracts.export import asyncapi, backstage, yaml_out
 from avro_data_contracts.contracts.export.definition import Definition
 from avro_data_contracts.contracts.export.plain_names import PlainNames
+from contracts_tests.fixtures import examples
 from contracts_tests.fixtures.clone import CLONE
 from contracts_tests.fixtures.contract_files import CONTRACT, load, record
 
@@ -182,7 +183,7 @@ def test_owner_is_a_reference(owner: str, reference: str) -> None:
 
 
 @given(st.lists(st.text(min_size=1, max_size=90), max_size=12), st.integers(8, 63))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples.of(200), deadline=None)
 def test_names_are_allowed_and_stay_apart(names: list[str], most: int) -> None:
     plain = PlainNames(most, around=False, case=False)
     found = [plain.of(one) for one in names]

@@ -18,6 +18,7 @@ from jsonschema import Draft201909Validator
 from avro_data_contracts.contracts.avro.nodes import Record
 from avro_data_contracts.contracts.catalog import loading
 from avro_data_contracts.contracts.export import odcs, yaml_out
+from contracts_tests.fixtures import examples
 from contracts_tests.fixtures.clone import CLONE
 from contracts_tests.fixtures.contract_files import CONTRACT, load, record
 from contracts_tests.fixtures.nested import values
@@ -243,7 +244,7 @@ def paths(properties: list[dict[str, Any]], around: str = "") -> dict[str, dict[
 
 
 @given(values(tags=True, depth=5))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples.of(60), deadline=None)
 def test_every_tagged_path_is_in_the_document(kind: Any) -> None:
     found = load(orders__contract_yaml=PLAIN, orders__value_avsc=json.dumps(kind)).get("orders")
     exported = odcs.of(found)["schema"][0]

@@ -28,7 +28,7 @@ from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.errors import ContractsError
 from avro_data_contracts.contracts.export import python, python_names
 from avro_data_contracts.contracts.export.python_types import Style
-from contracts_tests.fixtures import nested, ruled, type_cases
+from contracts_tests.fixtures import examples, nested, ruled, type_cases
 from contracts_tests.fixtures.clone import CLONE
 from contracts_tests.fixtures.command import Done, run_contracts
 from contracts_tests.fixtures.sampled import written
@@ -233,14 +233,14 @@ def test_samples_survive(name: str, style: Style) -> None:
     survives(of, list(itertools.islice(sample.records(of), 60)), style)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples.of(60), deadline=None, suppress_health_check=list(HealthCheck))
 @given(ruled.contracts(), st.sampled_from(CLASSES))
 def test_samples_of_invented_contracts_survive(of: Contract, style: Style) -> None:
     ruleless = loading.from_files({"t/contract.yaml": HEAD, "t/value.avsc": of.value.text}, "schemas").get("t")
     survives(ruleless, list(itertools.islice(sample.records(ruleless), 5)), style)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples.of(60), deadline=None, suppress_health_check=list(HealthCheck))
 @given(nested.values(), st.sampled_from(CLASSES))
 def test_samples_of_nested_schemas_survive(value: Any, style: Style) -> None:
     of = (

@@ -21,7 +21,7 @@ from avro_data_contracts.contracts.lineage import datasets, events, facets
 from avro_data_contracts.contracts.lineage.events import Run, State
 from avro_data_contracts.contracts.lineage.outputs import DEAD_LETTERS
 from avro_data_contracts.contracts.settings import Settings
-from contracts_tests.fixtures import lineage
+from contracts_tests.fixtures import examples, lineage
 from contracts_tests.fixtures.clone import CLONE
 from contracts_tests.fixtures.command import run_contracts
 from contracts_tests.fixtures.contract_files import CONTRACT, load, record
@@ -321,7 +321,7 @@ def test_task_of_airflow_is_a_job() -> None:
 
 
 @given(values(tags=True))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples.of(60), deadline=None)
 def test_event_of_every_contract_is_valid(kind: Any) -> None:
     catalog = load(
         orders__contract_yaml="topic: orders\nowner: shop\ncompatibility: FULL\n", orders__value_avsc=json.dumps(kind)

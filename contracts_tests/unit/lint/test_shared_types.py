@@ -14,6 +14,7 @@ from avro_data_contracts.contracts.catalog import loading
 from avro_data_contracts.contracts.catalog.findings import Finding
 from avro_data_contracts.contracts.catalog.places import Texts
 from avro_data_contracts.contracts.lint import run
+from contracts_tests.fixtures import examples
 from contracts_tests.fixtures.lint_files import CONTRACT
 
 REASON = "the shop's API has these names"
@@ -67,7 +68,7 @@ contracts_ = st.lists(
 
 
 @given(contracts_, st.permutations(["a", "b", "c", "d"]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples.of(60), deadline=None)
 def test_findings_do_not_depend_on_the_names_of_contracts(listed: list[Any], names: list[str]) -> None:
     first = ["a", "b", "c", "d"][: len(listed)]
     renamed = dict(zip(first, names, strict=False))
@@ -109,7 +110,7 @@ def test_style_is_a_warning_unless_a_contract_with_sinks_uses_the_type() -> None
 
 
 @given(contracts_, st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples.of(40), deadline=None)
 def test_lint_of_one_contract_is_a_part_of_the_whole(listed: list[Any], data: Any) -> None:
     files = texts(dict(zip("abcd", listed, strict=False)))
     name = data.draw(st.sampled_from("abcd"[: len(listed)]))

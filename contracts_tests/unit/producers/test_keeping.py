@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from avro_data_contracts.producers import keeping
 from avro_data_contracts.producers.keeping import EVERY_S, Keeper
 from avro_data_contracts.producers.settled import Settled, Stretch
+from contracts_tests.fixtures import examples
 
 #: Send an item of so many messages; acknowledge one of the open messages; let so many seconds pass.
 STEPS = st.lists(
@@ -69,7 +70,7 @@ class Run:
 
 
 @given(STEPS)
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples.of(300), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_only_what_has_arrived_is_written_down(monkeypatch: pytest.MonkeyPatch, steps: list[tuple[str, Any]]) -> None:
     run = Run(monkeypatch)
     for step in steps:

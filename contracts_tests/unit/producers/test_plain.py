@@ -27,7 +27,7 @@ from avro_data_contracts.producers.plain.conversion import Unfit, plain
 from avro_data_contracts.producers.plain.epochs import UNITS
 from avro_data_contracts.producers.plain.json_text import decode as from_json
 from avro_data_contracts.producers.rejection import Rejection
-from contracts_tests.fixtures import conversions_page, types_page
+from contracts_tests.fixtures import conversions_page, examples, types_page
 from contracts_tests.fixtures.any_json import COLOUR, KINDS, OTHER, POINT, json_of, logical
 from contracts_tests.fixtures.any_type import distinct, kinds
 from contracts_tests.fixtures.bodies import record_schema, record_serializer
@@ -504,7 +504,7 @@ def units(name: str, text: str) -> int:
     return total * 10**9 + int(fraction.ljust(9, "0"))
 
 
-@settings(max_examples=1_500, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples.of(1_500), deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_any_json_is_refused_or_says_what_avro_stores(data: st.DataObject) -> None:
     scalars = [kind for name, kind in KINDS.items() if name not in ("array", "map", "record", "duration")]

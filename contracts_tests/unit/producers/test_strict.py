@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from avro_data_contracts.contracts.values.scalars import Misfit
-from contracts_tests.fixtures import types_page
+from contracts_tests.fixtures import examples, types_page
 from contracts_tests.fixtures.any_type import distinct, kinds
 from contracts_tests.fixtures.bodies import record_serializer
 from contracts_tests.fixtures.strict_avro import Branch, decode
@@ -540,7 +540,7 @@ def held(kind: Any, given: Any, plain: Any) -> bool:
     return same(lift(kind, plain, {}), given)
 
 
-@settings(max_examples=1_500, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples.of(1_500), deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_any_record_is_refused_or_survives_a_round_trip(data: st.DataObject) -> None:
     kind = distinct(data.draw(kinds(PLAIN)), count())

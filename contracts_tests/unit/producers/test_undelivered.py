@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -41,9 +42,8 @@ def test_callback_comes_with_the_next_send_after_a_while() -> None:
     assert (one.sent, one.given_back) == (2, 1)
 
 
-@pytest.mark.parametrize("act", ["send", "refuse", "wait", "flush"])
-@pytest.mark.parametrize("failed", ["record", "letter"])
-def test_failure_without_callback_is_raised_once_and_the_new_message_is_not_sent(act: str, failed: str) -> None:
+def failure_is_raised_once(act: str, failed: str) -> None:
+    """By what is done next, which sends nothing."""
     one = publisher()
     one.send(ONE) if failed == "record" else one.refuse(ONE, REFUSAL)
     after_failure(one)
@@ -61,6 +61,14 @@ def test_failure_without_callback_is_raised_once_and_the_new_message_is_not_sent
     one.wait(0)
     one.flush()
     assert [type(outcome) for outcome in told] == [NotDelivered]
+
+
+def test_failure_without_callback_is_raised_once_and_the_new_message_is_not_sent() -> None:
+    """All cases at once: the client looks for timeouts once a second."""
+    cases = [(act, failed) for act in ("send", "refuse", "wait", "flush") for failed in ("record", "letter")]
+    with ThreadPoolExecutor(len(cases)) as threads:
+        ends = {case: threads.submit(failure_is_raised_once, *case) for case in cases}
+    assert {case: end.exception() for case, end in ends.items()} == dict.fromkeys(cases)
 
 
 def test_send_and_wait_raises_for_its_own_record_only() -> None:

@@ -84,9 +84,9 @@ def _evaluated(value: str, inputs: dict[str, str]) -> str:
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Repository:
+def repository(tmp_path: Path, preloaded: Path) -> Repository:
     made = Repository(tmp_path / "repository", tmp_path / "temp")
-    pull_request.program(made.temp / "contracts/bin/contracts")
+    pull_request.program(made.temp / "contracts/bin/contracts", f'exec {preloaded} "$@"')
     (made.temp / "gh").write_text(GH)
     (made.temp / "gh").chmod(0o755)
     pull_request.repository(made.folder)

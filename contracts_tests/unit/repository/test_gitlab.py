@@ -89,9 +89,9 @@ def filled(text: str, inputs: dict[str, str]) -> str:
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
+def project(tmp_path: Path, preloaded: Path) -> Project:
     made = Project(tmp_path / "project", tmp_path / "programs")
-    pull_request.program(made.programs / "contracts")
+    pull_request.program(made.programs / "contracts", f'exec {preloaded} "$@"')
     # Debian has only python3; the image that the template names has both.
     pull_request.program(made.programs / "python", f'exec {sys.executable} "$@"')
     pull_request.program(made.programs / "pip", f'echo "$@" > {tmp_path}/installed')

@@ -30,6 +30,7 @@ from avro_data_contracts.streaming.run.families import Families
 from avro_data_contracts.streaming.run.stopping import Stopping
 from avro_data_contracts.streaming.run.streams import Stream, Streams
 from avro_data_contracts.streaming.run.watched import Watched, same, wanted_of
+from contracts_tests.fixtures import examples
 from contracts_tests.fixtures.clone import CLONE
 
 HEAD = "topic: {0}\nowner: t\ncompatibility: FULL\nsinks: {{postgres: {{table: {0}, primary_key: [id]}}}}\n"
@@ -215,7 +216,7 @@ OUTCOMES = [
 
 @pytest.mark.usefixtures("no_pause")
 @given(st.lists(st.sampled_from(OUTCOMES), max_size=5))
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples.of(30), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_stream_begins_again_whatever_ended_it_until_it_is_asked_to_end(folder: Path, outcomes: list[Any]) -> None:
     with capture_logs() as logged:
         stream, began = stream_of(folder, *outcomes)

@@ -23,7 +23,7 @@ from avro_data_contracts.contracts.sample.messages import WrittenWith
 from avro_data_contracts.contracts.values.scalars import Misfit
 from avro_data_contracts.streaming.decode import framing
 from avro_data_contracts.streaming.decode.reasons import Reason
-from contracts_tests.fixtures import ruled
+from contracts_tests.fixtures import examples, ruled
 from contracts_tests.fixtures.clone import CLONE
 from contracts_tests.fixtures.sampled import attempted, contract_of, written
 
@@ -63,11 +63,11 @@ def test_our_contracts_show_every_reason(name: str) -> None:
     assert {*Reason} <= {*invalid.reasons}
     assert {rule.reason for rule in contract.rules} <= {*invalid.reasons}
     for reason in invalid.reasons:
-        for number in range(3 if reason == "TOO_LARGE" else 50):
+        for number in range(3 if reason == "TOO_LARGE" else examples.of(50)):
             checked(contract, invalid.of(reason, Chance(number)))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples.of(150), deadline=None, suppress_health_check=list(HealthCheck))
 @given(ruled.contracts(), st.integers(0, 2**32))
 def test_invented_contracts_refuse_for_that_reason(contract: Contract, seed: int) -> None:
     invalid, chance = Invalid(contract), Chance(seed)

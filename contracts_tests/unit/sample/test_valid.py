@@ -20,7 +20,7 @@ from avro_data_contracts.contracts.quality.judge import Judge
 from avro_data_contracts.contracts.sample import plain
 from avro_data_contracts.contracts.sample.chance import Chance, NotFound
 from avro_data_contracts.contracts.sample.matching import text_of
-from contracts_tests.fixtures import ruled, type_cases
+from contracts_tests.fixtures import examples, ruled, type_cases
 from contracts_tests.fixtures.clone import CLONE
 from contracts_tests.fixtures.sampled import attempted, body, contract_of, written
 from contracts_tests.fixtures.type_cases import decimal, logical
@@ -51,7 +51,7 @@ def test_samples_of_every_type_are_valid() -> None:
         assert len({repr(one[f"f{number}"]) for one in found}) > 1, case.kind
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples.of(300), deadline=None, suppress_health_check=list(HealthCheck))
 @given(ruled.contracts(), st.integers(0, 2**32))
 def test_samples_of_invented_contracts_are_valid(contract: Contract, seed: int) -> None:
     found, fix = attempted(lambda: samples(contract, 5, seed))
@@ -197,7 +197,7 @@ PATTERNS = st.recursive(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples.of(500), deadline=None)
 @given(PATTERNS, st.integers())
 def test_texts_match_their_pattern(text: str, seed: int) -> None:
     pattern = patterns.parse(text)

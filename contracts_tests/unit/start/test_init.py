@@ -16,6 +16,7 @@ from avro_data_contracts.contracts.catalog import loading
 from avro_data_contracts.contracts.catalog.folder import Folder
 from avro_data_contracts.contracts.start import layout
 from avro_data_contracts.contracts.start.layout import Writing
+from contracts_tests.fixtures import examples
 from contracts_tests.fixtures.command import run_contracts
 
 Content = Any
@@ -337,7 +338,7 @@ def repositories(draw: st.DrawFn) -> dict[str, str]:
     return files | {"zz/Sure.avsc": json.dumps(record("Sure"))}
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples.of(150), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(repositories())
 def test_what_is_left_of_any_repository_can_be_read(files: dict[str, str]) -> None:
     writing = Writing({"owner": "shop", "compatibility": "BACKWARD"})

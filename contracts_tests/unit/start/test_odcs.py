@@ -21,6 +21,7 @@ from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.export import odcs as exported
 from avro_data_contracts.contracts.export import yaml_out
 from avro_data_contracts.contracts.start import losses, odcs, odcs_types
+from contracts_tests.fixtures import examples
 from contracts_tests.fixtures.clone import CLONE
 from contracts_tests.fixtures.command import run_contracts
 from contracts_tests.fixtures.contract_files import CONTRACT, record
@@ -77,7 +78,7 @@ def test_contracts_of_this_repository_come_back_the_same(schemas: str, top: Path
 
 
 @given(values(tags=True), st.none() | values(depth=2), st.booleans())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples.of(60), deadline=None)
 def test_every_schema_comes_back_the_same(
     tmp_path_factory: pytest.TempPathFactory, value: Any, key: Any, rules: bool
 ) -> None:
@@ -507,7 +508,7 @@ DOCUMENTS = st.recursive(
     st.dictionaries(st.sampled_from(sorted(STANDARD["properties"])), DOCUMENTS),
     st.lists(st.dictionaries(NAMES | st.sampled_from(["physicalType", "customProperties"]), DOCUMENTS), max_size=3),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples.of(150), deadline=None)
 def test_any_document_is_read_or_refused(
     tmp_path_factory: pytest.TempPathFactory, content: dict[str, Any], schema: list[Any]
 ) -> None:
@@ -529,7 +530,7 @@ def places(value: Any, around: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 @given(st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples.of(200), deadline=None)
 def test_each_value_that_is_gone_or_another_is_told(data: st.DataObject) -> None:
     again = copy.deepcopy(FOREIGN)
     assert losses.told(FOREIGN, again) == []

@@ -20,6 +20,7 @@ from avro_data_contracts.contracts.stores.spec import SinkSpec
 from avro_data_contracts.contracts.stores.table import Refusal, Table
 from avro_data_contracts.contracts.tables import layout
 from avro_data_contracts.contracts.tables.wording import told
+from contracts_tests.fixtures import examples
 from contracts_tests.fixtures.changes import Files, write
 from contracts_tests.fixtures.command import run_contracts
 
@@ -124,7 +125,7 @@ def test_declared_indexes_are_created_once_by_names_that_fit() -> None:
 NAMES = st.text("ab_", min_size=1, max_size=30)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples.of(200), deadline=None)
 @given(st.lists(st.tuples(NAMES, st.lists(NAMES, min_size=1, max_size=3, unique=True)), min_size=2, max_size=8))
 @example([("orders", ["a_b"]), ("orders", ["a", "b"]), ("orders_a", ["b"]), ("o" * 47, ["a"] * 3)])
 def test_two_indexes_never_have_one_name_and_each_fits(indexes: list[tuple[str, list[str]]]) -> None:
@@ -532,7 +533,7 @@ def test_every_shape_becomes_itself_without_a_statement_and_no_other_in_silence(
                 assert found.refusals
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples.of(60), deadline=None)
 @given(
     st.permutations(["id", "at", "count", "day"]), st.integers(1, 4), st.lists(st.booleans(), min_size=4, max_size=4)
 )

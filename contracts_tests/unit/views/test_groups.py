@@ -17,6 +17,7 @@ from avro_data_contracts.contracts.views import durations, spark_functions
 from avro_data_contracts.contracts.views.aggregates import CONTINUED
 from avro_data_contracts.contracts.views.derived import Derived
 from avro_data_contracts.streaming.stores.known import STORES
+from contracts_tests.fixtures import examples
 from contracts_tests.fixtures.viewed import FIELDS, derived
 
 KEY = ["hour", "colour"]
@@ -368,7 +369,7 @@ _WORDS = (
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples.of(300), deadline=None)
 @given(st.lists(st.sampled_from(_WORDS.split()), max_size=18).map(" ".join))
 def test_any_text_gives_problems_or_groups(text: str) -> None:
     found = grouped(f"\n{text} {GROUP}")

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from avro_data_contracts.contracts.errors import EXIT_USAGE, ConfigurationError
 from avro_data_contracts.streaming.views import state
 from avro_data_contracts.streaming.views.state import State, States
+from contracts_tests.fixtures import examples
 
 FIRST = State(("window(at, 1, 1, 0)", ""))
 SOME = State(("window(at, 1, 1, 0)", "flag"), {"count ( * ) #0": "bigint"}, -5, -9, 2, 3, 4, "é", (b"a\n", b""))
@@ -27,7 +28,7 @@ def commit(tmp_path: Path, batch: int) -> None:
     (tmp_path / "v.postgres" / "commits" / str(batch)).touch()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples.of(50), deadline=None)
 @given(
     st.lists(st.binary(max_size=50), max_size=4),
     st.dictionaries(st.text(), st.text()),

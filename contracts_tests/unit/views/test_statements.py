@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from avro_data_contracts.contracts.views.derived import derive
 from avro_data_contracts.contracts.views.statement import with_column
+from contracts_tests.fixtures import examples
 from contracts_tests.fixtures.viewed import catalog, derived, files, header
 
 #: SQL, the rule, words of the message, and the text that begins at the place.
@@ -166,7 +167,7 @@ _WORDS = (
 _PIECES = st.sampled_from(_WORDS.split(" "))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples.of(300), deadline=None)
 @given(st.lists(_PIECES, max_size=14).map(" ".join) | st.text(max_size=30))
 def test_any_text_gives_problems_or_columns(text: str) -> None:
     found = derived(f"\n{text}")  # a comment right below the header would belong to it
