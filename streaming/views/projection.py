@@ -51,15 +51,15 @@ class ViewSink(Outer):
 
     def write(self, decoded: DataFrame) -> Counts:
         try:
-            return self._inner.write(self._rows(decoded))
+            return self._inner.write(self.rows(decoded))
         except ComputationFailed as error:
             told = error
-        refused = self._events.failing(decoded, self._rows)
+        refused = self._events.failing(decoded, self.rows)
         if not refused:
             raise told
         raise RowsRefused(self.name, refused)
 
-    def _rows(self, decoded: DataFrame) -> DataFrame:
+    def rows(self, decoded: DataFrame) -> DataFrame:
         """Return the batch with the view's record in place of the contract's, without what the view leaves out."""
         computed = self._computed(decoded)
         names = [one.name for one in self._derived.analysis.outputs]
