@@ -14,12 +14,14 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
+from py4j.protocol import Py4JJavaError
+from pyspark.errors.exceptions.captured import CapturedException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.catalog.queries import of_view
-from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.errors import ConfigurationError, ServiceError
 from avro_data_contracts.contracts.registry.client import Registry
 from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.contracts.stores.spec import SinkSpec
@@ -28,7 +30,7 @@ from avro_data_contracts.streaming import failures, topic
 from avro_data_contracts.streaming.dead_letters import letters as dead_letters
 from avro_data_contracts.streaming.decode import strict, timestamps
 from avro_data_contracts.streaming.decode.batches import Asked, Decoding
-from avro_data_contracts.streaming.failures import ComputationFailed, UnreadableTimestamp
+from avro_data_contracts.streaming.failures import ComputationFailed, UnreadableTimestamp, UnseenSchemaId
 from avro_data_contracts.streaming.inspection import behind, unlike
 from avro_data_contracts.streaming.inspection.unlike import Circumstances, Unlike
 from avro_data_contracts.streaming.inspection.view_table import ViewTable
@@ -43,6 +45,8 @@ from avro_data_contracts.streaming.views.projection import ViewSink
 from avro_data_contracts.streaming.views.state import States
 
 _BINARY = ("float", "double")
+#: Judges the rows that a decoded batch makes, and returns how many there are.
+_Judge = Callable[[DataFrame], tuple[int, Unlike]]
 
 
 @dataclass(frozen=True)
@@ -102,11 +106,6 @@ class ViewTables:
         self._checkpoints = Checkpoints(settings, contract)
         self._decoding = Decoding(Registry.from_settings(settings), contract)
         self._asked = Asked()
-        self._refused: dict[str, dict[Coordinates, set[int]]] = {}
-        for letter in dead_letters.read(settings, contract).letters:
-            if letter.origin is not None and (query := refusals.store_of(letter.reason)) is not None:
-                places = self._refused.setdefault(query, {})
-                places.setdefault((letter.origin.partition, letter.origin.offset), set()).add(letter.millis)
 
     def compare(self) -> Iterator[ViewTable]:
         """Compare each table.
@@ -139,9 +138,13 @@ class ViewTables:
             late=None if state is None else state.late,
             **_of_grouping(derived),
         )
+        # After the query's position: the letters of a batch are sent before it moves on.
+        refused = self._refused(sink.name)
 
-        def judge(batch: DataFrame) -> tuple[int, Unlike]:
-            decoded = self._decoded(batch, sink.name, appends=spec.appends)
+        def judge(decoded: DataFrame) -> tuple[int, Unlike]:
+            decoded = _without(timestamps.judged(decoded), sink.name, refused)
+            if spec.appends:
+                decoded = decoded.withColumn(rows.TOPIC_ID, F.lit(self._checkpoints.topic_id))
             made = sink.rows(decoded, state) if isinstance(sink, GroupSink) else sink.rows(decoded)
             with STORES[spec.kind].compared(self._settings, derived.whole(), spec, made) as found:
                 judged = unlike.of_groups if of_groups else unlike.of_events
@@ -172,25 +175,18 @@ class ViewTables:
         first, last = ({one: mark[at] for one, mark in marks.items()} for at in (0, 1))
         return _Progress(first, last, written, at_work)
 
-    def _in_any_time(
-        self, derived: Derived, progress: _Progress, judge: Callable[[DataFrame], tuple[int, Unlike]]
-    ) -> tuple[int, Unlike]:
+    def _in_any_time(self, derived: Derived, progress: _Progress, judge: _Judge) -> tuple[int, Unlike]:
         """Judge the events up to a query's position, also if Spark's Kafka source cannot read their timestamps."""
         name, first, ends = self._contract.topic, progress.first, progress.ends
         view = derived.view
         try:
             try:
                 batch = source.between(self._spark, self._settings, name, first, ends)
-                return judge(batch.withColumn("timestamp", strict.timestamp(self._spark)))
-            except failures.JAVA_ERRORS as error:
-                told = failures.of_java(failures.KAFKA, self._settings.kafka_bootstrap_servers, error)
-                if not isinstance(told, UnreadableTimestamp):
-                    raise told from None
-            ranges = {one: (first[one], end - 1) for one, end in ends.items() if end > first[one]}
-            try:
-                return judge(reduce(DataFrame.unionByName, pieces.read(self._spark, self._settings, name, ranges)))
-            except failures.JAVA_ERRORS as error:
-                raise failures.of_java(failures.KAFKA, self._settings.kafka_bootstrap_servers, error) from None
+                return self._decoded(batch.withColumn("timestamp", strict.timestamp(self._spark)), judge)
+            except UnreadableTimestamp:
+                ranges = {one: (first[one], end - 1) for one, end in ends.items() if end > first[one]}
+                frames = pieces.read(self._spark, self._settings, name, ranges)
+                return self._decoded(reduce(DataFrame.unionByName, frames), judge)
         except ComputationFailed as error:
             raise ConfigurationError(
                 f"view {view.name}: {error.what}, for an event of {name} that is no dead letter of the view",
@@ -199,21 +195,46 @@ class ViewTables:
                 fix="run the stream, which makes it a dead letter; or correct the SQL, e.g. with try_cast",
             ) from None
 
-    def _decoded(self, batch: DataFrame, query: str, *, appends: bool) -> DataFrame:
-        """Return the events of a view, without those that are its dead letters."""
-        if appends:
-            batch = batch.withColumn(rows.TOPIC_ID, F.lit(self._checkpoints.topic_id))
-        decoded = timestamps.judged(self._decoding.looked_up(batch, self._asked))
-        places = self._refused.get(query, {})
-        words = {place: ",".join(map(str, sorted(times))) for place, times in places.items()}
-        marked = refusals.marked(decoded, query, words)
-        if not words:
-            return marked
-        # The place alone is not enough: a topic that was created again has the same ones.
-        of_another = F.col("reason").eqNullSafe(refusals.reason(query)) & ~F.array_contains(
-            F.split("detail", ","), timestamps.millis(marked).cast("string")
-        )
-        return marked.withColumn("reason", F.when(~of_another, F.col("reason")))
+    def _decoded(self, batch: DataFrame, judge: _Judge) -> tuple[int, Unlike]:
+        """Judge a batch, decoded with the schemas that are known, or after looking up those that it names.
+
+        Raises ServiceError, as a sink does.
+        """
+        try:
+            if self._decoding.begun:
+                try:
+                    return judge(self._decoding.known(batch))
+                except failures.JAVA_ERRORS as error:
+                    if not isinstance(self._told(error), UnseenSchemaId):
+                        raise
+            return judge(self._decoding.looked_up(batch, self._asked))
+        except failures.JAVA_ERRORS as error:
+            raise self._told(error) from None
+
+    def _told(self, error: Py4JJavaError | CapturedException) -> ServiceError:
+        return failures.of_java(failures.KAFKA, self._settings.kafka_bootstrap_servers, error)
+
+    def _refused(self, query: str) -> dict[Coordinates, str]:
+        """Return the places of the events that are dead letters of a query, with their timestamps, ms."""
+        found: dict[Coordinates, set[int]] = {}
+        for letter in dead_letters.read(self._settings, self._contract).letters:
+            if letter.origin is not None and letter.reason == refusals.reason(query):
+                found.setdefault((letter.origin.partition, letter.origin.offset), set()).add(letter.millis)
+        return {place: ",".join(map(str, sorted(times))) for place, times in found.items()}
+
+
+def _without(decoded: DataFrame, query: str, refused: Mapping[Coordinates, str]) -> DataFrame:
+    """Reject the events that are dead letters of a query.
+
+    The place alone is not enough: a topic that was created again has the same ones.
+    """
+    if not refused:
+        return decoded
+    marked = refusals.marked(decoded, query, refused)
+    times = F.split("detail", ",")
+    is_ours = F.array_contains(times, timestamps.millis(marked).cast("string"))
+    of_another = F.col("reason").eqNullSafe(refusals.reason(query)) & ~is_ours
+    return marked.withColumn("reason", F.when(~of_another, F.col("reason")))
 
 
 def _of_grouping(derived: Derived) -> dict[str, Any]:
