@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from avro_data_contracts.contracts.catalog.view import View
@@ -42,6 +43,7 @@ WHERE gender <> 'UNKNOWN'
 GROUP BY window(kafka_timestamp, '10 seconds'), gender
 """
 _TYPES: Final = {"dob": T.DateType(), "registered_date": T.TimestampType()}
+_EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _POSITION: Final = (EVENT_TIMESTAMP, EVENT_PARTITION, EVENT_OFFSET)
 
 Row = dict[str, Any]
@@ -120,9 +122,12 @@ def _batch(spark: SparkSession, view: View, key: list[str]) -> dict[Key, Row]:
     made = f"max({EVENT_TIMESTAMP}) AS {EVENT_TIMESTAMP}, count(*) AS {EVENTS}" if of_groups else ", ".join(_POSITION)
     found: dict[Key, Row] = {}
     order = (EVENT_TIMESTAMP, *([] if of_groups else [EVENT_OFFSET]))
-    for one in spark.sql(view.sql.replace("SELECT ", f"SELECT {made}, ", 1)).collect():
-        # A timestamp of Spark comes as the local time of this machine, which is UTC.
-        row = {name: _in_utc(value) for name, value in one.asDict().items()}
+    made_rows = spark.sql(view.sql.replace("SELECT ", f"SELECT {made}, ", 1))
+    # PySpark has no timestamp on the first day of the year 1.
+    moments = {name for name, kind in made_rows.dtypes if kind == "timestamp"}
+    numbers = [F.unix_micros(name).alias(name) if name in moments else F.col(name) for name in made_rows.columns]
+    for one in made_rows.select(*numbers).collect():
+        row = {name: _moment(value) if name in moments else value for name, value in one.asDict().items()}
         at = tuple(comparable(row)[name] for name in key)
         if at not in found or [found[at][name] for name in order] < [row[name] for name in order]:
             found[at] = row
@@ -144,5 +149,5 @@ def _stored(pipeline: Pipeline, sink: SinkSpec, key: list[str]) -> dict[Key, Row
     return found
 
 
-def _in_utc(value: Any) -> Any:
-    return value.replace(tzinfo=dt.UTC) if isinstance(value, dt.datetime) else value
+def _moment(micros: int | None) -> dt.datetime | None:
+    return None if micros is None else _EPOCH + dt.timedelta(microseconds=micros)
