@@ -80,7 +80,8 @@ def registered(configured: Settings, name: str) -> tuple[Settings, Contract]:
 def copied(configured: Settings, name: str) -> Path:
     """Copy users_created under another name, beside the settings' checkpoints; returns its folder."""
     folder = configured.checkpoint_dir.parent / "schemas" / name
-    shutil.copytree(CLONE / "schemas" / "users_created", folder)
+    # Without its views: each of them would be another query.
+    shutil.copytree(CLONE / "schemas" / "users_created", folder, ignore=shutil.ignore_patterns("views"))
     contract: dict[str, Any] = yaml.safe_load((folder / "contract.yaml").read_text())
     contract["topic"], contract["dead_letter"]["topic"] = name, f"{name}.dlq"
     for sink in contract["sinks"].values():

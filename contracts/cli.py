@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from avro_data_contracts import extras
-from avro_data_contracts.contracts import edge, report
+from avro_data_contracts.contracts import edge, project, report
 from avro_data_contracts.contracts.catalog.choices import Compatibility
 from avro_data_contracts.contracts.catalog.findings import FailOn, Finding
 from avro_data_contracts.contracts.cli_export import export

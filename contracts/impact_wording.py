@@ -62,13 +62,16 @@ class ImpactWording:
         if not one.blocked_by:
             return ""
         table = one.blocked_by[0]
-        why = _pointer(*table.explanations(self.findings)) or f": {table.migration.refusals[0].why}"
-        return f"the stream does not start with the new contract: {table.kind} {table.table} cannot change{why}"
+        findings = table.explanations(self.findings)
+        why = _pointer(*findings) or f": {table.migration.refusals[0].why}"
+        what = f"view {table.view} is broken" if _broken(findings) else f"{table.kind} {table.table} cannot change"
+        return f"the stream does not start with the new contract: {what}{why}"
 
     def refusals(self, one: TableEffect) -> list[str]:
         """Why no statement brings the table here; a pointer where findings say so."""
         if one.migration.refusals and (findings := one.explanations(self.findings)):
-            return [f"no ALTER can do it{_pointer(*findings)}"]
+            what = f"its view {one.view} is broken" if _broken(findings) else "no ALTER can do it"
+            return [f"{what}{_pointer(*findings)}"]
         return [f"no ALTER can do it: {no.why}" for no in one.migration.refusals]
 
     def notes(self, one: TableEffect) -> list[str]:
@@ -169,6 +172,11 @@ class ImpactWording:
             return " (see above)"
         self._given.add(key)
         return f" (it was {one.old}, and is now {one.new})"
+
+
+def _broken(findings: Sequence[Finding]) -> bool:
+    """Whether a view no longer fits the schema: then nobody can say what becomes of its tables."""
+    return any(one.rule == "VIEW_BROKEN" for one in findings)
 
 
 def _pointer(*findings: Finding) -> str:

@@ -270,7 +270,11 @@ def _impact(out: Console, verdict: Verdict) -> None:
         if blocked := words.blocked(effect.spark):
             rows.append(("", f"[red]{_plain(blocked)}[/]"))
         rows += [("", line) for line in _some([_plain(line) for line in words.spark(effect.spark)])]
+    changed = {table.view for table in effect.tables if table.changes}
+    same = {table.view: None for table in effect.tables if table.view and table.view not in changed}
     for table in effect.tables:
+        if table.view in same:
+            continue
         lines = [f"{_plain(' '.join(statement.split()))};" for statement in table.migration.statements]
         lines += [f"[red]{_plain(refusal)}[/]" for refusal in words.refusals(table)]
         lines += [f"[dim]{_plain(note)}[/]" for note in words.notes(table)]
@@ -278,6 +282,8 @@ def _impact(out: Console, verdict: Verdict) -> None:
         lines = _some(lines)
         rows += [(STORES[table.kind].title, lines[0])]
         rows += [("", line) for line in lines[1:]]
+    if same:
+        rows.append(("views", _plain(f"{_listed(list(same))} {'do' if len(same) > 1 else 'does'} not change")))
     for who in effect.consumers:
         owner = f" ({_plain(who.owner)})" if who.owner else ""
         rows.append((_plain(who.name) + owner, f"[{_READS[who.reads]}]{who.reads}[/]: {_plain(words.consumer(who))}"))
@@ -286,6 +292,10 @@ def _impact(out: Console, verdict: Verdict) -> None:
     width = min(max(len(label) for label, _ in rows), 24)
     # In one call: a call of `rich` costs as much as ten lines.
     out.print("\n".join(f"  [bold]{label}[/]{' ' * (width - len(label))}  {line}" for label, line in rows))
+
+
+def _listed(names: list[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
 
 
 def _spark(effect: SparkEffect) -> str:

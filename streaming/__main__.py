@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from avro_data_contracts import extras
 
@@ -19,6 +21,11 @@ from avro_data_contracts.contracts.errors import EXIT_FINDINGS, EXIT_OK, EXIT_SE
 from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.streaming.dead_letters import command
 from avro_data_contracts.streaming.run.stopping import Stopping
+
+if TYPE_CHECKING:
+    from avro_data_contracts.contracts.catalog.contract import Contract
+    from avro_data_contracts.streaming.inspection.reconcile import Outcome
+    from avro_data_contracts.streaming.topic import Ranges
 
 #: The contract of a command that names none.
 _USUAL = ["users_created"]
@@ -120,19 +127,42 @@ def reconcile(
         typer.Option(metavar="FILE|-", help="Report of `python -m producers --json`; default: the whole topic."),
     ] = None,
     sample: Annotated[int, typer.Option(help="Also show this many of the newest rows of each store.")] = 0,
+    views: Annotated[
+        bool, typer.Option("--views/--no-views", help="Also compare the tables of views, with Spark.")
+    ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
 ) -> None:
-    """Compare a topic with what the stores hold, event by event; exit 1 when one is missing."""
+    """Compare a topic with what the stores hold, event by event; exit 1 when one is missing.
+
+    The rows of views are computed again from the topic, and compared value by value.
+    """
     from avro_data_contracts.streaming.inspection import reconcile, report, stored
 
     configured, name = context.obj
     wanted = loading.load(configured.contracts_dir).get(name)
     produced = reconcile.Produced.read(run) if run else None
-    outcome = reconcile.reconcile(configured, wanted, produced.ranges if produced else None)
+    ranges = produced.ranges if produced else None
+    outcome = reconcile.reconcile(configured, wanted, ranges)
+    if views and wanted.views:
+        outcome = _with_views(configured, wanted, ranges, outcome)
     report.outcome(wanted.name, outcome, produced, as_json=as_json)
-    for sink in wanted.sinks if sample and not as_json else ():
-        report.rows(sink, *stored.newest(configured, wanted, sink, sample))
+    for of, sink in stored.tables(wanted) if sample and not as_json else ():
+        report.rows(sink, *stored.newest(configured, of, sink, sample))
     raise typer.Exit(EXIT_OK if outcome.in_order(produced) else EXIT_FINDINGS)
+
+
+def _with_views(configured: Settings, contract: Contract, ranges: Ranges | None, outcome: Outcome) -> Outcome:
+    from avro_data_contracts.streaming.inspection.view_tables import ViewTables, left_out
+    from avro_data_contracts.streaming.spark import session
+
+    without = left_out(contract)
+    if len(without) == len(contract.views):
+        return replace(outcome, left_out=without)
+    # On this machine: a cluster may have no cores left beside the stream.
+    here = configured.model_copy(update={"spark_master": f"local[{os.cpu_count() or 1}]"})
+    with session.running(here) as spark:
+        compared = tuple(ViewTables(spark, here, contract, ranges).compare())
+    return replace(outcome, views=compared, left_out=without)
 
 
 @app.command()

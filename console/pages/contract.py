@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from avro_data_contracts.console.pages import fields
 from avro_data_contracts.console.pages.fields import FieldTable, Uses
@@ -14,9 +15,13 @@ from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.catalog.view import View
 from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.stores.known import STORES
+from avro_data_contracts.contracts.stores.position import POSITION
 from avro_data_contracts.contracts.stores.table import Table
 from avro_data_contracts.contracts.tables import layout, migrations
 from avro_data_contracts.contracts.tables.wording import told
+
+if TYPE_CHECKING:
+    from avro_data_contracts.contracts.views.analysis import Output
 
 
 @dataclass(frozen=True)
@@ -61,13 +66,19 @@ class RuleRow:
 
 @dataclass(frozen=True)
 class ViewColumn:
-    """A column of a view.  `paths`: the fields that flow into it."""
+    """A column of a view.
+
+    Attributes:
+        paths: the fields that flow into it.
+        position: what flows into it of where the event is, such as `kafka_timestamp`.
+    """
 
     name: str
     type: str
     nullable: bool
     sql: str
     paths: tuple[str, ...]
+    position: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -241,6 +252,12 @@ def _stored(contract: Contract, views: Iterable[ViewPage]) -> dict[str, tuple[st
     return {path: tuple(dict.fromkeys(words)) for path, words in found.items()}
 
 
+def _view_column(contract: Contract, one: Output) -> ViewColumn:
+    position = tuple(path for path in one.paths if path in POSITION and path not in contract.value.record.by_name)
+    paths = tuple(path for path in one.paths if path not in position)
+    return ViewColumn(one.name, one.spark, one.nullable, one.sql, paths, position)
+
+
 def _view(contract: Contract, view: View) -> ViewPage:
     from avro_data_contracts.contracts.tables import views  # loads sqlglot
     from avro_data_contracts.contracts.views.derived import derive
@@ -260,16 +277,7 @@ def _view(contract: Contract, view: View) -> ViewPage:
         sink = one.sink
         made.append(TablePage(STORES[sink.kind].title, sink.qualified, sink.key, _mode(sink.appends), statements))
     analysis = derived.analysis
-    columns = tuple(
-        ViewColumn(
-            one.name,
-            one.spark,
-            one.nullable,
-            one.sql,
-            (*one.paths, *map(".".join, one.references)),
-        )
-        for one in analysis.outputs
-    )
+    columns = tuple(_view_column(contract, one) for one in analysis.outputs)
     return ViewPage(
         view.name, view.spec.description, view.sql.strip("\n"), analysis.where, analysis.filtered, columns,
         tuple(made), problems,

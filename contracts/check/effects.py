@@ -208,6 +208,11 @@ class TableEffect:
     view: str = ""
 
     @property
+    def changes(self) -> bool:
+        """Whether there is anything to do, or to know."""
+        return bool(self.migration.statements or self.migration.refusals or self.migration.notes)
+
+    @property
     def abandoned(self) -> bool:
         """The new contract has no table in this store: this one stays, and nothing writes to it."""
         return any(note.kind is NoteKind.abandoned for note in self.migration.notes)

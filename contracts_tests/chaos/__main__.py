@@ -23,6 +23,7 @@ def main() -> int:
     parser.add_argument(
         "--contracts", type=int, default=1, help="contracts that the one process streams (default: %(default)s)"
     )
+    parser.add_argument("--no-views", action="store_true", help="stream the contracts without their views")
     parser.add_argument("--keep", action="store_true", help="keep the servers' data and logs even after a good run")
     arguments = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
@@ -38,6 +39,7 @@ def main() -> int:
             kills=arguments.kills,
             say=lambda line: print(line, flush=True),
             contracts=arguments.contracts,
+            with_views=not arguments.no_views,
         )
         print(table(outcome, time.monotonic() - begun))
         good = not outcome.problems
@@ -57,7 +59,7 @@ def table(outcome: Outcome, seconds: float) -> str:
     kills = ", ".join(f"{name} {outcome.kills[name]}" for name in TARGETS)
     lines = [("seed", outcome.seed, ""), ("kills", outcome.kills.total(), kills)]
     lines += [line for fate in outcome.fates for line in _lines(fate)]
-    told = [f"{name:<22} {number:>12}  {note}" for name, number, note in lines]
+    told = [f"{name:<34} {number:>12}  {note}" for name, number, note in lines]
     verdict = [f"PROBLEM  {problem}" for problem in outcome.problems] or ["nothing is lost, no row differs"]
     return "\n".join(["", *told, *verdict, f"{seconds / 60:.1f} minutes"])
 
@@ -70,6 +72,7 @@ def _lines(fate: Fate) -> list[tuple[str, int, str]]:
         ("distinct ids", found.keys, "of the good ones"),
         ("rows in Cassandra", found.cassandra, "= distinct ids, each as its last event has it"),
         ("rows in PostgreSQL", found.postgres, "likewise"),
+        *((f"  {table}", number, "= rows of its SQL as one batch") for table, number in fate.views.rows.items()),
         ("dead letters", found.dead, f"= bad; {found.letters - found.dead} of them twice"),
     ]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import random
 import signal
@@ -12,8 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from avro_data_contracts.contracts.catalog import queries
+from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.streaming.spark import session
+from contracts_tests.chaos import views
 from contracts_tests.chaos.stream import HALVES, Stream
-from contracts_tests.chaos.verdict import Verdict, judge
+from contracts_tests.chaos.verdict import Verdict, good_events, judge
+from contracts_tests.chaos.views import ViewVerdict
 from contracts_tests.chaos.writer import PER_SECOND, Place, Writer
 from contracts_tests.fixtures.pipeline import Pipeline, made, settings_for
 from contracts_tests.fixtures.stack import RunningStack
@@ -33,12 +37,14 @@ class Fate:
         pipeline: its contract, topics and tables.
         acknowledged: the records that Kafka accepted; see `Writer`.
         verdict: the state of topic and stores.
+        views: the state of the tables of its views.
     """
 
     pipeline: Pipeline
     acknowledged: dict[Place, bytes] = field(default_factory=dict)
     unacknowledged: int = 0
     verdict: Verdict = field(default_factory=Verdict)
+    views: ViewVerdict = field(default_factory=ViewVerdict)
 
 
 @dataclass
@@ -67,6 +73,7 @@ def run(
     say: Callable[[str], None],
     overlap: float = 0.3,
     contracts: int = 1,
+    with_views: bool = True,
 ) -> Outcome:
     """Kill the five targets in turn, `kills` times in all.
 
@@ -75,12 +82,15 @@ def run(
         folder: an empty folder for the contract, checkpoints and logs.
         overlap: the share of kills that come before the previous server is up again, 0 to 1.
         contracts: how many are streamed by the one process.
+        with_views: whether the contracts have views.
     """
     chance = random.Random(seed)
     configured = settings_for(stack, folder)
     pipelines = [made(configured, None, folder) for _ in range(contracts)]
     # Before the stream starts: this rewrites the files from which the stream makes its tables.
     versions = [_versions(pipeline) for pipeline in pipelines]
+    for pipeline in pipelines if with_views else ():
+        views.add(pipeline)
     stream = Stream(stack, pipelines[0], folder / "stream.log", every=contracts > 1)
     writers = [
         Writer(pipeline, ids, random.Random(seed + number), PER_SECOND / contracts)
@@ -98,6 +108,8 @@ def run(
         for what, code in (("SIGTERM", stream.stop(_STOPS_WITHIN_S)), ("--available-now", stream.finish())):
             if code != 0:
                 outcome.problems.append(f"the stream ended with {code} after {what}, not with 0; see {stream.log}")
+        if contracts == 1 and (done := stream.reconcile()).returncode != 0:
+            outcome.problems.append(f"reconcile ended with {done.returncode}: {done.stdout}{done.stderr}")
     finally:
         stream.close()
     outcome.problems += [f"the stream gave up by itself, exit {code}; see {stream.log}" for code in stream.gave_up]
@@ -107,7 +119,16 @@ def run(
         fate.verdict = judge(fate.pipeline, fate.acknowledged)
         of = f"{fate.pipeline.folder.name}: " if contracts > 1 else ""
         outcome.problems += [f"{of}{problem}" for problem in fate.verdict.problems]
+    if with_views:
+        outcome.problems += _problems_of_views(configured, outcome.fates)
     return outcome
+
+
+def _problems_of_views(configured: Settings, fates: list[Fate]) -> list[str]:
+    with session.running(configured) as spark:
+        for fate in fates:
+            fate.views = views.judge(spark, fate.pipeline, good_events(fate.pipeline))
+    return [problem for fate in fates for problem in fate.views.problems]
 
 
 def _versions(pipeline: Pipeline) -> list[int]:
@@ -181,11 +202,15 @@ class _Chaos:
         down.clear()
 
     def _progress(self) -> bool:
-        """Wait until each store has a new batch of each contract, and so the streams have recovered; return whether
-        they have in time."""
+        """Wait until each store has a new batch of each contract and view, and so the streams have recovered; return
+        whether they have in time."""
         before = self._stream.of_each()
         names = [fate.pipeline.folder.name for fate in self._outcome.fates]
-        wanted = list(itertools.product(names, ("cassandra", "postgres")))
+        wanted = [
+            (name, query)
+            for fate, name in zip(self._outcome.fates, names, strict=True)
+            for query, _ in queries.of(fate.pipeline.contract)
+        ]
         deadline = time.monotonic() + _PROGRESS_WITHIN_S
         while not all((found := self._stream.of_each())[one] > before[one] for one in wanted):
             if time.monotonic() > deadline:

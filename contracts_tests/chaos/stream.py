@@ -18,7 +18,7 @@ from contracts_tests.fixtures.pipeline import Pipeline
 from contracts_tests.fixtures.stack import RunningStack
 
 HALVES = ("both", "python", "java")
-_WRITTEN = re.compile(r'event="batch written" contract=(\w+) sink=(\w+)')
+_WRITTEN = re.compile(r'event="batch written" contract=(\w+) sink=([\w.]+)')
 
 
 class Stream:
@@ -55,14 +55,14 @@ class Stream:
         self._keeper.start()
 
     def written(self) -> Counter[str]:
-        """Return how many batches have been written so far, by store."""
+        """Return how many batches have been written so far, by query."""
         found: Counter[str] = Counter()
-        for (_, store), number in self.of_each().items():
-            found[store] += number
+        for (_, query), number in self.of_each().items():
+            found[query] += number
         return found
 
     def of_each(self) -> Counter[tuple[str, str]]:
-        """Return how many batches have been written so far, by contract and store."""
+        """Return how many batches have been written so far, by contract and query."""
         return Counter(_WRITTEN.findall(self.log.read_text(errors="replace")))
 
     def kill(self, half: str) -> int:
@@ -106,6 +106,11 @@ class Stream:
             return subprocess.run(
                 command, cwd=CLONE, env=self._environment, stdout=out, stderr=out, check=False
             ).returncode
+
+    def reconcile(self) -> subprocess.CompletedProcess[str]:
+        """Compare the topic with the stores, with `reconcile`."""
+        command = [*self._command, "reconcile"]
+        return subprocess.run(command, cwd=CLONE, env=self._environment, capture_output=True, text=True, check=False)
 
     def _start(self) -> subprocess.Popen[bytes]:
         with self.log.open("ab") as out:

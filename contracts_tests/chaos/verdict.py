@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -91,27 +91,41 @@ def place(message: Message) -> Place:
     return message.partition(), message.offset()
 
 
+def good_events(pipeline: Pipeline) -> Iterator[dict[str, Any]]:
+    """Yield the valid records of the topic, each with its position."""
+    name = pipeline.contract.topic
+    events = topic.read(pipeline.settings, name, topic.whole(pipeline.settings, name))
+    return (record for _, record in _decoded(pipeline, events) if record is not None)
+
+
 def _split(
     pipeline: Pipeline, events: Iterable[Message]
 ) -> tuple[dict[Place, tuple[bytes | None, bytes | None, int]], dict[str, dict[str, Any]]]:
     """Return the bad events by place, and the row that each id's last event makes."""
     bad: dict[Place, tuple[bytes | None, bytes | None, int]] = {}
     newest: dict[str, tuple[tuple[int, int], dict[str, Any]]] = {}
+    for event, record in _decoded(pipeline, events):
+        if record is None:
+            bad[place(event)] = (event.key(), event.value(), event.timestamp()[1])
+            continue
+        at = (event.timestamp()[1], event.offset())
+        if record["id"] not in newest or newest[record["id"]][0] < at:
+            newest[record["id"]] = (at, record)
+    return bad, {key: comparable(row) for key, (_, row) in newest.items()}
+
+
+def _decoded(pipeline: Pipeline, events: Iterable[Message]) -> Iterator[tuple[Message, dict[str, Any] | None]]:
+    """Yield each event with its record and position; None: it is bad."""
     reader = fastavro.parse_schema(json.loads(pipeline.contract.value.schema_text))
     known = Known(parse(json.loads(pipeline.contract.value.schema_text)))
     writers: dict[int, Any] = {}
     for event in events:
-        millis = event.timestamp()[1]
         record = _decode(pipeline, event.value(), known, writers, reader)
-        if record is None:
-            bad[place(event)] = (event.key(), event.value(), millis)
-            continue
-        at = (millis, event.offset())
-        if record["id"] not in newest or newest[record["id"]][0] < at:
-            moment = dt.datetime.fromtimestamp(0, dt.UTC) + dt.timedelta(milliseconds=millis)
-            position = {"kafka_timestamp": moment, "kafka_partition": event.partition(), "kafka_offset": at[1]}
-            newest[record["id"]] = (at, {**record, **position})
-    return bad, {key: comparable(row) for key, (_, row) in newest.items()}
+        if record is not None:
+            moment = dt.datetime.fromtimestamp(0, dt.UTC) + dt.timedelta(milliseconds=event.timestamp()[1])
+            position = {"kafka_timestamp": moment, "kafka_partition": event.partition()}
+            record = {**record, **position, "kafka_offset": event.offset()}
+        yield event, record
 
 
 def _decode(

@@ -21,6 +21,7 @@ from contracts_tests.fuzz.writing import Values, joined, write
 
 PER_SECOND = 60
 _UPDATES, _BAD = 0.25, 0.06
+_COUNTRIES = ("Chile", "Kenya", "Norway", "")
 # Longer than any server stays down: every record is acknowledged eventually, in order.
 _DELIVERY_TIMEOUT_MS = 240_000
 
@@ -118,7 +119,7 @@ class Writer(threading.Thread):
             "first_name": f"First {serial}",
             "last_name": f"Last {serial}",
             "gender": chance.choice(("UNKNOWN", "FEMALE", "MALE")),
-            "address": f"{serial} Main Street",
+            "address": f"{serial} Main Street, {chance.choice(_COUNTRIES)}",
             "post_code": chance.choice((None, f"{serial:05}")),
             "email": f"{serial}@example.com",
             "username": chance.choice((None, f"user{serial}")),

@@ -35,7 +35,7 @@ def airflow(private: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> 
     """Airflow on the test servers, with contracts that have their own topics and tables."""
     folder = tmp_path_factory.mktemp("airflow")
     for name in ("users_created", "contacts_created"):
-        copy_of_users(folder / "schemas", name)
+        copy_of_users(folder / "schemas", name, views=name == "users_created")
         file = folder / "schemas" / name / "contract.yaml"
         contract = yaml.safe_load(file.read_text())
         contract["topic"] = f"airflow_{name}"
@@ -109,7 +109,11 @@ def test_daily_run_produces_stores_and_reconciles(green: Run, users: Pipeline) -
     assert last["contract_gate"].startswith("fine: no findings in 2 contracts, compared with the registry")
     assert re.search("^(no changes|[0-9]+ done)", last["register_schemas"])
     assert json.loads(last["stream_data_from_api"])["fetched"] == USERS
-    assert f"cassandra={USERS} postgres={USERS} rejected={len(BAD)}" in last["stream_into_stores"]
+    assert f"cassandra={USERS} postgres={USERS} user_profiles.postgres={USERS} " in last["stream_into_stores"]
+    assert last["stream_into_stores"].endswith(f"rejected={len(BAD)}")
+    of_views = [line for line in green.log("reconcile") if "rows of users_by_hour" in line]
+    assert len(of_views) == 2
+    assert all("= as its SQL makes them" in line for line in of_views)
     rows_ = f"{USERS:,} in Cassandra, {USERS:,} in PostgreSQL"
     assert last["reconcile"] == f"reconciled: {USERS:,} events; rows: {rows_}; 0 dead-lettered"
     assert rows(users.cassandra_rows()) == rows(users.postgres_rows())

@@ -31,6 +31,8 @@ def test_nothing_is_lost_when_every_process_is_killed_once(private: RunningStack
     assert found.cassandra == found.postgres == found.keys > 0
     assert found.dead == found.bad > 0
     assert found.produced >= len(fate.acknowledged) > 0
+    assert len(fate.views.rows) == 6
+    assert min(fate.views.rows.values()) > 0
 
     # The verdict detects differences and losses.
     pipeline = fate.pipeline
@@ -52,7 +54,9 @@ def test_nothing_is_lost_when_every_process_is_killed_once(private: RunningStack
 def test_nothing_of_three_contracts_in_one_process_is_lost(private: RunningStack, tmp_path: Path) -> None:
     said: list[str] = []
 
-    outcome = run(private, tmp_path, seed=SEED, kills=len(TARGETS), say=said.append, overlap=0.7, contracts=3)
+    outcome = run(
+        private, tmp_path, seed=SEED, kills=len(TARGETS), say=said.append, overlap=0.7, contracts=3, with_views=False
+    )
 
     assert outcome.problems == [], "\n".join(said)
     assert all(outcome.kills[name] == 1 for name in TARGETS)

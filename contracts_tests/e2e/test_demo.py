@@ -27,6 +27,10 @@ def test_demo_reconciles_and_a_deleted_row_fails_reconcile(private: RunningStack
     demo = run("make", "demo", f"VENV={sys.prefix}", "ARGS=--count 300")
     assert demo.returncode == 0, demo.stdout + demo.stderr
     assert "reconciled" in demo.stdout
+    shown = demo.stdout.partition("Reconciliation")[2]
+    for table in ("user_profiles", "users_by_hour", "users_for_analysts"):
+        assert f"PostgreSQL public.{table}" in shown
+    assert "Cassandra spark_streams.users_by_hour" in shown
     report = private.root / "demo.json"
     told = json.loads(report.read_text())
     assert (told["fetched"], told["produced"] + told["refused"]["total"]) == (300, 300)
@@ -35,5 +39,8 @@ def test_demo_reconciles_and_a_deleted_row_fails_reconcile(private: RunningStack
     with psycopg.connect(private.exports["POSTGRES_DSN"]) as connection:
         table = "created_users"
         assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (told["produced"],)
+        assert connection.execute("SELECT sum(events) FROM users_by_hour").fetchone() == (told["produced"],)
+        for view in ("user_profiles", "users_for_analysts"):
+            assert connection.execute(f"SELECT count(*) FROM {view}").fetchone() == (told["produced"],)
         connection.execute(f"DELETE FROM {table} WHERE id = (SELECT id FROM {table} LIMIT 1)")
-    assert run(*reconcile).returncode == 1
+    assert run(*reconcile, "--no-views").returncode == 1

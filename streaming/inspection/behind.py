@@ -40,3 +40,12 @@ def unwritten(missing: Iterable[Position], written: Mapping[int, int] | None, ra
         first, last = ranges[partition]
         found[partition] = (max(first, written.get(partition, 0)), last)
     return found
+
+
+def at_work(checkpoint: Path) -> bool:
+    """Return whether a batch of the query has begun, and is not finished: rows of it may be there already."""
+    begun, ended = (
+        max((int(file.name) for file in (checkpoint / folder).glob("[0-9]*")), default=-1)
+        for folder in ("offsets", "commits")
+    )
+    return begun > ended

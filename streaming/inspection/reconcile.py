@@ -40,6 +40,7 @@ from avro_data_contracts.streaming.decode.writer_schemas import Writer, Writers
 from avro_data_contracts.streaming.inspection import behind, stored
 from avro_data_contracts.streaming.inspection.hidden import Hidden
 from avro_data_contracts.streaming.inspection.stored import Position
+from avro_data_contracts.streaming.inspection.view_table import ViewTable
 from avro_data_contracts.streaming.run import gaps
 from avro_data_contracts.streaming.run.checkpoints import Checkpoints
 from avro_data_contracts.streaming.sinks import refusals
@@ -133,6 +134,8 @@ class Outcome:
         skipped: number of records that concern another contract of the topic.
         lost: store -> records that Kafka deleted before the store read them, accepted by `--accept-loss`; they are
             no longer in a range.
+        views: the tables of views.
+        left_out: view -> why its tables were not compared.
     """
 
     events: int
@@ -141,6 +144,8 @@ class Outcome:
     stores: Mapping[str, Stored]
     lost: Mapping[str, int] = field(default_factory=dict)
     skipped: int = 0
+    views: tuple[ViewTable, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     def dead_for(self, store: str) -> int:
         """Count the records that the store should not have: rejected for all stores, or refused by this one."""
@@ -149,9 +154,12 @@ class Outcome:
         )
 
     def in_order(self, produced: Produced | None = None) -> bool:
-        """Return whether the numbers agree: fetched = produced + refused, produced = events, all stored or dead."""
-        stores = self.stores.values()
-        return self.agrees(produced) and not any(store.missing or store.otherwise for store in stores)
+        """Return whether the numbers agree: fetched = produced + refused, produced = events, all stored or dead.
+
+        The tables of views have the rows that their SQL makes.
+        """
+        own = self.agrees(produced) and not any(store.missing or store.otherwise for store in self.stores.values())
+        return own and all(view.in_order for view in self.views)
 
     def agrees(self, produced: Produced | None) -> bool:
         """Return whether the topic has what the producer reports."""
@@ -163,8 +171,10 @@ class Outcome:
     @property
     def lags(self) -> bool:
         """Whether events are missing, and all of them wait for the stream."""
-        stores = self.stores.values()
-        return any(store.missing for store in stores) and not any(store.lost or store.otherwise for store in stores)
+        stores, views = self.stores.values(), self.views
+        waits = any(store.missing for store in stores) or any(view.unwritten for view in views)
+        wrong = any(store.lost or store.otherwise for store in stores) or any(view.findings for view in views)
+        return waits and not wrong
 
 
 def reconcile(settings: Settings, contract: Contract, ranges: Ranges | None = None) -> Outcome:

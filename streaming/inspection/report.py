@@ -55,7 +55,21 @@ def outcome(contract: str, found: Outcome, produced: Produced | None, *, as_json
             words = f"{store.otherwise:,} rows in {STORES[name].title} have other values in masked columns"
             out.print(f"[red]masked otherwise[/]: {words} than the masks of the contract give")
             out.print(f"  fix: write them again: python -m streaming rewrite {escape(contract)}", soft_wrap=True)
-    if any(store.unwritten for store in found.stores.values()):
+    for view in found.views:
+        where = f"{view.view} in {STORES[view.store].title}"
+        for words in view.named:
+            out.print(f"[red]differs[/]: {where}: {escape(words)}", soft_wrap=True)
+        if view.unwritten:
+            words = f"the stream has not written {_offsets(view.unwritten)} to {where} yet"
+            out.print(f"[red]waiting[/]: {words}", soft_wrap=True)
+    for name, why in found.left_out.items():
+        out.print(f"[yellow]not compared[/]: the view {escape(name)}: {why}", soft_wrap=True)
+    if wrong := sorted({view.view for view in found.views if view.findings}):
+        command = f"python -m streaming --contract {contract} views rebuild {wrong[0]}"
+        words = "rows of a view stay as they were when its SQL changes; to make them again:"
+        out.print(f"  fix: {words} {escape(command)}", soft_wrap=True)
+    waiting = (*(store.unwritten for store in found.stores.values()), *(view.unwritten for view in found.views))
+    if any(waiting):
         command = f"python -m streaming --contract {contract} --available-now"
         out.print(f"  fix: wait for the stream that runs, or start it: {escape(command)}", soft_wrap=True)
     rows = ", ".join(f"{store.rows:,} in {STORES[name].title}" for name, store in found.stores.items())
@@ -115,12 +129,19 @@ def _lines(found: Outcome, produced: Produced | None) -> list[tuple[str, int, st
             lines.append((f"  rows in {title} with their newest event", store.rows, _short(store)))
         else:
             lines.append((f"  rows in {title}", store.rows, _note(found, name, store)))
+    for view in found.views:
+        note = ", ".join(["= as its SQL makes them" if not view.findings else "of its SQL", *view.notes()])
+        lines.append((f"  rows of {view.view} in {STORES[view.store].title}", view.rows, note))
     lines.append(("  dead-lettered by the stream", dead, _reasons(found.dead_lettered)))
     for name, number in found.lost.items():
-        lines.append(
-            (f"lost to {STORES[name].title}", number, "deleted by Kafka before they were read; --accept-loss")
-        )
+        lines.append((f"lost to {_title(name)}", number, "deleted by Kafka before they were read; --accept-loss"))
     return lines
+
+
+def _title(query: str) -> str:
+    """Name what a query writes: a store, or a view in a store."""
+    view, _, store = query.rpartition(".")
+    return f"{view} in {STORES[store].title}" if view else STORES[store].title
 
 
 def _note(found: Outcome, name: str, store: Stored) -> str:

@@ -54,6 +54,17 @@ def comparable(value: Any) -> Any:
     return value
 
 
+def tables(contract: Contract) -> list[tuple[Contract, SinkSpec]]:
+    """Return each table of a contract, and of its views, with the contract that its rows are of."""
+    found = [(contract, sink) for sink in contract.sinks]
+    if contract.views:
+        from avro_data_contracts.contracts.views.derived import derive  # loads sqlglot
+
+        of_views = (derive(contract, view).whole() for view in contract.views)
+        found += [(one, sink) for one in of_views for sink in one.sinks]
+    return found
+
+
 def newest(
     settings: Settings, contract: Contract, sink: SinkSpec, count: int
 ) -> tuple[list[str], list[tuple[Any, ...]]]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+
 from pyspark.sql import DataFrame, SparkSession
 
 from avro_data_contracts.contracts.registry import kafka
@@ -36,6 +39,22 @@ def stream(spark: SparkSession, settings: Settings, topic: str, *, max_per_batch
 def whole(spark: SparkSession, settings: Settings, topic: str) -> DataFrame:
     """Return everything that is in the topic now, with the same columns, as a batch."""
     return spark.read.format("kafka").options(**_options(settings, topic)).load()
+
+
+def between(
+    spark: SparkSession, settings: Settings, topic: str, first: Mapping[int, int], ends: Mapping[int, int]
+) -> DataFrame:
+    """Return some of the topic, with the same columns, as a batch.
+
+    Args:
+        first, ends: each partition of the topic -> its first offset, and the one after its last.
+    """
+    options = {
+        **_options(settings, topic),
+        "startingOffsets": json.dumps({topic: {str(one): offset for one, offset in first.items()}}),
+        "endingOffsets": json.dumps({topic: {str(one): offset for one, offset in ends.items()}}),
+    }
+    return spark.read.format("kafka").options(**options).load()
 
 
 def _options(settings: Settings, topic: str) -> dict[str, str]:

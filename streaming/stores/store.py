@@ -8,14 +8,19 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, ClassVar
+
+from pyspark.sql import DataFrame
 
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.streaming.sinks.sink import Sink
 
 Key = tuple[Any, ...]
+#: A row: column -> its value as text, alike for equal values of one store.  `EVENT_TIMESTAMP` is ms since the epoch.
+Cells = Mapping[str, str | None]
 #: How long counting a table's rows may take, seconds: a store reads the whole table to count.
 COUNT_FOR_S = 2.0
 
@@ -26,6 +31,19 @@ class Rows:
 
     number: int
     exact: bool
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The rows that a table should have, beside those that it has.
+
+    Attributes:
+        rows: number of those that it should have.
+        unlike: the rows that differ, each as it should be and as it is; None where there is none.
+    """
+
+    rows: int
+    unlike: Iterator[tuple[Cells | None, Cells | None]]
 
 
 class Store(ABC):
@@ -87,6 +105,18 @@ class Store(ABC):
 
         Raises:
             ServiceError: the server does not answer.
+        """
+
+    @abstractmethod
+    def compared(
+        self, settings: Settings, contract: Contract, spec: Any, decoded: DataFrame
+    ) -> AbstractContextManager[Comparison]:
+        """Compare the rows of a decoded batch, the newest of each key, with a whole table; one that is not there is
+        empty.  Neither is held in memory.
+
+        Raises:
+            ServiceError: the server does not answer.
+            Py4JJavaError: Spark cannot compute the batch.
         """
 
     @abstractmethod

@@ -97,6 +97,25 @@ class GroupSink(Outer):
         if not states.begun() and STORES[self.spec.kind].rows(self._settings, self.spec, [EVENTS], 1):
             raise states.with_rows(self.spec.qualified)
 
+    def rows(self, decoded: DataFrame, state: State | None) -> DataFrame:
+        """Return the rows of one batch alone, in the form of a decoded batch.
+
+        Args:
+            state: that of the query.  A session has a row once it is closed; None: the events of the batch say which
+                are.
+        """
+        parts = (
+            self._parts(self._events, decoded, None).where(~F.col(names.TIMELESS)).drop(names.TIMELESS, names.LATE)
+        )
+        merged = self._merged(parts, _types(parts))
+        if self._grouping.window.is_session:
+            if state is None:
+                newest = parts.agg(F.max(_micros(names.TIME)).alias("newest")).head()
+                assert newest is not None
+                state = State(self._grouping.identity, newest_us=newest.newest)
+            merged = merged.where(self._closed(state))
+        return self._rows(merged)
+
     def write(self, decoded: DataFrame) -> Counts:
         raise RuntimeError("its state goes on from that of the batch before: see of_batch")
 

@@ -70,6 +70,10 @@ class ViewSink(Outer):
             raise told
         raise RowsRefused(self.name, refused)
 
+    def rows(self, decoded: DataFrame) -> DataFrame:
+        """Return what the SQL makes of a decoded batch, in the same form; it joins nothing."""
+        return self._rows(self._events, decoded)
+
     def _rows(self, events: Events, decoded: DataFrame) -> DataFrame:
         """Return the batch with the view's record in place of the contract's, without what the view leaves out."""
         computed = self._computed(events, decoded)

@@ -208,12 +208,17 @@ def test_view_has_its_columns_with_the_fields_they_come_from() -> None:
         "orders/contract.yaml": yaml.safe_dump({**HEAD, "key": None, "value": "value.avsc"}),
         "orders/value.avsc": json.dumps({"type": "record", "name": "Order", "namespace": "shop", "fields": [
             {"name": "id", "type": "string"}, {"name": "amount", "type": "long"}]}),
-        "orders/views/big.sql": f"{header}SELECT id, amount * 2 AS twice FROM orders WHERE amount > 10\n",
+        "orders/views/big.sql": f"{header}SELECT id, amount * 2 AS twice, kafka_offset > id AS later "
+        "FROM orders WHERE amount > 10\n",
     }  # fmt: skip
     page = contract_page.of(loading.from_files(files, "schemas").get("orders"))
     [view] = page.views
     assert view.problems == ()
-    assert [(one.name, one.paths) for one in view.columns] == [("id", ("id",)), ("twice", ("amount",))]
+    assert [(one.name, one.paths, one.position) for one in view.columns] == [
+        ("id", ("id",), ()),
+        ("twice", ("amount",), ()),
+        ("later", ("id",), ("kafka_offset",)),
+    ]
     assert view.filtered == ("amount",)
     assert 'CREATE TABLE IF NOT EXISTS "public"."of_view"' in view.tables[0].ddl[-1]
     rows = {row.path: row.stored for row in page.value.rows}

@@ -103,6 +103,10 @@ def test_contracts_of_this_repository_are_valid_entities() -> None:
         "postgres.public.placed_orders": ("postgres-table", ["resource:orders_placed"]),
         "cassandra.spark_streams.created_users": ("cassandra-table", ["resource:users_created"]),
         "postgres.public.created_users": ("postgres-table", ["resource:users_created"]),
+        "cassandra.spark_streams.users_by_hour": ("cassandra-table", ["resource:users_created"]),
+        "postgres.public.users_by_hour": ("postgres-table", ["resource:users_created"]),
+        "postgres.public.user_profiles": ("postgres-table", ["resource:users_created"]),
+        "postgres.public.users_for_analysts": ("postgres-table", ["resource:users_created"]),
     }
 
 
@@ -200,4 +204,4 @@ def test_command_prints_the_entities() -> None:
     [api, *resources] = yaml.safe_load_all(done.stdout)
     assert api["metadata"]["links"][0]["url"].endswith("/blob/main/schemas/users_created/contract.yaml")
     assert "kafka:9092" in api["spec"]["definition"]
-    assert len(resources) == 4
+    assert len(resources) == 8

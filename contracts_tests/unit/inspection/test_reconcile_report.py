@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from avro_data_contracts.streaming.inspection import behind, report
 from avro_data_contracts.streaming.inspection.reconcile import Outcome, Produced, Stored
 from avro_data_contracts.streaming.inspection.stored import Position
+from avro_data_contracts.streaming.inspection.view_table import ViewTable
 
 RANGES = {0: (0, 992), 1: (5, 7)}
 COMMAND = "python -m streaming --contract penguins --available-now"
@@ -138,6 +140,69 @@ def test_everything_stored_reads_as_before(shown: Shown) -> None:
     said = shown(found).splitlines()
     assert said[-1] == "reconciled: 993 events; rows: 993 in Cassandra; 0 dead-lettered"
     assert not any("waiting" in line or "fix:" in line or "newest" in line for line in said)
+
+
+def of_view(**changes: object) -> ViewTable:
+    """A table of a view that is in order, with changes."""
+    found = ViewTable("by_hour", "cassandra", "shop.by_hour", 24, {}, {}, (), 0, 0, {})
+    return replace(found, **changes)  # type: ignore[arg-type]
+
+
+def with_views(*views: ViewTable) -> Outcome:
+    return replace(outcome({"cassandra": Stored(993, 993, 0, ())}), views=views)
+
+
+def test_views_in_order_have_a_line_each(shown: Shown) -> None:
+    found = with_views(of_view(unlike={"late": 2}, late=3, short=3), of_view(store="postgres"))
+    assert found.in_order()
+    said = shown(found)
+    words = "= as its SQL makes them, 2 without events that came late: 3 of 3 late events"
+    assert f"rows of by_hour in Cassandra  │      24 │ {words} " in said
+    assert "rows of by_hour in PostgreSQL │      24 │ = as its SQL makes them  " in said
+    assert said.splitlines()[-1] == "reconciled: 993 events; rows: 993 in Cassandra; 0 dead-lettered"
+
+
+def test_view_that_differs_is_named_with_the_command_that_makes_it_again(shown: Shown) -> None:
+    unlike = {"differs": 2, "unknown": 1, "newer": 4}
+    found = with_views(of_view(unlike=unlike, columns={"n": 2, "mean": 1}, named=("the row of the group …",)))
+    assert not found.in_order()
+    assert not found.lags
+    said = shown(found).splitlines()
+    words = "of its SQL, 2 differ (mean, n), 1 more that no event makes, 4 newer, not compared"
+    assert any(words in line for line in said)
+    assert "differs: by_hour in Cassandra: the row of the group …" in said
+    assert any(line.endswith("python -m streaming --contract penguins views rebuild by_hour") for line in said)
+    assert said[-1].startswith("the numbers do not agree: ")
+
+
+def test_view_that_waits_for_the_stream_is_not_reconciled_yet(shown: Shown) -> None:
+    found = with_views(of_view(unwritten={0: (3, 9)}))
+    assert (found.in_order(), found.lags) == (False, True)
+    said = shown(found).splitlines()
+    assert "waiting: the stream has not written offsets 3 to 9 of partition 0 to by_hour in Cassandra yet" in said
+    assert any(line.endswith(COMMAND) for line in said)
+    assert said[-1].startswith("not reconciled yet: ")
+
+
+def test_json_has_the_views(shown: Shown) -> None:
+    told = json.loads(shown(with_views(of_view(unlike={"missing": 1}, short=2)), as_json=True))
+    [view] = told["views"]
+    assert (view["view"], view["store"], view["unlike"], view["short"]) == ("by_hour", "cassandra", {"missing": 1}, 2)
+
+
+def test_records_that_a_view_has_lost_are_told(shown: Shown) -> None:
+    found = replace(outcome({"cassandra": Stored(993, 993, 0, ())}), lost={"by_hour.postgres": 7, "cassandra": 2})
+    said = shown(found)
+    assert "lost to by_hour in PostgreSQL" in said
+    assert "lost to Cassandra" in said
+
+
+def test_batch_that_has_begun_may_have_written_rows(tmp_path: Path) -> None:
+    batches = ('{"t":{"0":100}}', '{"t":{"0":200}}')
+    assert not behind.at_work(tmp_path / "nothing")
+    assert not behind.at_work(checkpoint(tmp_path / "all", batches=batches, ended=2))
+    assert behind.at_work(checkpoint(tmp_path / "one", batches=batches, ended=1))
+    assert behind.at_work(checkpoint(tmp_path / "none", batches=batches, ended=0))
 
 
 def test_json_has_the_offsets_that_wait(shown: Shown) -> None:

@@ -94,6 +94,10 @@ def test_columns_of_the_tables_come_from_the_fields_of_the_topic() -> None:
     assert [(one["namespace"], one["name"]) for one in event["outputs"]] == [
         ("cassandra://node-1:19042", "spark_streams.created_users"),
         ("postgres://pg:5433", "shop.public.created_users"),
+        ("postgres://pg:5433", "shop.public.user_profiles"),
+        ("cassandra://node-1:19042", "spark_streams.users_by_hour"),
+        ("postgres://pg:5433", "shop.public.users_by_hour"),
+        ("postgres://pg:5433", "shop.public.users_for_analysts"),
         ("kafka://kafka-1:9092", "users_created.dlq"),
     ]
     [topic] = event["inputs"]

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,3 +147,41 @@ def test_known_findings_of_a_baseline_do_not_fail(repository: Repository) -> Non
     program = repository.temp / "contracts/bin/contracts"
     subprocess.run([program, *record], cwd=repository.folder, check=True, capture_output=True)
     assert repository.pull_request(schemas="events/avro", baseline="known.json").returncode == 0
+
+
+def test_renamed_field_breaks_the_views_of_users_at_their_lines(repository: Repository) -> None:
+    """The schemas of this project: a field of users_created is renamed, with an alias."""
+    users = repository.folder / "schemas" / "users_created"
+    shutil.copytree(CLONE / "schemas" / "users_created", users)
+    for arguments in (("add", "."), ("commit", "-qm", "users"), ("update-ref", "refs/remotes/origin/main", "HEAD")):
+        git(repository.folder, *arguments)
+    value = users / "value.avsc"
+    renamed = value.read_text().replace(
+        '"name": "registered_date",', '"name": "registered_at", "aliases": ["registered_date"],'
+    )
+    value.write_text(renamed)
+    done = repository.pull_request(schemas="schemas")
+    assert done.returncode == 1, done.stderr
+
+    def line_of(view: str) -> int:
+        lines = (users / "views" / f"{view}.sql").read_text().splitlines()
+        return next(number for number, line in enumerate(lines, 1) if "registered_date" in line)
+
+    broken = [row for row in repository.comment.splitlines() if row.startswith("| `VIEW_BROKEN`")]
+    assert len(broken) == 3
+    for view, row in zip(("user_profiles", "users_by_hour", "users_for_analysts"), broken, strict=True):
+        place = f"schemas/users_created/views/{view}.sql:{line_of(view)}"
+        assert f"`{place}:" in row
+        assert f"::error file=schemas/users_created/views/{view}.sql,line={line_of(view)}" in done.stdout
+        assert "the value has no field 'registered\\_date'" in row
+        assert "write registered\\_at" in row
+    assert "the stream does not start with the new contract: view user\\_profiles is broken" in repository.comment
+    assert "**its view users\\_by\\_hour is broken (see views.users\\_by\\_hour above)**" in repository.comment
+
+    # With the old name replaced in the views too, none is broken.
+    for file in (users / "views").iterdir():
+        file.write_text(file.read_text().replace("registered_date", "registered_at"))
+    repository.pull_request(schemas="schemas")
+    assert "VIEW_BROKEN" not in repository.comment
+    # A maximum of another field is another maximum.
+    assert "| `VIEW_REBUILD` | `schemas/users_created/views/users_by_hour.sql:9:1`" in repository.comment

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 from cassandra import InvalidRequest, OperationTimedOut, ReadTimeout
 from cassandra.cluster import Session
 from cassandra.concurrent import execute_concurrent_with_args
 from cassandra.util import Date, Time
+from pyspark.sql import DataFrame
 
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.contracts.stores.cassandra.spec import CassandraSpec
 from avro_data_contracts.contracts.stores.position import EVENT_OFFSET, EVENT_PARTITION, EVENT_TIMESTAMP
-from avro_data_contracts.streaming.stores.cassandra import existing, options
+from avro_data_contracts.contracts.tables import layout
+from avro_data_contracts.streaming.stores.cassandra import comparison, existing, options
 from avro_data_contracts.streaming.stores.cassandra.connection import connect
 from avro_data_contracts.streaming.stores.cassandra.sink import CassandraSink
-from avro_data_contracts.streaming.stores.store import COUNT_FOR_S, Key, Rows, Store
+from avro_data_contracts.streaming.stores.store import COUNT_FOR_S, Comparison, Key, Rows, Store
 
 # Partitions in one request.
 _SLICE = 100
@@ -94,6 +97,12 @@ class Cassandra(Store):
                 )
                 found[spec.qualified] = Rows(sum(row.partitions_count for row in sizes), exact=False)
         return found
+
+    def compared(
+        self, settings: Settings, contract: Contract, spec: CassandraSpec, decoded: DataFrame
+    ) -> AbstractContextManager[Comparison]:
+        cells = self.sink(settings, contract, spec).cells(decoded)
+        return comparison.compared(settings, layout.of(contract, spec), cells)
 
     def empty(self, settings: Settings, spec: CassandraSpec) -> None:
         with connect(settings) as session:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import psycopg
 from psycopg import sql
+from pyspark.sql import DataFrame
 
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.contracts.stores.position import EVENT_OFFSET, EVENT_PARTITION, EVENT_TIMESTAMP
 from avro_data_contracts.contracts.stores.postgres.spec import PostgresSpec
-from avro_data_contracts.streaming.stores.postgres import existing
+from avro_data_contracts.contracts.tables import layout
+from avro_data_contracts.streaming.stores.postgres import comparison, existing
 from avro_data_contracts.streaming.stores.postgres.connection import address, connect
 from avro_data_contracts.streaming.stores.postgres.sink import PostgresSink
-from avro_data_contracts.streaming.stores.store import COUNT_FOR_S, Key, Rows, Store
+from avro_data_contracts.streaming.stores.store import COUNT_FOR_S, Comparison, Key, Rows, Store
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _TIME, _TIMESTAMP, _TIMESTAMPTZ = (psycopg.adapters.types[name].oid for name in ("time", "timestamp", "timestamptz"))
@@ -112,6 +115,12 @@ class Postgres(Store):
             found = connection.execute(query, kept).fetchone()
         assert found is not None
         return int(found[0])
+
+    def compared(
+        self, settings: Settings, contract: Contract, spec: PostgresSpec, decoded: DataFrame
+    ) -> AbstractContextManager[Comparison]:
+        cells = self.sink(settings, contract, spec).cells(decoded)
+        return comparison.compared(settings, layout.of(contract, spec), cells)
 
     def empty(self, settings: Settings, spec: PostgresSpec) -> None:
         with connect(settings, autocommit=True) as connection:
