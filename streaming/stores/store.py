@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 from avro_data_contracts.contracts.catalog.contract import Contract
@@ -33,9 +34,11 @@ class Store(ABC):
 
     Attributes:
         java_options: system properties that its drivers need in Spark's driver and executors.
+        java: class of its driver -> our Java source that needs it, compiled where Spark has the driver.
     """
 
     java_options: ClassVar[str] = ""
+    java: ClassVar[Mapping[str, Path]] = {}
 
     @abstractmethod
     def address(self, settings: Settings) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import psycopg
 from psycopg import sql
@@ -13,6 +13,7 @@ from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.contracts.stores.position import EVENT_OFFSET, EVENT_PARTITION, EVENT_TIMESTAMP
 from avro_data_contracts.contracts.stores.postgres.spec import PostgresSpec
+from avro_data_contracts.streaming.stores.postgres import copying
 from avro_data_contracts.streaming.stores.postgres.connection import address, connect
 from avro_data_contracts.streaming.stores.postgres.sink import PostgresSink
 from avro_data_contracts.streaming.stores.store import COUNT_FOR_S, Key, Rows, Store
@@ -28,6 +29,8 @@ SELECT sum(greatest(reltuples, 0))::bigint FROM pg_class WHERE oid = to_regclass
 
 class Postgres(Store):
     """PostgreSQL."""
+
+    java: ClassVar = {copying.DRIVER: copying.SOURCE}
 
     def address(self, settings: Settings) -> str:
         return address(settings)
