@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from pyspark.sql import SparkSession
 
 
-def install(spark: SparkSession, sources: Iterable[Path]) -> None:
+def install(spark: SparkSession, sources: Iterable[Path], of_drivers: Mapping[str, Path]) -> None:
     """Compile the classes, and send them to the executors.  Call it once for each session.
 
     Args:
         sources: Java without generics, because that is what the compiler reads.
+        of_drivers: a class that may be among Spark's jars -> the source that needs it.
     """
     jvm: Any = spark._jvm
     context: Any = spark.sparkContext
     loader = jvm.java.lang.Thread.currentThread().getContextClassLoader()
+    there = [one for name, one in of_drivers.items() if loader.getResource(f"{name.replace('.', '/')}.class")]
     jar = Path(context._temp_dir, "data-contracts.jar")
     with zipfile.ZipFile(jar, "w") as archive:
-        for source in sources:
+        for source in (*sources, *there):
             compiler = jvm.org.codehaus.janino.SimpleCompiler()
             compiler.setParentClassLoader(loader)
             compiler.cook(source.name, jvm.java.io.StringReader(source.read_text(encoding="utf-8")))

@@ -9,6 +9,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from avro_data_contracts.contracts.registry import kafka
 from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.streaming import offset_watch
 
 # How long the driver waits for an answer of the broker, and an executor for a record that exists, ms.  Short, because
 # a stream that is asked to stop waits for its open requests; requests without an answer are repeated.
@@ -33,7 +34,9 @@ def stream(spark: SparkSession, settings: Settings, topic: str, *, max_per_batch
         "fetchOffset.retryIntervalMs": "1000",
         "fetchOffset.numRetries": str(round(settings.stream_retry_for_s) + 60),
     }
-    return spark.readStream.format("kafka").options(**options).load()
+    # With an interval, batches start at its multiples, and not when records come.
+    source = "kafka" if settings.stream_interval else offset_watch.FORMAT
+    return spark.readStream.format(source).options(**options).load()
 
 
 def whole(spark: SparkSession, settings: Settings, topic: str) -> DataFrame:

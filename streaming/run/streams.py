@@ -18,12 +18,10 @@ import structlog
 from py4j.protocol import Py4JError
 from pyspark.sql import SparkSession
 
-from avro_data_contracts.contracts.catalog import queries
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.catalog.folder import Folder
 from avro_data_contracts.contracts.errors import ContractsError, ServiceError
 from avro_data_contracts.contracts.settings import Settings
-from avro_data_contracts.streaming.run import polling
 from avro_data_contracts.streaming.run.checkpoints import Checkpoints
 from avro_data_contracts.streaming.run.families import Families
 from avro_data_contracts.streaming.run.job import Job, prepare
@@ -182,8 +180,6 @@ class Streams:
         self._accept_loss = accept_loss
         self._streams: dict[str, Stream] = {}
         self._metrics: dict[str, Metrics] = {}
-        # Of all contracts that are wanted.
-        self._queries = 0
 
     def run(self, wanted: Mapping[str, Contract], files: Folder, stopping: Stopping) -> None:
         """Stream until everything is written (`available_now`), or until `stopping` is set.
@@ -253,7 +249,6 @@ class Streams:
 
     def _begin(self, wanted: Mapping[str, Contract]) -> None:
         """Begin some of the streams that are missing, in the order of their names."""
-        self._queries = sum(len(queries.of(one)) for one in wanted.values())
         free = AT_ONCE - sum(stream.begins for stream in self._streams.values())
         for name in sorted(wanted.keys() - self._streams.keys())[: max(0, free)]:
             if name not in self._metrics:
@@ -274,7 +269,6 @@ class Streams:
         def start(stopping: threading.Event, follow: Callable[[Job], None]) -> None:
             sinks = prepare(self._settings, contract, accept_loss=self._accept_loss)
             with Checkpoints(self._settings, contract).alone():
-                polling.share(self._spark, self._queries)
                 job = Job(self._spark, self._settings, contract, sinks, stopping, metrics)
                 follow(job)
                 job.run(available_now=self._available_now)

@@ -18,6 +18,7 @@ from pyspark.sql import SparkSession
 
 from avro_data_contracts.contracts.errors import ConfigurationError, ServiceError
 from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.streaming import offset_watch
 from avro_data_contracts.streaming.decode import compiled, strict
 from avro_data_contracts.streaming.sinks import masks, prepared
 from avro_data_contracts.streaming.spark import gateway, scratch
@@ -144,8 +145,7 @@ def start(settings: Settings) -> SparkSession:
         # them is compiled again for each batch.
         "spark.sql.codegen.cache.maxEntries": "2000",
         "spark.scheduler.mode": "FAIR",  # see `run.pools`
-        # Between two looks at a topic that has nothing new.  The default, 10 ms, took a quarter of a core for each
-        # contract that waits.  See `run.polling` for several contracts.
+        # Between two looks at a topic that has nothing new, with STREAM_INTERVAL.  Without it, see `offset_watch`.
         "spark.sql.streaming.pollingDelay": "200",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
@@ -182,7 +182,10 @@ def start(settings: Settings) -> SparkSession:
     for store in STORES.values():
         for name, value in store.spark_secrets(settings).items():
             spark.conf.set(name, value)
-    compiled.install(spark, [strict.SOURCE, prepared.SOURCE, masks.SOURCE])
+    of_drivers = {offset_watch.BASE: offset_watch.SOURCE}
+    for store in STORES.values():
+        of_drivers |= store.java
+    compiled.install(spark, [strict.SOURCE, prepared.SOURCE, masks.SOURCE], of_drivers)
     _look_up_once(spark._jvm, _LOOKED_UP)
     return spark
 

@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 from pyspark.sql import DataFrame
@@ -51,9 +52,11 @@ class Store(ABC):
 
     Attributes:
         java_options: system properties that its drivers need in Spark's driver and executors.
+        java: class of its driver -> our Java source that needs it, compiled where Spark has the driver.
     """
 
     java_options: ClassVar[str] = ""
+    java: ClassVar[Mapping[str, Path]] = {}
 
     @abstractmethod
     def address(self, settings: Settings) -> str:

@@ -32,14 +32,12 @@ from avro_data_contracts.streaming.sinks.counts import Counts, counted
 from avro_data_contracts.streaming.sinks.masks import Masks
 from avro_data_contracts.streaming.sinks.observed import Observed
 from avro_data_contracts.streaming.sinks.refusals import Coordinates, RowsRefused
-from avro_data_contracts.streaming.stores.postgres import cells, existing, partitions
+from avro_data_contracts.streaming.stores.postgres import cells, copying, existing, partitions
 from avro_data_contracts.streaming.stores.postgres.connection import address, connect, jdbc, kept, place
 from avro_data_contracts.streaming.stores.postgres.failures import SERVER, of_driver
 from avro_data_contracts.streaming.stores.postgres.partitions import Partitions
 
 _LOCK_TIMEOUT_S = 60
-# The JDBC driver keeps the rows of a request in memory, so large ones, by their record's size, go in small requests.
-_LARGE_BYTES, _ROWS_A_REQUEST, _LARGE_ROWS_A_REQUEST = 16_384, 5_000, 16
 # Most rows, and their characters or bytes, that are tried together when a batch has refused rows.
 _AT_ONCE, _SIZE_AT_ONCE = 500, 16_000_000
 # Format of an event's time, for PostgreSQL to parse.
@@ -146,15 +144,8 @@ class PostgresSink:
 
     def _load(self, decoded: DataFrame) -> Counts:
         try:
-            is_large = F.octet_length("value") > _LARGE_BYTES
-            large = F.count_if(is_large).alias("large")
-            loaded = Observed(
-                self._rows(counted(decoded).observe("sizes", large).where(~is_large | F.col("value").isNull()))
-            )
-            self._append(loaded.rows, _ROWS_A_REQUEST)
-            # Few batches have large rows, so these are read again, and not counted.
-            if loaded["sizes"]["large"]:
-                self._append(self._rows(decoded.where(is_large)), _LARGE_ROWS_A_REQUEST)
+            loaded = Observed(self._rows(counted(decoded)))
+            copying.load(loaded.rows, self._names()["staging"], self._url, self._properties)
             return Counts.of(loaded)
         except failures.JAVA_ERRORS as error:
             raise failures.of_java(SERVER, address(self._settings), error) from None
@@ -165,10 +156,6 @@ class PostgresSink:
         return rows.of(decoded, self._contract, self._table, cells.of, self._masks).withColumn(
             EVENT_TIMESTAMP, moment
         )
-
-    def _append(self, some: DataFrame, at_once: int) -> None:
-        properties = {**self._properties, "batchsize": str(at_once)}
-        some.write.jdbc(self._url, self._names()["staging"].as_string(), mode="append", properties=properties)
 
     def _apply(self, connection: psycopg.Connection) -> None:
         """Apply the loaded rows to the table, in one transaction unless they have very many partitions."""

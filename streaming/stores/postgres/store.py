@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, ClassVar
 
 import psycopg
 from psycopg import sql
@@ -16,7 +16,7 @@ from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.contracts.stores.position import EVENT_OFFSET, EVENT_PARTITION, EVENT_TIMESTAMP
 from avro_data_contracts.contracts.stores.postgres.spec import PostgresSpec
 from avro_data_contracts.contracts.tables import layout
-from avro_data_contracts.streaming.stores.postgres import comparison, existing
+from avro_data_contracts.streaming.stores.postgres import comparison, copying, existing
 from avro_data_contracts.streaming.stores.postgres.connection import address, connect
 from avro_data_contracts.streaming.stores.postgres.sink import PostgresSink
 from avro_data_contracts.streaming.stores.store import COUNT_FOR_S, Comparison, Key, Rows, Store
@@ -32,6 +32,8 @@ SELECT sum(greatest(reltuples, 0))::bigint FROM pg_class WHERE oid = to_regclass
 
 class Postgres(Store):
     """PostgreSQL."""
+
+    java: ClassVar = {copying.DRIVER: copying.SOURCE}
 
     def address(self, settings: Settings) -> str:
         return address(settings)
