@@ -319,7 +319,7 @@ def config(**settings: Any) -> Edit:
             (config(cleanup_policy="compact"), config()),
             "Kafka now keeps older records of a key; Kafka also deletes the newest",
         ),
-        ((lambda f: f.spec.update(dead_letter={"config": {}}),), "was unlimited, and is now Kafka's default"),
+        ((lambda f: f.spec.update(dead_letter={"config": {}}),), "was 2592000000 ms, and is now Kafka's default"),
         ((lambda f: f.spec.update(dead_letter={"partitions": 2}),), "number of partitions was 1, and is now 2"),
         ((lambda f: f.spec.update(dead_letter={"topic": "orders.dlq"}),), ""),
         (
