@@ -39,7 +39,7 @@ class Reconciled:
 def test_each_row_that_differs_is_named(stack: RunningStack, pipeline: Pipeline) -> None:
     schema_id = add_fields(pipeline)
     by_event, by_group = add_view(pipeline, OF_EVENTS), add_groups(pipeline, SQL, "g", "6 hours")
-    pipeline.send(*events(pipeline, schema_id, 300, 1))
+    pipeline.send(*events(pipeline, schema_id, 200, 1))
     pipeline.stream()
     pipeline.send(*events(pipeline, schema_id, 200, 2))
     waiting = Reconciled(stack, pipeline, 1)
