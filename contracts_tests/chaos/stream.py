@@ -108,9 +108,15 @@ class Stream:
             ).returncode
 
     def reconcile(self) -> subprocess.CompletedProcess[str]:
-        """Compare the topic with the stores, with `reconcile`."""
+        """Compare the topic with the stores, with `reconcile`.  A server that is too slow is asked again."""
         command = [*self._command, "reconcile"]
-        return subprocess.run(command, cwd=CLONE, env=self._environment, capture_output=True, text=True, check=False)
+        for _ in range(3):
+            done = subprocess.run(
+                command, cwd=CLONE, env=self._environment, capture_output=True, text=True, check=False
+            )
+            if done.returncode != 3:
+                break
+        return done
 
     def _start(self) -> subprocess.Popen[bytes]:
         with self.log.open("ab") as out:

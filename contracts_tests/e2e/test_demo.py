@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -36,6 +37,10 @@ def test_demo_reconciles_and_a_deleted_row_fails_reconcile(private: RunningStack
     assert (told["fetched"], told["produced"] + told["refused"]["total"]) == (300, 300)
 
     reconcile = (sys.executable, "-m", "streaming", "reconcile", "--run", str(report))
+    with_views = run(*reconcile)
+    assert with_views.returncode == 0, with_views.stdout + with_views.stderr
+    for table in ("user_profiles in PostgreSQL", "users_by_hour in Cassandra", "users_by_hour in PostgreSQL"):
+        assert re.search(rf"rows of {table} +│ +[0-9]+ │ = as its SQL makes them ", with_views.stdout)
     with psycopg.connect(private.exports["POSTGRES_DSN"]) as connection:
         table = "created_users"
         assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (told["produced"],)
