@@ -21,6 +21,7 @@ from avro_data_contracts.contracts.registry.register import Servers
 from avro_data_contracts.contracts.registry.topics import Topics
 from avro_data_contracts.contracts.settings import Settings
 from contracts_tests.fixtures.clone import CLONE
+from contracts_tests.fixtures.repository import Repository
 from contracts_tests.fixtures.stack import RunningStack
 
 NAMES = st.sampled_from(["a", "b", "c", "d"])
@@ -174,3 +175,19 @@ def test_url_of_another_service_is_an_error(environment: dict[str, str], stack: 
     done = contracts("plan", environment={**environment, "SCHEMA_REGISTRY_URL": source})
     assert done.returncode == 3
     assert "Traceback" not in done.stderr
+
+
+def test_error_of_lint_holds_a_new_schema_until_it_is_mended_or_meant(repository: Repository) -> None:
+    repository.registered().add_field(name="NotSnake", type="int", default=0)
+    name = f"{repository.topic}-value"
+    for command in ("plan", "register"):
+        held = repository.run(command)
+        told = " ".join((held.stdout + held.stderr).split())
+        assert held.returncode == 1, told
+        assert f"lint reports an error in the new schema of {name}: FIELD_CASE NotSnake" in told
+        assert repository.rest("GET", f"/subjects/{name}/versions") == [1]
+    meant = repository.run("register", "--no-lint")
+    assert meant.returncode == 0, meant.stdout + meant.stderr
+    assert repository.rest("GET", f"/subjects/{name}/versions") == [1, 2]
+    again = repository.run("register")
+    assert (again.returncode, "no changes" in again.stdout) == (0, True)
