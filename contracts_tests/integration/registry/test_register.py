@@ -178,13 +178,14 @@ def test_url_of_another_service_is_an_error(environment: dict[str, str], stack: 
 
 
 def test_error_of_lint_holds_a_new_schema_until_it_is_mended_or_meant(repository: Repository) -> None:
-    repository.registered().add_field(name="NotSnake", type="int", default=0)
+    enum = {"type": "enum", "name": "Kind", "symbols": ["A"]}
+    repository.registered().add_field(name="also", type=enum, default="A")
     name = f"{repository.topic}-value"
     for command in ("plan", "register"):
         held = repository.run(command)
         told = " ".join((held.stdout + held.stderr).split())
         assert held.returncode == 1, told
-        assert f"lint reports an error in the new schema of {name}: FIELD_CASE NotSnake" in told
+        assert f"lint reports an error in the new schema of {name}: ENUM_DEFAULT also" in told
         assert repository.rest("GET", f"/subjects/{name}/versions") == [1]
     meant = repository.run("register", "--no-lint")
     assert meant.returncode == 0, meant.stdout + meant.stderr
