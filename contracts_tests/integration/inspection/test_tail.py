@@ -154,10 +154,7 @@ def test_tag_of_any_version_masks_what_the_others_wrote(orders: Orders) -> None:
     renamed = {**PLACED, "fields": [PLACED["fields"][0], mail, PLACED["fields"][2]]}
     path = orders.schemas / "placed" / "value.avsc"
     path.write_text(json.dumps({**renamed, "namespace": json.loads(path.read_text())["namespace"]}))
-    refused = orders.run("contracts", "register")
-    assert refused.returncode == 1
-    assert "PII_TAG mail" in " ".join((refused.stdout + refused.stderr).split())
-    done = orders.run("contracts", "register", "--no-lint")
+    done = orders.run("contracts", "register")
     assert done.returncode == 0, done.stderr
     orders.send("placed", {"id": "o2", "mail": "c@d.e", "total": placed(2)["total"]})
     found = by_id(orders.tail("placed", "--from", "begin"))

@@ -191,7 +191,8 @@ def test_conflict_with_an_unnamed_contract_holds_up_the_named_one(few: Contracts
 
 def test_shared_type_is_registered_for_contracts_without_conflict(few: Contracts) -> None:
     shared = f"{few.prefix}.Shared"
-    few.one.save(few.one.folder / "shared.avsc", {"type": "enum", "name": shared, "symbols": ["A"]})
+    enum = {"type": "enum", "name": shared, "symbols": ["A"], "default": "A"}
+    few.one.save(few.one.folder / "shared.avsc", enum)
     few.write("c0", {"name": "s", "type": shared}, kafka={"partitions": 2})
     few.write("c1", {"name": "s", "type": shared})
     few.write("c2", dead_letter={"topic": few.topic("c0")})

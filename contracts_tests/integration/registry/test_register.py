@@ -22,6 +22,7 @@ from avro_data_contracts.contracts.registry.topics import Topics
 from avro_data_contracts.contracts.settings import Settings
 from contracts_tests.fixtures import examples
 from contracts_tests.fixtures.clone import CLONE
+from contracts_tests.fixtures.repository import Repository
 from contracts_tests.fixtures.stack import RunningStack
 
 NAMES = st.sampled_from(["a", "b", "c", "d"])
@@ -178,3 +179,20 @@ def test_url_of_another_service_is_an_error(environment: dict[str, str], stack: 
     done = contracts("plan", environment={**environment, "SCHEMA_REGISTRY_URL": source})
     assert done.returncode == 3
     assert "Traceback" not in done.stderr
+
+
+def test_error_of_lint_holds_a_new_schema_until_it_is_mended_or_meant(repository: Repository) -> None:
+    enum = {"type": "enum", "name": "Kind", "symbols": ["A"]}
+    repository.registered().add_field(name="also", type=enum, default="A")
+    name = f"{repository.topic}-value"
+    for command in ("plan", "register"):
+        held = repository.run(command)
+        told = " ".join((held.stdout + held.stderr).split())
+        assert held.returncode == 1, told
+        assert f"lint reports an error in the new schema of {name}: ENUM_DEFAULT also" in told
+        assert repository.rest("GET", f"/subjects/{name}/versions") == [1]
+    meant = repository.run("register", "--no-lint")
+    assert meant.returncode == 0, meant.stdout + meant.stderr
+    assert repository.rest("GET", f"/subjects/{name}/versions") == [1, 2]
+    again = repository.run("register")
+    assert (again.returncode, "no changes" in again.stdout) == (0, True)

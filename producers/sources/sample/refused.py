@@ -21,6 +21,7 @@ from avro_data_contracts.contracts.sample.chance import Chance
 from avro_data_contracts.contracts.sample.invalid import ALL, Invalid, Refusal
 from avro_data_contracts.contracts.sample.messages import WrittenWith
 from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.producers.dead_letter import Row
 from avro_data_contracts.producers.raw import Raw
 from avro_data_contracts.producers.sources.source import Item, Request
 
@@ -75,7 +76,9 @@ class RefusedSource:
     def _item(self, refusal: Refusal) -> Item:
         message = refusal.message
         if message is None:
-            return Item(refusal.shown, refusal.record)
+            # The letter of a record that is too large for one says so: the same seed makes it again.
+            shown = refusal.shown
+            return Item(Row(shown) if isinstance(shown, dict) else shown, refusal.record)
         if message.timestamp is not None:
             self._check_timestamps(message.timestamp)
         raw = Raw(message.framed(self._id_of), message.headers, message.timestamp or 0)
