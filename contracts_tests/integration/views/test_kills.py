@@ -17,12 +17,12 @@ from contracts_tests.fixtures.view_rows import (
 )
 
 
-def test_killed_stream_leaves_the_rows_of_the_sql(stack: RunningStack, pipeline: Pipeline, tmp_path: Path) -> None:
-    table = add_view(pipeline, SQL)
-    schema_id = pipeline.register()
-    stream_killed(stack, pipeline, tmp_path, schema_id, events)
-    pipeline.stream()
-    wanted = as_batch(pipeline, SQL)
-    found = stored(pipeline, table)
+def test_killed_stream_leaves_the_rows_of_the_sql(stack: RunningStack, lean: Pipeline, tmp_path: Path) -> None:
+    table = add_view(lean, SQL)
+    schema_id = lean.register()
+    stream_killed(stack, lean, tmp_path, schema_id, events)
+    lean.stream()
+    wanted = as_batch(lean, SQL)
+    found = stored(lean, table)
     assert found["postgres"] == wanted
     assert found["cassandra"] == {id_: expected_in_cassandra(row) for id_, row in wanted.items()}
