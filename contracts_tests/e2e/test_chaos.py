@@ -1,4 +1,7 @@
-"""A shorter `make chaos`: each of the five processes is killed once while a producer writes."""
+"""A shorter `make chaos`: each of the five processes is killed once while producers write.
+
+The stream is one process with three contracts; `make chaos`, each night, kills 25 times a stream of one with its views.
+"""
 
 from __future__ import annotations
 
@@ -22,19 +25,21 @@ def test_nothing_is_lost_when_every_process_is_killed_once(private: RunningStack
     said: list[str] = []
 
     # Each recovery takes half a minute, so several overlap.
-    outcome = run(private, tmp_path, seed=SEED, kills=len(TARGETS), say=said.append, overlap=0.7)
+    outcome = run(
+        private, tmp_path, seed=SEED, kills=len(TARGETS), say=said.append, overlap=0.7, contracts=3, with_views=False
+    )
 
     assert outcome.problems == [], "\n".join(said)
     assert all(outcome.kills[name] == 1 for name in TARGETS)
-    [fate] = outcome.fates
-    found = fate.verdict
-    assert found.cassandra == found.postgres == found.keys > 0
-    assert found.dead == found.bad > 0
-    assert found.produced >= len(fate.acknowledged) > 0
-    assert len(fate.views.rows) == 6
-    assert min(fate.views.rows.values()) > 0
+    assert len({fate.pipeline.folder.name for fate in outcome.fates}) == 3
+    for fate in outcome.fates:
+        found = fate.verdict
+        assert found.cassandra == found.postgres == found.keys > 0
+        assert found.dead == found.bad > 0
+        assert found.produced >= len(fate.acknowledged) > 0
 
     # The verdict detects differences and losses.
+    fate = outcome.fates[0]
     pipeline = fate.pipeline
     first, second = sorted(pipeline.postgres_rows())[:2]
     with postgres.connect(pipeline.settings) as connection:
@@ -48,21 +53,3 @@ def test_nothing_is_lost_when_every_process_is_killed_once(private: RunningStack
         f"1 not in Cassandra: {second}",
         f"1 in PostgreSQL, and not as its last event has it (phone): {first}",
     ]
-
-
-@pytest.mark.timeout(1500)
-def test_nothing_of_three_contracts_in_one_process_is_lost(private: RunningStack, tmp_path: Path) -> None:
-    said: list[str] = []
-
-    outcome = run(
-        private, tmp_path, seed=SEED, kills=len(TARGETS), say=said.append, overlap=0.7, contracts=3, with_views=False
-    )
-
-    assert outcome.problems == [], "\n".join(said)
-    assert all(outcome.kills[name] == 1 for name in TARGETS)
-    assert len({fate.pipeline.folder.name for fate in outcome.fates}) == 3
-    for fate in outcome.fates:
-        found = fate.verdict
-        assert found.cassandra == found.postgres == found.keys > 0
-        assert found.dead == found.bad > 0
-        assert found.produced >= len(fate.acknowledged) > 0

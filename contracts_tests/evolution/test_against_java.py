@@ -23,7 +23,6 @@ from avro_data_contracts.contracts.compat.resolution import (
     differences,
 )
 from avro_data_contracts.contracts.errors import InvalidSchema
-from contracts_tests.fixtures import examples
 
 # -- where Avro 1.11.4 (Spark's) differs from the registry's 1.12.1; everything else must agree -------------------
 
@@ -291,7 +290,7 @@ WITHIN = {"type": "record", "name": "B", "fields": [{"name": "f", "type": INNER}
 def test_generated_pairs_get_the_same_verdict_from_java(java: Any) -> None:
     seen = Counter()
 
-    @settings(max_examples=examples.of(500), deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
     @given(pairs())
     @example(({"type": "record", "name": "A", "fields": []}, {"type": "record", "name": "n.A", "fields": []}))
     @example(

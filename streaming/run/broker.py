@@ -21,8 +21,15 @@ from avro_data_contracts.streaming import failures
 
 log = structlog.get_logger("streaming")
 
-EVERY_S = 10.0
+_EVERY_S, _LEAST_S = 10.0, 0.5
+# Times that Kafka is asked, at least, before the stream gives up.
+_LOOKS = 30
 _ANSWERS_WITHIN_S = 5.0
+
+
+def every(retry_for_s: float) -> float:
+    """Return the seconds between two questions, for a stream that gives up after `retry_for_s` seconds."""
+    return max(_LEAST_S, min(_EVERY_S, retry_for_s / _LOOKS))
 
 
 class SameTopic:
@@ -57,7 +64,7 @@ class SameTopic:
 
 
 class Watch:
-    """Asks Kafka for one topic every `EVERY_S` seconds, and logs a warning each time that Kafka does not serve it.
+    """Asks Kafka for one topic every few seconds, and logs a warning each time that Kafka does not serve it.
 
     Use it in a `with` block; its thread runs that long.
     """
@@ -95,7 +102,8 @@ class Watch:
     def _run(self) -> None:
         servers = self._settings.kafka_bootstrap_servers
         client = AdminClient({**kafka.client(self._settings), "client.id": "streaming-broker-watch", "log_level": 0})
-        while not self._closed.wait(EVERY_S):
+        every_s = every(self._settings.stream_retry_for_s)
+        while not self._closed.wait(every_s):
             words = _trouble(client, self._topic) or self._another_topic()
             silent = round(time.monotonic() - self._served)
             if words is not None:

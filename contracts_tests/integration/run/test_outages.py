@@ -119,7 +119,8 @@ def test_stream_survives_refusing_cut_hanging_and_slow_servers(
     stack: RunningStack, feed: Feed, between: Between, tmp_path: Path
 ) -> None:
     log, pipeline = tmp_path / "stream.log", feed.pipeline
-    limits = {"STREAM_WRITE_TIMEOUT_S": "12", "SCHEMA_REGISTRY_TIMEOUT_S": "2"}
+    # The stream asks Kafka for its topic every four seconds.
+    limits = {"STREAM_WRITE_TIMEOUT_S": "12", "SCHEMA_REGISTRY_TIMEOUT_S": "2", "STREAM_RETRY_FOR_S": "120"}
     stores = {
         "cassandra": ("Cassandra", feed.in_cassandra, "postgres", feed.in_postgres),
         "postgres": ("PostgreSQL", feed.in_postgres, "cassandra", feed.in_cassandra),

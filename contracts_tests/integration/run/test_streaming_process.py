@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -91,13 +92,18 @@ def test_stream_ends_with_an_error_when_store_stays_down(
     assert len(pipeline.cassandra_rows()) == 2
 
 
-def test_running_stream_is_exclusive_and_reads_new_partitions(
+def test_running_stream_is_exclusive_reads_new_partitions_and_ends_on_ctrl_c(
     stack: RunningStack, pipeline: Pipeline, tmp_path: Path
 ) -> None:
-    log = tmp_path / "stream.log"
+    """The first Ctrl-C names the batch that the end waits for, and the second one stops at once."""
+    log, table = tmp_path / "stream.log", pipeline.contract.spec.sinks.postgres.quoted
     schema_id = pipeline.register()
     pipeline.send({"value": pipeline.encode(schema_id, user(1))})
-    with running(stack, pipeline, log) as process:
+    waiting = "SELECT count(*) FROM pg_locks WHERE relation = to_regclass(%s) AND NOT granted"
+    with (
+        running(stack, pipeline, log) as process,
+        postgres.connect(pipeline.settings, autocommit=True) as connection,
+    ):
         wait_for(lambda: log.read_text().count("batch written") == 2, log)
         second = run(stack, pipeline, "--available-now")
         assert second.returncode == 3, second.stderr
@@ -109,20 +115,44 @@ def test_running_stream_is_exclusive_and_reads_new_partitions(
         new = ({"value": pipeline.encode(schema_id, user(2 + one)), "partition": 3 + one} for one in range(2))
         pipeline.send(*new)
         wait_for(lambda: len(pipeline.cassandra_rows()) == len(pipeline.postgres_rows()) == 3, log)
-        process.terminate()
-        assert ended(process, log, 120) == 0, log.read_text()
+
+        with connection.transaction():
+            wait_for(lambda: sum(_batches(log, "cassandra")) == sum(_batches(log, "postgres")) == 3, log)
+            connection.execute(f"LOCK TABLE {table} IN EXCLUSIVE MODE")
+            pipeline.send({"value": pipeline.encode(schema_id, user(4))})
+            wait_for(lambda: connection.execute(waiting, [table]).fetchone() == (1,), log)
+            wait_for(lambda: sum(_batches(log, "cassandra")) == 4, log)
+            asked = time.monotonic()
+            process.send_signal(signal.SIGINT)
+            wait_for(lambda: "stopping" in log.read_text(), log, seconds=5)
+            assert time.monotonic() - asked < 1.5  # `wait_for` polls every 0.3 s
+            (line,) = [line for line in log.read_text().splitlines() if "stopping" in line]
+            assert f'waits_for="postgres to write batch {len(_batches(log, "postgres"))}"' in line
+            assert "press Ctrl-C again to stop at once" in line
+            process.send_signal(signal.SIGINT)
+            assert ended(process, log, 5) == 130
+    assert "Traceback" not in log.read_text()
     assert run(stack, pipeline, "--available-now").returncode == 0
+    assert len(pipeline.postgres_rows()) == len(pipeline.cassandra_rows()) == 4
+
+
+def _batches(log: Path, sink: str) -> list[int]:
+    """Return the records of each batch that a sink has written."""
+    lines = [line for line in log.read_text().splitlines() if 'event="batch written"' in line]
+    return [int(one) for line in lines for one in re.findall(rf"sink={sink} batch=\d+ records=(\d+)", line)]
 
 
 def test_killed_jvm_is_reported_and_nothing_is_lost(stack: RunningStack, pipeline: Pipeline, tmp_path: Path) -> None:
-    log = tmp_path / "stream.log"
+    log, scratch = tmp_path / "stream.log", tmp_path / "scratch"
     schema_id = pipeline.register()
     pipeline.send({"value": pipeline.encode(schema_id, user(1))})
-    with running(stack, pipeline, log) as process:
+    with running(stack, pipeline, log, SPARK_LOCAL_DIRS=str(scratch)) as process:
         wait_for(lambda: log.read_text().count("batch written") == 2, log)
+        assert list(scratch.glob("*/blockmgr-*")) != []
         java = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0]
         os.kill(int(java), signal.SIGKILL)
         assert ended(process, log, 60) == 3, log.read_text()
+    assert list(scratch.iterdir()) == []
     assert "error: Spark: its JVM has ended" in log.read_text()
     assert noise(log) == []
     assert "Py4J" not in log.read_text()
@@ -140,33 +170,6 @@ def test_sigterm_during_spark_startup_is_not_lost(stack: RunningStack, pipeline:
         os.killpg(process.pid, signal.SIGTERM)
         assert ended(process, log, 120) == 0, log.read_text()
     assert "batch written" not in log.read_text()
-
-
-def test_ctrl_c_names_the_awaited_batch_and_a_second_one_stops_at_once(
-    stack: RunningStack, pipeline: Pipeline, tmp_path: Path
-) -> None:
-    log, table = tmp_path / "stream.log", pipeline.contract.spec.sinks.postgres.quoted
-    schema_id = pipeline.register()
-    pipeline.send({"value": pipeline.encode(schema_id, user(1))})
-    waiting = "SELECT count(*) FROM pg_locks WHERE relation = to_regclass(%s) AND NOT granted"
-    with running(stack, pipeline, log) as process, postgres.connect(pipeline.settings) as connection:
-        wait_for(lambda: log.read_text().count("batch written") == 2, log)
-        connection.execute(f"LOCK TABLE {table} IN EXCLUSIVE MODE")
-        pipeline.send({"value": pipeline.encode(schema_id, user(2))})
-        wait_for(lambda: connection.execute(waiting, [table]).fetchone() == (1,), log)
-        wait_for(lambda: log.read_text().count("batch written") == 3, log)
-        asked = time.monotonic()
-        process.send_signal(signal.SIGINT)
-        wait_for(lambda: "stopping" in log.read_text(), log, seconds=5)
-        assert time.monotonic() - asked < 1.5  # `wait_for` polls every 0.3 s
-        (line,) = [line for line in log.read_text().splitlines() if "stopping" in line]
-        assert 'waits_for="postgres to write batch 1"' in line
-        assert "press Ctrl-C again to stop at once" in line
-        process.send_signal(signal.SIGINT)
-        assert ended(process, log, 5) == 130
-    assert "Traceback" not in log.read_text()
-    assert run(stack, pipeline, "--available-now").returncode == 0
-    assert len(pipeline.postgres_rows()) == len(pipeline.cassandra_rows()) == 2
 
 
 def test_batch_fails_when_cassandra_restarts_while_it_is_written(

@@ -45,6 +45,12 @@ SESSIONS = SQL.replace("window(registered_date, '1 hour')", "session_window(regi
 SESSIONS = SESSIONS.replace("window.end", "session_window.end")
 
 
+@pytest.fixture
+def pipeline(lean: Pipeline) -> Pipeline:
+    """The tables of the view matter here, in both stores, and not the contract's own."""
+    return lean
+
+
 def counted(values: str = "count(*) AS n") -> str:
     return COUNTED.format(values=values)
 
@@ -132,7 +138,8 @@ def test_batch_that_breaks_off_between_rows_and_state_is_repeated(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, kept: bool
 ) -> None:
     schema_id = add_fields(pipeline)
-    table = add_groups(pipeline)
+    sql = counted("count(*) AS n, sum(amount) AS amount, max(email) AS email, avg(score) AS score")
+    table = add_groups(pipeline, sql)
     keep = States.keep
     broken: list[int] = []
 
@@ -142,7 +149,7 @@ def test_batch_that_breaks_off_between_rows_and_state_is_repeated(
         broken.append(batch)
         raise RuntimeError("broken off")
 
-    for seed in range(3):
+    for seed in range(2):
         pipeline.send(*events(pipeline, schema_id, 100, seed))
         with monkeypatch.context() as patched:
             patched.setattr(States, "keep", break_off)
@@ -151,9 +158,9 @@ def test_batch_that_breaks_off_between_rows_and_state_is_repeated(
         # The rows of the batch are there, and the batch is not committed.
         if seed % 2:
             pipeline.stream()
-    assert len(broken) == 6
+    assert len(broken) == 4
     pipeline.stream()
-    wanted = as_batch(pipeline)
+    wanted = as_batch(pipeline, sql)
     assert stored(pipeline, table) == {"cassandra": wanted, "postgres": wanted}
 
 
@@ -244,26 +251,33 @@ def test_event_joins_two_sessions_unless_it_is_late(pipeline: Pipeline) -> None:
     assert values(pipeline, table, "n") == {(0, "DE"): (4,)}
 
 
-@pytest.mark.parametrize("length", ["1 hour", "1 day"])
-def test_windows_are_in_utc_where_clocks_change(
-    stack: RunningStack, pipeline: Pipeline, tmp_path: Path, length: str
-) -> None:
+def test_windows_are_in_utc_where_clocks_change(stack: RunningStack, pipeline: Pipeline, tmp_path: Path) -> None:
     """In Berlin, two hours of 2020-10-25 are called two, and 2020-03-29 has no such hour."""
     schema_id = add_fields(pipeline)
-    sql = counted().replace("'1 hour'", f"'{length}'")
-    table = add_groups(pipeline, sql, lateness="999 days", stores=POSTGRES)
+    lengths = {"1 hour": dt.timedelta(hours=1), "1 day": dt.timedelta(days=1)}
+    tables = {
+        length: add_groups(
+            pipeline,
+            counted().replace("'1 hour'", f"'{length}'"),
+            name=f"v{number}",
+            lateness="999 days",
+            stores=POSTGRES,
+        )
+        for number, length in enumerate(lengths)
+    }
     days = (dt.datetime(2020, 3, 28, 20, tzinfo=dt.UTC), dt.datetime(2020, 10, 24, 20, tzinfo=dt.UTC))
     moments = [day + dt.timedelta(minutes=30 * step) for day in days for step in range(60)]
     send(pipeline, schema_id, *(at(moment) for moment in moments))
     done = processes.run_apart(stack, pipeline, "--available-now", TZ="Europe/Berlin")
     assert done.returncode == 0, done.stderr
-    whole = dt.timedelta(hours=1) if length == "1 hour" else dt.timedelta(days=1)
     zero = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
-    counts: dict[Any, int] = {}
-    for moment in moments:
-        start = zero + (moment - zero) // whole * whole
-        counts[start] = counts.get(start, 0) + 1
-    assert {hour: row["n"] for (hour, _), row in in_postgres(pipeline, table).items()} == counts
+    for length, whole in lengths.items():
+        counts: dict[Any, int] = {}
+        for moment in moments:
+            start = zero + (moment - zero) // whole * whole
+            counts[start] = counts.get(start, 0) + 1
+        found = in_postgres(pipeline, tables[length]).items()
+        assert {hour: row["n"] for (hour, _), row in found} == counts
 
 
 def test_days_and_moments_of_any_year_go_from_batch_to_batch(pipeline: Pipeline) -> None:
@@ -398,7 +412,7 @@ def test_overflow_of_a_sum_stops_the_view_and_no_other_query(pipeline: Pipeline,
             pipeline.stream()
         assert "try_sum" in str(raised.value)
         assert raised.value.exit_code == EXIT_USAGE
-    assert len(pipeline.postgres_rows()) == len(pipeline.cassandra_rows()) == 2
+    assert len(pipeline.postgres_rows()) == 2
     assert values(pipeline, table, "n") == ({(0, "DE"): (1,)} if apart else {})
     assert pipeline.dead_letters() == []
 

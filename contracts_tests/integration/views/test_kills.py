@@ -18,19 +18,19 @@ from contracts_tests.fixtures.view_rows import (
 )
 
 
-def test_killed_stream_leaves_the_rows_of_the_sql(stack: RunningStack, pipeline: Pipeline, tmp_path: Path) -> None:
-    table = add_view(pipeline, SQL)
-    joined_rows.write_csv(pipeline)
-    reference = {"genders": joined_rows.GENDERS, "places": joined_rows.make_places(pipeline)}
-    joined = add_view(pipeline, joined_rows.SQL, "joined", reference)
-    joined_rows.in_spark(pipeline)
-    schema_id = pipeline.register()
-    stream_killed(stack, pipeline, tmp_path, schema_id, events)
-    pipeline.stream()
-    wanted = as_batch(pipeline, SQL)
-    found = stored(pipeline, table)
+def test_killed_stream_leaves_the_rows_of_the_sql(stack: RunningStack, lean: Pipeline, tmp_path: Path) -> None:
+    table = add_view(lean, SQL)
+    joined_rows.write_csv(lean)
+    reference = {"genders": joined_rows.GENDERS, "places": joined_rows.make_places(lean)}
+    joined = add_view(lean, joined_rows.SQL, "joined", reference)
+    joined_rows.in_spark(lean)
+    schema_id = lean.register()
+    stream_killed(stack, lean, tmp_path, schema_id, events)
+    lean.stream()
+    wanted = as_batch(lean, SQL)
+    found = stored(lean, table)
     assert found["postgres"] == wanted
     assert found["cassandra"] == {id_: expected_in_cassandra(row) for id_, row in wanted.items()}
-    wanted, found = as_batch(pipeline, joined_rows.SQL), stored(pipeline, joined)
+    wanted, found = as_batch(lean, joined_rows.SQL), stored(lean, joined)
     assert found["postgres"] == wanted
     assert found["cassandra"] == {id_: joined_rows.in_cassandra(row) for id_, row in wanted.items()}

@@ -44,15 +44,15 @@ def test_rows_of_a_view_are_those_of_the_sql_over_the_topic(pipeline: Pipeline) 
     assert not any(one["contracts.reason"].startswith("REFUSED") for one in letters)
 
 
-def test_view_takes_a_new_column_without_a_restart_from_the_beginning(pipeline: Pipeline) -> None:
-    table = add_view(pipeline, "SELECT id, gender FROM {source}")
-    schema_id = pipeline.register()
-    pipeline.send({"value": pipeline.encode(schema_id, user(1)), "key": b"1"})
-    pipeline.stream()
-    add_view(pipeline, "SELECT id, gender, username FROM {source}")
-    pipeline.send({"value": pipeline.encode(schema_id, user(2)), "key": b"2"})
-    pipeline.stream()
-    for rows in stored(pipeline, table).values():
+def test_view_takes_a_new_column_without_a_restart_from_the_beginning(lean: Pipeline) -> None:
+    table = add_view(lean, "SELECT id, gender FROM {source}")
+    schema_id = lean.register()
+    lean.send({"value": lean.encode(schema_id, user(1)), "key": b"1"})
+    lean.stream()
+    add_view(lean, "SELECT id, gender, username FROM {source}")
+    lean.send({"value": lean.encode(schema_id, user(2)), "key": b"2"})
+    lean.stream()
+    for rows in stored(lean, table).values():
         assert {row["username"] for row in rows.values()} == {None, "user2"}
 
 
@@ -77,52 +77,52 @@ def test_event_for_which_the_sql_fails_is_a_dead_letter_of_the_view(pipeline: Pi
     }
 
 
-def test_view_with_a_row_for_each_event_keeps_them_all(pipeline: Pipeline) -> None:
-    postgres_only = {"postgres": {"table": f"{pipeline.folder.name}_all", "mode": "append"}}
-    add_view(pipeline, "SELECT id, username FROM {source}", "all", **postgres_only)
-    schema_id = pipeline.register()
+def test_view_with_a_row_for_each_event_keeps_them_all(lean: Pipeline) -> None:
+    postgres_only = {"postgres": {"table": f"{lean.folder.name}_all", "mode": "append"}}
+    add_view(lean, "SELECT id, username FROM {source}", "all", **postgres_only)
+    schema_id = lean.register()
     for name in ("a", "b"):
-        pipeline.send({"value": pipeline.encode(schema_id, user(1, username=name)), "key": b"k"})
-        pipeline.stream()
-    pipeline.stream(afresh=True)
-    with postgres.connect(pipeline.settings) as connection:
-        found = connection.execute(f"SELECT username FROM {pipeline.folder.name}_all").fetchall()
+        lean.send({"value": lean.encode(schema_id, user(1, username=name)), "key": b"k"})
+        lean.stream()
+    lean.stream(afresh=True)
+    with postgres.connect(lean.settings) as connection:
+        found = connection.execute(f"SELECT username FROM {lean.folder.name}_all").fetchall()
     assert sorted(found) == [("a",), ("b",)]
 
 
-def test_other_type_in_spark_stops_the_start_at_the_column(pipeline: Pipeline) -> None:
-    add_view(pipeline, "SELECT id,\n  year(dob) AS born FROM {source}")
-    contract = pipeline.contract
+def test_other_type_in_spark_stops_the_start_at_the_column(lean: Pipeline) -> None:
+    add_view(lean, "SELECT id,\n  year(dob) AS born FROM {source}")
+    contract = lean.contract
     found = derive(contract, contract.views[0])
     id_, born = found.analysis.outputs
     wrong = replace(found, analysis=replace(found.analysis, outputs=(id_, replace(born, spark="bigint"))))
-    (sink,) = (one for one in job.stores(pipeline.settings, contract) if one.name == "v.postgres")
+    (sink,) = (one for one in job.stores(lean.settings, contract) if one.name == "v.postgres")
     assert isinstance(sink, ViewSink)
-    sink.check(pipeline.spark, pipeline.folder)
+    sink.check(lean.spark, lean.folder)
     # SQL makes Spark create its warehouse, which is not to be in the working folder.
-    local_dirs = pipeline.settings.spark_local_dirs.split(",")[0]
-    assert Path(local_dirs).absolute().as_posix() in pipeline.spark.conf.get("spark.sql.warehouse.dir")
+    local_dirs = lean.settings.spark_local_dirs.split(",")[0]
+    assert Path(local_dirs).absolute().as_posix() in lean.spark.conf.get("spark.sql.warehouse.dir")
     with pytest.raises(ConfigurationError, match=r"views/v.sql:3:3: view v: Spark makes born a int") as raised:
-        ViewSink(pipeline.settings, contract, wrong, sink).check(pipeline.spark, pipeline.folder)
+        ViewSink(lean.settings, contract, wrong, sink).check(lean.spark, lean.folder)
     assert raised.value.exit_code == 2
 
 
-def test_row_that_a_store_refuses_is_a_dead_letter_of_the_view_there(pipeline: Pipeline) -> None:
+def test_row_that_a_store_refuses_is_a_dead_letter_of_the_view_there(lean: Pipeline) -> None:
     """Cassandra has no empty partition key; PostgreSQL takes it."""
-    table = f"{pipeline.folder.name}_names"
+    table = f"{lean.folder.name}_names"
     sinks = {
         "postgres": {"table": table, "primary_key": ["name"]},
         "cassandra": {"keyspace": "spark_streams", "table": table, "primary_key": ["name"]},
     }
-    add_view(pipeline, "SELECT coalesce(username, '') AS name, id FROM {source};", "names", **sinks)
-    schema_id = pipeline.register()
+    add_view(lean, "SELECT coalesce(username, '') AS name, id FROM {source};", "names", **sinks)
+    schema_id = lean.register()
     records = [user(1), user(2, username=None), user(3)]
-    pipeline.send(*({"value": pipeline.encode(schema_id, one), "key": b"k"} for one in records))
-    pipeline.stream()
-    found = stored(pipeline, table)
+    lean.send(*({"value": lean.encode(schema_id, one), "key": b"k"} for one in records))
+    lean.stream()
+    found = stored(lean, table)
     assert sorted(row["name"] for row in found["postgres"].values()) == ["", "user1", "user3"]
     assert sorted(row["name"] for row in found["cassandra"].values()) == ["user1", "user3"]
-    assert [headers(one)["contracts.reason"] for one in pipeline.dead_letters()] == ["REFUSED:names.cassandra"]
+    assert [headers(one)["contracts.reason"] for one in lean.dead_letters()] == ["REFUSED:names.cassandra"]
 
 
 def test_status_shows_rows_and_lag_of_views(pipeline: Pipeline) -> None:
@@ -143,10 +143,10 @@ def test_status_shows_rows_and_lag_of_views(pipeline: Pipeline) -> None:
     assert {one.group for one in found.sinks} == {f"{pipeline.folder.name}.{one.sink}" for one in found.sinks}
 
 
-def test_wrong_view_is_refused_before_anything_is_read(pipeline: Pipeline) -> None:
-    add_view(pipeline, "SELECT id, nam FROM {source}")
+def test_wrong_view_is_refused_before_anything_is_read(lean: Pipeline) -> None:
+    add_view(lean, "SELECT id, nam FROM {source}")
     with pytest.raises(ConfigurationError, match=r"views/v.sql:2:12: view v: the value has no field 'nam'"):
-        job.prepare(pipeline.settings, pipeline.contract)
+        job.prepare(lean.settings, lean.contract)
 
 
 @pytest.mark.parametrize(
@@ -156,24 +156,22 @@ def test_wrong_view_is_refused_before_anything_is_read(pipeline: Pipeline) -> No
         ("address SIMILAR TO 'x'", r"\[PARSE_SYNTAX_ERROR"),
     ],
 )
-def test_what_only_spark_refuses_stops_the_start_with_its_words(
-    pipeline: Pipeline, expression: str, words: str
-) -> None:
-    add_view(pipeline, f"SELECT id, {expression} AS x FROM {{source}}")
-    pipeline.register()
-    sinks = job.prepare(pipeline.settings, pipeline.contract)
+def test_what_only_spark_refuses_stops_the_start_with_its_words(lean: Pipeline, expression: str, words: str) -> None:
+    add_view(lean, f"SELECT id, {expression} AS x FROM {{source}}")
+    lean.register()
+    sinks = job.prepare(lean.settings, lean.contract)
     with pytest.raises(ConfigurationError, match=f"view v: Spark refuses the SQL: {words}"):
-        job.Job(pipeline.spark, pipeline.settings, pipeline.contract, sinks)
+        job.Job(lean.spark, lean.settings, lean.contract, sinks)
 
 
-def test_sql_that_fails_for_every_event_stops_the_stream(pipeline: Pipeline) -> None:
-    add_view(pipeline, "SELECT id, CAST(username AS INT) AS n FROM {source}")
-    schema_id = pipeline.register()
+def test_sql_that_fails_for_every_event_stops_the_stream(lean: Pipeline) -> None:
+    add_view(lean, "SELECT id, CAST(username AS INT) AS n FROM {source}")
+    schema_id = lean.register()
     records = [user(number) for number in range(60)]
-    pipeline.send(*({"value": pipeline.encode(schema_id, one), "key": b"k"} for one in records))
+    lean.send(*({"value": lean.encode(schema_id, one), "key": b"k"} for one in records))
     with pytest.raises(
         ConfigurationError, match="view v: CAST_INVALID_INPUT, for each of the first 20 events"
     ) as raised:
-        pipeline.stream()
-    assert "user" not in str(raised.value).replace(pipeline.folder.name, "")
-    assert len(pipeline.postgres_rows()) == 60
+        lean.stream()
+    assert "user" not in str(raised.value).replace(lean.folder.name, "")
+    assert len(lean.postgres_rows()) == 60
