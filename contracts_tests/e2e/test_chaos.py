@@ -1,6 +1,6 @@
 """A shorter `make chaos`: each of the five processes is killed once while producers write.
 
-The stream is one process with three contracts; `make chaos`, each night, kills 25 times a stream of one with its views.
+The stream is one process with three contracts; `make chaos`, each night, kills one with views 25 times.
 """
 
 from __future__ import annotations
