@@ -7,10 +7,13 @@ of it.  A rule that names a field wins over the rule of a tag, and a masked fiel
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Final
 
 from avro_data_contracts.contracts.avro import paths
 from avro_data_contracts.contracts.avro.nodes import AnyType, Array, Field, Map, Node, Record, Schema, Union, join
+from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.masks.spec import How, MaskSpec
 
 
@@ -43,6 +46,11 @@ class OfUnion:
 
     branches: Mapping[int, Plan]
 
+
+#: Types that use each other can have more paths to one field than anybody can count.
+_MOST: Final = 10_000
+#: What a path goes on with behind a field.
+_ENDS: Final = ".[{("
 
 Plan = Leaf | OfRecord | OfItems | OfUnion
 
@@ -124,26 +132,76 @@ def all_tags(schema: Schema, field: Field) -> set[str]:
     return found
 
 
+def _records_in(schema: Schema, record: Record) -> Iterator[str]:
+    """Yield the full names of the records that the fields of a record hold."""
+    waiting: list[AnyType] = [field.type for field in record.fields]
+    while waiting:
+        node = schema.resolve(waiting.pop())
+        if isinstance(node, Record):
+            yield node.fullname
+        elif isinstance(node, Union):
+            waiting += node.branches
+        elif isinstance(node, Array | Map):
+            waiting.append(node.items if isinstance(node, Array) else node.values)
+
+
+class _Enough(ConfigurationError):
+    """More fields are masked than anybody means."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"more than {_MOST:,} fields are masked",
+            where="masks",
+            fix="mask a field around them, by its path",
+        )
+
+
 class _Planning:
     def __init__(self, specs: Sequence[tuple[int, MaskSpec]], schema: Schema) -> None:
         self._schema = schema
         self._by_path: dict[str, tuple[int, MaskSpec]] = {}
         self._by_tag = [(number, one) for number, one in specs if one.tag is not None]
+        self._tags = {(one.tag or "").upper() for _, one in self._by_tag}
         for number, one in specs:
             for path, node in (paths.follow(schema, one.field).places if one.field is not None else {}).items():
                 if isinstance(node, Field):
                     self._by_path.setdefault(path, (number, one))
         self._listed: list[tuple[str, Field, int]] = []
+        # Without these, every path would be taken to types that use each other, and they may be more than 10^12.
+        self._tagged = self._with_tags()
+        self._within = {path[:at] for path in self._by_path for at, one in enumerate(path) if one in _ENDS}
 
     def listed(self) -> list[tuple[str, Field, int]]:
-        self.of(self._schema.root, "", ())
+        with suppress(_Enough):
+            self.of(self._schema.root, "", ())
         return self._listed
+
+    def _with_tags(self) -> set[str]:
+        """Return the records that have a field with one of the tags, in them or in a type inside of them."""
+        if not self._tags:
+            return set()
+        records = [one for one in self._schema.named.values() if isinstance(one, Record)]
+        found = {
+            one.fullname for one in records if any(self._tags & all_tags(self._schema, field) for field in one.fields)
+        }
+        around: dict[str, set[str]] = {}
+        for one in records:
+            for inner in _records_in(self._schema, one):
+                around.setdefault(inner, set()).add(one.fullname)
+        waiting = list(found)
+        while waiting:
+            more = around.get(waiting.pop(), set()) - found
+            found |= more
+            waiting += more
+        return found
 
     def of(self, node: AnyType, path: str, around: tuple[str, ...]) -> Plan | None:
         """Return what is masked in a type.  `around`: the records that it is in."""
         node = self._schema.resolve(node)
         if isinstance(node, Record):
             if node.fullname in around:  # no store has a table for it
+                return None
+            if node.fullname not in self._tagged and path and path not in self._within:
                 return None
             inside = {
                 one.name: self._field(one, join(path, one.name), (*around, node.fullname)) for one in node.fields
@@ -172,5 +230,7 @@ class _Planning:
             chosen = next((one for one in self._by_tag if (one[1].tag or "").upper() in tags), None)
         if chosen is None:
             return self.of(field.type, path, around)
+        if len(self._listed) == _MOST:
+            raise _Enough
         self._listed.append((path, field, chosen[0]))
         return Leaf(chosen[1].mask, chosen[0])
