@@ -10,7 +10,10 @@ from avro_data_contracts.contracts.catalog.loading import Catalog, from_files
 from avro_data_contracts.contracts.catalog.places import Texts
 from avro_data_contracts.contracts.check import run as checks
 from avro_data_contracts.contracts.check.run import Baseline
+from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.lint import run as lint
+from avro_data_contracts.contracts.masks import plan as plans
+from avro_data_contracts.contracts.masks.spec import MaskSpec
 from avro_data_contracts.contracts.registry import drift, plan
 from avro_data_contracts.contracts.registry.plan import Actual, SubjectState, TopicState
 from contracts_tests.fixtures.contract_files import CONTRACT, record
@@ -59,3 +62,17 @@ def test_check_visits_each_type_once(catalog: Catalog) -> None:
     base = Baseline("main", {one.topic: one for one in old.contracts.values()})
     checked = checks.run(catalog, base, {}, Texts.of(FILES, "schemas"), date(2026, 1, 1))
     assert {one.rule for one in checked.findings} >= {"READER_FIELD_MISSING_DEFAULT_VALUE"}
+
+
+def test_masks_by_tag_have_an_end(catalog: Catalog) -> None:
+    tagged = {
+        **FILES,
+        "types/t0.avsc": FILES["types/t0.avsc"].replace('"name": "n"', '"confluent:tags": ["PII"], "name": "n"'),
+    }
+    assert tagged != FILES
+    value = from_files(tagged, "schemas").contracts["orders"].value.schema
+    rule = MaskSpec.model_validate({"tag": "PII", "mask": "redact"})
+    assert len(list(plans.masked_fields([rule], value))) == 10_000
+    with pytest.raises(ConfigurationError, match="more than 10,000 fields are masked"):
+        plans.of([rule], value)
+    assert plans.of([rule], catalog.contracts["orders"].value.schema) is None
