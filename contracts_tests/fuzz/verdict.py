@@ -20,6 +20,8 @@ from contracts_tests.fuzz.stored import POSITION, STORES, expected, rows
 Place = tuple[int, int]
 #: Ends the message if a batch has so many unknown ids that the registry was not asked about all of them.
 _NOT_ASKED = "the registry was not asked for each"
+# Each record of the fuzz fits into a letter.
+_ADDED = (*dead_letter.ADDED, dead_letter.TIMESTAMP)
 _SHOWN = 200
 
 
@@ -163,8 +165,8 @@ def _letters(there: _Topic, found: Found) -> Iterator[Difference]:
     for letter in there.fuzzed.pipeline.dead_letters():
         found.letters += 1
         headers = letter.headers() or []
-        own, added = headers[: -len(dead_letter.ADDED)], headers[-len(dead_letter.ADDED) :]
-        if tuple(name for name, _ in added) != dead_letter.ADDED:
+        own, added = headers[: -len(_ADDED)], headers[-len(_ADDED) :]
+        if tuple(name for name, _ in added) != _ADDED:
             yield Difference("a letter without its headers", None, str([name for name, _ in headers]))
             continue
         told = dict(added)

@@ -1,5 +1,7 @@
 package datacontracts;
 
+import java.io.InterruptedIOException;
+import java.io.UncheckedIOException;
 import java.lang.reflect.InvocationHandler;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
@@ -94,12 +96,28 @@ public final class WatchedKafka extends KafkaSourceProvider {
             try {
                 return method.invoke(this.behind, arguments);
             } catch (InvocationTargetException wrapped) {
-                throw wrapped.getCause();
+                throw Watched.declared(wrapped.getCause());
             }
+        }
+
+        // Spark's source is written in Scala, which declares no exceptions; a proxy may throw only declared ones.
+        private static Throwable declared(Throwable thrown) {
+            if (thrown instanceof RuntimeException || thrown instanceof Error) return thrown;
+            for (Throwable one = thrown; one != null; one = one.getCause()) {
+                if (one instanceof InterruptedException) {
+                    // Spark stops a query so, and has to know it again.
+                    return new UncheckedIOException(new InterruptedIOException(one.getMessage()));
+                }
+            }
+            return new RuntimeException(thrown.getMessage(), thrown);
         }
     }
 
-    /** Asks a cluster for the ends of all partitions for which queries wait, in a thread of its own. */
+    /**
+     * Asks a cluster for the ends of all partitions for which queries wait, in a thread of its own.
+     *
+     * Janino makes private methods static, and forgets that they are synchronized; so there are none here.
+     */
     private static final class Watch implements Runnable {
 
         private static final long EVERY_MS = 200;
@@ -111,7 +129,7 @@ public final class WatchedKafka extends KafkaSourceProvider {
 
         private final Map configuration;
         private final ArrayList waiting = new ArrayList();
-        private boolean watching = false;
+        private Thread thread;
 
         private Watch(Map configuration) {
             this.configuration = configuration;
@@ -154,12 +172,12 @@ public final class WatchedKafka extends KafkaSourceProvider {
             }
         }
 
-        private void begin() {
-            if (this.watching) return;
-            this.watching = true;
-            Thread thread = new Thread(this, "offset-watch");
-            thread.setDaemon(true);
-            thread.start();
+        // Whoever calls it has the lock.
+        void begin() {
+            if (this.thread != null && this.thread.isAlive()) return;
+            this.thread = new Thread(this, "offset-watch");
+            this.thread.setDaemon(true);
+            this.thread.start();
         }
 
         public void run() {
@@ -191,10 +209,12 @@ public final class WatchedKafka extends KafkaSourceProvider {
         }
 
         /** Ends the watch, unless a query has come to wait. */
-        private synchronized boolean end() {
-            if (!this.waiting.isEmpty()) return false;
-            this.watching = false;
-            return true;
+        boolean end() {
+            synchronized (this) {
+                if (!this.waiting.isEmpty()) return false;
+                this.thread = null;
+                return true;
+            }
         }
 
         private static Map ends(AdminClient client, HashMap asked)
@@ -205,22 +225,26 @@ public final class WatchedKafka extends KafkaSourceProvider {
         }
 
         /** Returns the partitions for which queries wait. */
-        private synchronized HashMap asked() {
+        HashMap asked() {
             HashMap asked = new HashMap();
-            for (int i = 0; i < this.waiting.size(); i++) {
-                Iterator partitions = ((Waiter) this.waiting.get(i)).offsets.keySet().iterator();
-                while (partitions.hasNext()) asked.put(partitions.next(), OffsetSpec.latest());
+            synchronized (this) {
+                for (int i = 0; i < this.waiting.size(); i++) {
+                    Iterator partitions = ((Waiter) this.waiting.get(i)).offsets.keySet().iterator();
+                    while (partitions.hasNext()) asked.put(partitions.next(), OffsetSpec.latest());
+                }
             }
             return asked;
         }
 
         /** Wakes the queries whose partitions have other ends; null: all, because nobody knows. */
-        private synchronized void tell(Map ends) {
-            for (int i = 0; i < this.waiting.size(); i++) {
-                Waiter one = (Waiter) this.waiting.get(i);
-                if (ends == null || one.differs(ends)) one.ready = true;
+        void tell(Map ends) {
+            synchronized (this) {
+                for (int i = 0; i < this.waiting.size(); i++) {
+                    Waiter one = (Waiter) this.waiting.get(i);
+                    if (ends == null || one.differs(ends)) one.ready = true;
+                }
+                this.notifyAll();
             }
-            this.notifyAll();
         }
     }
 

@@ -162,6 +162,19 @@ def test_killed_jvm_is_reported_and_nothing_is_lost(stack: RunningStack, pipelin
     assert len(pipeline.cassandra_rows()) == len(pipeline.postgres_rows()) == 2
 
 
+def test_record_after_a_pause_is_written_at_once(stack: RunningStack, pipeline: Pipeline, tmp_path: Path) -> None:
+    """The watch of the topics' ends sees it; a query asks by itself only after 30 s."""
+    log = tmp_path / "stream.log"
+    schema_id = pipeline.register()
+    pipeline.send({"value": pipeline.encode(schema_id, user(1))})
+    with running(stack, pipeline, log):
+        wait_for(lambda: log.read_text().count("batch written") == 2, log)
+        for number in (2, 3):
+            time.sleep(2)
+            pipeline.send({"value": pipeline.encode(schema_id, user(number))})
+            wait_for(lambda number=number: log.read_text().count("batch written") == 2 * number, log, seconds=10)
+
+
 def test_sigterm_during_spark_startup_is_not_lost(stack: RunningStack, pipeline: Pipeline, tmp_path: Path) -> None:
     log = tmp_path / "stream.log"
     with running(stack, pipeline, log) as process:

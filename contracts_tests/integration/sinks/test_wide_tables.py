@@ -88,7 +88,7 @@ def test_largest_table_accepted_by_lint_holds_a_full_row(stack: RunningStack, wh
             place = sink.model_copy(update={"table": f"{sink.table}_{number}"})
             # Built by hand: the stream would refuse the larger table.
             table = Table(
-                place, tuple(layout._column(found, field, place, field.name) for field in found.root.fields)
+                place, tuple(layout._column(found, field, place, field.name, None) for field in found.root.fields)
             )
             for statement in STORE.create(table):
                 connection.execute(statement)

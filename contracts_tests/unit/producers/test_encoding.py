@@ -201,7 +201,7 @@ def test_any_json_in_a_field_is_a_record_or_a_rejection() -> None:
     names = [field.name for field in one.value.record.fields]
     read, made = FromJson(one), encoder(one)
     text = plain.line(one.value.schema, next(iter(sample.records(one, 3))))
-    first = re.compile(r"[^.\[(]*")
+    first = re.compile(r"[^.\[({]*")
 
     @given(st.data())
     def check(data: st.DataObject) -> None:

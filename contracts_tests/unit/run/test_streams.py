@@ -371,7 +371,6 @@ def test_five_hundred_contracts_begin_a_few_at_a_time(tmp_path: Path) -> None:
         time.sleep(0.001)
     assert slow.began == dict.fromkeys(names, 1)
     assert slow.most <= streams.AT_ONCE
-    assert slow._queries == 500
     stopping.set()
     slow.run(wanted, read_folder(tmp_path), stopping)
     assert not any(stream.active for stream in slow._streams.values())

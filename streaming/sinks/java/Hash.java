@@ -57,11 +57,11 @@ public final class Hash implements Serializable {
         return found;
     }
 
-    private synchronized ThreadLocal locals() {
-        if (this.macs == null) {
-            this.macs = new ThreadLocal();
+    ThreadLocal locals() {
+        synchronized (this) {
+            if (this.macs == null) this.macs = new ThreadLocal();
+            return this.macs;
         }
-        return this.macs;
     }
 
     public String toString() {
