@@ -12,7 +12,18 @@ from dataclasses import dataclass
 from typing import Final
 
 from avro_data_contracts.contracts.avro import paths
-from avro_data_contracts.contracts.avro.nodes import AnyType, Array, Field, Map, Node, Record, Schema, Union, join
+from avro_data_contracts.contracts.avro.nodes import (
+    AnyType,
+    Array,
+    Field,
+    Map,
+    Node,
+    Record,
+    Schema,
+    Union,
+    children,
+    join,
+)
 from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.masks.spec import How, MaskSpec
 
@@ -121,28 +132,19 @@ def tags_of(node: Node) -> set[str]:
 
 def all_tags(schema: Schema, field: Field) -> set[str]:
     """Return the tags of a field and of the types that its values are made of, as far as the next fields."""
-    found, waiting = tags_of(field), [field.type]
-    while waiting:
-        node = schema.resolve(waiting.pop())
-        found |= tags_of(node)
-        if isinstance(node, Union):
-            waiting += node.branches
-        elif isinstance(node, Array | Map):
-            waiting.append(node.items if isinstance(node, Array) else node.values)
-    return found
+    return tags_of(field).union(*map(tags_of, _types_of(schema, field)))
 
 
-def _records_in(schema: Schema, record: Record) -> Iterator[str]:
-    """Yield the full names of the records that the fields of a record hold."""
-    waiting: list[AnyType] = [field.type for field in record.fields]
+def _types_of(schema: Schema, field: Field) -> Iterator[AnyType]:
+    """Yield the types that the values of a field are made of, as far as the next fields."""
+    waiting: list[Field | AnyType] = [field.type]
     while waiting:
-        node = schema.resolve(waiting.pop())
-        if isinstance(node, Record):
-            yield node.fullname
-        elif isinstance(node, Union):
-            waiting += node.branches
-        elif isinstance(node, Array | Map):
-            waiting.append(node.items if isinstance(node, Array) else node.values)
+        node = waiting.pop()
+        assert not isinstance(node, Field)
+        node = schema.resolve(node)
+        yield node
+        if not isinstance(node, Record):
+            waiting += children(node)
 
 
 class _Enough(ConfigurationError):
@@ -186,8 +188,9 @@ class _Planning:
         }
         around: dict[str, set[str]] = {}
         for one in records:
-            for inner in _records_in(self._schema, one):
-                around.setdefault(inner, set()).add(one.fullname)
+            for inner in (node for field in one.fields for node in _types_of(self._schema, field)):
+                if isinstance(inner, Record):
+                    around.setdefault(inner.fullname, set()).add(one.fullname)
         waiting = list(found)
         while waiting:
             more = around.get(waiting.pop(), set()) - found

@@ -36,7 +36,7 @@ from avro_data_contracts.streaming.stores.known import STORES
 from avro_data_contracts.streaming.views import grouping_sql as names
 from avro_data_contracts.streaming.views.events import Events
 from avro_data_contracts.streaming.views.grouping_sql import GroupingSql
-from avro_data_contracts.streaming.views.outer import Outer
+from avro_data_contracts.streaming.views.outer import NumberedSink
 from avro_data_contracts.streaming.views.references import References
 from avro_data_contracts.streaming.views.state import State, States
 
@@ -47,7 +47,7 @@ _YEARS: Final = (-62_135_596_800_000_000, 253_402_300_799_999_999)
 _OUTSIDE: Final = "its window begins or ends outside of the years 1 to 9999"
 
 
-class GroupSink(Outer):
+class GroupSink(NumberedSink):
     """An aggregation in one store.
 
     Args:
@@ -116,15 +116,7 @@ class GroupSink(Outer):
             merged = merged.where(self._closed(state))
         return self._rows(merged)
 
-    def write(self, decoded: DataFrame) -> Counts:
-        raise RuntimeError("its state goes on from that of the batch before: see of_batch")
-
-    def of_batch(self, checkpoint: Path, number: int) -> Sink:
-        """Return the sink for one batch of the query with this checkpoint."""
-        return _OfBatch(self, checkpoint, number)
-
     def write_batch(self, decoded: DataFrame, checkpoint: Path, number: int) -> Counts:
-        """Write a batch; the same batch may be written again."""
         states, events = States(checkpoint, self._derived.view.name), self._events
         if self._derived.analysis.data:
             data = self._references.of_batch(checkpoint, number)
@@ -324,19 +316,6 @@ class GroupSink(Outer):
         """
         now = None if state.newest_us is None else state.newest_us - self._lateness_us
         return _latest(now, state.closed_us)
-
-
-class _OfBatch(Outer):
-    """The sink of an aggregation, for one batch."""
-
-    def __init__(self, sink: GroupSink, checkpoint: Path, number: int) -> None:
-        super().__init__(sink.name, sink)
-        self._sink = sink
-        self._checkpoint = checkpoint
-        self._number = number
-
-    def write(self, decoded: DataFrame) -> Counts:
-        return self._sink.write_batch(decoded, self._checkpoint, self._number)
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from avro_data_contracts.streaming.sinks.counts import Counts
 from avro_data_contracts.streaming.sinks.refusals import RowsRefused
 from avro_data_contracts.streaming.sinks.sink import Sink
 from avro_data_contracts.streaming.views.events import Events
-from avro_data_contracts.streaming.views.outer import Outer
+from avro_data_contracts.streaming.views.outer import NumberedSink, Outer
 from avro_data_contracts.streaming.views.references import References
 
 #: The column with everything of an event but its record.
@@ -119,31 +119,10 @@ def _no_reason() -> list[Column]:
     return [F.lit(None).cast("string").alias(one) for one in ("reason", "detail")]
 
 
-class JoinedViewSink(ViewSink):
+class JoinedViewSink(NumberedSink, ViewSink):
     """A view in one store that joins reference data; each attempt at a batch joins the same."""
 
-    def write(self, decoded: DataFrame) -> Counts:
-        raise RuntimeError("which data it joins is decided for each batch: see of_batch")
-
-    def of_batch(self, checkpoint: Path, number: int) -> Sink:
-        """Return the sink for one batch of the query with this checkpoint."""
-        return _OfBatch(self, checkpoint, number)
-
     def write_batch(self, decoded: DataFrame, checkpoint: Path, number: int) -> Counts:
-        """Write a batch; the same batch may be written again."""
         data = self._references.of_batch(checkpoint, number)
         frames = self._references.frames(decoded.sparkSession, data)
         return self._write(self._events.joining(frames), decoded)
-
-
-class _OfBatch(Outer):
-    """The sink of a view with joins, for one batch."""
-
-    def __init__(self, sink: JoinedViewSink, checkpoint: Path, number: int) -> None:
-        super().__init__(sink.name, sink)
-        self._sink = sink
-        self._checkpoint = checkpoint
-        self._number = number
-
-    def write(self, decoded: DataFrame) -> Counts:
-        return self._sink.write_batch(decoded, self._checkpoint, self._number)
