@@ -97,7 +97,8 @@ def init(
 @app.command()
 def docs(
     page: Annotated[
-        str | None, typer.Argument(metavar="PAGE", help="The page, e.g. docs/reference/lint.md. Default: all titles.")
+        str | None,
+        typer.Argument(metavar="[PAGE]", help="A page, e.g. docs/reference/lint.md. Default: all titles."),
     ] = None,
 ) -> None:
     """Print a page of the documentation, as messages and help name it."""
@@ -106,8 +107,9 @@ def docs(
     if page is not None:
         report.page(pages.text(page))
     else:
-        width = max(map(len, pages.names()), default=0) + 2
-        report.lines(f"{name:{width}}{pages.title(name)}" for name in pages.names())
+        known = pages.names()
+        width = max(map(len, known), default=0) + 2
+        report.lines(f"{name:{width}}{pages.title(name)}" for name in known)
 
 
 @app.command()

@@ -23,7 +23,7 @@ def send(sender: Sender, given: Any, refusal: Rejection, *, producer: str, posit
     try:
         sender.send_letter(letter.value, letter.headers, letter.reason)
     except RejectedRecord as why:
-        if isinstance(given, (bytes, dead_letter.Row)) and position:
+        if not sender.drops_payload and isinstance(given, (bytes, dead_letter.Row)) and position:
             # The file still has it, and the letter says where.
             short = letter.without_value()
             sender.send_letter(short.value, short.headers, short.reason)

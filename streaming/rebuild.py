@@ -66,8 +66,7 @@ def rebuild(settings: Settings, contract: Contract, name: str, *, accept_loss: b
     with checkpoints.alone():
         for sink in view.sinks:
             folder = checkpoints.folder / queries.of_view(name, sink.kind)
-            tables = [sink, *([sink.of_deletions()] if deletes else [])]
-            afresh.begin(folder, partial(_empty, settings, tables))
+            afresh.begin(folder, partial(_empty, settings, sink.tables(deletes=deletes)))
     return Rebuilt(tuple(f"{sink.kind} {sink.qualified}" for sink in view.sinks), records, deleted)
 
 

@@ -11,6 +11,7 @@ from functools import partial
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.errors import ConfigurationError, FindingsError
 from avro_data_contracts.contracts.settings import Settings
+from avro_data_contracts.contracts.stores.spec import SinkSpec
 from avro_data_contracts.streaming import topic
 from avro_data_contracts.streaming.run import afresh, job
 from avro_data_contracts.streaming.run.checkpoints import Checkpoints
@@ -49,7 +50,7 @@ def rewrite(settings: Settings, contract: Contract, *, accept_loss: bool) -> Rew
         ConfigurationError: a mask hashes, and there is no key, or a weak one.
         ServiceError: a server does not answer, or the stream of the contract is running.
     """
-    sinks = job.stores(settings, contract)
+    sinks, deleting = job.stores(settings, contract), _deleting(contract)
     ranges = topic.whole(settings, contract.topic)
     records = sum(last - first + 1 for first, last in ranges.values())
     done = Rewritten(records, sum(topic.begins(settings, contract.topic).values()))
@@ -59,7 +60,8 @@ def rewrite(settings: Settings, contract: Contract, *, accept_loss: bool) -> Rew
         if done.lost and not accept_loss:
             raise _refusal(contract, done.lost)
         for sink in sinks:
-            afresh.begin(checkpoints.folder / sink.name, partial(_empty, settings, contract, sink, done))
+            tables = sink.spec.tables(deletes=sink.spec in deleting)
+            afresh.begin(checkpoints.folder / sink.name, partial(_empty, settings, sink, tables, done))
     return done
 
 
@@ -75,11 +77,18 @@ def _lost(settings: Settings, sinks: list[Sink], ranges: Ranges) -> dict[str, in
     return found
 
 
-def _empty(settings: Settings, contract: Contract, sink: Sink, done: Rewritten) -> None:
+def _deleting(contract: Contract) -> list[SinkSpec]:
+    """Return the sinks of the contract and of its views from which tombstones delete rows."""
+    wholes = [contract]
+    if contract.views:
+        from avro_data_contracts.contracts.views.derived import derive  # loads sqlglot
+
+        wholes += [derive(contract, view).whole() for view in contract.views]
+    return [sink for whole in wholes if whole.deletes for sink in whole.sinks]
+
+
+def _empty(settings: Settings, sink: Sink, tables: list[SinkSpec], done: Rewritten) -> None:
     store, name = STORES[sink.spec.kind], _name(sink)
-    tables = [sink.spec]
-    if contract.deletes and sink.spec in contract.sinks:
-        tables.append(sink.spec.of_deletions())
     for spec in tables:
         store.empty(settings, spec)
     try:

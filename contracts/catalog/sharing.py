@@ -160,13 +160,13 @@ def _of_tables(contracts: Iterable[Contract]) -> Iterator[tuple[str, Configurati
 
 def _written(contract: Contract, sink: SinkSpec) -> list[str]:
     """The tables that the stream of a contract writes to in a store."""
-    return [sink.qualified, *([sink.of_deletions().qualified] if contract.deletes else [])]
+    return [one.qualified for one in sink.tables(deletes=contract.deletes)]
 
 
 def _of_view(view: View, sink: SinkSpec) -> list[str]:
     """The tables that a view writes to in a store, perhaps one more than it does: its SQL is not parsed here."""
     deletes = re.search(r"\.\s*`?latest\b", view.sql) is not None
-    return [sink.qualified, *([sink.of_deletions().qualified] if deletes else [])]
+    return [one.qualified for one in sink.tables(deletes=deletes)]
 
 
 def _of_subjects(contracts: Sequence[Contract]) -> Iterator[tuple[str, ConfigurationError]]:

@@ -60,6 +60,7 @@ class OfUnion:
 
 #: Types that use each other can have more paths to one field than anybody can count.
 _MOST: Final = 10_000
+_MOST_RECORDS: Final = 100_000
 #: What a path goes on with behind a field.
 _ENDS: Final = ".[{("
 
@@ -152,7 +153,7 @@ class _Enough(ConfigurationError):
 
     def __init__(self) -> None:
         super().__init__(
-            f"more than {_MOST:,} fields are masked",
+            f"more than {_MOST:,} fields are masked, or records with masked fields are in each other in more ways",
             where="masks",
             fix="mask a field around them, by its path",
         )
@@ -169,6 +170,7 @@ class _Planning:
                 if isinstance(node, Field):
                     self._by_path.setdefault(path, (number, one))
         self._listed: list[tuple[str, Field, int]] = []
+        self._entered = 0
         # Without these, every path would be taken to types that use each other, and they may be more than 10^12.
         self._tagged = self._with_tags()
         self._within = {path[:at] for path in self._by_path for at, one in enumerate(path) if one in _ENDS}
@@ -206,6 +208,9 @@ class _Planning:
                 return None
             if node.fullname not in self._tagged and path and path not in self._within:
                 return None
+            self._entered += 1
+            if self._entered > _MOST_RECORDS:
+                raise _Enough
             inside = {
                 one.name: self._field(one, join(path, one.name), (*around, node.fullname)) for one in node.fields
             }

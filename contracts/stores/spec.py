@@ -120,6 +120,10 @@ class SinkSpec(BaseModel, ABC):
         """Return the table that keeps what was deleted from this one: it has its key, and nothing else of it."""
         return self.model_copy(update={"table": self.table + DELETIONS, "columns": {}})
 
+    def tables(self, *, deletes: bool) -> list[Self]:
+        """Return the tables of a sink.  `deletes`: whether tombstones delete rows."""
+        return [self, *([self.of_deletions()] if deletes else [])]
+
     def said(self, *keys: str) -> str:
         """Return the first of these keys that the contract has; empty if it has none."""
         return next((key for key in keys if key in self.model_fields_set), "")

@@ -94,9 +94,9 @@ class _Condition:
             left.discard(key.path)
             yield from self._of_types(key, other)
         if left and is_clear:
-            names = ", ".join(name for name in self._data.key if name in left)
-            what = f"{self._data.name} may have several rows for an event: its key has {names} too"
-            yield self._problem(self._join.node, what, f"add AND … = {self._join.qualifier}.{names.split(', ')[0]}")
+            names = [name for name in self._data.key if name in left]
+            what = f"{self._data.name} may have several rows for an event: its key has {', '.join(names)} too"
+            yield self._problem(self._join.node, what, f"add AND … = {self._join.qualifier}.{names[0]}")
 
     def _pair(self, one: exp.Expr) -> tuple[Part, exp.Expr] | Problem:
         """Return a column of the key, and what it is compared with."""
@@ -106,7 +106,7 @@ class _Condition:
             return self._problem(one, what, "move a further condition to WHERE")
         for side, other in ((one.this, one.expression), (one.expression, one.this)):
             part = self._columns.part(_bare(side))
-            if part is None or not self._is_own(_bare(side)):
+            if part is None or not self._is_own(_bare(side), part):
                 continue
             if part.path not in self._data.key:
                 key = ", ".join(self._data.key)
@@ -136,15 +136,10 @@ class _Condition:
             what = f"{key.said} is a {wanted}, and {text} is {kind}: Spark would convert one of them"
             yield self._problem(other, what, f"write CAST({text} AS {wanted.upper()})", Rule.type)
 
-    def _is_own(self, node: exp.Expr) -> bool:
+    def _is_own(self, node: exp.Expr, part: Part) -> bool:
         """Whether a column is one of this join's, and not of another join of the same data."""
-        assert isinstance(node, exp.Column)
-        part = self._columns.part(node)
-        return (
-            part is not None
-            and part.reference == self._data.name
-            and (not node.table or node.table.lower() == self._join.qualifier)
-        )
+        qualifier = node.table.lower() if isinstance(node, exp.Column) else ""
+        return part.reference == self._data.name and qualifier in ("", self._join.qualifier)
 
     def _problem(self, node: exp.Expr, what: str, fix: str, rule: Rule = Rule.kind) -> Problem:
         return Problem(rule, what, fix, *self._statement.place(node))

@@ -64,9 +64,7 @@ class Console:
             working: the folder that their paths are relative to.
         """
         self._folder.mkdir(mode=0o700, exist_ok=True)
-        told = handed_on.of(environment)
-        told |= {name: str(working / told[name]) for name in _FOLDERS if name in told}
-        self.site.write(self._told, told)
+        self.site.write(self._told, _told(environment, working))
 
     def prepare(self, steps: Steps) -> None:
         self._folder.mkdir(mode=0o700, exist_ok=True)
@@ -81,7 +79,7 @@ class Console:
             **base_environment(),
             **{name: str(value) for name, value in folders.items()},
             **self.clients(),
-            **handed_on.of(dotenv_values(CLONE / ".env")),
+            **_told(dotenv_values(CLONE / ".env"), CLONE),
             **(self.site.read(self._told) or {}),
             "PYTHONPATH": str(IMPORTED_FROM),
             "PYTHONUNBUFFERED": "1",
@@ -107,3 +105,9 @@ class Console:
         """Where to sign in, and with which passwords."""
         file = self._folder / "accounts.json"
         return f"The console is at {self.address}. Sign in as viewer or operator with the password in {file}"
+
+
+def _told(variables: Mapping[str, str | None], working: Path) -> dict[str, str]:
+    """Return what is handed on; it runs in another folder than the one that paths are relative to."""
+    told = handed_on.of(variables)
+    return told | {name: str(working / told[name]) for name in told if name in _FOLDERS or name.endswith("_CA_FILE")}

@@ -17,7 +17,15 @@ _NAMES = (
         "ALERT_",
         "SOURCE_",
     ),
-    *("CONTRACTS_DIR", "CHECKPOINT_DIR", "LOG_FORMAT", "AIRFLOW_OWNER", "AIRFLOW_RETRY_", "AIRFLOW_CONN_"),
+    *(
+        "CONTRACTS_DIR",
+        "CHECKPOINT_DIR",
+        "MASK_KEY",
+        "LOG_FORMAT",
+        "AIRFLOW_OWNER",
+        "AIRFLOW_RETRY_",
+        "AIRFLOW_CONN_",
+    ),
     *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"),
 )
 

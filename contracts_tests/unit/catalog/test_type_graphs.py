@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
+from typing import Any
 
 import pytest
 
+from avro_data_contracts.contracts.avro import parsing
 from avro_data_contracts.contracts.catalog.loading import Catalog, from_files
 from avro_data_contracts.contracts.catalog.places import Texts
 from avro_data_contracts.contracts.check import run as checks
@@ -76,3 +79,21 @@ def test_masks_by_tag_have_an_end(catalog: Catalog) -> None:
     with pytest.raises(ConfigurationError, match="more than 10,000 fields are masked"):
         plans.of([rule], value)
     assert plans.of([rule], catalog.contracts["orders"].value.schema) is None
+
+
+def test_masks_in_records_that_are_in_each_other_have_an_end() -> None:
+    """Few fields are masked, and the ways to them are many."""
+    most = 14
+
+    def nested(number: int) -> dict[str, Any]:
+        inner = [nested(number + 1)] if number + 1 < most else []
+        others = [f"T{one}" for one in range(most) if one not in (number, number + 1)]
+        tagged = [{"name": "email", "type": "string", "confluent:tags": ["PII"]}] if number == 0 else []
+        fields = [{"name": f"f{at}", "type": ["null", kind]} for at, kind in enumerate([*inner, *others])]
+        return {"type": "record", "name": f"T{number}", "fields": [*tagged, *fields]}
+
+    schema = parsing.parse(json.dumps(nested(0)))
+    rule = MaskSpec.model_validate({"tag": "PII", "mask": "redact"})
+    assert [path for path, _, _ in plans.masked_fields([rule], schema)] == ["email"]
+    with pytest.raises(ConfigurationError, match="in each other in more ways"):
+        plans.of([rule], schema)

@@ -112,6 +112,7 @@ REFUSED: dict[str, tuple[str, str, str]] = {
     "SELECT id FROM orders JOIN countries ON note = code OR id = code": ("VIEW_KIND", "by = and AND alone", "note"),
     "SELECT id FROM orders JOIN countries ON note < code": ("VIEW_KIND", "by = and AND alone", "note"),
     "SELECT id FROM orders JOIN countries ON note = upper(code)": ("VIEW_KIND", "neither side is a column", "note"),
+    "SELECT id FROM orders JOIN countries ON note.a.b.c.d = code": ("VIEW_KIND", "not a field|neither", "note"),
     "SELECT id FROM orders JOIN countries ON 'DE' = code": ("VIEW_KIND", "not a field of the event", "'DE'"),
     "SELECT id FROM orders JOIN countries ON note = code AND id = code": ("VIEW_KIND", "compared twice", "id"),
     "SELECT id FROM orders JOIN countries ON number = code": ("VIEW_TYPE", "string, and number is a int", "number"),
